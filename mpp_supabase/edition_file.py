@@ -1,0 +1,738 @@
+"""Reads the YAML file that describes a whole edition (A7) and says everything that is wrong with it at once.
+
+The result is the JSON document that `api.apply_edition` takes: the same keys, every default written out, every time an
+ISO 8601 text with the offset of the edition's zone. What the file means is decided here; what the game does with it is
+decided by the database, which checks it all again.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+import zoneinfo
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mpp_supabase._yaml import MAX_BYTES, Entry, Mapping, Node, Scalar, Sequence, read_yaml, shown
+from mpp_supabase.civil_time import (
+    NoSuchTime,
+    TwiceThatNight,
+    WrongOffset,
+    fixed_offset,
+    instant,
+    same_time_days_later,
+    start_of_day,
+)
+from mpp_supabase.errors import EditionFileError, FileProblem
+
+AUDIENCES = ("public", "school")
+RANKINGS = ("total", "average")
+KINDS = ("standard", "collective", "boost", "hidden", "flash", "malus")
+LANGUAGES = ("fr", "en", "de")
+REQUIRED_LANGUAGES = ("fr", "en")
+
+DEFAULT_DAYS = 21
+MAX_DAYS = 366
+MAX_POINTS = 20
+MIN_FACTOR, MAX_FACTOR = 2, 5
+MAX_QUORUM = 100
+MAX_REPEAT = 1000
+MAX_LEAGUE_SIZE = 1000
+MAX_TEAMS = 20
+MAX_GUESSES = 100
+MAX_CHALLENGES = 500
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+TITLE_LENGTH = 120
+DESCRIPTION_LENGTH = 2000
+SECRET_LENGTH = (3, 60)
+
+EDITION_CODE = re.compile(r"[a-z0-9-]{3,40}\Z")
+CHALLENGE_CODE = re.compile(r"[a-z0-9-]{3,60}\Z")
+THEME_CODE = re.compile(r"[a-z0-9-]{2,40}\Z")
+ORGANISATION_CODE = re.compile(r"[a-z0-9-]{3,40}\Z")
+
+_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})\Z")
+_TIME = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[ T]([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?"
+    r"(?: ?([+-])([0-9]{2}):?([0-9]{2}))?\Z"
+)
+
+Plain = TypeVar("Plain")
+
+
+@dataclass(frozen=True, slots=True)
+class EditionFile:
+    """A valid edition file. `document` is what `api.apply_edition` takes; `code` is the edition's code."""
+
+    name: str
+    code: str
+    document: dict[str, Any]
+
+
+def read_edition_file(path: str | Path) -> EditionFile:
+    """Read and check an edition file.
+
+    Returns the document for `api.apply_edition`. Raises EditionFileError with every problem found, each with its line,
+    column, field and fix. T: editions; A7.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or "it cannot be opened").lower()
+        problem = FileProblem(str(path), 0, 0, "", f"cannot be read ({reason})", "check the path")
+        raise EditionFileError(str(path), [problem]) from None
+    return parse_edition(data, str(path))
+
+
+def parse_edition(data: bytes | str, name: str = "edition.yaml") -> EditionFile:
+    """Check the text of an edition file; `name` is what the problems call it. Raises EditionFileError."""
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    root, flaws = read_yaml(raw)
+    check = _Check(name)
+    for flaw in flaws:
+        check.at(flaw.line, flaw.column, flaw.field, flaw.wrong, flaw.fix)
+    document: dict[str, Any] = {}
+    if root is not None:
+        document = _Edition(check).document(root)
+    elif not flaws:
+        check.at(1, 1, "", "the file is empty", "start with `edition:`; docs/cli.md shows a whole file")
+    if check.problems:
+        raise EditionFileError(name, sorted(set(check.problems), key=lambda p: (p.line, p.column, p.field)))
+    return EditionFile(name, str(document["edition"]["code"]), document)
+
+
+def normal_secret(word: str) -> str:
+    """Return a hidden challenge's secret word as guesses are compared: without accents, case or extra spaces."""
+    bare = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
+    return " ".join(bare.casefold().split())
+
+
+class _Check:
+    """Collects problems, and turns nodes into plain values or a problem and None."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.problems: list[FileProblem] = []
+
+    def at(self, line: int, column: int, field: str, wrong: str, fix: str) -> None:
+        self.problems.append(FileProblem(self.name, line, column, field, wrong, fix))
+
+    def wrong(self, node: Node | Entry, field: str, wrong: str, fix: str) -> None:
+        self.at(node.line, node.column, field, wrong, fix)
+
+    def mapping(self, node: Node, field: str, required: Iterable[str], optional: Iterable[str]) -> Fields:
+        """Return the entries of a mapping; unknown and missing keys are problems, null counts as missing."""
+        required, known = tuple(required), (*required, *optional)
+        if not isinstance(node, Mapping):
+            keys = ", ".join(known[:3])
+            self.wrong(node, field, f"must be a mapping, not {_kind_of(node)}", f"write keys under it: {keys}…")
+            return Fields(self, node, field, {}, usable=False)
+        entries: dict[str, Entry] = {}
+        for entry in node.entries:
+            if entry.key in known:
+                entries[entry.key] = entry
+            else:
+                self.wrong(entry, _join(field, shown(entry.key)), "unknown key", _nearest(entry.key, known))
+        fields = Fields(self, node, field, entries, usable=True)
+        for key in required:
+            fields.require(key)
+        return fields
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The known entries of one mapping, read by name. Every reader returns None after noting a problem."""
+
+    check: _Check
+    node: Node
+    path: str
+    entries: dict[str, Entry]
+    usable: bool
+
+    def require(self, key: str) -> None:
+        if not self.usable:
+            return
+        example = f"`{key}: {_EXAMPLES.get(self.field(key)) or _EXAMPLES[key]}`"
+        if key not in self.entries:
+            self.check.wrong(self.node, self.field(key), "missing", f"add {example}")
+        elif not self.given(key):
+            self.check.wrong(self.entries[key], self.field(key), "has no value", f"write {example}")
+
+    def given(self, key: str) -> bool:
+        entry = self.entries.get(key)
+        return entry is not None and not (isinstance(entry.value, Scalar) and entry.value.value is None)
+
+    def value(self, key: str) -> Node | None:
+        return self.entries[key].value if self.given(key) else None
+
+    def field(self, key: str) -> str:
+        return _join(self.path, key)
+
+    def wrong(self, key: str, wrong: str, fix: str) -> None:
+        place = self.value(key) or self.entries.get(key) or self.node
+        self.check.wrong(place, self.field(key), wrong, fix)
+
+    def _scalar(self, key: str, wanted: str, fix: str, accept: Callable[[Any], bool]) -> Any:
+        node = self.value(key)
+        if node is None:
+            return None
+        if isinstance(node, Scalar) and accept(node.value):
+            return node.value
+        self.wrong(key, f"must be {wanted}, not {_kind_of(node)}", fix)
+        return None
+
+    def text(self, key: str, longest: int, *, private: bool = False) -> str | None:
+        found = self._scalar(key, "text", "put the text between quotes", lambda value: isinstance(value, str))
+        if found is None:
+            return None
+        text = unicodedata.normalize("NFC", str(found)).strip()
+        if not text:
+            self.wrong(key, "is empty", "write some text")
+        elif len(text) > longest:
+            start = "" if private else f" ({shown(text, 40)})"
+            self.wrong(key, f"is {len(text)} characters long{start}", f"at most {longest} characters")
+        elif any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co") and c not in "\n\u200d" for c in text):
+            self.wrong(key, "holds an invisible character", "type the text again without it")
+        else:
+            return text
+        return None
+
+    def code(self, key: str, pattern: re.Pattern[str], rule: str) -> str | None:
+        found = self._scalar(key, "text", "write a code between quotes", lambda value: isinstance(value, str))
+        if found is None:
+            return None
+        if pattern.match(found):
+            return str(found)
+        self.wrong(key, f"not a code ({shown(found)})", f"use {rule}; for example {_as_code(found)}")
+        return None
+
+    def choice(self, key: str, among: tuple[str, ...]) -> str | None:
+        node = self.value(key)
+        if node is None:
+            return None
+        if isinstance(node, Scalar) and node.text in among:
+            return node.text
+        given = node.text if isinstance(node, Scalar) else _kind_of(node)
+        self.wrong(key, f"unknown value ({shown(given)})", _nearest(given, among))
+        return None
+
+    def integer(self, key: str, least: int, most: int, fix: str = "") -> int | None:
+        fix = fix or f"write a whole number from {least} to {most}"
+        found = self._scalar(
+            key, "a whole number", fix, lambda value: isinstance(value, int) and not isinstance(value, bool)
+        )
+        if found is None:
+            return None
+        if least <= found <= most:
+            return int(found)
+        self.wrong(key, f"out of range ({found})", fix)
+        return None
+
+    def boolean(self, key: str) -> bool | None:
+        found = self._scalar(key, "true or false", "write true or false", lambda value: isinstance(value, bool))
+        return None if found is None else bool(found)
+
+    def translations(self, key: str, longest: int) -> dict[str, str] | None:
+        node = self.value(key)
+        if node is None:
+            return None
+        if not isinstance(node, Mapping):
+            fix = f"write {key}: {{fr: …, en: …}}"
+            self.wrong(key, f"must hold one text per language, not {_kind_of(node)}", fix)
+            return None
+        fields = self.check.mapping(node, self.field(key), (), LANGUAGES)
+        before = len(self.check.problems)
+        for language in REQUIRED_LANGUAGES:
+            if not fields.given(language):
+                self.check.wrong(
+                    fields.entries.get(language, node),
+                    fields.field(language),
+                    "translation missing",
+                    f"add the {_LANGUAGE_NAMES[language]} text: {{fr: …, en: …}}",
+                )
+        texts = {language: fields.text(language, longest) for language in LANGUAGES}
+        if len(self.check.problems) > before:
+            return None
+        return {language: text for language, text in texts.items() if text is not None}
+
+    def day(self, key: str) -> date | None:
+        node = self.value(key)
+        if node is None:
+            return None
+        text = node.text.strip() if isinstance(node, Scalar) else ""
+        found = _DATE.match(text)
+        if not found:
+            self.wrong(key, f"not a date ({_given(node)})", "write a date as 2026-06-01")
+            return None
+        try:
+            day = date(*(int(part) for part in found.groups()))
+        except ValueError:
+            self.wrong(key, f"no such day in the calendar ({shown(text)})", "write a date that exists")
+            return None
+        return self._in_reach(key, day, text)
+
+    def _in_reach(self, key: str, day: date, text: str) -> date | None:
+        if FIRST_YEAR <= day.year <= LAST_YEAR:
+            return day
+        self.wrong(key, f"a year out of range ({shown(text)})", f"use a year from {FIRST_YEAR} to {LAST_YEAR}")
+        return None
+
+    def moment(self, key: str, zone: zoneinfo.ZoneInfo | None) -> datetime | None:
+        """Read a local time; an offset may follow where the clock shows it twice. None also when the zone is unknown."""
+        node = self.value(key)
+        if node is None:
+            return None
+        text = node.text.strip() if isinstance(node, Scalar) else ""
+        found = _TIME.match(text)
+        if not found:
+            day = _DATE.match(text)
+            fix = f"write {text} 00:00" if day else "write a local time as 2026-06-08 18:00"
+            self.wrong(key, f"not a date and time ({_given(node)})", fix)
+            return None
+        parts = [int(part) for part in found.groups(default="0")[:6]]
+        try:
+            local = datetime(*parts)  # type: ignore[arg-type]
+        except ValueError:
+            fix = "write a date and time that exist; midnight at the end of a day is 00:00 of the next"
+            self.wrong(key, f"no such time ({shown(text)})", fix)
+            return None
+        if self._in_reach(key, local.date(), text) is None or zone is None:
+            return None
+        if found.group(7):
+            hours, minutes = int(found.group(8)), int(found.group(9))
+            if hours > 15 or minutes > 59:
+                self.wrong(key, f"no such offset ({shown(text)})", "leave the offset out: times are local")
+                return None
+            local = local.replace(tzinfo=fixed_offset(found.group(7), hours, minutes))
+        return self._instant(key, local, zone, text)
+
+    def _instant(self, key: str, local: datetime, zone: zoneinfo.ZoneInfo, text: str) -> datetime | None:
+        try:
+            return instant(local, zone)
+        except NoSuchTime as gap:
+            wrong = f"does not exist in {zone.key}: the clock goes forward that night ({shown(text)})"
+            self.wrong(key, wrong, f"write {gap.later:%Y-%m-%d %H:%M} or a time before the change")
+        except TwiceThatNight as twice:
+            wrong = f"comes twice in {zone.key}: the clock goes back that night ({shown(text)})"
+            fix = f"add the offset: {_with_offset(twice.first)} (first) or {_with_offset(twice.second)} (second)"
+            self.wrong(key, wrong, fix)
+        except WrongOffset as offset:
+            right = " or ".join(_with_offset(moment) for moment in offset.right)
+            self.wrong(key, f"not the offset of {zone.key} at that time ({shown(text)})", f"write {right}")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Calendar:
+    """The edition's zone and bounds, as far as the file gave them right."""
+
+    zone: zoneinfo.ZoneInfo | None
+    starts_at: datetime | None
+    ends_at: datetime | None
+
+
+class _Edition:
+    """Checks the parts of an edition file in order and builds the document."""
+
+    def __init__(self, check: _Check) -> None:
+        self._check = check
+
+    def document(self, root: Node) -> dict[str, Any]:
+        fields = self._check.mapping(root, "", ("edition", "themes", "challenges"), ("rules",))
+        edition, calendar = self._edition(fields)
+        rules = self._rules(fields, edition.get("audience"))
+        themes = self._themes(fields)
+        challenges = self._challenges(fields, calendar, themes, rules["league_size"]["max"])
+        return {"edition": edition, "rules": rules, "themes": themes, "challenges": challenges}
+
+    def _edition(self, top: Fields) -> tuple[dict[str, Any], _Calendar]:
+        node = top.value("edition")
+        if node is None:
+            return {}, _Calendar(None, None, None)
+        fields = self._check.mapping(
+            node,
+            "edition",
+            ("code", "audience", "title", "time_zone"),
+            ("starts_on", "starts_at", "days", "registration_closes_on", "organisation"),
+        )
+        zone = _zone(fields)
+        days = fields.integer("days", 1, MAX_DAYS) if fields.given("days") else DEFAULT_DAYS
+        calendar = _calendar(fields, zone, days)
+        return {
+            "code": fields.code("code", EDITION_CODE, "3 to 40 of a-z, 0-9 and -"),
+            "audience": fields.choice("audience", AUDIENCES),
+            "title": fields.translations("title", TITLE_LENGTH),
+            "time_zone": zone.key if zone else None,
+            "starts_at": _iso(calendar.starts_at),
+            "ends_at": _iso(calendar.ends_at),
+            "registration_closes_at": _iso(_registration_closes_at(fields, calendar)),
+            "organisation": fields.code("organisation", ORGANISATION_CODE, "3 to 40 of a-z, 0-9 and -"),
+        }, calendar
+
+    def _rules(self, top: Fields, audience: str | None) -> dict[str, Any]:
+        rules: dict[str, Any] = {
+            "league_size": {"min": 6, "max": 24},
+            "teams_per_league": 2,
+            "ranking": "average" if audience == "school" else "total",
+            "unlock_guesses_per_hour": 10,
+        }
+        node = top.value("rules")
+        if node is None:
+            return rules
+        fields = self._check.mapping(node, "rules", (), tuple(rules))
+        size = fields.value("league_size")
+        if size is not None:
+            bounds = self._check.mapping(size, "rules.league_size", (), ("min", "max"))
+            found = {key: bounds.integer(key, 1, MAX_LEAGUE_SIZE) for key in ("min", "max") if bounds.given(key)}
+            merged = rules["league_size"] | {key: value for key, value in found.items() if value is not None}
+            if merged["min"] > merged["max"]:
+                wrong = f"the smallest size is above the largest ({merged['min']} > {merged['max']})"
+                fields.wrong("league_size", wrong, "write {min: 6, max: 24}, min first")
+            rules["league_size"] = merged
+        for key, read in (
+            ("teams_per_league", lambda: fields.integer("teams_per_league", 1, MAX_TEAMS)),
+            ("ranking", lambda: fields.choice("ranking", RANKINGS)),
+            ("unlock_guesses_per_hour", lambda: fields.integer("unlock_guesses_per_hour", 1, MAX_GUESSES)),
+        ):
+            value = read()
+            if value is not None:
+                rules[key] = value
+        return rules
+
+    def _themes(self, top: Fields) -> list[dict[str, Any]]:
+        node = top.value("themes")
+        if node is None:
+            return []
+        if not isinstance(node, Mapping):
+            fix = "write one line per theme: `mobility: {fr: Mobilité, en: Getting around}`"
+            self._check.wrong(node, "themes", f"must be a mapping of codes to names, not {_kind_of(node)}", fix)
+            return []
+        if not node.entries:
+            self._check.wrong(node, "themes", "is empty", "add at least one theme")
+        fields = Fields(self._check, node, "themes", {entry.key: entry for entry in node.entries}, usable=True)
+        themes = []
+        for entry in node.entries:
+            if not THEME_CODE.match(entry.key):
+                fix = f"use 2 to 40 of a-z, 0-9 and -; for example {_as_code(entry.key)}"
+                self._check.wrong(entry, fields.field(shown(entry.key)), f"not a code ({shown(entry.key)})", fix)
+            if not fields.given(entry.key):
+                fix = f"write {shown(entry.key)}: {{fr: …, en: …}}"
+                self._check.wrong(entry, fields.field(shown(entry.key)), "translation missing", fix)
+            themes.append({"code": entry.key, "title": fields.translations(entry.key, TITLE_LENGTH)})
+        return themes
+
+    def _challenges(
+        self, top: Fields, calendar: _Calendar, themes: list[dict[str, Any]], largest_league: int
+    ) -> list[dict[str, Any]]:
+        node = top.value("challenges")
+        if node is None:
+            return []
+        if not isinstance(node, Sequence):
+            fix = "start each challenge with `- code:`"
+            self._check.wrong(node, "challenges", f"must be a list, not {_kind_of(node)}", fix)
+            return []
+        if not node.items:
+            self._check.wrong(node, "challenges", "is empty", "add at least one challenge")
+        if len(node.items) > MAX_CHALLENGES:
+            fix = f"at most {MAX_CHALLENGES} in an edition"
+            self._check.wrong(node, "challenges", f"too many challenges ({len(node.items)})", fix)
+            return []
+        seen = _Seen()
+        codes = tuple(theme["code"] for theme in themes)
+        return [
+            _Challenge(self._check, item, number, calendar).document(codes, largest_league, seen)
+            for number, item in enumerate(node.items, start=1)
+        ]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Codes and secrets met so far in a file, with the line of the first."""
+
+    codes: dict[str, int]
+    secrets: dict[str, int]
+
+    def __init__(self) -> None:
+        self.codes, self.secrets = {}, {}
+
+
+class _Challenge:
+    """Checks one challenge (A4: what each of the six kinds needs and refuses)."""
+
+    _REQUIRED = ("code", "kind", "theme", "points", "title", "description")
+    _OPTIONAL = ("repeat", "proof", "quorum", "factor", "window", "secret", "goals")
+    _OWN = (("collective", "quorum"), ("boost", "factor"), ("hidden", "secret"))
+
+    def __init__(self, check: _Check, node: Node, number: int, calendar: _Calendar) -> None:
+        self._check = check
+        self._calendar = calendar
+        self._fields = check.mapping(node, f"challenges[{_name(node, number)}]", self._REQUIRED, self._OPTIONAL)
+
+    def document(self, themes: tuple[str, ...], largest_league: int, seen: _Seen) -> dict[str, Any]:
+        fields = self._fields
+        kind = fields.choice("kind", KINDS)
+        self._kind_fields(kind)
+        window = self._window()
+        return {
+            "code": self._code(seen),
+            "kind": kind,
+            "theme": self._theme(themes),
+            "points": self._points(kind),
+            "repeat": self._repeat(kind),
+            "proof": fields.boolean("proof") or False,
+            "quorum": self._quorum(kind, largest_league),
+            "factor": fields.integer("factor", MIN_FACTOR, MAX_FACTOR),
+            "window": window,
+            "secret": self._secret(seen),
+            "goals": self._goals(),
+            "title": fields.translations("title", TITLE_LENGTH),
+            "description": fields.translations("description", DESCRIPTION_LENGTH),
+        }
+
+    def _kind_fields(self, kind: str | None) -> None:
+        if kind is None:
+            return
+        for owner, key in self._OWN:
+            if kind == owner:
+                self._fields.require(key)
+            elif self._fields.given(key):
+                wrong = f"only for kind {owner}, this one is {kind}"
+                entry = self._fields.entries[key]
+                self._check.wrong(entry, self._fields.field(key), wrong, f"remove {key} or write kind: {owner}")
+        if kind in ("boost", "flash"):
+            self._fields.require("window")
+
+    def _code(self, seen: _Seen) -> str | None:
+        code = self._fields.code("code", CHALLENGE_CODE, "3 to 60 of a-z, 0-9 and -")
+        if code is None:
+            return None
+        if code in seen.codes:
+            self._fields.wrong(
+                "code", f"duplicate code ({code}), first on line {seen.codes[code]}", "give each challenge its own code"
+            )
+        else:
+            seen.codes[code] = self._fields.entries["code"].line
+        return code
+
+    def _theme(self, themes: tuple[str, ...]) -> str | None:
+        node = self._fields.value("theme")
+        if node is None:
+            return None
+        if isinstance(node, Scalar) and node.text in themes:
+            return node.text
+        given = node.text if isinstance(node, Scalar) else _kind_of(node)
+        fix = _nearest(given, themes) if themes else "declare it under `themes:`"
+        self._fields.wrong("theme", f"unknown theme ({shown(given)})", fix)
+        return None
+
+    def _points(self, kind: str | None) -> int | None:
+        if kind == "malus":
+            return self._fields.integer("points", -MAX_POINTS, -1, f"a malus takes points: from -{MAX_POINTS} to -1")
+        fix = f"write a whole number from 1 to {MAX_POINTS}" + ("" if kind is None else "; only a malus is negative")
+        if kind is None:
+            found = self._fields.integer("points", -MAX_POINTS, MAX_POINTS, fix)
+            if found == 0:
+                self._fields.wrong("points", "out of range (0)", fix)
+            return found
+        return self._fields.integer("points", 1, MAX_POINTS, fix)
+
+    def _repeat(self, kind: str | None) -> int | None:
+        node = self._fields.value("repeat")
+        if node is None:
+            return None if kind == "malus" else 1
+        if isinstance(node, Scalar) and node.text == "unlimited":
+            return None
+        return self._fields.integer("repeat", 1, MAX_REPEAT, f"write a number from 1 to {MAX_REPEAT}, or unlimited")
+
+    def _quorum(self, kind: str | None, largest_league: int) -> int | None:
+        quorum = self._fields.integer("quorum", 2, MAX_QUORUM)
+        if quorum is not None and kind == "collective" and quorum > largest_league:
+            wrong = f"no team can reach it: leagues hold at most {largest_league} players ({quorum})"
+            self._fields.wrong("quorum", wrong, f"write a number from 2 to {largest_league}")
+        return quorum
+
+    def _window(self) -> dict[str, str] | None:
+        node = self._fields.value("window")
+        if node is None:
+            return None
+        fields = self._check.mapping(node, self._fields.field("window"), ("from", "until"), ())
+        opens, closes = (fields.moment(key, self._calendar.zone) for key in ("from", "until"))
+        if opens is None or closes is None:
+            return None
+        if opens >= closes:
+            wrong = "closes at the moment it opens" if opens == closes else "closes before it opens"
+            times = f"{opens:%Y-%m-%d %H:%M} to {closes:%Y-%m-%d %H:%M}"
+            self._fields.wrong("window", f"{wrong} ({times})", "put `from` before `until`")
+            return None
+        starts, ends = self._calendar.starts_at, self._calendar.ends_at
+        if starts is not None and ends is not None:
+            inside = f"the edition runs from {starts:%Y-%m-%d %H:%M} to {ends:%Y-%m-%d %H:%M}"
+            if opens < starts or opens >= ends:
+                when = "before the edition starts" if opens < starts else "after the edition ends"
+                fields.wrong("from", f"outside the edition: opens {when} ({opens:%Y-%m-%d %H:%M})", inside)
+            if closes > ends or closes <= starts:
+                when = "after the edition ends" if closes > ends else "before the edition starts"
+                fields.wrong("until", f"outside the edition: closes {when} ({closes:%Y-%m-%d %H:%M})", inside)
+        return {"from": opens.isoformat(), "until": closes.isoformat()}
+
+    def _secret(self, seen: _Seen) -> str | None:
+        shortest, longest = SECRET_LENGTH
+        secret = self._fields.text("secret", longest, private=True)
+        if secret is None:
+            return None
+        normal = normal_secret(secret)
+        if len(normal) < shortest:
+            self._fields.wrong("secret", "is too short", f"write a word of {shortest} to {longest} characters")
+        elif normal in seen.secrets:
+            wrong = f"the same word as on line {seen.secrets[normal]} (case and accents do not count)"
+            self._fields.wrong("secret", wrong, "give each hidden challenge its own word")
+        else:
+            seen.secrets[normal] = self._fields.entries["secret"].line
+        return secret
+
+    def _goals(self) -> list[int]:
+        node = self._fields.value("goals")
+        if node is None:
+            return []
+        fix = "write a list of UN sustainable development goals, 1 to 17: [11, 13]"
+        if not isinstance(node, Sequence):
+            self._fields.wrong("goals", f"must be a list, not {_kind_of(node)}", fix)
+            return []
+        goals: list[int] = []
+        for item in node.items:
+            goal = item.value if isinstance(item, Scalar) else None
+            if isinstance(goal, bool) or not isinstance(goal, int) or not 1 <= goal <= 17:
+                self._check.wrong(item, self._fields.field("goals"), f"no such goal ({_given(item)})", fix)
+            elif goal in goals:
+                self._check.wrong(item, self._fields.field("goals"), f"given twice ({goal})", "keep it once")
+            else:
+                goals.append(goal)
+        return goals
+
+
+def _zone(fields: Fields) -> zoneinfo.ZoneInfo | None:
+    node = fields.value("time_zone")
+    if node is None:
+        return None
+    name = node.text if isinstance(node, Scalar) else ""
+    known = zoneinfo.available_timezones()
+    if name in known:
+        return zoneinfo.ZoneInfo(name)
+    lower = {zone.lower(): zone for zone in known}
+    near = difflib.get_close_matches(name.lower(), sorted(lower), n=1, cutoff=0.6)
+    fix = f"did you mean {lower[near[0]]}?" if near else "use a zone such as Europe/Paris"
+    fields.wrong("time_zone", f"unknown time zone ({_given(node)})", fix)
+    return None
+
+
+def _calendar(fields: Fields, zone: zoneinfo.ZoneInfo | None, days: int | None) -> _Calendar:
+    if fields.given("starts_on") and fields.given("starts_at"):
+        fields.wrong("starts_at", "given beside starts_on", "keep starts_on (00:00) or starts_at, not both")
+    elif fields.usable and not fields.given("starts_on") and not fields.given("starts_at"):
+        fields.wrong("starts_on", "missing", f"add `starts_on: {_EXAMPLES['starts_on']}`")
+    first, moment = fields.day("starts_on"), fields.moment("starts_at", zone)
+    if zone is None:
+        return _Calendar(None, None, None)
+    starts_at = start_of_day(first, zone) if first else moment
+    if starts_at is None or days is None:
+        return _Calendar(zone, starts_at, None)
+    ends_at = start_of_day(first + timedelta(days=days), zone) if first else same_time_days_later(starts_at, days)
+    return _Calendar(zone, starts_at, ends_at)
+
+
+def _registration_closes_at(fields: Fields, calendar: _Calendar) -> datetime | None:
+    if not fields.given("registration_closes_on"):
+        return calendar.ends_at
+    last = fields.day("registration_closes_on")
+    if last is None or calendar.zone is None or calendar.ends_at is None:
+        return None
+    closes_at = start_of_day(last + timedelta(days=1), calendar.zone)
+    last_day = (calendar.ends_at - timedelta(microseconds=1)).date()
+    if last > last_day:
+        wrong = f"after the last day of the edition ({last})"
+        fields.wrong("registration_closes_on", wrong, f"write {last_day} or earlier, or leave it out")
+        return None
+    return min(closes_at, calendar.ends_at)
+
+
+_LANGUAGE_NAMES = {"fr": "French", "en": "English", "de": "German"}
+
+_EXAMPLES = {
+    "edition": "{code: …, audience: …}",
+    "themes": "{mobility: {fr: …, en: …}}",
+    "challenges": "[…]",
+    "code": "velo-boulot-dodo",
+    "edition.code": "adult-2026-06",
+    "audience": "public",
+    "title": "{fr: …, en: …}",
+    "description": "{fr: …, en: …}",
+    "time_zone": "Europe/Paris",
+    "starts_on": "2026-06-01",
+    "kind": "standard",
+    "theme": "mobility",
+    "points": "3",
+    "quorum": "4",
+    "factor": "2",
+    "secret": "coquelicot",
+    "window": "{from: 2026-06-08 00:00, until: 2026-06-10 00:00}",
+    "from": "2026-06-08 00:00",
+    "until": "2026-06-10 00:00",
+}
+
+
+def _join(field: str, key: str) -> str:
+    return f"{field}.{key}" if field else key
+
+
+def _name(node: Node, number: int) -> str:
+    if isinstance(node, Mapping):
+        for entry in node.entries:
+            if entry.key == "code" and isinstance(entry.value, Scalar) and CHALLENGE_CODE.match(entry.value.text):
+                return entry.value.text
+    return f"#{number}"
+
+
+def _kind_of(node: Node) -> str:
+    if isinstance(node, Mapping):
+        return "a mapping"
+    if isinstance(node, Sequence):
+        return "a list"
+    value = node.value
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"true or false ({shown(node.text)})"
+    if isinstance(value, int | float):
+        return f"a number ({shown(node.text)})"
+    return f"text ({shown(value)})"
+
+
+def _given(node: Node) -> str:
+    return shown(node.text) if isinstance(node, Scalar) else _kind_of(node)
+
+
+def _nearest(given: str, among: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(given.lower(), among, n=1, cutoff=0.6)
+    choices = ", ".join(among[:12]) + ("…" if len(among) > 12 else "")
+    return f"did you mean {near[0]}?" if near else f"use one of: {choices}"
+
+
+def _as_code(text: str) -> str:
+    bare = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    code = re.sub(r"[^a-z0-9]+", "-", bare).strip("-")[:40].strip("-")
+    return code if len(code) >= 3 else "adult-2026-06"
+
+
+def _with_offset(moment: datetime) -> str:
+    offset = moment.strftime("%z")
+    return f"{moment:%Y-%m-%d %H:%M}{offset[:3]}:{offset[3:5]}"
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None

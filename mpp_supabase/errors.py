@@ -1,0 +1,420 @@
+"""What this package raises, and nothing else.
+
+    MPPError                        anything said on purpose: code, message, hint
+    ├── ConfigError                 a setting is missing or wrong; nothing was sent
+    ├── EditionFileError            an edition file is wrong: every problem, with line, field and fix
+    ├── TransportError              the server did not answer, or answered what it should not
+    │   └── KeyRefused              the API key is not valid there
+    ├── AccountError                Supabase Auth refused (address taken, weak password…)
+    └── Refusal                     a rule of the game said no: one class per SQLSTATE `MP…`
+        ├── SignInRequired            MP001
+        ├── AnonymousNotAllowed       MP002
+        ├── NotRegistered             MP003
+        ├── AlreadyRegistered         MP004
+        ├── NotAllowed                MP005
+        ├── OpsOnly                   MP006
+        ├── AmbassadorOnly            MP007
+        ├── InvalidField              MP010
+        ├── Maintenance               MP011
+        ├── EditionNotFound           MP020
+        ├── EditionNotOpen            MP021
+        ├── EditionNotRunning         MP022
+        ├── RegistrationClosed        MP023
+        ├── EditionFrozen             MP024
+        ├── EditionStarted            MP025
+        ├── EditionNotOver            MP026
+        ├── EditionFileInvalid        MP027
+        ├── ScoresDiffer              MP028
+        ├── AlreadyInLeague           MP030
+        ├── JoinCodeUnknown           MP031
+        ├── LeagueFull                MP032
+        ├── PhoneRequired             MP033
+        ├── Expelled                  MP034
+        ├── NotInLeague               MP035
+        ├── AmbassadorMustHandOver    MP036
+        ├── TeamLimit                 MP037
+        ├── NameTaken                 MP038
+        ├── ChallengeNotFound         MP040
+        ├── OutsideWindow             MP041
+        ├── RepeatLimit               MP042
+        ├── ProofRequired             MP043
+        ├── RequestKeyReused          MP044
+        ├── AlreadyCancelled          MP045
+        ├── TooManyGuesses            MP046
+        ├── GuardianConsentRequired   MP050
+        ├── TermsVersionUnknown       MP051
+        ├── LedgerFact                MP060
+        ├── AppendOnly                MP061
+        └── ImportRefused             MP070
+
+The classes below Refusal are named by `private.refusals()` in sql/schema and documented in docs/errors.md; a test
+compares the three.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class MPPError(Exception):
+    """Base of everything this package raises: what happened (`message`), its `code`, and what to do next (`hint`)."""
+
+    code: str = ""
+
+    def __init__(self, message: str, hint: str = "", code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if code is not None:
+            self.code = code
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class ConfigError(MPPError):
+    """A setting is missing or wrong. Nothing was sent anywhere."""
+
+    code = "config"
+
+
+class TransportError(MPPError):
+    """The server could not be reached, or answered something that is not its contract."""
+
+    code = "transport"
+
+
+class KeyRefused(TransportError):
+    """The server does not accept this API key. There is no fallback to another key."""
+
+    code = "key"
+
+
+class AccountError(MPPError):
+    """Supabase Auth refused an act on an account; `code` is its own error code, such as `email_exists`."""
+
+    code = "account"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FileProblem:
+    """One thing wrong in a file: where (line and column from 1; 0 for the whole file), in which field, and the fix."""
+
+    file: str
+    line: int
+    column: int
+    field: str
+    wrong: str
+    fix: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        subject = f"{self.field}: {self.wrong}" if self.field else self.wrong
+        return f"{place}: {subject} — {self.fix}"
+
+
+class EditionFileError(MPPError):
+    """An edition file is wrong. `problems` lists everything found, in file order; `str()` is one line for each."""
+
+    code = "edition_file"
+
+    def __init__(self, file: str, problems: list[FileProblem]) -> None:
+        count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
+        super().__init__(f"{file}: {count}", "Correct the file; nothing was changed.")
+        self.file = file
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class Refusal(MPPError):
+    """A rule of the game said no. The message and hint are the database's, in the language asked for."""
+
+    code = "MP000"
+
+
+class SignInRequired(Refusal):
+    """You are not signed in."""
+
+    code = "MP001"
+
+
+class AnonymousNotAllowed(Refusal):
+    """An anonymous account can only read."""
+
+    code = "MP002"
+
+
+class NotRegistered(Refusal):
+    """This account has no player profile yet."""
+
+    code = "MP003"
+
+
+class AlreadyRegistered(Refusal):
+    """This account already has a profile."""
+
+    code = "MP004"
+
+
+class NotAllowed(Refusal):
+    """That does not exist, or is not yours to use."""
+
+    code = "MP005"
+
+
+class OpsOnly(Refusal):
+    """Only the staff of Ma Petite Planète may do this."""
+
+    code = "MP006"
+
+
+class AmbassadorOnly(Refusal):
+    """Only an ambassador of this league may do this."""
+
+    code = "MP007"
+
+
+class InvalidField(Refusal):
+    """%1$s is not valid: %2$s."""
+
+    code = "MP010"
+
+
+class Maintenance(Refusal):
+    """Maintenance in progress until %1$s: nothing can be written."""
+
+    code = "MP011"
+
+
+class EditionNotFound(Refusal):
+    """There is no edition %1$s."""
+
+    code = "MP020"
+
+
+class EditionNotOpen(Refusal):
+    """Edition %1$s is not open yet."""
+
+    code = "MP021"
+
+
+class EditionNotRunning(Refusal):
+    """Edition %1$s runs from %2$s to %3$s."""
+
+    code = "MP022"
+
+
+class RegistrationClosed(Refusal):
+    """Edition %1$s took new players until %2$s."""
+
+    code = "MP023"
+
+
+class EditionFrozen(Refusal):
+    """The ranking of edition %1$s is frozen."""
+
+    code = "MP024"
+
+
+class EditionStarted(Refusal):
+    """Edition %1$s has started: %2$s is fixed."""
+
+    code = "MP025"
+
+
+class EditionNotOver(Refusal):
+    """Edition %1$s ends at %2$s and cannot be frozen before."""
+
+    code = "MP026"
+
+
+class EditionFileInvalid(Refusal):
+    """The edition cannot be applied: %1$s."""
+
+    code = "MP027"
+
+
+class ScoresDiffer(Refusal):
+    """Edition %1$s has %2$s score(s) that differ from the ledger."""
+
+    code = "MP028"
+
+
+class AlreadyInLeague(Refusal):
+    """You already play in a league of this edition."""
+
+    code = "MP030"
+
+
+class JoinCodeUnknown(Refusal):
+    """No league has this join code."""
+
+    code = "MP031"
+
+
+class LeagueFull(Refusal):
+    """This league is full (%1$s players)."""
+
+    code = "MP032"
+
+
+class PhoneRequired(Refusal):
+    """A phone number is needed to play in an open league."""
+
+    code = "MP033"
+
+
+class Expelled(Refusal):
+    """You were expelled from this league."""
+
+    code = "MP034"
+
+
+class NotInLeague(Refusal):
+    """You do not play in a league of this edition."""
+
+    code = "MP035"
+
+
+class AmbassadorMustHandOver(Refusal):
+    """The ambassador cannot leave a league that still has players."""
+
+    code = "MP036"
+
+
+class TeamLimit(Refusal):
+    """A league of this edition has %1$s teams at most."""
+
+    code = "MP037"
+
+
+class NameTaken(Refusal):
+    """The name %1$s is already taken here."""
+
+    code = "MP038"
+
+
+class ChallengeNotFound(Refusal):
+    """This edition has no such challenge, or it is still hidden."""
+
+    code = "MP040"
+
+
+class OutsideWindow(Refusal):
+    """This challenge is open from %1$s to %2$s."""
+
+    code = "MP041"
+
+
+class RepeatLimit(Refusal):
+    """This challenge counts %1$s time(s) per player."""
+
+    code = "MP042"
+
+
+class ProofRequired(Refusal):
+    """This challenge asks for a proof in the league’s conversation."""
+
+    code = "MP043"
+
+
+class RequestKeyReused(Refusal):
+    """This request key was already used for something else."""
+
+    code = "MP044"
+
+
+class AlreadyCancelled(Refusal):
+    """This validation is already cancelled."""
+
+    code = "MP045"
+
+
+class TooManyGuesses(Refusal):
+    """No guess is left before %1$s."""
+
+    code = "MP046"
+
+
+class GuardianConsentRequired(Refusal):
+    """Under 15, a guardian must agree before the alias is shown in public."""
+
+    code = "MP050"
+
+
+class TermsVersionUnknown(Refusal):
+    """Version %1$s of the terms of use is not the current one."""
+
+    code = "MP051"
+
+
+class LedgerFact(Refusal):
+    """A validation keeps its facts: %1$s."""
+
+    code = "MP060"
+
+
+class AppendOnly(Refusal):
+    """Rows of %1$s are only ever added."""
+
+    code = "MP061"
+
+
+class ImportRefused(Refusal):
+    """%1$s row(s) cannot be imported; the first: %2$s."""
+
+    code = "MP070"
+
+
+REFUSALS: dict[str, type[Refusal]] = {
+    refusal.code: refusal
+    for refusal in (
+        SignInRequired,
+        AnonymousNotAllowed,
+        NotRegistered,
+        AlreadyRegistered,
+        NotAllowed,
+        OpsOnly,
+        AmbassadorOnly,
+        InvalidField,
+        Maintenance,
+        EditionNotFound,
+        EditionNotOpen,
+        EditionNotRunning,
+        RegistrationClosed,
+        EditionFrozen,
+        EditionStarted,
+        EditionNotOver,
+        EditionFileInvalid,
+        ScoresDiffer,
+        AlreadyInLeague,
+        JoinCodeUnknown,
+        LeagueFull,
+        PhoneRequired,
+        Expelled,
+        NotInLeague,
+        AmbassadorMustHandOver,
+        TeamLimit,
+        NameTaken,
+        ChallengeNotFound,
+        OutsideWindow,
+        RepeatLimit,
+        ProofRequired,
+        RequestKeyReused,
+        AlreadyCancelled,
+        TooManyGuesses,
+        GuardianConsentRequired,
+        TermsVersionUnknown,
+        LedgerFact,
+        AppendOnly,
+        ImportRefused,
+    )
+}
+"""Class by SQLSTATE."""
+
+
+def refusal(code: str, message: str, hint: str = "") -> Refusal:
+    """Return the error for a SQLSTATE `MP…`; a code this version does not know yet is a plain Refusal that keeps it."""
+    return REFUSALS.get(code, Refusal)(message, hint, code)
