@@ -1,0 +1,57 @@
+"""What the embedded stack takes from supabase/config.toml, so that it behaves as the hosted project will."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import StackError
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of config.toml that the embedded services know; the rest of the file is for the Supabase CLI."""
+
+    schemas: tuple[str, ...] = ("api",)
+    extra_search_path: tuple[str, ...] = ()
+    max_rows: int = 1000
+    auth: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Config:
+        """Read config.toml; a missing file means the defaults, a broken one a StackError with its line."""
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return cls()
+        except tomllib.TOMLDecodeError as error:
+            raise StackError(f"{path} is not valid TOML: {error}.", "Correct the file.") from error
+        api = data.get("api", {})
+        return cls(
+            schemas=tuple(api.get("schemas", cls.schemas)),
+            extra_search_path=tuple(api.get("extra_search_path", cls.extra_search_path)),
+            max_rows=api.get("max_rows", cls.max_rows),
+            auth=data.get("auth", {}),
+        )
+
+    def auth_options(self) -> dict[str, Any]:
+        """The [auth] section as arguments of ``auth_environment``."""
+        email, hook = self.auth.get("email", {}), self.auth.get("hook", {}).get("custom_access_token", {})
+        options: dict[str, Any] = {
+            "site_url": self.auth.get("site_url", "http://127.0.0.1:3000"),
+            "redirect_urls": self.auth.get("additional_redirect_urls", []),
+            "allow_signup": self.auth.get("enable_signup", True),
+            "anonymous": self.auth.get("enable_anonymous_sign_ins", True),
+            "autoconfirm": not email.get("enable_confirmations", False),
+            "token_seconds": self.auth.get("jwt_expiry", 3600),
+            "code_seconds": email.get("otp_expiry", 3600),
+            "mail_interval": email.get("max_frequency", "1s"),
+            "reuse_seconds": self.auth.get("refresh_token_reuse_interval", 10),
+            "password_min_length": self.auth.get("minimum_password_length", 8),
+        }
+        if hook.get("enabled"):
+            # pg-functions://postgres/schema/function
+            options["access_token_hook"] = ".".join(hook.get("uri", "").split("/")[-2:])
+        return options

@@ -1,0 +1,1 @@
+"""One port in front of the services, with the paths, keys and refusals of hosted Supabase."""

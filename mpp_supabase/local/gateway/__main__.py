@@ -1,0 +1,31 @@
+"""Run the gateway on 127.0.0.1; its configuration is JSON in MPP_GATEWAY, so that no key is an argument."""
+
+from __future__ import annotations
+
+import os
+
+import uvicorn
+
+from .app import Gateway, config_from
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    config = config_from(os.environ.pop("MPP_GATEWAY"))
+    uvicorn.run(
+        Gateway(config),
+        host="127.0.0.1",
+        port=config.port,
+        log_level="warning",
+        # Requests can carry a key in their address.
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=3,
+        backlog=2048,
+    )
+
+
+if __name__ == "__main__":
+    main()

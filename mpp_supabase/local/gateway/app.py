@@ -1,0 +1,327 @@
+"""The gateway as an ASGI application: it checks the API key, turns it into a role, and streams to the service behind.
+
+It decides nothing about users: their tokens go through untouched, and PostgREST and Auth verify them.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode
+
+import httpx
+from starlette.responses import JSONResponse, Response
+from starlette.types import Message, Receive, Scope, Send
+
+from mpp_supabase.local.keys import role_token
+
+log = logging.getLogger("mpp.gateway")
+
+Headers = list[tuple[bytes, bytes]]
+
+#: Lifetime of the token that stands for an API key behind the gateway, in seconds; renewed at half of it.
+INTERNAL_TOKEN_SECONDS = 120
+
+#: What a mail link or an OAuth provider opens in a browser, and what verifiers fetch: no API key there, as hosted.
+OPEN_PATHS = (
+    "/auth/v1/verify",
+    "/auth/v1/callback",
+    "/auth/v1/authorize",
+    "/auth/v1/.well-known/jwks.json",
+    "/auth/v1/.well-known/openid-configuration",
+)
+
+_NOT_RUN_YET = ("/functions/v1", "/storage/v1", "/realtime/v1")
+
+_HOP_BY_HOP = {
+    b"connection",
+    b"keep-alive",
+    b"proxy-authenticate",
+    b"proxy-authorization",
+    b"proxy-connection",
+    b"te",
+    b"trailer",
+    b"transfer-encoding",
+    b"upgrade",
+}
+_NOT_FORWARDED = _HOP_BY_HOP | {b"host", b"apikey", b"authorization"}
+_FORWARDING = {b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-proto", b"x-forwarded-prefix"}
+
+_CORS: Headers = [
+    (b"access-control-allow-origin", b"*"),
+    (
+        b"access-control-expose-headers",
+        b"Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Range-Unit, Server, "
+        b"Transfer-Encoding, X-Supabase-Api-Version, X-Total-Count, Link",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class GatewayConfig:
+    """Where the services are and which keys open the gateway."""
+
+    port: int
+    postgrest: str
+    auth: str
+    publishable: str
+    secret: str
+    anon: str
+    service_role: str
+    jwt_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer of the gateway itself: HTTP status, message and hint, worded as hosted words them."""
+
+    status: int
+    message: str
+    hint: str | None = None
+
+
+NO_KEY = Refusal(401, "No API key found in request", "No `apikey` request header or url param was found.")
+WRONG_KEY = Refusal(401, "Invalid API key", "Double check your Supabase `anon` or `service_role` API key.")
+SECRET_IN_BROWSER = Refusal(
+    401,
+    "Forbidden use of secret API key in browser",
+    "Secret API keys can only be used in a protected environment and should be deleted immediately if exposed.",
+)
+NO_ROUTE = Refusal(404, "no Route matched with those values")
+UNAVAILABLE = Refusal(
+    503, "The service behind this path does not answer", "See `mpp stack status` and `mpp stack logs`."
+)
+TIMED_OUT = Refusal(504, "The upstream server is timing out")
+
+
+class Gateway:
+    """The ASGI application. One HTTP connection pool serves all requests and is closed at shutdown."""
+
+    def __init__(self, config: GatewayConfig) -> None:
+        self._config = config
+        self._transport = httpx.AsyncHTTPTransport(
+            limits=httpx.Limits(max_connections=200, max_keepalive_connections=100, keepalive_expiry=30), retries=0
+        )
+        self._timeout = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 30.0}
+        self._roles = {config.publishable: "anon", config.secret: "service_role"}
+        self._keys = {
+            key: key.encode() for key in (config.publishable, config.secret, config.anon, config.service_role)
+        }
+        self._tokens: dict[str, tuple[float, bytes]] = {}
+        self._routes = (
+            ("/rest/v1", httpx.URL(config.postgrest)),
+            ("/auth/v1", httpx.URL(config.auth)),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            # A WebSocket: Realtime does not run here.
+            await receive()
+            await send({"type": "websocket.close", "code": 1013})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self._transport.aclose()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        headers: Headers = scope["headers"]
+        if scope["method"] == "OPTIONS" and _first(headers, b"access-control-request-method"):
+            await self._answer(_preflight(headers), scope, receive, send)
+            return
+        if path == "/health":
+            await self._answer(JSONResponse({"status": "ok"}), scope, receive, send)
+            return
+        if any(path == prefix or path.startswith(prefix + "/") for prefix in _NOT_RUN_YET):
+            name = path.split("/")[1]
+            await self._refuse(Refusal(503, f"The embedded stack does not run {name} yet"), scope, receive, send)
+            return
+        for prefix, upstream in self._routes:
+            if path == prefix or path.startswith(prefix + "/"):
+                await self._proxy(prefix, upstream, scope, receive, send)
+                return
+        await self._refuse(NO_ROUTE, scope, receive, send)
+
+    async def _proxy(self, prefix: str, upstream: httpx.URL, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: Headers = scope["headers"]
+        query, key = _take_key(headers, scope["query_string"])
+        authorization = _first(headers, b"authorization")
+        if scope["path"] not in OPEN_PATHS:
+            checked = self._authorize(key, authorization, _first(headers, b"user-agent"))
+            if isinstance(checked, Refusal):
+                await self._refuse(checked, scope, receive, send)
+                return
+            authorization = checked
+        raw_path = scope["raw_path"][len(prefix) :] or b"/"
+        request = httpx.Request(
+            scope["method"],
+            upstream.copy_with(raw_path=raw_path + (b"?" + query if query else b"")),
+            headers=self._forwarded(scope, prefix, authorization),
+            stream=_Body(receive) if _has_body(headers) else None,
+            extensions={"timeout": self._timeout},
+        )
+        try:
+            response = await self._transport.handle_async_request(request)
+        except httpx.TimeoutException:
+            await self._refuse(TIMED_OUT, scope, receive, send)
+            return
+        except httpx.TransportError as error:
+            log.warning("%s %s: %s", scope["method"], prefix, type(error).__name__)
+            await self._refuse(UNAVAILABLE, scope, receive, send)
+            return
+        try:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": response.status_code,
+                    "headers": [
+                        (name.lower(), value)
+                        for name, value in response.headers.raw
+                        if name.lower() not in _HOP_BY_HOP and not name.lower().startswith(b"access-control-")
+                    ]
+                    + _CORS,
+                }
+            )
+            assert isinstance(response.stream, httpx.AsyncByteStream)
+            async for chunk in response.stream:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            await response.aclose()
+
+    def _authorize(self, key: str, authorization: bytes, user_agent: bytes) -> bytes | Refusal:
+        """The Authorization header to send on, or why the request is refused."""
+        bearer = _bearer(authorization)
+        key = key or bearer
+        if not key:
+            return NO_KEY
+        known = self._known(key)
+        if known is None:
+            # A user's token alone is no API key.
+            return NO_KEY if key == bearer and not key.startswith("sb_") else WRONG_KEY
+        if known == self._config.secret and user_agent.startswith(b"Mozilla/"):
+            return SECRET_IN_BROWSER
+        if authorization and bearer != key:
+            # Only an API key can stand in for a token, and only the one that the request shows as its own.
+            return WRONG_KEY if bearer.startswith("sb_") else authorization
+        role = self._roles.get(known)
+        return b"Bearer " + (known.encode() if role is None else self._token(role))
+
+    def _known(self, key: str) -> str | None:
+        """The configured key that equals this one; every key is compared, in constant time."""
+        given = key.encode()
+        found = None
+        for known, encoded in self._keys.items():
+            if hmac.compare_digest(given, encoded):
+                found = known
+        return found
+
+    def _token(self, role: str) -> bytes:
+        expires, token = self._tokens.get(role, (0.0, b""))
+        now = time.monotonic()
+        if expires - now < INTERNAL_TOKEN_SECONDS / 2:
+            token = role_token(role, self._config.jwt_secret, INTERNAL_TOKEN_SECONDS).encode()
+            self._tokens[role] = (now + INTERNAL_TOKEN_SECONDS, token)
+        return token
+
+    def _forwarded(self, scope: Scope, prefix: str, authorization: bytes) -> Headers:
+        client = (scope["client"] or ("127.0.0.1", 0))[0].encode()
+        headers = [
+            (name, value)
+            for name, value in scope["headers"]
+            if name not in _NOT_FORWARDED and name not in _FORWARDING and name != b"x-forwarded-for"
+        ]
+        before = _first(scope["headers"], b"x-forwarded-for")
+        host = _first(scope["headers"], b"host")
+        headers += [
+            (b"host", host),
+            (b"x-forwarded-for", before + b", " + client if before else client),
+            (b"x-forwarded-host", host.split(b":")[0]),
+            (b"x-forwarded-port", str(self._config.port).encode()),
+            (b"x-forwarded-proto", b"http"),
+            (b"x-forwarded-prefix", prefix.encode()),
+        ]
+        if authorization:
+            headers.append((b"authorization", authorization))
+        return headers
+
+    async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+        body = {"message": refusal.message} | ({"hint": refusal.hint} if refusal.hint else {})
+        await self._answer(JSONResponse(body, refusal.status), scope, receive, send)
+
+    async def _answer(self, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+        response.raw_headers.extend(_CORS)
+        await response(scope, receive, send)
+
+
+class _Body(httpx.AsyncByteStream):
+    """The request's body, passed on as it arrives."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            message: Message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise httpx.ReadError("the client went away")
+            if message.get("body"):
+                yield message["body"]
+            if not message.get("more_body"):
+                return
+
+
+def _first(headers: Headers, name: bytes) -> bytes:
+    return next((value for header, value in headers if header == name), b"")
+
+
+def _bearer(authorization: bytes) -> str:
+    scheme, _, value = authorization.decode("latin-1").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
+
+
+def _has_body(headers: Headers) -> bool:
+    return any(name == b"transfer-encoding" or (name == b"content-length" and value != b"0") for name, value in headers)
+
+
+def _take_key(headers: Headers, query: bytes) -> tuple[bytes, str]:
+    """The API key of a request (header first, then the ``apikey`` parameter) and the query without it."""
+    key = _first(headers, b"apikey").decode("latin-1")
+    if b"apikey" not in query:
+        return query, key
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    rest = [(name, value) for name, value in pairs if name != "apikey"]
+    if len(rest) == len(pairs):
+        return query, key
+    found = next(value for name, value in pairs if name == "apikey")
+    return urlencode(rest, safe="*,.()!:").encode(), key or found
+
+
+def _preflight(headers: Headers) -> Response:
+    return Response(
+        status_code=200,
+        headers={
+            "access-control-allow-methods": "GET,HEAD,PUT,PATCH,POST,DELETE,OPTIONS,TRACE,CONNECT",
+            "access-control-allow-headers": _first(headers, b"access-control-request-headers").decode("latin-1") or "*",
+            "access-control-max-age": "3600",
+        },
+    )
+
+
+def config_from(text: str) -> GatewayConfig:
+    """Read the configuration that the stack passes in the environment."""
+    return GatewayConfig(**json.loads(text))

