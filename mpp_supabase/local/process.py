@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -135,6 +135,26 @@ def tail(path: Path, lines: int = 20) -> list[str]:
             return log.read().decode("utf-8", "replace").splitlines()[-lines:] if lines else []
     except OSError:
         return []
+
+
+def follow(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield (log, line) for every line written from now on, for ever; a log that is rotated is followed on."""
+    positions = {path: path.stat().st_size for path in paths}
+    while True:
+        quiet = True
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError), path.open("rb") as log:
+                if os.fstat(log.fileno()).st_size < positions[path]:
+                    positions[path] = 0
+                log.seek(positions[path])
+                for line in log:
+                    if not line.endswith(b"\n"):
+                        break
+                    positions[path] += len(line)
+                    quiet = False
+                    yield path, line.decode("utf-8", "replace").rstrip("\n")
+        if quiet:
+            time.sleep(0.2)
 
 
 def stop(process: Process, *, with_signal: int = signal.SIGTERM, seconds: float = 10.0) -> None:

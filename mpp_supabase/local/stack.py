@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -326,7 +327,8 @@ class Stack:
             templates_url=f"http://{HOST}:{ports.mailbox}/templates",
             **config.auth_options(),
         )
-        return _environment(values)
+        # The API keys reach Auth as HS256 tokens, the users' tokens as ES256; each algorithm has its own key.
+        return _environment({**values, "GOTRUE_JWT_VALID_METHODS": "HS256,ES256"})
 
     def _migrate_auth(self, state: State) -> None:
         log = self.logs / "auth.log"
@@ -471,10 +473,21 @@ def _last_words(log: Path) -> str:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C and SIGTERM back until the block is done."""
-    signals = {signal.SIGINT, signal.SIGTERM}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    """Hold Ctrl-C and SIGTERM back until the block is done.
+
+    By handlers and not by a signal mask: the processes started inside would inherit a mask and never stop.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda received, _: arrived.append(received))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for received in dict.fromkeys(arrived):
+            signal.raise_signal(received)
