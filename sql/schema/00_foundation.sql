@@ -1,0 +1,82 @@
+-- Schemas, the owner of the tables, and what nobody is granted by default.
+-- `api` is what PostgREST exposes, `mpp` holds the tables, `private` the rules. Tables follow by noun.
+
+create schema if not exists mpp;
+create schema if not exists private;
+create schema if not exists api;
+
+comment on schema api is 'Ma Petite Planète: the views and functions that apps, dashboards and the CLI may use.';
+comment on schema mpp is 'Ma Petite Planète: tables. Read through api; written by the functions of private only.';
+comment on schema private is 'Ma Petite Planète: rules, triggers and every security definer function. Never exposed.';
+
+-- The tables belong to a role that cannot log in and does not bypass row-level security: a view that forgets
+-- security_invoker then shows nothing at all, instead of everything.
+do $$
+begin
+    if not exists (select from pg_catalog.pg_roles where rolname = 'mpp_owner') then
+        create role mpp_owner nologin noinherit;
+    end if;
+    execute pg_catalog.format('grant mpp_owner to %I', current_user);
+end
+$$;
+
+grant usage, create on schema mpp, api to mpp_owner;
+grant usage on schema api to anon, authenticated, service_role;
+
+-- A function is executable by everyone unless this is said; grants stand under each function instead.
+alter default privileges revoke execute on functions from public;
+alter default privileges in schema mpp, private, api revoke all on tables from public, anon, authenticated, service_role;
+alter default privileges in schema mpp, private, api revoke all on sequences from public, anon, authenticated, service_role;
+alter default privileges in schema mpp, private, api revoke all on functions from public, anon, authenticated, service_role;
+
+-- What a person reads on a screen, by language: {"fr": "…", "en": "…", "de": "…"}; French and English always.
+create domain mpp.translated as jsonb
+    constraint translated_has_fr_and_en check (
+        jsonb_typeof(value) = 'object'
+        and coalesce(btrim(value ->> 'fr'), '') <> ''
+        and coalesce(btrim(value ->> 'en'), '') <> ''
+        and not jsonb_path_exists(value, '$.* ? (@.type() != "string")')
+    );
+comment on domain mpp.translated is 'Texts by ISO 639-1 language; fr and en are required.';
+
+-- One line of text typed by a person. Control, zero-width and direction characters would let a label imitate another.
+create domain mpp.line as text
+    constraint line_is_clean check (
+        value = btrim(value)
+        and char_length(value) between 1 and 120
+        and value !~ '[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff]'
+    );
+
+-- Time-ordered identifiers (RFC 9562, version 7) keep index inserts on the right-hand page. Postgres 18 has
+-- uuidv7() of its own; Supabase runs 17.
+create function private.uuid_v7() returns uuid
+    language sql
+    volatile
+    parallel safe
+    set search_path = ''
+as $$
+    select encode(
+        set_bit(
+            set_bit(
+                overlay(
+                    uuid_send(gen_random_uuid())
+                    placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
+                    from 1 for 6
+                ),
+                52, 1
+            ),
+            53, 1
+        ),
+        'hex'
+    )::uuid
+$$;
+revoke execute on function private.uuid_v7() from public;
+
+-- The one clock of the game. now() is the start of the transaction: a request that waited for a lock would still
+-- believe that the edition is running.
+create function private.clock() returns timestamptz
+    language sql
+    volatile
+    set search_path = ''
+as $$ select clock_timestamp() $$;
+revoke execute on function private.clock() from public;

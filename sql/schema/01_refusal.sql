@@ -1,0 +1,165 @@
+-- Every refusal of the game: its SQLSTATE, and what it says in English and in French.
+-- docs/errors.md and mpp_supabase/errors.py hold the same list; a test compares the three.
+
+create function private.refusals()
+    returns table (code text, name text, message_en text, message_fr text, hint_en text, hint_fr text)
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$
+    values
+    -- who is asking
+    ('MP001', 'SignInRequired', 'You are not signed in.', 'Vous n’êtes pas connecté·e.',
+        'Sign in, then try again.', 'Connectez-vous, puis réessayez.'),
+    ('MP002', 'AnonymousNotAllowed', 'An anonymous account can only read.', 'Un compte anonyme ne peut que lire.',
+        'Create an account with an e-mail address.', 'Créez un compte avec une adresse e-mail.'),
+    ('MP003', 'NotRegistered', 'This account has no player profile yet.', 'Ce compte n’a pas encore de profil.',
+        'Call register first.', 'Appelez d’abord register.'),
+    ('MP004', 'AlreadyRegistered', 'This account already has a profile.', 'Ce compte a déjà un profil.',
+        'Change it with update_profile.', 'Modifiez-le avec update_profile.'),
+    ('MP005', 'NotAllowed', 'That does not exist, or is not yours to use.', 'Cela n’existe pas, ou ne vous appartient pas.',
+        'Check the identifier and the account.', 'Vérifiez l’identifiant et le compte.'),
+    ('MP006', 'OpsOnly', 'Only the staff of Ma Petite Planète may do this.', 'Seule l’équipe de Ma Petite Planète peut faire cela.',
+        'Use the secret key, or an account of the staff.', 'Utilisez la clé secrète, ou un compte de l’équipe.'),
+    ('MP007', 'AmbassadorOnly', 'Only an ambassador of this league may do this.', 'Seul·e un·e ambassadeur·drice de cette ligue peut faire cela.',
+        'Ask the ambassador of the league.', 'Demandez à l’ambassadeur·drice de la ligue.'),
+    -- what was sent
+    ('MP010', 'InvalidField', '%1$s is not valid: %2$s.', '%1$s n’est pas valable : %2$s.',
+        '%3$s', '%3$s'),
+    ('MP011', 'Maintenance', 'Maintenance in progress until %1$s: nothing can be written.', 'Maintenance en cours jusqu’au %1$s : rien ne peut être enregistré.',
+        'Try again after %1$s.', 'Réessayez après le %1$s.'),
+    -- editions
+    ('MP020', 'EditionNotFound', 'There is no edition %1$s.', 'L’édition %1$s n’existe pas.',
+        'List the editions.', 'Consultez la liste des éditions.'),
+    ('MP021', 'EditionNotOpen', 'Edition %1$s is not open yet.', 'L’édition %1$s n’est pas encore ouverte.',
+        'Registration has not begun.', 'Les inscriptions n’ont pas commencé.'),
+    ('MP022', 'EditionNotRunning', 'Edition %1$s runs from %2$s to %3$s.', 'L’édition %1$s se joue du %2$s au %3$s.',
+        'Challenges are validated while the edition is running.', 'Les défis se valident pendant l’édition.'),
+    ('MP023', 'RegistrationClosed', 'Edition %1$s took new players until %2$s.', 'Les inscriptions à l’édition %1$s sont closes depuis le %2$s.',
+        'Join the next edition.', 'Rejoignez la prochaine édition.'),
+    ('MP024', 'EditionFrozen', 'The ranking of edition %1$s is frozen.', 'Le classement de l’édition %1$s est figé.',
+        'Nothing of a frozen edition changes any more.', 'Plus rien ne change dans une édition figée.'),
+    ('MP025', 'EditionStarted', 'Edition %1$s has started: %2$s is fixed.', 'L’édition %1$s a commencé : %2$s ne change plus.',
+        'Texts may still be corrected; rules and points may not.', 'Les textes se corrigent encore, les règles et les points non.'),
+    ('MP026', 'EditionNotOver', 'Edition %1$s ends at %2$s and cannot be frozen before.', 'L’édition %1$s se termine le %2$s et ne peut être figée avant.',
+        'Wait for the end, or close the edition first.', 'Attendez la fin, ou clôturez d’abord l’édition.'),
+    ('MP027', 'EditionFileInvalid', 'The edition cannot be applied: %1$s.', 'L’édition ne peut être appliquée : %1$s.',
+        'Correct the file and apply it again; nothing was changed.', 'Corrigez le fichier et recommencez ; rien n’a changé.'),
+    -- leagues, teams, players
+    ('MP030', 'AlreadyInLeague', 'You already play in a league of this edition.', 'Vous jouez déjà dans une ligue de cette édition.',
+        'Leave that league first.', 'Quittez d’abord cette ligue.'),
+    ('MP031', 'JoinCodeUnknown', 'No league has this join code.', 'Aucune ligue n’a ce code.',
+        'Ask the ambassador for the current code.', 'Demandez le code actuel à l’ambassadeur·drice.'),
+    ('MP032', 'LeagueFull', 'This league is full (%1$s players).', 'Cette ligue est complète (%1$s personnes).',
+        'Join another league, or create one.', 'Rejoignez une autre ligue, ou créez-en une.'),
+    ('MP033', 'PhoneRequired', 'A phone number is needed to play in an open league.', 'Un numéro de téléphone est nécessaire pour jouer en ligue ouverte.',
+        'Give it in international form, such as +33612345678.', 'Donnez-le au format international, par exemple +33612345678.'),
+    ('MP034', 'Expelled', 'You were expelled from this league.', 'Vous avez été exclu·e de cette ligue.',
+        'Write to Ma Petite Planète if this is a mistake.', 'Écrivez à Ma Petite Planète s’il s’agit d’une erreur.'),
+    ('MP035', 'NotInLeague', 'You do not play in a league of this edition.', 'Vous ne jouez dans aucune ligue de cette édition.',
+        'Join a league, or create one.', 'Rejoignez une ligue, ou créez-en une.'),
+    ('MP036', 'AmbassadorMustHandOver', 'The ambassador cannot leave a league that still has players.', 'L’ambassadeur·drice ne peut quitter une ligue qui compte encore des personnes.',
+        'Hand the league over first.', 'Transmettez d’abord la ligue.'),
+    ('MP037', 'TeamLimit', 'A league of this edition has %1$s teams at most.', 'Une ligue de cette édition compte au plus %1$s équipes.',
+        'Use one of the teams there are.', 'Utilisez une des équipes existantes.'),
+    ('MP038', 'NameTaken', 'The name %1$s is already taken here.', 'Le nom %1$s est déjà pris ici.',
+        'Choose another name.', 'Choisissez un autre nom.'),
+    -- challenges
+    ('MP040', 'ChallengeNotFound', 'This edition has no such challenge, or it is still hidden.', 'Ce défi n’existe pas dans cette édition, ou il est encore caché.',
+        'List the challenges in play.', 'Consultez la liste des défis en jeu.'),
+    ('MP041', 'OutsideWindow', 'This challenge is open from %1$s to %2$s.', 'Ce défi est ouvert du %1$s au %2$s.',
+        'Validate it inside its window.', 'Validez-le dans son créneau.'),
+    ('MP042', 'RepeatLimit', 'This challenge counts %1$s time(s) per player.', 'Ce défi compte %1$s fois par personne.',
+        'Cancel a validation first if one was a mistake.', 'Annulez d’abord une validation faite par erreur.'),
+    ('MP043', 'ProofRequired', 'This challenge asks for a proof in the league’s conversation.', 'Ce défi demande une preuve dans la conversation de la ligue.',
+        'Send it there, then validate with proof_sent.', 'Envoyez-la, puis validez avec proof_sent.'),
+    ('MP044', 'RequestKeyReused', 'This request key was already used for something else.', 'Cette clé de requête a déjà servi à autre chose.',
+        'Make a new key for each validation.', 'Créez une nouvelle clé pour chaque validation.'),
+    ('MP045', 'AlreadyCancelled', 'This validation is already cancelled.', 'Cette validation est déjà annulée.',
+        'Validate the challenge again with a new key.', 'Validez à nouveau le défi avec une nouvelle clé.'),
+    ('MP046', 'TooManyGuesses', 'No guess is left before %1$s.', 'Plus d’essai possible avant le %1$s.',
+        'Try again after %1$s.', 'Réessayez après le %1$s.'),
+    -- privacy
+    ('MP050', 'GuardianConsentRequired', 'Under 15, a guardian must agree before the alias is shown in public.', 'Avant 15 ans, l’accord d’un responsable légal est nécessaire pour afficher l’alias.',
+        'Ask a guardian to write to Ma Petite Planète.', 'Demandez à un responsable légal d’écrire à Ma Petite Planète.'),
+    ('MP051', 'TermsVersionUnknown', 'Version %1$s of the terms of use is not the current one.', 'La version %1$s des conditions d’utilisation n’est pas la version en vigueur.',
+        'Show the current version (%2$s) and ask again.', 'Présentez la version en vigueur (%2$s) et redemandez.'),
+    -- what the tables refuse to everyone
+    ('MP060', 'LedgerFact', 'A validation keeps its facts: %1$s.', 'Une validation garde ses faits : %1$s.',
+        'Cancel it and record a new one.', 'Annulez-la et enregistrez-en une nouvelle.'),
+    ('MP061', 'AppendOnly', 'Rows of %1$s are only ever added.', 'Les lignes de %1$s ne font que s’ajouter.',
+        'Add a row that says what changed.', 'Ajoutez une ligne qui dit ce qui a changé.'),
+    ('MP070', 'ImportRefused', '%1$s row(s) cannot be imported; the first: %2$s.', '%1$s ligne(s) ne peuvent être importées ; la première : %2$s.',
+        'Correct the rows and import again; nothing was written.', 'Corrigez les lignes et recommencez ; rien n’a été enregistré.')
+$$;
+comment on function private.refusals() is 'Every refusal: SQLSTATE, Python class, message and hint in English and French; %n$s are its arguments.';
+revoke execute on function private.refusals() from public;
+
+-- French for a request that prefers it (Accept-Language), English otherwise.
+create function private.speaks_french() returns boolean
+    language sql
+    stable
+    set search_path = ''
+as $$
+    select coalesce(
+        nullif(current_setting('request.headers', true), '')::jsonb ->> 'accept-language' ~* '^\s*fr', false)
+$$;
+revoke execute on function private.speaks_french() from public;
+
+-- Never a DETAIL: it would be the place where a hidden row shows.
+create function private.refuse(code text, variadic arguments text[] default '{}') returns void
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    french boolean := private.speaks_french();
+    said record;
+begin
+    select
+        case when french then r.message_fr else r.message_en end as message,
+        case when french then r.hint_fr else r.hint_en end as hint
+    into strict said
+    from private.refusals() r
+    where r.code = refuse.code;
+
+    raise exception using
+        errcode = code,
+        message = format(said.message, variadic arguments || array['', '', '']),
+        hint = format(said.hint, variadic arguments || array['', '', '']);
+end
+$$;
+revoke execute on function private.refuse(text, text[]) from public;
+
+-- A typed line, trimmed and clean, or the refusal that names the field.
+create function private.clean_line(field text, value text, longest integer default 60) returns text
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    cleaned text := btrim(regexp_replace(normalize(value, NFC), '\s+', ' ', 'g'));
+begin
+    if coalesce(cleaned, '') = '' then
+        perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
+    end if;
+    if char_length(cleaned) > longest then
+        perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
+            format('Use %s characters at most.', longest));
+    end if;
+    if cleaned ~ '[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff]' then
+        perform private.refuse('MP010', field, 'it holds an invisible character', 'Use visible characters only.');
+    end if;
+    return cleaned;
+end
+$$;
+revoke execute on function private.clean_line(text, text, integer) from public;
+
+-- Instants are said to people in Paris time, with the zone, so that no one has to guess.
+create function private.spoken(at timestamptz) returns text
+    language sql
+    stable
+    set search_path = ''
+as $$ select to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI:SS') || ' (Europe/Paris)' $$;
+revoke execute on function private.spoken(timestamptz) from public;

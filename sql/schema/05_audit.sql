@@ -1,0 +1,143 @@
+-- Who may act for Ma Petite Planète, and the trace of every privileged act.
+
+create table mpp.ops_member (
+    account_id uuid primary key references auth.users (id) on delete cascade,
+    granted_at timestamptz not null default now(),
+    granted_by uuid
+);
+comment on table mpp.ops_member is 'Accounts of the association''s staff. Read live at each call: a token never says who is staff.';
+
+create table mpp.audit (
+    id bigint generated always as identity primary key,
+    at timestamptz not null default clock_timestamp(),
+    actor_id uuid,
+    actor_role text not null,
+    action text not null,
+    subject text,
+    details jsonb not null default '{}'
+);
+comment on table mpp.audit is 'Privileged acts, append-only for everyone.';
+create index audit_subject on mpp.audit (subject, at desc);
+
+create function private.refuse_change() returns trigger
+    language plpgsql
+    set search_path = ''
+as $$
+begin
+    perform private.refuse('MP061', tg_table_name);
+    return null;
+end
+$$;
+revoke execute on function private.refuse_change() from public;
+
+create trigger audit_append_only
+    before update or delete or truncate on mpp.audit
+    for each statement execute function private.refuse_change();
+
+-- The database role that carries the request. `set role` cannot be done inside a security definer function, and no
+-- header or token text can set it: PostgREST does, after it has verified the token.
+create function private.request_role() returns text
+    language sql
+    stable
+    set search_path = ''
+as $$
+    select case coalesce(current_setting('role', true), 'none') when 'none' then session_user else current_setting('role', true) end
+$$;
+revoke execute on function private.request_role() from public;
+
+create function private.is_service() returns boolean
+    language sql
+    stable
+    set search_path = ''
+as $$ select private.request_role() in ('service_role', 'postgres', 'supabase_admin') $$;
+revoke execute on function private.is_service() from public;
+
+create function private.is_ops() returns boolean
+    language sql
+    stable
+    security definer
+    set search_path = ''
+as $$
+    select private.is_service() or exists (
+        select from mpp.ops_member m where m.account_id = (select auth.uid()) and private.request_role() = 'authenticated'
+    )
+$$;
+comment on function private.is_ops() is 'True for the service role and for staff accounts.';
+revoke execute on function private.is_ops() from public;
+grant execute on function private.is_ops() to authenticated, service_role;
+
+create function private.require_ops() returns void
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+begin
+    if not private.is_ops() then
+        perform private.refuse('MP006');
+    end if;
+end
+$$;
+revoke execute on function private.require_ops() from public;
+
+create function private.record_act(action text, subject text, details jsonb default '{}') returns void
+    language sql
+    volatile
+    set search_path = ''
+as $$
+    insert into mpp.audit (actor_id, actor_role, action, subject, details)
+    values ((select auth.uid()), private.request_role(), action, subject, details)
+$$;
+revoke execute on function private.record_act(text, text, jsonb) from public;
+
+alter table mpp.ops_member enable row level security;
+alter table mpp.audit enable row level security;
+
+create policy audit_select_ops on mpp.audit
+    for select to authenticated
+    using ((select private.is_ops()));
+
+grant select on mpp.audit to authenticated, service_role;
+grant select on mpp.ops_member to service_role;
+
+create view api.audit_log with (security_invoker = true) as
+select a.id, a.at, a.actor_id, a.actor_role, a.action, a.subject, a.details
+from mpp.audit a;
+comment on view api.audit_log is 'Privileged acts, newest last. Staff only.';
+grant select on api.audit_log to authenticated, service_role;
+
+-- Ops: give or take back the rights of the staff.
+create function private.set_ops_member(member_id uuid, granted boolean) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+begin
+    -- Only the secret key makes staff: a stolen staff session must not make more of its kind.
+    if not private.is_service() then
+        perform private.refuse('MP006');
+    end if;
+    if not exists (select from auth.users u where u.id = member_id) then
+        perform private.refuse('MP005');
+    end if;
+    if granted then
+        insert into mpp.ops_member (account_id, granted_by) values (member_id, (select auth.uid()))
+        on conflict do nothing;
+    else
+        delete from mpp.ops_member m where m.account_id = member_id;
+    end if;
+    perform private.record_act(case when granted then 'ops.grant' else 'ops.revoke' end, member_id::text);
+end
+$$;
+revoke execute on function private.set_ops_member(uuid, boolean) from public;
+grant execute on function private.set_ops_member(uuid, boolean) to service_role;
+
+create function api.set_ops_member(member_id uuid, granted boolean) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.set_ops_member(member_id, granted);
+end;
+comment on function api.set_ops_member(uuid, boolean) is 'Gives an account the rights of the staff, or takes them back. Secret key only. Errors: MP005, MP006.';
+revoke execute on function api.set_ops_member(uuid, boolean) from public;
+grant execute on function api.set_ops_member(uuid, boolean) to service_role;

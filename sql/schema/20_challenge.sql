@@ -1,0 +1,189 @@
+-- The catalogue: cards, and the challenges of an edition with the rules they are played by.
+
+create type mpp.challenge_kind as enum ('standard', 'collective', 'boost', 'hidden', 'flash', 'malus');
+
+create table mpp.theme (
+    code text primary key check (code ~ '^[a-z0-9-]{2,40}$'),
+    name mpp.translated not null
+);
+comment on table mpp.theme is 'What a challenge is about: mobility, food, energy…';
+
+create table mpp.challenge (
+    id integer generated always as identity primary key,
+    code text not null unique check (code ~ '^[a-z0-9-]{3,60}$'),
+    theme text not null references mpp.theme (code),
+    title mpp.translated not null,
+    description mpp.translated not null,
+    goals smallint[] not null default '{}' check (goals <@ array[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]::smallint[])
+);
+comment on table mpp.challenge is 'A card of the catalogue: its texts, whatever the edition.';
+comment on column mpp.challenge.goals is 'United Nations sustainable development goals, 1 to 17.';
+create index challenge_theme on mpp.challenge (theme);
+
+create table mpp.edition_challenge (
+    id integer generated always as identity primary key,
+    edition_id integer not null references mpp.edition (id),
+    challenge_id integer not null references mpp.challenge (id),
+    kind mpp.challenge_kind not null,
+    points smallint not null,
+    repeat_limit smallint check (repeat_limit >= 1),
+    quorum smallint,
+    boost_factor smallint,
+    needs_proof boolean not null default false,
+    opens_at timestamptz,
+    closes_at timestamptz,
+    secret_digest bytea,
+    constraint edition_challenge_card_once unique (edition_id, challenge_id),
+    constraint edition_challenge_in_edition unique (id, edition_id),
+    constraint edition_challenge_secret_once unique (edition_id, secret_digest),
+    constraint edition_challenge_points check (
+        case when kind = 'malus' then points between -20 and -1 else points between 1 and 20 end
+    ),
+    constraint edition_challenge_quorum check ((kind = 'collective') = (quorum is not null) and quorum >= 2),
+    constraint edition_challenge_boost check ((kind = 'boost') = (boost_factor is not null) and boost_factor between 2 and 5),
+    constraint edition_challenge_secret check ((kind = 'hidden') = (secret_digest is not null)),
+    constraint edition_challenge_window check (
+        (opens_at is null) = (closes_at is null)
+        and closes_at > opens_at
+        and (kind not in ('flash', 'boost') or opens_at is not null)
+    )
+);
+comment on table mpp.edition_challenge is 'A card in play in an edition: kind, points and limits, fixed when the edition starts.';
+comment on column mpp.edition_challenge.repeat_limit is 'How often one player may validate it; null: without limit.';
+comment on column mpp.edition_challenge.opens_at is 'Window [opens_at, closes_at): open only inside, except boost, which multiplies inside.';
+create index edition_challenge_card on mpp.edition_challenge (challenge_id);
+
+-- Secret words are compared without case, accents and spaces, and kept as a digest: nobody reads them here.
+create function private.secret_digest(edition_code text, word text) returns bytea
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$
+    select sha256(convert_to(
+        edition_code || ':' || lower(regexp_replace(normalize(word, NFKD), '[\u0300-\u036f\s''’-]', '', 'g')), 'UTF8'))
+$$;
+revoke execute on function private.secret_digest(text, text) from public;
+
+-- Editing a challenge never rewrites a score already earned: once the edition has started its rules stand.
+create function private.edition_challenge_keep_rules() returns trigger
+    language plpgsql
+    set search_path = ''
+as $$
+declare
+    e mpp.edition;
+begin
+    select * into e from mpp.edition where id = coalesce(old.edition_id, new.edition_id);
+    if e.opened_at is not null and e.starts_at <= private.clock() then
+        perform private.refuse('MP025', e.code, 'the list of its challenges');
+    end if;
+    return coalesce(new, old);
+end
+$$;
+revoke execute on function private.edition_challenge_keep_rules() from public;
+
+create trigger edition_challenge_keep_rules
+    before insert or update or delete on mpp.edition_challenge
+    for each row execute function private.edition_challenge_keep_rules();
+
+-- What a player has unlocked, and how often an account has guessed.
+create table mpp.unlock (
+    player_id uuid not null,
+    challenge_id integer not null references mpp.edition_challenge (id) on delete cascade,
+    unlocked_at timestamptz not null default clock_timestamp(),
+    primary key (player_id, challenge_id)
+);
+comment on table mpp.unlock is 'Hidden challenges that a player has found.';
+create index unlock_challenge on mpp.unlock (challenge_id);
+
+create table mpp.unlock_guess (
+    account_id uuid not null references auth.users (id) on delete cascade,
+    edition_id integer not null references mpp.edition (id),
+    guessed_at timestamptz not null default clock_timestamp()
+);
+comment on table mpp.unlock_guess is 'Wrong guesses of the last hour; older ones are deleted by the next guess.';
+create index unlock_guess_account on mpp.unlock_guess (account_id, edition_id, guessed_at);
+create index unlock_guess_edition on mpp.unlock_guess (edition_id);
+
+create function private.my_unlocked_challenge_ids() returns setof integer
+    language plpgsql
+    stable
+    security definer
+    rows 10
+    set search_path = ''
+as $$
+begin
+    return query
+    select u.challenge_id
+    from mpp.player p
+    join mpp.unlock u on u.player_id = p.id
+    where p.account_id = (select auth.uid());
+end
+$$;
+revoke execute on function private.my_unlocked_challenge_ids() from public;
+grant execute on function private.my_unlocked_challenge_ids() to authenticated;
+
+alter table mpp.theme enable row level security;
+alter table mpp.challenge enable row level security;
+alter table mpp.edition_challenge enable row level security;
+alter table mpp.unlock enable row level security;
+alter table mpp.unlock_guess enable row level security;
+
+-- In play: from the start of an edition that the caller may see; flash only inside its window; hidden once found.
+create policy edition_challenge_select_anon on mpp.edition_challenge
+    for select to anon
+    using (
+        edition_id in (select e.id from mpp.edition e where e.starts_at <= now())
+        and kind <> 'hidden'
+        and (kind <> 'flash' or (opens_at <= now() and now() < closes_at))
+    );
+
+create policy edition_challenge_select_authenticated on mpp.edition_challenge
+    for select to authenticated
+    using (
+        (
+            edition_id in (select e.id from mpp.edition e where e.opened_at is not null and e.starts_at <= now())
+            and (kind <> 'hidden' or id in (select private.my_unlocked_challenge_ids()))
+            and (kind <> 'flash' or (opens_at <= now() and now() < closes_at))
+        )
+        or (select private.is_ops())
+    );
+
+-- The text of a card is as secret as the challenge that shows it.
+create policy challenge_select_everyone on mpp.challenge
+    for select to anon, authenticated
+    using (id in (select c.challenge_id from mpp.edition_challenge c));
+
+create policy theme_select_everyone on mpp.theme
+    for select to anon, authenticated
+    using (code in (select c.theme from mpp.challenge c));
+
+grant select on mpp.theme, mpp.challenge to anon, authenticated, service_role;
+grant select (id, edition_id, challenge_id, kind, points, repeat_limit, quorum, boost_factor, needs_proof, opens_at, closes_at)
+    on mpp.edition_challenge to anon, authenticated, service_role;
+
+create view api.challenges with (security_invoker = true) as
+select
+    c.id,
+    c.edition_id,
+    k.code,
+    c.kind,
+    k.theme,
+    t.name as theme_name,
+    k.title,
+    k.description,
+    c.points,
+    case when c.kind = 'boost' and c.opens_at <= now() and now() < c.closes_at
+        then c.points * c.boost_factor else c.points end as points_now,
+    c.boost_factor,
+    c.opens_at,
+    c.closes_at,
+    c.repeat_limit,
+    c.quorum,
+    c.needs_proof,
+    k.goals
+from mpp.edition_challenge c
+join mpp.challenge k on k.id = c.challenge_id
+join mpp.theme t on t.code = k.theme;
+comment on view api.challenges is 'Challenges in play and visible to the caller now: flash inside their window, hidden once unlocked.';
+grant select on api.challenges to anon, authenticated, service_role;

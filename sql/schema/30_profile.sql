@@ -1,0 +1,342 @@
+-- The person: what only they and the association's staff may read, and what they consented to.
+
+create table mpp.terms_version (
+    version text primary key check (version ~ '^[0-9]{4}-[0-9]{2}(\.[0-9]+)?$'),
+    published_at timestamptz not null default now()
+);
+comment on table mpp.terms_version is 'Versions of the terms of use; the newest is the one to accept.';
+
+insert into mpp.terms_version (version, published_at) values ('2026-01', '2026-01-05 09:00:00+01');
+
+create table mpp.profile (
+    id uuid primary key references auth.users (id) on delete cascade,
+    first_name mpp.line not null,
+    last_name mpp.line not null,
+    alias mpp.line not null,
+    country text not null check (country ~ '^[A-Z]{2}$'),
+    postcode text not null check (postcode ~ '^[0-9A-Z][0-9A-Z -]{1,11}$'),
+    birth_date date not null check (birth_date > '1900-01-01'),
+    language text not null default 'fr' check (language in ('fr', 'en', 'de')),
+    sector mpp.line,
+    acquisition_channel mpp.line,
+    picture_path text check (char_length(picture_path) <= 300),
+    guardian_consent_at timestamptz,
+    created_at timestamptz not null default now()
+);
+comment on table mpp.profile is 'A person who plays: read by that person and by the staff only. The e-mail address stays in Auth.';
+
+create type mpp.consent_purpose as enum ('terms', 'newsletter', 'league_alerts', 'partner_sharing');
+
+create table mpp.consent (
+    id bigint generated always as identity primary key,
+    account_id uuid not null,
+    purpose mpp.consent_purpose not null,
+    granted boolean not null,
+    text_version text not null,
+    given_at timestamptz not null default clock_timestamp(),
+    channel text not null check (channel in ('app', 'mail', 'ops'))
+);
+comment on table mpp.consent is 'What a person agreed to or withdrew, append-only; the newest row of a purpose holds.';
+create index consent_account on mpp.consent (account_id, purpose, id desc);
+
+create trigger consent_append_only
+    before update or delete or truncate on mpp.consent
+    for each statement execute function private.refuse_change();
+
+create function private.age_on(birth_date date, day date) returns integer
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$ select extract(year from age(day, birth_date))::integer $$;
+revoke execute on function private.age_on(date, date) from public;
+grant execute on function private.age_on(date, date) to authenticated, service_role;
+
+-- Under 15, the alias is shown in public only once a guardian has agreed.
+create function private.may_be_listed(account_id uuid) returns boolean
+    language sql
+    stable
+    set search_path = ''
+as $$
+    select p.guardian_consent_at is not null or private.age_on(p.birth_date, current_date) >= 15
+    from mpp.profile p
+    where p.id = account_id
+$$;
+revoke execute on function private.may_be_listed(uuid) from public;
+
+alter table mpp.terms_version enable row level security;
+alter table mpp.profile enable row level security;
+alter table mpp.consent enable row level security;
+
+create policy terms_version_select_everyone on mpp.terms_version
+    for select to anon, authenticated
+    using (published_at <= now());
+
+create policy profile_select_authenticated on mpp.profile
+    for select to authenticated
+    using (id = (select auth.uid()) or (select private.is_ops()));
+
+create policy consent_select_authenticated on mpp.consent
+    for select to authenticated
+    using (account_id = (select auth.uid()) or (select private.is_ops()));
+
+grant select on mpp.terms_version to anon, authenticated, service_role;
+grant select on mpp.profile, mpp.consent to authenticated, service_role;
+
+create view api.terms_versions with (security_invoker = true) as
+select t.version, t.published_at from mpp.terms_version t;
+comment on view api.terms_versions is 'Published versions of the terms of use; register takes the newest.';
+grant select on api.terms_versions to anon, authenticated, service_role;
+
+create view api.my_profile with (security_invoker = true) as
+select
+    p.id,
+    p.first_name,
+    p.last_name,
+    p.alias,
+    auth.jwt() ->> 'email' as email,
+    p.country,
+    p.postcode,
+    p.birth_date,
+    private.age_on(p.birth_date, current_date) < 18 as is_minor,
+    private.age_on(p.birth_date, current_date) < 15 as is_under_15,
+    p.language,
+    p.sector,
+    p.acquisition_channel,
+    p.picture_path,
+    p.created_at
+from mpp.profile p
+where p.id = (select auth.uid());
+comment on view api.my_profile is 'The caller''s own profile: one row, or none before register.';
+grant select on api.my_profile to authenticated;
+
+create view api.my_consents with (security_invoker = true) as
+select distinct on (c.purpose) c.purpose, c.granted, c.text_version, c.given_at
+from mpp.consent c
+where c.account_id = (select auth.uid())
+order by c.purpose, c.id desc;
+comment on view api.my_consents is 'What the caller agrees to now, by purpose.';
+grant select on api.my_consents to authenticated;
+
+-- The account behind a request that wants to write: signed in, not anonymous, and no maintenance going on.
+create function private.begin_write(registered boolean default true) returns uuid
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+    account uuid := (claims ->> 'sub')::uuid;
+begin
+    if account is null or private.request_role() <> 'authenticated' then
+        perform private.refuse('MP001');
+    end if;
+    if coalesce((claims ->> 'is_anonymous')::boolean, false) then
+        perform private.refuse('MP002');
+    end if;
+    perform private.require_no_maintenance();
+    if registered and not exists (select from mpp.profile p where p.id = account) then
+        perform private.refuse('MP003');
+    end if;
+    return account;
+end
+$$;
+comment on function private.begin_write(boolean) is 'First line of every player''s command; returns the account.';
+revoke execute on function private.begin_write(boolean) from public;
+
+create function private.check_profile(country text, postcode text, birth_date date, language text, picture_path text) returns void
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+begin
+    if country is null or country !~ '^[A-Z]{2}$' then
+        perform private.refuse('MP010', 'country', coalesce(country, 'it is empty'), 'Use two capital letters (ISO 3166), such as FR.');
+    end if;
+    if postcode is null or postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' or (country = 'FR' and postcode !~ '^[0-9]{5}$') then
+        perform private.refuse('MP010', 'postcode', coalesce(postcode, 'it is empty'), 'Give the postcode, such as 75008.');
+    end if;
+    if birth_date is null or birth_date > current_date or private.age_on(birth_date, current_date) not between 3 and 119 then
+        perform private.refuse('MP010', 'birth_date', coalesce(birth_date::text, 'it is empty'), 'Give a date of birth as YYYY-MM-DD.');
+    end if;
+    if language is null or language not in ('fr', 'en', 'de') then
+        perform private.refuse('MP010', 'language', coalesce(language, 'it is empty'), 'Use fr, en or de.');
+    end if;
+    -- Pictures live under the owner's own folder of a private bucket.
+    if picture_path is not null and (
+        char_length(picture_path) > 300 or picture_path !~ ('^' || (select auth.uid()) || '/[A-Za-z0-9][A-Za-z0-9._-]*$')) then
+        perform private.refuse('MP010', 'picture_path', left(picture_path, 80), 'Begin the path with the id of your account.');
+    end if;
+end
+$$;
+revoke execute on function private.check_profile(text, text, date, text, text) from public;
+
+create function private.register(
+    first_name text, last_name text, alias text, country text, postcode text, birth_date date, terms_version text,
+    language text, sector text, acquisition_channel text, picture_path text, league_alerts boolean, newsletter boolean
+) returns uuid
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_write(registered => false);
+    current_terms text;
+begin
+    select t.version into current_terms
+    from mpp.terms_version t
+    where t.published_at <= private.clock()
+    order by t.published_at desc
+    limit 1;
+    if terms_version is distinct from current_terms then
+        perform private.refuse('MP051', coalesce(terms_version, '(none)'), current_terms);
+    end if;
+    perform private.check_profile(country, postcode, birth_date, language, picture_path);
+
+    insert into mpp.profile as p (id, first_name, last_name, alias, country, postcode, birth_date, language, sector,
+        acquisition_channel, picture_path)
+    values (
+        account,
+        private.clean_line('first_name', register.first_name),
+        private.clean_line('last_name', register.last_name),
+        private.clean_line('alias', register.alias, 30),
+        register.country,
+        register.postcode,
+        register.birth_date,
+        register.language,
+        case when register.sector is not null then private.clean_line('sector', register.sector, 80) end,
+        case when register.acquisition_channel is not null
+            then private.clean_line('acquisition_channel', register.acquisition_channel, 80) end,
+        register.picture_path
+    )
+    on conflict do nothing;
+    if not found then
+        perform private.refuse('MP004');
+    end if;
+
+    insert into mpp.consent (account_id, purpose, granted, text_version, channel)
+    select account, c.purpose::mpp.consent_purpose, c.granted, current_terms, 'app'
+    from (values ('terms', true), ('league_alerts', league_alerts), ('newsletter', newsletter)) c (purpose, granted)
+    where c.granted;
+    return account;
+end
+$$;
+revoke execute on function private.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) from public;
+grant execute on function private.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) to authenticated;
+
+create function api.register(
+    first_name text, last_name text, alias text, country text, postcode text, birth_date date, terms_version text,
+    language text default 'fr', sector text default null, acquisition_channel text default null,
+    picture_path text default null, league_alerts boolean default false, newsletter boolean default false
+) returns uuid
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.register(first_name, last_name, alias, country, postcode, birth_date, terms_version, language, sector,
+        acquisition_channel, picture_path, league_alerts, newsletter);
+end;
+comment on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean)
+    is 'Makes the caller''s profile, accepting the current terms of use; returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051.';
+revoke execute on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) from public;
+grant execute on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) to authenticated;
+
+create function private.update_profile(
+    first_name text, last_name text, alias text, country text, postcode text, birth_date date,
+    language text, sector text, acquisition_channel text, picture_path text
+) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_write();
+    old_row mpp.profile;
+begin
+    select * into old_row from mpp.profile p where p.id = account for no key update;
+    perform private.check_profile(
+        coalesce(country, old_row.country), coalesce(postcode, old_row.postcode), coalesce(birth_date, old_row.birth_date),
+        coalesce(language, old_row.language), nullif(picture_path, ''));
+    -- A minor cannot grow up by editing a form; the staff correct a real mistake.
+    if birth_date is distinct from old_row.birth_date and birth_date is not null
+        and private.age_on(old_row.birth_date, current_date) < 15 then
+        perform private.refuse('MP050');
+    end if;
+    update mpp.profile p
+    set first_name = private.clean_line('first_name', coalesce(update_profile.first_name, p.first_name)),
+        last_name = private.clean_line('last_name', coalesce(update_profile.last_name, p.last_name)),
+        alias = private.clean_line('alias', coalesce(update_profile.alias, p.alias), 30),
+        country = coalesce(update_profile.country, p.country),
+        postcode = coalesce(update_profile.postcode, p.postcode),
+        birth_date = coalesce(update_profile.birth_date, p.birth_date),
+        language = coalesce(update_profile.language, p.language),
+        sector = case when update_profile.sector = '' then null
+            when update_profile.sector is null then p.sector else private.clean_line('sector', update_profile.sector, 80) end,
+        acquisition_channel = case when update_profile.acquisition_channel = '' then null
+            when update_profile.acquisition_channel is null then p.acquisition_channel
+            else private.clean_line('acquisition_channel', update_profile.acquisition_channel, 80) end,
+        picture_path = case when update_profile.picture_path = '' then null
+            else coalesce(update_profile.picture_path, p.picture_path) end
+    where p.id = account;
+end
+$$;
+revoke execute on function private.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
+grant execute on function private.update_profile(text, text, text, text, text, date, text, text, text, text) to authenticated;
+
+create function api.update_profile(
+    first_name text default null, last_name text default null, alias text default null, country text default null,
+    postcode text default null, birth_date date default null, language text default null, sector text default null,
+    acquisition_channel text default null, picture_path text default null
+) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.update_profile(first_name, last_name, alias, country, postcode, birth_date, language, sector,
+        acquisition_channel, picture_path);
+end;
+comment on function api.update_profile(text, text, text, text, text, date, text, text, text, text)
+    is 'Corrects the caller''s profile; what is left out stays, an empty text clears an optional field. Errors: MP001, MP002, MP003, MP010, MP011, MP050.';
+revoke execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
+grant execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) to authenticated;
+
+create function private.set_consent(purpose mpp.consent_purpose, granted boolean) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_write();
+    birth_date date;
+    text_version text;
+begin
+    if granted is null then
+        perform private.refuse('MP010', 'granted', 'it is empty', 'Send true or false.');
+    end if;
+    if purpose = 'terms' then
+        perform private.refuse('MP010', 'purpose', 'terms', 'Terms are accepted by register; leaving them is erasing the account.');
+    end if;
+    select p.birth_date into birth_date from mpp.profile p where p.id = account;
+    if purpose = 'partner_sharing' and granted and private.age_on(birth_date, current_date) < 15 then
+        perform private.refuse('MP010', 'purpose', 'partner_sharing', 'Under 15, nothing is shared with partners.');
+    end if;
+    select t.version into text_version
+    from mpp.terms_version t where t.published_at <= private.clock() order by t.published_at desc limit 1;
+    insert into mpp.consent (account_id, purpose, granted, text_version, channel)
+    values (account, set_consent.purpose, set_consent.granted, text_version, 'app');
+end
+$$;
+revoke execute on function private.set_consent(mpp.consent_purpose, boolean) from public;
+grant execute on function private.set_consent(mpp.consent_purpose, boolean) to authenticated;
+
+create function api.set_consent(purpose mpp.consent_purpose, granted boolean) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.set_consent(purpose, granted);
+end;
+comment on function api.set_consent(mpp.consent_purpose, boolean)
+    is 'Gives or withdraws one consent of the caller. Errors: MP001, MP002, MP003, MP010, MP011.';
+revoke execute on function api.set_consent(mpp.consent_purpose, boolean) from public;
+grant execute on function api.set_consent(mpp.consent_purpose, boolean) to authenticated;

@@ -1,0 +1,949 @@
+-- Leagues, their teams and players. Everything that changes a league waits for that league's lock (private.lock_league),
+-- which is also what a validation takes: one order of locks, edition then league, for the whole game.
+
+create type mpp.league_category as enum ('friends', 'family', 'colleagues', 'neighbours', 'students', 'association', 'other');
+
+create table mpp.league (
+    id uuid primary key default private.uuid_v7(),
+    edition_id integer not null references mpp.edition (id),
+    name mpp.line not null check (char_length(name) <= 60),
+    category mpp.league_category not null,
+    is_open boolean not null default false,
+    listed boolean not null default true,
+    created_at timestamptz not null default clock_timestamp(),
+    constraint league_in_edition unique (id, edition_id)
+);
+comment on table mpp.league is 'A group that plays together: friends, family, colleagues…';
+create unique index league_name_once on mpp.league (edition_id, lower(name));
+
+create table mpp.team (
+    id uuid primary key default private.uuid_v7(),
+    league_id uuid not null,
+    edition_id integer not null,
+    name mpp.line not null check (char_length(name) <= 40),
+    created_at timestamptz not null default clock_timestamp(),
+    constraint team_in_league unique (id, league_id, edition_id),
+    foreign key (league_id, edition_id) references mpp.league (id, edition_id)
+);
+comment on table mpp.team is 'Part of a league; its players compete with the other teams of the league.';
+create unique index team_name_once on mpp.team (league_id, lower(name));
+
+create table mpp.player (
+    id uuid primary key default private.uuid_v7(),
+    edition_id integer not null references mpp.edition (id),
+    account_id uuid references mpp.profile (id) on delete set null,
+    league_id uuid,
+    team_id uuid,
+    alias mpp.line not null,
+    first_name mpp.line not null,
+    picture_path text,
+    listed boolean not null default true,
+    joined_at timestamptz not null default clock_timestamp(),
+    constraint player_once_per_edition unique (account_id, edition_id),
+    constraint player_in_edition unique (id, edition_id),
+    constraint player_team_with_league check ((team_id is null) = (league_id is null)),
+    foreign key (team_id, league_id, edition_id) references mpp.team (id, league_id, edition_id)
+);
+comment on table mpp.player is 'A person in an edition, as their league sees them; a player who left their league has none.';
+create index player_league on mpp.player (league_id);
+create index player_team on mpp.player (team_id);
+create index player_edition on mpp.player (edition_id);
+
+create table mpp.player_contact (
+    player_id uuid primary key references mpp.player (id) on delete cascade,
+    phone text not null check (phone ~ '^\+[1-9][0-9]{6,14}$')
+);
+comment on table mpp.player_contact is 'Phone of a player of an open league, for adding them to its conversation: the player, the ambassador and the staff.';
+
+create table mpp.ambassador (
+    league_id uuid not null references mpp.league (id),
+    account_id uuid not null references mpp.profile (id) on delete cascade,
+    player_id uuid references mpp.player (id),
+    is_principal boolean not null,
+    granted_at timestamptz not null default clock_timestamp(),
+    primary key (league_id, account_id)
+);
+comment on table mpp.ambassador is 'Who runs a league: one principal and any number of co-ambassadors.';
+create unique index ambassador_one_principal on mpp.ambassador (league_id) where is_principal;
+create index ambassador_account on mpp.ambassador (account_id);
+create index ambassador_player on mpp.ambassador (player_id);
+
+create table mpp.join_code (
+    league_id uuid primary key references mpp.league (id),
+    code text not null unique check (code ~ '^[0-9A-HJKMNP-TV-Z]{10}$'),
+    renewed_at timestamptz not null default clock_timestamp()
+);
+comment on table mpp.join_code is 'The code that opens a league, read by its ambassadors only.';
+
+create type mpp.conduct_kind as enum ('expulsion', 'report');
+
+create table mpp.conduct_report (
+    id bigint generated always as identity primary key,
+    kind mpp.conduct_kind not null,
+    edition_id integer not null references mpp.edition (id),
+    league_id uuid not null references mpp.league (id),
+    player_id uuid not null references mpp.player (id),
+    account_id uuid,
+    reported_by uuid,
+    reason text not null check (char_length(reason) between 1 and 500),
+    reported_at timestamptz not null default clock_timestamp(),
+    resolved_at timestamptz,
+    resolution text
+);
+comment on table mpp.conduct_report is 'What ambassadors and players tell the association; an expulsion also bars the way back.';
+create index conduct_report_league on mpp.conduct_report (league_id, account_id) where kind = 'expulsion';
+create index conduct_report_player on mpp.conduct_report (player_id);
+create index conduct_report_edition on mpp.conduct_report (edition_id);
+
+-- Fifty bits without look-alike letters (Crockford's base 32): not to be guessed.
+create function private.new_join_code() returns text
+    language sql
+    volatile
+    set search_path = ''
+as $$
+    select string_agg(substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', 1 + get_byte(r.bytes, i) % 32, 1), '')
+    from (select sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) as bytes) r, generate_series(0, 9) i
+$$;
+revoke execute on function private.new_join_code() from public;
+
+-- Who the caller is in the leagues, read live: an expelled player is out at once.
+create function private.my_player_ids() returns setof uuid
+    language sql
+    stable
+    security definer
+    rows 5
+    set search_path = ''
+as $$ select p.id from mpp.player p where p.account_id = (select auth.uid()) $$;
+revoke execute on function private.my_player_ids() from public;
+grant execute on function private.my_player_ids() to authenticated, service_role;
+
+create function private.my_led_league_ids() returns setof uuid
+    language sql
+    stable
+    security definer
+    rows 5
+    set search_path = ''
+as $$ select a.league_id from mpp.ambassador a where a.account_id = (select auth.uid()) $$;
+revoke execute on function private.my_led_league_ids() from public;
+grant execute on function private.my_led_league_ids() to authenticated;
+
+create function private.my_league_ids() returns setof uuid
+    language sql
+    stable
+    security definer
+    rows 5
+    set search_path = ''
+as $$
+    select p.league_id from mpp.player p where p.account_id = (select auth.uid()) and p.league_id is not null
+    union
+    select a.league_id from mpp.ambassador a where a.account_id = (select auth.uid())
+$$;
+revoke execute on function private.my_league_ids() from public;
+grant execute on function private.my_league_ids() to authenticated;
+
+alter table mpp.league enable row level security;
+alter table mpp.team enable row level security;
+alter table mpp.player enable row level security;
+alter table mpp.player_contact enable row level security;
+alter table mpp.ambassador enable row level security;
+alter table mpp.join_code enable row level security;
+alter table mpp.conduct_report enable row level security;
+
+create policy league_select_authenticated on mpp.league
+    for select to authenticated
+    using (
+        id in (select private.my_league_ids())
+        or (is_open and edition_id in (select e.id from mpp.edition e where e.opened_at is not null and now() < e.registration_closes_at))
+        or (select private.is_ops())
+    );
+
+create policy team_select_authenticated on mpp.team
+    for select to authenticated
+    using (league_id in (select private.my_league_ids()) or (select private.is_ops()));
+
+create policy player_select_authenticated on mpp.player
+    for select to authenticated
+    using (
+        league_id in (select private.my_league_ids())
+        or id in (select private.my_player_ids())
+        or (select private.is_ops())
+    );
+
+create policy player_contact_select_authenticated on mpp.player_contact
+    for select to authenticated
+    using (
+        player_id in (select private.my_player_ids())
+        or player_id in (
+            select p.id
+            from mpp.player p
+            join mpp.league l on l.id = p.league_id
+            where l.is_open and l.id in (select private.my_led_league_ids())
+        )
+        or (select private.is_ops())
+    );
+
+create policy ambassador_select_authenticated on mpp.ambassador
+    for select to authenticated
+    using (league_id in (select private.my_league_ids()) or (select private.is_ops()));
+
+create policy join_code_select_authenticated on mpp.join_code
+    for select to authenticated
+    using (league_id in (select private.my_led_league_ids()) or (select private.is_ops()));
+
+create policy conduct_report_select_ops on mpp.conduct_report
+    for select to authenticated
+    using ((select private.is_ops()));
+
+grant select on mpp.league, mpp.team, mpp.player_contact, mpp.join_code, mpp.conduct_report to authenticated, service_role;
+grant select (id, edition_id, league_id, team_id, alias, first_name, picture_path, listed, joined_at) on mpp.player to authenticated;
+grant select (league_id, player_id, is_principal) on mpp.ambassador to authenticated;
+grant select on mpp.player, mpp.ambassador to service_role;
+
+-- Locks, in this order everywhere: the edition (shared), then its leagues by id. The score row of a league is that
+-- league's lock: a validation updates it anyway, and nothing else refers to it with a foreign key.
+create function private.lock_league(league uuid) returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+begin
+    perform from mpp.score s where s.subject_id = league for no key update;
+end
+$$;
+revoke execute on function private.lock_league(uuid) from public;
+
+-- The edition, locked, in which a league may still be joined now.
+create function private.begin_join(edition_id integer) returns mpp.edition
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+declare
+    e mpp.edition;
+    at timestamptz;
+begin
+    perform private.lock_edition(edition_id);
+    at := private.clock();
+    select * into e from mpp.edition where id = begin_join.edition_id;
+    if not found then
+        perform private.refuse('MP020', coalesce(edition_id::text, '(none)'));
+    end if;
+    if e.opened_at is null then
+        perform private.refuse('MP021', e.code);
+    end if;
+    if e.frozen_at is not null then
+        perform private.refuse('MP024', e.code);
+    end if;
+    if at >= e.registration_closes_at then
+        perform private.refuse('MP023', e.code, private.spoken(e.registration_closes_at));
+    end if;
+    return e;
+end
+$$;
+revoke execute on function private.begin_join(integer) from public;
+
+-- Puts an account in a team of a league whose lock is held: the smallest team, the oldest of equals.
+create function private.seat(account uuid, league mpp.league, e mpp.edition, phone text) returns uuid
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+declare
+    me mpp.player;
+    team uuid;
+    cleaned_phone text := regexp_replace(nullif(btrim(phone), ''), '[ .()-]', '', 'g');
+begin
+    select * into me from mpp.player p where p.account_id = account and p.edition_id = e.id for no key update;
+    if me.league_id is not null then
+        perform private.refuse('MP030');
+    end if;
+    if exists (
+        select from mpp.conduct_report r
+        where r.league_id = league.id and r.account_id = account and r.kind = 'expulsion'
+    ) then
+        perform private.refuse('MP034');
+    end if;
+    if (select count(*) from mpp.player p where p.league_id = league.id) >= e.league_max_players then
+        perform private.refuse('MP032', e.league_max_players::text);
+    end if;
+    if league.is_open and cleaned_phone is null then
+        perform private.refuse('MP033');
+    end if;
+    if league.is_open and cleaned_phone !~ '^\+[1-9][0-9]{6,14}$' then
+        perform private.refuse('MP010', 'phone', 'it is not an international number', 'Write it as +33612345678.');
+    end if;
+
+    select t.id into team
+    from mpp.team t
+    where t.league_id = league.id
+    order by (select count(*) from mpp.player p where p.team_id = t.id), t.created_at, t.id
+    limit 1;
+
+    if me.id is null then
+        insert into mpp.player as p (edition_id, account_id, league_id, team_id, alias, first_name, picture_path, listed)
+        select e.id, account, league.id, team, f.alias, f.first_name, f.picture_path, private.may_be_listed(account)
+        from mpp.profile f
+        where f.id = account
+        returning * into me;
+    else
+        update mpp.player p set league_id = league.id, team_id = team where p.id = me.id;
+    end if;
+    -- The number is kept only where somebody is allowed to use it.
+    if league.is_open then
+        insert into mpp.player_contact (player_id, phone) values (me.id, cleaned_phone)
+        on conflict (player_id) do update set phone = excluded.phone;
+    end if;
+    return me.id;
+end
+$$;
+revoke execute on function private.seat(uuid, mpp.league, mpp.edition, text) from public;
+
+create function private.create_league(
+    edition_id integer, name text, category mpp.league_category, is_open boolean, phone text
+) returns uuid
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_write();
+    e mpp.edition := private.begin_join(edition_id);
+    league mpp.league;
+    player uuid;
+    french boolean := private.speaks_french();
+begin
+    if e.organisation_id is not null then
+        perform private.refuse('MP005');
+    end if;
+    begin
+        insert into mpp.league (edition_id, name, category, is_open)
+        values (e.id, private.clean_line('name', create_league.name), create_league.category, coalesce(create_league.is_open, false))
+        returning * into league;
+    exception when unique_violation then
+        perform private.refuse('MP038', create_league.name);
+    end;
+    insert into mpp.team (league_id, edition_id, name)
+    select league.id, e.id, format(case when french then 'Équipe %s' else 'Team %s' end, n)
+    from generate_series(1, e.teams_per_league) n;
+    insert into mpp.join_code (league_id, code) values (league.id, private.new_join_code());
+    player := private.seat(account, league, e, phone);
+    insert into mpp.ambassador (league_id, account_id, player_id, is_principal) values (league.id, account, player, true);
+    return league.id;
+end
+$$;
+revoke execute on function private.create_league(integer, text, mpp.league_category, boolean, text) from public;
+grant execute on function private.create_league(integer, text, mpp.league_category, boolean, text) to authenticated;
+
+create function api.create_league(
+    edition_id integer, name text, category mpp.league_category default 'friends', is_open boolean default false,
+    phone text default null
+) returns uuid
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.create_league(edition_id, name, category, is_open, phone);
+end;
+comment on function api.create_league(integer, text, mpp.league_category, boolean, text)
+    is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP030, MP033, MP038.';
+revoke execute on function api.create_league(integer, text, mpp.league_category, boolean, text) from public;
+grant execute on function api.create_league(integer, text, mpp.league_category, boolean, text) to authenticated;
+
+create function private.join_league(join_code text, league_id uuid, phone text) returns uuid
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_write();
+    league mpp.league;
+    e mpp.edition;
+begin
+    if (join_code is null) = (league_id is null) then
+        perform private.refuse('MP010', 'join_code', 'give either a join code or the id of an open league', 'Send one of the two.');
+    end if;
+    if join_code is not null then
+        select l.* into league
+        from mpp.join_code c
+        join mpp.league l on l.id = c.league_id
+        where c.code = translate(upper(regexp_replace(join_league.join_code, '[\s-]', '', 'g')), 'OIL', '011');
+    else
+        select l.* into league
+        from mpp.league l
+        join mpp.edition ed on ed.id = l.edition_id
+        where l.id = join_league.league_id and l.is_open and ed.organisation_id is null;
+    end if;
+    if league.id is null then
+        perform private.refuse('MP031');
+    end if;
+    e := private.begin_join(league.edition_id);
+    perform private.lock_league(league.id);
+    -- The code may have been renewed while this waited.
+    if join_code is not null and not exists (
+        select from mpp.join_code c
+        where c.league_id = league.id
+            and c.code = translate(upper(regexp_replace(join_league.join_code, '[\s-]', '', 'g')), 'OIL', '011')
+    ) then
+        perform private.refuse('MP031');
+    end if;
+    return private.seat(account, league, e, phone);
+exception when unique_violation then
+    -- The same account joined elsewhere at the same moment.
+    perform private.refuse('MP030');
+end
+$$;
+revoke execute on function private.join_league(text, uuid, text) from public;
+grant execute on function private.join_league(text, uuid, text) to authenticated;
+
+create function api.join_league(join_code text default null, league_id uuid default null, phone text default null) returns uuid
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.join_league(join_code, league_id, phone);
+end;
+comment on function api.join_league(text, uuid, text)
+    is 'Joins a league by its code, or an open league by id with a phone number; returns the player id. Errors: MP001–MP003, MP010, MP011, MP021, MP023, MP024, MP030–MP034.';
+revoke execute on function api.join_league(text, uuid, text) from public;
+grant execute on function api.join_league(text, uuid, text) to authenticated;
+
+-- Locks the league and answers whether the caller runs it; staff do too.
+create function private.begin_lead(league uuid) returns uuid
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+declare
+    account uuid;
+    edition integer;
+    frozen timestamptz;
+begin
+    if private.is_ops() then
+        account := (select auth.uid());
+    else
+        account := private.begin_write();
+    end if;
+    select l.edition_id into edition from mpp.league l where l.id = league;
+    if edition is not null then
+        perform private.lock_edition(edition);
+        perform private.lock_league(league);
+    end if;
+    if edition is null or not (
+        private.is_ops()
+        or exists (select from mpp.ambassador a where a.league_id = league and a.account_id = account)
+    ) then
+        perform private.refuse('MP007');
+    end if;
+    select e.frozen_at into frozen from mpp.edition e where e.id = edition;
+    if frozen is not null then
+        perform private.refuse('MP024', (select e.code from mpp.edition e where e.id = edition));
+    end if;
+    return account;
+end
+$$;
+revoke execute on function private.begin_lead(uuid) from public;
+
+create function private.create_team(league_id uuid, name text) returns uuid
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_lead(league_id);
+    most integer;
+    team uuid;
+begin
+    select e.teams_per_league into most
+    from mpp.league l
+    join mpp.edition e on e.id = l.edition_id
+    where l.id = create_team.league_id;
+    if (select count(*) from mpp.team t where t.league_id = create_team.league_id) >= most then
+        perform private.refuse('MP037', most::text);
+    end if;
+    insert into mpp.team (league_id, edition_id, name)
+    select l.id, l.edition_id, private.clean_line('name', create_team.name, 40)
+    from mpp.league l
+    where l.id = create_team.league_id
+    returning id into team;
+    return team;
+exception when unique_violation then
+    perform private.refuse('MP038', name);
+end
+$$;
+revoke execute on function private.create_team(uuid, text) from public;
+grant execute on function private.create_team(uuid, text) to authenticated, service_role;
+
+create function api.create_team(league_id uuid, name text) returns uuid
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.create_team(league_id, name);
+end;
+comment on function api.create_team(uuid, text)
+    is 'Adds a team to a league; its ambassadors. Returns the team id. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP037, MP038.';
+revoke execute on function api.create_team(uuid, text) from public;
+grant execute on function api.create_team(uuid, text) to authenticated, service_role;
+
+create function private.rename_team(team_id uuid, name text) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_lead((select t.league_id from mpp.team t where t.id = rename_team.team_id));
+begin
+    update mpp.team t set name = private.clean_line('name', rename_team.name, 40) where t.id = rename_team.team_id;
+exception when unique_violation then
+    perform private.refuse('MP038', name);
+end
+$$;
+revoke execute on function private.rename_team(uuid, text) from public;
+grant execute on function private.rename_team(uuid, text) to authenticated, service_role;
+
+create function api.rename_team(team_id uuid, name text) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.rename_team(team_id, name);
+end;
+comment on function api.rename_team(uuid, text)
+    is 'Names a team; the ambassadors of its league. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP038.';
+revoke execute on function api.rename_team(uuid, text) from public;
+grant execute on function api.rename_team(uuid, text) to authenticated, service_role;
+
+-- A player moves to another team of the league: themselves, or moved by the ambassador.
+create function private.choose_team(team_id uuid, player_id uuid) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_write();
+    target mpp.team;
+    moved mpp.player;
+begin
+    select * into target from mpp.team t where t.id = choose_team.team_id;
+    perform private.lock_edition(target.edition_id);
+    perform private.lock_league(target.league_id);
+    select * into moved
+    from mpp.player p
+    where p.league_id = target.league_id
+        and case when choose_team.player_id is null then p.account_id = account else p.id = choose_team.player_id end;
+    if moved.id is null or not (
+        moved.account_id = account
+        or exists (select from mpp.ambassador a where a.league_id = target.league_id and a.account_id = account)
+    ) then
+        perform private.refuse('MP005');
+    end if;
+    if exists (select from mpp.edition e where e.id = target.edition_id and e.frozen_at is not null) then
+        perform private.refuse('MP024', (select e.code from mpp.edition e where e.id = target.edition_id));
+    end if;
+    update mpp.player p set team_id = target.id where p.id = moved.id and p.team_id <> target.id;
+end
+$$;
+revoke execute on function private.choose_team(uuid, uuid) from public;
+grant execute on function private.choose_team(uuid, uuid) to authenticated;
+
+create function api.choose_team(team_id uuid, player_id uuid default null) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.choose_team(team_id, player_id);
+end;
+comment on function api.choose_team(uuid, uuid)
+    is 'Moves the caller, or for an ambassador one of the league''s players, to another team of their league; points stay where they were earned. Errors: MP001–MP003, MP005, MP011, MP024.';
+revoke execute on function api.choose_team(uuid, uuid) from public;
+grant execute on function api.choose_team(uuid, uuid) to authenticated;
+
+-- Out of the league, with what only the league needed.
+create function private.unseat(player uuid) returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+begin
+    delete from mpp.player_contact c where c.player_id = player;
+    delete from mpp.ambassador a
+    using mpp.player p
+    where p.id = player and a.league_id = p.league_id and a.account_id = p.account_id;
+    update mpp.player p set league_id = null, team_id = null where p.id = player;
+end
+$$;
+revoke execute on function private.unseat(uuid) from public;
+
+create function private.leave_league(league_id uuid) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_write();
+    me mpp.player;
+begin
+    select * into me from mpp.player p where p.account_id = account and p.league_id = leave_league.league_id;
+    if not found then
+        perform private.refuse('MP035');
+    end if;
+    perform private.lock_edition(me.edition_id);
+    perform private.lock_league(leave_league.league_id);
+    -- Expelled, or gone, while this waited.
+    select * into me from mpp.player p where p.account_id = account and p.league_id = leave_league.league_id;
+    if not found then
+        perform private.refuse('MP035');
+    end if;
+    if exists (select from mpp.edition e where e.id = me.edition_id and e.frozen_at is not null) then
+        perform private.refuse('MP024', (select e.code from mpp.edition e where e.id = me.edition_id));
+    end if;
+    if exists (
+            select from mpp.ambassador a
+            where a.league_id = leave_league.league_id and a.account_id = account and a.is_principal
+        )
+        and exists (select from mpp.player p where p.league_id = leave_league.league_id and p.id <> me.id) then
+        perform private.refuse('MP036');
+    end if;
+    perform private.unseat(me.id);
+end
+$$;
+revoke execute on function private.leave_league(uuid) from public;
+grant execute on function private.leave_league(uuid) to authenticated;
+
+create function api.leave_league(league_id uuid) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.leave_league(league_id);
+end;
+comment on function api.leave_league(uuid)
+    is 'Leaves a league; what was earned there stays there. Errors: MP001–MP003, MP011, MP024, MP035, MP036.';
+revoke execute on function api.leave_league(uuid) from public;
+grant execute on function api.leave_league(uuid) to authenticated;
+
+create function private.expel_player(player_id uuid, reason text) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    league uuid := (select p.league_id from mpp.player p where p.id = expel_player.player_id);
+    account uuid := private.begin_lead(league);
+    out mpp.player;
+    why text := private.clean_line('reason', reason, 500);
+begin
+    select * into out from mpp.player p where p.id = expel_player.player_id and p.league_id = league;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    -- Nobody expels themselves, and a co-ambassador does not expel the principal.
+    if out.account_id = account
+        or (not private.is_ops() and exists (
+            select from mpp.ambassador a where a.league_id = league and a.account_id = out.account_id and a.is_principal
+        )) then
+        perform private.refuse('MP005');
+    end if;
+    insert into mpp.conduct_report (kind, edition_id, league_id, player_id, account_id, reported_by, reason)
+    values ('expulsion', out.edition_id, league, out.id, out.account_id, account, why);
+    perform private.unseat(out.id);
+    perform private.record_act('league.expel', league::text, jsonb_build_object('player_id', out.id));
+end
+$$;
+revoke execute on function private.expel_player(uuid, text) from public;
+grant execute on function private.expel_player(uuid, text) to authenticated, service_role;
+
+create function api.expel_player(player_id uuid, reason text) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.expel_player(player_id, reason);
+end;
+comment on function api.expel_player(uuid, text)
+    is 'Expels a player from the league, with a reason that the association receives; they lose access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024.';
+revoke execute on function api.expel_player(uuid, text) from public;
+grant execute on function api.expel_player(uuid, text) to authenticated, service_role;
+
+create function private.hand_over_league(league_id uuid, player_id uuid) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_lead(league_id);
+    heir mpp.player;
+begin
+    if not private.is_ops() and not exists (
+        select from mpp.ambassador a
+        where a.league_id = hand_over_league.league_id and a.account_id = account and a.is_principal
+    ) then
+        perform private.refuse('MP007');
+    end if;
+    select * into heir
+    from mpp.player p
+    where p.id = hand_over_league.player_id and p.league_id = hand_over_league.league_id and p.account_id is not null;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    update mpp.ambassador a set is_principal = false where a.league_id = hand_over_league.league_id and a.is_principal;
+    insert into mpp.ambassador (league_id, account_id, player_id, is_principal)
+    values (hand_over_league.league_id, heir.account_id, heir.id, true)
+    on conflict on constraint ambassador_pkey do update set is_principal = true;
+    perform private.record_act('league.hand_over', hand_over_league.league_id::text, jsonb_build_object('player_id', heir.id));
+end
+$$;
+revoke execute on function private.hand_over_league(uuid, uuid) from public;
+grant execute on function private.hand_over_league(uuid, uuid) to authenticated, service_role;
+
+create function api.hand_over_league(league_id uuid, player_id uuid) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.hand_over_league(league_id, player_id);
+end;
+comment on function api.hand_over_league(uuid, uuid)
+    is 'Makes another player of the league its ambassador; the former one stays co-ambassador. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
+revoke execute on function api.hand_over_league(uuid, uuid) from public;
+grant execute on function api.hand_over_league(uuid, uuid) to authenticated, service_role;
+
+create function private.set_co_ambassador(player_id uuid, granted boolean) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    league uuid := (select p.league_id from mpp.player p where p.id = set_co_ambassador.player_id);
+    account uuid := private.begin_lead(league);
+    helper mpp.player;
+begin
+    if not private.is_ops() and not exists (
+        select from mpp.ambassador a where a.league_id = league and a.account_id = account and a.is_principal
+    ) then
+        perform private.refuse('MP007');
+    end if;
+    select * into helper from mpp.player p where p.id = set_co_ambassador.player_id and p.league_id = league and p.account_id is not null;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    if granted then
+        insert into mpp.ambassador (league_id, account_id, player_id, is_principal)
+        values (league, helper.account_id, helper.id, false)
+        on conflict on constraint ambassador_pkey do nothing;
+    else
+        delete from mpp.ambassador a
+        where a.league_id = league and a.account_id = helper.account_id and not a.is_principal;
+    end if;
+end
+$$;
+revoke execute on function private.set_co_ambassador(uuid, boolean) from public;
+grant execute on function private.set_co_ambassador(uuid, boolean) to authenticated, service_role;
+
+create function api.set_co_ambassador(player_id uuid, granted boolean) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.set_co_ambassador(player_id, granted);
+end;
+comment on function api.set_co_ambassador(uuid, boolean)
+    is 'Makes a player of the league a co-ambassador, or no longer. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
+revoke execute on function api.set_co_ambassador(uuid, boolean) from public;
+grant execute on function api.set_co_ambassador(uuid, boolean) to authenticated, service_role;
+
+create function private.renew_join_code(league_id uuid) returns text
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_lead(league_id);
+    fresh text := private.new_join_code();
+begin
+    update mpp.join_code c set code = fresh, renewed_at = clock_timestamp() where c.league_id = renew_join_code.league_id;
+    return fresh;
+end
+$$;
+revoke execute on function private.renew_join_code(uuid) from public;
+grant execute on function private.renew_join_code(uuid) to authenticated, service_role;
+
+create function api.renew_join_code(league_id uuid) returns text
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.renew_join_code(league_id);
+end;
+comment on function api.renew_join_code(uuid)
+    is 'Replaces the join code of a league and returns the new one; the old one no longer opens it. Ambassadors and staff. Errors: MP001–MP003, MP007, MP011, MP024.';
+revoke execute on function api.renew_join_code(uuid) from public;
+grant execute on function api.renew_join_code(uuid) to authenticated, service_role;
+
+-- In or out of the public ranking: a player for themselves, an ambassador for the league.
+create function private.set_listing(scope mpp.ranking_scope, subject_id uuid, listed boolean) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid;
+    mine mpp.player;
+begin
+    if listed is null then
+        perform private.refuse('MP010', 'listed', 'it is empty', 'Send true or false.');
+    end if;
+    if scope = 'league' then
+        account := private.begin_write();
+        if not exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account) then
+            perform private.refuse('MP007');
+        end if;
+        perform private.lock_edition((select l.edition_id from mpp.league l where l.id = set_listing.subject_id));
+        perform private.lock_league(set_listing.subject_id);
+        update mpp.league l set listed = set_listing.listed
+        where l.id = set_listing.subject_id and l.listed <> set_listing.listed;
+    elsif scope = 'player' then
+        account := private.begin_write();
+        select * into mine from mpp.player p where p.id = set_listing.subject_id and p.account_id = account;
+        if not found then
+            perform private.refuse('MP005');
+        end if;
+        if listed and not private.may_be_listed(account) then
+            perform private.refuse('MP050');
+        end if;
+        perform private.lock_edition(mine.edition_id);
+        perform private.lock_league(coalesce(mine.league_id, mine.id));
+        update mpp.player p set listed = set_listing.listed
+        where p.id = mine.id and p.listed <> set_listing.listed;
+    else
+        perform private.refuse('MP010', 'scope', scope::text, 'Use player or league; a team follows its league.');
+    end if;
+end
+$$;
+revoke execute on function private.set_listing(mpp.ranking_scope, uuid, boolean) from public;
+grant execute on function private.set_listing(mpp.ranking_scope, uuid, boolean) to authenticated;
+
+create function api.set_listing(scope mpp.ranking_scope, subject_id uuid, listed boolean) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.set_listing(scope, subject_id, listed);
+end;
+comment on function api.set_listing(mpp.ranking_scope, uuid, boolean)
+    is 'Shows or hides a player (themselves) or a league (its ambassadors) in the public ranking. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP050.';
+revoke execute on function api.set_listing(mpp.ranking_scope, uuid, boolean) from public;
+grant execute on function api.set_listing(mpp.ranking_scope, uuid, boolean) to authenticated;
+
+-- Any member tells the association about a player of the league.
+create function private.report_conduct(player_id uuid, reason text) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_write();
+    reported mpp.player;
+begin
+    select * into reported
+    from mpp.player p
+    where p.id = report_conduct.player_id and p.league_id in (select private.my_league_ids());
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    insert into mpp.conduct_report (kind, edition_id, league_id, player_id, account_id, reported_by, reason)
+    values ('report', reported.edition_id, reported.league_id, reported.id, reported.account_id, account,
+        private.clean_line('reason', report_conduct.reason, 500));
+end
+$$;
+revoke execute on function private.report_conduct(uuid, text) from public;
+grant execute on function private.report_conduct(uuid, text) to authenticated;
+
+create function api.report_conduct(player_id uuid, reason text) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.report_conduct(player_id, reason);
+end;
+comment on function api.report_conduct(uuid, text)
+    is 'Tells the association about a player of one''s own league. Errors: MP001–MP003, MP005, MP010, MP011.';
+revoke execute on function api.report_conduct(uuid, text) from public;
+grant execute on function api.report_conduct(uuid, text) to authenticated;
+
+create function private.resolve_conduct_report(id bigint, resolution text) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+begin
+    perform private.require_ops();
+    update mpp.conduct_report r
+    set resolved_at = private.clock(), resolution = private.clean_line('resolution', resolve_conduct_report.resolution, 500)
+    where r.id = resolve_conduct_report.id and r.resolved_at is null;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    perform private.record_act('conduct.resolve', resolve_conduct_report.id::text);
+end
+$$;
+revoke execute on function private.resolve_conduct_report(bigint, text) from public;
+grant execute on function private.resolve_conduct_report(bigint, text) to authenticated, service_role;
+
+create function api.resolve_conduct_report(id bigint, resolution text) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.resolve_conduct_report(id, resolution);
+end;
+comment on function api.resolve_conduct_report(bigint, text) is 'Closes a conduct report with a note. Staff. Errors: MP005, MP006, MP010.';
+revoke execute on function api.resolve_conduct_report(bigint, text) from public;
+grant execute on function api.resolve_conduct_report(bigint, text) to authenticated, service_role;
+
+create view api.conduct_reports with (security_invoker = true) as
+select r.id, r.kind, r.edition_id, r.league_id, r.player_id, r.account_id, r.reported_by, r.reason, r.reported_at, r.resolved_at, r.resolution
+from mpp.conduct_report r;
+comment on view api.conduct_reports is 'Expulsions and reports for the staff to look into.';
+grant select on api.conduct_reports to authenticated, service_role;
+
+-- What a person corrects in their profile, their leagues see in every edition that is not frozen.
+create function private.profile_show_in_leagues() returns trigger
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+begin
+    update mpp.player p
+    set alias = new.alias, first_name = new.first_name, picture_path = new.picture_path
+    from mpp.edition e
+    where p.account_id = new.id and e.id = p.edition_id and e.frozen_at is null;
+    return null;
+end
+$$;
+revoke execute on function private.profile_show_in_leagues() from public;
+
+create trigger profile_show_in_leagues
+    after update of alias, first_name, picture_path on mpp.profile
+    for each row execute function private.profile_show_in_leagues();
+
+-- A deleted account leaves its points and its rank, under no name.
+create function private.profile_forget() returns trigger
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+begin
+    delete from mpp.player_contact c using mpp.player p where p.id = c.player_id and p.account_id = old.id;
+    update mpp.player p
+    set account_id = null, alias = '—', first_name = '—', picture_path = null, listed = false
+    where p.account_id = old.id;
+    update mpp.conduct_report r set account_id = null where r.account_id = old.id;
+    return old;
+end
+$$;
+revoke execute on function private.profile_forget() from public;
+
+create trigger profile_forget
+    before delete on mpp.profile
+    for each row execute function private.profile_forget();

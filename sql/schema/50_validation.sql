@@ -1,0 +1,75 @@
+-- The ledger: one row for each challenge somebody validated, with the points as they were at that moment. Scores are
+-- sums of this table (60_score), and nothing of it is ever rewritten or deleted.
+
+-- pending: a collective challenge below its quorum; credited: counts; cancelled: taken back, for good.
+-- pending ⇄ credited as the quorum is reached or lost; both → cancelled.
+create type mpp.validation_state as enum ('pending', 'credited', 'cancelled');
+
+create table mpp.validation (
+    id uuid primary key,
+    edition_id integer not null,
+    challenge_id integer not null,
+    player_id uuid not null,
+    team_id uuid not null,
+    league_id uuid not null,
+    points smallint not null,
+    state mpp.validation_state not null,
+    proof_sent boolean not null default false,
+    validated_by uuid,
+    validated_at timestamptz not null default clock_timestamp(),
+    changed_at timestamptz not null default clock_timestamp(),
+    cancelled_by uuid,
+    foreign key (challenge_id, edition_id) references mpp.edition_challenge (id, edition_id),
+    foreign key (player_id, edition_id) references mpp.player (id, edition_id),
+    foreign key (team_id, league_id, edition_id) references mpp.team (id, league_id, edition_id)
+);
+comment on table mpp.validation is 'The ledger of validated challenges.';
+comment on column mpp.validation.id is 'The request key that the client made: asking twice with one key gives one row.';
+comment on column mpp.validation.team_id is 'Where the points were earned; a player who moves leaves them there.';
+create index validation_player on mpp.validation (player_id, challenge_id);
+create index validation_league on mpp.validation (league_id, validated_at);
+create index validation_challenge on mpp.validation (challenge_id);
+
+create function private.validation_keep_facts() returns trigger
+    language plpgsql
+    set search_path = ''
+as $$
+begin
+    if tg_op <> 'UPDATE' then
+        perform private.refuse('MP060', 'rows are not deleted');
+    elsif (new.id, new.edition_id, new.challenge_id, new.player_id, new.team_id, new.league_id, new.points, new.proof_sent,
+            new.validated_at)
+        is distinct from
+            (old.id, old.edition_id, old.challenge_id, old.player_id, old.team_id, old.league_id, old.points, old.proof_sent,
+            old.validated_at) then
+        perform private.refuse('MP060', 'only its state changes');
+    elsif old.state = 'cancelled' and new.state <> 'cancelled' then
+        perform private.refuse('MP060', 'a cancelled one stays cancelled');
+    end if;
+    return new;
+end
+$$;
+revoke execute on function private.validation_keep_facts() from public;
+
+create trigger validation_keep_facts
+    before update on mpp.validation
+    for each row execute function private.validation_keep_facts();
+
+create trigger validation_keep_rows
+    before delete or truncate on mpp.validation
+    for each statement execute function private.validation_keep_facts();
+
+alter table mpp.validation enable row level security;
+
+create policy validation_select_authenticated on mpp.validation
+    for select to authenticated
+    using (
+        league_id in (select private.my_league_ids())
+        or player_id in (select private.my_player_ids())
+        or (select private.is_ops())
+    );
+
+-- Not validated_by and cancelled_by: they are accounts, and a league knows players.
+grant select (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent, validated_at, changed_at)
+    on mpp.validation to authenticated;
+grant select on mpp.validation to service_role;

@@ -1,0 +1,495 @@
+-- Scores and ranks, kept in the transaction that earns the points. Nothing here is private: a subject, what it is called
+-- in public, points, and whether it is listed. Public rankings read these tables and nothing else.
+--
+-- A rank is 1 + how many listed subjects stand higher. score_count holds how many stand at each value, so a rank costs
+-- a few hundred rows whatever the number of players. Counting in place would make those rows the hottest of the
+-- database at the opening, when everybody stands near zero: writers append to score_delta instead, and one writer in
+-- fifty folds what has gathered. Readers add both, in one snapshot.
+
+create table mpp.score (
+    subject_id uuid primary key,
+    edition_id integer not null references mpp.edition (id),
+    scope mpp.ranking_scope not null,
+    label text not null,
+    league_label text,
+    points integer not null default 0,
+    players integer not null default 1,
+    at_least_players smallint not null default 1,
+    by_average boolean not null default false,
+    -- What the ranking compares: points, or hundredths of a point per player. A small league counts as if it had the
+    -- least size of the edition, or a league of one would lead every ranking by average.
+    value integer not null generated always as (
+        case when by_average
+            then round(points * 100.0 / greatest(players, at_least_players, 1))::integer
+            else points
+        end
+    ) stored,
+    reached_at timestamptz not null default clock_timestamp(),
+    listed boolean not null,
+    is_public boolean not null
+) with (fillfactor = 80);
+comment on table mpp.score is 'Points of a player, a team or a league in an edition: the sum of its credited validations.';
+comment on column mpp.score.listed is 'In the ranking; false for those who opted out.';
+comment on column mpp.score.is_public is 'Listed, and in an edition that is not private to one client.';
+create index score_ranking on mpp.score (edition_id, scope, value desc, reached_at, subject_id) where listed;
+
+create table mpp.score_count (
+    edition_id integer not null references mpp.edition (id),
+    scope mpp.ranking_scope not null,
+    value integer not null,
+    subjects integer not null,
+    primary key (edition_id, scope, value)
+) with (fillfactor = 50);
+comment on table mpp.score_count is 'How many listed subjects stand at each value; not complete without score_delta.';
+
+create table mpp.score_delta (
+    edition_id integer not null,
+    scope mpp.ranking_scope not null,
+    value integer not null,
+    change integer not null
+);
+comment on table mpp.score_delta is 'Moves not yet folded into score_count.';
+create index score_delta_value on mpp.score_delta (edition_id, scope, value);
+
+-- Adds the moves that have gathered to the counts; skipped when somebody else is at it. Exact at any moment, because
+-- both tables change in one transaction.
+create function private.fold_scores(edition integer, wait boolean default false) returns integer
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+declare
+    folded integer;
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        return 0;
+    end if;
+    if wait then
+        perform pg_advisory_xact_lock(hashtext('mpp.fold'), edition);
+    elsif not pg_try_advisory_xact_lock(hashtext('mpp.fold'), edition) then
+        return 0;
+    end if;
+    with gathered as (
+        delete from mpp.score_delta d where d.edition_id = edition returning d.scope, d.value, d.change
+    ), moved as (
+        select g.scope, g.value, sum(g.change)::integer as change, count(*) as moves from gathered g group by g.scope, g.value
+    ), counted as (
+        insert into mpp.score_count as c (edition_id, scope, value, subjects)
+        select edition, m.scope, m.value, m.change from moved m order by m.scope, m.value
+        on conflict (edition_id, scope, value) do update set subjects = c.subjects + excluded.subjects
+    )
+    select coalesce(sum(m.moves), 0) into folded from moved m;
+    return folded;
+end
+$$;
+comment on function private.fold_scores(integer, boolean) is 'Folds score_delta into score_count for one edition; returns the number of moves.';
+revoke execute on function private.fold_scores(integer, boolean) from public;
+
+-- Whatever changes a score, the counts follow: one trigger on the table, statement by statement.
+create function private.score_inserted() returns trigger
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+begin
+    insert into mpp.score_delta (edition_id, scope, value, change)
+    select n.edition_id, n.scope, n.value, count(*)
+    from new_rows n
+    where n.listed
+    group by n.edition_id, n.scope, n.value;
+    return null;
+end
+$$;
+revoke execute on function private.score_inserted() from public;
+
+create function private.score_updated() returns trigger
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    busy integer;
+begin
+    -- A frozen ranking only ever loses a name: points, order and counts stay as they were.
+    if exists (
+        select
+        from old_rows o
+        join mpp.edition e on e.id = o.edition_id
+        where e.frozen_at is not null
+    ) then
+        if exists (
+            select n.subject_id, n.edition_id, n.scope, n.points, n.players, n.value, n.reached_at, n.at_least_players from new_rows n
+            except
+            select o.subject_id, o.edition_id, o.scope, o.points, o.players, o.value, o.reached_at, o.at_least_players from old_rows o
+        ) or exists (
+            select n.subject_id from new_rows n where n.listed
+            except
+            select o.subject_id from old_rows o where o.listed
+        ) then
+            perform private.refuse('MP024', (
+                select min(e.code) from old_rows o join mpp.edition e on e.id = o.edition_id where e.frozen_at is not null));
+        end if;
+        return null;
+    end if;
+    insert into mpp.score_delta (edition_id, scope, value, change)
+    select m.edition_id, m.scope, m.value, sum(m.change)
+    from (
+        select o.edition_id, o.scope, o.value, -1 as change from old_rows o where o.listed
+        union all
+        select n.edition_id, n.scope, n.value, 1 from new_rows n where n.listed
+    ) m
+    group by m.edition_id, m.scope, m.value
+    having sum(m.change) <> 0;
+    if random() < 0.02 then
+        select min(n.edition_id) into busy from new_rows n;
+        perform private.fold_scores(busy);
+    end if;
+    return null;
+end
+$$;
+revoke execute on function private.score_updated() from public;
+
+create trigger score_inserted
+    after insert on mpp.score
+    referencing new table as new_rows
+    for each statement execute function private.score_inserted();
+
+create trigger score_updated
+    after update on mpp.score
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.score_updated();
+
+-- A score is the history of an edition: rows are never taken away.
+create trigger score_keep
+    before delete or truncate on mpp.score
+    for each statement execute function private.refuse_change();
+
+-- How many a team or league counts: who is in it now, and who left after having played there.
+create function private.count_players(leagues uuid[]) returns void
+    language sql
+    volatile
+    set search_path = ''
+as $$
+    with member as (
+        select p.league_id, p.team_id, p.id as player_id from mpp.player p where p.league_id = any (leagues)
+        union
+        select v.league_id, v.team_id, v.player_id from mpp.validation v where v.league_id = any (leagues)
+    ), counted as (
+        select m.team_id as subject_id, count(*) as players from member m group by m.team_id
+        union all
+        select m.league_id, count(distinct m.player_id) from member m group by m.league_id
+    ), subject as (
+        select t.id as subject_id from mpp.team t where t.league_id = any (leagues)
+        union all
+        select l.id from mpp.league l where l.id = any (leagues)
+    )
+    update mpp.score s
+    set players = coalesce(c.players, 0)
+    from subject j
+    left join counted c on c.subject_id = j.subject_id
+    where s.subject_id = j.subject_id and s.players <> coalesce(c.players, 0)
+$$;
+revoke execute on function private.count_players(uuid[]) from public;
+
+-- What a score is called and whether it is listed follow from the player, the team and the league.
+create function private.label_players(chosen uuid[]) returns void
+    language sql
+    volatile
+    set search_path = ''
+as $$
+    update mpp.score s
+    set label = p.alias,
+        league_label = case when l.listed then l.name end,
+        listed = p.listed,
+        is_public = p.listed and e.organisation_id is null
+    from mpp.player p
+    join mpp.edition e on e.id = p.edition_id
+    left join mpp.league l on l.id = p.league_id
+    where p.id = any (chosen)
+        and s.subject_id = p.id
+        -- In a frozen edition a name is only ever taken away.
+        and (e.frozen_at is null or not p.listed or not l.listed)
+        and (s.label, s.league_label, s.listed)
+            is distinct from (p.alias::text, case when l.listed then l.name::text end, p.listed)
+$$;
+revoke execute on function private.label_players(uuid[]) from public;
+
+create function private.label_leagues(chosen uuid[]) returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+begin
+    update mpp.score s
+    set label = l.name, listed = l.listed, is_public = l.listed and e.organisation_id is null
+    from mpp.league l
+    join mpp.edition e on e.id = l.edition_id
+    where l.id = any (chosen)
+        and s.subject_id = l.id
+        and (e.frozen_at is null or not l.listed)
+        and (s.label, s.listed) is distinct from (l.name::text, l.listed);
+    update mpp.score s
+    set label = t.name,
+        league_label = case when l.listed then l.name end,
+        listed = l.listed,
+        is_public = l.listed and e.organisation_id is null
+    from mpp.team t
+    join mpp.league l on l.id = t.league_id
+    join mpp.edition e on e.id = l.edition_id
+    where t.league_id = any (chosen)
+        and s.subject_id = t.id
+        and (e.frozen_at is null or not l.listed)
+        and (s.label, s.league_label, s.listed)
+            is distinct from (t.name::text, case when l.listed then l.name::text end, l.listed);
+    perform private.label_players(array(select p.id from mpp.player p where p.league_id = any (chosen)));
+end
+$$;
+revoke execute on function private.label_leagues(uuid[]) from public;
+
+-- Every league, team and player has a score from the moment it exists.
+create function private.league_score() returns trigger
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+begin
+    if tg_op = 'INSERT' then
+        insert into mpp.score (subject_id, edition_id, scope, label, players, at_least_players, by_average, listed, is_public)
+        select l.id, l.edition_id, 'league', l.name, 0, e.league_min_players, e.ranking_basis = 'average', l.listed,
+            l.listed and e.organisation_id is null
+        from new_rows l
+        join mpp.edition e on e.id = l.edition_id;
+    else
+        perform private.label_leagues(array(select l.id from new_rows l));
+    end if;
+    return null;
+end
+$$;
+revoke execute on function private.league_score() from public;
+
+create trigger league_score_inserted
+    after insert on mpp.league
+    referencing new table as new_rows
+    for each statement execute function private.league_score();
+
+create trigger league_score_updated
+    after update on mpp.league
+    referencing new table as new_rows
+    for each statement execute function private.league_score();
+
+create function private.team_score() returns trigger
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+begin
+    if tg_op = 'INSERT' then
+        insert into mpp.score (subject_id, edition_id, scope, label, league_label, players, at_least_players, by_average, listed, is_public)
+        select t.id, t.edition_id, 'team', t.name, case when l.listed then l.name end, 0,
+            ceil(e.league_min_players::numeric / e.teams_per_league), e.ranking_basis = 'average', l.listed,
+            l.listed and e.organisation_id is null
+        from new_rows t
+        join mpp.league l on l.id = t.league_id
+        join mpp.edition e on e.id = t.edition_id;
+    else
+        perform private.label_leagues(array(select distinct t.league_id from new_rows t));
+    end if;
+    return null;
+end
+$$;
+revoke execute on function private.team_score() from public;
+
+create trigger team_score_inserted
+    after insert on mpp.team
+    referencing new table as new_rows
+    for each statement execute function private.team_score();
+
+create trigger team_score_updated
+    after update on mpp.team
+    referencing new table as new_rows
+    for each statement execute function private.team_score();
+
+create function private.player_joined() returns trigger
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+begin
+    insert into mpp.score (subject_id, edition_id, scope, label, league_label, listed, is_public)
+    select p.id, p.edition_id, 'player', p.alias, case when l.listed then l.name end, p.listed,
+        p.listed and e.organisation_id is null
+    from new_rows p
+    join mpp.edition e on e.id = p.edition_id
+    left join mpp.league l on l.id = p.league_id;
+    perform private.count_players(array(select distinct p.league_id from new_rows p where p.league_id is not null));
+    return null;
+end
+$$;
+revoke execute on function private.player_joined() from public;
+
+create function private.player_moved() returns trigger
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+begin
+    perform private.label_players(array(select p.id from new_rows p));
+    perform private.count_players(array(
+        select m.league_id
+        from (
+            (select o.id, o.league_id, o.team_id from old_rows o except select n.id, n.league_id, n.team_id from new_rows n)
+            union all
+            (select n.id, n.league_id, n.team_id from new_rows n except select o.id, o.league_id, o.team_id from old_rows o)
+        ) m
+        where m.league_id is not null
+        group by m.league_id
+    ));
+    return null;
+end
+$$;
+revoke execute on function private.player_moved() from public;
+
+create trigger player_joined
+    after insert on mpp.player
+    referencing new table as new_rows
+    for each statement execute function private.player_joined();
+
+create trigger player_moved
+    after update on mpp.player
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.player_moved();
+
+-- Settings of the edition that scores carry may change until the edition starts; all points are still zero then.
+create function private.edition_settle_scores() returns trigger
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+begin
+    update mpp.score s
+    set by_average = new.ranking_basis = 'average',
+        at_least_players = case s.scope
+            when 'league' then new.league_min_players
+            else ceil(new.league_min_players::numeric / new.teams_per_league) end
+    where s.edition_id = new.id and s.scope <> 'player';
+    update mpp.score s
+    set is_public = s.listed and new.organisation_id is null
+    where s.edition_id = new.id and s.is_public <> (s.listed and new.organisation_id is null);
+    return null;
+end
+$$;
+revoke execute on function private.edition_settle_scores() from public;
+
+create trigger edition_settle_scores
+    after update on mpp.edition
+    for each row
+    when ((old.ranking_basis, old.league_min_players, old.teams_per_league, old.organisation_id)
+        is distinct from (new.ranking_basis, new.league_min_players, new.teams_per_league, new.organisation_id))
+    execute function private.edition_settle_scores();
+
+-- The ledger moves the points: credited rows in, what was credited out.
+create type private.point_move as (subject_id uuid, points integer, at timestamptz);
+
+create function private.move_points(leagues uuid[], editions integer[], moves private.point_move[]) returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+declare
+    frozen text;
+begin
+    -- Callers that go through the commands hold these locks already; a load that writes the ledger directly gets them here.
+    perform private.lock_edition(e) from (select distinct u.e from unnest(editions) u (e) order by u.e) locked;
+    perform from mpp.score s where s.subject_id = any (leagues) order by s.subject_id for no key update;
+    select min(e.code) into frozen from mpp.edition e where e.id = any (editions) and e.frozen_at is not null;
+    if frozen is not null then
+        perform private.refuse('MP024', frozen);
+    end if;
+    update mpp.score s
+    set points = s.points + m.points, reached_at = greatest(s.reached_at, m.at)
+    from unnest(moves) m
+    where s.subject_id = m.subject_id;
+end
+$$;
+revoke execute on function private.move_points(uuid[], integer[], private.point_move[]) from public;
+
+create function private.validation_credit() returns trigger
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+begin
+    perform private.move_points(
+        array(select distinct n.league_id from new_rows n),
+        array(select distinct n.edition_id from new_rows n),
+        array(
+            select (j.subject_id, sum(n.points), max(n.changed_at))::private.point_move
+            from new_rows n
+            cross join lateral (values (n.league_id), (n.team_id), (n.player_id)) j (subject_id)
+            where n.state = 'credited'
+            group by j.subject_id
+        )
+    );
+    return null;
+end
+$$;
+revoke execute on function private.validation_credit() from public;
+
+create function private.validation_recredit() returns trigger
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+begin
+    perform private.move_points(
+        array(select distinct n.league_id from new_rows n),
+        array(select distinct n.edition_id from new_rows n),
+        array(
+            select (j.subject_id, sum(m.points), max(m.changed_at))::private.point_move
+            from (
+                select n.league_id, n.team_id, n.player_id, n.points, n.changed_at from new_rows n where n.state = 'credited'
+                union all
+                select o.league_id, o.team_id, o.player_id, -o.points, o.changed_at from old_rows o where o.state = 'credited'
+            ) m
+            cross join lateral (values (m.league_id), (m.team_id), (m.player_id)) j (subject_id)
+            group by j.subject_id
+            having sum(m.points) <> 0
+        )
+    );
+    return null;
+end
+$$;
+revoke execute on function private.validation_recredit() from public;
+
+create trigger validation_credit
+    after insert on mpp.validation
+    referencing new table as new_rows
+    for each statement execute function private.validation_credit();
+
+create trigger validation_recredit
+    after update on mpp.validation
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.validation_recredit();
+
+alter table mpp.score enable row level security;
+alter table mpp.score_count enable row level security;
+alter table mpp.score_delta enable row level security;
+
+create policy score_select_anon on mpp.score
+    for select to anon
+    using (is_public);
+
+create policy score_select_authenticated on mpp.score
+    for select to authenticated
+    using (is_public or (listed and edition_id in (select private.my_private_edition_ids())) or (select private.is_ops()));
+
+-- Counts tell as much as the ranking they belong to, and are readable where the edition is.
+create policy score_count_select_everyone on mpp.score_count
+    for select to anon, authenticated
+    using (edition_id in (select e.id from mpp.edition e));
+
+create policy score_delta_select_everyone on mpp.score_delta
+    for select to anon, authenticated
+    using (edition_id in (select e.id from mpp.edition e));
+
+grant select on mpp.score, mpp.score_count, mpp.score_delta to anon, authenticated, service_role;

@@ -1,0 +1,422 @@
+-- Playing: validate, cancel, unlock; and the loading of many validations at once.
+
+-- What a validation is worth at an instant.
+create function private.points_at(c mpp.edition_challenge, at timestamptz) returns smallint
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$
+    select (case when c.kind = 'boost' and c.opens_at <= at and at < c.closes_at
+        then c.points * c.boost_factor else c.points end)::smallint
+$$;
+revoke execute on function private.points_at(mpp.edition_challenge, timestamptz) from public;
+
+create type api.validation_receipt as (
+    validation_id uuid,
+    state mpp.validation_state,
+    points integer,
+    player_points integer,
+    team_points integer,
+    league_points integer
+);
+comment on type api.validation_receipt is 'What a validation or a cancellation left behind: its state, its points, and the three scores.';
+
+create function private.receipt(v mpp.validation) returns api.validation_receipt
+    language sql
+    stable
+    set search_path = ''
+as $$
+    select v.id, v.state, v.points::integer,
+        max(s.points) filter (where s.scope = 'player'),
+        max(s.points) filter (where s.scope = 'team'),
+        max(s.points) filter (where s.scope = 'league')
+    from mpp.score s
+    where s.subject_id in (v.player_id, v.team_id, v.league_id)
+$$;
+revoke execute on function private.receipt(mpp.validation) from public;
+
+-- Credits a collective challenge of a team that has its quorum, and takes the credit back from one that lost it.
+-- The league's lock is held: nobody else counts the same team.
+create function private.settle_quorum(challenge mpp.edition_challenge, team uuid, league uuid) returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+declare
+    doers integer;
+    settled mpp.validation_state;
+begin
+    select count(distinct v.player_id) into doers
+    from mpp.validation v
+    where v.league_id = league and v.team_id = team and v.challenge_id = challenge.id and v.state <> 'cancelled';
+    settled := case when doers >= challenge.quorum then 'credited' else 'pending' end;
+    update mpp.validation v
+    set state = settled, changed_at = private.clock()
+    where v.league_id = league
+        and v.team_id = team
+        and v.challenge_id = challenge.id
+        and v.state not in (settled, 'cancelled');
+end
+$$;
+revoke execute on function private.settle_quorum(mpp.edition_challenge, uuid, uuid) from public;
+
+create function private.validate_challenge(player_id uuid, challenge_id integer, request_key uuid, proof_sent boolean)
+    returns api.validation_receipt
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_write();
+    me mpp.player;
+    league uuid;
+    e mpp.edition;
+    c mpp.edition_challenge;
+    v mpp.validation;
+    done integer;
+    at timestamptz;
+begin
+    if request_key is null then
+        perform private.refuse('MP010', 'request_key', 'it is empty', 'Make a UUID for each validation.');
+    end if;
+    select p.edition_id, p.league_id into me.edition_id, league
+    from mpp.player p
+    where p.id = validate_challenge.player_id and p.account_id = account;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    if league is null then
+        perform private.refuse('MP035');
+    end if;
+
+    perform private.lock_edition(me.edition_id);
+    perform private.lock_league(league);
+    -- Everything is read after the locks: the league may have been left, the edition closed, while this waited.
+    at := private.clock();
+    select * into me from mpp.player p where p.id = validate_challenge.player_id and p.account_id = account;
+    if me.league_id is distinct from league then
+        perform private.refuse('MP035');
+    end if;
+
+    select * into v from mpp.validation x where x.id = request_key;
+    if found then
+        if v.player_id <> me.id or v.challenge_id <> validate_challenge.challenge_id then
+            perform private.refuse('MP044');
+        end if;
+        return private.receipt(v);
+    end if;
+
+    select * into e from mpp.edition x where x.id = me.edition_id;
+    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    select * into c from mpp.edition_challenge x where x.id = validate_challenge.challenge_id and x.edition_id = e.id;
+    if not found or (c.kind = 'hidden' and not exists (
+        select from mpp.unlock u where u.player_id = me.id and u.challenge_id = c.id)) then
+        perform private.refuse('MP040');
+    end if;
+    if c.kind <> 'boost' and not (at >= coalesce(c.opens_at, at) and at < coalesce(c.closes_at, 'infinity')) then
+        -- A flash challenge that nobody may list yet is not announced by its refusal either.
+        if c.kind = 'flash' and at < c.opens_at then
+            perform private.refuse('MP040');
+        end if;
+        perform private.refuse('MP041', private.spoken(c.opens_at), private.spoken(c.closes_at));
+    end if;
+    if c.repeat_limit is not null then
+        select count(*) into done
+        from mpp.validation x
+        where x.player_id = me.id and x.challenge_id = c.id and x.state <> 'cancelled';
+        if done >= c.repeat_limit then
+            perform private.refuse('MP042', c.repeat_limit::text);
+        end if;
+    end if;
+    if c.needs_proof and not coalesce(proof_sent, false) then
+        perform private.refuse('MP043');
+    end if;
+
+    begin
+        insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
+            validated_by, validated_at, changed_at)
+        values (request_key, e.id, c.id, me.id, me.team_id, me.league_id, private.points_at(c, at),
+            case when c.kind = 'collective' then 'pending' else 'credited' end::mpp.validation_state,
+            coalesce(proof_sent, false), account, at, at)
+        returning * into v;
+    exception when unique_violation then
+        -- Another league used the key in the same instant.
+        perform private.refuse('MP044');
+    end;
+    if c.kind = 'collective' then
+        perform private.settle_quorum(c, v.team_id, v.league_id);
+        select * into v from mpp.validation x where x.id = v.id;
+    end if;
+    return private.receipt(v);
+end
+$$;
+revoke execute on function private.validate_challenge(uuid, integer, uuid, boolean) from public;
+grant execute on function private.validate_challenge(uuid, integer, uuid, boolean) to authenticated;
+
+create function api.validate_challenge(player_id uuid, challenge_id integer, request_key uuid, proof_sent boolean default false)
+    returns api.validation_receipt
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.validate_challenge(player_id, challenge_id, request_key, proof_sent);
+end;
+comment on function api.validate_challenge(uuid, integer, uuid, boolean)
+    is 'Validates a challenge for the caller''s player. The same request_key gives the same validation, once. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP035, MP040–MP044.';
+revoke execute on function api.validate_challenge(uuid, integer, uuid, boolean) from public;
+grant execute on function api.validate_challenge(uuid, integer, uuid, boolean) to authenticated;
+
+create function private.cancel_validation(validation_id uuid, reason text) returns api.validation_receipt
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid := case when private.is_ops() then (select auth.uid()) else private.begin_write() end;
+    e mpp.edition;
+    v mpp.validation;
+    c mpp.edition_challenge;
+    mine boolean;
+    at timestamptz;
+begin
+    select * into v from mpp.validation x where x.id = validation_id;
+    if v.id is null then
+        perform private.refuse('MP005');
+    end if;
+    perform private.lock_edition(v.edition_id);
+    perform private.lock_league(v.league_id);
+    at := private.clock();
+    select * into v from mpp.validation x where x.id = validation_id;
+    mine := exists (select from mpp.player p where p.id = v.player_id and p.account_id = account);
+    if not mine and not by_ops then
+        perform private.refuse('MP005');
+    end if;
+    select * into e from mpp.edition x where x.id = v.edition_id;
+    if e.frozen_at is not null then
+        perform private.refuse('MP024', e.code);
+    end if;
+    -- Players take back while the game runs; the staff may until the ranking is frozen, and say why.
+    if not by_ops and private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    if v.state = 'cancelled' then
+        perform private.refuse('MP045');
+    end if;
+    update mpp.validation x
+    set state = 'cancelled', changed_at = at, cancelled_by = account
+    where x.id = v.id
+    returning * into v;
+    select * into c from mpp.edition_challenge x where x.id = v.challenge_id;
+    if c.kind = 'collective' then
+        perform private.settle_quorum(c, v.team_id, v.league_id);
+    end if;
+    if by_ops and not mine then
+        perform private.record_act('validation.cancel', v.id::text, jsonb_build_object(
+            'reason', private.clean_line('reason', reason, 500), 'player_id', v.player_id, 'points', v.points));
+    end if;
+    return private.receipt(v);
+end
+$$;
+revoke execute on function private.cancel_validation(uuid, text) from public;
+grant execute on function private.cancel_validation(uuid, text) to authenticated, service_role;
+
+create function api.cancel_validation(validation_id uuid, reason text default null) returns api.validation_receipt
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.cancel_validation(validation_id, reason);
+end;
+comment on function api.cancel_validation(uuid, text)
+    is 'Takes back one''s own validation while the edition runs; the staff may take back any until the freeze, with a reason. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP024, MP045.';
+revoke execute on function api.cancel_validation(uuid, text) from public;
+grant execute on function api.cancel_validation(uuid, text) to authenticated, service_role;
+
+create type api.unlock_result as (challenge_id integer, unlocked boolean, guesses_left integer);
+comment on type api.unlock_result is 'Outcome of a guess: the challenge found, or how many wrong guesses are left in this hour.';
+
+-- A wrong guess must be remembered, so it is an answer and not an error: an error would take its own record back.
+create function private.unlock_challenge(edition_id integer, word text) returns api.unlock_result
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_write();
+    me mpp.player;
+    e mpp.edition;
+    found_id integer;
+    wrong integer;
+    oldest timestamptz;
+    at timestamptz;
+begin
+    perform private.lock_edition(unlock_challenge.edition_id);
+    -- One guess at a time for one account.
+    perform pg_advisory_xact_lock(hashtext('mpp.guess'), hashtext(account::text));
+    at := private.clock();
+    select * into me from mpp.player p where p.account_id = account and p.edition_id = unlock_challenge.edition_id;
+    if me.id is null then
+        perform private.refuse('MP035');
+    end if;
+    select * into e from mpp.edition x where x.id = me.edition_id;
+    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    delete from mpp.unlock_guess g
+    where g.account_id = account and g.edition_id = e.id and g.guessed_at <= at - interval '1 hour';
+    select count(*), min(g.guessed_at) into wrong, oldest
+    from mpp.unlock_guess g
+    where g.account_id = account and g.edition_id = e.id;
+    if wrong >= e.unlock_guesses_per_hour then
+        perform private.refuse('MP046', private.spoken(oldest + interval '1 hour'));
+    end if;
+    select c.id into found_id
+    from mpp.edition_challenge c
+    where c.edition_id = e.id and c.secret_digest = private.secret_digest(e.code, left(coalesce(word, ''), 200));
+    if found_id is null then
+        insert into mpp.unlock_guess (account_id, edition_id, guessed_at) values (account, e.id, at);
+        return (null, false, e.unlock_guesses_per_hour - wrong - 1)::api.unlock_result;
+    end if;
+    insert into mpp.unlock (player_id, challenge_id) values (me.id, found_id) on conflict do nothing;
+    return (found_id, true, e.unlock_guesses_per_hour - wrong)::api.unlock_result;
+end
+$$;
+revoke execute on function private.unlock_challenge(integer, text) from public;
+grant execute on function private.unlock_challenge(integer, text) to authenticated;
+
+create function api.unlock_challenge(edition_id integer, word text) returns api.unlock_result
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.unlock_challenge(edition_id, word);
+end;
+comment on function api.unlock_challenge(integer, text)
+    is 'Tries a secret word; case, accents and spaces do not matter. Wrong guesses are limited per account and hour. Errors: MP001–MP003, MP011, MP022, MP035, MP046.';
+revoke execute on function api.unlock_challenge(integer, text) from public;
+grant execute on function api.unlock_challenge(integer, text) to authenticated;
+
+-- Many validations at once, by the rules of the game, at the instants they were done: columns of equal length.
+create function private.import_validations(
+    edition_code text, player_ids uuid[], challenge_ids integer[], done_at timestamptz[], request_keys uuid[]
+) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    e mpp.edition;
+    written integer;
+    wrong integer;
+    first_wrong text;
+begin
+    perform private.require_ops();
+    if not (cardinality(player_ids) = cardinality(challenge_ids)
+        and cardinality(player_ids) = cardinality(done_at)
+        and cardinality(player_ids) = cardinality(request_keys)) then
+        perform private.refuse('MP010', 'request_keys', 'the four columns differ in length', 'Send columns of equal length.');
+    end if;
+    e := private.find_edition(edition_code);
+    perform private.lock_edition(e.id);
+    perform
+    from mpp.score s
+    where s.subject_id in (select p.league_id from mpp.player p where p.id = any (player_ids))
+    order by s.subject_id
+    for no key update;
+    e := private.find_edition(edition_code);
+    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, private.clock()) not in ('running', 'closed') then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+
+    create temporary table if not exists import_row (
+        number integer, id uuid, player_id uuid, challenge_id integer, done_at timestamptz
+    ) on commit drop;
+    truncate pg_temp.import_row;
+    insert into pg_temp.import_row
+    select u.number, u.id, u.player_id, u.challenge_id, u.done_at
+    from unnest(request_keys, player_ids, challenge_ids, done_at) with ordinality
+        u (id, player_id, challenge_id, done_at, number)
+    where not exists (select from mpp.validation v where v.id = u.id);
+    analyze pg_temp.import_row;
+
+    with judged as (
+        select
+            r.number,
+            case
+                when r.id is null then 'it has no request key'
+                when p.id is null or p.league_id is null then 'its player does not play in this edition'
+                when c.id is null then 'its challenge is not in this edition'
+                when r.done_at is null or r.done_at < e.starts_at or r.done_at >= e.ends_at or r.done_at > private.clock()
+                    then 'it was not done while the edition was running'
+                when c.kind <> 'boost' and (r.done_at < c.opens_at or r.done_at >= c.closes_at)
+                    then 'it was not done in the window of its challenge'
+                when count(*) over (partition by r.id) > 1 then 'its request key comes twice'
+                when coalesce(d.done, 0) + row_number() over (partition by r.player_id, r.challenge_id order by r.done_at, r.number)
+                    > c.repeat_limit then 'its challenge was done more often than it counts'
+            end as fault
+        from pg_temp.import_row r
+        left join mpp.player p on p.id = r.player_id and p.edition_id = e.id
+        left join mpp.edition_challenge c on c.id = r.challenge_id and c.edition_id = e.id
+        left join (
+            select v.player_id, v.challenge_id, count(*) as done
+            from mpp.validation v
+            where v.player_id = any (player_ids) and v.state <> 'cancelled'
+            group by v.player_id, v.challenge_id
+        ) d on d.player_id = r.player_id and d.challenge_id = r.challenge_id
+    )
+    select count(*), (array_agg(format('row %s: %s', j.number, j.fault) order by j.number))[1]
+    into wrong, first_wrong
+    from judged j
+    where j.fault is not null;
+    if wrong > 0 then
+        perform private.refuse('MP070', wrong::text, first_wrong);
+    end if;
+
+    insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
+        validated_by, validated_at, changed_at)
+    select r.id, e.id, c.id, p.id, p.team_id, p.league_id, private.points_at(c, r.done_at),
+        case when c.kind = 'collective' then 'pending' else 'credited' end::mpp.validation_state,
+        c.needs_proof, (select auth.uid()), r.done_at, r.done_at
+    from pg_temp.import_row r
+    join mpp.player p on p.id = r.player_id
+    join mpp.edition_challenge c on c.id = r.challenge_id;
+    get diagnostics written = row_count;
+
+    -- One statement for all the teams that reached a quorum, so that scores move once.
+    update mpp.validation v
+    set state = 'credited', changed_at = q.last_done
+    from (
+        select x.team_id, x.challenge_id, max(x.validated_at) as last_done
+        from mpp.validation x
+        join mpp.edition_challenge c on c.id = x.challenge_id and c.kind = 'collective'
+        where x.edition_id = e.id
+            and x.state <> 'cancelled'
+            and x.league_id in (
+                select p.league_id from pg_temp.import_row r join mpp.player p on p.id = r.player_id)
+        group by x.team_id, x.challenge_id, c.quorum
+        having count(distinct x.player_id) >= c.quorum
+    ) q
+    where v.team_id = q.team_id and v.challenge_id = q.challenge_id and v.state = 'pending';
+    return written;
+end
+$$;
+revoke execute on function private.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) from public;
+grant execute on function private.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to authenticated, service_role;
+
+create function api.import_validations(
+    edition_code text, player_ids uuid[], challenge_ids integer[], done_at timestamptz[], request_keys uuid[]
+) returns integer
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.import_validations(edition_code, player_ids, challenge_ids, done_at, request_keys);
+end;
+comment on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[])
+    is 'Records many validations by the rules of the game, all or none; rows whose key is known are left alone. Returns how many were written. Staff. Errors: MP006, MP010, MP020, MP022, MP024, MP070.';
+revoke execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) from public;
+grant execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to authenticated, service_role;

@@ -1,0 +1,272 @@
+-- Rankings, live and frozen: the same tables, the same views. Equal values share a rank (1, 2, 2, 4) and are shown by
+-- who got there first. Page with the three sort columns of the last row (value, reached_at, subject_id), not with offset.
+
+create view api.player_ranking with (security_invoker = true) as
+select
+    s.edition_id,
+    1
+        + coalesce((select sum(c.subjects) from mpp.score_count c
+            where c.edition_id = s.edition_id and c.scope = 'player' and c.value > s.value), 0)
+        + coalesce((select sum(d.change) from mpp.score_delta d
+            where d.edition_id = s.edition_id and d.scope = 'player' and d.value > s.value), 0) as rank,
+    s.subject_id,
+    s.label,
+    s.league_label,
+    s.points,
+    s.value,
+    s.reached_at
+from mpp.score s
+where s.scope = 'player' and s.listed;
+comment on view api.player_ranking is 'Ranking of players who are listed: alias, league, points. Sort by value desc, reached_at, subject_id.';
+grant select on api.player_ranking to anon, authenticated, service_role;
+
+create view api.team_ranking with (security_invoker = true) as
+select
+    s.edition_id,
+    1
+        + coalesce((select sum(c.subjects) from mpp.score_count c
+            where c.edition_id = s.edition_id and c.scope = 'team' and c.value > s.value), 0)
+        + coalesce((select sum(d.change) from mpp.score_delta d
+            where d.edition_id = s.edition_id and d.scope = 'team' and d.value > s.value), 0) as rank,
+    s.subject_id,
+    s.label,
+    s.league_label,
+    s.points,
+    s.players,
+    round(s.points::numeric / greatest(s.players, 1), 2) as points_per_player,
+    s.value,
+    s.reached_at
+from mpp.score s
+where s.scope = 'team' and s.listed;
+comment on view api.team_ranking is 'Ranking of the teams of listed leagues, by total or per player as the edition says; both are shown.';
+grant select on api.team_ranking to anon, authenticated, service_role;
+
+create view api.league_ranking with (security_invoker = true) as
+select
+    s.edition_id,
+    1
+        + coalesce((select sum(c.subjects) from mpp.score_count c
+            where c.edition_id = s.edition_id and c.scope = 'league' and c.value > s.value), 0)
+        + coalesce((select sum(d.change) from mpp.score_delta d
+            where d.edition_id = s.edition_id and d.scope = 'league' and d.value > s.value), 0) as rank,
+    s.subject_id,
+    s.label,
+    s.points,
+    s.players,
+    round(s.points::numeric / greatest(s.players, 1), 2) as points_per_player,
+    s.value,
+    s.reached_at
+from mpp.score s
+where s.scope = 'league' and s.listed;
+comment on view api.league_ranking is 'Ranking of listed leagues, by total or per player as the edition says; both are shown.';
+grant select on api.league_ranking to anon, authenticated, service_role;
+
+create function private.rank_of(edition integer, among mpp.ranking_scope, standing integer) returns bigint
+    language sql
+    stable
+    set search_path = ''
+as $$
+    select 1
+        + coalesce((select sum(c.subjects) from mpp.score_count c
+            where c.edition_id = edition and c.scope = among and c.value > standing), 0)
+        + coalesce((select sum(d.change) from mpp.score_delta d
+            where d.edition_id = edition and d.scope = among and d.value > standing), 0)
+$$;
+revoke execute on function private.rank_of(integer, mpp.ranking_scope, integer) from public;
+
+create type api.standing as (
+    rank bigint,
+    subject_id uuid,
+    label text,
+    league_label text,
+    points integer,
+    players integer,
+    points_per_player numeric,
+    value integer,
+    reached_at timestamptz,
+    is_me boolean
+);
+comment on type api.standing is 'A line of a ranking; is_me marks the subject that was asked for.';
+
+-- Four short walks along the ranking index, so that neither the number of players nor the crowd at one value matters.
+create function private.standings_around(subject mpp.score, neighbours integer) returns setof api.standing
+    language sql
+    stable
+    rows 7
+    set search_path = ''
+as $$
+    with shown as (
+        (
+            select s.* from mpp.score s
+            where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed
+                and s.value = subject.value and (s.reached_at, s.subject_id) < (subject.reached_at, subject.subject_id)
+            order by s.reached_at desc, s.subject_id desc
+            limit neighbours
+        )
+        union all
+        (
+            select s.* from mpp.score s
+            where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed and s.value > subject.value
+            order by s.value, s.reached_at desc, s.subject_id desc
+            limit neighbours
+        )
+    ), above as (
+        select a.* from shown a order by a.value, a.reached_at desc, a.subject_id desc limit neighbours
+    ), following as (
+        (
+            select s.* from mpp.score s
+            where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed
+                and s.value = subject.value and (s.reached_at, s.subject_id) > (subject.reached_at, subject.subject_id)
+            order by s.reached_at, s.subject_id
+            limit neighbours
+        )
+        union all
+        (
+            select s.* from mpp.score s
+            where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed and s.value < subject.value
+            order by s.value desc, s.reached_at, s.subject_id
+            limit neighbours
+        )
+    ), below as (
+        select f.* from following f order by f.value desc, f.reached_at, f.subject_id limit neighbours
+    ), page as (
+        select a.* from above a
+        union all
+        select (subject).*
+        union all
+        select b.* from below b
+    )
+    select
+        private.rank_of(p.edition_id, p.scope, p.value),
+        p.subject_id,
+        p.label,
+        p.league_label,
+        p.points,
+        p.players,
+        round(p.points::numeric / greatest(p.players, 1), 2),
+        p.value,
+        p.reached_at,
+        p.subject_id = subject.subject_id
+    from page p
+    order by p.value desc, p.reached_at, p.subject_id
+$$;
+revoke execute on function private.standings_around(mpp.score, integer) from public;
+
+create function private.check_neighbours(neighbours integer) returns void
+    language plpgsql
+    immutable
+    set search_path = ''
+as $$
+begin
+    if neighbours is null or neighbours not between 0 and 50 then
+        perform private.refuse('MP010', 'neighbours', coalesce(neighbours::text, 'it is empty'), 'Ask for 0 to 50.');
+    end if;
+end
+$$;
+revoke execute on function private.check_neighbours(integer) from public;
+
+-- A player sees their own place even when they opted out of the public ranking.
+create function private.my_rank(edition_id integer, scope mpp.ranking_scope, neighbours integer) returns setof api.standing
+    language plpgsql
+    stable
+    security definer
+    rows 7
+    set search_path = ''
+as $$
+declare
+    mine mpp.score;
+begin
+    perform private.check_neighbours(neighbours);
+    if (select auth.uid()) is null then
+        perform private.refuse('MP001');
+    end if;
+    select s.* into mine
+    from mpp.player p
+    join mpp.score s on s.subject_id = case my_rank.scope
+        when 'player' then p.id when 'team' then p.team_id else p.league_id end
+    where p.account_id = (select auth.uid()) and p.edition_id = my_rank.edition_id;
+    if mine.subject_id is null then
+        perform private.refuse('MP035');
+    end if;
+    return query select * from private.standings_around(mine, neighbours);
+end
+$$;
+revoke execute on function private.my_rank(integer, mpp.ranking_scope, integer) from public;
+grant execute on function private.my_rank(integer, mpp.ranking_scope, integer) to authenticated;
+
+create function api.my_rank(edition_id integer, scope mpp.ranking_scope default 'player', neighbours integer default 3)
+    returns setof api.standing
+    language sql
+    stable
+    rows 7
+    set search_path = ''
+begin atomic
+    select * from private.my_rank(edition_id, scope, neighbours);
+end;
+comment on function api.my_rank(integer, mpp.ranking_scope, integer)
+    is 'The caller''s own rank (player), or that of their team or league, with as many neighbours above and below. Errors: MP001, MP010, MP035.';
+revoke execute on function api.my_rank(integer, mpp.ranking_scope, integer) from public;
+grant execute on function api.my_rank(integer, mpp.ranking_scope, integer) to authenticated;
+
+create function private.ranking_around(subject_id uuid, neighbours integer) returns setof api.standing
+    language plpgsql
+    stable
+    security definer
+    rows 7
+    set search_path = ''
+as $$
+declare
+    subject mpp.score;
+begin
+    perform private.check_neighbours(neighbours);
+    select s.* into subject
+    from mpp.score s
+    where s.subject_id = ranking_around.subject_id
+        and (
+            (s.is_public and exists (select from mpp.edition e where e.id = s.edition_id and e.opened_at is not null))
+            or (s.listed and s.edition_id in (select private.my_private_edition_ids()))
+            or private.is_ops()
+        );
+    if subject.subject_id is null then
+        perform private.refuse('MP005');
+    end if;
+    return query select * from private.standings_around(subject, neighbours);
+end
+$$;
+revoke execute on function private.ranking_around(uuid, integer) from public;
+grant execute on function private.ranking_around(uuid, integer) to anon, authenticated, service_role;
+
+create function api.ranking_around(subject_id uuid, neighbours integer default 3) returns setof api.standing
+    language sql
+    stable
+    rows 7
+    set search_path = ''
+begin atomic
+    select * from private.ranking_around(subject_id, neighbours);
+end;
+comment on function api.ranking_around(uuid, integer)
+    is 'Rank of a listed player, team or league with as many neighbours above and below. Errors: MP005, MP010.';
+revoke execute on function api.ranking_around(uuid, integer) from public;
+grant execute on function api.ranking_around(uuid, integer) to anon, authenticated, service_role;
+
+-- What an edition came to. Players who opted out are in no count.
+create view api.edition_statistics with (security_invoker = true) as
+select
+    e.id as edition_id,
+    e.code,
+    coalesce(t.players, 0) as players,
+    coalesce(t.teams, 0) as teams,
+    coalesce(t.leagues, 0) as leagues,
+    coalesce(t.points, 0) as points
+from mpp.edition e
+left join lateral (
+    select
+        count(*) filter (where s.scope = 'player') as players,
+        count(*) filter (where s.scope = 'team') as teams,
+        count(*) filter (where s.scope = 'league') as leagues,
+        sum(s.points) filter (where s.scope = 'player') as points
+    from mpp.score s
+    where s.edition_id = e.id and s.listed
+) t on true;
+comment on view api.edition_statistics is 'Listed players, teams and leagues of each edition, and their points.';
+grant select on api.edition_statistics to anon, authenticated, service_role;

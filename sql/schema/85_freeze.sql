@@ -1,0 +1,156 @@
+-- Freezing an edition, and proving its scores. A freeze copies nothing: from then on every table of the ranking refuses
+-- to change for that edition (60_score), and its counts keep the ranks as they were. The seal proves that nothing did.
+
+create function private.seal_of(edition integer) returns text
+    language sql
+    stable
+    set search_path = ''
+as $$
+    select format('1:%s:%s:%s:%s', s.number, s.digest, c.number, c.digest)
+    from (
+        select count(*) as number, coalesce(sum(('x' || left(md5(concat_ws('|', x.subject_id, x.scope, x.points, x.players, x.value,
+            extract(epoch from x.reached_at))), 16))::bit(64)::bigint), 0) as digest
+        from mpp.score x
+        where x.edition_id = edition
+    ) s, (
+        select count(*) as number, coalesce(sum(('x' || left(md5(concat_ws('|', x.scope, x.value, x.subjects)), 16))::bit(64)::bigint), 0) as digest
+        from mpp.score_count x
+        where x.edition_id = edition and x.subjects <> 0
+    ) c
+$$;
+comment on function private.seal_of(integer) is 'Fingerprint of every score and count of an edition, whatever their order; names and listing are not part of it.';
+revoke execute on function private.seal_of(integer) from public;
+
+create function private.freeze_edition(edition_code text) returns timestamptz
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    e mpp.edition;
+    at timestamptz;
+begin
+    perform private.require_ops();
+    e := private.find_edition(edition_code);
+    -- Every writer of the edition is waited for, and every later one finds it frozen. Readers are not held up.
+    perform private.lock_edition(e.id, alone => true);
+    at := private.clock();
+    e := private.find_edition(edition_code);
+    if e.frozen_at is not null then
+        return e.frozen_at;
+    end if;
+    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'closed' then
+        perform private.refuse('MP026', e.code, private.spoken(e.ends_at));
+    end if;
+    perform private.fold_scores(e.id, wait => true);
+    update mpp.edition set frozen_at = at, seal = private.seal_of(e.id) where id = e.id;
+    perform private.record_act('edition.freeze', edition_code);
+    return at;
+end
+$$;
+revoke execute on function private.freeze_edition(text) from public;
+grant execute on function private.freeze_edition(text) to authenticated, service_role;
+
+create function api.freeze_edition(edition_code text) returns timestamptz
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.freeze_edition(edition_code);
+end;
+comment on function api.freeze_edition(text)
+    is 'Freezes the ranking of an edition that has ended; returns when it was frozen, also when it already was. Staff. Errors: MP006, MP020, MP026.';
+revoke execute on function api.freeze_edition(text) from public;
+grant execute on function api.freeze_edition(text) to authenticated, service_role;
+
+create type api.score_fault as (edition_code text, scope text, subject_id uuid, fault text, expected bigint, found bigint);
+comment on type api.score_fault is 'A score that is not what the ledger says.';
+
+create function private.verify_scores(edition_code text) returns setof api.score_fault
+    language plpgsql
+    stable
+    security definer
+    set search_path = ''
+    -- A proof over the whole ledger is not held to the time limit of a page.
+    set statement_timeout = '10min'
+as $$
+declare
+    e mpp.edition;
+begin
+    perform private.require_ops();
+    if edition_code is not null then
+        e := private.find_edition(edition_code);
+    end if;
+    for e in select x.* from mpp.edition x where edition_code is null or x.code = edition_code order by x.id loop
+        return query
+        with ledger as (
+            select v.player_id, v.team_id, v.league_id, sum(v.points) as points
+            from mpp.validation v
+            where v.edition_id = e.id and v.state = 'credited'
+            group by v.player_id, v.team_id, v.league_id
+        ), expected as (
+            select j.subject_id, sum(l.points) as points
+            from ledger l
+            cross join lateral (values (l.player_id), (l.team_id), (l.league_id)) j (subject_id)
+            group by j.subject_id
+        ), scored as (
+            select s.subject_id, s.scope, s.points from mpp.score s where s.edition_id = e.id
+        )
+        select e.code, s.scope::text, coalesce(s.subject_id, x.subject_id), 'points', coalesce(x.points, 0)::bigint, s.points::bigint
+        from scored s
+        full join expected x on x.subject_id = s.subject_id
+        where coalesce(x.points, 0) is distinct from coalesce(s.points, 0) or s.subject_id is null;
+
+        return query
+        select e.code, 'team', q.team_id, 'collective credit below or above its quorum', q.quorum::bigint, q.doers
+        from (
+            select v.team_id, c.quorum, count(distinct v.player_id) as doers, bool_or(v.state = 'pending') as waiting,
+                bool_or(v.state = 'credited') as credited
+            from mpp.validation v
+            join mpp.edition_challenge c on c.id = v.challenge_id and c.kind = 'collective'
+            where v.edition_id = e.id and v.state <> 'cancelled'
+            group by v.team_id, v.challenge_id, c.quorum
+        ) q
+        where (q.doers >= q.quorum and q.waiting) or (q.doers < q.quorum and q.credited);
+
+        if e.frozen_at is null then
+            return query
+            with counted as (
+                select m.scope, m.value, sum(m.subjects) as subjects
+                from (
+                    select c.scope, c.value, c.subjects from mpp.score_count c where c.edition_id = e.id
+                    union all
+                    select d.scope, d.value, d.change from mpp.score_delta d where d.edition_id = e.id
+                ) m
+                group by m.scope, m.value
+            ), standing as (
+                select s.scope, s.value, count(*) as subjects
+                from mpp.score s
+                where s.edition_id = e.id and s.listed
+                group by s.scope, s.value
+            )
+            select e.code, coalesce(c.scope, s.scope)::text, null::uuid, format('count at value %s', coalesce(c.value, s.value)),
+                coalesce(s.subjects, 0)::bigint, coalesce(c.subjects, 0)::bigint
+            from counted c
+            full join standing s on s.scope = c.scope and s.value = c.value
+            where coalesce(c.subjects, 0) <> coalesce(s.subjects, 0);
+        elsif e.seal <> private.seal_of(e.id) then
+            return query select e.code, null::text, null::uuid, 'the seal of the frozen ranking is broken', null::bigint, null::bigint;
+        end if;
+    end loop;
+end
+$$;
+revoke execute on function private.verify_scores(text) from public;
+grant execute on function private.verify_scores(text) to authenticated, service_role;
+
+create function api.verify_scores(edition_code text default null) returns setof api.score_fault
+    language sql
+    stable
+    set search_path = ''
+begin atomic
+    select * from private.verify_scores(edition_code);
+end;
+comment on function api.verify_scores(text)
+    is 'Compares every score, count and seal with the ledger, for one edition or all; no row means that all is right. Staff. Errors: MP006, MP020.';
+revoke execute on function api.verify_scores(text) from public;
+grant execute on function api.verify_scores(text) to authenticated, service_role;

@@ -1,0 +1,161 @@
+-- What screens show: a player's own editions, the league page, and the staff's lists.
+
+create view api.my_players with (security_invoker = true) as
+select
+    p.id as player_id,
+    p.edition_id,
+    p.league_id,
+    p.team_id,
+    p.alias,
+    p.listed,
+    p.joined_at
+from mpp.player p
+where p.id in (select private.my_player_ids());
+comment on view api.my_players is 'The caller in each edition they play; league and team are empty once they left.';
+grant select on api.my_players to authenticated;
+
+create view api.my_leagues with (security_invoker = true) as
+select
+    l.id as league_id,
+    l.edition_id,
+    l.name,
+    l.category,
+    l.is_open,
+    l.listed,
+    coalesce(a.is_principal, false) as is_ambassador,
+    a.league_id is not null and not a.is_principal as is_co_ambassador,
+    c.code as join_code,
+    (select count(*) from mpp.player p where p.league_id = l.id) as players,
+    e.league_min_players,
+    e.league_max_players
+from mpp.league l
+join mpp.edition e on e.id = l.edition_id
+left join mpp.ambassador a
+    on a.league_id = l.id
+    and (a.player_id in (select private.my_player_ids()))
+left join mpp.join_code c on c.league_id = l.id and l.id in (select private.my_led_league_ids())
+where l.id in (select private.my_league_ids());
+comment on view api.my_leagues is 'The leagues the caller plays in or runs; the join code only for its ambassadors.';
+grant select on api.my_leagues to authenticated;
+
+create view api.league_teams with (security_invoker = true) as
+select t.id as team_id, t.league_id, t.name, (select count(*) from mpp.player p where p.team_id = t.id) as players
+from mpp.team t;
+comment on view api.league_teams is 'Teams of the caller''s leagues.';
+grant select on api.league_teams to authenticated, service_role;
+
+-- A league page shows the points earned here, to the league only: opting out of the public ranking does not matter.
+create view api.league_members with (security_invoker = true) as
+select
+    p.league_id,
+    p.id as player_id,
+    p.team_id,
+    p.alias,
+    p.first_name,
+    p.picture_path,
+    coalesce(v.points, 0) as points,
+    coalesce(v.validations, 0) as validations,
+    exists (select from mpp.ambassador a where a.league_id = p.league_id and a.player_id = p.id) as is_ambassador,
+    p.id in (select private.my_player_ids()) as is_me,
+    c.phone,
+    p.joined_at
+from mpp.player p
+left join lateral (
+    select sum(v.points) as points, count(*) as validations
+    from mpp.validation v
+    where v.player_id = p.id and v.league_id = p.league_id and v.state = 'credited'
+) v on true
+left join mpp.player_contact c on c.player_id = p.id
+where p.league_id is not null;
+comment on view api.league_members is 'Members of the caller''s leagues; the phone only where an ambassador of an open league may see it.';
+grant select on api.league_members to authenticated, service_role;
+
+create view api.league_validations with (security_invoker = true) as
+select
+    v.id as validation_id,
+    v.edition_id,
+    v.league_id,
+    v.team_id,
+    v.player_id,
+    p.alias,
+    p.first_name,
+    v.challenge_id,
+    k.code as challenge_code,
+    k.title,
+    v.points,
+    v.state,
+    v.validated_at,
+    v.changed_at
+from mpp.validation v
+left join mpp.player p on p.id = v.player_id
+left join mpp.edition_challenge c on c.id = v.challenge_id
+left join mpp.challenge k on k.id = c.challenge_id;
+comment on view api.league_validations is 'Validations in the caller''s leagues; the title is empty for a hidden challenge the caller has not found. Sort by validated_at desc.';
+grant select on api.league_validations to authenticated, service_role;
+
+create view api.open_leagues with (security_invoker = true) as
+select l.id as league_id, l.edition_id, l.name, l.category, s.players, e.league_max_players
+from mpp.league l
+join mpp.edition e on e.id = l.edition_id
+join mpp.score s on s.subject_id = l.id
+where l.is_open and l.listed and s.players < e.league_max_players and now() < e.registration_closes_at;
+comment on view api.open_leagues is 'Open leagues that still have room; joining one takes a phone number.';
+grant select on api.open_leagues to authenticated, service_role;
+
+-- Staff.
+create view api.ops_leagues with (security_invoker = true) as
+select
+    l.id as league_id,
+    l.edition_id,
+    e.code as edition_code,
+    l.name,
+    l.category,
+    l.is_open,
+    l.listed,
+    c.code as join_code,
+    s.points,
+    s.players,
+    s.players < e.league_min_players as is_short,
+    a.player_id as ambassador_player_id,
+    l.created_at
+from mpp.league l
+join mpp.edition e on e.id = l.edition_id
+join mpp.score s on s.subject_id = l.id
+left join mpp.join_code c on c.league_id = l.id
+left join mpp.ambassador a on a.league_id = l.id and a.is_principal
+where (select private.is_ops());
+comment on view api.ops_leagues is 'Every league with its size, points and ambassador. Staff only.';
+grant select on api.ops_leagues to authenticated, service_role;
+
+-- Misuse: more than ten validations within one minute, or more than forty in one day, by one player.
+create view api.misuse with (security_invoker = true) as
+select
+    m.edition_id,
+    m.player_id,
+    p.alias,
+    m.league_id,
+    m.pattern,
+    m.validations,
+    m.points,
+    m.first_at,
+    m.last_at
+from (
+    select
+        v.edition_id, v.player_id, v.league_id, 'burst' as pattern, count(*) as validations, sum(v.points) as points,
+        min(v.validated_at) as first_at, max(v.validated_at) as last_at
+    from mpp.validation v
+    where v.state <> 'cancelled'
+    group by v.edition_id, v.player_id, v.league_id, date_trunc('minute', v.validated_at)
+    having count(*) > 10
+    union all
+    select
+        v.edition_id, v.player_id, v.league_id, 'daily rate', count(*), sum(v.points), min(v.validated_at), max(v.validated_at)
+    from mpp.validation v
+    where v.state <> 'cancelled'
+    group by v.edition_id, v.player_id, v.league_id, date_trunc('day', v.validated_at at time zone 'Europe/Paris')
+    having count(*) > 40
+) m
+join mpp.player p on p.id = m.player_id
+where (select private.is_ops());
+comment on view api.misuse is 'Players who validated implausibly fast: over 10 in a minute, or over 40 in a day. Staff only.';
+grant select on api.misuse to authenticated, service_role;
