@@ -1,0 +1,138 @@
+"""Ma Petite Planète on Supabase: the association's hands on the game that lives in the database.
+
+    from mpp_supabase import MPP
+    with MPP.connect() as mpp:
+        print(mpp.editions.get("adult-2026-06").phase)
+
+Every public name is below; each is loaded when it is first used, so importing this package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mpp_supabase.client import MPP
+    from mpp_supabase.config import Settings, load_settings
+    from mpp_supabase.edition_file import EditionFile, parse_edition, read_edition_file
+    from mpp_supabase.errors import (
+        AccountError,
+        ConfigError,
+        CursorError,
+        EditionFileError,
+        EditionNotFound,
+        FileProblem,
+        KeyRefused,
+        MPPError,
+        Refusal,
+        TransportError,
+    )
+    from mpp_supabase.models import (
+        Account,
+        AuditEntry,
+        Challenge,
+        Change,
+        ConductReport,
+        Edition,
+        EditionStatistics,
+        League,
+        LeagueMember,
+        LeagueTeam,
+        MaintenanceWindow,
+        Mismatch,
+        Misuse,
+        Neighbour,
+        Page,
+        Scope,
+        Standing,
+    )
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MPP",
+    "Account",
+    "AccountError",
+    "AuditEntry",
+    "Challenge",
+    "Change",
+    "ConductReport",
+    "ConfigError",
+    "CursorError",
+    "Edition",
+    "EditionFile",
+    "EditionFileError",
+    "EditionNotFound",
+    "EditionStatistics",
+    "FileProblem",
+    "KeyRefused",
+    "League",
+    "LeagueMember",
+    "LeagueTeam",
+    "MPPError",
+    "MaintenanceWindow",
+    "Mismatch",
+    "Misuse",
+    "Neighbour",
+    "Page",
+    "Refusal",
+    "Scope",
+    "Settings",
+    "Standing",
+    "TransportError",
+    "__version__",
+    "load_settings",
+    "parse_edition",
+    "read_edition_file",
+]
+
+_HOMES = {
+    "client": ("MPP",),
+    "config": ("Settings", "load_settings"),
+    "edition_file": ("EditionFile", "parse_edition", "read_edition_file"),
+    "errors": (
+        "AccountError",
+        "ConfigError",
+        "CursorError",
+        "EditionFileError",
+        "EditionNotFound",
+        "FileProblem",
+        "KeyRefused",
+        "MPPError",
+        "Refusal",
+        "TransportError",
+    ),
+    "models": (
+        "Account",
+        "AuditEntry",
+        "Challenge",
+        "Change",
+        "ConductReport",
+        "Edition",
+        "EditionStatistics",
+        "League",
+        "LeagueMember",
+        "LeagueTeam",
+        "MaintenanceWindow",
+        "Mismatch",
+        "Misuse",
+        "Neighbour",
+        "Page",
+        "Scope",
+        "Standing",
+    ),
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

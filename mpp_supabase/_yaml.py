@@ -247,5 +247,9 @@ def _resolve(text: str) -> str | int | float | bool | None:
 def shown(value: object, limit: int = 60) -> str:
     """The value as it may stand on one line of a terminal: control characters escaped, cut at `limit` characters."""
     text = value if isinstance(value, str) else str(value)
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[: limit + 1])
+    text = "".join(c if _is_safe(c) else c.encode("unicode_escape").decode("ascii") for c in text[: limit + 1])
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _is_safe(character: str) -> bool:
+    return character == "\xa0" or character.isprintable()

@@ -108,9 +108,8 @@ def parse_edition(data: bytes | str, name: str = "edition.yaml") -> EditionFile:
 
 
 def normal_secret(word: str) -> str:
-    """Return a hidden challenge's secret word as guesses are compared: without accents, case or extra spaces."""
-    bare = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
-    return " ".join(bare.casefold().split())
+    """Return a hidden challenge's secret word as the database compares it: no accents, case, spaces, ’ or -."""
+    return re.sub(r"[\u0300-\u036f\s'’-]", "", unicodedata.normalize("NFKD", word)).lower()
 
 
 class _Check:
@@ -284,7 +283,7 @@ class Fields:
         return None
 
     def moment(self, key: str, zone: zoneinfo.ZoneInfo | None) -> datetime | None:
-        """Read a local time; an offset may follow where the clock shows it twice. None also when the zone is unknown."""
+        """Read a local time; an offset may follow where the clock shows it twice. None too when the zone is unknown."""
         node = self.value(key)
         if node is None:
             return None

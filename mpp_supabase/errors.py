@@ -3,6 +3,7 @@
     MPPError                        anything said on purpose: code, message, hint
     ├── ConfigError                 a setting is missing or wrong; nothing was sent
     ├── EditionFileError            an edition file is wrong: every problem, with line, field and fix
+    ├── CursorError                 what was given as the end of the last page is not one
     ├── TransportError              the server did not answer, or answered what it should not
     │   └── KeyRefused              the API key is not valid there
     ├── AccountError                Supabase Auth refused (address taken, weak password…)
@@ -88,6 +89,12 @@ class KeyRefused(TransportError):
     """The server does not accept this API key. There is no fallback to another key."""
 
     code = "key"
+
+
+class CursorError(MPPError):
+    """A cursor that no page of this list gave."""
+
+    code = "cursor"
 
 
 class AccountError(MPPError):

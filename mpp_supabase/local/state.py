@@ -76,7 +76,7 @@ class ServiceStatus:
 
 @dataclass(frozen=True)
 class StackStatus:
-    """A stack as it is now: its directory, ports, keys, database URLs and processes.
+    """A stack as it is now: its directory, ports, processes and ``values`` (addresses and keys).
 
     ``already_running`` tells a start that had nothing to do. The representation shows no secret.
     """
@@ -95,7 +95,7 @@ class StackStatus:
     @property
     def api_url(self) -> str:
         """The gateway, http://127.0.0.1:54321 by default."""
-        return f"http://{HOST}:{self.ports.gateway}"
+        return self.values["API_URL"]
 
     @property
     def db_url(self) -> str:
@@ -104,13 +104,7 @@ class StackStatus:
 
     def env(self) -> dict[str, str]:
         """The names and values that ``supabase status`` shows, secrets included."""
-        return {
-            "API_URL": self.api_url,
-            "REST_URL": f"{self.api_url}/rest/v1",
-            "FUNCTIONS_URL": f"{self.api_url}/functions/v1",
-            "MAILPIT_URL": f"http://{HOST}:{self.ports.mailbox}",
-            **self.values,
-        }
+        return dict(self.values)
 
     def __repr__(self) -> str:
         return f"StackStatus(home={str(self.home)!r}, running={self.running}, api_url={self.api_url!r})"
@@ -176,14 +170,19 @@ class State:
 
     def _values(self, ports: Ports) -> dict[str, str]:
         keys = self.data["keys"]
-        password = self.data["postgres"]["passwords"]["postgres"]
+        password = self.data["postgres"]["passwords"].get("postgres", "")
+        api_url = f"http://{HOST}:{ports.gateway}"
         return {
+            "API_URL": api_url,
+            "REST_URL": f"{api_url}/rest/v1",
+            "FUNCTIONS_URL": f"{api_url}/functions/v1",
             "DB_URL": f"postgresql://postgres:{password}@{HOST}:{ports.postgres}/postgres",
             "PUBLISHABLE_KEY": keys["publishable"],
             "SECRET_KEY": keys["secret"],
             "ANON_KEY": keys["anon"],
             "SERVICE_ROLE_KEY": keys["service_role"],
             "JWT_SECRET": keys["jwt_secret"],
+            "MAILPIT_URL": f"http://{HOST}:{ports.mailbox}",
         }
 
 

@@ -358,6 +358,7 @@ declare
     account uuid := private.begin_write();
     league mpp.league;
     e mpp.edition;
+    player uuid;
 begin
     if (join_code is null) = (league_id is null) then
         perform private.refuse('MP010', 'join_code', 'give either a join code or the id of an open league', 'Send one of the two.');
@@ -386,10 +387,13 @@ begin
     ) then
         perform private.refuse('MP031');
     end if;
-    return private.seat(account, league, e, phone);
-exception when unique_violation then
-    -- The same account joined elsewhere at the same moment.
-    perform private.refuse('MP030');
+    begin
+        player := private.seat(account, league, e, phone);
+    exception when unique_violation then
+        -- The same account joined elsewhere at the same moment.
+        perform private.refuse('MP030');
+    end;
+    return player;
 end
 $$;
 revoke execute on function private.join_league(text, uuid, text) from public;
@@ -449,10 +453,10 @@ create function private.create_team(league_id uuid, name text) returns uuid
     set search_path = ''
 as $$
 declare
-    account uuid := private.begin_lead(league_id);
     most integer;
     team uuid;
 begin
+    perform private.begin_lead(create_team.league_id);
     select e.teams_per_league into most
     from mpp.league l
     join mpp.edition e on e.id = l.edition_id
@@ -460,14 +464,16 @@ begin
     if (select count(*) from mpp.team t where t.league_id = create_team.league_id) >= most then
         perform private.refuse('MP037', most::text);
     end if;
-    insert into mpp.team (league_id, edition_id, name)
-    select l.id, l.edition_id, private.clean_line('name', create_team.name, 40)
-    from mpp.league l
-    where l.id = create_team.league_id
-    returning id into team;
+    begin
+        insert into mpp.team (league_id, edition_id, name)
+        select l.id, l.edition_id, private.clean_line('name', create_team.name, 40)
+        from mpp.league l
+        where l.id = create_team.league_id
+        returning id into team;
+    exception when unique_violation then
+        perform private.refuse('MP038', create_team.name);
+    end;
     return team;
-exception when unique_violation then
-    perform private.refuse('MP038', name);
 end
 $$;
 revoke execute on function private.create_team(uuid, text) from public;
@@ -490,9 +496,8 @@ create function private.rename_team(team_id uuid, name text) returns void
     security definer
     set search_path = ''
 as $$
-declare
-    account uuid := private.begin_lead((select t.league_id from mpp.team t where t.id = rename_team.team_id));
 begin
+    perform private.begin_lead((select t.league_id from mpp.team t where t.id = rename_team.team_id));
     update mpp.team t set name = private.clean_line('name', rename_team.name, 40) where t.id = rename_team.team_id;
 exception when unique_violation then
     perform private.refuse('MP038', name);
@@ -758,9 +763,9 @@ create function private.renew_join_code(league_id uuid) returns text
     set search_path = ''
 as $$
 declare
-    account uuid := private.begin_lead(league_id);
     fresh text := private.new_join_code();
 begin
+    perform private.begin_lead(renew_join_code.league_id);
     update mpp.join_code c set code = fresh, renewed_at = clock_timestamp() where c.league_id = renew_join_code.league_id;
     return fresh;
 end

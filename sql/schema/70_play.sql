@@ -50,7 +50,7 @@ begin
     select count(distinct v.player_id) into doers
     from mpp.validation v
     where v.league_id = league and v.team_id = team and v.challenge_id = challenge.id and v.state <> 'cancelled';
-    settled := case when doers >= challenge.quorum then 'credited' else 'pending' end;
+    settled := (case when doers >= challenge.quorum then 'credited' else 'pending' end)::mpp.validation_state;
     update mpp.validation v
     set state = settled, changed_at = private.clock()
     where v.league_id = league
@@ -310,6 +310,7 @@ create function private.import_validations(
 as $$
 declare
     e mpp.edition;
+    leagues uuid[];
     written integer;
     wrong integer;
     first_wrong text;
@@ -322,51 +323,36 @@ begin
     end if;
     e := private.find_edition(edition_code);
     perform private.lock_edition(e.id);
-    perform
-    from mpp.score s
-    where s.subject_id in (select p.league_id from mpp.player p where p.id = any (player_ids))
-    order by s.subject_id
-    for no key update;
+    leagues := array(select distinct p.league_id from mpp.player p where p.id = any (player_ids) and p.league_id is not null);
+    perform from mpp.score s where s.subject_id = any (leagues) order by s.subject_id for no key update;
     e := private.find_edition(edition_code);
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, private.clock()) not in ('running', 'closed') then
         perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
-
-    create temporary table if not exists import_row (
-        number integer, id uuid, player_id uuid, challenge_id integer, done_at timestamptz
-    ) on commit drop;
-    truncate pg_temp.import_row;
-    insert into pg_temp.import_row
-    select u.number, u.id, u.player_id, u.challenge_id, u.done_at
-    from unnest(request_keys, player_ids, challenge_ids, done_at) with ordinality
-        u (id, player_id, challenge_id, done_at, number)
-    where not exists (select from mpp.validation v where v.id = u.id);
-    analyze pg_temp.import_row;
 
     with judged as (
         select
             r.number,
             case
                 when r.id is null then 'it has no request key'
-                when p.id is null or p.league_id is null then 'its player does not play in this edition'
+                when locked.id is null then 'its player does not play in this edition'
                 when c.id is null then 'its challenge is not in this edition'
                 when r.done_at is null or r.done_at < e.starts_at or r.done_at >= e.ends_at or r.done_at > private.clock()
                     then 'it was not done while the edition was running'
                 when c.kind <> 'boost' and (r.done_at < c.opens_at or r.done_at >= c.closes_at)
                     then 'it was not done in the window of its challenge'
                 when count(*) over (partition by r.id) > 1 then 'its request key comes twice'
-                when coalesce(d.done, 0) + row_number() over (partition by r.player_id, r.challenge_id order by r.done_at, r.number)
-                    > c.repeat_limit then 'its challenge was done more often than it counts'
+                when c.repeat_limit < row_number() over (partition by r.player_id, r.challenge_id order by r.done_at, r.number) + (
+                    select count(*) from mpp.validation v
+                    where v.player_id = r.player_id and v.challenge_id = r.challenge_id and v.state <> 'cancelled'
+                ) then 'its challenge was done more often than it counts'
             end as fault
-        from pg_temp.import_row r
+        from unnest(request_keys, player_ids, challenge_ids, done_at) with ordinality
+            r (id, player_id, challenge_id, done_at, number)
         left join mpp.player p on p.id = r.player_id and p.edition_id = e.id
+        left join unnest(leagues) locked (id) on locked.id = p.league_id
         left join mpp.edition_challenge c on c.id = r.challenge_id and c.edition_id = e.id
-        left join (
-            select v.player_id, v.challenge_id, count(*) as done
-            from mpp.validation v
-            where v.player_id = any (player_ids) and v.state <> 'cancelled'
-            group by v.player_id, v.challenge_id
-        ) d on d.player_id = r.player_id and d.challenge_id = r.challenge_id
+        where not exists (select from mpp.validation v where v.id = r.id)
     )
     select count(*), (array_agg(format('row %s: %s', j.number, j.fault) order by j.number))[1]
     into wrong, first_wrong
@@ -381,9 +367,10 @@ begin
     select r.id, e.id, c.id, p.id, p.team_id, p.league_id, private.points_at(c, r.done_at),
         case when c.kind = 'collective' then 'pending' else 'credited' end::mpp.validation_state,
         c.needs_proof, (select auth.uid()), r.done_at, r.done_at
-    from pg_temp.import_row r
+    from unnest(request_keys, player_ids, challenge_ids, done_at) r (id, player_id, challenge_id, done_at)
     join mpp.player p on p.id = r.player_id
-    join mpp.edition_challenge c on c.id = r.challenge_id;
+    join mpp.edition_challenge c on c.id = r.challenge_id
+    where not exists (select from mpp.validation v where v.id = r.id);
     get diagnostics written = row_count;
 
     -- One statement for all the teams that reached a quorum, so that scores move once.
@@ -395,8 +382,7 @@ begin
         join mpp.edition_challenge c on c.id = x.challenge_id and c.kind = 'collective'
         where x.edition_id = e.id
             and x.state <> 'cancelled'
-            and x.league_id in (
-                select p.league_id from pg_temp.import_row r join mpp.player p on p.id = r.player_id)
+            and x.league_id = any (leagues)
         group by x.team_id, x.challenge_id, c.quorum
         having count(distinct x.player_id) >= c.quorum
     ) q

@@ -1661,6 +1661,7 @@ declare
     account uuid := private.begin_write();
     league mpp.league;
     e mpp.edition;
+    player uuid;
 begin
     if (join_code is null) = (league_id is null) then
         perform private.refuse('MP010', 'join_code', 'give either a join code or the id of an open league', 'Send one of the two.');
@@ -1689,10 +1690,13 @@ begin
     ) then
         perform private.refuse('MP031');
     end if;
-    return private.seat(account, league, e, phone);
-exception when unique_violation then
-    -- The same account joined elsewhere at the same moment.
-    perform private.refuse('MP030');
+    begin
+        player := private.seat(account, league, e, phone);
+    exception when unique_violation then
+        -- The same account joined elsewhere at the same moment.
+        perform private.refuse('MP030');
+    end;
+    return player;
 end
 $$;
 revoke execute on function private.join_league(text, uuid, text) from public;
@@ -1752,10 +1756,10 @@ create function private.create_team(league_id uuid, name text) returns uuid
     set search_path = ''
 as $$
 declare
-    account uuid := private.begin_lead(league_id);
     most integer;
     team uuid;
 begin
+    perform private.begin_lead(create_team.league_id);
     select e.teams_per_league into most
     from mpp.league l
     join mpp.edition e on e.id = l.edition_id
@@ -1763,14 +1767,16 @@ begin
     if (select count(*) from mpp.team t where t.league_id = create_team.league_id) >= most then
         perform private.refuse('MP037', most::text);
     end if;
-    insert into mpp.team (league_id, edition_id, name)
-    select l.id, l.edition_id, private.clean_line('name', create_team.name, 40)
-    from mpp.league l
-    where l.id = create_team.league_id
-    returning id into team;
+    begin
+        insert into mpp.team (league_id, edition_id, name)
+        select l.id, l.edition_id, private.clean_line('name', create_team.name, 40)
+        from mpp.league l
+        where l.id = create_team.league_id
+        returning id into team;
+    exception when unique_violation then
+        perform private.refuse('MP038', create_team.name);
+    end;
     return team;
-exception when unique_violation then
-    perform private.refuse('MP038', name);
 end
 $$;
 revoke execute on function private.create_team(uuid, text) from public;
@@ -1793,9 +1799,8 @@ create function private.rename_team(team_id uuid, name text) returns void
     security definer
     set search_path = ''
 as $$
-declare
-    account uuid := private.begin_lead((select t.league_id from mpp.team t where t.id = rename_team.team_id));
 begin
+    perform private.begin_lead((select t.league_id from mpp.team t where t.id = rename_team.team_id));
     update mpp.team t set name = private.clean_line('name', rename_team.name, 40) where t.id = rename_team.team_id;
 exception when unique_violation then
     perform private.refuse('MP038', name);
@@ -2061,9 +2066,9 @@ create function private.renew_join_code(league_id uuid) returns text
     set search_path = ''
 as $$
 declare
-    account uuid := private.begin_lead(league_id);
     fresh text := private.new_join_code();
 begin
+    perform private.begin_lead(renew_join_code.league_id);
     update mpp.join_code c set code = fresh, renewed_at = clock_timestamp() where c.league_id = renew_join_code.league_id;
     return fresh;
 end
@@ -2872,7 +2877,7 @@ begin
     select count(distinct v.player_id) into doers
     from mpp.validation v
     where v.league_id = league and v.team_id = team and v.challenge_id = challenge.id and v.state <> 'cancelled';
-    settled := case when doers >= challenge.quorum then 'credited' else 'pending' end;
+    settled := (case when doers >= challenge.quorum then 'credited' else 'pending' end)::mpp.validation_state;
     update mpp.validation v
     set state = settled, changed_at = private.clock()
     where v.league_id = league
@@ -3132,6 +3137,7 @@ create function private.import_validations(
 as $$
 declare
     e mpp.edition;
+    leagues uuid[];
     written integer;
     wrong integer;
     first_wrong text;
@@ -3144,51 +3150,36 @@ begin
     end if;
     e := private.find_edition(edition_code);
     perform private.lock_edition(e.id);
-    perform
-    from mpp.score s
-    where s.subject_id in (select p.league_id from mpp.player p where p.id = any (player_ids))
-    order by s.subject_id
-    for no key update;
+    leagues := array(select distinct p.league_id from mpp.player p where p.id = any (player_ids) and p.league_id is not null);
+    perform from mpp.score s where s.subject_id = any (leagues) order by s.subject_id for no key update;
     e := private.find_edition(edition_code);
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, private.clock()) not in ('running', 'closed') then
         perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
-
-    create temporary table if not exists import_row (
-        number integer, id uuid, player_id uuid, challenge_id integer, done_at timestamptz
-    ) on commit drop;
-    truncate pg_temp.import_row;
-    insert into pg_temp.import_row
-    select u.number, u.id, u.player_id, u.challenge_id, u.done_at
-    from unnest(request_keys, player_ids, challenge_ids, done_at) with ordinality
-        u (id, player_id, challenge_id, done_at, number)
-    where not exists (select from mpp.validation v where v.id = u.id);
-    analyze pg_temp.import_row;
 
     with judged as (
         select
             r.number,
             case
                 when r.id is null then 'it has no request key'
-                when p.id is null or p.league_id is null then 'its player does not play in this edition'
+                when locked.id is null then 'its player does not play in this edition'
                 when c.id is null then 'its challenge is not in this edition'
                 when r.done_at is null or r.done_at < e.starts_at or r.done_at >= e.ends_at or r.done_at > private.clock()
                     then 'it was not done while the edition was running'
                 when c.kind <> 'boost' and (r.done_at < c.opens_at or r.done_at >= c.closes_at)
                     then 'it was not done in the window of its challenge'
                 when count(*) over (partition by r.id) > 1 then 'its request key comes twice'
-                when coalesce(d.done, 0) + row_number() over (partition by r.player_id, r.challenge_id order by r.done_at, r.number)
-                    > c.repeat_limit then 'its challenge was done more often than it counts'
+                when c.repeat_limit < row_number() over (partition by r.player_id, r.challenge_id order by r.done_at, r.number) + (
+                    select count(*) from mpp.validation v
+                    where v.player_id = r.player_id and v.challenge_id = r.challenge_id and v.state <> 'cancelled'
+                ) then 'its challenge was done more often than it counts'
             end as fault
-        from pg_temp.import_row r
+        from unnest(request_keys, player_ids, challenge_ids, done_at) with ordinality
+            r (id, player_id, challenge_id, done_at, number)
         left join mpp.player p on p.id = r.player_id and p.edition_id = e.id
+        left join unnest(leagues) locked (id) on locked.id = p.league_id
         left join mpp.edition_challenge c on c.id = r.challenge_id and c.edition_id = e.id
-        left join (
-            select v.player_id, v.challenge_id, count(*) as done
-            from mpp.validation v
-            where v.player_id = any (player_ids) and v.state <> 'cancelled'
-            group by v.player_id, v.challenge_id
-        ) d on d.player_id = r.player_id and d.challenge_id = r.challenge_id
+        where not exists (select from mpp.validation v where v.id = r.id)
     )
     select count(*), (array_agg(format('row %s: %s', j.number, j.fault) order by j.number))[1]
     into wrong, first_wrong
@@ -3203,9 +3194,10 @@ begin
     select r.id, e.id, c.id, p.id, p.team_id, p.league_id, private.points_at(c, r.done_at),
         case when c.kind = 'collective' then 'pending' else 'credited' end::mpp.validation_state,
         c.needs_proof, (select auth.uid()), r.done_at, r.done_at
-    from pg_temp.import_row r
+    from unnest(request_keys, player_ids, challenge_ids, done_at) r (id, player_id, challenge_id, done_at)
     join mpp.player p on p.id = r.player_id
-    join mpp.edition_challenge c on c.id = r.challenge_id;
+    join mpp.edition_challenge c on c.id = r.challenge_id
+    where not exists (select from mpp.validation v where v.id = r.id);
     get diagnostics written = row_count;
 
     -- One statement for all the teams that reached a quorum, so that scores move once.
@@ -3217,8 +3209,7 @@ begin
         join mpp.edition_challenge c on c.id = x.challenge_id and c.kind = 'collective'
         where x.edition_id = e.id
             and x.state <> 'cancelled'
-            and x.league_id in (
-                select p.league_id from pg_temp.import_row r join mpp.player p on p.id = r.player_id)
+            and x.league_id = any (leagues)
         group by x.team_id, x.challenge_id, c.quorum
         having count(distinct x.player_id) >= c.quorum
     ) q
