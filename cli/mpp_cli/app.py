@@ -1,0 +1,149 @@
+"""`mpp`: the command line of the association's staff."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import re
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from mpp_cli import audit, edition, league, maintenance, misuse, output, ranking, user, validation, watch
+from mpp_cli.exits import Exit, code_of
+
+app = typer.Typer(
+    name="mpp",
+    no_args_is_help=True,
+    # Plain help: drawing it with rich costs more than everything else that `mpp --help` does.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    help="Ma Petite Planète: editions, rankings, leagues and accounts, for the association's staff.",
+)
+
+app.add_typer(edition.app, name="edition", help="Editions: apply a file, open, close, freeze, statistics, proof.")
+app.add_typer(ranking.app, name="ranking", help="Rankings of players, teams and leagues.")
+app.add_typer(league.app, name="league", help="Leagues, their members and what is reported about them.")
+app.add_typer(validation.app, name="validation", help="Take back validations that should not count.")
+app.add_typer(user.app, name="user", help="Accounts: create, invite, list, disable, enable, staff.")
+app.add_typer(maintenance.app, name="maintenance", help="Maintenance windows, announced in advance.")
+app.command("misuse")(misuse.misuse)
+app.command("audit")(audit.audit)
+app.command("watch")(watch.watch)
+
+# These work on a project of one's own; an installation for the staff may come without them.
+for _name, _help in (
+    ("db", "The database: push migrations, lint, verify scores."),
+    ("stack", "The local Supabase: start, stop, status, logs, reset, env."),
+    ("demo", "Play a whole edition on the local stack."),
+):
+    if importlib.util.find_spec(f"mpp_cli.{_name}") is not None:
+        app.add_typer(importlib.import_module(f"mpp_cli.{_name}").app, name=_name, help=_help)
+
+_SECRETS = re.compile(r"sb_secret_[\w-]+|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<=://)[^\s/@:]*:[^\s@]+(?=@)")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from mpp_supabase import __version__
+
+        print(f"mpp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where an unexpected error happened.", envvar="MPP_DEBUG")
+    ] = False,
+) -> None:
+    """Ma Petite Planète: editions, rankings, leagues and accounts, for the association's staff."""
+    _state["debug"] = debug
+
+
+_state: dict[str, Any] = {"debug": False}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run `mpp` and end the process with one of the codes of exits.py; never with a traceback unless asked."""
+    code = run(arguments)
+    # A pipe that closed early is only noticed when the rest is written: do it here, where it can be said.
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = Exit.PIPE_CLOSED
+        _drop_output()
+    except OSError as error:
+        code = code or Exit.UNEXPECTED
+        output.say(f"mpp: the output could not be written ({error.strerror}).")
+        _drop_output()
+    sys.exit(code)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run `mpp` with these arguments (the process's own when None) and return the exit code."""
+    _state["debug"] = False
+    try:
+        result = app(args=arguments, prog_name="mpp", standalone_mode=False)
+        return result if isinstance(result, int) else Exit.OK
+    except (KeyboardInterrupt, typer.Abort):
+        output.say("\nInterrupted.")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        _drop_output()
+        return Exit.PIPE_CLOSED
+    except Exception as error:
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    if isinstance(error, _Misused):
+        error.show()  # type: ignore[attr-defined]
+        return Exit.USAGE
+    if isinstance(error, typer.Exit):
+        return int(error.exit_code)
+    code = code_of(error)
+    if code == Exit.UNEXPECTED:
+        output.say(f"mpp: unexpected error: {_masked(f'{type(error).__name__}: {error}')}")
+        if not _state["debug"]:
+            output.say("Run it again as `mpp --debug …` to see where.")
+    elif code == Exit.FILE_INVALID:
+        _explain_file(error)
+    else:
+        output.say(f"mpp: {_masked(str(error))}" + (f" [{error.code}]" if code == Exit.REFUSED else ""))  # type: ignore[attr-defined]
+        if hint := getattr(error, "hint", ""):
+            output.say(f"     {_masked(hint)}")
+    if _state["debug"]:
+        import traceback
+
+        output.say(_masked("".join(traceback.format_exception(error))))
+    return code
+
+
+def _explain_file(error: Exception, most: int = 100) -> None:
+    problems = error.problems  # type: ignore[attr-defined]
+    for problem in problems[:most]:
+        output.say(str(problem))
+    if len(problems) > most:
+        output.say(f"… and {len(problems) - most} more.")
+    count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
+    output.say(f"mpp: {count}; nothing was changed.")
+
+
+def _masked(text: str) -> str:
+    return _SECRETS.sub("•••", text)
+
+
+def _drop_output() -> None:
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+# The base of every usage error, whichever click Typer stands on.
+_Misused: type[BaseException] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")

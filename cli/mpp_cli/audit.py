@@ -1,0 +1,52 @@
+"""`mpp audit`: the trace of privileged acts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mpp_cli import connection, output
+from mpp_cli.output import Column, Csv, Json
+
+
+def audit(
+    action: Annotated[str | None, typer.Option("--action", help="Only this act, such as edition.open.")] = None,
+    subject: Annotated[
+        str | None, typer.Option("--subject", help="Only acts on this edition, league or account.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many acts to show.")] = 50,
+    everything: Annotated[bool, typer.Option("--all", help="Show every act, whatever --limit says.")] = False,
+    after: Annotated[
+        str | None, typer.Option("--after", metavar="CURSOR", help="Go on after a page: the cursor it ended with.")
+    ] = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Show the privileged acts, the latest first: who did what, to what, when.
+
+    Example: mpp audit --action edition.freeze
+    """
+    import json
+
+    from mpp_supabase import AuditEntry
+
+    columns = (
+        Column("When", lambda a: output.moment(a.at)),
+        Column("Who", lambda a: a.actor_id or a.actor_role),
+        Column("Act", lambda a: a.action),
+        Column("On", lambda a: a.subject),
+        Column("Details", lambda a: json.dumps(a.details, ensure_ascii=False) if a.details else None),
+    )
+    with connection.staff() as mpp:
+        page = None if everything else mpp.audit.page(limit, after, action=action, subject=subject)
+        output.rows(
+            mpp.audit.iterate(after, action=action, subject=subject) if page is None else page.rows,
+            columns,
+            fields=tuple(AuditEntry.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty="No such act is recorded.",
+        )
+        if page is not None and page.after is not None:
+            output.say(f"More: add --after {page.after} (or --all)")

@@ -1,0 +1,259 @@
+"""`mpp edition`: set an edition up from a file, open, close, freeze, and prove it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mpp_cli import connection, output
+from mpp_cli.exits import Exit
+from mpp_cli.output import Column, Csv, Json, Yes
+
+if TYPE_CHECKING:
+    from mpp_supabase import Change, Edition
+
+app = typer.Typer(no_args_is_help=True)
+
+Code = Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")]
+
+_MARKS = {"add": ("+", "green"), "change": ("~", "yellow"), "remove": ("−", "red")}
+
+
+@app.command()
+def apply(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The edition file (YAML); see catalogue/.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Make an edition what its file says: all of it, or nothing.
+
+    The differences are shown first; applying the same file again changes nothing.
+
+    Example: mpp edition apply catalogue/adult-2026-06.yaml --dry-run
+    """
+    from mpp_supabase import read_edition_file
+
+    wanted = read_edition_file(file)
+    with connection.staff() as mpp:
+        changes = mpp.editions.apply(wanted.document, dry_run=True)
+        _show_changes(changes, as_json=as_json, as_csv=as_csv)
+        if not changes:
+            output.say(f"No change: {wanted.code} is what {file} says.")
+            return
+        count = f"{len(changes)} change" + ("s" if len(changes) > 1 else "")
+        if dry_run:
+            output.say(f"{count} to {wanted.code}; nothing was written (dry run).")
+            return
+        output.confirm(f"Apply {count} to {wanted.code}?", yes=yes)
+        mpp.editions.apply(wanted.document)
+    output.say(f"Applied: {count} to {wanted.code}.")
+
+
+def _show_changes(changes: list[Change], *, as_json: bool, as_csv: bool) -> None:
+    if as_json or as_csv:
+        fields = ("action", "path", "before", "after")
+        output.rows(changes, (), fields=fields, as_json=as_json, as_csv=as_csv)
+        return
+    for change in changes:
+        mark, colour = _MARKS.get(change.action, ("?", "blue"))
+        values = [_short(value) for value in (change.before, change.after) if value is not None]
+        line = f"{mark} {change.path}" + (f": {' → '.join(values)}" if values else "")
+        print(output.coloured(output.clean(line), colour))
+
+
+def _short(value: object, longest: int = 70) -> str:
+    import json
+
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = " ".join(text.split())
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+@app.command("list")
+def list_editions(
+    phase: Annotated[
+        str | None,
+        typer.Option("--phase", metavar="PHASE", help="Only draft, registration, running, closed or frozen ones."),
+    ] = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List the editions, drafts included, the latest first.
+
+    Example: mpp edition list --phase running
+    """
+    from mpp_supabase import Edition
+
+    phases = ("draft", "registration", "running", "closed", "frozen")
+    if phase is not None and phase not in phases:
+        raise typer.BadParameter(f"use one of: {', '.join(phases)}", param_hint="--phase")
+    with connection.staff() as mpp:
+        output.rows(
+            mpp.editions.iterate(phase),
+            (
+                Column("Edition", lambda e: e.code),
+                Column("Title", lambda e: e.title["en"]),
+                Column("Audience", lambda e: e.audience + (" (private)" if e.is_private else "")),
+                Column("Phase", lambda e: e.phase),
+                Column("Starts", lambda e: output.moment(e.starts_at, e.time_zone)),
+                Column("Ends", lambda e: output.moment(e.ends_at, e.time_zone)),
+            ),
+            fields=tuple(Edition.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty="There is no edition yet: apply a file with `mpp edition apply`.",
+        )
+
+
+@app.command()
+def show(code: Code, as_json: Json = False, as_csv: Csv = False) -> None:
+    """Show an edition: phase, dates and rules.
+
+    Example: mpp edition show adult-2026-06
+    """
+    with connection.staff() as mpp:
+        edition = mpp.editions.get(code)
+    output.record(edition, _lines(edition), as_json=as_json, as_csv=as_csv)
+
+
+def _lines(edition: Edition) -> list[tuple[str, object]]:
+    zone = edition.time_zone
+    return [
+        ("Edition", edition.code),
+        *((f"Title ({language})", text) for language, text in edition.title.items()),
+        ("Audience", edition.audience + (", private" if edition.is_private else "")),
+        ("Phase", edition.phase),
+        ("Starts", output.moment(edition.starts_at, zone)),
+        ("Ends", output.moment(edition.ends_at, zone)),
+        ("Registration until", output.moment(edition.registration_closes_at, zone)),
+        ("League size", f"{edition.league_min_players} to {edition.league_max_players} players"),
+        ("Teams per league", edition.teams_per_league),
+        ("Ranking by", edition.ranking_basis),
+        ("Opened", output.moment(edition.opened_at, zone)),
+        ("Frozen", output.moment(edition.frozen_at, zone)),
+    ]
+
+
+@app.command()
+def challenges(code: Code, as_json: Json = False, as_csv: Csv = False) -> None:
+    """List the challenges of an edition with their rules, hidden and flash ones included.
+
+    Example: mpp edition challenges adult-2026-06 --csv
+    """
+    from mpp_supabase import Challenge
+
+    with connection.staff() as mpp:
+        edition = mpp.editions.get(code)
+        zone = edition.time_zone
+        output.rows(
+            mpp.editions.challenges(edition.id),
+            (
+                Column("Challenge", lambda c: c.code),
+                Column("Title", lambda c: c.title["en"]),
+                Column("Kind", lambda c: c.kind),
+                Column("Theme", lambda c: c.theme),
+                Column("Points", lambda c: c.points, right=True),
+                Column("Repeat", lambda c: c.repeat_limit or "unlimited", right=True),
+                Column("Opens", lambda c: output.moment(c.opens_at, zone)),
+                Column("Closes", lambda c: output.moment(c.closes_at, zone)),
+            ),
+            fields=tuple(Challenge.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+        )
+
+
+@app.command("open")
+def open_edition(code: Code) -> None:
+    """Open a draft edition to registration; does nothing when it is open.
+
+    Example: mpp edition open adult-2026-06
+    """
+    with connection.staff() as mpp:
+        mpp.editions.open(code)
+        edition = mpp.editions.get(code)
+    output.say(f"{code} is open (phase: {edition.phase}).")
+
+
+@app.command()
+def close(
+    code: Code,
+    reason: Annotated[str, typer.Option("--reason", help="Why it ends before its announced end; kept in the audit.")],
+    yes: Yes = False,
+) -> None:
+    """End a running edition now, before its announced end. This cannot be undone.
+
+    Example: mpp edition close adult-2026-06 --reason "Agreed with the client"
+    """
+    with connection.staff() as mpp:
+        output.confirm(f"End {code} now? Nothing can be validated in it any more.", yes=yes)
+        mpp.editions.close(code, reason)
+    output.say(f"{code} is closed. Freeze its ranking with `mpp edition freeze {code}`.")
+
+
+@app.command()
+def freeze(code: Code, yes: Yes = False) -> None:
+    """Freeze the ranking of an edition that is over. This cannot be undone.
+
+    Example: mpp edition freeze adult-2026-06
+    """
+    with connection.staff() as mpp:
+        edition = mpp.editions.get(code)
+        if edition.frozen_at is not None:
+            output.say(f"{code} has been frozen since {output.moment(edition.frozen_at, edition.time_zone)}.")
+            return
+        output.confirm(f"Freeze the ranking of {code}? Nothing changes it afterwards.", yes=yes)
+        mpp.editions.freeze(code)
+    output.say(f"{code} is frozen. Prove its scores with `mpp edition verify {code}`.")
+
+
+@app.command()
+def stats(code: Code, as_json: Json = False, as_csv: Csv = False) -> None:
+    """Show the counts of an edition: players, teams, leagues, validations and points.
+
+    Example: mpp edition stats adult-2026-06
+    """
+    with connection.staff() as mpp:
+        edition = mpp.editions.get(code)
+        found = mpp.editions.statistics(edition.id)
+    if found is None:
+        output.say(f"{code} has no statistics yet.")
+        return
+    lines = [
+        (name.replace("_", " ").capitalize(), output.number(value) if isinstance(value, int | float) else value)
+        for name, value in output.plain(found).items()
+        if name != "edition_id"
+    ]
+    output.record(found, lines, as_json=as_json, as_csv=as_csv)
+
+
+@app.command()
+def verify(
+    code: Annotated[
+        str | None, typer.Argument(metavar="[EDITION]", help="Code of the edition; all without it.")
+    ] = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Prove that every score equals the sum of its credited validations. Exit code 4 when one does not.
+
+    Example: mpp edition verify adult-2026-06
+    """
+    from mpp_supabase import Mismatch
+
+    with connection.staff() as mpp:
+        found = mpp.editions.verify(code)
+    columns = tuple(
+        Column(name.replace("_", " ").capitalize(), lambda m, name=name: getattr(m, name))  # type: ignore[misc]
+        for name in Mismatch.model_fields
+    )
+    where = code or "every edition"
+    verdict = f"Every score of {where} equals the sum of its validations." if code else "Every score is right."
+    output.rows(found, columns, fields=tuple(Mismatch.model_fields), as_json=as_json, as_csv=as_csv, empty=verdict)
+    if found:
+        output.say(f"{len(found)} score(s) of {where} differ from the validations.")
+        raise typer.Exit(Exit.CHECK_FAILED)

@@ -1,0 +1,175 @@
+"""`mpp league`: the leagues of an edition, their members, and what is reported about them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mpp_cli import connection, output
+from mpp_cli.output import Column, Csv, Json, Yes
+
+app = typer.Typer(no_args_is_help=True)
+
+Edition = Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")]
+League = Annotated[str, typer.Argument(metavar="LEAGUE_ID", help="Id of the league; `mpp league list` shows it.")]
+Player = Annotated[str, typer.Argument(metavar="PLAYER_ID", help="Id of the player; `mpp league members` shows it.")]
+
+
+@app.command("list")
+def list_leagues(
+    edition: Edition,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many leagues to show.")] = 50,
+    everything: Annotated[bool, typer.Option("--all", help="Show every league, whatever --limit says.")] = False,
+    after: Annotated[
+        str | None, typer.Option("--after", metavar="CURSOR", help="Go on after a page: the cursor it ended with.")
+    ] = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List the leagues of an edition by name.
+
+    Example: mpp league list adult-2026-06 --all --csv
+    """
+    from mpp_supabase import League
+
+    columns = (
+        Column("Id", lambda league: league.league_id),
+        Column("League", lambda league: league.name),
+        Column("Category", lambda league: league.category),
+        Column("Open", lambda league: "open" if league.is_open else "by code"),
+        Column("Players", lambda league: output.number(league.players), right=True),
+        Column("Points", lambda league: output.number(league.points), right=True),
+    )
+    with connection.staff() as mpp:
+        edition_id = mpp.editions.get(edition).id
+        page = None if everything else mpp.leagues.page(edition_id, limit, after)
+        output.rows(
+            mpp.leagues.iterate(edition_id, after) if page is None else page.rows,
+            columns,
+            fields=tuple(League.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty=f"{edition} has no league yet.",
+        )
+        if page is not None and page.after is not None:
+            output.say(f"More: add --after {page.after} (or --all)")
+
+
+@app.command()
+def show(league_id: League, as_json: Json = False, as_csv: Csv = False) -> None:
+    """Show one league.
+
+    Example: mpp league show 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
+    """
+    wanted = output.uuid_of(league_id, "LEAGUE_ID")
+    with connection.staff() as mpp:
+        league = mpp.leagues.get(wanted)
+    lines = [(name.replace("_", " ").capitalize(), value) for name, value in output.plain(league).items()]
+    output.record(league, lines, as_json=as_json, as_csv=as_csv)
+
+
+@app.command()
+def members(league_id: League, as_json: Json = False, as_csv: Csv = False) -> None:
+    """List the players of a league, in the order they joined.
+
+    Example: mpp league members 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
+    """
+    from mpp_supabase import LeagueMember
+
+    wanted = output.uuid_of(league_id, "LEAGUE_ID")
+    with connection.staff() as mpp:
+        mpp.leagues.get(wanted)
+        teams = {team.team_id: team.name for team in mpp.leagues.teams(wanted)}
+        output.rows(
+            mpp.leagues.members(wanted),
+            (
+                Column("Player", lambda m: m.player_id),
+                Column("Alias", lambda m: m.alias),
+                Column("First name", lambda m: m.first_name),
+                Column("Team", lambda m: teams.get(m.team_id)),
+                Column("Role", lambda m: "ambassador" if m.is_ambassador else ""),
+                Column("Points", lambda m: output.number(m.points), right=True),
+            ),
+            fields=tuple(LeagueMember.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty="Nobody plays in this league.",
+        )
+
+
+@app.command()
+def expel(
+    player_id: Player,
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept with the report of the expulsion.")],
+    yes: Yes = False,
+) -> None:
+    """Expel a player from their league: out at once, and no way back. This cannot be undone.
+
+    Example: mpp league expel 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 --reason "Insults"
+    """
+    wanted = output.uuid_of(player_id, "PLAYER_ID")
+    with connection.staff() as mpp:
+        output.confirm(f"Expel player {wanted} from their league?", yes=yes)
+        mpp.leagues.expel(wanted, reason)
+    output.say(f"Player {wanted} is expelled.")
+
+
+@app.command("hand-over")
+def hand_over(league_id: League, player_id: Player) -> None:
+    """Make a player of the league its ambassador; the former one stays co-ambassador.
+
+    Example: mpp league hand-over LEAGUE_ID PLAYER_ID
+    """
+    league, player = output.uuid_of(league_id, "LEAGUE_ID"), output.uuid_of(player_id, "PLAYER_ID")
+    with connection.staff() as mpp:
+        mpp.leagues.hand_over(league, player)
+    output.say(f"Player {player} is now the ambassador of league {league}.")
+
+
+@app.command()
+def reports(
+    edition: Edition,
+    unresolved: Annotated[bool, typer.Option("--unresolved", help="Only those that nobody has closed.")] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List the expulsions and reports of an edition, the latest first.
+
+    Example: mpp league reports adult-2026-06 --unresolved
+    """
+    from mpp_supabase import ConductReport
+
+    with connection.staff() as mpp:
+        edition_id = mpp.editions.get(edition).id
+        output.rows(
+            mpp.conduct.reports(edition_id, unresolved=unresolved),
+            (
+                Column("Report", lambda r: r.id, right=True),
+                Column("Kind", lambda r: r.kind),
+                Column("When", lambda r: output.moment(r.reported_at)),
+                Column("Player", lambda r: r.player_id),
+                Column("Reason", lambda r: r.reason),
+                Column("Resolution", lambda r: r.resolution),
+            ),
+            fields=tuple(ConductReport.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty=f"{edition} has no report.",
+        )
+
+
+@app.command()
+def resolve(
+    report: Annotated[
+        int, typer.Argument(metavar="REPORT", help="Number of the report; `mpp league reports` shows it.")
+    ],
+    note: Annotated[str, typer.Option("--note", help="What was decided; kept with the report.")],
+) -> None:
+    """Close a report with a note.
+
+    Example: mpp league resolve 12 --note "Talked to both; nothing more to do"
+    """
+    with connection.staff() as mpp:
+        mpp.conduct.resolve(report, note)
+    output.say(f"Report {report} is closed.")

@@ -1,0 +1,93 @@
+"""`mpp maintenance`: interruptions announced in advance."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from mpp_cli import connection, output
+from mpp_cli.output import Column, Csv, Json
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def announce(
+    starts: Annotated[
+        str, typer.Option("--from", metavar="TIME", help="Start, with offset: 2026-06-10T22:00+02:00; or `now`.")
+    ],
+    ends: Annotated[
+        str, typer.Option("--until", metavar="TIME", help="End, with offset; or a length such as 90m or 2h.")
+    ],
+    french: Annotated[str, typer.Option("--fr", metavar="TEXT", help="What French-speaking players read.")],
+    english: Annotated[str, typer.Option("--en", metavar="TEXT", help="What English-speaking players read.")],
+) -> None:
+    """Announce a maintenance window; its number is printed. Inside it players cannot write, reads go on.
+
+    Example: mpp maintenance announce --from 2026-06-10T22:00+02:00 --until 2h --fr "Mise à jour" --en "Update"
+    """
+    starts_at = datetime.now(UTC) if starts == "now" else _time(starts, "--from")
+    ends_at = starts_at + timedelta(minutes=_minutes(ends)) if ends[-1:] in "mh" else _time(ends, "--until")
+    with connection.staff() as mpp:
+        window_id = mpp.maintenance.announce(starts_at, ends_at, {"fr": french, "en": english})
+    output.say(f"Announced from {output.moment(starts_at)} to {output.moment(ends_at)}; cancel with its number:")
+    print(window_id)
+
+
+def _time(text: str, option: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"not a time ({text}); write 2026-06-10T22:00+02:00", param_hint=option) from None
+    if found.tzinfo is None:
+        raise typer.BadParameter(f"the offset is missing ({text}); write {text}+02:00", param_hint=option)
+    return found
+
+
+def _minutes(text: str) -> int:
+    count, unit = text[:-1], text[-1:]
+    if not (count.isascii() and count.isdigit() and 0 < int(count) < 10_000):
+        raise typer.BadParameter(f"not a length ({text}); write 90m or 2h", param_hint="--until")
+    return int(count) * (60 if unit == "h" else 1)
+
+
+@app.command("list")
+def list_windows(as_json: Json = False, as_csv: Csv = False) -> None:
+    """List the maintenance windows: past, present and future.
+
+    Example: mpp maintenance list
+    """
+    from mpp_supabase import MaintenanceWindow
+
+    with connection.staff() as mpp:
+        output.rows(
+            mpp.maintenance.iterate(),
+            (
+                Column("Window", lambda w: w.id, right=True),
+                Column("From", lambda w: output.moment(w.starts_at)),
+                Column("Until", lambda w: output.moment(w.ends_at)),
+                Column("Now", lambda w: "in progress" if w.is_active else ""),
+                Column("Message", lambda w: w.message.get("en")),
+            ),
+            fields=tuple(MaintenanceWindow.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty="No maintenance is announced.",
+        )
+
+
+@app.command()
+def cancel(
+    window: Annotated[
+        int, typer.Argument(metavar="WINDOW", help="Number of the window; `mpp maintenance list` shows it.")
+    ],
+) -> None:
+    """Take a maintenance window back, or end one early.
+
+    Example: mpp maintenance cancel 3
+    """
+    with connection.staff() as mpp:
+        mpp.maintenance.cancel(window)
+    output.say(f"Window {window} is cancelled.")

@@ -1,0 +1,41 @@
+"""`mpp misuse`: players who validate faster than people play."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mpp_cli import connection, output
+from mpp_cli.output import Column, Csv, Json
+
+
+def misuse(
+    edition: Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")],
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List suspicious patterns of an edition: bursts within a minute, impossible numbers in a day.
+
+    Example: mpp misuse adult-2026-06
+    """
+    from mpp_supabase import Misuse
+
+    with connection.staff() as mpp:
+        edition_id = mpp.editions.get(edition).id
+        output.rows(
+            mpp.conduct.misuse(edition_id),
+            (
+                Column("Player", lambda m: m.player_id),
+                Column("Alias", lambda m: m.alias),
+                Column("Pattern", lambda m: m.pattern),
+                Column("Validations", lambda m: output.number(m.validations), right=True),
+                Column("Points", lambda m: output.number(m.points), right=True),
+                Column("From", lambda m: output.moment(m.first_at)),
+                Column("To", lambda m: output.moment(m.last_at)),
+            ),
+            fields=tuple(Misuse.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty=f"Nothing suspicious in {edition}.",
+        )

@@ -1,0 +1,221 @@
+"""How every command prints: tables for people, --json and --csv for programs; data on stdout, messages on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from mpp_cli.exits import Exit
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV with a header line, for spreadsheets.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+
+Record = Any
+"""A model of mpp_supabase, or a dict of plain values."""
+
+# Control, format, surrogate, private and unassigned characters, and line separators.
+_UNSAFE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table for people: its header, how its text is found in a row, and which side it leans to."""
+
+    header: str
+    text: Callable[[Any], object]
+    right: bool = False
+
+
+def rows(
+    records: Iterable[Record],
+    columns: Sequence[Column],
+    *,
+    fields: Sequence[str],
+    as_json: bool,
+    as_csv: bool,
+    empty: str = "Nothing to show.",
+) -> int:
+    """Print records and return how many there were.
+
+    JSON is a list of objects with every field, CSV a header and a line each (`fields` name the columns even when there
+    is no row); both are written as the records come. A table shows `columns`, or says `empty` on stderr.
+    """
+    _one_format(as_json, as_csv)
+    if as_json:
+        return _json_rows(records)
+    if as_csv:
+        return _csv_rows(records, fields)
+    found = table(records, columns)
+    if found.row_count:
+        console().print(found)
+    else:
+        say(empty)
+    return found.row_count
+
+
+def record(value: Record, lines: Sequence[tuple[str, object]], *, as_json: bool, as_csv: bool) -> None:
+    """Print one record: `lines` of name and value for people, an object in JSON, a header and one line in CSV."""
+    _one_format(as_json, as_csv)
+    if as_json:
+        print(json.dumps(plain(value), ensure_ascii=False, indent=2))
+        return
+    if as_csv:
+        _csv_rows([value], list(plain(value)))
+        return
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, text in lines:
+        grid.add_row(name, _cell(text))
+    console().print(grid)
+
+
+def say(message: str) -> None:
+    """Tell the person at the terminal something; never part of the data."""
+    print(clean(message), file=sys.stderr)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before doing what cannot be undone. Without a terminal nobody can answer: it is refused unless `--yes`."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter(f"{question} Nobody can answer here: add --yes.", param_hint="--yes")
+    if not typer.confirm(clean(question), default=False, err=True):
+        say("Nothing was changed.")
+        raise typer.Exit(Exit.REFUSED)
+
+
+def console() -> Console:
+    """The terminal of stdout; unlimited width when it is a pipe, so that nothing is cut. NO_COLOR is respected."""
+    from rich.console import Console
+
+    wide = None if sys.stdout.isatty() else 100_000
+    return Console(file=sys.stdout, width=wide, highlight=False, markup=False, emoji=False, soft_wrap=wide is not None)
+
+
+def coloured(text: str, colour: str) -> str:
+    """The text in an ANSI colour where stdout is a terminal that wants colours."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return typer.style(text, fg=colour)
+
+
+def clean(text: object) -> str:
+    """Text as it may reach a terminal: control and direction characters, which could rewrite the screen, are shown."""
+    return "".join(c if c == "\n" or _is_safe(c) else f"\\u{ord(c):04x}" for c in str(text))
+
+
+def _is_safe(character: str) -> bool:
+    return (character.isascii() and character.isprintable()) or unicodedata.category(character) not in _UNSAFE
+
+
+def moment(at: datetime | None, zone: str | None = None) -> str:
+    """A time as `2026-06-01 00:00 Europe/Paris` (UTC without a zone), or a dash."""
+    if at is None:
+        return "–"
+    if zone is None:
+        return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    from zoneinfo import ZoneInfo
+
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
+
+
+def number(value: float | None) -> str:
+    """A number with thousands set apart."""
+    return "–" if value is None else f"{value:,}"
+
+
+def plain(value: Record) -> dict[str, Any]:
+    """A record as a dict of JSON values, keys in the order of the model."""
+    if isinstance(value, dict):
+        return value
+    dumped: dict[str, Any] = value.model_dump(mode="json")
+    return dumped
+
+
+def _one_format(as_json: bool, as_csv: bool) -> None:
+    if as_json and as_csv:
+        raise typer.BadParameter("choose --json or --csv, not both", param_hint="--csv")
+
+
+def _cell(value: object) -> str:
+    return "–" if value is None or value == "" else clean(value).replace("\n", " ")
+
+
+def table(records: Iterable[Record], columns: Sequence[Column]) -> Table:
+    """Return the records as a table for people."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    for column in columns:
+        made.add_column(column.header, justify="right" if column.right else "left", overflow="fold")
+    for value in records:
+        made.add_row(*(_cell(column.text(value)) for column in columns))
+    return made
+
+
+def _json_rows(records: Iterable[Record]) -> int:
+    count = 0
+    out = sys.stdout
+    for value in records:
+        out.write("[\n" if count == 0 else ",\n")
+        out.write("  " + json.dumps(plain(value), ensure_ascii=False))
+        count += 1
+    out.write("\n]\n" if count else "[]\n")
+    return count
+
+
+def _csv_rows(records: Iterable[Record], fields: Sequence[str]) -> int:
+    return write_csv(sys.stdout, (plain(value) for value in records), fields)
+
+
+def write_csv(out: TextIO, records: Iterable[dict[str, Any]], fields: Sequence[str]) -> int:
+    """Write records as CSV. Text that a spreadsheet would run as a formula gets a leading apostrophe."""
+    import csv
+
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(fields)
+    count = 0
+    for values in records:
+        count += 1
+        writer.writerow([_csv_cell(values.get(field)) for field in fields])
+    return count
+
+
+def _csv_cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return value
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def uuid_of(text: str, argument: str) -> str:
+    """The identifier, checked and in its usual form; a usage error when it is not one."""
+    from uuid import UUID
+
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise typer.BadParameter(f"not an identifier ({clean(text)[:60]})", param_hint=argument) from None

@@ -1,0 +1,152 @@
+"""`mpp user`: accounts of Supabase Auth."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mpp_cli import connection, output
+from mpp_cli.output import Column, Csv, Json, Yes
+
+if TYPE_CHECKING:
+    from mpp_supabase import Account
+
+app = typer.Typer(no_args_is_help=True)
+
+Email = Annotated[str, typer.Argument(metavar="EMAIL", help="E-mail address of the account.")]
+Who = Annotated[str, typer.Argument(metavar="WHO", help="E-mail address or id of the account.")]
+
+
+@app.command()
+def create(
+    email: Email,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from the first line of stdin.")
+    ] = False,
+    unconfirmed: Annotated[
+        bool, typer.Option("--unconfirmed", help="The address must be confirmed before signing in.")
+    ] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Create an account with a password. The password is asked for, never given on the command line.
+
+    Example: mpp user create ada@example.org
+    """
+    from pydantic import SecretStr
+
+    password = SecretStr(_password(password_stdin))
+    with connection.staff() as mpp:
+        account = mpp.users.create(email, password, confirmed=not unconfirmed)
+    _show(account, as_json, as_csv)
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    elif sys.stdin.isatty():
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        raise typer.BadParameter("nobody can type here: add --password-stdin", param_hint="--password-stdin")
+    if not password:
+        raise typer.BadParameter("the password is empty", param_hint="--password-stdin")
+    return str(password)
+
+
+@app.command()
+def invite(email: Email, as_json: Json = False, as_csv: Csv = False) -> None:
+    """Send an invitation by mail; its reader chooses a password.
+
+    Example: mpp user invite ada@example.org
+    """
+    with connection.staff() as mpp:
+        account = mpp.users.invite(email)
+    output.say(f"An invitation was sent to {email}.")
+    _show(account, as_json, as_csv)
+
+
+@app.command("list")
+def list_users(as_json: Json = False, as_csv: Csv = False) -> None:
+    """List the accounts.
+
+    Example: mpp user list --csv > accounts.csv
+    """
+    from mpp_supabase import Account
+
+    with connection.staff() as mpp:
+        output.rows(
+            mpp.users.iterate(),
+            (
+                Column("Id", lambda a: a.id),
+                Column("E-mail", lambda a: a.email or ("anonymous" if a.is_anonymous else None)),
+                Column("State", _state),
+                Column("Created", lambda a: output.moment(a.created_at)),
+                Column("Last sign-in", lambda a: output.moment(a.last_sign_in_at)),
+            ),
+            fields=tuple(Account.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty="There is no account yet.",
+        )
+
+
+@app.command()
+def disable(who: Who, yes: Yes = False) -> None:
+    """Stop an account from signing in; its players and points stay.
+
+    Example: mpp user disable ada@example.org
+    """
+    with connection.staff() as mpp:
+        account = mpp.users.find(who)
+        output.confirm(f"Disable {account.email or account.id}?", yes=yes)
+        mpp.users.disable(account.id)
+    output.say(f"{account.email or account.id} is disabled; `mpp user enable` undoes it.")
+
+
+@app.command()
+def enable(who: Who) -> None:
+    """Let a disabled account sign in again.
+
+    Example: mpp user enable ada@example.org
+    """
+    with connection.staff() as mpp:
+        account = mpp.users.find(who)
+        mpp.users.enable(account.id)
+    output.say(f"{account.email or account.id} may sign in.")
+
+
+@app.command()
+def ops(
+    who: Who,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Take the rights of the staff back.")] = False,
+    yes: Yes = False,
+) -> None:
+    """Give an account the rights of the association's staff, or take them back.
+
+    Example: mpp user ops ada@example.org
+    """
+    with connection.staff() as mpp:
+        account = mpp.users.find(who)
+        name = account.email or account.id
+        if not revoke:
+            output.confirm(f"Give {name} the rights of the staff?", yes=yes)
+        mpp.users.set_ops(account.id, not revoke)
+    output.say(f"{name} {'no longer has' if revoke else 'has'} the rights of the staff.")
+
+
+def _state(account: Account) -> str:
+    if account.disabled_until is not None:
+        return "disabled"
+    return "active" if account.confirmed_at is not None or account.is_anonymous else "unconfirmed"
+
+
+def _show(account: Account, as_json: bool, as_csv: bool) -> None:
+    lines = [
+        ("Id", account.id),
+        ("E-mail", account.email),
+        ("State", _state(account)),
+        ("Created", output.moment(account.created_at)),
+    ]
+    output.record(account, lines, as_json=as_json, as_csv=as_csv)

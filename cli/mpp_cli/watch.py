@@ -1,0 +1,63 @@
+"""`mpp watch`: the top of a ranking, live."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mpp_cli import output, ranking
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from mpp_supabase import MPP, Edition
+
+
+def watch(
+    edition: Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")],
+    scope: Annotated[str, typer.Option("--scope", help="What to rank: player, team or league.")] = "league",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="How many lines to show.")] = 20,
+    every: Annotated[float, typer.Option("--every", min=0.5, max=3600, help="Seconds between two looks.")] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Show it once and end.")] = False,
+    private: ranking.Private = False,
+) -> None:
+    """Watch the top of a ranking change, until Ctrl-C.
+
+    Example: mpp watch adult-2026-06 --scope player --limit 10
+    """
+    from mpp_supabase import Scope
+
+    if scope not in tuple(Scope):
+        raise typer.BadParameter(f"use one of: {', '.join(Scope)}", param_hint="--scope")
+    if not once and not sys.stdout.isatty():
+        raise typer.BadParameter("there is no terminal to refresh here: add --once", param_hint="--once")
+    with ranking.connect(private) as mpp:
+        found = mpp.editions.get(edition)
+        if once:
+            ranking.table(mpp.rankings.page(found.id, scope, limit).rows, as_json=False, as_csv=False)
+            return
+        _follow(mpp, found, scope, limit, every)
+
+
+def _follow(mpp: MPP, edition: Edition, scope: str, limit: int, every: float) -> None:
+    from rich.live import Live
+
+    with Live(console=output.console(), auto_refresh=False, screen=False) as live:
+        while True:
+            live.update(_picture(mpp, edition.code, scope, limit), refresh=True)
+            time.sleep(every)
+
+
+def _picture(mpp: MPP, code: str, scope: str, limit: int) -> Group:
+    from rich.console import Group
+    from rich.text import Text
+
+    edition = mpp.editions.get(code)
+    lines = mpp.rankings.page(edition.id, scope, limit).rows
+    title = f"{edition.title['en']} · {scope} ranking · {edition.phase} · {datetime.now(UTC):%H:%M:%S} UTC"
+    body = output.table(lines, ranking.COLUMNS) if lines else Text("Nobody is in this ranking yet.")
+    return Group(Text(output.clean(title), style="bold"), body, Text("Ctrl-C ends.", style="dim"))

@@ -1,0 +1,67 @@
+"""What every service shares: a transport, and rows turned into models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from mpp_supabase.errors import TransportError
+from mpp_supabase.models import Page, RowModel
+from mpp_supabase.transport import ANSWER_SECONDS, Order, Reading, Row, Transport
+
+Where = tuple[tuple[str, str, Any], ...]
+
+
+class Service:
+    """One noun of the game over the transport. Services never reach into one another."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def _page(self, model: type[RowModel], reading: Reading, limit: int, after: str | None) -> Page[RowModel]:
+        if limit < 1:
+            raise ValueError("limit must be at least 1")
+        rows, cursor = self._transport.rows(reading, limit, after)
+        return Page(rows=tuple(one(model, row) for row in rows), after=cursor)
+
+    def _iterate(self, model: type[RowModel], reading: Reading, after: str | None = None) -> Iterator[RowModel]:
+        for row in self._transport.iterate(reading, after):
+            yield one(model, row)
+
+    def _first(self, model: type[RowModel], reading: Reading) -> RowModel | None:
+        rows, _ = self._transport.rows(reading, 1)
+        return one(model, rows[0]) if rows else None
+
+    def _call_rows(
+        self,
+        model: type[RowModel],
+        function: str,
+        arguments: Row,
+        *,
+        idempotent: bool,
+        patience: float = ANSWER_SECONDS,
+    ) -> list[RowModel]:
+        rows = self._transport.call(function, arguments, idempotent=idempotent, patience=patience)
+        if not isinstance(rows, list):
+            raise TransportError(f"{self._transport.url} answered {function} with something that is not a list.")
+        return [one(model, row) for row in rows]
+
+
+def one(model: type[RowModel], row: Row) -> RowModel:
+    """Return a row of the contract as its model. Raises TransportError when it does not have the columns it should."""
+    try:
+        return model.model_validate(row)
+    except ValidationError as error:
+        fields = ", ".join(sorted({str(problem["loc"][0]) if problem["loc"] else "row" for problem in error.errors()}))
+        raise TransportError(
+            f"The database does not answer as this program expects ({model.__name__}: {fields}).",
+            "Bring it up to date with `mpp db push`, or update this program.",
+        ) from None
+
+
+def reading(model: type[RowModel], view: str, order: str, where: Where = ()) -> Reading:
+    """Describe a list: the model's columns of a view, in an order written as `value desc, reached_at, subject_id`."""
+    orders = (part.split() for part in order.split(","))
+    return Reading(view, tuple(model.model_fields), tuple(Order(p[0], p[1:] == ["desc"]) for p in orders), where)

@@ -1,0 +1,89 @@
+"""The way in: one object per Supabase project and key, one service per noun."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from mpp_supabase.audit import Audit
+from mpp_supabase.conduct import Conduct
+from mpp_supabase.config import Settings, load_settings
+from mpp_supabase.editions import Editions
+from mpp_supabase.leagues import Leagues
+from mpp_supabase.maintenance import Maintenance
+from mpp_supabase.rankings import Rankings
+from mpp_supabase.transport import Transport
+from mpp_supabase.users import Users
+
+
+class MPP:
+    """Ma Petite Planète on one Supabase project.
+
+        with MPP.connect() as mpp:
+            edition = mpp.editions.get("adult-2026-06")
+            for line in mpp.rankings.page(edition.id, "league", limit=10).rows:
+                print(line.rank, line.label, line.points)
+
+    Nothing is sent before the first request. Close it, or use it as a context manager.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    @classmethod
+    def connect(cls, settings: Settings | None = None, *, role: str = "secret") -> MPP:
+        """Return a client that uses the `secret` key (the staff) or the `publishable` one (what everybody sees).
+
+        Without `settings` they are looked for as load_settings does. Raises ConfigError when that key is not set: the
+        other one is never used instead.
+        """
+        if role not in ("secret", "publishable"):
+            raise ValueError("role is secret or publishable")
+        return cls(Transport(settings if settings is not None else load_settings(), role))
+
+    def __repr__(self) -> str:
+        return f"MPP({self._transport.url!r}, {self._transport.role!r})"
+
+    def __enter__(self) -> MPP:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    @cached_property
+    def editions(self) -> Editions:
+        """Editions: apply, open, close, freeze, statistics, verify."""
+        return Editions(self._transport)
+
+    @cached_property
+    def rankings(self) -> Rankings:
+        """Rankings of players, teams and leagues."""
+        return Rankings(self._transport)
+
+    @cached_property
+    def leagues(self) -> Leagues:
+        """Leagues and their members."""
+        return Leagues(self._transport)
+
+    @cached_property
+    def users(self) -> Users:
+        """Accounts of Supabase Auth."""
+        return Users(self._transport)
+
+    @cached_property
+    def maintenance(self) -> Maintenance:
+        """Maintenance windows."""
+        return Maintenance(self._transport)
+
+    @cached_property
+    def conduct(self) -> Conduct:
+        """Reports, expulsions and suspicious patterns."""
+        return Conduct(self._transport)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The trace of privileged acts."""
+        return Audit(self._transport)

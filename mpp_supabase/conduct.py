@@ -1,0 +1,41 @@
+"""Conduct: what ambassadors and players report, and the patterns that do not look like people playing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from mpp_supabase._service import Service, Where, reading
+from mpp_supabase.models import ConductReport, Misuse
+
+
+class Conduct(Service):
+    """Reports, expulsions and suspicious patterns (B5, B8). Needs the secret key."""
+
+    def reports(self, edition_id: int, *, unresolved: bool = False) -> Iterator[ConductReport]:
+        """Yield the expulsions and reports of an edition, the latest first."""
+        where: Where = (("edition_id", "eq", edition_id),)
+        if unresolved:
+            where += (("resolved_at", "is", "null"),)
+        return self._iterate(
+            ConductReport, reading(ConductReport, "conduct_reports", "reported_at desc, id desc", where)
+        )
+
+    def resolve(self, report_id: int, resolution: str) -> None:
+        """Close a report with a note. Raises NotAllowed when it is not there or already closed."""
+        self._transport.call("resolve_conduct_report", {"id": report_id, "resolution": resolution})
+
+    def cancel_validation(self, validation_id: UUID | str, reason: str) -> None:
+        """Take back a validation until the ranking is frozen; the reason goes to the audit (B8).
+
+        Raises NotAllowed, AlreadyCancelled, EditionFrozen, InvalidField.
+        """
+        self._transport.call("cancel_validation", {"validation_id": str(validation_id), "reason": reason})
+
+    def misuse(self, edition_id: int) -> Iterator[Misuse]:
+        """Yield the suspicious patterns of an edition, the latest first: bursts and impossible rates (B8)."""
+        where: Where = (("edition_id", "eq", edition_id),)
+        return self._iterate(Misuse, reading(Misuse, "misuse", _MISUSE_ORDER, where))
+
+
+_MISUSE_ORDER = "first_at desc, player_id, pattern, league_id"

@@ -1,0 +1,234 @@
+"""What services return: frozen, typed, one model per row of the contract (schema `api`). Times are aware, in UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Scope(StrEnum):
+    """What a ranking ranks."""
+
+    PLAYER = "player"
+    TEAM = "team"
+    LEAGUE = "league"
+
+
+class Model(BaseModel):
+    """Base of the rows. Columns this version does not know are ignored, so that the contract may grow."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+RowModel = TypeVar("RowModel", bound=Model)
+
+
+class Page(Model, Generic[RowModel]):
+    """Some rows of a list, and the cursor (`after`) that asks for the next ones; None at the end."""
+
+    rows: tuple[RowModel, ...]
+    after: str | None
+
+
+class Edition(Model):
+    """An edition with its phase now: draft, registration, running, closed or frozen (A1, A2). T: editions."""
+
+    id: int
+    code: str
+    audience: str
+    title: dict[str, str]
+    phase: str
+    time_zone: str
+    starts_at: datetime
+    ends_at: datetime
+    registration_closes_at: datetime
+    ranking_basis: str
+    league_min_players: int
+    league_max_players: int
+    teams_per_league: int
+    is_private: bool
+    opened_at: datetime | None
+    frozen_at: datetime | None
+
+
+class Challenge(Model):
+    """A challenge in an edition; `points_now` counts a boost that is on (A4)."""
+
+    id: int
+    edition_id: int
+    code: str
+    kind: str
+    theme: str
+    title: dict[str, str]
+    points: int
+    points_now: int
+    boost_factor: int | None
+    opens_at: datetime | None
+    closes_at: datetime | None
+    repeat_limit: int | None
+    quorum: int | None
+    needs_proof: bool
+
+
+class Standing(Model):
+    """A line of a ranking (C1): equal values share a rank. `value` is what is compared, points or an average × 100.
+
+    Leagues have no `league_label`; players count as one player with their own points.
+    """
+
+    rank: int
+    subject_id: UUID
+    label: str
+    league_label: str | None = None
+    points: int
+    players: int = 1
+    points_per_player: float | None = None
+    value: int
+    reached_at: datetime
+
+
+class Neighbour(Standing):
+    """A line around a subject (C3); `is_me` marks the subject itself."""
+
+    is_me: bool
+
+
+class EditionStatistics(Model):
+    """Counts of an edition (C7): who is listed, and their points. Who opted out is in no count."""
+
+    edition_id: int
+    code: str
+    players: int
+    teams: int
+    leagues: int
+    points: int
+
+
+class Mismatch(Model):
+    """A score that is not what the validations say (C8); the scope and subject are empty for a broken seal."""
+
+    edition_code: str
+    scope: str | None
+    subject_id: UUID | None
+    fault: str
+    expected: int | None
+    found: int | None
+
+
+class League(Model):
+    """A league as the staff see it (B2). `is_short` says that it has fewer players than the edition asks for."""
+
+    league_id: UUID
+    edition_id: int
+    edition_code: str
+    name: str
+    category: str
+    is_open: bool
+    listed: bool
+    join_code: str | None
+    points: int
+    players: int
+    is_short: bool
+    ambassador_player_id: UUID | None
+    created_at: datetime
+
+
+class LeagueTeam(Model):
+    """A team of a league."""
+
+    team_id: UUID
+    league_id: UUID
+    name: str
+    players: int
+
+
+class LeagueMember(Model):
+    """A player as their league sees them (B6), with the points earned there."""
+
+    league_id: UUID
+    player_id: UUID
+    team_id: UUID | None
+    alias: str
+    first_name: str
+    points: int
+    validations: int
+    is_ambassador: bool
+    joined_at: datetime
+
+
+class Misuse(Model):
+    """A player who validated faster than people play (B8): pattern `burst` (one minute) or `daily rate` (one day)."""
+
+    edition_id: int
+    player_id: UUID
+    alias: str
+    league_id: UUID
+    pattern: str
+    validations: int
+    points: int
+    first_at: datetime
+    last_at: datetime
+
+
+class Change(Model):
+    """One difference between an edition file and the database: action `add`, `change` or `remove`, where, and what."""
+
+    action: str
+    path: str
+    before: Any = None
+    after: Any = None
+
+
+class MaintenanceWindow(Model):
+    """An announced interruption (A8): inside it players cannot write."""
+
+    id: int
+    starts_at: datetime
+    ends_at: datetime
+    message: dict[str, str]
+    announced_at: datetime
+    is_active: bool
+
+
+class AuditEntry(Model):
+    """A privileged act (F8): who, when, what, on what."""
+
+    id: int
+    at: datetime
+    actor_id: UUID | None
+    actor_role: str
+    action: str
+    subject: str | None
+    details: dict[str, Any]
+
+
+class ConductReport(Model):
+    """An expulsion or a report about a player (B5), and how it was resolved."""
+
+    id: int
+    kind: str
+    edition_id: int
+    league_id: UUID
+    player_id: UUID
+    account_id: UUID | None
+    reported_by: UUID | None
+    reason: str
+    reported_at: datetime
+    resolved_at: datetime | None
+    resolution: str | None
+
+
+class Account(Model):
+    """An account of Supabase Auth. `disabled_until` is set when it may not sign in."""
+
+    id: UUID
+    email: str | None
+    created_at: datetime
+    confirmed_at: datetime | None
+    last_sign_in_at: datetime | None
+    disabled_until: datetime | None
+    is_anonymous: bool

@@ -1,0 +1,322 @@
+"""The one way out: PostgREST's schema `api` and Supabase Auth's admin interface, over one HTTP connection pool.
+
+Services describe what they want; here it is sent, tried again where that is harmless, and every failure becomes one of
+errors.py. The Supabase libraries are imported when the first request is made.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mpp_supabase.errors import AccountError, CursorError, KeyRefused, MPPError, TransportError, refusal
+
+if TYPE_CHECKING:
+    import httpx
+    from postgrest import SyncPostgrestClient
+    from supabase_auth import SyncGoTrueAdminAPI
+
+    from mpp_supabase.config import Settings
+
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 60.0
+LONG_SECONDS = 600.0
+ATTEMPTS = 4
+CHUNK = 500
+"""Rows asked for at a time; below the smallest max-rows that PostgREST is usually given."""
+
+_BUSY = frozenset((502, 503, 504, 520, 521, 522, 523, 524))
+
+Row = dict[str, Any]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One column of a list's order. The columns of a list together must identify a row."""
+
+    column: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A list to read: a view of schema `api`, its columns, what to keep (column, operator, value), and its order."""
+
+    view: str
+    columns: tuple[str, ...]
+    order: tuple[Order, ...]
+    where: tuple[tuple[str, str, Any], ...] = ()
+
+
+class _Busy(Exception):
+    """The gateway answered that what is behind it is not there now."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP {status}")
+
+
+class Transport:
+    """Sends requests with one API key. Close it, or use it as a context manager."""
+
+    def __init__(self, settings: Settings, role: str) -> None:
+        self.url = settings.url
+        self.role = role
+        self._key = settings.key(role)
+
+    def __repr__(self) -> str:
+        return f"Transport({self.url!r}, {self.role!r})"
+
+    def __enter__(self) -> Transport:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        if "_http" in self.__dict__:
+            self._http.close()
+            del self.__dict__["_http"]
+            self.__dict__.pop("_rest", None)
+            self.__dict__.pop("_admin", None)
+
+    def rows(self, reading: Reading, limit: int, after: str | None = None) -> tuple[list[Row], str | None]:
+        """Read up to `limit` rows after a cursor; return them and the cursor of the next page, None at the end.
+
+        The server may cut any answer short without a word (max-rows): reading goes on until there is nothing more.
+        """
+        found: list[Row] = []
+        cursor = decode_cursor(reading, after) if after is not None else None
+        while len(found) <= limit:
+            chunk = self._chunk(reading, min(CHUNK, limit + 1 - len(found)), cursor)
+            if not chunk:
+                break
+            found += chunk
+            cursor = [chunk[-1][order.column] for order in reading.order]
+        more = len(found) > limit
+        found = found[:limit]
+        return found, encode_cursor(reading, found[-1]) if more and found else None
+
+    def iterate(self, reading: Reading, after: str | None = None) -> Iterator[Row]:
+        """Yield every row of a list after a cursor, asking for a page at a time."""
+        cursor = decode_cursor(reading, after) if after is not None else None
+        while chunk := self._chunk(reading, CHUNK, cursor):
+            yield from chunk
+            cursor = [chunk[-1][order.column] for order in reading.order]
+
+    def call(
+        self, function: str, arguments: Row | None = None, *, idempotent: bool = False, patience: float = ANSWER_SECONDS
+    ) -> Any:
+        """Call a function of schema `api`; return its JSON value. `patience` is how many seconds to wait for it.
+
+        `idempotent` says that calling it twice does no more than once: only then is a lost answer tried again.
+        """
+        import httpx
+
+        sent = {} if arguments is None else arguments
+        usual = self._http.timeout
+        self._http.timeout = httpx.Timeout(patience, connect=CONNECT_SECONDS)
+        try:
+            return self._try(lambda: self._rest.rpc(function, sent).execute().data, idempotent=idempotent)
+        finally:
+            self._http.timeout = usual
+
+    def admin(self, act: Callable[[SyncGoTrueAdminAPI], Result], *, idempotent: bool = False) -> Result:
+        """Do something with the accounts of Supabase Auth. Needs the secret key."""
+        return self._try(lambda: act(self._admin), idempotent=idempotent)
+
+    def _chunk(self, reading: Reading, size: int, cursor: list[Any] | None) -> list[Row]:
+        def ask() -> list[Row]:
+            query = self._rest.from_(reading.view).select(*reading.columns)
+            for column, operator, value in reading.where:
+                query = query.filter(column, operator, _plain(value))
+            if cursor is not None:
+                query = query.or_(_beyond(reading.order, cursor))
+                first = reading.order[0]
+                # Implied by the line above, and what lets an index start where the last page ended.
+                if cursor[0] is not None and len(reading.order) > 1:
+                    query = query.filter(first.column, "lte" if first.descending else "gte", _plain(cursor[0]))
+            for order in reading.order:
+                query = query.order(order.column, desc=order.descending)
+            rows: Any = query.limit(size).execute().data
+            return list(rows)
+
+        return self._try(ask, idempotent=True)
+
+    def _try(self, act: Callable[[], Result], *, idempotent: bool) -> Result:
+        import httpx
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+        def may_try_again(error: BaseException) -> bool:
+            cause = _cause(error)
+            if isinstance(cause, httpx.ConnectError | httpx.ConnectTimeout):
+                return True
+            return idempotent and isinstance(cause, httpx.NetworkError | httpx.RemoteProtocolError | _Busy)
+
+        retrying = Retrying(
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_exponential_jitter(initial=0.1, max=1.0, jitter=0.1),
+            retry=retry_if_exception(may_try_again),
+            reraise=True,
+        )
+        try:
+            return retrying(act)
+        except MPPError:
+            raise
+        except Exception as error:
+            raise self._explained(error) from None
+
+    def _explained(self, error: Exception) -> MPPError:
+        """Turn whatever the libraries raised into one of errors.py; none of it repeats a header or a key."""
+        import httpx
+        from postgrest import APIError
+        from pydantic import ValidationError
+        from supabase_auth.errors import AuthApiError, AuthError
+
+        cause = _cause(error)
+        if isinstance(cause, httpx.ConnectError | httpx.ConnectTimeout):
+            hint = "Check SUPABASE_URL and the network; for the local stack, `mpp stack status`."
+            return TransportError(f"{self.url} does not answer.", hint)
+        if isinstance(cause, httpx.TimeoutException):
+            return TransportError(f"{self.url} took too long to answer.", "Try again later.")
+        if isinstance(cause, _Busy):
+            return TransportError(f"{self.url} is up, but not what is behind it ({cause}).", "Try again in a moment.")
+        if isinstance(cause, httpx.HTTPError | httpx.InvalidURL):
+            return TransportError(f"The connection to {self.url} broke ({type(cause).__name__}).", "Try again.")
+        if isinstance(error, APIError):
+            return self._of_the_database(
+                str(error.code or ""), str(error.message or "no message"), str(error.hint or "")
+            )
+        if isinstance(error, AuthApiError):
+            hint = _ACCOUNT_HINTS.get(str(error.code), "")
+            return AccountError(_sentence(error.message), hint, str(error.code or error.status))
+        if isinstance(error, AuthError | ValidationError | ValueError | TypeError | KeyError):
+            return TransportError(f"{self.url} gave an answer that is not Supabase's.", "Check SUPABASE_URL.")
+        raise error
+
+    def _of_the_database(self, code: str, message: str, hint: str) -> MPPError:
+        if len(code) == 5 and code.startswith("MP"):
+            return refusal(code, message, hint)
+        if code == "42501":
+            return KeyRefused(f"The {self.role} key may not do this: {message}.", "Use the key that may.")
+        if code == "57014":
+            return TransportError("The database took too long and gave up.", "Try again, or ask for less at a time.")
+        if code in ("PGRST106", "PGRST200", "PGRST202", "PGRST203", "PGRST204", "PGRST205", "42703", "42P01", "42883"):
+            return TransportError(
+                f"The database of {self.url} is not the one this program knows ({code}: {message}).",
+                "Bring it up to date with `mpp db push`, or update this program.",
+                code,
+            )
+        return TransportError(f"{self.url} answered {code or 'an error'}: {message}", hint, code or None)
+
+    def _refuse_key_or_absence(self, response: httpx.Response) -> None:
+        if response.status_code in _BUSY:
+            response.read()
+            raise _Busy(response.status_code)
+        if response.status_code != 401:
+            return
+        response.read()
+        names = {"secret": "SUPABASE_SECRET_KEY", "publishable": "SUPABASE_PUBLISHABLE_KEY"}
+        raise KeyRefused(
+            f"{self.url} does not accept the {self.role} key.",
+            f"Check {names[self.role]}; no other key is tried.",
+        )
+
+    @cached_property
+    def _http(self) -> httpx.Client:
+        import httpx
+
+        key = self._key.get_secret_value()
+        headers = {"apikey": key, "Accept-Language": "en"}
+        if not key.startswith("sb_"):
+            headers["Authorization"] = f"Bearer {key}"
+        return httpx.Client(
+            headers=headers,
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            event_hooks={"response": [self._refuse_key_or_absence]},
+        )
+
+    @cached_property
+    def _rest(self) -> SyncPostgrestClient:
+        from postgrest import SyncPostgrestClient
+
+        return SyncPostgrestClient(
+            f"{self.url}/rest/v1", schema="api", headers={}, http_client=self._http, retry_enabled=False
+        )
+
+    @cached_property
+    def _admin(self) -> SyncGoTrueAdminAPI:
+        from supabase_auth import SyncGoTrueAdminAPI
+
+        return SyncGoTrueAdminAPI(url=f"{self.url}/auth/v1", headers={}, http_client=self._http)
+
+
+_ACCOUNT_HINTS = {
+    "email_exists": "Find it with `mpp user list`.",
+    "user_already_exists": "Find it with `mpp user list`.",
+    "weak_password": "Choose a longer password.",
+    "user_not_found": "List the accounts with `mpp user list`.",
+    "over_email_send_rate_limit": "Wait a minute before the next mail.",
+    "email_address_invalid": "Check the spelling of the address.",
+    "validation_failed": "Check the spelling of the address.",
+}
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The network error inside supabase_auth's own, which hides it."""
+    inner = error.__cause__
+    return inner if inner is not None and type(error).__name__ == "AuthRetryableError" else error
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _quoted(value: Any) -> str:
+    text = _plain(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
+
+
+def _beyond(order: tuple[Order, ...], cursor: list[Any]) -> str:
+    """The PostgREST condition for rows after the cursor: (a > x) or (a = x and b > y) or …"""
+    branches: list[str] = []
+    equal: list[str] = []
+    for column, value in zip(order, cursor, strict=True):
+        name = column.column
+        if value is not None:
+            step = f"{name}.{'lt' if column.descending else 'gt'}.{_quoted(value)}"
+            branches.append(f"and({','.join([*equal, step])})")
+        equal.append(f"{name}.is.null" if value is None else f"{name}.eq.{_quoted(value)}")
+        # Nulls come last where ascending, first where descending.
+        if (value is None) == column.descending:
+            null = f"{name}.not.is.null" if value is None else f"{name}.is.null"
+            branches.append(f"and({','.join([*equal[:-1], null])})")
+    return ",".join(branches)
+
+
+def encode_cursor(reading: Reading, row: Row) -> str:
+    """Return the text that names a place in a list; only the same list takes it back."""
+    values = [reading.view, *(row[order.column] for order in reading.order)]
+    return base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def decode_cursor(reading: Reading, cursor: str) -> list[Any]:
+    """Return the order values inside a cursor. Raises CursorError when it is not one of this list."""
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        values = None
+    simple = isinstance(values, list) and all(v is None or isinstance(v, str | int | float) for v in values)
+    if not simple or len(values) != len(reading.order) + 1 or values[0] != reading.view:
+        raise CursorError("This is not a cursor of this list.", "Use the one printed with the page before.")
+    return list(values[1:])
