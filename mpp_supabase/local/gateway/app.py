@@ -257,6 +257,8 @@ class Gateway:
         ]
         if authorization:
             headers.append((b"authorization", authorization))
+        if _first(scope["headers"], b"transfer-encoding"):
+            headers.append((b"transfer-encoding", b"chunked"))
         return headers
 
     async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:

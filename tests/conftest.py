@@ -1,0 +1,110 @@
+"""Fixtures for every layer: one stack a test session, and a database connection whose work is rolled back.
+
+MPP_TEST_BACKEND chooses the stack: ``embedded`` (default) starts one of its own in a temporary directory, ``url``
+takes SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY, SUPABASE_SECRET_KEY and SUPABASE_DB_URL, ``docker`` runs the official
+images. The workers of pytest-xdist share one stack; the last to finish stops it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from mpp_supabase.local import Ports, Stack, StackStatus
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackStatus]:
+    """The running stack: ``.api_url``, ``.db_url`` and ``.env()`` with every key."""
+    backend = os.environ.get("MPP_TEST_BACKEND", "embedded")
+    if backend == "url":
+        yield _from_environment()
+    elif backend == "docker":
+        with _docker() as status:
+            yield status
+    elif backend == "embedded":
+        with _shared_embedded(_session_directory(tmp_path_factory)) as status:
+            yield status
+    else:
+        raise pytest.UsageError(f"MPP_TEST_BACKEND is {backend!r}: use embedded, url or docker")
+
+
+@pytest.fixture
+def db(stack: StackStatus) -> Iterator[psycopg.Connection[Any]]:
+    """A connection as role postgres inside a transaction that is rolled back."""
+    with psycopg.connect(stack.db_url) as connection:
+        yield connection
+        connection.rollback()
+
+
+def _session_directory(factory: pytest.TempPathFactory) -> Path:
+    """The directory that all workers of this test session see."""
+    base = factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@contextlib.contextmanager
+def _shared_embedded(directory: Path) -> Iterator[StackStatus]:
+    with _users(directory) as users:
+        if "home" not in users:
+            # Not pytest's own directory: the user who runs Postgres for root could not enter it.
+            users["home"] = tempfile.mkdtemp(prefix="mpp-tests-")
+            users["ports"] = vars(Ports.free())
+        embedded = Stack(Path(users["home"]), Ports(**users["ports"]))
+        status = embedded.start()
+        users["count"] = users.get("count", 0) + 1
+    try:
+        yield status
+    finally:
+        with _users(directory) as users:
+            users["count"] -= 1
+            if users["count"] == 0:
+                embedded.reset()
+                for left in sorted(embedded.home.rglob("*"), reverse=True):
+                    left.unlink()
+                embedded.home.rmdir()
+                users.clear()
+
+
+@contextlib.contextmanager
+def _users(directory: Path) -> Iterator[dict[str, Any]]:
+    """What the workers know of the shared stack, under a lock."""
+    with (directory / "stack-users.json").open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        users = json.loads(file.read() or "{}")
+        try:
+            yield users
+        finally:
+            file.seek(0)
+            file.truncate()
+            json.dump(users, file)
+
+
+def _from_environment() -> StackStatus:
+    names = {
+        "API_URL": ("SUPABASE_URL", "API_URL"),
+        "PUBLISHABLE_KEY": ("SUPABASE_PUBLISHABLE_KEY", "PUBLISHABLE_KEY", "SUPABASE_ANON_KEY"),
+        "SECRET_KEY": ("SUPABASE_SECRET_KEY", "SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY"),
+        "DB_URL": ("SUPABASE_DB_URL", "DB_URL"),
+    }
+    values = {}
+    for name, variables in names.items():
+        found = next((os.environ[variable] for variable in variables if os.environ.get(variable)), None)
+        if found is None:
+            raise pytest.UsageError(f"MPP_TEST_BACKEND=url needs {variables[0]} in the environment")
+        values[name] = found
+    url = values["API_URL"].rstrip("/")
+    values |= {"API_URL": url, "REST_URL": f"{url}/rest/v1", "FUNCTIONS_URL": f"{url}/functions/v1"}
+    for name in ("ANON_KEY", "SERVICE_ROLE_KEY", "JWT_SECRET", "MAILPIT_URL"):
+        values[name] = os.environ.get(name, os.environ.get(f"SUPABASE_{name}", ""))
+    return StackStatus(Path(), Ports(), (), values)

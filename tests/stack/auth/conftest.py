@@ -1,0 +1,322 @@
+"""Auth servers to try: always ours, and the real Supabase Auth server too when MPP_AUTH_BIN names its binary.
+
+Both have their own database on one Postgres server of this directory's own, and each runs twice: `auth` takes addresses
+as they are and lets an hour pass between two mails to one account; `strict` wants addresses confirmed, lets no time
+pass, and asks a hook in the database for the claims of tokens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import jwt
+import psycopg
+import pytest
+from mpp_supabase.local.auth.environment import auth_environment
+from mpp_supabase.local.keys import Keys
+from mpp_supabase.local.node import find_binaries
+from mpp_supabase.local.postgres.server import PostgresServer
+from mpp_supabase.local.project import find_project
+from mpp_supabase.local.state import Ports
+from supabase_auth import SyncGoTrueClient
+from supabase_auth._sync.gotrue_admin_api import SyncGoTrueAdminAPI
+
+BACKENDS = ["ours", "real"] if os.environ.get("MPP_AUTH_BIN") else ["ours"]
+PASSWORD = "correct horse battery"
+SITE = "http://127.0.0.1:3000"
+
+_HOOK = """
+create schema hooks;
+create function hooks.claims(event jsonb) returns jsonb language plpgsql set search_path = '' as $$
+begin
+    if event -> 'claims' ->> 'email' like 'refused-%' then
+        return '{"error": {"http_code": 403, "message": "Not this season"}}';
+    end if;
+    if event -> 'claims' ->> 'email' like 'broken-%' then
+        return jsonb_build_object('claims', (event -> 'claims') - 'sub');
+    end if;
+    return jsonb_set(event, '{claims,met_by}', to_jsonb(event ->> 'authentication_method'));
+end
+$$;
+grant usage on schema hooks to supabase_auth_admin;
+grant execute on function hooks.claims to supabase_auth_admin;
+"""
+
+
+@dataclass(frozen=True)
+class Mailbox:
+    """The running mailbox."""
+
+    url: str
+    smtp_port: int
+
+    def mails(self, address: str) -> list[dict[str, Any]]:
+        """What came for an address, the newest first."""
+        found = httpx.get(f"{self.url}/api/v1/search", params={"query": f"to:{address}"}).json()["messages"]
+        return [httpx.get(f"{self.url}/api/v1/message/{mail['ID']}").json() for mail in found]
+
+
+@dataclass(frozen=True)
+class Mail:
+    """What a person finds in a mail."""
+
+    subject: str
+    link: str
+    code: str
+
+    @property
+    def token_hash(self) -> str:
+        """The hash in the link."""
+        return parse_qs(urlsplit(self.link).query)["token"][0]
+
+
+@dataclass(frozen=True)
+class AuthServer:
+    """A running Auth server, its database and the mailbox it writes to."""
+
+    backend: str
+    url: str
+    database_url: str
+    keys: Keys
+    mailbox: Mailbox
+    log: Path
+
+    def client(self, flow_type: Any = "implicit") -> SyncGoTrueClient:
+        """A phone: the Python client with a memory of its own."""
+        return SyncGoTrueClient(url=self.url, headers={}, auto_refresh_token=False, flow_type=flow_type)
+
+    def admin(self) -> SyncGoTrueAdminAPI:
+        """The association's tools, by the secret's service_role token."""
+        return SyncGoTrueAdminAPI(url=self.url, headers={"Authorization": f"Bearer {self.role_token('service_role')}"})
+
+    def role_token(self, role: str, seconds: int = 60) -> str:
+        """The token that the gateway makes of an API key."""
+        now = int(time.time())
+        return jwt.encode({"role": role, "iat": now, "exp": now + seconds}, self.keys.jwt_secret, "HS256")
+
+    def call(
+        self, method: str, path: str, body: object = None, token: str | None = None, **headers: str
+    ) -> httpx.Response:
+        """One request as it is on the wire; redirects are answers."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if token:
+            sent["Authorization"] = f"Bearer {token}"
+        return httpx.request(method, self.url + path, json=body, headers=sent, timeout=20)
+
+    def sign_up(self, address: str, **body: object) -> httpx.Response:
+        """A sign-up with the password of these tests."""
+        return self.call("POST", "/signup", {"email": address, "password": PASSWORD} | body)
+
+    def sign_in(self, address: str, password: str = PASSWORD) -> httpx.Response:
+        """A sign-in by password."""
+        return self.call("POST", "/token?grant_type=password", {"email": address, "password": password})
+
+    def refresh(self, token: str) -> httpx.Response:
+        """An exchange of a refresh token."""
+        return self.call("POST", "/token?grant_type=refresh_token", {"refresh_token": token})
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """What the database says to a superuser."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            cursor = connection.execute(query.encode(), values)
+            return cursor.fetchall() if cursor.description else []
+
+    def mail(self, address: str, count: int = 1) -> Mail:
+        """The newest mail for an address, of exactly `count`."""
+        found = self.mailbox.mails(address)
+        assert len(found) == count, [mail["Subject"] for mail in found]
+        link = re.search(r'href="([^"]+)"', found[0]["HTML"])
+        code = re.search(r"<strong>(\d{6})</strong>", found[0]["HTML"])
+        assert code is not None
+        return Mail(found[0]["Subject"], html.unescape(link[1]) if link else "", code[1])
+
+
+@pytest.fixture(scope="session")
+def directory() -> Iterator[Path]:
+    """A directory that the user who runs Postgres for root can enter."""
+    path = Path(tempfile.mkdtemp(prefix="mpp-auth-tests-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def mailbox(directory: Path) -> Iterator[Mailbox]:
+    """A mailbox process."""
+    ports = Ports.free()
+    environment = {"MPP_MAILBOX_HTTP_PORT": str(ports.mailbox), "MPP_MAILBOX_SMTP_PORT": str(ports.smtp)}
+    url = f"http://127.0.0.1:{ports.mailbox}"
+    command = [sys.executable, "-m", "mpp_supabase.local.mailbox"]
+    with _running(command, environment, directory / "mailbox.log", f"{url}/readyz"):
+        yield Mailbox(url, ports.smtp)
+
+
+@pytest.fixture(scope="session")
+def postgres(directory: Path) -> Iterator[PostgresServer]:
+    """A Postgres with Supabase's roles, durability off: nothing here outlives the tests."""
+    project = find_project()
+    server = PostgresServer(
+        find_binaries(project, project.home).postgres,
+        directory / "data",
+        Ports.free().postgres,
+        settings={"fsync": "off", "synchronous_commit": "off", "shared_buffers": "64MB"},
+    )
+    server.initialise()
+    yield server
+    server.stop()
+    server.remove_data()
+
+
+@pytest.fixture(scope="session", params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """Which Auth server a test talks to."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def database(postgres: PostgresServer, backend: str) -> str:
+    """The name of the backend's own database, like a hosted project's before the Auth server first starts."""
+    name = f"auth_{backend}"
+    copy_database(postgres, name)
+    with postgres.connect("supabase_admin", name) as connection:
+        connection.execute(_HOOK)
+    return name
+
+
+@pytest.fixture(scope="session")
+def signing_keys() -> Keys:
+    """The keys that every server of these tests has."""
+    return Keys.generate()
+
+
+@pytest.fixture(scope="session")
+def launch(
+    postgres: PostgresServer, database: str, backend: str, mailbox: Mailbox, signing_keys: Keys, directory: Path
+) -> Callable[..., contextlib.AbstractContextManager[AuthServer]]:
+    """Starts another server on the backend's database, with options of `auth_environment`."""
+
+    @contextlib.contextmanager
+    def start(**options: Any) -> Iterator[AuthServer]:
+        port = Ports.free().auth
+        url = f"http://127.0.0.1:{port}"
+        environment = auth_environment(
+            database_url=postgres.url("supabase_auth_admin", database),
+            external_url=url,
+            site_url=SITE,
+            redirect_urls=["https://*.mapetiteplanete.example/**"],
+            jwt_secret=signing_keys.jwt_secret,
+            jwt_keys=signing_keys.auth_keys(),
+            smtp_port=mailbox.smtp_port,
+            port=port,
+            templates_url=f"{mailbox.url}/templates",
+            **options,
+        )
+        log = directory / f"auth-{port}.log"
+        command = auth_command(backend)
+        run_once([*command, "migrate"], environment, directory)
+        with _running([*command, "serve"], environment, log, f"{url}/health"):
+            admin_url = postgres.url("supabase_admin", database)
+            yield AuthServer(backend, url, admin_url, signing_keys, mailbox, log)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def auth(launch: Callable[..., contextlib.AbstractContextManager[AuthServer]]) -> Iterator[AuthServer]:
+    """A server that takes addresses as they are."""
+    with launch(autoconfirm=True, mail_interval="1h", reuse_seconds=1) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def strict(launch: Callable[..., contextlib.AbstractContextManager[AuthServer]]) -> Iterator[AuthServer]:
+    """A server that wants addresses confirmed, with a hook for the claims of tokens."""
+    with launch(autoconfirm=False, mail_interval="1ms", access_token_hook="hooks.claims") as server:
+        yield server
+
+
+@pytest.fixture
+def address() -> str:
+    """An address that nobody has."""
+    return f"ada-{secrets.token_hex(5)}@example.org"
+
+
+def auth_command(backend: str) -> list[str]:
+    """The program of a backend, without its verb."""
+    return [os.environ["MPP_AUTH_BIN"]] if backend == "real" else [sys.executable, "-m", "mpp_supabase.local.auth"]
+
+
+def copy_database(postgres: PostgresServer, name: str) -> None:
+    """Make a database like the one of a new stack."""
+    with postgres.connect("supabase_admin", "template1") as connection:
+        connection.execute(f"create database {name} template postgres owner postgres".encode())
+        connection.execute(f"grant create on database {name} to supabase_auth_admin".encode())
+
+
+def run_once(command: list[str], environment: dict[str, str], directory: Path) -> None:
+    """Run a program that ends by itself."""
+    done = subprocess.run(
+        command, env=_environment(environment), cwd=_working_directory(command, directory), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@contextlib.contextmanager
+def _running(command: list[str], environment: dict[str, str], log: Path, ready_url: str) -> Iterator[None]:
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command,
+            env=_environment(environment),
+            cwd=_working_directory(command, log.parent),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + 20
+        while not _answers(ready_url):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _environment(environment: dict[str, str]) -> dict[str, str]:
+    # Not the tester's own settings of a server.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GOTRUE_", "MPP_", "PORT"))}
+    paths = [str(find_project().files), os.environ.get("PYTHONPATH", "")]
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, paths))} | environment
+
+
+def _working_directory(command: list[str], directory: Path) -> Path:
+    # The real server reads its migrations from ./migrations unless they are built in.
+    beside = Path(command[0]).parent / "src"
+    return beside if (beside / "migrations").is_dir() else directory

@@ -1,0 +1,117 @@
+"""The gateway: what it passes on, what it answers itself."""
+
+from __future__ import annotations
+
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from mpp_supabase.local import Stack, StackStatus
+from mpp_supabase.local.state import State
+
+
+@pytest.fixture
+def key(running: StackStatus) -> dict[str, str]:
+    return {"apikey": running.env()["PUBLISHABLE_KEY"]}
+
+
+def test_a_browser_may_call_from_any_origin(http: httpx.Client, key: dict[str, str]) -> None:
+    asked = {"origin": "https://jeu.example", "access-control-request-method": "POST"}
+    preflight = http.options(
+        "/rest/v1/rpc/whoami", headers={**asked, "access-control-request-headers": "apikey,authorization"}
+    )
+    assert preflight.status_code == 200
+    assert preflight.headers["access-control-allow-origin"] == "*"
+    assert preflight.headers["access-control-allow-headers"] == "apikey,authorization"
+    assert "POST" in preflight.headers["access-control-allow-methods"]
+    for headers in (key, {}):
+        answer = http.get("/rest/v1/note", headers={"origin": "https://jeu.example", **headers})
+        assert answer.headers.get_list("access-control-allow-origin") == ["*"], "also on a refusal, and only once"
+    assert "Content-Range" in answer.headers["access-control-expose-headers"]
+
+
+@pytest.mark.parametrize("path", ["/functions/v1/hello", "/storage/v1/bucket", "/realtime/v1/api/broadcast"])
+def test_services_that_do_not_run_say_so(http: httpx.Client, key: dict[str, str], path: str) -> None:
+    answer = http.get(path, headers=key)
+    assert answer.status_code == 503
+    assert path.split("/")[1] in answer.json()["message"]
+
+
+@pytest.mark.parametrize("path", ["/", "/rest/v10/note", "/pg/query", "/restv1"])
+def test_other_paths_lead_nowhere(http: httpx.Client, key: dict[str, str], path: str) -> None:
+    assert http.get(path, headers=key).status_code == 404
+
+
+def test_auth_answers_under_its_path_and_publishes_its_keys_to_everyone(
+    http: httpx.Client, key: dict[str, str]
+) -> None:
+    assert http.get("/auth/v1/settings").status_code == 401
+    assert http.get("/auth/v1/settings", headers=key).json()["external"]["email"] is True
+    published = http.get("/auth/v1/.well-known/jwks.json").json()["keys"]
+    assert [(found["kty"], found["alg"]) for found in published if found["kty"] == "EC"][:1] == [("EC", "ES256")]
+    assert all("d" not in found and "k" not in found for found in published)
+
+
+def test_rows_beyond_the_limit_are_cut_and_counted(
+    http: httpx.Client, key: dict[str, str], running: StackStatus
+) -> None:
+    service = {"apikey": running.env()["SECRET_KEY"]}
+    http.post("/rest/v1/note", json=[{"body": f"note {number}"} for number in range(5)], headers=service)
+    answer = http.get("/rest/v1/note", headers={**service, "prefer": "count=exact"})
+    assert answer.status_code == 206
+    assert len(answer.json()) == 3
+    assert int(answer.headers["content-range"].split("/")[1]) >= 5
+
+
+def test_large_bodies_stream_both_ways(http: httpx.Client, key: dict[str, str]) -> None:
+    body = "é" * 2_000_000
+    answer = http.post("/rest/v1/rpc/echo", json={"body": body}, headers=key, timeout=30)
+    assert answer.json() == body
+
+    def pieces() -> list[bytes]:
+        return [b'{"body": "', b"a" * 70_000, b"b" * 70_000, b'"}']
+
+    answer = http.post("/rest/v1/rpc/echo", content=iter(pieces()), headers={**key, "content-type": "application/json"})
+    assert answer.json() == "a" * 70_000 + "b" * 70_000
+
+
+def test_a_hundred_requests_at_once_are_all_answered(running: StackStatus, key: dict[str, str]) -> None:
+    def ask(number: int) -> str:
+        answer = httpx.post(f"{running.api_url}/rest/v1/rpc/echo", json={"body": str(number)}, headers=key, timeout=30)
+        text: str = answer.json()
+        return text
+
+    with ThreadPoolExecutor(20) as pool:
+        assert list(pool.map(ask, range(100))) == [str(number) for number in range(100)]
+
+
+def test_a_changed_schema_is_served_without_a_restart(
+    http: httpx.Client, key: dict[str, str], running: StackStatus
+) -> None:
+    import psycopg
+
+    with psycopg.connect(running.db_url, autocommit=True) as connection:
+        connection.execute("create function api.newborn() returns int language sql set search_path = '' as 'select 7'")
+        deadline = time.monotonic() + 5
+        while (answer := http.get("/rest/v1/rpc/newborn", headers=key)).status_code != 200:
+            assert time.monotonic() < deadline, answer.text
+            time.sleep(0.05)
+        connection.execute("drop function api.newborn()")
+
+
+def test_a_dead_service_is_a_503_and_start_brings_it_back(
+    probe: Stack, http: httpx.Client, key: dict[str, str], running: StackStatus
+) -> None:
+    State.read(probe.home).processes["postgrest"].signal(signal.SIGKILL)
+    time.sleep(0.1)
+    answer = http.get("/rest/v1/rpc/whoami", headers=key)
+    assert answer.status_code == 503
+    assert "message" in answer.json()
+    status = probe.status()
+    assert status is not None
+    assert [service.name for service in status.services if not service.running] == ["postgrest"]
+    assert not probe.start().already_running
+    assert http.get("/rest/v1/rpc/whoami", headers=key).status_code == 200
