@@ -76,6 +76,7 @@ class Stack:
                 progress("Cleaning up what an earlier start left behind")
                 self._stop_processes(state)
             self._check_room()
+            Config.read(self.supabase / "config.toml")
             self._settle(state)
             try:
                 self._start(state, progress)
@@ -98,7 +99,7 @@ class Stack:
     def status(self) -> StackStatus | None:
         """The stack as it is now; None when it was never started."""
         state = State.read(self.home)
-        return state.status() if "ports" in state.data and "keys" in state.data else None
+        return state.status() if state.data else None
 
     def reset(self) -> None:
         """Stop, then delete the database, the keys and the logs. What npm installed stays."""
@@ -162,11 +163,7 @@ class Stack:
 
     def _settle(self, state: State) -> None:
         """Choose ports and keys, and keep them for the next start."""
-        try:
-            recorded = state.data.get("ports")
-            state.data["ports"] = asdict(self._ports or Ports.chosen(os.environ, recorded))
-        except TypeError as error:
-            raise StackError(f"{state.path} is from another version.", "Run `mpp stack reset`.") from error
+        state.data["ports"] = asdict(self._ports or Ports.chosen(os.environ, state.data.get("ports")))
         state.data.setdefault("keys", Keys.generate().to_dict())
         state.data.setdefault("postgres", {"passwords": {}})
         state.data["processes"] = {}
@@ -252,12 +249,12 @@ class Stack:
 
     def _configure_roles(self, server: PostgresServer) -> None:
         """Tell the database which schemas are exposed: the Supabase CLI's advisors look there."""
+        from psycopg import sql
+
         config = Config.read(self.supabase / "config.toml")
-        with server.connect("supabase_admin") as connection:
-            connection.execute("select set_config('mpp.schemas', %s, false)", (", ".join(config.schemas),))
+        with server.connect() as connection:
             connection.execute(
-                "do $$ begin execute format('alter role authenticator set pgrst.db_schemas = %L', "
-                "current_setting('mpp.schemas')); end $$"
+                sql.SQL("alter role authenticator set pgrst.db_schemas = {}").format(", ".join(config.schemas))
             )
 
     def _apply_migrations(self, server: PostgresServer) -> None:

@@ -131,8 +131,17 @@ class State:
                 f"{state.path} belongs to another user.", "Run as the user who started the stack."
             ) from error
         except ValueError as error:
-            raise StackError(f"{state.path} is damaged.", "Run `mpp stack reset` to begin afresh.") from error
+            raise state._damaged() from error
+        try:
+            if state.data:
+                Ports(**state.data["ports"]), state.data["keys"]["secret"], state.data["postgres"]["passwords"]
+                _ = state.processes
+        except (KeyError, TypeError, AttributeError) as error:
+            raise state._damaged() from error
         return state
+
+    def _damaged(self) -> StackError:
+        return StackError(f"{self.path} is damaged, or from another version.", "Run `mpp stack reset` to begin afresh.")
 
     def write(self) -> None:
         """Replace the file in one step."""

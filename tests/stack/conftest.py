@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +12,6 @@ import httpx
 import pytest
 
 from mpp_supabase.local import Ports, Stack, StackStatus
-from mpp_supabase.local.process import Process
-from mpp_supabase.local.state import State
 
 MIGRATION = """
 create schema api;
@@ -96,29 +93,31 @@ def http(running: StackStatus) -> Iterator[httpx.Client]:
         yield client
 
 
-def processes_of(stack: Stack) -> dict[str, Process]:
-    """The processes recorded in a stack's stack.json."""
-    return State.read(stack.home).processes
+@pytest.fixture
+def tiny_disk(directory: Path) -> Iterator[Path]:
+    """A file system too small for a database (8 MB); where mounting is not allowed, an initdb that meets a full one."""
+    place = directory / "tiny"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m,mode=0755", "tmpfs", str(place)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        yield from _full_initdb(place)
+        return
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
 
 
-def alive_below(home: Path) -> list[str]:
-    """The command lines of live processes that work for the stack in ``home``, whoever started them."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-            works_in = os.readlink(entry / "cwd")
-        except OSError:
-            continue
-        if command and (str(home) in command or works_in.startswith(str(home))):
-            found.append(command)
-    return found
+def _full_initdb(place: Path) -> Iterator[Path]:
+    from mpp_supabase.local.node import find_binaries
+    from mpp_supabase.local.project import find_project
 
-
-def take(port: int) -> socket.socket:
-    """Listen on a port as another program would."""
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
-    listener.listen()
-    return listener
+    project = find_project()
+    binaries = place / "postgres"
+    shutil.copytree(find_binaries(project, project.home).postgres, binaries, symlinks=True)
+    (binaries / "bin" / "initdb").write_text(
+        "#!/bin/sh\necho 'initdb: error: could not write file: No space left on device' >&2\nexit 1\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MPP_POSTGRES", str(binaries))
+        yield place

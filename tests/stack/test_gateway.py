@@ -78,10 +78,9 @@ def test_large_bodies_stream_both_ways(http: httpx.Client, key: dict[str, str]) 
     assert answer.json() == "a" * 70_000 + "b" * 70_000
 
 
-def test_a_hundred_requests_at_once_are_all_answered(running: StackStatus, key: dict[str, str]) -> None:
+def test_a_hundred_requests_at_once_are_all_answered(http: httpx.Client, key: dict[str, str]) -> None:
     def ask(number: int) -> str:
-        answer = httpx.post(f"{running.api_url}/rest/v1/rpc/echo", json={"body": str(number)}, headers=key, timeout=30)
-        text: str = answer.json()
+        text: str = http.post("/rest/v1/rpc/echo", json={"body": str(number)}, headers=key, timeout=30).json()
         return text
 
     with ThreadPoolExecutor(20) as pool:

@@ -31,6 +31,17 @@ alter role supabase_auth_admin set search_path = auth;
 alter role supabase_auth_admin set idle_in_transaction_session_timeout = '60s';
 alter role supabase_storage_admin set search_path = storage;
 
+-- Hosted lets the owner configure PostgREST through the role it logs in as.
+grant set on parameter
+    "pgrst.db_schemas",
+    "pgrst.db_extra_search_path",
+    "pgrst.db_max_rows",
+    "pgrst.db_pre_request",
+    "pgrst.db_aggregates_enabled",
+    "pgrst.db_plan_enabled",
+    "pgrst.openapi_mode"
+to postgres;
+
 create schema extensions authorization postgres;
 grant usage on schema extensions to anon, authenticated, service_role;
 grant all on schema extensions to dashboard_user;

