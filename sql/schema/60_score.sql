@@ -108,7 +108,7 @@ create function private.score_updated() returns trigger
     set search_path = ''
 as $$
 declare
-    busy integer;
+    moves integer;
 begin
     -- A frozen ranking only ever loses a name: points, order and counts stay as they were.
     if exists (
@@ -140,9 +140,9 @@ begin
     ) m
     group by m.edition_id, m.scope, m.value
     having sum(m.change) <> 0;
-    if random() < 0.02 then
-        select min(n.edition_id) into busy from new_rows n;
-        perform private.fold_scores(busy);
+    get diagnostics moves = row_count;
+    if moves > 100 or random() < 0.02 then
+        perform private.fold_scores((select min(n.edition_id) from new_rows n));
     end if;
     return null;
 end

@@ -314,6 +314,7 @@ declare
     written integer;
     wrong integer;
     first_wrong text;
+    at timestamptz;
 begin
     perform private.require_ops();
     if not (cardinality(player_ids) = cardinality(challenge_ids)
@@ -325,8 +326,9 @@ begin
     perform private.lock_edition(e.id);
     leagues := array(select distinct p.league_id from mpp.player p where p.id = any (player_ids) and p.league_id is not null);
     perform from mpp.score s where s.subject_id = any (leagues) order by s.subject_id for no key update;
+    at := private.clock();
     e := private.find_edition(edition_code);
-    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, private.clock()) not in ('running', 'closed') then
+    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) not in ('running', 'closed') then
         perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
 
@@ -337,15 +339,11 @@ begin
                 when r.id is null then 'it has no request key'
                 when locked.id is null then 'its player does not play in this edition'
                 when c.id is null then 'its challenge is not in this edition'
-                when r.done_at is null or r.done_at < e.starts_at or r.done_at >= e.ends_at or r.done_at > private.clock()
+                when r.done_at is null or r.done_at < e.starts_at or r.done_at >= e.ends_at or r.done_at > at
                     then 'it was not done while the edition was running'
                 when c.kind <> 'boost' and (r.done_at < c.opens_at or r.done_at >= c.closes_at)
                     then 'it was not done in the window of its challenge'
                 when count(*) over (partition by r.id) > 1 then 'its request key comes twice'
-                when c.repeat_limit < row_number() over (partition by r.player_id, r.challenge_id order by r.done_at, r.number) + (
-                    select count(*) from mpp.validation v
-                    where v.player_id = r.player_id and v.challenge_id = r.challenge_id and v.state <> 'cancelled'
-                ) then 'its challenge was done more often than it counts'
             end as fault
         from unnest(request_keys, player_ids, challenge_ids, done_at) with ordinality
             r (id, player_id, challenge_id, done_at, number)
@@ -370,8 +368,23 @@ begin
     from unnest(request_keys, player_ids, challenge_ids, done_at) r (id, player_id, challenge_id, done_at)
     join mpp.player p on p.id = r.player_id
     join mpp.edition_challenge c on c.id = r.challenge_id
-    where not exists (select from mpp.validation v where v.id = r.id);
+    on conflict do nothing;
     get diagnostics written = row_count;
+
+    select count(*), min(format('player %s did challenge %s %s times, and it counts %s', f.player_id, f.code, f.done, f.repeat_limit))
+    into wrong, first_wrong
+    from (
+        select v.player_id, k.code, c.repeat_limit, count(*) as done
+        from mpp.validation v
+        join mpp.edition_challenge c on c.id = v.challenge_id
+        join mpp.challenge k on k.id = c.challenge_id
+        where v.player_id = any (player_ids) and v.edition_id = e.id and v.state <> 'cancelled'
+        group by v.player_id, k.code, c.repeat_limit
+        having count(*) > c.repeat_limit
+    ) f;
+    if wrong > 0 then
+        perform private.refuse('MP070', wrong::text, first_wrong);
+    end if;
 
     -- One statement for all the teams that reached a quorum, so that scores move once.
     update mpp.validation v

@@ -61,16 +61,19 @@ where s.scope = 'league' and s.listed;
 comment on view api.league_ranking is 'Ranking of listed leagues, by total or per player as the edition says; both are shown.';
 grant select on api.league_ranking to anon, authenticated, service_role;
 
+-- In plpgsql, which keeps the plans of its queries for the session; a function in SQL would plan them at each call.
 create function private.rank_of(edition integer, among mpp.ranking_scope, standing integer) returns bigint
-    language sql
+    language plpgsql
     stable
     set search_path = ''
 as $$
-    select 1
+begin
+    return 1
         + coalesce((select sum(c.subjects) from mpp.score_count c
             where c.edition_id = edition and c.scope = among and c.value > standing), 0)
         + coalesce((select sum(d.change) from mpp.score_delta d
-            where d.edition_id = edition and d.scope = among and d.value > standing), 0)
+            where d.edition_id = edition and d.scope = among and d.value > standing), 0);
+end
 $$;
 revoke execute on function private.rank_of(integer, mpp.ranking_scope, integer) from public;
 
@@ -90,11 +93,13 @@ comment on type api.standing is 'A line of a ranking; is_me marks the subject th
 
 -- Four short walks along the ranking index, so that neither the number of players nor the crowd at one value matters.
 create function private.standings_around(subject mpp.score, neighbours integer) returns setof api.standing
-    language sql
+    language plpgsql
     stable
     rows 7
     set search_path = ''
 as $$
+begin
+    return query
     with shown as (
         (
             select s.* from mpp.score s
@@ -148,7 +153,8 @@ as $$
         p.reached_at,
         p.subject_id = subject.subject_id
     from page p
-    order by p.value desc, p.reached_at, p.subject_id
+    order by p.value desc, p.reached_at, p.subject_id;
+end
 $$;
 revoke execute on function private.standings_around(mpp.score, integer) from public;
 
