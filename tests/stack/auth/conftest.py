@@ -64,11 +64,13 @@ class Mailbox:
 
     url: str
     smtp_port: int
+    http: httpx.Client
 
     def mails(self, address: str) -> list[dict[str, Any]]:
         """What came for an address, the newest first."""
-        found = httpx.get(f"{self.url}/api/v1/search", params={"query": f"to:{address}"}).json()["messages"]
-        return [httpx.get(f"{self.url}/api/v1/message/{mail['ID']}").json() for mail in found]
+        found = self.http.get(f"{self.url}/api/v1/search", params={"query": f"to:{address}"}).json()["messages"]
+        exact = [mail["ID"] for mail in found if [to["Address"] for to in mail["To"]] == [address]]
+        return [self.http.get(f"{self.url}/api/v1/message/{mail_id}").json() for mail_id in exact]
 
 
 @dataclass(frozen=True)
@@ -95,14 +97,18 @@ class AuthServer:
     keys: Keys
     mailbox: Mailbox
     log: Path
+    http: httpx.Client
 
     def client(self, flow_type: Any = "implicit") -> SyncGoTrueClient:
         """A phone: the Python client with a memory of its own."""
-        return SyncGoTrueClient(url=self.url, headers={}, auto_refresh_token=False, flow_type=flow_type)
+        return SyncGoTrueClient(
+            url=self.url, headers={}, auto_refresh_token=False, flow_type=flow_type, http_client=self.http
+        )
 
     def admin(self) -> SyncGoTrueAdminAPI:
         """The association's tools, by the secret's service_role token."""
-        return SyncGoTrueAdminAPI(url=self.url, headers={"Authorization": f"Bearer {self.role_token('service_role')}"})
+        headers = {"Authorization": f"Bearer {self.role_token('service_role')}"}
+        return SyncGoTrueAdminAPI(url=self.url, headers=headers, http_client=self.http)
 
     def role_token(self, role: str, seconds: int = 60) -> str:
         """The token that the gateway makes of an API key."""
@@ -116,7 +122,7 @@ class AuthServer:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token:
             sent["Authorization"] = f"Bearer {token}"
-        return httpx.request(method, self.url + path, json=body, headers=sent, timeout=20)
+        return self.http.request(method, self.url + path, json=body, headers=sent)
 
     def sign_up(self, address: str, **body: object) -> httpx.Response:
         """A sign-up with the password of these tests."""
@@ -156,14 +162,21 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def mailbox(directory: Path) -> Iterator[Mailbox]:
+def http() -> Iterator[httpx.Client]:
+    """The connections of all phones and tools."""
+    with httpx.Client(timeout=20) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def mailbox(directory: Path, http: httpx.Client) -> Iterator[Mailbox]:
     """A mailbox process."""
     ports = Ports.free()
     environment = {"MPP_MAILBOX_HTTP_PORT": str(ports.mailbox), "MPP_MAILBOX_SMTP_PORT": str(ports.smtp)}
     url = f"http://127.0.0.1:{ports.mailbox}"
     command = [sys.executable, "-m", "mpp_supabase.local.mailbox"]
     with _running(command, environment, directory / "mailbox.log", f"{url}/readyz"):
-        yield Mailbox(url, ports.smtp)
+        yield Mailbox(url, ports.smtp, http)
 
 
 @pytest.fixture(scope="session")
@@ -231,7 +244,7 @@ def launch(
         run_once([*command, "migrate"], environment, directory)
         with _running([*command, "serve"], environment, log, f"{url}/health"):
             admin_url = postgres.url("supabase_admin", database)
-            yield AuthServer(backend, url, admin_url, signing_keys, mailbox, log)
+            yield AuthServer(backend, url, admin_url, signing_keys, mailbox, log, mailbox.http)
 
     return start
 
@@ -271,7 +284,7 @@ def copy_database(postgres: PostgresServer, name: str) -> None:
 def run_once(command: list[str], environment: dict[str, str], directory: Path) -> None:
     """Run a program that ends by itself."""
     done = subprocess.run(
-        command, env=_environment(environment), cwd=_working_directory(command, directory), capture_output=True, text=True
+        command, env=_environment(environment), cwd=directory, check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -282,7 +295,7 @@ def _running(command: list[str], environment: dict[str, str], log: Path, ready_u
         process = subprocess.Popen(
             command,
             env=_environment(environment),
-            cwd=_working_directory(command, log.parent),
+            cwd=log.parent,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -314,9 +327,3 @@ def _environment(environment: dict[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GOTRUE_", "MPP_", "PORT"))}
     paths = [str(find_project().files), os.environ.get("PYTHONPATH", "")]
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, paths))} | environment
-
-
-def _working_directory(command: list[str], directory: Path) -> Path:
-    # The real server reads its migrations from ./migrations unless they are built in.
-    beside = Path(command[0]).parent / "src"
-    return beside if (beside / "migrations").is_dir() else directory
