@@ -192,6 +192,10 @@ begin
         perform private.refuse('MP051', coalesce(terms_version, '(none)'), current_terms);
     end if;
     perform private.check_profile(country, postcode, birth_date, language, picture_path);
+    -- The token of a deleted account still signs in until it expires.
+    if not exists (select from auth.users u where u.id = account) then
+        perform private.refuse('MP001');
+    end if;
 
     insert into mpp.profile as p (id, first_name, last_name, alias, country, postcode, birth_date, language, sector,
         acquisition_channel, picture_path)
@@ -213,7 +217,6 @@ begin
     if not found then
         perform private.refuse('MP004');
     end if;
-
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
     select account, c.purpose::mpp.consent_purpose, c.granted, current_terms, 'app'
     from (values ('terms', true), ('league_alerts', league_alerts), ('newsletter', newsletter)) c (purpose, granted)
@@ -253,6 +256,7 @@ declare
     account uuid := private.begin_write();
     old_row mpp.profile;
 begin
+    perform private.lock_editions_of(account);
     select * into old_row from mpp.profile p where p.id = account for no key update;
     perform private.check_profile(
         coalesce(country, old_row.country), coalesce(postcode, old_row.postcode), coalesce(birth_date, old_row.birth_date),
@@ -310,6 +314,9 @@ declare
     birth_date date;
     text_version text;
 begin
+    if purpose is null then
+        perform private.refuse('MP010', 'purpose', 'it is empty', 'Use newsletter, league_alerts or partner_sharing.');
+    end if;
     if granted is null then
         perform private.refuse('MP010', 'granted', 'it is empty', 'Send true or false.');
     end if;

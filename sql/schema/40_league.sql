@@ -315,6 +315,9 @@ begin
     if e.organisation_id is not null then
         perform private.refuse('MP005');
     end if;
+    if category is null then
+        perform private.refuse('MP010', 'category', 'it is empty', 'Use friends, family, colleagues or another kind of league.');
+    end if;
     begin
         insert into mpp.league (edition_id, name, category, is_open)
         values (e.id, private.clean_line('name', create_league.name), create_league.category, coalesce(create_league.is_open, false))
@@ -326,7 +329,12 @@ begin
     select league.id, e.id, format(case when french then 'Équipe %s' else 'Team %s' end, n)
     from generate_series(1, e.teams_per_league) n;
     insert into mpp.join_code (league_id, code) values (league.id, private.new_join_code());
-    player := private.seat(account, league, e, phone);
+    begin
+        player := private.seat(account, league, e, phone);
+    exception when unique_violation then
+        -- The same account joined elsewhere at the same moment.
+        perform private.refuse('MP030');
+    end;
     insert into mpp.ambassador (league_id, account_id, player_id, is_principal) values (league.id, account, player, true);
     return league.id;
 end
@@ -785,6 +793,24 @@ comment on function api.renew_join_code(uuid)
 revoke execute on function api.renew_join_code(uuid) from public;
 grant execute on function api.renew_join_code(uuid) to authenticated, service_role;
 
+-- A frozen ranking may lose a name, never gain one.
+create function private.begin_listing(edition integer, listed boolean) returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+declare
+    frozen text;
+begin
+    perform private.lock_edition(edition);
+    select e.code into frozen from mpp.edition e where e.id = edition and e.frozen_at is not null;
+    if frozen is not null and listed then
+        perform private.refuse('MP024', frozen);
+    end if;
+end
+$$;
+revoke execute on function private.begin_listing(integer, boolean) from public;
+
 -- In or out of the public ranking: a player for themselves, an ambassador for the league.
 create function private.set_listing(scope mpp.ranking_scope, subject_id uuid, listed boolean) returns void
     language plpgsql
@@ -803,7 +829,7 @@ begin
         if not exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account) then
             perform private.refuse('MP007');
         end if;
-        perform private.lock_edition((select l.edition_id from mpp.league l where l.id = set_listing.subject_id));
+        perform private.begin_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
         perform private.lock_league(set_listing.subject_id);
         update mpp.league l set listed = set_listing.listed
         where l.id = set_listing.subject_id and l.listed <> set_listing.listed;
@@ -816,7 +842,7 @@ begin
         if listed and not private.may_be_listed(account) then
             perform private.refuse('MP050');
         end if;
-        perform private.lock_edition(mine.edition_id);
+        perform private.begin_listing(mine.edition_id, listed);
         perform private.lock_league(coalesce(mine.league_id, mine.id));
         update mpp.player p set listed = set_listing.listed
         where p.id = mine.id and p.listed <> set_listing.listed;
@@ -836,7 +862,7 @@ begin atomic
     select private.set_listing(scope, subject_id, listed);
 end;
 comment on function api.set_listing(mpp.ranking_scope, uuid, boolean)
-    is 'Shows or hides a player (themselves) or a league (its ambassadors) in the public ranking. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP050.';
+    is 'Shows or hides a player (themselves) or a league (its ambassadors) in the public ranking. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
 revoke execute on function api.set_listing(mpp.ranking_scope, uuid, boolean) from public;
 grant execute on function api.set_listing(mpp.ranking_scope, uuid, boolean) to authenticated;
 
@@ -923,14 +949,29 @@ begin
     set alias = new.alias, first_name = new.first_name, picture_path = new.picture_path
     from mpp.edition e
     where p.account_id = new.id and e.id = p.edition_id and e.frozen_at is null;
+    if not private.may_be_listed(new.id) then
+        update mpp.player p set listed = false where p.account_id = new.id and p.listed;
+    end if;
     return null;
 end
 $$;
 revoke execute on function private.profile_show_in_leagues() from public;
 
 create trigger profile_show_in_leagues
-    after update of alias, first_name, picture_path on mpp.profile
+    after update of alias, first_name, picture_path, birth_date, guardian_consent_at on mpp.profile
     for each row execute function private.profile_show_in_leagues();
+
+create function private.lock_editions_of(account uuid) returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+begin
+    perform private.lock_edition(p.edition_id)
+    from (select x.edition_id from mpp.player x where x.account_id = account order by x.edition_id) p;
+end
+$$;
+revoke execute on function private.lock_editions_of(uuid) from public;
 
 -- A deleted account leaves its points and its rank, under no name.
 create function private.profile_forget() returns trigger
@@ -939,6 +980,8 @@ create function private.profile_forget() returns trigger
     set search_path = ''
 as $$
 begin
+    -- Leaving the ranking must not slip past a freeze.
+    perform private.lock_editions_of(old.id);
     delete from mpp.player_contact c using mpp.player p where p.id = c.player_id and p.account_id = old.id;
     update mpp.player p
     set account_id = null, alias = '—', first_name = '—', picture_path = null, listed = false

@@ -200,8 +200,8 @@ as $$
     update mpp.score s
     set label = p.alias,
         league_label = case when l.listed then l.name end,
-        listed = p.listed,
-        is_public = p.listed and e.organisation_id is null
+        listed = p.listed and (s.listed or e.frozen_at is null),
+        is_public = p.listed and (s.listed or e.frozen_at is null) and e.organisation_id is null
     from mpp.player p
     join mpp.edition e on e.id = p.edition_id
     left join mpp.league l on l.id = p.league_id

@@ -181,6 +181,7 @@ declare
     v mpp.validation;
     c mpp.edition_challenge;
     mine boolean;
+    running boolean;
     at timestamptz;
 begin
     select * into v from mpp.validation x where x.id = validation_id;
@@ -199,9 +200,15 @@ begin
     if e.frozen_at is not null then
         perform private.refuse('MP024', e.code);
     end if;
-    -- Players take back while the game runs; the staff may until the ranking is frozen, and say why.
-    if not by_ops and private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
+    -- Players take back while the game runs, in the league they are in; the staff may until the ranking is frozen, and
+    -- say why, also when they play themselves.
+    running := private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) = 'running';
+    by_ops := by_ops and not (mine and running);
+    if not by_ops and not running then
         perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    if not by_ops and not exists (select from mpp.player p where p.id = v.player_id and p.league_id = v.league_id) then
+        perform private.refuse('MP035');
     end if;
     if v.state = 'cancelled' then
         perform private.refuse('MP045');
@@ -214,7 +221,7 @@ begin
     if c.kind = 'collective' then
         perform private.settle_quorum(c, v.team_id, v.league_id);
     end if;
-    if by_ops and not mine then
+    if by_ops then
         perform private.record_act('validation.cancel', v.id::text, jsonb_build_object(
             'reason', private.clean_line('reason', reason, 500), 'player_id', v.player_id, 'points', v.points));
     end if;
@@ -232,7 +239,7 @@ begin atomic
     select private.cancel_validation(validation_id, reason);
 end;
 comment on function api.cancel_validation(uuid, text)
-    is 'Takes back one''s own validation while the edition runs; the staff may take back any until the freeze, with a reason. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP024, MP045.';
+    is 'Takes back one''s own validation while the edition runs; the staff may take back any until the freeze, with a reason. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP024, MP035, MP045.';
 revoke execute on function api.cancel_validation(uuid, text) from public;
 grant execute on function api.cancel_validation(uuid, text) to authenticated, service_role;
 
@@ -259,7 +266,7 @@ begin
     perform pg_advisory_xact_lock(hashtext('mpp.guess'), hashtext(account::text));
     at := private.clock();
     select * into me from mpp.player p where p.account_id = account and p.edition_id = unlock_challenge.edition_id;
-    if me.id is null then
+    if me.league_id is null then
         perform private.refuse('MP035');
     end if;
     select * into e from mpp.edition x where x.id = me.edition_id;

@@ -14,8 +14,16 @@ as $$
         where x.edition_id = edition
     ) s, (
         select count(*) as number, coalesce(sum(('x' || left(md5(concat_ws('|', x.scope, x.value, x.subjects)), 16))::bit(64)::bigint), 0) as digest
-        from mpp.score_count x
-        where x.edition_id = edition and x.subjects <> 0
+        from (
+            select m.scope, m.value, sum(m.subjects) as subjects
+            from (
+                select k.scope, k.value, k.subjects from mpp.score_count k where k.edition_id = edition
+                union all
+                select d.scope, d.value, d.change from mpp.score_delta d where d.edition_id = edition
+            ) m
+            group by m.scope, m.value
+            having sum(m.subjects) <> 0
+        ) x
     ) c
 $$;
 comment on function private.seal_of(integer) is 'Fingerprint of every score and count of an edition, whatever their order; names and listing are not part of it.';

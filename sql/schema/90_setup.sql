@@ -98,6 +98,18 @@ begin
         or jsonb_typeof(document -> 'themes') is distinct from 'array' then
         perform private.refuse('MP027', 'the document needs edition.code, themes and challenges');
     end if;
+    select x.code into message
+    from (
+        select t ->> 'code' as code, 'theme' as list from jsonb_array_elements(document -> 'themes') t
+        union all
+        select c ->> 'code', 'challenge' from jsonb_array_elements(document -> 'challenges') c
+    ) x
+    group by x.list, x.code
+    having count(*) > 1
+    limit 1;
+    if message is not null then
+        perform private.refuse('MP027', format('the code %s comes twice', message));
+    end if;
     -- Two people applying files at once take turns: cards and themes are shared by all editions.
     perform pg_advisory_xact_lock(hashtext('mpp.catalogue'), 0);
     select * into e from mpp.edition x where x.code = edition_code;

@@ -1158,6 +1158,10 @@ begin
         perform private.refuse('MP051', coalesce(terms_version, '(none)'), current_terms);
     end if;
     perform private.check_profile(country, postcode, birth_date, language, picture_path);
+    -- The token of a deleted account still signs in until it expires.
+    if not exists (select from auth.users u where u.id = account) then
+        perform private.refuse('MP001');
+    end if;
 
     insert into mpp.profile as p (id, first_name, last_name, alias, country, postcode, birth_date, language, sector,
         acquisition_channel, picture_path)
@@ -1179,7 +1183,6 @@ begin
     if not found then
         perform private.refuse('MP004');
     end if;
-
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
     select account, c.purpose::mpp.consent_purpose, c.granted, current_terms, 'app'
     from (values ('terms', true), ('league_alerts', league_alerts), ('newsletter', newsletter)) c (purpose, granted)
@@ -1219,6 +1222,7 @@ declare
     account uuid := private.begin_write();
     old_row mpp.profile;
 begin
+    perform private.lock_editions_of(account);
     select * into old_row from mpp.profile p where p.id = account for no key update;
     perform private.check_profile(
         coalesce(country, old_row.country), coalesce(postcode, old_row.postcode), coalesce(birth_date, old_row.birth_date),
@@ -1276,6 +1280,9 @@ declare
     birth_date date;
     text_version text;
 begin
+    if purpose is null then
+        perform private.refuse('MP010', 'purpose', 'it is empty', 'Use newsletter, league_alerts or partner_sharing.');
+    end if;
     if granted is null then
         perform private.refuse('MP010', 'granted', 'it is empty', 'Send true or false.');
     end if;
@@ -1623,6 +1630,9 @@ begin
     if e.organisation_id is not null then
         perform private.refuse('MP005');
     end if;
+    if category is null then
+        perform private.refuse('MP010', 'category', 'it is empty', 'Use friends, family, colleagues or another kind of league.');
+    end if;
     begin
         insert into mpp.league (edition_id, name, category, is_open)
         values (e.id, private.clean_line('name', create_league.name), create_league.category, coalesce(create_league.is_open, false))
@@ -1634,7 +1644,12 @@ begin
     select league.id, e.id, format(case when french then 'Équipe %s' else 'Team %s' end, n)
     from generate_series(1, e.teams_per_league) n;
     insert into mpp.join_code (league_id, code) values (league.id, private.new_join_code());
-    player := private.seat(account, league, e, phone);
+    begin
+        player := private.seat(account, league, e, phone);
+    exception when unique_violation then
+        -- The same account joined elsewhere at the same moment.
+        perform private.refuse('MP030');
+    end;
     insert into mpp.ambassador (league_id, account_id, player_id, is_principal) values (league.id, account, player, true);
     return league.id;
 end
@@ -2093,6 +2108,24 @@ comment on function api.renew_join_code(uuid)
 revoke execute on function api.renew_join_code(uuid) from public;
 grant execute on function api.renew_join_code(uuid) to authenticated, service_role;
 
+-- A frozen ranking may lose a name, never gain one.
+create function private.begin_listing(edition integer, listed boolean) returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+declare
+    frozen text;
+begin
+    perform private.lock_edition(edition);
+    select e.code into frozen from mpp.edition e where e.id = edition and e.frozen_at is not null;
+    if frozen is not null and listed then
+        perform private.refuse('MP024', frozen);
+    end if;
+end
+$$;
+revoke execute on function private.begin_listing(integer, boolean) from public;
+
 -- In or out of the public ranking: a player for themselves, an ambassador for the league.
 create function private.set_listing(scope mpp.ranking_scope, subject_id uuid, listed boolean) returns void
     language plpgsql
@@ -2111,7 +2144,7 @@ begin
         if not exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account) then
             perform private.refuse('MP007');
         end if;
-        perform private.lock_edition((select l.edition_id from mpp.league l where l.id = set_listing.subject_id));
+        perform private.begin_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
         perform private.lock_league(set_listing.subject_id);
         update mpp.league l set listed = set_listing.listed
         where l.id = set_listing.subject_id and l.listed <> set_listing.listed;
@@ -2124,7 +2157,7 @@ begin
         if listed and not private.may_be_listed(account) then
             perform private.refuse('MP050');
         end if;
-        perform private.lock_edition(mine.edition_id);
+        perform private.begin_listing(mine.edition_id, listed);
         perform private.lock_league(coalesce(mine.league_id, mine.id));
         update mpp.player p set listed = set_listing.listed
         where p.id = mine.id and p.listed <> set_listing.listed;
@@ -2144,7 +2177,7 @@ begin atomic
     select private.set_listing(scope, subject_id, listed);
 end;
 comment on function api.set_listing(mpp.ranking_scope, uuid, boolean)
-    is 'Shows or hides a player (themselves) or a league (its ambassadors) in the public ranking. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP050.';
+    is 'Shows or hides a player (themselves) or a league (its ambassadors) in the public ranking. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
 revoke execute on function api.set_listing(mpp.ranking_scope, uuid, boolean) from public;
 grant execute on function api.set_listing(mpp.ranking_scope, uuid, boolean) to authenticated;
 
@@ -2231,14 +2264,29 @@ begin
     set alias = new.alias, first_name = new.first_name, picture_path = new.picture_path
     from mpp.edition e
     where p.account_id = new.id and e.id = p.edition_id and e.frozen_at is null;
+    if not private.may_be_listed(new.id) then
+        update mpp.player p set listed = false where p.account_id = new.id and p.listed;
+    end if;
     return null;
 end
 $$;
 revoke execute on function private.profile_show_in_leagues() from public;
 
 create trigger profile_show_in_leagues
-    after update of alias, first_name, picture_path on mpp.profile
+    after update of alias, first_name, picture_path, birth_date, guardian_consent_at on mpp.profile
     for each row execute function private.profile_show_in_leagues();
+
+create function private.lock_editions_of(account uuid) returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+begin
+    perform private.lock_edition(p.edition_id)
+    from (select x.edition_id from mpp.player x where x.account_id = account order by x.edition_id) p;
+end
+$$;
+revoke execute on function private.lock_editions_of(uuid) from public;
 
 -- A deleted account leaves its points and its rank, under no name.
 create function private.profile_forget() returns trigger
@@ -2247,6 +2295,8 @@ create function private.profile_forget() returns trigger
     set search_path = ''
 as $$
 begin
+    -- Leaving the ranking must not slip past a freeze.
+    perform private.lock_editions_of(old.id);
     delete from mpp.player_contact c using mpp.player p where p.id = c.player_id and p.account_id = old.id;
     update mpp.player p
     set account_id = null, alias = '—', first_name = '—', picture_path = null, listed = false
@@ -2537,8 +2587,8 @@ as $$
     update mpp.score s
     set label = p.alias,
         league_label = case when l.listed then l.name end,
-        listed = p.listed,
-        is_public = p.listed and e.organisation_id is null
+        listed = p.listed and (s.listed or e.frozen_at is null),
+        is_public = p.listed and (s.listed or e.frozen_at is null) and e.organisation_id is null
     from mpp.player p
     join mpp.edition e on e.id = p.edition_id
     left join mpp.league l on l.id = p.league_id
@@ -3013,6 +3063,7 @@ declare
     v mpp.validation;
     c mpp.edition_challenge;
     mine boolean;
+    running boolean;
     at timestamptz;
 begin
     select * into v from mpp.validation x where x.id = validation_id;
@@ -3031,9 +3082,15 @@ begin
     if e.frozen_at is not null then
         perform private.refuse('MP024', e.code);
     end if;
-    -- Players take back while the game runs; the staff may until the ranking is frozen, and say why.
-    if not by_ops and private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
+    -- Players take back while the game runs, in the league they are in; the staff may until the ranking is frozen, and
+    -- say why, also when they play themselves.
+    running := private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) = 'running';
+    by_ops := by_ops and not (mine and running);
+    if not by_ops and not running then
         perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    if not by_ops and not exists (select from mpp.player p where p.id = v.player_id and p.league_id = v.league_id) then
+        perform private.refuse('MP035');
     end if;
     if v.state = 'cancelled' then
         perform private.refuse('MP045');
@@ -3046,7 +3103,7 @@ begin
     if c.kind = 'collective' then
         perform private.settle_quorum(c, v.team_id, v.league_id);
     end if;
-    if by_ops and not mine then
+    if by_ops then
         perform private.record_act('validation.cancel', v.id::text, jsonb_build_object(
             'reason', private.clean_line('reason', reason, 500), 'player_id', v.player_id, 'points', v.points));
     end if;
@@ -3064,7 +3121,7 @@ begin atomic
     select private.cancel_validation(validation_id, reason);
 end;
 comment on function api.cancel_validation(uuid, text)
-    is 'Takes back one''s own validation while the edition runs; the staff may take back any until the freeze, with a reason. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP024, MP045.';
+    is 'Takes back one''s own validation while the edition runs; the staff may take back any until the freeze, with a reason. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP024, MP035, MP045.';
 revoke execute on function api.cancel_validation(uuid, text) from public;
 grant execute on function api.cancel_validation(uuid, text) to authenticated, service_role;
 
@@ -3091,7 +3148,7 @@ begin
     perform pg_advisory_xact_lock(hashtext('mpp.guess'), hashtext(account::text));
     at := private.clock();
     select * into me from mpp.player p where p.account_id = account and p.edition_id = unlock_challenge.edition_id;
-    if me.id is null then
+    if me.league_id is null then
         perform private.refuse('MP035');
     end if;
     select * into e from mpp.edition x where x.id = me.edition_id;
@@ -3545,8 +3602,16 @@ as $$
         where x.edition_id = edition
     ) s, (
         select count(*) as number, coalesce(sum(('x' || left(md5(concat_ws('|', x.scope, x.value, x.subjects)), 16))::bit(64)::bigint), 0) as digest
-        from mpp.score_count x
-        where x.edition_id = edition and x.subjects <> 0
+        from (
+            select m.scope, m.value, sum(m.subjects) as subjects
+            from (
+                select k.scope, k.value, k.subjects from mpp.score_count k where k.edition_id = edition
+                union all
+                select d.scope, d.value, d.change from mpp.score_delta d where d.edition_id = edition
+            ) m
+            group by m.scope, m.value
+            having sum(m.subjects) <> 0
+        ) x
     ) c
 $$;
 comment on function private.seal_of(integer) is 'Fingerprint of every score and count of an edition, whatever their order; names and listing are not part of it.';
@@ -3784,6 +3849,18 @@ begin
     if edition_code is null or jsonb_typeof(document -> 'challenges') is distinct from 'array'
         or jsonb_typeof(document -> 'themes') is distinct from 'array' then
         perform private.refuse('MP027', 'the document needs edition.code, themes and challenges');
+    end if;
+    select x.code into message
+    from (
+        select t ->> 'code' as code, 'theme' as list from jsonb_array_elements(document -> 'themes') t
+        union all
+        select c ->> 'code', 'challenge' from jsonb_array_elements(document -> 'challenges') c
+    ) x
+    group by x.list, x.code
+    having count(*) > 1
+    limit 1;
+    if message is not null then
+        perform private.refuse('MP027', format('the code %s comes twice', message));
     end if;
     -- Two people applying files at once take turns: cards and themes are shared by all editions.
     perform pg_advisory_xact_lock(hashtext('mpp.catalogue'), 0);
