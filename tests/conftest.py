@@ -29,7 +29,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackStatus]:
     if backend == "url":
         yield _from_environment()
     elif backend == "docker":
-        with _docker() as status:
+        from tests.docker_backend import docker_stack
+
+        with docker_stack() as status:
             yield status
     elif backend == "embedded":
         with _shared_embedded(_session_directory(tmp_path_factory)) as status:

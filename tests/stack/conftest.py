@@ -77,6 +77,14 @@ def probe(supabase_directory: Path) -> Iterator[Stack]:
     shutil.rmtree(home)
 
 
+@pytest.fixture
+def stopped(probe: Stack) -> Iterator[Stack]:
+    """The probe while it is stopped, for what may go wrong with a stack that has its database already."""
+    probe.stop()
+    yield probe
+    probe.start()
+
+
 @pytest.fixture(scope="session")
 def running(probe: Stack) -> StackStatus:
     """The status of the probe: addresses and keys."""

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from stack_tools import alive_below, processes_of, take
 
 from mpp_supabase.local import Ports, PostgresServer, Stack, StackError, StackStatus, running_stack
 from mpp_supabase.local.process import Process, start_token, wait_until
 from mpp_supabase.local.state import SERVICES, State
+from tests.stack.stack_tools import alive_below, processes_of, take
 
 NewStack = Callable[..., Stack]
 
@@ -218,28 +218,22 @@ def test_an_interrupted_start_leaves_nothing_running(
     assert alive_below(stack.home) == []
 
 
-def test_a_start_that_is_killed_is_cleaned_up_by_the_next(new_stack: NewStack) -> None:
+def test_a_start_that_is_killed_is_cleaned_up_and_two_starts_at_once_make_one_stack(new_stack: NewStack) -> None:
     stack = new_stack()
-    starting = start_in_a_process(stack)
+    killed = start_in_a_process(stack)
     assert wait_until(lambda: "postgres" in processes_of(stack), 30)
-    starting.kill()
-    starting.communicate()
+    killed.kill()
+    killed.communicate()
     left = processes_of(stack)
-    assert left
-    said: list[str] = []
-    assert stack.start(said.append).running
-    assert any("left behind" in text for text in said)
-    assert not any(found.alive for found in left.values())
-    assert len(alive_below(stack.home)) >= len(SERVICES)
-
-
-def test_two_starts_at_once_make_one_stack(new_stack: NewStack) -> None:
-    stack = new_stack()
+    assert any(found.alive for found in left.values())
     starting = [start_in_a_process(stack), start_in_a_process(stack)]
     said = [one.communicate(timeout=60)[1] for one in starting]
     assert [one.returncode for one in starting] == [0, 0], said
-    assert sorted("already running" in text for text in said) == [False, True]
-    assert len(set(processes_of(stack))) == len(SERVICES)
+    assert sum("left behind" in text for text in said) == 1
+    assert sum("already running" in text for text in said) == 1
+    assert not any(found.alive for found in left.values())
+    assert set(processes_of(stack)) == set(SERVICES)
+    assert running_stack(stack.home) is not None
 
 
 def start_in_a_process(stack: Stack) -> subprocess.Popen[str]:
@@ -262,22 +256,21 @@ def start_in_a_process(stack: Stack) -> subprocess.Popen[str]:
 
 
 def test_a_service_that_dies_at_once_is_named_with_its_last_words(
-    new_stack: NewStack, directory: Path, monkeypatch: pytest.MonkeyPatch
+    stopped: Stack, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = directory / "auth"
     broken.write_text("#!/bin/sh\n[ \"$1\" = migrate ] && exit 0\necho 'no configuration today'\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("MPP_AUTH_BIN", str(broken))
-    stack = new_stack()
     with pytest.raises(StackError) as refused:
-        stack.start()
+        stopped.start()
     assert refused.value.message == "The auth service ended at once."
     assert "no configuration today" in refused.value.hint
-    assert alive_below(stack.home) == []
+    assert alive_below(stopped.home) == []
     monkeypatch.setenv("MPP_AUTH_BIN", str(directory / "nothing"))
     with pytest.raises(StackError, match="MPP_AUTH_BIN"):
-        stack.start()
-    assert alive_below(stack.home) == []
+        stopped.start()
+    assert alive_below(stopped.home) == []
 
 
 def test_a_migration_that_fails_is_named_with_its_line_and_can_be_corrected(

@@ -1,0 +1,150 @@
+"""The stack from the official images, behind our gateway: MPP_TEST_BACKEND=docker.
+
+Each image is overridable: MPP_TEST_IMAGE_POSTGRES, MPP_TEST_IMAGE_POSTGREST, MPP_TEST_IMAGE_AUTH,
+MPP_TEST_IMAGE_MAILPIT.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from mpp_supabase.local import Ports, StackStatus, process
+from mpp_supabase.local.auth.environment import auth_environment
+from mpp_supabase.local.config import Config
+from mpp_supabase.local.keys import Keys
+from mpp_supabase.local.migrations import apply_migrations
+from mpp_supabase.local.project import find_project
+
+IMAGES = {
+    "postgres": "supabase/postgres:17.6.1.136",
+    "postgrest": "postgrest/postgrest:v14.5",
+    "auth": "supabase/gotrue:v2.197.0",
+    "mailpit": "axllent/mailpit:latest",
+}
+
+
+def image(name: str) -> str:
+    """The image of a service: MPP_TEST_IMAGE_<NAME>, else the official one."""
+    return os.environ.get(f"MPP_TEST_IMAGE_{name.upper()}") or IMAGES[name]
+
+
+@contextlib.contextmanager
+def docker_stack() -> Iterator[StackStatus]:
+    """Run Postgres, Auth, PostgREST and Mailpit as containers, bound to loopback, and our gateway in front of them."""
+    from docker.errors import DockerException
+    from testcontainers.core.network import Network
+
+    keys, password, project = Keys.generate(), secrets.token_urlsafe(24), find_project()
+    config = Config.read(project.supabase / "config.toml")
+    gateway_port = Ports.free().gateway
+    api_url = f"http://127.0.0.1:{gateway_port}"
+    with contextlib.ExitStack() as stack:
+        try:
+            network = stack.enter_context(Network())
+        except DockerException as error:
+            raise pytest.UsageError(f"MPP_TEST_BACKEND=docker needs a Docker daemon: {error}") from None
+
+        def run(name: str, port: int, env: dict[str, str], alias: str) -> Any:
+            from testcontainers.core.container import DockerContainer
+
+            container = DockerContainer(image(name)).with_network(network).with_network_aliases(alias)
+            container.ports[f"{port}/tcp"] = ("127.0.0.1", None)  # loopback only
+            for variable, value in env.items():
+                container.with_env(variable, value)
+            return stack.enter_context(container)
+
+        postgres = run("postgres", 5432, {"POSTGRES_PASSWORD": password}, "db")
+        mailpit = run("mailpit", 8025, {}, "mailpit")
+        db_url = f"postgresql://postgres:{password}@127.0.0.1:{postgres.get_exposed_port(5432)}/postgres"
+        admin_url = db_url.replace("//postgres:", "//supabase_admin:", 1)
+        _wait("postgres", lambda: _connects(admin_url), 120)
+        with psycopg.connect(admin_url, autocommit=True) as connection:
+            for role in ("authenticator", "supabase_auth_admin"):
+                verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+                connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(role), verifier.decode()))
+
+        auth_env = auth_environment(
+            database_url=f"postgresql://supabase_auth_admin:{password}@db:5432/postgres",
+            external_url=f"{api_url}/auth/v1",
+            jwt_secret=keys.jwt_secret,
+            jwt_keys=keys.auth_keys(),
+            smtp_host="mailpit",
+            smtp_port=1025,
+            host="0.0.0.0",
+            port=9999,
+            **config.auth_options(),
+        )
+        auth = run("auth", 9999, auth_env, "auth")
+        auth_url = f"http://127.0.0.1:{auth.get_exposed_port(9999)}"
+        _wait("auth", lambda: _answers(f"{auth_url}/health"), 60)
+        apply_migrations(db_url, project.supabase / "migrations")
+        postgrest_env = {
+            "PGRST_DB_URI": f"postgresql://authenticator:{password}@db:5432/postgres",
+            "PGRST_DB_SCHEMAS": ",".join(config.schemas),
+            "PGRST_DB_EXTRA_SEARCH_PATH": ",".join(config.extra_search_path),
+            "PGRST_DB_ANON_ROLE": "anon",
+            "PGRST_DB_MAX_ROWS": str(config.max_rows),
+            "PGRST_JWT_SECRET": keys.jwks(),
+            "PGRST_JWT_AUD": "authenticated",
+            "PGRST_ADMIN_SERVER_PORT": "3001",
+        }
+        postgrest = run("postgrest", 3000, postgrest_env, "postgrest")
+        postgrest_url = f"http://127.0.0.1:{postgrest.get_exposed_port(3000)}"
+        _wait("postgrest", lambda: _answers(f"{postgrest_url}/"), 60)
+
+        logs = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        gateway = {
+            "port": gateway_port,
+            "postgrest": postgrest_url,
+            "auth": auth_url,
+            **{name: getattr(keys, name) for name in ("publishable", "secret", "anon", "service_role", "jwt_secret")},
+        }
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "MPP_GATEWAY": json.dumps(gateway)}
+        running = process.spawn(
+            [sys.executable, "-m", "mpp_supabase.local.gateway"], log=logs / "gateway.log", env=env, cwd=logs
+        )
+        stack.callback(process.stop, running)
+        _wait("gateway", lambda: _answers(f"{api_url}/health"), 30)
+        values = {
+            "API_URL": api_url,
+            "REST_URL": f"{api_url}/rest/v1",
+            "FUNCTIONS_URL": f"{api_url}/functions/v1",
+            "DB_URL": db_url,
+            "PUBLISHABLE_KEY": keys.publishable,
+            "SECRET_KEY": keys.secret,
+            "ANON_KEY": keys.anon,
+            "SERVICE_ROLE_KEY": keys.service_role,
+            "JWT_SECRET": keys.jwt_secret,
+            "MAILPIT_URL": f"http://127.0.0.1:{mailpit.get_exposed_port(8025)}",
+        }
+        yield StackStatus(logs, Ports(gateway=gateway_port), (), values)
+
+
+def _wait(name: str, ready: Any, seconds: float) -> None:
+    if not process.wait_until(ready, seconds, every=0.2):
+        raise pytest.UsageError(f"The container of {name} ({image(name)}) did not answer within {seconds:.0f} seconds")
+
+
+def _connects(url: str) -> bool:
+    with contextlib.suppress(psycopg.Error), psycopg.connect(url, connect_timeout=2):
+        return True
+    return False
+
+
+def _answers(url: str) -> bool:
+    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2) as answer:
+        return bool(answer.status == 200)
+    return False
