@@ -23,12 +23,16 @@ _DECIMAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One value. `value` is a str, int, float, bool or None, resolved by YAML 1.2's core rules (dates stay text)."""
+    """One value. `value` is a str, int, float, bool or None, resolved by YAML 1.2's core rules (dates stay text).
+
+    `unread` marks an alias, whose value is not looked up: it was refused already.
+    """
 
     line: int
     column: int
     text: str
     value: str | int | float | bool | None
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,7 @@ class _Reader:
         self._text = text
         self._flaws = flaws
         self._nodes = 0
+        self._aliases: set[str] = set()
 
     def document(self) -> Node | None:
         root: Node | None = None
@@ -145,7 +150,7 @@ class _Reader:
 
     def _events(self) -> Iterator[Any]:
         from ruamel.yaml import YAML
-        from ruamel.yaml.error import MarkedYAMLError, YAMLError
+        from ruamel.yaml.error import MarkedYAMLError
 
         try:
             yield from YAML(typ="safe", pure=True).parse(self._text)
@@ -154,8 +159,9 @@ class _Reader:
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
             wrong = f"not valid YAML: {error.problem or error.context or 'it cannot be read'}"
             raise _Unreadable(Flaw(line, column, "", wrong, self._advice(line, wrong))) from None
-        except (YAMLError, ValueError, IndexError, AssertionError, RecursionError) as error:
-            # In a few corners the parser fails with a plain Python error: the file is still at fault, not the reader.
+        except Exception as error:
+            # In a few corners the parser fails with a plain Python error (an escape beyond Unicode raises OverflowError):
+            # the file is at fault all the same.
             wrong = f"not valid YAML: {type(error).__name__}"
             raise _Unreadable(Flaw(1, 1, "", wrong, "check quotes, brackets and indentation")) from None
 
@@ -184,8 +190,11 @@ class _Reader:
             )
         kind = type(event).__name__
         if kind == "AliasEvent":
-            self._flaw(event, field, f"an alias (*{event.anchor})", "write the value out; aliases are refused")
-            return Scalar(line, column, "", None)
+            # Once for each name: a file made to explode repeats them by the thousand.
+            if event.anchor not in self._aliases:
+                self._aliases.add(event.anchor)
+                self._flaw(event, field, f"an alias (*{event.anchor})", "write the value out; aliases are refused")
+            return Scalar(line, column, "", None, unread=True)
         if event.anchor is not None:
             self._flaw(event, field, f"an anchor (&{event.anchor})", "remove it; anchors and aliases are refused")
         if kind == "ScalarEvent":

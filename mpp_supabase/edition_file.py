@@ -128,9 +128,12 @@ class _Check:
     def mapping(self, node: Node, field: str, required: Iterable[str], optional: Iterable[str]) -> Fields:
         """Return the entries of a mapping; unknown and missing keys are problems, null counts as missing."""
         required, known = tuple(required), (*required, *optional)
+        if isinstance(node, Scalar) and node.unread:
+            return Fields(self, node, field, {}, usable=False)
         if not isinstance(node, Mapping):
             keys = ", ".join(known[:3])
-            self.wrong(node, field, f"must be a mapping, not {_kind_of(node)}", f"write keys under it: {keys}…")
+            subject = "must" if field else "the file must"
+            self.wrong(node, field, f"{subject} be a mapping, not {_kind_of(node)}", f"write keys under it: {keys}…")
             return Fields(self, node, field, {}, usable=False)
         entries: dict[str, Entry] = {}
         for entry in node.entries:
@@ -165,10 +168,12 @@ class Fields:
 
     def given(self, key: str) -> bool:
         entry = self.entries.get(key)
-        return entry is not None and not (isinstance(entry.value, Scalar) and entry.value.value is None)
+        return entry is not None and not _is_null(entry.value)
 
     def value(self, key: str) -> Node | None:
-        return self.entries[key].value if self.given(key) else None
+        """The node of a key that was given, and that can be looked at."""
+        node = self.entries[key].value if self.given(key) else None
+        return None if isinstance(node, Scalar) and node.unread else node
 
     def field(self, key: str) -> str:
         return _join(self.path, key)
@@ -571,7 +576,7 @@ class _Challenge:
             return None
         starts, ends = self._calendar.starts_at, self._calendar.ends_at
         if starts is not None and ends is not None:
-            inside = f"the edition runs from {starts:%Y-%m-%d %H:%M} to {ends:%Y-%m-%d %H:%M}"
+            inside = f"stay between {starts:%Y-%m-%d %H:%M} and {ends:%Y-%m-%d %H:%M}"
             if opens < starts or opens >= ends:
                 when = "before the edition starts" if opens < starts else "after the edition ends"
                 fields.wrong("from", f"outside the edition: opens {when} ({opens:%Y-%m-%d %H:%M})", inside)
@@ -606,6 +611,8 @@ class _Challenge:
         goals: list[int] = []
         for item in node.items:
             goal = item.value if isinstance(item, Scalar) else None
+            if isinstance(item, Scalar) and item.unread:
+                continue
             if isinstance(goal, bool) or not isinstance(goal, int) or not 1 <= goal <= 17:
                 self._check.wrong(item, self._fields.field("goals"), f"no such goal ({_given(item)})", fix)
             elif goal in goals:
@@ -683,6 +690,10 @@ _EXAMPLES = {
     "from": "2026-06-08 00:00",
     "until": "2026-06-10 00:00",
 }
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None and not node.unread
 
 
 def _join(field: str, key: str) -> str:

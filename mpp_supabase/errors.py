@@ -25,7 +25,6 @@
         ├── EditionStarted            MP025
         ├── EditionNotOver            MP026
         ├── EditionFileInvalid        MP027
-        ├── ScoresDiffer              MP028
         ├── AlreadyInLeague           MP030
         ├── JoinCodeUnknown           MP031
         ├── LeagueFull                MP032
@@ -243,12 +242,6 @@ class EditionFileInvalid(Refusal):
     code = "MP027"
 
 
-class ScoresDiffer(Refusal):
-    """Edition %1$s has %2$s score(s) that differ from the ledger."""
-
-    code = "MP028"
-
-
 class AlreadyInLeague(Refusal):
     """You already play in a league of this edition."""
 
@@ -395,7 +388,6 @@ REFUSALS: dict[str, type[Refusal]] = {
         EditionStarted,
         EditionNotOver,
         EditionFileInvalid,
-        ScoresDiffer,
         AlreadyInLeague,
         JoinCodeUnknown,
         LeagueFull,

@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One column of a list's order. The columns of a list together must identify a row."""
+    """One column of a list's order, never null. The columns of a list together identify a row."""
 
     column: str
     descending: bool = False
@@ -140,18 +140,20 @@ class Transport:
                 query = query.or_(_beyond(reading.order, cursor))
                 first = reading.order[0]
                 # Implied by the line above, and what lets an index start where the last page ended.
-                if cursor[0] is not None and len(reading.order) > 1:
+                if len(reading.order) > 1:
                     query = query.filter(first.column, "lte" if first.descending else "gte", _plain(cursor[0]))
             for order in reading.order:
                 query = query.order(order.column, desc=order.descending)
             rows: Any = query.limit(size).execute().data
-            return list(rows)
+            if not isinstance(rows, list):
+                raise ValueError("not a list of rows")
+            return rows
 
         return self._try(ask, idempotent=True)
 
     def _try(self, act: Callable[[], Result], *, idempotent: bool) -> Result:
         import httpx
-        from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
         def may_try_again(error: BaseException) -> bool:
             cause = _cause(error)
@@ -161,7 +163,7 @@ class Transport:
 
         retrying = Retrying(
             stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_exponential_jitter(initial=0.1, max=1.0, jitter=0.1),
+            wait=wait_exponential(multiplier=0.1, max=1.0),
             retry=retry_if_exception(may_try_again),
             reraise=True,
         )
@@ -222,6 +224,9 @@ class Transport:
         if response.status_code != 401:
             return
         response.read()
+        if _database_code(response):
+            # PostgREST answers 401 as well when the role of a good key may not do something.
+            return
         names = {"secret": "SUPABASE_SECRET_KEY", "publishable": "SUPABASE_PUBLISHABLE_KEY"}
         raise KeyRefused(
             f"{self.url} does not accept the {self.role} key.",
@@ -268,6 +273,14 @@ _ACCOUNT_HINTS = {
 }
 
 
+def _database_code(response: httpx.Response) -> bool:
+    try:
+        code = response.json().get("code")
+    except (ValueError, AttributeError):
+        return False
+    return isinstance(code, str) and bool(code) and not code.startswith("PGRST3")
+
+
 def _cause(error: BaseException) -> BaseException:
     """The network error inside supabase_auth's own, which hides it."""
     inner = error.__cause__
@@ -292,15 +305,9 @@ def _beyond(order: tuple[Order, ...], cursor: list[Any]) -> str:
     branches: list[str] = []
     equal: list[str] = []
     for column, value in zip(order, cursor, strict=True):
-        name = column.column
-        if value is not None:
-            step = f"{name}.{'lt' if column.descending else 'gt'}.{_quoted(value)}"
-            branches.append(f"and({','.join([*equal, step])})")
-        equal.append(f"{name}.is.null" if value is None else f"{name}.eq.{_quoted(value)}")
-        # Nulls come last where ascending, first where descending.
-        if (value is None) == column.descending:
-            null = f"{name}.not.is.null" if value is None else f"{name}.is.null"
-            branches.append(f"and({','.join([*equal[:-1], null])})")
+        step = f"{column.column}.{'lt' if column.descending else 'gt'}.{_quoted(value)}"
+        branches.append(f"and({','.join([*equal, step])})")
+        equal.append(f"{column.column}.eq.{_quoted(value)}")
     return ",".join(branches)
 
 
@@ -316,7 +323,7 @@ def decode_cursor(reading: Reading, cursor: str) -> list[Any]:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError, RecursionError):
         values = None
-    simple = isinstance(values, list) and all(v is None or isinstance(v, str | int | float) for v in values)
+    simple = isinstance(values, list) and all(isinstance(value, str | int | float) for value in values)
     if not simple or len(values) != len(reading.order) + 1 or values[0] != reading.view:
         raise CursorError("This is not a cursor of this list.", "Use the one printed with the page before.")
     return list(values[1:])

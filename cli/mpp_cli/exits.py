@@ -1,4 +1,4 @@
-"""What `mpp` answers to the shell. docs/cli.md lists the same codes, and a test compares the two."""
+"""What `mpp` answers to the shell."""
 
 from __future__ import annotations
 
@@ -6,17 +6,30 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes; the comment of each is its line in docs/cli.md."""
+    """Exit codes; MEANING says what each stands for."""
 
-    OK = 0  # Done, or nothing to do.
-    REFUSED = 1  # A rule of the game or of Supabase Auth said no, or you did not confirm.
-    USAGE = 2  # The command was not understood: unknown option, missing argument, wrong value.
-    CONNECTION = 3  # Configuration or connection: no project, wrong key, no answer, stack not running.
-    CHECK_FAILED = 4  # A check found something: scores that differ, findings of lint or advisors.
-    FILE_INVALID = 5  # An edition file is wrong; every problem was printed and nothing was changed.
-    UNEXPECTED = 70  # An error nobody foresaw: run again with --debug and report it.
-    INTERRUPTED = 130  # Stopped with Ctrl-C.
-    PIPE_CLOSED = 141  # Whoever was reading the output left.
+    OK = 0
+    REFUSED = 1
+    USAGE = 2
+    CONNECTION = 3
+    CHECK_FAILED = 4
+    FILE_INVALID = 5
+    UNEXPECTED = 70
+    INTERRUPTED = 130
+    PIPE_CLOSED = 141
+
+
+MEANING = {
+    Exit.OK: "Done, or nothing to do.",
+    Exit.REFUSED: "A rule of the game, the account service or the migrations said no, or you did not confirm.",
+    Exit.USAGE: "The command was not understood: unknown option, missing argument, wrong value, nobody to confirm.",
+    Exit.CONNECTION: "Configuration or connection: no project, wrong key, no answer, local stack not running.",
+    Exit.CHECK_FAILED: "A check found something: scores that differ, findings of lint or advisors.",
+    Exit.FILE_INVALID: "An edition file is wrong; every problem was named and nothing was changed.",
+    Exit.UNEXPECTED: "An error nobody foresaw; run the command again with `mpp --debug` and report it.",
+    Exit.INTERRUPTED: "Stopped with Ctrl-C.",
+    Exit.PIPE_CLOSED: "Whoever was reading the output left.",
+}
 
 
 def code_of(error: Exception) -> Exit:

@@ -96,7 +96,8 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise typer.BadParameter(f"{question} Nobody can answer here: add --yes.", param_hint="--yes")
+        say(f"mpp: {question} Nobody can answer here: add --yes.")
+        raise typer.Exit(Exit.USAGE)
     if not typer.confirm(clean(question), default=False, err=True):
         say("Nothing was changed.")
         raise typer.Exit(Exit.REFUSED)
