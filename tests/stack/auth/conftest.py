@@ -27,14 +27,15 @@ import httpx
 import jwt
 import psycopg
 import pytest
+from supabase_auth import SyncGoTrueClient
+from supabase_auth._sync.gotrue_admin_api import SyncGoTrueAdminAPI
+
 from mpp_supabase.local.auth.environment import auth_environment
 from mpp_supabase.local.keys import Keys
 from mpp_supabase.local.node import find_binaries
 from mpp_supabase.local.postgres.server import PostgresServer
 from mpp_supabase.local.project import find_project
 from mpp_supabase.local.state import Ports
-from supabase_auth import SyncGoTrueClient
-from supabase_auth._sync.gotrue_admin_api import SyncGoTrueAdminAPI
 
 BACKENDS = ["ours", "real"] if os.environ.get("MPP_AUTH_BIN") else ["ours"]
 PASSWORD = "correct horse battery"
@@ -227,18 +228,18 @@ def launch(
     def start(**options: Any) -> Iterator[AuthServer]:
         port = Ports.free().auth
         url = f"http://127.0.0.1:{port}"
-        environment = auth_environment(
-            database_url=postgres.url("supabase_auth_admin", database),
-            external_url=url,
-            site_url=SITE,
-            redirect_urls=["https://*.mapetiteplanete.example/**"],
-            jwt_secret=signing_keys.jwt_secret,
-            jwt_keys=signing_keys.auth_keys(),
-            smtp_port=mailbox.smtp_port,
-            port=port,
-            templates_url=f"{mailbox.url}/templates",
-            **options,
-        )
+        defaults: dict[str, Any] = {
+            "database_url": postgres.url("supabase_auth_admin", database),
+            "external_url": url,
+            "site_url": SITE,
+            "redirect_urls": ["https://*.mapetiteplanete.example/**"],
+            "jwt_secret": signing_keys.jwt_secret,
+            "jwt_keys": signing_keys.auth_keys(),
+            "smtp_port": mailbox.smtp_port,
+            "port": port,
+            "templates_url": f"{mailbox.url}/templates",
+        }
+        environment = auth_environment(**defaults | options)
         log = directory / f"auth-{port}.log"
         command = auth_command(backend)
         run_once([*command, "migrate"], environment, directory)

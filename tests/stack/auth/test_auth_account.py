@@ -17,7 +17,7 @@ def test_an_anonymous_account_is_signed_in_and_says_so(auth: AuthServer) -> None
     assert not answer.user.identities
     claims = client.get_claims()
     assert claims is not None
-    assert claims["claims"]["is_anonymous"] is True
+    assert dict(claims["claims"])["is_anonymous"] is True
     assert [entry["method"] for entry in claims["claims"]["amr"]] == ["anonymous"]
     assert claims["claims"]["role"] == "authenticated"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -139,7 +140,7 @@ def test_soft_deletion_leaves_a_row_that_names_nobody(auth: AuthServer, address:
 
 def test_an_invited_person_takes_the_account_and_chooses_a_password(strict: AuthServer, address: str) -> None:
     admin = strict.admin()
-    options = {"data": {"alias": "ada"}, "redirect_to": "https://app.mapetiteplanete.example/invited"}
+    options: Any = {"data": {"alias": "ada"}, "redirect_to": "https://app.mapetiteplanete.example/invited"}
     invited = admin.invite_user_by_email(address, options).user
     assert invited.invited_at is not None
     assert invited.email_confirmed_at is None
@@ -170,7 +171,8 @@ def test_a_link_is_made_without_sending_a_mail(strict: AuthServer, address: str,
     admin = strict.admin()
     if kind in ("magiclink", "recovery"):
         admin.create_user({"email": address, "password": PASSWORD, "email_confirm": True})
-    made = admin.generate_link({"type": kind, "email": address, "password": PASSWORD})  # type: ignore[arg-type,misc]
+    params: Any = {"type": kind, "email": address, "password": PASSWORD}
+    made = admin.generate_link(params)
     assert made.user.email == address
     assert made.properties.verification_type == kind
     assert made.properties.hashed_token in made.properties.action_link
@@ -192,7 +194,8 @@ def test_links_of_a_change_of_address(strict: AuthServer, address: str) -> None:
     admin, target = strict.admin(), f"new-{address}"
     admin.create_user({"email": address, "password": PASSWORD, "email_confirm": True})
     for kind in ("email_change_current", "email_change_new"):
-        made = admin.generate_link({"type": kind, "email": address, "new_email": target})  # type: ignore[arg-type,misc]
+        params: Any = {"type": kind, "email": address, "new_email": target}
+        made = admin.generate_link(params)
         assert made.properties.verification_type == kind
     answer = strict.call(
         "POST", "/verify", {"email": target, "token": made.properties.email_otp, "type": "email_change"}

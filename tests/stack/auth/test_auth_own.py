@@ -1,0 +1,209 @@
+"""What ours does beyond Supabase Auth, or in its own way: limits on guessing, a quiet log, plain complaints."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from mpp_supabase.local.auth.environment import auth_environment
+from mpp_supabase.local.auth.settings import AuthSettings, seconds_of
+from mpp_supabase.local.auth.wire import is_allowed_redirect
+from mpp_supabase.local.keys import Keys
+from mpp_supabase.local.postgres.server import PostgresServer
+
+from .conftest import PASSWORD, AuthServer, copy_database
+
+pytestmark = pytest.mark.parametrize("backend", ["ours"], indirect=True, scope="session")
+
+Launch = Callable[..., contextlib.AbstractContextManager[AuthServer]]
+
+
+def test_after_ten_wrong_codes_the_right_one_no_longer_helps(strict: AuthServer, address: str) -> None:
+    strict.call("POST", "/otp", {"email": address})
+    code = strict.mail(address).code
+
+    def verify(token: str, email: str = address) -> int:
+        return strict.call("POST", "/verify", {"email": email, "token": token, "type": "email"}).status_code
+
+    wrong = [f"{(int(code) + number) % 1_000_000:06d}" for number in range(1, 21)]
+    with ThreadPoolExecutor(20) as pool:
+        answers = sorted(pool.map(verify, wrong))
+    assert answers == [403] * 10 + [429] * 10
+    assert verify(code) == 429
+    other = f"other-{address}"
+    strict.call("POST", "/otp", {"email": other})
+    assert verify(strict.mail(other).code, other) == 200
+
+
+def test_asking_twice_for_an_unknown_address_is_refused_like_for_a_known_one(auth: AuthServer, address: str) -> None:
+    auth.sign_up(address)
+    for each in (address, f"no-{address}"):
+        answers = [auth.call("POST", "/recover", {"email": each}) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 429]
+
+
+def test_the_log_names_no_person_and_holds_no_secret(strict: AuthServer, address: str) -> None:
+    strict.call("POST", "/signup?redirect_to=http://127.0.0.1:3000/x", {"email": address, "password": PASSWORD})
+    mail = strict.mail(address)
+    location = strict.http.get(mail.link).headers["Location"]
+    refresh_token = re.search(r"refresh_token=(\w+)", location)
+    assert refresh_token is not None
+    strict.refresh(refresh_token[1])
+    strict.sign_in(address, "not the password")
+    log = strict.log.read_text()
+    assert "/verify 303" in log
+    for secret in (address, PASSWORD, mail.code, mail.token_hash, refresh_token[1], strict.keys.jwt_secret, "eyJ"):
+        assert secret not in log
+
+
+def test_a_mail_that_cannot_be_sent_leaves_no_account_behind(launch: Launch, address: str) -> None:
+    with launch(autoconfirm=False, smtp_host="127.0.0.99") as server:
+        answer = server.sign_up(address)
+        assert (answer.status_code, answer.json()["error_code"]) == (500, "unexpected_failure")
+        assert server.rows("select 1 from auth.users where email = %s", address) == []
+
+
+def test_sign_up_and_anonymous_accounts_can_be_closed(launch: Launch, address: str) -> None:
+    with launch(allow_signup=False, anonymous=False) as server:
+        assert server.sign_up(address).json()["error_code"] == "signup_disabled"
+        assert server.call("POST", "/otp", {"email": address}).json()["error_code"] == "signup_disabled"
+        assert server.call("POST", "/signup", {}).json()["error_code"] == "anonymous_provider_disabled"
+        assert server.admin().create_user({"email": address, "password": PASSWORD}).user.email == address
+
+
+def test_a_class_of_sixty_signs_in_at_once(auth: AuthServer) -> None:
+    with ThreadPoolExecutor(30) as pool:
+        answers = list(pool.map(lambda _: auth.call("POST", "/signup", {}).status_code, range(60)))
+    assert answers == [200] * 60
+
+
+def test_keys_can_be_rotated_without_signing_anyone_out(
+    launch: Launch, auth: AuthServer, address: str, signing_keys: Keys
+) -> None:
+    before = auth.sign_up(address).json()
+    rotated = signing_keys.rotated()
+    with launch(jwt_keys=rotated.auth_keys()) as server:
+        assert len(server.call("GET", "/.well-known/jwks.json").json()["keys"]) == 2
+        assert server.call("GET", "/user", token=before["access_token"]).status_code == 200
+        after = server.refresh(before["refresh_token"]).json()
+        assert server.call("GET", "/user", token=after["access_token"]).status_code == 200
+        # The server that does not have the new key does not trust it.
+        assert auth.call("GET", "/user", token=after["access_token"]).status_code == 403
+
+
+def test_two_servers_may_make_the_tables_at_once(postgres: PostgresServer, backend: str, signing_keys: Keys) -> None:
+    copy_database(postgres, "auth_twice")
+    environment = _environment(signing_keys, postgres.url("supabase_auth_admin", "auth_twice"))
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda _: _run("migrate", environment), range(4)))
+    assert [(each.returncode, each.stderr) for each in done] == [(0, "")] * 4
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "complaint"),
+    [
+        ("GOTRUE_DB_DATABASE_URL", None, "GOTRUE_DB_DATABASE_URL: Field required"),
+        ("GOTRUE_JWT_SECRET", None, "GOTRUE_JWT_SECRET: Field required"),
+        ("API_EXTERNAL_URL", "somewhere", "API_EXTERNAL_URL: Value error, must be an absolute URL"),
+        ("PORT", "many", "PORT: Input should be a valid integer"),
+        ("GOTRUE_JWT_KEYS", '[{"d": "SECRETPART"', "GOTRUE_JWT_KEYS is not JSON"),
+        ("GOTRUE_JWT_KEYS", '[{"kty": "EC", "d": "SECRETPART", "key_ops": ["sign"]}]', "cannot be read"),
+        ("GOTRUE_JWT_KEYS", '[{"kty": "oct", "k": "SECRETPART"}]', "0 keys with key_ops sign"),
+        ("GOTRUE_SMTP_MAX_FREQUENCY", "often", "GOTRUE_SMTP_MAX_FREQUENCY: Value error, invalid duration"),
+        ("GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_URI", "http://x", "must look like pg-functions://postgres/schema/function"),
+        ("GOTRUE_DB_DATABASE_URL", "postgres://a:SECRETPART@127.0.0.1:9/x", "connection"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line_and_no_secret_is_shown(
+    backend: str, signing_keys: Keys, variable: str, value: str | None, complaint: str
+) -> None:
+    environment = _environment(signing_keys, "postgres://127.0.0.1:9/x")
+    environment.pop(variable, None)
+    if value is not None:
+        environment[variable] = value
+    done = _run("migrate" if "connection" in complaint else "serve", environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith("auth: ")
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "SECRETPART" not in done.stderr
+    assert signing_keys.jwt_secret not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("24h", 86400), ("1h30m", 5400), ("1.5s", 1.5), ("100ms", 0.1), ("0", 0), ("-2m", -120)]
+)
+def test_durations_are_read_as_go_writes_them(backend: str, text: str, seconds: float) -> None:
+    assert seconds_of(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "1", "h", "1d", "1h 30m", "one hour"])
+def test_what_is_no_duration_is_refused(backend: str, text: str) -> None:
+    with pytest.raises(ValueError, match="invalid duration"):
+        seconds_of(text)
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [
+        ("https://play.example/here?x=1", True),
+        ("https://play.example:444/", False),
+        ("http://play.example/", False),
+        ("http://127.0.0.1:5173/x", True),
+        ("javascript://127.0.0.1/%0aalert(1)", False),
+        ("https://preview.apps.example/", True),
+        ("https://a.b.apps.example/", False),
+        ("https://evil.example/.apps.example/", False),
+        ("mpp://open/anything/below", True),
+        ("http://2130706433/", False),
+        ("https://[::1", False),
+        ("", False),
+    ],
+)
+def test_a_link_may_lead_to_the_site_this_machine_and_allowed_patterns(
+    backend: str, address: str, allowed: bool
+) -> None:
+    settings = AuthSettings.model_validate(
+        {
+            "API_EXTERNAL_URL": "http://127.0.0.1:9",
+            "site_url": "https://play.example",
+            "uri_allow_list": ["https://*.apps.example/", "mpp://open/**"],
+            "db_database_url": "postgres://127.0.0.1/x",
+            "jwt_secret": "x" * 40,
+        }
+    )
+    assert is_allowed_redirect(settings, address) is allowed
+
+
+def _environment(keys: Keys, database_url: str) -> dict[str, str]:
+    return auth_environment(
+        database_url=database_url,
+        external_url="http://127.0.0.1:9",
+        site_url="http://127.0.0.1:3000",
+        jwt_secret=keys.jwt_secret,
+        jwt_keys=keys.auth_keys(),
+        smtp_port=9,
+        port=9,
+    )
+
+
+def _run(action: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    project = Path(__file__).parents[3]
+    return subprocess.run(
+        [sys.executable, "-m", "mpp_supabase.local.auth", action],
+        env=inherited | environment,
+        cwd=project,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
