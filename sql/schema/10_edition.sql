@@ -1,14 +1,15 @@
 -- Editions, their phases on the server's clock, and maintenance windows.
 
-create type mpp.audience as enum ('public', 'school');
-create type mpp.ranking_basis as enum ('total', 'average');
-create type mpp.edition_phase as enum ('draft', 'registration', 'running', 'closed', 'frozen');
+-- Types that requests and answers name are part of the contract and live in api: callers have no rights on mpp.
+create type api.audience as enum ('public', 'school');
+create type api.ranking_basis as enum ('total', 'average');
+create type api.edition_phase as enum ('draft', 'registration', 'running', 'closed', 'frozen');
 
 -- Text and not an enum: row-level security lets an index be used only by operators that are known not to leak, and
 -- Postgres does not count the comparison of enums among them.
-create domain mpp.ranking_scope as text
+create domain api.ranking_scope as text
     constraint ranking_scope_known check (value in ('player', 'team', 'league'));
-comment on domain mpp.ranking_scope is 'What is ranked: player, team or league.';
+comment on domain api.ranking_scope is 'What is ranked: player, team or league.';
 
 create table mpp.organisation (
     id integer generated always as identity primary key,
@@ -20,7 +21,7 @@ comment on table mpp.organisation is 'Client of the association; an edition may 
 create table mpp.edition (
     id integer generated always as identity primary key,
     code text not null unique check (code ~ '^[a-z0-9-]{3,40}$'),
-    audience mpp.audience not null,
+    audience api.audience not null,
     title mpp.translated not null,
     organisation_id integer references mpp.organisation (id),
     -- The cast fails with the name of the zone when Postgres does not know it.
@@ -29,7 +30,7 @@ create table mpp.edition (
     starts_at timestamptz not null,
     ends_at timestamptz not null check (ends_at > starts_at),
     registration_closes_at timestamptz not null check (registration_closes_at <= ends_at),
-    ranking_basis mpp.ranking_basis not null,
+    ranking_basis api.ranking_basis not null,
     league_min_players smallint not null default 6 check (league_min_players between 1 and 1000),
     league_max_players smallint not null default 24 check (league_max_players between 1 and 1000),
     teams_per_league smallint not null default 2 check (teams_per_league between 1 and 20),
@@ -57,7 +58,7 @@ create index maintenance_window_ends on mpp.maintenance_window (ends_at);
 -- draft → registration (open_edition) → running (starts_at) → closed (ends_at) → frozen (freeze_edition).
 create function private.edition_phase(
     opened_at timestamptz, starts_at timestamptz, ends_at timestamptz, frozen_at timestamptz, at timestamptz
-) returns mpp.edition_phase
+) returns api.edition_phase
     language sql
     immutable
     parallel safe
@@ -69,7 +70,7 @@ as $$
         when at < starts_at then 'registration'
         when at < ends_at then 'running'
         else 'closed'
-    end::mpp.edition_phase
+    end::api.edition_phase
 $$;
 comment on function private.edition_phase(timestamptz, timestamptz, timestamptz, timestamptz, timestamptz)
     is 'Phase of an edition at an instant; running is [starts_at, ends_at).';

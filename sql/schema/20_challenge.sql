@@ -1,6 +1,6 @@
 -- The catalogue: cards, and the challenges of an edition with the rules they are played by.
 
-create type mpp.challenge_kind as enum ('standard', 'collective', 'boost', 'hidden', 'flash', 'malus');
+create type api.challenge_kind as enum ('standard', 'collective', 'boost', 'hidden', 'flash', 'malus');
 
 create table mpp.theme (
     code text primary key check (code ~ '^[a-z0-9-]{2,40}$'),
@@ -24,7 +24,7 @@ create table mpp.edition_challenge (
     id integer generated always as identity primary key,
     edition_id integer not null references mpp.edition (id),
     challenge_id integer not null references mpp.challenge (id),
-    kind mpp.challenge_kind not null,
+    kind api.challenge_kind not null,
     points smallint not null,
     repeat_limit smallint check (repeat_limit >= 1),
     quorum smallint,

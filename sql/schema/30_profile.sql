@@ -25,12 +25,12 @@ create table mpp.profile (
 );
 comment on table mpp.profile is 'A person who plays: read by that person and by the staff only. The e-mail address stays in Auth.';
 
-create type mpp.consent_purpose as enum ('terms', 'newsletter', 'league_alerts', 'partner_sharing');
+create type api.consent_purpose as enum ('terms', 'newsletter', 'league_alerts', 'partner_sharing');
 
 create table mpp.consent (
     id bigint generated always as identity primary key,
     account_id uuid not null,
-    purpose mpp.consent_purpose not null,
+    purpose api.consent_purpose not null,
     granted boolean not null,
     text_version text not null,
     given_at timestamptz not null default clock_timestamp(),
@@ -218,7 +218,7 @@ begin
         perform private.refuse('MP004');
     end if;
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
-    select account, c.purpose::mpp.consent_purpose, c.granted, current_terms, 'app'
+    select account, c.purpose::api.consent_purpose, c.granted, current_terms, 'app'
     from (values ('terms', true), ('league_alerts', league_alerts), ('newsletter', newsletter)) c (purpose, granted)
     where c.granted;
     return account;
@@ -304,7 +304,7 @@ comment on function api.update_profile(text, text, text, text, text, date, text,
 revoke execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
 grant execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) to authenticated;
 
-create function private.set_consent(purpose mpp.consent_purpose, granted boolean) returns void
+create function private.set_consent(purpose api.consent_purpose, granted boolean) returns void
     language plpgsql
     security definer
     set search_path = ''
@@ -333,17 +333,17 @@ begin
     values (account, set_consent.purpose, set_consent.granted, text_version, 'app');
 end
 $$;
-revoke execute on function private.set_consent(mpp.consent_purpose, boolean) from public;
-grant execute on function private.set_consent(mpp.consent_purpose, boolean) to authenticated;
+revoke execute on function private.set_consent(api.consent_purpose, boolean) from public;
+grant execute on function private.set_consent(api.consent_purpose, boolean) to authenticated;
 
-create function api.set_consent(purpose mpp.consent_purpose, granted boolean) returns void
+create function api.set_consent(purpose api.consent_purpose, granted boolean) returns void
     language sql
     volatile
     set search_path = ''
 begin atomic
     select private.set_consent(purpose, granted);
 end;
-comment on function api.set_consent(mpp.consent_purpose, boolean)
+comment on function api.set_consent(api.consent_purpose, boolean)
     is 'Gives or withdraws one consent of the caller. Errors: MP001, MP002, MP003, MP010, MP011.';
-revoke execute on function api.set_consent(mpp.consent_purpose, boolean) from public;
-grant execute on function api.set_consent(mpp.consent_purpose, boolean) to authenticated;
+revoke execute on function api.set_consent(api.consent_purpose, boolean) from public;
+grant execute on function api.set_consent(api.consent_purpose, boolean) to authenticated;

@@ -1,13 +1,13 @@
 -- Leagues, their teams and players. Everything that changes a league waits for that league's lock (private.lock_league),
 -- which is also what a validation takes: one order of locks, edition then league, for the whole game.
 
-create type mpp.league_category as enum ('friends', 'family', 'colleagues', 'neighbours', 'students', 'association', 'other');
+create type api.league_category as enum ('friends', 'family', 'colleagues', 'neighbours', 'students', 'association', 'other');
 
 create table mpp.league (
     id uuid primary key default private.uuid_v7(),
     edition_id integer not null references mpp.edition (id),
     name mpp.line not null check (char_length(name) <= 60),
-    category mpp.league_category not null,
+    category api.league_category not null,
     is_open boolean not null default false,
     listed boolean not null default true,
     created_at timestamptz not null default clock_timestamp(),
@@ -75,11 +75,11 @@ create table mpp.join_code (
 );
 comment on table mpp.join_code is 'The code that opens a league, read by its ambassadors only.';
 
-create type mpp.conduct_kind as enum ('expulsion', 'report');
+create type api.conduct_kind as enum ('expulsion', 'report');
 
 create table mpp.conduct_report (
     id bigint generated always as identity primary key,
-    kind mpp.conduct_kind not null,
+    kind api.conduct_kind not null,
     edition_id integer not null references mpp.edition (id),
     league_id uuid not null references mpp.league (id),
     player_id uuid not null references mpp.player (id),
@@ -299,7 +299,7 @@ $$;
 revoke execute on function private.seat(uuid, mpp.league, mpp.edition, text) from public;
 
 create function private.create_league(
-    edition_id integer, name text, category mpp.league_category, is_open boolean, phone text
+    edition_id integer, name text, category api.league_category, is_open boolean, phone text
 ) returns uuid
     language plpgsql
     security definer
@@ -339,11 +339,11 @@ begin
     return league.id;
 end
 $$;
-revoke execute on function private.create_league(integer, text, mpp.league_category, boolean, text) from public;
-grant execute on function private.create_league(integer, text, mpp.league_category, boolean, text) to authenticated;
+revoke execute on function private.create_league(integer, text, api.league_category, boolean, text) from public;
+grant execute on function private.create_league(integer, text, api.league_category, boolean, text) to authenticated;
 
 create function api.create_league(
-    edition_id integer, name text, category mpp.league_category default 'friends', is_open boolean default false,
+    edition_id integer, name text, category api.league_category default 'friends', is_open boolean default false,
     phone text default null
 ) returns uuid
     language sql
@@ -352,10 +352,10 @@ create function api.create_league(
 begin atomic
     select private.create_league(edition_id, name, category, is_open, phone);
 end;
-comment on function api.create_league(integer, text, mpp.league_category, boolean, text)
+comment on function api.create_league(integer, text, api.league_category, boolean, text)
     is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP030, MP033, MP038.';
-revoke execute on function api.create_league(integer, text, mpp.league_category, boolean, text) from public;
-grant execute on function api.create_league(integer, text, mpp.league_category, boolean, text) to authenticated;
+revoke execute on function api.create_league(integer, text, api.league_category, boolean, text) from public;
+grant execute on function api.create_league(integer, text, api.league_category, boolean, text) to authenticated;
 
 create function private.join_league(join_code text, league_id uuid, phone text) returns uuid
     language plpgsql
@@ -812,7 +812,7 @@ $$;
 revoke execute on function private.begin_listing(integer, boolean) from public;
 
 -- In or out of the public ranking: a player for themselves, an ambassador for the league.
-create function private.set_listing(scope mpp.ranking_scope, subject_id uuid, listed boolean) returns void
+create function private.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
     language plpgsql
     security definer
     set search_path = ''
@@ -851,20 +851,20 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.set_listing(mpp.ranking_scope, uuid, boolean) from public;
-grant execute on function private.set_listing(mpp.ranking_scope, uuid, boolean) to authenticated;
+revoke execute on function private.set_listing(api.ranking_scope, uuid, boolean) from public;
+grant execute on function private.set_listing(api.ranking_scope, uuid, boolean) to authenticated;
 
-create function api.set_listing(scope mpp.ranking_scope, subject_id uuid, listed boolean) returns void
+create function api.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
     language sql
     volatile
     set search_path = ''
 begin atomic
     select private.set_listing(scope, subject_id, listed);
 end;
-comment on function api.set_listing(mpp.ranking_scope, uuid, boolean)
+comment on function api.set_listing(api.ranking_scope, uuid, boolean)
     is 'Shows or hides a player (themselves) or a league (its ambassadors) in the public ranking. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
-revoke execute on function api.set_listing(mpp.ranking_scope, uuid, boolean) from public;
-grant execute on function api.set_listing(mpp.ranking_scope, uuid, boolean) to authenticated;
+revoke execute on function api.set_listing(api.ranking_scope, uuid, boolean) from public;
+grant execute on function api.set_listing(api.ranking_scope, uuid, boolean) to authenticated;
 
 -- Any member tells the association about a player of the league.
 create function private.report_conduct(player_id uuid, reason text) returns void

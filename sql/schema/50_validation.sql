@@ -3,7 +3,7 @@
 
 -- pending: a collective challenge below its quorum; credited: counts; cancelled: taken back, for good.
 -- pending ⇄ credited as the quorum is reached or lost; both → cancelled.
-create type mpp.validation_state as enum ('pending', 'credited', 'cancelled');
+create type api.validation_state as enum ('pending', 'credited', 'cancelled');
 
 create table mpp.validation (
     id uuid primary key,
@@ -13,7 +13,7 @@ create table mpp.validation (
     team_id uuid not null,
     league_id uuid not null,
     points smallint not null,
-    state mpp.validation_state not null,
+    state api.validation_state not null,
     proof_sent boolean not null default false,
     validated_by uuid,
     validated_at timestamptz not null default clock_timestamp(),

@@ -9,7 +9,7 @@
 create table mpp.score (
     subject_id uuid primary key,
     edition_id integer not null references mpp.edition (id),
-    scope mpp.ranking_scope not null,
+    scope api.ranking_scope not null,
     label text not null,
     league_label text,
     points integer not null default 0,
@@ -35,7 +35,7 @@ create index score_ranking on mpp.score (edition_id, scope, value desc, reached_
 
 create table mpp.score_count (
     edition_id integer not null references mpp.edition (id),
-    scope mpp.ranking_scope not null,
+    scope api.ranking_scope not null,
     value integer not null,
     subjects integer not null,
     primary key (edition_id, scope, value)
@@ -44,7 +44,7 @@ comment on table mpp.score_count is 'How many listed subjects stand at each valu
 
 create table mpp.score_delta (
     edition_id integer not null,
-    scope mpp.ranking_scope not null,
+    scope api.ranking_scope not null,
     value integer not null,
     change integer not null
 );

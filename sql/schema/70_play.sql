@@ -14,7 +14,7 @@ revoke execute on function private.points_at(mpp.edition_challenge, timestamptz)
 
 create type api.validation_receipt as (
     validation_id uuid,
-    state mpp.validation_state,
+    state api.validation_state,
     points integer,
     player_points integer,
     team_points integer,
@@ -45,12 +45,12 @@ create function private.settle_quorum(challenge mpp.edition_challenge, team uuid
 as $$
 declare
     doers integer;
-    settled mpp.validation_state;
+    settled api.validation_state;
 begin
     select count(distinct v.player_id) into doers
     from mpp.validation v
     where v.league_id = league and v.team_id = team and v.challenge_id = challenge.id and v.state <> 'cancelled';
-    settled := (case when doers >= challenge.quorum then 'credited' else 'pending' end)::mpp.validation_state;
+    settled := (case when doers >= challenge.quorum then 'credited' else 'pending' end)::api.validation_state;
     update mpp.validation v
     set state = settled, changed_at = private.clock()
     where v.league_id = league
@@ -139,7 +139,7 @@ begin
         insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
             validated_by, validated_at, changed_at)
         values (request_key, e.id, c.id, me.id, me.team_id, me.league_id, private.points_at(c, at),
-            case when c.kind = 'collective' then 'pending' else 'credited' end::mpp.validation_state,
+            case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
             coalesce(proof_sent, false), account, at, at)
         returning * into v;
     exception when unique_violation then
@@ -370,7 +370,7 @@ begin
     insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
         validated_by, validated_at, changed_at)
     select r.id, e.id, c.id, p.id, p.team_id, p.league_id, private.points_at(c, r.done_at),
-        case when c.kind = 'collective' then 'pending' else 'credited' end::mpp.validation_state,
+        case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
         c.needs_proof, (select auth.uid()), r.done_at, r.done_at
     from unnest(request_keys, player_ids, challenge_ids, done_at) r (id, player_id, challenge_id, done_at)
     join mpp.player p on p.id = r.player_id

@@ -62,7 +62,7 @@ comment on view api.league_ranking is 'Ranking of listed leagues, by total or pe
 grant select on api.league_ranking to anon, authenticated, service_role;
 
 -- In plpgsql, which keeps the plans of its queries for the session; a function in SQL would plan them at each call.
-create function private.rank_of(edition integer, among mpp.ranking_scope, standing integer) returns bigint
+create function private.rank_of(edition integer, among api.ranking_scope, standing integer) returns bigint
     language plpgsql
     stable
     set search_path = ''
@@ -75,7 +75,7 @@ begin
             where d.edition_id = edition and d.scope = among and d.value > standing), 0);
 end
 $$;
-revoke execute on function private.rank_of(integer, mpp.ranking_scope, integer) from public;
+revoke execute on function private.rank_of(integer, api.ranking_scope, integer) from public;
 
 create type api.standing as (
     rank bigint,
@@ -172,7 +172,7 @@ $$;
 revoke execute on function private.check_neighbours(integer) from public;
 
 -- A player sees their own place even when they opted out of the public ranking.
-create function private.my_rank(edition_id integer, scope mpp.ranking_scope, neighbours integer) returns setof api.standing
+create function private.my_rank(edition_id integer, scope api.ranking_scope, neighbours integer) returns setof api.standing
     language plpgsql
     stable
     security definer
@@ -197,10 +197,10 @@ begin
     return query select * from private.standings_around(mine, neighbours);
 end
 $$;
-revoke execute on function private.my_rank(integer, mpp.ranking_scope, integer) from public;
-grant execute on function private.my_rank(integer, mpp.ranking_scope, integer) to authenticated;
+revoke execute on function private.my_rank(integer, api.ranking_scope, integer) from public;
+grant execute on function private.my_rank(integer, api.ranking_scope, integer) to authenticated;
 
-create function api.my_rank(edition_id integer, scope mpp.ranking_scope default 'player', neighbours integer default 3)
+create function api.my_rank(edition_id integer, scope api.ranking_scope default 'player', neighbours integer default 3)
     returns setof api.standing
     language sql
     stable
@@ -209,10 +209,10 @@ create function api.my_rank(edition_id integer, scope mpp.ranking_scope default 
 begin atomic
     select * from private.my_rank(edition_id, scope, neighbours);
 end;
-comment on function api.my_rank(integer, mpp.ranking_scope, integer)
+comment on function api.my_rank(integer, api.ranking_scope, integer)
     is 'The caller''s own rank (player), or that of their team or league, with as many neighbours above and below. Errors: MP001, MP010, MP035.';
-revoke execute on function api.my_rank(integer, mpp.ranking_scope, integer) from public;
-grant execute on function api.my_rank(integer, mpp.ranking_scope, integer) to authenticated;
+revoke execute on function api.my_rank(integer, api.ranking_scope, integer) from public;
+grant execute on function api.my_rank(integer, api.ranking_scope, integer) to authenticated;
 
 create function private.ranking_around(subject_id uuid, neighbours integer) returns setof api.standing
     language plpgsql

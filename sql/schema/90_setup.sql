@@ -158,23 +158,23 @@ begin
                 registration_closes_at, ranking_basis, league_min_players, league_max_players, teams_per_league,
                 unlock_guesses_per_hour)
             values (
-                edition_code, (head ->> 'audience')::mpp.audience, (head -> 'title')::mpp.translated, organisation,
+                edition_code, (head ->> 'audience')::api.audience, (head -> 'title')::mpp.translated, organisation,
                 head ->> 'time_zone', (head ->> 'starts_at')::timestamptz, (head ->> 'ends_at')::timestamptz,
-                (head ->> 'registration_closes_at')::timestamptz, (rules ->> 'ranking')::mpp.ranking_basis,
+                (head ->> 'registration_closes_at')::timestamptz, (rules ->> 'ranking')::api.ranking_basis,
                 (rules #>> '{league_size,min}')::smallint, (rules #>> '{league_size,max}')::smallint,
                 (rules ->> 'teams_per_league')::smallint, (rules ->> 'unlock_guesses_per_hour')::smallint
             )
             returning * into e;
         else
             update mpp.edition x
-            set audience = (head ->> 'audience')::mpp.audience,
+            set audience = (head ->> 'audience')::api.audience,
                 title = (head -> 'title')::mpp.translated,
                 organisation_id = organisation,
                 time_zone = head ->> 'time_zone',
                 starts_at = (head ->> 'starts_at')::timestamptz,
                 ends_at = (head ->> 'ends_at')::timestamptz,
                 registration_closes_at = (head ->> 'registration_closes_at')::timestamptz,
-                ranking_basis = (rules ->> 'ranking')::mpp.ranking_basis,
+                ranking_basis = (rules ->> 'ranking')::api.ranking_basis,
                 league_min_players = (rules #>> '{league_size,min}')::smallint,
                 league_max_players = (rules #>> '{league_size,max}')::smallint,
                 teams_per_league = (rules ->> 'teams_per_league')::smallint,
@@ -193,7 +193,7 @@ begin
         with asked as (
             select
                 k.id as challenge_id,
-                (c ->> 'kind')::mpp.challenge_kind as kind,
+                (c ->> 'kind')::api.challenge_kind as kind,
                 (c ->> 'points')::smallint as points,
                 (c ->> 'repeat')::smallint as repeat_limit,
                 (c ->> 'quorum')::smallint as quorum,

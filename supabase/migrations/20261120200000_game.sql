@@ -390,15 +390,16 @@ revoke execute on function api.set_ops_member(uuid, boolean) from public;
 grant execute on function api.set_ops_member(uuid, boolean) to service_role;
 -- Editions, their phases on the server's clock, and maintenance windows.
 
-create type mpp.audience as enum ('public', 'school');
-create type mpp.ranking_basis as enum ('total', 'average');
-create type mpp.edition_phase as enum ('draft', 'registration', 'running', 'closed', 'frozen');
+-- Types that requests and answers name are part of the contract and live in api: callers have no rights on mpp.
+create type api.audience as enum ('public', 'school');
+create type api.ranking_basis as enum ('total', 'average');
+create type api.edition_phase as enum ('draft', 'registration', 'running', 'closed', 'frozen');
 
 -- Text and not an enum: row-level security lets an index be used only by operators that are known not to leak, and
 -- Postgres does not count the comparison of enums among them.
-create domain mpp.ranking_scope as text
+create domain api.ranking_scope as text
     constraint ranking_scope_known check (value in ('player', 'team', 'league'));
-comment on domain mpp.ranking_scope is 'What is ranked: player, team or league.';
+comment on domain api.ranking_scope is 'What is ranked: player, team or league.';
 
 create table mpp.organisation (
     id integer generated always as identity primary key,
@@ -410,7 +411,7 @@ comment on table mpp.organisation is 'Client of the association; an edition may 
 create table mpp.edition (
     id integer generated always as identity primary key,
     code text not null unique check (code ~ '^[a-z0-9-]{3,40}$'),
-    audience mpp.audience not null,
+    audience api.audience not null,
     title mpp.translated not null,
     organisation_id integer references mpp.organisation (id),
     -- The cast fails with the name of the zone when Postgres does not know it.
@@ -419,7 +420,7 @@ create table mpp.edition (
     starts_at timestamptz not null,
     ends_at timestamptz not null check (ends_at > starts_at),
     registration_closes_at timestamptz not null check (registration_closes_at <= ends_at),
-    ranking_basis mpp.ranking_basis not null,
+    ranking_basis api.ranking_basis not null,
     league_min_players smallint not null default 6 check (league_min_players between 1 and 1000),
     league_max_players smallint not null default 24 check (league_max_players between 1 and 1000),
     teams_per_league smallint not null default 2 check (teams_per_league between 1 and 20),
@@ -447,7 +448,7 @@ create index maintenance_window_ends on mpp.maintenance_window (ends_at);
 -- draft → registration (open_edition) → running (starts_at) → closed (ends_at) → frozen (freeze_edition).
 create function private.edition_phase(
     opened_at timestamptz, starts_at timestamptz, ends_at timestamptz, frozen_at timestamptz, at timestamptz
-) returns mpp.edition_phase
+) returns api.edition_phase
     language sql
     immutable
     parallel safe
@@ -459,7 +460,7 @@ as $$
         when at < starts_at then 'registration'
         when at < ends_at then 'running'
         else 'closed'
-    end::mpp.edition_phase
+    end::api.edition_phase
 $$;
 comment on function private.edition_phase(timestamptz, timestamptz, timestamptz, timestamptz, timestamptz)
     is 'Phase of an edition at an instant; running is [starts_at, ends_at).';
@@ -777,7 +778,7 @@ revoke execute on function api.cancel_maintenance(integer) from public;
 grant execute on function api.cancel_maintenance(integer) to authenticated, service_role;
 -- The catalogue: cards, and the challenges of an edition with the rules they are played by.
 
-create type mpp.challenge_kind as enum ('standard', 'collective', 'boost', 'hidden', 'flash', 'malus');
+create type api.challenge_kind as enum ('standard', 'collective', 'boost', 'hidden', 'flash', 'malus');
 
 create table mpp.theme (
     code text primary key check (code ~ '^[a-z0-9-]{2,40}$'),
@@ -801,7 +802,7 @@ create table mpp.edition_challenge (
     id integer generated always as identity primary key,
     edition_id integer not null references mpp.edition (id),
     challenge_id integer not null references mpp.challenge (id),
-    kind mpp.challenge_kind not null,
+    kind api.challenge_kind not null,
     points smallint not null,
     repeat_limit smallint check (repeat_limit >= 1),
     quorum smallint,
@@ -991,12 +992,12 @@ create table mpp.profile (
 );
 comment on table mpp.profile is 'A person who plays: read by that person and by the staff only. The e-mail address stays in Auth.';
 
-create type mpp.consent_purpose as enum ('terms', 'newsletter', 'league_alerts', 'partner_sharing');
+create type api.consent_purpose as enum ('terms', 'newsletter', 'league_alerts', 'partner_sharing');
 
 create table mpp.consent (
     id bigint generated always as identity primary key,
     account_id uuid not null,
-    purpose mpp.consent_purpose not null,
+    purpose api.consent_purpose not null,
     granted boolean not null,
     text_version text not null,
     given_at timestamptz not null default clock_timestamp(),
@@ -1184,7 +1185,7 @@ begin
         perform private.refuse('MP004');
     end if;
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
-    select account, c.purpose::mpp.consent_purpose, c.granted, current_terms, 'app'
+    select account, c.purpose::api.consent_purpose, c.granted, current_terms, 'app'
     from (values ('terms', true), ('league_alerts', league_alerts), ('newsletter', newsletter)) c (purpose, granted)
     where c.granted;
     return account;
@@ -1270,7 +1271,7 @@ comment on function api.update_profile(text, text, text, text, text, date, text,
 revoke execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
 grant execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) to authenticated;
 
-create function private.set_consent(purpose mpp.consent_purpose, granted boolean) returns void
+create function private.set_consent(purpose api.consent_purpose, granted boolean) returns void
     language plpgsql
     security definer
     set search_path = ''
@@ -1299,30 +1300,30 @@ begin
     values (account, set_consent.purpose, set_consent.granted, text_version, 'app');
 end
 $$;
-revoke execute on function private.set_consent(mpp.consent_purpose, boolean) from public;
-grant execute on function private.set_consent(mpp.consent_purpose, boolean) to authenticated;
+revoke execute on function private.set_consent(api.consent_purpose, boolean) from public;
+grant execute on function private.set_consent(api.consent_purpose, boolean) to authenticated;
 
-create function api.set_consent(purpose mpp.consent_purpose, granted boolean) returns void
+create function api.set_consent(purpose api.consent_purpose, granted boolean) returns void
     language sql
     volatile
     set search_path = ''
 begin atomic
     select private.set_consent(purpose, granted);
 end;
-comment on function api.set_consent(mpp.consent_purpose, boolean)
+comment on function api.set_consent(api.consent_purpose, boolean)
     is 'Gives or withdraws one consent of the caller. Errors: MP001, MP002, MP003, MP010, MP011.';
-revoke execute on function api.set_consent(mpp.consent_purpose, boolean) from public;
-grant execute on function api.set_consent(mpp.consent_purpose, boolean) to authenticated;
+revoke execute on function api.set_consent(api.consent_purpose, boolean) from public;
+grant execute on function api.set_consent(api.consent_purpose, boolean) to authenticated;
 -- Leagues, their teams and players. Everything that changes a league waits for that league's lock (private.lock_league),
 -- which is also what a validation takes: one order of locks, edition then league, for the whole game.
 
-create type mpp.league_category as enum ('friends', 'family', 'colleagues', 'neighbours', 'students', 'association', 'other');
+create type api.league_category as enum ('friends', 'family', 'colleagues', 'neighbours', 'students', 'association', 'other');
 
 create table mpp.league (
     id uuid primary key default private.uuid_v7(),
     edition_id integer not null references mpp.edition (id),
     name mpp.line not null check (char_length(name) <= 60),
-    category mpp.league_category not null,
+    category api.league_category not null,
     is_open boolean not null default false,
     listed boolean not null default true,
     created_at timestamptz not null default clock_timestamp(),
@@ -1390,11 +1391,11 @@ create table mpp.join_code (
 );
 comment on table mpp.join_code is 'The code that opens a league, read by its ambassadors only.';
 
-create type mpp.conduct_kind as enum ('expulsion', 'report');
+create type api.conduct_kind as enum ('expulsion', 'report');
 
 create table mpp.conduct_report (
     id bigint generated always as identity primary key,
-    kind mpp.conduct_kind not null,
+    kind api.conduct_kind not null,
     edition_id integer not null references mpp.edition (id),
     league_id uuid not null references mpp.league (id),
     player_id uuid not null references mpp.player (id),
@@ -1614,7 +1615,7 @@ $$;
 revoke execute on function private.seat(uuid, mpp.league, mpp.edition, text) from public;
 
 create function private.create_league(
-    edition_id integer, name text, category mpp.league_category, is_open boolean, phone text
+    edition_id integer, name text, category api.league_category, is_open boolean, phone text
 ) returns uuid
     language plpgsql
     security definer
@@ -1654,11 +1655,11 @@ begin
     return league.id;
 end
 $$;
-revoke execute on function private.create_league(integer, text, mpp.league_category, boolean, text) from public;
-grant execute on function private.create_league(integer, text, mpp.league_category, boolean, text) to authenticated;
+revoke execute on function private.create_league(integer, text, api.league_category, boolean, text) from public;
+grant execute on function private.create_league(integer, text, api.league_category, boolean, text) to authenticated;
 
 create function api.create_league(
-    edition_id integer, name text, category mpp.league_category default 'friends', is_open boolean default false,
+    edition_id integer, name text, category api.league_category default 'friends', is_open boolean default false,
     phone text default null
 ) returns uuid
     language sql
@@ -1667,10 +1668,10 @@ create function api.create_league(
 begin atomic
     select private.create_league(edition_id, name, category, is_open, phone);
 end;
-comment on function api.create_league(integer, text, mpp.league_category, boolean, text)
+comment on function api.create_league(integer, text, api.league_category, boolean, text)
     is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP030, MP033, MP038.';
-revoke execute on function api.create_league(integer, text, mpp.league_category, boolean, text) from public;
-grant execute on function api.create_league(integer, text, mpp.league_category, boolean, text) to authenticated;
+revoke execute on function api.create_league(integer, text, api.league_category, boolean, text) from public;
+grant execute on function api.create_league(integer, text, api.league_category, boolean, text) to authenticated;
 
 create function private.join_league(join_code text, league_id uuid, phone text) returns uuid
     language plpgsql
@@ -2127,7 +2128,7 @@ $$;
 revoke execute on function private.begin_listing(integer, boolean) from public;
 
 -- In or out of the public ranking: a player for themselves, an ambassador for the league.
-create function private.set_listing(scope mpp.ranking_scope, subject_id uuid, listed boolean) returns void
+create function private.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
     language plpgsql
     security definer
     set search_path = ''
@@ -2166,20 +2167,20 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.set_listing(mpp.ranking_scope, uuid, boolean) from public;
-grant execute on function private.set_listing(mpp.ranking_scope, uuid, boolean) to authenticated;
+revoke execute on function private.set_listing(api.ranking_scope, uuid, boolean) from public;
+grant execute on function private.set_listing(api.ranking_scope, uuid, boolean) to authenticated;
 
-create function api.set_listing(scope mpp.ranking_scope, subject_id uuid, listed boolean) returns void
+create function api.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
     language sql
     volatile
     set search_path = ''
 begin atomic
     select private.set_listing(scope, subject_id, listed);
 end;
-comment on function api.set_listing(mpp.ranking_scope, uuid, boolean)
+comment on function api.set_listing(api.ranking_scope, uuid, boolean)
     is 'Shows or hides a player (themselves) or a league (its ambassadors) in the public ranking. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
-revoke execute on function api.set_listing(mpp.ranking_scope, uuid, boolean) from public;
-grant execute on function api.set_listing(mpp.ranking_scope, uuid, boolean) to authenticated;
+revoke execute on function api.set_listing(api.ranking_scope, uuid, boolean) from public;
+grant execute on function api.set_listing(api.ranking_scope, uuid, boolean) to authenticated;
 
 -- Any member tells the association about a player of the league.
 create function private.report_conduct(player_id uuid, reason text) returns void
@@ -2315,7 +2316,7 @@ create trigger profile_forget
 
 -- pending: a collective challenge below its quorum; credited: counts; cancelled: taken back, for good.
 -- pending ⇄ credited as the quorum is reached or lost; both → cancelled.
-create type mpp.validation_state as enum ('pending', 'credited', 'cancelled');
+create type api.validation_state as enum ('pending', 'credited', 'cancelled');
 
 create table mpp.validation (
     id uuid primary key,
@@ -2325,7 +2326,7 @@ create table mpp.validation (
     team_id uuid not null,
     league_id uuid not null,
     points smallint not null,
-    state mpp.validation_state not null,
+    state api.validation_state not null,
     proof_sent boolean not null default false,
     validated_by uuid,
     validated_at timestamptz not null default clock_timestamp(),
@@ -2396,7 +2397,7 @@ grant select on mpp.validation to service_role;
 create table mpp.score (
     subject_id uuid primary key,
     edition_id integer not null references mpp.edition (id),
-    scope mpp.ranking_scope not null,
+    scope api.ranking_scope not null,
     label text not null,
     league_label text,
     points integer not null default 0,
@@ -2422,7 +2423,7 @@ create index score_ranking on mpp.score (edition_id, scope, value desc, reached_
 
 create table mpp.score_count (
     edition_id integer not null references mpp.edition (id),
-    scope mpp.ranking_scope not null,
+    scope api.ranking_scope not null,
     value integer not null,
     subjects integer not null,
     primary key (edition_id, scope, value)
@@ -2431,7 +2432,7 @@ comment on table mpp.score_count is 'How many listed subjects stand at each valu
 
 create table mpp.score_delta (
     edition_id integer not null,
-    scope mpp.ranking_scope not null,
+    scope api.ranking_scope not null,
     value integer not null,
     change integer not null
 );
@@ -2896,7 +2897,7 @@ revoke execute on function private.points_at(mpp.edition_challenge, timestamptz)
 
 create type api.validation_receipt as (
     validation_id uuid,
-    state mpp.validation_state,
+    state api.validation_state,
     points integer,
     player_points integer,
     team_points integer,
@@ -2927,12 +2928,12 @@ create function private.settle_quorum(challenge mpp.edition_challenge, team uuid
 as $$
 declare
     doers integer;
-    settled mpp.validation_state;
+    settled api.validation_state;
 begin
     select count(distinct v.player_id) into doers
     from mpp.validation v
     where v.league_id = league and v.team_id = team and v.challenge_id = challenge.id and v.state <> 'cancelled';
-    settled := (case when doers >= challenge.quorum then 'credited' else 'pending' end)::mpp.validation_state;
+    settled := (case when doers >= challenge.quorum then 'credited' else 'pending' end)::api.validation_state;
     update mpp.validation v
     set state = settled, changed_at = private.clock()
     where v.league_id = league
@@ -3021,7 +3022,7 @@ begin
         insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
             validated_by, validated_at, changed_at)
         values (request_key, e.id, c.id, me.id, me.team_id, me.league_id, private.points_at(c, at),
-            case when c.kind = 'collective' then 'pending' else 'credited' end::mpp.validation_state,
+            case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
             coalesce(proof_sent, false), account, at, at)
         returning * into v;
     exception when unique_violation then
@@ -3252,7 +3253,7 @@ begin
     insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
         validated_by, validated_at, changed_at)
     select r.id, e.id, c.id, p.id, p.team_id, p.league_id, private.points_at(c, r.done_at),
-        case when c.kind = 'collective' then 'pending' else 'credited' end::mpp.validation_state,
+        case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
         c.needs_proof, (select auth.uid()), r.done_at, r.done_at
     from unnest(request_keys, player_ids, challenge_ids, done_at) r (id, player_id, challenge_id, done_at)
     join mpp.player p on p.id = r.player_id
@@ -3372,7 +3373,7 @@ comment on view api.league_ranking is 'Ranking of listed leagues, by total or pe
 grant select on api.league_ranking to anon, authenticated, service_role;
 
 -- In plpgsql, which keeps the plans of its queries for the session; a function in SQL would plan them at each call.
-create function private.rank_of(edition integer, among mpp.ranking_scope, standing integer) returns bigint
+create function private.rank_of(edition integer, among api.ranking_scope, standing integer) returns bigint
     language plpgsql
     stable
     set search_path = ''
@@ -3385,7 +3386,7 @@ begin
             where d.edition_id = edition and d.scope = among and d.value > standing), 0);
 end
 $$;
-revoke execute on function private.rank_of(integer, mpp.ranking_scope, integer) from public;
+revoke execute on function private.rank_of(integer, api.ranking_scope, integer) from public;
 
 create type api.standing as (
     rank bigint,
@@ -3482,7 +3483,7 @@ $$;
 revoke execute on function private.check_neighbours(integer) from public;
 
 -- A player sees their own place even when they opted out of the public ranking.
-create function private.my_rank(edition_id integer, scope mpp.ranking_scope, neighbours integer) returns setof api.standing
+create function private.my_rank(edition_id integer, scope api.ranking_scope, neighbours integer) returns setof api.standing
     language plpgsql
     stable
     security definer
@@ -3507,10 +3508,10 @@ begin
     return query select * from private.standings_around(mine, neighbours);
 end
 $$;
-revoke execute on function private.my_rank(integer, mpp.ranking_scope, integer) from public;
-grant execute on function private.my_rank(integer, mpp.ranking_scope, integer) to authenticated;
+revoke execute on function private.my_rank(integer, api.ranking_scope, integer) from public;
+grant execute on function private.my_rank(integer, api.ranking_scope, integer) to authenticated;
 
-create function api.my_rank(edition_id integer, scope mpp.ranking_scope default 'player', neighbours integer default 3)
+create function api.my_rank(edition_id integer, scope api.ranking_scope default 'player', neighbours integer default 3)
     returns setof api.standing
     language sql
     stable
@@ -3519,10 +3520,10 @@ create function api.my_rank(edition_id integer, scope mpp.ranking_scope default 
 begin atomic
     select * from private.my_rank(edition_id, scope, neighbours);
 end;
-comment on function api.my_rank(integer, mpp.ranking_scope, integer)
+comment on function api.my_rank(integer, api.ranking_scope, integer)
     is 'The caller''s own rank (player), or that of their team or league, with as many neighbours above and below. Errors: MP001, MP010, MP035.';
-revoke execute on function api.my_rank(integer, mpp.ranking_scope, integer) from public;
-grant execute on function api.my_rank(integer, mpp.ranking_scope, integer) to authenticated;
+revoke execute on function api.my_rank(integer, api.ranking_scope, integer) from public;
+grant execute on function api.my_rank(integer, api.ranking_scope, integer) to authenticated;
 
 create function private.ranking_around(subject_id uuid, neighbours integer) returns setof api.standing
     language plpgsql
@@ -3910,23 +3911,23 @@ begin
                 registration_closes_at, ranking_basis, league_min_players, league_max_players, teams_per_league,
                 unlock_guesses_per_hour)
             values (
-                edition_code, (head ->> 'audience')::mpp.audience, (head -> 'title')::mpp.translated, organisation,
+                edition_code, (head ->> 'audience')::api.audience, (head -> 'title')::mpp.translated, organisation,
                 head ->> 'time_zone', (head ->> 'starts_at')::timestamptz, (head ->> 'ends_at')::timestamptz,
-                (head ->> 'registration_closes_at')::timestamptz, (rules ->> 'ranking')::mpp.ranking_basis,
+                (head ->> 'registration_closes_at')::timestamptz, (rules ->> 'ranking')::api.ranking_basis,
                 (rules #>> '{league_size,min}')::smallint, (rules #>> '{league_size,max}')::smallint,
                 (rules ->> 'teams_per_league')::smallint, (rules ->> 'unlock_guesses_per_hour')::smallint
             )
             returning * into e;
         else
             update mpp.edition x
-            set audience = (head ->> 'audience')::mpp.audience,
+            set audience = (head ->> 'audience')::api.audience,
                 title = (head -> 'title')::mpp.translated,
                 organisation_id = organisation,
                 time_zone = head ->> 'time_zone',
                 starts_at = (head ->> 'starts_at')::timestamptz,
                 ends_at = (head ->> 'ends_at')::timestamptz,
                 registration_closes_at = (head ->> 'registration_closes_at')::timestamptz,
-                ranking_basis = (rules ->> 'ranking')::mpp.ranking_basis,
+                ranking_basis = (rules ->> 'ranking')::api.ranking_basis,
                 league_min_players = (rules #>> '{league_size,min}')::smallint,
                 league_max_players = (rules #>> '{league_size,max}')::smallint,
                 teams_per_league = (rules ->> 'teams_per_league')::smallint,
@@ -3945,7 +3946,7 @@ begin
         with asked as (
             select
                 k.id as challenge_id,
-                (c ->> 'kind')::mpp.challenge_kind as kind,
+                (c ->> 'kind')::api.challenge_kind as kind,
                 (c ->> 'points')::smallint as points,
                 (c ->> 'repeat')::smallint as repeat_limit,
                 (c ->> 'quorum')::smallint as quorum,
