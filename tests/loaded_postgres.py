@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
+
 from mpp_supabase.local.migrations import apply_migrations
 from mpp_supabase.local.postgres.server import PostgresServer
 
@@ -36,7 +37,7 @@ def free_port() -> int:
 def loaded_postgres(binaries: Path = DEFAULT_BINARIES, **settings: str) -> Iterator[PostgresServer]:
     """A running server whose database `postgres` holds the schema; stopped and deleted at the end."""
     with tempfile.TemporaryDirectory(prefix="mpp-sql-") as directory:
-        os.chmod(directory, 0o755)  # noqa: S103 - the server may run as another user
+        os.chmod(directory, 0o755)
         server = PostgresServer(binaries.resolve(), Path(directory) / "data", free_port(), settings=settings)
         server.initialise()
         try:
