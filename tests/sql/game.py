@@ -273,6 +273,8 @@ class Game:
         """An edition in this phase with all six kinds of challenges; times are counted from now."""
         if phase == "registration":
             starts, ends = starts + 14 * DAY, ends + 14 * DAY
+        elif phase in ("closed", "frozen"):
+            ends = -HOUR
         starts_at, ends_at = self.now + starts, self.now + ends
         row = {
             "code": f"t-{uuid.uuid4().hex[:12]}",
@@ -292,8 +294,6 @@ class Game:
         self._deal(edition)
         if phase != "draft":
             self.service.call("open_edition", edition_code=edition.code)
-        if phase in ("closed", "frozen"):
-            self.close(edition)
         if phase == "frozen":
             self.freeze(edition)
         return edition
@@ -308,7 +308,7 @@ class Game:
         rows = self.rows(
             "insert into mpp.edition_challenge (edition_id, challenge_id, kind, points, repeat_limit, quorum,"
             " boost_factor, needs_proof, opens_at, closes_at, secret_digest)"
-            " select %(id)s, k.id, c.kind::mpp.challenge_kind, c.points, c.repeat_limit, c.quorum, c.factor, c.proof, c.opens,"
+            " select %(id)s, k.id, c.kind::api.challenge_kind, c.points, c.repeat_limit, c.quorum, c.factor, c.proof, c.opens,"
             " c.closes, case when c.kind = 'hidden' then private.secret_digest(%(code)s, %(word)s) end"
             " from unnest(%(codes)s::text[], %(kinds)s::text[], %(points)s::smallint[], %(repeats)s::smallint[],"
             " %(quorums)s::smallint[], %(factors)s::smallint[], %(proofs)s::boolean[], %(opens)s::timestamptz[],"

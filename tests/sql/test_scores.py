@@ -1,0 +1,235 @@
+"""Scores and their counts: kept in the transaction that earns the points, and proven by verify_scores."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from .game import HOUR
+
+
+@pytest.fixture
+def edition(game):
+    return game.edition()
+
+
+@pytest.fixture
+def league(game, edition):
+    return game.league(edition)
+
+
+def counts(game, edition, scope="player"):
+    """How many listed subjects stand at each value, folded or not."""
+    rows = game.rows(
+        "select value, sum(n) as n from (select value, subjects as n from mpp.score_count where edition_id = %(e)s and scope = %(s)s"
+        " union all select value, change from mpp.score_delta where edition_id = %(e)s and scope = %(s)s) x"
+        " group by value having sum(n) <> 0 order by value",
+        {"e": edition.id, "s": scope},
+    )
+    return {row["value"]: row["n"] for row in rows}
+
+
+def reached(game, subject):
+    return game.one("select reached_at from mpp.score where subject_id = %s", (subject,))
+
+
+def test_everybody_has_a_score_of_zero_from_the_moment_they_join(game, edition, league):
+    ana = game.player(league)
+    assert {game.score(s) for s in (ana.player_id, league.id, *league.teams)} == {0}
+    assert (counts(game, edition), counts(game, edition, "team"), counts(game, edition, "league")) == ({0: 2}, {0: 2}, {0: 1})
+
+
+def test_counts_follow_every_move_of_a_score(game, edition, league):
+    ana, ben = game.player(league), game.player(league)
+    receipt = game.validate(ana, edition, "t-bike")
+    game.validate(ben, edition, "t-plane")
+    assert counts(game, edition) == {-5: 1, 0: 1, 4: 1}
+    game.cancel(ana, receipt)
+    assert counts(game, edition) == {-5: 1, 0: 2}
+    ben.call("set_listing", scope="player", subject_id=ben.player_id, listed=False)
+    assert counts(game, edition) == {0: 2}
+    ben.call("set_listing", scope="player", subject_id=ben.player_id, listed=True)
+    assert counts(game, edition) == {-5: 1, 0: 2}
+    assert game.faults(edition) == []
+
+
+def test_folding_moves_the_counts_and_changes_none(game, edition, league):
+    ana = game.player(league)
+    for _ in range(5):
+        game.validate(ana, edition, "t-soup")
+    before = {scope: counts(game, edition, scope) for scope in ("player", "team", "league")}
+    ranks = game.anon.rows("select subject_id, rank from api.player_ranking where edition_id = %s", (edition.id,))
+    game.run("select private.fold_scores(%s, true)", (edition.id,))
+    assert game.one("select count(*) from mpp.score_delta where edition_id = %s", (edition.id,)) == 0
+    assert {scope: counts(game, edition, scope) for scope in before} == before
+    assert game.anon.rows("select subject_id, rank from api.player_ranking where edition_id = %s", (edition.id,)) == ranks
+    game.validate(ana, edition, "t-soup")
+    assert counts(game, edition)[12] == 1
+    assert game.faults(edition) == []
+
+
+def test_a_score_says_when_it_was_reached(game, edition, league):
+    ana, ben = game.player(league), game.player(league)
+    game.clock(game.now + HOUR)
+    game.validate(ana, edition, "t-bike")
+    assert reached(game, ana.player_id) == reached(game, league.id) == game.now + HOUR
+    assert reached(game, ben.player_id) < game.now + HOUR
+    game.clock(game.now + 2 * HOUR)
+    game.validate(ana, edition, "t-soup")
+    assert reached(game, ana.player_id) == game.now + 2 * HOUR
+
+
+def test_a_pending_validation_does_not_touch_when_a_score_was_reached(game, edition, league):
+    ana = game.player(league)
+    before = reached(game, ana.player_id)
+    game.clock(game.now + HOUR)
+    game.validate(ana, edition, "t-picnic")
+    assert reached(game, ana.player_id) == before
+
+
+def test_a_team_and_a_league_count_their_players(game, edition, league):
+    ana = game.player(league, team=1)
+    game.player(league, team=1)
+
+    def players():
+        return [game.one("select players from mpp.score where subject_id = %s", (s,)) for s in (league.id, *league.teams)]
+
+    assert players() == [3, 1, 2]
+    ana.call("leave_league", league_id=league.id)
+    assert players() == [2, 1, 1]
+    game.player(league, ana, team=0)
+    assert players() == [3, 2, 1]
+
+
+def test_who_played_and_left_still_counts_in_the_average_of_what_they_left(game, edition, league):
+    ana = game.player(league, team=1)
+    game.validate(ana, edition, "t-bike")
+    ana.call("leave_league", league_id=league.id)
+    assert game.one("select players from mpp.score where subject_id = %s", (league.id,)) == 2
+    assert game.one("select players from mpp.score where subject_id = %s", (league.teams[1],)) == 1
+
+
+@pytest.mark.parametrize("statement", ["delete from mpp.score", "truncate mpp.score"])
+def test_scores_are_never_taken_away(game, league, statement):
+    with game.refused("MP061"):
+        game.run(statement)
+
+
+def test_verify_finds_nothing_in_an_edition_that_was_played(game, edition, league):
+    for code in ("t-bike", "t-soup", "t-plane", "t-picnic", "t-boost", "t-flash"):
+        game.validate(league.ambassador, edition, code)
+    assert game.faults(edition) == []
+    assert [f for f in game.faults() if f["edition_code"] == edition.code] == []
+
+
+def played(game, edition, league):
+    """Three players with a credited quorum and points; returns them."""
+    people = [game.player(league, team=0) for _ in range(3)]
+    for person in people:
+        game.validate(person, edition, "t-bike")
+        game.validate(person, edition, "t-picnic")
+    game.run("select private.fold_scores(%s, true)", (edition.id,))
+    assert game.faults(edition) == []
+    return people
+
+
+TAMPERING = {
+    "points of a player": ("score", "update mpp.score set points = points + 1 where subject_id = %(player)s"),
+    "points of a team": ("score", "update mpp.score set points = points - 1 where subject_id = %(team)s"),
+    "points of a league": ("score", "update mpp.score set points = 0 where subject_id = %(league)s"),
+    "points in the ledger": ("validation", "update mpp.validation set points = 5 where player_id = %(player)s and points = 4"),
+    "state in the ledger": ("validation", "update mpp.validation set state = 'cancelled' where player_id = %(player)s and points = 4"),
+    "owner in the ledger": ("validation", "update mpp.validation set player_id = %(other)s where player_id = %(player)s and points = 4"),
+    "a row out of the ledger": ("validation", "delete from mpp.validation where player_id = %(player)s and points = 4"),
+    "a score taken away": ("score", "delete from mpp.score where subject_id = %(player)s"),
+    "a count": (None, "update mpp.score_count set subjects = subjects + 1 where edition_id = %(edition)s and scope = 'player'"),
+    "a count taken away": (None, "delete from mpp.score_count where edition_id = %(edition)s and scope = 'league'"),
+    "a move that nobody made": (None, "insert into mpp.score_delta values (%(edition)s, 'player', 99, 1)"),
+    "a listing": ("score", "update mpp.score set listed = false where subject_id = %(player)s"),
+    "a credit below the quorum": (
+        "validation",
+        "update mpp.validation set state = 'cancelled' where player_id = %(player)s and points = 5;"
+        "update mpp.score set points = points - 5 where subject_id in (%(player)s, %(team)s, %(league)s)",
+    ),
+    "a quorum that was reached and not credited": (
+        "validation",
+        "update mpp.validation set state = 'pending' where points = 5 and team_id = %(team)s;"
+        "update mpp.score set points = points - 5 where subject_id in (%(player)s, %(other)s, %(third)s);"
+        "update mpp.score set points = points - 15 where subject_id in (%(team)s, %(league)s)",
+    ),
+}
+
+
+def tamper(game, statements, **names):
+    """Run statements with every trigger of ours off, as somebody with the keys of the house would."""
+    for table in ("score", "validation"):
+        game.run(f"alter table mpp.{table} disable trigger user")
+    for statement in statements.split(";"):
+        assert game.run(statement, names) > 0
+    for table in ("score", "validation"):
+        game.run(f"alter table mpp.{table} enable trigger user")
+
+
+@pytest.mark.parametrize("kind", TAMPERING)
+def test_verify_finds_tampering_with(game, edition, league, kind):
+    ana, ben, cleo = played(game, edition, league)
+    tamper(
+        game, TAMPERING[kind][1], player=ana.player_id, other=ben.player_id, third=cleo.player_id, team=league.teams[0],
+        league=league.id, edition=edition.id,
+    )  # fmt: skip
+    faults = game.faults(edition)
+    assert faults != []
+    assert {f["edition_code"] for f in faults} == {edition.code}
+
+
+def test_verify_names_the_subject_and_both_figures(game, edition, league):
+    ana, *_ = played(game, edition, league)
+    tamper(game, "update mpp.score set points = 100 where subject_id = %(player)s", player=ana.player_id)
+    fault = next(f for f in game.faults(edition) if f["fault"] == "points")
+    assert (fault["scope"], fault["subject_id"], fault["expected"], fault["found"]) == ("player", ana.player_id, 9, 100)
+
+
+def test_verify_of_one_edition_does_not_speak_of_another(game, edition, league):
+    ana, *_ = played(game, edition, league)
+    tamper(game, "update mpp.score set points = 100 where subject_id = %(player)s", player=ana.player_id)
+    assert game.faults(game.edition()) == []
+    assert {f["edition_code"] for f in game.faults() if f["edition_code"].startswith("t-")} >= {edition.code}
+
+
+def test_writing_the_ledger_directly_moves_the_scores_too(game, edition, league):
+    ana = game.player(league, team=0)
+    insert = (
+        "insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state)"
+        " values (%(id)s, %(edition)s, %(challenge)s, %(player)s, %(team)s, %(league)s, 4, %(state)s)"
+    )
+    row = {
+        "edition": edition.id, "challenge": edition.challenges["t-bike"], "player": ana.player_id, "team": league.teams[0],
+        "league": league.id,
+    }  # fmt: skip
+    credited, pending = uuid.uuid4(), uuid.uuid4()
+    game.run(insert, {**row, "id": credited, "state": "credited"})
+    game.run(insert, {**row, "id": pending, "state": "pending"})
+    assert [game.score(s) for s in (ana.player_id, league.teams[0], league.id)] == [4, 4, 4]
+    game.run("update mpp.validation set state = 'credited' where id = %s", (pending,))
+    assert game.score(league.id) == 8
+    game.run("update mpp.validation set state = 'cancelled' where league_id = %s", (league.id,))
+    assert [game.score(s) for s in (ana.player_id, league.teams[0], league.id)] == [0, 0, 0]
+    assert game.faults(edition) == []
+
+
+def test_a_validation_belongs_to_one_edition_and_one_league(game, edition, league):
+    ana, other = game.player(league, team=0), game.league(game.edition())
+    insert = (
+        "insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state)"
+        " values (gen_random_uuid(), %s, %s, %s, %s, %s, 4, 'credited')"
+    )
+    for row in (
+        (other.edition.id, edition.challenges["t-bike"], ana.player_id, league.teams[0], league.id),
+        (edition.id, other.edition.challenges["t-bike"], ana.player_id, league.teams[0], league.id),
+        (edition.id, edition.challenges["t-bike"], other.ambassador.player_id, league.teams[0], league.id),
+        (edition.id, edition.challenges["t-bike"], ana.player_id, other.teams[0], league.id),
+        (edition.id, edition.challenges["t-bike"], ana.player_id, league.teams[0], other.id),
+    ):
+        with pytest.raises(Exception, match="foreign key"):
+            game.run(insert, row)
