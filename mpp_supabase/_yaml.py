@@ -160,7 +160,7 @@ class _Reader:
             wrong = f"not valid YAML: {error.problem or error.context or 'it cannot be read'}"
             raise _Unreadable(Flaw(line, column, "", wrong, self._advice(line, wrong))) from None
         except Exception as error:
-            # In a few corners the parser fails with a plain Python error (an escape beyond Unicode raises OverflowError):
+            # In a few corners the parser fails with a plain Python error (OverflowError at an escape beyond Unicode):
             # the file is at fault all the same.
             wrong = f"not valid YAML: {type(error).__name__}"
             raise _Unreadable(Flaw(1, 1, "", wrong, "check quotes, brackets and indentation")) from None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from supabase_auth import User
 
 ACCOUNTS_PER_PAGE = 200
+PASSWORD_LENGTH = 8
 _FOR_GOOD = "876000h"
 
 
@@ -24,8 +25,16 @@ class Users(Service):
     """Creates, invites, lists, disables and enables accounts, and makes staff. Needs the secret key."""
 
     def create(self, email: str, password: SecretStr, *, confirmed: bool = True) -> Account:
-        """Create an account; a confirmed one may sign in at once. Raises AccountError (`email_exists`…)."""
-        attributes: Any = {"email": email, "password": password.get_secret_value(), "email_confirm": confirmed}
+        """Create an account; a confirmed one may sign in at once.
+
+        Raises AccountError (`email_exists`, `email_address_invalid`, `weak_password` under 8 characters).
+        """
+        secret = password.get_secret_value()
+        # Supabase Auth takes any password from whoever holds the secret key.
+        if len(secret) < PASSWORD_LENGTH:
+            hint = f"Use at least {PASSWORD_LENGTH} characters."
+            raise AccountError(f"The password has only {len(secret)} characters.", hint, "weak_password")
+        attributes: Any = {"email": email, "password": secret, "email_confirm": confirmed}
         return _account(self._transport.admin(lambda api: api.create_user(attributes)).user)
 
     def invite(self, email: str) -> Account:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import os
 import re
@@ -38,11 +39,14 @@ app.command("watch")(watch.watch)
 for _name, _help in (
     ("db", "The database: push migrations, lint, verify scores."),
     ("stack", "The local Supabase: start, stop, status, logs, reset, env."),
-    ("demo", "Play a whole edition on the local stack."),
+    ("demo", None),
 ):
     if importlib.util.find_spec(f"mpp_cli.{_name}") is not None:
-        app.add_typer(importlib.import_module(f"mpp_cli.{_name}").app, name=_name, help=_help)
+        _group = importlib.import_module(f"mpp_cli.{_name}").app
+        # A group that is itself a command explains itself with the text of that command.
+        app.add_typer(_group, name=_name, help=_help or _group.registered_callback.callback.__doc__)
 
+_NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _SECRETS = re.compile(r"sb_secret_[\w-]+|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<=://)[^\s/@:]*:[^\s@]+(?=@)")
 
 
@@ -80,9 +84,7 @@ def main(arguments: list[str] | None = None) -> None:
         code = Exit.PIPE_CLOSED
         _drop_output()
     except OSError as error:
-        code = code or Exit.UNEXPECTED
-        output.say(f"mpp: the output could not be written ({error.strerror}).")
-        _drop_output()
+        code = _unwritten(error)
     sys.exit(code)
 
 
@@ -99,6 +101,8 @@ def run(arguments: list[str] | None = None) -> int:
         _drop_output()
         return Exit.PIPE_CLOSED
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NOT_WRITTEN:
+            return _unwritten(error)
         return _explain(error)
 
 
@@ -138,6 +142,12 @@ def _explain_file(error: Exception, most: int = 100) -> None:
 
 def _masked(text: str) -> str:
     return _SECRETS.sub("•••", text)
+
+
+def _unwritten(error: OSError) -> int:
+    output.say(f"mpp: the output could not be written ({error.strerror}).")
+    _drop_output()
+    return Exit.OUTPUT
 
 
 def _drop_output() -> None:

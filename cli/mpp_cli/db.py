@@ -104,7 +104,7 @@ def _has_extension(url: str, name: str) -> bool:
             found = connection.execute("select from pg_available_extensions where name = %s", (name,))
             return found.fetchone() is not None
     except psycopg.OperationalError:
-        raise TransportError(f"The database {_place(url)} cannot be reached.", "Check DB_URL and its password.") from None
+        raise TransportError(f"The database {_place(url)} cannot be reached.", "Check DB_URL.") from None
 
 
 def _place(url: str) -> str:

@@ -15,6 +15,7 @@ class Exit(IntEnum):
     CHECK_FAILED = 4
     FILE_INVALID = 5
     UNEXPECTED = 70
+    OUTPUT = 74
     INTERRUPTED = 130
     PIPE_CLOSED = 141
 
@@ -27,6 +28,7 @@ MEANING = {
     Exit.CHECK_FAILED: "A check found something: scores that differ, findings of lint or advisors.",
     Exit.FILE_INVALID: "An edition file is wrong; every problem was named and nothing was changed.",
     Exit.UNEXPECTED: "An error nobody foresaw; run the command again with `mpp --debug` and report it.",
+    Exit.OUTPUT: "The output could not be written: the disk is full, or fails.",
     Exit.INTERRUPTED: "Stopped with Ctrl-C.",
     Exit.PIPE_CLOSED: "Whoever was reading the output left.",
 }

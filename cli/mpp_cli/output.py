@@ -107,8 +107,13 @@ def console() -> Console:
     """The terminal of stdout; unlimited width when it is a pipe, so that nothing is cut. NO_COLOR is respected."""
     from rich.console import Console
 
+    class Terminal(Console):
+        def on_broken_pipe(self) -> None:
+            # Rich would end the process with 1; main() knows what to answer.
+            raise BrokenPipeError
+
     wide = None if sys.stdout.isatty() else 100_000
-    return Console(file=sys.stdout, width=wide, highlight=False, markup=False, emoji=False, soft_wrap=wide is not None)
+    return Terminal(file=sys.stdout, width=wide, highlight=False, markup=False, emoji=False, soft_wrap=wide is not None)
 
 
 def coloured(text: str, colour: str) -> str:
@@ -209,7 +214,9 @@ def _csv_cell(value: Any) -> Any:
     if isinstance(value, int | float):
         return value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    # A bare carriage return would end the line for some readers and not for others.
+    whole = text.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{whole}" if text.startswith(_FORMULA) else whole
 
 
 def uuid_of(text: str, argument: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 import mpp_supabase
 
 
@@ -17,12 +19,8 @@ def test_the_public_names_are_sorted_and_all_there() -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    try:
+    with pytest.raises(AttributeError, match="Nothing"):
         mpp_supabase.Nothing  # noqa: B018
-    except AttributeError as error:
-        assert "Nothing" in str(error)
-    else:
-        raise AssertionError("an unknown name was found")
 
 
 def test_importing_the_package_and_reading_a_file_load_no_client() -> None:

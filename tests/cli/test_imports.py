@@ -1,0 +1,58 @@
+"""The command line stands on public names: cli -> mpp_supabase, and only stack, db and demo know the local stack."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mpp_supabase
+
+ROOT = Path(__file__).resolve().parents[2]
+CLI = sorted((ROOT / "cli" / "mpp_cli").glob("*.py"))
+SERVICES = sorted((ROOT / "mpp_supabase").glob("*.py"))
+KNOW_THE_STACK = {"stack", "db", "demo"}
+NOUNS = {"audit", "conduct", "editions", "leagues", "maintenance", "rankings", "users"}
+
+
+def imports(path: Path) -> Iterator[tuple[str, tuple[str, ...], int]]:
+    """Yield module, names and line of every import of a file, wherever it stands."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            yield node.module or "", tuple(alias.name for alias in node.names), node.lineno
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, (), node.lineno
+
+
+@pytest.mark.parametrize("path", CLI, ids=lambda path: path.stem)
+def test_a_command_uses_public_names_only(path: Path) -> None:
+    for module, names, line in imports(path):
+        if module.partition(".")[0] != "mpp_supabase":
+            continue
+        where = f"{path.name}:{line}"
+        if module == "mpp_supabase":
+            hidden = set(names) - set(mpp_supabase.__all__)
+            assert not hidden, f"{where}: {hidden} is not public"
+        elif module.startswith("mpp_supabase.local"):
+            assert path.stem in KNOW_THE_STACK, f"{where}: {module}"
+        else:
+            assert path.stem == "demo", f"{where}: {module} is not public"
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.stem)
+def test_a_service_knows_the_transport_and_no_other_service(path: Path) -> None:
+    for module, _, line in imports(path):
+        assert not module.startswith("mpp_cli"), f"{path.name}:{line}: {module}"
+        if path.stem in NOUNS:
+            assert module.removeprefix("mpp_supabase.") not in NOUNS, f"{path.name}:{line}: {module}"
+        if module.startswith("mpp_supabase.local"):
+            assert path.stem == "config" or path.stem.startswith("demo"), f"{path.name}:{line}: {module}"
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.stem)
+def test_no_service_writes_sql(path: Path) -> None:
+    if not path.stem.startswith("demo"):
+        assert "psycopg" not in {module for module, _, _ in imports(path)}

@@ -1,0 +1,56 @@
+"""What is printed is safe to show, to open in a spreadsheet and to read with a program."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from mpp_cli import output
+from mpp_cli.output import Column
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_formula_is_text_in_csv(start: str) -> None:
+    out = io.StringIO()
+    output.write_csv(out, [{"label": f"{start}cmd|' /C calc'!A0", "points": -3}], ("label", "points"))
+    _, row = csv.reader(io.StringIO(out.getvalue()))
+    assert row == [f"'{start}cmd|' /C calc'!A0".replace("\r", "\n"), "-3"]
+
+
+def test_csv_keeps_quotes_lines_and_values_that_are_no_text() -> None:
+    out = io.StringIO()
+    values = {"text": 'a "b"\nc', "no": None, "yes": True, "map": {"fr": "é"}, "half": 0.5}
+    assert output.write_csv(out, [values], tuple(values)) == 1
+    assert list(csv.reader(io.StringIO(out.getvalue()))) == [
+        ["text", "no", "yes", "map", "half"],
+        ['a "b"\nc', "", "true", '{"fr": "é"}', "0.5"],
+    ]
+
+
+def test_a_label_cannot_rewrite_the_terminal() -> None:
+    assert output.clean("a\x1b[2Jb\x9bc\u202ed\u200b\xa0é😀") == "a\\u001b[2Jb\\u009bc\\u202ed\\u200b\xa0é😀"
+
+
+def test_rows_are_a_json_list_whatever_their_number(capsys: pytest.CaptureFixture[str]) -> None:
+    columns = (Column("A", lambda row: row["a"]),)
+    for rows in ([], [{"a": 1}], [{"a": 1}, {"a": "é"}]):
+        assert output.rows(rows, columns, fields=("a",), as_json=True, as_csv=False) == len(rows)
+        assert json.loads(capsys.readouterr().out) == rows
+
+
+def test_an_empty_csv_still_has_its_header_and_an_empty_table_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    output.rows([], (), fields=("a", "b"), as_json=False, as_csv=True)
+    assert capsys.readouterr().out == "a,b\n"
+    output.rows([], (), fields=("a",), as_json=False, as_csv=False, empty="Nobody.")
+    assert capsys.readouterr() == ("", "Nobody.\n")
+
+
+def test_a_table_that_is_not_on_a_terminal_is_neither_cut_nor_coloured(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "x" * 500 + "[red]y[/red]"
+    output.rows([{"a": long}], (Column("A", lambda row: row["a"]),), fields=("a",), as_json=False, as_csv=False)
+    shown = capsys.readouterr().out
+    assert long in shown
+    assert "\x1b" not in shown

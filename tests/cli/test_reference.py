@@ -1,0 +1,83 @@
+"""Every command and option explains itself, docs/cli.md lists them all, and help is there at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mpp_cli import reference
+from mpp_cli.exits import MEANING, Exit
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = list(reference.commands())
+HELP_SECONDS = 0.3
+
+
+def shell(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    code = "from mpp_cli.app import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS, ids=[name for name, _ in COMMANDS])
+def test_a_command_has_help_an_example_and_help_for_each_option(name: str, command: Any) -> None:
+    summary, example = reference._help(command)
+    assert len(summary) > 10, f"{name} has no help"
+    assert "mpp " in example, f"{name} has no line `Example: mpp …`"
+    assert name in example, f"the example of {name} shows another command"
+    for parameter in command.params:
+        assert parameter.help, f"{parameter.name} of {name} has no help"
+
+
+def test_the_documentation_lists_every_command_option_and_exit_code() -> None:
+    path = ROOT / "docs" / "cli.md"
+    text = path.read_text(encoding="utf-8")
+    assert text == reference.fill(text), "run: python -m mpp_cli.reference docs/cli.md"
+    assert "{" not in text.split("<!-- commands -->")[1], "a metavar shows through"
+
+
+def test_every_exit_code_has_a_meaning() -> None:
+    assert set(MEANING) == set(Exit)
+
+
+def test_help_takes_no_more_than_three_tenths_of_a_second() -> None:
+    shell("--help")
+    taken = []
+    for _ in range(5):
+        started = time.monotonic()
+        assert shell("--help").returncode == 0
+        taken.append(time.monotonic() - started)
+    assert min(taken) <= HELP_SECONDS, f"{min(taken):.2f} s"
+
+
+def test_help_imports_neither_the_clients_nor_rich() -> None:
+    code = (
+        "import sys\nfrom mpp_cli.app import run\nrun(['--help'])\n"
+        "heavy = {'httpx', 'postgrest', 'supabase', 'supabase_auth', 'pydantic', 'ruamel', 'psycopg', 'rich'}\n"
+        "found = heavy & set(sys.modules)\nassert not found, found\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, stdout=subprocess.DEVNULL)
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    from mpp_supabase import __version__
+
+    ended = shell("--version")
+    assert (ended.returncode, ended.stdout) == (0, f"mpp {__version__}\n")
+
+
+def test_completion_is_offered_for_the_shell() -> None:
+    ended = shell(_MPP_COMPLETE="complete_bash", COMP_WORDS="mpp ed", COMP_CWORD="1")
+    assert ended.stdout.strip() == "edition"
