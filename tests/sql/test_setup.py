@@ -1,0 +1,233 @@
+"""apply_edition: one document sets up an edition, shows its differences, and is all or nothing."""
+
+from __future__ import annotations
+
+import copy
+import uuid
+
+import pytest
+
+from .game import DAY, Game, document, translated
+
+
+@pytest.fixture
+def code() -> str:
+    return f"t-{uuid.uuid4().hex[:10]}"
+
+
+def apply(game: Game, file: dict, **more) -> list[dict]:
+    return game.service.table("apply_edition", document=file, **more)
+
+
+def changed(game: Game, file: dict, **more) -> set[tuple[str, str]]:
+    return {(c["action"], c["path"]) for c in apply(game, file, **more)}
+
+
+def changed_document(file: dict, path: str, value: object) -> dict:
+    """A copy of the document with the value at a dotted path; numbers are places in a list."""
+    copied = copy.deepcopy(file)
+    *way, last = path.split(".")
+    place = copied
+    for step in way:
+        place = place[int(step)] if step.isdigit() else place[step]
+    if last.isdigit():
+        place[int(last)] = value
+    else:
+        place[last] = value
+    return copied
+
+
+def test_a_document_makes_an_edition_with_all_six_kinds(game, code):
+    file = document(code)
+    assert {action for action, _ in changed(game, file)} == {"add"}
+    (edition,) = game.service.view("editions", code=code)
+    assert (edition["phase"], edition["audience"], edition["time_zone"]) == ("draft", "public", "Europe/Paris")
+    assert (edition["ranking_basis"], edition["teams_per_league"], edition["is_private"]) == ("total", 2, False)
+    assert (edition["league_min_players"], edition["league_max_players"]) == (6, 24)
+    assert edition["ends_at"] - edition["starts_at"] == 21 * DAY
+    rows = {r["code"]: r for r in game.service.view("challenges", edition_id=edition["id"])}
+    assert {r["kind"] for r in rows.values()} == {"standard", "collective", "boost", "hidden", "flash", "malus"}
+    assert (rows["f-collective"]["quorum"], rows["f-boost"]["boost_factor"]) == (4, 2)
+    assert (rows["f-malus"]["points"], rows["f-malus"]["repeat_limit"], rows["f-standard"]["repeat_limit"]) == (-5, None, 2)
+    assert rows["f-flash"]["closes_at"] - rows["f-flash"]["opens_at"] == DAY
+    assert game.one("select count(*) from mpp.audit where action = 'edition.apply' and subject = %s", (code,)) == 1
+
+
+def test_applying_the_same_document_again_changes_nothing(game, code):
+    file = document(code)
+    apply(game, file)
+    before = game.fingerprint()
+    assert apply(game, file) == []
+    assert game.fingerprint() == before
+
+
+def test_a_dry_run_shows_the_same_differences_and_writes_nothing(game, code):
+    file = document(code)
+    before = game.fingerprint()
+    shown = apply(game, file, dry_run=True)
+    assert game.fingerprint() == before
+    assert game.service.view("editions", code=code) == []
+    assert shown == apply(game, file)
+    later = changed_document(file, "challenges.0.points", 5)
+    assert apply(game, later, dry_run=True) == apply(game, later) != []
+    assert apply(game, later, dry_run=True) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("edition.title", translated("Other"), "edition.title"),
+        ("edition.audience", "school", "edition.audience"),
+        ("edition.time_zone", "UTC", "edition.time_zone"),
+        ("rules.ranking", "average", "rules.ranking"),
+        ("rules.league_size.min", 5, "rules.league_size_min"),
+        ("rules.league_size.max", 30, "rules.league_size_max"),
+        ("rules.teams_per_league", 3, "rules.teams_per_league"),
+        ("rules.unlock_guesses_per_hour", 3, "rules.unlock_guesses_per_hour"),
+        ("themes.0.title", translated("Renamed"), "themes.t-theme.name"),
+        ("challenges.0.points", 3, "challenges.f-standard.points"),
+        ("challenges.0.repeat", None, "challenges.f-standard.repeat"),
+        ("challenges.0.proof", True, "challenges.f-standard.proof"),
+        ("challenges.0.goals", [1, 2], "challenges.f-standard.goals"),
+        ("challenges.0.title", translated("Renamed"), "challenges.f-standard.title"),
+        ("challenges.0.description", translated("Renamed"), "challenges.f-standard.description"),
+        ("challenges.1.quorum", 5, "challenges.f-collective.quorum"),
+        ("challenges.2.factor", 3, "challenges.f-boost.factor"),
+    ],
+)
+def test_a_change_is_shown_with_its_path_and_both_values(game, code, path, value, said):
+    file = document(code)
+    apply(game, file)
+    (change,) = apply(game, changed_document(file, path, value))
+    assert (change["action"], change["path"], change["after"]) == ("change", said, value)
+    assert change["before"] != change["after"]
+    assert apply(game, changed_document(file, path, value)) == []
+
+
+def test_challenges_are_added_and_removed(game, code):
+    file = document(code)
+    apply(game, file)
+    fewer = {**file, "challenges": file["challenges"][1:]}
+    assert changed(game, fewer) == {("remove", "challenges.f-standard")}
+    assert changed(game, file) == {("add", "challenges.f-standard")}
+
+
+def test_a_secret_word_changes_without_being_shown(game, code):
+    file = document(code)
+    first = apply(game, file)
+    assert "coquelicot" not in str(first)
+    (change,) = apply(game, changed_document(file, "challenges.3.secret", "bleuet"))
+    assert (change["path"], change["before"], change["after"]) == ("challenges.f-hidden.secret", "•••", "•••")
+    assert apply(game, changed_document(file, "challenges.3.secret", " BLEUET ")) == []
+
+
+def test_a_secret_word_may_move_from_one_challenge_to_another(game, code):
+    file = document(code)
+    apply(game, file)
+    moved = copy.deepcopy(file)
+    moved["challenges"][3] = {**moved["challenges"][3], "code": "f-other-hidden"}
+    assert changed(game, moved) == {("remove", "challenges.f-hidden"), ("add", "challenges.f-other-hidden")}
+
+
+BROKEN = [
+    ("edition.code", "X"), ("edition.audience", "nobody"), ("edition.title", {"fr": "seul"}), ("edition.title", None),
+    ("edition.time_zone", "Europe/Nowhere"), ("edition.time_zone", None), ("edition.starts_at", "not a date"),
+    ("edition.starts_at", None), ("edition.ends_at", "2000-01-01T00:00:00Z"), ("edition.ends_at", "2026-13-45T00:00:00Z"),
+    ("edition.registration_closes_at", "2999-01-01T00:00:00Z"), ("edition.registration_closes_at", None),
+    ("edition.organisation", "no-such-organisation"), ("edition", {}), ("edition", None), ("rules", None), ("rules.ranking", "best"),
+    ("rules.league_size.min", 25), ("rules.league_size.min", 0), ("rules.league_size.max", 100000),
+    ("rules.teams_per_league", 0), ("rules.teams_per_league", "two"), ("rules.unlock_guesses_per_hour", 0),
+    ("themes", None), ("themes", {}), ("themes.0.title", {"en": "alone"}), ("themes.0.title", None),
+    ("themes.0.code", "Not A Code"), ("themes.0.code", None), ("challenges", None), ("challenges", "many"),
+    ("challenges.0.code", "é"), ("challenges.0.code", None), ("challenges.0.code", "f-malus"), ("challenges.0.kind", "standart"),
+    ("challenges.0.kind", None), ("challenges.0.theme", "no-such-theme"), ("challenges.0.theme", None), ("challenges.0.points", 0),
+    ("challenges.0.points", 21), ("challenges.0.points", -1), ("challenges.0.points", 2.5), ("challenges.0.points", "four"),
+    ("challenges.0.points", None), ("challenges.0.points", 10**6), ("challenges.0.repeat", 0), ("challenges.0.proof", "perhaps"),
+    ("challenges.0.quorum", 3), ("challenges.0.secret", "word"), ("challenges.0.factor", 2), ("challenges.0.goals", [18]),
+    ("challenges.0.goals", "all"), ("challenges.0.goals", ["x"]), ("challenges.0.title", {"fr": " ", "en": "x"}),
+    ("challenges.0.description", None), ("challenges.1.quorum", 1), ("challenges.1.quorum", None), ("challenges.2.window", None),
+    ("challenges.2.factor", 9), ("challenges.3.secret", None), ("challenges.4.window", None), ("challenges.5.points", 5),
+    ("challenges.4.window.from", "2000-01-01T00:00:00Z"), ("challenges.4.window.until", "2999-01-01T00:00:00Z"),
+    ("challenges.4.window.until", None), ("challenges.4.window.from", "soon"), ("challenges.0", None), ("challenges.0", "text"),
+    ("challenges.0", {}), ("themes.0", 7),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "value"), BROKEN, ids=lambda part: str(part)[:40])
+def test_a_broken_document_is_refused_whole(game, code, path, value):
+    file = document(code)
+    for existing in (False, True):
+        if existing:
+            apply(game, file)
+        with game.refused("MP027"):
+            apply(game, changed_document(file, path, value))
+
+
+def test_two_words_that_compare_equal_are_refused(game, code):
+    file = document(code)
+    twin = {**file["challenges"][3], "code": "f-twin", "secret": "Coqueli-cot"}
+    with game.refused("MP027"):
+        apply(game, {**file, "challenges": [*file["challenges"], twin]})
+
+
+@pytest.mark.parametrize("file", [{}, {"edition": {"code": "t-empty"}}, {"edition": [], "themes": [], "challenges": []}])
+def test_a_document_without_its_parts_is_refused(game, file):
+    with game.refused("MP027"):
+        apply(game, file)
+    with game.refused("MP027"):
+        game.service.table("apply_edition", document=None)
+
+
+def test_an_organisation_makes_the_edition_private(game, code):
+    organisation = f"org-{uuid.uuid4().hex[:8]}"
+    game.run("insert into mpp.organisation (code, name) values (%s, 'A client')", (organisation,))
+    apply(game, changed_document(document(code), "edition.organisation", organisation))
+    assert game.service.view("editions", code=code)[0]["is_private"] is True
+
+
+def test_rules_and_challenges_are_fixed_once_the_edition_has_started(game, code):
+    file = document(code)
+    apply(game, file)
+    game.service.call("open_edition", edition_code=code)
+    game.run("alter table mpp.edition disable trigger user")
+    game.run("update mpp.edition set starts_at = starts_at - interval '2 days' where code = %s", (code,))
+    game.run("alter table mpp.edition enable trigger user")
+    start = game.one("select starts_at from mpp.edition where code = %s", (code,)).isoformat()
+    file = changed_document(file, "edition.starts_at", start)
+    assert apply(game, file) == []
+    for path, value in (
+        ("challenges.0.points", 5), ("challenges.1.quorum", 2), ("challenges.3.secret", "other"), ("rules.ranking", "average"),
+        ("rules.teams_per_league", 4), ("edition.ends_at", "2999-01-01T00:00:00Z"), ("challenges", file["challenges"][:3]),
+        ("edition.starts_at", game.now.isoformat()),
+    ):  # fmt: skip
+        with game.refused("MP025"):
+            apply(game, changed_document(file, path, value))
+        with game.refused("MP025"):
+            apply(game, changed_document(file, path, value), dry_run=True)
+    file = changed_document(file, "challenges.0.title", translated("Corrected"))
+    assert changed(game, file) == {("change", "challenges.f-standard.title")}
+    assert changed(game, changed_document(file, "rules.league_size.max", 30)) == {("change", "rules.league_size_max")}
+
+
+def test_a_frozen_edition_is_not_applied_again(game, code):
+    file = document(code)
+    apply(game, file)
+    game.run(
+        "update mpp.edition set starts_at = now() - interval '3 days', ends_at = now() - interval '1 hour',"
+        " registration_closes_at = now() - interval '1 day' where code = %s",
+        (code,),
+    )
+    game.service.call("open_edition", edition_code=code)
+    game.service.call("freeze_edition", edition_code=code)
+    with game.refused("MP024", "MP025", "MP027"):
+        apply(game, file)
+
+
+def test_a_card_shared_by_two_editions_is_one_card(game, code):
+    first, second = document(code), document(code + "-b")
+    apply(game, first)
+    assert not any(path.startswith("themes") for _, path in changed(game, second))
+    apply(game, changed_document(second, "challenges.0.title", translated("Everywhere")))
+    edition = game.service.view("editions", code=code)[0]["id"]
+    rows = {r["code"]: r for r in game.service.view("challenges", edition_id=edition)}
+    assert rows["f-standard"]["title"]["en"] == "Everywhere"
