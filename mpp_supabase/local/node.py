@@ -23,7 +23,11 @@ _NO_NPM = StackError(
 )
 
 
-_QUIET = ["--no-audit", "--no-fund", "--ignore-scripts"]
+_QUIET = [
+    *("--no-audit", "--no-fund", "--ignore-scripts"),
+    # Without a network npm would go on trying for ten minutes.
+    *("--fetch-retries=1", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=2000"),
+]
 
 #: The releases that tests use beside the major version of hosted Supabase.
 OTHER_POSTGRES = {15: "15.18.0-beta.17", 16: "16.14.0-beta.17", 18: "18.4.0-beta.17"}
@@ -149,6 +153,11 @@ def _npm(command: list[str], directory: Path, home: Path) -> None:
         raise disk_full(directory)
     if any(word in said for word in ("ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "EAI_AGAIN", "ECONNRESET")):
         raise StackError("npm cannot reach its registry to install the stack.", f"Check the network; see {log}.")
+    if "_CERT" in said:
+        raise StackError(
+            "npm does not trust the certificate of its registry.",
+            f"Behind a company proxy, set NODE_EXTRA_CA_CERTS to its certificate; see {log}.",
+        )
     raise StackError(f"npm could not install the packages of the stack (exit {done.returncode}).", f"See {log}.")
 
 
