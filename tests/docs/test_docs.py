@@ -1,0 +1,253 @@
+"""The documents say what is so: generated pages, lists of errors, links, commands, and examples that run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from docs import generate
+from mpp_cli.app import app
+from mpp_supabase.errors import REFUSALS
+from mpp_supabase.local import StackStatus
+from mpp_supabase.local.node import npm_command
+from tests.sql.game import Game, commit_cards
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+WRITTEN = [page for page in PAGES if page.name != "cli.md"]
+FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+
+Connection = psycopg.Connection[Any]
+
+
+def each(pages: list[Path]) -> Any:
+    """Run a test once for each page."""
+    return pytest.mark.parametrize("page", pages, ids=[str(page.relative_to(ROOT)) for page in pages])
+
+
+def code_of(page: Path) -> list[str]:
+    """Every line of code of a page: of its blocks, and between backticks in its text."""
+    text = page.read_text(encoding="utf-8")
+    blocks = [line.strip() for _, block in FENCE.findall(text) for line in block.splitlines()]
+    return blocks + re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
+
+
+# Generated pages
+
+
+@pytest.mark.parametrize("name", ["api.md", "errors.md"])
+def test_a_generated_page_is_what_the_database_says(db: Connection, name: str) -> None:
+    text = next(page.text for page in generate.pages(db) if page.name == name)
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == text, f"docs/{name} is out of date: run `make docs`"
+
+
+def test_the_database_the_page_and_python_have_the_same_refusals(db: Connection) -> None:
+    in_sql = {
+        code: (name, message)
+        for code, name, message in db.execute("select code, name, message_en from private.refusals()")
+    }
+    row = re.compile(r"^\| `(MP\d{3})` \| 400 \| `(\w+)` \| (.*?)<br>", re.MULTILINE)
+    page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+    on_page = {code: (name, message) for code, name, message in row.findall(page)}
+    in_python = {code: (refusal.__name__, refusal.__doc__) for code, refusal in REFUSALS.items()}
+    assert on_page == in_sql
+    assert in_python == in_sql
+
+
+def api_functions(db: Connection) -> list[tuple[str, str | None]]:
+    """Name and comment of every function of schema api."""
+    query = "select proname, obj_description(oid, 'pg_proc') from pg_proc where pronamespace = 'api'::regnamespace"
+    return db.execute(query).fetchall()
+
+
+def test_every_view_function_and_row_type_of_the_api_has_a_comment(db: Connection) -> None:
+    silent = [name for name, comment in api_functions(db) if not comment]
+    silent += [
+        name
+        for (name,) in db.execute(
+            "select relname from pg_class where relnamespace = 'api'::regnamespace and relkind in ('v', 'c')"
+            " and coalesce(obj_description(oid, 'pg_class'), obj_description(reltype, 'pg_type')) is null"
+        )
+    ]
+    assert silent == []
+
+
+def test_every_function_of_the_api_lists_refusals_and_only_known_ones(db: Connection) -> None:
+    for name, comment in api_functions(db):
+        codes = generate.error_codes(comment)
+        assert codes, f"the comment of {name} lists no errors"
+        assert set(codes) <= set(REFUSALS), name
+        assert codes == sorted(set(codes)), name
+
+
+def test_a_function_lists_every_refusal_that_it_says_itself(db: Connection) -> None:
+    listed = {name: set(generate.error_codes(comment)) for name, comment in api_functions(db)}
+    bodies = db.execute("select proname, prosrc from pg_proc where pronamespace = 'private'::regnamespace").fetchall()
+    said = {name: set(re.findall(r"refuse\('(MP\d{3})'", body)) for name, body in bodies if name in listed}
+    assert {name: said[name] - listed[name] for name in said if said[name] - listed[name]} == {}
+
+
+def test_the_list_of_errors_is_read_with_its_ranges() -> None:
+    assert generate.error_codes("Does it. Errors: MP001–MP003, MP020.") == ["MP001", "MP002", "MP003", "MP020"]
+    assert generate.error_codes("MP001 is only mentioned.") == []
+
+
+# What the pages name
+
+
+@each(PAGES)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("https://"):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = page.parent / file if file else page
+        assert linked.exists(), f"{page.name} links to {target}"
+        if anchor:
+            assert anchor in anchors(linked), f"{page.name} links to {target}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a page's headings get."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@each(WRITTEN)
+def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {name for line in code_of(page) for name in re.findall(r"(?:^|\s)make ([a-z-]+)", line)}
+    assert named <= targets
+
+
+@each(WRITTEN)
+def test_every_mpp_command_and_option_that_a_page_names_exists(page: Path) -> None:
+    import typer
+
+    root = typer.main.get_command(app)
+    for line in code_of(page):
+        for said in re.findall(r"(?:^|[\s(=])mpp ([^|>#)]+)", line):
+            command: Any = root
+            words = said.split()
+            for word in words:
+                children = getattr(command, "commands", None)
+                if not children or word.startswith("-") or word == "…":
+                    break
+                assert word in children, f"{page.name}: mpp {said}"
+                command = children[word]
+            options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+            for word in words:
+                assert not word.startswith("--") or word in options, f"{page.name}: mpp {said}"
+
+
+@each(WRITTEN)
+def test_every_file_and_module_that_a_page_names_exists(page: Path) -> None:
+    places = r"(?:sql|supabase|catalogue|mpp_supabase|cli|tests|docs)"
+    for line in code_of(page):
+        for path in re.findall(rf"(?:^|\s)({places}/[\w./-]*\w)(?=$|\s)", line):
+            assert (ROOT / path).exists(), f"{page.name} names {path}"
+        for module in re.findall(rf"python -m ({places}[\w.]*)", line):
+            assert (ROOT / f"{module.replace('.', '/')}.py").exists(), f"{page.name} names {module}"
+
+
+# Examples
+
+
+@pytest.fixture(scope="module")
+def examples() -> dict[str, str]:
+    """The examples of the README by language, with an edition of their own."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").replace("try-out", f"try-{uuid.uuid4().hex[:10]}")
+    blocks = [(language, block) for language, block in FENCE.findall(text)]
+    found = {language: block for language, block in blocks if language in ("python", "js")}
+    found["sh"] = next(block for language, block in blocks if language == "sh" and "edition apply" in block)
+    return found
+
+
+@pytest.fixture(scope="module")
+def shell(stack: StackStatus, examples: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Runs an example against the stack, after the commands that set up its edition; returns what it printed."""
+    directory = tmp_path_factory.mktemp("examples")
+    (directory / "node_modules").symlink_to(ROOT / "node_modules")
+    mpp = directory / "bin" / "mpp"
+    mpp.parent.mkdir()
+    mpp.write_text(f"#!{sys.executable}\nfrom mpp_cli.app import main\nmain()\n")
+    mpp.chmod(0o755)
+    env = stack.env()
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(mpp.parent), str(Path(npm_command()[0]).parent), os.environ["PATH"]]),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "cli")]),
+        "SUPABASE_URL": env["API_URL"],
+        "SUPABASE_PUBLISHABLE_KEY": env["PUBLISHABLE_KEY"],
+        "SUPABASE_SECRET_KEY": env["SECRET_KEY"],
+    }
+
+    def run(*command: str) -> str:
+        done = subprocess.run(
+            command, cwd=directory, env=environment, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    # The stack of the tests is up, and its keys are in the environment.
+    steps = [line for line in examples["sh"].splitlines() if not re.search(r"^mpp stack start|mpp stack env", line)]
+    run("bash", "-euo", "pipefail", "-c", "\n".join(steps))
+    yield run
+    shutil.rmtree(directory)
+
+
+def test_the_python_example_plays(shell: Any, examples: dict[str, str]) -> None:
+    assert shell(sys.executable, "-c", examples["python"]).splitlines() == ["credited 3", "1 Ada vélo 3"]
+
+
+def test_the_javascript_example_reads_and_is_refused(shell: Any, examples: dict[str, str]) -> None:
+    version = int(shell("node", "--version").lstrip("v").split(".")[0])
+    # supabase-js wants WebSocket, which Node has had of itself since 22.
+    flags = ["--experimental-websocket"] if version < 22 else []
+    said = shell("node", *flags, "--input-type=module", "-e", examples["js"])
+    assert "Essai running" in said
+    assert "MP002 An anonymous account can only read." in said
+
+
+def test_the_repair_of_operations_makes_scores_and_counts_right_again(stack: StackStatus, db: Connection) -> None:
+    commit_cards(stack.db_url)
+    game = Game(db)
+    edition = game.edition()
+    league = game.league(edition)
+    player = game.player(league)
+    game.validate(player, edition, "t-soup")
+    assert game.faults(edition) == []
+    game.run("update mpp.score set points = points + 7 where subject_id = %s", (player.player_id,))
+    game.run("insert into mpp.score_delta (edition_id, scope, value, change) values (%s, 'team', 3, 2)", (edition.id,))
+    assert len(game.faults(edition)) >= 2
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    repair = next(block for language, block in FENCE.findall(text) if "mpp.score_delta" in block)
+    steps = repair.replace("adult-2026-09", edition.code).removeprefix("begin;\n").removesuffix("commit;\n")
+    db.execute(steps.encode())
+    assert game.faults(edition) == []
+    assert game.score(player.player_id) == game.score(league.id) > 0
+
+
+def test_the_guardian_of_a_child_is_recorded_as_operations_says(stack: StackStatus, db: Connection) -> None:
+    commit_cards(stack.db_url)
+    game = Game(db)
+    child = game.registered(birth_date=game.child(12))
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    record = next(block for language, block in FENCE.findall(text) if "guardian_consent_at" in block)
+    player = game.player(game.league(game.edition()), child)
+    with game.refused("MP050"):
+        player.call("set_listing", scope="player", subject_id=player.player_id, listed=True)
+    db.execute(record.replace("ACCOUNT_ID", str(child.account)).encode())
+    player.call("set_listing", scope="player", subject_id=player.player_id, listed=True)
+    assert game.one("select listed from mpp.score where subject_id = %s", (player.player_id,)) is True
