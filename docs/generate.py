@@ -178,7 +178,7 @@ def _api(connection: psycopg.Connection[Any]) -> Iterator[str]:
             *_columns(composite.columns, values),
         )
     yield from ("", "## Values", "", "| type | values |", "|---|---|")
-    for row in sorted(values.values(), key=lambda row: row.name):
+    for row in sorted(values.values(), key=lambda row: _plain(row.name)):
         said = ", ".join(f"`{label}`" for label in row.labels) or row.comment
         if said:
             yield f"| `{_plain(row.name)}` | {said} |"
@@ -233,7 +233,11 @@ def _plain(name: str) -> str:
 
 
 def _type(name: str, values: dict[str, Any]) -> str:
-    return f"[`{_plain(name)}`](#values)" if name in values else f"`{_plain(name)}`"
+    return (
+        f"[`{_plain(name)}`](#values)"
+        if name in values and (values[name].labels or values[name].comment)
+        else f"`{_plain(name)}`"
+    )
 
 
 def _errors(connection: psycopg.Connection[Any]) -> Iterator[str]:
