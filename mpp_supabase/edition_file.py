@@ -191,7 +191,7 @@ class Fields:
         self.wrong(key, f"must be {wanted}, not {_kind_of(node)}", fix)
         return None
 
-    def text(self, key: str, longest: int, *, private: bool = False) -> str | None:
+    def text(self, key: str, longest: int, *, private: bool = False, lines: bool = False) -> str | None:
         found = self._scalar(key, "text", "put the text between quotes", lambda value: isinstance(value, str))
         if found is None:
             return None
@@ -201,6 +201,8 @@ class Fields:
         elif len(text) > longest:
             start = "" if private else f" ({shown(text, 40)})"
             self.wrong(key, f"is {len(text)} characters long{start}", f"at most {longest} characters")
+        elif "\n" in text and not lines:
+            self.wrong(key, "holds a line break", "write it on one line")
         elif any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co") and c not in "\n\u200d" for c in text):
             self.wrong(key, "holds an invisible character", "type the text again without it")
         else:
@@ -242,7 +244,7 @@ class Fields:
         found = self._scalar(key, "true or false", "write true or false", lambda value: isinstance(value, bool))
         return None if found is None else bool(found)
 
-    def translations(self, key: str, longest: int) -> dict[str, str] | None:
+    def translations(self, key: str, longest: int, *, lines: bool = False) -> dict[str, str] | None:
         node = self.value(key)
         if node is None:
             return None
@@ -260,7 +262,7 @@ class Fields:
                     "translation missing",
                     f"add the {_LANGUAGE_NAMES[language]} text: {{fr: …, en: …}}",
                 )
-        texts = {language: fields.text(language, longest) for language in LANGUAGES}
+        texts = {language: fields.text(language, longest, lines=lines) for language in LANGUAGES}
         if len(self.check.problems) > before:
             return None
         return {language: text for language, text in texts.items() if text is not None}
@@ -496,7 +498,7 @@ class _Challenge:
             "secret": self._secret(seen),
             "goals": self._goals(),
             "title": fields.translations("title", TITLE_LENGTH),
-            "description": fields.translations("description", DESCRIPTION_LENGTH),
+            "description": fields.translations("description", DESCRIPTION_LENGTH, lines=True),
         }
 
     def _kind_fields(self, kind: str | None) -> None:

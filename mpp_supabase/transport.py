@@ -98,7 +98,7 @@ class Transport:
             if not chunk:
                 break
             found += chunk
-            cursor = [chunk[-1][order.column] for order in reading.order]
+            cursor = _onward(reading, chunk, cursor)
         more = len(found) > limit
         found = found[:limit]
         return found, encode_cursor(reading, found[-1]) if more and found else None
@@ -108,7 +108,7 @@ class Transport:
         cursor = decode_cursor(reading, after) if after is not None else None
         while chunk := self._chunk(reading, CHUNK, cursor):
             yield from chunk
-            cursor = [chunk[-1][order.column] for order in reading.order]
+            cursor = _onward(reading, chunk, cursor)
 
     def call(
         self, function: str, arguments: Row | None = None, *, idempotent: bool = False, patience: float = ANSWER_SECONDS
@@ -251,9 +251,10 @@ class Transport:
     def _rest(self) -> SyncPostgrestClient:
         from postgrest import SyncPostgrestClient
 
-        return SyncPostgrestClient(
-            f"{self.url}/rest/v1", schema="api", headers={}, http_client=self._http, retry_enabled=False
-        )
+        client = SyncPostgrestClient(f"{self.url}/rest/v1", schema="api", headers={}, http_client=self._http)
+        # What may be tried again, and how soon, is decided in one place: _try.
+        client.retry_enabled = False
+        return client
 
     @cached_property
     def _admin(self) -> SyncGoTrueAdminAPI:
@@ -309,6 +310,14 @@ def _beyond(order: tuple[Order, ...], cursor: list[Any]) -> str:
         branches.append(f"and({','.join([*equal, step])})")
         equal.append(f"{column.column}.eq.{_quoted(value)}")
     return ",".join(branches)
+
+
+def _onward(reading: Reading, chunk: list[Row], cursor: list[Any] | None) -> list[Any]:
+    """The place of the last row; a server that gives the same rows again would otherwise be asked for ever."""
+    reached = [chunk[-1][order.column] for order in reading.order]
+    if reached == cursor:
+        raise TransportError(f"The list {reading.view} does not go on where its last page ended.")
+    return reached
 
 
 def encode_cursor(reading: Reading, row: Row) -> str:

@@ -147,6 +147,12 @@ def test_secret_words_are_compared_as_the_database_compares_them() -> None:
     assert normal_secret(" L'Été-Indien ") == normal_secret("lete indien") == "leteindien"
 
 
+def test_a_title_stands_on_one_line_and_a_description_on_several() -> None:
+    found = plain().replace("fr: Texte", 'fr: "Un\\nDeux"')
+    assert document(found)["challenges"][0]["description"]["fr"] == "Un\nDeux"
+    assert "holds a line break" in problems(plain().replace("fr: Carte", 'fr: "Un\\nDeux"'))[0]
+
+
 def test_quotes_make_text_of_what_looks_like_a_number() -> None:
     assert "must be text" in problems(plain().replace("fr: Carte", "fr: 2026"))[0]
     assert document(plain().replace("fr: Carte", "fr: '2026'"))["challenges"][0]["title"]["fr"] == "2026"

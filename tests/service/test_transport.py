@@ -141,3 +141,10 @@ def test_what_comes_after_a_cursor_is_written_column_by_column() -> None:
         'and(value.eq."5",reached_at.gt."2026-06-01"),'
         'and(value.eq."5",reached_at.eq."2026-06-01",subject_id.gt."a\\"b\\\\c")'
     )
+
+
+def test_a_server_that_never_goes_on_is_not_asked_for_ever() -> None:
+    row = {"at": "2026-06-01T00:00:00+00:00", "id": 7}
+    with server(lambda _: (200, [row])) as (transport, seen), pytest.raises(TransportError, match="does not go on"):
+        list(transport.iterate(LIST))
+    assert len(seen) == 2
