@@ -7,6 +7,7 @@ What the pages say comes from the catalog and from the SQL comments; a test keep
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -250,19 +251,25 @@ def _errors(connection: psycopg.Connection[Any]) -> Iterator[str]:
 
 def main(arguments: Sequence[str]) -> None:
     """Write the pages from the database at the first argument, or from the one `mpp` would use."""
-    if arguments:
-        url = arguments[0]
-    else:
-        from mpp_supabase import load_settings
-
-        database = load_settings().database_url
-        if database is None:
-            sys.exit("No database: give its URL, or set DB_URL.")
-        url = database.get_secret_value()
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(arguments[0] if arguments else _database_url()) as connection:
         for page in pages(connection):
             (DOCS / page.name).write_text(page.text, encoding="utf-8")
             print(f"docs/{page.name}")
+
+
+def _database_url() -> str:
+    from mpp_supabase import ConfigError, load_settings
+
+    for name in ("DB_URL", "SUPABASE_DB_URL"):
+        if os.environ.get(name):
+            return os.environ[name]
+    try:
+        settings = load_settings()
+    except ConfigError as error:
+        sys.exit(f"{error} {error.hint}")
+    if settings.database_url is None:
+        sys.exit(f"{settings.source} names no database: set DB_URL, or give its address.")
+    return settings.database_url.get_secret_value()
 
 
 if __name__ == "__main__":
