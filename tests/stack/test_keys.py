@@ -97,7 +97,7 @@ def test_a_bearer_key_cannot_outrank_the_api_key(http: httpx.Client, running: St
     keys = running.env()
     for stronger in (keys["SECRET_KEY"], "sb_secret_wrong"):
         answer = http.get(WHOAMI, headers={"apikey": keys["PUBLISHABLE_KEY"], "authorization": f"Bearer {stronger}"})
-        assert answer.status_code == 401
+        assert (answer.status_code, answer.json()["message"]) == (401, "Invalid API key")
 
 
 def test_the_key_never_reaches_the_database(http: httpx.Client, running: StackStatus) -> None:

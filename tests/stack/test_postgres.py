@@ -8,29 +8,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from mpp_supabase.local import Ports, PostgresServer
-from mpp_supabase.local.node import postgres_of
-from mpp_supabase.local.project import find_project
+from mpp_supabase.local import PostgresServer, StackStatus
+from tests.postgres_versions import MAJORS, binaries_of, server_of
 
 
-@pytest.fixture(scope="module", params=[15, 16, 17, 18])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+@pytest.fixture(scope="module", params=MAJORS)
+def server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
     """A server of each major version, bootstrapped."""
-    import shutil
-    import tempfile
-
-    project = find_project()
-    directory = Path(tempfile.mkdtemp(prefix="mpp-tests-"))
-    directory.chmod(0o711)
-    server = PostgresServer(
-        binaries=postgres_of(request.param, project, project.home),
-        data=directory / "pgdata",
-        port=Ports.free().postgres,
-    )
-    server.initialise()
-    yield server
-    server.stop()
-    shutil.rmtree(directory)
+    with server_of(binaries_of(request.param)) as server:
+        yield server
 
 
 def test_the_roles_are_those_of_a_hosted_project(server: PostgresServer) -> None:
@@ -115,23 +101,25 @@ def test_the_api_roles_are_cut_off_in_time(server: PostgresServer) -> None:
     assert dict(rows) == {"anon": ["statement_timeout=3s"], "authenticated": ["statement_timeout=8s"]}
 
 
-def test_the_server_keeps_what_it_acknowledged_and_sorts_alike_everywhere(server: PostgresServer) -> None:
+def test_text_sorts_and_changes_case_alike_on_every_version(server: PostgresServer) -> None:
     with server.connect() as connection:
-        settings = dict(
-            connection.execute(
-                "select name, setting from pg_settings where name in "
-                "('fsync', 'synchronous_commit', 'full_page_writes', 'server_encoding', 'listen_addresses', "
-                "'unix_socket_directories', 'TimeZone')"
-            ).fetchall()
-        )
         text = connection.execute("select upper('été'), 'B' < 'a', 'Z' < 'é'").fetchone()
-    assert settings == {
+        encoding = connection.execute("show server_encoding").fetchone()
+    assert text == ("ÉTÉ", True, True)
+    assert encoding == ("UTF8",)
+
+
+def test_the_server_of_the_stack_keeps_what_it_acknowledged(running: StackStatus) -> None:
+    with psycopg.connect(running.db_url) as connection:
+        settings = connection.execute(
+            "select name, setting from pg_settings where name in ('fsync', 'synchronous_commit', 'full_page_writes', "
+            "'listen_addresses', 'unix_socket_directories', 'TimeZone')"
+        ).fetchall()
+    assert dict(settings) == {
         "fsync": "on",
         "synchronous_commit": "on",
         "full_page_writes": "on",
-        "server_encoding": "UTF8",
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
         "TimeZone": "UTC",
     }
-    assert text == ("ÉTÉ", True, True)

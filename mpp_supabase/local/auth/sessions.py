@@ -122,9 +122,8 @@ class Sessions:
             if newest is not None and newest["parent"] == token:
                 return str(newest["token"])
             interval = timedelta(seconds=self._settings.security_refresh_token_reuse_interval)
-            # A token that was revoked without being exchanged ended with its session: no second chance.
-            exchanged = any(row["parent"] == token for row in chain)
-            if newest is None or not exchanged or datetime.now(UTC) > presented["updated_at"] + interval:
+            # Without a newest one the session was ended by a theft: the interval gives no second chance.
+            if newest is None or datetime.now(UTC) > presented["updated_at"] + interval:
                 if self._settings.security_refresh_token_rotation_enabled:
                     await connection.execute(
                         "update auth.refresh_tokens set revoked = true, updated_at = now()"
