@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -14,7 +15,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from _pytest.mark import ParameterSet
 
 from mpp_supabase import read_edition_file
 from mpp_supabase.local import PostgresServer
@@ -29,21 +29,11 @@ DEBIAN = Path("/usr/lib/postgresql/15"), Path("/usr/share/postgresql/15/extensio
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """A server with two databases: `pushed` got the migrations from the CLI, `loaded` the files of sql/schema."""
+class Deployment:
+    """A server with Supabase's roles and the tables of Auth, on which the Supabase CLI works for this project."""
 
     server: PostgresServer
     home: Path
-
-    @property
-    def pushed(self) -> str:
-        """URL of the first database."""
-        return self.server.url()
-
-    @property
-    def loaded(self) -> str:
-        """URL of the second database."""
-        return self.server.url(database="loaded")
 
     def supabase(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the Supabase CLI on this project, in a home of its own and without telemetry."""
@@ -53,89 +43,69 @@ class Deployed:
             cwd=ROOT, env={**environment, "PGSSLMODE": "disable"}, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
-    def push(self) -> subprocess.CompletedProcess[str]:
-        """`supabase db push` to the first database."""
-        return self.supabase("db", "push", "--yes", f"--remote={self.pushed}")
+    def push(self) -> str:
+        """`supabase db push` to the database `postgres`; returns what it said."""
+        done = self.supabase("db", "push", "--yes", f"--remote={self.server.url()}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
 
-    def scratch(self, name: str) -> str:
-        """URL of a copy of the second database, to be spoilt."""
-        with self.server.connect("supabase_admin") as connection:
-            connection.execute(f"create database {name} template loaded owner postgres".encode())
+    def copy(self, name: str, *, of: str = "postgres") -> str:
+        """Copy a database that nobody uses; returns the URL of the copy."""
+        with self.server.connect("supabase_admin", "template1") as connection:
+            connection.execute(f"create database {name} template {of} owner postgres".encode())
         return self.server.url(database=name)
 
     def difference(self, to: str) -> str:
-        """The statements that would turn the first database into another."""
+        """The statements that would turn the database `postgres` into another."""
         written = self.home / "difference.sql"
         written.unlink(missing_ok=True)
-        done = self.supabase("db", "diff", "--from", self.pushed, "--to", to, "--output", str(written))
+        done = self.supabase("db", "diff", "--from", self.server.url(), "--to", to, "--output", str(written))
         assert done.returncode == 0, done.stdout + done.stderr
         return written.read_text().strip()
 
 
-def deploy(server: PostgresServer, home: Path) -> Deployed:
-    """Push to the first database, which has nothing but Supabase's roles and the tables of Auth."""
-    deployed = Deployed(server, home)
-    migrate(server.url("supabase_auth_admin"))
-    with server.connect("supabase_admin") as connection:
-        connection.execute("create database loaded template postgres owner postgres")
-    done = deployed.push()
-    assert done.returncode == 0, done.stdout + done.stderr
-    with server.connect() as connection:
-        connection.execute("alter role authenticator set pgrst.db_schemas = 'api'")
-    return deployed
+@contextlib.contextmanager
+def empty_project(binaries: Path, home: Path) -> Iterator[Deployment]:
+    """What Supabase gives: no migration is applied yet, and PostgREST is told what it will expose."""
+    with server_of(binaries) as server:
+        migrate(server.url("supabase_auth_admin"))
+        with server.connect() as connection:
+            connection.execute("alter role authenticator set pgrst.db_schemas = 'api'")
+        yield Deployment(server, home)
 
 
-def version(major: int) -> ParameterSet:
-    """The fixture `deployed` on one version, whose tests share a worker."""
-    return pytest.param(major, marks=pytest.mark.xdist_group(f"postgres-{major}"))
-
-
-@pytest.fixture(scope="module", params=[version(major) for major in MAJORS])
-def deployed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    """The two databases on each version of Postgres."""
-    with server_of(binaries_of(request.param)) as server:
-        assert server.major() == request.param
-        deployed = deploy(server, tmp_path_factory.mktemp("home"))
-        with psycopg.connect(deployed.loaded) as connection:
+@pytest.mark.parametrize("major", MAJORS)
+def test_what_is_pushed_is_what_the_schema_says_and_it_plays(major: int, tmp_path: Path) -> None:
+    with empty_project(binaries_of(major), tmp_path) as deployment:
+        assert deployment.server.major() == major
+        loaded = deployment.copy("loaded")
+        with psycopg.connect(loaded) as connection:
             for file in sorted((ROOT / "sql/schema").glob("*.sql")):
                 connection.execute(file.read_bytes())
-        yield deployed
+        assert "Applying migration" in deployment.push()
+
+        assert deployment.difference(loaded) == ""
+        assert what_is_seen_of_changes(deployment) == {"a column", "a grant", "a policy"}
+        assert "Applying migration" not in deployment.push()
+        assert apply_migrations(deployment.server.url(), ROOT / "supabase/migrations") == []
+        with psycopg.connect(deployment.server.url()) as db:
+            play(Game(db), "adult-2026-06")
+            db.rollback()
 
 
-#: The version of hosted Supabase is enough.
-hosted = pytest.mark.parametrize("deployed", [version(17)], indirect=True)
-
-
-def test_pushing_the_migrations_gives_what_the_schema_gives(deployed: Deployed) -> None:
-    assert deployed.difference(deployed.loaded) == ""
-
-
-def test_the_comparison_sees_a_column_a_grant_and_a_policy(deployed: Deployed) -> None:
+def what_is_seen_of_changes(deployment: Deployment) -> set[str]:
+    """Changes to a copy of the loaded database that the comparison reports: without them its silence says nothing."""
     changes = {
-        "alter table mpp.team add column colour text": 'ADD COLUMN "colour"',
-        "drop policy team_select_authenticated on mpp.team": '"team_select_authenticated"',
-        "grant insert on mpp.team to authenticated": "GRANT INSERT",
+        "a column": ("alter table mpp.team add column colour text", 'ADD COLUMN "colour"'),
+        "a grant": ("grant insert on mpp.team to authenticated", "GRANT INSERT"),
+        "a policy": ("drop policy team_select_authenticated on mpp.team", '"team_select_authenticated"'),
     }
-    changed = deployed.scratch("changed")
+    changed = deployment.copy("changed", of="loaded")
     with psycopg.connect(changed) as connection:
-        for change in changes:
+        for change, _ in changes.values():
             connection.execute(change.encode())
-    said = deployed.difference(changed)
-    for sign in changes.values():
-        assert sign in said
-
-
-def test_a_second_push_and_the_stack_itself_find_nothing_left_to_apply(deployed: Deployed) -> None:
-    again = deployed.push()
-    assert again.returncode == 0, again.stderr
-    assert "Applying migration" not in again.stdout + again.stderr
-    assert apply_migrations(deployed.pushed, ROOT / "supabase/migrations") == []
-
-
-def test_an_edition_of_the_catalogue_is_played_and_proved(deployed: Deployed) -> None:
-    with psycopg.connect(deployed.pushed) as db:
-        play(Game(db), "adult-2026-06")
-        db.rollback()
+    said = deployment.difference(changed)
+    return {name for name, (_, sign) in changes.items() if sign in said}
 
 
 def play(game: Game, name: str) -> None:
@@ -197,32 +167,30 @@ def play(game: Game, name: str) -> None:
     assert [line["label"] for line in first] == ["ana"]
 
 
-@hosted
-def test_the_advisors_find_nothing(deployed: Deployed) -> None:
-    done = deployed.supabase("db", "advisors", "--fail-on", "warn", f"--remote={deployed.pushed}")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "No issues found" in done.stdout + done.stderr
-
-
-# The CLI tells the advisors to look where api.schemas of supabase/config.toml says.
-@hosted
-def test_the_advisors_look_at_the_exposed_schema(deployed: Deployed) -> None:
+def test_the_advisors_find_nothing_in_api_but_what_is_wrong(tmp_path: Path) -> None:
     faults = {
         "create view api.leak as select * from mpp.profile": ("security_definer_view", "`api.leak`"),
         "create table api.bare (id integer primary key)": ("rls_disabled_in_public", "`api.bare`"),
         "create function api.loose() returns void language sql as ''": ("function_search_path_mutable", "`api.loose`"),
     }
-    url = deployed.scratch("faulty")
-    with psycopg.connect(url) as connection:
-        for fault in faults:
-            connection.execute(fault.encode())
-        connection.execute("grant select on api.leak, api.bare to anon")
-    done = deployed.supabase("db", "advisors", "--fail-on", "warn", f"--remote={url}")
-    assert done.returncode == 1
-    found = json.loads(done.stdout[done.stdout.index("[\n") : done.stdout.rindex("]") + 1])
-    said = {each["name"]: each["detail"] for each in found}
-    for name, where in faults.values():
-        assert where in said[name]
+    with empty_project(binaries_of(17), tmp_path) as deployment:
+        deployment.push()
+        # The CLI has the advisors look at api.schemas of supabase/config.toml.
+        command = "db", "advisors", "--fail-on", "warn", f"--remote={deployment.server.url()}"
+        done = deployment.supabase(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "No issues found" in done.stdout + done.stderr
+
+        with deployment.server.connect() as connection:
+            for fault in faults:
+                connection.execute(fault.encode())
+            connection.execute("grant select on api.leak, api.bare to anon")
+        done = deployment.supabase(*command)
+        assert done.returncode == 1
+        found = json.loads(done.stdout[done.stdout.index("[\n") : done.stdout.rindex("]") + 1])
+        said = {each["name"]: each["detail"] for each in found}
+        for name, where in faults.values():
+            assert where in said[name]
 
 
 @pytest.mark.filterwarnings("default::pytest.PytestWarning")
@@ -237,33 +205,20 @@ def test_the_linter_of_plpgsql_finds_nothing_but_what_is_wrong(tmp_path: Path) -
             stacklevel=1,
         )
         return
-    with server_of(binaries) as server:
-        with server.connect("supabase_admin") as connection:
+    with empty_project(binaries, tmp_path) as deployment:
+        with deployment.server.connect("supabase_admin") as connection:
             connection.execute("create extension plpgsql_check schema extensions")
-        deployed = deploy(server, tmp_path)
-        done = lint(deployed)
+        deployment.push()
+        command = "db", "lint", "--schema", "api,private,mpp", "--level", "warning", "--fail-on", "warning"
+        done = deployment.supabase(*command, f"--remote={deployment.server.url()}")
         assert done.returncode == 0, done.stdout + done.stderr
         assert "No schema errors found" in done.stdout + done.stderr
-        with server.connect() as connection:
+
+        with deployment.server.connect() as connection:
             connection.execute(
                 "create function private.lost() returns void language plpgsql set search_path = '' as"
                 " $$ begin update mpp.team set no_such_column = 1; end $$"
             )
-        done = lint(deployed)
+        done = deployment.supabase(*command, f"--remote={deployment.server.url()}")
         assert done.returncode == 1
         assert "no_such_column" in done.stdout
-
-
-def lint(deployed: Deployed) -> subprocess.CompletedProcess[str]:
-    """`supabase db lint` of our schemas."""
-    return deployed.supabase(
-        "db",
-        "lint",
-        "--schema",
-        "api,private,mpp",
-        "--level",
-        "warning",
-        "--fail-on",
-        "warning",
-        f"--remote={deployed.pushed}",
-    )
