@@ -47,6 +47,8 @@ create domain mpp.line as text
         and value !~ '[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff]'
     );
 
+comment on domain mpp.line is 'One clean line of text: no control, invisible or direction characters, 120 at most.';
+
 -- Time-ordered identifiers (RFC 9562, version 7) keep index inserts on the right-hand page. Postgres 18 has
 -- uuidv7() of its own; Supabase runs 17.
 create function private.uuid_v7() returns uuid

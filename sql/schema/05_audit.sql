@@ -102,7 +102,7 @@ grant select on mpp.ops_member to service_role;
 create view api.audit_log with (security_invoker = true) as
 select a.id, a.at, a.actor_id, a.actor_role, a.action, a.subject, a.details
 from mpp.audit a;
-comment on view api.audit_log is 'Privileged acts, newest last. Staff only.';
+comment on view api.audit_log is 'Privileged acts; sort by id. Staff only.';
 grant select on api.audit_log to authenticated, service_role;
 
 -- Ops: give or take back the rights of the staff.

@@ -240,7 +240,7 @@ begin atomic
         acquisition_channel, picture_path, league_alerts, newsletter);
 end;
 comment on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean)
-    is 'Makes the caller''s profile, accepting the current terms of use; returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051.';
+    is 'Makes the caller''s profile, accepting the current terms of use (the newest of api.terms_versions); returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051.';
 revoke execute on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) from public;
 grant execute on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) to authenticated;
 

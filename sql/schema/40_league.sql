@@ -495,7 +495,7 @@ begin atomic
     select private.create_team(league_id, name);
 end;
 comment on function api.create_team(uuid, text)
-    is 'Adds a team to a league; its ambassadors. Returns the team id. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP037, MP038.';
+    is 'Adds a team to a league and returns its id. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP037, MP038.';
 revoke execute on function api.create_team(uuid, text) from public;
 grant execute on function api.create_team(uuid, text) to authenticated, service_role;
 
@@ -522,7 +522,7 @@ begin atomic
     select private.rename_team(team_id, name);
 end;
 comment on function api.rename_team(uuid, text)
-    is 'Names a team; the ambassadors of its league. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP038.';
+    is 'Names a team. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP038.';
 revoke execute on function api.rename_team(uuid, text) from public;
 grant execute on function api.rename_team(uuid, text) to authenticated, service_role;
 
@@ -935,7 +935,7 @@ grant execute on function api.resolve_conduct_report(bigint, text) to authentica
 create view api.conduct_reports with (security_invoker = true) as
 select r.id, r.kind, r.edition_id, r.league_id, r.player_id, r.account_id, r.reported_by, r.reason, r.reported_at, r.resolved_at, r.resolution
 from mpp.conduct_report r;
-comment on view api.conduct_reports is 'Expulsions and reports for the staff to look into.';
+comment on view api.conduct_reports is 'Expulsions and reports to look into. Staff only.';
 grant select on api.conduct_reports to authenticated, service_role;
 
 -- What a person corrects in their profile, their leagues see in every edition that is not frozen.

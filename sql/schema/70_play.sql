@@ -419,10 +419,11 @@ create function api.import_validations(
     language sql
     volatile
     set search_path = ''
+    set statement_timeout = '10min'
 begin atomic
     select private.import_validations(edition_code, player_ids, challenge_ids, done_at, request_keys);
 end;
 comment on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[])
-    is 'Records many validations by the rules of the game, all or none; rows whose key is known are left alone. Returns how many were written. Staff. Errors: MP006, MP010, MP020, MP022, MP024, MP070.';
+    is 'Records many validations by the rules of the game, all or none; rows whose key is known are left alone. Returns how many were written. Staff. Errors: MP006, MP010, MP020, MP022, MP070.';
 revoke execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) from public;
 grant execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to authenticated, service_role;

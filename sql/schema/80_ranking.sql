@@ -17,7 +17,7 @@ select
     s.reached_at
 from mpp.score s
 where s.scope = 'player' and s.listed;
-comment on view api.player_ranking is 'Ranking of players who are listed: alias, league, points. Sort by value desc, reached_at, subject_id.';
+comment on view api.player_ranking is 'Ranking of players who are listed: alias, league, points; value is what ranks. Sort by value desc, reached_at, subject_id.';
 grant select on api.player_ranking to anon, authenticated, service_role;
 
 create view api.team_ranking with (security_invoker = true) as
@@ -38,7 +38,7 @@ select
     s.reached_at
 from mpp.score s
 where s.scope = 'team' and s.listed;
-comment on view api.team_ranking is 'Ranking of the teams of listed leagues, by total or per player as the edition says; both are shown.';
+comment on view api.team_ranking is 'Ranking of the teams of listed leagues. value is what ranks: points, or hundredths of a point per player where the edition ranks by average. Sort by value desc, reached_at, subject_id.';
 grant select on api.team_ranking to anon, authenticated, service_role;
 
 create view api.league_ranking with (security_invoker = true) as
@@ -58,7 +58,7 @@ select
     s.reached_at
 from mpp.score s
 where s.scope = 'league' and s.listed;
-comment on view api.league_ranking is 'Ranking of listed leagues, by total or per player as the edition says; both are shown.';
+comment on view api.league_ranking is 'Ranking of listed leagues. value is what ranks: points, or hundredths of a point per player where the edition ranks by average. Sort by value desc, reached_at, subject_id.';
 grant select on api.league_ranking to anon, authenticated, service_role;
 
 -- In plpgsql, which keeps the plans of its queries for the session; a function in SQL would plan them at each call.

@@ -3,7 +3,7 @@
 -- document applied twice changes nothing.
 
 create type api.edition_change as (action text, path text, before jsonb, after jsonb);
-comment on type api.edition_change is 'One difference: action is add, change or remove; path is edition, rules, theme or challenge with its field.';
+comment on type api.edition_change is 'One difference: action is add, change or remove; path is edition, rules, themes.<code> or challenges.<code>, with the field that changes.';
 
 -- Field by field, what turns one object into another.
 create function private.differences(path text, before jsonb, after jsonb) returns setof api.edition_change
@@ -277,6 +277,7 @@ create function api.apply_edition(document jsonb, dry_run boolean default false)
     language sql
     volatile
     set search_path = ''
+    set statement_timeout = '1min'
 begin atomic
     select * from private.apply_edition(document, dry_run);
 end;

