@@ -85,9 +85,9 @@ def stopped(probe: Stack) -> Iterator[Stack]:
     probe.start()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def running(probe: Stack) -> StackStatus:
-    """The status of the probe: addresses and keys."""
+    """The status of the probe as it is now: addresses, keys and processes."""
     status = probe.status()
     assert status is not None
     assert status.running
