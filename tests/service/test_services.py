@@ -281,7 +281,9 @@ class TestUsers:
         account = world.ops.users.create(email, SecretStr(PASSWORD))
         assert account.confirmed_at is not None
         assert world.ops.users.find(email.upper()).id == world.ops.users.find(str(account.id)).id == account.id
-        assert world.ops.users.disable(account.id).disabled_until is not None
+        until = world.ops.users.disable(account.id).disabled_until
+        assert until is not None
+        assert until > datetime.now(UTC) + timedelta(days=3650)
         sign_in = {"email": email, "password": PASSWORD}
         token = world.http.post("/auth/v1/token", params={"grant_type": "password"}, json=sign_in)
         assert token.status_code == 400
