@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from ..loaded_postgres import loaded_postgres
 from .game import Connection, Game, commit_cards
 
 
@@ -39,3 +40,15 @@ def db(connection: Connection) -> Iterator[Connection]:
 def game(db: Connection) -> Game:
     """People, editions and leagues in the transaction of ``db``."""
     return Game(db)
+
+
+@pytest.fixture(scope="session")
+def arena_url() -> Iterator[str]:
+    """URL of a loaded database for tests that commit: MPP_TEST_DB_URL, else a server of its own."""
+    if url := os.environ.get("MPP_TEST_DB_URL"):
+        commit_cards(url)
+        yield url
+    else:
+        with loaded_postgres() as server:
+            commit_cards(server.url())
+            yield server.url()

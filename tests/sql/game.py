@@ -79,6 +79,12 @@ class Person:
     def __repr__(self) -> str:
         return f"<{self.role} {self.account or ''}>"
 
+    def on(self, db: Connection) -> Person:
+        """The same person speaking through another connection."""
+        twin = Person(db, self.role, self.account)
+        twin.claims, twin.headers, twin.player_id = self.claims, self.headers, self.player_id
+        return twin
+
     @contextlib.contextmanager
     def acting(self) -> Iterator[Connection]:
         """Within the block the connection is this person's."""
@@ -96,8 +102,21 @@ class Person:
 
     def rows(self, query: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
         """The rows of a query, as dicts."""
+        if self.db.autocommit:
+            return self._in_one_message(query, parameters)
         with self.acting() as db, db.cursor(row_factory=dict_row) as cursor:
             cursor.execute(query, parameters)  # type: ignore[arg-type]
+            return cursor.fetchall()
+
+    def _in_one_message(self, query: str, parameters: Sequence[Any] | dict[str, Any]) -> list[dict[str, Any]]:
+        """The same in one message to the server, which makes it one transaction: for crowds."""
+        with psycopg.ClientCursor(self.db, row_factory=dict_row) as cursor:
+            who = cursor.mogrify(
+                "select set_config('role', %s, true), set_config('request.jwt.claims', %s, true)",
+                (self.role, json.dumps(self.claims)),
+            )
+            cursor.execute(f"{who}; {cursor.mogrify(query, parameters)}")  # type: ignore[call-overload]
+            cursor.nextset()
             return cursor.fetchall()
 
     def one(self, query: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Any:

@@ -1,0 +1,257 @@
+"""Rules that hold for every object of the database, read from its catalogs."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from .grants import GOLDEN, grants
+
+OURS = "('api'::regnamespace, 'mpp'::regnamespace, 'private'::regnamespace)"
+CLIENTS = ("anon", "authenticated", "service_role")
+
+
+def names(game, query: str) -> list[str]:
+    """The texts that a query finds: what breaks a rule."""
+    return [str(next(iter(row.values()))) for row in game.rows(query)]
+
+
+def test_the_grants_policies_and_triggers_are_those_of_the_golden_file(db):
+    expected = GOLDEN.read_text().splitlines()
+    found = grants(db)
+    assert found == expected, {
+        "new": sorted(set(found) - set(expected)),
+        "gone": sorted(set(expected) - set(found)),
+        "on purpose?": "python -m tests.sql.grants",
+    }
+
+
+def test_row_level_security_is_on_and_forced_on_every_table(game):
+    assert names(
+        game,
+        f"select oid::regclass::text from pg_class where relnamespace in {OURS} and relkind in ('r', 'p')"
+        " and not (relrowsecurity and relforcerowsecurity)",
+    ) == []  # fmt: skip
+
+
+def test_tables_live_in_mpp_and_views_in_api(game):
+    assert names(
+        game,
+        f"select oid::regclass::text from pg_class where relnamespace in {OURS} and relkind not in ('i', 'I', 'S', 'c', 't')"
+        " and not (relkind in ('r', 'p') and relnamespace = 'mpp'::regnamespace)"
+        " and not (relkind = 'v' and relnamespace = 'api'::regnamespace)",
+    ) == []  # fmt: skip
+
+
+def test_tables_and_views_belong_to_a_role_that_neither_logs_in_nor_bypasses_row_level_security(game):
+    owners = names(
+        game,
+        "select distinct pg_get_userbyid(relowner) from pg_class where relkind in ('r', 'p', 'v')"
+        " and relnamespace in ('mpp'::regnamespace, 'api'::regnamespace)",
+    )
+    assert owners == ["mpp_owner"]
+    (role,) = game.rows("select * from pg_roles where rolname = 'mpp_owner'")
+    assert not (role["rolbypassrls"] or role["rolcanlogin"] or role["rolsuper"] or role["rolcreaterole"])
+
+
+def test_every_policy_names_its_roles(game):
+    assert names(game, "select polname from pg_policy where 0 = any (polroles)") == []
+
+
+def test_every_policy_only_reads(game):
+    assert names(game, "select polname from pg_policy where polcmd <> 'r'") == []
+
+
+def test_there_is_one_permissive_policy_for_a_table_a_command_and_a_role(game):
+    assert names(
+        game,
+        "select polrelid::regclass::text from pg_policy, unnest(polroles) role where polpermissive"
+        " group by polrelid, polcmd, role having count(*) > 1",
+    ) == []  # fmt: skip
+
+
+def test_no_policy_is_always_true(game):
+    for row in game.rows("select polname as name, polqual::text as tree, pg_get_expr(polqual, polrelid) as said from pg_policy"):
+        depends = "{VAR" in row["tree"] or "is_ops()" in row["said"]
+        assert depends and row["said"].strip("() ").lower() != "true", row["name"]
+
+
+def test_policies_ask_who_is_calling_once_a_query_and_not_once_a_row(game):
+    for row in game.rows("select polname as name, pg_get_expr(polqual, polrelid) as said from pg_policy"):
+        for function in (r"auth\.uid\(\)", r"private\.is_ops\(\)"):
+            calls = len(re.findall(function, row["said"]))
+            assert calls == len(re.findall(rf"SELECT {function}", row["said"])), row["name"]
+
+
+def test_the_ids_that_policies_filter_by_lead_an_index(game):
+    missing = names(
+        game,
+        """
+        select distinct p.polrelid::regclass || '.' || a.attname
+        from pg_policy p
+        join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refobjid = p.polrelid and d.refobjsubid > 0
+        join pg_attribute a on a.attrelid = p.polrelid and a.attnum = d.refobjsubid
+        where (a.atttypid in ('uuid'::regtype, 'int'::regtype, 'bigint'::regtype) or a.attname = 'code')
+            and not exists (select from pg_index i where i.indrelid = p.polrelid and i.indkey[0] = a.attnum)
+        """,
+    )
+    assert missing == []
+
+
+def test_every_foreign_key_has_an_index(game):
+    missing = names(
+        game,
+        f"""
+        select c.conrelid::regclass || ' ' || c.conname
+        from pg_constraint c
+        where c.contype = 'f' and c.connamespace in {OURS}
+            and not exists (select from pg_index i where i.indrelid = c.conrelid and i.indkey[0] = any (c.conkey))
+        """,
+    )
+    assert missing == []
+
+
+def test_every_view_runs_as_its_caller(game):
+    assert names(
+        game,
+        "select oid::regclass::text from pg_class where relnamespace = 'api'::regnamespace and relkind = 'v'"
+        " and not coalesce('security_invoker=true' = any (reloptions), false)",
+    ) == []  # fmt: skip
+
+
+def test_security_definer_lives_in_private_only(game):
+    assert names(
+        game, "select oid::regprocedure::text from pg_proc where prosecdef and pronamespace in ('api'::regnamespace, 'mpp'::regnamespace)"
+    ) == []  # fmt: skip
+
+
+def test_every_function_pins_its_search_path_to_nothing(game):
+    assert names(
+        game,
+        f"select oid::regprocedure::text from pg_proc where pronamespace in {OURS}"
+        """ and not coalesce('search_path=""' = any (proconfig), false)""",
+    ) == []  # fmt: skip
+
+
+def test_no_function_of_ours_is_executable_by_public(game):
+    assert names(
+        game,
+        "select p.oid::regprocedure::text from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g"
+        f" where p.pronamespace in {OURS} and g.grantee = 0",
+    ) == []  # fmt: skip
+
+
+def test_public_is_granted_nothing_on_our_schemas_and_relations(game):
+    assert names(
+        game,
+        f"select c.oid::regclass::text from pg_class c, aclexplode(c.relacl) g where c.relnamespace in {OURS} and g.grantee = 0"
+        f" union all select n.nspname from pg_namespace n, aclexplode(n.nspacl) g where n.oid in {OURS} and g.grantee = 0",
+    ) == []  # fmt: skip
+
+
+def test_clients_may_not_even_name_what_is_not_in_api(game):
+    for role in CLIENTS:
+        for schema, may in (("api", True), ("mpp", False), ("private", False)):
+            assert game.one("select has_schema_privilege(%s, %s, 'usage')", (role, schema)) is may, (role, schema)
+            assert game.one("select has_schema_privilege(%s, %s, 'create')", (role, schema)) is False
+
+
+def test_no_client_role_is_granted_a_write_on_any_table(game):
+    assert names(
+        game,
+        "select c.oid::regclass || ' ' || g.privilege_type || ' ' || pg_get_userbyid(g.grantee)"
+        f" from pg_class c, aclexplode(c.relacl) g where c.relnamespace in {OURS} and g.privilege_type <> 'SELECT'"
+        " and pg_get_userbyid(g.grantee) in ('anon', 'authenticated', 'service_role')",
+    ) == []  # fmt: skip
+    assert names(
+        game,
+        "select a.attrelid::regclass || '.' || a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid,"
+        f" aclexplode(a.attacl) g where c.relnamespace in {OURS} and g.privilege_type <> 'SELECT'",
+    ) == []  # fmt: skip
+
+
+def test_what_is_made_later_is_granted_to_nobody(game):
+    game.run("create table mpp.made_later (id integer)")
+    game.run("create view api.made_later as select 1 as one")
+    game.run("create sequence mpp.made_later_too")
+    for schema in ("mpp", "api", "private"):
+        game.run(f"create function {schema}.made_later() returns integer language sql as 'select 1'")
+    for role in CLIENTS:
+        for relation in ("mpp.made_later", "api.made_later"):
+            assert game.one("select has_table_privilege(%s, %s, 'select')", (role, relation)) is False
+        assert game.one("select has_sequence_privilege(%s, 'mpp.made_later_too', 'usage')", (role,)) is False
+        for schema in ("mpp", "api", "private"):
+            assert game.one("select has_function_privilege(%s, %s, 'execute')", (role, f"{schema}.made_later()")) is False
+
+
+def test_a_body_that_callers_run_as_themselves_names_nothing_they_may_not_name(game):
+    # A body kept as text is parsed when it runs, with the rights of the caller, who has none on mpp and private.
+    assert names(
+        game,
+        "select oid::regprocedure::text from pg_proc p"
+        f" where p.pronamespace in {OURS} and not p.prosecdef and p.prosqlbody is null and p.prosrc ~ '\\m(mpp|private)\\.'"
+        " and (has_function_privilege('anon', p.oid, 'execute') or has_function_privilege('authenticated', p.oid, 'execute')"
+        " or has_function_privilege('service_role', p.oid, 'execute'))",
+    ) == []  # fmt: skip
+
+
+def test_a_type_in_the_signature_of_a_command_lives_where_callers_may_name_it(game):
+    assert names(
+        game,
+        "select distinct p.oid::regprocedure || ': ' || t.oid::regtype from pg_proc p"
+        " join pg_type t on t.oid = p.prorettype or t.oid = any (p.proargtypes::oid[])"
+        " where p.pronamespace = 'api'::regnamespace and t.typnamespace in ('mpp'::regnamespace, 'private'::regnamespace)",
+    ) == []  # fmt: skip
+
+
+def test_every_view_column_has_a_type_that_callers_may_name(game):
+    assert names(
+        game,
+        "select c.oid::regclass || '.' || a.attname || ' ' || t.oid::regtype from pg_class c"
+        " join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 join pg_type t on t.oid = a.atttypid"
+        " where c.relnamespace = 'api'::regnamespace and t.typtype = 'e' and t.typnamespace <> 'api'::regnamespace",
+    ) == []  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("what", "query"),
+    [
+        ("table", "select oid::regclass::text from pg_class where relnamespace = 'mpp'::regnamespace and relkind in ('r', 'p')"
+                  " and obj_description(oid, 'pg_class') is null"),
+        ("view", "select oid::regclass::text from pg_class where relnamespace = 'api'::regnamespace and relkind = 'v'"
+                 " and obj_description(oid, 'pg_class') is null"),
+        ("command", "select oid::regprocedure::text from pg_proc where pronamespace = 'api'::regnamespace"
+                    " and obj_description(oid, 'pg_proc') is null"),
+        ("type", "select t.oid::regtype::text from pg_type t join pg_class c on c.oid = t.typrelid and c.relkind = 'c'"
+                 " where t.typnamespace = 'api'::regnamespace and obj_description(t.oid, 'pg_type') is null"),
+    ],
+)  # fmt: skip
+def test_everything_that_is_documented_to_callers_has_a_comment(game, what, query):
+    assert names(game, query) == []
+
+
+def test_no_extension_is_needed(game):
+    assert names(
+        game,
+        f"select e.extname from pg_extension e join pg_depend d on d.refobjid = e.oid where e.extnamespace in {OURS}",
+    ) == []  # fmt: skip
+
+
+def test_requests_of_people_are_held_to_a_time_limit(game):
+    for role, limit in (("anon", "3s"), ("authenticated", "8s")):
+        settings = game.one(
+            "select coalesce(array_agg(u), '{}') from pg_db_role_setting s, unnest(s.setconfig) u"
+            " where s.setrole = %s::regrole and s.setdatabase = 0",
+            (role,),
+        )
+        assert f"statement_timeout={limit}" in settings
+
+
+def test_every_command_of_api_is_a_thin_call_of_its_twin_in_private(game):
+    for row in game.rows(
+        "select p.proname as name, p.prosecdef as definer, p.prosqlbody is not null as atomic,"
+        " exists (select from pg_proc t where t.pronamespace = 'private'::regnamespace and t.proname = p.proname"
+        " and t.prosecdef) as twin from pg_proc p where p.pronamespace = 'api'::regnamespace"
+    ):
+        assert (row["definer"], row["atomic"], row["twin"]) == (False, True, True), row["name"]

@@ -1,0 +1,381 @@
+"""Every command and every view of api tried by every kind of person."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+
+from .game import HOUR, SECRET_WORD, Edition, Game, League, Person, document, translated
+
+PEOPLE = (
+    "anon", "anonymous", "unregistered", "newcomer", "player", "ambassador", "helper", "outsider", "other", "expelled",
+    "staff", "service",
+)  # fmt: skip
+
+OK = "00000"
+DENIED = "42501"
+PHONE = "+33612345678"
+
+
+@dataclass
+class Scene:
+    """Two open leagues of a running edition, and somebody of every kind."""
+
+    game: Game
+    edition: Edition
+    draft: Edition
+    over: Edition
+    ours: League
+    theirs: League
+    people: dict[str, Person]
+    validation: uuid.UUID
+    report: int
+    window: int
+
+    def subject(self, name: str) -> uuid.UUID:
+        player = self.people[name].player_id
+        assert player is not None
+        return player
+
+
+@pytest.fixture
+def scene(game: Game) -> Scene:
+    edition, draft = game.edition(), game.edition("draft")
+    over = game.edition("closed")
+    ours = game.league(edition, name=f"Ours {uuid.uuid4().hex[:6]}", is_open=True, phone=PHONE)
+    theirs = game.league(edition, name=f"Theirs {uuid.uuid4().hex[:6]}")
+    people = {
+        "anon": game.anon,
+        "anonymous": game.anonymous(),
+        "unregistered": game.signed_in(),
+        "newcomer": game.registered(),
+        "player": game.player(ours, phone=PHONE, team=0),
+        "ambassador": ours.ambassador,
+        "helper": game.player(ours, phone=PHONE, team=0),
+        "outsider": game.player(theirs),
+        "other": theirs.ambassador,
+        "expelled": game.player(ours, phone=PHONE),
+        "staff": game.staff(),
+        "service": game.service,
+    }
+    assert tuple(people) == PEOPLE
+    people["ambassador"].call("choose_team", team_id=ours.teams[0])
+    people["ambassador"].call("set_co_ambassador", player_id=people["helper"].player_id, granted=True)
+    people["ambassador"].call("expel_player", player_id=people["expelled"].player_id, reason="why")
+    # Room for one team more, which no rule of a running edition would make.
+    game.run("delete from mpp.team where id = %s", (ours.teams[1],))
+    receipt = game.validate(people["player"], edition, "t-bike")
+    game.validate(people["player"], edition, "t-picnic")
+    game.validate(people["outsider"], edition, "t-bike")
+    report = game.one("select id from mpp.conduct_report where league_id = %s", (ours.id,))
+    window = game.service.call(
+        "announce_maintenance", starts_at=game.now + HOUR, ends_at=game.now + 2 * HOUR, message=translated("Moving")
+    )
+    return Scene(game, edition, draft, over, ours, theirs, people, receipt["validation_id"], report, window)
+
+
+Arguments = Callable[[Scene], dict[str, Any]]
+
+
+def row(arguments: Arguments, rest: str, **exceptions: str) -> tuple[Arguments, dict[str, str]]:
+    """What everybody is answered: ``rest``, but for the exceptions."""
+    assert set(exceptions) <= set(PEOPLE)
+    return arguments, {name: exceptions.get(name, rest) for name in PEOPLE}
+
+
+#: Without an account, without a profile, and the roles of machines: the same for every command of players.
+OUTSIDE = {"anon": DENIED, "service": DENIED, "anonymous": "MP002", "unregistered": "MP003", "staff": "MP003"}
+#: For commands of ambassadors, which the staff may call too.
+LEADS = {
+    "anon": DENIED, "anonymous": "MP002", "unregistered": "MP003", "ambassador": OK, "helper": OK, "staff": OK, "service": OK,
+}  # fmt: skip
+PRINCIPAL = {**LEADS, "helper": "MP007"}
+STAFF = {"anon": DENIED, "staff": OK, "service": OK}
+
+COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
+    "register": row(
+        lambda s: s.game.profile(),
+        "MP004", anon=DENIED, service=DENIED, anonymous="MP002", unregistered=OK, staff=OK,
+    ),
+    "update_profile": row(lambda s: {"alias": "renamed"}, OK, **OUTSIDE),
+    "set_consent": row(lambda s: {"purpose": "newsletter", "granted": True}, OK, **OUTSIDE),
+    "create_league": row(lambda s: {"edition_id": s.edition.id, "name": "New"}, "MP030", **OUTSIDE, newcomer=OK, expelled=OK),
+    "join_league": row(
+        lambda s: {"join_code": s.ours.join_code, "phone": PHONE}, "MP030", **OUTSIDE, newcomer=OK, expelled="MP034"
+    ),
+    "create_team": row(lambda s: {"league_id": s.ours.id, "name": "New"}, "MP007", **LEADS),
+    "rename_team": row(lambda s: {"team_id": s.ours.teams[0], "name": "New"}, "MP007", **LEADS),
+    "choose_team": row(
+        lambda s: {"team_id": s.ours.teams[0], "player_id": s.subject("player")},
+        "MP005", **OUTSIDE, player=OK, ambassador=OK, helper=OK,
+    ),
+    "leave_league": row(
+        lambda s: {"league_id": s.ours.id}, "MP035", **OUTSIDE, player=OK, helper=OK, ambassador="MP036"
+    ),
+    "expel_player": row(lambda s: {"player_id": s.subject("player"), "reason": "why"}, "MP007", **LEADS),
+    "hand_over_league": row(lambda s: {"league_id": s.ours.id, "player_id": s.subject("player")}, "MP007", **PRINCIPAL),
+    "set_co_ambassador": row(lambda s: {"player_id": s.subject("player"), "granted": True}, "MP007", **PRINCIPAL),
+    "renew_join_code": row(lambda s: {"league_id": s.ours.id}, "MP007", **LEADS),
+    "set_listing": row(
+        lambda s: {"scope": "league", "subject_id": s.ours.id, "listed": False}, "MP007", **OUTSIDE, ambassador=OK, helper=OK
+    ),
+    "report_conduct": row(
+        lambda s: {"player_id": s.subject("player"), "reason": "why"}, "MP005", **OUTSIDE, player=OK, ambassador=OK, helper=OK
+    ),
+    "validate_challenge": row(
+        lambda s: {
+            "player_id": s.subject("player"), "challenge_id": s.edition.challenges["t-soup"], "request_key": uuid.uuid4(),
+        },
+        "MP005", **OUTSIDE, player=OK,
+    ),
+    "cancel_validation": row(
+        lambda s: {"validation_id": s.validation, "reason": "why"},
+        "MP005", **{**OUTSIDE, "service": OK, "staff": OK}, player=OK,
+    ),
+    "unlock_challenge": row(
+        lambda s: {"edition_id": s.edition.id, "word": SECRET_WORD}, OK, **OUTSIDE, newcomer="MP035", expelled="MP035"
+    ),
+    "my_rank": row(
+        lambda s: {"edition_id": s.edition.id},
+        OK, anon=DENIED, service=DENIED, anonymous="MP035", unregistered="MP035", newcomer="MP035", staff="MP035",
+    ),
+    "ranking_around": row(lambda s: {"subject_id": s.ours.id}, OK),
+    "apply_edition": row(lambda s: {"document": document("t-privileges")}, "MP006", **STAFF),
+    "open_edition": row(lambda s: {"edition_code": s.draft.code}, "MP006", **STAFF),
+    "close_edition": row(lambda s: {"edition_code": s.edition.code, "reason": "why"}, "MP006", **STAFF),
+    "freeze_edition": row(lambda s: {"edition_code": s.over.code}, "MP006", **STAFF),
+    "verify_scores": row(lambda s: {"edition_code": s.edition.code}, "MP006", **STAFF),
+    "import_validations": row(
+        lambda s: {
+            "edition_code": s.edition.code, "player_ids": [s.subject("player")],
+            "challenge_ids": [s.edition.challenges["t-soup"]], "done_at": [s.game.now - HOUR], "request_keys": [uuid.uuid4()],
+        },
+        "MP006", **STAFF,
+    ),
+    "announce_maintenance": row(
+        lambda s: {
+            "starts_at": s.game.now + HOUR, "ends_at": s.game.now + 2 * HOUR, "message": translated("Moving"),
+        },
+        "MP006", **STAFF,
+    ),
+    "cancel_maintenance": row(lambda s: {"id": s.window}, "MP006", **STAFF),
+    "resolve_conduct_report": row(lambda s: {"id": s.report, "resolution": "done"}, "MP006", **STAFF),
+    "set_ops_member": row(lambda s: {"member_id": s.people["newcomer"].account, "granted": True}, DENIED, service=OK),
+}  # fmt: skip
+
+
+def test_every_command_is_in_the_table(game):
+    found = {r["name"] for r in game.rows("select proname as name from pg_proc where pronamespace = 'api'::regnamespace")}
+    assert found == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_is_for_whom_it_is_meant(game, scene, command):
+    arguments, expected = COMMANDS[command]
+    for name, person in scene.people.items():
+        given = arguments(scene)
+        if expected[name] == OK:
+            with game.db.transaction(force_rollback=True):
+                before = game.fingerprint()
+                person.table(command, **given)
+                reads = command in ("my_rank", "ranking_around", "verify_scores", "choose_team")
+                assert reads or game.fingerprint() != before, (command, name)
+        else:
+            try:
+                with game.refused(expected[name]):
+                    person.table(command, **given)
+            except (AssertionError, pytest.fail.Exception) as failure:
+                raise AssertionError(f"{command} by {name}: {failure}") from failure
+
+
+# views
+
+
+def visible(scene: Scene) -> dict[str, tuple[str, Callable[[], set], dict[str, set | str]]]:
+    """By view: its key column, and what of the scene each person sees in it (the rest: nothing)."""
+    ours = {scene.subject(n) for n in ("player", "ambassador", "helper")}
+    theirs = {scene.subject(n) for n in ("outsider", "other")}
+    everyone = ours | theirs | {scene.subject("expelled")}
+    leagues = {scene.ours.id, scene.theirs.id}
+    listed = {c for c in scene.edition.challenges if c not in ("t-hidden", "t-flash-over", "t-flash-soon")}
+    profiles = {n: {scene.people[n].account} for n in ("newcomer", "player", "ambassador", "helper", "outsider", "other", "expelled")}
+    mine = {n: {scene.subject(n)} for n in ("player", "ambassador", "helper", "outsider", "other", "expelled")}
+
+    def by_league(of_ours: set, of_theirs: set, **more: Any) -> dict[str, set | str]:
+        return {
+            "anon": DENIED, "player": of_ours, "ambassador": of_ours, "helper": of_ours, "outsider": of_theirs,
+            "other": of_theirs, "staff": of_ours | of_theirs, "service": of_ours | of_theirs, **more,
+        }  # fmt: skip
+
+    def all_of(seen: set) -> dict[str, set | str]:
+        return dict.fromkeys(PEOPLE, seen)
+
+    def staff_only(seen: set) -> dict[str, set | str]:
+        return {"anon": DENIED, "staff": seen, "service": seen}
+
+    bikes = {("player", "t-bike"), ("player", "t-picnic")}
+    return {
+        "editions": ("id", all_of({scene.edition.id, scene.over.id}) | dict.fromkeys(
+            ("staff", "service"), {scene.edition.id, scene.over.id, scene.draft.id})),
+        "challenges": ("code", all_of(listed) | dict.fromkeys(("staff", "service"), set(scene.edition.challenges))),
+        "maintenance_windows": ("id", all_of({scene.window})),
+        "terms_versions": ("version", all_of({"2026-01"})),
+        "player_ranking": ("subject_id", all_of(everyone)),
+        "team_ranking": ("subject_id", all_of({*scene.ours.teams, *scene.theirs.teams})),
+        "league_ranking": ("subject_id", all_of(leagues)),
+        "edition_statistics": ("players", all_of({6})),
+        "my_profile": ("id", {"anon": DENIED, "service": DENIED, **profiles}),
+        "my_consents": ("purpose", {"anon": DENIED, "service": DENIED, **dict.fromkeys(profiles, {"terms"})}),
+        "my_players": ("player_id", {"anon": DENIED, "service": DENIED, **mine}),
+        "my_leagues": ("league_id", {
+            **by_league({scene.ours.id}, {scene.theirs.id}), "service": DENIED, "staff": set(),
+        }),
+        "league_members": ("player_id", by_league(ours, theirs)),
+        "league_teams": ("team_id", by_league({scene.ours.teams[0]}, set(scene.theirs.teams))),
+        "league_validations": ("who", by_league(bikes, {("outsider", "t-bike")})),
+        "open_leagues": ("league_id", {**dict.fromkeys(PEOPLE, {scene.ours.id}), "anon": DENIED}),
+        "ops_leagues": ("league_id", staff_only(leagues)),
+        "conduct_reports": ("id", staff_only({scene.report})),
+        "audit_log": ("subject", staff_only({scene.edition.code, scene.over.code, str(scene.ours.id), str(scene.window)})),
+        "misuse": ("player_id", staff_only({scene.subject("player")})),
+    }  # fmt: skip
+
+
+#: The column that tells rows of the scene from others, where there is one.
+SCOPES = {
+    "challenges": "edition_id", "player_ranking": "edition_id", "team_ranking": "edition_id", "league_ranking": "edition_id",
+    "edition_statistics": "edition_id", "my_players": "edition_id", "my_leagues": "edition_id", "open_leagues": "edition_id",
+    "ops_leagues": "edition_id", "league_validations": "edition_id", "conduct_reports": "edition_id", "misuse": "edition_id",
+}  # fmt: skip
+
+
+def shown(scene: Scene, view: str, key: str, person: Person) -> set:
+    """Keys of the rows of the scene that a person sees."""
+    rows = person.view(view, **({SCOPES[view]: scene.edition.id} if view in SCOPES else {}))
+    if view == "editions":
+        rows = [r for r in rows if r["id"] in (scene.edition.id, scene.over.id, scene.draft.id)]
+    elif view == "maintenance_windows":
+        rows = [r for r in rows if r["id"] == scene.window]
+    elif view in ("league_members", "league_teams"):
+        rows = [r for r in rows if r["league_id"] in (scene.ours.id, scene.theirs.id)]
+    elif view == "audit_log":
+        subjects = {scene.edition.code, scene.over.code, str(scene.ours.id), str(scene.window)}
+        rows = [r for r in rows if r["subject"] in subjects]
+    elif view == "league_validations":
+        names = {person.player_id: name for name, person in scene.people.items() if person.player_id}
+        return {(names[r["player_id"]], r["challenge_code"]) for r in rows}
+    return {r[key] for r in rows}
+
+
+def test_every_view_is_in_the_table(game, scene):
+    found = {
+        r["name"]
+        for r in game.rows("select relname as name from pg_class where relnamespace = 'api'::regnamespace and relkind = 'v'")
+    }
+    assert found == set(visible(scene))
+
+
+def test_every_view_shows_everybody_what_is_theirs_to_see_and_nothing_else(game, scene):
+    at = game.now - HOUR
+    # Enough in one minute to be suspicious.
+    game.service.call(
+        "import_validations", edition_code=scene.edition.code, player_ids=[scene.subject("player")] * 11,
+        challenge_ids=[scene.edition.challenges["t-soup"]] * 11, done_at=[at] * 11,
+        request_keys=[uuid.uuid4() for _ in range(11)],
+    )  # fmt: skip
+    for view, (key, seen) in visible(scene).items():
+        for name, person in scene.people.items():
+            expected = seen.get(name, set())
+            if expected == DENIED:
+                with game.refused(DENIED):
+                    person.view(view)
+                continue
+            found = shown(scene, view, key, person)
+            if view == "league_validations":
+                found = {pair for pair in found if pair[1] != "t-soup"}
+            assert found == expected, f"{view} by {name}"
+
+
+def test_nobody_but_the_owner_reads_or_writes_a_table_directly(game, scene):
+    tables = [
+        r["name"]
+        for r in game.rows("select oid::regclass::text as name from pg_class where relnamespace = 'mpp'::regnamespace and relkind in ('r', 'p')")
+    ]
+    for name in ("anon", "anonymous", "player", "ambassador", "staff", "service"):
+        person = scene.people[name]
+        for table in tables:
+            for statement in (f"select * from {table}", f"delete from {table}"):
+                with game.refused(DENIED):
+                    person.rows(statement)
+
+
+def test_nobody_writes_through_a_view(game, scene):
+    views = [
+        r["name"]
+        for r in game.rows("select oid::regclass::text as name from pg_class where relnamespace = 'api'::regnamespace and relkind = 'v'")
+    ]
+    for name in ("anon", "player", "ambassador", "staff", "service"):
+        for view in views:
+            # The second column: the first is often an identity, which nobody sets.
+            column = game.one("select attname from pg_attribute where attrelid = %s::regclass and attnum = 2", (view,))
+            for statement in (
+                f"delete from {view}", f"update {view} set {column} = {column}", f"insert into {view} ({column}) values (null)",
+            ):  # fmt: skip
+                with game.refused(DENIED, "55000"):
+                    scene.people[name].rows(statement)
+
+
+def test_nobody_calls_a_rule_of_private_by_its_name(game, scene):
+    for name in ("anon", "player", "staff", "service"):
+        for call in ("private.is_ops()", "private.my_player_ids()", f"private.freeze_edition('{scene.over.code}')"):
+            with game.refused(DENIED):
+                scene.people[name].rows(f"select {call}")
+
+
+@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role"])
+def test_every_view_answers_as_the_first_question_of_a_connection(database_url, role):
+    # Plans that another role made before would hide what this one may not name.
+    with psycopg.connect(database_url) as connection:
+        person = Person(connection, role, uuid.uuid4() if role == "authenticated" else None)
+        for (view,) in connection.execute(
+            "select c.relname from pg_class c where c.relnamespace = 'api'::regnamespace and c.relkind = 'v'"
+            " and has_table_privilege(%s, c.oid, 'select') order by 1",
+            (role,),
+        ).fetchall():
+            person.view(view)
+        connection.rollback()
+
+
+def test_an_anonymous_account_writes_nothing_whatever_else_it_is(game, scene):
+    """Even with a profile, a league and the rights of the staff behind the same account."""
+    player = scene.people["player"]
+    turned = Person(game.db, "authenticated", player.account, is_anonymous=True)
+    turned.player_id = player.player_id
+    for command, code in (
+        ("update_profile", {"alias": "x"}),
+        ("leave_league", {"league_id": scene.ours.id}),
+        ("validate_challenge", {
+            "player_id": player.player_id, "challenge_id": scene.edition.challenges["t-soup"], "request_key": uuid.uuid4(),
+        }),
+    ):  # fmt: skip
+        with game.refused("MP002"):
+            turned.call(command, **code)
+
+
+def test_a_request_without_a_subject_is_not_signed_in(game, scene):
+    nobody = Person(game.db, "authenticated")
+    for command in (name for name in COMMANDS if name not in ("ranking_around", "my_rank")):
+        arguments, expected = COMMANDS[command]
+        if expected["player"] == DENIED:
+            continue
+        with game.refused("MP001", "MP006"):
+            nobody.table(command, **arguments(scene))
+    with game.refused("MP001"):
+        nobody.table("my_rank", edition_id=scene.edition.id)
+    for view in ("my_profile", "my_players", "my_leagues", "league_members", "league_validations", "my_consents", "audit_log"):
+        assert nobody.view(view) == [], view

@@ -1,0 +1,506 @@
+"""Many at once, on committed data: each test has an edition of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import psycopg
+import pytest
+
+from .game import SECRET_WORD, Connection, Edition, Game, Person, document
+
+PHONE = "+33612345678"
+
+#: What a command may answer in the middle of a crowd; anything else is a fault.
+Answer = tuple[str, Any]
+
+
+def connect(url: str, *, autocommit: bool = False) -> Connection:
+    # The locks are what is tested here; waiting for the disk at each commit would only make it slow.
+    return psycopg.connect(url, options="-c synchronous_commit=off", autocommit=autocommit)
+
+
+@pytest.fixture
+def game(arena_url: str) -> Iterator[Game]:
+    """A game whose set-up is committed by ``game.db.commit()``; at the end nothing may have been a deadlock."""
+    with connect(arena_url) as db:
+        before = deadlocks(db)
+        game = Game(db)
+        yield game
+        db.rollback()
+        assert deadlocks(db) == before, "a deadlock was detected"
+
+
+def deadlocks(db: Connection) -> int:
+    db.execute("select pg_stat_clear_snapshot()")
+    row = db.execute("select deadlocks from pg_stat_database where datname = current_database()").fetchone()
+    db.commit()
+    return int(row[0])  # type: ignore[index]
+
+
+def attempt(call: Callable[[], Any]) -> Answer:
+    """What a call answers: 00000 and its value, or the SQLSTATE of its refusal."""
+    try:
+        return "00000", call()
+    except psycopg.Error as error:
+        assert error.diag.message_detail is None, error.diag.message_detail
+        return error.sqlstate or "?", str(error)
+
+
+def at_once(url: str, work: Sequence[Callable[[Connection], Any]]) -> list[Answer]:
+    """Run each piece of work on a connection of its own, all released at the same moment."""
+    answers: list[Answer] = [("?", None)] * len(work)
+    gate = threading.Barrier(len(work))
+
+    def run(place: int) -> None:
+        with connect(url, autocommit=True) as db:
+            gate.wait(timeout=30)
+            answers[place] = attempt(lambda: work[place](db))
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(work))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    return answers
+
+
+def codes(answers: Sequence[Answer]) -> Counter[str]:
+    return Counter(code for code, _ in answers)
+
+
+def assert_proven(game: Game, edition: Edition) -> None:
+    """Scores are the sums of the ledger, and a league is the sum of its teams."""
+    assert game.faults(edition) == []
+    wrong = game.rows(
+        "with earned as (select u.subject_id, sum(v.points) as points from mpp.validation v"
+        " cross join lateral unnest(array[v.player_id, v.team_id, v.league_id]) u (subject_id)"
+        " where v.edition_id = %(edition)s and v.state = 'credited' group by u.subject_id)"
+        " select s.subject_id from mpp.score s left join earned e using (subject_id)"
+        " where s.edition_id = %(edition)s and s.points <> coalesce(e.points, 0)",
+        {"edition": edition.id},
+    )
+    assert wrong == []
+    players = game.rows(
+        "select l.id from mpp.league l join mpp.score s on s.subject_id = l.id where l.edition_id = %s and s.players <>"
+        " (select count(*) from (select p.id from mpp.player p where p.league_id = l.id union"
+        " select v.player_id from mpp.validation v where v.league_id = l.id) m)",
+        (edition.id,),
+    )
+    assert players == []
+
+
+def test_the_same_request_key_fifty_times_at_once_gives_one_validation(game, arena_url):
+    edition = game.edition()
+    ana = game.player(game.league(edition))
+    game.db.commit()
+    key = uuid.uuid4()
+    answers = at_once(arena_url, [lambda db: game.validate(ana.on(db), edition, "t-soup", key)] * 50)
+    assert codes(answers) == {"00000": 50}
+    assert all(answer == answers[0] for answer in answers)
+    assert game.one("select count(*) from mpp.validation where player_id = %s", (ana.player_id,)) == 1
+    assert game.score(ana.player_id) == 2
+    assert_proven(game, edition)
+
+
+def test_one_key_used_by_two_leagues_at_once_serves_one_of_them(game, arena_url):
+    edition = game.edition()
+    people = [game.league(edition).ambassador for _ in range(8)]
+    game.db.commit()
+    key = uuid.uuid4()
+    answers = at_once(arena_url, [lambda db, p=p: game.validate(p.on(db), edition, "t-soup", key) for p in people])
+    assert codes(answers) == {"00000": 1, "MP044": 7}
+    assert_proven(game, edition)
+
+
+def test_the_repeat_limit_holds_against_many_keys_at_once(game, arena_url):
+    edition = game.edition()
+    ana = game.player(game.league(edition))
+    game.db.commit()
+    answers = at_once(arena_url, [lambda db: game.validate(ana.on(db), edition, "t-bike")] * 12)
+    assert codes(answers) == {"00000": 2, "MP042": 10}
+    assert game.score(ana.player_id) == 8
+
+
+def test_twenty_at_once_for_the_last_seat_have_one_winner(game, arena_url):
+    edition = game.edition(league_min_players=1, league_max_players=3)
+    league = game.league(edition)
+    game.player(league)
+    people = [game.registered() for _ in range(20)]
+    game.db.commit()
+    answers = at_once(
+        arena_url, [lambda db, p=p: p.on(db).call("join_league", join_code=league.join_code) for p in people]
+    )
+    assert codes(answers) == {"00000": 1, "MP032": 19}
+    assert game.one("select count(*) from mpp.player where league_id = %s", (league.id,)) == 3
+    assert game.one("select players from mpp.score where subject_id = %s", (league.id,)) == 3
+
+
+def test_twenty_guesses_at_once_are_limited_to_ten(game, arena_url):
+    edition = game.edition()
+    ana = game.player(game.league(edition))
+    game.db.commit()
+    answers = at_once(
+        arena_url,
+        [lambda db, n=n: ana.on(db).call("unlock_challenge", edition_id=edition.id, word=f"wrong {n}") for n in range(20)],
+    )
+    assert codes(answers) == {"00000": 10, "MP046": 10}
+    assert sorted(a["guesses_left"] for code, a in answers if code == "00000") == list(range(10))
+
+
+def test_one_account_that_creates_and_joins_leagues_at_once_plays_in_one(game, arena_url):
+    edition = game.edition()
+    leagues = [game.league(edition) for _ in range(4)]
+    person = game.registered()
+    game.db.commit()
+    work: list[Callable[[Connection], Any]] = [
+        lambda db, n=n: person.on(db).call("create_league", edition_id=edition.id, name=f"Mine {n}") for n in range(5)
+    ]
+    work += [lambda db, g=g: person.on(db).call("join_league", join_code=g.join_code) for g in leagues]
+    answers = at_once(arena_url, work)
+    assert codes(answers) == {"00000": 1, "MP030": 8}
+    assert game.one("select count(*) from mpp.player where account_id = %s", (person.account,)) == 1
+    # What was refused left no league behind.
+    assert game.one("select count(*) from mpp.league where edition_id = %s", (edition.id,)) in (4, 5)
+    assert game.one("select count(*) from mpp.league l where not exists (select from mpp.ambassador a where a.league_id = l.id)") == 0
+
+
+def test_a_league_name_wanted_by_ten_at_once_goes_to_one(game, arena_url):
+    edition = game.edition()
+    people = [game.registered() for _ in range(10)]
+    game.db.commit()
+    answers = at_once(
+        arena_url, [lambda db, p=p: p.on(db).call("create_league", edition_id=edition.id, name="Wanted") for p in people]
+    )
+    assert codes(answers) == {"00000": 1, "MP038": 9}
+
+
+def test_registering_ten_times_at_once_makes_one_profile(game, arena_url):
+    person = game.signed_in()
+    profile = game.profile()
+    game.db.commit()
+    answers = at_once(arena_url, [lambda db: person.on(db).call("register", **profile)] * 10)
+    assert codes(answers) == {"00000": 1, "MP004": 9}
+    assert game.one("select count(*) from mpp.consent where account_id = %s", (person.account,)) == 1
+
+
+def test_applying_one_document_four_times_at_once_makes_one_edition(game, arena_url):
+    file = document(f"t-{uuid.uuid4().hex[:10]}")
+    game.db.commit()
+    answers = at_once(
+        arena_url, [lambda db: len(game.service.on(db).table("apply_edition", document=file))] * 4
+    )
+    assert codes(answers) == {"00000": 4}
+    assert sorted(bool(changes) for _, changes in answers) == [False, False, False, True]
+
+
+def test_freezing_eight_times_at_once_freezes_once(game, arena_url):
+    edition = game.edition("closed")
+    game.db.commit()
+    answers = at_once(
+        arena_url, [lambda db: game.service.on(db).call("freeze_edition", edition_code=edition.code)] * 8
+    )
+    assert codes(answers) == {"00000": 8}
+    assert len({at for _, at in answers}) == 1
+    assert game.one("select count(*) from mpp.audit where action = 'edition.freeze' and subject = %s", (edition.code,)) == 1
+
+
+def test_handing_over_to_ten_at_once_leaves_one_principal(game, arena_url):
+    edition = game.edition()
+    league = game.league(edition)
+    people = [game.player(league) for _ in range(10)]
+    game.db.commit()
+    answers = at_once(
+        arena_url,
+        [
+            lambda db, p=p: league.ambassador.on(db).call("hand_over_league", league_id=league.id, player_id=p.player_id)
+            for p in people
+        ],
+    )
+    assert codes(answers) == {"00000": 1, "MP007": 9}
+    assert game.one("select count(*) from mpp.ambassador where league_id = %s and is_principal", (league.id,)) == 1
+
+
+class Crowd:
+    """Workers that each do one thing after another until told to stop; what they were answered is counted."""
+
+    def __init__(self, lines: Sequence[Connection]) -> None:
+        self.answers: Counter[str] = Counter()
+        self.faults: list[str] = []
+        self._lines = list(lines)
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    def add(
+        self, work: Callable[[Connection, random.Random], Any], *, times: int = 10**9, until: Callable[[], bool] = lambda: False
+    ) -> None:
+        """One more worker, on a line of its own, which does ``work`` this often or until the condition holds."""
+        place = len(self._threads)
+        line = self._lines[place]
+
+        def run() -> None:
+            chance, seen = random.Random(place), Counter[str]()
+            try:
+                for _ in range(times):
+                    if until():
+                        break
+                    code, said = attempt(lambda: work(line, chance))
+                    seen[code] += 1
+                    if code != "00000" and not code.startswith("MP"):
+                        self.faults.append(f"{code}: {said}")
+                        break
+            except Exception as error:
+                self.faults.append(repr(error))
+            with self._lock:
+                self.answers += seen
+
+        self._threads.append(threading.Thread(target=run))
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[Crowd]:
+        """Start everybody; at the end wait for them, and nobody may have met anything but a refusal."""
+        for thread in self._threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            for thread in self._threads:
+                thread.join(timeout=120)
+        assert self.faults == []
+
+
+@pytest.fixture
+def lines(arena_url: str) -> Iterator[list[Connection]]:
+    """Sixteen connections that stay."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(connect(arena_url, autocommit=True)) for _ in range(16)]
+
+
+def test_a_quorum_reached_and_lost_by_several_at_once_credits_all_or_none(game, arena_url):
+    edition = game.edition()
+    league = game.league(edition)
+    people = [game.player(league, team=0) for _ in range(8)]
+    game.db.commit()
+    for _ in range(10):
+        answers = at_once(arena_url, [lambda db, p=p: game.validate(p.on(db), edition, "t-picnic") for p in people[:3]])
+        assert codes(answers) == {"00000": 3}
+        states = [row["state"] for row in game.rows("select state from mpp.validation where league_id = %s and state <> 'cancelled'", (league.id,))]
+        assert states == ["credited"] * 3
+        game.db.commit()
+        # Two leave and three arrive in the same moment: whatever the order, five did it minus two.
+        more = at_once(
+            arena_url,
+            [
+                *(lambda db, p=p, r=r: game.cancel(p.on(db), r[1]) for p, r in zip(people[:2], answers, strict=False)),
+                *(lambda db, p=p: game.validate(p.on(db), edition, "t-picnic") for p in people[3:6]),
+            ],
+        )
+        assert codes(more) == {"00000": 5}
+        assert game.score(league.teams[0]) == 20
+        assert game.faults(edition) == []
+        game.db.commit()
+        rest = at_once(
+            arena_url,
+            [
+                lambda db, v=row["id"], p=row["player_id"]: next(q for q in people if q.player_id == p)
+                .on(db)
+                .call("cancel_validation", validation_id=v)
+                for row in game.rows("select id, player_id from mpp.validation where league_id = %s and state <> 'cancelled'", (league.id,))
+            ],
+        )
+        assert codes(rest) == {"00000": 4}
+        assert game.score(league.id) == 0
+        game.db.commit()
+    assert_proven(game, edition)
+
+
+def test_nothing_is_written_after_a_freeze_in_200_rounds(game, lines):
+    people = [game.registered(f"racer {n}") for n in range(3)]
+    game.db.commit()
+    total: Counter[str] = Counter()
+    for number in range(200):
+        edition = game.edition()
+        league = game.league(edition, people[0])
+        for person in people[1:]:
+            game.player(league, person)
+        # In some rounds an account is deleted while the edition is frozen.
+        leaving = game.player(league) if number % 4 == 0 else None
+        game.db.commit()
+        frozen = threading.Event()
+        crowd = Crowd(lines)
+        for person in people[:2]:
+            crowd.add(
+                lambda db, chance, p=person, e=edition: game.validate(p.on(db), e, chance.choice(("t-soup", "t-plane", "t-swap"))),
+                until=frozen.is_set,
+            )
+        crowd.add(
+            lambda db, chance, p=people[2]: p.on(db).call(
+                "set_listing", scope="player", subject_id=p.player_id, listed=chance.random() < 0.5
+            ),
+            until=frozen.is_set,
+        )
+        if leaving:
+            crowd.add(lambda db, chance, a=leaving.account: db.execute("delete from auth.users where id = %s", (a,)), times=1)
+        with crowd.at_work():
+            time.sleep(random.Random(number).random() * 0.01)
+            game.close(edition)
+            game.db.commit()
+            at = game.freeze(edition)
+            game.db.commit()
+            shown = ranks(game, edition)
+            time.sleep(0.005)
+            frozen.set()
+        total += crowd.answers
+        late = game.one(
+            "select count(*) from mpp.validation where edition_id = %s and greatest(validated_at, changed_at) >= %s",
+            (edition.id, at),
+        )
+        assert late == 0
+        assert_proven(game, edition)
+        # Who leaves after the freeze takes their row along, and moves nobody else.
+        assert ranks(game, edition).items() <= shown.items()
+        game.db.commit()
+    assert total["00000"] > 200
+    assert set(total) <= {"00000", "MP022", "MP024"}
+
+
+def ranks(game: Game, edition: Edition) -> dict[uuid.UUID, tuple[int, int]]:
+    """Points and rank by player, as shown."""
+    rows = game.rows("select subject_id, points, rank from api.player_ranking where edition_id = %s", (edition.id,))
+    return {row["subject_id"]: (row["points"], row["rank"]) for row in rows}
+
+
+def test_everything_that_changes_a_league_at_once_with_validations_leaves_right_scores(game, lines):
+    edition = game.edition(league_min_players=2, league_max_players=12, unlock_guesses_per_hour=100)
+    leagues = [game.league(edition, is_open=True, phone=PHONE) for _ in range(3)]
+    people = [game.registered() for _ in range(18)]
+    for number, person in enumerate(people[:12]):
+        game.player(leagues[number % 3], person, phone=PHONE)
+    for person in people[12:]:
+        person.player_id = None
+    game.db.commit()
+    end = time.monotonic() + 8
+    crowd = Crowd(lines)
+    everyone = [*people, *(league.ambassador for league in leagues)]
+
+    def play(db: Connection, chance: random.Random) -> None:
+        person = chance.choice(everyone).on(db)
+        if person.player_id is None:
+            person.player_id = next(iter(r["player_id"] for r in person.view("my_players", edition_id=edition.id)), uuid.uuid4())
+        deed = chance.random()
+        if deed < 0.6:
+            game.validate(person, edition, chance.choice(("t-bike", "t-soup", "t-picnic", "t-swap", "t-plane")))
+        elif deed < 0.9:
+            mine = [r for r in person.view("league_validations", player_id=person.player_id) if r["state"] != "cancelled"]
+            if mine:
+                person.call("cancel_validation", validation_id=chance.choice(mine)["validation_id"])
+        else:
+            person.call("unlock_challenge", edition_id=edition.id, word=chance.choice((SECRET_WORD, "wrong")))
+
+    def move(db: Connection, chance: random.Random) -> None:
+        person, league = chance.choice(people).on(db), chance.choice(leagues)
+        deed = chance.randrange(5)
+        if deed == 0:
+            person.call("join_league", league_id=league.id, phone=PHONE)
+        elif deed == 1:
+            person.call("leave_league", league_id=league.id)
+        elif deed == 2:
+            person.call("choose_team", team_id=chance.choice(league.teams))
+        elif deed == 3:
+            mine = person.view("my_players", edition_id=edition.id)
+            if mine:
+                person.call("set_listing", scope="player", subject_id=mine[0]["player_id"], listed=chance.random() < 0.5)
+        else:
+            person.call("update_profile", alias=f"a{chance.randrange(1000)}", birth_date=chance.choice(("1990-01-01", "2000-01-01")))
+
+    def lead(db: Connection, chance: random.Random) -> None:
+        league = chance.choice(leagues)
+        person = league.ambassador.on(db)
+        members = person.view("league_members", league_id=league.id)
+        target = chance.choice(members)["player_id"] if members else uuid.uuid4()
+        deed = chance.randrange(7)
+        if deed == 0:
+            person.call("set_listing", scope="league", subject_id=league.id, listed=chance.random() < 0.5)
+        elif deed == 1:
+            person.call("rename_team", team_id=chance.choice(league.teams), name=f"Team {chance.randrange(1000)}")
+        elif deed == 2:
+            person.call("choose_team", team_id=chance.choice(league.teams), player_id=target)
+        elif deed == 3 and chance.random() < 0.1:
+            person.call("expel_player", player_id=target, reason="why")
+        elif deed == 4:
+            person.call("set_co_ambassador", player_id=target, granted=chance.random() < 0.5)
+        elif deed == 5:
+            person.call("renew_join_code", league_id=league.id)
+        else:
+            person.call("hand_over_league", league_id=league.id, player_id=person.player_id)
+
+    def staff(db: Connection, chance: random.Random) -> None:
+        service = game.service.on(db)
+        if chance.random() < 0.5:
+            assert service.table("verify_scores", edition_code=edition.code) == []
+        else:
+            at = edition.starts_at
+            rows = [p for p in everyone if p.player_id]
+            service.call(
+                "import_validations", edition_code=edition.code, player_ids=[p.player_id for p in rows],
+                challenge_ids=[edition.challenges["t-soup"]] * len(rows), done_at=[at] * len(rows),
+                request_keys=[uuid.uuid4() for _ in rows],
+            )  # fmt: skip
+        time.sleep(0.05)
+
+    def forget(db: Connection, chance: random.Random) -> None:
+        time.sleep(0.4)
+        victim = people[chance.randrange(12, 18)]
+        db.execute("delete from auth.users where id = %s", (victim.account,))
+
+    for work, number in ((play, 8), (move, 3), (lead, 3), (staff, 1), (forget, 1)):
+        for _ in range(number):
+            crowd.add(work, until=lambda: time.monotonic() > end)
+    with crowd.at_work():
+        pass
+    assert crowd.answers["00000"] > 200
+    assert_proven(game, edition)
+    assert game.one(
+        "select count(*) from mpp.player p where p.edition_id = %s group by p.league_id having p.league_id is not null"
+        " order by 1 desc limit 1",
+        (edition.id,),
+    ) <= 12  # fmt: skip
+    game.close(edition)
+    game.freeze(edition)
+    assert game.faults(edition) == []
+
+
+def test_sixteen_writers_on_one_league_leave_right_scores(game, lines):
+    edition = game.edition(league_max_players=40)
+    league = game.league(edition)
+    people = [league.ambassador, *(game.player(league) for _ in range(15))]
+    game.db.commit()
+    kinds = ("t-bike", "t-soup", "t-plane", "t-picnic", "t-swap", "t-boost", "t-flash", "t-window")
+    crowd = Crowd(lines)
+
+    def writer(person: Person) -> Callable[[Connection, random.Random], Any]:
+        done: list[dict[str, Any]] = []
+
+        def work(db: Connection, chance: random.Random) -> None:
+            if done and chance.random() < 0.4:
+                game.cancel(person.on(db), done.pop(chance.randrange(len(done))))
+            else:
+                done.append(game.validate(person.on(db), edition, chance.choice(kinds)))
+
+        return work
+
+    for person in people:
+        crowd.add(writer(person), times=625)
+    with crowd.at_work():
+        pass
+    assert sum(crowd.answers.values()) == 10_000
+    assert set(crowd.answers) <= {"00000", "MP042"}
+    assert crowd.answers["00000"] > 4_000
+    assert_proven(game, edition)
