@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,29 @@ class AuthServer:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             cursor = connection.execute(query.encode(), values)
             return cursor.fetchall() if cursor.description else []
+
+    def at_once(
+        self, count: int, call: Callable[[], httpx.Response], row: str, *values: object
+    ) -> list[httpx.Response]:
+        """Answers to requests that all meet at a row: it stays locked until several of them wait for it."""
+        with ThreadPoolExecutor(count) as pool, psycopg.connect(self.database_url) as holder:
+            holder.execute(f"select 1 from {row} for update".encode(), values)
+            answers = [pool.submit(call) for _ in range(count)]
+            self.await_waiting(5)
+            holder.rollback()
+            return [answer.result() for answer in answers]
+
+    def await_waiting(self, count: int) -> None:
+        """Wait until so many connections wait for a lock, or two seconds: the real server does not wait for a session
+        that is locked but tries again, for five seconds."""
+        query = b"select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        deadline = time.monotonic() + 2
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            while time.monotonic() < deadline:
+                row = connection.execute(query).fetchone()
+                if row is not None and row[0] >= count:
+                    return
+                time.sleep(0.02)
 
     def mail(self, address: str, count: int = 1) -> Mail:
         """The newest mail for an address, of exactly `count`."""

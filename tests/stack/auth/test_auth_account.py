@@ -66,6 +66,14 @@ def test_an_address_of_somebody_else_is_refused(auth: AuthServer, address: str) 
     assert (seen["email"], seen["is_anonymous"]) == ("", True)
 
 
+def test_no_mail_goes_to_an_address_of_somebody_else(strict: AuthServer, address: str) -> None:
+    strict.admin().create_user({"email": address, "password": PASSWORD, "email_confirm": True})
+    anonymous = strict.call("POST", "/signup", {}).json()
+    answer = strict.call("PUT", "/user", {"email": address}, anonymous["access_token"])
+    assert (answer.status_code, answer.json()["error_code"]) == (422, "email_exists")
+    assert strict.mailbox.mails(address) == []
+
+
 def test_a_new_password_ends_the_other_sessions(auth: AuthServer, address: str) -> None:
     first, second = auth.sign_up(address).json(), auth.sign_in(address).json()
     answer = auth.call("PUT", "/user", {"password": "a quite new password"}, first["access_token"])

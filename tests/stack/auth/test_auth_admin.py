@@ -158,6 +158,13 @@ def test_an_invited_person_takes_the_account_and_chooses_a_password(strict: Auth
         admin.invite_user_by_email(address)
 
 
+def test_signing_up_with_an_invited_address_shows_nothing_of_the_invitation(strict: AuthServer, address: str) -> None:
+    strict.admin().invite_user_by_email(address, {"data": {"alias": "ada"}})
+    answer = strict.sign_up(address).json()
+    assert (answer["user_metadata"], answer["identities"]) == ({}, [])
+    assert strict.sign_in(address).status_code == 400
+
+
 def test_an_invitation_can_be_sent_again(strict: AuthServer, address: str) -> None:
     admin = strict.admin()
     first = admin.invite_user_by_email(address).user
