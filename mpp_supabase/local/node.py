@@ -149,3 +149,8 @@ def hydrate_symlinks(postgres: Path) -> None:
         if not target.exists() and source.exists():
             with contextlib.suppress(FileExistsError):
                 target.symlink_to(os.path.relpath(source, target.parent))
+
+
+if __name__ == "__main__":
+    # `python -m mpp_supabase.local.node …` is npm, wherever this machine has it.
+    sys.exit(subprocess.call([*npm_command(), *sys.argv[1:]]))

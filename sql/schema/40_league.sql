@@ -242,6 +242,32 @@ end
 $$;
 revoke execute on function private.begin_join(integer) from public;
 
+-- A league without an ambassador gets its first co-ambassador, else the player who is there.
+create function private.settle_ambassador(league uuid, otherwise uuid default null) returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+begin
+    if exists (select from mpp.ambassador a where a.league_id = league and a.is_principal) then
+        return;
+    end if;
+    update mpp.ambassador a
+    set is_principal = true
+    where a.league_id = league
+        and a.account_id = (
+            select x.account_id from mpp.ambassador x where x.league_id = league order by x.granted_at, x.account_id limit 1
+        );
+    if not found and otherwise is not null then
+        insert into mpp.ambassador (league_id, account_id, player_id, is_principal)
+        select p.league_id, p.account_id, p.id, true
+        from mpp.player p
+        where p.id = otherwise and p.league_id = league and p.account_id is not null;
+    end if;
+end
+$$;
+revoke execute on function private.settle_ambassador(uuid, uuid) from public;
+
 -- Puts an account in a team of a league whose lock is held: the smallest team, the oldest of equals.
 create function private.seat(account uuid, league mpp.league, e mpp.edition, phone text) returns uuid
     language plpgsql
@@ -285,6 +311,10 @@ begin
         from mpp.profile f
         where f.id = account
         returning * into me;
+        -- The account was deleted while this waited for the league.
+        if me.id is null then
+            perform private.refuse('MP003');
+        end if;
     else
         update mpp.player p set league_id = league.id, team_id = team where p.id = me.id;
     end if;
@@ -401,6 +431,7 @@ begin
         -- The same account joined elsewhere at the same moment.
         perform private.refuse('MP030');
     end;
+    perform private.settle_ambassador(league.id, player);
     return player;
 end
 $$;
@@ -577,12 +608,15 @@ create function private.unseat(player uuid) returns void
     volatile
     set search_path = ''
 as $$
+declare
+    league uuid := (select p.league_id from mpp.player p where p.id = player);
 begin
     delete from mpp.player_contact c where c.player_id = player;
     delete from mpp.ambassador a
     using mpp.player p
     where p.id = player and a.league_id = p.league_id and a.account_id = p.account_id;
     update mpp.player p set league_id = null, team_id = null where p.id = player;
+    perform private.settle_ambassador(league);
 end
 $$;
 revoke execute on function private.unseat(uuid) from public;
@@ -979,6 +1013,8 @@ create function private.profile_forget() returns trigger
     security definer
     set search_path = ''
 as $$
+declare
+    leagues uuid[];
 begin
     -- Leaving the ranking must not slip past a freeze.
     perform private.lock_editions_of(old.id);
@@ -987,6 +1023,11 @@ begin
     set account_id = null, alias = '—', first_name = '—', picture_path = null, listed = false
     where p.account_id = old.id;
     update mpp.conduct_report r set account_id = null where r.account_id = old.id;
+    with left_behind as (
+        delete from mpp.ambassador a where a.account_id = old.id returning a.league_id
+    )
+    select array_agg(l.league_id) into leagues from left_behind l;
+    perform private.settle_ambassador(l.id) from unnest(leagues) l (id);
     return old;
 end
 $$;
