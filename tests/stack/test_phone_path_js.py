@@ -1,0 +1,66 @@
+"""The same path through supabase-js, under node."""
+
+from __future__ import annotations
+
+from mpp_supabase.local import StackStatus
+
+from .phone import DAY, WORD, place_of, run_javascript
+
+
+def test_phones_play_an_edition_through_supabase_js(stack: StackStatus) -> None:
+    with place_of(stack) as place:
+        playing = place.edition()
+        late = place.edition(joining_ends=-2 * DAY)
+        planned = place.edition(starts=3 * DAY, joining_ends=5 * DAY)
+        seen = run_javascript(stack, "play", word=WORD, playing=playing, late=late, planned=planned)
+        assert place.desk("verify_scores", edition_code=playing.code) == []
+    assert seen == {
+        "wrongCode": "MP031",
+        # state, points, and then the player's, the team's and the league's
+        "bike": ["credited", 4, 4, 4, 4],
+        "alone": ["pending", 5, 4, 4, 4],
+        "together": ["credited", 5, 5, 14, 14],
+        "boost": ["credited", 6, 15, 20, 20],
+        "hiddenBefore": "MP040",
+        "unlocked": True,
+        "hidden": ["credited", 6, 21, 26, 26],
+        "flash": ["credited", 3, 24, 29, 29],
+        "malus": ["credited", -5, 0, 24, 24],
+        "proof": "MP043",
+        "proved": ["credited", 3, 27, 27, 27],
+        "repeat": "MP042",
+        "wrongWindow": ["MP041", "MP041"],
+        "tooEarly": "MP040",
+        "cancelled": ["cancelled", 4, 23, 23, 23],
+        "again": ["credited", 4, 27, 27, 27],
+        "sameKey": True,
+        "otherUse": "MP044",
+        "full": "MP032",
+        "late": "MP023",
+        "notRunning": "MP022",
+        "refreshed": True,
+        "rank": [[1, "ana", 27, True], [2, "bob", 0, False]],
+        "members": [["ana", 27], ["bob", 0], ["carol", 0]],
+        "latest": [
+            ["ana", 4, "credited"],
+            ["ana", 3, "credited"],
+            ["bob", -5, "credited"],
+            ["ana", 3, "credited"],
+            ["ana", 6, "credited"],
+            ["ana", 6, "credited"],
+            ["bob", 5, "credited"],
+            ["ana", 5, "credited"],
+            ["ana", 4, "cancelled"],
+        ],
+        "listed": [[1, "ana"], [2, "carol"]],
+        "counted": 2,
+        "stillSeesThemselves": ["bob", 0, True],
+        "others": [0, 1],
+        "expelled": [0, "MP035"],
+        "backAgain": "MP034",
+        "table": 404,
+        "schema": "PGRST106",
+        "anonymousReads": 8,
+        "anonymousWrites": "MP002",
+        "signedOut": "42501",
+    }
