@@ -26,7 +26,7 @@ async def remember(connection: Connection, user_id: UUID, method: str, challenge
     )
 
 
-async def issue_code(connection: Connection, user_id: UUID, method: str) -> str:
+async def code_for(connection: Connection, user_id: UUID, method: str) -> str:
     """The code of the account's latest challenge of this flow. Raises Refusal (400)."""
     cursor = await connection.execute(
         "update auth.flow_state set auth_code_issued_at = now(), updated_at = now() where id = ("

@@ -49,7 +49,7 @@ async def verify_link(request: Request) -> Response:
             if user is None:
                 return _redirect(target, {"message": ONE_OF_TWO}, also_in_query=with_pkce)
             if with_pkce:
-                code = await pkce.issue_code(connection, user.id, _FLOWS.get(kind, kind))
+                code = await pkce.code_for(connection, user.id, _FLOWS.get(kind, kind))
                 return RedirectResponse(_with_query(target, {"code": code}), 303)
             session = await context.sign_in(request, connection, user, "otp")
     except Refusal as refusal:
