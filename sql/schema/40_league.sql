@@ -199,7 +199,7 @@ grant select (id, edition_id, league_id, team_id, alias, first_name, picture_pat
 grant select (league_id, player_id, is_principal) on mpp.ambassador to authenticated;
 grant select on mpp.player, mpp.ambassador to service_role;
 
--- Locks, in this order everywhere: the edition (shared), then its leagues by id. The score row of a league is that
+-- Locks, in this order everywhere: a profile, the edition (shared), its leagues by id, players, their scores. The score row of a league is that
 -- league's lock: a validation updates it anyway, and nothing else refers to it with a foreign key.
 create function private.lock_league(league uuid) returns void
     language plpgsql
@@ -211,6 +211,22 @@ begin
 end
 $$;
 revoke execute on function private.lock_league(uuid) from public;
+
+-- Keeps a profile from being deleted until the end of this transaction. The deletion takes the profile first, then what
+-- belongs to it; whoever adds something to a profile does the same.
+create function private.hold_profile(account uuid) returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+begin
+    perform from mpp.profile p where p.id = account for key share;
+    if not found then
+        perform private.refuse('MP003');
+    end if;
+end
+$$;
+revoke execute on function private.hold_profile(uuid) from public;
 
 -- The edition, locked, in which a league may still be joined now.
 create function private.begin_join(edition_id integer) returns mpp.edition
@@ -311,10 +327,6 @@ begin
         from mpp.profile f
         where f.id = account
         returning * into me;
-        -- The account was deleted while this waited for the league.
-        if me.id is null then
-            perform private.refuse('MP003');
-        end if;
     else
         update mpp.player p set league_id = league.id, team_id = team where p.id = me.id;
     end if;
@@ -337,11 +349,13 @@ create function private.create_league(
 as $$
 declare
     account uuid := private.begin_write();
-    e mpp.edition := private.begin_join(edition_id);
+    e mpp.edition;
     league mpp.league;
     player uuid;
     french boolean := private.speaks_french();
 begin
+    perform private.hold_profile(account);
+    e := private.begin_join(edition_id);
     if e.organisation_id is not null then
         perform private.refuse('MP005');
     end if;
@@ -415,6 +429,7 @@ begin
     if league.id is null then
         perform private.refuse('MP031');
     end if;
+    perform private.hold_profile(account);
     e := private.begin_join(league.edition_id);
     perform private.lock_league(league.id);
     -- The code may have been renewed while this waited.
@@ -860,11 +875,11 @@ begin
     end if;
     if scope = 'league' then
         account := private.begin_write();
+        perform private.begin_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
+        perform private.lock_league(set_listing.subject_id);
         if not exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account) then
             perform private.refuse('MP007');
         end if;
-        perform private.begin_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
-        perform private.lock_league(set_listing.subject_id);
         update mpp.league l set listed = set_listing.listed
         where l.id = set_listing.subject_id and l.listed <> set_listing.listed;
     elsif scope = 'player' then
@@ -877,7 +892,7 @@ begin
             perform private.refuse('MP050');
         end if;
         perform private.begin_listing(mine.edition_id, listed);
-        perform private.lock_league(coalesce(mine.league_id, mine.id));
+        perform private.lock_league(mine.league_id);
         update mpp.player p set listed = set_listing.listed
         where p.id = mine.id and p.listed <> set_listing.listed;
     else
@@ -1018,6 +1033,15 @@ declare
 begin
     -- Leaving the ranking must not slip past a freeze.
     perform private.lock_editions_of(old.id);
+    perform
+    from mpp.score s
+    where s.subject_id in (
+        select p.league_id from mpp.player p where p.account_id = old.id
+        union
+        select a.league_id from mpp.ambassador a where a.account_id = old.id
+    )
+    order by s.subject_id
+    for no key update;
     delete from mpp.player_contact c using mpp.player p where p.id = c.player_id and p.account_id = old.id;
     update mpp.player p
     set account_id = null, alias = '—', first_name = '—', picture_path = null, listed = false

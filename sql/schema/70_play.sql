@@ -1,17 +1,5 @@
 -- Playing: validate, cancel, unlock; and the loading of many validations at once.
 
--- What a validation is worth at an instant.
-create function private.points_at(c mpp.edition_challenge, at timestamptz) returns smallint
-    language sql
-    immutable
-    parallel safe
-    set search_path = ''
-as $$
-    select (case when c.kind = 'boost' and c.opens_at <= at and at < c.closes_at
-        then c.points * c.boost_factor else c.points end)::smallint
-$$;
-revoke execute on function private.points_at(mpp.edition_challenge, timestamptz) from public;
-
 create type api.validation_receipt as (
     validation_id uuid,
     state api.validation_state,
@@ -138,7 +126,8 @@ begin
     begin
         insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
             validated_by, validated_at, changed_at)
-        values (request_key, e.id, c.id, me.id, me.team_id, me.league_id, private.points_at(c, at),
+        values (request_key, e.id, c.id, me.id, me.team_id, me.league_id,
+            case when c.kind = 'boost' and c.opens_at <= at and at < c.closes_at then c.points * c.boost_factor else c.points end,
             case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
             coalesce(proof_sent, false), account, at, at)
         returning * into v;
@@ -342,6 +331,7 @@ begin
     with judged as (
         select
             r.number,
+            r.id,
             case
                 when r.id is null then 'it has no request key'
                 when locked.id is null then 'its player does not play in this edition'
@@ -357,19 +347,23 @@ begin
         left join mpp.player p on p.id = r.player_id and p.edition_id = e.id
         left join unnest(leagues) locked (id) on locked.id = p.league_id
         left join mpp.edition_challenge c on c.id = r.challenge_id and c.edition_id = e.id
-        where not exists (select from mpp.validation v where v.id = r.id)
     )
     select count(*), (array_agg(format('row %s: %s', j.number, j.fault) order by j.number))[1]
     into wrong, first_wrong
     from judged j
-    where j.fault is not null;
+    where j.fault is not null
+        -- What an earlier import wrote is not judged again; a count, so that only faulty rows are looked up.
+        and (select count(*) from mpp.validation v where v.id = j.id) = 0;
     if wrong > 0 then
         perform private.refuse('MP070', wrong::text, first_wrong);
     end if;
 
     insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
         validated_by, validated_at, changed_at)
-    select r.id, e.id, c.id, p.id, p.team_id, p.league_id, private.points_at(c, r.done_at),
+    select r.id, e.id, c.id, p.id, p.team_id, p.league_id,
+        -- As in validate_challenge; a function would cost as much as the rest of the row.
+        case when c.kind = 'boost' and c.opens_at <= r.done_at and r.done_at < c.closes_at
+            then c.points * c.boost_factor else c.points end,
         case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
         c.needs_proof, (select auth.uid()), r.done_at, r.done_at
     from unnest(request_keys, player_ids, challenge_ids, done_at) r (id, player_id, challenge_id, done_at)
@@ -381,12 +375,12 @@ begin
     select count(*), min(format('player %s did challenge %s %s times, and it counts %s', f.player_id, f.code, f.done, f.repeat_limit))
     into wrong, first_wrong
     from (
-        select v.player_id, k.code, c.repeat_limit, count(*) as done
-        from mpp.validation v
-        join mpp.edition_challenge c on c.id = v.challenge_id
+        select r.player_id, k.code, c.repeat_limit, count(*) as done
+        from (select distinct u.player_id, u.challenge_id from unnest(player_ids, challenge_ids) u (player_id, challenge_id)) r
+        join mpp.edition_challenge c on c.id = r.challenge_id and c.repeat_limit is not null
         join mpp.challenge k on k.id = c.challenge_id
-        where v.player_id = any (player_ids) and v.edition_id = e.id and v.state <> 'cancelled'
-        group by v.player_id, k.code, c.repeat_limit
+        join mpp.validation v on v.player_id = r.player_id and v.challenge_id = r.challenge_id and v.state <> 'cancelled'
+        group by r.player_id, k.code, c.repeat_limit
         having count(*) > c.repeat_limit
     ) f;
     if wrong > 0 then
@@ -398,11 +392,10 @@ begin
     set state = 'credited', changed_at = q.last_done
     from (
         select x.team_id, x.challenge_id, max(x.validated_at) as last_done
-        from mpp.validation x
-        join mpp.edition_challenge c on c.id = x.challenge_id and c.kind = 'collective'
-        where x.edition_id = e.id
-            and x.state <> 'cancelled'
-            and x.league_id = any (leagues)
+        from mpp.edition_challenge c
+        join mpp.validation x on x.challenge_id = c.id and x.state <> 'cancelled'
+        join unnest(leagues) touched (id) on touched.id = x.league_id
+        where c.edition_id = e.id and c.kind = 'collective'
         group by x.team_id, x.challenge_id, c.quorum
         having count(distinct x.player_id) >= c.quorum
     ) q

@@ -1517,7 +1517,7 @@ grant select (id, edition_id, league_id, team_id, alias, first_name, picture_pat
 grant select (league_id, player_id, is_principal) on mpp.ambassador to authenticated;
 grant select on mpp.player, mpp.ambassador to service_role;
 
--- Locks, in this order everywhere: the edition (shared), then its leagues by id. The score row of a league is that
+-- Locks, in this order everywhere: a profile, the edition (shared), its leagues by id, players, their scores. The score row of a league is that
 -- league's lock: a validation updates it anyway, and nothing else refers to it with a foreign key.
 create function private.lock_league(league uuid) returns void
     language plpgsql
@@ -1529,6 +1529,22 @@ begin
 end
 $$;
 revoke execute on function private.lock_league(uuid) from public;
+
+-- Keeps a profile from being deleted until the end of this transaction. The deletion takes the profile first, then what
+-- belongs to it; whoever adds something to a profile does the same.
+create function private.hold_profile(account uuid) returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+begin
+    perform from mpp.profile p where p.id = account for key share;
+    if not found then
+        perform private.refuse('MP003');
+    end if;
+end
+$$;
+revoke execute on function private.hold_profile(uuid) from public;
 
 -- The edition, locked, in which a league may still be joined now.
 create function private.begin_join(edition_id integer) returns mpp.edition
@@ -1629,10 +1645,6 @@ begin
         from mpp.profile f
         where f.id = account
         returning * into me;
-        -- The account was deleted while this waited for the league.
-        if me.id is null then
-            perform private.refuse('MP003');
-        end if;
     else
         update mpp.player p set league_id = league.id, team_id = team where p.id = me.id;
     end if;
@@ -1655,11 +1667,13 @@ create function private.create_league(
 as $$
 declare
     account uuid := private.begin_write();
-    e mpp.edition := private.begin_join(edition_id);
+    e mpp.edition;
     league mpp.league;
     player uuid;
     french boolean := private.speaks_french();
 begin
+    perform private.hold_profile(account);
+    e := private.begin_join(edition_id);
     if e.organisation_id is not null then
         perform private.refuse('MP005');
     end if;
@@ -1733,6 +1747,7 @@ begin
     if league.id is null then
         perform private.refuse('MP031');
     end if;
+    perform private.hold_profile(account);
     e := private.begin_join(league.edition_id);
     perform private.lock_league(league.id);
     -- The code may have been renewed while this waited.
@@ -2178,11 +2193,11 @@ begin
     end if;
     if scope = 'league' then
         account := private.begin_write();
+        perform private.begin_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
+        perform private.lock_league(set_listing.subject_id);
         if not exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account) then
             perform private.refuse('MP007');
         end if;
-        perform private.begin_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
-        perform private.lock_league(set_listing.subject_id);
         update mpp.league l set listed = set_listing.listed
         where l.id = set_listing.subject_id and l.listed <> set_listing.listed;
     elsif scope = 'player' then
@@ -2195,7 +2210,7 @@ begin
             perform private.refuse('MP050');
         end if;
         perform private.begin_listing(mine.edition_id, listed);
-        perform private.lock_league(coalesce(mine.league_id, mine.id));
+        perform private.lock_league(mine.league_id);
         update mpp.player p set listed = set_listing.listed
         where p.id = mine.id and p.listed <> set_listing.listed;
     else
@@ -2336,6 +2351,15 @@ declare
 begin
     -- Leaving the ranking must not slip past a freeze.
     perform private.lock_editions_of(old.id);
+    perform
+    from mpp.score s
+    where s.subject_id in (
+        select p.league_id from mpp.player p where p.account_id = old.id
+        union
+        select a.league_id from mpp.ambassador a where a.account_id = old.id
+    )
+    order by s.subject_id
+    for no key update;
     delete from mpp.player_contact c using mpp.player p where p.id = c.player_id and p.account_id = old.id;
     update mpp.player p
     set account_id = null, alias = '—', first_name = '—', picture_path = null, listed = false
@@ -2926,18 +2950,6 @@ create policy score_delta_select_everyone on mpp.score_delta
 grant select on mpp.score, mpp.score_count, mpp.score_delta to anon, authenticated, service_role;
 -- Playing: validate, cancel, unlock; and the loading of many validations at once.
 
--- What a validation is worth at an instant.
-create function private.points_at(c mpp.edition_challenge, at timestamptz) returns smallint
-    language sql
-    immutable
-    parallel safe
-    set search_path = ''
-as $$
-    select (case when c.kind = 'boost' and c.opens_at <= at and at < c.closes_at
-        then c.points * c.boost_factor else c.points end)::smallint
-$$;
-revoke execute on function private.points_at(mpp.edition_challenge, timestamptz) from public;
-
 create type api.validation_receipt as (
     validation_id uuid,
     state api.validation_state,
@@ -3064,7 +3076,8 @@ begin
     begin
         insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
             validated_by, validated_at, changed_at)
-        values (request_key, e.id, c.id, me.id, me.team_id, me.league_id, private.points_at(c, at),
+        values (request_key, e.id, c.id, me.id, me.team_id, me.league_id,
+            case when c.kind = 'boost' and c.opens_at <= at and at < c.closes_at then c.points * c.boost_factor else c.points end,
             case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
             coalesce(proof_sent, false), account, at, at)
         returning * into v;
@@ -3268,6 +3281,7 @@ begin
     with judged as (
         select
             r.number,
+            r.id,
             case
                 when r.id is null then 'it has no request key'
                 when locked.id is null then 'its player does not play in this edition'
@@ -3283,19 +3297,23 @@ begin
         left join mpp.player p on p.id = r.player_id and p.edition_id = e.id
         left join unnest(leagues) locked (id) on locked.id = p.league_id
         left join mpp.edition_challenge c on c.id = r.challenge_id and c.edition_id = e.id
-        where not exists (select from mpp.validation v where v.id = r.id)
     )
     select count(*), (array_agg(format('row %s: %s', j.number, j.fault) order by j.number))[1]
     into wrong, first_wrong
     from judged j
-    where j.fault is not null;
+    where j.fault is not null
+        -- What an earlier import wrote is not judged again; a count, so that only faulty rows are looked up.
+        and (select count(*) from mpp.validation v where v.id = j.id) = 0;
     if wrong > 0 then
         perform private.refuse('MP070', wrong::text, first_wrong);
     end if;
 
     insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
         validated_by, validated_at, changed_at)
-    select r.id, e.id, c.id, p.id, p.team_id, p.league_id, private.points_at(c, r.done_at),
+    select r.id, e.id, c.id, p.id, p.team_id, p.league_id,
+        -- As in validate_challenge; a function would cost as much as the rest of the row.
+        case when c.kind = 'boost' and c.opens_at <= r.done_at and r.done_at < c.closes_at
+            then c.points * c.boost_factor else c.points end,
         case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
         c.needs_proof, (select auth.uid()), r.done_at, r.done_at
     from unnest(request_keys, player_ids, challenge_ids, done_at) r (id, player_id, challenge_id, done_at)
@@ -3307,12 +3325,12 @@ begin
     select count(*), min(format('player %s did challenge %s %s times, and it counts %s', f.player_id, f.code, f.done, f.repeat_limit))
     into wrong, first_wrong
     from (
-        select v.player_id, k.code, c.repeat_limit, count(*) as done
-        from mpp.validation v
-        join mpp.edition_challenge c on c.id = v.challenge_id
+        select r.player_id, k.code, c.repeat_limit, count(*) as done
+        from (select distinct u.player_id, u.challenge_id from unnest(player_ids, challenge_ids) u (player_id, challenge_id)) r
+        join mpp.edition_challenge c on c.id = r.challenge_id and c.repeat_limit is not null
         join mpp.challenge k on k.id = c.challenge_id
-        where v.player_id = any (player_ids) and v.edition_id = e.id and v.state <> 'cancelled'
-        group by v.player_id, k.code, c.repeat_limit
+        join mpp.validation v on v.player_id = r.player_id and v.challenge_id = r.challenge_id and v.state <> 'cancelled'
+        group by r.player_id, k.code, c.repeat_limit
         having count(*) > c.repeat_limit
     ) f;
     if wrong > 0 then
@@ -3324,11 +3342,10 @@ begin
     set state = 'credited', changed_at = q.last_done
     from (
         select x.team_id, x.challenge_id, max(x.validated_at) as last_done
-        from mpp.validation x
-        join mpp.edition_challenge c on c.id = x.challenge_id and c.kind = 'collective'
-        where x.edition_id = e.id
-            and x.state <> 'cancelled'
-            and x.league_id = any (leagues)
+        from mpp.edition_challenge c
+        join mpp.validation x on x.challenge_id = c.id and x.state <> 'cancelled'
+        join unnest(leagues) touched (id) on touched.id = x.league_id
+        where c.edition_id = e.id and c.kind = 'collective'
         group by x.team_id, x.challenge_id, c.quorum
         having count(distinct x.player_id) >= c.quorum
     ) q
