@@ -1,4 +1,4 @@
-"""A Postgres server with Supabase's roles and auth tables and this project's migrations: the database without the stack.
+"""A Postgres server with Supabase's roles and auth tables and our migrations: the database without the stack.
 
 The SQL tests on any version of Postgres (a directory with bin/postgres), every test in one command:
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from ..loaded_postgres import loaded_postgres
+from tests.loaded_postgres import loaded_postgres
+
 from .game import Connection, Game, commit_cards
 
 

@@ -130,7 +130,9 @@ class Person:
         where = sql.SQL(" and ").join(
             sql.SQL("{} = {}").format(sql.Identifier(column), sql.Placeholder(column)) for column in equal
         )
-        query = sql.SQL("select * from api.{} where {}").format(sql.Identifier(name), where if equal else sql.SQL("true"))
+        query = sql.SQL("select * from api.{} where {}").format(
+            sql.Identifier(name), where if equal else sql.SQL("true")
+        )
         return self.rows(query.as_string(self.db), equal)
 
     def table(self, function: str, **arguments: Any) -> list[dict[str, Any]]:
@@ -320,14 +322,15 @@ class Game:
     def _deal(self, edition: Edition) -> None:
         cards = []
         for code, (kind, points, repeat, quorum, factor, proof, window) in CHALLENGES.items():
-            # Windows are counted from now where the edition is running, else from its start.
-            origin = self.now if edition.starts_at <= self.now < edition.ends_at else edition.starts_at + 2 * DAY
+            # Windows are counted from now, or for an edition to come from its third day.
+            origin = self.now if edition.starts_at <= self.now else edition.starts_at + 2 * DAY
             opens, closes = (origin + window[0], origin + window[1]) if window else (None, None)
             cards.append((code, kind, points, repeat, quorum, factor, proof, opens, closes))
         rows = self.rows(
             "insert into mpp.edition_challenge (edition_id, challenge_id, kind, points, repeat_limit, quorum,"
             " boost_factor, needs_proof, opens_at, closes_at, secret_digest)"
-            " select %(id)s, k.id, c.kind::api.challenge_kind, c.points, c.repeat_limit, c.quorum, c.factor, c.proof, c.opens,"
+            " select %(id)s, k.id, c.kind::api.challenge_kind, c.points, c.repeat_limit, c.quorum,"
+            " c.factor, c.proof, c.opens,"
             " c.closes, case when c.kind = 'hidden' then private.secret_digest(%(code)s, %(word)s) end"
             " from unnest(%(codes)s::text[], %(kinds)s::text[], %(points)s::smallint[], %(repeats)s::smallint[],"
             " %(quorums)s::smallint[], %(factors)s::smallint[], %(proofs)s::boolean[], %(opens)s::timestamptz[],"
@@ -335,14 +338,18 @@ class Game:
             " join mpp.challenge k on k.code = c.code"
             " returning id, (select k.code from mpp.challenge k where k.id = challenge_id)",
             {
-                "id": edition.id, "code": edition.code, "word": SECRET_WORD,
-                **dict(zip(
-                    ("codes", "kinds", "points", "repeats", "quorums", "factors", "proofs", "opens", "closes"),
-                    map(list, zip(*cards, strict=True)),
-                    strict=True,
-                )),
+                "id": edition.id,
+                "code": edition.code,
+                "word": SECRET_WORD,
+                **dict(
+                    zip(
+                        ("codes", "kinds", "points", "repeats", "quorums", "factors", "proofs", "opens", "closes"),
+                        map(list, zip(*cards, strict=True)),
+                        strict=True,
+                    )
+                ),
             },
-        )  # fmt: skip
+        )
         edition.challenges = {row["code"]: row["id"] for row in rows}
         assert len(edition.challenges) == len(CHALLENGES)
 
@@ -382,7 +389,9 @@ class Game:
             "select id from mpp.player where account_id = %s and edition_id = %s", (person.account, edition.id)
         )
 
-    def validate(self, person: Person, edition: Edition, code: str, key: uuid.UUID | None = None, **more: Any) -> dict[str, Any]:
+    def validate(
+        self, person: Person, edition: Edition, code: str, key: uuid.UUID | None = None, **more: Any
+    ) -> dict[str, Any]:
         """Validate a challenge for the person's player; returns the receipt."""
         return person.call(  # type: ignore[no-any-return]
             "validate_challenge", player_id=person.player_id, challenge_id=edition.challenges[code],
@@ -403,12 +412,20 @@ def document(code: str = "t-file", **changes: Any) -> dict[str, Any]:
     texts = {"title": translated("A card"), "description": translated("What to do")}
     return {
         "edition": {
-            "code": code, "audience": "public", "title": translated("Edition from a file"), "time_zone": "Europe/Paris",
-            "starts_at": start.isoformat(), "ends_at": (start + 21 * DAY).isoformat(),
-            "registration_closes_at": (start + 14 * DAY).isoformat(), "organisation": None,
+            "code": code,
+            "audience": "public",
+            "title": translated("Edition from a file"),
+            "time_zone": "Europe/Paris",
+            "starts_at": start.isoformat(),
+            "ends_at": (start + 21 * DAY).isoformat(),
+            "registration_closes_at": (start + 14 * DAY).isoformat(),
+            "organisation": None,
         },
         "rules": {
-            "league_size": {"min": 6, "max": 24}, "teams_per_league": 2, "ranking": "total", "unlock_guesses_per_hour": 10,
+            "league_size": {"min": 6, "max": 24},
+            "teams_per_league": 2,
+            "ranking": "total",
+            "unlock_guesses_per_hour": 10,
         },
         "themes": [{"code": "t-theme", "title": translated("Theme")}],
         "challenges": [
@@ -420,7 +437,7 @@ def document(code: str = "t-file", **changes: Any) -> dict[str, Any]:
             {**plain, **texts, "code": "f-malus", "kind": "malus", "points": -5, "repeat": None},
         ],
         **changes,
-    }  # fmt: skip
+    }
 
 
 def commit_cards(url: str) -> None:
@@ -432,7 +449,8 @@ def commit_cards(url: str) -> None:
         )
         for code in CHALLENGES:
             db.execute(
-                "insert into mpp.challenge (code, theme, title, description, goals) values (%s, 't-theme', %s, %s, '{11}')"
+                "insert into mpp.challenge (code, theme, title, description, goals) values (%s, 't-theme',"
+                " %s, %s, '{11}')"
                 " on conflict do nothing",
                 (code, Jsonb(translated(code)), Jsonb(translated("What to do"))),
             )

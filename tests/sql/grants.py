@@ -23,7 +23,8 @@ with acl as (
     select 'schema ' || n.nspname as object, n.nspacl as acl
     from pg_namespace n where n.nspname in ('api', 'mpp', 'private')
     union all
-    select case c.relkind when 'v' then 'view ' when 'S' then 'sequence ' else 'table ' end || c.oid::regclass::text, c.relacl
+    select case c.relkind when 'v' then 'view ' when 'S' then 'sequence ' else 'table ' end || c.oid::regclass::text,
+        c.relacl
     from pg_class c where c.relnamespace in ('api'::regnamespace, 'mpp'::regnamespace, 'private'::regnamespace)
     union all
     select 'column ' || c.oid::regclass::text || '.' || a.attname, a.attacl
@@ -41,8 +42,12 @@ select format('grant %s on %s to %s', privilege, object, role)
 from granted where role in {_ROLES} or (role = 'mpp_owner' and object like 'schema %')
 union all
 select format('policy %s on %s for %s to %s%s', p.polname, p.polrelid::regclass,
-    case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end,
-    (select string_agg(case r.oid when 0 then 'public' else pg_get_userbyid(r.oid) end, ', ' order by 1) from unnest(p.polroles) r (oid)),
+    case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete'
+        else 'all' end,
+    (
+        select string_agg(case r.oid when 0 then 'public' else pg_get_userbyid(r.oid) end, ', ' order by 1)
+        from unnest(p.polroles) r (oid)
+    ),
     case when p.polpermissive then '' else ' (restrictive)' end)
 from pg_policy p
 union all
@@ -60,7 +65,7 @@ def grants(db: Connection) -> list[str]:
 
 def main() -> None:
     """Write the golden file from a fresh database."""
-    from ..loaded_postgres import loaded_postgres
+    from tests.loaded_postgres import loaded_postgres
 
     with loaded_postgres() as server, psycopg.connect(server.url()) as db:
         GOLDEN.write_text("\n".join(grants(db)) + "\n")

@@ -63,7 +63,9 @@ def test_the_log_is_read_by_the_staff_only(game):
         assert person.view("audit_log", subject=edition.code) != []
 
 
-@pytest.mark.parametrize("statement", ["update mpp.audit set subject = 'x'", "delete from mpp.audit", "truncate mpp.audit"])
+@pytest.mark.parametrize(
+    "statement", ["update mpp.audit set subject = 'x'", "delete from mpp.audit", "truncate mpp.audit"]
+)
 def test_the_log_is_append_only_for_everybody(game, statement):
     game.edition()
     with game.refused("MP061"):

@@ -36,12 +36,16 @@ def test_row_level_security_is_on_and_forced_on_every_table(game):
 
 
 def test_tables_live_in_mpp_and_views_in_api(game):
-    assert names(
-        game,
-        f"select oid::regclass::text from pg_class where relnamespace in {OURS} and relkind not in ('i', 'I', 'S', 'c', 't')"
-        " and not (relkind in ('r', 'p') and relnamespace = 'mpp'::regnamespace)"
-        " and not (relkind = 'v' and relnamespace = 'api'::regnamespace)",
-    ) == []  # fmt: skip
+    assert (
+        names(
+            game,
+            f"select oid::regclass::text from pg_class where relnamespace in {OURS} and relkind not in"
+            f" ('i', 'I', 'S', 'c', 't')"
+            " and not (relkind in ('r', 'p') and relnamespace = 'mpp'::regnamespace)"
+            " and not (relkind = 'v' and relnamespace = 'api'::regnamespace)",
+        )
+        == []
+    )
 
 
 def test_tables_and_views_belong_to_a_role_that_neither_logs_in_nor_bypasses_row_level_security(game):
@@ -52,7 +56,7 @@ def test_tables_and_views_belong_to_a_role_that_neither_logs_in_nor_bypasses_row
     )
     assert owners == ["mpp_owner"]
     (role,) = game.rows("select * from pg_roles where rolname = 'mpp_owner'")
-    assert not (role["rolbypassrls"] or role["rolcanlogin"] or role["rolsuper"] or role["rolcreaterole"])
+    assert not any(role[right] for right in ("rolbypassrls", "rolcanlogin", "rolsuper", "rolcreaterole"))
 
 
 def test_every_policy_names_its_roles(game):
@@ -72,9 +76,12 @@ def test_there_is_one_permissive_policy_for_a_table_a_command_and_a_role(game):
 
 
 def test_no_policy_is_always_true(game):
-    for row in game.rows("select polname as name, polqual::text as tree, pg_get_expr(polqual, polrelid) as said from pg_policy"):
+    for row in game.rows(
+        "select polname as name, polqual::text as tree, pg_get_expr(polqual, polrelid) as said from pg_policy"
+    ):
         depends = "{VAR" in row["tree"] or "is_ops()" in row["said"]
-        assert depends and row["said"].strip("() ").lower() != "true", row["name"]
+        assert depends, row["name"]
+        assert row["said"].strip("() ").lower() != "true", row["name"]
 
 
 def test_policies_ask_who_is_calling_once_a_query_and_not_once_a_row(game):
@@ -90,7 +97,8 @@ def test_the_ids_that_policies_filter_by_lead_an_index(game):
         """
         select distinct p.polrelid::regclass || '.' || a.attname
         from pg_policy p
-        join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refobjid = p.polrelid and d.refobjsubid > 0
+        join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = p.oid
+            and d.refobjid = p.polrelid and d.refobjsubid > 0
         join pg_attribute a on a.attrelid = p.polrelid and a.attnum = d.refobjsubid
         where (a.atttypid in ('uuid'::regtype, 'int'::regtype, 'bigint'::regtype) or a.attname = 'code')
             and not exists (select from pg_index i where i.indrelid = p.polrelid and i.indkey[0] = a.attnum)
@@ -121,9 +129,14 @@ def test_every_view_runs_as_its_caller(game):
 
 
 def test_security_definer_lives_in_private_only(game):
-    assert names(
-        game, "select oid::regprocedure::text from pg_proc where prosecdef and pronamespace in ('api'::regnamespace, 'mpp'::regnamespace)"
-    ) == []  # fmt: skip
+    assert (
+        names(
+            game,
+            "select oid::regprocedure::text from pg_proc where prosecdef and pronamespace in"
+            " ('api'::regnamespace, 'mpp'::regnamespace)",
+        )
+        == []
+    )
 
 
 def test_every_function_pins_its_search_path_to_nothing(game):
@@ -143,11 +156,16 @@ def test_no_function_of_ours_is_executable_by_public(game):
 
 
 def test_public_is_granted_nothing_on_our_schemas_and_relations(game):
-    assert names(
-        game,
-        f"select c.oid::regclass::text from pg_class c, aclexplode(c.relacl) g where c.relnamespace in {OURS} and g.grantee = 0"
-        f" union all select n.nspname from pg_namespace n, aclexplode(n.nspacl) g where n.oid in {OURS} and g.grantee = 0",
-    ) == []  # fmt: skip
+    assert (
+        names(
+            game,
+            f"select c.oid::regclass::text from pg_class c, aclexplode(c.relacl) g where c.relnamespace"
+            f" in {OURS} and g.grantee = 0"
+            f" union all select n.nspname from pg_namespace n, aclexplode(n.nspacl) g where n.oid in"
+            f" {OURS} and g.grantee = 0",
+        )
+        == []
+    )
 
 
 def test_clients_may_not_even_name_what_is_not_in_api(game):
@@ -182,27 +200,38 @@ def test_what_is_made_later_is_granted_to_nobody(game):
             assert game.one("select has_table_privilege(%s, %s, 'select')", (role, relation)) is False
         assert game.one("select has_sequence_privilege(%s, 'mpp.made_later_too', 'usage')", (role,)) is False
         for schema in ("mpp", "api", "private"):
-            assert game.one("select has_function_privilege(%s, %s, 'execute')", (role, f"{schema}.made_later()")) is False
+            assert (
+                game.one("select has_function_privilege(%s, %s, 'execute')", (role, f"{schema}.made_later()")) is False
+            )
 
 
 def test_a_body_that_callers_run_as_themselves_names_nothing_they_may_not_name(game):
     # A body kept as text is parsed when it runs, with the rights of the caller, who has none on mpp and private.
-    assert names(
-        game,
-        "select oid::regprocedure::text from pg_proc p"
-        f" where p.pronamespace in {OURS} and not p.prosecdef and p.prosqlbody is null and p.prosrc ~ '\\m(mpp|private)\\.'"
-        " and (has_function_privilege('anon', p.oid, 'execute') or has_function_privilege('authenticated', p.oid, 'execute')"
-        " or has_function_privilege('service_role', p.oid, 'execute'))",
-    ) == []  # fmt: skip
+    assert (
+        names(
+            game,
+            "select oid::regprocedure::text from pg_proc p"
+            f" where p.pronamespace in {OURS} and not p.prosecdef and p.prosqlbody is null and p.prosrc"
+            f" ~ '\\m(mpp|private)\\.'"
+            " and (has_function_privilege('anon', p.oid, 'execute') or"
+            " has_function_privilege('authenticated', p.oid, 'execute')"
+            " or has_function_privilege('service_role', p.oid, 'execute'))",
+        )
+        == []
+    )
 
 
 def test_a_type_in_the_signature_of_a_command_lives_where_callers_may_name_it(game):
-    assert names(
-        game,
-        "select distinct p.oid::regprocedure || ': ' || t.oid::regtype from pg_proc p"
-        " join pg_type t on t.oid = p.prorettype or t.oid = any (p.proargtypes::oid[])"
-        " where p.pronamespace = 'api'::regnamespace and t.typnamespace in ('mpp'::regnamespace, 'private'::regnamespace)",
-    ) == []  # fmt: skip
+    assert (
+        names(
+            game,
+            "select distinct p.oid::regprocedure || ': ' || t.oid::regtype from pg_proc p"
+            " join pg_type t on t.oid = p.prorettype or t.oid = any (p.proargtypes::oid[])"
+            " where p.pronamespace = 'api'::regnamespace and t.typnamespace in ('mpp'::regnamespace,"
+            " 'private'::regnamespace)",
+        )
+        == []
+    )
 
 
 def test_every_view_column_has_a_type_that_callers_may_name(game):
@@ -217,16 +246,29 @@ def test_every_view_column_has_a_type_that_callers_may_name(game):
 @pytest.mark.parametrize(
     ("what", "query"),
     [
-        ("table", "select oid::regclass::text from pg_class where relnamespace = 'mpp'::regnamespace and relkind in ('r', 'p')"
-                  " and obj_description(oid, 'pg_class') is null"),
-        ("view", "select oid::regclass::text from pg_class where relnamespace = 'api'::regnamespace and relkind = 'v'"
-                 " and obj_description(oid, 'pg_class') is null"),
-        ("command", "select oid::regprocedure::text from pg_proc where pronamespace = 'api'::regnamespace"
-                    " and obj_description(oid, 'pg_proc') is null"),
-        ("type", "select t.oid::regtype::text from pg_type t join pg_class c on c.oid = t.typrelid and c.relkind = 'c'"
-                 " where t.typnamespace = 'api'::regnamespace and obj_description(t.oid, 'pg_type') is null"),
+        (
+            "table",
+            "select oid::regclass::text from pg_class where relnamespace = 'mpp'::regnamespace and"
+            " relkind in ('r', 'p')"
+            " and obj_description(oid, 'pg_class') is null",
+        ),
+        (
+            "view",
+            "select oid::regclass::text from pg_class where relnamespace = 'api'::regnamespace and relkind = 'v'"
+            " and obj_description(oid, 'pg_class') is null",
+        ),
+        (
+            "command",
+            "select oid::regprocedure::text from pg_proc where pronamespace = 'api'::regnamespace"
+            " and obj_description(oid, 'pg_proc') is null",
+        ),
+        (
+            "type",
+            "select t.oid::regtype::text from pg_type t join pg_class c on c.oid = t.typrelid and c.relkind = 'c'"
+            " where t.typnamespace = 'api'::regnamespace and obj_description(t.oid, 'pg_type') is null",
+        ),
     ],
-)  # fmt: skip
+)
 def test_everything_that_is_documented_to_callers_has_a_comment(game, what, query):
     assert names(game, query) == []
 

@@ -98,9 +98,15 @@ def test_a_card_that_no_visible_challenge_shows_is_as_secret_as_its_challenge(ga
 
 
 VALID = {
-    "kind": "standard", "points": 4, "repeat_limit": 1, "quorum": None, "boost_factor": None, "opens": None, "closes": None,
+    "kind": "standard",
+    "points": 4,
+    "repeat_limit": 1,
+    "quorum": None,
+    "boost_factor": None,
+    "opens": None,
+    "closes": None,
     "secret": None,
-}  # fmt: skip
+}
 
 
 def put(game, edition, **changes):
@@ -116,15 +122,30 @@ def put(game, edition, **changes):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"points": 0}, {"points": 21}, {"points": -1}, {"kind": "malus", "points": 1}, {"kind": "malus", "points": -21},
-        {"kind": "malus", "points": 0}, {"kind": "collective"}, {"kind": "collective", "quorum": 1}, {"quorum": 2},
-        {"kind": "boost", "boost_factor": 2}, {"boost_factor": 2}, {"kind": "hidden"}, {"secret": b"x"}, {"kind": "flash"},
-        {"repeat_limit": 0}, {"kind": "boost", "boost_factor": 6, "opens": "now", "closes": "tomorrow"},
-        {"kind": "boost", "boost_factor": 1, "opens": "now", "closes": "tomorrow"}, {"opens": "now"}, {"closes": "now"},
-        {"opens": "tomorrow", "closes": "now"}, {"opens": "today", "closes": "today"},
+        {"points": 0},
+        {"points": 21},
+        {"points": -1},
+        {"kind": "malus", "points": 1},
+        {"kind": "malus", "points": -21},
+        {"kind": "malus", "points": 0},
+        {"kind": "collective"},
+        {"kind": "collective", "quorum": 1},
+        {"quorum": 2},
+        {"kind": "boost", "boost_factor": 2},
+        {"boost_factor": 2},
+        {"kind": "hidden"},
+        {"secret": b"x"},
+        {"kind": "flash"},
+        {"repeat_limit": 0},
+        {"kind": "boost", "boost_factor": 6, "opens": "now", "closes": "tomorrow"},
+        {"kind": "boost", "boost_factor": 1, "opens": "now", "closes": "tomorrow"},
+        {"opens": "now"},
+        {"closes": "now"},
+        {"opens": "tomorrow", "closes": "now"},
+        {"opens": "today", "closes": "today"},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_challenge_that_breaks_the_rules_of_its_kind_cannot_be_stored(game, changes):
     edition = game.edition("draft")
     with pytest.raises(Exception, match=r"violates check constraint"):
@@ -134,12 +155,18 @@ def test_a_challenge_that_breaks_the_rules_of_its_kind_cannot_be_stored(game, ch
 @pytest.mark.parametrize(
     "changes",
     [
-        {}, {"points": 20}, {"repeat_limit": None}, {"kind": "malus", "points": -20}, {"kind": "collective", "quorum": 2},
-        {"kind": "boost", "boost_factor": 5, "opens": "now", "closes": "tomorrow"}, {"kind": "hidden", "secret": b"x"},
-        {"kind": "flash", "opens": "now", "closes": "tomorrow"}, {"opens": "now", "closes": "tomorrow"},
+        {},
+        {"points": 20},
+        {"repeat_limit": None},
+        {"kind": "malus", "points": -20},
+        {"kind": "collective", "quorum": 2},
+        {"kind": "boost", "boost_factor": 5, "opens": "now", "closes": "tomorrow"},
+        {"kind": "hidden", "secret": b"x"},
+        {"kind": "flash", "opens": "now", "closes": "tomorrow"},
+        {"opens": "now", "closes": "tomorrow"},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_challenge_of_each_kind_can_be_stored(game, changes):
     put(game, game.edition("draft"), **changes)
 
@@ -147,7 +174,12 @@ def test_a_challenge_of_each_kind_can_be_stored(game, changes):
 def test_a_secret_word_opens_one_challenge_of_an_edition(game):
     edition = game.edition("draft")
     with pytest.raises(Exception, match="edition_challenge_secret_once"):
-        put(game, edition, kind="hidden", secret=game.one("select private.secret_digest(%s, %s)", (edition.code, SECRET_WORD)))
+        put(
+            game,
+            edition,
+            kind="hidden",
+            secret=game.one("select private.secret_digest(%s, %s)", (edition.code, SECRET_WORD)),
+        )
 
 
 def test_a_window_closes_at_its_last_instant(game):

@@ -80,7 +80,9 @@ def test_one_joins_until_just_before_registration_closes(game):
 def test_a_window_is_open_from_its_first_instant_to_just_before_its_last(game):
     edition = game.edition()
     person = game.player(game.league(edition))
-    flash = game.rows("select opens_at, closes_at from mpp.edition_challenge where id = %s", (edition.challenges["t-flash"],))[0]
+    flash = game.rows(
+        "select opens_at, closes_at from mpp.edition_challenge where id = %s", (edition.challenges["t-flash"],)
+    )[0]
     for code, opens, early in (("t-flash", flash["opens_at"], "MP040"), ("t-window", flash["opens_at"], "MP041")):
         game.clock(opens - MICROSECOND)
         with game.refused(early):
@@ -97,7 +99,9 @@ def test_a_window_is_open_from_its_first_instant_to_just_before_its_last(game):
 def test_a_boost_multiplies_from_its_first_instant_to_just_before_its_last(game):
     edition = game.edition()
     person = game.player(game.league(edition))
-    row = game.rows("select opens_at, closes_at from mpp.edition_challenge where id = %s", (edition.challenges["t-boost"],))[0]
+    row = game.rows(
+        "select opens_at, closes_at from mpp.edition_challenge where id = %s", (edition.challenges["t-boost"],)
+    )[0]
     for at, points in (
         (row["opens_at"] - MICROSECOND, 2),
         (row["opens_at"], 6),
@@ -155,7 +159,9 @@ def test_a_request_that_waited_is_judged_by_the_clock_and_not_by_its_start(game,
     game.validate(person, edition, "t-soup")
 
 
-@pytest.mark.parametrize(("first_day", "hours"), [("2026-03-09", 21 * 24 - 1), ("2026-10-05", 21 * 24 + 1), ("2026-06-01", 21 * 24)])
+@pytest.mark.parametrize(
+    ("first_day", "hours"), [("2026-03-09", 21 * 24 - 1), ("2026-10-05", 21 * 24 + 1), ("2026-06-01", 21 * 24)]
+)
 def test_an_edition_lasts_21_civil_days_also_across_a_clock_change(game, tmp_path, first_day, hours):
     from mpp_supabase.edition_file import read_edition_file
 

@@ -49,7 +49,9 @@ def test_opening_an_edition_twice_changes_nothing_and_leaves_one_trace(game):
     opened = game.one("select opened_at from mpp.edition where id = %s", (edition.id,))
     game.service.call("open_edition", edition_code=edition.code)
     assert game.one("select opened_at from mpp.edition where id = %s", (edition.id,)) == opened
-    assert game.one("select count(*) from mpp.audit where action = 'edition.open' and subject = %s", (edition.code,)) == 1
+    assert (
+        game.one("select count(*) from mpp.audit where action = 'edition.open' and subject = %s", (edition.code,)) == 1
+    )
 
 
 def test_an_edition_without_challenges_is_not_opened(game):
@@ -107,11 +109,17 @@ def test_late_joining_is_allowed_until_registration_closes(game):
 @pytest.mark.parametrize(
     "change",
     [
-        "starts_at = starts_at + interval '1 hour'", "ends_at = ends_at + interval '1 hour'", "ranking_basis = 'average'",
-        "league_min_players = 5", "teams_per_league = 3", "audience = 'school'", "time_zone = 'UTC'", "code = code || '-x'",
+        "starts_at = starts_at + interval '1 hour'",
+        "ends_at = ends_at + interval '1 hour'",
+        "ranking_basis = 'average'",
+        "league_min_players = 5",
+        "teams_per_league = 3",
+        "audience = 'school'",
+        "time_zone = 'UTC'",
+        "code = code || '-x'",
         "opened_at = null",
     ],
-)  # fmt: skip
+)
 def test_the_rules_of_a_started_edition_are_fixed(game, change):
     edition = game.edition()
     with game.refused("MP025"):
@@ -137,7 +145,8 @@ def test_texts_and_room_of_a_started_edition_may_still_be_corrected(game):
 def test_an_edition_to_come_may_still_change(game):
     edition = game.edition("registration")
     game.run(
-        "update mpp.edition set starts_at = starts_at + interval '1 hour', ends_at = ends_at + interval '1 day' where id = %s",
+        "update mpp.edition set starts_at = starts_at + interval '1 hour', ends_at = ends_at +"
+        " interval '1 day' where id = %s",
         (edition.id,),
     )
 
@@ -187,10 +196,13 @@ def new_organisation(game):
 def private_league(game, edition):
     """A league of a private edition, made by the staff's hands, and its join code."""
     league = game.one(
-        "insert into mpp.league (edition_id, name, category) values (%s, 'Inside', 'colleagues') returning id", (edition.id,)
+        "insert into mpp.league (edition_id, name, category) values (%s, 'Inside', 'colleagues') returning id",
+        (edition.id,),
     )
     game.run("insert into mpp.team (league_id, edition_id, name) values (%s, %s, 'One')", (league, edition.id))
-    code = game.one("insert into mpp.join_code (league_id, code) values (%s, private.new_join_code()) returning code", (league,))
+    code = game.one(
+        "insert into mpp.join_code (league_id, code) values (%s, private.new_join_code()) returning code", (league,)
+    )
     return league, code
 
 
@@ -202,7 +214,13 @@ def test_a_private_edition_is_seen_from_inside_only(game):
         person.player_id = person.call("join_league", join_code=code)
     game.validate(inside, edition, "t-bike")
     hidden.call("set_listing", scope="player", subject_id=hidden.player_id, listed=False)
-    outsiders = [game.anon, game.anonymous(), game.signed_in(), game.registered(), game.player(game.league(game.edition()))]
+    outsiders = [
+        game.anon,
+        game.anonymous(),
+        game.signed_in(),
+        game.registered(),
+        game.player(game.league(game.edition())),
+    ]
     for person in outsiders:
         assert person.view("editions", id=edition.id) == []
         for view in ("challenges", "player_ranking", "team_ranking", "league_ranking", "edition_statistics"):
@@ -212,7 +230,9 @@ def test_a_private_edition_is_seen_from_inside_only(game):
     for person in (inside, game.staff(), game.service):
         assert person.view("editions", id=edition.id)[0]["is_private"] is True
         assert [row["label"] for row in person.view("player_ranking", edition_id=edition.id)] == ["inside"]
-        assert [(row["rank"], row["points"]) for row in person.view("league_ranking", edition_id=edition.id)] == [(1, 4)]
+        assert [(row["rank"], row["points"]) for row in person.view("league_ranking", edition_id=edition.id)] == [
+            (1, 4)
+        ]
         assert person.view("edition_statistics", edition_id=edition.id)[0]["players"] == 1
         assert person.call("ranking_around", subject_id=league)["points"] == 4
         assert "t-bike" in {row["code"] for row in person.view("challenges", edition_id=edition.id)}
@@ -375,11 +395,17 @@ def test_windows_of_long_ago_are_no_longer_shown_to_people(game):
 @pytest.mark.parametrize(
     ("starts", "ends", "message"),
     [
-        (HOUR, HOUR, MESSAGE), (HOUR, -HOUR, MESSAGE), (-2 * HOUR, -HOUR, MESSAGE), (HOUR, 2 * HOUR, {"fr": "seul"}),
-        (HOUR, 2 * HOUR, {"fr": "", "en": ""}), (HOUR, 2 * HOUR, {"fr": "a", "en": 1}), (HOUR, 2 * HOUR, None), (None, HOUR, MESSAGE),
+        (HOUR, HOUR, MESSAGE),
+        (HOUR, -HOUR, MESSAGE),
+        (-2 * HOUR, -HOUR, MESSAGE),
+        (HOUR, 2 * HOUR, {"fr": "seul"}),
+        (HOUR, 2 * HOUR, {"fr": "", "en": ""}),
+        (HOUR, 2 * HOUR, {"fr": "a", "en": 1}),
+        (HOUR, 2 * HOUR, None),
+        (None, HOUR, MESSAGE),
         (HOUR, None, MESSAGE),
     ],
-)  # fmt: skip
+)
 def test_a_maintenance_window_needs_a_future_a_length_and_a_message(game, starts, ends, message):
     with game.refused("MP010"):
         game.service.call(

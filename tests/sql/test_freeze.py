@@ -55,7 +55,10 @@ def test_freezing_changes_nothing_that_is_shown_and_is_done_once(game, edition, 
     assert shown(game, edition) == before
     game.clock(game.now + HOUR)
     assert game.freeze(edition) == at
-    assert game.one("select count(*) from mpp.audit where action = 'edition.freeze' and subject = %s", (edition.code,)) == 1
+    assert (
+        game.one("select count(*) from mpp.audit where action = 'edition.freeze' and subject = %s", (edition.code,))
+        == 1
+    )
     assert game.one("select seal is not null from mpp.edition where id = %s", (edition.id,)) is True
     assert game.one("select count(*) from mpp.score_delta where edition_id = %s", (edition.id,)) == 0
     assert game.anon.view("editions", id=edition.id)[0]["phase"] == "frozen"
@@ -66,7 +69,8 @@ def test_the_frozen_ranking_is_the_sum_of_the_credited_validations(game, edition
     frozen(game, edition)
     for row in game.rows(
         "select s.points, coalesce((select sum(v.points) from mpp.validation v where v.state = 'credited'"
-        " and s.subject_id in (v.player_id, v.team_id, v.league_id)), 0) as earned from mpp.score s where s.edition_id = %s",
+        " and s.subject_id in (v.player_id, v.team_id, v.league_id)), 0) as earned from mpp.score s"
+        " where s.edition_id = %s",
         (edition.id,),
     ):
         assert row["points"] == row["earned"]
@@ -75,10 +79,15 @@ def test_the_frozen_ranking_is_the_sum_of_the_credited_validations(game, edition
 @pytest.mark.parametrize(
     "change",
     [
-        "points = points + 1", "players = players + 1", "reached_at = reached_at + interval '1 second'",
-        "by_average = not by_average, points = points", "at_least_players = 9", "edition_id = %(other)s", "scope = 'team'",
+        "points = points + 1",
+        "players = players + 1",
+        "reached_at = reached_at + interval '1 second'",
+        "by_average = not by_average, points = points",
+        "at_least_players = 9",
+        "edition_id = %(other)s",
+        "scope = 'team'",
     ],
-)  # fmt: skip
+)
 def test_a_score_of_a_frozen_edition_refuses_to_change(game, edition, played, change):
     frozen(game, edition)
     other = game.edition()
@@ -120,10 +129,16 @@ def test_the_ledger_of_a_frozen_edition_is_closed_to_the_deploying_role_too(game
 @pytest.mark.parametrize(
     "change",
     [
-        "ends_at = ends_at - interval '1 day'", "registration_closes_at = now()", "frozen_at = null, seal = null", "seal = 'x'",
-        "frozen_at = now()", "ranking_basis = 'average'", "league_max_players = 30", "organisation_id = null, code = code || 'x'",
+        "ends_at = ends_at - interval '1 day'",
+        "registration_closes_at = now()",
+        "frozen_at = null, seal = null",
+        "seal = 'x'",
+        "frozen_at = now()",
+        "ranking_basis = 'average'",
+        "league_max_players = 30",
+        "organisation_id = null, code = code || 'x'",
     ],
-)  # fmt: skip
+)
 def test_a_frozen_edition_refuses_to_change_but_for_its_title(game, edition, played, change):
     frozen(game, edition)
     with game.refused("MP024", "MP025"):
@@ -152,7 +167,9 @@ def test_a_league_that_opts_out_after_the_freeze_disappears_and_changes_no_rank(
     before = {r["subject_id"]: r["rank"] for r in game.anon.view("league_ranking", edition_id=edition.id)}
     assert before == {first.id: 1, second.id: 2}
     first.ambassador.call("set_listing", scope="league", subject_id=first.id, listed=False)
-    assert [(r["subject_id"], r["rank"]) for r in game.anon.view("league_ranking", edition_id=edition.id)] == [(second.id, 2)]
+    assert [(r["subject_id"], r["rank"]) for r in game.anon.view("league_ranking", edition_id=edition.id)] == [
+        (second.id, 2)
+    ]
     assert {r["subject_id"] for r in game.anon.view("team_ranking", edition_id=edition.id)} == set(second.teams)
     for row in game.anon.view("player_ranking", edition_id=edition.id):
         assert row["league_label"] in (None, "Second")
@@ -170,14 +187,23 @@ def test_a_league_may_still_opt_out_when_one_of_its_players_wanted_back_in(game,
 
 
 TAMPERING = {
-    "points of a score": ("score", "update mpp.score set points = points + 1 where edition_id = %s and scope = 'league'"),
-    "players of a score": ("score", "update mpp.score set players = players + 1 where edition_id = %s and scope = 'team'"),
+    "points of a score": (
+        "score",
+        "update mpp.score set points = points + 1 where edition_id = %s and scope = 'league'",
+    ),
+    "players of a score": (
+        "score",
+        "update mpp.score set players = players + 1 where edition_id = %s and scope = 'team'",
+    ),
     "time of a score": ("score", "update mpp.score set reached_at = now() where edition_id = %s and scope = 'player'"),
     "a score taken away": ("score", "delete from mpp.score where edition_id = %s and scope = 'team' and points = 0"),
     "a count": (None, "update mpp.score_count set subjects = subjects + 1 where edition_id = %s"),
     "a count taken away": (None, "delete from mpp.score_count where edition_id = %s and scope = 'player'"),
     "a move": (None, "insert into mpp.score_delta values (%s, 'player', 99, 1)"),
-    "points in the ledger": ("validation", "update mpp.validation set points = 9 where edition_id = %s and state = 'credited'"),
+    "points in the ledger": (
+        "validation",
+        "update mpp.validation set points = 9 where edition_id = %s and state = 'credited'",
+    ),
     "the ledger": ("validation", "delete from mpp.validation where edition_id = %s and state = 'credited'"),
     "the seal": ("edition", "update mpp.edition set seal = '1:1:1:1:1' where id = %s"),
 }
@@ -196,7 +222,7 @@ def test_the_proof_breaks_when_a_frozen_edition_is_tampered_with(game, edition, 
 
 
 def test_the_ledger_and_the_scores_changed_together_still_break_the_seal(game, edition, played):
-    first, second, _ = played
+    _, second, _ = played
     frozen(game, edition)
     for table in ("validation", "score"):
         game.run(f"alter table mpp.{table} disable trigger user")

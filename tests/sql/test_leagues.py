@@ -34,9 +34,17 @@ def test_who_creates_a_league_plays_in_it_and_is_its_ambassador(game, edition):
     league = person.call("create_league", edition_id=edition.id, name=" Les  Verts ", category="colleagues")
     (mine,) = person.view("my_leagues")
     assert (mine["league_id"], mine["name"], mine["category"]) == (league, "Les Verts", "colleagues")
-    assert (mine["is_ambassador"], mine["is_co_ambassador"], mine["is_open"], mine["listed"]) == (True, False, False, True)
+    assert (mine["is_ambassador"], mine["is_co_ambassador"], mine["is_open"], mine["listed"]) == (
+        True,
+        False,
+        False,
+        True,
+    )
     assert (mine["players"], mine["league_min_players"], mine["league_max_players"]) == (1, 6, 24)
-    assert [row["name"] for row in person.rows("select name from api.league_teams order by name")] == ["Team 1", "Team 2"]
+    assert [row["name"] for row in person.rows("select name from api.league_teams order by name")] == [
+        "Team 1",
+        "Team 2",
+    ]
     (player,) = person.view("my_players")
     assert (player["league_id"], player["edition_id"], player["listed"]) == (league, edition.id, True)
 
@@ -91,7 +99,9 @@ def test_one_plays_in_one_league_of_an_edition(game, edition, league):
 
 def test_joining_by_code_takes_a_seat_in_the_smallest_team(game, league):
     people = [game.player(league) for _ in range(5)]
-    seats = game.rows("select team_id, count(*) as players from mpp.player where league_id = %s group by 1", (league.id,))
+    seats = game.rows(
+        "select team_id, count(*) as players from mpp.player where league_id = %s group by 1", (league.id,)
+    )
     assert [s["players"] for s in seats] == [3, 3]
     assert members(people[0], league) == {p.player_id for p in [*people, league.ambassador]}
 
@@ -188,7 +198,13 @@ def test_an_open_league_needs_a_phone_in_international_form(game, edition):
         with game.refused("MP010"):
             person.call("join_league", league_id=league.id, phone=phone)
     person.call("join_league", league_id=league.id, phone=" +33 6.12-34(56)78 ")
-    assert game.one("select phone from mpp.player_contact c join mpp.player p on p.id = c.player_id where account_id = %s", (person.account,)) == PHONE
+    assert (
+        game.one(
+            "select phone from mpp.player_contact c join mpp.player p on p.id = c.player_id where account_id = %s",
+            (person.account,),
+        )
+        == PHONE
+    )
 
 
 def test_a_phone_is_seen_by_the_person_the_ambassadors_and_the_staff_only(game, edition):
@@ -259,7 +275,11 @@ def test_an_ambassador_names_and_adds_teams_up_to_the_limit_of_the_edition(game)
     league.ambassador.call("rename_team", team_id=league.teams[0], name=" First  ones ")
     names = {row["team_id"]: row["name"] for row in league.ambassador.view("league_teams")}
     assert (names[third], names[league.teams[0]]) == ("Third", "First ones")
-    assert {r["label"] for r in game.anon.view("team_ranking", edition_id=edition.id)} == {"First ones", "Team 2", "Third"}
+    assert {r["label"] for r in game.anon.view("team_ranking", edition_id=edition.id)} == {
+        "First ones",
+        "Team 2",
+        "Third",
+    }
     assert game.faults(edition) == []
 
 
@@ -445,7 +465,10 @@ def test_handing_over_leaves_the_former_ambassador_as_co_ambassador(game, league
     assert (former["is_ambassador"], former["is_co_ambassador"]) == (False, True)
     with game.refused("MP007"):
         league.ambassador.call("hand_over_league", league_id=league.id, player_id=league.ambassador.player_id)
-    assert game.one("select count(*) from mpp.audit where action = 'league.hand_over' and subject = %s", (str(league.id),)) == 1
+    assert (
+        game.one("select count(*) from mpp.audit where action = 'league.hand_over' and subject = %s", (str(league.id),))
+        == 1
+    )
 
 
 def test_a_league_is_handed_over_to_one_of_its_players_only(game, edition, league):
@@ -528,7 +551,10 @@ def test_a_member_reports_a_player_of_the_league_and_the_staff_resolve_it(game, 
     for number in (report["id"], -1):
         with game.refused("MP005"):
             staff.call("resolve_conduct_report", id=number, resolution="again")
-    assert game.one("select count(*) from mpp.audit where action = 'conduct.resolve' and actor_id = %s", (staff.account,)) == 1
+    assert (
+        game.one("select count(*) from mpp.audit where action = 'conduct.resolve' and actor_id = %s", (staff.account,))
+        == 1
+    )
     # A report bars nobody from coming back.
     ben.call("leave_league", league_id=league.id)
     game.player(league, ben)
@@ -557,7 +583,9 @@ def test_the_league_page_shows_members_teams_and_validations_to_the_league_only(
     assert (row["is_ambassador"], row["is_me"], row["team_id"]) == (False, False, league.teams[0])
     assert ana.view("league_members", player_id=ana.player_id)[0]["is_me"] is True
     assert ben.view("league_members", player_id=league.ambassador.player_id)[0]["is_ambassador"] is True
-    shown = ben.rows("select challenge_code, points, state, first_name from api.league_validations order by challenge_code")
+    shown = ben.rows(
+        "select challenge_code, points, state, first_name from api.league_validations order by challenge_code"
+    )
     assert [(r["challenge_code"], r["points"], r["state"], r["first_name"]) for r in shown] == [
         ("t-bike", 4, "credited", "Ana"), ("t-picnic", 5, "pending", "Ana"),
     ]  # fmt: skip

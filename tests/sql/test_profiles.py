@@ -44,7 +44,9 @@ def test_minors_are_flagged_under_18_and_under_15(game, age, minor, under_15):
 
 def test_registering_accepts_the_terms_and_only_the_consents_given(game):
     plain = game.registered()
-    assert [(c["purpose"], c["granted"], c["text_version"]) for c in plain.view("my_consents")] == [("terms", True, TERMS)]
+    assert [(c["purpose"], c["granted"], c["text_version"]) for c in plain.view("my_consents")] == [
+        ("terms", True, TERMS)
+    ]
     keen = game.registered(league_alerts=True, newsletter=True)
     assert {c["purpose"] for c in keen.view("my_consents")} == {"terms", "league_alerts", "newsletter"}
 
@@ -60,7 +62,10 @@ def test_only_the_current_terms_are_accepted(game):
     for version in (None, "", "2020-01", "2099-01"):
         with game.refused("MP051"):
             person.call("register", **game.profile(terms_version=version))
-    game.run("insert into mpp.terms_version (version, published_at) values ('2026-11', clock_timestamp() - interval '1 hour')")
+    game.run(
+        "insert into mpp.terms_version (version, published_at) values ('2026-11', clock_timestamp()"
+        " - interval '1 hour')"
+    )
     game.run("insert into mpp.terms_version (version, published_at) values ('2099-01', now() + interval '1 year')")
     with game.refused("MP051") as caught:
         person.call("register", **game.profile())
@@ -76,14 +81,37 @@ def test_everybody_reads_published_terms_and_nobody_those_to_come(game):
 
 
 INVALID = [
-    ("first_name", None), ("first_name", ""), ("first_name", "   "), ("first_name", "x" * 61), ("first_name", "a\u200bb"),
-    ("first_name", "a\u202eb"), ("last_name", None), ("last_name", "\ufeffx"), ("alias", None), ("alias", "x" * 31),
-    ("alias", "a\u0007b"), ("alias", "ad\u2066min"), ("country", None), ("country", "fr"), ("country", "FRA"), ("postcode", None),
-    ("postcode", "7500"), ("postcode", "2A004"), ("postcode", "75 011"), ("birth_date", None), ("birth_date", "2999-01-01"),
-    ("birth_date", "1901-01-01"), ("language", None), ("language", "es"), ("sector", "x" * 81), ("sector", "\u200b"),
-    ("acquisition_channel", ""), ("picture_path", "elsewhere/me.jpg"), ("picture_path", "../me.jpg"),
+    ("first_name", None),
+    ("first_name", ""),
+    ("first_name", "   "),
+    ("first_name", "x" * 61),
+    ("first_name", "a\u200bb"),
+    ("first_name", "a\u202eb"),
+    ("last_name", None),
+    ("last_name", "\ufeffx"),
+    ("alias", None),
+    ("alias", "x" * 31),
+    ("alias", "a\u0007b"),
+    ("alias", "ad\u2066min"),
+    ("country", None),
+    ("country", "fr"),
+    ("country", "FRA"),
+    ("postcode", None),
+    ("postcode", "7500"),
+    ("postcode", "2A004"),
+    ("postcode", "75 011"),
+    ("birth_date", None),
+    ("birth_date", "2999-01-01"),
+    ("birth_date", "1901-01-01"),
+    ("language", None),
+    ("language", "es"),
+    ("sector", "x" * 81),
+    ("sector", "\u200b"),
+    ("acquisition_channel", ""),
+    ("picture_path", "elsewhere/me.jpg"),
+    ("picture_path", "../me.jpg"),
     ("picture_path", f"{uuid.uuid4()}/me.jpg"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("field", "value"), INVALID)
@@ -104,9 +132,13 @@ def test_a_baby_does_not_register(game):
 def test_a_picture_lies_in_the_persons_own_folder(game):
     person = game.registered()
     for path in (
-        f"{person.account}/../other/me.jpg", f"{person.account}/", f"{person.account}/.hidden", f"{person.account}/a/b.jpg",
-        f"x{person.account}/me.jpg", f"{person.account}/{'x' * 300}",
-    ):  # fmt: skip
+        f"{person.account}/../other/me.jpg",
+        f"{person.account}/",
+        f"{person.account}/.hidden",
+        f"{person.account}/a/b.jpg",
+        f"x{person.account}/me.jpg",
+        f"{person.account}/{'x' * 300}",
+    ):
         with game.refused("MP010"):
             person.call("update_profile", picture_path=path)
     person.call("update_profile", picture_path=f"{person.account}/me.jpg")
@@ -204,7 +236,9 @@ def test_a_consent_is_given_and_withdrawn_and_the_log_keeps_both(game):
     for granted in (True, False, True):
         person.call("set_consent", purpose="newsletter", granted=granted)
         assert {c["purpose"]: c["granted"] for c in person.view("my_consents")}["newsletter"] is granted
-    log = game.rows("select * from mpp.consent where account_id = %s and purpose = 'newsletter' order by id", (person.account,))
+    log = game.rows(
+        "select * from mpp.consent where account_id = %s and purpose = 'newsletter' order by id", (person.account,)
+    )
     assert [(c["granted"], c["text_version"], c["channel"]) for c in log] == [
         (True, TERMS, "app"), (False, TERMS, "app"), (True, TERMS, "app"),
     ]  # fmt: skip
@@ -295,14 +329,17 @@ def test_a_deleted_account_leaves_its_points_and_its_rank_under_no_name(game):
     assert game.score(person.player_id) == game.score(league.id) == 4
     assert game.anon.view("player_ranking", subject_id=person.player_id) == []
     assert game.anon.view("league_ranking", subject_id=league.id)[0]["points"] == 4
-    row = game.rows("select account_id, alias, first_name, picture_path from mpp.player where id = %s", (person.player_id,))[0]
+    row = game.rows(
+        "select account_id, alias, first_name, picture_path from mpp.player where id = %s", (person.player_id,)
+    )[0]
     assert (row["account_id"], row["alias"], row["first_name"], row["picture_path"]) == (None, "—", "—", None)
     assert game.rows("select 1 from mpp.player_contact where player_id = %s", (person.player_id,)) == []
     assert game.rows("select 1 from mpp.ambassador where player_id = %s", (person.player_id,)) == []
     assert game.rows("select 1 from mpp.profile where id = %s", (person.account,)) == []
-    assert [r["account_id"] for r in game.rows("select account_id from mpp.conduct_report where player_id = %s", (person.player_id,))] == [
-        None
-    ]
+    assert [
+        r["account_id"]
+        for r in game.rows("select account_id from mpp.conduct_report where player_id = %s", (person.player_id,))
+    ] == [None]
     for table in ("player", "score", "profile"):
         assert "vanishing" not in str(game.rows(f"select * from mpp.{table}"))
     assert game.faults(edition) == []

@@ -50,8 +50,7 @@ def attempt(call: Callable[[], Any]) -> Answer:
     try:
         return "00000", call()
     except psycopg.Error as error:
-        assert error.diag.message_detail is None, error.diag.message_detail
-        return error.sqlstate or "?", str(error)
+        return error.sqlstate or "?" if error.diag.message_detail is None else "DETAIL", str(error)
 
 
 def at_once(url: str, work: Sequence[Callable[[Connection], Any]]) -> list[Answer]:
@@ -149,7 +148,10 @@ def test_twenty_guesses_at_once_are_limited_to_ten(game, arena_url):
     game.db.commit()
     answers = at_once(
         arena_url,
-        [lambda db, n=n: ana.on(db).call("unlock_challenge", edition_id=edition.id, word=f"wrong {n}") for n in range(20)],
+        [
+            lambda db, n=n: ana.on(db).call("unlock_challenge", edition_id=edition.id, word=f"wrong {n}")
+            for n in range(20)
+        ],
     )
     assert codes(answers) == {"00000": 10, "MP046": 10}
     assert sorted(a["guesses_left"] for code, a in answers if code == "00000") == list(range(10))
@@ -169,7 +171,12 @@ def test_one_account_that_creates_and_joins_leagues_at_once_plays_in_one(game, a
     assert game.one("select count(*) from mpp.player where account_id = %s", (person.account,)) == 1
     # What was refused left no league behind.
     assert game.one("select count(*) from mpp.league where edition_id = %s", (edition.id,)) in (4, 5)
-    assert game.one("select count(*) from mpp.league l where not exists (select from mpp.ambassador a where a.league_id = l.id)") == 0
+    assert (
+        game.one(
+            "select count(*) from mpp.league l where not exists (select from mpp.ambassador a where a.league_id = l.id)"
+        )
+        == 0
+    )
 
 
 def test_a_league_name_wanted_by_ten_at_once_goes_to_one(game, arena_url):
@@ -177,7 +184,8 @@ def test_a_league_name_wanted_by_ten_at_once_goes_to_one(game, arena_url):
     people = [game.registered() for _ in range(10)]
     game.db.commit()
     answers = at_once(
-        arena_url, [lambda db, p=p: p.on(db).call("create_league", edition_id=edition.id, name="Wanted") for p in people]
+        arena_url,
+        [lambda db, p=p: p.on(db).call("create_league", edition_id=edition.id, name="Wanted") for p in people],
     )
     assert codes(answers) == {"00000": 1, "MP038": 9}
 
@@ -194,9 +202,7 @@ def test_registering_ten_times_at_once_makes_one_profile(game, arena_url):
 def test_applying_one_document_four_times_at_once_makes_one_edition(game, arena_url):
     file = document(f"t-{uuid.uuid4().hex[:10]}")
     game.db.commit()
-    answers = at_once(
-        arena_url, [lambda db: len(game.service.on(db).table("apply_edition", document=file))] * 4
-    )
+    answers = at_once(arena_url, [lambda db: len(game.service.on(db).table("apply_edition", document=file))] * 4)
     assert codes(answers) == {"00000": 4}
     assert sorted(bool(changes) for _, changes in answers) == [False, False, False, True]
 
@@ -204,12 +210,13 @@ def test_applying_one_document_four_times_at_once_makes_one_edition(game, arena_
 def test_freezing_eight_times_at_once_freezes_once(game, arena_url):
     edition = game.edition("closed")
     game.db.commit()
-    answers = at_once(
-        arena_url, [lambda db: game.service.on(db).call("freeze_edition", edition_code=edition.code)] * 8
-    )
+    answers = at_once(arena_url, [lambda db: game.service.on(db).call("freeze_edition", edition_code=edition.code)] * 8)
     assert codes(answers) == {"00000": 8}
     assert len({at for _, at in answers}) == 1
-    assert game.one("select count(*) from mpp.audit where action = 'edition.freeze' and subject = %s", (edition.code,)) == 1
+    assert (
+        game.one("select count(*) from mpp.audit where action = 'edition.freeze' and subject = %s", (edition.code,))
+        == 1
+    )
 
 
 def test_handing_over_to_ten_at_once_leaves_one_principal(game, arena_url):
@@ -220,12 +227,199 @@ def test_handing_over_to_ten_at_once_leaves_one_principal(game, arena_url):
     answers = at_once(
         arena_url,
         [
-            lambda db, p=p: league.ambassador.on(db).call("hand_over_league", league_id=league.id, player_id=p.player_id)
+            lambda db, p=p: league.ambassador.on(db).call(
+                "hand_over_league", league_id=league.id, player_id=p.player_id
+            )
             for p in people
         ],
     )
     assert codes(answers) == {"00000": 1, "MP007": 9}
     assert game.one("select count(*) from mpp.ambassador where league_id = %s and is_principal", (league.id,)) == 1
+
+
+# what happens while a request waits for a lock
+
+
+def meanwhile(
+    game: Game,
+    lines: Sequence[Connection],
+    hold: str,
+    held: Sequence[Any],
+    call: Callable[[Connection], Any],
+    then: Callable[[], Any],
+) -> Answer:
+    """The answer to a call that had to wait for ``hold`` while ``then`` happened in the transaction that held it."""
+    waiting = lines[0]
+    game.db.commit()
+    game.db.execute(hold, held)  # type: ignore[arg-type]
+    answers: list[Answer] = []
+    thread = threading.Thread(target=lambda: answers.append(attempt(lambda: call(waiting))))
+    thread.start()
+    watch = "select coalesce(wait_event_type = 'Lock', false) from pg_stat_activity where pid = %s"
+    for _ in range(500):
+        if lines[1].execute(watch, (waiting.info.backend_pid,)).fetchone() == (True,):
+            break
+        time.sleep(0.01)
+    else:
+        raise AssertionError("the call did not wait")
+    then()
+    game.db.commit()
+    thread.join(timeout=30)
+    return answers[0]
+
+
+LEAGUE = "select private.lock_edition(%s), private.lock_league(%s)"
+EDITION = "select private.lock_edition(%s, true)"
+
+
+def test_who_is_expelled_while_their_validation_waits_validates_nothing(game, lines):
+    edition = game.edition()
+    league = game.league(edition)
+    ana = game.player(league)
+    code, _ = meanwhile(
+        game, lines, LEAGUE, (edition.id, league.id),
+        lambda db: game.validate(ana.on(db), edition, "t-soup"),
+        lambda: league.ambassador.call("expel_player", player_id=ana.player_id, reason="why"),
+    )  # fmt: skip
+    assert code == "MP035"
+    assert game.score(league.id) == 0
+
+
+def test_who_is_expelled_while_their_cancellation_waits_takes_nothing_back(game, lines):
+    edition = game.edition()
+    league = game.league(edition)
+    ana = game.player(league)
+    receipt = game.validate(ana, edition, "t-soup")
+    code, _ = meanwhile(
+        game, lines, LEAGUE, (edition.id, league.id),
+        lambda db: game.cancel(ana.on(db), receipt),
+        lambda: league.ambassador.call("expel_player", player_id=ana.player_id, reason="why"),
+    )  # fmt: skip
+    assert code == "MP035"
+    assert game.score(league.id) == 2
+
+
+def test_an_edition_that_is_closed_while_a_validation_waits_takes_it_no_more(game, lines):
+    edition = game.edition()
+    ana = game.player(game.league(edition))
+    code, _ = meanwhile(
+        game,
+        lines,
+        EDITION,
+        (edition.id,),
+        lambda db: game.validate(ana.on(db), edition, "t-soup"),
+        lambda: game.close(edition),
+    )
+    assert code == "MP022"
+
+
+def test_an_edition_that_is_closed_while_somebody_waits_to_join_takes_nobody_more(game, lines):
+    edition = game.edition()
+    league, person = game.league(edition), game.registered()
+    for call in (
+        lambda db: person.on(db).call("join_league", join_code=league.join_code),
+        lambda db: person.on(db).call("create_league", edition_id=edition.id, name="Late"),
+    ):
+        code, _ = meanwhile(
+            game,
+            lines,
+            EDITION,
+            (edition.id,),
+            call,
+            lambda: game.run(
+                "update mpp.edition set registration_closes_at = clock_timestamp() where id = %s", (edition.id,)
+            ),
+        )
+        assert code == "MP023"
+
+
+def test_a_code_renewed_while_somebody_waits_opens_nothing(game, lines):
+    edition = game.edition()
+    league, person = game.league(edition), game.registered()
+    code, _ = meanwhile(
+        game, lines, LEAGUE, (edition.id, league.id),
+        lambda db: person.on(db).call("join_league", join_code=league.join_code),
+        lambda: league.ambassador.call("renew_join_code", league_id=league.id),
+    )  # fmt: skip
+    assert code == "MP031"
+
+
+def test_who_stops_being_co_ambassador_while_waiting_leads_no_more(game, lines):
+    edition = game.edition()
+    league = game.league(edition)
+    helper, ana = game.player(league), game.player(league)
+    league.ambassador.call("set_co_ambassador", player_id=helper.player_id, granted=True)
+    code, _ = meanwhile(
+        game, lines, LEAGUE, (edition.id, league.id),
+        lambda db: helper.on(db).call("expel_player", player_id=ana.player_id, reason="why"),
+        lambda: league.ambassador.call("set_co_ambassador", player_id=helper.player_id, granted=False),
+    )  # fmt: skip
+    assert code == "MP007"
+
+
+def test_who_stops_being_co_ambassador_while_waiting_hides_no_league(game, lines):
+    edition = game.edition()
+    league = game.league(edition)
+    helper = game.player(league)
+    league.ambassador.call("set_co_ambassador", player_id=helper.player_id, granted=True)
+    code, _ = meanwhile(
+        game, lines, LEAGUE, (edition.id, league.id),
+        lambda db: helper.on(db).call("set_listing", scope="league", subject_id=league.id, listed=False),
+        lambda: league.ambassador.call("set_co_ambassador", player_id=helper.player_id, granted=False),
+    )  # fmt: skip
+    assert code == "MP007"
+    assert len(game.anon.view("league_ranking", subject_id=league.id)) == 1
+
+
+def test_who_is_expelled_while_changing_team_or_leaving_is_simply_out(game, lines):
+    edition = game.edition()
+    for deed, code in (("choose_team", "MP005"), ("leave_league", "MP035")):
+        league = game.league(edition)
+        ana = game.player(league, team=0)
+        arguments = {"team_id": league.teams[1]} if deed == "choose_team" else {"league_id": league.id}
+        answer, _ = meanwhile(
+            game, lines, LEAGUE, (edition.id, league.id),
+            lambda db, p=ana, d=deed, a=arguments: p.on(db).call(d, **a),
+            lambda g=league, p=ana: g.ambassador.call("expel_player", player_id=p.player_id, reason="why"),
+        )  # fmt: skip
+        assert answer == code, deed
+
+
+def test_an_account_deleted_while_it_waits_joins_nothing(game, lines):
+    edition = game.edition()
+    leagues = [game.league(edition), game.league(edition, is_open=True, phone=PHONE)]
+    for league in leagues:
+        person = game.registered()
+        code, _ = meanwhile(
+            game, lines, LEAGUE, (edition.id, league.id),
+            lambda db, p=person, g=league: p.on(db).call("join_league", join_code=g.join_code, phone=PHONE),
+            lambda p=person: lines[1].execute("delete from auth.users where id = %s", (p.account,)),
+        )  # fmt: skip
+        assert code in ("MP001", "MP003")
+        assert game.one("select count(*) from mpp.player where league_id = %s", (league.id,)) == 1
+    person = game.registered()
+    code, _ = meanwhile(
+        game, lines, EDITION, (edition.id,),
+        lambda db: person.on(db).call("create_league", edition_id=edition.id, name="Ghosts"),
+        lambda: lines[1].execute("delete from auth.users where id = %s", (person.account,)),
+    )  # fmt: skip
+    assert code in ("MP001", "MP003")
+    assert game.one("select count(*) from mpp.league where name = 'Ghosts'") == 0
+
+
+def test_a_freeze_waits_for_the_writer_under_way_and_counts_what_it_did(game, lines):
+    edition = game.edition()
+    ana = game.player(game.league(edition))
+    receipt = game.validate(ana, edition, "t-soup")
+    game.close(edition)
+    code, _ = meanwhile(
+        game, lines, "select private.lock_edition(%s)", (edition.id,),
+        lambda db: game.service.on(db).call("freeze_edition", edition_code=edition.code),
+        lambda: game.cancel(game.service, receipt, reason="why"),
+    )  # fmt: skip
+    assert code == "00000"
+    assert game.score(ana.player_id) == 0
+    assert_proven(game, edition)
 
 
 class Crowd:
@@ -239,7 +433,11 @@ class Crowd:
         self._threads: list[threading.Thread] = []
 
     def add(
-        self, work: Callable[[Connection, random.Random], Any], *, times: int = 10**9, until: Callable[[], bool] = lambda: False
+        self,
+        work: Callable[[Connection, random.Random], Any],
+        *,
+        times: int = 10**9,
+        until: Callable[[], bool] = lambda: False,
     ) -> None:
         """One more worker, on a line of its own, which does ``work`` this often or until the condition holds."""
         place = len(self._threads)
@@ -291,7 +489,12 @@ def test_a_quorum_reached_and_lost_by_several_at_once_credits_all_or_none(game, 
     for _ in range(10):
         answers = at_once(arena_url, [lambda db, p=p: game.validate(p.on(db), edition, "t-picnic") for p in people[:3]])
         assert codes(answers) == {"00000": 3}
-        states = [row["state"] for row in game.rows("select state from mpp.validation where league_id = %s and state <> 'cancelled'", (league.id,))]
+        states = [
+            row["state"]
+            for row in game.rows(
+                "select state from mpp.validation where league_id = %s and state <> 'cancelled'", (league.id,)
+            )
+        ]
         assert states == ["credited"] * 3
         game.db.commit()
         # Two leave and three arrive in the same moment: whatever the order, five did it minus two.
@@ -309,10 +512,13 @@ def test_a_quorum_reached_and_lost_by_several_at_once_credits_all_or_none(game, 
         rest = at_once(
             arena_url,
             [
-                lambda db, v=row["id"], p=row["player_id"]: next(q for q in people if q.player_id == p)
-                .on(db)
-                .call("cancel_validation", validation_id=v)
-                for row in game.rows("select id, player_id from mpp.validation where league_id = %s and state <> 'cancelled'", (league.id,))
+                lambda db, v=row["id"], p=row["player_id"]: (
+                    next(q for q in people if q.player_id == p).on(db).call("cancel_validation", validation_id=v)
+                )
+                for row in game.rows(
+                    "select id, player_id from mpp.validation where league_id = %s and state <> 'cancelled'",
+                    (league.id,),
+                )
             ],
         )
         assert codes(rest) == {"00000": 4}
@@ -337,7 +543,9 @@ def test_nothing_is_written_after_a_freeze_in_200_rounds(game, lines):
         crowd = Crowd(lines)
         for person in people[:2]:
             crowd.add(
-                lambda db, chance, p=person, e=edition: game.validate(p.on(db), e, chance.choice(("t-soup", "t-plane", "t-swap"))),
+                lambda db, chance, p=person, e=edition: game.validate(
+                    p.on(db), e, chance.choice(("t-soup", "t-plane", "t-swap"))
+                ),
                 until=frozen.is_set,
             )
         crowd.add(
@@ -347,7 +555,9 @@ def test_nothing_is_written_after_a_freeze_in_200_rounds(game, lines):
             until=frozen.is_set,
         )
         if leaving:
-            crowd.add(lambda db, chance, a=leaving.account: db.execute("delete from auth.users where id = %s", (a,)), times=1)
+            crowd.add(
+                lambda db, chance, a=leaving.account: db.execute("delete from auth.users where id = %s", (a,)), times=1
+            )
         with crowd.at_work():
             time.sleep(random.Random(number).random() * 0.01)
             game.close(edition)
@@ -393,12 +603,16 @@ def test_everything_that_changes_a_league_at_once_with_validations_leaves_right_
     def play(db: Connection, chance: random.Random) -> None:
         person = chance.choice(everyone).on(db)
         if person.player_id is None:
-            person.player_id = next(iter(r["player_id"] for r in person.view("my_players", edition_id=edition.id)), uuid.uuid4())
+            person.player_id = next(
+                iter(r["player_id"] for r in person.view("my_players", edition_id=edition.id)), uuid.uuid4()
+            )
         deed = chance.random()
         if deed < 0.6:
             game.validate(person, edition, chance.choice(("t-bike", "t-soup", "t-picnic", "t-swap", "t-plane")))
         elif deed < 0.9:
-            mine = [r for r in person.view("league_validations", player_id=person.player_id) if r["state"] != "cancelled"]
+            mine = [
+                r for r in person.view("league_validations", player_id=person.player_id) if r["state"] != "cancelled"
+            ]
             if mine:
                 person.call("cancel_validation", validation_id=chance.choice(mine)["validation_id"])
         else:
@@ -416,9 +630,15 @@ def test_everything_that_changes_a_league_at_once_with_validations_leaves_right_
         elif deed == 3:
             mine = person.view("my_players", edition_id=edition.id)
             if mine:
-                person.call("set_listing", scope="player", subject_id=mine[0]["player_id"], listed=chance.random() < 0.5)
+                person.call(
+                    "set_listing", scope="player", subject_id=mine[0]["player_id"], listed=chance.random() < 0.5
+                )
         else:
-            person.call("update_profile", alias=f"a{chance.randrange(1000)}", birth_date=chance.choice(("1990-01-01", "2000-01-01")))
+            person.call(
+                "update_profile",
+                alias=f"a{chance.randrange(1000)}",
+                birth_date=chance.choice(("1990-01-01", "2000-01-01")),
+            )
 
     def lead(db: Connection, chance: random.Random) -> None:
         league = chance.choice(leagues)

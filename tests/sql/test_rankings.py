@@ -19,7 +19,8 @@ def league(game, edition):
 
 def ranking(person: Person, scope: str, edition) -> list[dict]:
     return person.rows(
-        f"select * from api.{scope}_ranking where edition_id = %s order by value desc, reached_at, subject_id", (edition.id,)
+        f"select * from api.{scope}_ranking where edition_id = %s order by value desc, reached_at, subject_id",
+        (edition.id,),
     )
 
 
@@ -56,7 +57,8 @@ def test_ranks_agree_with_the_window_function_for_every_scope(game, edition):
         game.validate(league.ambassador, edition, "t-plane")
     for scope in ("player", "team", "league"):
         for row in game.anon.rows(
-            f"select rank, rank() over (order by value desc) as expected from api.{scope}_ranking where edition_id = %s",
+            f"select rank, rank() over (order by value desc) as expected from api.{scope}_ranking where"
+            f" edition_id = %s",
             (edition.id,),
         ):
             assert row["rank"] == row["expected"], scope
@@ -169,14 +171,19 @@ def test_a_league_that_opted_out_is_in_no_row_with_its_teams_and_its_name_nowher
         for subject in (hidden.id, hidden.teams[0]):
             with game.refused("MP005"):
                 person.call("ranking_around", subject_id=subject)
-    for scope, subject in (("league", hidden.id), ("team", game.one("select team_id from mpp.player where id = %s", (ana.player_id,)))):
+    for scope, subject in (
+        ("league", hidden.id),
+        ("team", game.one("select team_id from mpp.player where id = %s", (ana.player_id,))),
+    ):
         mine = ana.table("my_rank", edition_id=edition.id, scope=scope)
         assert [(r["rank"], r["points"]) for r in mine if r["is_me"]] == [(1, 4)]
         assert [r["subject_id"] for r in mine if r["is_me"]] == [subject]
     assert hidden.ambassador.view("my_leagues")[0]["listed"] is False
     opt_out(hidden.ambassador, hidden, listed=True)
     assert ranking(game.anon, "league", edition)[0]["label"] == "Hidden league"
-    assert next(r for r in ranking(game.anon, "player", edition) if r["label"] == "ana")["league_label"] == "Hidden league"
+    assert (
+        next(r for r in ranking(game.anon, "player", edition) if r["label"] == "ana")["league_label"] == "Hidden league"
+    )
     assert game.faults(edition) == []
 
 
@@ -233,7 +240,10 @@ def test_my_rank_shows_as_many_neighbours_above_and_below_as_asked(game, edition
     rows = people[3].table("my_rank", edition_id=edition.id, neighbours=2)
     assert labels(rows) == [(2, "p1", False), (3, "p2", False), (3, "p3", True), (3, "p4", False), (6, "p5", False)]
     assert labels(people[3].table("my_rank", edition_id=edition.id, neighbours=0)) == [(3, "p3", True)]
-    assert labels(people[0].table("my_rank", edition_id=edition.id, neighbours=1)) == [(1, "p0", True), (2, "p1", False)]
+    assert labels(people[0].table("my_rank", edition_id=edition.id, neighbours=1)) == [
+        (1, "p0", True),
+        (2, "p1", False),
+    ]
     assert [r["label"] for r in people[6].table("my_rank", edition_id=edition.id)][:4] == ["p3", "p4", "p5", "p6"]
     assert len(people[3].table("my_rank", edition_id=edition.id)) == 7
     assert len(people[3].table("my_rank", edition_id=edition.id, neighbours=50)) == 8
@@ -315,13 +325,16 @@ def test_pages_by_the_last_row_show_everybody_once(game, edition, league):
     while True:
         page = game.anon.rows(
             "select * from api.player_ranking where edition_id = %(edition)s"
-            " and (%(value)s::int is null or value < %(value)s or (value = %(value)s and (reached_at, subject_id) > (%(at)s, %(id)s)))"
+            " and (%(value)s::int is null or value < %(value)s or (value = %(value)s and (reached_at,"
+            " subject_id) > (%(at)s, %(id)s)))"
             " order by value desc, reached_at, subject_id limit 3",
             {
-                "edition": edition.id, "value": last and last["value"], "at": last and last["reached_at"],
+                "edition": edition.id,
+                "value": last and last["value"],
+                "at": last and last["reached_at"],
                 "id": last and last["subject_id"],
             },
-        )  # fmt: skip
+        )
         if not page:
             break
         pages += page
@@ -331,13 +344,18 @@ def test_pages_by_the_last_row_show_everybody_once(game, edition, league):
 
 def test_misuse_shows_bursts_and_daily_rates_to_the_staff_only(game, edition, league):
     ana, ben, cleo = game.player(league, game.registered("burst")), game.player(league), game.player(league)
-    midnight = game.one("select (date_trunc('day', now() at time zone 'Europe/Paris') - interval '2 days') at time zone 'Europe/Paris'")
+    midnight = game.one(
+        "select (date_trunc('day', now() at time zone 'Europe/Paris') - interval '2 days') at time zone 'Europe/Paris'"
+    )
     for person, number, apart in ((ana, 11, HOUR / 3600), (ben, 41, HOUR / 2), (cleo, 10, HOUR / 3600)):
         game.service.call(
-            "import_validations", edition_code=edition.code, player_ids=[person.player_id] * number,
-            challenge_ids=[edition.challenges["t-soup"]] * number, done_at=[midnight + n * apart for n in range(number)],
+            "import_validations",
+            edition_code=edition.code,
+            player_ids=[person.player_id] * number,
+            challenge_ids=[edition.challenges["t-soup"]] * number,
+            done_at=[midnight + n * apart for n in range(number)],
             request_keys=[game.one("select gen_random_uuid()") for _ in range(number)],
-        )  # fmt: skip
+        )
     for person in (game.staff(), game.service):
         seen = {(r["player_id"], r["pattern"]): r for r in person.view("misuse", edition_id=edition.id)}
         assert set(seen) == {(ana.player_id, "burst"), (ben.player_id, "daily rate")}

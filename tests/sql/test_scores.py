@@ -22,7 +22,8 @@ def league(game, edition):
 def counts(game, edition, scope="player"):
     """How many listed subjects stand at each value, folded or not."""
     rows = game.rows(
-        "select value, sum(n) as n from (select value, subjects as n from mpp.score_count where edition_id = %(e)s and scope = %(s)s"
+        "select value, sum(n) as n from (select value, subjects as n from mpp.score_count where"
+        " edition_id = %(e)s and scope = %(s)s"
         " union all select value, change from mpp.score_delta where edition_id = %(e)s and scope = %(s)s) x"
         " group by value having sum(n) <> 0 order by value",
         {"e": edition.id, "s": scope},
@@ -37,7 +38,11 @@ def reached(game, subject):
 def test_everybody_has_a_score_of_zero_from_the_moment_they_join(game, edition, league):
     ana = game.player(league)
     assert {game.score(s) for s in (ana.player_id, league.id, *league.teams)} == {0}
-    assert (counts(game, edition), counts(game, edition, "team"), counts(game, edition, "league")) == ({0: 2}, {0: 2}, {0: 1})
+    assert (counts(game, edition), counts(game, edition, "team"), counts(game, edition, "league")) == (
+        {0: 2},
+        {0: 2},
+        {0: 1},
+    )
 
 
 def test_counts_follow_every_move_of_a_score(game, edition, league):
@@ -63,7 +68,9 @@ def test_folding_moves_the_counts_and_changes_none(game, edition, league):
     game.run("select private.fold_scores(%s, true)", (edition.id,))
     assert game.one("select count(*) from mpp.score_delta where edition_id = %s", (edition.id,)) == 0
     assert {scope: counts(game, edition, scope) for scope in before} == before
-    assert game.anon.rows("select subject_id, rank from api.player_ranking where edition_id = %s", (edition.id,)) == ranks
+    assert (
+        game.anon.rows("select subject_id, rank from api.player_ranking where edition_id = %s", (edition.id,)) == ranks
+    )
     game.validate(ana, edition, "t-soup")
     assert counts(game, edition)[12] == 1
     assert game.faults(edition) == []
@@ -93,7 +100,9 @@ def test_a_team_and_a_league_count_their_players(game, edition, league):
     game.player(league, team=1)
 
     def players():
-        return [game.one("select players from mpp.score where subject_id = %s", (s,)) for s in (league.id, *league.teams)]
+        return [
+            game.one("select players from mpp.score where subject_id = %s", (s,)) for s in (league.id, *league.teams)
+        ]
 
     assert players() == [3, 1, 2]
     ana.call("leave_league", league_id=league.id)
@@ -138,12 +147,24 @@ TAMPERING = {
     "points of a player": ("score", "update mpp.score set points = points + 1 where subject_id = %(player)s"),
     "points of a team": ("score", "update mpp.score set points = points - 1 where subject_id = %(team)s"),
     "points of a league": ("score", "update mpp.score set points = 0 where subject_id = %(league)s"),
-    "points in the ledger": ("validation", "update mpp.validation set points = 5 where player_id = %(player)s and points = 4"),
-    "state in the ledger": ("validation", "update mpp.validation set state = 'cancelled' where player_id = %(player)s and points = 4"),
-    "owner in the ledger": ("validation", "update mpp.validation set player_id = %(other)s where player_id = %(player)s and points = 4"),
+    "points in the ledger": (
+        "validation",
+        "update mpp.validation set points = 5 where player_id = %(player)s and points = 4",
+    ),
+    "state in the ledger": (
+        "validation",
+        "update mpp.validation set state = 'cancelled' where player_id = %(player)s and points = 4",
+    ),
+    "owner in the ledger": (
+        "validation",
+        "update mpp.validation set player_id = %(other)s where player_id = %(player)s and points = 4",
+    ),
     "a row out of the ledger": ("validation", "delete from mpp.validation where player_id = %(player)s and points = 4"),
     "a score taken away": ("score", "delete from mpp.score where subject_id = %(player)s"),
-    "a count": (None, "update mpp.score_count set subjects = subjects + 1 where edition_id = %(edition)s and scope = 'player'"),
+    "a count": (
+        None,
+        "update mpp.score_count set subjects = subjects + 1 where edition_id = %(edition)s and scope = 'player'",
+    ),
     "a count taken away": (None, "delete from mpp.score_count where edition_id = %(edition)s and scope = 'league'"),
     "a move that nobody made": (None, "insert into mpp.score_delta values (%(edition)s, 'player', 99, 1)"),
     "a listing": ("score", "update mpp.score set listed = false where subject_id = %(player)s"),
@@ -204,9 +225,12 @@ def test_writing_the_ledger_directly_moves_the_scores_too(game, edition, league)
         " values (%(id)s, %(edition)s, %(challenge)s, %(player)s, %(team)s, %(league)s, 4, %(state)s)"
     )
     row = {
-        "edition": edition.id, "challenge": edition.challenges["t-bike"], "player": ana.player_id, "team": league.teams[0],
+        "edition": edition.id,
+        "challenge": edition.challenges["t-bike"],
+        "player": ana.player_id,
+        "team": league.teams[0],
         "league": league.id,
-    }  # fmt: skip
+    }
     credited, pending = uuid.uuid4(), uuid.uuid4()
     game.run(insert, {**row, "id": credited, "state": "credited"})
     game.run(insert, {**row, "id": pending, "state": "pending"})

@@ -48,7 +48,11 @@ def test_a_document_makes_an_edition_with_all_six_kinds(game, code):
     rows = {r["code"]: r for r in game.service.view("challenges", edition_id=edition["id"])}
     assert {r["kind"] for r in rows.values()} == {"standard", "collective", "boost", "hidden", "flash", "malus"}
     assert (rows["f-collective"]["quorum"], rows["f-boost"]["boost_factor"]) == (4, 2)
-    assert (rows["f-malus"]["points"], rows["f-malus"]["repeat_limit"], rows["f-standard"]["repeat_limit"]) == (-5, None, 2)
+    assert (rows["f-malus"]["points"], rows["f-malus"]["repeat_limit"], rows["f-standard"]["repeat_limit"]) == (
+        -5,
+        None,
+        2,
+    )
     assert rows["f-flash"]["closes_at"] - rows["f-flash"]["opens_at"] == DAY
     assert game.one("select count(*) from mpp.audit where action = 'edition.apply' and subject = %s", (code,)) == 1
 
@@ -130,27 +134,77 @@ def test_a_secret_word_may_move_from_one_challenge_to_another(game, code):
 
 
 BROKEN = [
-    ("edition.code", "X"), ("edition.audience", "nobody"), ("edition.title", {"fr": "seul"}), ("edition.title", None),
-    ("edition.time_zone", "Europe/Nowhere"), ("edition.time_zone", None), ("edition.starts_at", "not a date"),
-    ("edition.starts_at", None), ("edition.ends_at", "2000-01-01T00:00:00Z"), ("edition.ends_at", "2026-13-45T00:00:00Z"),
-    ("edition.registration_closes_at", "2999-01-01T00:00:00Z"), ("edition.registration_closes_at", None),
-    ("edition.organisation", "no-such-organisation"), ("edition", {}), ("edition", None), ("rules", None), ("rules.ranking", "best"),
-    ("rules.league_size.min", 25), ("rules.league_size.min", 0), ("rules.league_size.max", 100000),
-    ("rules.teams_per_league", 0), ("rules.teams_per_league", "two"), ("rules.unlock_guesses_per_hour", 0),
-    ("themes", None), ("themes", {}), ("themes.0.title", {"en": "alone"}), ("themes.0.title", None),
-    ("themes.0.code", "Not A Code"), ("themes.0.code", None), ("challenges", None), ("challenges", "many"),
-    ("challenges.0.code", "é"), ("challenges.0.code", None), ("challenges.0.code", "f-malus"), ("challenges.0.kind", "standart"),
-    ("challenges.0.kind", None), ("challenges.0.theme", "no-such-theme"), ("challenges.0.theme", None), ("challenges.0.points", 0),
-    ("challenges.0.points", 21), ("challenges.0.points", -1), ("challenges.0.points", 2.5), ("challenges.0.points", "four"),
-    ("challenges.0.points", None), ("challenges.0.points", 10**6), ("challenges.0.repeat", 0), ("challenges.0.proof", "perhaps"),
-    ("challenges.0.quorum", 3), ("challenges.0.secret", "word"), ("challenges.0.factor", 2), ("challenges.0.goals", [18]),
-    ("challenges.0.goals", "all"), ("challenges.0.goals", ["x"]), ("challenges.0.title", {"fr": " ", "en": "x"}),
-    ("challenges.0.description", None), ("challenges.1.quorum", 1), ("challenges.1.quorum", None), ("challenges.2.window", None),
-    ("challenges.2.factor", 9), ("challenges.3.secret", None), ("challenges.4.window", None), ("challenges.5.points", 5),
-    ("challenges.4.window.from", "2000-01-01T00:00:00Z"), ("challenges.4.window.until", "2999-01-01T00:00:00Z"),
-    ("challenges.4.window.until", None), ("challenges.4.window.from", "soon"), ("challenges.0", None), ("challenges.0", "text"),
-    ("challenges.0", {}), ("themes.0", 7),
-]  # fmt: skip
+    ("edition.code", "X"),
+    ("edition.audience", "nobody"),
+    ("edition.title", {"fr": "seul"}),
+    ("edition.title", None),
+    ("edition.time_zone", "Europe/Nowhere"),
+    ("edition.time_zone", None),
+    ("edition.starts_at", "not a date"),
+    ("edition.starts_at", None),
+    ("edition.ends_at", "2000-01-01T00:00:00Z"),
+    ("edition.ends_at", "2026-13-45T00:00:00Z"),
+    ("edition.registration_closes_at", "2999-01-01T00:00:00Z"),
+    ("edition.registration_closes_at", None),
+    ("edition.organisation", "no-such-organisation"),
+    ("edition", {}),
+    ("edition", None),
+    ("rules", None),
+    ("rules.ranking", "best"),
+    ("rules.league_size.min", 25),
+    ("rules.league_size.min", 0),
+    ("rules.league_size.max", 100000),
+    ("rules.teams_per_league", 0),
+    ("rules.teams_per_league", "two"),
+    ("rules.unlock_guesses_per_hour", 0),
+    ("themes", None),
+    ("themes", {}),
+    ("themes.0.title", {"en": "alone"}),
+    ("themes.0.title", None),
+    ("themes.0.code", "Not A Code"),
+    ("themes.0.code", None),
+    ("challenges", None),
+    ("challenges", "many"),
+    ("challenges.0.code", "é"),
+    ("challenges.0.code", None),
+    ("challenges.0.code", "f-malus"),
+    ("challenges.0.kind", "standart"),
+    ("challenges.0.kind", None),
+    ("challenges.0.theme", "no-such-theme"),
+    ("challenges.0.theme", None),
+    ("challenges.0.points", 0),
+    ("challenges.0.points", 21),
+    ("challenges.0.points", -1),
+    ("challenges.0.points", 2.5),
+    ("challenges.0.points", "four"),
+    ("challenges.0.points", None),
+    ("challenges.0.points", 10**6),
+    ("challenges.0.repeat", 0),
+    ("challenges.0.proof", "perhaps"),
+    ("challenges.0.quorum", 3),
+    ("challenges.0.secret", "word"),
+    ("challenges.0.factor", 2),
+    ("challenges.0.goals", [18]),
+    ("challenges.0.goals", "all"),
+    ("challenges.0.goals", ["x"]),
+    ("challenges.0.title", {"fr": " ", "en": "x"}),
+    ("challenges.0.description", None),
+    ("challenges.1.quorum", 1),
+    ("challenges.1.quorum", None),
+    ("challenges.2.window", None),
+    ("challenges.2.factor", 9),
+    ("challenges.3.secret", None),
+    ("challenges.4.window", None),
+    ("challenges.5.points", 5),
+    ("challenges.4.window.from", "2000-01-01T00:00:00Z"),
+    ("challenges.4.window.until", "2999-01-01T00:00:00Z"),
+    ("challenges.4.window.until", None),
+    ("challenges.4.window.from", "soon"),
+    ("challenges.0", None),
+    ("challenges.0", "text"),
+    ("challenges.0", {}),
+    ("themes.0", 7),
+]
 
 
 @pytest.mark.parametrize(("path", "value"), BROKEN, ids=lambda part: str(part)[:40])
@@ -170,7 +224,9 @@ def test_two_words_that_compare_equal_are_refused(game, code):
         apply(game, {**file, "challenges": [*file["challenges"], twin]})
 
 
-@pytest.mark.parametrize("file", [{}, {"edition": {"code": "t-empty"}}, {"edition": [], "themes": [], "challenges": []}])
+@pytest.mark.parametrize(
+    "file", [{}, {"edition": {"code": "t-empty"}}, {"edition": [], "themes": [], "challenges": []}]
+)
 def test_a_document_without_its_parts_is_refused(game, file):
     with game.refused("MP027"):
         apply(game, file)
@@ -196,10 +252,15 @@ def test_rules_and_challenges_are_fixed_once_the_edition_has_started(game, code)
     file = changed_document(file, "edition.starts_at", start)
     assert apply(game, file) == []
     for path, value in (
-        ("challenges.0.points", 5), ("challenges.1.quorum", 2), ("challenges.3.secret", "other"), ("rules.ranking", "average"),
-        ("rules.teams_per_league", 4), ("edition.ends_at", "2999-01-01T00:00:00Z"), ("challenges", file["challenges"][:3]),
+        ("challenges.0.points", 5),
+        ("challenges.1.quorum", 2),
+        ("challenges.3.secret", "other"),
+        ("rules.ranking", "average"),
+        ("rules.teams_per_league", 4),
+        ("edition.ends_at", "2999-01-01T00:00:00Z"),
+        ("challenges", file["challenges"][:3]),
         ("edition.starts_at", game.now.isoformat()),
-    ):  # fmt: skip
+    ):
         with game.refused("MP025"):
             apply(game, changed_document(file, path, value))
         with game.refused("MP025"):

@@ -258,7 +258,9 @@ def test_a_quorum_counts_people_not_validations(game, edition, league, ana):
     assert game.validate(ben, edition, "t-swap")["team_points"] == 6
 
 
-def test_falling_under_the_quorum_takes_the_credit_back_from_all_and_reaching_it_again_gives_it(game, edition, league, ana):
+def test_falling_under_the_quorum_takes_the_credit_back_from_all_and_reaching_it_again_gives_it(
+    game, edition, league, ana
+):
     ben, cleo = game.player(league, team=0), game.player(league, team=0)
     done = {p: game.validate(p, edition, "t-picnic") for p in (ana, ben, cleo)}
     receipt = game.cancel(ben, done[ben])
@@ -391,11 +393,17 @@ def test_nothing_is_validated_outside_the_running_phase(game):
 @pytest.mark.parametrize(
     "change",
     [
-        "points = 20", "player_id = gen_random_uuid()", "team_id = gen_random_uuid()", "league_id = gen_random_uuid()",
-        "edition_id = edition_id + 1", "challenge_id = challenge_id + 1", "id = gen_random_uuid()", "proof_sent = not proof_sent",
+        "points = 20",
+        "player_id = gen_random_uuid()",
+        "team_id = gen_random_uuid()",
+        "league_id = gen_random_uuid()",
+        "edition_id = edition_id + 1",
+        "challenge_id = challenge_id + 1",
+        "id = gen_random_uuid()",
+        "proof_sent = not proof_sent",
         "validated_at = validated_at - interval '1 day'",
     ],
-)  # fmt: skip
+)
 def test_a_fact_of_the_ledger_is_never_rewritten_not_even_by_the_deploying_role(game, edition, ana, change):
     receipt = game.validate(ana, edition, "t-bike")
     with game.refused("MP060"):
@@ -434,13 +442,23 @@ def test_an_import_follows_the_rules_of_the_game_at_the_instants_they_were_done(
     ben, cleo = game.player(league, team=0), game.player(league, team=0)
     at = game.now - HOUR / 2
     columns = rows_to_import(
-        game, edition,
+        game,
+        edition,
         [
-            (ana, "t-bike", at), (ana, "t-bike", at), (ben, "t-photo", at), (ana, "t-plane", at),
-            (ana, "t-boost", at), (ben, "t-boost", at - 5 * HOUR), (ben, "t-flash", at), (ben, "t-flash-over", at - 4 * HOUR),
-            (ana, "t-picnic", at), (ben, "t-picnic", at), (cleo, "t-picnic", at), (ana, "t-swap", at),
+            (ana, "t-bike", at),
+            (ana, "t-bike", at),
+            (ben, "t-photo", at),
+            (ana, "t-plane", at),
+            (ana, "t-boost", at),
+            (ben, "t-boost", at - 5 * HOUR),
+            (ben, "t-flash", at),
+            (ben, "t-flash-over", at - 4 * HOUR),
+            (ana, "t-picnic", at),
+            (ben, "t-picnic", at),
+            (cleo, "t-picnic", at),
+            (ana, "t-swap", at),
         ],
-    )  # fmt: skip
+    )
     assert game.service.call("import_validations", **columns) == 12
     assert [game.score(p.player_id) for p in (ana, ben, cleo)] == [8 - 5 + 6 + 5, 3 + 2 + 3 + 3 + 5, 5]
     assert game.score(league.id) == game.score(league.teams[0]) == 14 + 16 + 5
@@ -452,10 +470,14 @@ def test_an_import_follows_the_rules_of_the_game_at_the_instants_they_were_done(
 @pytest.mark.parametrize(
     ("code", "offset"),
     [
-        ("t-later", -HOUR), ("t-flash-soon", -HOUR), ("t-flash-over", -HOUR / 2), ("t-bike", HOUR), ("t-bike", -8 * DAY),
+        ("t-later", -HOUR),
+        ("t-flash-soon", -HOUR),
+        ("t-flash-over", -HOUR / 2),
+        ("t-bike", HOUR),
+        ("t-bike", -8 * DAY),
         ("t-bike", None),
     ],
-)  # fmt: skip
+)
 def test_one_row_that_breaks_a_rule_stops_the_whole_import(game, edition, ana, code, offset):
     at = None if offset is None else game.now + offset
     columns = rows_to_import(game, edition, [(ana, "t-soup", game.now - HOUR), (ana, code, at)])
