@@ -2,7 +2,8 @@
 
 MPP_TEST_BACKEND chooses the stack: ``embedded`` (default) starts one of its own in a temporary directory, ``url``
 takes SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY, SUPABASE_SECRET_KEY and SUPABASE_DB_URL, ``docker`` runs the official
-images. The workers of pytest-xdist share one stack; the last to finish stops it.
+images. MPP_TEST_POSTGRES=15 (or 16, 17, 18) runs the embedded stack on that version of Postgres. The workers of
+pytest-xdist share one stack; the last to finish stops it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import psycopg
 import pytest
 
 from mpp_supabase.local import Ports, Stack, StackStatus
+from tests.postgres_versions import binaries_of
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +36,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackStatus]:
         with docker_stack() as status:
             yield status
     elif backend == "embedded":
+        if version := os.environ.get("MPP_TEST_POSTGRES"):
+            os.environ["MPP_POSTGRES"] = str(binaries_of(int(version)))
         with _shared_embedded(_session_directory(tmp_path_factory)) as status:
             yield status
     else:
