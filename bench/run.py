@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import psycopg
 
 from mpp_supabase.local import Ports, Stack, StackStatus
@@ -62,15 +61,35 @@ def make_edition(db: psycopg.Connection[Any], code: str, players: int) -> int:
     """An edition that runs now with one open challenge, and `players` scores spread as at the end of three weeks."""
     text = {"fr": code, "en": code}
     card = {
-        "code": "bench-card", "kind": "standard", "theme": "bench", "points": 2, "repeat": None, "proof": False, "quorum": None,
-        "factor": None, "window": None, "secret": None, "goals": [], "title": text, "description": text,
+        "code": "bench-card",
+        "kind": "standard",
+        "theme": "bench",
+        "points": 2,
+        "repeat": None,
+        "proof": False,
+        "quorum": None,
+        "factor": None,
+        "window": None,
+        "secret": None,
+        "goals": [],
+        "title": text,
+        "description": text,
     }
     document = {
         "edition": {
-            "code": code, "audience": "public", "title": text, "time_zone": "Europe/Paris", "organisation": None,
+            "code": code,
+            "audience": "public",
+            "title": text,
+            "time_zone": "Europe/Paris",
+            "organisation": None,
             **dict(zip(("starts_at", "ends_at", "registration_closes_at"), _three_weeks(), strict=True)),
         },
-        "rules": {"league_size": {"min": 6, "max": 1000}, "teams_per_league": 2, "ranking": "total", "unlock_guesses_per_hour": 10},
+        "rules": {
+            "league_size": {"min": 6, "max": 1000},
+            "teams_per_league": 2,
+            "ranking": "total",
+            "unlock_guesses_per_hour": 10,
+        },
         "themes": [{"code": "bench", "title": text}],
         "challenges": [card],
     }
@@ -79,7 +98,8 @@ def make_edition(db: psycopg.Connection[Any], code: str, players: int) -> int:
     edition = _one(db, "select id from mpp.edition where code = %s", code)
     db.execute(
         """
-        insert into mpp.score (subject_id, edition_id, scope, label, league_label, points, reached_at, listed, is_public)
+        insert into mpp.score
+            (subject_id, edition_id, scope, label, league_label, points, reached_at, listed, is_public)
         select gen_random_uuid(), %s, 'player', 'Player ' || n, 'League ' || n / 20,
             least(320, (-40 * ln(1 - random())))::integer, now() - random() * interval '20 days', true, true
         from generate_series(1, %s) n
@@ -87,14 +107,20 @@ def make_edition(db: psycopg.Connection[Any], code: str, players: int) -> int:
         (edition, players - 1),
     )
     # One of them is a person who asks for their rank.
-    account = _one(db, "insert into auth.users (id, email) values (gen_random_uuid(), %s) returning id", f"{code}@bench.invalid")
+    account = _one(
+        db, "insert into auth.users (id, email) values (gen_random_uuid(), %s) returning id", f"{code}@bench.invalid"
+    )
     db.execute(
         "insert into mpp.profile (id, first_name, last_name, alias, country, postcode, birth_date)"
         " values (%s, 'Bench', 'Bench', 'Bench', 'FR', '75011', '1990-01-01')",
         (account,),
     )
     player = _one(
-        db, "insert into mpp.player (edition_id, account_id, alias, first_name) values (%s, %s, 'Bench', 'Bench') returning id", edition, account
+        db,
+        "insert into mpp.player (edition_id, account_id, alias, first_name)"
+        " values (%s, %s, 'Bench', 'Bench') returning id",
+        edition,
+        account,
     )
     db.execute("update mpp.score set points = 40 where subject_id = %s", (player,))
     db.execute("select private.fold_scores(%s)", (edition,))
@@ -102,7 +128,9 @@ def make_edition(db: psycopg.Connection[Any], code: str, players: int) -> int:
     return int(edition)
 
 
-def ranks(status: StackStatus, db: psycopg.Connection[Any], small: int, large: int, players: int) -> Iterator[dict[str, Any]]:
+def ranks(
+    status: StackStatus, db: psycopg.Connection[Any], small: int, large: int, players: int
+) -> Iterator[dict[str, Any]]:
     """Reading: one's own rank, and the top of the ranking, beside Redis and beside a small edition."""
     top = (
         "select rank, subject_id, label, league_label, points from api.player_ranking"
@@ -117,7 +145,9 @@ def ranks(status: StackStatus, db: psycopg.Connection[Any], small: int, large: i
         )
         yield _result(f"my rank: {players:,} players against 20,000", ours[0], ours[1], "≤ 1.3")
         if redis:
-            yield _result(f"my rank and score, {players:,} players, against Redis ZREVRANK + ZSCORE", ours[0], ours[2], "≤ 1.0")
+            yield _result(
+                f"my rank and score, {players:,} players, against Redis ZREVRANK + ZSCORE", ours[0], ours[2], "≤ 1.0"
+            )
         with psycopg.connect(status.db_url) as anon, psycopg.connect(status.db_url) as service:
             anon.execute("set role anon")
             service.execute("set role service_role")
@@ -145,11 +175,23 @@ def writers(status: StackStatus, db: psycopg.Connection[Any], seconds: float) ->
         spread = [people[number % len(people)] for number in range(0, count * 10, 10)]
         ours = _rate(status.db_url, "validate", spread, edition, challenge, seconds)
         bare = _rate(status.db_url, "bare", spread, edition, challenge, seconds)
-        yield _result(f"validate_challenge, {count} writers in {count} leagues, against bare inserts (per second)", ours, bare, "≥ 0.5", "per_second")
+        yield _result(
+            f"validate_challenge, {count} writers in {count} leagues, against bare inserts (per second)",
+            ours,
+            bare,
+            "≥ 0.5",
+            "per_second",
+        )
     crowd = people[:8]
     ours = _rate(status.db_url, "validate", crowd, edition, challenge, seconds)
     bare = _rate(status.db_url, "bare", crowd, edition, challenge, seconds)
-    yield _result("validate_challenge, 8 writers in one league, against bare inserts (per second)", ours, bare, "none: a league has 24 players", "per_second")
+    yield _result(
+        "validate_challenge, 8 writers in one league, against bare inserts (per second)",
+        ours,
+        bare,
+        "none: a league has 24 players",
+        "per_second",
+    )
 
 
 def seat_people(db: psycopg.Connection[Any], edition: int, leagues: int, each: int) -> list[tuple[Any, Any]]:
@@ -169,7 +211,9 @@ def seat_people(db: psycopg.Connection[Any], edition: int, leagues: int, each: i
             select %(edition)s, 'Bench ' || n, 'friends' from generate_series(1, %(leagues)s) n
             returning id
         ), team as (
-            insert into mpp.team (league_id, edition_id, name) select id, %(edition)s, 'T' from league returning id, league_id
+            insert into mpp.team (league_id, edition_id, name)
+            select id, %(edition)s, 'T' from league
+            returning id, league_id
         )
         insert into mpp.player (edition_id, account_id, league_id, team_id, alias, first_name)
         select %(edition)s, p.id, t.league_id, t.id, 'W', 'W'
@@ -184,11 +228,8 @@ def seat_people(db: psycopg.Connection[Any], edition: int, leagues: int, each: i
 def load(db: psycopg.Connection[Any]) -> dict[str, Any]:
     """Loading 300,000 validations with their scores against COPY of the same rows into a bare table."""
     edition = make_edition(db, "bench-load", 1)
-    db.execute("update mpp.edition_challenge set repeat_limit = repeat_limit where false")
-    people = db.execute("select p.id from mpp.player p where p.edition_id = %s and p.league_id is not null", (edition,)).fetchall()
-    if not people:
-        db.execute("delete from auth.users where email like 'writer-%%@bench.invalid' and false")
-        people = [(player,) for _, player in _load_people(db, edition)]
+    db.execute("update auth.users set email = 'earlier-' || email where email like 'writer-%%'")
+    people = [(player,) for _, player in seat_people(db, edition, leagues=1_000, each=20)]
     challenge = _one(db, "select id from mpp.edition_challenge where edition_id = %s", edition)
     keys = [uuid4() for _ in range(300_000)]
     start = _one(db, "select starts_at from mpp.edition where id = %s", edition)
@@ -207,12 +248,12 @@ def load(db: psycopg.Connection[Any]) -> dict[str, Any]:
     with db.cursor().copy("copy mpp_bench.copied from stdin") as copy:
         for row in rows:
             copy.write_row(row)
-    return _result("loading 300,000 validations with scores, against COPY into a bare table", ours, time.perf_counter() - began, "≤ 3")
-
-
-def _load_people(db: psycopg.Connection[Any], edition: int) -> list[tuple[Any, Any]]:
-    db.execute("update auth.users set email = 'old-' || email where email like 'writer-%%'")
-    return seat_people(db, edition, leagues=1_000, each=20)
+    return _result(
+        "loading 300,000 validations with scores, against COPY into a bare table",
+        ours,
+        time.perf_counter() - began,
+        "≤ 3",
+    )
 
 
 def freeze(db: psycopg.Connection[Any], edition: int) -> dict[str, Any]:
@@ -228,7 +269,12 @@ def freeze(db: psycopg.Connection[Any], edition: int) -> dict[str, Any]:
         " from mpp.score s where s.edition_id = %s and s.listed",
         (edition,),
     )
-    return _result("freezing the large edition, against one `create table as` of its ranking", ours, time.perf_counter() - began, "≤ 2")
+    return _result(
+        "freezing the large edition, against one `create table as` of its ranking",
+        ours,
+        time.perf_counter() - began,
+        "≤ 2",
+    )
 
 
 def _rate(url: str, what: str, people: list[tuple[Any, Any]], edition: int, challenge: int, seconds: float) -> float:
@@ -249,9 +295,22 @@ def _rate(url: str, what: str, people: list[tuple[Any, Any]], edition: int, chal
     return total / seconds
 
 
-def _write(url: str, what: str, account: Any, player: Any, edition: int, challenge: int, seconds: float, barrier: Any, counts: Any) -> None:
+def _write(
+    url: str,
+    what: str,
+    account: Any,
+    player: Any,
+    edition: int,
+    challenge: int,
+    seconds: float,
+    barrier: Any,
+    counts: Any,
+) -> None:
     with psycopg.connect(url, autocommit=True) as db:
-        league, team = db.execute("select league_id, team_id from mpp.player where id = %s", (player,)).fetchone() or (None, None)
+        league, team = db.execute("select league_id, team_id from mpp.player where id = %s", (player,)).fetchone() or (
+            None,
+            None,
+        )
         if what == "validate":
             _become(db, account)
             statement, rest = "select state from api.validate_challenge(%s, %s, %s)", (player, challenge)
@@ -298,7 +357,19 @@ def _redis(db: psycopg.Connection[Any], edition: int) -> Iterator[_Redis | None]
         return
     port = Ports.free().smtp
     process = subprocess.Popen(
-        [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", tempfile.gettempdir()],
+        [
+            server,
+            "--port",
+            str(port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--dir",
+            tempfile.gettempdir(),
+        ],
         stdout=subprocess.DEVNULL,
     )
     try:
@@ -318,14 +389,19 @@ def _redis(db: psycopg.Connection[Any], edition: int) -> Iterator[_Redis | None]
 
 @contextlib.contextmanager
 def _as(status: StackStatus, db: psycopg.Connection[Any], edition: int) -> Iterator[psycopg.Connection[Any]]:
-    account = _one(db, "select account_id from mpp.player where edition_id = %s and account_id is not null limit 1", edition)
+    account = _one(
+        db, "select account_id from mpp.player where edition_id = %s and account_id is not null limit 1", edition
+    )
     with psycopg.connect(status.db_url, autocommit=True) as me:
         _become(me, account)
         yield me
 
 
 def _become(db: psycopg.Connection[Any], account: Any) -> None:
-    db.execute("select set_config('request.jwt.claims', %s, false)", (json.dumps({"sub": str(account), "role": "authenticated"}),))
+    db.execute(
+        "select set_config('request.jwt.claims', %s, false)",
+        (json.dumps({"sub": str(account), "role": "authenticated"}),),
+    )
     db.execute("set role authenticated")
 
 
@@ -357,7 +433,11 @@ def _until(ready: Callable[[], object], seconds: float = 10) -> None:
 
 def _result(what: str, ours: float, theirs: float, goal: str, unit: str = "seconds") -> dict[str, Any]:
     ratio = ours / theirs
-    shown = f"{ours:,.0f}/s against {theirs:,.0f}/s" if unit == "per_second" else f"{ours * 1000:,.3f} ms against {theirs * 1000:,.3f} ms"
+    shown = (
+        f"{ours:,.0f}/s against {theirs:,.0f}/s"
+        if unit == "per_second"
+        else f"{ours * 1000:,.3f} ms against {theirs * 1000:,.3f} ms"
+    )
     print(f"{ratio:8.2f} ×  (goal {goal})  {what}: {shown}", flush=True)
     return {"what": what, "ours": ours, "theirs": theirs, "unit": unit, "ratio": round(ratio, 3), "goal": goal}
 

@@ -38,7 +38,8 @@ def demo(
     status = _local_stack()
     plan = Plan.of(scale)
     output.say(
-        f"Playing {plan.leagues:,} leagues, {plan.players:,} players and {plan.validations:,} validations on {status.api_url}."
+        f"Playing {plan.leagues:,} leagues, {plan.players:,} players and {plan.validations:,} validations"
+        f" on {status.api_url}."
     )
     reports = (project.files if project.checkout else status.home.parent) / "reports"
     with _Bars() as bars:
@@ -106,9 +107,13 @@ def _tell(outcome: Outcome) -> None:
     output.console().print(
         output.table(
             outcome.leagues,
-            [rank, Column("League", lambda row: row.label), points,
-             Column("Players", lambda row: row.players, right=True),
-             Column("Per player", lambda row: f"{row.points_per_player:.2f}", right=True)],
+            [
+                rank,
+                Column("League", lambda row: row.label),
+                points,
+                Column("Players", lambda row: row.players, right=True),
+                Column("Per player", lambda row: f"{row.points_per_player:.2f}", right=True),
+            ],
         )
     )
     _title("Players")
@@ -120,8 +125,8 @@ def _tell(outcome: Outcome) -> None:
     if outcome.statistics:
         s = outcome.statistics
         output.say(
-            f"\n{outcome.validations:,} validations; {s.players:,} players, {s.teams:,} teams and {s.leagues:,} leagues are listed, "
-            f"with {s.points:,} points."
+            f"\n{outcome.validations:,} validations; {s.players:,} players, {s.teams:,} teams and {s.leagues:,} leagues"
+            f" are listed, with {s.points:,} points."
         )
     if outcome.refusals:
         said = ", ".join(f"{count} × {code}" for code, count in sorted(outcome.refusals.items()))

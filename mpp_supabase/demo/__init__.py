@@ -1,7 +1,7 @@
 """A whole edition played on a local stack: a thousand leagues, most in bulk and some through HTTP like phones.
 
-    from mpp_supabase.demo import Plan, play
-    outcome = play(stack.env(), Plan.of(scale=0.1), on_progress)
+from mpp_supabase.demo import Plan, play
+outcome = play(stack.env(), Plan.of(scale=0.1), on_progress)
 """
 
 from mpp_supabase.demo.plan import Outcome, Plan, Progress

@@ -1,4 +1,4 @@
-"""When and what the demonstration's players validate: keen and lazy leagues, evenings and week-ends, flash peaks, malus."""
+"""When and what the demonstration's players validate: keen and lazy leagues, evenings, week-ends, flash, malus."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def days_of_play(
 ) -> list[Columns]:
     """Return `total` validations between two instants, one set of columns for each civil day."""
     calendar = _Calendar(starts_at, until, zone)
-    steady = [card for card in cards if card.kind != "flash" and card.opens_at is None or card.kind == "boost"]
+    steady = [card for card in cards if (card.kind != "flash" and card.opens_at is None) or card.kind == "boost"]
     flash = [card for card in cards if card.kind == "flash" and card.opens_at and card.opens_at < until]
     weights = list(accumulate(_APPEAL[card.kind] * (1.6 if card.points <= 2 else 1.0) for card in steady))
     rows: list[tuple[datetime, Any, int]] = []
@@ -84,8 +84,12 @@ def time_ordered_key(at: datetime, rng: Random) -> UUID:
 
 def _shares(leagues: Sequence[Sequence[Any]], total: int, rng: Random) -> list[tuple[Any, int]]:
     """How many validations each player does: keenness runs in leagues, and differs inside them."""
-    keen = [(player, league_keen * rng.gammavariate(2.0, 0.5)) for league in leagues
-            for league_keen in [rng.gammavariate(3.0, 1 / 3)] for player in league]
+    keen = [
+        (player, league_keen * rng.gammavariate(2.0, 0.5))
+        for league in leagues
+        for league_keen in [rng.gammavariate(3.0, 1 / 3)]
+        for player in league
+    ]
     scale = total / sum(weight for _, weight in keen)
     shares = [min(_REPEATS, int(weight * scale + rng.random())) for _, weight in keen]
     missing = total - sum(shares)
@@ -99,7 +103,12 @@ def _shares(leagues: Sequence[Sequence[Any]], total: int, rng: Random) -> list[t
 
 
 def _one_player(
-    share: int, steady: Sequence[Card], weights: Sequence[float], flash: Sequence[Card], calendar: _Calendar, rng: Random
+    share: int,
+    steady: Sequence[Card],
+    weights: Sequence[float],
+    flash: Sequence[Card],
+    calendar: _Calendar,
+    rng: Random,
 ) -> list[tuple[datetime, int]]:
     done: dict[int, int] = {}
     played: list[tuple[datetime, int]] = []
@@ -127,7 +136,9 @@ class _Calendar:
         self._days = [first + timedelta(days=number) for number in range(count)]
         # A rush on the first evening, then the rhythm of the week.
         self._weights = list(
-            accumulate(_WEEKDAYS[day.weekday()] * (1.5 if number == 0 else 1.0) for number, day in enumerate(self._days))
+            accumulate(
+                _WEEKDAYS[day.weekday()] * (1.5 if number == 0 else 1.0) for number, day in enumerate(self._days)
+            )
         )
         self._hours = list(accumulate(_HOURS))
 
@@ -135,13 +146,16 @@ class _Calendar:
         while True:
             day = self._days[bisect(self._weights, rng.random() * self._weights[-1])]
             hour = bisect(self._hours, rng.random() * self._hours[-1])
-            local = datetime(day.year, day.month, day.day, hour, rng.randrange(60), rng.randrange(60), tzinfo=self._zone)
+            local = datetime(
+                day.year, day.month, day.day, hour, rng.randrange(60), rng.randrange(60), tzinfo=self._zone
+            )
             at = local.astimezone(UTC)
             if self._starts_at <= at < self._until:
                 return at
 
     def within(self, card: Card, rng: Random) -> datetime:
-        assert card.opens_at is not None and card.closes_at is not None
+        assert card.opens_at is not None
+        assert card.closes_at is not None
         opens, closes = card.opens_at, min(card.closes_at, self._until)
         if closes <= opens:
             return self.moment(rng)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import accumulate
@@ -14,27 +15,24 @@ import psycopg
 
 from mpp_supabase.demo.plan import PHONE_LEAGUES, PHONES_PER_LEAGUE, Plan
 
-_ALIASES = (
-    "Mésange Loutre Chouette Hérisson Libellule Coccinelle Renard Écureuil Castor Grenouille Hirondelle Bourdon Cigale "
-    "Triton Lynx Chamois Marmotte Papillon Rouge-gorge Salamandre Tilleul Bouleau Érable Noisetier Coquelicot Bleuet "
-    "Capucine Lavande Trèfle Fougère Pissenlit Marguerite Ortie Genêt Aubépine Sureau"
-).split()
-_GROUPS = (
-    "Amis Voisins Gardiens Complices Veilleuses Semeurs Glaneuses Cyclistes Jardiniers Marcheuses Bricoleurs Rêveuses "
-    "Pionniers Éclaireuses Pirates Artisans Cueilleuses Vagabonds Colibris Lucioles"
-).split()
-_PLACES = (
-    "du Grand Chêne,de la Rivière,du Potager,de la Colline,du Verger,de la Lande,du Marais,de la Clairière,du Vieux Moulin,"
-    "de la Source,du Pré Fleuri,de la Dune,du Lavoir,de la Garrigue,du Bocage,de la Canopée,du Ruisseau,de la Tourbière,"
-    "du Sentier,de la Falaise,du Compost,de la Serre,du Bois Joli,de la Prairie,du Vallon,de la Mare,du Coteau,de la Haie,"
-    "du Phare,de la Grange,du Causse,de la Ronce,du Chemin Creux,de la Lisière,du Belvédère,de la Passerelle,du Canal,"
-    "de la Friche,du Square,de la Cabane,du Lac Bleu,de la Mousse,du Rocher,de la Crique,du Gué,de la Vigne,du Mûrier,"
-    "de la Pépinière,du Grenier,de la Boussole"
-).split(",")
+_NAMES: dict[str, list[str]] = json.loads((Path(__file__).parent / "names.json").read_text(encoding="utf-8"))
 _TEAMS = ("Les Bourgeons", "Les Racines")
 _ACCOUNTS = UUID("5b0f7c5e-6d3c-4f0e-9a55-0d2c4c1f7a10")
 _CATEGORIES = ("friends", "family", "colleagues", "colleagues", "neighbours", "students", "association")
-_POSTCODES = ("75011", "69003", "13006", "31000", "44000", "67000", "33000", "59800", "35000", "34000", "29200", "38000")
+_POSTCODES = (
+    "75011",
+    "69003",
+    "13006",
+    "31000",
+    "44000",
+    "67000",
+    "33000",
+    "59800",
+    "35000",
+    "34000",
+    "29200",
+    "38000",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +60,15 @@ def seat(connection: psycopg.Connection[Any], seed: Path, edition_id: int, plan:
     players = [_new_id(rng) for _ in range(count)]
     emails = [f"demo-{number:06d}@demo.invalid" for number in range(1, count + 1)]
     accounts = [uuid5(_ACCOUNTS, email) for email in emails]
-    words = [_ALIASES[(number * 7919) % len(_ALIASES)] for number in range(count)]
+    animals = _NAMES["aliases"]
+    words = [animals[(number * 7919) % len(animals)] for number in range(count)]
     aliases = [f"{word} {number:05d}" for number, word in enumerate(words, start=1)]
     teams = {league: [_new_id(rng) for _ in _TEAMS] for league in league_ids}
-    seats = [(league, teams[league][seat % len(_TEAMS)])
-             for league, size in zip(league_ids, sizes, strict=True) for seat in range(size)]
+    seats = [
+        (league, teams[league][seat % len(_TEAMS)])
+        for league, size in zip(league_ids, sizes, strict=True)
+        for seat in range(size)
+    ]
     first_of = list(accumulate(sizes, initial=0))[:-1]
     columns: list[tuple[str, dict[str, Any]]] = [
         ("accounts", {"accounts": accounts, "emails": emails}),
@@ -141,7 +143,7 @@ def named_statements(path: Path) -> dict[str, bytes]:
 
 def league_names(count: int, rng: Random) -> list[str]:
     """Return `count` different names, such as "Les Colibris du Grand Chêne 2"."""
-    plain = [f"Les {group} {place}" for group in _GROUPS for place in _PLACES]
+    plain = [f"Les {group} {place}" for group in _NAMES["groups"] for place in _NAMES["places"]]
     rng.shuffle(plain)
     rounds = -(-count // len(plain))
     return [name if turn == 1 else f"{name} {turn}" for turn in range(1, rounds + 1) for name in plain][:count]

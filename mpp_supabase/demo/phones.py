@@ -1,4 +1,4 @@
-"""The demonstration's phones: accounts that sign up, join and play through HTTP with nothing but the publishable key."""
+"""The demonstration's phones: they sign up, join and play through HTTP with nothing but the publishable key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,18 @@ from mpp_supabase.demo.plan import PHONE_LEAGUES, PHONES_PER_LEAGUE
 if TYPE_CHECKING:
     from supabase import Client
 
-_NAMES = ("Sittelle", "Roitelet", "Martin-pêcheur", "Pinson", "Geai", "Huppe", "Alouette", "Fauvette", "Verdier", "Tarier")
+_NAMES = (
+    "Sittelle",
+    "Roitelet",
+    "Martin-pêcheur",
+    "Pinson",
+    "Geai",
+    "Huppe",
+    "Alouette",
+    "Fauvette",
+    "Verdier",
+    "Tarier",
+)
 _AT_ONCE = 4
 
 
@@ -31,7 +42,12 @@ class Phones:
 
 
 def use_phones(
-    env: Mapping[str, str], edition_id: int, cards: Sequence[Card], stamp: str, rng: Random, advance: Callable[[int], None]
+    env: Mapping[str, str],
+    edition_id: int,
+    cards: Sequence[Card],
+    stamp: str,
+    rng: Random,
+    advance: Callable[[int], None],
 ) -> Phones:
     """Let six leagues of ten phones sign up, form and play; `advance` is told of each phone that is done."""
     phones = Phones()
@@ -74,8 +90,13 @@ class _Phone:
 
     def register(self, alias: str, terms_version: str) -> None:
         profile = {
-            "first_name": alias.split(" ")[0], "last_name": "Démo", "alias": alias, "country": "FR", "postcode": "75011",
-            "birth_date": "1990-05-04", "terms_version": terms_version,
+            "first_name": alias.split(" ")[0],
+            "last_name": "Démo",
+            "alias": alias,
+            "country": "FR",
+            "postcode": "75011",
+            "birth_date": "1990-05-04",
+            "terms_version": terms_version,
         }
         self.client.rpc("register", profile).execute()
 
@@ -89,8 +110,12 @@ class _Phone:
 
     def play(self, edition_id: int, cards: Sequence[Card]) -> None:
         """Validate a handful, take one back, and meet the rules: a repeat too many is refused by name."""
-        me = _rows(self.client.table("my_players").select("player_id").eq("edition_id", edition_id).execute())[0]["player_id"]
-        open_now = [card for card in cards if card.kind in ("standard", "collective", "malus") and card.opens_at is None]
+        me = _rows(self.client.table("my_players").select("player_id").eq("edition_id", edition_id).execute())[0][
+            "player_id"
+        ]
+        open_now = [
+            card for card in cards if card.kind in ("standard", "collective", "malus") and card.opens_at is None
+        ]
         last = None
         for card in self._rng.sample(open_now, self._rng.randint(4, 9)):
             last = self._validate(me, card.id) or last

@@ -19,7 +19,7 @@ from mpp_supabase.config import Settings
 from mpp_supabase.demo.habits import Card, days_of_play
 from mpp_supabase.demo.people import seat
 from mpp_supabase.demo.phones import use_phones
-from mpp_supabase.demo.plan import Outcome, PHONE_LEAGUES, PHONES_PER_LEAGUE, Plan, Progress
+from mpp_supabase.demo.plan import PHONE_LEAGUES, PHONES_PER_LEAGUE, Outcome, Plan, Progress
 from mpp_supabase.demo.report import write_report
 from mpp_supabase.edition_file import read_edition_file
 from mpp_supabase.models import Neighbour
@@ -137,7 +137,8 @@ def moved_edition(path: Path, code: str, now: datetime) -> dict[str, Any]:
 
 def _cards(connection: psycopg.Connection[Any], edition_id: int) -> list[Card]:
     rows = connection.execute(
-        "select id, kind::text, points, repeat_limit, opens_at, closes_at from api.challenges where edition_id = %s order by code",
+        "select id, kind::text, points, repeat_limit, opens_at, closes_at from api.challenges"
+        " where edition_id = %s order by code",
         (edition_id,),
     )
     return [Card(*row) for row in rows]
