@@ -1,4 +1,4 @@
--- Last: every table and view belongs to mpp_owner, and row-level security binds the owner too. The functions stay with
+-- Last. Every table and view belongs to mpp_owner, and row-level security binds the owner too. The functions stay with
 -- the role that deploys, which is what lets a security definer function read what its caller may not.
 do $$
 declare
@@ -17,6 +17,34 @@ begin
             execute format('alter table %s owner to mpp_owner', relation.name);
             execute format('alter table %s force row level security', relation.name);
         end if;
+    end loop;
+end
+$$;
+
+-- A request may ask PostgREST for the planner's estimate of a count, and row-level security does not hide an estimate:
+-- without statistics on what is private it is the same whatever value is asked for. Ranks and lists do not need them,
+-- since every query of the game reaches these tables by a key.
+do $$
+declare
+    private_column record;
+begin
+    for private_column in
+        select a.attrelid::regclass as relation, a.attname as name
+        from pg_catalog.pg_attribute a
+        where a.attnum > 0
+            and not a.attisdropped
+            and (
+                a.attrelid in (
+                    'mpp.profile'::regclass, 'mpp.consent'::regclass, 'mpp.player'::regclass, 'mpp.player_contact'::regclass,
+                    'mpp.league'::regclass, 'mpp.team'::regclass, 'mpp.ambassador'::regclass, 'mpp.join_code'::regclass,
+                    'mpp.conduct_report'::regclass, 'mpp.validation'::regclass, 'mpp.unlock'::regclass,
+                    'mpp.unlock_guess'::regclass, 'mpp.ops_member'::regclass, 'mpp.audit'::regclass
+                )
+                or (a.attrelid = 'mpp.score'::regclass and a.attname in ('subject_id', 'label', 'league_label'))
+            )
+        order by a.attrelid, a.attnum
+    loop
+        execute format('alter table %s alter column %I set statistics 0', private_column.relation, private_column.name);
     end loop;
 end
 $$;

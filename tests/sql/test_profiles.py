@@ -110,7 +110,7 @@ INVALID = [
     ("acquisition_channel", ""),
     ("picture_path", "elsewhere/me.jpg"),
     ("picture_path", "../me.jpg"),
-    ("picture_path", f"{uuid.uuid4()}/me.jpg"),
+    ("picture_path", "00000000-0000-4000-8000-000000000000/me.jpg"),
 ]
 
 
