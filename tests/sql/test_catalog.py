@@ -297,3 +297,38 @@ def test_every_command_of_api_is_a_thin_call_of_its_twin_in_private(game):
         " and t.prosecdef) as twin from pg_proc p where p.pronamespace = 'api'::regnamespace"
     ):
         assert (row["definer"], row["atomic"], row["twin"]) == (False, True, True), row["name"]
+
+
+def test_the_planner_knows_nothing_of_private_columns(game):
+    """An estimated count, which any caller may ask for, would tell how many rows hold a value."""
+    edition = game.edition()
+    for _ in range(3):
+        game.player(game.league(edition))
+    known = {
+        "theme",
+        "challenge",
+        "edition",
+        "edition_challenge",
+        "terms_version",
+        "maintenance_window",
+        "organisation",
+    }
+    known |= {"score_count", "score_delta"}
+    tables = names(
+        game, "select relname from pg_class where relnamespace = 'mpp'::regnamespace and relkind in ('r', 'p')"
+    )
+    for table in set(tables) - known:
+        game.run(f"analyze mpp.{table}")
+        found = names(game, f"select attname from pg_stats where schemaname = 'mpp' and tablename = '{table}'")
+        public = {
+            "edition_id",
+            "scope",
+            "points",
+            "players",
+            "at_least_players",
+            "by_average",
+            "value",
+            "reached_at",
+            "listed",
+        }
+        assert set(found) <= (public | {"is_public"} if table == "score" else set()), table

@@ -531,6 +531,33 @@ def test_a_league_has_one_principal_ambassador(game, league):
         )
 
 
+def test_a_league_that_loses_its_ambassador_goes_to_its_first_co_ambassador(game, edition):
+    for loss in ("expelled", "deleted"):
+        league = game.league(edition)
+        first, second, member = game.player(league), game.player(league), game.player(league)
+        for helper in (first, second):
+            league.ambassador.call("set_co_ambassador", player_id=helper.player_id, granted=True)
+        if loss == "expelled":
+            game.service.call("expel_player", player_id=league.ambassador.player_id, reason="why")
+        else:
+            game.run("delete from auth.users where id = %s", (league.ambassador.account,))
+        assert first.view("my_leagues")[0]["is_ambassador"] is True, loss
+        assert (second.view("my_leagues")[0]["is_ambassador"], second.view("my_leagues")[0]["is_co_ambassador"]) == (
+            False,
+            True,
+        )
+        assert member.view("my_leagues")[0]["is_ambassador"] is False
+
+
+def test_whoever_joins_a_league_that_nobody_runs_runs_it(game, edition, league):
+    league.ambassador.call("leave_league", league_id=league.id)
+    first, second = game.player(league), game.player(league)
+    assert first.view("my_leagues")[0]["is_ambassador"] is True
+    assert second.view("my_leagues")[0]["is_ambassador"] is False
+    game.player(league, league.ambassador)
+    assert league.ambassador.view("my_leagues")[0]["is_ambassador"] is False
+
+
 # reports
 
 
