@@ -24,7 +24,7 @@ Answer = tuple[str, Any]
 
 def connect(url: str, *, autocommit: bool = False) -> Connection:
     # The locks are what is tested here; waiting for the disk at each commit would only make it slow.
-    return psycopg.connect(url, options="-c synchronous_commit=off", autocommit=autocommit)
+    return psycopg.connect(url, options="-c synchronous_commit=off -c lock_timeout=30s", autocommit=autocommit)
 
 
 @pytest.fixture
@@ -385,26 +385,75 @@ def test_who_is_expelled_while_changing_team_or_leaving_is_simply_out(game, line
         assert answer == code, deed
 
 
-def test_an_account_deleted_while_it_waits_joins_nothing(game, lines):
+def test_an_account_deleted_while_it_waits_to_join_leaves_nothing_of_it(game, lines, arena_url):
     edition = game.edition()
-    leagues = [game.league(edition), game.league(edition, is_open=True, phone=PHONE)]
-    for league in leagues:
+    closed, opened = game.league(edition), game.league(edition, is_open=True, phone=PHONE)
+    calls: list[tuple[str, Sequence[Any], Callable[[Person], Any]]] = [
+        (LEAGUE, (edition.id, closed.id), lambda p: p.call("join_league", join_code=closed.join_code)),
+        (LEAGUE, (edition.id, opened.id), lambda p: p.call("join_league", league_id=opened.id, phone=PHONE)),
+        (EDITION, (edition.id,), lambda p: p.call("create_league", edition_id=edition.id, name="Ghosts")),
+    ]
+    for hold, held, call in calls:
         person = game.registered()
+        deletions: list[Answer] = []
+
+        def delete(person: Person = person, deletions: list[Answer] = deletions) -> None:
+            with connect(arena_url) as db:
+                statement = "delete from auth.users where id = %s"
+                deletions.append(attempt(lambda: db.execute(statement, (person.account,)).rowcount))
+
+        deleting = threading.Thread(target=delete)
         code, _ = meanwhile(
-            game, lines, LEAGUE, (edition.id, league.id),
-            lambda db, p=person, g=league: p.on(db).call("join_league", join_code=g.join_code, phone=PHONE),
-            lambda p=person: lines[1].execute("delete from auth.users where id = %s", (p.account,)),
-        )  # fmt: skip
-        assert code in ("MP001", "MP003")
-        assert game.one("select count(*) from mpp.player where league_id = %s", (league.id,)) == 1
-    person = game.registered()
-    code, _ = meanwhile(
-        game, lines, EDITION, (edition.id,),
-        lambda db: person.on(db).call("create_league", edition_id=edition.id, name="Ghosts"),
-        lambda: lines[1].execute("delete from auth.users where id = %s", (person.account,)),
-    )  # fmt: skip
-    assert code in ("MP001", "MP003")
-    assert game.one("select count(*) from mpp.league where name = 'Ghosts'") == 0
+            game,
+            lines,
+            hold,
+            held,
+            lambda db, p=person, c=call: c(p.on(db)),
+            lambda d=deleting: (d.start(), time.sleep(0.2)),
+        )
+        deleting.join(timeout=30)
+        # Whichever comes first, neither is lost and no name stays.
+        assert code in ("00000", "MP001", "MP003")
+        assert deletions == [("00000", 1)]
+        assert game.one("select count(*) from mpp.profile where id = %s", (person.account,)) == 0
+        assert game.one("select count(*) from mpp.player where account_id = %s", (person.account,)) == 0
+        assert game.one("select count(*) from mpp.ambassador where account_id = %s", (person.account,)) == 0
+    assert_proven(game, edition)
+
+
+@pytest.mark.parametrize("deed", ["hand_over_league", "set_co_ambassador", "choose_team", "expel_player"])
+def test_an_account_deleted_while_the_ambassador_deals_with_it_is_deleted(game, lines, arena_url, deed):
+    edition = game.edition()
+    league = game.league(edition)
+    heir = game.player(league, team=0)
+    arguments = {
+        "hand_over_league": {"league_id": league.id, "player_id": heir.player_id},
+        "set_co_ambassador": {"player_id": heir.player_id, "granted": True},
+        "choose_team": {"team_id": league.teams[1], "player_id": heir.player_id},
+        "expel_player": {"player_id": heir.player_id, "reason": "why"},
+    }[deed]
+    deletions: list[Answer] = []
+
+    def delete() -> None:
+        with connect(arena_url) as db:
+            statement = "delete from auth.users where id = %s"
+            deletions.append(attempt(lambda: db.execute(statement, (heir.account,)).rowcount))
+
+    deleting = threading.Thread(target=delete)
+    code, said = meanwhile(
+        game,
+        lines,
+        LEAGUE,
+        (edition.id, league.id),
+        lambda db: league.ambassador.on(db).call(deed, **arguments),
+        lambda: (deleting.start(), time.sleep(0.2)),
+    )
+    deleting.join(timeout=30)
+    assert code in ("00000", "MP005"), said
+    assert deletions == [("00000", 1)]
+    principals = "select count(*) from mpp.ambassador where league_id = %s and is_principal"
+    assert game.one(principals, (league.id,)) == 1
+    assert_proven(game, edition)
 
 
 def test_a_freeze_waits_for_the_writer_under_way_and_counts_what_it_did(game, lines):
