@@ -20,7 +20,8 @@ begin
 end
 $$;
 
-grant usage, create on schema mpp, api to mpp_owner;
+grant usage, create on schema mpp to mpp_owner;
+grant create on schema api to mpp_owner;
 grant usage on schema api to anon, authenticated, service_role;
 
 -- A function is executable by everyone unless this is said; grants stand under each function instead.

@@ -97,7 +97,6 @@ create policy audit_select_ops on mpp.audit
     using ((select private.is_ops()));
 
 grant select on mpp.audit to authenticated, service_role;
-grant select on mpp.ops_member to service_role;
 
 create view api.audit_log with (security_invoker = true) as
 select a.id, a.at, a.actor_id, a.actor_role, a.action, a.subject, a.details

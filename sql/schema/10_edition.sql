@@ -209,7 +209,6 @@ create policy maintenance_window_select_everyone on mpp.maintenance_window
     using (ends_at > now() - interval '1 day');
 
 grant select on mpp.edition, mpp.maintenance_window to anon, authenticated, service_role;
-grant select on mpp.organisation to service_role;
 
 create view api.editions with (security_invoker = true) as
 select

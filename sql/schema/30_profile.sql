@@ -50,7 +50,7 @@ create function private.age_on(birth_date date, day date) returns integer
     set search_path = ''
 as $$ select extract(year from age(day, birth_date))::integer $$;
 revoke execute on function private.age_on(date, date) from public;
-grant execute on function private.age_on(date, date) to authenticated, service_role;
+grant execute on function private.age_on(date, date) to authenticated;
 
 -- Under 15, the alias is shown in public only once a guardian has agreed.
 create function private.may_be_listed(account_id uuid) returns boolean
@@ -81,7 +81,7 @@ create policy consent_select_authenticated on mpp.consent
     using (account_id = (select auth.uid()) or (select private.is_ops()));
 
 grant select on mpp.terms_version to anon, authenticated, service_role;
-grant select on mpp.profile, mpp.consent to authenticated, service_role;
+grant select on mpp.profile, mpp.consent to authenticated;
 
 create view api.terms_versions with (security_invoker = true) as
 select t.version, t.published_at from mpp.terms_version t;

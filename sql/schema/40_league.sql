@@ -228,6 +228,16 @@ end
 $$;
 revoke execute on function private.hold_profile(uuid) from public;
 
+-- The same for the person behind a player, if there still is one.
+create function private.hold_profile_of(player uuid) returns void
+    language sql
+    volatile
+    set search_path = ''
+as $$
+    select from mpp.profile f where f.id = (select p.account_id from mpp.player p where p.id = player) for key share
+$$;
+revoke execute on function private.hold_profile_of(uuid) from public;
+
 -- The edition, locked, in which a league may still be joined now.
 create function private.begin_join(edition_id integer) returns mpp.edition
     language plpgsql
@@ -733,9 +743,11 @@ create function private.hand_over_league(league_id uuid, player_id uuid) returns
     set search_path = ''
 as $$
 declare
-    account uuid := private.begin_lead(league_id);
+    account uuid;
     heir mpp.player;
 begin
+    perform private.hold_profile_of(player_id);
+    account := private.begin_lead(league_id);
     if not private.is_ops() and not exists (
         select from mpp.ambassador a
         where a.league_id = hand_over_league.league_id and a.account_id = account and a.is_principal
@@ -777,9 +789,11 @@ create function private.set_co_ambassador(player_id uuid, granted boolean) retur
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = set_co_ambassador.player_id);
-    account uuid := private.begin_lead(league);
+    account uuid;
     helper mpp.player;
 begin
+    perform private.hold_profile_of(player_id);
+    account := private.begin_lead(league);
     if not private.is_ops() and not exists (
         select from mpp.ambassador a where a.league_id = league and a.account_id = account and a.is_principal
     ) then

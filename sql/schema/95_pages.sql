@@ -84,6 +84,7 @@ select
     k.title,
     v.points,
     v.state,
+    v.proof_sent,
     v.validated_at,
     v.changed_at
 from mpp.validation v

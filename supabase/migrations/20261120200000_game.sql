@@ -20,7 +20,8 @@ begin
 end
 $$;
 
-grant usage, create on schema mpp, api to mpp_owner;
+grant usage, create on schema mpp to mpp_owner;
+grant create on schema api to mpp_owner;
 grant usage on schema api to anon, authenticated, service_role;
 
 -- A function is executable by everyone unless this is said; grants stand under each function instead.
@@ -346,7 +347,6 @@ create policy audit_select_ops on mpp.audit
     using ((select private.is_ops()));
 
 grant select on mpp.audit to authenticated, service_role;
-grant select on mpp.ops_member to service_role;
 
 create view api.audit_log with (security_invoker = true) as
 select a.id, a.at, a.actor_id, a.actor_role, a.action, a.subject, a.details
@@ -601,7 +601,6 @@ create policy maintenance_window_select_everyone on mpp.maintenance_window
     using (ends_at > now() - interval '1 day');
 
 grant select on mpp.edition, mpp.maintenance_window to anon, authenticated, service_role;
-grant select on mpp.organisation to service_role;
 
 create view api.editions with (security_invoker = true) as
 select
@@ -1019,7 +1018,7 @@ create function private.age_on(birth_date date, day date) returns integer
     set search_path = ''
 as $$ select extract(year from age(day, birth_date))::integer $$;
 revoke execute on function private.age_on(date, date) from public;
-grant execute on function private.age_on(date, date) to authenticated, service_role;
+grant execute on function private.age_on(date, date) to authenticated;
 
 -- Under 15, the alias is shown in public only once a guardian has agreed.
 create function private.may_be_listed(account_id uuid) returns boolean
@@ -1050,7 +1049,7 @@ create policy consent_select_authenticated on mpp.consent
     using (account_id = (select auth.uid()) or (select private.is_ops()));
 
 grant select on mpp.terms_version to anon, authenticated, service_role;
-grant select on mpp.profile, mpp.consent to authenticated, service_role;
+grant select on mpp.profile, mpp.consent to authenticated;
 
 create view api.terms_versions with (security_invoker = true) as
 select t.version, t.published_at from mpp.terms_version t;
@@ -1545,6 +1544,16 @@ begin
 end
 $$;
 revoke execute on function private.hold_profile(uuid) from public;
+
+-- The same for the person behind a player, if there still is one.
+create function private.hold_profile_of(player uuid) returns void
+    language sql
+    volatile
+    set search_path = ''
+as $$
+    select from mpp.profile f where f.id = (select p.account_id from mpp.player p where p.id = player) for key share
+$$;
+revoke execute on function private.hold_profile_of(uuid) from public;
 
 -- The edition, locked, in which a league may still be joined now.
 create function private.begin_join(edition_id integer) returns mpp.edition
@@ -2051,9 +2060,11 @@ create function private.hand_over_league(league_id uuid, player_id uuid) returns
     set search_path = ''
 as $$
 declare
-    account uuid := private.begin_lead(league_id);
+    account uuid;
     heir mpp.player;
 begin
+    perform private.hold_profile_of(player_id);
+    account := private.begin_lead(league_id);
     if not private.is_ops() and not exists (
         select from mpp.ambassador a
         where a.league_id = hand_over_league.league_id and a.account_id = account and a.is_principal
@@ -2095,9 +2106,11 @@ create function private.set_co_ambassador(player_id uuid, granted boolean) retur
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = set_co_ambassador.player_id);
-    account uuid := private.begin_lead(league);
+    account uuid;
     helper mpp.player;
 begin
+    perform private.hold_profile_of(player_id);
+    account := private.begin_lead(league);
     if not private.is_ops() and not exists (
         select from mpp.ambassador a where a.league_id = league and a.account_id = account and a.is_principal
     ) then
@@ -4186,6 +4199,7 @@ select
     k.title,
     v.points,
     v.state,
+    v.proof_sent,
     v.validated_at,
     v.changed_at
 from mpp.validation v
