@@ -2,16 +2,16 @@
 
 MPP_TEST_BACKEND chooses the stack: ``embedded`` (default) starts one of its own in a temporary directory, ``url``
 takes SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY, SUPABASE_SECRET_KEY and SUPABASE_DB_URL, ``docker`` runs the official
-images. MPP_TEST_POSTGRES=15 (or 16, 17, 18) runs the embedded stack on that version of Postgres. The workers of
-pytest-xdist share one stack; the last to finish stops it.
+images. MPP_TEST_POSTGRES=15 (or 16, 17, 18) runs the embedded stack on that version of Postgres. Each
+worker of pytest-xdist has a stack of its own, so that no test meets the catalogue of another.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +38,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackStatus]:
     elif backend == "embedded":
         if version := os.environ.get("MPP_TEST_POSTGRES"):
             os.environ["MPP_POSTGRES"] = str(binaries_of(int(version)))
-        with _shared_embedded(_session_directory(tmp_path_factory)) as status:
+        with _embedded(_session_directory(tmp_path_factory)) as status:
             yield status
     else:
         raise pytest.UsageError(f"MPP_TEST_BACKEND is {backend!r}: use embedded, url or docker")
@@ -59,41 +59,19 @@ def _session_directory(factory: pytest.TempPathFactory) -> Path:
 
 
 @contextlib.contextmanager
-def _shared_embedded(directory: Path) -> Iterator[StackStatus]:
-    with _users(directory) as users:
-        if "home" not in users:
-            # Not pytest's own directory: the user who runs Postgres for root could not enter it.
-            users["home"] = tempfile.mkdtemp(prefix="mpp-tests-")
-            users["ports"] = vars(Ports.free())
-        embedded = Stack(Path(users["home"]), Ports(**users["ports"]))
+def _embedded(directory: Path) -> Iterator[StackStatus]:
+    # Not pytest's own directory: the user who runs Postgres for root could not enter it.
+    home = Path(tempfile.mkdtemp(prefix="mpp-tests-"))
+    with (directory / "ports").open("a") as file:
+        # One worker at a time chooses its free ports and takes them.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        embedded = Stack(home, Ports.free())
         status = embedded.start()
-        users["count"] = users.get("count", 0) + 1
     try:
         yield status
     finally:
-        with _users(directory) as users:
-            users["count"] -= 1
-            if users["count"] == 0:
-                embedded.reset()
-                for left in sorted(embedded.home.rglob("*"), reverse=True):
-                    left.unlink()
-                embedded.home.rmdir()
-                users.clear()
-
-
-@contextlib.contextmanager
-def _users(directory: Path) -> Iterator[dict[str, Any]]:
-    """What the workers know of the shared stack, under a lock."""
-    with (directory / "stack-users.json").open("a+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        users = json.loads(file.read() or "{}")
-        try:
-            yield users
-        finally:
-            file.seek(0)
-            file.truncate()
-            json.dump(users, file)
+        embedded.reset()
+        shutil.rmtree(home)
 
 
 def _from_environment() -> StackStatus:
