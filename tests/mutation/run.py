@@ -30,7 +30,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.loaded_postgres import DEFAULT_BINARIES, loaded_postgres
+from tests.loaded_postgres import copy_database, loaded_postgres
 from tests.sql.game import commit_cards
 
 SUITE = Path(__file__).resolve().parent.parent / "sql"
@@ -191,7 +191,7 @@ def report(outcomes: list[Outcome]) -> str:
 def main() -> int:
     """Run the mutations that were asked for; returns the number of survivors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--postgres", type=Path, default=DEFAULT_BINARIES, help="directory with bin/postgres")
+    parser.add_argument("--postgres", type=Path, help="another directory with bin/postgres")
     parser.add_argument("--kind", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--only", default="", help="a pattern that the statement matches")
     parser.add_argument("--part", default="1/1", help="K/N: the Kth of N equal parts")
@@ -203,7 +203,7 @@ def main() -> int:
     arguments = parser.parse_args()
     part, parts = map(int, arguments.part.split("/"))
 
-    with loaded_postgres(arguments.postgres, fsync="off", synchronous_commit="off") as server:
+    with loaded_postgres(arguments.postgres) as server:
         commit_cards(server.url())
         chosen = [
             m for m in mutations(server.url()) if m.kind in arguments.kind and re.search(arguments.only, m.statement)
@@ -213,8 +213,7 @@ def main() -> int:
             print("\n".join(m.statement for m in chosen))
             return 0
         admin, base = (server.url(role).rpartition("/")[0] for role in ("supabase_admin", "postgres"))
-        with psycopg.connect(f"{admin}/template1", autocommit=True) as db:
-            db.execute("create database mpp_template template postgres owner postgres")
+        copy_database(server, "mpp_template")
         left_out = (*NOT_COUNTED, *(LAST if arguments.no_races else ()))
         nothing = Mutation("none", "select 1", "")
         first, *jobs = (

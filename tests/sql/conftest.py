@@ -1,4 +1,7 @@
-"""The database for the SQL tests: MPP_TEST_DB_URL where it is set (loaded, as role postgres), else the stack's."""
+"""The databases for the SQL tests, on a Postgres of their own without the rest of the stack.
+
+With MPP_TEST_DB_URL (a loaded database, as role postgres) they use that one instead, whatever its version.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,38 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.loaded_postgres import loaded_postgres
+from mpp_supabase.local import PostgresServer
+from tests.loaded_postgres import copy_database, loaded_postgres
 
 from .game import Connection, Game, commit_cards
 
 
 @pytest.fixture(scope="session")
+def server() -> Iterator[PostgresServer]:
+    """A loaded server with the cards of the tests: one for each worker, so that their locks never meet."""
+    with loaded_postgres() as server:
+        commit_cards(server.url())
+        copy_database(server, "arena")
+        yield server
+
+
+@pytest.fixture(scope="session")
 def database_url(request: pytest.FixtureRequest) -> str:
-    """URL of a loaded database, as role postgres; the cards of the tests are in it."""
-    url = os.environ.get("MPP_TEST_DB_URL") or request.getfixturevalue("stack").db_url
-    commit_cards(url)
-    return str(url)
+    """URL of a loaded database, as role postgres, for tests that roll back."""
+    return _given() or request.getfixturevalue("server").url()
+
+
+@pytest.fixture(scope="session")
+def arena_url(request: pytest.FixtureRequest) -> str:
+    """URL of a loaded database, as role postgres, for tests that commit."""
+    return _given() or request.getfixturevalue("server").url(database="arena")
+
+
+def _given() -> str:
+    url = os.environ.get("MPP_TEST_DB_URL", "")
+    if url:
+        commit_cards(url)
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -41,15 +65,3 @@ def db(connection: Connection) -> Iterator[Connection]:
 def game(db: Connection) -> Game:
     """People, editions and leagues in the transaction of ``db``."""
     return Game(db)
-
-
-@pytest.fixture(scope="session")
-def arena_url() -> Iterator[str]:
-    """URL of a loaded database for tests that commit: MPP_TEST_DB_URL, else a server of its own."""
-    if url := os.environ.get("MPP_TEST_DB_URL"):
-        commit_cards(url)
-        yield url
-    else:
-        with loaded_postgres() as server:
-            commit_cards(server.url())
-            yield server.url()

@@ -16,6 +16,9 @@ import pytest
 
 from .game import SECRET_WORD, Connection, Edition, Game, Person, document
 
+#: With pytest-xdist on one worker: two crowds at once would only wait for each other.
+pytestmark = pytest.mark.xdist_group("races")
+
 PHONE = "+33612345678"
 
 #: What a command may answer in the middle of a crowd; anything else is a fault.
