@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -135,15 +137,16 @@ def _tell(outcome: Outcome) -> None:
         output.say(f"{len(outcome.mismatches)} scores differ from the ledger: mpp edition verify {outcome.edition}")
     else:
         output.say("Frozen and proven: every score is the sum of its credited validations.")
-    took = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in outcome.seconds.items())
-    output.say(f"Time: {took}; {sum(outcome.seconds.values()):.1f} s in all.")
+    took = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in outcome.seconds.items())
+    output.say(f"{sum(outcome.seconds.values()):.0f} s in all: {took}.")
+    mpp = "mpp" if shutil.which("mpp") else os.path.relpath(sys.argv[0])
     output.say(
-        f"\nLook next at:\n  the report                 {outcome.report}\n"
-        f"  the whole ranking          mpp ranking leagues {outcome.edition} --all\n"
-        f"  the proof, again           mpp edition verify {outcome.edition}\n"
-        f"  every command              mpp --help\n"
-        f"  keys, URLs and the mailbox mpp stack status\n"
-        f"  stop the stack             mpp stack stop"
+        f"\nLook next at:\n  the report                  {os.path.relpath(outcome.report)}\n"
+        f"  the whole ranking           {mpp} ranking leagues {outcome.edition} --all\n"
+        f"  the proof, again            {mpp} edition verify {outcome.edition}\n"
+        f"  keys, URLs and the mailbox  {mpp} stack status\n"
+        f"  every command               {mpp} --help\n"
+        f"  stop the stack              {mpp} stack stop"
     )
 
 

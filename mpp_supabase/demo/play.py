@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from pydantic import SecretStr
 
 from mpp_supabase.client import MPP
 from mpp_supabase.config import Settings
-from mpp_supabase.demo.habits import Card, days_of_play
+from mpp_supabase.demo.habits import Card, Columns, days_of_play
 from mpp_supabase.demo.people import seat
 from mpp_supabase.demo.phones import use_phones
 from mpp_supabase.demo.plan import PHONE_LEAGUES, PHONES_PER_LEAGUE, Outcome, Plan, Progress
@@ -72,21 +73,28 @@ def play(env: Mapping[str, str], files: Path, reports: Path, plan: Plan, on_prog
         with _timed(outcome, "play in bulk"):
             zone = ZoneInfo(edition.time_zone)
             total = plan.validations - phones.validations
-            days = days_of_play(roster.leagues, cards, edition.starts_at, now, zone, total, rng)
-            done = 0
-            for number, day in enumerate(days, start=1):
-                for start in range(0, len(day), _IMPORT_ROWS):
-                    part = slice(start, start + _IMPORT_ROWS)
-                    connection.execute(
-                        "select api.import_validations(%s, %s, %s, %s, %s)",
-                        (code, day.players[part], day.challenges[part], day.done_at[part], day.keys[part]),
-                    )
-                    done += len(day.players[part])
-                    on_progress(f"Day {number} of {len(days)}", done, total)
-                if number == 1:
-                    # A bulk load outruns autovacuum: without figures on the new rows the planner walks whole tables.
-                    connection.execute("analyze mpp.validation, mpp.score")
-            outcome.validations = done + phones.validations
+            outcome.validations = phones.validations
+            # Two loaders, each with leagues of its own: no league waits for the other loader's locks.
+            shares = [(roster.leagues[0::2], total // 2), (roster.leagues[1::2], total - total // 2)]
+            played = [
+                days_of_play(leagues, cards, edition.starts_at, now, zone, share, rng) for leagues, share in shares
+            ]
+            count = max(len(days) for days in played)
+            with (
+                psycopg.connect(env["DB_URL"], autocommit=True) as second,
+                ThreadPoolExecutor(len(played)) as loaders,
+            ):
+                for number in range(count):
+                    loads = [
+                        loaders.submit(_load, own, code, days[number])
+                        for own, days in zip((connection, second), played, strict=True)
+                        if number < len(days)
+                    ]
+                    outcome.validations += sum(load.result() for load in loads)
+                    on_progress(f"Day {number + 1} of {count}", outcome.validations - phones.validations, total)
+                    if number == 0:
+                        # A bulk load outruns autovacuum: without figures the planner walks whole tables.
+                        connection.execute("analyze mpp.validation, mpp.score")
 
         with _timed(outcome, "close, freeze, prove"):
             if phones.one is not None:
@@ -133,6 +141,18 @@ def moved_edition(path: Path, code: str, now: datetime) -> dict[str, Any]:
         if challenge["window"]:
             challenge["window"] = {edge: moved(at) for edge, at in challenge["window"].items()}
     return document
+
+
+def _load(connection: psycopg.Connection[Any], code: str, day: Columns) -> int:
+    done = 0
+    for start in range(0, len(day), _IMPORT_ROWS):
+        part = slice(start, start + _IMPORT_ROWS)
+        row = connection.execute(
+            "select api.import_validations(%s, %s, %s, %s, %s)",
+            (code, day.players[part], day.challenges[part], day.done_at[part], day.keys[part]),
+        ).fetchone()
+        done += int(row[0]) if row else 0
+    return done
 
 
 def _cards(connection: psycopg.Connection[Any], edition_id: int) -> list[Card]:
