@@ -29,7 +29,7 @@ $(VENV)/.set-up: pyproject.toml constraints.txt
 
 node_modules/.set-up: package.json package-lock.json $(VENV)/.set-up
 	@echo "Installing the tools from npm"
-	@$(NPM) install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(NPM) install --no-save --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error > /dev/null
 	@touch $@
 
 demo: setup
@@ -43,7 +43,7 @@ test: setup tests/postgres-versions/node_modules/.set-up
 
 tests/postgres-versions/node_modules/.set-up: tests/postgres-versions/package.json $(VENV)/.set-up
 	@echo "Installing Postgres 15 to 18 for the tests"
-	@cd tests/postgres-versions && ../../$(VENV)/bin/python -m mpp_supabase.local.node install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
+	@cd tests/postgres-versions && ../../$(VENV)/bin/python -m mpp_supabase.local.node install --no-save --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error > /dev/null
 	@touch $@
 
 lint: setup

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -51,7 +51,7 @@ def use_phones(
 ) -> Phones:
     """Let six leagues of ten phones sign up, form and play; `advance` is told of each phone that is done."""
     phones = Phones()
-    lock = Lock()
+    lock, stopped = Lock(), Event()
     terms = _client(env).table("terms_versions").select("version").order("published_at", desc=True).limit(1).execute()
     version = _rows(terms)[0]["version"]
     seeds = [rng.getrandbits(64) for _ in range(PHONE_LEAGUES)]
@@ -60,6 +60,8 @@ def use_phones(
         own = Random(seeds[number])
         code: str | None = None
         for seat in range(PHONES_PER_LEAGUE):
+            if stopped.is_set():
+                return
             phone = _Phone(env, f"phone-{stamp}-{number}-{seat}@demo.invalid", own)
             phone.register(f"{_NAMES[seat]} {number + 1}", version)
             if code is None:
@@ -74,9 +76,14 @@ def use_phones(
                     phones.one = phone.client
                 advance(1)
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
         for done in [pool.submit(league, number) for number in range(PHONE_LEAGUES)]:
             done.result()
+    finally:
+        # After Ctrl-C the phones in hand finish, and no other begins.
+        stopped.set()
+        pool.shutdown(cancel_futures=True)
     return phones
 
 

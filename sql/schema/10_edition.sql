@@ -135,7 +135,7 @@ end
 $$;
 revoke execute on function private.find_edition(text) from public;
 
--- Rules and dates that players have counted on since the start.
+-- Rules and dates that players have counted on since the start; texts and the last day to join may still change.
 create function private.edition_keep_rules() returns trigger
     language plpgsql
     set search_path = ''
@@ -147,10 +147,10 @@ begin
     end if;
     if old.opened_at is not null and old.starts_at <= private.clock()
         and (new.code, new.audience, new.organisation_id, new.time_zone, new.starts_at, new.ranking_basis,
-            new.league_min_players, new.teams_per_league, new.opened_at)
+            new.league_min_players, new.league_max_players, new.teams_per_league, new.unlock_guesses_per_hour, new.opened_at)
             is distinct from
             (old.code, old.audience, old.organisation_id, old.time_zone, old.starts_at, old.ranking_basis,
-            old.league_min_players, old.teams_per_league, old.opened_at) then
+            old.league_min_players, old.league_max_players, old.teams_per_league, old.unlock_guesses_per_hour, old.opened_at) then
         perform private.refuse('MP025', old.code, 'its dates and rules');
     end if;
     -- An edition may end early (close_edition), never late.

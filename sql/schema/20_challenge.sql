@@ -53,7 +53,8 @@ comment on column mpp.edition_challenge.repeat_limit is 'How often one player ma
 comment on column mpp.edition_challenge.opens_at is 'Window [opens_at, closes_at): open only inside, except boost, which multiplies inside.';
 create index edition_challenge_card on mpp.edition_challenge (challenge_id);
 
--- Secret words are compared without case, accents and spaces, and kept as a digest: nobody reads them here.
+-- Secret words are compared without case, accents and spaces, and kept as a digest, so that they do not lie about in
+-- clear. A digest of one word is no secret from who can read the table: no role of the API can.
 create function private.secret_digest(edition_code text, word text) returns bytea
     language sql
     immutable
@@ -75,7 +76,7 @@ declare
 begin
     select * into e from mpp.edition where id = coalesce(old.edition_id, new.edition_id);
     if e.opened_at is not null and e.starts_at <= private.clock() then
-        perform private.refuse('MP025', e.code, 'the list of its challenges');
+        perform private.refuse('MP025', e.code, 'its challenges, their points and rules');
     end if;
     return coalesce(new, old);
 end

@@ -1,5 +1,5 @@
 -- Leagues, their teams and players. Everything that changes a league waits for that league's lock (private.lock_league),
--- which is also what a validation takes: one order of locks, edition then league, for the whole game.
+-- which is also what a validation takes: one order of locks for the whole game.
 
 create type api.league_category as enum ('friends', 'family', 'colleagues', 'neighbours', 'students', 'association', 'other');
 
@@ -199,8 +199,8 @@ grant select (id, edition_id, league_id, team_id, alias, first_name, picture_pat
 grant select (league_id, player_id, is_principal) on mpp.ambassador to authenticated;
 grant select on mpp.player, mpp.ambassador to service_role;
 
--- Locks, in this order everywhere: a profile, the edition (shared), its leagues by id, players, their scores. The score row of a league is that
--- league's lock: a validation updates it anyway, and nothing else refers to it with a foreign key.
+-- Locks, in this order everywhere: a profile, the edition (shared), its leagues by id, players, their scores. The score
+-- row of a league is that league's lock: a validation updates it anyway, and no foreign key refers to it.
 create function private.lock_league(league uuid) returns void
     language plpgsql
     volatile

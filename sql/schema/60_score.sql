@@ -142,7 +142,7 @@ begin
     having sum(m.change) <> 0;
     get diagnostics moves = row_count;
     if moves > 100 or random() < 0.02 then
-        perform private.fold_scores((select min(n.edition_id) from new_rows n));
+        perform private.fold_scores(n.edition_id) from (select distinct x.edition_id from new_rows x) n;
     end if;
     return null;
 end

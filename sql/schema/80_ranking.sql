@@ -1,6 +1,8 @@
 -- Rankings, live and frozen: the same tables, the same views. Equal values share a rank (1, 2, 2, 4) and are shown by
 -- who got there first. Page with the three sort columns of the last row (value, reached_at, subject_id), not with offset.
 
+-- The rank is written out in each view, because a function would hide the counts from row-level security's caller and
+-- cost more than the page; private.rank_of says it once for single rows.
 create view api.player_ranking with (security_invoker = true) as
 select
     s.edition_id,
@@ -100,7 +102,7 @@ create function private.standings_around(subject mpp.score, neighbours integer) 
 as $$
 begin
     return query
-    with shown as (
+    with preceding as (
         (
             select s.* from mpp.score s
             where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed
@@ -116,7 +118,7 @@ begin
             limit neighbours
         )
     ), above as (
-        select a.* from shown a order by a.value, a.reached_at desc, a.subject_id desc limit neighbours
+        select a.* from preceding a order by a.value, a.reached_at desc, a.subject_id desc limit neighbours
     ), following as (
         (
             select s.* from mpp.score s

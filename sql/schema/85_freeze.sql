@@ -52,7 +52,8 @@ begin
     end if;
     perform private.fold_scores(e.id, wait => true);
     update mpp.edition set frozen_at = at, seal = private.seal_of(e.id) where id = e.id;
-    perform private.record_act('edition.freeze', edition_code);
+    -- The audit keeps the seal too: it is append-only, and a seal rewritten in the edition would differ from it.
+    perform private.record_act('edition.freeze', edition_code, jsonb_build_object('seal', (select x.seal from mpp.edition x where x.id = e.id)));
     return at;
 end
 $$;

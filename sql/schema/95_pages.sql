@@ -98,6 +98,8 @@ create view api.open_leagues with (security_invoker = true) as
 select l.id as league_id, l.edition_id, l.name, l.category, s.players, e.league_max_players
 from mpp.league l
 join mpp.edition e on e.id = l.edition_id
+-- The score is what a visitor may read of a league; it also counts who played and left, so a league may have one more
+-- place than it shows, never one less.
 join mpp.score s on s.subject_id = l.id
 where l.is_open and l.listed and s.players < e.league_max_players and now() < e.registration_closes_at;
 comment on view api.open_leagues is 'Open leagues that still have room; joining one takes a phone number.';

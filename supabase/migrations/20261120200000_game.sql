@@ -119,14 +119,14 @@ as $$
         'List the editions.', 'Consultez la liste des éditions.'),
     ('MP021', 'EditionNotOpen', 'Edition %1$s is not open yet.', 'L’édition %1$s n’est pas encore ouverte.',
         'Registration has not begun.', 'Les inscriptions n’ont pas commencé.'),
-    ('MP022', 'EditionNotRunning', 'Edition %1$s runs from %2$s to %3$s.', 'L’édition %1$s se joue du %2$s au %3$s.',
-        'Challenges are validated while the edition is running.', 'Les défis se valident pendant l’édition.'),
+    ('MP022', 'EditionNotRunning', 'Edition %1$s is not running: it goes from %2$s to %3$s.', 'L’édition %1$s n’est pas en cours : elle va du %2$s au %3$s.',
+        'This can only be done while the edition is running.', 'Cela ne se fait que pendant l’édition.'),
     ('MP023', 'RegistrationClosed', 'Edition %1$s took new players until %2$s.', 'Les inscriptions à l’édition %1$s sont closes depuis le %2$s.',
         'Join the next edition.', 'Rejoignez la prochaine édition.'),
     ('MP024', 'EditionFrozen', 'The ranking of edition %1$s is frozen.', 'Le classement de l’édition %1$s est figé.',
         'Nothing of a frozen edition changes any more.', 'Plus rien ne change dans une édition figée.'),
-    ('MP025', 'EditionStarted', 'Edition %1$s has started: %2$s is fixed.', 'L’édition %1$s a commencé : %2$s ne change plus.',
-        'Texts may still be corrected; rules and points may not.', 'Les textes se corrigent encore, les règles et les points non.'),
+    ('MP025', 'EditionStarted', 'Edition %1$s has started, which fixed %2$s.', 'L’édition %1$s a commencé, ce qui a fixé %2$s.',
+        'Texts and the last day to join may still change; rules, dates and points may not.', 'Les textes et la fin des inscriptions changent encore ; les règles, les dates et les points non.'),
     ('MP026', 'EditionNotOver', 'Edition %1$s ends at %2$s and cannot be frozen before.', 'L’édition %1$s se termine le %2$s et ne peut être figée avant.',
         'Wait for the end, or close the edition first.', 'Attendez la fin, ou clôturez d’abord l’édition.'),
     ('MP027', 'EditionFileInvalid', 'The edition cannot be applied: %1$s.', 'L’édition ne peut être appliquée : %1$s.',
@@ -527,7 +527,7 @@ end
 $$;
 revoke execute on function private.find_edition(text) from public;
 
--- Rules and dates that players have counted on since the start.
+-- Rules and dates that players have counted on since the start; texts and the last day to join may still change.
 create function private.edition_keep_rules() returns trigger
     language plpgsql
     set search_path = ''
@@ -539,10 +539,10 @@ begin
     end if;
     if old.opened_at is not null and old.starts_at <= private.clock()
         and (new.code, new.audience, new.organisation_id, new.time_zone, new.starts_at, new.ranking_basis,
-            new.league_min_players, new.teams_per_league, new.opened_at)
+            new.league_min_players, new.league_max_players, new.teams_per_league, new.unlock_guesses_per_hour, new.opened_at)
             is distinct from
             (old.code, old.audience, old.organisation_id, old.time_zone, old.starts_at, old.ranking_basis,
-            old.league_min_players, old.teams_per_league, old.opened_at) then
+            old.league_min_players, old.league_max_players, old.teams_per_league, old.unlock_guesses_per_hour, old.opened_at) then
         perform private.refuse('MP025', old.code, 'its dates and rules');
     end if;
     -- An edition may end early (close_edition), never late.
@@ -832,7 +832,8 @@ comment on column mpp.edition_challenge.repeat_limit is 'How often one player ma
 comment on column mpp.edition_challenge.opens_at is 'Window [opens_at, closes_at): open only inside, except boost, which multiplies inside.';
 create index edition_challenge_card on mpp.edition_challenge (challenge_id);
 
--- Secret words are compared without case, accents and spaces, and kept as a digest: nobody reads them here.
+-- Secret words are compared without case, accents and spaces, and kept as a digest, so that they do not lie about in
+-- clear. A digest of one word is no secret from who can read the table: no role of the API can.
 create function private.secret_digest(edition_code text, word text) returns bytea
     language sql
     immutable
@@ -854,7 +855,7 @@ declare
 begin
     select * into e from mpp.edition where id = coalesce(old.edition_id, new.edition_id);
     if e.opened_at is not null and e.starts_at <= private.clock() then
-        perform private.refuse('MP025', e.code, 'the list of its challenges');
+        perform private.refuse('MP025', e.code, 'its challenges, their points and rules');
     end if;
     return coalesce(new, old);
 end
@@ -1316,7 +1317,7 @@ comment on function api.set_consent(api.consent_purpose, boolean)
 revoke execute on function api.set_consent(api.consent_purpose, boolean) from public;
 grant execute on function api.set_consent(api.consent_purpose, boolean) to authenticated;
 -- Leagues, their teams and players. Everything that changes a league waits for that league's lock (private.lock_league),
--- which is also what a validation takes: one order of locks, edition then league, for the whole game.
+-- which is also what a validation takes: one order of locks for the whole game.
 
 create type api.league_category as enum ('friends', 'family', 'colleagues', 'neighbours', 'students', 'association', 'other');
 
@@ -1516,8 +1517,8 @@ grant select (id, edition_id, league_id, team_id, alias, first_name, picture_pat
 grant select (league_id, player_id, is_principal) on mpp.ambassador to authenticated;
 grant select on mpp.player, mpp.ambassador to service_role;
 
--- Locks, in this order everywhere: a profile, the edition (shared), its leagues by id, players, their scores. The score row of a league is that
--- league's lock: a validation updates it anyway, and nothing else refers to it with a foreign key.
+-- Locks, in this order everywhere: a profile, the edition (shared), its leagues by id, players, their scores. The score
+-- row of a league is that league's lock: a validation updates it anyway, and no foreign key refers to it.
 create function private.lock_league(league uuid) returns void
     language plpgsql
     volatile
@@ -2610,7 +2611,7 @@ begin
     having sum(m.change) <> 0;
     get diagnostics moves = row_count;
     if moves > 100 or random() < 0.02 then
-        perform private.fold_scores((select min(n.edition_id) from new_rows n));
+        perform private.fold_scores(n.edition_id) from (select distinct x.edition_id from new_rows x) n;
     end if;
     return null;
 end
@@ -3386,6 +3387,8 @@ grant execute on function api.import_validations(text, uuid[], integer[], timest
 -- Rankings, live and frozen: the same tables, the same views. Equal values share a rank (1, 2, 2, 4) and are shown by
 -- who got there first. Page with the three sort columns of the last row (value, reached_at, subject_id), not with offset.
 
+-- The rank is written out in each view, because a function would hide the counts from row-level security's caller and
+-- cost more than the page; private.rank_of says it once for single rows.
 create view api.player_ranking with (security_invoker = true) as
 select
     s.edition_id,
@@ -3485,7 +3488,7 @@ create function private.standings_around(subject mpp.score, neighbours integer) 
 as $$
 begin
     return query
-    with shown as (
+    with preceding as (
         (
             select s.* from mpp.score s
             where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed
@@ -3501,7 +3504,7 @@ begin
             limit neighbours
         )
     ), above as (
-        select a.* from shown a order by a.value, a.reached_at desc, a.subject_id desc limit neighbours
+        select a.* from preceding a order by a.value, a.reached_at desc, a.subject_id desc limit neighbours
     ), following as (
         (
             select s.* from mpp.score s
@@ -3715,7 +3718,8 @@ begin
     end if;
     perform private.fold_scores(e.id, wait => true);
     update mpp.edition set frozen_at = at, seal = private.seal_of(e.id) where id = e.id;
-    perform private.record_act('edition.freeze', edition_code);
+    -- The audit keeps the seal too: it is append-only, and a seal rewritten in the edition would differ from it.
+    perform private.record_act('edition.freeze', edition_code, jsonb_build_object('seal', (select x.seal from mpp.edition x where x.id = e.id)));
     return at;
 end
 $$;
@@ -4213,6 +4217,8 @@ create view api.open_leagues with (security_invoker = true) as
 select l.id as league_id, l.edition_id, l.name, l.category, s.players, e.league_max_players
 from mpp.league l
 join mpp.edition e on e.id = l.edition_id
+-- The score is what a visitor may read of a league; it also counts who played and left, so a league may have one more
+-- place than it shows, never one less.
 join mpp.score s on s.subject_id = l.id
 where l.is_open and l.listed and s.players < e.league_max_players and now() < e.registration_closes_at;
 comment on view api.open_leagues is 'Open leagues that still have room; joining one takes a phone number.';
