@@ -90,15 +90,27 @@ class Settings(BaseSettings):
         populate_by_name=True,
     )
 
-    url: Annotated[str, AfterValidator(_project_url)] = Field(validation_alias=AliasChoices("url", URL))
+    url: Annotated[str, AfterValidator(_project_url)] = Field(validation_alias=URL)
     publishable_key: Annotated[SecretStr, _key_for("publishable")] | None = Field(
-        default=None, validation_alias=AliasChoices("publishable_key", *PUBLISHABLE)
+        default=None, validation_alias=AliasChoices(*PUBLISHABLE)
     )
     secret_key: Annotated[SecretStr, _key_for("secret")] | None = Field(
-        default=None, validation_alias=AliasChoices("secret_key", *SECRET)
+        default=None, validation_alias=AliasChoices(*SECRET)
     )
-    database_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("database_url", *DATABASE))
+    database_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices(*DATABASE))
     source: str = "the program"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what the program gives and nothing else: a key of the environment may belong to another project."""
+        return (init_settings,)
 
     def key(self, role: str) -> SecretStr:
         """Return the `publishable` or `secret` key. Raises ConfigError when it is not set: none stands in for it."""
@@ -112,7 +124,13 @@ class Settings(BaseSettings):
         return key
 
 
+# By their full names only, in capitals: URL, SECRET_KEY and DATABASE_URL mean other things to other programs.
+_EXACT = SettingsConfigDict(populate_by_name=False, case_sensitive=True)
+
+
 class _FromEnvironment(Settings):
+    model_config = _EXACT
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -126,6 +144,8 @@ class _FromEnvironment(Settings):
 
 
 class _FromFile(Settings):
+    model_config = _EXACT
+
     @classmethod
     def settings_customise_sources(
         cls,

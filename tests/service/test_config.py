@@ -23,7 +23,7 @@ def jwt(role: str) -> str:
 
 @pytest.fixture(autouse=True)
 def nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in (URL, *PUBLISHABLE, *SECRET, *DATABASE):
+    for name in (URL, *PUBLISHABLE, *SECRET, *DATABASE, *GENERIC, *lower(GENERIC)):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MPP_HOME", str(tmp_path / "no-stack"))
     monkeypatch.chdir(tmp_path)
@@ -59,6 +59,77 @@ def test_a_key_of_the_file_never_goes_to_an_address_of_the_environment(
     monkeypatch.setenv(URL, "https://other.supabase.co")
     with pytest.raises(ConfigError, match="needs the secret key of https://other"):
         load_settings().key("secret")
+
+
+GENERIC = {
+    "URL": "https://evil.example.com",
+    "SECRET_KEY": "sb_secret_of_something_else",
+    "PUBLISHABLE_KEY": "sb_publishable_of_something_else",
+    "DATABASE_URL": "postgres://evil.example.com/postgres",
+    "SOURCE": "nowhere",
+}
+FULL = {
+    URL: "https://abc.supabase.co",
+    PUBLISHABLE[0]: PUBLIC_KEY,
+    SECRET[0]: SECRET_KEY,
+    DATABASE[0]: "postgres://abc.supabase.co/postgres",
+}
+
+
+def put(place: str, values: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    if place == "the environment":
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+    else:
+        Path(place).write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+
+
+def lower(values: dict[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in values.items()}
+
+
+@pytest.mark.parametrize("generic", [GENERIC, lower(GENERIC)], ids=["capitals", "small"])
+@pytest.mark.parametrize("place", ["the environment", ".env"])
+def test_the_variables_of_other_programs_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, place: str, generic: dict[str, str]
+) -> None:
+    put(place, generic | FULL, monkeypatch)
+    found = load_settings()
+    assert (found.url, found.source) == (FULL[URL], place)
+    assert found.key("publishable").get_secret_value() == PUBLIC_KEY
+    assert found.key("secret").get_secret_value() == SECRET_KEY
+    assert found.database_url is not None
+    assert found.database_url.get_secret_value() == FULL[DATABASE[0]]
+
+
+@pytest.mark.parametrize("generic", [GENERIC, lower(GENERIC)], ids=["capitals", "small"])
+@pytest.mark.parametrize("place", ["the environment", ".env"])
+def test_the_variables_of_other_programs_stand_in_for_nothing(
+    monkeypatch: pytest.MonkeyPatch, place: str, generic: dict[str, str]
+) -> None:
+    put(place, generic, monkeypatch)
+    with pytest.raises(ConfigError, match="no local stack is running"):
+        load_settings()
+    put(place, generic | {URL: FULL[URL]}, monkeypatch)
+    found = load_settings()
+    assert found.url == FULL[URL]
+    assert (found.publishable_key, found.secret_key, found.database_url) == (None, None, None)
+
+
+@pytest.mark.parametrize("place", ["the environment", ".env"])
+def test_a_key_of_the_wrong_kind_is_refused_beside_the_variables_of_other_programs(
+    monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    put(place, GENERIC | FULL | {SECRET[0]: PUBLIC_KEY}, monkeypatch)
+    with pytest.raises(ConfigError, match=f"{SECRET[0]} in {place} is wrong: it holds a publishable key"):
+        load_settings()
+
+
+def test_the_environment_adds_nothing_to_what_a_program_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    put("the environment", GENERIC | FULL, monkeypatch)
+    found = Settings(url="https://other.supabase.co")
+    assert (found.url, found.source) == ("https://other.supabase.co", "the program")
+    assert (found.publishable_key, found.secret_key, found.database_url) == (None, None, None)
 
 
 def test_a_key_without_its_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
