@@ -1,9 +1,12 @@
-"""Drop one policy, one trigger or one grant at a time and see that a test notices.
+"""Drop one policy, one trigger or one grant at a time, or open one policy to everybody, and see that a test notices.
 
     python -m tests.mutation.run                         every mutation, two at a time
-    python -m tests.mutation.run --kind policy trigger   some kinds (policy, trigger, table, column, function, schema)
+    python -m tests.mutation.run --kind policy trigger   some kinds: see below
     python -m tests.mutation.run --only 'mpp.score'      those whose statement matches a pattern
     python -m tests.mutation.run --part 2/4              one of four equal parts, to share the work among machines
+
+Kinds: policy and trigger are dropped; grants on a table, column, function or schema are revoked; an open policy lets
+everything through; an unguarded table has row-level security off.
 
 Each mutation is made in a database of its own, copied from a loaded one. The tests that name the object run first, then
 the rest of tests/sql; the first failure ends the run of a mutation. The tests of the catalogs (test_catalog.py, with
@@ -34,7 +37,7 @@ from tests.loaded_postgres import copy_database, loaded_postgres
 from tests.sql.game import commit_cards
 
 SUITE = Path(__file__).resolve().parent.parent / "sql"
-KINDS = ("policy", "trigger", "table", "column", "function", "schema")
+KINDS = ("policy", "trigger", "table", "column", "function", "schema", "open", "unguarded")
 #: The races are slow, and last; the catalog and what is compared with it do not count.
 LAST = ("test_races.py",)
 NOT_COUNTED = ("test_catalog.py", "test_deployment.py")
@@ -43,6 +46,13 @@ _MUTATIONS = """
 set search_path = '';
 select 'policy', format('drop policy %I on %s', p.polname, p.polrelid::regclass), p.polrelid::regclass::text
 from pg_catalog.pg_policy p
+union all
+select 'open', format('alter policy %I on %s using (true)', p.polname, p.polrelid::regclass), p.polrelid::regclass::text
+from pg_catalog.pg_policy p
+union all
+select 'unguarded', format('alter table %s disable row level security', c.oid::regclass), c.oid::regclass::text
+from pg_catalog.pg_class c
+where c.relnamespace = 'mpp'::regnamespace and c.relkind in ('r', 'p')
 union all
 select 'trigger', format('drop trigger %I on %s', t.tgname, t.tgrelid::regclass), t.tgrelid::regclass::text
 from pg_catalog.pg_trigger t
@@ -125,9 +135,8 @@ def test_files(target: str, left_out: Sequence[str]) -> list[str]:
 
 
 def likely(target: str) -> str:
-    """A choice of test_privileges.py that is likely to notice: every view, and the command of this name."""
-    name = target.rpartition(".")[2]
-    return f"every_view or {name}" if name.isidentifier() else "every_view"
+    """A choice of test_privileges.py that is likely to notice: every view, every policy, the command of this name."""
+    return f"every_view or policies_alone or {target.rpartition('.')[2]}"
 
 
 def first_failure(url: str, arguments: list[str]) -> str | None:
@@ -215,7 +224,7 @@ def main() -> int:
         admin, base = (server.url(role).rpartition("/")[0] for role in ("supabase_admin", "postgres"))
         copy_database(server, "mpp_template")
         left_out = (*NOT_COUNTED, *(LAST if arguments.no_races else ()))
-        nothing = Mutation("none", "select 1", "")
+        nothing = Mutation("none", "select 1", "nothing")
         first, *jobs = (
             Job(number, mutation, admin, base, left_out, tuple(arguments.pytest))
             for number, mutation in enumerate([nothing, *chosen])

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from .game import HOUR, SECRET_WORD, Edition, Game, League, Person, document, translated
+from .game import HOUR, SECRET_WORD, Edition, Game, Jsonb, League, Person, document, translated
 
 PEOPLE = (
     "anon", "anonymous", "unregistered", "newcomer", "player", "ambassador", "helper", "outsider", "other", "expelled",
@@ -243,7 +243,7 @@ def test_a_command_is_for_whom_it_is_meant(game, scene, command):
 # views
 
 
-def same_for(names: Iterable[str], seen: set) -> dict[str, set | str]:
+def same_for(names: Iterable[str], seen: set) -> dict[str, Any]:
     """What each of these people sees."""
     return dict.fromkeys(names, seen)
 
@@ -376,6 +376,173 @@ def test_every_view_shows_everybody_what_is_theirs_to_see_and_nothing_else(game,
             if view == "league_validations":
                 found = {pair for pair in found if pair[1] != "t-soup"}
             assert found == expected, f"{view} by {name}"
+
+
+# the policies by themselves
+
+
+@dataclass
+class Beyond:
+    """What only the staff may see beside the scene: a private edition, a card of a draft, what is over or to come."""
+
+    private: int
+    private_league: uuid.UUID
+    card: int
+    window: int
+
+    @classmethod
+    def made(cls, scene: Scene) -> Beyond:
+        game = scene.game
+        code = uuid.uuid4().hex[:8]
+        organisation = game.one(
+            "insert into mpp.organisation (code, name) values (%s, 'A client') returning id", (f"org-{code}",)
+        )
+        private = game.edition(organisation=organisation)
+        league = game.one(
+            "insert into mpp.league (edition_id, name, category) values (%s, 'Inside', 'colleagues') returning id",
+            (private.id,),
+        )
+        game.run("insert into mpp.theme (code, name) values (%s, %s)", (f"t-{code}", Jsonb(translated("Secret"))))
+        card = game.one(
+            "insert into mpp.challenge (code, theme, title, description) values (%s, %s, %s, %s) returning id",
+            (f"t-{code}", f"t-{code}", Jsonb(translated("Secret")), Jsonb(translated("Secret"))),
+        )
+        game.run(
+            "insert into mpp.edition_challenge (edition_id, challenge_id, kind, points) values (%s, %s, 'standard', 1)",
+            (scene.draft.id, card),
+        )
+        window = game.one(
+            "insert into mpp.maintenance_window (starts_at, ends_at, message)"
+            " values (now() - interval '4 days', now() - interval '3 days', %s) returning id",
+            (Jsonb(translated("Long ago")),),
+        )
+        game.run("insert into mpp.terms_version (version, published_at) values ('2099-01', now() + interval '1 year')")
+        scene.people["outsider"].call("unlock_challenge", edition_id=scene.edition.id, word=SECRET_WORD)
+        scene.people["outsider"].call("unlock_challenge", edition_id=scene.edition.id, word="wrong")
+        return cls(private.id, league, card, window)
+
+
+def through_policies(scene: Scene, beyond: Beyond) -> dict[str, tuple[str, dict[str, set]]]:
+    """By table: a query of keys of the scene, and what each person is shown; whoever is missing is shown nothing."""
+    people, subject = scene.people, scene.subject
+    with_profile = [n for n in PEOPLE if n not in ("anon", "anonymous", "unregistered", "staff", "service")]
+    accounts = {n: people[n].account for n in with_profile}
+    team = ("player", "ambassador", "helper")
+    ours, theirs = {subject(n) for n in team}, {subject("outsider"), subject("other")}
+    expelled = {subject("expelled")}
+    leagues = {scene.ours.id, scene.theirs.id}
+    signed_in = [n for n in PEOPLE if n not in ("anon", "service")]
+
+    def members(of_ours: set, of_theirs: set, **more: set) -> dict[str, set]:
+        return {
+            **same_for(team, of_ours), **same_for(("outsider", "other"), of_theirs),
+            "staff": of_ours | of_theirs, **more,
+        }  # fmt: skip
+
+    def everybody(seen: set, staff: set) -> dict[str, set]:
+        return {**same_for(PEOPLE, seen), "staff": seen | staff}
+
+    in_play = {scene.edition.id, scene.over.id}
+    hidden = {scene.draft.id, beyond.private}
+    editions = "select distinct edition_id from mpp.{} where edition_id = any(%s)"
+    return {
+        "profile": ("select id from mpp.profile", {
+            **{n: {account} for n, account in accounts.items()}, "staff": set(accounts.values()),
+        }),
+        "consent": ("select distinct account_id from mpp.consent", {
+            **{n: {account} for n, account in accounts.items()}, "staff": set(accounts.values()),
+        }),
+        "player": (
+            "select id from mpp.player", members(ours, theirs, expelled=expelled, staff=ours | theirs | expelled),
+        ),
+        "league": ("select id from mpp.league", {
+            **same_for(signed_in, {scene.ours.id}), **same_for(("outsider", "other"), leagues),
+            "staff": leagues | {beyond.private_league},
+        }),
+        "team": ("select id from mpp.team", members({scene.ours.teams[0]}, set(scene.theirs.teams))),
+        "ambassador": ("select account_id from mpp.ambassador", members(
+            {accounts["ambassador"], accounts["helper"]}, {accounts["other"]},
+        )),
+        "join_code": ("select league_id from mpp.join_code", {
+            **same_for(("ambassador", "helper"), {scene.ours.id}), "other": {scene.theirs.id}, "staff": leagues,
+        }),
+        "player_contact": ("select player_id from mpp.player_contact", {
+            "player": {subject("player")}, **same_for(("ambassador", "helper", "staff"), ours),
+        }),
+        "validation": ("select distinct player_id from mpp.validation", members(
+            {subject("player")}, {subject("outsider")},
+        )),
+        "conduct_report": ("select id from mpp.conduct_report", {"staff": {scene.report}}),
+        "audit": (
+            f"select subject from mpp.audit where subject = '{scene.draft.code}' or subject = '{scene.ours.id}'",
+            {"staff": {str(scene.ours.id)}},
+        ),
+        "edition": ("select id from mpp.edition", everybody(in_play, hidden)),
+        "edition_challenge": (
+            f"select k.code from mpp.edition_challenge c join mpp.challenge k on k.id = c.challenge_id"
+            f" where c.edition_id = {scene.edition.id}",
+            {**everybody(set(scene.edition.challenges) - UNLISTED, UNLISTED),
+             "outsider": set(scene.edition.challenges) - UNLISTED | {"t-hidden"}},
+        ),
+        "challenge": (f"select id from mpp.challenge where id = {beyond.card}", {"staff": {beyond.card}}),
+        "theme": (
+            f"select code from mpp.theme where code = '{code_of(scene, beyond)}'",
+            {"staff": {code_of(scene, beyond)}},
+        ),
+        "maintenance_window": (
+            f"select id from mpp.maintenance_window where id in ({scene.window}, {beyond.window})",
+            same_for(PEOPLE, {scene.window}),
+        ),
+        "terms_version": ("select version from mpp.terms_version", same_for(PEOPLE, {"2026-01"})),
+        "score": (
+            f"select distinct edition_id from mpp.score where edition_id in ({scene.edition.id}, {beyond.private})",
+            everybody({scene.edition.id}, {beyond.private}),
+        ),
+        "score_count": (editions.format("score_count"), everybody({scene.edition.id}, {beyond.private})),
+        "score_delta": (editions.format("score_delta"), everybody({scene.edition.id}, {beyond.private})),
+        "ops_member": ("select account_id from mpp.ops_member", {}),
+        "organisation": ("select id from mpp.organisation", {}),
+        "unlock": ("select player_id from mpp.unlock", {}),
+        "unlock_guess": ("select account_id from mpp.unlock_guess", {}),
+    }  # fmt: skip
+
+
+UNLISTED = {"t-hidden", "t-flash-over", "t-flash-soon"}
+
+
+def code_of(scene: Scene, beyond: Beyond) -> str:
+    return str(scene.game.one("select code from mpp.challenge where id = %s", (beyond.card,)))
+
+
+def test_policies_alone_show_what_is_theirs_to_see_even_where_a_view_forgets_to_ask(game, scene):
+    beyond = Beyond.made(scene)
+    # Half of the counts folded, half of them not: both tables hold every edition of the scene.
+    for edition in (scene.edition.id, beyond.private):
+        game.run("select private.fold_scores(%s, true)", (edition,))
+        game.run("insert into mpp.score_delta values (%s, 'player', 0, 0)", (edition,))
+    game.run("grant usage on schema mpp to anon, authenticated")
+    game.run("grant select on all tables in schema mpp to anon, authenticated")
+    expected = through_policies(scene, beyond)
+    tables = game.rows(
+        "select relname as name from pg_class where relnamespace = 'mpp'::regnamespace and relkind in ('r', 'p')"
+    )
+    assert {row["name"] for row in tables} == set(expected)
+    for table, (query, seen) in expected.items():
+        given = ([scene.edition.id, beyond.private],) if "%s" in query else ()
+        known = {next(iter(row.values())) for row in game.rows(query, given)}
+        for name, person in scene.people.items():
+            if name != "service":
+                found = {next(iter(row.values())) for row in person.rows(query, given)}
+                assert found <= known
+                assert found & ours_of(game, table, query, given) == seen.get(name, set()), f"{table} by {name}"
+
+
+def ours_of(game: Game, table: str, query: str, given: tuple) -> set:
+    """Keys that this transaction has made; a database that others use too holds more."""
+    made = f"select * from mpp.{table} t where pg_xact_status(t.xmin::text::xid8) = 'in progress'"
+    if "join" in query or table == "terms_version":
+        return {next(iter(row.values())) for row in game.rows(query, given)}
+    return {next(iter(row.values())) for row in game.rows(query.replace(f"mpp.{table}", f"({made}) as made"), given)}
 
 
 def test_nobody_but_the_owner_reads_or_writes_a_table_directly(game, scene):
