@@ -91,6 +91,7 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run `mpp` with these arguments (the process's own when None) and return the exit code."""
     _state["debug"] = False
+    streams = sys.stdout, sys.stderr
     try:
         result = app(args=arguments, prog_name="mpp", standalone_mode=False)
         return result if isinstance(result, int) else Exit.OK
@@ -98,6 +99,13 @@ def run(arguments: list[str] | None = None) -> int:
         output.say("\nInterrupted.")
         return Exit.INTERRUPTED
     except BrokenPipeError:
+        _drop_output()
+        return Exit.PIPE_CLOSED
+    except SystemExit as left:
+        # Typer answers a closed pipe itself: with 1, and streams that keep quiet.
+        if not isinstance(left.__context__, BrokenPipeError):
+            raise
+        sys.stdout, sys.stderr = streams
         _drop_output()
         return Exit.PIPE_CLOSED
     except Exception as error:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
 from mpp_cli import output
+from mpp_cli.exits import Exit
 from mpp_cli.output import Column
 
 
@@ -54,3 +58,34 @@ def test_a_table_that_is_not_on_a_terminal_is_neither_cut_nor_coloured(capsys: p
     shown = capsys.readouterr().out
     assert long in shown
     assert "\x1b" not in shown
+
+
+FLOOD = """
+from mpp_cli import app, output
+
+@app.app.command()
+def flood(as_json: output.Json = False, as_csv: output.Csv = False) -> None:
+    records = [{"label": "x" * 80}] * 5000
+    columns = (output.Column("Label", lambda row: row["label"]),)
+    output.rows(records, columns, fields=("label",), as_json=as_json, as_csv=as_csv)
+
+app.main()
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--csv",)], ids=["table", "json", "csv"])
+def test_a_reader_who_leaves_early_ends_it_with_141_and_no_word(options: tuple[str, ...]) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-c", FLOOD, "flood", *options],
+        # Unbuffered, Python forgets what a pipe did not take.
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert running.stdout is not None
+    assert running.stderr is not None
+    running.stdout.readline()
+    running.stdout.close()
+    with running.stderr:
+        assert running.stderr.read() == b""
+    assert running.wait(timeout=20) == Exit.PIPE_CLOSED
