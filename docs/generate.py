@@ -78,7 +78,34 @@ Who may ask: **visitor** is the publishable key alone, **signed in** adds a user
 servers only. Row-level security decides which rows each of them gets; *staff* are the secret key and the
 accounts that `mpp user ops` named.
 
+Signing up, signing in and the tokens are Supabase Auth's, at `/auth/v1`: use the Supabase client of your language.
+`register` then makes the player's profile. The game uses neither Realtime nor Storage nor Edge Functions, and the
+embedded local stack does not serve them: those addresses answer 503 there.
+
 Times are ISO 8601 with an offset; texts for people are objects by language.
+
+Text that a person types is trimmed, its spaces are made single, and it must be one line: a `line` holds no control,
+invisible or direction characters. What does not fit is refused with `MP010`, which begins with the name of the field.
+
+| what is typed | what fits |
+|---|---|
+| `alias` | 30 characters |
+| `first_name`, `last_name`, name of a league | 60 characters |
+| name of a team | 40 characters |
+| `sector`, `acquisition_channel` | 80 characters |
+| `reason`, `resolution` | 500 characters |
+| `country` | two capital letters (ISO 3166), such as `FR` |
+| `postcode` | 2 to 12 of A–Z, 0–9, space and hyphen, the first a letter or digit; five digits in France |
+| `birth_date` | `YYYY-MM-DD`, of somebody 3 to 119 years old |
+| `language` | `fr`, `en` or `de` |
+| `phone` | international, `+33612345678`; spaces, dots, hyphens and parentheses are dropped |
+| `picture_path` | 300 characters: the account's id, a slash, a file name of A–Z, a–z, 0–9, dot, hyphen and underscore |
+| `join_code` | spaces, hyphens and case do not matter |
+| `neighbours` | 0 to 50 |
+
+`players` of a ranking, of `open_leagues` and of `ops_leagues` counts who plays there now and who left after playing
+there: an average is over all of them. `players` of `my_leagues` and `league_teams` counts who is there now, and so
+does the limit of a league's size (`MP032`). `players` of `edition_statistics` counts who is listed.
 
 Lists are cut at 1,000 rows without a word. Ask for pages, and for the next page by the sort columns of the last
 row, not by offset: ranks move while one reads. After a row with value 120, reached at T, of subject S:
@@ -99,6 +126,10 @@ Every refusal of the game has its own SQLSTATE. PostgREST answers it with HTTP 4
 the class of the same row is raised, a `Refusal` of `mpp_supabase.errors`. `%1$s` and so on are filled in.
 [api.md](api.md) says for each function which of them it may answer.
 
+What is filled into `MP010`, `MP025`, `MP027`, `MP060` and `MP070` is English in both languages: it is meant for
+developers and for the staff. All but `MP010` come from what only the staff do. For `MP010` an app shows a text of its
+own, chosen by the field: the first word of the message.
+
 | code | HTTP | Python class | message | hint |
 |---|---:|---|---|---|"""
 
@@ -106,14 +137,38 @@ ERRORS_TAIL = """\
 
 ## What is not a refusal of the game
 
+These texts are English and for developers. Where the cause is what a person typed, check it before sending it.
+
 | answer | meaning |
 |---|---|
+| 400 `22P02` | A value is not of its type: a broken UUID or number, or an unknown value, say of `category`. |
+| 400 `22007`, `22008` | Not a date or time, or written in another order: send `1990-05-17`. |
+| 400 `22003` | A number is too large for its type. |
+| 400 `23514` | A value outside what its type allows: a `scope` other than `player`, `team` and `league`. |
+| 400 `42703` | The view has no column of this name. |
 | 401 without a code | The API key is missing or unknown. |
-| 401 `PGRST301` to `PGRST303` | The user's token is broken or has expired: refresh it. |
-| 401 or 403 `42501` | This role may not use this view or function; 401 for a visitor, who may sign in. |
+| 401 `PGRST301` to `PGRST303` | The user's token is broken or has expired: refresh it, or sign in again. |
+| 401 or 403 `42501` | This role may not use this view or function; 401 for a visitor, who may sign in. \
+A visitor gets this and not `MP001`, which is for a good token of an account that is gone. |
+| 404 `42P01` or `PGRST205` | No view of this name. |
 | 404 `PGRST202` | No function of this name with these arguments. |
 | 406 `PGRST106` | The client asks for schema `public`: set its schema to `api`. |
-| 500 `57014` | It took longer than the time limit of the role. |"""
+| 500 `57014` | It took longer than the time limit of the role. |
+
+Signing up and in is answered by Supabase Auth at `/auth/v1`, always in English and with codes of its own (`error.code`
+in JavaScript and Python). The [list](https://supabase.com/docs/guides/auth/debugging/error-codes) is long; an app meets
+these first:
+
+| answer | meaning |
+|---|---|
+| 400 `invalid_credentials` | No such address, or not this password. |
+| 400 `email_not_confirmed` | The link in the mail was not followed yet. |
+| 400 `validation_failed` | Something is missing or badly written, such as the address. |
+| 403 `otp_expired` | The code or link is wrong, used or too old. |
+| 400 or 403 `user_banned` | The staff disabled the account. |
+| 422 `weak_password` | Fewer than 10 characters. |
+| 422 `user_already_exists` | This address has an account; said only where addresses need no confirmation. |
+| 429 `over_email_send_rate_limit`, `over_request_rate_limit` | Too often: wait, then try again. |"""
 
 
 class Page(NamedTuple):
