@@ -100,8 +100,10 @@ def spawn(
             ) from error
     # The Popen object would warn that its child still runs when it is collected; the pid is all we keep.
     child.returncode = 0
+    # In this order: the token of a child of ours that has ended already would take away the exit code from `wait`.
+    started = Process(child.pid, start_token(child.pid))
     _children.add(child.pid)
-    return Process(child.pid, start_token(child.pid))
+    return started
 
 
 def drop_to(user: tuple[int, int] | None) -> dict[str, Any]:

@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 from mpp_supabase.local import Ports, PostgresServer, Stack, StackError, StackStatus, running_stack
-from mpp_supabase.local.process import Process, start_token, wait_until
+from mpp_supabase.local.process import Process, spawn, start_token, wait, wait_until
 from mpp_supabase.local.state import SERVICES, State
 from tests.stack.stack_tools import alive_below, processes_of, take
 
@@ -344,3 +345,19 @@ def test_a_process_is_its_pid_and_the_moment_it_started() -> None:
         child.wait()
     assert not ours.alive
     assert not Process(0, "").alive
+
+
+def test_the_exit_code_of_a_command_that_ends_at_once_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = subprocess.Popen
+
+    def slow(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        child = original(*arguments, **options)
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        return child
+
+    with monkeypatch.context() as patch:
+        # As on a busy machine: the command has ended before we look at it.
+        patch.setattr(subprocess, "Popen", slow)
+        ended = spawn(["sh", "-c", "exit 7"], log=tmp_path / "log", env={"PATH": os.environ["PATH"]})
+    assert wait(ended, 5) == 7
+    assert not ended.alive
