@@ -32,11 +32,11 @@ def audit(
     from mpp_supabase import AuditEntry
 
     columns = (
-        Column("When", lambda a: output.moment(a.at)),
+        Column("When (UTC)", lambda a: output.clock(a.at)),
         Column("Who", lambda a: a.actor_id or a.actor_role),
         Column("Act", lambda a: a.action),
         Column("On", lambda a: a.subject),
-        Column("Details", lambda a: json.dumps(a.details, ensure_ascii=False) if a.details else None),
+        Column("Details", lambda a: json.dumps(a.details, ensure_ascii=False) if a.details else None, folds=True),
     )
     with connection.staff() as mpp:
         page = None if everything else mpp.audit.page(limit, after, action=action, subject=subject)

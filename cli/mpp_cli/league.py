@@ -35,7 +35,7 @@ def list_leagues(
 
     columns = (
         Column("Id", lambda league: league.league_id),
-        Column("League", lambda league: league.name),
+        Column("League", lambda league: league.name, folds=True),
         Column("Category", lambda league: league.category),
         Column("Open", lambda league: "open" if league.is_open else "by code"),
         Column("Players", lambda league: output.number(league.players), right=True),
@@ -85,9 +85,9 @@ def members(league_id: League, as_json: Json = False, as_csv: Csv = False) -> No
             mpp.leagues.members(wanted),
             (
                 Column("Player", lambda m: m.player_id),
-                Column("Alias", lambda m: m.alias),
-                Column("First name", lambda m: m.first_name),
-                Column("Team", lambda m: teams.get(m.team_id)),
+                Column("Alias", lambda m: m.alias, folds=True),
+                Column("First name", lambda m: m.first_name, folds=True),
+                Column("Team", lambda m: teams.get(m.team_id), folds=True, optional=True),
                 Column("Role", lambda m: "ambassador" if m.is_ambassador else ""),
                 Column("Points", lambda m: output.number(m.points), right=True),
             ),
@@ -147,10 +147,10 @@ def reports(
             (
                 Column("Report", lambda r: r.id, right=True),
                 Column("Kind", lambda r: r.kind),
-                Column("When", lambda r: output.moment(r.reported_at)),
+                Column("When (UTC)", lambda r: output.clock(r.reported_at)),
                 Column("Player", lambda r: r.player_id),
-                Column("Reason", lambda r: r.reason),
-                Column("Resolution", lambda r: r.resolution),
+                Column("Reason", lambda r: r.reason, folds=True),
+                Column("Resolution", lambda r: r.resolution, folds=True),
             ),
             fields=tuple(ConductReport.model_fields),
             as_json=as_json,

@@ -66,10 +66,10 @@ def list_windows(as_json: Json = False, as_csv: Csv = False) -> None:
             mpp.maintenance.iterate(),
             (
                 Column("Window", lambda w: w.id, right=True),
-                Column("From", lambda w: output.moment(w.starts_at)),
-                Column("Until", lambda w: output.moment(w.ends_at)),
+                Column("From (UTC)", lambda w: output.clock(w.starts_at)),
+                Column("Until (UTC)", lambda w: output.clock(w.ends_at)),
                 Column("Now", lambda w: "in progress" if w.is_active else ""),
-                Column("Message", lambda w: w.message.get("en")),
+                Column("Message", lambda w: w.message.get("en"), folds=True),
             ),
             fields=tuple(MaintenanceWindow.model_fields),
             as_json=as_json,

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
@@ -33,11 +33,17 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table for people: its header, how its text is found in a row, and which side it leans to."""
+    """A column of a table for people: its header, how its text is found in a row, and which side it leans to.
+
+    Only a column that `folds` may go on over several lines: an id, a code or a date in two parts cannot be copied. One
+    that is `optional` is left out when it has nothing to say.
+    """
 
     header: str
     text: Callable[[Any], object]
     right: bool = False
+    folds: bool = False
+    optional: bool = False
 
 
 def rows(
@@ -61,7 +67,7 @@ def rows(
         return _csv_rows(records, fields)
     found = table(records, columns)
     if found.row_count:
-        console().print(found)
+        console(least=_least_width(found)).print(found)
     else:
         say(empty)
     return found.row_count
@@ -103,8 +109,11 @@ def confirm(question: str, *, yes: bool) -> None:
         raise typer.Exit(Exit.REFUSED)
 
 
-def console() -> Console:
-    """The terminal of stdout; unlimited width when it is a pipe, so that nothing is cut. NO_COLOR is respected."""
+def console(least: int = 0) -> Console:
+    """The terminal of stdout, at `least` so wide; unlimited when it is a pipe, so that nothing is cut.
+
+    NO_COLOR is respected.
+    """
     from rich.console import Console
 
     class Terminal(Console):
@@ -113,7 +122,10 @@ def console() -> Console:
             raise BrokenPipeError
 
     wide = None if sys.stdout.isatty() else 100_000
-    return Terminal(file=sys.stdout, width=wide, highlight=False, markup=False, emoji=False, soft_wrap=wide is not None)
+    made = Terminal(file=sys.stdout, width=wide, highlight=False, markup=False, emoji=False, soft_wrap=wide is not None)
+    # The terminal itself goes on to the next line where it is narrower.
+    made.width = max(made.width, least)
+    return made
 
 
 def coloured(text: str, colour: str) -> str:
@@ -134,13 +146,18 @@ def _is_safe(character: str) -> bool:
 
 def moment(at: datetime | None, zone: str | None = None) -> str:
     """A time as `2026-06-01 00:00 Europe/Paris` (UTC without a zone), or a dash."""
+    return "–" if at is None else f"{clock(at, zone)} {zone or 'UTC'}"
+
+
+def clock(at: datetime | None, zone: str | None = None) -> str:
+    """A time as `2026-06-01 00:00` in a zone (UTC without one) that is named elsewhere, or a dash."""
     if at is None:
         return "–"
     if zone is None:
-        return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
     from zoneinfo import ZoneInfo
 
-    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
 
 def number(value: float | None) -> str:
@@ -171,11 +188,28 @@ def table(records: Iterable[Record], columns: Sequence[Column]) -> Table:
     from rich.table import Table
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
-    for column in columns:
-        made.add_column(column.header, justify="right" if column.right else "left", overflow="fold")
-    for value in records:
-        made.add_row(*(_cell(column.text(value)) for column in columns))
+    lines = [[_cell(column.text(value)) for column in columns] for value in records]
+    kept = [i for i, column in enumerate(columns) if not column.optional or any(line[i] != "–" for line in lines)]
+    for column in (columns[i] for i in kept):
+        side: Literal["right", "left"] = "right" if column.right else "left"
+        made.add_column(column.header, justify=side, no_wrap=not column.folds, overflow="fold")
+    for line in lines:
+        made.add_row(*(line[i] for i in kept))
     return made
+
+
+_FOLDED = 12
+
+
+def _least_width(made: Table) -> int:
+    """The width at which nothing is cut, and what folds has room for a word or two."""
+    from rich.cells import cell_len
+
+    widths = []
+    for column in made.columns:
+        widest = max(cell_len(str(text)) for text in (column.header, *column.cells))
+        widths.append(widest if column.no_wrap else min(widest, _FOLDED))
+    return sum(widths) + 3 * (len(widths) - 1)
 
 
 def _json_rows(records: Iterable[Record]) -> int:

@@ -92,7 +92,8 @@ def around(
     """
     subject = output.uuid_of(subject_id, "SUBJECT_ID")
     with connect(private) as mpp:
-        table(mpp.rankings.around(subject, neighbours), as_json, as_csv)
+        found = mpp.rankings.around(subject, neighbours)
+        table(found, "player" if all(line.players == 1 for line in found) else None, as_json, as_csv)
 
 
 def connect(private: bool) -> MPP:
@@ -113,21 +114,21 @@ def _ranking(
     with connect(private) as mpp:
         edition = mpp.editions.get(code)
         if everything:
-            table(mpp.rankings.iterate(edition.id, scope, after), as_json, as_csv)
+            table(mpp.rankings.iterate(edition.id, scope, after), scope, as_json, as_csv)
             return
         page = mpp.rankings.page(edition.id, scope, limit, after)
-        table(page.rows, as_json, as_csv)
+        table(page.rows, scope, as_json, as_csv)
         if page.after is not None:
             output.say(f"More: add --after {page.after} (or --all)")
 
 
-def table(lines: Iterable[Standing], as_json: bool, as_csv: bool) -> None:
-    """Print lines of a ranking; the subject of `around` is pointed at."""
+def table(lines: Iterable[Standing], scope: str | None, as_json: bool, as_csv: bool) -> None:
+    """Print lines of a ranking, of a scope if it is known; the subject of `around` is pointed at."""
     from mpp_supabase import Standing
 
     output.rows(
         lines,
-        COLUMNS,
+        columns(scope),
         fields=tuple(Standing.model_fields),
         as_json=as_json,
         as_csv=as_csv,
@@ -140,11 +141,19 @@ def _average(line: Standing) -> str:
     return f"{average:,.2f}"
 
 
-COLUMNS = (
+_RANK = (
     Column("Rank", lambda s: s.rank, right=True),
-    Column("Name", lambda s: ("▶ " if getattr(s, "is_me", False) else "") + s.label),
-    Column("League", lambda s: s.league_label),
-    Column("Points", lambda s: output.number(s.points), right=True),
+    Column("Name", lambda s: ("▶ " if getattr(s, "is_me", False) else "") + s.label, folds=True),
+)
+_LEAGUE = Column("League", lambda s: s.league_label, folds=True, optional=True)
+_POINTS = Column("Points", lambda s: output.number(s.points), right=True)
+_OF_SEVERAL = (
     Column("Players", lambda s: output.number(s.players), right=True),
     Column("Points per player", _average, right=True),
 )
+
+
+def columns(scope: str | None) -> tuple[Column, ...]:
+    """The columns of a ranking: a league is in no league, and a player is one player with their own points."""
+    league = () if scope == "league" else (_LEAGUE,)
+    return (*_RANK, *league, _POINTS, *(() if scope == "player" else _OF_SEVERAL))

@@ -38,7 +38,7 @@ def watch(
     with ranking.connect(private) as mpp:
         found = mpp.editions.get(edition)
         if once:
-            ranking.table(mpp.rankings.page(found.id, scope, limit).rows, as_json=False, as_csv=False)
+            ranking.table(mpp.rankings.page(found.id, scope, limit).rows, scope, as_json=False, as_csv=False)
             return
         _follow(mpp, found, scope, limit, every)
 
@@ -59,5 +59,5 @@ def _picture(mpp: MPP, code: str, scope: str, limit: int) -> Group:
     edition = mpp.editions.get(code)
     lines = mpp.rankings.page(edition.id, scope, limit).rows
     title = f"{edition.title['en']} · {scope} ranking · {edition.phase} · {datetime.now(UTC):%H:%M:%S} UTC"
-    body = output.table(lines, ranking.COLUMNS) if lines else Text("Nobody is in this ranking yet.")
+    body = output.table(lines, ranking.columns(scope)) if lines else Text("Nobody is in this ranking yet.")
     return Group(Text(output.clean(title), style="bold"), body, Text("Ctrl-C ends.", style="dim"))

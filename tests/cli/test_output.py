@@ -89,3 +89,34 @@ def test_a_reader_who_leaves_early_ends_it_with_141_and_no_word(options: tuple[s
     with running.stderr:
         assert running.stderr.read() == b""
     assert running.wait(timeout=20) == Exit.PIPE_CLOSED
+
+
+ID = "0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77"
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_an_id_and_a_date_stay_in_one_piece_whatever_the_width(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    title = "A title of many words that may very well go on over several lines of a table"
+    columns = (
+        Column("Id", lambda row: ID),
+        Column("Title", lambda row: title, folds=True),
+        Column("Starts", lambda row: "2026-06-01 00:00"),
+        Column("Points", lambda row: "1,234,567", right=True),
+    )
+    output.rows([{}], columns, fields=(), as_json=False, as_csv=False)
+    shown = capsys.readouterr().out
+    for whole in (ID, "2026-06-01 00:00", "1,234,567"):
+        assert whole in shown
+    assert " ".join(title.split()) == " ".join(w for w in shown.split() if w in title.split())
+    assert (title in shown) == (width == 200)
+
+
+def test_an_optional_column_without_anything_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    columns = (Column("A", lambda row: row["a"]), Column("B", lambda row: row["b"], optional=True))
+    for rows, headers in (([{"a": None, "b": None}], ["A"]), ([{"a": 1, "b": None}, {"a": 1, "b": 0}], ["A", "B"])):
+        output.rows(rows, columns, fields=(), as_json=False, as_csv=False)
+        assert capsys.readouterr().out.splitlines()[0].split() == headers
