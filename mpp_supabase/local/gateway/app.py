@@ -35,7 +35,7 @@ OPEN_PATHS = (
     "/auth/v1/.well-known/openid-configuration",
 )
 
-_NOT_RUN_YET = ("/functions/v1", "/storage/v1", "/realtime/v1")
+_NOT_RUN = ("/functions/v1", "/storage/v1", "/realtime/v1")
 
 _HOP_BY_HOP = {
     b"connection",
@@ -91,6 +91,7 @@ SECRET_IN_BROWSER = Refusal(
     "Forbidden use of secret API key in browser",
     "Secret API keys can only be used in a protected environment and should be deleted immediately if exposed.",
 )
+BAD_URL = Refusal(400, "The address of the request is not valid")
 NO_ROUTE = Refusal(404, "no Route matched with those values")
 UNAVAILABLE = Refusal(
     503, "The service behind this path does not answer", "See `mpp stack status` and `mpp stack logs`."
@@ -146,12 +147,13 @@ class Gateway:
         if path == "/health":
             await self._answer(JSONResponse({"status": "ok"}), scope, receive, send)
             return
-        if any(path == prefix or path.startswith(prefix + "/") for prefix in _NOT_RUN_YET):
+        if any(_below(path, prefix) for prefix in _NOT_RUN):
             name = path.split("/")[1]
-            await self._refuse(Refusal(503, f"The embedded stack does not run {name} yet"), scope, receive, send)
+            await self._refuse(Refusal(503, f"The embedded stack does not run {name}"), scope, receive, send)
             return
         for prefix, upstream in self._routes:
-            if path == prefix or path.startswith(prefix + "/"):
+            # The service gets the path as it was written, so the prefix must be there unescaped as well.
+            if _below(path, prefix) and _below(scope["raw_path"].decode("latin-1"), prefix):
                 await self._proxy(prefix, upstream, scope, receive, send)
                 return
         await self._refuse(NO_ROUTE, scope, receive, send)
@@ -167,9 +169,14 @@ class Gateway:
                 return
             authorization = checked
         raw_path = scope["raw_path"][len(prefix) :] or b"/"
+        try:
+            url = upstream.copy_with(raw_path=raw_path + (b"?" + query if query else b""))
+        except (httpx.InvalidURL, UnicodeError):
+            await self._refuse(BAD_URL, scope, receive, send)
+            return
         request = httpx.Request(
             scope["method"],
-            upstream.copy_with(raw_path=raw_path + (b"?" + query if query else b"")),
+            url,
             headers=self._forwarded(scope, prefix, authorization),
             stream=_Body(receive) if _has_body(headers) else None,
             extensions={"timeout": self._timeout},
@@ -285,6 +292,11 @@ class _Body(httpx.AsyncByteStream):
                 yield message["body"]
             if not message.get("more_body"):
                 return
+
+
+def _below(path: str, prefix: str) -> bool:
+    """Whether a path is the prefix or lies below it."""
+    return path == prefix or path.startswith(prefix + "/")
 
 
 def _first(headers: Headers, name: bytes) -> bytes:
