@@ -34,6 +34,7 @@
         ├── AmbassadorMustHandOver    MP036
         ├── TeamLimit                 MP037
         ├── NameTaken                 MP038
+        ├── LeagueLimit               MP039
         ├── ChallengeNotFound         MP040
         ├── OutsideWindow             MP041
         ├── RepeatLimit               MP042
@@ -201,13 +202,13 @@ class EditionNotFound(Refusal):
 
 
 class EditionNotOpen(Refusal):
-    """Edition %1$s is not open yet."""
+    """This edition is not open yet."""
 
     code = "MP021"
 
 
 class EditionNotRunning(Refusal):
-    """Edition %1$s runs from %2$s to %3$s."""
+    """Edition %1$s is not running: it goes from %2$s to %3$s."""
 
     code = "MP022"
 
@@ -225,7 +226,7 @@ class EditionFrozen(Refusal):
 
 
 class EditionStarted(Refusal):
-    """Edition %1$s has started: %2$s is fixed."""
+    """Edition %1$s has started, which fixed %2$s."""
 
     code = "MP025"
 
@@ -294,6 +295,12 @@ class NameTaken(Refusal):
     """The name %1$s is already taken here."""
 
     code = "MP038"
+
+
+class LeagueLimit(Refusal):
+    """You have already created %1$s leagues in this edition."""
+
+    code = "MP039"
 
 
 class ChallengeNotFound(Refusal):

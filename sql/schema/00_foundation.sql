@@ -45,7 +45,8 @@ create domain mpp.line as text
     constraint line_is_clean check (
         value = btrim(value)
         and char_length(value) between 1 and 120
-        and value !~ '[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff]'
+        and value !~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
+        and value !~ '[\u0300-\u036f]{3}'
     );
 
 comment on domain mpp.line is 'One clean line of text: no control, invisible or direction characters, 120 at most.';

@@ -32,7 +32,7 @@ as $$
     -- editions
     ('MP020', 'EditionNotFound', 'There is no edition %1$s.', 'L’édition %1$s n’existe pas.',
         'List the editions.', 'Consultez la liste des éditions.'),
-    ('MP021', 'EditionNotOpen', 'Edition %1$s is not open yet.', 'L’édition %1$s n’est pas encore ouverte.',
+    ('MP021', 'EditionNotOpen', 'This edition is not open yet.', 'Cette édition n’est pas encore ouverte.',
         'Registration has not begun.', 'Les inscriptions n’ont pas commencé.'),
     ('MP022', 'EditionNotRunning', 'Edition %1$s is not running: it goes from %2$s to %3$s.', 'L’édition %1$s n’est pas en cours : elle va du %2$s au %3$s.',
         'This can only be done while the edition is running.', 'Cela ne se fait que pendant l’édition.'),
@@ -65,6 +65,8 @@ as $$
         'Use one of the teams there are.', 'Utilisez une des équipes existantes.'),
     ('MP038', 'NameTaken', 'The name %1$s is already taken here.', 'Le nom %1$s est déjà pris ici.',
         'Choose another name.', 'Choisissez un autre nom.'),
+    ('MP039', 'LeagueLimit', 'You have already created %1$s leagues in this edition.', 'Vous avez déjà créé %1$s ligues dans cette édition.',
+        'Use one of them, or join another league.', 'Utilisez l’une d’elles, ou rejoignez une autre ligue.'),
     -- challenges
     ('MP040', 'ChallengeNotFound', 'This edition has no such challenge, or it is still hidden.', 'Ce défi n’existe pas dans cette édition, ou il est encore caché.',
         'List the challenges in play.', 'Consultez la liste des défis en jeu.'),
@@ -116,6 +118,8 @@ as $$
 declare
     french boolean := private.speaks_french();
     said record;
+    -- Part of what was typed is enough to know it again, and no log should hold more.
+    shown text[] := array(select left(a.value, 300) from unnest(arguments) with ordinality a (value, place) order by a.place);
 begin
     select
         case when french then r.message_fr else r.message_en end as message,
@@ -126,8 +130,8 @@ begin
 
     raise exception using
         errcode = code,
-        message = format(said.message, variadic arguments || array['', '', '']),
-        hint = format(said.hint, variadic arguments || array['', '', '']);
+        message = format(said.message, variadic shown || array['', '', '']),
+        hint = format(said.hint, variadic shown || array['', '', '']);
 end
 $$;
 revoke execute on function private.refuse(text, text[]) from public;
@@ -139,8 +143,15 @@ create function private.clean_line(field text, value text, longest integer defau
     set search_path = ''
 as $$
 declare
-    cleaned text := btrim(regexp_replace(normalize(value, NFC), '\s+', ' ', 'g'));
+    cleaned text;
 begin
+    -- Measured before it is worked on: cleaning megabytes would take as long as somebody likes.
+    if octet_length(value) > 4 * longest + 200 then
+        perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
+    end if;
+    -- What keyboards add to emoji and to pasted words says nothing by itself.
+    cleaned := regexp_replace(normalize(value, NFC), '[\u00ad\u200b-\u200d\ufe00-\ufe0f]', '', 'g');
+    cleaned := btrim(regexp_replace(cleaned, '\s+', ' ', 'g'));
     if coalesce(cleaned, '') = '' then
         perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
     end if;
@@ -148,7 +159,8 @@ begin
         perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
             format('Use %s characters at most.', longest));
     end if;
-    if cleaned ~ '[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff]' then
+    if cleaned ~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
+        or cleaned ~ '[\u0300-\u036f]{3}' then
         perform private.refuse('MP010', field, 'it holds an invisible character', 'Use visible characters only.');
     end if;
     return cleaned;

@@ -59,7 +59,13 @@ create function private.is_ops() returns boolean
     set search_path = ''
 as $$
     select private.is_service() or exists (
-        select from mpp.ops_member m where m.account_id = (select auth.uid()) and private.request_role() = 'authenticated'
+        select
+        from mpp.ops_member m
+        join auth.users u on u.id = m.account_id
+        where m.account_id = (select auth.uid())
+            and private.request_role() = 'authenticated'
+            -- A disabled account is out at once, not when its token ends.
+            and (u.banned_until is null or u.banned_until <= now())
     )
 $$;
 comment on function private.is_ops() is 'True for the service role and for staff accounts.';
@@ -118,6 +124,12 @@ begin
     if not exists (select from auth.users u where u.id = member_id) then
         perform private.refuse('MP005');
     end if;
+    -- An address that nobody has confirmed may belong to somebody else.
+    if granted and not exists (
+        select from auth.users u where u.id = member_id and u.email_confirmed_at is not null and not u.is_anonymous
+    ) then
+        perform private.refuse('MP010', 'member_id', 'its e-mail address is not confirmed', 'Let the person sign in first.');
+    end if;
     if granted then
         insert into mpp.ops_member (account_id, granted_by) values (member_id, (select auth.uid()))
         on conflict do nothing;
@@ -137,6 +149,6 @@ create function api.set_ops_member(member_id uuid, granted boolean) returns void
 begin atomic
     select private.set_ops_member(member_id, granted);
 end;
-comment on function api.set_ops_member(uuid, boolean) is 'Gives an account the rights of the staff, or takes them back. Secret key only. Errors: MP005, MP006.';
+comment on function api.set_ops_member(uuid, boolean) is 'Gives an account the rights of the staff, or takes them back. Secret key only; the account''s address must be confirmed. Errors: MP005, MP006, MP010.';
 revoke execute on function api.set_ops_member(uuid, boolean) from public;
 grant execute on function api.set_ops_member(uuid, boolean) to service_role;

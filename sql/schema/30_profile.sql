@@ -134,6 +134,10 @@ begin
     if coalesce((claims ->> 'is_anonymous')::boolean, false) then
         perform private.refuse('MP002');
     end if;
+    -- Read live: a disabled account is out at once, not when its token ends.
+    if exists (select from auth.users u where u.id = account and u.banned_until > now()) then
+        perform private.refuse('MP001');
+    end if;
     perform private.require_no_maintenance();
     if registered and not exists (select from mpp.profile p where p.id = account) then
         perform private.refuse('MP003');
@@ -312,7 +316,7 @@ as $$
 declare
     account uuid := private.begin_write();
     birth_date date;
-    text_version text;
+    current_version text;
 begin
     if purpose is null then
         perform private.refuse('MP010', 'purpose', 'it is empty', 'Use newsletter, league_alerts or partner_sharing.');
@@ -327,10 +331,22 @@ begin
     if purpose = 'partner_sharing' and granted and private.age_on(birth_date, current_date) < 15 then
         perform private.refuse('MP010', 'purpose', 'partner_sharing', 'Under 15, nothing is shared with partners.');
     end if;
-    select t.version into text_version
+    select t.version into current_version
     from mpp.terms_version t where t.published_at <= private.clock() order by t.published_at desc limit 1;
+    -- Saying the same again adds nothing to the log.
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
-    values (account, set_consent.purpose, set_consent.granted, text_version, 'app');
+    select account, set_consent.purpose, set_consent.granted, current_version, 'app'
+    where not exists (
+        select
+        from (
+            select c.granted, c.text_version
+            from mpp.consent c
+            where c.account_id = account and c.purpose = set_consent.purpose
+            order by c.id desc
+            limit 1
+        ) latest
+        where latest.granted = set_consent.granted and latest.text_version = current_version
+    );
 end
 $$;
 revoke execute on function private.set_consent(api.consent_purpose, boolean) from public;

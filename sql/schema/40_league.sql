@@ -10,10 +10,12 @@ create table mpp.league (
     category api.league_category not null,
     is_open boolean not null default false,
     listed boolean not null default true,
+    created_by uuid,
     created_at timestamptz not null default clock_timestamp(),
     constraint league_in_edition unique (id, edition_id)
 );
 comment on table mpp.league is 'A group that plays together: friends, family, colleagues…';
+create index league_created_by on mpp.league (created_by, edition_id);
 create unique index league_name_once on mpp.league (edition_id, lower(name));
 
 create table mpp.team (
@@ -194,7 +196,9 @@ create policy conduct_report_select_ops on mpp.conduct_report
     for select to authenticated
     using ((select private.is_ops()));
 
-grant select on mpp.league, mpp.team, mpp.player_contact, mpp.join_code, mpp.conduct_report to authenticated, service_role;
+grant select (id, edition_id, name, category, is_open, listed, created_at) on mpp.league to authenticated;
+grant select on mpp.league to service_role;
+grant select on mpp.team, mpp.player_contact, mpp.join_code, mpp.conduct_report to authenticated, service_role;
 grant select (id, edition_id, league_id, team_id, alias, first_name, picture_path, listed, joined_at) on mpp.player to authenticated;
 grant select (league_id, player_id, is_principal) on mpp.ambassador to authenticated;
 grant select on mpp.player, mpp.ambassador to service_role;
@@ -255,7 +259,7 @@ begin
         perform private.refuse('MP020', coalesce(edition_id::text, '(none)'));
     end if;
     if e.opened_at is null then
-        perform private.refuse('MP021', e.code);
+        perform private.refuse('MP021');
     end if;
     if e.frozen_at is not null then
         perform private.refuse('MP024', e.code);
@@ -268,7 +272,8 @@ end
 $$;
 revoke execute on function private.begin_join(integer) from public;
 
--- A league without an ambassador gets its first co-ambassador, else the player who is there.
+-- A league without an ambassador gets its first co-ambassador; an empty one, the player who comes. In any other case the
+-- staff choose (ops_leagues shows it): a newcomer must not be handed other people's phone numbers.
 create function private.settle_ambassador(league uuid, otherwise uuid default null) returns void
     language plpgsql
     volatile
@@ -288,7 +293,8 @@ begin
         insert into mpp.ambassador (league_id, account_id, player_id, is_principal)
         select p.league_id, p.account_id, p.id, true
         from mpp.player p
-        where p.id = otherwise and p.league_id = league and p.account_id is not null;
+        where p.id = otherwise and p.league_id = league and p.account_id is not null
+            and not exists (select from mpp.player o where o.league_id = league and o.id <> otherwise);
     end if;
 end
 $$;
@@ -303,7 +309,7 @@ as $$
 declare
     me mpp.player;
     team uuid;
-    cleaned_phone text := regexp_replace(nullif(btrim(phone), ''), '[ .()-]', '', 'g');
+    cleaned_phone text := regexp_replace(nullif(btrim(left(phone, 40)), ''), '[ .()-]', '', 'g');
 begin
     select * into me from mpp.player p where p.account_id = account and p.edition_id = e.id for no key update;
     if me.league_id is not null then
@@ -364,17 +370,22 @@ declare
     player uuid;
     french boolean := private.speaks_french();
 begin
+    -- Said before anything else of a private edition is.
+    if exists (select from mpp.edition x where x.id = create_league.edition_id and x.organisation_id is not null) then
+        perform private.refuse('MP005');
+    end if;
     perform private.hold_profile(account);
     e := private.begin_join(edition_id);
-    if e.organisation_id is not null then
-        perform private.refuse('MP005');
+    if (select count(*) from mpp.league l where l.created_by = account and l.edition_id = e.id) >= 3 then
+        perform private.refuse('MP039', '3');
     end if;
     if category is null then
         perform private.refuse('MP010', 'category', 'it is empty', 'Use friends, family, colleagues or another kind of league.');
     end if;
     begin
-        insert into mpp.league (edition_id, name, category, is_open)
-        values (e.id, private.clean_line('name', create_league.name), create_league.category, coalesce(create_league.is_open, false))
+        insert into mpp.league (edition_id, name, category, is_open, created_by)
+        values (e.id, private.clean_line('name', create_league.name), create_league.category,
+            coalesce(create_league.is_open, false), account)
         returning * into league;
     exception when unique_violation then
         perform private.refuse('MP038', create_league.name);
@@ -407,7 +418,7 @@ begin atomic
     select private.create_league(edition_id, name, category, is_open, phone);
 end;
 comment on function api.create_league(integer, text, api.league_category, boolean, text)
-    is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP030, MP033, MP038.';
+    is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP030, MP033, MP038, MP039.';
 revoke execute on function api.create_league(integer, text, api.league_category, boolean, text) from public;
 grant execute on function api.create_league(integer, text, api.league_category, boolean, text) to authenticated;
 
@@ -418,6 +429,7 @@ create function private.join_league(join_code text, league_id uuid, phone text) 
 as $$
 declare
     account uuid := private.begin_write();
+    typed text := translate(upper(regexp_replace(left(join_code, 40), '[\s-]', '', 'g')), 'OIL', '011');
     league mpp.league;
     e mpp.edition;
     player uuid;
@@ -429,7 +441,7 @@ begin
         select l.* into league
         from mpp.join_code c
         join mpp.league l on l.id = c.league_id
-        where c.code = translate(upper(regexp_replace(join_league.join_code, '[\s-]', '', 'g')), 'OIL', '011');
+        where c.code = typed;
     else
         select l.* into league
         from mpp.league l
@@ -445,8 +457,7 @@ begin
     -- The code may have been renewed while this waited.
     if join_code is not null and not exists (
         select from mpp.join_code c
-        where c.league_id = league.id
-            and c.code = translate(upper(regexp_replace(join_league.join_code, '[\s-]', '', 'g')), 'OIL', '011')
+        where c.league_id = league.id and c.code = typed
     ) then
         perform private.refuse('MP031');
     end if;
@@ -944,6 +955,13 @@ begin
     where p.id = report_conduct.player_id and p.league_id in (select private.my_league_ids());
     if not found then
         perform private.refuse('MP005');
+    end if;
+    -- One open report by one person about another is enough to be looked into.
+    if exists (
+        select from mpp.conduct_report r
+        where r.player_id = reported.id and r.reported_by = account and r.kind = 'report' and r.resolved_at is null
+    ) then
+        return;
     end if;
     insert into mpp.conduct_report (kind, edition_id, league_id, player_id, account_id, reported_by, reason)
     values ('report', reported.edition_id, reported.league_id, reported.id, reported.account_id, account,

@@ -404,7 +404,7 @@ begin
 end
 $$;
 revoke execute on function private.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) from public;
-grant execute on function private.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to authenticated, service_role;
+grant execute on function private.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to service_role;
 
 create function api.import_validations(
     edition_code text, player_ids uuid[], challenge_ids integer[], done_at timestamptz[], request_keys uuid[]
@@ -417,6 +417,6 @@ begin atomic
     select private.import_validations(edition_code, player_ids, challenge_ids, done_at, request_keys);
 end;
 comment on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[])
-    is 'Records many validations by the rules of the game, all or none; rows whose key is known are left alone. Returns how many were written. Staff. Errors: MP006, MP010, MP020, MP022, MP070.';
+    is 'Records many validations by the rules of the game, all or none; rows whose key is known are left alone. Returns how many were written. Secret key only. Errors: MP006, MP010, MP020, MP022, MP070.';
 revoke execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) from public;
-grant execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to authenticated, service_role;
+grant execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to service_role;

@@ -277,7 +277,6 @@ create function api.apply_edition(document jsonb, dry_run boolean default false)
     language sql
     volatile
     set search_path = ''
-    set statement_timeout = '1min'
 begin atomic
     select * from private.apply_edition(document, dry_run);
 end;

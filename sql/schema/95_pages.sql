@@ -79,7 +79,7 @@ select
     v.player_id,
     p.alias,
     p.first_name,
-    v.challenge_id,
+    c.id as challenge_id,
     k.code as challenge_code,
     k.title,
     v.points,
@@ -91,7 +91,7 @@ from mpp.validation v
 left join mpp.player p on p.id = v.player_id
 left join mpp.edition_challenge c on c.id = v.challenge_id
 left join mpp.challenge k on k.id = c.challenge_id;
-comment on view api.league_validations is 'Validations in the caller''s leagues; the title is empty for a hidden challenge the caller has not found. Sort by validated_at desc.';
+comment on view api.league_validations is 'Validations in the caller''s leagues; challenge and title are empty for a hidden challenge the caller has not found. Sort by validated_at desc.';
 grant select on api.league_validations to authenticated, service_role;
 
 create view api.open_leagues with (security_invoker = true) as
@@ -101,7 +101,7 @@ join mpp.edition e on e.id = l.edition_id
 -- The score is what a visitor may read of a league; it also counts who played and left, so a league may have one more
 -- place than it shows, never one less.
 join mpp.score s on s.subject_id = l.id
-where l.is_open and l.listed and s.players < e.league_max_players and now() < e.registration_closes_at;
+where l.is_open and l.listed and s.players between 1 and e.league_max_players - 1 and now() < e.registration_closes_at;
 comment on view api.open_leagues is 'Open leagues that still have room; joining one takes a phone number.';
 grant select on api.open_leagues to authenticated, service_role;
 

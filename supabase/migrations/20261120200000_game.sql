@@ -45,7 +45,8 @@ create domain mpp.line as text
     constraint line_is_clean check (
         value = btrim(value)
         and char_length(value) between 1 and 120
-        and value !~ '[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff]'
+        and value !~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
+        and value !~ '[\u0300-\u036f]{3}'
     );
 
 comment on domain mpp.line is 'One clean line of text: no control, invisible or direction characters, 120 at most.';
@@ -117,7 +118,7 @@ as $$
     -- editions
     ('MP020', 'EditionNotFound', 'There is no edition %1$s.', 'L’édition %1$s n’existe pas.',
         'List the editions.', 'Consultez la liste des éditions.'),
-    ('MP021', 'EditionNotOpen', 'Edition %1$s is not open yet.', 'L’édition %1$s n’est pas encore ouverte.',
+    ('MP021', 'EditionNotOpen', 'This edition is not open yet.', 'Cette édition n’est pas encore ouverte.',
         'Registration has not begun.', 'Les inscriptions n’ont pas commencé.'),
     ('MP022', 'EditionNotRunning', 'Edition %1$s is not running: it goes from %2$s to %3$s.', 'L’édition %1$s n’est pas en cours : elle va du %2$s au %3$s.',
         'This can only be done while the edition is running.', 'Cela ne se fait que pendant l’édition.'),
@@ -150,6 +151,8 @@ as $$
         'Use one of the teams there are.', 'Utilisez une des équipes existantes.'),
     ('MP038', 'NameTaken', 'The name %1$s is already taken here.', 'Le nom %1$s est déjà pris ici.',
         'Choose another name.', 'Choisissez un autre nom.'),
+    ('MP039', 'LeagueLimit', 'You have already created %1$s leagues in this edition.', 'Vous avez déjà créé %1$s ligues dans cette édition.',
+        'Use one of them, or join another league.', 'Utilisez l’une d’elles, ou rejoignez une autre ligue.'),
     -- challenges
     ('MP040', 'ChallengeNotFound', 'This edition has no such challenge, or it is still hidden.', 'Ce défi n’existe pas dans cette édition, ou il est encore caché.',
         'List the challenges in play.', 'Consultez la liste des défis en jeu.'),
@@ -201,6 +204,8 @@ as $$
 declare
     french boolean := private.speaks_french();
     said record;
+    -- Part of what was typed is enough to know it again, and no log should hold more.
+    shown text[] := array(select left(a.value, 300) from unnest(arguments) with ordinality a (value, place) order by a.place);
 begin
     select
         case when french then r.message_fr else r.message_en end as message,
@@ -211,8 +216,8 @@ begin
 
     raise exception using
         errcode = code,
-        message = format(said.message, variadic arguments || array['', '', '']),
-        hint = format(said.hint, variadic arguments || array['', '', '']);
+        message = format(said.message, variadic shown || array['', '', '']),
+        hint = format(said.hint, variadic shown || array['', '', '']);
 end
 $$;
 revoke execute on function private.refuse(text, text[]) from public;
@@ -224,8 +229,15 @@ create function private.clean_line(field text, value text, longest integer defau
     set search_path = ''
 as $$
 declare
-    cleaned text := btrim(regexp_replace(normalize(value, NFC), '\s+', ' ', 'g'));
+    cleaned text;
 begin
+    -- Measured before it is worked on: cleaning megabytes would take as long as somebody likes.
+    if octet_length(value) > 4 * longest + 200 then
+        perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
+    end if;
+    -- What keyboards add to emoji and to pasted words says nothing by itself.
+    cleaned := regexp_replace(normalize(value, NFC), '[\u00ad\u200b-\u200d\ufe00-\ufe0f]', '', 'g');
+    cleaned := btrim(regexp_replace(cleaned, '\s+', ' ', 'g'));
     if coalesce(cleaned, '') = '' then
         perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
     end if;
@@ -233,7 +245,8 @@ begin
         perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
             format('Use %s characters at most.', longest));
     end if;
-    if cleaned ~ '[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff]' then
+    if cleaned ~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
+        or cleaned ~ '[\u0300-\u036f]{3}' then
         perform private.refuse('MP010', field, 'it holds an invisible character', 'Use visible characters only.');
     end if;
     return cleaned;
@@ -309,7 +322,13 @@ create function private.is_ops() returns boolean
     set search_path = ''
 as $$
     select private.is_service() or exists (
-        select from mpp.ops_member m where m.account_id = (select auth.uid()) and private.request_role() = 'authenticated'
+        select
+        from mpp.ops_member m
+        join auth.users u on u.id = m.account_id
+        where m.account_id = (select auth.uid())
+            and private.request_role() = 'authenticated'
+            -- A disabled account is out at once, not when its token ends.
+            and (u.banned_until is null or u.banned_until <= now())
     )
 $$;
 comment on function private.is_ops() is 'True for the service role and for staff accounts.';
@@ -368,6 +387,12 @@ begin
     if not exists (select from auth.users u where u.id = member_id) then
         perform private.refuse('MP005');
     end if;
+    -- An address that nobody has confirmed may belong to somebody else.
+    if granted and not exists (
+        select from auth.users u where u.id = member_id and u.email_confirmed_at is not null and not u.is_anonymous
+    ) then
+        perform private.refuse('MP010', 'member_id', 'its e-mail address is not confirmed', 'Let the person sign in first.');
+    end if;
     if granted then
         insert into mpp.ops_member (account_id, granted_by) values (member_id, (select auth.uid()))
         on conflict do nothing;
@@ -387,7 +412,7 @@ create function api.set_ops_member(member_id uuid, granted boolean) returns void
 begin atomic
     select private.set_ops_member(member_id, granted);
 end;
-comment on function api.set_ops_member(uuid, boolean) is 'Gives an account the rights of the staff, or takes them back. Secret key only. Errors: MP005, MP006.';
+comment on function api.set_ops_member(uuid, boolean) is 'Gives an account the rights of the staff, or takes them back. Secret key only; the account''s address must be confirmed. Errors: MP005, MP006, MP010.';
 revoke execute on function api.set_ops_member(uuid, boolean) from public;
 grant execute on function api.set_ops_member(uuid, boolean) to service_role;
 -- Editions, their phases on the server's clock, and maintenance windows.
@@ -1103,6 +1128,10 @@ begin
     if coalesce((claims ->> 'is_anonymous')::boolean, false) then
         perform private.refuse('MP002');
     end if;
+    -- Read live: a disabled account is out at once, not when its token ends.
+    if exists (select from auth.users u where u.id = account and u.banned_until > now()) then
+        perform private.refuse('MP001');
+    end if;
     perform private.require_no_maintenance();
     if registered and not exists (select from mpp.profile p where p.id = account) then
         perform private.refuse('MP003');
@@ -1281,7 +1310,7 @@ as $$
 declare
     account uuid := private.begin_write();
     birth_date date;
-    text_version text;
+    current_version text;
 begin
     if purpose is null then
         perform private.refuse('MP010', 'purpose', 'it is empty', 'Use newsletter, league_alerts or partner_sharing.');
@@ -1296,10 +1325,22 @@ begin
     if purpose = 'partner_sharing' and granted and private.age_on(birth_date, current_date) < 15 then
         perform private.refuse('MP010', 'purpose', 'partner_sharing', 'Under 15, nothing is shared with partners.');
     end if;
-    select t.version into text_version
+    select t.version into current_version
     from mpp.terms_version t where t.published_at <= private.clock() order by t.published_at desc limit 1;
+    -- Saying the same again adds nothing to the log.
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
-    values (account, set_consent.purpose, set_consent.granted, text_version, 'app');
+    select account, set_consent.purpose, set_consent.granted, current_version, 'app'
+    where not exists (
+        select
+        from (
+            select c.granted, c.text_version
+            from mpp.consent c
+            where c.account_id = account and c.purpose = set_consent.purpose
+            order by c.id desc
+            limit 1
+        ) latest
+        where latest.granted = set_consent.granted and latest.text_version = current_version
+    );
 end
 $$;
 revoke execute on function private.set_consent(api.consent_purpose, boolean) from public;
@@ -1328,10 +1369,12 @@ create table mpp.league (
     category api.league_category not null,
     is_open boolean not null default false,
     listed boolean not null default true,
+    created_by uuid,
     created_at timestamptz not null default clock_timestamp(),
     constraint league_in_edition unique (id, edition_id)
 );
 comment on table mpp.league is 'A group that plays together: friends, family, colleagues…';
+create index league_created_by on mpp.league (created_by, edition_id);
 create unique index league_name_once on mpp.league (edition_id, lower(name));
 
 create table mpp.team (
@@ -1512,7 +1555,9 @@ create policy conduct_report_select_ops on mpp.conduct_report
     for select to authenticated
     using ((select private.is_ops()));
 
-grant select on mpp.league, mpp.team, mpp.player_contact, mpp.join_code, mpp.conduct_report to authenticated, service_role;
+grant select (id, edition_id, name, category, is_open, listed, created_at) on mpp.league to authenticated;
+grant select on mpp.league to service_role;
+grant select on mpp.team, mpp.player_contact, mpp.join_code, mpp.conduct_report to authenticated, service_role;
 grant select (id, edition_id, league_id, team_id, alias, first_name, picture_path, listed, joined_at) on mpp.player to authenticated;
 grant select (league_id, player_id, is_principal) on mpp.ambassador to authenticated;
 grant select on mpp.player, mpp.ambassador to service_role;
@@ -1573,7 +1618,7 @@ begin
         perform private.refuse('MP020', coalesce(edition_id::text, '(none)'));
     end if;
     if e.opened_at is null then
-        perform private.refuse('MP021', e.code);
+        perform private.refuse('MP021');
     end if;
     if e.frozen_at is not null then
         perform private.refuse('MP024', e.code);
@@ -1586,7 +1631,8 @@ end
 $$;
 revoke execute on function private.begin_join(integer) from public;
 
--- A league without an ambassador gets its first co-ambassador, else the player who is there.
+-- A league without an ambassador gets its first co-ambassador; an empty one, the player who comes. In any other case the
+-- staff choose (ops_leagues shows it): a newcomer must not be handed other people's phone numbers.
 create function private.settle_ambassador(league uuid, otherwise uuid default null) returns void
     language plpgsql
     volatile
@@ -1606,7 +1652,8 @@ begin
         insert into mpp.ambassador (league_id, account_id, player_id, is_principal)
         select p.league_id, p.account_id, p.id, true
         from mpp.player p
-        where p.id = otherwise and p.league_id = league and p.account_id is not null;
+        where p.id = otherwise and p.league_id = league and p.account_id is not null
+            and not exists (select from mpp.player o where o.league_id = league and o.id <> otherwise);
     end if;
 end
 $$;
@@ -1621,7 +1668,7 @@ as $$
 declare
     me mpp.player;
     team uuid;
-    cleaned_phone text := regexp_replace(nullif(btrim(phone), ''), '[ .()-]', '', 'g');
+    cleaned_phone text := regexp_replace(nullif(btrim(left(phone, 40)), ''), '[ .()-]', '', 'g');
 begin
     select * into me from mpp.player p where p.account_id = account and p.edition_id = e.id for no key update;
     if me.league_id is not null then
@@ -1682,17 +1729,22 @@ declare
     player uuid;
     french boolean := private.speaks_french();
 begin
+    -- Said before anything else of a private edition is.
+    if exists (select from mpp.edition x where x.id = create_league.edition_id and x.organisation_id is not null) then
+        perform private.refuse('MP005');
+    end if;
     perform private.hold_profile(account);
     e := private.begin_join(edition_id);
-    if e.organisation_id is not null then
-        perform private.refuse('MP005');
+    if (select count(*) from mpp.league l where l.created_by = account and l.edition_id = e.id) >= 3 then
+        perform private.refuse('MP039', '3');
     end if;
     if category is null then
         perform private.refuse('MP010', 'category', 'it is empty', 'Use friends, family, colleagues or another kind of league.');
     end if;
     begin
-        insert into mpp.league (edition_id, name, category, is_open)
-        values (e.id, private.clean_line('name', create_league.name), create_league.category, coalesce(create_league.is_open, false))
+        insert into mpp.league (edition_id, name, category, is_open, created_by)
+        values (e.id, private.clean_line('name', create_league.name), create_league.category,
+            coalesce(create_league.is_open, false), account)
         returning * into league;
     exception when unique_violation then
         perform private.refuse('MP038', create_league.name);
@@ -1725,7 +1777,7 @@ begin atomic
     select private.create_league(edition_id, name, category, is_open, phone);
 end;
 comment on function api.create_league(integer, text, api.league_category, boolean, text)
-    is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP030, MP033, MP038.';
+    is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP030, MP033, MP038, MP039.';
 revoke execute on function api.create_league(integer, text, api.league_category, boolean, text) from public;
 grant execute on function api.create_league(integer, text, api.league_category, boolean, text) to authenticated;
 
@@ -1736,6 +1788,7 @@ create function private.join_league(join_code text, league_id uuid, phone text) 
 as $$
 declare
     account uuid := private.begin_write();
+    typed text := translate(upper(regexp_replace(left(join_code, 40), '[\s-]', '', 'g')), 'OIL', '011');
     league mpp.league;
     e mpp.edition;
     player uuid;
@@ -1747,7 +1800,7 @@ begin
         select l.* into league
         from mpp.join_code c
         join mpp.league l on l.id = c.league_id
-        where c.code = translate(upper(regexp_replace(join_league.join_code, '[\s-]', '', 'g')), 'OIL', '011');
+        where c.code = typed;
     else
         select l.* into league
         from mpp.league l
@@ -1763,8 +1816,7 @@ begin
     -- The code may have been renewed while this waited.
     if join_code is not null and not exists (
         select from mpp.join_code c
-        where c.league_id = league.id
-            and c.code = translate(upper(regexp_replace(join_league.join_code, '[\s-]', '', 'g')), 'OIL', '011')
+        where c.league_id = league.id and c.code = typed
     ) then
         perform private.refuse('MP031');
     end if;
@@ -2262,6 +2314,13 @@ begin
     where p.id = report_conduct.player_id and p.league_id in (select private.my_league_ids());
     if not found then
         perform private.refuse('MP005');
+    end if;
+    -- One open report by one person about another is enough to be looked into.
+    if exists (
+        select from mpp.conduct_report r
+        where r.player_id = reported.id and r.reported_by = account and r.kind = 'report' and r.resolved_at is null
+    ) then
+        return;
     end if;
     insert into mpp.conduct_report (kind, edition_id, league_id, player_id, account_id, reported_by, reason)
     values ('report', reported.edition_id, reported.league_id, reported.id, reported.account_id, account,
@@ -3368,7 +3427,7 @@ begin
 end
 $$;
 revoke execute on function private.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) from public;
-grant execute on function private.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to authenticated, service_role;
+grant execute on function private.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to service_role;
 
 create function api.import_validations(
     edition_code text, player_ids uuid[], challenge_ids integer[], done_at timestamptz[], request_keys uuid[]
@@ -3381,9 +3440,9 @@ begin atomic
     select private.import_validations(edition_code, player_ids, challenge_ids, done_at, request_keys);
 end;
 comment on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[])
-    is 'Records many validations by the rules of the game, all or none; rows whose key is known are left alone. Returns how many were written. Staff. Errors: MP006, MP010, MP020, MP022, MP070.';
+    is 'Records many validations by the rules of the game, all or none; rows whose key is known are left alone. Returns how many were written. Secret key only. Errors: MP006, MP010, MP020, MP022, MP070.';
 revoke execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) from public;
-grant execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to authenticated, service_role;
+grant execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to service_role;
 -- Rankings, live and frozen: the same tables, the same views. Equal values share a rank (1, 2, 2, 4) and are shown by
 -- who got there first. Page with the three sort columns of the last row (value, reached_at, subject_id), not with offset.
 
@@ -4109,7 +4168,6 @@ create function api.apply_edition(document jsonb, dry_run boolean default false)
     language sql
     volatile
     set search_path = ''
-    set statement_timeout = '1min'
 begin atomic
     select * from private.apply_edition(document, dry_run);
 end;
@@ -4198,7 +4256,7 @@ select
     v.player_id,
     p.alias,
     p.first_name,
-    v.challenge_id,
+    c.id as challenge_id,
     k.code as challenge_code,
     k.title,
     v.points,
@@ -4210,7 +4268,7 @@ from mpp.validation v
 left join mpp.player p on p.id = v.player_id
 left join mpp.edition_challenge c on c.id = v.challenge_id
 left join mpp.challenge k on k.id = c.challenge_id;
-comment on view api.league_validations is 'Validations in the caller''s leagues; the title is empty for a hidden challenge the caller has not found. Sort by validated_at desc.';
+comment on view api.league_validations is 'Validations in the caller''s leagues; challenge and title are empty for a hidden challenge the caller has not found. Sort by validated_at desc.';
 grant select on api.league_validations to authenticated, service_role;
 
 create view api.open_leagues with (security_invoker = true) as
@@ -4220,7 +4278,7 @@ join mpp.edition e on e.id = l.edition_id
 -- The score is what a visitor may read of a league; it also counts who played and left, so a league may have one more
 -- place than it shows, never one less.
 join mpp.score s on s.subject_id = l.id
-where l.is_open and l.listed and s.players < e.league_max_players and now() < e.registration_closes_at;
+where l.is_open and l.listed and s.players between 1 and e.league_max_players - 1 and now() < e.registration_closes_at;
 comment on view api.open_leagues is 'Open leagues that still have room; joining one takes a phone number.';
 grant select on api.open_leagues to authenticated, service_role;
 
@@ -4321,9 +4379,10 @@ begin
                     'mpp.profile'::regclass, 'mpp.consent'::regclass, 'mpp.player'::regclass, 'mpp.player_contact'::regclass,
                     'mpp.league'::regclass, 'mpp.team'::regclass, 'mpp.ambassador'::regclass, 'mpp.join_code'::regclass,
                     'mpp.conduct_report'::regclass, 'mpp.validation'::regclass, 'mpp.unlock'::regclass,
-                    'mpp.unlock_guess'::regclass, 'mpp.ops_member'::regclass, 'mpp.audit'::regclass
+                    'mpp.unlock_guess'::regclass, 'mpp.ops_member'::regclass, 'mpp.audit'::regclass,
+                    'mpp.theme'::regclass, 'mpp.challenge'::regclass, 'mpp.edition_challenge'::regclass, 'mpp.edition'::regclass
                 )
-                or (a.attrelid = 'mpp.score'::regclass and a.attname in ('subject_id', 'label', 'league_label'))
+                or (a.attrelid = 'mpp.score'::regclass and a.attname not in ('edition_id', 'scope'))
             )
         order by a.attrelid, a.attnum
     loop
