@@ -149,7 +149,7 @@ These texts are English and for developers. Where the cause is what a person typ
 | 401 without a code | The API key is missing or unknown. |
 | 401 `PGRST301` to `PGRST303` | The user's token is broken or has expired: refresh it, or sign in again. |
 | 401 or 403 `42501` | This role may not use this view or function; 401 for a visitor, who may sign in. \
-A visitor gets this and not `MP001`, which is for a good token of an account that is gone. |
+A visitor gets this and not `MP001`, which is for a good token of an account that is gone or disabled. |
 | 404 `42P01` or `PGRST205` | No view of this name. |
 | 404 `PGRST202` | No function of this name with these arguments. |
 | 406 `PGRST106` | The client asks for schema `public`: set its schema to `api`. |
