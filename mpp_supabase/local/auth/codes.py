@@ -2,6 +2,9 @@
 
 A code is six digits in a mail; the link beside it carries the hash. Both lead to the same row of
 `auth.one_time_tokens`. The columns of `auth.users` that hosted Supabase keeps the hashes in too are kept in step.
+
+The hash is keyed with a secret of the server. The real server's has no key: there, whoever knows an address can make
+the hashes of all its codes and try them as links.
 """
 
 from __future__ import annotations
@@ -49,9 +52,9 @@ def new_code(digits: int) -> str:
     return f"{secrets.randbelow(10**digits):0{digits}d}"
 
 
-def digest(address: str, code: str) -> str:
-    """The hash by which a code sent to an address is kept (lower-case hexadecimal)."""
-    return hashlib.sha224((address + code).encode()).hexdigest()
+def digest(key: bytes, address: str, code: str) -> str:
+    """The hash by which a code sent to an address is kept: 56 lower-case hexadecimal digits, as the real server's."""
+    return hmac.new(key, f"{address}\n{code}".encode(), hashlib.sha224).hexdigest()
 
 
 async def keep(connection: Connection, user_id: UUID, purpose: Purpose, address: str, token_hash: str) -> None:
@@ -94,10 +97,12 @@ async def claim_by_hash(
 
 
 async def claim_by_code(
-    connection: Connection, user_id: UUID, address: str, code: str, purposes: Sequence[Purpose], lifetime: int
+    connection: Connection, user_id: UUID, hashed: str, purposes: Sequence[Purpose], lifetime: int
 ) -> tuple[User, Purpose]:
-    """Check the code that a person typed for an account and lock the account. Raises Refusal as `claim_by_hash`."""
-    hashed = digest(address, code)
+    """Check the hash of a code that a person typed for an account and lock the account.
+
+    Raises Refusal as `claim_by_hash`.
+    """
     hashes = (hashed, PKCE_PREFIX + hashed)
     return await _claim(connection, user_id, hashes, purposes, lifetime, "Token has expired or is invalid")
 

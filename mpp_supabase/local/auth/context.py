@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg_pool import AsyncConnectionPool
 from starlette.requests import Request
 
-from mpp_supabase.local.auth import sessions, users
+from mpp_supabase.local.auth import codes, sessions, users
 from mpp_supabase.local.auth.errors import Refusal, bad_request, forbidden, invalid
 from mpp_supabase.local.auth.keys import KeySet
 from mpp_supabase.local.auth.limits import Guesses, Strangers
@@ -47,6 +47,10 @@ class Context:
         """A connection in a transaction: committed at the end of the block, rolled back when it raises."""
         async with self.pool.connection() as connection, connection.transaction():
             yield connection
+
+    def digest(self, address: str, code: str) -> str:
+        """The hash by which this server keeps a code sent to an address."""
+        return codes.digest(self.settings.code_key, address, code)
 
     async def caller(self, request: Request, connection: Connection) -> Caller:
         """Find the person of the request's access token.

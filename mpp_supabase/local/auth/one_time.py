@@ -65,7 +65,7 @@ async def mail_email_change(
     if context.settings.mailer_secure_email_change_enabled and user.email:
         recipients[Purpose.EMAIL_CHANGE_CURRENT] = user.email
     drawn = {purpose: codes.new_code(context.settings.mailer_otp_length) for purpose in recipients}
-    hashes = {purpose: _hash(recipients[purpose], drawn[purpose], challenge) for purpose in recipients}
+    hashes = {purpose: _hash(context, recipients[purpose], drawn[purpose], challenge) for purpose in recipients}
     changed = await users.change(
         connection,
         user.id,
@@ -120,15 +120,15 @@ async def _mail(
     challenge: Challenge | None,
 ) -> User:
     code = codes.new_code(context.settings.mailer_otp_length)
-    token_hash = _hash(user.email, code, challenge)
+    token_hash = _hash(context, user.email, code, challenge)
     changed = await keep_code(connection, user, _PURPOSES[name], token_hash, invited=name == "invite")
     # Last, so that a mail that cannot be sent leaves nothing behind: the transaction is rolled back.
     await context.mailer.send(name, user.email, _values(context, user, code, kind, token_hash, redirect_to))
     return changed
 
 
-def _hash(address: str, code: str, challenge: Challenge | None) -> str:
-    hashed = codes.digest(address, code)
+def _hash(context: Context, address: str, code: str, challenge: Challenge | None) -> str:
+    hashed = context.digest(address, code)
     return hashed if challenge is None else PKCE_PREFIX + hashed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 from typing import Annotated, Any
@@ -122,6 +123,11 @@ class AuthSettings(BaseSettings):
         """Schema and name of the function that completes the claims of a token, or None."""
         match = _HOOK_URI.fullmatch(self.hook_custom_access_token_uri)
         return (match[1], match[2]) if match and self.hook_custom_access_token_enabled else None
+
+    @property
+    def code_key(self) -> bytes:
+        """The key of the hashes of mailed codes; it tells nothing about the secret that it is made of."""
+        return hmac.digest(self.jwt_secret.get_secret_value().encode(), b"codes in mails", "sha256")
 
     def keys(self) -> list[dict[str, Any]]:
         """The private JWKs of `GOTRUE_JWT_KEYS`. Raises ValueError when they are not a JSON array of objects."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import subprocess
@@ -45,6 +46,26 @@ def test_after_ten_wrong_codes_the_right_one_no_longer_helps(strict: AuthServer,
     other = f"other-{address}"
     strict.call("POST", "/otp", {"email": other})
     assert verify(strict.mail(other).code, other) == 200
+
+
+@pytest.mark.parametrize("flow", ["implicit", "pkce"])
+def test_the_hash_of_a_link_cannot_be_made_of_address_and_code(strict: AuthServer, address: str, flow: str) -> None:
+    strict.admin().create_user({"email": address, "password": PASSWORD, "email_confirm": True})
+    strict.client(flow).reset_password_for_email(address)
+    mail = strict.mail(address)
+    # As Supabase Auth makes it.
+    made = mail.token_hash[:-56] + hashlib.sha224((address + mail.code).encode()).hexdigest()
+    assert len(made) == len(mail.token_hash)
+    answer = strict.call("POST", "/verify", {"token_hash": made, "type": "recovery"})
+    assert (answer.status_code, answer.json()["error_code"]) == (403, "otp_expired")
+    assert "otp_expired" in strict.call("GET", f"/verify?type=recovery&token={made}").headers["Location"]
+    assert strict.call("POST", "/verify", {"token_hash": mail.token_hash, "type": "recovery"}).status_code == 200
+
+
+def test_the_hash_of_a_generated_link_cannot_be_made_either(strict: AuthServer, address: str) -> None:
+    made = strict.admin().generate_link({"type": "signup", "email": address, "password": PASSWORD}).properties
+    assert made.hashed_token != hashlib.sha224((address + made.email_otp).encode()).hexdigest()
+    assert strict.call("POST", "/verify", {"token_hash": made.hashed_token, "type": "signup"}).status_code == 200
 
 
 def test_asking_twice_for_an_unknown_address_is_refused_like_for_a_known_one(auth: AuthServer, address: str) -> None:

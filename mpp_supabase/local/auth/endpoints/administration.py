@@ -154,7 +154,7 @@ async def delete_account(request: Request) -> Response:
             except IntegrityError as error:
                 raise unexpected("Database error deleting user") from error
         elif user.deleted_at is None:
-            await _soft_delete(connection, user)
+            await _soft_delete(context, connection, user)
     return JSONResponse({})
 
 
@@ -179,7 +179,7 @@ async def generate_link(request: Request) -> Response:
     kind, email = body.text("type"), body.email()
     redirect_to = redirect_target(request, context.settings, body.text("redirect_to"))
     code = codes.new_code(context.settings.mailer_otp_length)
-    token_hash = codes.digest(email, code)
+    token_hash = context.digest(email, code)
     hashed = ""
     if kind in ("signup", "magiclink"):
         hashed = await _link_password(context, body, kind)
@@ -256,7 +256,7 @@ async def _keep_email_change(
         raise unprocessable("email_exists", DUPLICATE_EMAIL)
     purpose = Purpose.EMAIL_CHANGE_CURRENT if current else Purpose.EMAIL_CHANGE_NEW
     recipient = user.email if current else address
-    token_hash = codes.digest(recipient, code)
+    token_hash = context.digest(recipient, code)
     changed = await users.change(
         connection,
         user.id,
@@ -271,8 +271,8 @@ async def _keep_email_change(
     return changed, token_hash
 
 
-async def _soft_delete(connection: Connection, user: User) -> None:
-    gone = codes.digest(str(user.id), user.email)
+async def _soft_delete(context: Context, connection: Connection, user: User) -> None:
+    gone = context.digest(str(user.id), user.email)
     await users.change(
         connection,
         user.id,

@@ -128,7 +128,7 @@ async def _take_code(
     purposes = _purposes(kind)
     if kind == "email_change":
         # The address is the new one or the old one; only the hash tells whose account it is.
-        hashed = codes.digest(email, code)
+        hashed = context.digest(email, code)
         lifetime = context.settings.mailer_otp_exp
         for candidate in (hashed, PKCE_PREFIX + hashed):
             try:
@@ -142,9 +142,8 @@ async def _take_code(
     found = await users.find_by_email(connection, email, context.settings.jwt_aud)
     if found is None:
         raise expired_code()
-    user, purpose = await codes.claim_by_code(
-        connection, found.id, email, code, purposes, context.settings.mailer_otp_exp
-    )
+    hashed = context.digest(email, code)
+    user, purpose = await codes.claim_by_code(connection, found.id, hashed, purposes, context.settings.mailer_otp_exp)
     return await _prove(context, connection, user, purpose, kind)
 
 
