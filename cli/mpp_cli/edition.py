@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,8 +20,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 Code = Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")]
-
-_MARKS = {"add": ("+", "green"), "change": ("~", "yellow"), "remove": ("−", "red")}
 
 
 @app.command()
@@ -40,11 +41,14 @@ def apply(
     wanted = read_edition_file(file)
     with connection.staff() as mpp:
         changes = mpp.editions.apply(wanted.document, dry_run=True)
-        _show_changes(changes, as_json=as_json, as_csv=as_csv)
+        _show_changes(changes, wanted.document["edition"]["time_zone"], as_json=as_json, as_csv=as_csv)
         if not changes:
             output.say(f"No change: {wanted.code} is what {file} says.")
             return
         count = f"{len(changes)} change" + ("s" if len(changes) > 1 else "")
+        ends_at = datetime.fromisoformat(wanted.document["edition"]["ends_at"])
+        if ends_at <= datetime.now(UTC):
+            output.say(f"Warning: {wanted.code} ends in the past, on {ends_at:%Y-%m-%d %H:%M}.")
         if dry_run:
             output.say(f"{count} to {wanted.code}; nothing was written (dry run).")
             return
@@ -53,24 +57,16 @@ def apply(
     output.say(f"Applied: {count} to {wanted.code}.")
 
 
-def _show_changes(changes: list[Change], *, as_json: bool, as_csv: bool) -> None:
+def _show_changes(changes: list[Change], zone: str, *, as_json: bool, as_csv: bool) -> None:
     if as_json or as_csv:
         fields = ("action", "path", "before", "after")
         output.rows(changes, (), fields=fields, as_json=as_json, as_csv=as_csv)
         return
-    for change in changes:
-        mark, colour = _MARKS.get(change.action, ("?", "blue"))
-        values = [_short(value) for value in (change.before, change.after) if value is not None]
-        line = f"{mark} {change.path}" + (f": {' → '.join(values)}" if values else "")
-        print(output.coloured(output.clean(line), colour))
+    from mpp_cli.differences import lines
 
-
-def _short(value: object, longest: int = 70) -> str:
-    import json
-
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = " ".join(text.split())
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line, colour in lines(changes, zone, width):
+        print(output.coloured(line, colour))
 
 
 @app.command("list")
@@ -170,15 +166,32 @@ def challenges(code: Code, as_json: Json = False, as_csv: Csv = False) -> None:
 
 
 @app.command("open")
-def open_edition(code: Code) -> None:
-    """Open a draft edition to registration; does nothing when it is open.
+def open_edition(code: Code, yes: Yes = False) -> None:
+    """Open a draft edition to registration; does nothing when it is open. This cannot be undone.
 
     Example: mpp edition open adult-2026-06
     """
     with connection.staff() as mpp:
+        edition = mpp.editions.get(code)
+        if edition.opened_at is not None:
+            output.say(f"{code} has been open since {output.moment(edition.opened_at, edition.time_zone)}.")
+            return
+        _warn_of_the_past(edition)
+        output.confirm(f"Open {code}? Everybody sees it from then on, and it cannot be a draft again.", yes=yes)
         mpp.editions.open(code)
         edition = mpp.editions.get(code)
     output.say(f"{code} is open (phase: {edition.phase}).")
+
+
+def _warn_of_the_past(edition: Edition) -> None:
+    now = datetime.now(UTC)
+    if edition.ends_at <= now:
+        output.say(f"Warning: {edition.code} ended on {output.moment(edition.ends_at, edition.time_zone)}.")
+    elif edition.starts_at <= now:
+        output.say(f"Warning: {edition.code} started on {output.moment(edition.starts_at, edition.time_zone)}.")
+    elif edition.registration_closes_at <= now:
+        closed = output.moment(edition.registration_closes_at, edition.time_zone)
+        output.say(f"Warning: registration to {edition.code} ended on {closed}.")
 
 
 @app.command()

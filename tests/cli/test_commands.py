@@ -106,7 +106,11 @@ class TestEditions:
         code = world.edition(opened=False).code
         assert code in mpp("edition", "list", "--phase", "draft").out
         assert "draft" in mpp("edition", "show", code).out
-        assert "phase: running" in mpp("edition", "open", code).err
+        asked = mpp("edition", "open", code)
+        assert (asked.code, "add --yes" in asked.err, "Warning: " in asked.err) == (Exit.USAGE, True, True)
+        assert "draft" in mpp("edition", "show", code).out
+        assert "phase: running" in mpp("edition", "open", code, "--yes").err
+        assert "has been open since" in mpp("edition", "open", code).err
         assert mpp("edition", "freeze", code, "--yes").code == Exit.REFUSED
         for command in (("close", code, "--reason", "A test"), ("freeze", code)):
             refused = mpp("edition", *command)
