@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,6 +20,27 @@ from mpp_supabase.local.state import State
 @pytest.fixture
 def key(running: StackStatus) -> dict[str, str]:
     return {"apikey": running.env()["PUBLISHABLE_KEY"]}
+
+
+def ask_a_gateway(
+    running: StackStatus, method: str, query: bytes = b"", auth: str = "http://127.0.0.1:1"
+) -> list[Message]:
+    """What a gateway of its own, inside this process, sends back for a path of Auth that needs no key."""
+    values = running.env()
+    names = ("publishable", "secret", "anon", "service_role")
+    keys = dict(zip(names, (values[f"{name.upper()}_KEY"] for name in names), strict=True))
+    gateway = Gateway(GatewayConfig(1, "http://127.0.0.1:1", auth, jwt_secret="", **keys))
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    path = {"path": "/auth/v1/verify", "raw_path": b"/auth/v1/verify", "query_string": query}
+    asyncio.run(gateway({"type": "http", "method": method, "client": None, "headers": [], **path}, receive, send))
+    return sent
 
 
 def test_a_browser_may_call_from_any_origin(http: httpx.Client, key: dict[str, str]) -> None:
@@ -54,20 +76,7 @@ def test_other_paths_lead_nowhere(http: httpx.Client, key: dict[str, str], path:
 @pytest.mark.parametrize("query", [b"a=\x01", b"a=\xff", b"a=" + b"a" * 65_540])
 def test_an_address_that_cannot_be_sent_on_is_a_400(running: StackStatus, query: bytes) -> None:
     # Below uvicorn, which lets none of these through: what the application makes of them by itself.
-    values = running.env()
-    names = ("publishable", "secret", "anon", "service_role")
-    keys = dict(zip(names, (values[f"{name.upper()}_KEY"] for name in names), strict=True))
-    gateway = Gateway(GatewayConfig(1, "http://127.0.0.1:1", "http://127.0.0.1:1", jwt_secret="", **keys))
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b""}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    path = {"path": "/auth/v1/verify", "raw_path": b"/auth/v1/verify", "query_string": query}
-    asyncio.run(gateway({"type": "http", "method": "GET", "client": None, "headers": [], **path}, receive, send))
+    sent = ask_a_gateway(running, "GET", query)
     assert sent[0]["status"] == 400
     assert b"address" in sent[1]["body"]
 
@@ -112,6 +121,38 @@ def test_a_hundred_requests_at_once_are_all_answered(http: httpx.Client, key: di
 
     with ThreadPoolExecutor(20) as pool:
         assert list(pool.map(ask, range(100))) == [str(number) for number in range(100)]
+
+
+def test_a_request_after_a_head_is_answered(http: httpx.Client, key: dict[str, str]) -> None:
+    def ask(number: int) -> list[int]:
+        head = http.head("/rest/v1/note", headers=key, timeout=30)
+        post = http.post("/rest/v1/rpc/echo", json={"body": str(number)}, headers=key, timeout=30)
+        return [head.status_code, post.status_code]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(map(tuple, pool.map(ask, range(200)))) == {(200, 200)}
+
+
+def test_a_service_that_closes_the_connection_is_asked_again_only_to_read(running: StackStatus) -> None:
+    asked = []
+    with socket.create_server(("127.0.0.1", 0)) as service:
+
+        def serve() -> None:
+            for answer in (b"", b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", b""):
+                connection, _ = service.accept()
+                with connection:
+                    asked.append(connection.recv(65_536).split()[0])
+                    connection.sendall(answer)
+
+        with ThreadPoolExecutor(1) as pool:
+            serving = pool.submit(serve)
+            address = f"http://127.0.0.1:{service.getsockname()[1]}"
+            assert [ask_a_gateway(running, method, auth=address)[0]["status"] for method in ("GET", "POST")] == [
+                200,
+                503,
+            ]
+            serving.result(10)
+    assert asked == [b"GET", b"GET", b"POST"]
 
 
 def test_a_changed_schema_is_served_without_a_restart(

@@ -37,6 +37,8 @@ OPEN_PATHS = (
 
 _NOT_RUN = ("/functions/v1", "/storage/v1", "/realtime/v1")
 
+_READING = ("GET", "HEAD", "OPTIONS")
+
 _HOP_BY_HOP = {
     b"connection",
     b"keep-alive",
@@ -104,8 +106,9 @@ class Gateway:
 
     def __init__(self, config: GatewayConfig) -> None:
         self._config = config
+        # Idle connections are given up before PostgREST gives them up, after 30 seconds.
         self._transport = httpx.AsyncHTTPTransport(
-            limits=httpx.Limits(max_connections=200, max_keepalive_connections=100, keepalive_expiry=30), retries=0
+            limits=httpx.Limits(max_connections=200, max_keepalive_connections=100, keepalive_expiry=20), retries=0
         )
         self._timeout = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 30.0}
         self._roles = {config.publishable: "anon", config.secret: "service_role"}
@@ -182,7 +185,7 @@ class Gateway:
             extensions={"timeout": self._timeout},
         )
         try:
-            response = await self._transport.handle_async_request(request)
+            response = await self._sent(request, again=scope["method"] in _READING and not _has_body(headers))
         except httpx.TimeoutException:
             await self._refuse(TIMED_OUT, scope, receive, send)
             return
@@ -209,6 +212,15 @@ class Gateway:
             await send({"type": "http.response.body", "body": b""})
         finally:
             await response.aclose()
+
+    async def _sent(self, request: httpx.Request, *, again: bool) -> httpx.Response:
+        """The answer of a service, asked once more if it closed the connection before any of it (``again``)."""
+        try:
+            return await self._transport.handle_async_request(request)
+        except (httpx.RemoteProtocolError, httpx.ReadError):
+            if not again:
+                raise
+            return await self._transport.handle_async_request(request)
 
     def _authorize(self, key: str, authorization: bytes, user_agent: bytes) -> bytes | Refusal:
         """The Authorization header to send on, or why the request is refused."""
@@ -264,6 +276,9 @@ class Gateway:
         ]
         if authorization:
             headers.append((b"authorization", authorization))
+        if scope["method"] == "HEAD":
+            # PostgREST closes the connection after a HEAD without saying so, and the next request would meet its end.
+            headers.append((b"connection", b"close"))
         if _first(scope["headers"], b"transfer-encoding"):
             headers.append((b"transfer-encoding", b"chunked"))
         return headers
