@@ -84,6 +84,15 @@ def test_only_the_secret_key_makes_staff(game):
         game.service.call("set_ops_member", member_id="00000000-0000-4000-8000-000000000000", granted=True)
 
 
+def test_only_an_account_with_a_confirmed_address_becomes_staff(game):
+    unconfirmed, anonymous = game.account(), game.account(anonymous=True)
+    game.run("update auth.users set email_confirmed_at = null where id = %s", (unconfirmed,))
+    for account in (unconfirmed, anonymous):
+        with game.refused("MP010"):
+            game.service.call("set_ops_member", member_id=account, granted=True)
+        game.service.call("set_ops_member", member_id=account, granted=False)
+
+
 def test_who_is_no_longer_staff_loses_its_rights_at_once(game):
     staff, edition = game.staff(), game.edition("draft")
     assert len(staff.view("editions", id=edition.id)) == 1
@@ -99,4 +108,15 @@ def test_who_is_no_longer_staff_loses_its_rights_at_once(game):
 def test_a_deleted_account_is_no_longer_staff(game):
     staff = game.staff()
     game.run("delete from auth.users where id = %s", (staff.account,))
+    assert staff.view("audit_log") == []
+
+
+def test_staff_need_a_confirmed_address_and_a_disabled_one_is_out_at_once(game):
+    invited = game.account()
+    game.run("update auth.users set email_confirmed_at = null where id = %s", (invited,))
+    with game.refused("MP010"):
+        game.service.call("set_ops_member", member_id=invited, granted=True)
+    staff = game.staff()
+    assert staff.view("audit_log")
+    game.run("update auth.users set banned_until = now() + interval '1 hour' where id = %s", (staff.account,))
     assert staff.view("audit_log") == []

@@ -58,7 +58,7 @@ def test_a_validation_of_a_hidden_challenge_does_not_tell_team_mates_its_title(g
     row = finder.view("league_validations", player_id=finder.player_id)[0]
     assert row["challenge_code"] == "t-hidden"
     row = league.ambassador.view("league_validations", player_id=finder.player_id)[0]
-    assert (row["challenge_code"], row["title"], row["points"]) == (None, None, 6)
+    assert (row["challenge_id"], row["challenge_code"], row["title"], row["points"]) == (None, None, None, 6)
 
 
 def test_no_digest_of_a_secret_word_can_be_read(game):

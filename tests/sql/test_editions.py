@@ -113,6 +113,8 @@ def test_late_joining_is_allowed_until_registration_closes(game):
         "ends_at = ends_at + interval '1 hour'",
         "ranking_basis = 'average'",
         "league_min_players = 5",
+        "league_max_players = 30",
+        "unlock_guesses_per_hour = 5",
         "teams_per_league = 3",
         "audience = 'school'",
         "time_zone = 'UTC'",
@@ -133,10 +135,10 @@ def test_a_started_edition_never_changes_hands(game):
         game.run("update mpp.edition set organisation_id = %s where id = %s", (organisation, edition.id))
 
 
-def test_texts_and_room_of_a_started_edition_may_still_be_corrected(game):
+def test_texts_and_the_last_day_to_join_a_started_edition_may_still_change(game):
     edition = game.edition()
     game.run(
-        "update mpp.edition set title = %s, league_max_players = 30, unlock_guesses_per_hour = 5 where id = %s",
+        "update mpp.edition set title = %s, registration_closes_at = ends_at - interval '1 day' where id = %s",
         (Jsonb(translated("Better")), edition.id),
     )
     assert game.anon.view("editions", id=edition.id)[0]["title"]["en"] == "Better"

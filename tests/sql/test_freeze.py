@@ -59,7 +59,9 @@ def test_freezing_changes_nothing_that_is_shown_and_is_done_once(game, edition, 
         game.one("select count(*) from mpp.audit where action = 'edition.freeze' and subject = %s", (edition.code,))
         == 1
     )
-    assert game.one("select seal is not null from mpp.edition where id = %s", (edition.id,)) is True
+    seal = game.one("select seal from mpp.edition where id = %s", (edition.id,))
+    (trace,) = game.service.view("audit_log", action="edition.freeze", subject=edition.code)
+    assert trace["details"]["seal"] == seal
     assert game.one("select count(*) from mpp.score_delta where edition_id = %s", (edition.id,)) == 0
     assert game.anon.view("editions", id=edition.id)[0]["phase"] == "frozen"
     assert game.faults(edition) == []

@@ -76,7 +76,7 @@ def test_a_league_name_is_taken_once_in_an_edition_whatever_its_case(game, editi
     person.call("create_league", edition_id=game.edition().id, name="Les Verts")
 
 
-@pytest.mark.parametrize("name", [None, "", "  ", "x" * 61, "a\u200bb", "a\u202eb"])
+@pytest.mark.parametrize("name", [None, "", "  ", "\u200b", "x" * 61, "x" * 10_000, "a\u2060b", "a\u202eb"])
 def test_a_league_name_that_is_not_valid_is_refused(game, edition, name):
     person = game.registered()
     with game.refused("MP010"):
@@ -558,6 +558,16 @@ def test_whoever_joins_a_league_that_nobody_runs_runs_it(game, edition, league):
     assert league.ambassador.view("my_leagues")[0]["is_ambassador"] is False
 
 
+def test_a_newcomer_is_not_handed_the_phone_numbers_of_a_league_that_lost_its_ambassador(game, edition):
+    league = game.league(edition, is_open=True, phone=PHONE)
+    game.player(league, phone=PHONE)
+    game.service.call("expel_player", player_id=league.ambassador.player_id, reason="why")
+    newcomer = game.player(league, phone=PHONE)
+    assert newcomer.view("my_leagues")[0]["is_ambassador"] is False
+    assert {r["phone"] for r in newcomer.view("league_members") if not r["is_me"]} == {None}
+    assert game.service.view("ops_leagues", league_id=league.id)[0]["ambassador_player_id"] is None
+
+
 # reports
 
 
@@ -582,6 +592,10 @@ def test_a_member_reports_a_player_of_the_league_and_the_staff_resolve_it(game, 
         game.one("select count(*) from mpp.audit where action = 'conduct.resolve' and actor_id = %s", (staff.account,))
         == 1
     )
+    # One open report about somebody is enough; another may follow once it is resolved.
+    for _ in range(2):
+        ana.call("report_conduct", player_id=ben.player_id, reason="cheats again")
+    assert len(staff.view("conduct_reports", league_id=league.id)) == 2
     # A report bars nobody from coming back.
     ben.call("leave_league", league_id=league.id)
     game.player(league, ben)
@@ -677,3 +691,31 @@ def test_nothing_of_a_league_changes_once_the_edition_is_frozen(game, edition, l
     ):
         with game.refused("MP024"):
             person.call(command, **arguments)
+
+
+def test_an_account_creates_three_leagues_in_an_edition_and_no_more(game):
+    edition = game.edition()
+    founder = game.registered()
+    for number in range(3):
+        league = founder.call("create_league", edition_id=edition.id, name=f"League {number}")
+        founder.call("leave_league", league_id=league)
+    with game.refused("MP039"):
+        founder.call("create_league", edition_id=edition.id, name="League 4")
+
+
+def test_an_open_league_that_everybody_left_is_not_offered(game):
+    edition = game.edition()
+    league = game.league(edition, is_open=True, phone="+33611111111")
+    newcomer = game.registered()
+    assert [row["league_id"] for row in newcomer.view("open_leagues", edition_id=edition.id)] == [league.id]
+    league.ambassador.call("leave_league", league_id=league.id)
+    assert newcomer.view("open_leagues", edition_id=edition.id) == []
+
+
+def test_one_open_report_about_a_player_is_kept_however_often_it_is_sent(game):
+    edition = game.edition()
+    league = game.league(edition)
+    one, other = game.player(league), game.player(league)
+    for _ in range(3):
+        one.call("report_conduct", player_id=other.player_id, reason="Rude")
+    assert len(game.service.view("conduct_reports", league_id=league.id)) == 1

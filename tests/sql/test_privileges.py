@@ -196,8 +196,8 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
             "done_at": [s.game.now - HOUR],
             "request_keys": [uuid.uuid4()],
         },
-        "MP006",
-        **STAFF,
+        DENIED,
+        service=OK,
     ),
     "announce_maintenance": row(
         lambda s: {
@@ -626,6 +626,21 @@ def test_an_anonymous_account_writes_nothing_whatever_else_it_is(game, scene):
     ):
         with game.refused("MP002"):
             turned.call(command, **code)
+
+
+def test_a_disabled_account_is_out_at_once(game, scene):
+    for name in ("player", "ambassador", "staff"):
+        game.run(
+            "update auth.users set banned_until = now() + interval '1 day' where id = %s", (scene.people[name].account,)
+        )
+    for command, (arguments, expected) in COMMANDS.items():
+        for name in ("player", "ambassador", "staff"):
+            if expected[name] == OK and command not in ("my_rank", "ranking_around"):
+                with game.refused("MP001", "MP006", "MP003", "MP005"):
+                    scene.people[name].table(command, **arguments(scene))
+    assert scene.people["staff"].view("audit_log") == []
+    game.run("update auth.users set banned_until = now() where id = %s", (scene.people["player"].account,))
+    scene.people["player"].call("update_profile", alias="back")
 
 
 def test_a_request_without_a_subject_is_not_signed_in(game, scene):

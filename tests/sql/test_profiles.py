@@ -83,7 +83,7 @@ INVALID = [
     ("first_name", ""),
     ("first_name", "   "),
     ("first_name", "x" * 61),
-    ("first_name", "a\u200bb"),
+    ("first_name", "a\u2060b"),
     ("first_name", "a\u202eb"),
     ("last_name", None),
     ("last_name", "\ufeffx"),
@@ -242,6 +242,14 @@ def test_a_consent_is_given_and_withdrawn_and_the_log_keeps_both(game):
     ]  # fmt: skip
 
 
+def test_saying_the_same_again_adds_nothing_to_the_log(game):
+    person = game.registered()
+    for granted in (True, True, False, False):
+        person.call("set_consent", purpose="newsletter", granted=granted)
+    query = "select granted from mpp.consent where account_id = %s and purpose = 'newsletter' order by id"
+    assert [c["granted"] for c in game.rows(query, (person.account,))] == [True, False]
+
+
 def test_the_terms_are_neither_accepted_nor_left_as_a_consent(game):
     person = game.registered()
     for granted in (True, False, None):
@@ -388,3 +396,16 @@ def test_nothing_is_decided_from_what_the_token_says_about_the_person(game, data
     assert liar.view("audit_log") == []
     with psycopg.connect(database_url) as other, refused("MP001"):
         Person(other, "authenticated").call("register", **game.profile())
+
+
+def test_a_disabled_account_writes_nothing_with_the_token_it_still_has(game):
+    person = game.registered()
+    game.run("update auth.users set banned_until = now() + interval '1 hour' where id = %s", (person.account,))
+    with game.refused("MP001"):
+        person.call("update_profile", alias="Still here")
+
+
+def test_a_text_too_long_to_be_a_name_is_refused_before_it_is_worked_on(game):
+    person = game.registered()
+    with game.refused("MP010"):
+        person.call("update_profile", first_name=" a" * 2_000_000)

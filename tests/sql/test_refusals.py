@@ -153,9 +153,31 @@ def test_no_command_answers_null_or_odd_arguments_with_anything_but_a_refusal_of
 
 def test_labels_cannot_hold_characters_that_hide(game):
     person = game.registered()
-    for code in (0x01, 0x1B, 0x7F, 0x9F, 0x200B, 0x200D, 0x200F, 0x202A, 0x202E, 0x2060, 0x2066, 0x206F, 0xFEFF):
+    for code in (
+        0x01,
+        0x1B,
+        0x7F,
+        0x9F,
+        0x034F,
+        0x061C,
+        0x115F,
+        0x200E,
+        0x200F,
+        0x202A,
+        0x202E,
+        0x2060,
+        0x2066,
+        0x206F,
+        0xFEFF,
+    ):
         with game.refused("MP010"):
             person.call("update_profile", alias=f"a{chr(code)}b")
+    with game.refused("MP010"):
+        person.call("update_profile", alias="a" + chr(0x301) * 6)
+    # What keyboards add to emoji and to pasted words is dropped.
+    for code in (0xAD, 0x200B, 0x200C, 0x200D, 0xFE0F):
+        person.call("update_profile", alias=f"a{chr(code)}b")
+        assert person.view("my_profile")[0]["alias"] == "ab"
     # What separates words becomes one space.
     for code in (0x09, 0x0A, 0x20):
         person.call("update_profile", alias=f"a{chr(code)}{chr(code)}b")

@@ -257,6 +257,8 @@ def test_rules_and_challenges_are_fixed_once_the_edition_has_started(game, code)
         ("challenges.3.secret", "other"),
         ("rules.ranking", "average"),
         ("rules.teams_per_league", 4),
+        ("rules.league_size.max", 30),
+        ("rules.unlock_guesses_per_hour", 2),
         ("edition.ends_at", "2999-01-01T00:00:00Z"),
         ("challenges", file["challenges"][:3]),
         ("edition.starts_at", game.now.isoformat()),
@@ -267,7 +269,10 @@ def test_rules_and_challenges_are_fixed_once_the_edition_has_started(game, code)
             apply(game, changed_document(file, path, value), dry_run=True)
     file = changed_document(file, "challenges.0.title", translated("Corrected"))
     assert changed(game, file) == {("change", "challenges.f-standard.title")}
-    assert changed(game, changed_document(file, "rules.league_size.max", 30)) == {("change", "rules.league_size_max")}
+    later = file["edition"]["ends_at"]
+    assert changed(game, changed_document(file, "edition.registration_closes_at", later)) == {
+        ("change", "edition.registration_closes_at")
+    }
 
 
 def test_a_frozen_edition_is_not_applied_again(game, code):
