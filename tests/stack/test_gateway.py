@@ -6,6 +6,7 @@ import asyncio
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -102,16 +103,40 @@ def test_rows_beyond_the_limit_are_cut_and_counted(
     assert int(answer.headers["content-range"].split("/")[1]) >= 5
 
 
-def test_large_bodies_stream_both_ways(http: httpx.Client, key: dict[str, str]) -> None:
+def in_pieces(size: int) -> Iterator[bytes]:
+    """The body of a call of echo, without a Content-Length and with ``size`` bytes around an empty text."""
+    yield b'{"body": "'
+    for _ in range(size // 10_000):
+        yield b"a" * 10_000
+    yield b'"}'
+
+
+def test_large_bodies_of_the_secret_key_stream_both_ways(http: httpx.Client, running: StackStatus) -> None:
+    values = running.env()
     body = "é" * 2_000_000
-    answer = http.post("/rest/v1/rpc/echo", json={"body": body}, headers=key, timeout=30)
-    assert answer.json() == body
+    both = {"apikey": values["PUBLISHABLE_KEY"], "authorization": f"Bearer {values['SERVICE_ROLE_KEY']}"}
+    for headers in ({"apikey": values["SECRET_KEY"]}, {"apikey": values["SERVICE_ROLE_KEY"]}, both):
+        assert http.post("/rest/v1/rpc/echo", json={"body": body}, headers=headers, timeout=30).json() == body
+    typed = {"apikey": values["SECRET_KEY"], "content-type": "application/json"}
+    answer = http.post("/rest/v1/rpc/echo", content=in_pieces(3_000_000), headers=typed, timeout=30)
+    assert answer.json() == "a" * 3_000_000
+    answer = http.post("/rest/v1/rpc/echo", content=in_pieces(64_000_000), headers=typed, timeout=60)
+    assert answer.status_code == 413
 
-    def pieces() -> list[bytes]:
-        return [b'{"body": "', b"a" * 70_000, b"b" * 70_000, b'"}']
 
-    answer = http.post("/rest/v1/rpc/echo", content=iter(pieces()), headers={**key, "content-type": "application/json"})
-    assert answer.json() == "a" * 70_000 + "b" * 70_000
+def test_others_may_send_a_megabyte(http: httpx.Client, key: dict[str, str]) -> None:
+    typed = {**key, "content-type": "application/json"}
+    for size in (140_000, 990_000):
+        answer = http.post("/rest/v1/rpc/echo", content=in_pieces(size), headers=typed)
+        assert answer.json() == "a" * size
+    streamed = http.post("/rest/v1/rpc/echo", content=in_pieces(1_000_000), headers=typed)
+    announced = http.post("/rest/v1/rpc/echo", content=b"".join(in_pieces(1_000_000)), headers=typed)
+    without_key = http.post("/auth/v1/verify", content=in_pieces(1_000_000))
+    for answer in (streamed, announced, without_key):
+        assert answer.status_code == 413
+        assert answer.json() == {"message": "The body of the request is too large"}
+        assert answer.headers["access-control-allow-origin"] == "*"
+    assert http.post("/rest/v1/rpc/echo", json={"body": "on"}, headers=key).json() == "on"
 
 
 def test_a_hundred_requests_at_once_are_all_answered(http: httpx.Client, key: dict[str, str]) -> None:

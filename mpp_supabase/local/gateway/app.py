@@ -26,6 +26,10 @@ Headers = list[tuple[bytes, bytes]]
 #: Lifetime of the token that stands for an API key behind the gateway, in seconds; renewed at half of it.
 INTERNAL_TOKEN_SECONDS = 120
 
+#: The largest request body in bytes, for everybody and for the secret key (or the legacy service_role key).
+LARGEST_BODY = 1_000_000
+LARGEST_BODY_OF_SECRET = 64_000_000
+
 #: What a mail link or an OAuth provider opens in a browser, and what verifiers fetch: no API key there, as hosted.
 OPEN_PATHS = (
     "/auth/v1/verify",
@@ -93,6 +97,7 @@ SECRET_IN_BROWSER = Refusal(
     "Forbidden use of secret API key in browser",
     "Secret API keys can only be used in a protected environment and should be deleted immediately if exposed.",
 )
+TOO_LARGE = Refusal(413, "The body of the request is too large")
 BAD_URL = Refusal(400, "The address of the request is not valid")
 NO_ROUTE = Refusal(404, "no Route matched with those values")
 UNAVAILABLE = Refusal(
@@ -164,13 +169,17 @@ class Gateway:
     async def _proxy(self, prefix: str, upstream: httpx.URL, scope: Scope, receive: Receive, send: Send) -> None:
         headers: Headers = scope["headers"]
         query, key = _take_key(headers, scope["query_string"])
-        authorization = _first(headers, b"authorization")
+        authorization = given = _first(headers, b"authorization")
         if scope["path"] not in OPEN_PATHS:
             checked = self._authorize(key, authorization, _first(headers, b"user-agent"))
             if isinstance(checked, Refusal):
                 await self._refuse(checked, scope, receive, send)
                 return
             authorization = checked
+        largest = LARGEST_BODY_OF_SECRET if self._is_secret(key, given) else LARGEST_BODY
+        if int(_first(headers, b"content-length") or 0) > largest:
+            await self._refuse(TOO_LARGE, scope, receive, send)
+            return
         raw_path = scope["raw_path"][len(prefix) :] or b"/"
         try:
             url = upstream.copy_with(raw_path=raw_path + (b"?" + query if query else b""))
@@ -181,11 +190,14 @@ class Gateway:
             scope["method"],
             url,
             headers=self._forwarded(scope, prefix, authorization),
-            stream=_Body(receive) if _has_body(headers) else None,
+            stream=_Body(receive, largest) if _has_body(headers) else None,
             extensions={"timeout": self._timeout},
         )
         try:
             response = await self._sent(request, again=scope["method"] in _READING and not _has_body(headers))
+        except _BodyTooLargeError:
+            await self._refuse(TOO_LARGE, scope, receive, send)
+            return
         except httpx.TimeoutException:
             await self._refuse(TIMED_OUT, scope, receive, send)
             return
@@ -249,6 +261,11 @@ class Gateway:
                 found = known
         return found
 
+    def _is_secret(self, key: str, authorization: bytes) -> bool:
+        """Whether a request carries a key of the service role, in either header."""
+        secrets = (self._config.secret, self._config.service_role)
+        return any(self._known(given) in secrets for given in (key, _bearer(authorization)))
+
     def _token(self, role: str) -> bytes:
         expires, token = self._tokens.get(role, (0.0, b""))
         now = time.monotonic()
@@ -292,11 +309,16 @@ class Gateway:
         await response(scope, receive, send)
 
 
-class _Body(httpx.AsyncByteStream):
-    """The request's body, passed on as it arrives."""
+class _BodyTooLargeError(Exception):
+    """More came than the sender may send; the service behind has seen only the beginning, and no end."""
 
-    def __init__(self, receive: Receive) -> None:
+
+class _Body(httpx.AsyncByteStream):
+    """The request's body, passed on as it arrives, up to ``largest`` bytes."""
+
+    def __init__(self, receive: Receive, largest: int) -> None:
         self._receive = receive
+        self._left = largest
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:
@@ -304,6 +326,9 @@ class _Body(httpx.AsyncByteStream):
             if message["type"] == "http.disconnect":
                 raise httpx.ReadError("the client went away")
             if message.get("body"):
+                self._left -= len(message["body"])
+                if self._left < 0:
+                    raise _BodyTooLargeError
                 yield message["body"]
             if not message.get("more_body"):
                 return
