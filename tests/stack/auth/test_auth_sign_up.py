@@ -67,6 +67,49 @@ def test_a_second_account_for_an_address_is_refused(auth: AuthServer, address: s
     assert auth.sign_in(address).status_code == 200
 
 
+@pytest.mark.parametrize("made", ["invited", "admin", "admin without password", "link"])
+def test_signing_up_does_not_take_an_account_that_waits_for_its_person(
+    auth: AuthServer, address: str, made: str
+) -> None:
+    admin = auth.admin()
+    if made == "invited":
+        user = admin.invite_user_by_email(address).user
+    elif made == "link":
+        user = admin.generate_link({"type": "invite", "email": address}).user
+    else:
+        user = admin.create_user({"email": address} | ({"password": PASSWORD} if made == "admin" else {})).user
+    answer = auth.sign_up(address, password="another password")
+    confirmed = auth.rows("select email_confirmed_at is not null from auth.users where id = %s", user.id)
+    sessions = auth.rows("select 1 from auth.sessions where user_id = %s", user.id)
+    if auth.backend == "ours":
+        assert (answer.status_code, answer.json()["error_code"]) == (422, "user_already_exists")
+        assert (confirmed, sessions) == ([(False,)], [])
+    else:
+        # Supabase Auth confirms it and signs the caller in: with it, addresses must be confirmed.
+        assert (answer.status_code, answer.json()["user"]["id"]) == (200, user.id)
+        assert (confirmed, len(sessions)) == ([(True,)], 1)
+    assert auth.sign_in(address, "another password").status_code == 400
+
+
+def test_asking_for_a_code_does_not_confirm_an_invited_account(auth: AuthServer, address: str) -> None:
+    user = auth.admin().invite_user_by_email(address).user
+    assert auth.call("POST", "/otp", {"email": address}).json() == {}
+    confirmed = auth.rows("select email_confirmed_at is not null from auth.users where id = %s", user.id)
+    # Supabase Auth confirms it at once where addresses need no confirmation; ours when the code comes back.
+    assert confirmed == [(auth.backend == "real",)]
+    answer = auth.call("POST", "/verify", {"email": address, "token": auth.mail(address, 2).code, "type": "email"})
+    assert answer.json()["user"]["id"] == user.id
+    assert answer.json()["user"]["email_confirmed_at"]
+
+
+def test_an_invited_person_still_comes_in_after_a_stranger_tried(auth: AuthServer, address: str) -> None:
+    user = auth.admin().invite_user_by_email(address).user
+    if auth.backend == "ours":
+        assert auth.sign_up(address, password="another password").status_code == 422
+    answer = auth.call("POST", "/verify", {"token_hash": auth.mail(address).token_hash, "type": "invite"})
+    assert answer.json()["user"]["id"] == user.id
+
+
 def test_ten_sign_ups_at_once_with_one_address_make_one_account(auth: AuthServer, address: str) -> None:
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda _: auth.sign_up(address).status_code, range(10)))

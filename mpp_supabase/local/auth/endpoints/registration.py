@@ -62,20 +62,28 @@ async def register(
     redirect_to: str,
     challenge: Challenge | None,
 ) -> User | None:
-    """Make an account, or take up one that was never confirmed, and confirm it or mail its code.
+    """Make an account and confirm it; or, where addresses are to be proved, mail its code, again for an account that
+    was never confirmed.
 
-    Returns None when the address belongs to a confirmed account. Raises Refusal (429) when the mail went out just now.
+    Returns None when the address belongs to an account that this may not touch. Raises Refusal (429) when the mail went
+    out just now.
     """
+    made = False
     if await users.find_by_email(connection, email, context.settings.jwt_aud) is None:
         try:
             async with connection.transaction():
                 await create_with_email(context, connection, email, hashed_password, data, claims_in_profile=True)
+            made = True
         except UniqueViolation:
             # Someone signed up with the same address a moment ago: then as if it had been long ago.
             pass
     found = await users.find_by_email(connection, email, context.settings.jwt_aud)
     user = found and await users.find_by_id(connection, found.id, lock=True)
     if user is None or user.is_confirmed:
+        return None
+    if context.settings.mailer_autoconfirm and not made:
+        # Invited, or made by an admin: it is for the person who reads that mail, not for whoever names the address.
+        # Supabase Auth would confirm it here and sign the caller in.
         return None
     await users.add_email_identity(connection, user.id, users.email_identity_data(user.id, email))
     if context.settings.mailer_autoconfirm:
