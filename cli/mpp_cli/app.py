@@ -47,7 +47,7 @@ for _name, _help in (
         app.add_typer(_group, name=_name, help=_help or _group.registered_callback.callback.__doc__)
 
 _NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-_SECRETS = re.compile(r"sb_secret_[\w-]+|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<=://)[^\s/@:]*:[^\s@]+(?=@)")
+_SECRETS = re.compile(r"sb_secret_[\w-]+|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<=://)(?!USER:PASSWORD@)[^\s/@:]*:[^\s@]+(?=@)")
 
 
 def _version(wanted: bool) -> None:

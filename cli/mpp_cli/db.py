@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 import typer
@@ -14,6 +14,9 @@ import typer
 from mpp_cli import edition, output
 from mpp_cli.exits import Exit
 from mpp_cli.output import Csv, Json
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -32,6 +35,7 @@ def push(
     Example: DB_URL=postgres://postgres:PASSWORD@HOST:5432/postgres mpp db push --dry-run
     """
     url = _database_url()
+    _reach(url).close()
     if not dry_run:
         output.confirm(f"Apply the migrations to {_place(url)}?", yes=yes)
     code = _supabase(url, "db", "push", *(["--dry-run"] if dry_run else ["--yes"]))
@@ -95,16 +99,30 @@ def _database_url() -> str:
 
 
 def _has_extension(url: str, name: str) -> bool:
+    with _reach(url) as connection:
+        found = connection.execute("select from pg_available_extensions where name = %s", (name,))
+        return found.fetchone() is not None
+
+
+def _reach(url: str) -> Connection:
+    """A connection to the database, or why there is none: the Supabase CLI would name settings that are not ours."""
     import psycopg
 
     from mpp_supabase import TransportError
 
     try:
-        with psycopg.connect(url, connect_timeout=5) as connection:
-            found = connection.execute("select from pg_available_extensions where name = %s", (name,))
-            return found.fetchone() is not None
-    except psycopg.OperationalError:
-        raise TransportError(f"The database {_place(url)} cannot be reached.", "Check DB_URL.") from None
+        return psycopg.connect(url, connect_timeout=5)
+    except psycopg.OperationalError as error:
+        # What the server answered, without the lines about connections that were tried; it repeats no password.
+        _, refused, reason = str(error).partition("FATAL:")
+        if not refused:
+            raise TransportError(f"The database {_place(url)} cannot be reached.", "Check DB_URL.") from None
+        if "password" in reason:
+            user = urlsplit(url).username or "nobody"
+            message = f"The database {_place(url)} does not accept the password of {user}."
+            raise TransportError(message, "Correct the password in DB_URL.") from None
+        message = f"The database {_place(url)} refuses: {reason.strip().splitlines()[0].strip()}."
+        raise TransportError(message, "Check DB_URL.") from None
 
 
 def _place(url: str) -> str:

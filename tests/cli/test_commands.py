@@ -342,6 +342,21 @@ class TestDatabase:
         monkeypatch.setenv("DB_URL", "mysql://hunter2")
         ended = mpp("db", "lint")
         assert (ended.code, "hunter2" in ended.err) == (Exit.CONNECTION, False)
+        assert "Write postgres://USER:PASSWORD@HOST:PORT/postgres." in ended.err
+
+    def test_a_password_or_a_database_that_is_wrong_is_said(
+        self, mpp: Mpp, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        info = world.database.info
+        place = f"{info.host}:{info.port}"
+        monkeypatch.setenv("DB_URL", f"postgres://{info.user}:hunter2@{place}/{info.dbname}")
+        for command in (("db", "lint"), ("db", "push", "--dry-run"), ("db", "push", "--yes")):
+            ended = mpp(*command)
+            assert (ended.code, "hunter2" in ended.err) == (Exit.CONNECTION, False)
+            assert f"does not accept the password of {info.user}" in ended.err
+        monkeypatch.setenv("DB_URL", f"postgres://{info.user}:{info.password}@{place}/no_such_database")
+        ended = mpp("db", "lint")
+        assert (ended.code, '"no_such_database" does not exist' in ended.err) == (Exit.CONNECTION, True)
 
 
 class TestTrouble:
