@@ -3077,6 +3077,8 @@ create function private.validate_challenge(player_id uuid, challenge_id integer,
     language plpgsql
     security definer
     set search_path = ''
+    -- For the triggers too: planning their short statements anew would cost more than running them.
+    set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
     account uuid := private.begin_write();
@@ -3544,8 +3546,18 @@ create function private.standings_around(subject mpp.score, neighbours integer) 
     stable
     rows 7
     set search_path = ''
+    -- The walks are the same whatever is asked for: planning them anew at each call would cost more than they do.
+    set plan_cache_mode = 'force_generic_plan'
 as $$
 begin
+    if neighbours = 0 then
+        return next (
+            private.rank_of(subject.edition_id, subject.scope, subject.value),
+            subject.subject_id, subject.label, subject.league_label, subject.points, subject.players,
+            round(subject.points::numeric / greatest(subject.players, 1), 2), subject.value, subject.reached_at, true
+        )::api.standing;
+        return;
+    end if;
     return query
     with preceding as (
         (
