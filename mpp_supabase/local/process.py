@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -117,15 +118,41 @@ def open_log(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
 
 
-def rotate(path: Path) -> None:
-    """Move a log that has grown past LOG_BYTES aside, keeping LOG_GENERATIONS of them."""
+def rotate(path: Path, *, in_use: bool = False) -> None:
+    """Move a log that has grown past LOG_BYTES aside, keeping LOG_GENERATIONS of them.
+
+    A log ``in_use`` stays where it is, because a process holds it open: its end is copied, and it is emptied. What is
+    written between the two is lost.
+    """
     if not path.exists() or path.stat().st_size < LOG_BYTES:
         return
     for generation in range(LOG_GENERATIONS, 0, -1):
         older = path.with_name(f"{path.name}.{generation}")
         newer = path if generation == 1 else path.with_name(f"{path.name}.{generation - 1}")
-        if newer.exists():
+        if newer == path and in_use:
+            _empty(path, older)
+        elif newer.exists():
             newer.replace(older)
+
+
+def _empty(path: Path, into: Path) -> None:
+    try:
+        into.unlink(missing_ok=True)
+        with path.open("rb") as log, open_log(into) as copy:
+            log.seek(-LOG_BYTES, os.SEEK_END)
+            shutil.copyfileobj(log, copy)
+    finally:
+        # Also when there is no room for the copy.
+        os.truncate(path, 0)
+
+
+def keep_short(logs: Path, *, every: float = 5.0) -> None:
+    """Rotate, for ever, the logs in a directory while they are written to."""
+    while True:
+        time.sleep(every)
+        for path in logs.glob("*.log"):
+            with contextlib.suppress(OSError):
+                rotate(path, in_use=True)
 
 
 def tail(path: Path, lines: int = 20) -> list[str]:

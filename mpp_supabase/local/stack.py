@@ -275,6 +275,7 @@ class Stack:
             "anon": keys.anon,
             "service_role": keys.service_role,
             "jwt_secret": keys.jwt_secret,
+            "logs": str(self.logs),
         }
         return self._spawn_python("gateway", "mpp_supabase.local.gateway", {"MPP_GATEWAY": json.dumps(config)})
 

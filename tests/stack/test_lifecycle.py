@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from mpp_supabase.local import Ports, PostgresServer, Stack, StackError, StackStatus, running_stack
-from mpp_supabase.local.process import Process, spawn, start_token, wait, wait_until
+from mpp_supabase.local.process import LOG_BYTES, Process, spawn, start_token, wait, wait_until
 from mpp_supabase.local.state import SERVICES, State
 from tests.stack.stack_tools import alive_below, processes_of, take
 
@@ -345,6 +345,23 @@ def test_a_process_is_its_pid_and_the_moment_it_started() -> None:
         child.wait()
     assert not ours.alive
     assert not Process(0, "").alive
+
+
+def test_the_logs_of_a_running_stack_stay_short(probe: Stack, running: StackStatus) -> None:
+    log = probe.logs / "postgres.log"
+    with log.open("a") as writing:
+        writing.write("a line that is long\n" * (LOG_BYTES // 20) + "the last line\n")
+    assert wait_until(lambda: log.stat().st_size < LOG_BYTES, 20)
+    kept = log.with_name("postgres.log.1")
+    assert kept.stat().st_size <= LOG_BYTES + 1000
+    assert "\nthe last line\n" in kept.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    with psycopg.connect(running.db_url) as connection, pytest.raises(psycopg.errors.UndefinedTable):
+        connection.execute("select 'what somebody typed' from a_log_that_goes_on")
+    written = log.read_text()
+    assert '"a_log_that_goes_on" does not exist' in written
+    assert "what somebody typed" not in written
+    assert "\0" not in written
 
 
 def test_the_exit_code_of_a_command_that_ends_at_once_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

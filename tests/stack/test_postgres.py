@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -123,3 +124,36 @@ def test_the_server_of_the_stack_keeps_what_it_acknowledged(running: StackStatus
         "unix_socket_directories": "",
         "TimeZone": "UTC",
     }
+
+
+def test_a_deadlock_is_in_the_log_and_what_people_typed_is_not(server: PostgresServer) -> None:
+    move = "update public.held set note = %s where id = %s"
+    with server.connect() as one, server.connect() as other, ThreadPoolExecutor(1) as pool:
+        one.execute("create table public.held (id int primary key, note text)")
+        one.execute("insert into public.held (id) values (1), (2)")
+        try:
+            for connection, mine in ((one, 1), (other, 2)):
+                connection.execute("begin")
+                connection.execute(move, ("typed by somebody", mine))
+            waiting = pool.submit(other.execute, move, ("typed by somebody", 1))
+
+            def meet() -> None:
+                # Either of the two may be the one that is given up.
+                try:
+                    one.execute(move, ("typed by somebody", 2))
+                finally:
+                    one.execute("rollback")
+                waiting.result(10)
+
+            with pytest.raises(psycopg.errors.DeadlockDetected):
+                meet()
+            with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+                one.execute("select %s::text, 'x'::int", ("typed by somebody",))
+        finally:
+            one.execute("rollback")
+            other.execute("rollback")
+            one.execute("drop table public.held")
+    written = (server.log or Path()).read_text()
+    assert "deadlock detected" in written
+    assert 'invalid input syntax for type integer: "x"' in written
+    assert "typed by somebody" not in written

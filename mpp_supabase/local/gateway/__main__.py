@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
+from pathlib import Path
 
 import uvicorn
+
+from mpp_supabase.local import process
 
 from .app import Gateway, config_from
 
@@ -12,6 +16,9 @@ from .app import Gateway, config_from
 def main() -> None:
     """Serve until SIGTERM."""
     config = config_from(os.environ.pop("MPP_GATEWAY"))
+    if config.logs:
+        # Here because the gateway runs as the stack's owner for as long as the stack does.
+        threading.Thread(target=process.keep_short, args=[Path(config.logs)], daemon=True).start()
     uvicorn.run(
         Gateway(config),
         host="127.0.0.1",

@@ -79,6 +79,8 @@ class GatewayConfig:
     anon: str
     service_role: str
     jwt_secret: str = field(repr=False)
+    #: The directory of the stack's logs, which the gateway keeps short; none when empty.
+    logs: str = ""
 
 
 @dataclass(frozen=True)

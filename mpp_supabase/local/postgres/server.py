@@ -44,6 +44,8 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_lock_waits": "on",
+    # A refused statement is logged by its message only: what people typed stays out of the log.
+    "log_min_error_statement": "fatal",
     "log_parameter_max_length_on_error": "0",
     "password_encryption": "scram-sha-256",
 }
