@@ -65,7 +65,20 @@ def show(league_id: League, as_json: Json = False, as_csv: Csv = False) -> None:
     wanted = output.uuid_of(league_id, "LEAGUE_ID")
     with connection.staff() as mpp:
         league = mpp.leagues.get(wanted)
-    lines = [(name.replace("_", " ").capitalize(), value) for name, value in output.plain(league).items()]
+    players = output.number(league.players) + (" (fewer than the edition asks for)" if league.is_short else "")
+    lines = [
+        ("League", league.name),
+        ("Id", league.league_id),
+        ("Edition", league.edition_code),
+        ("Category", league.category),
+        ("Joined", "by everybody" if league.is_open else "by code"),
+        ("Join code", league.join_code),
+        ("In rankings", "yes" if league.listed else "no"),
+        ("Players", players),
+        ("Points", output.number(league.points)),
+        ("Ambassador", league.ambassador_player_id),
+        ("Created", output.moment(league.created_at)),
+    ]
     output.record(league, lines, as_json=as_json, as_csv=as_csv)
 
 

@@ -68,16 +68,27 @@ def invite(email: Email, as_json: Json = False, as_csv: Csv = False) -> None:
 
 
 @app.command("list")
-def list_users(as_json: Json = False, as_csv: Csv = False) -> None:
-    """List the accounts.
+def list_users(
+    search: Annotated[
+        str, typer.Option("--search", metavar="TEXT", help="Only accounts with this text in their e-mail address.")
+    ] = "",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many accounts to show.")] = 50,
+    everything: Annotated[bool, typer.Option("--all", help="Show every account, whatever --limit says.")] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List the accounts, the latest first.
 
-    Example: mpp user list --csv > accounts.csv
+    Example: mpp user list --search @example.org --all --csv > accounts.csv
     """
+    from itertools import islice
+
     from mpp_supabase import Account
 
     with connection.staff() as mpp:
+        found = mpp.users.iterate(search)
         output.rows(
-            mpp.users.iterate(),
+            found if everything else islice(found, limit),
             (
                 Column("Id", lambda a: a.id),
                 Column("E-mail", lambda a: a.email or ("anonymous" if a.is_anonymous else None)),
@@ -88,8 +99,10 @@ def list_users(as_json: Json = False, as_csv: Csv = False) -> None:
             fields=tuple(Account.model_fields),
             as_json=as_json,
             as_csv=as_csv,
-            empty="There is no account yet.",
+            empty=f"No account has {search} in its address." if search else "There is no account yet.",
         )
+        if not everything and next(found, None) is not None:
+            output.say("More: add --all, a higher --limit, or --search")
 
 
 @app.command()

@@ -223,7 +223,10 @@ class TestLeagues:
         assert [row["name"] for row in mpp("league", "list", code, "--json").json()] == ["Premiers", "Seconds"]
         first = mpp("league", "list", code, "--limit", 1)
         assert "--after" in first.err
-        assert "Premiers" in mpp("league", "show", played.first_league).out
+        shown = mpp("league", "show", played.first_league).out
+        assert "Premiers" in shown
+        assert "by code" in shown
+        assert "False" not in shown
         shown = mpp("league", "members", played.first_league).out
         assert "Ada" in shown
         assert "ambassador" in shown
@@ -241,6 +244,11 @@ class TestLeagues:
         assert report["reason"] == "Insults"
         assert mpp("league", "resolve", report["id"], "--note", "Right").code == Exit.OK
         assert mpp("league", "reports", edition.code, "--unresolved", "--json").json() == []
+        assert f"no open report {report['id']}." in mpp("league", "resolve", report["id"], "--note", "Right").err
+        assert f"no player {player} in a league." in mpp("league", "expel", player, "--reason", "a", "--yes").err
+        assert f"no player {player} in league {league}" in mpp("league", "hand-over", league, player).err
+        nobody = "0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77"
+        assert f"{nobody} is in no ranking" in mpp("ranking", "around", nobody).err
         assert mpp("league", "hand-over", league, cleo.player_id(edition)).code == Exit.OK
         assert mpp("league", "show", league, "--json").json()["ambassador_player_id"] == cleo.player_id(edition)
 
@@ -272,6 +280,12 @@ class TestUsers:
         assert mpp("user", "disable", email, "--yes").code == Exit.OK
         state = {row["email"]: row["disabled_until"] for row in mpp("user", "list", "--json").json()}
         assert state[email] is not None
+        found = mpp("user", "list", "--search", email.upper(), "--json")
+        assert ([row["email"] for row in found.json()], "More:" in found.err) == ([email], False)
+        first = mpp("user", "list", "-n", 1, "--json")
+        assert (len(first.json()), "More:" in first.err) == (1, True)
+        assert len(mpp("user", "list", "-n", 1, "--all", "--json").json()) > 1
+        assert "No account has" in mpp("user", "list", "--search", "no such address").err
         assert mpp("user", "enable", email).code == Exit.OK
         assert mpp("user", "ops", email).code == Exit.USAGE
         assert mpp("user", "ops", email, "--yes").code == Exit.OK
@@ -294,7 +308,8 @@ class TestMaintenance:
         assert "2099-06-10 20:00 UTC to 2099-06-10 21:30 UTC" in ended.err
         assert number in [str(row["id"]) for row in mpp("maintenance", "list", "--json").json()]
         assert mpp("maintenance", "cancel", number).code == Exit.OK
-        assert mpp("maintenance", "cancel", number).code == Exit.REFUSED
+        again = mpp("maintenance", "cancel", number)
+        assert (again.code, f"no maintenance window {number}. [MP005]" in again.err) == (Exit.REFUSED, True)
 
     @pytest.mark.parametrize(
         ("starts", "ends", "code"),

@@ -63,6 +63,13 @@ def test_help_takes_no_more_than_three_tenths_of_a_second() -> None:
     assert fastest <= HELP_SECONDS, f"{fastest:.2f} s"
 
 
+def test_help_begins_with_what_the_staff_need_most() -> None:
+    listed = shell("--help").stdout.partition("Commands:\n")[2].splitlines()
+    assert " ".join(line.split()[0] for line in listed) == (
+        "edition ranking league validation user maintenance misuse audit watch db stack demo"
+    )
+
+
 def test_help_imports_neither_the_clients_nor_rich() -> None:
     code = (
         "import sys\nfrom mpp_cli.app import run\nrun(['--help'])\n"
