@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import ValidationError
 
-from mpp_supabase.errors import TransportError
+from mpp_supabase.errors import AmbassadorOnly, NotAllowed, TransportError
 from mpp_supabase.models import Page, RowModel
 from mpp_supabase.transport import ANSWER_SECONDS, Order, Reading, Row, Transport
 
@@ -47,6 +48,16 @@ class Service:
         if not isinstance(rows, list):
             raise TransportError(f"{self._transport.url} answered {function} with something that is not a list.")
         return [one(model, row) for row in rows]
+
+
+@contextmanager
+def absent(message: str, hint: str) -> Iterator[None]:
+    """Name what is not there: the game tells everybody the same, and the staff are told which one it was."""
+    try:
+        yield
+    except (AmbassadorOnly, NotAllowed):
+        # Staff may do what an ambassador may, in a league that is there.
+        raise NotAllowed(message, hint) from None
 
 
 def one(model: type[RowModel], row: Row) -> RowModel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
-from mpp_supabase._service import Service, Where, reading
+from mpp_supabase._service import Service, Where, absent, reading
 from mpp_supabase.models import ConductReport, Misuse
 
 
@@ -23,14 +23,18 @@ class Conduct(Service):
 
     def resolve(self, report_id: int, resolution: str) -> None:
         """Close a report with a note. Raises NotAllowed when it is not there or already closed."""
-        self._transport.call("resolve_conduct_report", {"id": report_id, "resolution": resolution})
+        with absent(
+            f"There is no open report {report_id}.", "List them with `mpp league reports EDITION --unresolved`."
+        ):
+            self._transport.call("resolve_conduct_report", {"id": report_id, "resolution": resolution})
 
     def cancel_validation(self, validation_id: UUID | str, reason: str) -> None:
         """Take back a validation until the ranking is frozen; the reason goes to the audit (B8).
 
         Raises NotAllowed, AlreadyCancelled, EditionFrozen, InvalidField.
         """
-        self._transport.call("cancel_validation", {"validation_id": str(validation_id), "reason": reason})
+        with absent(f"There is no validation {validation_id}.", "Check its id."):
+            self._transport.call("cancel_validation", {"validation_id": str(validation_id), "reason": reason})
 
     def misuse(self, edition_id: int) -> Iterator[Misuse]:
         """Yield the suspicious patterns of an edition, the latest first: bursts and impossible rates (B8)."""

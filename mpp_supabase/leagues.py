@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
-from mpp_supabase._service import Service, Where, reading
+from mpp_supabase._service import Service, Where, absent, reading
 from mpp_supabase.errors import NotAllowed
 from mpp_supabase.models import League, LeagueMember, LeagueTeam, Page
 
@@ -43,14 +43,17 @@ class Leagues(Service):
 
         Raises NotAllowed (no such player in a league), InvalidField (reason), Maintenance, EditionFrozen.
         """
-        self._transport.call("expel_player", {"player_id": str(player_id), "reason": reason})
+        with absent(f"There is no player {player_id} in a league.", _MEMBERS):
+            self._transport.call("expel_player", {"player_id": str(player_id), "reason": reason})
 
     def hand_over(self, league_id: UUID | str, player_id: UUID | str) -> None:
         """Make a player of the league its ambassador; the former one stays co-ambassador. Raises NotAllowed."""
         arguments = {"league_id": str(league_id), "player_id": str(player_id)}
-        self._transport.call("hand_over_league", arguments, idempotent=True)
+        with absent(f"There is no player {player_id} in league {league_id}.", _MEMBERS):
+            self._transport.call("hand_over_league", arguments, idempotent=True)
 
 
+_MEMBERS = "List its players with `mpp league members LEAGUE_ID`."
 _BY_NAME = "name, league_id"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from mpp_supabase._service import Service, reading
+from mpp_supabase._service import Service, absent, reading
 from mpp_supabase.models import MaintenanceWindow
 
 
@@ -28,4 +28,5 @@ class Maintenance(Service):
 
     def cancel(self, window_id: int) -> None:
         """Take a window back, or end one early. Raises NotAllowed when there is none of this id."""
-        self._transport.call("cancel_maintenance", {"id": window_id})
+        with absent(f"There is no maintenance window {window_id}.", "List them with `mpp maintenance list`."):
+            self._transport.call("cancel_maintenance", {"id": window_id})

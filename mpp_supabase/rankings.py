@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
-from mpp_supabase._service import Service
+from mpp_supabase._service import Service, absent
 from mpp_supabase.models import Neighbour, Page, Scope, Standing
 from mpp_supabase.transport import Order, Reading
 
@@ -31,7 +31,11 @@ class Rankings(Service):
         Raises NotAllowed when it is in no ranking that the key may see, InvalidField.
         """
         arguments = {"subject_id": str(subject_id), "neighbours": neighbours}
-        return self._call_rows(Neighbour, "ranking_around", arguments, idempotent=True)
+        with absent(f"{subject_id} is in no ranking that the {self._transport.role} key may see.", _PRIVATE):
+            return self._call_rows(Neighbour, "ranking_around", arguments, idempotent=True)
+
+
+_PRIVATE = "Drafts and private editions need the secret key; who asked not to be ranked is in no ranking."
 
 
 def _ranking(edition_id: int, scope: Scope | str) -> Reading:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from mpp_supabase._service import Service
+from mpp_supabase._service import Service, absent
 from mpp_supabase.errors import AccountError
 from mpp_supabase.models import Account
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from supabase_auth import User
 
 ACCOUNTS_PER_PAGE = 1000
-PASSWORD_LENGTH = 8
+PASSWORD_LENGTH = 10
 _FOR_GOOD = "876000h"
 
 
@@ -27,7 +27,7 @@ class Users(Service):
     def create(self, email: str, password: SecretStr, *, confirmed: bool = True) -> Account:
         """Create an account; a confirmed one may sign in at once.
 
-        Raises AccountError (`email_exists`, `email_address_invalid`, `weak_password` under 8 characters).
+        Raises AccountError (`email_exists`, `email_address_invalid`, `weak_password` under 10 characters).
         """
         secret = password.get_secret_value()
         # Supabase Auth takes any password from whoever holds the secret key.
@@ -41,8 +41,9 @@ class Users(Service):
         """Send an invitation by mail; the account exists from then on. Raises AccountError (`email_exists`)."""
         return _account(self._transport.admin(lambda api: api.invite_user_by_email(email)).user)
 
-    def iterate(self) -> Iterator[Account]:
-        """Yield every account, the latest first, 1,000 at a time."""
+    def iterate(self, search: str = "") -> Iterator[Account]:
+        """Yield every account, the latest first, 1,000 at a time; `search` keeps addresses with this text in them."""
+        wanted = search.strip().casefold()
         page = 1
         while True:
             number = page
@@ -50,7 +51,7 @@ class Users(Service):
                 lambda api, number=number: api.list_users(page=number, per_page=ACCOUNTS_PER_PAGE),  # type: ignore[misc]
                 idempotent=True,
             )
-            yield from (_account(user) for user in users)
+            yield from (_account(user) for user in users if wanted in (user.email or "").casefold())
             if len(users) < ACCOUNTS_PER_PAGE:
                 return
             page += 1
@@ -61,7 +62,7 @@ class Users(Service):
             user_id = str(UUID(who))
         except ValueError:
             address = who.strip().casefold()
-            for account in self.iterate():
+            for account in self.iterate(address):
                 if account.email is not None and account.email.casefold() == address:
                     return account
             raise AccountError(f"There is no account {who}.", _LIST, "user_not_found") from None
@@ -77,7 +78,8 @@ class Users(Service):
 
     def set_ops(self, account_id: UUID, granted: bool) -> None:
         """Give an account the rights of the staff, or take them back. Raises NotAllowed when there is no account."""
-        self._transport.call("set_ops_member", {"member_id": str(account_id), "granted": granted}, idempotent=True)
+        with absent(f"There is no account {account_id}.", _LIST):
+            self._transport.call("set_ops_member", {"member_id": str(account_id), "granted": granted}, idempotent=True)
 
     def _ban(self, account_id: UUID, duration: str) -> Account:
         attributes: Any = {"ban_duration": duration}

@@ -298,7 +298,7 @@ class TestUsers:
             world.ops.users.create(email, SecretStr(PASSWORD))
         assert taken.value.code == "email_exists"
         with pytest.raises(AccountError) as weak:
-            world.ops.users.create(f"x{email}", SecretStr("abc"))
+            world.ops.users.create(f"x{email}", SecretStr("ninechars"))
         assert weak.value.code == "weak_password"
         for nobody in ("nobody@example.org", str(uuid.uuid4())):
             with pytest.raises(AccountError) as missing:
