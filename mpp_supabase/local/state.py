@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -42,13 +43,17 @@ class Ports:
 
     @classmethod
     def free(cls) -> Ports:
-        """Ports that no program uses now, for tests."""
-        with contextlib.ExitStack() as held:
-            numbers = []
-            for _ in fields(cls):
-                probe = held.enter_context(socket.socket())
-                probe.bind((HOST, 0))
-                numbers.append(probe.getsockname()[1])
+        """Ports that no program uses now, for tests.
+
+        Below those that systems give to outgoing connections, which could take one while the stack is stopped.
+        """
+        numbers: list[int] = []
+        for port in random.sample(range(15_000, 32_000), 1000):
+            with contextlib.suppress(OSError), socket.socket() as probe:
+                probe.bind((HOST, port))
+                numbers.append(port)
+            if len(numbers) == len(fields(cls)):
+                break
         return cls(*numbers)
 
     @classmethod
