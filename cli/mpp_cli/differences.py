@@ -19,7 +19,8 @@ def lines(changes: Iterable[Change], zone: str, width: int | None) -> Iterator[t
     """Yield each line with its colour; that of a card is at most `width` wide, its title comes last."""
     changes = list(changes)
     codes = [_code(change.path) for change in changes if isinstance(change.after or change.before, dict)]
-    longest = min(max(map(len, codes), default=0), 32)
+    # In line below one another only where there is room: the rules matter more.
+    longest = min(max(map(len, codes), default=0), 32) if width is None or width >= 120 else 0
     for change in changes:
         mark, colour = _MARKS.get(change.action, ("?", "blue"))
         for text in _texts(change, zone, longest):
@@ -79,6 +80,10 @@ def _rules(card: dict[str, Any], zone: str) -> str:
     """What a challenge is worth and when, in words: `standard, 2 points, home, proof`."""
     points = card.get("points")
     said = [str(card.get("kind")), f"{points} point" + ("" if points in (1, -1) else "s"), str(card.get("theme"))]
+    if card.get("opens_at") or card.get("closes_at"):
+        # The edition's own line tells the year.
+        opens, closes = (_value(card.get(key), zone)[5:] for key in ("opens_at", "closes_at"))
+        said.append(f"{opens} to {closes}")
     if card.get("kind") != "malus" and card.get("repeat") != 1:
         said.append(f"{card['repeat']} times" if card.get("repeat") else "unlimited")
     if card.get("quorum"):
@@ -87,10 +92,6 @@ def _rules(card: dict[str, Any], zone: str) -> str:
         said.append(f"factor {card['factor']}")
     if card.get("proof"):
         said.append("proof")
-    if card.get("opens_at") or card.get("closes_at"):
-        # The edition's own line tells the year.
-        opens, closes = (_value(card.get(key), zone)[5:] for key in ("opens_at", "closes_at"))
-        said.append(f"{opens} to {closes}")
     return ", ".join(said)
 
 

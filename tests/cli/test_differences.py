@@ -50,7 +50,7 @@ def changed(path: str, before: Any, after: Any) -> Change:
 
 def test_an_added_challenge_is_a_line_with_kind_points_theme_window_and_title() -> None:
     assert shown(added("challenges.zone-d-ombre", CARD)) == [
-        "+ zone-d-ombre  flash, 2 points, home, proof, 06-08 18:00 to 06-09 18:00  Shady business"
+        "+ zone-d-ombre  flash, 2 points, home, 06-08 18:00 to 06-09 18:00, proof  Shady business"
     ]
     card = CARD | {"kind": "boost", "factor": 3, "repeat": None, "proof": False, "opens_at": None, "closes_at": None}
     removed = Change(action="remove", path="challenges.zone-d-ombre", before=card)
