@@ -83,8 +83,8 @@ def test_two_phones_play_an_edition(place: Place) -> None:
     assert [(row["alias"], row["challenge_code"].split("-")[-1], row["state"]) for row in latest] == [
         ("ana", "bike", "credited"), ("bob", "plane", "credited"), ("bob", "plane", "credited"),
     ]  # fmt: skip
-    hidden = bob.rows("league_validations", challenge_id=edition.challenges["hidden"])
-    assert [(row["points"], row["title"]) for row in hidden] == [(6, None)], "bob has not found the hidden challenge"
+    hidden = [row for row in bob.rows("league_validations") if row["title"] is None]
+    assert [(row["points"], row["challenge_id"]) for row in hidden] == [(6, None)], "bob has not found that challenge"
 
     # The ranks, after a refreshed session.
     before = ana.client.auth.get_session()
