@@ -76,6 +76,25 @@ async def forget(connection: Connection, user_id: UUID, *purposes: Purpose) -> N
     )
 
 
+async def owner(connection: Connection, token_hash: str) -> tuple[UUID, str] | None:
+    """The account that has this hash, for whatever purpose, and the address that its code went to."""
+    cursor = await connection.execute(
+        "select user_id, relates_to from auth.one_time_tokens where token_hash = %s", [token_hash]
+    )
+    row = await cursor.fetchone()
+    return None if row is None else (row["user_id"], row["relates_to"])
+
+
+async def addressees(connection: Connection, address: str, purposes: Sequence[Purpose]) -> list[UUID]:
+    """The accounts that wait for a code of these kinds that went to this address."""
+    cursor = await connection.execute(
+        "select distinct user_id from auth.one_time_tokens"
+        " where relates_to = lower(%s) and token_type = any(%s::auth.one_time_token_type[])",
+        [address, [purpose.value for purpose in purposes]],
+    )
+    return [row["user_id"] for row in await cursor.fetchall()]
+
+
 async def claim_by_hash(
     connection: Connection, token_hash: str, purposes: Sequence[Purpose], lifetime: int
 ) -> tuple[User, Purpose]:

@@ -40,7 +40,8 @@ class Context:
     mailer: Mailer
     sessions: Sessions
     strangers: Strangers = field(default_factory=Strangers)
-    guesses: Guesses = field(default_factory=Guesses)
+    guessed_codes: Guesses = field(default_factory=Guesses)
+    guessed_passwords: Guesses = field(default_factory=Guesses)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

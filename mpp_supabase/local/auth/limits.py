@@ -1,4 +1,4 @@
-"""Limits per account, kept in memory: who asks for mails, and who guesses codes. Never per address of the network."""
+"""Limits per account, kept in memory: mails asked for, codes and passwords guessed. Never per network address."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import UUID
 
 from mpp_supabase.local.auth.errors import Refusal
 
-#: Wrong codes for one address before the server stops looking, and for how long, in seconds.
+Key = TypeVar("Key")
+
+#: Wrong guesses for one account before the server stops looking, and for how long, in seconds.
 GUESSES = 10
 GUESS_WINDOW = 300.0
-#: Addresses remembered; the oldest are forgotten first.
+#: Addresses without an account remembered; the oldest are forgotten first.
 REMEMBERED = 10_000
 
 
@@ -50,24 +54,44 @@ class Strangers:
 
 @dataclass
 class Guesses:
-    """Wrong codes by address. Six digits can be guessed; ten tries in five minutes cannot."""
+    """Wrong codes, or wrong passwords, by account and address. Six digits can be guessed; ten tries in five minutes
+    cannot. An address without an account is counted too, so that a refusal tells nobody which ones have one."""
 
-    _wrong: OrderedDict[str, list[float]] = field(default_factory=OrderedDict)
+    _accounts: OrderedDict[tuple[UUID, str], list[float]] = field(default_factory=OrderedDict)
+    _strangers: OrderedDict[str, list[float]] = field(default_factory=OrderedDict)
 
-    def count(self, address: str) -> None:
-        """Count a guess before looking at it: twenty at once are twenty. Raises Refusal (429) after too many."""
-        recent = self._recent(address)
-        if len(recent) >= GUESSES:
-            raise Refusal(429, "over_request_rate_limit", "Request rate limit reached")
-        self._wrong[address] = [*recent, time.monotonic()]
-        self._wrong.move_to_end(address)
-        if len(self._wrong) > REMEMBERED:
-            self._wrong.popitem(last=False)
-
-    def forget(self, address: str) -> None:
-        """A right code: the earlier guesses no longer count."""
-        self._wrong.pop(address, None)
-
-    def _recent(self, address: str) -> list[float]:
+    def require(self, address: str, *accounts: UUID) -> None:
+        """Raise Refusal (429) when there were too many wrong guesses."""
         since = time.monotonic() - GUESS_WINDOW
-        return [moment for moment in self._wrong.get(address, []) if moment > since]
+        kept = [self._accounts.get((account, address), []) for account in accounts]
+        for moments in kept or [self._strangers.get(address, [])]:
+            if len([moment for moment in moments if moment > since]) >= GUESSES:
+                raise Refusal(429, "over_request_rate_limit", "Request rate limit reached")
+
+    def count(self, address: str, *accounts: UUID) -> None:
+        """Count a guess for the accounts that it may open, or none. Raises Refusal (429) after too many.
+
+        Counted before looking, twenty at once are twenty.
+        """
+        self.require(address, *accounts)
+        for account in accounts:
+            _add(self._accounts, (account, address))
+        if not accounts:
+            _add(self._strangers, address)
+            # Made-up addresses push out one another, never an account.
+            if len(self._strangers) > REMEMBERED:
+                self._strangers.popitem(last=False)
+
+    def forget(self, address: str, account: UUID) -> None:
+        """A right guess: the earlier ones no longer count."""
+        self._accounts.pop((account, address), None)
+
+
+def _add(wrong: OrderedDict[Key, list[float]], key: Key) -> None:
+    now = time.monotonic()
+    recent = [moment for moment in wrong.get(key, []) if moment > now - GUESS_WINDOW]
+    wrong[key] = [*recent, now]
+    wrong.move_to_end(key)
+    # The oldest stand first.
+    while wrong[oldest := next(iter(wrong))][-1] <= now - GUESS_WINDOW:
+        del wrong[oldest]

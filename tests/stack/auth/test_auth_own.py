@@ -12,11 +12,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
 
+from mpp_supabase.local.auth import limits
 from mpp_supabase.local.auth.environment import auth_environment
+from mpp_supabase.local.auth.errors import Refusal
 from mpp_supabase.local.auth.schema import migrate
 from mpp_supabase.local.auth.settings import AuthSettings, seconds_of
 from mpp_supabase.local.auth.users import NIL
@@ -66,6 +69,89 @@ def test_the_hash_of_a_generated_link_cannot_be_made_either(strict: AuthServer, 
     made = strict.admin().generate_link({"type": "signup", "email": address, "password": PASSWORD}).properties
     assert made.hashed_token != hashlib.sha224((address + made.email_otp).encode()).hexdigest()
     assert strict.call("POST", "/verify", {"token_hash": made.hashed_token, "type": "signup"}).status_code == 200
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_after_ten_wrong_passwords_the_right_one_no_longer_helps(auth: AuthServer, address: str, known: bool) -> None:
+    if known:
+        auth.sign_up(address)
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda number: auth.sign_in(address, f"wrong {number}"), range(12)))
+    # For an address without an account just the same.
+    assert sorted(answer.status_code for answer in answers) == [400] * 10 + [429] * 2
+    refused = auth.sign_in(address.upper())
+    assert (refused.status_code, refused.json()["error_code"]) == (429, "over_request_rate_limit")
+    other = f"other-{address}"
+    auth.sign_up(other)
+    assert auth.sign_in(other).status_code == 200
+
+
+def test_a_right_password_and_a_new_one_end_the_count(auth: AuthServer, address: str) -> None:
+    token = auth.sign_up(address).json()["access_token"]
+    for _ in range(2):
+        assert [auth.sign_in(address, "wrong").status_code for _ in range(9)] == [400] * 9
+        assert auth.sign_in(address).status_code == 200
+    assert [auth.sign_in(address, "wrong").status_code for _ in range(11)] == [400] * 10 + [429]
+    auth.call("PUT", "/user", {"password": "another password"}, token)
+    assert auth.sign_in(address, "another password").status_code == 200
+
+
+def test_a_class_signs_in_to_one_account_at_once(auth: AuthServer, address: str) -> None:
+    auth.sign_up(address)
+    with ThreadPoolExecutor(20) as pool:
+        assert list(pool.map(lambda _: auth.sign_in(address).status_code, range(20))) == [200] * 20
+
+
+def test_a_hash_tried_for_what_it_is_not_counts_and_the_right_use_still_passes(
+    strict: AuthServer, address: str
+) -> None:
+    strict.call("POST", "/otp", {"email": address})
+    mail = strict.mail(address)
+
+    def verify(kind: str) -> int:
+        return strict.call("POST", "/verify", {"token_hash": mail.token_hash, "type": kind}).status_code
+
+    assert [verify("recovery") for _ in range(11)] == [403] * 10 + [429]
+    typed = strict.call("POST", "/verify", {"email": address, "token": mail.code, "type": "email"})
+    assert typed.status_code == 429
+    link = strict.call("GET", f"/verify?type=recovery&token={mail.token_hash}")
+    assert "error_code=over_request_rate_limit" in link.headers["Location"]
+    assert verify("email") == 200
+
+
+def test_codes_of_a_new_address_cannot_be_guessed(strict: AuthServer, address: str) -> None:
+    token = strict.call("POST", "/signup", {}).json()["access_token"]
+    strict.call("PUT", "/user", {"email": address}, token)
+    code = strict.mail(address).code
+
+    def verify(token: str) -> int:
+        body = {"email": address, "token": token, "type": "email_change"}
+        return strict.call("POST", "/verify", body).status_code
+
+    wrong = [f"{(int(code) + number) % 1_000_000:06d}" for number in range(1, 12)]
+    assert [verify(each) for each in wrong] == [403] * 10 + [429]
+    assert verify(code) == 429
+
+
+def test_made_up_addresses_do_not_push_out_the_count_of_an_account(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guesses, account, now = limits.Guesses(), uuid4(), 1000.0
+    monkeypatch.setattr(limits.time, "monotonic", lambda: now)
+    for _ in range(limits.GUESSES):
+        guesses.count("ada@example.org", account)
+    for number in range(limits.REMEMBERED + 1):
+        guesses.count(f"{number}@example.org")
+    with pytest.raises(Refusal, match="Request rate limit reached"):
+        guesses.require("ada@example.org", account)
+    guesses.require("ada@example.org", uuid4())
+    now += limits.GUESS_WINDOW + 1
+    guesses.count("ada@example.org", account)
+    guesses.count("0@example.org", uuid4())
+    now += limits.GUESS_WINDOW + 1
+    guesses.count("1@example.org", other := uuid4())
+    # What is too old to count takes no room either.
+    assert list(guesses._accounts) == [(other, "1@example.org")]
 
 
 def test_asking_twice_for_an_unknown_address_is_refused_like_for_a_known_one(auth: AuthServer, address: str) -> None:

@@ -57,6 +57,9 @@ async def update(request: Request) -> Response:
                 user = await apply_email_change(connection, user)
             else:
                 user = await mail_email_change(context, connection, user, email, redirect_to, challenge)
+    if hashed is not None:
+        # What was guessed was the password before.
+        context.guessed_passwords.forget(user.email, user.id)
     return JSONResponse(user.as_json())
 
 

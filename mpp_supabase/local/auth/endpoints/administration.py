@@ -138,6 +138,8 @@ async def update_account(request: Request) -> Response:
             columns["raw_user_meta_data"] = users.merged(user.raw_user_meta_data, body.mapping("user_metadata"))
         if columns:
             user = await users.change(connection, user.id, columns)
+    if hashed is not None:
+        context.guessed_passwords.forget(user.email, user.id)
     return JSONResponse(user.as_json())
 
 

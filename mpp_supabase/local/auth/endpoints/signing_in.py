@@ -55,13 +55,18 @@ async def _by_password(context: Context, request: Request) -> Response:
         raise invalid("missing email or phone")
     async with context.transaction() as connection:
         user = await users.find_by_email(connection, email, context.settings.jwt_aud)
+    # As the account writes it, so that another way to write it is no other count; a stranger's may be of any length.
+    address, accounts = (user.email, [user.id]) if user else (email.lower()[:255], [])
+    context.guessed_passwords.require(address, *accounts)
     right = await matches(password, user.encrypted_password if user else None)
-    if user is None or not user.encrypted_password:
-        raise _wrong_password()
-    if user.is_banned:
+    if user is not None and user.encrypted_password and user.is_banned:
         raise bad_request("user_banned", "User is banned")
-    if not right:
+    if user is None or not right:
+        # Counted after comparing: a class that signs in to one account at once guesses nothing.
+        context.guessed_passwords.count(address, *accounts)
         raise _wrong_password()
+    # Again: of a hundred at once, no more than ten wrong ones are looked at before it.
+    context.guessed_passwords.require(address, user.id)
     if not user.is_confirmed:
         raise bad_request("email_not_confirmed", "Email not confirmed")
     async with context.transaction() as connection:
@@ -72,6 +77,7 @@ async def _by_password(context: Context, request: Request) -> Response:
         if current.is_banned:
             raise bad_request("user_banned", "User is banned")
         answer = await context.sign_in(request, connection, current, "password")
+    context.guessed_passwords.forget(address, user.id)
     weak = weakness(password, context.settings.password_min_length)
     if weak is not None:
         answer["weak_password"] = {"message": weak[0], "reasons": weak[1]}

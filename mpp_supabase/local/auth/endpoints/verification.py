@@ -75,8 +75,6 @@ async def verify_code(request: Request) -> Response:
     if token and not body.text("email"):
         raise invalid("Only an email address or phone number should be provided on verify")
     email = body.email() if token else ""
-    if token:
-        context.guesses.count(email)
     async with context.transaction() as connection:
         if token:
             user, kind = await _take_code(context, connection, email, token, kind)
@@ -87,8 +85,6 @@ async def verify_code(request: Request) -> Response:
             answer = {"msg": ONE_OF_TWO, "code": "200"}
         else:
             answer = await context.sign_in(request, connection, user, "otp")
-    if token:
-        context.guesses.forget(email)
     return JSONResponse(answer)
 
 
@@ -118,7 +114,16 @@ async def apply_email_change(connection: Connection, user: User) -> User:
 
 async def _take_hash(context: Context, connection: Connection, token: str, kind: str) -> tuple[User | None, str]:
     purposes = _purposes(kind)
-    user, purpose = await codes.claim_by_hash(connection, token, purposes, context.settings.mailer_otp_exp)
+    try:
+        user, purpose = await codes.claim_by_hash(connection, token, purposes, context.settings.mailer_otp_exp)
+    except Refusal:
+        # A hash that is nobody's counts for nobody: it has a key, and a limit for all would let one stop everybody.
+        # The right one passes whatever was guessed before.
+        owner = await codes.owner(connection, token)
+        if owner is not None:
+            user_id, address = owner
+            context.guessed_codes.count(address, user_id)
+        raise
     return await _prove(context, connection, user, purpose, kind)
 
 
@@ -128,6 +133,7 @@ async def _take_code(
     purposes = _purposes(kind)
     if kind == "email_change":
         # The address is the new one or the old one; only the hash tells whose account it is.
+        context.guessed_codes.count(email, *await codes.addressees(connection, email, purposes))
         hashed = context.digest(email, code)
         lifetime = context.settings.mailer_otp_exp
         for candidate in (hashed, PKCE_PREFIX + hashed):
@@ -137,13 +143,17 @@ async def _take_code(
                 if refusal.code != "otp_expired":
                     raise
                 continue
+            context.guessed_codes.forget(email, user.id)
             return await _prove(context, connection, user, purpose, kind)
         raise expired_code()
     found = await users.find_by_email(connection, email, context.settings.jwt_aud)
     if found is None:
+        context.guessed_codes.count(email)
         raise expired_code()
+    context.guessed_codes.count(found.email, found.id)
     hashed = context.digest(email, code)
     user, purpose = await codes.claim_by_code(connection, found.id, hashed, purposes, context.settings.mailer_otp_exp)
+    context.guessed_codes.forget(found.email, found.id)
     return await _prove(context, connection, user, purpose, kind)
 
 
