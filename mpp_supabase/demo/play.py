@@ -96,7 +96,7 @@ def play(env: Mapping[str, str], files: Path, reports: Path, plan: Plan, on_prog
                         # A bulk load outruns autovacuum: without figures the planner walks whole tables.
                         connection.execute("analyze mpp.validation, mpp.score")
 
-        with _timed(outcome, "close, freeze, prove"):
+        with _timed(outcome, "proof"):
             if phones.one is not None:
                 rows = phones.one.rpc("my_rank", {"edition_id": edition.id, "neighbours": 3}).execute().data
                 outcome.one_player = [Neighbour.model_validate(row) for row in rows]  # type: ignore[union-attr]
