@@ -404,6 +404,7 @@ REFUSALS: dict[str, type[Refusal]] = {
         AmbassadorMustHandOver,
         TeamLimit,
         NameTaken,
+        LeagueLimit,
         ChallengeNotFound,
         OutsideWindow,
         RepeatLimit,
