@@ -12,7 +12,7 @@ NPM := $(VENV)/bin/python -m mpp_supabase.local.node
 help:
 	@echo "make demo      set up, start the local stack and play a whole edition (SCALE=0.1 for a tenth)"
 	@echo "make test      set up and run every test"
-	@echo "make lint      ruff, mypy, squawk, and the Supabase linter on the local stack"
+	@echo "make lint      ruff, mypy, and the Supabase linter on the local stack"
 	@echo "make docs      write docs/api.md, docs/errors.md and docs/cli.md again"
 	@echo "make bench     measure the speeds and write bench/results.json (some minutes)"
 	@echo "make mutation  drop every policy, grant and trigger in turn, and see the tests fail (long)"
