@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime
+from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mpp_supabase import EditionFileError, FileProblem, parse_edition, read_edition_file
-from mpp_supabase.edition_file import normal_secret
+from mpp_supabase.edition_file import LEVELS, normal_secret
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,6 +42,15 @@ challenges:
 def plain(**changes: Any) -> str:
     values = {"audience": "public", "zone": "Europe/Paris", "start": "starts_on: 2026-06-01", "kind": "standard"}
     return PLAIN.format(**(values | {"points": 4, "more": ""} | changes))
+
+
+SCHOOL_LINES = "levels: [elementaire, college]\n    curriculum: [svt]"
+
+
+def school(card: str = SCHOOL_LINES, top: str = "curriculum: {svt: {fr: SVT, en: Biology}}", **changes: Any) -> str:
+    """A school edition: `card` are the challenge's own lines, `top` those of the file; changes as for plain()."""
+    changes = {"points": 4} | changes
+    return plain(**(changes | {"audience": "school", "points": f"{changes['points']}\n    {card}", "more": top}))
 
 
 def document(text: str) -> dict[str, Any]:
@@ -90,9 +102,132 @@ def test_a_file_becomes_the_document_with_every_default_written_out() -> None:
     json.dumps(found)
 
 
-def test_a_school_edition_ranks_by_average_unless_it_says_otherwise() -> None:
-    assert document(plain(audience="school"))["rules"]["ranking"] == "average"
-    assert document(plain(audience="school", more="rules: {ranking: total}"))["rules"]["ranking"] == "total"
+def test_the_rules_of_a_school_edition_fit_a_class_unless_it_says_otherwise() -> None:
+    assert document(school())["rules"] == {
+        "league_size": {"min": 6, "max": 40},
+        "teams_per_league": 6,
+        "ranking": "average",
+        "unlock_guesses_per_hour": 10,
+    }
+    top = "curriculum: {svt: {fr: SVT, en: Biology}}\nrules: {ranking: total, league_size: {max: 35}}"
+    rules = document(school(top=top))["rules"]
+    assert (rules["ranking"], rules["league_size"]) == ("total", {"min": 6, "max": 35})
+
+
+def test_a_school_challenge_has_levels_and_curriculum_themes_and_a_public_one_neither() -> None:
+    found = document(school(card="levels: [lycee, maternelle]\n    curriculum: [svt]"))
+    assert found["curriculum"] == [{"code": "svt", "title": {"fr": "SVT", "en": "Biology"}}]
+    assert found["challenges"][0]["levels"] == ["maternelle", "lycee"]
+    assert found["challenges"][0]["curriculum"] == ["svt"]
+    public = document(plain())
+    assert "curriculum" not in public
+    assert not {"levels", "curriculum"} & set(public["challenges"][0])
+
+
+CARD = "challenges[first-card]"
+MANY = (
+    "curriculum: {a1: {fr: A, en: A}, a2: {fr: A, en: A}, a3: {fr: A, en: A}, a4: {fr: A, en: A}, a5: {fr: A, en: A}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            school(card="proof: true"),
+            [
+                f"11:5: {CARD}.curriculum: missing — add `curriculum: [svt, histoire-geographie]`",
+                f"11:5: {CARD}.levels: missing — add `levels: [elementaire, college]`",
+            ],
+        ),
+        (
+            school(card="levels:\n    curriculum: [svt]"),
+            [f"15:5: {CARD}.levels: has no value — write `levels: [elementaire, college]`"],
+        ),
+        (
+            school(card="levels: []\n    curriculum: []"),
+            [
+                f"15:13: {CARD}.levels: is empty — write a list of levels: [maternelle, elementaire, college, lycee]",
+                f"16:17: {CARD}.curriculum: is empty — write 1 to 4 codes declared under `curriculum:` at the top",
+            ],
+        ),
+        (
+            school(card="levels: college\n    curriculum: svt"),
+            [
+                f"15:13: {CARD}.levels: must be a list, not text (college)"
+                " — write a list of levels: [maternelle, elementaire, college, lycee]",
+                f"16:17: {CARD}.curriculum: must be a list, not text (svt)"
+                " — write 1 to 4 codes declared under `curriculum:` at the top",
+            ],
+        ),
+        (
+            school(card="levels: [Élémentaire, cp, college, college, [lycee]]\n    curriculum: [svt]"),
+            [
+                f"15:14: {CARD}.levels: unknown level (Élémentaire) — did you mean elementaire?",
+                f"15:27: {CARD}.levels: unknown level (cp) — use one of: maternelle, elementaire, college, lycee",
+                f"15:40: {CARD}.levels: given twice (college) — keep it once",
+                f"15:49: {CARD}.levels: unknown level (a list) — use one of: maternelle, elementaire, college, lycee",
+            ],
+        ),
+        (
+            school(card="levels: [lycee]\n    curriculum: [SVT, svt, svt]"),
+            [
+                f"16:18: {CARD}.curriculum: unknown curriculum theme (SVT) — did you mean svt?",
+                f"16:28: {CARD}.curriculum: given twice (svt) — keep it once",
+            ],
+        ),
+        (
+            school(card="levels: [lycee]\n    curriculum: [a1, a2, a3, a4, a5]", top=MANY),
+            [f"16:17: {CARD}.curriculum: too many (5) — keep at most 4"],
+        ),
+        (
+            school(top=""),
+            [
+                "2:1: curriculum: missing — add `curriculum: {svt: {fr: SVT, en: Life and earth sciences}}`",
+                f"16:18: {CARD}.curriculum: unknown curriculum theme (svt) — declare it under `curriculum:` at the top",
+            ],
+        ),
+        (
+            school(top="curriculum: [svt]"),
+            [
+                f"16:18: {CARD}.curriculum: unknown curriculum theme (svt) — declare it under `curriculum:` at the top",
+                "19:13: curriculum: must be a mapping of codes to names, not a list"
+                " — write one line per theme: `svt: {fr: SVT, en: Life and earth sciences}`",
+            ],
+        ),
+        (
+            school(top="curriculum: {svt: {fr: SVT}}"),
+            ["19:19: curriculum.svt.en: translation missing — add the English text: {fr: …, en: …}"],
+        ),
+        (
+            school(kind="hidden", card=f"secret: coquelicot\n    {SCHOOL_LINES}"),
+            [
+                f"12:11: {CARD}.kind: not in a school edition (hidden): pupils have no account to find a word with"
+                " — use one of: standard, collective, boost, flash, malus"
+            ],
+        ),
+        (
+            plain(points=f"4\n    {SCHOOL_LINES}", more="curriculum: {svt: {fr: SVT, en: Biology}}"),
+            [
+                f"15:5: {CARD}.levels: only for a school edition, this one is public"
+                " — remove levels or write audience: school",
+                f"16:5: {CARD}.curriculum: only for a school edition, this one is public"
+                " — remove curriculum or write audience: school",
+                "19:1: curriculum: only for a school edition, this one is public"
+                " — remove curriculum or write audience: school",
+            ],
+        ),
+    ],
+)
+def test_what_is_wrong_with_levels_or_curriculum_is_said_with_its_place_and_fix(text: str, expected: list[str]) -> None:
+    with pytest.raises(EditionFileError) as refused:
+        parse_edition(text, "school.yaml")
+    assert [str(problem) for problem in refused.value.problems] == [f"school.yaml:{line}" for line in expected]
+
+
+def test_a_wrong_audience_does_not_make_levels_wrong() -> None:
+    found = problems(school().replace("audience: school", "audience: schools"))
+    assert found == ["4: edition.audience: unknown value (schools)"]
 
 
 def test_a_malus_may_be_repeated_without_limit_unless_it_says_otherwise() -> None:
@@ -176,10 +311,145 @@ def test_a_path_that_cannot_be_read_is_a_problem_of_the_file(tmp_path: Path, nam
 
 
 def test_every_file_of_the_catalogue_is_valid() -> None:
-    files = sorted((ROOT / "catalogue").glob("*.yaml"))
-    assert files
-    for file in files:
+    assert CATALOGUE
+    for file in CATALOGUE:
         read_edition_file(file)
+
+
+CATALOGUE = sorted((ROOT / "catalogue").glob("*.yaml"))
+SCHOOL_CATALOGUE = [file for file in CATALOGUE if file.stem.startswith("school-")]
+CARD_KEYS = ("theme", "goals", "title", "description", "curriculum", "levels")
+TAUGHT = {
+    "maternelle": {
+        "explorer-le-monde",
+        "langage",
+        "activites-artistiques",
+        "activites-physiques",
+        "premiers-outils-mathematiques",
+        "vivre-ensemble",
+    },
+    "elementaire": {"questionner-le-monde", "sciences-et-technologie", "arts-plastiques", "education-musicale"},
+    "college": {
+        "sciences-et-technologie",
+        "arts-plastiques",
+        "education-musicale",
+        "svt",
+        "physique-chimie",
+        "technologie",
+        "parcours-avenir",
+    },
+    "lycee": {
+        "svt",
+        "physique-chimie",
+        "parcours-avenir",
+        "enseignement-scientifique",
+        "ses",
+        "snt",
+        "philosophie",
+    },
+}
+TAUGHT_AFTER_MATERNELLE = {
+    "emc",
+    "histoire-geographie",
+    "francais",
+    "mathematiques",
+    "langues-vivantes",
+    "eps",
+    "emi",
+}
+
+
+@cache
+def catalogue(file: Path) -> dict[str, Any]:
+    return read_edition_file(file).document
+
+
+def each_school_edition() -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("file", SCHOOL_CATALOGUE, ids=lambda file: file.stem)
+
+
+def test_the_catalogue_has_both_school_editions() -> None:
+    found = {file.stem: catalogue(file)["edition"]["starts_at"] for file in SCHOOL_CATALOGUE}
+    assert found == {
+        "school-2026-03": "2026-03-09T00:00:00+01:00",
+        "school-2026-11": "2026-11-16T00:00:00+01:00",
+    }
+
+
+@each_school_edition()
+def test_every_level_has_at_least_32_challenges_to_choose_from(file: Path) -> None:
+    challenges = catalogue(file)["challenges"]
+    assert min(sum(level in card["levels"] for card in challenges) for level in LEVELS) >= 32
+
+
+@each_school_edition()
+def test_every_text_of_a_school_edition_is_in_french_and_english(file: Path) -> None:
+    found = catalogue(file)
+    texts = [text for card in found["challenges"] for text in (card["title"], card["description"])]
+    texts += [name["title"] for name in (*found["themes"], *found["curriculum"])]
+    assert all({"fr", "en"} <= set(text) for text in texts)
+    assert not [text for text in texts if "'" in "".join(text.values())], "apostrophes are ’"
+
+
+@each_school_edition()
+def test_what_a_school_edition_declares_is_used(file: Path) -> None:
+    found = catalogue(file)
+    assert {name["code"] for name in found["themes"]} == {card["theme"] for card in found["challenges"]}
+    used = {code for card in found["challenges"] for code in card["curriculum"]}
+    assert {name["code"] for name in found["curriculum"]} == used
+
+
+@each_school_edition()
+def test_every_card_belongs_to_the_curriculum_of_each_of_its_levels(file: Path) -> None:
+    for card in catalogue(file)["challenges"]:
+        for level in card["levels"]:
+            taught = {"developpement-durable"} | TAUGHT[level]
+            taught |= TAUGHT_AFTER_MATERNELLE if level != "maternelle" else set()
+            assert taught & set(card["curriculum"]), (card["code"], level)
+
+
+@each_school_edition()
+def test_windows_stay_inside_a_school_edition_and_fit_boost_and_flash(file: Path) -> None:
+    edition, challenges = catalogue(file)["edition"], catalogue(file)["challenges"]
+    starts, ends = (datetime.fromisoformat(edition[key]) for key in ("starts_at", "ends_at"))
+    for card in challenges:
+        assert (card["window"] is not None) == (card["kind"] in ("boost", "flash")), card["code"]
+        if card["window"] is not None:
+            opens, closes = (datetime.fromisoformat(card["window"][key]) for key in ("from", "until"))
+            assert starts <= opens < closes <= ends, card["code"]
+
+
+@each_school_edition()
+def test_a_school_edition_is_gentle(file: Path) -> None:
+    rules, challenges = catalogue(file)["rules"], catalogue(file)["challenges"]
+    assert {card["kind"] for card in challenges} == {"standard", "collective", "boost", "flash", "malus"}
+    for card in challenges:
+        if card["kind"] == "malus":
+            assert card["points"] >= -3, card["code"]
+            assert set(card["levels"]) <= {"college", "lycee"}, card["code"]
+            assert card["repeat"] is not None, card["code"]
+        else:
+            assert 1 <= card["points"] <= 5, card["code"]
+        # The smallest class that may play can win it.
+        assert card["quorum"] is None or card["quorum"] <= rules["league_size"]["min"], card["code"]
+
+
+@pytest.mark.parametrize(
+    "pair", list(combinations(CATALOGUE, 2)), ids=lambda pair: " ".join(file.stem for file in pair)
+)
+def test_a_card_found_in_two_files_of_the_catalogue_is_the_same_card(pair: tuple[Path, Path]) -> None:
+    one, other = ({card["code"]: card for card in catalogue(file)["challenges"]} for file in pair)
+    for code in one.keys() & other.keys():
+        assert [one[code].get(key) for key in CARD_KEYS] == [other[code].get(key) for key in CARD_KEYS], code
+    names, others = (
+        {
+            (key, name["code"]): name["title"]
+            for key in ("themes", "curriculum")
+            for name in catalogue(file).get(key, [])
+        }
+        for file in pair
+    )
+    assert all(names[code] == others[code] for code in names.keys() & others.keys())
 
 
 @pytest.mark.parametrize(
@@ -212,7 +482,7 @@ SCALARS = st.one_of(
     st.floats(),
     st.text(max_size=20),
     st.sampled_from(
-        ["2026-06-01", "2026-03-29 02:30", "Europe/Paris", "standard", "boost", "hidden", "unlimited", "*a"]
+        ["2026-06-01", "2026-03-29 02:30", "Europe/Paris", "standard", "boost", "hidden", "school", "unlimited", "*a"]
     ),
 )
 KEYS = st.one_of(
@@ -222,6 +492,8 @@ KEYS = st.one_of(
             "edition",
             "rules",
             "themes",
+            "curriculum",
+            "levels",
             "challenges",
             "code",
             "audience",
