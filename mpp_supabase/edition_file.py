@@ -32,6 +32,8 @@ from mpp_supabase.errors import EditionFileError, FileProblem
 AUDIENCES = ("public", "school")
 RANKINGS = ("total", "average")
 KINDS = ("standard", "collective", "boost", "hidden", "flash", "malus")
+SCHOOL_KINDS = tuple(kind for kind in KINDS if kind != "hidden")
+LEVELS = ("maternelle", "elementaire", "college", "lycee")
 LANGUAGES = ("fr", "en", "de")
 REQUIRED_LANGUAGES = ("fr", "en")
 
@@ -45,6 +47,7 @@ MAX_LEAGUE_SIZE = 1000
 MAX_TEAMS = 20
 MAX_GUESSES = 100
 MAX_CHALLENGES = 500
+MAX_CURRICULUM = 4
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 TITLE_LENGTH = 120
 DESCRIPTION_LENGTH = 2000
@@ -157,10 +160,10 @@ class Fields:
     entries: dict[str, Entry]
     usable: bool
 
-    def require(self, key: str) -> None:
+    def require(self, key: str, example: str | None = None) -> None:
         if not self.usable:
             return
-        example = f"`{key}: {_EXAMPLES.get(self.field(key)) or _EXAMPLES[key]}`"
+        example = f"`{key}: {example or _EXAMPLES.get(self.field(key)) or _EXAMPLES[key]}`"
         if key not in self.entries:
             self.check.wrong(self.node, self.field(key), "missing", f"add {example}")
         elif not self.given(key):
@@ -283,6 +286,31 @@ class Fields:
             return None
         return self._in_reach(key, day, text)
 
+    def codes(self, key: str, fix: str, accept: Callable[[Node], str | None]) -> list[str]:
+        """Read a list of codes, each once; `accept` returns the code of an item, or None after noting a problem."""
+        node = self.value(key)
+        if node is None:
+            return []
+        if not isinstance(node, Sequence):
+            self.wrong(key, f"must be a list, not {_kind_of(node)}", fix)
+            return []
+        if not node.items:
+            self.wrong(key, "is empty", fix)
+        found: list[str] = []
+        for item in node.items:
+            code = None if isinstance(item, Scalar) and item.unread else accept(item)
+            if code in found:
+                self.check.wrong(item, self.field(key), f"given twice ({code})", "keep it once")
+            elif code is not None:
+                found.append(code)
+        return found
+
+    def only_for_school(self, key: str) -> None:
+        """Refuse a key of school editions in a public one."""
+        if key in self.entries:
+            wrong, fix = "only for a school edition, this one is public", f"remove {key} or write audience: school"
+            self.check.wrong(self.entries[key], self.field(key), wrong, fix)
+
     def _in_reach(self, key: str, day: date, text: str) -> date | None:
         if FIRST_YEAR <= day.year <= LAST_YEAR:
             return day
@@ -350,12 +378,25 @@ class _Edition:
         self._check = check
 
     def document(self, root: Node) -> dict[str, Any]:
-        fields = self._check.mapping(root, "", ("edition", "themes", "challenges"), ("rules",))
+        fields = self._check.mapping(root, "", ("edition", "themes", "challenges"), ("rules", "curriculum"))
         edition, calendar = self._edition(fields)
-        rules = self._rules(fields, edition.get("audience"))
-        themes = self._themes(fields)
-        challenges = self._challenges(fields, calendar, themes, rules["league_size"]["max"])
-        return {"edition": edition, "rules": rules, "themes": themes, "challenges": challenges}
+        audience = edition.get("audience")
+        rules = self._rules(fields, audience)
+        document: dict[str, Any] = {"edition": edition, "rules": rules, "themes": self._names(fields, "themes")}
+        if audience == "school":
+            fields.require("curriculum")
+            document["curriculum"] = self._names(fields, "curriculum")
+        elif audience == "public":
+            fields.only_for_school("curriculum")
+        game = _Game(
+            audience,
+            calendar,
+            _codes(document["themes"]),
+            _codes(document.get("curriculum", [])),
+            rules["league_size"]["max"],
+        )
+        document["challenges"] = self._challenges(fields, game)
+        return document
 
     def _edition(self, top: Fields) -> tuple[dict[str, Any], _Calendar]:
         node = top.value("edition")
@@ -382,10 +423,12 @@ class _Edition:
         }, calendar
 
     def _rules(self, top: Fields, audience: str | None) -> dict[str, Any]:
+        # At school a league is a whole class.
+        school = audience == "school"
         rules: dict[str, Any] = {
-            "league_size": {"min": 6, "max": 24},
-            "teams_per_league": 2,
-            "ranking": "average" if audience == "school" else "total",
+            "league_size": {"min": 6, "max": 40 if school else 24},
+            "teams_per_league": 6 if school else 2,
+            "ranking": "average" if school else "total",
             "unlock_guesses_per_hour": 10,
         }
         node = top.value("rules")
@@ -396,10 +439,11 @@ class _Edition:
         if size is not None:
             bounds = self._check.mapping(size, "rules.league_size", (), ("min", "max"))
             found = {key: bounds.integer(key, 1, MAX_LEAGUE_SIZE) for key in ("min", "max") if bounds.given(key)}
-            merged = rules["league_size"] | {key: value for key, value in found.items() if value is not None}
+            default = rules["league_size"]
+            merged = default | {key: value for key, value in found.items() if value is not None}
             if merged["min"] > merged["max"]:
                 wrong = f"the smallest size is above the largest ({merged['min']} > {merged['max']})"
-                fields.wrong("league_size", wrong, "write {min: 6, max: 24}, min first")
+                fields.wrong("league_size", wrong, f"write {{min: {default['min']}, max: {default['max']}}}, min first")
             rules["league_size"] = merged
         for key, read in (
             ("teams_per_league", lambda: fields.integer("teams_per_league", 1, MAX_TEAMS)),
@@ -411,18 +455,19 @@ class _Edition:
                 rules[key] = value
         return rules
 
-    def _themes(self, top: Fields) -> list[dict[str, Any]]:
-        node = top.value("themes")
+    def _names(self, top: Fields, key: str) -> list[dict[str, Any]]:
+        """The codes declared under `themes` or `curriculum`, each with its name."""
+        node = top.value(key)
         if node is None:
             return []
         if not isinstance(node, Mapping):
-            fix = "write one line per theme: `mobility: {fr: Mobilité, en: Getting around}`"
-            self._check.wrong(node, "themes", f"must be a mapping of codes to names, not {_kind_of(node)}", fix)
+            fix = f"write one line per theme: `{_EXAMPLES[key][1:-1]}`"
+            self._check.wrong(node, key, f"must be a mapping of codes to names, not {_kind_of(node)}", fix)
             return []
         if not node.entries:
-            self._check.wrong(node, "themes", "is empty", "add at least one theme")
-        fields = Fields(self._check, node, "themes", {entry.key: entry for entry in node.entries}, usable=True)
-        themes = []
+            self._check.wrong(node, key, "is empty", "add at least one theme")
+        fields = Fields(self._check, node, key, {entry.key: entry for entry in node.entries}, usable=True)
+        names = []
         for entry in node.entries:
             if not THEME_CODE.match(entry.key):
                 fix = f"use 2 to 40 of a-z, 0-9 and -; for example {_as_code(entry.key)}"
@@ -430,12 +475,10 @@ class _Edition:
             if not fields.given(entry.key):
                 fix = f"write {shown(entry.key)}: {{fr: …, en: …}}"
                 self._check.wrong(entry, fields.field(shown(entry.key)), "translation missing", fix)
-            themes.append({"code": entry.key, "title": fields.translations(entry.key, TITLE_LENGTH)})
-        return themes
+            names.append({"code": entry.key, "title": fields.translations(entry.key, TITLE_LENGTH)})
+        return names
 
-    def _challenges(
-        self, top: Fields, calendar: _Calendar, themes: list[dict[str, Any]], largest_league: int
-    ) -> list[dict[str, Any]]:
+    def _challenges(self, top: Fields, game: _Game) -> list[dict[str, Any]]:
         node = top.value("challenges")
         if node is None:
             return []
@@ -450,11 +493,21 @@ class _Edition:
             self._check.wrong(node, "challenges", f"too many challenges ({len(node.items)})", fix)
             return []
         seen = _Seen()
-        codes = tuple(theme["code"] for theme in themes)
         return [
-            _Challenge(self._check, item, number, calendar).document(codes, largest_league, seen)
+            _Challenge(self._check, item, number, game).document(seen)
             for number, item in enumerate(node.items, start=1)
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Game:
+    """What the edition says that its challenges must fit; the audience is None when the file did not give it right."""
+
+    audience: str | None
+    calendar: _Calendar
+    themes: tuple[str, ...]
+    curriculum: tuple[str, ...]
+    largest_league: int
 
 
 @dataclass(slots=True)
@@ -472,27 +525,27 @@ class _Challenge:
     """Checks one challenge (A4: what each of the six kinds needs and refuses)."""
 
     _REQUIRED = ("code", "kind", "theme", "points", "title", "description")
-    _OPTIONAL = ("repeat", "proof", "quorum", "factor", "window", "secret", "goals")
+    _OPTIONAL = ("repeat", "proof", "quorum", "factor", "window", "secret", "goals", "levels", "curriculum")
+    _SCHOOL = (("levels", "[elementaire, college]"), ("curriculum", "[svt, histoire-geographie]"))
     _OWN = (("collective", "quorum"), ("boost", "factor"), ("hidden", "secret"))
 
-    def __init__(self, check: _Check, node: Node, number: int, calendar: _Calendar) -> None:
+    def __init__(self, check: _Check, node: Node, number: int, game: _Game) -> None:
         self._check = check
-        self._calendar = calendar
+        self._game = game
         self._fields = check.mapping(node, f"challenges[{_name(node, number)}]", self._REQUIRED, self._OPTIONAL)
 
-    def document(self, themes: tuple[str, ...], largest_league: int, seen: _Seen) -> dict[str, Any]:
+    def document(self, seen: _Seen) -> dict[str, Any]:
         fields = self._fields
-        kind = fields.choice("kind", KINDS)
-        self._kind_fields(kind)
+        kind = self._kind()
         window = self._window()
-        return {
+        document = {
             "code": self._code(seen),
             "kind": kind,
-            "theme": self._theme(themes),
+            "theme": self._theme(),
             "points": self._points(kind),
             "repeat": self._repeat(kind),
             "proof": fields.boolean("proof") or False,
-            "quorum": self._quorum(kind, largest_league),
+            "quorum": self._quorum(kind),
             "factor": fields.integer("factor", MIN_FACTOR, MAX_FACTOR),
             "window": window,
             "secret": self._secret(seen),
@@ -500,10 +553,19 @@ class _Challenge:
             "title": fields.translations("title", TITLE_LENGTH),
             "description": fields.translations("description", DESCRIPTION_LENGTH, lines=True),
         }
+        return document | self._school()
 
-    def _kind_fields(self, kind: str | None) -> None:
-        if kind is None:
-            return
+    def _kind(self) -> str | None:
+        kind = self._fields.choice("kind", KINDS)
+        if kind == "hidden" and self._game.audience == "school":
+            # Secret words are found by accounts, and pupils have none.
+            wrong = "not in a school edition (hidden): pupils have no account to find a word with"
+            self._fields.wrong("kind", wrong, f"use one of: {', '.join(SCHOOL_KINDS)}")
+        elif kind is not None:
+            self._kind_fields(kind)
+        return kind
+
+    def _kind_fields(self, kind: str) -> None:
         for owner, key in self._OWN:
             if kind == owner:
                 self._fields.require(key)
@@ -526,8 +588,42 @@ class _Challenge:
             seen.codes[code] = self._fields.entries["code"].line
         return code
 
-    def _theme(self, themes: tuple[str, ...]) -> str | None:
-        node = self._fields.value("theme")
+    def _school(self) -> dict[str, Any]:
+        """The levels of a school challenge and what of the curriculum it works on; a public one has neither."""
+        if self._game.audience == "public":
+            for key, _ in self._SCHOOL:
+                self._fields.only_for_school(key)
+        if self._game.audience != "school":
+            return {}
+        for key, example in self._SCHOOL:
+            self._fields.require(key, example)
+        fix = f"write a list of levels: [{', '.join(LEVELS)}]"
+        levels = self._fields.codes("levels", fix, self._level)
+        declared = "declared under `curriculum:` at the top"
+        curriculum = self._fields.codes("curriculum", f"write 1 to {MAX_CURRICULUM} codes {declared}", self._subject)
+        if len(curriculum) > MAX_CURRICULUM:
+            self._fields.wrong("curriculum", f"too many ({len(curriculum)})", f"keep at most {MAX_CURRICULUM}")
+        return {"levels": [level for level in LEVELS if level in levels], "curriculum": curriculum}
+
+    def _level(self, item: Node) -> str | None:
+        if isinstance(item, Scalar) and item.text in LEVELS:
+            return item.text
+        given = item.text if isinstance(item, Scalar) else _kind_of(item)
+        fix = _nearest(given, LEVELS)
+        self._check.wrong(item, self._fields.field("levels"), f"unknown level ({shown(given)})", fix)
+        return None
+
+    def _subject(self, item: Node) -> str | None:
+        declared = self._game.curriculum
+        if isinstance(item, Scalar) and item.text in declared:
+            return item.text
+        given = item.text if isinstance(item, Scalar) else _kind_of(item)
+        fix = _nearest(given, declared) if declared else "declare it under `curriculum:` at the top"
+        self._check.wrong(item, self._fields.field("curriculum"), f"unknown curriculum theme ({shown(given)})", fix)
+        return None
+
+    def _theme(self) -> str | None:
+        node, themes = self._fields.value("theme"), self._game.themes
         if node is None:
             return None
         if isinstance(node, Scalar) and node.text in themes:
@@ -556,7 +652,8 @@ class _Challenge:
             return None
         return self._fields.integer("repeat", 1, MAX_REPEAT, f"write a number from 1 to {MAX_REPEAT}, or unlimited")
 
-    def _quorum(self, kind: str | None, largest_league: int) -> int | None:
+    def _quorum(self, kind: str | None) -> int | None:
+        largest_league = self._game.largest_league
         quorum = self._fields.integer("quorum", 2, MAX_QUORUM)
         if quorum is not None and kind == "collective" and quorum > largest_league:
             wrong = f"no team can reach it: leagues hold at most {largest_league} players ({quorum})"
@@ -568,7 +665,7 @@ class _Challenge:
         if node is None:
             return None
         fields = self._check.mapping(node, self._fields.field("window"), ("from", "until"), ())
-        opens, closes = (fields.moment(key, self._calendar.zone) for key in ("from", "until"))
+        opens, closes = (fields.moment(key, self._game.calendar.zone) for key in ("from", "until"))
         if opens is None or closes is None:
             return None
         if opens >= closes:
@@ -576,7 +673,7 @@ class _Challenge:
             times = f"{opens:%Y-%m-%d %H:%M} to {closes:%Y-%m-%d %H:%M}"
             self._fields.wrong("window", f"{wrong} ({times})", "put `from` before `until`")
             return None
-        starts, ends = self._calendar.starts_at, self._calendar.ends_at
+        starts, ends = self._game.calendar.starts_at, self._game.calendar.ends_at
         if starts is not None and ends is not None:
             inside = f"stay between {starts:%Y-%m-%d %H:%M} and {ends:%Y-%m-%d %H:%M}"
             if opens < starts or opens >= ends:
@@ -673,7 +770,8 @@ _LANGUAGE_NAMES = {"fr": "French", "en": "English", "de": "German"}
 
 _EXAMPLES = {
     "edition": "{code: …, audience: …}",
-    "themes": "{mobility: {fr: …, en: …}}",
+    "themes": "{mobility: {fr: Mobilité, en: Getting around}}",
+    "curriculum": "{svt: {fr: SVT, en: Life and earth sciences}}",
     "challenges": "[…]",
     "code": "velo-boulot-dodo",
     "edition.code": "adult-2026-06",
@@ -692,6 +790,10 @@ _EXAMPLES = {
     "from": "2026-06-08 00:00",
     "until": "2026-06-10 00:00",
 }
+
+
+def _codes(names: list[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(name["code"] for name in names)
 
 
 def _is_null(node: Node) -> bool:
