@@ -1,0 +1,31 @@
+"""Diplomas for the closing ceremony (D7): one A4 PDF per class, a page for each pupil, then the class's certificate.
+
+    from mpp_supabase.diplomas import ClassDiplomas, PupilDiploma, write_diplomas
+    write_diplomas("diplomas.pdf", ClassDiplomas(…, pupils=(PupilDiploma("Lina", challenges=12),)), "fr")
+
+No database and no network: the caller brings the names and the figures. diploma.typ draws the pages, wording.py has
+the words of each language.
+"""
+
+from mpp_supabase.diplomas.pages import (
+    FIGURES,
+    ClassDiplomas,
+    DiplomaError,
+    Figures,
+    PupilDiploma,
+    write_all,
+    write_diplomas,
+)
+from mpp_supabase.diplomas.wording import LANGUAGES, Language
+
+__all__ = [
+    "FIGURES",
+    "LANGUAGES",
+    "ClassDiplomas",
+    "DiplomaError",
+    "Figures",
+    "Language",
+    "PupilDiploma",
+    "write_all",
+    "write_diplomas",
+]
