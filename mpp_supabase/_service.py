@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mpp_supabase.errors import AmbassadorOnly, NotAllowed, TransportError
+from mpp_supabase.errors import AmbassadorOnly, NotAllowed, TeacherOnly, TransportError
 from mpp_supabase.models import Page, RowModel
 from mpp_supabase.transport import ANSWER_SECONDS, Order, Reading, Row, Transport
 
@@ -55,8 +55,8 @@ def absent(message: str, hint: str) -> Iterator[None]:
     """Name what is not there: the game tells everybody the same, and the staff are told which one it was."""
     try:
         yield
-    except (AmbassadorOnly, NotAllowed):
-        # Staff may do what an ambassador may, in a league that is there.
+    except (AmbassadorOnly, NotAllowed, TeacherOnly):
+        # Staff may do what an ambassador or a teacher may, in a league or class that is there.
         raise NotAllowed(message, hint) from None
 
 
@@ -75,4 +75,6 @@ def one(model: type[RowModel], row: Row) -> RowModel:
 def reading(model: type[RowModel], view: str, order: str, where: Where = ()) -> Reading:
     """Describe a list: the model's columns of a view, in an order written as `value desc, reached_at, subject_id`."""
     orders = (part.split() for part in order.split(","))
-    return Reading(view, tuple(model.model_fields), tuple(Order(p[0], p[1:] == ["desc"]) for p in orders), where)
+    # A field under another name than its column says so with an alias.
+    columns = tuple(str(field.validation_alias or name) for name, field in model.model_fields.items())
+    return Reading(view, columns, tuple(Order(p[0], p[1:] == ["desc"]) for p in orders), where)

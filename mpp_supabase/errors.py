@@ -15,6 +15,8 @@
         ├── NotAllowed                MP005
         ├── OpsOnly                   MP006
         ├── AmbassadorOnly            MP007
+        ├── TeacherOnly               MP008
+        ├── NotATeacher               MP009
         ├── InvalidField              MP010
         ├── Maintenance               MP011
         ├── EditionNotFound           MP020
@@ -25,6 +27,7 @@
         ├── EditionStarted            MP025
         ├── EditionNotOver            MP026
         ├── EditionFileInvalid        MP027
+        ├── WrongAudience             MP028
         ├── AlreadyInLeague           MP030
         ├── JoinCodeUnknown           MP031
         ├── LeagueFull                MP032
@@ -46,10 +49,18 @@
         ├── TermsVersionUnknown       MP051
         ├── LedgerFact                MP060
         ├── AppendOnly                MP061
-        └── ImportRefused             MP070
+        ├── ImportRefused             MP070
+        ├── SchoolUnknown             MP080
+        ├── RepeatedFirstName         MP081
+        ├── InvitationUnknown         MP082
+        ├── NotInClass                MP083
+        ├── ChallengeNotChosen        MP084
+        ├── SchoolLimit               MP085
+        └── ClassesFollowed           MP086
 
 The classes below Refusal are named by `private.refusals()` in sql/schema and documented in docs/errors.md; a test
-compares the three.
+compares the three. The files of schools have errors of their own, each beside what reads or writes the file:
+`sheets.SheetError`, `school_directory.DirectoryError` and `diplomas.DiplomaError`, all MPPError.
 """
 
 from __future__ import annotations
@@ -183,6 +194,18 @@ class AmbassadorOnly(Refusal):
     code = "MP007"
 
 
+class TeacherOnly(Refusal):
+    """Only a teacher of this class may do this."""
+
+    code = "MP008"
+
+
+class NotATeacher(Refusal):
+    """This account is not registered as a teacher."""
+
+    code = "MP009"
+
+
 class InvalidField(Refusal):
     """%1$s is not valid: %2$s."""
 
@@ -243,6 +266,12 @@ class EditionFileInvalid(Refusal):
     code = "MP027"
 
 
+class WrongAudience(Refusal):
+    """Edition %1$s is for another audience."""
+
+    code = "MP028"
+
+
 class AlreadyInLeague(Refusal):
     """You already play in a league of this edition."""
 
@@ -298,7 +327,7 @@ class NameTaken(Refusal):
 
 
 class LeagueLimit(Refusal):
-    """You have already created %1$s leagues in this edition."""
+    """You have already created %1$s leagues or classes in this edition."""
 
     code = "MP039"
 
@@ -375,6 +404,48 @@ class ImportRefused(Refusal):
     code = "MP070"
 
 
+class SchoolUnknown(Refusal):
+    """There is no such school."""
+
+    code = "MP080"
+
+
+class RepeatedFirstName(Refusal):
+    """The class has more than one %1$s: each needs an initial of their own."""
+
+    code = "MP081"
+
+
+class InvitationUnknown(Refusal):
+    """No invitation has this code, or it was used or has expired."""
+
+    code = "MP082"
+
+
+class NotInClass(Refusal):
+    """A pupil, a team or a validation that was named is not in this class."""
+
+    code = "MP083"
+
+
+class ChallengeNotChosen(Refusal):
+    """This challenge is not in play for this class."""
+
+    code = "MP084"
+
+
+class SchoolLimit(Refusal):
+    """You have added %1$s schools today."""
+
+    code = "MP085"
+
+
+class ClassesFollowed(Refusal):
+    """This account already follows %1$s classes."""
+
+    code = "MP086"
+
+
 REFUSALS: dict[str, type[Refusal]] = {
     refusal.code: refusal
     for refusal in (
@@ -385,6 +456,8 @@ REFUSALS: dict[str, type[Refusal]] = {
         NotAllowed,
         OpsOnly,
         AmbassadorOnly,
+        TeacherOnly,
+        NotATeacher,
         InvalidField,
         Maintenance,
         EditionNotFound,
@@ -395,6 +468,7 @@ REFUSALS: dict[str, type[Refusal]] = {
         EditionStarted,
         EditionNotOver,
         EditionFileInvalid,
+        WrongAudience,
         AlreadyInLeague,
         JoinCodeUnknown,
         LeagueFull,
@@ -417,6 +491,13 @@ REFUSALS: dict[str, type[Refusal]] = {
         LedgerFact,
         AppendOnly,
         ImportRefused,
+        SchoolUnknown,
+        RepeatedFirstName,
+        InvitationUnknown,
+        NotInClass,
+        ChallengeNotChosen,
+        SchoolLimit,
+        ClassesFollowed,
     )
 }
 """Class by SQLSTATE."""
