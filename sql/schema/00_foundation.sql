@@ -51,6 +51,28 @@ create domain mpp.line as text
 
 comment on domain mpp.line is 'One clean line of text: no control, invisible or direction characters, 120 at most.';
 
+create domain mpp.school_level as text
+    constraint school_level_known check (value in ('maternelle', 'elementaire', 'college', 'lycee'));
+comment on domain mpp.school_level is 'Level of a class or school: maternelle, elementaire, college or lycee.';
+
+-- How names are compared: without case, accents and ligatures, so that Léa, LEA and lea are one name. Accents go before
+-- case does, because a database in the C locale knows the case of ASCII letters only.
+create function private.folded(value text) returns text
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = ''
+as $$
+    select lower(replace(replace(replace(replace(replace(
+        regexp_replace(normalize(value, NFKD), '[\u0300-\u036f]', '', 'g'),
+        'œ', 'oe'), 'Œ', 'OE'), 'æ', 'ae'), 'Æ', 'AE'), 'ß', 'ss'))
+$$;
+revoke execute on function private.folded(text) from public;
+-- Indexes are computed by the owner of the table when it is analysed or indexed again.
+grant usage on schema private to mpp_owner;
+grant execute on function private.folded(text) to mpp_owner;
+
 -- Time-ordered identifiers (RFC 9562, version 7) keep index inserts on the right-hand page. Postgres 18 has
 -- uuidv7() of its own; Supabase runs 17.
 create function private.uuid_v7() returns uuid

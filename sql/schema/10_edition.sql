@@ -8,8 +8,11 @@ create type api.edition_phase as enum ('draft', 'registration', 'running', 'clos
 -- Text and not an enum: row-level security lets an index be used only by operators that are known not to leak, and
 -- Postgres does not count the comparison of enums among them.
 create domain api.ranking_scope as text
-    constraint ranking_scope_known check (value in ('player', 'team', 'league'));
-comment on domain api.ranking_scope is 'What is ranked: player, team or league.';
+    constraint ranking_scope_known check (
+        value in ('player', 'team', 'league', 'maternelle', 'elementaire', 'college', 'lycee')
+    );
+comment on domain api.ranking_scope
+    is 'What is ranked: players, teams, leagues (classes are leagues), or the classes of one school level.';
 
 create table mpp.organisation (
     id integer generated always as identity primary key,
@@ -183,7 +186,13 @@ begin
     select p.edition_id
     from mpp.player p
     join mpp.edition e on e.id = p.edition_id
-    where p.account_id = (select auth.uid()) and e.organisation_id is not null;
+    where p.account_id = (select auth.uid()) and e.organisation_id is not null
+    union
+    select l.edition_id
+    from private.my_league_ids() m (league_id)
+    join mpp.league l on l.id = m.league_id
+    join mpp.edition e on e.id = l.edition_id
+    where e.organisation_id is not null;
 end
 $$;
 revoke execute on function private.my_private_edition_ids() from public;

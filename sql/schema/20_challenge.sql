@@ -8,16 +8,24 @@ create table mpp.theme (
 );
 comment on table mpp.theme is 'What a challenge is about: mobility, food, energy…';
 
+create table mpp.curriculum_theme (
+    code text primary key check (code ~ '^[a-z0-9-]{2,60}$'),
+    name mpp.translated not null
+);
+comment on table mpp.curriculum_theme is 'What of the school curriculum a challenge works on.';
+
 create table mpp.challenge (
     id integer generated always as identity primary key,
     code text not null unique check (code ~ '^[a-z0-9-]{3,60}$'),
     theme text not null references mpp.theme (code),
     title mpp.translated not null,
     description mpp.translated not null,
-    goals smallint[] not null default '{}' check (goals <@ array[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]::smallint[])
+    goals smallint[] not null default '{}' check (goals <@ array[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]::smallint[]),
+    curriculum text[] not null default '{}'
 );
 comment on table mpp.challenge is 'A card of the catalogue: its texts, whatever the edition.';
 comment on column mpp.challenge.goals is 'United Nations sustainable development goals, 1 to 17.';
+comment on column mpp.challenge.curriculum is 'Codes of mpp.curriculum_theme; apply_edition, the only writer, checks them.';
 create index challenge_theme on mpp.challenge (theme);
 
 create table mpp.edition_challenge (
@@ -33,6 +41,7 @@ create table mpp.edition_challenge (
     opens_at timestamptz,
     closes_at timestamptz,
     secret_digest bytea,
+    levels mpp.school_level[] check (cardinality(levels) > 0),
     constraint edition_challenge_card_once unique (edition_id, challenge_id),
     constraint edition_challenge_in_edition unique (id, edition_id),
     constraint edition_challenge_secret_once unique (edition_id, secret_digest),
@@ -51,6 +60,7 @@ create table mpp.edition_challenge (
 comment on table mpp.edition_challenge is 'A card in play in an edition: kind, points and limits, fixed when the edition starts.';
 comment on column mpp.edition_challenge.repeat_limit is 'How often one player may validate it; null: without limit.';
 comment on column mpp.edition_challenge.opens_at is 'Window [opens_at, closes_at): open only inside, except boost, which multiplies inside.';
+comment on column mpp.edition_challenge.levels is 'Levels whose classes may play it; null in a public edition.';
 create index edition_challenge_card on mpp.edition_challenge (challenge_id);
 
 -- Secret words are compared without case, accents and spaces, and kept as a digest, so that they do not lie about in
@@ -124,7 +134,27 @@ $$;
 revoke execute on function private.my_unlocked_challenge_ids() from public;
 grant execute on function private.my_unlocked_challenge_ids() to authenticated;
 
+-- Teachers choose what their class plays before the edition starts.
+create function private.my_taught_edition_ids() returns setof integer
+    language plpgsql
+    stable
+    security definer
+    rows 5
+    set search_path = ''
+as $$
+begin
+    return query
+    select distinct l.edition_id
+    from mpp.ambassador a
+    join mpp.league l on l.id = a.league_id
+    where a.account_id = (select auth.uid()) and l.school_id is not null;
+end
+$$;
+revoke execute on function private.my_taught_edition_ids() from public;
+grant execute on function private.my_taught_edition_ids() to authenticated;
+
 alter table mpp.theme enable row level security;
+alter table mpp.curriculum_theme enable row level security;
 alter table mpp.challenge enable row level security;
 alter table mpp.edition_challenge enable row level security;
 alter table mpp.unlock enable row level security;
@@ -143,7 +173,10 @@ create policy edition_challenge_select_authenticated on mpp.edition_challenge
     for select to authenticated
     using (
         (
-            edition_id in (select e.id from mpp.edition e where e.opened_at is not null and e.starts_at <= now())
+            (
+                edition_id in (select e.id from mpp.edition e where e.opened_at is not null and e.starts_at <= now())
+                or edition_id in (select private.my_taught_edition_ids())
+            )
             and (kind <> 'hidden' or id in (select private.my_unlocked_challenge_ids()))
             and (kind <> 'flash' or (opens_at <= now() and now() < closes_at))
         )
@@ -159,8 +192,13 @@ create policy theme_select_everyone on mpp.theme
     for select to anon, authenticated
     using (code in (select c.theme from mpp.challenge c));
 
-grant select on mpp.theme, mpp.challenge to anon, authenticated, service_role;
-grant select (id, edition_id, challenge_id, kind, points, repeat_limit, quorum, boost_factor, needs_proof, opens_at, closes_at)
+create policy curriculum_theme_select_everyone on mpp.curriculum_theme
+    for select to anon, authenticated
+    using (code in (select unnest(c.curriculum) from mpp.challenge c));
+
+grant select on mpp.theme, mpp.curriculum_theme, mpp.challenge to anon, authenticated, service_role;
+grant select (id, edition_id, challenge_id, kind, points, repeat_limit, quorum, boost_factor, needs_proof, opens_at, closes_at,
+    levels)
     on mpp.edition_challenge to anon, authenticated, service_role;
 
 create view api.challenges with (security_invoker = true) as
@@ -182,9 +220,16 @@ select
     c.repeat_limit,
     c.quorum,
     c.needs_proof,
-    k.goals
+    k.goals,
+    c.levels::text[] as levels,
+    k.curriculum
 from mpp.edition_challenge c
 join mpp.challenge k on k.id = c.challenge_id
 join mpp.theme t on t.code = k.theme;
 comment on view api.challenges is 'Challenges in play and visible to the caller now: flash inside their window, hidden once unlocked.';
 grant select on api.challenges to anon, authenticated, service_role;
+
+create view api.curriculum_themes with (security_invoker = true) as
+select t.code, t.name from mpp.curriculum_theme t;
+comment on view api.curriculum_themes is 'Names of the curriculum themes that challenges refer to.';
+grant select on api.curriculum_themes to anon, authenticated, service_role;

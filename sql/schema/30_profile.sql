@@ -12,18 +12,21 @@ create table mpp.profile (
     id uuid primary key references auth.users (id) on delete cascade,
     first_name mpp.line not null,
     last_name mpp.line not null,
-    alias mpp.line not null,
-    country text not null check (country ~ '^[A-Z]{2}$'),
-    postcode text not null check (postcode ~ '^[0-9A-Z][0-9A-Z -]{1,11}$'),
-    birth_date date not null check (birth_date > '1900-01-01'),
+    alias mpp.line,
+    country text check (country ~ '^[A-Z]{2}$'),
+    postcode text check (postcode ~ '^[0-9A-Z][0-9A-Z -]{1,11}$'),
+    birth_date date check (birth_date > '1900-01-01'),
     language text not null default 'fr' check (language in ('fr', 'en', 'de')),
     sector mpp.line,
     acquisition_channel mpp.line,
     picture_path text check (char_length(picture_path) <= 300),
     guardian_consent_at timestamptz,
-    created_at timestamptz not null default now()
+    created_at timestamptz not null default now(),
+    -- A teacher who does not play gives none of these; a player gives them all.
+    constraint profile_plays_or_not check (num_nulls(alias, country, postcode, birth_date) in (0, 4))
 );
-comment on table mpp.profile is 'A person who plays: read by that person and by the staff only. The e-mail address stays in Auth.';
+comment on table mpp.profile is 'A person who plays or teaches: read by that person and by the staff only. The e-mail address stays in Auth.';
+comment on column mpp.profile.alias is 'Name in public; null for a teacher who does not play.';
 
 create type api.consent_purpose as enum ('terms', 'newsletter', 'league_alerts', 'partner_sharing');
 
@@ -106,7 +109,7 @@ select
     p.picture_path,
     p.created_at
 from mpp.profile p
-where p.id = (select auth.uid());
+where p.id = (select auth.uid()) and p.alias is not null;
 comment on view api.my_profile is 'The caller''s own profile: one row, or none before register.';
 grant select on api.my_profile to authenticated;
 
@@ -118,8 +121,8 @@ order by c.purpose, c.id desc;
 comment on view api.my_consents is 'What the caller agrees to now, by purpose.';
 grant select on api.my_consents to authenticated;
 
--- The account behind a request that wants to write: signed in, not anonymous, and no maintenance going on.
-create function private.begin_write(registered boolean default true) returns uuid
+-- The account behind a request: signed in, and not anonymous unless that is allowed.
+create function private.signed_in(anonymous_too boolean default false) returns uuid
     language plpgsql
     stable
     set search_path = ''
@@ -131,13 +134,27 @@ begin
     if account is null or private.request_role() <> 'authenticated' then
         perform private.refuse('MP001');
     end if;
-    if coalesce((claims ->> 'is_anonymous')::boolean, false) then
+    if not anonymous_too and coalesce((claims ->> 'is_anonymous')::boolean, false) then
         perform private.refuse('MP002');
     end if;
     -- Read live: a disabled account is out at once, not when its token ends.
     if exists (select from auth.users u where u.id = account and u.banned_until > now()) then
         perform private.refuse('MP001');
     end if;
+    return account;
+end
+$$;
+revoke execute on function private.signed_in(boolean) from public;
+
+-- The account behind a request that wants to write: not anonymous, registered, and no maintenance going on.
+create function private.begin_write(registered boolean default true) returns uuid
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    account uuid := private.signed_in();
+begin
     perform private.require_no_maintenance();
     if registered and not exists (select from mpp.profile p where p.id = account) then
         perform private.refuse('MP003');
@@ -217,7 +234,12 @@ begin
             then private.clean_line('acquisition_channel', register.acquisition_channel, 80) end,
         register.picture_path
     )
-    on conflict do nothing;
+    -- A teacher who now plays too.
+    on conflict on constraint profile_pkey do update
+    set first_name = excluded.first_name, last_name = excluded.last_name, alias = excluded.alias, country = excluded.country,
+        postcode = excluded.postcode, birth_date = excluded.birth_date, language = excluded.language, sector = excluded.sector,
+        acquisition_channel = excluded.acquisition_channel, picture_path = excluded.picture_path
+    where p.alias is null;
     if not found then
         perform private.refuse('MP004');
     end if;
@@ -262,6 +284,9 @@ declare
 begin
     perform private.lock_editions_of(account);
     select * into old_row from mpp.profile p where p.id = account for no key update;
+    if old_row.alias is null then
+        perform private.refuse('MP003');
+    end if;
     perform private.check_profile(
         coalesce(country, old_row.country), coalesce(postcode, old_row.postcode), coalesce(birth_date, old_row.birth_date),
         coalesce(language, old_row.language), nullif(picture_path, ''));

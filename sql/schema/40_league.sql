@@ -7,16 +7,25 @@ create table mpp.league (
     id uuid primary key default private.uuid_v7(),
     edition_id integer not null references mpp.edition (id),
     name mpp.line not null check (char_length(name) <= 60),
-    category api.league_category not null,
+    category api.league_category,
     is_open boolean not null default false,
     listed boolean not null default true,
     created_by uuid,
     created_at timestamptz not null default clock_timestamp(),
-    constraint league_in_edition unique (id, edition_id)
+    school_id uuid references mpp.school (id),
+    level mpp.school_level,
+    constraint league_in_edition unique (id, edition_id),
+    constraint league_or_class check (
+        (school_id is null) = (level is null) and (school_id is null) = (category is not null) and not (school_id is not null and is_open)
+    )
 );
-comment on table mpp.league is 'A group that plays together: friends, family, colleagues…';
+comment on table mpp.league is 'A group that plays together: friends, family, colleagues…, or a class of a school.';
+comment on column mpp.league.school_id is 'The school of a class; null for any other league.';
 create index league_created_by on mpp.league (created_by, edition_id);
-create unique index league_name_once on mpp.league (edition_id, lower(name));
+create index league_school on mpp.league (school_id) where school_id is not null;
+-- Every school may have a CM2 A.
+create unique index league_name_once
+    on mpp.league (edition_id, coalesce(school_id, '00000000-0000-0000-0000-000000000000'), lower(name));
 
 create table mpp.team (
     id uuid primary key default private.uuid_v7(),
@@ -36,17 +45,35 @@ create table mpp.player (
     account_id uuid references mpp.profile (id) on delete set null,
     league_id uuid,
     team_id uuid,
-    alias mpp.line not null,
+    alias mpp.line,
     first_name mpp.line not null,
     picture_path text,
     listed boolean not null default true,
     joined_at timestamptz not null default clock_timestamp(),
+    initial text,
     constraint player_once_per_edition unique (account_id, edition_id),
     constraint player_in_edition unique (id, edition_id),
     constraint player_team_with_league check ((team_id is null) = (league_id is null)),
+    -- A pupil has no alias: no account, no picture, no place in a public ranking, and one word for a name, so that there
+    -- is nowhere to write a surname, an address or a date.
+    constraint player_pupil_is_private check (
+        alias is not null
+        or (
+            account_id is null and picture_path is null and not listed
+            and char_length(first_name) <= 30
+            and first_name !~ '[\u0001-\u0026\u0028-\u002c\u002e-\u0040\u005b-\u0060\u007b-\u00bf\u00d7\u00f7\u2000-\u2013\u2015-\u2018\u201a-\u206f\u3000-\u303f]'
+        )
+    ),
+    constraint player_initial_of_pupil check (
+        initial is null
+        or (alias is null and char_length(initial) <= 2 and initial !~ '[\u0001-\u0040\u005b-\u00bf\u2000-\u206f\u3000-\u303f]')
+    ),
     foreign key (team_id, league_id, edition_id) references mpp.team (id, league_id, edition_id)
 );
-comment on table mpp.player is 'A person in an edition, as their league sees them; a player who left their league has none.';
+comment on table mpp.player is 'A person in an edition, as their league sees them; a player who left their league has none. A pupil of a class has no account and no alias.';
+comment on column mpp.player.initial is 'Of a pupil''s surname, only while the first name repeats in the class.';
+create unique index player_pupil_name_once on mpp.player (league_id, private.folded(first_name), coalesce(initial, ''))
+    where alias is null and league_id is not null and first_name <> '—';
 create index player_league on mpp.player (league_id);
 create index player_team on mpp.player (team_id);
 create index player_edition on mpp.player (edition_id);
@@ -69,6 +96,15 @@ comment on table mpp.ambassador is 'Who runs a league: one principal and any num
 create unique index ambassador_one_principal on mpp.ambassador (league_id) where is_principal;
 create index ambassador_account on mpp.ambassador (account_id);
 create index ambassador_player on mpp.ambassador (player_id);
+
+create table mpp.family (
+    account_id uuid not null references auth.users (id) on delete cascade,
+    league_id uuid not null references mpp.league (id),
+    claimed_at timestamptz not null default clock_timestamp(),
+    primary key (account_id, league_id)
+);
+comment on table mpp.family is 'Accounts, mostly anonymous, that read a class because they gave its code: pupils and parents.';
+create index family_league on mpp.family (league_id);
 
 create table mpp.join_code (
     league_id uuid primary key references mpp.league (id),
@@ -139,6 +175,8 @@ as $$
     select p.league_id from mpp.player p where p.account_id = (select auth.uid()) and p.league_id is not null
     union
     select a.league_id from mpp.ambassador a where a.account_id = (select auth.uid())
+    union
+    select f.league_id from mpp.family f where f.account_id = (select auth.uid())
 $$;
 revoke execute on function private.my_league_ids() from public;
 grant execute on function private.my_league_ids() to authenticated;
@@ -148,6 +186,7 @@ alter table mpp.team enable row level security;
 alter table mpp.player enable row level security;
 alter table mpp.player_contact enable row level security;
 alter table mpp.ambassador enable row level security;
+alter table mpp.family enable row level security;
 alter table mpp.join_code enable row level security;
 alter table mpp.conduct_report enable row level security;
 
@@ -188,6 +227,10 @@ create policy ambassador_select_authenticated on mpp.ambassador
     for select to authenticated
     using (league_id in (select private.my_league_ids()) or (select private.is_ops()));
 
+create policy family_select_authenticated on mpp.family
+    for select to authenticated
+    using (account_id = (select auth.uid()) or (select private.is_ops()));
+
 create policy join_code_select_authenticated on mpp.join_code
     for select to authenticated
     using (league_id in (select private.my_led_league_ids()) or (select private.is_ops()));
@@ -196,11 +239,12 @@ create policy conduct_report_select_ops on mpp.conduct_report
     for select to authenticated
     using ((select private.is_ops()));
 
-grant select (id, edition_id, name, category, is_open, listed, created_at) on mpp.league to authenticated;
+grant select (id, edition_id, name, category, is_open, listed, created_at, school_id, level) on mpp.league to authenticated;
 grant select on mpp.league to service_role;
 grant select on mpp.team, mpp.player_contact, mpp.join_code, mpp.conduct_report to authenticated, service_role;
-grant select (id, edition_id, league_id, team_id, alias, first_name, picture_path, listed, joined_at) on mpp.player to authenticated;
+grant select (id, edition_id, league_id, team_id, alias, first_name, picture_path, listed, joined_at, initial) on mpp.player to authenticated;
 grant select (league_id, player_id, is_principal) on mpp.ambassador to authenticated;
+grant select on mpp.family to authenticated, service_role;
 grant select on mpp.player, mpp.ambassador to service_role;
 
 -- Locks, in this order everywhere: a profile, the edition (shared), its leagues by id, players, their scores. The score
@@ -218,19 +262,19 @@ revoke execute on function private.lock_league(uuid) from public;
 
 -- Keeps a profile from being deleted until the end of this transaction. The deletion takes the profile first, then what
 -- belongs to it; whoever adds something to a profile does the same.
-create function private.hold_profile(account uuid) returns void
+create function private.hold_profile(account uuid, plays boolean default true) returns void
     language plpgsql
     volatile
     set search_path = ''
 as $$
 begin
-    perform from mpp.profile p where p.id = account for key share;
+    perform from mpp.profile p where p.id = account and (p.alias is not null or not plays) for key share;
     if not found then
         perform private.refuse('MP003');
     end if;
 end
 $$;
-revoke execute on function private.hold_profile(uuid) from public;
+revoke execute on function private.hold_profile(uuid, boolean) from public;
 
 -- The same for the person behind a player, if there still is one.
 create function private.hold_profile_of(player uuid) returns void
@@ -376,6 +420,9 @@ begin
     end if;
     perform private.hold_profile(account);
     e := private.begin_join(edition_id);
+    if e.audience <> 'public' then
+        perform private.refuse('MP028', e.code);
+    end if;
     if (select count(*) from mpp.league l where l.created_by = account and l.edition_id = e.id) >= 3 then
         perform private.refuse('MP039', '3');
     end if;
@@ -418,7 +465,7 @@ begin atomic
     select private.create_league(edition_id, name, category, is_open, phone);
 end;
 comment on function api.create_league(integer, text, api.league_category, boolean, text)
-    is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP030, MP033, MP038, MP039.';
+    is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP030, MP033, MP038, MP039.';
 revoke execute on function api.create_league(integer, text, api.league_category, boolean, text) from public;
 grant execute on function api.create_league(integer, text, api.league_category, boolean, text) to authenticated;
 
@@ -611,8 +658,9 @@ begin
     from mpp.player p
     where p.league_id = target.league_id
         and case when choose_team.player_id is null then p.account_id = account else p.id = choose_team.player_id end;
+    -- A pupil has no account, nor has somebody who deleted theirs.
     if moved.id is null or not (
-        moved.account_id = account
+        coalesce(moved.account_id = account, false)
         or exists (select from mpp.ambassador a where a.league_id = target.league_id and a.account_id = account)
     ) then
         perform private.refuse('MP005');
@@ -716,7 +764,8 @@ declare
     out mpp.player;
     why text := private.clean_line('reason', reason, 500);
 begin
-    select * into out from mpp.player p where p.id = expel_player.player_id and p.league_id = league;
+    -- A pupil is not expelled: their teacher removes them from the class.
+    select * into out from mpp.player p where p.id = expel_player.player_id and p.league_id = league and p.alias is not null;
     if not found then
         perform private.refuse('MP005');
     end if;
@@ -849,6 +898,10 @@ declare
 begin
     perform private.begin_lead(renew_join_code.league_id);
     update mpp.join_code c set code = fresh, renewed_at = clock_timestamp() where c.league_id = renew_join_code.league_id;
+    -- A class has none: families enter by another code.
+    if not found then
+        perform private.refuse('MP005');
+    end if;
     return fresh;
 end
 $$;
@@ -863,7 +916,7 @@ begin atomic
     select private.renew_join_code(league_id);
 end;
 comment on function api.renew_join_code(uuid)
-    is 'Replaces the join code of a league and returns the new one; the old one no longer opens it. Ambassadors and staff. Errors: MP001–MP003, MP007, MP011, MP024.';
+    is 'Replaces the join code of a league and returns the new one; the old one no longer opens it. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
 revoke execute on function api.renew_join_code(uuid) from public;
 grant execute on function api.renew_join_code(uuid) to authenticated, service_role;
 
@@ -952,7 +1005,7 @@ declare
 begin
     select * into reported
     from mpp.player p
-    where p.id = report_conduct.player_id and p.league_id in (select private.my_league_ids());
+    where p.id = report_conduct.player_id and p.league_id in (select private.my_league_ids()) and p.alias is not null;
     if not found then
         perform private.refuse('MP005');
     end if;

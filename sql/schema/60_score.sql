@@ -26,12 +26,19 @@ create table mpp.score (
     ) stored,
     reached_at timestamptz not null default clock_timestamp(),
     listed boolean not null,
-    is_public boolean not null
+    is_public boolean not null,
+    school_id uuid,
+    level mpp.school_level,
+    constraint score_scope check (scope in ('player', 'team', 'league'))
 ) with (fillfactor = 80);
 comment on table mpp.score is 'Points of a player, a team or a league in an edition: the sum of its credited validations.';
 comment on column mpp.score.listed is 'In the ranking; false for those who opted out.';
+comment on column mpp.score.school_id is 'School of a class; rankings of schools are sums of their classes.';
 comment on column mpp.score.is_public is 'Listed, and in an edition that is not private to one client.';
 create index score_ranking on mpp.score (edition_id, scope, value desc, reached_at, subject_id) where listed;
+-- A class also stands among those of its level.
+create index score_level_ranking on mpp.score (edition_id, level, value desc, reached_at, subject_id) where listed and level is not null;
+create index score_school on mpp.score (edition_id, school_id) where listed and school_id is not null;
 
 create table mpp.score_count (
     edition_id integer not null references mpp.edition (id),
@@ -93,10 +100,11 @@ create function private.score_inserted() returns trigger
 as $$
 begin
     insert into mpp.score_delta (edition_id, scope, value, change)
-    select n.edition_id, n.scope, n.value, count(*)
+    select n.edition_id, j.scope, n.value, count(*)
     from new_rows n
-    where n.listed
-    group by n.edition_id, n.scope, n.value;
+    cross join lateral (values (n.scope), (n.level::text)) j (scope)
+    where n.listed and j.scope is not null
+    group by n.edition_id, j.scope, n.value;
     return null;
 end
 $$;
@@ -118,9 +126,11 @@ begin
         where e.frozen_at is not null
     ) then
         if exists (
-            select n.subject_id, n.edition_id, n.scope, n.points, n.players, n.value, n.reached_at, n.at_least_players from new_rows n
+            select n.subject_id, n.edition_id, n.scope, n.points, n.players, n.value, n.reached_at, n.at_least_players, n.school_id, n.level
+            from new_rows n
             except
-            select o.subject_id, o.edition_id, o.scope, o.points, o.players, o.value, o.reached_at, o.at_least_players from old_rows o
+            select o.subject_id, o.edition_id, o.scope, o.points, o.players, o.value, o.reached_at, o.at_least_players, o.school_id, o.level
+            from old_rows o
         ) or exists (
             select n.subject_id from new_rows n where n.listed
             except
@@ -137,6 +147,10 @@ begin
         select o.edition_id, o.scope, o.value, -1 as change from old_rows o where o.listed
         union all
         select n.edition_id, n.scope, n.value, 1 from new_rows n where n.listed
+        union all
+        select o.edition_id, o.level, o.value, -1 from old_rows o where o.listed and o.level is not null
+        union all
+        select n.edition_id, n.level, n.value, 1 from new_rows n where n.listed and n.level is not null
     ) m
     group by m.edition_id, m.scope, m.value
     having sum(m.change) <> 0;
@@ -198,7 +212,7 @@ create function private.label_players(chosen uuid[]) returns void
     set search_path = ''
 as $$
     update mpp.score s
-    set label = p.alias,
+    set label = coalesce(p.alias, '—'),
         league_label = case when l.listed then l.name end,
         listed = p.listed and (s.listed or e.frozen_at is null),
         is_public = p.listed and (s.listed or e.frozen_at is null) and e.organisation_id is null
@@ -210,7 +224,7 @@ as $$
         -- In a frozen edition a name is only ever taken away.
         and (e.frozen_at is null or not p.listed or not l.listed)
         and (s.label, s.league_label, s.listed)
-            is distinct from (p.alias::text, case when l.listed then l.name::text end, p.listed)
+            is distinct from (coalesce(p.alias, '—')::text, case when l.listed then l.name::text end, p.listed)
 $$;
 revoke execute on function private.label_players(uuid[]) from public;
 
@@ -221,18 +235,18 @@ create function private.label_leagues(chosen uuid[]) returns void
 as $$
 begin
     update mpp.score s
-    set label = l.name, listed = l.listed, is_public = l.listed and e.organisation_id is null
+    set label = l.name, listed = l.listed, is_public = l.listed and e.organisation_id is null, level = l.level
     from mpp.league l
     join mpp.edition e on e.id = l.edition_id
     where l.id = any (chosen)
         and s.subject_id = l.id
         and (e.frozen_at is null or not l.listed)
-        and (s.label, s.listed) is distinct from (l.name::text, l.listed);
+        and (s.label, s.listed, s.level) is distinct from (l.name::text, l.listed, l.level);
     update mpp.score s
     set label = t.name,
         league_label = case when l.listed then l.name end,
-        listed = l.listed,
-        is_public = l.listed and e.organisation_id is null
+        listed = l.listed and l.school_id is null,
+        is_public = l.listed and l.school_id is null and e.organisation_id is null
     from mpp.team t
     join mpp.league l on l.id = t.league_id
     join mpp.edition e on e.id = l.edition_id
@@ -240,7 +254,7 @@ begin
         and s.subject_id = t.id
         and (e.frozen_at is null or not l.listed)
         and (s.label, s.league_label, s.listed)
-            is distinct from (t.name::text, case when l.listed then l.name::text end, l.listed);
+            is distinct from (t.name::text, case when l.listed then l.name::text end, l.listed and l.school_id is null);
     perform private.label_players(array(select p.id from mpp.player p where p.league_id = any (chosen)));
 end
 $$;
@@ -254,9 +268,9 @@ create function private.league_score() returns trigger
 as $$
 begin
     if tg_op = 'INSERT' then
-        insert into mpp.score (subject_id, edition_id, scope, label, players, at_least_players, by_average, listed, is_public)
+        insert into mpp.score (subject_id, edition_id, scope, label, players, at_least_players, by_average, listed, is_public, school_id, level)
         select l.id, l.edition_id, 'league', l.name, 0, e.league_min_players, e.ranking_basis = 'average', l.listed,
-            l.listed and e.organisation_id is null
+            l.listed and e.organisation_id is null, l.school_id, l.level
         from new_rows l
         join mpp.edition e on e.id = l.edition_id;
     else
@@ -286,8 +300,9 @@ begin
     if tg_op = 'INSERT' then
         insert into mpp.score (subject_id, edition_id, scope, label, league_label, players, at_least_players, by_average, listed, is_public)
         select t.id, t.edition_id, 'team', t.name, case when l.listed then l.name end, 0,
-            ceil(e.league_min_players::numeric / e.teams_per_league), e.ranking_basis = 'average', l.listed,
-            l.listed and e.organisation_id is null
+            ceil(e.league_min_players::numeric / e.teams_per_league), e.ranking_basis = 'average',
+            -- Teams of a class are its own business: pupils name them.
+            l.listed and l.school_id is null, l.listed and l.school_id is null and e.organisation_id is null
         from new_rows t
         join mpp.league l on l.id = t.league_id
         join mpp.edition e on e.id = t.edition_id;
@@ -316,7 +331,7 @@ create function private.player_joined() returns trigger
 as $$
 begin
     insert into mpp.score (subject_id, edition_id, scope, label, league_label, listed, is_public)
-    select p.id, p.edition_id, 'player', p.alias, case when l.listed then l.name end, p.listed,
+    select p.id, p.edition_id, 'player', coalesce(p.alias, '—'), case when l.listed then l.name end, p.listed,
         p.listed and e.organisation_id is null
     from new_rows p
     join mpp.edition e on e.id = p.edition_id

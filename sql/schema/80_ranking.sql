@@ -59,9 +59,79 @@ select
     s.value,
     s.reached_at
 from mpp.score s
-where s.scope = 'league' and s.listed;
-comment on view api.league_ranking is 'Ranking of listed leagues. value is what ranks: points, or hundredths of a point per player where the edition ranks by average. Sort by value desc, reached_at, subject_id.';
+where s.scope = 'league' and s.listed and s.school_id is null;
+comment on view api.league_ranking is 'Ranking of listed leagues; classes have their own. value is what ranks: points, or hundredths of a point per player where the edition ranks by average. Sort by value desc, reached_at, subject_id.';
 grant select on api.league_ranking to anon, authenticated, service_role;
+
+create view api.class_ranking with (security_invoker = true) as
+select
+    s.edition_id,
+    1
+        + coalesce((select sum(c.subjects) from mpp.score_count c
+            where c.edition_id = s.edition_id and c.scope = 'league' and c.value > s.value), 0)
+        + coalesce((select sum(d.change) from mpp.score_delta d
+            where d.edition_id = s.edition_id and d.scope = 'league' and d.value > s.value), 0) as rank,
+    1
+        + coalesce((select sum(c.subjects) from mpp.score_count c
+            where c.edition_id = s.edition_id and c.scope = s.level and c.value > s.value), 0)
+        + coalesce((select sum(d.change) from mpp.score_delta d
+            where d.edition_id = s.edition_id and d.scope = s.level and d.value > s.value), 0) as level_rank,
+    s.subject_id,
+    s.label,
+    s.level,
+    s.school_id,
+    h.name as school_label,
+    h.city,
+    h.country,
+    s.points,
+    s.players,
+    round(s.points::numeric / greatest(s.players, 1), 2) as points_per_player,
+    s.value,
+    s.reached_at
+from mpp.score s
+left join mpp.school h on h.id = s.school_id
+where s.scope = 'league' and s.listed and s.level is not null;
+comment on view api.class_ranking is 'Ranking of listed classes, among all (rank) and within their level (level_rank). value is what ranks: hundredths of a point per pupil, or points where the edition ranks by total. Sort by value desc, reached_at, subject_id.';
+grant select on api.class_ranking to anon, authenticated, service_role;
+
+-- A school is the sum of its listed classes: a row of its own would be the hottest of the edition, and there are few
+-- enough schools to add up. Once over all its classes (level is null) and once for each of its levels.
+create view api.school_ranking with (security_invoker = true) as
+select
+    g.edition_id,
+    g.level,
+    rank() over (partition by g.edition_id, g.level order by g.value desc) as rank,
+    g.school_id as subject_id,
+    h.name as label,
+    h.city,
+    h.country,
+    g.classes,
+    g.points,
+    g.players,
+    round(g.points::numeric / greatest(g.players, 1), 2) as points_per_player,
+    g.value,
+    g.reached_at
+from (
+    select s.edition_id, null::text as level, s.school_id, count(*) as classes, sum(s.points) as points, sum(s.players) as players,
+        max(s.reached_at) as reached_at,
+        case when bool_or(s.by_average)
+            then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
+            else sum(s.points) end as value
+    from mpp.score s
+    where s.scope = 'league' and s.listed and s.school_id is not null
+    group by s.edition_id, s.school_id
+    union all
+    select s.edition_id, s.level, s.school_id, count(*), sum(s.points), sum(s.players), max(s.reached_at),
+        case when bool_or(s.by_average)
+            then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
+            else sum(s.points) end
+    from mpp.score s
+    where s.scope = 'league' and s.listed and s.school_id is not null
+    group by s.edition_id, s.school_id, s.level
+) g
+join mpp.school h on h.id = g.school_id;
+comment on view api.school_ranking is 'Ranking of schools by their listed classes: over all levels where level is null, and once more within each level. value is what ranks: hundredths of a point per pupil, or points. Sort by value desc, reached_at, subject_id.';
+grant select on api.school_ranking to anon, authenticated, service_role;
 
 -- In plpgsql, which keeps the plans of its queries for the session; a function in SQL would plan them at each call.
 create function private.rank_of(edition integer, among api.ranking_scope, standing integer) returns bigint
@@ -198,6 +268,9 @@ begin
     if (select auth.uid()) is null then
         perform private.refuse('MP001');
     end if;
+    if scope is null or scope not in ('player', 'team', 'league') then
+        perform private.refuse('MP010', 'scope', coalesce(scope, 'it is empty'), 'Use player, team or league.');
+    end if;
     select s.* into mine
     from mpp.player p
     join mpp.score s on s.subject_id = case my_rank.scope
@@ -243,6 +316,8 @@ begin
         and (
             (s.is_public and exists (select from mpp.edition e where e.id = s.edition_id and e.opened_at is not null))
             or (s.listed and s.edition_id in (select private.my_private_edition_ids()))
+            -- A league or class that opted out still sees itself.
+            or s.subject_id in (select private.my_league_ids())
             or private.is_ops()
         );
     if subject.subject_id is null then
@@ -263,28 +338,34 @@ begin atomic
     select * from private.ranking_around(subject_id, neighbours);
 end;
 comment on function api.ranking_around(uuid, integer)
-    is 'Rank of a listed player, team or league with as many neighbours above and below. Errors: MP005, MP010.';
+    is 'Rank of a listed player, team, league or class (or of one''s own) with as many neighbours above and below. Errors: MP005, MP010.';
 revoke execute on function api.ranking_around(uuid, integer) from public;
 grant execute on function api.ranking_around(uuid, integer) to anon, authenticated, service_role;
 
--- What an edition came to. Players who opted out are in no count.
+-- What an edition came to. Players who opted out are in no count; pupils are counted by their class.
 create view api.edition_statistics with (security_invoker = true) as
 select
     e.id as edition_id,
     e.code,
-    coalesce(t.players, 0) as players,
+    coalesce(case when e.audience = 'school' then t.pupils else t.players end, 0) as players,
     coalesce(t.teams, 0) as teams,
     coalesce(t.leagues, 0) as leagues,
-    coalesce(t.points, 0) as points
+    coalesce(case when e.audience = 'school' then t.class_points else t.points end, 0) as points,
+    coalesce(t.classes, 0) as classes,
+    coalesce(t.schools, 0) as schools
 from mpp.edition e
 left join lateral (
     select
         count(*) filter (where s.scope = 'player') as players,
         count(*) filter (where s.scope = 'team') as teams,
-        count(*) filter (where s.scope = 'league') as leagues,
-        sum(s.points) filter (where s.scope = 'player') as points
+        count(*) filter (where s.scope = 'league' and s.school_id is null) as leagues,
+        sum(s.points) filter (where s.scope = 'player') as points,
+        sum(s.players) filter (where s.school_id is not null) as pupils,
+        sum(s.points) filter (where s.school_id is not null) as class_points,
+        count(*) filter (where s.school_id is not null) as classes,
+        count(distinct s.school_id) as schools
     from mpp.score s
     where s.edition_id = e.id and s.listed
 ) t on true;
-comment on view api.edition_statistics is 'Listed players, teams and leagues of each edition, and their points.';
+comment on view api.edition_statistics is 'Listed players, teams, leagues, classes and schools of each edition, and their points; players are the pupils of listed classes in a school edition.';
 grant select on api.edition_statistics to anon, authenticated, service_role;

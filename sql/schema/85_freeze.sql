@@ -133,10 +133,11 @@ begin
                 ) m
                 group by m.scope, m.value
             ), standing as (
-                select s.scope, s.value, count(*) as subjects
+                select j.scope, s.value, count(*) as subjects
                 from mpp.score s
-                where s.edition_id = e.id and s.listed
-                group by s.scope, s.value
+                cross join lateral (values (s.scope::text), (s.level::text)) j (scope)
+                where s.edition_id = e.id and s.listed and j.scope is not null
+                group by j.scope, s.value
             )
             select e.code, coalesce(c.scope, s.scope)::text, null::uuid, format('count at value %s', coalesce(c.value, s.value)),
                 coalesce(s.subjects, 0)::bigint, coalesce(c.subjects, 0)::bigint

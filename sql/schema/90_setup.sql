@@ -1,5 +1,5 @@
 -- Setting up an edition from one document (catalogue/*.yaml, checked and turned into JSON by mpp edition apply):
--- {"edition": {…}, "rules": {…}, "themes": [{code, title}], "challenges": [{…}]}. All or nothing, and the same
+-- {"edition": {…}, "rules": {…}, "themes": [{code, title}], "curriculum": [{code, title}], "challenges": [{…}]}. All or nothing, and the same
 -- document applied twice changes nothing.
 
 create type api.edition_change as (action text, path text, before jsonb, after jsonb);
@@ -66,6 +66,8 @@ as $$
                 'closes_at', c.closes_at,
                 'secret', encode(c.secret_digest, 'hex'),
                 'goals', k.goals,
+                'levels', c.levels,
+                'curriculum', k.curriculum,
                 'title', k.title,
                 'description', k.description
             ))
@@ -95,7 +97,8 @@ declare
 begin
     perform private.require_ops();
     if edition_code is null or jsonb_typeof(document -> 'challenges') is distinct from 'array'
-        or jsonb_typeof(document -> 'themes') is distinct from 'array' then
+        or jsonb_typeof(document -> 'themes') is distinct from 'array'
+        or jsonb_typeof(coalesce(document -> 'curriculum', '[]')) <> 'array' then
         perform private.refuse('MP027', 'the document needs edition.code, themes and challenges');
     end if;
     select x.code into message
@@ -103,6 +106,8 @@ begin
         select t ->> 'code' as code, 'theme' as list from jsonb_array_elements(document -> 'themes') t
         union all
         select c ->> 'code', 'challenge' from jsonb_array_elements(document -> 'challenges') c
+        union all
+        select t ->> 'code', 'curriculum' from jsonb_array_elements(coalesce(document -> 'curriculum', '[]')) t
     ) x
     group by x.list, x.code
     having count(*) > 1
@@ -143,15 +148,41 @@ begin
         on conflict on constraint theme_pkey do update set name = excluded.name
         where h.name <> excluded.name;
 
+        changes := changes || array(
+            select d
+            from (
+                select t ->> 'code' as code, t -> 'title' as name
+                from jsonb_array_elements(coalesce(document -> 'curriculum', '[]')) t
+            ) n
+            left join mpp.curriculum_theme h on h.code = n.code
+            cross join lateral private.differences('curriculum.' || n.code, to_jsonb(h) - 'code', jsonb_build_object('name', n.name)) d
+            order by n.code, (d).path
+        );
+        insert into mpp.curriculum_theme as h (code, name)
+        select t ->> 'code', (t -> 'title')::mpp.translated
+        from jsonb_array_elements(coalesce(document -> 'curriculum', '[]')) t
+        on conflict on constraint curriculum_theme_pkey do update set name = excluded.name
+        where h.name <> excluded.name;
+        select g.code into message
+        from jsonb_array_elements(document -> 'challenges') c
+        cross join lateral jsonb_array_elements_text(coalesce(c -> 'curriculum', '[]')) g (code)
+        where not exists (select from mpp.curriculum_theme h where h.code = g.code)
+        limit 1;
+        if message is not null then
+            perform private.refuse('MP027', format('the curriculum theme %s does not exist', message));
+        end if;
+
         -- A card that another edition shows may be corrected here too; it is one card.
-        insert into mpp.challenge as k (code, theme, title, description, goals)
+        insert into mpp.challenge as k (code, theme, title, description, goals, curriculum)
         select c ->> 'code', c ->> 'theme', (c -> 'title')::mpp.translated, (c -> 'description')::mpp.translated,
-            array(select g::smallint from jsonb_array_elements_text(c -> 'goals') g)
+            array(select g::smallint from jsonb_array_elements_text(c -> 'goals') g),
+            array(select g from jsonb_array_elements_text(coalesce(c -> 'curriculum', '[]')) g)
         from jsonb_array_elements(document -> 'challenges') c
         on conflict on constraint challenge_code_key do update
-        set theme = excluded.theme, title = excluded.title, description = excluded.description, goals = excluded.goals
-        where (k.theme, k.title::jsonb, k.description::jsonb, k.goals)
-            is distinct from (excluded.theme, excluded.title::jsonb, excluded.description::jsonb, excluded.goals);
+        set theme = excluded.theme, title = excluded.title, description = excluded.description, goals = excluded.goals,
+            curriculum = excluded.curriculum
+        where (k.theme, k.title::jsonb, k.description::jsonb, k.goals, k.curriculum)
+            is distinct from (excluded.theme, excluded.title::jsonb, excluded.description::jsonb, excluded.goals, excluded.curriculum);
 
         if e.id is null then
             insert into mpp.edition (code, audience, title, organisation_id, time_zone, starts_at, ends_at,
@@ -201,25 +232,27 @@ begin
                 coalesce((c ->> 'proof')::boolean, false) as needs_proof,
                 (c #>> '{window,from}')::timestamptz as opens_at,
                 (c #>> '{window,until}')::timestamptz as closes_at,
-                case when c ->> 'secret' is not null then private.secret_digest(e.code, c ->> 'secret') end as secret_digest
+                case when c ->> 'secret' is not null then private.secret_digest(e.code, c ->> 'secret') end as secret_digest,
+                case when jsonb_typeof(c -> 'levels') = 'array'
+                    then private.levels_in_order(array(select jsonb_array_elements_text(c -> 'levels'))) end as levels
             from jsonb_array_elements(document -> 'challenges') c
             join mpp.challenge k on k.code = c ->> 'code'
         ), updated as (
             update mpp.edition_challenge x
             set kind = a.kind, points = a.points, repeat_limit = a.repeat_limit, quorum = a.quorum,
                 boost_factor = a.boost_factor, needs_proof = a.needs_proof, opens_at = a.opens_at,
-                closes_at = a.closes_at, secret_digest = a.secret_digest
+                closes_at = a.closes_at, secret_digest = a.secret_digest, levels = a.levels
             from asked a
             where x.edition_id = e.id
                 and x.challenge_id = a.challenge_id
-                and (x.kind, x.points, x.repeat_limit, x.quorum, x.boost_factor, x.needs_proof, x.opens_at, x.closes_at, x.secret_digest)
+                and (x.kind, x.points, x.repeat_limit, x.quorum, x.boost_factor, x.needs_proof, x.opens_at, x.closes_at, x.secret_digest, x.levels)
                     is distinct from
-                    (a.kind, a.points, a.repeat_limit, a.quorum, a.boost_factor, a.needs_proof, a.opens_at, a.closes_at, a.secret_digest)
+                    (a.kind, a.points, a.repeat_limit, a.quorum, a.boost_factor, a.needs_proof, a.opens_at, a.closes_at, a.secret_digest, a.levels)
         )
         insert into mpp.edition_challenge (edition_id, challenge_id, kind, points, repeat_limit, quorum, boost_factor,
-            needs_proof, opens_at, closes_at, secret_digest)
+            needs_proof, opens_at, closes_at, secret_digest, levels)
         select e.id, a.challenge_id, a.kind, a.points, a.repeat_limit, a.quorum, a.boost_factor, a.needs_proof, a.opens_at,
-            a.closes_at, a.secret_digest
+            a.closes_at, a.secret_digest, a.levels
         from asked a
         where not exists (
             select from mpp.edition_challenge x where x.edition_id = e.id and x.challenge_id = a.challenge_id
@@ -229,6 +262,13 @@ begin
             where x.edition_id = e.id and (x.opens_at < e.starts_at or x.closes_at > e.ends_at)
         ) then
             perform private.refuse('MP027', 'a window lies outside the edition');
+        end if;
+        if exists (select from mpp.edition_challenge x where x.edition_id = e.id and (x.levels is null) = (e.audience = 'school')) then
+            perform private.refuse('MP027', 'the challenges of a school edition have levels, and only they');
+        end if;
+        -- A secret word is found by an account, and pupils have none.
+        if e.audience = 'school' and exists (select from mpp.edition_challenge x where x.edition_id = e.id and x.kind = 'hidden') then
+            perform private.refuse('MP027', 'a school edition has no hidden challenge');
         end if;
 
         becomes := private.edition_document(e);

@@ -34,14 +34,23 @@ left join mpp.ambassador a
     on a.league_id = l.id
     and (a.player_id in (select private.my_player_ids()))
 left join mpp.join_code c on c.league_id = l.id and l.id in (select private.my_led_league_ids())
-where l.id in (select private.my_league_ids());
+where l.id in (select private.my_league_ids()) and l.school_id is null;
 comment on view api.my_leagues is 'The leagues the caller plays in or runs; the join code only for its ambassadors.';
 grant select on api.my_leagues to authenticated;
 
 create view api.league_teams with (security_invoker = true) as
-select t.id as team_id, t.league_id, t.name, (select count(*) from mpp.player p where p.team_id = t.id) as players
+select
+    t.id as team_id,
+    t.league_id,
+    t.name,
+    (select count(*) from mpp.player p where p.team_id = t.id) as players,
+    (
+        select coalesce(sum(v.points), 0)
+        from mpp.validation v
+        where v.league_id = t.league_id and v.team_id = t.id and v.state = 'credited'
+    ) as points
 from mpp.team t;
-comment on view api.league_teams is 'Teams of the caller''s leagues.';
+comment on view api.league_teams is 'Teams of the caller''s leagues and classes, with their points.';
 grant select on api.league_teams to authenticated, service_role;
 
 -- A league page shows the points earned here, to the league only: opting out of the public ranking does not matter.
@@ -58,7 +67,9 @@ select
     exists (select from mpp.ambassador a where a.league_id = p.league_id and a.player_id = p.id) as is_ambassador,
     p.id in (select private.my_player_ids()) as is_me,
     c.phone,
-    p.joined_at
+    p.joined_at,
+    p.initial,
+    case when p.alias is null then private.pupil_name(p.first_name, p.initial) else p.first_name end as name
 from mpp.player p
 left join lateral (
     select sum(v.points) as points, count(*) as validations
@@ -67,7 +78,7 @@ left join lateral (
 ) v on true
 left join mpp.player_contact c on c.player_id = p.id
 where p.league_id is not null;
-comment on view api.league_members is 'Members of the caller''s leagues; the phone only where an ambassador of an open league may see it.';
+comment on view api.league_members is 'Members of the caller''s leagues and pupils of their classes, who have no alias; name is the first name, with a pupil''s initial where it is needed; the phone only where an ambassador of an open league may see it.';
 grant select on api.league_members to authenticated, service_role;
 
 create view api.league_validations with (security_invoker = true) as
@@ -86,13 +97,81 @@ select
     v.state,
     v.proof_sent,
     v.validated_at,
-    v.changed_at
+    v.changed_at,
+    case when p.alias is null then private.pupil_name(p.first_name, p.initial) else p.first_name end as name
 from mpp.validation v
 left join mpp.player p on p.id = v.player_id
 left join mpp.edition_challenge c on c.id = v.challenge_id
 left join mpp.challenge k on k.id = c.challenge_id;
-comment on view api.league_validations is 'Validations in the caller''s leagues; challenge and title are empty for a hidden challenge the caller has not found. Sort by validated_at desc.';
+comment on view api.league_validations is 'Validations in the caller''s leagues and classes; challenge and title are empty for a hidden challenge the caller has not found. Sort by validated_at desc.';
 grant select on api.league_validations to authenticated, service_role;
+
+-- The class page: teachers and families read the same rows. Points come from the ledger, because the score of a class
+-- that opted out of the ranking is shown to nobody.
+create view api.my_classes with (security_invoker = true) as
+select
+    l.id as class_id,
+    l.edition_id,
+    e.code as edition_code,
+    l.name,
+    l.level,
+    l.school_id,
+    h.name as school_label,
+    h.city,
+    l.listed,
+    l.id in (select private.my_led_league_ids()) as is_teacher,
+    c.code as class_code,
+    (select count(*) from mpp.player p where p.league_id = l.id) as pupils,
+    e.league_max_players as most_pupils,
+    coalesce(v.points, 0) as points,
+    coalesce(v.validations, 0) as validations,
+    exists (select from mpp.class_challenge x where x.league_id = l.id) as has_chosen,
+    l.created_at
+from mpp.league l
+join mpp.edition e on e.id = l.edition_id
+left join mpp.school h on h.id = l.school_id
+left join mpp.class_code c on c.league_id = l.id and l.id in (select private.my_led_league_ids())
+left join lateral (
+    select sum(v.points) as points, count(*) as validations
+    from mpp.validation v
+    where v.league_id = l.id and v.state = 'credited'
+) v on true
+where l.id in (select private.my_league_ids()) and l.school_id is not null;
+comment on view api.my_classes is 'The classes the caller teaches, or follows as a family; the class code only for its teachers.';
+grant select on api.my_classes to authenticated;
+
+create view api.class_challenges with (security_invoker = true) as
+select
+    l.id as class_id,
+    c.id as challenge_id,
+    k.code,
+    c.kind,
+    k.theme,
+    k.title,
+    k.description,
+    c.points,
+    c.boost_factor,
+    c.opens_at,
+    c.closes_at,
+    c.repeat_limit,
+    c.quorum,
+    c.needs_proof,
+    k.goals,
+    k.curriculum,
+    x.league_id is not null or not exists (select from mpp.class_challenge o where o.league_id = l.id) as is_in_play,
+    coalesce(v.pupils, 0) as pupils_credited,
+    coalesce(v.points, 0) as points_earned
+from mpp.league l
+join mpp.edition_challenge c on c.edition_id = l.edition_id and l.level = any (c.levels)
+join mpp.challenge k on k.id = c.challenge_id
+left join mpp.class_challenge x on x.league_id = l.id and x.challenge_id = c.id
+left join lateral (
+    select count(distinct v.player_id) as pupils, sum(v.points) as points
+    from mpp.validation v
+    where v.league_id = l.id and v.challenge_id = c.id and v.state = 'credited'
+) v on true;
+comment on view api.class_challenges is 'Challenges of the level of the caller''s classes: whether the class plays them, and what it did. Filter by class_id.';
+grant select on api.class_challenges to authenticated, service_role;
 
 create view api.open_leagues with (security_invoker = true) as
 select l.id as league_id, l.edition_id, l.name, l.category, s.players, e.league_max_players
@@ -126,9 +205,39 @@ join mpp.edition e on e.id = l.edition_id
 join mpp.score s on s.subject_id = l.id
 left join mpp.join_code c on c.league_id = l.id
 left join mpp.ambassador a on a.league_id = l.id and a.is_principal
-where (select private.is_ops());
-comment on view api.ops_leagues is 'Every league with its size, points and ambassador. Staff only.';
+where (select private.is_ops()) and l.school_id is null;
+comment on view api.ops_leagues is 'Every league with its size, points and ambassador; classes are in ops_classes. Staff only.';
 grant select on api.ops_leagues to authenticated, service_role;
+
+create view api.ops_classes with (security_invoker = true) as
+select
+    l.id as class_id,
+    l.edition_id,
+    e.code as edition_code,
+    l.name,
+    l.level,
+    l.school_id,
+    h.rne,
+    h.name as school_label,
+    h.postcode,
+    h.city,
+    h.country,
+    l.listed,
+    c.code as class_code,
+    s.points,
+    (select count(*) from mpp.player p where p.league_id = l.id) as pupils,
+    (select count(*) from mpp.team t where t.league_id = l.id) as teams,
+    (select count(*) from mpp.family f where f.league_id = l.id) as families,
+    exists (select from mpp.class_challenge x where x.league_id = l.id) as has_chosen,
+    l.created_at
+from mpp.league l
+join mpp.edition e on e.id = l.edition_id
+join mpp.score s on s.subject_id = l.id
+join mpp.school h on h.id = l.school_id
+left join mpp.class_code c on c.league_id = l.id
+where (select private.is_ops());
+comment on view api.ops_classes is 'Every class with its school, size and points; class_teachers says who runs it. Staff only.';
+grant select on api.ops_classes to authenticated, service_role;
 
 -- Misuse: more than ten validations within one minute, or more than forty in one day, by one player.
 create view api.misuse with (security_invoker = true) as
@@ -158,7 +267,8 @@ from (
     group by v.edition_id, v.player_id, v.league_id, date_trunc('day', v.validated_at at time zone 'Europe/Paris')
     having count(*) > 40
 ) m
-join mpp.player p on p.id = m.player_id
+-- Not pupils: a teacher validates for the whole class, or types in a sheet, in a minute.
+join mpp.player p on p.id = m.player_id and p.alias is not null
 where (select private.is_ops());
-comment on view api.misuse is 'Players who validated implausibly fast: over 10 in a minute, or over 40 in a day. Staff only.';
+comment on view api.misuse is 'Players who validated implausibly fast: over 10 in a minute, or over 40 in a day; not pupils, whose teacher validates in one go. Staff only.';
 grant select on api.misuse to authenticated, service_role;

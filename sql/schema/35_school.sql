@@ -1,0 +1,554 @@
+-- Schools and their teachers. A school is public knowledge (the Ministry publishes its directory); classes, which belong
+-- to one, are leagues (40_league, 45_class).
+
+-- The code of a French school (RNE, today UAI): seven digits, and a letter that checks them.
+create function private.is_rne(code text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$
+    select case
+        when code ~ '^[0-9]{7}[A-Z]$'
+            then substr('ABCDEFGHJKLMNPRSTUVWXYZ', 1 + left(code, 7)::integer % 23, 1) = right(code, 1)
+        else false
+    end
+$$;
+revoke execute on function private.is_rne(text) from public;
+
+-- What a search compares: folded, and anything that is no letter or digit is a space.
+create function private.searchable(value text) returns text
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = ''
+as $$
+    select btrim(regexp_replace(private.folded(value), '[\u0001-\u002f\u003a-\u0060\u007b-\u00bf\u2000-\u206f]+', ' ', 'g'))
+$$;
+revoke execute on function private.searchable(text) from public;
+grant execute on function private.searchable(text) to mpp_owner;
+
+-- Every three characters in a row inside its words. An index on this array finds a part of a name without an extension.
+create function private.trigrams(searchable text) returns text[]
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = ''
+as $$
+    select array(
+        select distinct substr(searchable, i, 3)
+        from generate_series(1, char_length(searchable) - 2) i
+        where strpos(substr(searchable, i, 3), ' ') = 0
+    )
+$$;
+revoke execute on function private.trigrams(text) from public;
+grant execute on function private.trigrams(text) to mpp_owner;
+
+create table mpp.school (
+    id uuid primary key default private.uuid_v7(),
+    rne text unique check (private.is_rne(rne)),
+    name mpp.line not null,
+    levels mpp.school_level[] not null check (cardinality(levels) between 1 and 4),
+    country text not null default 'FR' check (country ~ '^[A-Z]{2}$'),
+    postcode text not null check (postcode ~ '^[0-9A-Z][0-9A-Z -]{1,11}$'),
+    city mpp.line not null,
+    is_hidden boolean not null default false,
+    created_by uuid,
+    created_at timestamptz not null default clock_timestamp(),
+    search_text text not null generated always as (
+        private.searchable(coalesce(rne, '') || ' ' || postcode || ' ' || city || ' ' || name)
+    ) stored,
+    constraint school_in_france_has_rne check (country <> 'FR' or rne is not null)
+);
+comment on table mpp.school is 'Schools: from the directory of the Ministry, or added by a teacher. Abroad there is no RNE.';
+comment on column mpp.school.is_hidden is 'Taken off the lists by the staff: a joke, a double, a name against the law.';
+create unique index school_abroad_once
+    on mpp.school (country, private.searchable(postcode), private.searchable(city), private.searchable(name))
+    where rne is null;
+-- Without a list of pending entries, which would make searches slow until the next vacuum.
+create index school_search on mpp.school using gin (private.trigrams(search_text)) with (fastupdate = off);
+create index school_created_by on mpp.school (created_by, created_at) where created_by is not null;
+
+create table mpp.teacher (
+    account_id uuid primary key references mpp.profile (id) on delete cascade,
+    role mpp.line not null check (char_length(role) <= 80),
+    subject mpp.line check (char_length(subject) <= 80),
+    registered_at timestamptz not null default clock_timestamp()
+);
+comment on table mpp.teacher is 'A referring adult: what they do at school, for internal statistics. Their name is in mpp.profile.';
+
+alter table mpp.school enable row level security;
+alter table mpp.teacher enable row level security;
+
+create policy school_select_everyone on mpp.school
+    for select to anon, authenticated
+    using (not is_hidden);
+
+create policy teacher_select_authenticated on mpp.teacher
+    for select to authenticated
+    using (account_id = (select auth.uid()) or (select private.is_ops()));
+
+grant select (id, rne, name, levels, country, postcode, city, is_hidden) on mpp.school to anon, authenticated;
+grant select on mpp.school to service_role;
+grant select on mpp.teacher to authenticated, service_role;
+
+create view api.schools with (security_invoker = true) as
+select s.id as school_id, s.rne, s.name, s.levels::text[] as levels, s.country, s.postcode, s.city
+from mpp.school s
+where not s.is_hidden;
+comment on view api.schools is 'Schools by id or RNE. To find one by a part of its name use search_schools.';
+grant select on api.schools to anon, authenticated, service_role;
+
+create view api.my_teacher with (security_invoker = true) as
+select
+    p.id,
+    p.first_name,
+    p.last_name,
+    auth.jwt() ->> 'email' as email,
+    t.role,
+    t.subject,
+    p.language,
+    t.registered_at
+from mpp.teacher t
+join mpp.profile p on p.id = t.account_id
+where t.account_id = (select auth.uid());
+comment on view api.my_teacher is 'The caller as a teacher: one row, or none before register_teacher.';
+grant select on api.my_teacher to authenticated;
+
+-- The account behind a teacher's request.
+create function private.begin_teach() returns uuid
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_write(registered => false);
+begin
+    if not exists (select from mpp.teacher t where t.account_id = account) then
+        perform private.refuse('MP009');
+    end if;
+    return account;
+end
+$$;
+revoke execute on function private.begin_teach() from public;
+
+create function private.register_teacher(
+    first_name text, last_name text, role text, terms_version text, subject text, language text,
+    class_alerts boolean, newsletter boolean
+) returns uuid
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_write(registered => false);
+    current_terms text;
+begin
+    select t.version into current_terms
+    from mpp.terms_version t
+    where t.published_at <= private.clock()
+    order by t.published_at desc
+    limit 1;
+    if terms_version is distinct from current_terms then
+        perform private.refuse('MP051', coalesce(terms_version, '(none)'), current_terms);
+    end if;
+    if language is null or language not in ('fr', 'en', 'de') then
+        perform private.refuse('MP010', 'language', coalesce(language, 'it is empty'), 'Use fr, en or de.');
+    end if;
+    -- The token of a deleted account still signs in until it expires.
+    if not exists (select from auth.users u where u.id = account) then
+        perform private.refuse('MP001');
+    end if;
+    -- Somebody who plays already keeps their profile.
+    insert into mpp.profile (id, first_name, last_name, language)
+    values (account, private.clean_line('first_name', register_teacher.first_name),
+        private.clean_line('last_name', register_teacher.last_name), register_teacher.language)
+    on conflict do nothing;
+    insert into mpp.teacher (account_id, role, subject)
+    values (account, private.clean_line('role', register_teacher.role, 80),
+        case when register_teacher.subject is not null then private.clean_line('subject', register_teacher.subject, 80) end)
+    on conflict do nothing;
+    if not found then
+        perform private.refuse('MP004');
+    end if;
+    insert into mpp.consent (account_id, purpose, granted, text_version, channel)
+    select account, c.purpose::api.consent_purpose, c.granted, current_terms, 'app'
+    from (values ('terms', true), ('league_alerts', class_alerts), ('newsletter', newsletter)) c (purpose, granted)
+    where c.granted;
+    return account;
+end
+$$;
+revoke execute on function private.register_teacher(text, text, text, text, text, text, boolean, boolean) from public;
+grant execute on function private.register_teacher(text, text, text, text, text, text, boolean, boolean) to authenticated;
+
+create function api.register_teacher(
+    first_name text, last_name text, role text, terms_version text, subject text default null, language text default 'fr',
+    class_alerts boolean default false, newsletter boolean default false
+) returns uuid
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.register_teacher(first_name, last_name, role, terms_version, subject, language, class_alerts, newsletter);
+end;
+comment on function api.register_teacher(text, text, text, text, text, text, boolean, boolean)
+    is 'Registers the caller as a teacher, accepting the current terms of use; an adult who plays already keeps their profile. Returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051.';
+revoke execute on function api.register_teacher(text, text, text, text, text, text, boolean, boolean) from public;
+grant execute on function api.register_teacher(text, text, text, text, text, text, boolean, boolean) to authenticated;
+
+create function private.update_teacher(first_name text, last_name text, role text, subject text, language text) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_teach();
+begin
+    if language is not null and language not in ('fr', 'en', 'de') then
+        perform private.refuse('MP010', 'language', language, 'Use fr, en or de.');
+    end if;
+    perform private.lock_editions_of(account);
+    update mpp.profile p
+    set first_name = private.clean_line('first_name', coalesce(update_teacher.first_name, p.first_name)),
+        last_name = private.clean_line('last_name', coalesce(update_teacher.last_name, p.last_name)),
+        language = coalesce(update_teacher.language, p.language)
+    where p.id = account;
+    update mpp.teacher t
+    set role = private.clean_line('role', coalesce(update_teacher.role, t.role), 80),
+        subject = case when update_teacher.subject = '' then null
+            when update_teacher.subject is null then t.subject else private.clean_line('subject', update_teacher.subject, 80) end
+    where t.account_id = account;
+end
+$$;
+revoke execute on function private.update_teacher(text, text, text, text, text) from public;
+grant execute on function private.update_teacher(text, text, text, text, text) to authenticated;
+
+create function api.update_teacher(
+    first_name text default null, last_name text default null, role text default null, subject text default null,
+    language text default null
+) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.update_teacher(first_name, last_name, role, subject, language);
+end;
+comment on function api.update_teacher(text, text, text, text, text)
+    is 'Corrects the caller''s data as a teacher; what is left out stays, an empty subject clears it. Errors: MP001, MP002, MP009, MP010, MP011.';
+revoke execute on function api.update_teacher(text, text, text, text, text) from public;
+grant execute on function api.update_teacher(text, text, text, text, text) to authenticated;
+
+create type api.school_found as (
+    school_id uuid, rne text, name text, levels text[], country text, postcode text, city text
+);
+comment on type api.school_found is 'A school that a search found.';
+
+-- Every word of the query must be part of the code, postcode, city or name. Words of three characters go through the
+-- index; shorter ones only narrow what it finds.
+create function private.search_schools(query text, country text, level text, results integer) returns setof api.school_found
+    language plpgsql
+    stable
+    security definer
+    rows 20
+    set search_path = ''
+    -- A search for «école» matches most of the table, and the planner would then rather read all of it.
+    set enable_seqscan = off
+as $$
+declare
+    asked text;
+begin
+    if not private.is_ops() then
+        perform private.signed_in();
+    end if;
+    if octet_length(query) > 400 then
+        perform private.refuse('MP010', 'query', 'it is too long', 'Type a code, a postcode, a city or a part of the name.');
+    end if;
+    asked := coalesce(private.searchable(query), '');
+    if cardinality(private.trigrams(asked)) = 0 then
+        perform private.refuse('MP010', 'query', 'it has no three letters in a row', 'Type a code, a postcode, a city or a part of the name.');
+    end if;
+    if results is null or results not between 1 and 100 then
+        perform private.refuse('MP010', 'results', coalesce(results::text, 'it is empty'), 'Ask for 1 to 100.');
+    end if;
+    if level is not null and level not in ('maternelle', 'elementaire', 'college', 'lycee') then
+        perform private.refuse('MP010', 'level', left(level, 40), 'Use maternelle, elementaire, college or lycee.');
+    end if;
+    return query
+    select f.id, f.rne, f.name::text, f.levels::text[], f.country, f.postcode, f.city::text
+    from (
+        -- Enough to choose from: a query that finds more wants another word.
+        select s.*
+        from mpp.school s
+        where private.trigrams(s.search_text) @> private.trigrams(asked)
+            and not s.is_hidden
+            and (search_schools.country is null or s.country = search_schools.country)
+            and (search_schools.level is null or search_schools.level = any (s.levels))
+            and not exists (select from unnest(string_to_array(asked, ' ')) w (word) where strpos(s.search_text, w.word) = 0)
+        limit 500
+    ) f
+    order by strpos(private.searchable(f.name), asked) <> 1, private.searchable(f.name), f.city, f.id
+    limit results;
+end
+$$;
+revoke execute on function private.search_schools(text, text, text, integer) from public;
+grant execute on function private.search_schools(text, text, text, integer) to authenticated, service_role;
+
+create function api.search_schools(query text, country text default null, level text default null, results integer default 20)
+    returns setof api.school_found
+    language sql
+    stable
+    rows 20
+    set search_path = ''
+begin atomic
+    select * from private.search_schools(query, country, level, results);
+end;
+comment on function api.search_schools(text, text, text, integer)
+    is 'Schools whose code, postcode, city or name holds every word of the query, accents or not; at least one word of three letters. Any account that is not anonymous. Errors: MP001, MP002, MP010.';
+revoke execute on function api.search_schools(text, text, text, integer) from public;
+grant execute on function api.search_schools(text, text, text, integer) to authenticated, service_role;
+
+create function private.check_school(rne text, country text, postcode text, levels text[]) returns void
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+begin
+    if rne is not null and not private.is_rne(rne) then
+        perform private.refuse('MP010', 'rne', format('%s is not a school code', left(rne, 20)),
+            'Copy the seven digits and the letter that checks them, such as 0123456J.');
+    end if;
+    if country is null or country !~ '^[A-Z]{2}$' then
+        perform private.refuse('MP010', 'country', coalesce(left(country, 20), 'it is empty'), 'Use two capital letters (ISO 3166), such as FR.');
+    end if;
+    if country = 'FR' and rne is null then
+        perform private.refuse('MP010', 'rne', 'it is empty', 'Give the RNE code of the school; only schools abroad have none.');
+    end if;
+    if postcode is null or postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' or (country = 'FR' and postcode !~ '^[0-9]{5}$') then
+        perform private.refuse('MP010', 'postcode', coalesce(left(postcode, 20), 'it is empty'), 'Give the postcode, such as 75008.');
+    end if;
+    if coalesce(cardinality(levels), 0) = 0 or not levels <@ array['maternelle', 'elementaire', 'college', 'lycee']
+        or array_position(levels, null) is not null then
+        perform private.refuse('MP010', 'levels', left(coalesce(array_to_string(levels, ', ', 'null'), 'it is empty'), 80),
+            'Use one or more of maternelle, elementaire, college and lycee.');
+    end if;
+end
+$$;
+revoke execute on function private.check_school(text, text, text, text[]) from public;
+
+-- In the order of a pupil's life, each once.
+create function private.levels_in_order(levels text[]) returns mpp.school_level[]
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$
+    select array(
+        select l.level::mpp.school_level
+        from unnest(array['maternelle', 'elementaire', 'college', 'lycee']) with ordinality l (level, place)
+        where l.level = any (levels)
+        order by l.place
+    )
+$$;
+revoke execute on function private.levels_in_order(text[]) from public;
+
+create function private.add_school(name text, city text, postcode text, levels text[], country text, rne text) returns uuid
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := case when private.is_ops() then (select auth.uid()) else private.begin_teach() end;
+    code text := upper(regexp_replace(left(rne, 40), '\s', '', 'g'));
+    cleaned_name text := private.clean_line('name', name, 120);
+    cleaned_city text := private.clean_line('city', city, 80);
+    added integer;
+    school uuid;
+begin
+    perform private.check_school(nullif(code, ''), country, postcode, levels);
+    code := nullif(code, '');
+    -- A school that is known stays as it is, whoever describes it again.
+    select s.id into school
+    from mpp.school s
+    where case when code is not null then s.rne = code
+        else s.rne is null and s.country = add_school.country
+            and private.searchable(s.postcode) = private.searchable(add_school.postcode)
+            and private.searchable(s.city) = private.searchable(cleaned_city)
+            and private.searchable(s.name) = private.searchable(cleaned_name) end;
+    if found then
+        return school;
+    end if;
+    -- One at a time for one account, so that the limit holds.
+    if account is not null then
+        perform pg_advisory_xact_lock(hashtext('mpp.school'), hashtext(account::text));
+        select count(*) into added from mpp.school s where s.created_by = account and s.created_at > private.clock() - interval '1 day';
+        if added >= 5 and not private.is_ops() then
+            perform private.refuse('MP085', '5');
+        end if;
+    end if;
+    insert into mpp.school (rne, name, levels, country, postcode, city, created_by)
+    values (code, cleaned_name, private.levels_in_order(add_school.levels), add_school.country, add_school.postcode, cleaned_city, account)
+    on conflict do nothing
+    returning id into school;
+    if school is null then
+        -- Somebody added it in the same instant.
+        select s.id into school
+        from mpp.school s
+        where case when code is not null then s.rne = code
+            else s.rne is null and s.country = add_school.country
+                and private.searchable(s.postcode) = private.searchable(add_school.postcode)
+                and private.searchable(s.city) = private.searchable(cleaned_city)
+                and private.searchable(s.name) = private.searchable(cleaned_name) end;
+    end if;
+    return school;
+end
+$$;
+revoke execute on function private.add_school(text, text, text, text[], text, text) from public;
+grant execute on function private.add_school(text, text, text, text[], text, text) to authenticated, service_role;
+
+create function api.add_school(
+    name text, city text, postcode text, levels text[], country text default 'FR', rne text default null
+) returns uuid
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.add_school(name, city, postcode, levels, country, rne);
+end;
+comment on function api.add_school(text, text, text, text[], text, text)
+    is 'Adds a school and returns its id; one that is known already (same RNE, or abroad same name and place) is returned as it is. Teachers, five a day, and staff. Errors: MP001, MP002, MP009, MP010, MP011, MP085.';
+revoke execute on function api.add_school(text, text, text, text[], text, text) from public;
+grant execute on function api.add_school(text, text, text, text[], text, text) to authenticated, service_role;
+
+create function private.correct_school(
+    school_id uuid, name text, city text, postcode text, levels text[], is_hidden boolean
+) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    was mpp.school;
+begin
+    perform private.require_ops();
+    select * into was from mpp.school s where s.id = correct_school.school_id for no key update;
+    if not found then
+        perform private.refuse('MP080');
+    end if;
+    perform private.check_school(was.rne, was.country, coalesce(postcode, was.postcode), coalesce(levels, was.levels::text[]));
+    update mpp.school s
+    set name = private.clean_line('name', coalesce(correct_school.name, s.name), 120),
+        city = private.clean_line('city', coalesce(correct_school.city, s.city), 80),
+        postcode = coalesce(correct_school.postcode, s.postcode),
+        levels = coalesce(private.levels_in_order(nullif(correct_school.levels, '{}')), s.levels),
+        is_hidden = coalesce(correct_school.is_hidden, s.is_hidden)
+    where s.id = was.id;
+    perform private.record_act('school.correct', was.id::text, jsonb_strip_nulls(jsonb_build_object(
+        'name', correct_school.name, 'city', correct_school.city, 'postcode', correct_school.postcode,
+        'levels', correct_school.levels, 'is_hidden', correct_school.is_hidden)));
+exception when unique_violation then
+    perform private.refuse('MP038', coalesce(name, was.name));
+end
+$$;
+revoke execute on function private.correct_school(uuid, text, text, text, text[], boolean) from public;
+grant execute on function private.correct_school(uuid, text, text, text, text[], boolean) to authenticated, service_role;
+
+create function api.correct_school(
+    school_id uuid, name text default null, city text default null, postcode text default null, levels text[] default null,
+    is_hidden boolean default null
+) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.correct_school(school_id, name, city, postcode, levels, is_hidden);
+end;
+comment on function api.correct_school(uuid, text, text, text, text[], boolean)
+    is 'Corrects a school, or takes it off the lists; what is left out stays. Staff. Errors: MP006, MP010, MP038, MP080.';
+revoke execute on function api.correct_school(uuid, text, text, text, text[], boolean) from public;
+grant execute on function api.correct_school(uuid, text, text, text, text[], boolean) to authenticated, service_role;
+
+create type api.import_outcome as (added integer, changed integer, unchanged integer);
+comment on type api.import_outcome is 'How many rows an import added, changed, and found as they were.';
+
+-- One piece of the directory: [{"rne", "name", "levels", "country", "postcode", "city"}]. The same piece again changes
+-- nothing, so that a load that was cut short is simply done again.
+create function private.import_schools(schools jsonb) returns api.import_outcome
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    outcome api.import_outcome;
+    first_wrong text;
+    wrong integer;
+begin
+    if not private.is_service() then
+        perform private.refuse('MP006');
+    end if;
+    if jsonb_typeof(schools) is distinct from 'array' then
+        perform private.refuse('MP010', 'schools', 'it is not a list', 'Send [{"rne", "name", "levels", "country", "postcode", "city"}].');
+    end if;
+    -- Two loads at once take turns.
+    perform pg_advisory_xact_lock(hashtext('mpp.school'), 0);
+    select count(*), (array_agg(format('row %s: %s', f.row_number, f.fault) order by f.row_number))[1] into wrong, first_wrong
+    from (
+        select p.row_number,
+            case
+                when p.rne is null or not private.is_rne(p.rne) then format('%s is not a school code', coalesce(p.rne, 'nothing'))
+                when count(*) over (partition by p.rne) > 1 then format('%s comes twice', p.rne)
+                when coalesce(btrim(p.name), '') = '' or char_length(p.name) > 120 then format('the name of %s', p.rne)
+                when coalesce(btrim(p.city), '') = '' or char_length(p.city) > 80 then format('the city of %s', p.rne)
+                when p.country is null or p.country !~ '^[A-Z]{2}$' then format('the country of %s', p.rne)
+                when p.postcode is null or p.postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' then format('the postcode of %s', p.rne)
+                when coalesce(cardinality(p.levels), 0) = 0 or not p.levels <@ array['maternelle', 'elementaire', 'college', 'lycee']
+                    then format('the levels of %s', p.rne)
+            end as fault
+        from rows from (
+            jsonb_to_recordset(schools) as (rne text, name text, levels text[], country text, postcode text, city text)
+        ) with ordinality p (rne, name, levels, country, postcode, city, row_number)
+    ) f
+    where f.fault is not null;
+    if wrong > 0 then
+        perform private.refuse('MP070', wrong::text, first_wrong);
+    end if;
+    with piece as (
+        select p.rne, private.clean_line('name', p.name, 120) as name, private.levels_in_order(p.levels) as levels, p.country,
+            p.postcode, private.clean_line('city', p.city, 80) as city
+        from jsonb_to_recordset(schools) p (rne text, name text, levels text[], country text, postcode text, city text)
+        order by p.rne
+    ), written as (
+        insert into mpp.school as s (rne, name, levels, country, postcode, city)
+        select p.rne, p.name, p.levels, p.country, p.postcode, p.city from piece p
+        on conflict on constraint school_rne_key do update
+        set name = excluded.name, levels = excluded.levels, country = excluded.country, postcode = excluded.postcode, city = excluded.city
+        where (s.name, s.levels, s.country, s.postcode, s.city)
+            is distinct from (excluded.name, excluded.levels, excluded.country, excluded.postcode, excluded.city)
+        returning xmax = 0 as is_new
+    )
+    select count(*) filter (where w.is_new), count(*) filter (where not w.is_new), jsonb_array_length(schools) - count(*)
+    into outcome
+    from written w;
+    return outcome;
+exception when invalid_parameter_value or invalid_text_representation then
+    perform private.refuse('MP010', 'schools', 'an element has another shape',
+        'Send [{"rne", "name", "levels": […], "country", "postcode", "city"}].');
+    return null;
+end
+$$;
+revoke execute on function private.import_schools(jsonb) from public;
+grant execute on function private.import_schools(jsonb) to service_role;
+
+create function api.import_schools(schools jsonb) returns api.import_outcome
+    language sql
+    volatile
+    set search_path = ''
+    set statement_timeout = '2min'
+begin atomic
+    select private.import_schools(schools);
+end;
+comment on function api.import_schools(jsonb)
+    is 'Loads a piece of the directory of schools, all or none, matched by RNE; doing it again changes nothing. Secret key only. Errors: MP006, MP010, MP070.';
+revoke execute on function api.import_schools(jsonb) from public;
+grant execute on function api.import_schools(jsonb) to service_role;

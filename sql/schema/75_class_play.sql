@@ -1,0 +1,381 @@
+-- Playing at school: only teachers validate, for one pupil, several, a team or the whole class, and from the tracking
+-- sheet they keep beside the game. The ledger and the scores are the same as everybody's.
+
+create table mpp.class_request (
+    request_key uuid primary key,
+    league_id uuid not null references mpp.league (id),
+    challenge_id integer not null references mpp.edition_challenge (id),
+    team_id uuid references mpp.team (id),
+    pupil_ids uuid[],
+    answered uuid[] not null,
+    requested_at timestamptz not null default clock_timestamp()
+);
+comment on table mpp.class_request is 'Requests of validate_for_pupils by key: sent twice, a request is done once and answered for the same pupils.';
+create index class_request_league on mpp.class_request (league_id);
+create index class_request_challenge on mpp.class_request (challenge_id);
+create index class_request_team on mpp.class_request (team_id);
+
+alter table mpp.class_request enable row level security;
+
+create type api.pupil_validation as (pupil_id uuid, validation_id uuid, state api.validation_state, points integer);
+comment on type api.pupil_validation is 'What a request left for one pupil; validation_id is null for a pupil who was at the limit of the challenge.';
+
+-- One validation for each pupil of a request, always the same one.
+create function private.validation_key(request_key uuid, pupil uuid) returns uuid
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$
+    select encode(substring(sha256(uuid_send(request_key) || uuid_send(pupil)) for 16), 'hex')::uuid
+$$;
+revoke execute on function private.validation_key(uuid, uuid) from public;
+
+create function private.pupil_validations(request_key uuid, pupils uuid[]) returns setof api.pupil_validation
+    language sql
+    stable
+    set search_path = ''
+as $$
+    select p.id, v.id, v.state, v.points::integer
+    from unnest(pupils) with ordinality p (id, place)
+    left join mpp.validation v on v.id = private.validation_key(request_key, p.id)
+    order by p.place
+$$;
+revoke execute on function private.pupil_validations(uuid, uuid[]) from public;
+
+create function private.validate_for_pupils(
+    class_id uuid, challenge_id integer, request_key uuid, pupil_ids uuid[], team_id uuid, proof_sent boolean
+) returns setof api.pupil_validation
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid;
+    class mpp.league;
+    e mpp.edition;
+    c mpp.edition_challenge;
+    earlier mpp.class_request;
+    at timestamptz;
+    chosen uuid[];
+    doing uuid[];
+begin
+    if request_key is null then
+        perform private.refuse('MP010', 'request_key', 'it is empty', 'Make a UUID for each request.');
+    end if;
+    if pupil_ids is not null and team_id is not null then
+        perform private.refuse('MP010', 'team_id', 'pupils are named too', 'Name pupils, or a team, or neither for the whole class.');
+    end if;
+    if cardinality(pupil_ids) not between 1 and 1000 then
+        perform private.refuse('MP010', 'pupil_ids', format('it has %s elements', cardinality(pupil_ids)), 'Name 1 to 1,000 pupils of the class.');
+    end if;
+    account := private.begin_class(class_id);
+    at := private.clock();
+    select * into class from mpp.league l where l.id = class_id;
+
+    select * into earlier from mpp.class_request r where r.request_key = validate_for_pupils.request_key;
+    if found then
+        if (earlier.league_id, earlier.challenge_id, earlier.team_id, earlier.pupil_ids)
+            is distinct from (class.id, validate_for_pupils.challenge_id, validate_for_pupils.team_id, validate_for_pupils.pupil_ids) then
+            perform private.refuse('MP044');
+        end if;
+        return query select * from private.pupil_validations(earlier.request_key, earlier.answered);
+        return;
+    end if;
+
+    select * into e from mpp.edition x where x.id = class.edition_id;
+    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    select * into c from mpp.edition_challenge x where x.id = validate_for_pupils.challenge_id and x.edition_id = e.id;
+    -- A flash challenge that nobody may list yet is not announced by its refusal either.
+    if not found or (c.kind = 'flash' and at < c.opens_at) then
+        perform private.refuse('MP040');
+    end if;
+    if not private.is_in_play(class, c) then
+        perform private.refuse('MP084');
+    end if;
+    if c.kind <> 'boost' and not (at >= coalesce(c.opens_at, at) and at < coalesce(c.closes_at, 'infinity')) then
+        perform private.refuse('MP041', private.spoken(c.opens_at), private.spoken(c.closes_at));
+    end if;
+    if c.needs_proof and not coalesce(proof_sent, false) then
+        perform private.refuse('MP043');
+    end if;
+
+    if team_id is not null and not exists (select from mpp.team t where t.id = validate_for_pupils.team_id and t.league_id = class.id) then
+        perform private.refuse('MP083');
+    end if;
+    chosen := array(
+        select p.id
+        from mpp.player p
+        where p.league_id = class.id
+            and (validate_for_pupils.team_id is null or p.team_id = validate_for_pupils.team_id)
+            and (validate_for_pupils.pupil_ids is null or p.id = any (validate_for_pupils.pupil_ids))
+        order by p.joined_at, p.id
+    );
+    if cardinality(chosen) < (select count(distinct i.id) from unnest(validate_for_pupils.pupil_ids) i (id))
+        or array_position(validate_for_pupils.pupil_ids, null) is not null then
+        perform private.refuse('MP083');
+    end if;
+    if cardinality(chosen) = 0 then
+        perform private.refuse('MP010', 'class_id', 'there is no pupil in it', 'Add pupils first.');
+    end if;
+    -- The whole class is validated at one touch, although some may have done it before: they are left as they are.
+    doing := array(
+        select p.id
+        from unnest(chosen) p (id)
+        where c.repeat_limit is null
+            or (
+                select count(*) from mpp.validation v
+                where v.player_id = p.id and v.challenge_id = c.id and v.state <> 'cancelled'
+            ) < c.repeat_limit
+    );
+    if cardinality(doing) = 0 then
+        perform private.refuse('MP042', c.repeat_limit::text);
+    end if;
+
+    begin
+        insert into mpp.class_request (request_key, league_id, challenge_id, team_id, pupil_ids, answered)
+        values (validate_for_pupils.request_key, class.id, c.id, validate_for_pupils.team_id, validate_for_pupils.pupil_ids, chosen);
+        insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
+            validated_by, validated_at, changed_at)
+        select private.validation_key(validate_for_pupils.request_key, p.id), e.id, c.id, p.id, p.team_id, p.league_id,
+            case when c.kind = 'boost' and c.opens_at <= at and at < c.closes_at then c.points * c.boost_factor else c.points end,
+            case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
+            coalesce(validate_for_pupils.proof_sent, false), account, at, at
+        from mpp.player p
+        where p.id = any (doing);
+    exception when unique_violation then
+        -- Another class used the key in the same instant.
+        perform private.refuse('MP044');
+    end;
+    if c.kind = 'collective' then
+        perform private.settle_quorum(c, t.team_id, class.id)
+        from (select distinct p.team_id from mpp.player p where p.id = any (doing)) t;
+    end if;
+    return query select * from private.pupil_validations(validate_for_pupils.request_key, chosen);
+end
+$$;
+revoke execute on function private.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) from public;
+grant execute on function private.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) to authenticated, service_role;
+
+create function api.validate_for_pupils(
+    class_id uuid, challenge_id integer, request_key uuid, pupil_ids uuid[] default null, team_id uuid default null,
+    proof_sent boolean default false
+) returns setof api.pupil_validation
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select * from private.validate_for_pupils(class_id, challenge_id, request_key, pupil_ids, team_id, proof_sent);
+end;
+comment on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean)
+    is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who reached its limit before are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP083, MP084.';
+revoke execute on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) from public;
+grant execute on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) to authenticated, service_role;
+
+create function private.cancel_for_pupils(class_id uuid, validation_ids uuid[]) returns setof api.pupil_validation
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid := private.begin_class(class_id);
+    at timestamptz := private.clock();
+    e mpp.edition;
+    cancelled integer;
+begin
+    select x.* into e from mpp.league l join mpp.edition x on x.id = l.edition_id where l.id = class_id;
+    -- The staff may until the ranking is frozen.
+    if not by_ops and private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    if coalesce(cardinality(validation_ids), 0) not between 1 and 1000 then
+        perform private.refuse('MP010', 'validation_ids', format('it has %s elements', coalesce(cardinality(validation_ids), 0)),
+            'Name 1 to 1,000 validations of the class.');
+    end if;
+    if exists (
+        select
+        from unnest(validation_ids) i (id)
+        where not exists (select from mpp.validation v where v.id = i.id and v.league_id = class_id)
+    ) then
+        perform private.refuse('MP083');
+    end if;
+    update mpp.validation v
+    set state = 'cancelled', changed_at = at, cancelled_by = account
+    where v.id = any (validation_ids) and v.state <> 'cancelled';
+    get diagnostics cancelled = row_count;
+    perform private.settle_quorum(c, t.team_id, class_id)
+    from (
+        select distinct v.team_id, v.challenge_id from mpp.validation v where v.id = any (validation_ids)
+    ) t
+    join mpp.edition_challenge c on c.id = t.challenge_id and c.kind = 'collective';
+    if by_ops and cancelled > 0 then
+        perform private.record_act('class.cancel', class_id::text, jsonb_build_object('validations', validation_ids));
+    end if;
+    return query
+    select v.player_id, v.id, v.state, v.points::integer
+    from mpp.validation v
+    where v.id = any (validation_ids)
+    order by v.player_id, v.id;
+end
+$$;
+revoke execute on function private.cancel_for_pupils(uuid, uuid[]) from public;
+grant execute on function private.cancel_for_pupils(uuid, uuid[]) to authenticated, service_role;
+
+create function api.cancel_for_pupils(class_id uuid, validation_ids uuid[]) returns setof api.pupil_validation
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select * from private.cancel_for_pupils(class_id, validation_ids);
+end;
+comment on function api.cancel_for_pupils(uuid, uuid[])
+    is 'Takes back validations of a class while the edition runs, all or none; those already cancelled stay so. Its teachers, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP083.';
+revoke execute on function api.cancel_for_pupils(uuid, uuid[]) from public;
+grant execute on function api.cancel_for_pupils(uuid, uuid[]) to authenticated, service_role;
+
+create type api.sheet_outcome as (recorded integer, already integer);
+comment on type api.sheet_outcome is 'Validations that a tracking sheet added, and those of it that were there before.';
+
+-- Row i of the columns says: this pupil did this challenge so many times, on that day or without a date. What is there
+-- already counts, so that the same sheet again, or a sheet that grew, only adds what is missing.
+create function private.import_class_sheet(
+    class_id uuid, pupil_ids uuid[], challenge_ids integer[], times integer[], done_on date[], dry_run boolean
+) returns api.sheet_outcome
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid := private.begin_class(class_id);
+    class mpp.league;
+    e mpp.edition;
+    at timestamptz := private.clock();
+    phase api.edition_phase;
+    last_instant timestamptz;
+    asked integer;
+    wrong integer;
+    first_wrong text;
+    outcome api.sheet_outcome;
+begin
+    select * into class from mpp.league l where l.id = class_id;
+    select * into e from mpp.edition x where x.id = class.edition_id;
+    phase := private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at);
+    -- The staff may still type in what a teacher sends after the end, until the ranking is frozen.
+    if phase <> 'running' and not (by_ops and phase = 'closed') then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    asked := coalesce(cardinality(pupil_ids), 0);
+    if asked not between 1 and 20000 or asked <> coalesce(cardinality(challenge_ids), 0) or asked <> coalesce(cardinality(times), 0)
+        or asked <> coalesce(cardinality(done_on), 0) then
+        perform private.refuse('MP010', 'pupil_ids', 'the four columns differ in length, or are empty', 'Send columns of 1 to 20,000 rows.');
+    end if;
+    if (select sum(t.number) from unnest(times) t (number) where t.number > 0) > 20000 then
+        perform private.refuse('MP010', 'times', 'they come to more than 20,000', 'Send a sheet of one class.');
+    end if;
+    last_instant := least(at, e.ends_at - interval '1 microsecond');
+
+    begin
+        with marked as (
+            select r.number, r.pupil_id, r.challenge_id, r.times, r.done_on, p.id as player_id, p.team_id, c.kind, c.points, c.boost_factor,
+                c.opens_at, c.closes_at, c.repeat_limit, c.id is not null and private.is_in_play(class, c) as in_play, k.code,
+                -- Somewhere inside that day, the edition and the window of the challenge: at noon where it can be.
+                case
+                    when r.done_on is null then last_instant
+                    when r.done_on between (e.starts_at at time zone e.time_zone)::date and (e.ends_at at time zone e.time_zone)::date then least(
+                        greatest((r.done_on + time '12:00') at time zone e.time_zone, e.starts_at,
+                            case when c.kind <> 'boost' then c.opens_at end),
+                        last_instant,
+                        case when c.kind <> 'boost' then c.closes_at - interval '1 microsecond' end)
+                end as done_at,
+                (
+                    select count(*) from mpp.validation v
+                    where v.player_id = r.pupil_id and v.challenge_id = r.challenge_id and v.state <> 'cancelled'
+                ) as done
+            from unnest(pupil_ids, challenge_ids, times, done_on) with ordinality
+                r (pupil_id, challenge_id, times, done_on, number)
+            left join mpp.player p on p.id = r.pupil_id and p.league_id = class.id
+            left join mpp.edition_challenge c on c.id = r.challenge_id and c.edition_id = e.id
+                and not (c.kind = 'flash' and at < c.opens_at)
+            left join mpp.challenge k on k.id = c.challenge_id
+        ), judged as (
+            select m.*,
+                case
+                    when m.player_id is null then 'its pupil is not in this class'
+                    when m.code is null then 'its challenge is not in this edition'
+                    when not m.in_play then format('%s is not in play for this class', m.code)
+                    when m.times is null or m.times not between 1 and 99 then format('%s times is not between 1 and 99', coalesce(m.times::text, 'no'))
+                    when count(*) over (partition by m.pupil_id, m.challenge_id) > 1 then format('%s comes twice for this pupil', m.code)
+                    when m.done >= m.times then null
+                    when m.times > m.repeat_limit then format('%s counts %s time(s) per pupil', m.code, m.repeat_limit)
+                    when m.done_on is not null
+                        and (m.done_at is null or m.done_on <> (m.done_at at time zone e.time_zone)::date or m.done_at < e.starts_at)
+                        then format('%s is outside the edition, in the future, or outside the window of %s', m.done_on, m.code)
+                    when m.kind <> 'boost' and (m.done_at < m.opens_at or m.done_at >= m.closes_at)
+                        then format('%s has a window: give the day it was done', m.code)
+                end as fault
+            from marked m
+        ), faults as (
+            select count(*) as number, (array_agg(format('row %s: %s', j.number, j.fault) order by j.number))[1] as first
+            from judged j
+            where j.fault is not null
+        ), recorded as (
+            insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
+                validated_by, validated_at, changed_at)
+            select private.uuid_v7(), e.id, j.challenge_id, j.player_id, j.team_id, class.id,
+                case when j.kind = 'boost' and j.opens_at <= j.done_at and j.done_at < j.closes_at
+                    then j.points * j.boost_factor else j.points end,
+                case when j.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
+                -- The teacher who fills in the sheet has seen it done.
+                true, account, j.done_at, j.done_at
+            from judged j
+            cross join generate_series(j.done + 1, j.times)
+            where (select f.number from faults f) = 0
+            returning 1
+        )
+        select f.number, f.first, (select count(*) from recorded), (select coalesce(sum(least(j.done, j.times)), 0) from judged j)
+        into wrong, first_wrong, outcome.recorded, outcome.already
+        from faults f;
+        if wrong > 0 then
+            perform private.refuse('MP070', wrong::text, first_wrong);
+        end if;
+        -- One statement for all the teams that reached a quorum, so that scores move once.
+        update mpp.validation v
+        set state = 'credited', changed_at = q.last_done
+        from (
+            select x.team_id, x.challenge_id, max(x.validated_at) as last_done
+            from mpp.validation x
+            join mpp.edition_challenge c on c.id = x.challenge_id and c.kind = 'collective'
+            where x.league_id = class.id and x.state <> 'cancelled' and x.challenge_id = any (challenge_ids)
+            group by x.team_id, x.challenge_id, c.quorum
+            having count(distinct x.player_id) >= c.quorum
+        ) q
+        where v.team_id = q.team_id and v.challenge_id = q.challenge_id and v.league_id = class.id and v.state = 'pending';
+        if dry_run then
+            raise exception using errcode = 'MPDRY', message = 'dry run';
+        end if;
+    exception when sqlstate 'MPDRY' then
+        null;
+    end;
+    return outcome;
+end
+$$;
+revoke execute on function private.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) from public;
+grant execute on function private.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) to authenticated, service_role;
+
+create function api.import_class_sheet(
+    class_id uuid, pupil_ids uuid[], challenge_ids integer[], times integer[], done_on date[], dry_run boolean default false
+) returns api.sheet_outcome
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.import_class_sheet(class_id, pupil_ids, challenge_ids, times, done_on, dry_run);
+end;
+comment on function api.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean)
+    is 'Records a tracking sheet, all or none: row i says how many times a pupil did a challenge, and on which day (or null). What is recorded already counts, so that the same sheet again adds nothing. Its teachers while the edition runs, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP070.';
+revoke execute on function api.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) from public;
+grant execute on function api.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) to authenticated, service_role;
