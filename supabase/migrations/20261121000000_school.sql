@@ -3766,6 +3766,17 @@ comment on view api.ops_classes is 'Every class with its school, size and points
 
 grant select on api.ops_classes to authenticated, service_role;
 
+-- What teachers say of their work is for statistics, so that is how the staff see it: without a name.
+create view api.teacher_statistics with (security_invoker = true) as
+select t.role, t.subject, count(*) as teachers, min(t.registered_at) as first_registered_at, max(t.registered_at) as last_registered_at
+from mpp.teacher t
+where (select private.is_ops())
+group by t.role, t.subject;
+
+comment on view api.teacher_statistics is 'How many teachers have which role and subject. Staff only.';
+
+grant select on api.teacher_statistics to authenticated, service_role;
+
 -- Misuse: more than ten validations within one minute, or more than forty in one day, by one player.
 create view api.misuse with (security_invoker = true) as
 select
