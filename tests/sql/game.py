@@ -150,6 +150,11 @@ class Person:
         return row[function] if list(row) == [function] else row
 
 
+#: Levels at which a card is played in a school edition; the others are for every level.
+LEVELS = {"t-photo": ["college", "lycee"], "t-plane": ["lycee"]}
+EVERY_LEVEL = ["maternelle", "elementaire", "college", "lycee"]
+
+
 @dataclass
 class Edition:
     """An edition and its challenges by code."""
@@ -170,6 +175,19 @@ class League:
     join_code: str
     ambassador: Person
     teams: list[uuid.UUID]
+
+
+@dataclass
+class Class:
+    """A class, its teacher, the code for its families, its teams, and its pupils by display name."""
+
+    id: uuid.UUID
+    edition: Edition
+    school: uuid.UUID
+    teacher: Person
+    code: str
+    teams: list[uuid.UUID]
+    pupils: dict[str, uuid.UUID] = field(default_factory=dict)
 
 
 class Game:
@@ -313,16 +331,18 @@ class Game:
         values = sql.SQL(", ").join(map(sql.Placeholder, row))
         query = sql.SQL("insert into mpp.edition ({}) values ({}) returning id").format(names, values)
         edition = Edition(self.one(query.as_string(self.db), row), row["code"], starts_at, ends_at)
-        self._deal(edition)
+        self._deal(edition, school=row["audience"] == "school")
         if phase != "draft":
             self.service.call("open_edition", edition_code=edition.code)
         if phase == "frozen":
             self.freeze(edition)
         return edition
 
-    def _deal(self, edition: Edition) -> None:
+    def _deal(self, edition: Edition, *, school: bool) -> None:
         cards = []
         for code, (kind, points, repeat, quorum, factor, proof, window) in CHALLENGES.items():
+            if school and kind == "hidden":
+                continue
             # Windows are counted from now, or for an edition to come from its third day.
             origin = self.now if edition.starts_at <= self.now else edition.starts_at + 2 * DAY
             opens, closes = (origin + window[0], origin + window[1]) if window else (None, None)
@@ -352,7 +372,13 @@ class Game:
             },
         )
         edition.challenges = {row["code"]: row["id"] for row in rows}
-        assert len(edition.challenges) == len(CHALLENGES)
+        assert len(edition.challenges) == len(cards)
+        if school:
+            for code, challenge in edition.challenges.items():
+                self.db.execute(
+                    "update mpp.edition_challenge set levels = %s where id = %s",
+                    (LEVELS.get(code, EVERY_LEVEL), challenge),
+                )
 
     def close(self, edition: Edition) -> None:
         """End a running edition now."""
@@ -383,6 +409,57 @@ class Game:
         person.player_id = person.call("join_league", join_code=league.join_code, **arguments)
         if team is not None:
             person.call("choose_team", team_id=league.teams[team])
+        return person
+
+    # schools and classes
+
+    def teacher(self, **arguments: Any) -> Person:
+        """Somebody registered as a teacher, who does not play."""
+        person = self.signed_in()
+        person.call(
+            "register_teacher",
+            **{"first_name": "Tess", "last_name": "Exemple", "role": "Enseignante", "terms_version": TERMS, **arguments},
+        )
+        return person
+
+    def school(self, levels: Sequence[str] = EVERY_LEVEL, **arguments: Any) -> uuid.UUID:
+        """A new school, added by a teacher of its own."""
+        number = 1_000_000 + next(_numbers)
+        letter = "ABCDEFGHJKLMNPRSTUVWXYZ"[number % 23]
+        given = {"name": f"École {number}", "city": "Exempleville", "postcode": "01000", "levels": list(levels)}
+        return self.service.call(  # type: ignore[no-any-return]
+            "add_school", **{"rne": f"{number}{letter}", **given, **arguments}
+        )
+
+    def class_(
+        self, edition: Edition, teacher: Person | None = None, level: str = "elementaire",
+        pupils: Sequence[str] = (), **arguments: Any,
+    ) -> Class:  # fmt: skip
+        """A class of the edition with these pupils, in a school of its own unless one is given."""
+        teacher = teacher or self.teacher()
+        school = arguments.pop("school_id", None) or self.school()
+        arguments.setdefault("name", f"Class {uuid.uuid4().hex[:8]}")
+        id_ = teacher.call("create_class", edition_id=edition.id, school_id=school, level=level, **arguments)
+        teams = self.rows("select id from mpp.team where league_id = %s order by created_at, id", (id_,))
+        made = Class(
+            id_, edition, school, teacher, self.one("select code from mpp.class_code where league_id = %s", (id_,)),
+            [row["id"] for row in teams],
+        )  # fmt: skip
+        if pupils:
+            self.pupils(made, *pupils)
+        return made
+
+    def pupils(self, class_: Class, *names: str, **more: Any) -> list[uuid.UUID]:
+        """Add pupils, written as "Lina" or "Lina M"; returns their ids."""
+        asked = [dict(zip(("first_name", "initial"), name.split(), strict=False)) | more for name in names]
+        rows = class_.teacher.table("add_pupils", class_id=class_.id, pupils=Jsonb(asked))
+        class_.pupils |= {row["name"]: row["pupil_id"] for row in rows}
+        return [row["pupil_id"] for row in rows]
+
+    def family(self, class_: Class) -> Person:
+        """An anonymous account that gave the code of the class."""
+        person = self.anonymous()
+        assert person.call("claim_class", code=class_.code)["claimed"]
         return person
 
     def _player_id(self, person: Person, edition: Edition) -> uuid.UUID:
@@ -436,6 +513,23 @@ def document(code: str = "t-file", **changes: Any) -> dict[str, Any]:
             {**plain, **texts, "code": "f-hidden", "kind": "hidden", "points": 5, "secret": "coquelicot"},
             {**plain, **texts, "code": "f-flash", "kind": "flash", "points": 3, "window": window},
             {**plain, **texts, "code": "f-malus", "kind": "malus", "points": -5, "repeat": None},
+        ],
+        **changes,
+    }
+
+
+def school_document(code: str = "t-school-file", **changes: Any) -> dict[str, Any]:
+    """The same for a school edition: levels and curriculum themes for every challenge, and no hidden one."""
+    file = document(code)
+    levels = (["maternelle", "elementaire"], ["elementaire"], ["college"], ["lycee"], EVERY_LEVEL)
+    cards = [card for card in file["challenges"] if card["kind"] != "hidden"]
+    return {
+        **file,
+        "edition": {**file["edition"], "audience": "school"},
+        "curriculum": [{"code": "t-living", "title": translated("The living world")}],
+        "challenges": [
+            {**card, "levels": of_card, "curriculum": ["t-living"]}
+            for card, of_card in zip(cards, levels, strict=True)
         ],
         **changes,
     }

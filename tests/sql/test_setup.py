@@ -7,7 +7,10 @@ import uuid
 
 import pytest
 
-from .game import DAY, Game, document, translated
+from mpp_supabase import read_edition_file
+from tests.postgres_versions import ROOT
+
+from .game import DAY, EVERY_LEVEL, Game, document, school_document, translated
 
 
 @pytest.fixture
@@ -81,7 +84,6 @@ def test_a_dry_run_shows_the_same_differences_and_writes_nothing(game, code):
     ("path", "value", "said"),
     [
         ("edition.title", translated("Other"), "edition.title"),
-        ("edition.audience", "school", "edition.audience"),
         ("edition.time_zone", "UTC", "edition.time_zone"),
         ("rules.ranking", "average", "rules.ranking"),
         ("rules.league_size.min", 5, "rules.league_size_min"),
@@ -297,3 +299,108 @@ def test_a_card_shared_by_two_editions_is_one_card(game, code):
     edition = game.service.view("editions", code=code)[0]["id"]
     rows = {r["code"]: r for r in game.service.view("challenges", edition_id=edition)}
     assert rows["f-standard"]["title"]["en"] == "Everywhere"
+
+
+# school editions
+
+
+def test_a_change_of_audience_is_shown_with_its_path_and_goes_with_levels(game, code):
+    public, school = document(code), school_document(code)
+    del public["challenges"][3]
+    apply(game, public)
+    shown = {c["path"]: (c["before"], c["after"]) for c in apply(game, school, dry_run=True)}
+    assert shown["edition.audience"] == ("public", "school")
+    assert shown["challenges.f-standard.levels"] == (None, ["maternelle", "elementaire"])
+    assert {c["path"] for c in apply(game, school)} == set(shown)
+    assert apply(game, school) == []
+    back = {c["path"]: (c["before"], c["after"]) for c in apply(game, public)}
+    assert back["edition.audience"] == ("school", "public")
+    assert back["challenges.f-standard.levels"] == (["maternelle", "elementaire"], None)
+
+
+def test_a_school_document_gives_each_challenge_its_levels_and_curriculum_themes(game, code):
+    file = changed_document(school_document(code), "challenges.0.levels", ["college", "maternelle", "college"])
+    assert ("add", "curriculum.t-living") in changed(game, file)
+    edition = game.service.view("editions", code=code)[0]
+    assert edition["audience"] == "school"
+    rows = {r["code"]: r for r in game.service.view("challenges", edition_id=edition["id"])}
+    assert rows["f-standard"]["levels"] == ["maternelle", "college"]
+    assert rows["f-malus"]["levels"] == EVERY_LEVEL
+    assert {tuple(r["curriculum"]) for r in rows.values()} == {("t-living",)}
+    themes = {r["code"]: r["name"]["en"] for r in game.anon.view("curriculum_themes")}
+    assert themes["t-living"] == "The living world"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("curriculum.0.title", translated("Renamed"), "curriculum.t-living.name"),
+        ("challenges.0.levels", ["lycee"], "challenges.f-standard.levels"),
+        ("challenges.0.curriculum", [], "challenges.f-standard.curriculum"),
+        ("challenges.0.points", 3, "challenges.f-standard.points"),
+    ],
+)
+def test_a_change_of_a_school_edition_is_shown_with_its_path_and_both_values(game, code, path, value, said):
+    file = school_document(code)
+    apply(game, file)
+    (change,) = apply(game, changed_document(file, path, value))
+    assert (change["action"], change["path"], change["after"]) == ("change", said, value)
+    assert change["before"] != change["after"]
+    assert apply(game, changed_document(file, path, value)) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("challenges.0.levels", None),
+        ("challenges.0.levels", []),
+        ("challenges.0.levels", "college"),
+        ("challenges.0.levels", ["cp"]),
+        ("challenges.0.levels", ["cp", "college"]),
+        ("challenges.0.levels", ["college", None]),
+        ("challenges.0.curriculum", ["no-such-theme"]),
+        ("challenges.0.curriculum", "t-living"),
+        ("curriculum", "many"),
+        ("curriculum", []),
+        ("curriculum.0.title", {"fr": "seul"}),
+        ("curriculum.0.code", "Not A Code"),
+        ("edition.audience", "public"),
+    ],
+    ids=lambda part: str(part)[:40],
+)
+def test_a_broken_school_document_is_refused_whole(game, code, path, value):
+    file = school_document(code)
+    with game.refused("MP027"):
+        apply(game, changed_document(file, path, value))
+    # A document that no longer declares its curriculum themes may still use those there are.
+    if path != "curriculum" or value == "many":
+        apply(game, file)
+        with game.refused("MP027"):
+            apply(game, changed_document(file, path, value))
+
+
+def test_a_school_edition_has_no_hidden_challenge(game, code):
+    file = school_document(code)
+    hidden = {**file["challenges"][0], "code": "f-hidden", "kind": "hidden", "secret": "coquelicot", "repeat": 1}
+    with game.refused("MP027") as caught:
+        apply(game, {**file, "challenges": [*file["challenges"], hidden]})
+    assert "hidden" in str(caught.value)
+
+
+def test_a_public_edition_has_no_levels(game, code):
+    with game.refused("MP027") as caught:
+        apply(game, changed_document(document(code), "challenges.0.levels", ["college"]))
+    assert "levels" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["school-2026-03", "school-2026-11"])
+def test_the_school_editions_of_the_catalogue_apply_and_applying_them_again_changes_nothing(game, name):
+    file = read_edition_file(ROOT / "catalogue" / f"{name}.yaml").document
+    assert apply(game, file)
+    before = game.fingerprint()
+    assert apply(game, file) == []
+    assert game.fingerprint() == before
+    edition = game.service.view("editions", code=file["edition"]["code"])[0]
+    rows = game.service.view("challenges", edition_id=edition["id"])
+    for level in EVERY_LEVEL:
+        assert sum(level in row["levels"] for row in rows) >= 32, level
