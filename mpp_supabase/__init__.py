@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mpp_supabase.client import MPP
     from mpp_supabase.config import Settings, load_settings
+    from mpp_supabase.diplomas import DiplomaError
     from mpp_supabase.edition_file import EditionFile, parse_edition, read_edition_file
     from mpp_supabase.errors import (
         AccountError,
@@ -33,7 +34,11 @@ if TYPE_CHECKING:
         AuditEntry,
         Challenge,
         Change,
+        ClassChallenge,
+        ClassStanding,
+        ClassValidation,
         ConductReport,
+        DirectoryImport,
         Edition,
         EditionStatistics,
         League,
@@ -42,11 +47,22 @@ if TYPE_CHECKING:
         MaintenanceWindow,
         Mismatch,
         Misuse,
+        NamedPupil,
         Neighbour,
         Page,
+        Pupil,
+        PupilValidation,
+        RosterImport,
+        School,
+        SchoolClass,
+        SchoolStanding,
         Scope,
         Standing,
+        Teacher,
+        TrackingImport,
     )
+    from mpp_supabase.school_directory import DirectoryError, DirectoryProblem
+    from mpp_supabase.sheets import SheetError, SheetProblem
 
 __version__ = "0.1.0"
 
@@ -57,9 +73,16 @@ __all__ = [
     "AuditEntry",
     "Challenge",
     "Change",
+    "ClassChallenge",
+    "ClassStanding",
+    "ClassValidation",
     "ConductReport",
     "ConfigError",
     "CursorError",
+    "DiplomaError",
+    "DirectoryError",
+    "DirectoryImport",
+    "DirectoryProblem",
     "Edition",
     "EditionFile",
     "EditionFileError",
@@ -74,12 +97,23 @@ __all__ = [
     "MaintenanceWindow",
     "Mismatch",
     "Misuse",
+    "NamedPupil",
     "Neighbour",
     "Page",
+    "Pupil",
+    "PupilValidation",
     "Refusal",
+    "RosterImport",
+    "School",
+    "SchoolClass",
+    "SchoolStanding",
     "Scope",
     "Settings",
+    "SheetError",
+    "SheetProblem",
     "Standing",
+    "Teacher",
+    "TrackingImport",
     "TransportError",
     "__version__",
     "load_settings",
@@ -90,6 +124,7 @@ __all__ = [
 _HOMES = {
     "client": ("MPP",),
     "config": ("Settings", "load_settings"),
+    "diplomas": ("DiplomaError",),
     "edition_file": ("EditionFile", "parse_edition", "read_edition_file"),
     "errors": (
         "AccountError",
@@ -108,7 +143,11 @@ _HOMES = {
         "AuditEntry",
         "Challenge",
         "Change",
+        "ClassChallenge",
+        "ClassStanding",
+        "ClassValidation",
         "ConductReport",
+        "DirectoryImport",
         "Edition",
         "EditionStatistics",
         "League",
@@ -117,11 +156,22 @@ _HOMES = {
         "MaintenanceWindow",
         "Mismatch",
         "Misuse",
+        "NamedPupil",
         "Neighbour",
         "Page",
+        "Pupil",
+        "PupilValidation",
+        "RosterImport",
+        "School",
+        "SchoolClass",
+        "SchoolStanding",
         "Scope",
         "Standing",
+        "Teacher",
+        "TrackingImport",
     ),
+    "school_directory": ("DirectoryError", "DirectoryProblem"),
+    "sheets": ("SheetError", "SheetProblem"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

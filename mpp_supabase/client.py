@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import cached_property
 
 from mpp_supabase.audit import Audit
+from mpp_supabase.classes import Classes
 from mpp_supabase.conduct import Conduct
 from mpp_supabase.config import Settings, load_settings
 from mpp_supabase.editions import Editions
 from mpp_supabase.leagues import Leagues
 from mpp_supabase.maintenance import Maintenance
 from mpp_supabase.rankings import Rankings
+from mpp_supabase.schools import Schools
 from mpp_supabase.transport import Transport
 from mpp_supabase.users import Users
 
@@ -60,13 +62,23 @@ class MPP:
 
     @cached_property
     def rankings(self) -> Rankings:
-        """Rankings of players, teams and leagues."""
+        """Rankings of players, teams, leagues, classes and schools."""
         return Rankings(self._transport)
 
     @cached_property
     def leagues(self) -> Leagues:
         """Leagues and their members."""
         return Leagues(self._transport)
+
+    @cached_property
+    def schools(self) -> Schools:
+        """Schools and their directory."""
+        return Schools(self._transport)
+
+    @cached_property
+    def classes(self) -> Classes:
+        """Classes, their pupils, validations, spreadsheets and diplomas."""
+        return Classes(self._transport)
 
     @cached_property
     def users(self) -> Users:

@@ -1,32 +1,45 @@
-"""Rankings of players, teams and leagues: pages, everything, or one subject with its neighbours."""
+"""Rankings of players, teams, leagues, classes and schools: pages, everything, or one subject with its neighbours."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from uuid import UUID
 
-from mpp_supabase._service import Service, absent
-from mpp_supabase.models import Neighbour, Page, Scope, Standing
+from mpp_supabase._service import Service, Where, absent
+from mpp_supabase.models import ClassStanding, Neighbour, Page, SchoolStanding, Scope, Standing
 from mpp_supabase.transport import Order, Reading
 
 
 class Rankings(Service):
     """The ranking of an edition, live until it is frozen (C1–C5). Who opted out is in none of it."""
 
-    def page(self, edition_id: int, scope: Scope | str, limit: int = 50, after: str | None = None) -> Page[Standing]:
+    def page(
+        self,
+        edition_id: int,
+        scope: Scope | str,
+        limit: int = 50,
+        after: str | None = None,
+        *,
+        level: str | None = None,
+    ) -> Page[Standing]:
         """Return `limit` lines from the top, or from the cursor `after` of the page before.
 
         Equal values share a rank and come in the order they were reached. While an edition runs, subjects move between
-        two pages. Raises CursorError, TransportError.
+        two pages. Classes and schools are ClassStanding and SchoolStanding; `level` keeps those of one level, and a
+        school then counts with its classes of that level only. Raises CursorError, TransportError.
         """
-        return self._page(Standing, _ranking(edition_id, scope), limit, after)
+        model, ranking = _ranking(edition_id, scope, level)
+        return self._page(model, ranking, limit, after)
 
-    def iterate(self, edition_id: int, scope: Scope | str, after: str | None = None) -> Iterator[Standing]:
+    def iterate(
+        self, edition_id: int, scope: Scope | str, after: str | None = None, *, level: str | None = None
+    ) -> Iterator[Standing]:
         """Yield every line of a ranking, whatever its length, asking for 500 at a time."""
-        return self._iterate(Standing, _ranking(edition_id, scope), after)
+        model, ranking = _ranking(edition_id, scope, level)
+        return self._iterate(model, ranking, after)
 
     def around(self, subject_id: UUID | str, neighbours: int = 3) -> list[Neighbour]:
-        """Return a player, team or league with up to `neighbours` (0 to 50) lines above and below it (C3), by rank.
+        """Return a player, team, league or class with up to `neighbours` (0 to 50) lines above and below (C3), by rank.
 
         Raises NotAllowed when it is in no ranking that the key may see, InvalidField.
         """
@@ -38,16 +51,27 @@ class Rankings(Service):
 _PRIVATE = "Drafts and private editions need the secret key; who asked not to be ranked is in no ranking."
 
 
-def _ranking(edition_id: int, scope: Scope | str) -> Reading:
+def _ranking(edition_id: int, scope: Scope | str, level: str | None) -> tuple[type[Standing], Reading]:
     scope = Scope(scope)
-    absent = _ABSENT[scope]
-    columns = tuple(name for name in Standing.model_fields if name not in absent)
+    model, absent = _ROWS[scope]
+    columns = tuple(name for name in model.model_fields if name not in absent)
     order = (Order("value", descending=True), Order("reached_at"), Order("subject_id"))
-    return Reading(f"{scope.value}_ranking", columns, order, (("edition_id", "eq", edition_id),))
+    where: Where = (("edition_id", "eq", edition_id),)
+    if scope is Scope.SCHOOL:
+        # Its lines over all levels stand in the same view as those of one level.
+        where += (("level", "eq", level) if level else ("level", "is", "null"),)
+    elif level is not None:
+        if scope is not Scope.CLASS:
+            raise ValueError("only classes and schools have a level")
+        where += (("level", "eq", level),)
+    return model, Reading(f"{scope.value}_ranking", columns, order, where)
 
 
-_ABSENT: dict[Scope, tuple[str, ...]] = {
-    Scope.PLAYER: ("players", "points_per_player"),
-    Scope.TEAM: (),
-    Scope.LEAGUE: ("league_label",),
+_ROWS: dict[Scope, tuple[type[Standing], tuple[str, ...]]] = {
+    Scope.PLAYER: (Standing, ("players", "points_per_player")),
+    Scope.TEAM: (Standing, ()),
+    Scope.LEAGUE: (Standing, ("league_label",)),
+    Scope.CLASS: (ClassStanding, ("league_label",)),
+    Scope.SCHOOL: (SchoolStanding, ("league_label",)),
 }
+"""What a line is, and the columns that its view does not have."""
