@@ -1,0 +1,112 @@
+"""Pupils' names: first name, and an initial where first names repeat. Nothing else of a name may come in.
+
+A first name is 1 to 30 letters of any script, with hyphens and apostrophes (' or ’, kept as typed); compound names are
+joined by a hyphen, so that no surname slips in behind a space. A name typed all in capitals gets its small letters
+("MARIE-LOU" is Marie-Lou): school software writes capitals, diplomas should not. Any other case is kept as typed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from mpp_supabase.sheets.cells import clean
+
+MAX_FIRST_NAME = 30
+MAX_TEAM = 40
+
+_HYPHENS = str.maketrans("\u2010\u2011`´‘", "--''’")
+_LIGATURES = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ß": "ss", "ẞ": "SS", "’": "'"})
+_WORD = re.compile(r"[^\W\d_]+")
+_LABELS = re.compile(
+    "total|totals|totaux|sum|somme|summe|gesamt|points?|punkte|pts|codes?|moyenne|average|durchschnitt|effectif"
+)
+_JOIN = "join a compound first name with a hyphen (Marie-Lou); leave the surname out, or give its initial (Lina M.)"
+
+
+class NotAName(ValueError):
+    """Says what is wrong with a name (`problem`) and what to do (`fix`)."""
+
+    def __init__(self, problem: str, fix: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.fix = fix
+
+
+def folded(name: str) -> str:
+    """Return a name as names are compared: without case, accents, ligatures, and with one kind of apostrophe."""
+    stripped = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", name))
+    return stripped.translate(_LIGATURES).lower()
+
+
+def loosely(text: str) -> str:
+    """Return a title or header as they are compared: as names, and without punctuation or doubled spaces."""
+    return " ".join("".join(c if c.isalnum() else " " for c in folded(clean(text))).split())
+
+
+def display(first_name: str, initial: str | None) -> str:
+    """Return the name a pupil is shown by: Lina, or Lina M."""
+    return f"{first_name} {initial}." if initial else first_name
+
+
+def first_name_and_initial(text: str) -> tuple[str, str | None]:
+    """Return what a first-name cell says: "Lina M.", "Lina M" and "LINA MA" hold an initial. Raises NotAName."""
+    words = clean(text).translate(_HYPHENS).split()
+    trailing = words[-1].rstrip(".") if len(words) > 1 else ""
+    if len(words) == 2 and _may_be_initial(trailing):
+        return _first_name(words[0]), trailing.upper()
+    if len(words) > 1:
+        raise NotAName("more than a first name", _JOIN)
+    return _first_name(words[0] if words else ""), None
+
+
+def initial(text: str) -> str:
+    """Return what an initial cell says, in capitals and without its full stop. Raises NotAName."""
+    found = clean(text).removesuffix(".").upper()
+    if not 1 <= len(found) <= 2 or not all(unicodedata.category(c)[0] == "L" for c in found):
+        raise NotAName("not an initial", "give one or two letters, such as M or MA; the surname must not come in")
+    return found
+
+
+def team(text: str) -> str:
+    """Return what a team cell says. Raises NotAName."""
+    found = clean(text)
+    if len(found) > MAX_TEAM:
+        raise NotAName(f"a team's name of {len(found)} characters", f"use {MAX_TEAM} at most")
+    if sum(c.isdecimal() for c in found) >= 8:
+        raise NotAName("this looks like a telephone number", "put a team's name here, such as Les loutres")
+    if any(unicodedata.category(c)[0] == "C" for c in found):
+        raise NotAName("an invisible character in a team's name", "type the name again")
+    return found
+
+
+def is_label(text: str) -> bool:
+    """Whether this names a row of the sheet (Total, Points, Code) rather than a pupil."""
+    return _LABELS.fullmatch(loosely(text)) is not None
+
+
+def _may_be_initial(word: str) -> bool:
+    # "Lina Ma" could be a short surname; only capitals are surely an initial.
+    return all(unicodedata.category(c)[0] == "L" for c in word) and (
+        len(word) == 1 or (len(word) == 2 and word.isupper())
+    )
+
+
+def _first_name(word: str) -> str:
+    letters = [c for c in word if unicodedata.category(c)[0] in "LM"]
+    odd = next((c for c in word if c not in "-'’" and unicodedata.category(c)[0] not in "LM"), None)
+    if odd is not None:
+        raise NotAName(f"a first name with {odd}", "use letters, hyphens and apostrophes only")
+    if not letters or word[0] == "-" or unicodedata.category(word[0])[0] == "M":
+        raise NotAName("not a first name", "begin with a letter; use letters, hyphens and apostrophes only")
+    if len(word) > MAX_FIRST_NAME:
+        raise NotAName(f"a first name of {len(word)} letters", f"use {MAX_FIRST_NAME} at most")
+    if len(letters) > 1 and word.isupper():
+        # The capital İ of Turkish becomes i and a dot of its own, which says nothing more.
+        return clean(_WORD.sub(lambda part: part[0][0] + part[0][1:].lower().replace("i\u0307", "i"), word))
+    return word
+
+
+def accents(name: str) -> int:
+    """Return how many accents a name has: Léa one, Lea none."""
+    return sum(unicodedata.category(c)[0] == "M" for c in unicodedata.normalize("NFD", name))

@@ -1,0 +1,89 @@
+"""What is wrong in a spreadsheet, told by file, sheet, cell, value and fix; everything found at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from mpp_supabase._yaml import shown
+from mpp_supabase.errors import MPPError
+
+MAX_PROBLEMS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SheetProblem:
+    """One thing wrong, and its fix.
+
+    `cell` is an address (B7), a range (A3:B3), a row (7:7), a column (C:C), or "" for the whole sheet; `sheet` is ""
+    in a .csv and when the whole file is meant; `value` is what stands there, shortened for one line.
+    """
+
+    file: str
+    sheet: str
+    cell: str
+    value: str
+    problem: str
+    fix: str
+
+    def __str__(self) -> str:
+        place = f"{self.sheet}!{self.cell}" if self.sheet and self.cell else self.sheet or self.cell
+        where = f"{self.file}: {place}" if place else self.file
+        value = f" ({self.value})" if self.value else ""
+        return f"{where}: {self.problem}{value} — {self.fix}"
+
+
+class SheetError(MPPError):
+    """A spreadsheet is wrong. `problems` lists everything found, in reading order; `str()` is one line for each."""
+
+    code = "sheet"
+
+    def __init__(self, file: str, problems: Iterable[SheetProblem]) -> None:
+        self.file = file
+        self.problems = tuple(problems)
+        count = f"{len(self.problems)} problem" + ("s" if len(self.problems) != 1 else "")
+        super().__init__(f"{file}: {count}", "Correct the spreadsheet; nothing was changed.")
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class Problems:
+    """Collects the problems of one sheet of one file. At most MAX_PROBLEMS are kept, and the last line says so."""
+
+    def __init__(self, file: str, sheet: str = "") -> None:
+        self.file = file
+        self.sheet = shown(sheet, 100)
+        self._found: dict[SheetProblem, tuple[int, int]] = {}
+        self._left_out = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def add(self, cell: str, value: object, problem: str, fix: str, place: tuple[int, int] = (0, 0)) -> None:
+        """Note a problem; `place` (row, column) puts it in order."""
+        if len(self._found) >= MAX_PROBLEMS:
+            self._left_out += 1
+            return
+        text = "" if value is None else shown(value)
+        found = SheetProblem(self.file, self.sheet, cell, text, shown(problem, 500), shown(fix, 500))
+        self._found.setdefault(found, place)
+
+    def refuse(self, cell: str, value: object, problem: str, fix: str) -> NoReturn:
+        """Raise SheetError with this problem and those already found: nothing more can be read."""
+        self.add(cell, value, problem, fix)
+        raise self.error()
+
+    def check(self) -> None:
+        """Raise SheetError when anything was found."""
+        if self._found:
+            raise self.error()
+
+    def error(self) -> SheetError:
+        """Return the error that holds everything found."""
+        ordered = sorted(self._found, key=lambda problem: self._found[problem])
+        if self._left_out:
+            more = f"{self._left_out} more problems of the same kinds"
+            ordered.append(SheetProblem(self.file, self.sheet, "", "", more, "correct these first"))
+        return SheetError(self.file, ordered)
