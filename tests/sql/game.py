@@ -418,7 +418,13 @@ class Game:
         person = self.signed_in()
         person.call(
             "register_teacher",
-            **{"first_name": "Tess", "last_name": "Exemple", "role": "Enseignante", "terms_version": TERMS, **arguments},
+            **{
+                "first_name": "Tess",
+                "last_name": "Exemple",
+                "role": "Enseignante",
+                "terms_version": TERMS,
+                **arguments,
+            },
         )
         return person
 
@@ -528,8 +534,7 @@ def school_document(code: str = "t-school-file", **changes: Any) -> dict[str, An
         "edition": {**file["edition"], "audience": "school"},
         "curriculum": [{"code": "t-living", "title": translated("The living world")}],
         "challenges": [
-            {**card, "levels": of_card, "curriculum": ["t-living"]}
-            for card, of_card in zip(cards, levels, strict=True)
+            {**card, "levels": of_card, "curriculum": ["t-living"]} for card, of_card in zip(cards, levels, strict=True)
         ],
         **changes,
     }

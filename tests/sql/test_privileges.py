@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from .game import HOUR, SECRET_WORD, Edition, Game, Jsonb, League, Person, document, translated
+from .test_school_privileges import COMMANDS as SCHOOL_COMMANDS
 
 PEOPLE = (
     "anon", "anonymous", "unregistered", "newcomer", "player", "ambassador", "helper", "outsider", "other", "expelled",
@@ -218,7 +219,8 @@ def test_every_command_is_in_the_table(game):
     found = {
         r["name"] for r in game.rows("select proname as name from pg_proc where pronamespace = 'api'::regnamespace")
     }
-    assert found == set(COMMANDS)
+    assert found == set(COMMANDS) | set(SCHOOL_COMMANDS)
+    assert set(COMMANDS).isdisjoint(SCHOOL_COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -309,6 +311,16 @@ def visible(scene: Scene) -> dict[str, tuple[str, Callable[[], set], dict[str, s
             staff_only({scene.edition.code, scene.over.code, str(scene.ours.id), str(scene.window)}),
         ),
         "misuse": ("player_id", staff_only({scene.subject("player")})),
+        # The school game, of which these people know nothing.
+        "my_teacher": ("id", {"anon": DENIED, "service": DENIED}),
+        "my_classes": ("class_id", {"anon": DENIED, "service": DENIED}),
+        "class_challenges": ("class_id", {"anon": DENIED}),
+        "class_ranking": ("subject_id", {}),
+        "school_ranking": ("subject_id", {}),
+        "ops_classes": ("class_id", {"anon": DENIED}),
+        "teacher_statistics": ("role", {"anon": DENIED}),
+        "schools": ("school_id", {}),
+        "curriculum_themes": ("code", {}),
     }
 
 
@@ -326,6 +338,10 @@ SCOPES = {
     "league_validations": "edition_id",
     "conduct_reports": "edition_id",
     "misuse": "edition_id",
+    "my_classes": "edition_id",
+    "class_ranking": "edition_id",
+    "school_ranking": "edition_id",
+    "ops_classes": "edition_id",
 }
 
 
@@ -504,7 +520,16 @@ def through_policies(scene: Scene, beyond: Beyond) -> dict[str, tuple[str, dict[
         "organisation": ("select id from mpp.organisation", {}),
         "unlock": ("select player_id from mpp.unlock", {}),
         "unlock_guess": ("select account_id from mpp.unlock_guess", {}),
+        **{table: (f"select {key} from mpp.{table}", {}) for table, key in OF_SCHOOLS.items()},
     }  # fmt: skip
+
+
+#: Tables of the school game by their key; test_school_privileges tries them on the people of a school.
+OF_SCHOOLS = {
+    "school": "id", "teacher": "account_id", "family": "account_id", "class_challenge": "league_id",
+    "class_code": "league_id", "class_guess": "account_id", "class_invitation": "league_id",
+    "class_request": "request_key", "curriculum_theme": "code",
+}  # fmt: skip
 
 
 UNLISTED = {"t-hidden", "t-flash-over", "t-flash-soon"}
@@ -663,3 +688,15 @@ def test_a_request_without_a_subject_is_not_signed_in(game, scene):
         "audit_log",
     ):
         assert nobody.view(view) == [], view
+
+
+def test_a_player_whose_account_is_gone_is_moved_by_an_ambassador_and_nobody_else(game, scene):
+    """Nobody is that account any more: a comparison with it must not pass for a yes."""
+    moved = scene.subject("player")
+    game.run("delete from auth.users where id = %s", (scene.people["player"].account,))
+    target = scene.people["ambassador"].call("create_team", league_id=scene.ours.id, name="Other")
+    for name in ("newcomer", "outsider", "other", "expelled"):
+        with game.refused("MP005"):
+            scene.people[name].call("choose_team", team_id=target, player_id=moved)
+    scene.people["helper"].call("choose_team", team_id=target, player_id=moved)
+    assert game.one("select team_id from mpp.player where id = %s", (moved,)) == target

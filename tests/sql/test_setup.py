@@ -327,7 +327,7 @@ def test_a_school_document_gives_each_challenge_its_levels_and_curriculum_themes
     assert rows["f-standard"]["levels"] == ["maternelle", "college"]
     assert rows["f-malus"]["levels"] == EVERY_LEVEL
     assert {tuple(r["curriculum"]) for r in rows.values()} == {("t-living",)}
-    themes = {r["code"]: r["name"]["en"] for r in game.anon.view("curriculum_themes")}
+    themes = {r["code"]: r["name"]["en"] for r in game.service.view("curriculum_themes")}
     assert themes["t-living"] == "The living world"
 
 
