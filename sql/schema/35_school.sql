@@ -48,7 +48,7 @@ grant execute on function private.trigrams(text) to mpp_owner;
 
 create table mpp.school (
     id uuid primary key default private.uuid_v7(),
-    rne text unique check (private.is_rne(rne)),
+    rne text unique check (rne is null or private.is_rne(rne)),
     name mpp.line not null,
     levels mpp.school_level[] not null check (cardinality(levels) between 1 and 4),
     country text not null default 'FR' check (country ~ '^[A-Z]{2}$'),
@@ -441,7 +441,7 @@ begin
     set name = private.clean_line('name', coalesce(correct_school.name, s.name), 120),
         city = private.clean_line('city', coalesce(correct_school.city, s.city), 80),
         postcode = coalesce(correct_school.postcode, s.postcode),
-        levels = coalesce(private.levels_in_order(nullif(correct_school.levels, '{}')), s.levels),
+        levels = case when correct_school.levels is null then s.levels else private.levels_in_order(correct_school.levels) end,
         is_hidden = coalesce(correct_school.is_hidden, s.is_hidden)
     where s.id = was.id;
     perform private.record_act('school.correct', was.id::text, jsonb_strip_nulls(jsonb_build_object(

@@ -303,7 +303,7 @@ begin
         );
     select min(p.first_name) into repeated
     from mpp.player p
-    where p.league_id = class
+    where p.league_id = class and p.first_name <> '—'
     group by private.folded(p.first_name)
     having count(*) > 1 and bool_or(p.initial is null)
     limit 1;

@@ -172,6 +172,15 @@ begin
             perform private.refuse('MP027', format('the curriculum theme %s does not exist', message));
         end if;
 
+        select l.level into message
+        from jsonb_array_elements(document -> 'challenges') c
+        cross join lateral jsonb_array_elements(coalesce(nullif(c -> 'levels', 'null'), '[]')) l (level)
+        where l.level not in ('"maternelle"', '"elementaire"', '"college"', '"lycee"')
+        limit 1;
+        if message is not null then
+            perform private.refuse('MP027', format('the level %s does not exist', message));
+        end if;
+
         -- A card that another edition shows may be corrected here too; it is one card.
         insert into mpp.challenge as k (code, theme, title, description, goals, curriculum)
         select c ->> 'code', c ->> 'theme', (c -> 'title')::mpp.translated, (c -> 'description')::mpp.translated,
