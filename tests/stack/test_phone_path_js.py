@@ -5,6 +5,7 @@ from __future__ import annotations
 from mpp_supabase.local import StackStatus
 
 from .phone import DAY, WORD, place_of, run_javascript
+from .school import school, school_edition
 
 
 def test_phones_play_an_edition_through_supabase_js(stack: StackStatus) -> None:
@@ -63,4 +64,35 @@ def test_phones_play_an_edition_through_supabase_js(stack: StackStatus) -> None:
         "anonymousReads": 8,
         "anonymousWrites": "MP002",
         "signedOut": "42501",
+    }
+
+
+def test_a_class_plays_through_supabase_js(stack: StackStatus) -> None:
+    with place_of(stack) as place:
+        playing = school_edition(place)
+        seen = run_javascript(stack, "school", playing=playing, school=school(place))
+        assert place.desk("verify_scores", edition_code=playing.code) == []
+    assert seen == {
+        "notYet": "MP009",
+        "secondLina": "MP081",
+        "linas": ["Lina B.", "Lina M."],
+        "once": [4, 1],
+        "pending": "pending",
+        "taken": "cancelled",
+        "before": 0,
+        "wrong": [False, 9],
+        "claimed": True,
+        # name, pupils, points, is_teacher, class_code
+        "row": ["CM2", 4, 12, False, None],
+        "members": [["Lina B.", 0], ["Lina M.", 4], ["Tom", 4], ["Zoé", 4]],
+        "latest": [["Tom", "pending"]],
+        "familyWrites": ["MP002", "MP002", "55000"],
+        "stranger": [0, "MP008"],
+        "accepted": True,
+        "usedUp": "MP082",
+        "teachers": [["Exemple", True, True], ["Collègue", False, False]],
+        "removed": [0, "MP008"],
+        "out": 0,
+        "stillOut": 0,
+        "ranked": [1, "CM2", 12, 4],
     }

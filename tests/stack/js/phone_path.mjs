@@ -1,10 +1,10 @@
 // What phones do and are refused, through supabase-js with the publishable key. Prints what it saw as one JSON object.
-// Usage: node phone_path.mjs SCENARIO '{"url": …, "key": …, …}', where SCENARIO is play or maintenance.
+// Usage: node phone_path.mjs SCENARIO '{"url": …, "key": …, …}', where SCENARIO is play, school or maintenance.
 import { randomUUID } from 'node:crypto'
 import { createClient } from '@supabase/supabase-js'
 
 const [scenario, given] = process.argv.slice(2)
-const { url, key, word, playing, late, planned } = JSON.parse(given)
+const { url, key, word, playing, late, planned, school } = JSON.parse(given)
 const seen = {}
 
 class Phone {
@@ -141,6 +141,70 @@ async function play() {
   seen.signedOut = await new Phone().refused('join_league', { join_code: league.join_code })
 }
 
+async function classroom() {
+  const tess = await new Phone().signUp()
+  const [terms] = await tess.rows('terms_versions')
+  const me = { first_name: 'Tess', last_name: 'Exemple', role: 'Enseignante', terms_version: terms.version }
+  seen.notYet = await tess.refused('create_class', { edition_id: playing.id, school_id: school, name: 'CM2', level: 'college' })
+  await tess.rpc('register_teacher', me)
+  const class_id = await tess.rpc('create_class', {
+    edition_id: playing.id, school_id: school, name: 'CM2', level: 'elementaire', teams: ['Verts', 'Bleus'],
+  })
+  await tess.rpc('add_pupils', { class_id, pupils: [{ first_name: 'Lina' }, { first_name: 'Tom' }, { first_name: 'Zoé' }] })
+  seen.secondLina = await tess.refused('add_pupils', { class_id, pupils: [{ first_name: 'lina' }] })
+  const pupils = async (phone) => Object.fromEntries((await phone.rows('league_members')).map((row) => [row.name, row]))
+  const { Lina } = await pupils(tess)
+  const two = [{ pupil_id: Lina.player_id, initial: 'B' }, { first_name: 'Lina', initial: 'M' }]
+  seen.linas = (await tess.rpc('add_pupils', { class_id, pupils: two })).map((row) => row.name)
+
+  const validate = (name, request_key, who = {}) => tess.rpc('validate_for_pupils', {
+    class_id, challenge_id: playing.challenges[name], request_key, ...who,
+  })
+  const request_key = randomUUID()
+  const once = await Promise.all([1, 2, 3].map(() => validate('bike', request_key)))
+  seen.once = [once[0].length, new Set(once.map((rows) => JSON.stringify(rows))).size]
+  const [tom] = await validate('picnic', randomUUID(), { pupil_ids: [(await pupils(tess)).Tom.player_id] })
+  seen.pending = tom.state
+  const [taken] = await tess.rpc('cancel_for_pupils', { class_id, validation_ids: [once[0][0].validation_id] })
+  seen.taken = taken.state
+
+  const parent = new Phone()
+  must(await parent.client.auth.signInAnonymously())
+  seen.before = (await parent.rows('my_classes')).length
+  const wrong = await parent.rpc('claim_class', { code: 'AAAAAAAAAA' })
+  seen.wrong = [wrong.claimed, wrong.guesses_left]
+  const [{ class_code }] = await tess.rows('my_classes')
+  seen.claimed = (await parent.rpc('claim_class', { code: class_code.toLowerCase() })).claimed
+  const [row] = await parent.rows('my_classes')
+  seen.row = [row.name, row.pupils, row.points, row.is_teacher, row.class_code]
+  seen.members = Object.values(await pupils(parent)).map((pupil) => [pupil.name, pupil.points]).sort()
+  seen.latest = must(await parent.client.from('league_validations').select('name,challenge_code,state').eq('state', 'pending'))
+    .map((done) => [done.name, done.state])
+  seen.familyWrites = [
+    await parent.refused('validate_for_pupils', { class_id, challenge_id: playing.challenges.bike, request_key: randomUUID() }),
+    await parent.refused('add_pupils', { class_id, pupils: [{ first_name: 'Intrus' }] }),
+    (await parent.client.from('league_members').update({ name: 'Intrus' }).eq('league_id', class_id)).error.code,
+  ]
+
+  const colleague = await new Phone().signUp()
+  await colleague.rpc('register_teacher', { ...me, last_name: 'Collègue' })
+  seen.stranger = [(await colleague.rows('league_members')).length, await colleague.refused('renew_class_code', { class_id })]
+  const code = await tess.rpc('invite_co_teacher', { class_id })
+  seen.accepted = (await colleague.rpc('accept_class', { code })) === class_id
+  seen.usedUp = await colleague.refused('accept_class', { code: 'AAAAAAAAAA' })
+  const teachers = await tess.rpc('class_teachers', { class_id })
+  seen.teachers = teachers.map((one) => [one.last_name, one.is_principal, one.is_me])
+  await tess.rpc('remove_co_teacher', { class_id, teacher_id: teachers[1].teacher_id })
+  seen.removed = [(await colleague.rows('my_classes')).length, await colleague.refused('renew_class_code', { class_id })]
+
+  await tess.rpc('renew_class_code', { class_id })
+  seen.out = (await parent.rows('league_members')).length
+  must(await parent.client.auth.refreshSession())
+  seen.stillOut = (await parent.rows('league_members')).length
+  const [line] = await new Phone().rows('class_ranking', { edition_id: playing.id })
+  seen.ranked = [line.rank, line.label, line.points, line.players]
+}
+
 async function maintenance() {
   const phone = await new Phone().signUp()
   const { error } = await phone.client.rpc('join_league', { join_code: 'ABCDEFGHJK' })
@@ -149,5 +213,5 @@ async function maintenance() {
   seen.windows = (await phone.rows('maintenance_windows', { is_active: true })).length
 }
 
-await { play, maintenance }[scenario]()
+await { play, school: classroom, maintenance }[scenario]()
 console.log(JSON.stringify(seen))
