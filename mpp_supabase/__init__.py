@@ -62,7 +62,7 @@ if TYPE_CHECKING:
         TrackingImport,
     )
     from mpp_supabase.school_directory import DirectoryError, DirectoryProblem
-    from mpp_supabase.sheets import SheetError, SheetProblem
+    from mpp_supabase.sheets import SheetError, SheetProblem, write_roster
 
 __version__ = "0.1.0"
 
@@ -119,6 +119,7 @@ __all__ = [
     "load_settings",
     "parse_edition",
     "read_edition_file",
+    "write_roster",
 ]
 
 _HOMES = {
@@ -171,7 +172,7 @@ _HOMES = {
         "TrackingImport",
     ),
     "school_directory": ("DirectoryError", "DirectoryProblem"),
-    "sheets": ("SheetError", "SheetProblem"),
+    "sheets": ("SheetError", "SheetProblem", "write_roster"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -440,7 +440,7 @@ class Classes(Service):
 
     # Diplomas
 
-    def diplomas(self, class_id: UUID | str, language: Language = "fr") -> ClassDiplomas:
+    def diplomas(self, class_id: UUID | str, language: str = "fr") -> ClassDiplomas:
         """Return what the diplomas of a class say (D7); its rank is left out while the edition goes on."""
         class_ = self.get(class_id)
         edition = self._edition(class_.edition_id)
@@ -451,26 +451,28 @@ class Classes(Service):
         self,
         class_id: UUID | str,
         path: str | Path,
-        language: Language = "fr",
+        language: str = "fr",
         *,
-        figures: Figures = "challenges",
+        figures: str = "challenges",
         fonts: str | Path | None = None,
     ) -> int:
         """Write the diplomas of a class as one PDF (D7): a page for each pupil and the certificate; return the pages.
 
-        `figures` is what a pupil's page tells: challenges, points, both or none. Raises DiplomaError.
+        `language` is fr, en or de; `figures` is what a pupil's page tells: challenges, points, both or none. Raises
+        DiplomaError.
         """
         from mpp_supabase.diplomas import write_diplomas
 
-        return write_diplomas(path, self.diplomas(class_id, language), language, figures=figures, fonts=fonts)
+        pages = self.diplomas(class_id, language)
+        return write_diplomas(path, pages, cast("Language", language), figures=cast("Figures", figures), fonts=fonts)
 
     def write_all_diplomas(
         self,
         edition_id: int,
         directory: str | Path,
-        language: Language = "fr",
+        language: str = "fr",
         *,
-        figures: Figures = "challenges",
+        figures: str = "challenges",
         fonts: str | Path | None = None,
         on_progress: Callable[[str, int, int], None] | None = None,
     ) -> list[Path]:
@@ -495,7 +497,14 @@ class Classes(Service):
             if on_progress is not None:
                 on_progress("Printing diplomas", done, total)
 
-        return write_all(directory, pages, language, figures=figures, fonts=fonts, on_progress=printed)
+        return write_all(
+            directory,
+            pages,
+            cast("Language", language),
+            figures=cast("Figures", figures),
+            fonts=fonts,
+            on_progress=printed,
+        )
 
     # What these stand on
 
@@ -614,7 +623,7 @@ class Classes(Service):
         self,
         class_: SchoolClass,
         edition: Edition,
-        language: Language,
+        language: str,
         ranks: _Ranks | None,
         negative: Counter[UUID],
     ) -> ClassDiplomas:

@@ -13,13 +13,30 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from mpp_cli import audit, edition, league, maintenance, misuse, output, ranking, user, validation, watch
+from mpp_cli import (
+    audit,
+    class_,
+    edition,
+    league,
+    maintenance,
+    misuse,
+    output,
+    pupil,
+    ranking,
+    school,
+    user,
+    validation,
+    watch,
+)
 from mpp_cli.exits import Exit, code_of
 
 _ORDER = [
     "edition",
     "ranking",
     "league",
+    "class",
+    "pupil",
+    "school",
     "validation",
     "user",
     "maintenance",
@@ -47,12 +64,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
-    help="Ma Petite Planète: editions, rankings, leagues and accounts, for the association's staff.",
+    help="Ma Petite Planète: editions, rankings, leagues, classes and accounts, for the association's staff.",
 )
 
 app.add_typer(edition.app, name="edition", help="Editions: apply a file, open, close, freeze, statistics, proof.")
-app.add_typer(ranking.app, name="ranking", help="Rankings of players, teams and leagues.")
+app.add_typer(ranking.app, name="ranking", help="Rankings of players, teams, leagues, classes and schools.")
 app.add_typer(league.app, name="league", help="Leagues, their members and what is reported about them.")
+app.add_typer(class_.app, name="class", help="Classes: pupils, challenges, validations, spreadsheets, diplomas.")
+app.add_typer(pupil.app, name="pupil", help="Pupils of a class: add, correct, remove.")
+app.add_typer(school.app, name="school", help="Schools: the Ministry's directory, search, corrections.")
 app.add_typer(validation.app, name="validation", help="Take back validations that should not count.")
 app.add_typer(user.app, name="user", help="Accounts: create, invite, list, disable, enable, staff.")
 app.add_typer(maintenance.app, name="maintenance", help="Maintenance windows, announced in advance.")
@@ -92,7 +112,7 @@ def options(
         bool, typer.Option("--debug", help="Show where an unexpected error happened.", envvar="MPP_DEBUG")
     ] = False,
 ) -> None:
-    """Ma Petite Planète: editions, rankings, leagues and accounts, for the association's staff."""
+    """Ma Petite Planète: editions, rankings, leagues, classes and accounts, for the association's staff."""
     _state["debug"] = debug
 
 
@@ -150,7 +170,7 @@ def _explain(error: Exception) -> int:
         output.say(f"mpp: unexpected error: {_masked(f'{type(error).__name__}: {error}')}")
         if not _state["debug"]:
             output.say("Run it again as `mpp --debug …` to see where.")
-    elif code == Exit.FILE_INVALID:
+    elif code in (Exit.FILE_INVALID, Exit.OUTPUT) and hasattr(error, "problems"):
         _explain_file(error)
     else:
         output.say(f"mpp: {_masked(str(error))}" + (f" [{error.code}]" if code == Exit.REFUSED else ""))  # type: ignore[attr-defined]
@@ -170,7 +190,10 @@ def _explain_file(error: Exception, most: int = 100) -> None:
     if len(problems) > most:
         output.say(f"… and {len(problems) - most} more.")
     count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
-    output.say(f"mpp: {count}; nothing was changed.")
+    if code_of(error) == Exit.FILE_INVALID:
+        output.say(f"mpp: {count}; nothing was changed.")
+    else:
+        output.say(f"mpp: {count}. {error.hint}")  # type: ignore[attr-defined]
 
 
 def _masked(text: str) -> str:

@@ -26,9 +26,9 @@ MEANING = {
     Exit.USAGE: "The command was not understood: unknown option, missing argument, wrong value, nobody to confirm.",
     Exit.CONNECTION: "Configuration or connection: no project, wrong key, no answer, local stack not running.",
     Exit.CHECK_FAILED: "A check found something: scores that differ, findings of lint or advisors.",
-    Exit.FILE_INVALID: "An edition file is wrong; every problem was named and nothing was changed.",
+    Exit.FILE_INVALID: "A file is wrong: an edition, a spreadsheet, a directory. The problems were named; nothing changed.",
     Exit.UNEXPECTED: "An error nobody foresaw; run the command again with `mpp --debug` and report it.",
-    Exit.OUTPUT: "The output could not be written: the disk is full, or fails.",
+    Exit.OUTPUT: "The output could not be written: the disk is full or fails, or a diploma cannot be printed.",
     Exit.INTERRUPTED: "Stopped with Ctrl-C.",
     Exit.PIPE_CLOSED: "Whoever was reading the output left.",
 }
@@ -36,11 +36,22 @@ MEANING = {
 
 def code_of(error: Exception) -> Exit:
     """Return the exit code of an error of mpp_supabase; UNEXPECTED for anything else."""
-    from mpp_supabase import AccountError, ConfigError, CursorError, EditionFileError, Refusal, TransportError
+    from mpp_supabase import (
+        AccountError,
+        ConfigError,
+        CursorError,
+        DiplomaError,
+        DirectoryError,
+        EditionFileError,
+        Refusal,
+        SheetError,
+        TransportError,
+    )
 
     kinds: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Exit], ...] = (
-        (EditionFileError, Exit.FILE_INVALID),
+        ((EditionFileError, SheetError, DirectoryError), Exit.FILE_INVALID),
         ((Refusal, AccountError), Exit.REFUSED),
+        (DiplomaError, Exit.OUTPUT),
         (CursorError, Exit.USAGE),
         ((ConfigError, TransportError), Exit.CONNECTION),
     )

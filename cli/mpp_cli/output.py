@@ -6,7 +6,8 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
@@ -107,6 +108,30 @@ def confirm(question: str, *, yes: bool) -> None:
     if not typer.confirm(clean(question), default=False, err=True):
         say("Nothing was changed.")
         raise typer.Exit(Exit.REFUSED)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Lines of progress on stderr, one for each stage: call what is given with the stage, how much is done and of what.
+
+    Only a terminal shows them.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+    stages: dict[str, TaskID] = {}
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=28), MofNCompleteColumn())
+    bars = Progress(
+        *columns, TimeElapsedColumn(), console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True
+    )
+
+    def show(stage: str, done: int, total: int) -> None:
+        if stage not in stages:
+            stages[stage] = bars.add_task(stage, total=total)
+        bars.update(stages[stage], completed=done, total=total)
+
+    with bars:
+        yield show
 
 
 def console(least: int = 0) -> Console:

@@ -1,4 +1,4 @@
-"""`mpp ranking`: players, teams and leagues of an edition, as everybody sees them."""
+"""`mpp ranking`: players, teams, leagues, classes and schools of an edition, as everybody sees them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ After = Annotated[
 ]
 Private = Annotated[
     bool, typer.Option("--private", help="Use the secret key, for an edition that is private or a draft.")
+]
+
+LEVELS = ("maternelle", "elementaire", "college", "lycee")
+Level = Annotated[
+    str | None,
+    typer.Option("--level", metavar="LEVEL", help="Only maternelle, elementaire, college or lycee."),
 ]
 
 
@@ -79,14 +85,60 @@ def leagues(
 
 
 @app.command()
+def classes(
+    code: Code,
+    level: Level = None,
+    limit: Limit = 50,
+    everything: All = False,
+    after: After = None,
+    private: Private = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Show the ranking of classes, of all levels or of one.
+
+    Example: mpp ranking classes school-2026-11 --level college
+    """
+    _ranking("class", code, limit, everything, after, private, as_json, as_csv, checked_level(level))
+
+
+@app.command()
+def schools(
+    code: Code,
+    level: Level = None,
+    limit: Limit = 50,
+    everything: All = False,
+    after: After = None,
+    private: Private = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Show the ranking of schools: the sum of their classes, of all levels or of one.
+
+    Example: mpp ranking schools school-2026-11
+    """
+    _ranking("school", code, limit, everything, after, private, as_json, as_csv, checked_level(level))
+
+
+def checked_level(level: str | None) -> str | None:
+    """The level as it is written in the game; a usage error when it is none."""
+    if level is None:
+        return None
+    plain = level.strip().lower().translate(str.maketrans("éèçà", "eeca"))
+    if plain not in LEVELS:
+        raise typer.BadParameter(f"use one of: {', '.join(LEVELS)}", param_hint="--level")
+    return plain
+
+
+@app.command()
 def around(
-    subject_id: Annotated[str, typer.Argument(metavar="SUBJECT_ID", help="Id of a player, a team or a league.")],
+    subject_id: Annotated[str, typer.Argument(metavar="SUBJECT_ID", help="Id of a player, team, league or class.")],
     neighbours: Annotated[int, typer.Option("--neighbours", min=0, max=50, help="Lines above and below.")] = 3,
     private: Private = False,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
-    """Show one player, team or league with its neighbours.
+    """Show one player, team, league or class with its neighbours.
 
     Example: mpp ranking around 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
     """
@@ -110,13 +162,14 @@ def _ranking(
     private: bool,
     as_json: bool,
     as_csv: bool,
+    level: str | None = None,
 ) -> None:
     with connect(private) as mpp:
         edition = mpp.editions.get(code)
         if everything:
-            table(mpp.rankings.iterate(edition.id, scope, after), scope, as_json, as_csv)
+            table(mpp.rankings.iterate(edition.id, scope, after, level=level), scope, as_json, as_csv)
             return
-        page = mpp.rankings.page(edition.id, scope, limit, after)
+        page = mpp.rankings.page(edition.id, scope, limit, after, level=level)
         table(page.rows, scope, as_json, as_csv)
         if page.after is not None:
             output.say(f"More: add --after {page.after} (or --all)")
@@ -124,12 +177,13 @@ def _ranking(
 
 def table(lines: Iterable[Standing], scope: str | None, as_json: bool, as_csv: bool) -> None:
     """Print lines of a ranking, of a scope if it is known; the subject of `around` is pointed at."""
-    from mpp_supabase import Standing
+    from mpp_supabase import ClassStanding, SchoolStanding, Standing
 
+    models: dict[str | None, type[Standing]] = {"class": ClassStanding, "school": SchoolStanding}
     output.rows(
         lines,
         columns(scope),
-        fields=tuple(Standing.model_fields),
+        fields=tuple(models.get(scope, Standing).model_fields),
         as_json=as_json,
         as_csv=as_csv,
         empty="Nobody is in this ranking yet.",
@@ -153,7 +207,21 @@ _OF_SEVERAL = (
 )
 
 
+_OF_PUPILS = (
+    Column("Pupils", lambda s: output.number(s.players), right=True),
+    Column("Points per pupil", _average, right=True),
+)
+_CITY = Column("City", lambda s: s.city, folds=True, optional=True)
+
+
 def columns(scope: str | None) -> tuple[Column, ...]:
     """The columns of a ranking: a league is in no league, and a player is one player with their own points."""
+    if scope == "class":
+        level = Column("In level", lambda s: f"{s.level_rank} {s.level}")
+        school = Column("School", lambda s: s.school_label, folds=True, optional=True)
+        return (*_RANK, level, school, _CITY, _POINTS, *_OF_PUPILS)
+    if scope == "school":
+        of_classes = Column("Classes", lambda s: output.number(s.classes), right=True)
+        return (*_RANK, _CITY, of_classes, _POINTS, *_OF_PUPILS)
     league = () if scope == "league" else (_LEAGUE,)
     return (*_RANK, *league, _POINTS, *(() if scope == "player" else _OF_SEVERAL))

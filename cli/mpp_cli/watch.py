@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 def watch(
     edition: Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")],
-    scope: Annotated[str, typer.Option("--scope", help="What to rank: player, team or league.")] = "league",
+    scope: Annotated[
+        str, typer.Option("--scope", help="What to rank: player, team, league, class or school.")
+    ] = "league",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="How many lines to show.")] = 20,
     every: Annotated[float, typer.Option("--every", min=0.5, max=3600, help="Seconds between two looks.")] = 2.0,
     once: Annotated[bool, typer.Option("--once", help="Show it once and end.")] = False,

@@ -120,7 +120,7 @@ class TestEditions:
         assert mpp("edition", "show", code, "--json").json()["phase"] == "frozen"
 
     def test_keys_of_json_and_columns_of_csv_are_those_of_the_model(self, mpp: Mpp, played: Played) -> None:
-        keys = ["edition_id", "code", "players", "teams", "leagues", "points"]
+        keys = ["edition_id", "code", "players", "teams", "leagues", "points", "classes", "schools"]
         code = played.edition.code
         assert list(mpp("edition", "stats", code, "--json").json()) == keys
         header, row = csv.reader(io.StringIO(mpp("edition", "stats", code, "--csv").out))

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CLI = sorted((ROOT / "cli" / "mpp_cli").glob("*.py"))
 SERVICES = sorted((ROOT / "mpp_supabase").glob("*.py"))
 KNOW_THE_STACK = {"stack", "db", "demo"}
-NOUNS = {"audit", "conduct", "editions", "leagues", "maintenance", "rankings", "users"}
+NOUNS = {"audit", "classes", "conduct", "editions", "leagues", "maintenance", "rankings", "schools", "users"}
 
 
 def imports(path: Path) -> Iterator[tuple[str, tuple[str, ...], int]]:

@@ -1,0 +1,119 @@
+"""`mpp pupil`: pupils of a class, known by a first name and nothing else."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mpp_cli import connection, output
+from mpp_cli.class_ import Class, name_and_initial
+from mpp_cli.output import Column, Csv, Json, Yes
+
+app = typer.Typer(no_args_is_help=True)
+
+Who = Annotated[str, typer.Argument(metavar="PUPIL", help="Name or id of the pupil; `mpp class pupils` shows them.")]
+
+
+@app.command()
+def add(
+    class_id: Class,
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME[:INITIAL]", help="First names; an initial where the class has that name twice."),
+    ],
+    known: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--known",
+            metavar="NAME:INITIAL",
+            help="A pupil of the class, with the initial that tells them from a newcomer of the same name.",
+        ),
+    ] = None,
+    team: Annotated[
+        str | None, typer.Option("--team", metavar="NAME", help="Their team, made if need be; else the smallest one.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check it, and write nothing.")] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Add pupils to a class, all or none.
+
+    When a second Lina comes, both get an initial: Lina:B for her, --known Lina:M for the first.
+
+    Example: mpp pupil add 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 Noé Lina:B --known Lina:M
+    """
+    from mpp_supabase import NamedPupil
+
+    wanted = output.uuid_of(class_id, "CLASS")
+    asked: list[dict[str, str | None]] = []
+    for text in names:
+        name, initial = name_and_initial(text, "NAME")
+        asked.append({"first_name": name, "initial": initial or None, "team": team})
+    told = [name_and_initial(text, "--known", needed=True) for text in known or ()]
+    with connection.staff() as mpp:
+        mpp.classes.get(wanted)
+        there = mpp.classes.find_pupils(wanted, [name for name, _ in told]) if told else []
+        corrections: list[dict[str, str | None]] = [
+            {"pupil_id": str(pupil.pupil_id), "initial": initial}
+            for pupil, (_, initial) in zip(there, told, strict=True)
+        ]
+        made = mpp.classes.add_pupils(wanted, [*corrections, *asked], dry_run=dry_run)
+        teams = {found.team_id: found.name for found in mpp.classes.teams(wanted)}
+    output.rows(
+        made,
+        (
+            Column("Pupil", lambda p: p.name),
+            Column("Team", lambda p: teams.get(p.team_id), folds=True, optional=True),
+            Column("Id", lambda p: p.pupil_id, optional=True),
+        ),
+        fields=tuple(NamedPupil.model_fields),
+        as_json=as_json,
+        as_csv=as_csv,
+    )
+    count = f"{len(asked)} pupil" + ("" if len(asked) == 1 else "s")
+    output.say(f"{count} would be added; nothing was written (dry run)." if dry_run else f"{count} added.")
+
+
+@app.command()
+def correct(
+    class_id: Class,
+    who: Who,
+    first_name: Annotated[str | None, typer.Option("--first-name", help="The first name, spelt right.")] = None,
+    initial: Annotated[
+        str | None, typer.Option("--initial", help="The initial, while the class has the name twice.")
+    ] = None,
+    team: Annotated[str | None, typer.Option("--team", metavar="NAME", help="The team to move to.")] = None,
+) -> None:
+    """Correct the first name or the initial of a pupil, or move them to another team.
+
+    Example: mpp pupil correct 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 Lea --first-name Léa
+    """
+    wanted = output.uuid_of(class_id, "CLASS")
+    if first_name is None and initial is None and team is None:
+        raise typer.BadParameter("say what to correct", param_hint="--first-name")
+    with connection.staff() as mpp:
+        mpp.classes.get(wanted)
+        (pupil,) = mpp.classes.find_pupils(wanted, [who])
+        corrected = mpp.classes.correct_pupil(wanted, pupil.pupil_id, first_name=first_name, initial=initial, team=team)
+        teams = {found.team_id: found.name for found in mpp.classes.teams(wanted)}
+    output.say(
+        f"{pupil.name} is now {corrected.name}, in team {teams[corrected.team_id] if corrected.team_id else '–'}."
+    )
+    if initial is not None and corrected.initial is None:
+        output.say("Nobody else in the class has this first name: the initial was left out.")
+
+
+@app.command()
+def remove(class_id: Class, who: Who, yes: Yes = False) -> None:
+    """Take a pupil out of their class: the name is deleted for good, what they earned stays with the class.
+
+    Example: mpp pupil remove 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 "Lina B."
+    """
+    wanted = output.uuid_of(class_id, "CLASS")
+    with connection.staff() as mpp:
+        found = mpp.classes.get(wanted)
+        (pupil,) = mpp.classes.find_pupils(wanted, [who])
+        output.confirm(f"Take {pupil.name} out of {found.name} for good?", yes=yes)
+        mpp.classes.remove_pupil(pupil.pupil_id)
+    output.say(f"{pupil.name} is out of {found.name}; the points stay with the class.")

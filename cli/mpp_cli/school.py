@@ -1,0 +1,202 @@
+"""`mpp school`: schools, the Ministry's directory of them, and corrections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mpp_cli import connection, output
+from mpp_cli.output import Column, Csv, Json
+from mpp_cli.ranking import Level, checked_level
+
+if TYPE_CHECKING:
+    from mpp_supabase import DirectoryImport, School
+
+app = typer.Typer(no_args_is_help=True)
+directory = typer.Typer(no_args_is_help=True)
+app.add_typer(directory, name="directory", help="The Ministry's directory of schools.")
+
+Who = Annotated[str, typer.Argument(metavar="SCHOOL", help="Id or RNE of the school; `mpp school search` shows it.")]
+Levels = Annotated[
+    list[str] | None,
+    typer.Option("--level", metavar="LEVEL", help="maternelle, elementaire, college or lycee; repeat it for several."),
+]
+_MOST_PROBLEMS = 20
+
+
+@directory.command("import")
+def import_directory(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV of fr-en-annuaire-education.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the file, and send nothing.")] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Load the directory of schools that the Ministry publishes. Doing it again only writes what changed.
+
+    Bad rows are named and do not hold up the others. A load that broke off is simply done again.
+
+    Example: mpp school directory import fr-en-annuaire-education.csv --dry-run
+    """
+    with connection.staff() as mpp, output.progress() as show:
+        outcome = mpp.schools.import_directory(
+            file, dry_run=dry_run, on_progress=lambda done, total: show("Lines", done, total)
+        )
+    if as_json or as_csv:
+        output.record(outcome, (), as_json=as_json, as_csv=as_csv)
+    _tell(outcome, file)
+
+
+def _tell(outcome: DirectoryImport, file: Path) -> None:
+    for problem in outcome.problems[:_MOST_PROBLEMS]:
+        output.say(f"{file.name}, {problem}")
+    if outcome.problem_count > _MOST_PROBLEMS:
+        output.say(f"… and {outcome.problem_count - _MOST_PROBLEMS} more; --json names the first 1,000.")
+    if outcome.left_out:
+        reasons = ", ".join(f"{output.number(count)} {reason}" for reason, count in outcome.left_out.items())
+        output.say(f"Left out, as no schools of the game: {reasons}.")
+    bad = f"{_counted(outcome.problem_count, 'bad row')}" if outcome.problem_count else "no bad row"
+    if outcome.dry_run:
+        output.say(f"{_counted(outcome.schools, 'school')} and {bad}; nothing was sent (dry run).")
+    elif outcome.added or outcome.changed:
+        output.say(
+            f"{output.number(outcome.added)} added, {output.number(outcome.changed)} changed,"
+            f" {output.number(outcome.unchanged)} as they were; {bad}."
+        )
+    else:
+        output.say(f"Nothing to change: {_counted(outcome.unchanged, 'school')} as they were; {bad}.")
+
+
+@app.command()
+def search(
+    text: Annotated[
+        list[str], typer.Argument(metavar="TEXT", help="Words of the name, the city, a postcode or an RNE.")
+    ],
+    country: Annotated[
+        str | None, typer.Option("--country", metavar="CODE", help="Only this country, such as FR or DE.")
+    ] = None,
+    level: Level = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many schools to show.")] = 20,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Find schools by words of their name, city, postcode or RNE; accents and case do not matter.
+
+    Example: mpp school search jules ferry 69003
+    """
+    from mpp_supabase import School
+
+    words = " ".join(text)
+    wanted = checked_level(level)
+    with connection.staff() as mpp:
+        found = mpp.schools.search(words, country=country.upper() if country else None, level=wanted, limit=limit)
+    output.rows(
+        found,
+        (
+            Column("Id", lambda s: s.school_id),
+            Column("RNE", lambda s: s.rne),
+            Column("School", lambda s: s.name, folds=True),
+            Column("Levels", lambda s: ", ".join(s.levels), folds=True),
+            Column("Postcode", lambda s: s.postcode),
+            Column("City", lambda s: s.city, folds=True),
+            Column("Country", lambda s: s.country if s.country != "FR" else None, optional=True),
+        ),
+        fields=tuple(School.model_fields),
+        as_json=as_json,
+        as_csv=as_csv,
+        empty=f"No school has {words} in its name, city, postcode or RNE.",
+    )
+    if len(found) == limit and not (as_json or as_csv):
+        output.say("There may be more: add a word, or a higher --limit")
+
+
+@app.command()
+def show(who: Who, as_json: Json = False, as_csv: Csv = False) -> None:
+    """Show one school.
+
+    Example: mpp school show 0759999L
+    """
+    with connection.staff() as mpp:
+        school = mpp.schools.get(who)
+    _show(school, as_json, as_csv)
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Option("--name", help="Its name.")],
+    city: Annotated[str, typer.Option("--city", help="Its city.")],
+    postcode: Annotated[str, typer.Option("--postcode", help="Its postcode.")],
+    levels: Levels = None,
+    rne: Annotated[
+        str | None, typer.Option("--rne", help="Its RNE: seven digits and a letter; only schools abroad have none.")
+    ] = None,
+    country: Annotated[str, typer.Option("--country", metavar="CODE", help="Its country, such as DE.")] = "FR",
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Add a school that the directory does not have. One that is known already is shown as it is.
+
+    Example: mpp school add --name "Beispielschule" --city Musterstadt --postcode 12345 --country DE --level college
+    """
+    wanted = _levels(levels)
+    with connection.staff() as mpp:
+        school = mpp.schools.add(name, city, postcode, wanted or (), country=country.upper(), rne=rne)
+    _show(school, as_json, as_csv)
+
+
+@app.command()
+def correct(
+    who: Who,
+    name: Annotated[str | None, typer.Option("--name", help="Its name.")] = None,
+    city: Annotated[str | None, typer.Option("--city", help="Its city.")] = None,
+    postcode: Annotated[str | None, typer.Option("--postcode", help="Its postcode.")] = None,
+    levels: Levels = None,
+    hidden: Annotated[
+        bool | None, typer.Option("--hide/--unhide", help="Take it off the lists, or put it back (by its id).")
+    ] = None,
+) -> None:
+    """Correct a school, or take it off the lists: a joke, or a double. Its classes stay.
+
+    Example: mpp school correct 0759999L --name "École des Tilleuls"
+    """
+    wanted = _levels(levels)
+    if all(value is None for value in (name, city, postcode, wanted, hidden)):
+        raise typer.BadParameter("say what to correct", param_hint="--name")
+    with connection.staff() as mpp:
+        # A hidden school is on no list any more: only its id still leads to it.
+        school_id = who if hidden is False and _is_id(who) else str(mpp.schools.get(who).school_id)
+        mpp.schools.correct(school_id, name=name, city=city, postcode=postcode, levels=wanted, hidden=hidden)
+    if hidden:
+        output.say(f"School {school_id} is off the lists; `mpp school correct {school_id} --unhide` undoes it.")
+    else:
+        output.say(f"School {school_id} is corrected.")
+
+
+def _is_id(text: str) -> bool:
+    from uuid import UUID
+
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _levels(levels: list[str] | None) -> list[str] | None:
+    return [checked for level in levels if (checked := checked_level(level))] if levels else None
+
+
+def _show(school: School, as_json: bool, as_csv: bool) -> None:
+    lines = [
+        ("School", school.name),
+        ("Id", school.school_id),
+        ("RNE", school.rne),
+        ("Levels", ", ".join(school.levels)),
+        ("Place", f"{school.postcode} {school.city}, {school.country}"),
+    ]
+    output.record(school, lines, as_json=as_json, as_csv=as_csv)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{output.number(count)} {noun}" + ("" if count == 1 else "s")
