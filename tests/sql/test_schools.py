@@ -195,7 +195,8 @@ def directory(game: Game) -> Person:
         game,
         described(9_992_001, name="École élémentaire Saint-Exupéry", city="Orléans", postcode="45000",
                   levels=["elementaire"]),
-        described(9_992_002, name="Collège du Sacré-Cœur", city="L'Haÿ-les-Roses", postcode="94240", levels=["college"]),
+        described(9_992_002, name="Collège du Sacré-Cœur", city="L'Haÿ-les-Roses", postcode="94240",
+                  levels=["college"]),
         described(9_992_003, name="Lycée Ænigma", city="Orléans", postcode="45100", levels=["lycee"]),
         described(9_992_004, name="École maternelle Jean Moulin", city="Lyon 3e", postcode="69003",
                   levels=["maternelle"]),
@@ -296,7 +297,8 @@ def test_whatever_is_typed_is_answered_or_refused(game, query):
         try:
             teacher.table("search_schools", query=query)
         except psycopg.Error as error:
-            assert error.sqlstate == "MP010"
+            if error.sqlstate != "MP010":
+                raise
 
 
 def test_a_hidden_school_is_found_and_used_by_nobody(game, directory):
