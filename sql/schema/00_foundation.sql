@@ -73,6 +73,37 @@ revoke execute on function private.folded(text) from public;
 grant usage on schema private to mpp_owner;
 grant execute on function private.folded(text) to mpp_owner;
 
+-- One word of letters, in any script; a hyphen or an apostrophe may join two. The letters are listed, because what a
+-- database counts as one depends on its locale.
+create function private.is_one_word(value text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$
+    select coalesce(value ~ ('^' || w.letters || '+([-''’]' || w.letters || '+)*$') and value ~ '[^\u0300-\u036f]', false)
+    from (
+        select '['
+            -- Latin, combining accents
+            || 'A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02af\u0300-\u036f\u1e00-\u1eff'
+            -- Greek, Cyrillic, Armenian, Georgian
+            || '\u0370-\u0373\u0376\u0377\u037b-\u037d\u037f\u0386\u0388-\u03ff\u1f00-\u1fff\u0400-\u0481\u048a-\u052f'
+            || '\u0531-\u0556\u0560-\u0588\u10a0-\u10fa\u10fc-\u10ff\u1c90-\u1cbf'
+            -- Hebrew, Arabic, Ethiopic
+            || '\u05b0-\u05bd\u05d0-\u05f2\u0620-\u065f\u066e-\u06d3\u06fa-\u06fc\u1200-\u135f'
+            -- India, from Devanagari to Sinhala
+            || '\u0900-\u0963\u0971-\u0983\u0985-\u09e3\u0a01-\u0a65\u0a81-\u0ae3\u0b01-\u0b63\u0b82-\u0be3\u0c00-\u0c63'
+            || '\u0c80-\u0ce3\u0d00-\u0d63\u0d81-\u0de3'
+            -- Thai, Lao, Tibetan, Burmese, Korean letters, Khmer, Mongolian
+            || '\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ecd\u0f40-\u0fbc\u1000-\u103f\u1050-\u108f\u1100-\u11ff\u1780-\u17d3\u1820-\u18aa'
+            -- Japanese, Chinese, Korean
+            || '\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3'
+            || ']' as letters
+    ) w
+$$;
+revoke execute on function private.is_one_word(text) from public;
+grant execute on function private.is_one_word(text) to mpp_owner;
+
 -- Time-ordered identifiers (RFC 9562, version 7) keep index inserts on the right-hand page. Postgres 18 has
 -- uuidv7() of its own; Supabase runs 17.
 create function private.uuid_v7() returns uuid

@@ -60,13 +60,12 @@ create table mpp.player (
         alias is not null
         or (
             account_id is null and picture_path is null and not listed
-            and char_length(first_name) <= 30
-            and first_name !~ '[\u0001-\u0026\u0028-\u002c\u002e-\u0040\u005b-\u0060\u007b-\u00bf\u00d7\u00f7\u2000-\u2013\u2015-\u2018\u201a-\u206f\u3000-\u303f]'
+            and (first_name = '—' or (char_length(first_name) <= 30 and private.is_one_word(first_name)))
         )
     ),
     constraint player_initial_of_pupil check (
         initial is null
-        or (alias is null and char_length(initial) <= 2 and initial !~ '[\u0001-\u0040\u005b-\u00bf\u2000-\u206f\u3000-\u303f]')
+        or (alias is null and char_length(initial) <= 2 and private.is_one_word(initial) and initial !~ '[-''’]')
     ),
     foreign key (team_id, league_id, edition_id) references mpp.team (id, league_id, edition_id)
 );

@@ -255,8 +255,7 @@ begin
         perform private.refuse('MP010', 'first_name', format('%s has a space', cleaned),
             'Give the first name alone; join a compound one with a hyphen, such as Marie-Lou.');
     end if;
-    if cleaned ~ '[\u0001-\u0026\u0028-\u002c\u002e-\u0040\u005b-\u0060\u007b-\u00bf\u00d7\u00f7\u2000-\u2018\u201a-\u206f\u3000-\u303f]'
-        or cleaned !~ '[^''’-]' then
+    if not private.is_one_word(cleaned) then
         perform private.refuse('MP010', 'first_name', format('%s has a sign that is no letter', cleaned),
             'Use letters, hyphens and apostrophes only.');
     end if;
@@ -276,7 +275,7 @@ begin
     if coalesce(cleaned, '') = '' then
         return null;
     end if;
-    if char_length(cleaned) > 2 or cleaned ~ '[\u0001-\u0040\u005b-\u00bf\u2000-\u206f\u3000-\u303f]' then
+    if char_length(cleaned) > 2 or not private.is_one_word(cleaned) then
         perform private.refuse('MP010', 'initial', left(value, 40), 'Give one letter, or two.');
     end if;
     return cleaned;
@@ -453,10 +452,18 @@ begin
             end if;
         end loop;
 
+        -- Corrected pupils give their names up first, so that two of them may exchange a name or an initial.
+        select array_agg(coalesce(c.first_name, p.first_name) order by c.place), array_agg(coalesce(c.initial, p.initial) order by c.place)
+        into first_names, initials
+        from unnest(ids, first_names, initials) with ordinality c (id, first_name, initial, place)
+        left join mpp.player p on p.id = c.id;
+        update mpp.player p
+        set first_name = '—', initial = null
+        from unnest(ids, are_new) c (id, is_new)
+        where p.id = c.id and not c.is_new;
         begin
             update mpp.player p
-            set first_name = coalesce(c.first_name, p.first_name), initial = coalesce(c.initial, p.initial),
-                team_id = coalesce(c.team_id, p.team_id)
+            set first_name = c.first_name, initial = c.initial, team_id = coalesce(c.team_id, p.team_id)
             from unnest(ids, are_new, first_names, initials, team_ids) c (id, is_new, first_name, initial, team_id)
             where p.id = c.id and not c.is_new;
             insert into mpp.player (id, edition_id, league_id, team_id, first_name, initial, listed)

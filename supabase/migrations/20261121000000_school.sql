@@ -51,6 +51,39 @@ grant usage on schema private to mpp_owner;
 
 grant execute on function private.folded(text) to mpp_owner;
 
+-- One word of letters, in any script; a hyphen or an apostrophe may join two. The letters are listed, because what a
+-- database counts as one depends on its locale.
+create function private.is_one_word(value text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$
+    select coalesce(value ~ ('^' || w.letters || '+([-''’]' || w.letters || '+)*$') and value ~ '[^\u0300-\u036f]', false)
+    from (
+        select '['
+            -- Latin, combining accents
+            || 'A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02af\u0300-\u036f\u1e00-\u1eff'
+            -- Greek, Cyrillic, Armenian, Georgian
+            || '\u0370-\u0373\u0376\u0377\u037b-\u037d\u037f\u0386\u0388-\u03ff\u1f00-\u1fff\u0400-\u0481\u048a-\u052f'
+            || '\u0531-\u0556\u0560-\u0588\u10a0-\u10fa\u10fc-\u10ff\u1c90-\u1cbf'
+            -- Hebrew, Arabic, Ethiopic
+            || '\u05b0-\u05bd\u05d0-\u05f2\u0620-\u065f\u066e-\u06d3\u06fa-\u06fc\u1200-\u135f'
+            -- India, from Devanagari to Sinhala
+            || '\u0900-\u0963\u0971-\u0983\u0985-\u09e3\u0a01-\u0a65\u0a81-\u0ae3\u0b01-\u0b63\u0b82-\u0be3\u0c00-\u0c63'
+            || '\u0c80-\u0ce3\u0d00-\u0d63\u0d81-\u0de3'
+            -- Thai, Lao, Tibetan, Burmese, Korean letters, Khmer, Mongolian
+            || '\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ecd\u0f40-\u0fbc\u1000-\u103f\u1050-\u108f\u1100-\u11ff\u1780-\u17d3\u1820-\u18aa'
+            -- Japanese, Chinese, Korean
+            || '\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3'
+            || ']' as letters
+    ) w
+$$;
+
+revoke execute on function private.is_one_word(text) from public;
+
+grant execute on function private.is_one_word(text) to mpp_owner;
+
 -- 01_refusal.sql
 
 -- Every refusal of the game: its SQLSTATE, and what it says in English and in French.
@@ -1110,13 +1143,12 @@ alter table mpp.player
         alias is not null
         or (
             account_id is null and picture_path is null and not listed
-            and char_length(first_name) <= 30
-            and first_name !~ '[\u0001-\u0026\u0028-\u002c\u002e-\u0040\u005b-\u0060\u007b-\u00bf\u00d7\u00f7\u2000-\u2013\u2015-\u2018\u201a-\u206f\u3000-\u303f]'
+            and (first_name = '—' or (char_length(first_name) <= 30 and private.is_one_word(first_name)))
         )
     ),
     add constraint player_initial_of_pupil check (
         initial is null
-        or (alias is null and char_length(initial) <= 2 and initial !~ '[\u0001-\u0040\u005b-\u00bf\u2000-\u206f\u3000-\u303f]')
+        or (alias is null and char_length(initial) <= 2 and private.is_one_word(initial) and initial !~ '[-''’]')
     );
 
 comment on table mpp.league is 'A group that plays together: friends, family, colleagues…, or a class of a school.';
@@ -1639,8 +1671,7 @@ begin
         perform private.refuse('MP010', 'first_name', format('%s has a space', cleaned),
             'Give the first name alone; join a compound one with a hyphen, such as Marie-Lou.');
     end if;
-    if cleaned ~ '[\u0001-\u0026\u0028-\u002c\u002e-\u0040\u005b-\u0060\u007b-\u00bf\u00d7\u00f7\u2000-\u2018\u201a-\u206f\u3000-\u303f]'
-        or cleaned !~ '[^''’-]' then
+    if not private.is_one_word(cleaned) then
         perform private.refuse('MP010', 'first_name', format('%s has a sign that is no letter', cleaned),
             'Use letters, hyphens and apostrophes only.');
     end if;
@@ -1661,7 +1692,7 @@ begin
     if coalesce(cleaned, '') = '' then
         return null;
     end if;
-    if char_length(cleaned) > 2 or cleaned ~ '[\u0001-\u0040\u005b-\u00bf\u2000-\u206f\u3000-\u303f]' then
+    if char_length(cleaned) > 2 or not private.is_one_word(cleaned) then
         perform private.refuse('MP010', 'initial', left(value, 40), 'Give one letter, or two.');
     end if;
     return cleaned;
@@ -1842,10 +1873,18 @@ begin
             end if;
         end loop;
 
+        -- Corrected pupils give their names up first, so that two of them may exchange a name or an initial.
+        select array_agg(coalesce(c.first_name, p.first_name) order by c.place), array_agg(coalesce(c.initial, p.initial) order by c.place)
+        into first_names, initials
+        from unnest(ids, first_names, initials) with ordinality c (id, first_name, initial, place)
+        left join mpp.player p on p.id = c.id;
+        update mpp.player p
+        set first_name = '—', initial = null
+        from unnest(ids, are_new) c (id, is_new)
+        where p.id = c.id and not c.is_new;
         begin
             update mpp.player p
-            set first_name = coalesce(c.first_name, p.first_name), initial = coalesce(c.initial, p.initial),
-                team_id = coalesce(c.team_id, p.team_id)
+            set first_name = c.first_name, initial = c.initial, team_id = coalesce(c.team_id, p.team_id)
             from unnest(ids, are_new, first_names, initials, team_ids) c (id, is_new, first_name, initial, team_id)
             where p.id = c.id and not c.is_new;
             insert into mpp.player (id, edition_id, league_id, team_id, first_name, initial, listed)
