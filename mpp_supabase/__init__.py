@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         KeyRefused,
         MPPError,
         Refusal,
+        RepeatedFirstName,
         TransportError,
     )
     from mpp_supabase.models import (
@@ -103,6 +104,7 @@ __all__ = [
     "Pupil",
     "PupilValidation",
     "Refusal",
+    "RepeatedFirstName",
     "RosterImport",
     "School",
     "SchoolClass",
@@ -137,6 +139,7 @@ _HOMES = {
         "KeyRefused",
         "MPPError",
         "Refusal",
+        "RepeatedFirstName",
         "TransportError",
     ),
     "models": (

@@ -170,7 +170,7 @@ def _explain(error: Exception) -> int:
         output.say(f"mpp: unexpected error: {_masked(f'{type(error).__name__}: {error}')}")
         if not _state["debug"]:
             output.say("Run it again as `mpp --debug …` to see where.")
-    elif code in (Exit.FILE_INVALID, Exit.OUTPUT) and hasattr(error, "problems"):
+    elif len(getattr(error, "problems", ())) > (code != Exit.FILE_INVALID):
         _explain_file(error)
     else:
         output.say(f"mpp: {_masked(str(error))}" + (f" [{error.code}]" if code == Exit.REFUSED else ""))  # type: ignore[attr-defined]

@@ -229,9 +229,7 @@ def challenges(
             (
                 Column("Challenge", lambda c: c.code),
                 Column("Title", lambda c: c.title["en"], folds=True),
-                Column("Kind", lambda c: c.kind),
                 Column("Points", lambda c: c.points, right=True),
-                Column("Repeat", lambda c: c.repeat_limit or "unlimited", right=True),
                 Column("Opens", lambda c: output.clock(c.opens_at, zone), optional=True),
                 Column("Closes", lambda c: output.clock(c.closes_at, zone), optional=True),
                 Column("In play", lambda c: "yes" if c.is_in_play else "no"),
@@ -363,7 +361,7 @@ def cancel(
             return
         output.confirm(f"Take back {_counted(len(taken_back), 'validation')} of {meant.code}?", yes=yes)
         _show_validations(mpp, wanted, mpp.classes.cancel(wanted, taken_back), as_json, as_csv)
-    output.say(f"{_counted(len(taken_back), 'validation')} of {meant.code} no longer count.")
+    output.say(f"Taken back: {_counted(len(taken_back), 'validation')} of {meant.code}.")
 
 
 def _whom(mpp: MPP, class_id: str, pupil: list[str] | None, team: str | None) -> tuple[list[str] | None, str | None]:

@@ -26,7 +26,7 @@ MEANING = {
     Exit.USAGE: "The command was not understood: unknown option, missing argument, wrong value, nobody to confirm.",
     Exit.CONNECTION: "Configuration or connection: no project, wrong key, no answer, local stack not running.",
     Exit.CHECK_FAILED: "A check found something: scores that differ, findings of lint or advisors.",
-    Exit.FILE_INVALID: "A file is wrong: an edition, a spreadsheet, a directory. The problems were named; nothing changed.",
+    Exit.FILE_INVALID: "A file is wrong: edition, spreadsheet or directory. What is wrong was named, nothing changed.",
     Exit.UNEXPECTED: "An error nobody foresaw; run the command again with `mpp --debug` and report it.",
     Exit.OUTPUT: "The output could not be written: the disk is full or fails, or a diploma cannot be printed.",
     Exit.INTERRUPTED: "Stopped with Ctrl-C.",

@@ -43,7 +43,7 @@ def add(
 
     Example: mpp pupil add 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 Noé Lina:B --known Lina:M
     """
-    from mpp_supabase import NamedPupil
+    from mpp_supabase import NamedPupil, RepeatedFirstName
 
     wanted = output.uuid_of(class_id, "CLASS")
     asked: list[dict[str, str | None]] = []
@@ -58,7 +58,11 @@ def add(
             {"pupil_id": str(pupil.pupil_id), "initial": initial}
             for pupil, (_, initial) in zip(there, told, strict=True)
         ]
-        made = mpp.classes.add_pupils(wanted, [*corrections, *asked], dry_run=dry_run)
+        try:
+            made = mpp.classes.add_pupils(wanted, [*corrections, *asked], dry_run=dry_run)
+        except RepeatedFirstName as refused:
+            refused.hint = "Give each an initial: Lina:B for who comes, --known Lina:M for who is there."
+            raise
         teams = {found.team_id: found.name for found in mpp.classes.teams(wanted)}
     output.rows(
         made,

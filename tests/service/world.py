@@ -13,8 +13,9 @@ import httpx
 import psycopg
 from pydantic import SecretStr
 
-from mpp_supabase import MPP, Account, Edition, Settings, parse_edition
+from mpp_supabase import MPP, Account, Edition, School, SchoolClass, Settings, parse_edition
 from mpp_supabase.local import StackStatus
+from mpp_supabase.school_directory import CHECK_LETTERS
 
 PASSWORD = "correct horse battery staple"
 
@@ -34,6 +35,28 @@ challenges:
      description: {fr: Texte, en: Text}}
 """
 
+SCHOOL_CARDS = """
+themes:
+  w-theme: {fr: Thème, en: Theme}
+curriculum:
+  w-science: {fr: Sciences, en: Science}
+challenges:
+  - {code: s-walk, kind: standard, theme: w-theme, points: 2, repeat: 5, curriculum: [w-science],
+     levels: [maternelle, elementaire, college, lycee], title: {fr: Marche, en: Walk, de: Gehen},
+     description: {fr: Texte, en: Text}}
+  - {code: s-soup, kind: standard, theme: w-theme, points: 3, levels: [elementaire, college], curriculum: [w-science],
+     title: {fr: Soupe, en: Soup}, description: {fr: Texte, en: Text}}
+  - {code: s-proof, kind: standard, theme: w-theme, points: 1, proof: true, levels: [elementaire],
+     curriculum: [w-science], title: {fr: Photo, en: Photo}, description: {fr: Texte, en: Text}}
+  - {code: s-lamps, kind: collective, quorum: 2, theme: w-theme, points: 4, levels: [elementaire],
+     curriculum: [w-science], title: {fr: Lampes, en: Lamps}, description: {fr: Texte, en: Text}}
+  - {code: s-car, kind: malus, theme: w-theme, points: -1, repeat: 3, levels: [elementaire, college],
+     curriculum: [w-science], title: {fr: Voiture, en: Car}, description: {fr: Texte, en: Text}}
+  - {code: s-flash, kind: flash, theme: w-theme, points: 5, levels: [elementaire], curriculum: [w-science],
+     window: {from: FLASH_FROM, until: FLASH_UNTIL}, title: {fr: Éclair, en: Flash},
+     description: {fr: Texte, en: Text}}
+"""
+
 
 def edition_text(code: str, starts_in: timedelta = timedelta(hours=-1), days: int = 21, **changes: str) -> str:
     """The text of an edition file that starts so long from now; `changes` are lines of its `edition:` part."""
@@ -45,13 +68,28 @@ def edition_text(code: str, starts_in: timedelta = timedelta(hours=-1), days: in
         "starts_at": f"{datetime.now(UTC) + starts_in:%Y-%m-%d %H:%M}",
         "days": str(days),
     }
-    head = "".join(f"  {key}: {value}\n" for key, value in (lines | changes).items())
-    return f"edition:\n{head}{CARDS}"
+    lines |= changes
+    head = "".join(f"  {key}: {value}\n" for key, value in lines.items())
+    return f"edition:\n{head}{CARDS if lines['audience'] == 'public' else _school_cards()}"
+
+
+def _school_cards() -> str:
+    """Cards of school editions; the flash challenge was open the whole day before yesterday."""
+    day = datetime.now(UTC) - timedelta(days=2)
+    return SCHOOL_CARDS.replace("FLASH_FROM", f"{day:%Y-%m-%d} 00:00").replace(
+        "FLASH_UNTIL", f"{day + timedelta(days=1):%Y-%m-%d} 00:00"
+    )
 
 
 def new_code(name: str = "edition") -> str:
     """A code that no other test uses, also on a stack that is older than this run."""
     return f"{name}-{secrets.token_hex(4)}-{next(_numbers)}"
+
+
+def new_rne() -> str:
+    """The code of a school that no other test uses."""
+    number = secrets.randbelow(9_000_000) + 1_000_000
+    return f"{number}{CHECK_LETTERS[number % 23]}"
 
 
 @dataclass
@@ -126,14 +164,18 @@ class World:
         self.http.close()
         self.database.close()
 
-    def person(self, alias: str) -> Person:
-        """A registered person who is signed in."""
+    def signed_in(self) -> Person:
+        """Somebody with an account and nothing else."""
         email = f"{secrets.token_hex(6)}@example.org"
         account = self.ops.users.create(email, SecretStr(PASSWORD))
         answer = self.http.post(
             "/auth/v1/token", params={"grant_type": "password"}, json={"email": email, "password": PASSWORD}
         )
-        person = Person(self, account, answer.json()["access_token"])
+        return Person(self, account, answer.json()["access_token"])
+
+    def person(self, alias: str) -> Person:
+        """A registered person who is signed in."""
+        person = self.signed_in()
         person.call(
             "register",
             first_name="Ada",
@@ -145,6 +187,44 @@ class World:
             terms_version=self.terms(),
         )
         return person
+
+    def teacher(self) -> Person:
+        """Somebody registered as a teacher, who is signed in."""
+        teacher = self.signed_in()
+        teacher.call(
+            "register_teacher",
+            first_name="Tess",
+            last_name="Exemple",
+            role="Enseignante",
+            terms_version=self.terms(),
+        )
+        return teacher
+
+    def school(self, *levels: str, name: str = "École des Tilleuls") -> School:
+        """A new school of these levels (élémentaire and collège without any)."""
+        return self.ops.schools.add(name, "Exempleville", "01000", levels or ("elementaire", "college"), rne=new_rne())
+
+    def school_edition(self, **changes: Any) -> Edition:
+        """A new school edition, running for three days."""
+        return self.edition(name="school", audience="school", **{"starts_in": timedelta(days=-3), **changes})
+
+    def class_(
+        self,
+        edition: Edition,
+        *pupils: str,
+        school: School | None = None,
+        level: str = "elementaire",
+        name: str = "CE2",
+    ) -> SchoolClass:
+        """A class with these pupils ("Lina", or "Lina M"), in a school of its own unless one is given."""
+        school = school or self.school()
+        class_id = self.ops.classes.create(edition.id, school.school_id, name, level, self.teacher().account.id)
+        if pupils:
+            names = (pupil.split() for pupil in pupils)
+            self.ops.classes.add_pupils(
+                class_id, [dict(zip(("first_name", "initial"), name, strict=False)) for name in names]
+            )
+        return self.ops.classes.get(class_id)
 
     def terms(self) -> str:
         """The version of the terms of use in force."""
@@ -171,8 +251,11 @@ class World:
         return league_id
 
     def fingerprint(self) -> str:
-        """A digest of what an edition file can change: editions, challenges, cards, themes, audit."""
-        tables = ("edition", "edition_challenge", "challenge", "theme", "audit")
+        """A digest of what files can change: editions and their cards, schools, classes, pupils, validations, audit."""
+        tables = (
+            *("edition", "edition_challenge", "challenge", "theme", "curriculum_theme", "audit"),
+            *("school", "league", "team", "player", "validation", "class_challenge", "class_code", "score"),
+        )
         found = [
             self.database.execute(
                 f"select count(*), md5(string_agg(t::text, '|' order by t::text)) from mpp.{table} t"  # type: ignore[arg-type]
