@@ -1,8 +1,9 @@
 """Reads the sheets of an .xlsx, part by part, as streams, and trusts nothing in it.
 
 openpyxl would build every cell and every style in memory before anybody could look at them: a file of 53 kB made to
-hurt took it 4.7 GB and more than a minute. Here each part goes through defusedxml's parser once, only cells that hold something are kept, and
-size, depth, cells and text are counted while reading. Document types, and with them entities, are refused.
+hurt took it 4.7 GB and more than a minute. Here each part goes through defusedxml's parser once, only cells that hold
+something are kept, and size, depth, cells and text are counted while reading. Document types, and with them entities,
+are refused.
 """
 
 from __future__ import annotations

@@ -224,6 +224,7 @@ ROSTERS: list[tuple[str, Make, str, str, str]] = [
         "",
         "document type",
     ),
+    ("a document type", by_hand("", more={"xl/styles.xml": "<!DOCTYPE x><x/>"}), "", "", "document type"),
     ("an entity in the styles", by_hand("", more={"xl/styles.xml": f"{DTD}<x/>"}), "", "", "entities"),
     (
         "a row far below",

@@ -18,7 +18,8 @@ from mpp_supabase.sheets.cells import MAX_BYTES
 from tests.sheets import package
 
 ROOT = Path(__file__).resolve().parents[2]
-MEGABYTES = 256
+# The promise is 256; the largest measured is 120.
+MEGABYTES = 160
 SECONDS = 30.0
 
 # VmHWM where there is one: ru_maxrss also counts the process that was copied to start this one.
@@ -85,6 +86,14 @@ def small_lie(folder: Path) -> Path:
     return path
 
 
+def many_sheets(folder: Path) -> Path:
+    """A hundred sheets that are one and the same part: small in the file, large when each is read."""
+    parts = package.parts(HEAD + " " * 4_000_000)
+    one = '<sheet name="Feuil1" sheetId="1" r:id="sheet1"/>'
+    parts["xl/workbook.xml"] = parts["xl/workbook.xml"].replace(one, one * 100)
+    return package.write(folder / "classe.xlsx", parts)
+
+
 HEAVY: list[tuple[str, Callable[[Path], Path], str]] = [
     ("a million rows", sheet(HEAD + "<row><c><v>1</v></c></row>" * 1_000_000), "A2001: the sheet goes on far beyond"),
     ("a zip bomb", zip_bomb, "larger than 50 MB"),
@@ -100,7 +109,8 @@ HEAVY: list[tuple[str, Callable[[Path], Path], str]] = [
     ("millions of shared strings", sheet(
         ONE_STRING, more={"xl/sharedStrings.xml": STRINGS.format("<si/>" * 2_300_000)}), "far more than a class"),
     ("millions of merges", sheet(HEAD, after='<mergeCell ref="A1:B1"/>' * 1_900_000), "far more than a class"),
-    ("long texts", sheet(HEAD + f"<row>{package.text('é' * 300 + '🦦') * 200}</row>" * 300), "far more text"),
+    ("long texts", sheet(HEAD + f"<row>{package.text('a' * 1900 + '🦦') * 250}</row>" * 95), "far more text"),
+    ("one large part for many sheets", many_sheets, "larger than 50 MB"),
     ("thousands of parts", many_entries, "more than 2000 parts"),
     ("too large a file", lambda f: csv("Prénom\n" + "a" * MAX_BYTES)(f), "larger than 10 MB"),
     ("a million lines", csv("Prénom\n" + "Lina\n" * 1_900_000), "A2001: the sheet goes on far beyond"),

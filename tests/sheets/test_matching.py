@@ -191,6 +191,12 @@ def test_one_title_for_two_challenges_asks_for_a_code(tmp_path: Path) -> None:
     assert found.rows[0].challenge_id == 3
 
 
+def test_another_initial_is_another_child_even_if_she_is_the_only_one(tmp_path: Path) -> None:
+    with pytest.raises(SheetError, match=r"A2: the class has Lina M\., not Lina B\."):
+        tracked(tmp_path, "Prénom;bike-to-school / Lina B;x", LINA_M)
+    assert tracked(tmp_path, "Prénom;bike-to-school / Lina B;x", LINA).rows[0].pupil_id == "p1"
+
+
 def test_two_rows_for_one_pupil_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SheetError, match=r"A3: a second row for Zoé \(the first is A2\)"):
         tracked(tmp_path, "Prénom;bike-to-school / Zoé A;x / Zoé B;x", ZOE)
