@@ -253,8 +253,8 @@ def test_a_list_of_pupils_of_another_shape_is_refused(game, class_, pupils):
 
 @pytest.mark.parametrize(
     "element",
-    [{"pupil_id": "x"}, {"pupil_id": "00000000-0000-0000-0000-000000000000"}, {"pupil_id": 7}, {"first_name": "Ada", "team_id": "x"},
-     {"first_name": "Ada", "team_id": "00000000-0000-0000-0000-000000000000"}],
+    [{"pupil_id": "x"}, {"pupil_id": "00000000-0000-0000-0000-000000000000"}, {"pupil_id": 7},
+     {"first_name": "Ada", "team_id": "x"}, {"first_name": "Ada", "team_id": "00000000-0000-0000-0000-000000000000"}],
 )  # fmt: skip
 def test_a_pupil_or_a_team_that_is_not_of_the_class_is_refused(game, class_, element):
     with game.refused("MP083"):
@@ -378,7 +378,8 @@ def test_a_team_that_has_pupils_keeps_its_name(game, edition, class_):
 def test_a_dry_run_shows_the_same_and_writes_nothing(game, edition, class_):
     lina = str(class_.pupils["Lina"])
     asked = (
-        {"pupil_id": lina, "initial": "M"}, {"first_name": "Lina", "initial": "B"}, {"first_name": "Ada", "team": "Ours"},
+        {"pupil_id": lina, "initial": "M"}, {"first_name": "Lina", "initial": "B"},
+        {"first_name": "Ada", "team": "Ours"},
     )  # fmt: skip
     before = game.fingerprint()
     shown = add(class_, *asked, dry_run=True)
@@ -415,7 +416,8 @@ def test_pupils_are_added_and_corrected_while_the_edition_is_not_over(game):
 @pytest.mark.parametrize(
     "change",
     [
-        "first_name = 'Lina Martin'", "first_name = 'lina@example.org'", "first_name = 'Lina3'", "first_name = 'Li\u200bna'",
+        "first_name = 'Lina Martin'", "first_name = 'lina@example.org'", "first_name = 'Lina3'",
+        "first_name = 'Li\u200bna'",
         "first_name = repeat('x', 31)", "first_name = E'Lina\\u00a0M'", "listed = true", "picture_path = 'a.png'",
         "initial = 'ABC'", "initial = '1'", "initial = '.'", "account_id = (select id from mpp.profile limit 1)",
         "first_name = E'Lina\\u2003M'", "first_name = 'Lina_M'",
