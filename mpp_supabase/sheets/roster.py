@@ -251,10 +251,12 @@ def _pair(entries: list[RosterPupil], group: list[KnownPupil], problems: Problem
         there = " or ".join(pupil.name for pupil in doubtful)
         if entry.initial:
             wrong = f"the class already has {there}: is it this child?"
-            fix = (
-                f"give the {doubtful[0].first_name} already in the class an initial first "
-                "(mpp pupil correct), and write the same one here"
-            )
+            pupil = doubtful[0]
+            if pupil.initial:
+                fix = f"if so, write {pupil.name} here; if not, lengthen the other's initial first (mpp pupil correct)"
+            else:
+                # Alone, she cannot keep an initial: it has to come with the newcomer, in the same call.
+                fix = f"import with --known {pupil.first_name}:M (her own initial), and write the same one here for her"
         else:
             wrong = f"the class has several of that name: {there}"
             fix = f"add the initial of the one you mean, such as {doubtful[0].name}"
