@@ -20,6 +20,16 @@ begin
 end
 $$;
 
+-- Logins of client dashboards that speak SQL are members of this role; it reads views of api and nothing else.
+do $$
+begin
+    if not exists (select from pg_catalog.pg_roles where rolname = 'mpp_dashboard') then
+        create role mpp_dashboard nologin noinherit;
+    end if;
+end
+$$;
+grant usage on schema api to mpp_dashboard;
+
 grant usage, create on schema mpp to mpp_owner;
 grant create on schema api to mpp_owner;
 grant usage on schema api to anon, authenticated, service_role;

@@ -108,6 +108,15 @@ as $$
         'Search for the school, or try again tomorrow.', 'Cherchez l’établissement, ou réessayez demain.'),
     ('MP086', 'ClassesFollowed', 'This account already follows %1$s classes.', 'Ce compte suit déjà %1$s classes.',
         'Use another account.', 'Utilisez un autre compte.'),
+    -- clients
+    ('MP090', 'OrganisationUnknown', 'There is no such organisation, or you do not work for it.', 'Cette organisation n’existe pas, ou vous n’y travaillez pas.',
+        'Check its code and your account.', 'Vérifiez son code et votre compte.'),
+    ('MP091', 'AccessClosed', 'Your access is open from %1$s to %2$s.', 'Votre accès est ouvert du %1$s au %2$s.',
+        'Ask Ma Petite Planète for other dates.', 'Demandez d’autres dates à Ma Petite Planète.'),
+    ('MP092', 'RoleTooLow', 'Only a %1$s of this organisation may do this.', 'Seul un rôle %1$s de cette organisation permet cela.',
+        'Ask an owner of your organisation.', 'Demandez à un·e responsable de votre organisation.'),
+    ('MP093', 'ParticipationUnknown', 'There is no such participation of yours.', 'Cette participation n’existe pas chez vous.',
+        'List the participations of your organisation.', 'Consultez les participations de votre organisation.'),
     -- what the tables refuse to everyone
     ('MP060', 'LedgerFact', 'A validation keeps its facts: %1$s.', 'Une validation garde ses faits : %1$s.',
         'Cancel it and record a new one.', 'Annulez-la et enregistrez-en une nouvelle.'),

@@ -14,13 +14,6 @@ create domain api.ranking_scope as text
 comment on domain api.ranking_scope
     is 'What is ranked: players, teams, leagues (classes are leagues), or the classes of one school level.';
 
-create table mpp.organisation (
-    id integer generated always as identity primary key,
-    code text not null unique check (code ~ '^[a-z0-9-]{3,40}$'),
-    name mpp.line not null
-);
-comment on table mpp.organisation is 'Client of the association; an edition may be private to one.';
-
 create table mpp.edition (
     id integer generated always as identity primary key,
     code text not null unique check (code ~ '^[a-z0-9-]{3,40}$'),
@@ -198,7 +191,6 @@ $$;
 revoke execute on function private.my_private_edition_ids() from public;
 grant execute on function private.my_private_edition_ids() to authenticated;
 
-alter table mpp.organisation enable row level security;
 alter table mpp.edition enable row level security;
 alter table mpp.maintenance_window enable row level security;
 

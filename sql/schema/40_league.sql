@@ -14,14 +14,21 @@ create table mpp.league (
     created_at timestamptz not null default clock_timestamp(),
     school_id uuid references mpp.school (id),
     level mpp.school_level,
+    participation_id integer,
+    unit_id integer,
     constraint league_in_edition unique (id, edition_id),
     constraint league_or_class check (
         (school_id is null) = (level is null) and (school_id is null) = (category is not null) and not (school_id is not null and is_open)
-    )
+    ),
+    constraint league_of_participation foreign key (participation_id, edition_id) references mpp.participation (id, edition_id),
+    constraint league_of_unit foreign key (unit_id) references mpp.unit (id),
+    constraint league_unit_of_client check (unit_id is null or participation_id is not null)
 );
 comment on table mpp.league is 'A group that plays together: friends, family, colleagues…, or a class of a school.';
 comment on column mpp.league.school_id is 'The school of a class; null for any other league.';
 create index league_created_by on mpp.league (created_by, edition_id);
+create index league_participation on mpp.league (participation_id) where participation_id is not null;
+create index league_unit on mpp.league (unit_id) where unit_id is not null;
 create index league_school on mpp.league (school_id) where school_id is not null;
 -- Every school may have a CM2 A.
 create unique index league_name_once
@@ -180,6 +187,25 @@ $$;
 revoke execute on function private.my_league_ids() from public;
 grant execute on function private.my_league_ids() to authenticated;
 
+-- A client may ask its players for a phone number, which they may leave out.
+create function private.asks_phone(league uuid) returns boolean
+    language plpgsql
+    stable
+    security definer
+    set search_path = ''
+as $$
+begin
+    return exists (
+        select
+        from mpp.league l
+        join mpp.participation p on p.id = l.participation_id
+        where l.id = league and p.asks_phone
+    );
+end
+$$;
+revoke execute on function private.asks_phone(uuid) from public;
+grant execute on function private.asks_phone(uuid) to authenticated;
+
 alter table mpp.league enable row level security;
 alter table mpp.team enable row level security;
 alter table mpp.player enable row level security;
@@ -217,7 +243,7 @@ create policy player_contact_select_authenticated on mpp.player_contact
             select p.id
             from mpp.player p
             join mpp.league l on l.id = p.league_id
-            where l.is_open and l.id in (select private.my_led_league_ids())
+            where (l.is_open or private.asks_phone(l.id)) and l.id in (select private.my_led_league_ids())
         )
         or (select private.is_ops())
     );
@@ -370,7 +396,7 @@ begin
     if league.is_open and cleaned_phone is null then
         perform private.refuse('MP033');
     end if;
-    if league.is_open and cleaned_phone !~ '^\+[1-9][0-9]{6,14}$' then
+    if (league.is_open or private.asks_phone(league.id)) and cleaned_phone !~ '^\+[1-9][0-9]{6,14}$' then
         perform private.refuse('MP010', 'phone', 'it is not an international number', 'Write it as +33612345678.');
     end if;
 
@@ -390,7 +416,7 @@ begin
         update mpp.player p set league_id = league.id, team_id = team where p.id = me.id;
     end if;
     -- The number is kept only where somebody is allowed to use it.
-    if league.is_open then
+    if cleaned_phone is not null and (league.is_open or private.asks_phone(league.id)) then
         insert into mpp.player_contact (player_id, phone) values (me.id, cleaned_phone)
         on conflict (player_id) do update set phone = excluded.phone;
     end if;

@@ -1,0 +1,403 @@
+-- Clients: their staff and the dates they have access, their part in an edition, its units, and the territory of a local
+-- authority. Staff see what their own organisation's people do together, never one person (82_follow_up).
+
+create type api.staff_role as enum ('viewer', 'manager', 'owner');
+
+create table mpp.staff (
+    organisation_id integer not null references mpp.organisation (id),
+    account_id uuid not null references auth.users (id) on delete cascade,
+    role api.staff_role not null,
+    access_from timestamptz not null,
+    access_until timestamptz not null check (access_until > access_from),
+    added_at timestamptz not null default clock_timestamp(),
+    primary key (account_id, organisation_id)
+);
+comment on table mpp.staff is 'Who works for a client, and from when to when they have access. Read live at each request.';
+create index staff_organisation on mpp.staff (organisation_id);
+
+create table mpp.staff_invitation (
+    id integer generated always as identity primary key,
+    organisation_id integer not null references mpp.organisation (id),
+    email text not null check (email = lower(email) and email ~ '^[^@\s]{1,64}@[^@\s]{3,190}$'),
+    role api.staff_role not null,
+    access_from timestamptz not null,
+    access_until timestamptz not null check (access_until > access_from),
+    code_digest bytea not null unique,
+    expires_at timestamptz not null,
+    invited_at timestamptz not null default clock_timestamp(),
+    accepted_at timestamptz,
+    constraint staff_invitation_once unique (organisation_id, email)
+);
+comment on table mpp.staff_invitation is 'Invitations of staff: taken once, by the address they were sent to. The code is in the mail; here is its digest.';
+
+create table mpp.unit (
+    id integer generated always as identity primary key,
+    organisation_id integer not null references mpp.organisation (id),
+    name mpp.line not null check (char_length(name) <= 60),
+    constraint unit_of_organisation unique (id, organisation_id)
+);
+comment on table mpp.unit is 'A department, site or service of a client, under which its leagues are ranked.';
+create unique index unit_name_once on mpp.unit (organisation_id, lower(name));
+
+create table mpp.participation (
+    id integer generated always as identity primary key,
+    organisation_id integer not null references mpp.organisation (id),
+    edition_id integer not null references mpp.edition (id),
+    expected_players integer check (expected_players between 1 and 1000000),
+    asks_phone boolean not null default false,
+    carries_name boolean not null default false,
+    created_at timestamptz not null default clock_timestamp(),
+    constraint participation_once unique (organisation_id, edition_id),
+    constraint participation_in_edition unique (id, edition_id)
+);
+comment on table mpp.participation is 'A client''s part in an edition.';
+comment on column mpp.participation.asks_phone is 'Players of its leagues may give a phone number, which their ambassador sees.';
+comment on column mpp.participation.carries_name is 'Its leagues carry the name of the organisation in public.';
+create index participation_edition on mpp.participation (edition_id);
+
+create type api.territory_kind as enum ('postcode', 'department', 'rne');
+
+create table mpp.territory (
+    organisation_id integer not null references mpp.organisation (id),
+    kind api.territory_kind not null,
+    code text not null,
+    primary key (organisation_id, kind, code),
+    constraint territory_code check (
+        case kind
+            when 'postcode' then code ~ '^[0-9]{5}$'
+            when 'department' then code ~ '^([0-9]{2}|2[AB]|97[1-8])$'
+            else private.is_rne(code)
+        end
+    )
+);
+comment on table mpp.territory is 'The schools that a local authority follows: by postcode, department or code.';
+
+-- A login of a dashboard that speaks SQL (Retool) and the one client whose rows it reads.
+create table mpp.dashboard (
+    role_name name primary key,
+    organisation_id integer not null references mpp.organisation (id)
+);
+comment on table mpp.dashboard is 'Database logins of client dashboards, members of mpp_dashboard, each bound to one organisation.';
+create index dashboard_organisation on mpp.dashboard (organisation_id);
+
+-- Organisations whose staff the caller is, at this moment and with at least this role. For a dashboard's own login, the
+-- one it is bound to; for the association's staff, all.
+create function private.my_client_ids(at_least api.staff_role default 'viewer') returns setof integer
+    language plpgsql
+    stable
+    security definer
+    rows 5
+    set search_path = ''
+as $$
+begin
+    return query
+    select s.organisation_id
+    from mpp.staff s
+    where s.account_id = (select auth.uid())
+        and s.role >= at_least
+        and now() >= s.access_from
+        and now() < s.access_until
+        and not exists (select from auth.users u where u.id = s.account_id and u.banned_until > now())
+    union
+    select d.organisation_id
+    from mpp.dashboard d
+    where d.role_name = session_user and private.request_role() = session_user and at_least = 'viewer'
+    union
+    select o.id from mpp.organisation o where private.is_ops();
+end
+$$;
+revoke execute on function private.my_client_ids(api.staff_role) from public;
+grant execute on function private.my_client_ids(api.staff_role) to authenticated, service_role, mpp_dashboard;
+
+-- Also those whose dates have passed or not begun: their name may be read, nothing more.
+create function private.my_organisation_ids() returns setof integer
+    language plpgsql
+    stable
+    security definer
+    rows 5
+    set search_path = ''
+as $$
+begin
+    return query
+    select s.organisation_id from mpp.staff s where s.account_id = (select auth.uid())
+    union
+    select c.id from private.my_client_ids() c (id);
+end
+$$;
+revoke execute on function private.my_organisation_ids() from public;
+grant execute on function private.my_organisation_ids() to authenticated, service_role, mpp_dashboard;
+
+alter table mpp.staff enable row level security;
+alter table mpp.staff_invitation enable row level security;
+alter table mpp.unit enable row level security;
+alter table mpp.participation enable row level security;
+alter table mpp.territory enable row level security;
+alter table mpp.dashboard enable row level security;
+
+-- One's own rows show also outside their dates: that is how an app can say why there is nothing to see.
+create policy staff_select_authenticated on mpp.staff
+    for select to authenticated
+    using (account_id = (select auth.uid()) or organisation_id in (select private.my_client_ids('owner')));
+
+create policy organisation_select_authenticated on mpp.organisation
+    for select to authenticated
+    using (id in (select private.my_organisation_ids()));
+
+create policy staff_invitation_select_authenticated on mpp.staff_invitation
+    for select to authenticated
+    using (organisation_id in (select private.my_client_ids('owner')));
+
+create policy unit_select_authenticated on mpp.unit
+    for select to authenticated
+    using (organisation_id in (select private.my_client_ids()));
+
+create policy participation_select_authenticated on mpp.participation
+    for select to authenticated
+    using (organisation_id in (select private.my_client_ids()));
+
+create policy territory_select_authenticated on mpp.territory
+    for select to authenticated
+    using (organisation_id in (select private.my_client_ids()));
+
+-- The account behind a request for a client: its staff with this role, inside their dates. Whoever is not of its staff is
+-- told the same as if there were no such client.
+create function private.begin_client(organisation integer, at_least api.staff_role default 'manager') returns uuid
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    account uuid;
+    me mpp.staff;
+begin
+    if private.is_ops() then
+        if not exists (select from mpp.organisation o where o.id = organisation) then
+            perform private.refuse('MP090');
+        end if;
+        return (select auth.uid());
+    end if;
+    account := private.begin_write(registered => false);
+    select * into me from mpp.staff s where s.account_id = account and s.organisation_id = organisation;
+    if not found then
+        perform private.refuse('MP090');
+    end if;
+    if private.clock() < me.access_from or private.clock() >= me.access_until then
+        perform private.refuse('MP091', private.spoken(me.access_from), private.spoken(me.access_until));
+    end if;
+    if me.role < at_least then
+        perform private.refuse('MP092', at_least::text);
+    end if;
+    return account;
+end
+$$;
+revoke execute on function private.begin_client(integer, api.staff_role) from public;
+
+grant select on mpp.organisation, mpp.participation, mpp.unit, mpp.territory to authenticated, service_role;
+grant select on mpp.staff to authenticated, service_role;
+grant select (id, organisation_id, email, role, access_from, access_until, expires_at, invited_at, accepted_at)
+    on mpp.staff_invitation to authenticated, service_role;
+grant select on mpp.dashboard to service_role;
+
+create view api.my_organisations with (security_invoker = true) as
+select
+    o.id as organisation_id,
+    o.code,
+    o.name,
+    o.kind,
+    s.role,
+    s.access_from,
+    s.access_until,
+    now() >= s.access_from and now() < s.access_until as is_open,
+    case when now() < s.access_from then 'not_yet' when now() >= s.access_until then 'over' end as closed_because
+from mpp.staff s
+join mpp.organisation o on o.id = s.organisation_id
+where s.account_id = (select auth.uid());
+comment on view api.my_organisations is 'The organisations the caller works for, with the dates of access; closed_because is not_yet or over when there is nothing else to see.';
+grant select on api.my_organisations to authenticated;
+
+create view api.client_participations with (security_invoker = true) as
+select
+    p.id as participation_id,
+    p.organisation_id,
+    o.code as organisation_code,
+    o.name as organisation_name,
+    p.edition_id,
+    e.code as edition_code,
+    e.title as edition_title,
+    e.starts_at,
+    e.ends_at,
+    e.frozen_at,
+    p.expected_players,
+    p.asks_phone,
+    p.carries_name,
+    p.created_at
+from mpp.participation p
+join mpp.organisation o on o.id = p.organisation_id
+join mpp.edition e on e.id = p.edition_id;
+comment on view api.client_participations is 'The editions in which the caller''s organisations take part, with their settings.';
+grant select on api.client_participations to authenticated, service_role;
+
+create view api.client_units with (security_invoker = true) as
+select u.id as unit_id, u.organisation_id, u.name from mpp.unit u;
+comment on view api.client_units is 'Departments, sites or services of the caller''s organisations.';
+grant select on api.client_units to authenticated, service_role;
+
+create view api.client_territories with (security_invoker = true) as
+select t.organisation_id, t.kind, t.code from mpp.territory t;
+comment on view api.client_territories is 'Postcodes, departments and schools that the caller''s organisations follow.';
+grant select on api.client_territories to authenticated, service_role;
+
+create view api.client_invitations with (security_invoker = true) as
+select i.id as invitation_id, i.organisation_id, i.email, i.role, i.access_from, i.access_until, i.invited_at, i.expires_at, i.accepted_at
+from mpp.staff_invitation i;
+comment on view api.client_invitations is 'Invitations of staff, for the owners of the organisation and the association.';
+grant select on api.client_invitations to authenticated, service_role;
+
+-- The association sets up its clients.
+create function private.set_organisation(code text, name text, kind api.organisation_kind, language text) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    organisation integer;
+begin
+    perform private.require_ops();
+    if code is null or code !~ '^[a-z0-9-]{3,40}$' then
+        perform private.refuse('MP010', 'code', coalesce(left(code, 60), 'it is empty'), 'Use 3 to 40 small letters, digits and hyphens.');
+    end if;
+    if language is not null and language not in ('fr', 'en') then
+        perform private.refuse('MP010', 'language', left(language, 20), 'Use fr or en.');
+    end if;
+    insert into mpp.organisation as o (code, name, kind, language)
+    values (set_organisation.code, private.clean_line('name', coalesce(set_organisation.name, set_organisation.code), 120),
+        coalesce(set_organisation.kind, 'company'), coalesce(set_organisation.language, 'fr'))
+    on conflict on constraint organisation_code_key do update
+    set name = case when set_organisation.name is null then o.name else excluded.name end,
+        kind = coalesce(set_organisation.kind, o.kind),
+        language = coalesce(set_organisation.language, o.language)
+    returning o.id into organisation;
+    perform private.record_act('organisation.set', set_organisation.code);
+    return organisation;
+end
+$$;
+revoke execute on function private.set_organisation(text, text, api.organisation_kind, text) from public;
+grant execute on function private.set_organisation(text, text, api.organisation_kind, text) to authenticated, service_role;
+
+create function api.set_organisation(
+    code text, name text default null, kind api.organisation_kind default null, language text default null
+) returns integer
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.set_organisation(code, name, kind, language);
+end;
+comment on function api.set_organisation(text, text, api.organisation_kind, text)
+    is 'Makes a client, or corrects the one of this code; what is left out stays. Returns its id. Staff of the association. Errors: MP006, MP010.';
+revoke execute on function api.set_organisation(text, text, api.organisation_kind, text) from public;
+grant execute on function api.set_organisation(text, text, api.organisation_kind, text) to authenticated, service_role;
+
+create function private.set_participation(
+    organisation_id integer, edition_code text, expected_players integer, asks_phone boolean, carries_name boolean
+) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    e mpp.edition;
+    participation integer;
+begin
+    perform private.require_ops();
+    perform private.begin_client(organisation_id);
+    e := private.find_edition(edition_code);
+    if e.organisation_id is not null and e.organisation_id <> set_participation.organisation_id then
+        perform private.refuse('MP010', 'edition_code', 'the edition is private to another client', 'Choose another edition.');
+    end if;
+    if expected_players is not null and expected_players not between 1 and 1000000 then
+        perform private.refuse('MP010', 'expected_players', expected_players::text, 'Give a number of people, or nothing.');
+    end if;
+    insert into mpp.participation as p (organisation_id, edition_id, expected_players, asks_phone, carries_name)
+    values (set_participation.organisation_id, e.id, set_participation.expected_players,
+        coalesce(set_participation.asks_phone, false), coalesce(set_participation.carries_name, false))
+    on conflict on constraint participation_once do update
+    set expected_players = coalesce(excluded.expected_players, p.expected_players),
+        asks_phone = coalesce(set_participation.asks_phone, p.asks_phone),
+        carries_name = coalesce(set_participation.carries_name, p.carries_name)
+    returning p.id into participation;
+    perform private.record_act('participation.set', set_participation.organisation_id::text, jsonb_build_object('edition', e.code));
+    return participation;
+end
+$$;
+revoke execute on function private.set_participation(integer, text, integer, boolean, boolean) from public;
+grant execute on function private.set_participation(integer, text, integer, boolean, boolean) to authenticated, service_role;
+
+create function api.set_participation(
+    organisation_id integer, edition_code text, expected_players integer default null, asks_phone boolean default null,
+    carries_name boolean default null
+) returns integer
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.set_participation(organisation_id, edition_code, expected_players, asks_phone, carries_name);
+end;
+comment on function api.set_participation(integer, text, integer, boolean, boolean)
+    is 'Lets a client take part in an edition, or changes how; what is left out stays. Returns the participation id. Staff of the association. Errors: MP006, MP010, MP020, MP090.';
+revoke execute on function api.set_participation(integer, text, integer, boolean, boolean) from public;
+grant execute on function api.set_participation(integer, text, integer, boolean, boolean) to authenticated, service_role;
+
+-- Only the association says which schools an authority follows: it is what access to their figures rests on.
+create function private.set_territory(organisation_id integer, codes jsonb) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    wrong text;
+begin
+    perform private.require_ops();
+    perform private.begin_client(organisation_id);
+    if jsonb_typeof(codes) is distinct from 'object' then
+        perform private.refuse('MP010', 'codes', 'it is not an object', 'Send {"postcode": […], "department": […], "rne": […]}.');
+    end if;
+    select format('%s %s', c.kind, c.code) into wrong
+    from (
+        select k.key as kind, v.value as code
+        from jsonb_each(codes) k
+        cross join lateral jsonb_array_elements_text(case jsonb_typeof(k.value) when 'array' then k.value else jsonb_build_array(k.value) end) v
+    ) c
+    where not coalesce(case c.kind
+        when 'postcode' then c.code ~ '^[0-9]{5}$'
+        when 'department' then c.code ~ '^([0-9]{2}|2[AB]|97[1-8])$'
+        when 'rne' then private.is_rne(c.code)
+        else false
+    end, false)
+    limit 1;
+    if wrong is not null then
+        perform private.refuse('MP010', 'codes', left(wrong, 60), 'Use postcodes such as 69003, departments such as 69 or 2A, and RNE codes.');
+    end if;
+    delete from mpp.territory t where t.organisation_id = set_territory.organisation_id;
+    insert into mpp.territory (organisation_id, kind, code)
+    select distinct set_territory.organisation_id, k.key::api.territory_kind, v.value
+    from jsonb_each(codes) k
+    cross join lateral jsonb_array_elements_text(k.value) v;
+    perform private.record_act('territory.set', set_territory.organisation_id::text, codes);
+    return (select count(*) from mpp.territory t where t.organisation_id = set_territory.organisation_id);
+end
+$$;
+revoke execute on function private.set_territory(integer, jsonb) from public;
+grant execute on function private.set_territory(integer, jsonb) to authenticated, service_role;
+
+create function api.set_territory(organisation_id integer, codes jsonb) returns integer
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.set_territory(organisation_id, codes);
+end;
+comment on function api.set_territory(integer, jsonb)
+    is 'Sets which schools a local authority follows: {"postcode": […], "department": […], "rne": […]}, in place of what was there; returns how many codes. Staff of the association. Errors: MP006, MP010, MP090.';
+revoke execute on function api.set_territory(integer, jsonb) from public;
+grant execute on function api.set_territory(integer, jsonb) to authenticated, service_role;
