@@ -56,7 +56,10 @@
         ├── NotInClass                MP083
         ├── ChallengeNotChosen        MP084
         ├── SchoolLimit               MP085
-        └── ClassesFollowed           MP086
+        ├── ClassesFollowed           MP086
+        ├── MailMoved                 MP096
+        ├── MailUnknown               MP097
+        └── NewsletterChanged         MP098
 
 The classes below Refusal are named by `private.refusals()` in sql/schema and documented in docs/errors.md; a test
 compares the three. The files of schools have errors of their own, each beside what reads or writes the file:
@@ -446,6 +449,24 @@ class ClassesFollowed(Refusal):
     code = "MP086"
 
 
+class MailMoved(Refusal):
+    """Mail %1$s is no longer in your hands."""
+
+    code = "MP096"
+
+
+class MailUnknown(Refusal):
+    """There is no mail %1$s."""
+
+    code = "MP097"
+
+
+class NewsletterChanged(Refusal):
+    """Newsletter %1$s was already queued with another text."""
+
+    code = "MP098"
+
+
 REFUSALS: dict[str, type[Refusal]] = {
     refusal.code: refusal
     for refusal in (
@@ -498,6 +519,9 @@ REFUSALS: dict[str, type[Refusal]] = {
         ChallengeNotChosen,
         SchoolLimit,
         ClassesFollowed,
+        MailMoved,
+        MailUnknown,
+        NewsletterChanged,
     )
 }
 """Class by SQLSTATE."""

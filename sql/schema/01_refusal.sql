@@ -117,6 +117,13 @@ as $$
         'Ask an owner of your organisation.', 'Demandez à un·e responsable de votre organisation.'),
     ('MP093', 'ParticipationUnknown', 'There is no such participation of yours.', 'Cette participation n’existe pas chez vous.',
         'List the participations of your organisation.', 'Consultez les participations de votre organisation.'),
+    -- mails
+    ('MP096', 'MailMoved', 'Mail %1$s is no longer in your hands.', 'Le message %1$s n’est plus entre vos mains.',
+        'Look at what became of it.', 'Regardez ce qu’il est devenu.'),
+    ('MP097', 'MailUnknown', 'There is no mail %1$s.', 'Le message %1$s n’existe pas.',
+        'List the mails.', 'Consultez la liste des messages.'),
+    ('MP098', 'NewsletterChanged', 'Newsletter %1$s was already queued with another text.', 'La lettre %1$s est déjà en file avec un autre texte.',
+        'Give the new text another code.', 'Donnez un autre code au nouveau texte.'),
     -- what the tables refuse to everyone
     ('MP060', 'LedgerFact', 'A validation keeps its facts: %1$s.', 'Une validation garde ses faits : %1$s.',
         'Cancel it and record a new one.', 'Annulez-la et enregistrez-en une nouvelle.'),

@@ -199,7 +199,8 @@ begin
     end if;
     insert into mpp.outbox (key, message_part, template, data, purpose, account_id, address, language, organisation_id, league_id,
         useful_until, next_attempt_at)
-    values (queue_mail.key, substr(encode(sha256(convert_to(queue_mail.key, 'UTF8')), 'hex'), 1, 40), queue_mail.template, coalesce(queue_mail.data, '{}'), queue_mail.purpose, queue_mail.account_id,
+    values (queue_mail.key, substr(encode(sha256(convert_to(queue_mail.key, 'UTF8')), 'hex'), 1, 40), queue_mail.template,
+        coalesce(queue_mail.data, '{}'), coalesce(queue_mail.purpose, 'service'), queue_mail.account_id,
         lower(queue_mail.address),
         coalesce(
             queue_mail.language,
@@ -216,3 +217,661 @@ comment on function private.queue_mail(text, text, jsonb, api.mail_purpose, uuid
     is 'Queues a mail once for its key; true when it is new. Callers have checked who asks. Errors: MP010.';
 revoke execute on function private.queue_mail(text, text, jsonb, api.mail_purpose, uuid, text, text, integer, uuid, timestamptz, timestamptz)
     from public;
+
+-- Why this mail must not leave now; null when it may. Asked when it is claimed and never before, so that whoever
+-- unsubscribes, loses their access or bounces between queueing and sending gets nothing.
+create function private.mail_obstacle(mail mpp.outbox, reader_address text) returns text
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    at timestamptz := private.clock();
+    reader record;
+begin
+    if mail.useful_until <= at then
+        return 'too late';
+    end if;
+    if reader_address is null or not private.is_mail_address(reader_address) then
+        return 'no address';
+    end if;
+    if mail.account_id is not null then
+        select u.email_confirmed_at, u.banned_until into reader from auth.users u where u.id = mail.account_id;
+        if reader.banned_until > at then
+            return 'account disabled';
+        end if;
+        -- Whoever signed up with the address of somebody else has not asked for mail in their name.
+        if reader.email_confirmed_at is null and mail.purpose <> 'service' then
+            return 'address not confirmed';
+        end if;
+    end if;
+    if exists (
+        select from mpp.mail_bounce b where b.address = lower(reader_address) and b.is_hard and b.cleared_at is null
+    ) then
+        return 'address bounced';
+    end if;
+    if mail.purpose <> 'service' and exists (
+        select
+        from mpp.mail_suppression s
+        where s.purpose = mail.purpose and (s.account_id = mail.account_id or s.address = lower(reader_address))
+    ) then
+        return 'unsubscribed';
+    end if;
+    if mail.purpose in ('newsletter', 'league_alerts') and not coalesce((
+        select c.granted
+        from mpp.consent c
+        where c.account_id = mail.account_id and c.purpose::text = mail.purpose::text
+        order by c.id desc
+        limit 1
+    ), false) then
+        return 'no consent';
+    end if;
+    if mail.account_id is not null and mail.organisation_id is not null and not exists (
+        select
+        from mpp.staff s
+        where s.account_id = mail.account_id and s.organisation_id = mail.organisation_id
+            and at >= s.access_from and at < s.access_until
+    ) then
+        return 'no access';
+    end if;
+    if mail.account_id is not null and mail.league_id is not null and not exists (
+        select from mpp.ambassador a where a.account_id = mail.account_id and a.league_id = mail.league_id
+    ) then
+        return 'no longer an ambassador';
+    end if;
+    return null;
+end
+$$;
+revoke execute on function private.mail_obstacle(mpp.outbox, text) from public;
+
+create function private.mail_address(mail mpp.outbox) returns text
+    language sql
+    stable
+    set search_path = ''
+as $$ select coalesce(mail.address, (select u.email::text from auth.users u where u.id = mail.account_id)) $$;
+revoke execute on function private.mail_address(mpp.outbox) from public;
+
+-- A mail holds what only its reader may know, and a token in their name: the secret key alone sends.
+create function private.require_service() returns void
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+begin
+    if not private.is_service() then
+        perform private.refuse('MP006');
+    end if;
+end
+$$;
+revoke execute on function private.require_service() from public;
+
+create function private.queue_mails(mails jsonb) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    mail jsonb;
+    queued integer := 0;
+begin
+    perform private.require_service();
+    if jsonb_typeof(mails) is distinct from 'array' then
+        perform private.refuse('MP010', 'mails', 'it is not a list', 'Send a list of mails.');
+    end if;
+    for mail in select m.value from jsonb_array_elements(mails) m loop
+        queued := queued + private.queue_mail(
+            mail ->> 'key', mail ->> 'template', mail -> 'data', (mail ->> 'purpose')::api.mail_purpose,
+            (mail ->> 'account_id')::uuid, mail ->> 'address', mail ->> 'language', (mail ->> 'organisation_id')::integer,
+            (mail ->> 'league_id')::uuid, (mail ->> 'useful_until')::timestamptz, (mail ->> 'send_after')::timestamptz
+        )::integer;
+    end loop;
+    return queued;
+end
+$$;
+revoke execute on function private.queue_mails(jsonb) from public;
+grant execute on function private.queue_mails(jsonb) to service_role;
+
+create function api.queue_mails(mails jsonb) returns integer
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.queue_mails(mails);
+end;
+comment on function api.queue_mails(jsonb)
+    is 'Queues mails: [{"key", "template", "data", "purpose", "account_id" or "address", "language", "organisation_id", "league_id", "useful_until", "send_after"}]; returns how many are new, since a key is queued once. Secret key only. Errors: MP006, MP010.';
+revoke execute on function api.queue_mails(jsonb) from public;
+grant execute on function api.queue_mails(jsonb) to service_role;
+
+create type api.newsletter_piece as (queued integer, already integer, after uuid);
+comment on type api.newsletter_piece is 'What one call of queue_newsletter did; after is where the next one begins, empty at the end.';
+
+-- In pieces, each its own transaction: whoever is cut off begins again, and what was queued stays queued once.
+create function private.queue_newsletter(code text, language text, subject text, body text, after uuid, how_many integer)
+    returns api.newsletter_piece
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    known mpp.newsletter;
+    reader uuid;
+    seen integer := 0;
+    piece api.newsletter_piece := row (0, 0, null);
+begin
+    perform private.require_service();
+    if code is null or code !~ '^[a-z0-9-]{3,60}$' then
+        perform private.refuse('MP010', 'code', coalesce(left(code, 60), 'it is empty'), 'Use 3 to 60 small letters, digits and hyphens.');
+    end if;
+    if language is null or language not in ('fr', 'en') then
+        perform private.refuse('MP010', 'language', coalesce(left(language, 20), 'it is empty'), 'Use fr or en.');
+    end if;
+    if coalesce(btrim(body), '') = '' or octet_length(body) > 100000 then
+        perform private.refuse('MP010', 'body', 'it is empty or too long', 'Give a text of 100,000 bytes at most.');
+    end if;
+    if how_many is null or how_many not between 1 and 5000 then
+        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 5000.');
+    end if;
+    insert into mpp.newsletter (code, language, subject, body)
+    values (queue_newsletter.code, queue_newsletter.language, private.clean_line('subject', queue_newsletter.subject, 120),
+        queue_newsletter.body)
+    on conflict do nothing;
+    select * into known
+    from mpp.newsletter n
+    where n.code = queue_newsletter.code and n.language = queue_newsletter.language;
+    if (known.subject, known.body) is distinct from (private.clean_line('subject', queue_newsletter.subject, 120), queue_newsletter.body) then
+        perform private.refuse('MP098', queue_newsletter.code);
+    end if;
+    for reader in
+        select p.id
+        from mpp.profile p
+        cross join lateral (
+            select c.granted from mpp.consent c where c.account_id = p.id and c.purpose = 'newsletter' order by c.id desc limit 1
+        ) latest
+        where latest.granted
+            and p.id > coalesce(queue_newsletter.after, '00000000-0000-0000-0000-000000000000')
+            and case p.language when 'fr' then 'fr' else 'en' end = queue_newsletter.language
+        order by p.id
+        limit how_many
+    loop
+        seen := seen + 1;
+        piece.after := reader;
+        if private.queue_mail(format('newsletter/%s/%s', queue_newsletter.code, reader), 'newsletter',
+            jsonb_build_object('newsletter', queue_newsletter.code), 'newsletter', account_id => reader,
+            language => queue_newsletter.language) then
+            piece.queued := piece.queued + 1;
+        else
+            piece.already := piece.already + 1;
+        end if;
+    end loop;
+    if seen < how_many then
+        piece.after := null;
+    end if;
+    if piece.queued > 0 then
+        perform private.record_act('newsletter.queue', queue_newsletter.code,
+            jsonb_build_object('language', queue_newsletter.language, 'queued', piece.queued));
+    end if;
+    return piece;
+end
+$$;
+revoke execute on function private.queue_newsletter(text, text, text, text, uuid, integer) from public;
+grant execute on function private.queue_newsletter(text, text, text, text, uuid, integer) to service_role;
+
+create function api.queue_newsletter(
+    code text, language text, subject text, body text, after uuid default null, how_many integer default 500
+) returns api.newsletter_piece
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.queue_newsletter(code, language, subject, body, after, how_many);
+end;
+comment on function api.queue_newsletter(text, text, text, text, uuid, integer)
+    is 'Queues a newsletter for the next people who agreed to it, in their language, each once; call it again with after until after is empty. Secret key only. Errors: MP006, MP010, MP098.';
+revoke execute on function api.queue_newsletter(text, text, text, text, uuid, integer) from public;
+grant execute on function api.queue_newsletter(text, text, text, text, uuid, integer) to service_role;
+
+create type api.due_mail as (
+    id bigint, key text, purpose api.mail_purpose, template text, language text, address text, obstacle text
+);
+comment on type api.due_mail is 'A mail that would leave now, or why it would not.';
+
+create function private.due_mails(how_many integer) returns setof api.due_mail
+    language plpgsql
+    stable
+    security definer
+    set search_path = ''
+as $$
+begin
+    perform private.require_service();
+    return query
+    select m.id, m.key, m.purpose, m.template, m.language, private.mail_address(m), private.mail_obstacle(m, private.mail_address(m))
+    from mpp.outbox m
+    where m.state = 'queued' and m.next_attempt_at <= private.clock()
+    order by (m.purpose <> 'service'), m.next_attempt_at, m.id
+    limit how_many;
+end
+$$;
+revoke execute on function private.due_mails(integer) from public;
+grant execute on function private.due_mails(integer) to service_role;
+
+create function api.due_mails(how_many integer default 100) returns setof api.due_mail
+    language sql
+    stable
+    set search_path = ''
+begin atomic
+    select * from private.due_mails(how_many);
+end;
+comment on function api.due_mails(integer) is 'The next mails to leave, and why some would not; changes nothing. Secret key only. Errors: MP006.';
+revoke execute on function api.due_mails(integer) from public;
+grant execute on function api.due_mails(integer) to service_role;
+
+create type api.claimed_mail as (
+    id bigint, attempt integer, message_id text, address text, first_name text, purpose api.mail_purpose, template text,
+    language text, data jsonb, unsubscribe_token text, claim_expires_at timestamptz
+);
+comment on type api.claimed_mail is 'A mail in the hand of its sender, until the claim expires.';
+
+-- One mail at a time: a sender that dies leaves exactly one mail in question. A sender whose answer got lost asks again
+-- and is given the same mail, which it cannot have sent.
+create function private.claim_mail(worker uuid, lease_seconds integer, message_domain text) returns setof api.claimed_mail
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    at timestamptz;
+    m mpp.outbox;
+    reader text;
+    obstacle text;
+    token text;
+begin
+    perform private.require_service();
+    if worker is null then
+        perform private.refuse('MP010', 'worker', 'it is empty', 'Give each sender an id of its own.');
+    end if;
+    if lease_seconds is null or lease_seconds not between 1 and 86400 then
+        perform private.refuse('MP010', 'lease_seconds', coalesce(lease_seconds::text, 'it is empty'), 'Use 1 to 86400.');
+    end if;
+    if message_domain is null or message_domain !~ '^[a-z0-9.-]{1,190}$' then
+        perform private.refuse('MP010', 'message_domain', coalesce(left(message_domain, 60), 'it is empty'), 'Give the domain of the sender.');
+    end if;
+    loop
+        at := private.clock();
+        select * into m
+        from mpp.outbox o
+        where o.state = 'sending' and o.claimed_by = worker and o.claim_expires_at > at
+        for update;
+        if not found then
+            select * into m
+            from mpp.outbox o
+            where o.state = 'queued' and o.next_attempt_at <= at
+            order by (o.purpose <> 'service'), o.next_attempt_at, o.id
+            limit 1
+            for update skip locked;
+        end if;
+        if not found then
+            return;
+        end if;
+        reader := private.mail_address(m);
+        obstacle := private.mail_obstacle(m, reader);
+        exit when obstacle is null;
+        update mpp.outbox o set state = 'dropped', reply = obstacle, data = '{}' where o.id = m.id;
+    end loop;
+    update mpp.outbox o
+    set state = 'sending',
+        attempt = o.attempt + 1,
+        message_domain = coalesce(o.message_domain, claim_mail.message_domain),
+        claimed_by = worker,
+        claimed_at = at,
+        claim_expires_at = at + make_interval(secs => lease_seconds),
+        sent_to = lower(reader)
+    where o.id = m.id
+    returning * into m;
+    if m.purpose <> 'service' then
+        -- 244 random bits.
+        token := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+        insert into mpp.unsubscribe_token (digest, purpose, account_id, address)
+        values (sha256(convert_to(token, 'UTF8')), m.purpose, m.account_id, case when m.account_id is null then m.address end);
+    end if;
+    return next row (
+        m.id, m.attempt, m.message_part || '@' || m.message_domain, reader,
+        (select p.first_name from mpp.profile p where p.id = m.account_id), m.purpose, m.template, m.language,
+        m.data || coalesce((
+            select jsonb_build_object('subject', n.subject, 'body', n.body)
+            from mpp.newsletter n
+            where m.template = 'newsletter' and n.code = m.data ->> 'newsletter' and n.language = m.language
+        ), '{}'),
+        token, m.claim_expires_at
+    )::api.claimed_mail;
+end
+$$;
+revoke execute on function private.claim_mail(uuid, integer, text) from public;
+grant execute on function private.claim_mail(uuid, integer, text) to service_role;
+
+create function api.claim_mail(worker uuid, lease_seconds integer, message_domain text) returns setof api.claimed_mail
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select * from private.claim_mail(worker, lease_seconds, message_domain);
+end;
+comment on function api.claim_mail(uuid, integer, text)
+    is 'Takes the next mail in hand, for so many seconds; asked again before it is settled, gives the same one. Drops those that must not leave (any more). Nothing when none is due. Secret key only. Errors: MP006, MP010.';
+revoke execute on function api.claim_mail(uuid, integer, text) from public;
+grant execute on function api.claim_mail(uuid, integer, text) to service_role;
+
+create function private.record_bounce_of(address text, is_hard boolean, reason text, outbox_id bigint) returns void
+    language sql
+    set search_path = ''
+as $$
+    insert into mpp.mail_bounce (address, is_hard, reason, outbox_id)
+    values (lower(address), is_hard, left(coalesce(reason, ''), 500), outbox_id)
+$$;
+revoke execute on function private.record_bounce_of(text, boolean, text, bigint) from public;
+
+create function private.settle_mail(id bigint, attempt integer, worker uuid, outcome text, reply text, retry_seconds integer)
+    returns api.mail_state
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    at timestamptz;
+    m mpp.outbox;
+    next_state api.mail_state;
+begin
+    perform private.require_service();
+    if outcome is null or outcome not in ('sent', 'later', 'unavailable', 'refused', 'bounced', 'unknown') then
+        perform private.refuse('MP010', 'outcome', coalesce(left(outcome, 40), 'it is empty'),
+            'Use sent, later, unavailable, refused, bounced or unknown.');
+    end if;
+    select * into m from mpp.outbox o where o.id = settle_mail.id for update;
+    if not found then
+        perform private.refuse('MP097', settle_mail.id::text);
+    end if;
+    if m.claimed_by is distinct from worker or m.attempt <> settle_mail.attempt then
+        perform private.refuse('MP096', m.key);
+    end if;
+    -- Asked again after a lost answer.
+    if m.state = 'sent' and outcome = 'sent' then
+        return m.state;
+    end if;
+    -- That it was delivered is news at any time, also after the claim has ended: it must not be sent again. Everything
+    -- else may only be said of a mail in hand.
+    if m.state <> 'sending' and not (outcome = 'sent' and m.state in ('uncertain', 'queued')) then
+        perform private.refuse('MP096', m.key);
+    end if;
+    at := private.clock();
+    next_state := case outcome
+        when 'sent' then 'sent'
+        when 'unavailable' then 'queued'
+        when 'later' then case when m.failures + 1 >= 10 then 'failed' else 'queued' end
+        when 'unknown' then 'uncertain'
+        else 'failed'
+    end;
+    update mpp.outbox o
+    set state = next_state,
+        failures = o.failures + (outcome = 'later')::integer,
+        next_attempt_at = case when next_state = 'queued'
+            then at + make_interval(secs => greatest(least(coalesce(retry_seconds, 60), 86400), 0)) else o.next_attempt_at end,
+        -- The server may still be at work on it: nobody asks before the time of the claim has passed once more.
+        claim_expires_at = case when outcome = 'unknown' then at + (o.claim_expires_at - o.claimed_at) else o.claim_expires_at end,
+        reply = left(settle_mail.reply, 500),
+        sent_at = case when outcome = 'sent' then at end,
+        data = case when outcome = 'sent' then '{}' else o.data end
+    where o.id = m.id;
+    if outcome = 'bounced' then
+        perform private.record_bounce_of(m.sent_to, true, settle_mail.reply, m.id);
+    elsif outcome = 'later' and next_state = 'failed' then
+        perform private.record_bounce_of(m.sent_to, false, settle_mail.reply, m.id);
+    end if;
+    return next_state;
+end
+$$;
+revoke execute on function private.settle_mail(bigint, integer, uuid, text, text, integer) from public;
+grant execute on function private.settle_mail(bigint, integer, uuid, text, text, integer) to service_role;
+
+create function api.settle_mail(
+    id bigint, attempt integer, worker uuid, outcome text, reply text default null, retry_seconds integer default null
+) returns api.mail_state
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.settle_mail(id, attempt, worker, outcome, reply, retry_seconds);
+end;
+comment on function api.settle_mail(bigint, integer, uuid, text, text, integer)
+    is 'Says what became of a mail in hand: sent; later (the server asks for patience: ten times, then failed); unavailable (it never left, no fault of its own); refused; bounced (the address does not exist); unknown (the connection broke after the content had left). Returns its new state. Secret key only. Errors: MP006, MP010, MP096, MP097.';
+revoke execute on function api.settle_mail(bigint, integer, uuid, text, text, integer) from public;
+grant execute on function api.settle_mail(bigint, integer, uuid, text, text, integer) to service_role;
+
+create type api.stranded_mail as (
+    id bigint, key text, attempt integer, message_id text, state api.mail_state, claimed_at timestamptz, address text
+);
+comment on type api.stranded_mail is 'A mail that a server may or may not have taken.';
+
+create function private.stranded_mails() returns setof api.stranded_mail
+    language plpgsql
+    stable
+    security definer
+    set search_path = ''
+as $$
+begin
+    perform private.require_service();
+    return query
+    select m.id, m.key, m.attempt, m.message_part || '@' || m.message_domain, m.state, m.claimed_at, m.sent_to
+    from mpp.outbox m
+    where m.state in ('sending', 'uncertain') and m.claim_expires_at <= private.clock()
+    order by m.id;
+end
+$$;
+revoke execute on function private.stranded_mails() from public;
+grant execute on function private.stranded_mails() to service_role;
+
+create function api.stranded_mails() returns setof api.stranded_mail
+    language sql
+    stable
+    set search_path = ''
+begin atomic
+    select * from private.stranded_mails();
+end;
+comment on function api.stranded_mails() is 'Mails whose sender died, or lost the server''s last answer: each may have been delivered or not. Secret key only. Errors: MP006.';
+revoke execute on function api.stranded_mails() from public;
+grant execute on function api.stranded_mails() to service_role;
+
+create function private.settle_stranded(id bigint, attempt integer, verdict text) returns api.mail_state
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    at timestamptz;
+    m mpp.outbox;
+    next_state api.mail_state;
+begin
+    perform private.require_service();
+    if verdict is null or verdict not in ('delivered', 'not_delivered', 'unknown', 'given_up') then
+        perform private.refuse('MP010', 'verdict', coalesce(left(verdict, 40), 'it is empty'),
+            'Use delivered, not_delivered, unknown or given_up.');
+    end if;
+    select * into m from mpp.outbox o where o.id = settle_stranded.id for update;
+    if not found then
+        perform private.refuse('MP097', settle_stranded.id::text);
+    end if;
+    at := private.clock();
+    -- The attempt is named, so that what a server said of one attempt is never held for the answer about a later one.
+    if m.attempt <> settle_stranded.attempt or not (
+        (m.state in ('sending', 'uncertain') and m.claim_expires_at <= at)
+        or (m.state = 'failed' and verdict in ('delivered', 'not_delivered'))
+    ) then
+        perform private.refuse('MP096', m.key);
+    end if;
+    next_state := case verdict
+        when 'delivered' then 'sent' when 'not_delivered' then 'queued' when 'given_up' then 'failed' else 'uncertain'
+    end;
+    update mpp.outbox o
+    set state = next_state,
+        failures = case when m.state = 'failed' then 0 else o.failures end,
+        next_attempt_at = case when next_state = 'queued' then at else o.next_attempt_at end,
+        sent_at = case when next_state = 'sent' then at end,
+        data = case when next_state = 'sent' then '{}' else o.data end,
+        reply = 'settled: ' || verdict
+    where o.id = m.id;
+    perform private.record_act('mail.settle', m.key, jsonb_build_object('from', m.state, 'verdict', verdict));
+    return next_state;
+end
+$$;
+revoke execute on function private.settle_stranded(bigint, integer, text) from public;
+grant execute on function private.settle_stranded(bigint, integer, text) to service_role;
+
+create function api.settle_stranded(id bigint, attempt integer, verdict text) returns api.mail_state
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.settle_stranded(id, attempt, verdict);
+end;
+comment on function api.settle_stranded(bigint, integer, text)
+    is 'Settles a mail of stranded_mails, or sends a failed one again: delivered, not_delivered (it is queued again), unknown (it waits for a person) or given_up. Secret key only. Errors: MP006, MP010, MP096, MP097.';
+revoke execute on function api.settle_stranded(bigint, integer, text) from public;
+grant execute on function api.settle_stranded(bigint, integer, text) to service_role;
+
+create function private.record_bounce(address text, is_hard boolean, reason text) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+begin
+    perform private.require_ops();
+    if address is null or not private.is_mail_address(address) then
+        perform private.refuse('MP010', 'address', coalesce(left(address, 100), 'it is empty'), 'Give an address such as ada@example.org.');
+    end if;
+    if is_hard is null then
+        perform private.refuse('MP010', 'is_hard', 'it is empty', 'Send true or false.');
+    end if;
+    perform private.record_bounce_of(address, is_hard, reason, null);
+    perform private.record_act('mail.bounce', null, jsonb_build_object('hard', is_hard));
+end
+$$;
+revoke execute on function private.record_bounce(text, boolean, text) from public;
+grant execute on function private.record_bounce(text, boolean, text) to authenticated, service_role;
+
+create function api.record_bounce(address text, is_hard boolean, reason text default null) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.record_bounce(address, is_hard, reason);
+end;
+comment on function api.record_bounce(text, boolean, text)
+    is 'Notes that a mail came back. A hard bounce (the address does not exist) stops every mail to it, a soft one (full, away) is only noted. Staff only. Errors: MP006, MP010.';
+revoke execute on function api.record_bounce(text, boolean, text) from public;
+grant execute on function api.record_bounce(text, boolean, text) to authenticated, service_role;
+
+create function private.clear_bounces(address text) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    cleared integer;
+begin
+    perform private.require_ops();
+    update mpp.mail_bounce b
+    set cleared_at = private.clock()
+    where b.address = lower(clear_bounces.address) and b.cleared_at is null;
+    get diagnostics cleared = row_count;
+    if cleared > 0 then
+        perform private.record_act('mail.clear_bounces', null, jsonb_build_object('cleared', cleared));
+    end if;
+    return cleared;
+end
+$$;
+revoke execute on function private.clear_bounces(text) from public;
+grant execute on function private.clear_bounces(text) to authenticated, service_role;
+
+create function api.clear_bounces(address text) returns integer
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.clear_bounces(address);
+end;
+comment on function api.clear_bounces(text) is 'Lets an address get mail again; returns how many bounces were cleared. Who unsubscribed stays unsubscribed. Staff only. Errors: MP006.';
+revoke execute on function api.clear_bounces(text) from public;
+grant execute on function api.clear_bounces(text) to authenticated, service_role;
+
+-- The token is the proof: nobody signs in to leave. Also during maintenance, because a mail program asks once. Whatever
+-- the token, the answer is the same.
+create function private.unsubscribe(token text) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    t mpp.unsubscribe_token;
+begin
+    if token is null or octet_length(token) > 200 then
+        return;
+    end if;
+    -- Locked: pressing twice writes once.
+    select * into t from mpp.unsubscribe_token u where u.digest = sha256(convert_to(token, 'UTF8')) for update;
+    if not found then
+        return;
+    end if;
+    if t.purpose in ('newsletter', 'league_alerts') then
+        insert into mpp.consent (account_id, purpose, granted, text_version, channel)
+        select t.account_id, t.purpose::text::api.consent_purpose, false, v.version, 'mail'
+        from (
+            select n.version from mpp.terms_version n where n.published_at <= private.clock() order by n.published_at desc limit 1
+        ) v
+        where coalesce((
+            select c.granted
+            from mpp.consent c
+            where c.account_id = t.account_id and c.purpose::text = t.purpose::text
+            order by c.id desc
+            limit 1
+        ), false);
+    else
+        insert into mpp.mail_suppression (purpose, account_id, address)
+        values (t.purpose, t.account_id, t.address)
+        on conflict do nothing;
+    end if;
+end
+$$;
+revoke execute on function private.unsubscribe(text) from public;
+grant execute on function private.unsubscribe(text) to anon, authenticated, service_role;
+
+create function api.unsubscribe(token text) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.unsubscribe(token);
+end;
+comment on function api.unsubscribe(text)
+    is 'Stops the kind of mail that a link was in, without signing in: withdraws the consent, or notes the address. Asked again, or with a token that nobody knows, answers the same.';
+revoke execute on function api.unsubscribe(text) from public;
+grant execute on function api.unsubscribe(text) to anon, authenticated, service_role;
+
+-- Row-level security does not hide the planner's estimates (see 99_ownership).
+do $$
+declare
+    private_column record;
+begin
+    for private_column in
+        select a.attrelid::regclass as relation, a.attname as name
+        from pg_catalog.pg_attribute a
+        where a.attnum > 0
+            and not a.attisdropped
+            and a.attrelid in (
+                'mpp.outbox'::regclass, 'mpp.unsubscribe_token'::regclass, 'mpp.mail_suppression'::regclass,
+                'mpp.mail_bounce'::regclass, 'mpp.newsletter'::regclass
+            )
+        order by a.attrelid, a.attnum
+    loop
+        execute format('alter table %s alter column %I set statistics 0', private_column.relation, private_column.name);
+    end loop;
+end
+$$;
