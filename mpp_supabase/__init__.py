@@ -30,6 +30,12 @@ if TYPE_CHECKING:
         RepeatedFirstName,
         TransportError,
     )
+    from mpp_supabase.mail.courier import MailServerError
+    from mpp_supabase.mail.evidence import mail_evidence
+    from mpp_supabase.mail.newsletters import newsletter_page, read_newsletter
+    from mpp_supabase.mail.outbox import Bounce, DueMail, OutboxMail
+    from mpp_supabase.mail.sending import MailSender, settle_stranded_mails
+    from mpp_supabase.mail.settings import MailSettings, load_mail_settings
     from mpp_supabase.models import (
         Account,
         AuditEntry,
@@ -72,6 +78,7 @@ __all__ = [
     "Account",
     "AccountError",
     "AuditEntry",
+    "Bounce",
     "Challenge",
     "Change",
     "ClassChallenge",
@@ -84,6 +91,7 @@ __all__ = [
     "DirectoryError",
     "DirectoryImport",
     "DirectoryProblem",
+    "DueMail",
     "Edition",
     "EditionFile",
     "EditionFileError",
@@ -95,11 +103,15 @@ __all__ = [
     "LeagueMember",
     "LeagueTeam",
     "MPPError",
+    "MailSender",
+    "MailServerError",
+    "MailSettings",
     "MaintenanceWindow",
     "Mismatch",
     "Misuse",
     "NamedPupil",
     "Neighbour",
+    "OutboxMail",
     "Page",
     "Pupil",
     "PupilValidation",
@@ -118,9 +130,14 @@ __all__ = [
     "TrackingImport",
     "TransportError",
     "__version__",
+    "load_mail_settings",
     "load_settings",
+    "mail_evidence",
+    "newsletter_page",
     "parse_edition",
     "read_edition_file",
+    "read_newsletter",
+    "settle_stranded_mails",
     "write_roster",
 ]
 
@@ -142,6 +159,12 @@ _HOMES = {
         "RepeatedFirstName",
         "TransportError",
     ),
+    "mail.courier": ("MailServerError",),
+    "mail.evidence": ("mail_evidence",),
+    "mail.newsletters": ("newsletter_page", "read_newsletter"),
+    "mail.outbox": ("Bounce", "DueMail", "OutboxMail"),
+    "mail.sending": ("MailSender", "settle_stranded_mails"),
+    "mail.settings": ("MailSettings", "load_mail_settings"),
     "models": (
         "Account",
         "AuditEntry",

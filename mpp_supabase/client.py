@@ -10,6 +10,7 @@ from mpp_supabase.conduct import Conduct
 from mpp_supabase.config import Settings, load_settings
 from mpp_supabase.editions import Editions
 from mpp_supabase.leagues import Leagues
+from mpp_supabase.mail.outbox import Mails
 from mpp_supabase.maintenance import Maintenance
 from mpp_supabase.rankings import Rankings
 from mpp_supabase.schools import Schools
@@ -94,6 +95,11 @@ class MPP:
     def conduct(self) -> Conduct:
         """Reports, expulsions and suspicious patterns."""
         return Conduct(self._transport)
+
+    @cached_property
+    def mails(self) -> Mails:
+        """Mails: the outbox, newsletters, bounces."""
+        return Mails(self._transport)
 
     @cached_property
     def audit(self) -> Audit:

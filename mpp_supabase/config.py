@@ -33,12 +33,13 @@ def _project_url(value: str) -> str:
         raise ValueError("it is not an address such as https://PROJECT.supabase.co")
     if parts.username or parts.password or parts.query or parts.fragment or parts.path:
         raise ValueError("write the address of the project alone, without path, user or query")
-    if parts.scheme == "http" and not _is_near(parts.hostname):
+    if parts.scheme == "http" and not is_near(parts.hostname):
         raise ValueError("use https: over http the keys would travel in clear")
     return value
 
 
-def _is_near(host: str) -> bool:
+def is_near(host: str) -> bool:
+    """Whether a host is this machine or its own network, where nobody else listens."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -18,6 +18,7 @@ from mpp_cli import (
     class_,
     edition,
     league,
+    mail,
     maintenance,
     misuse,
     output,
@@ -39,6 +40,7 @@ _ORDER = [
     "school",
     "validation",
     "user",
+    "mail",
     "maintenance",
     "misuse",
     "audit",
@@ -75,6 +77,7 @@ app.add_typer(pupil.app, name="pupil", help="Pupils of a class: add, correct, re
 app.add_typer(school.app, name="school", help="Schools: the Ministry's directory, search, corrections.")
 app.add_typer(validation.app, name="validation", help="Take back validations that should not count.")
 app.add_typer(user.app, name="user", help="Accounts: create, invite, list, disable, enable, staff.")
+app.add_typer(mail.app, name="mail", help="Mails: send, settle, newsletters, bounces.")
 app.add_typer(maintenance.app, name="maintenance", help="Maintenance windows, announced in advance.")
 app.command("misuse")(misuse.misuse)
 app.command("audit")(audit.audit)

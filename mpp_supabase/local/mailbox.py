@@ -15,6 +15,7 @@ import re
 import secrets
 import shlex
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -120,13 +121,18 @@ class Mailbox:
     """The mails kept, the oldest first."""
 
     mails: list[Mail] = field(default_factory=list)
+    accepted: int = 0
+    deleted: int = 0
+    started: float = field(default_factory=time.monotonic)
 
     def take(self, mail: Mail) -> None:
         """Keep a mail, and let the oldest ones go when there are too many."""
         self.mails.append(mail)
+        self.accepted += 1
         kept = sum(len(each.raw) for each in self.mails)
         while len(self.mails) > MOST_MAILS or (kept > MOST_BYTES and len(self.mails) > 1):
             kept -= len(self.mails.pop(0).raw)
+            self.deleted += 1
 
     def find(self, mail_id: str) -> Mail | None:
         """The mail of an id, or the newest one for "latest"."""
@@ -137,8 +143,8 @@ class Mailbox:
     def search(self, query: str) -> list[Mail]:
         """The mails that match every word of a query, the newest first.
 
-        A word may say where to look: to:, from:, subject:; otherwise it is looked for everywhere. Quotes keep words
-        together.
+        A word may say where to look: to:, from:, subject:, message-id:; otherwise it is looked for everywhere. Quotes
+        keep words together.
         """
         try:
             words = shlex.split(query.lower())
@@ -148,7 +154,9 @@ class Mailbox:
 
     def forget(self, ids: set[str] | None) -> None:
         """Forget some mails, or all of them for None."""
+        before = len(self.mails)
         self.mails = [] if ids is None else [mail for mail in self.mails if mail.id not in ids]
+        self.deleted += before - len(self.mails)
 
 
 class _Taker:
@@ -220,6 +228,17 @@ async def delete_mails(request: Request) -> Response:
         return JSONResponse({"Error": "The body is not JSON"}, 400)
     _mailbox(request).forget({str(mail_id) for mail_id in ids} if isinstance(ids, list) and ids else None)
     return PlainTextResponse("ok")
+
+
+async def show_info(request: Request) -> Response:
+    """GET /api/v1/info: since when it remembers (seconds), and how many mails it took and forgot."""
+    mailbox = _mailbox(request)
+    stats = {
+        "Uptime": time.monotonic() - mailbox.started,
+        "SMTPAccepted": mailbox.accepted,
+        "MessagesDeleted": mailbox.deleted,
+    }
+    return JSONResponse({"Messages": len(mailbox.mails), "RuntimeStats": stats})
 
 
 async def ready(request: Request) -> Response:
@@ -311,6 +330,8 @@ def _matches(mail: Mail, word: str) -> bool:
             return wanted in mail.sender.lower() or any(wanted in each["Address"] for each in mail.addresses["From"])
         case "subject":
             return wanted in mail.subject.lower()
+        case "message-id":
+            return wanted.strip("<>") == mail.message_id.lower()
     return word in f"{mail.subject}\n{mail.text}\n{mail.sender}".lower() or mail.is_to(word)
 
 
@@ -344,6 +365,7 @@ _ROUTES = [
     Route("/templates/{name}.html", mail_template),
     Route("/api/v1/messages", list_mails, methods=["GET"]),
     Route("/api/v1/messages", delete_mails, methods=["DELETE"]),
+    Route("/api/v1/info", show_info),
     Route("/api/v1/search", search_mails),
     Route("/api/v1/message/{mail_id}", show_mail),
     Route("/api/v1/message/{mail_id}/raw", show_raw),

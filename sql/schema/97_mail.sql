@@ -593,8 +593,10 @@ begin
     if m.claimed_by is distinct from worker or m.attempt <> settle_mail.attempt then
         perform private.refuse('MP096', m.key);
     end if;
-    -- Asked again after a lost answer.
-    if m.state = 'sent' and outcome = 'sent' then
+    -- Said again, because the answer got lost.
+    if (outcome, m.state::text) in (('sent', 'sent'), ('unavailable', 'queued'), ('later', 'queued'), ('later', 'failed'),
+            ('unknown', 'uncertain'), ('refused', 'failed'), ('bounced', 'failed'))
+        and m.reply is not distinct from left(settle_mail.reply, 500) then
         return m.state;
     end if;
     -- That it was delivered is news at any time, also after the claim has ended: it must not be sent again. Everything

@@ -1,0 +1,375 @@
+"""`mpp mail`: the outbox, sending it, newsletters, bounces."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mpp_cli import connection, output
+from mpp_cli.exits import Exit
+from mpp_cli.output import Column, Csv, Json, Yes
+
+if TYPE_CHECKING:
+    from mpp_supabase import MPP, MailSender, MailSettings, OutboxMail
+
+app = typer.Typer(no_args_is_help=True)
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="Key of the mail; `mpp mail list` shows it.")]
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="An e-mail address.")]
+Delivered = Annotated[
+    Path | None,
+    typer.Option(
+        "--delivered", metavar="FILE", help="A file with the Message-IDs that the server took, such as its log."
+    ),
+]
+Complete = Annotated[
+    bool, typer.Option("--complete", help="FILE has all of them: a mail that is not in it was not delivered.")
+]
+_STATES = ("queued", "sending", "sent", "failed", "dropped", "uncertain")
+_SAID = {
+    "sent": "sent",
+    "later": "to be tried again",
+    "refused": "refused",
+    "bounced": "bounced",
+    "unknown": "without an answer",
+    "unavailable": "put back",
+}
+_VERDICTS = {"sent": "delivered", "again": "not_delivered", "failed": "given_up"}
+
+
+@app.command("list")
+def list_mails(
+    state: Annotated[str | None, typer.Option("--state", help=f"Only these: {', '.join(_STATES)}.")] = None,
+    purpose: Annotated[
+        str | None,
+        typer.Option("--purpose", help="service, invitation, weekly_report, league_alerts or newsletter."),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many mails to show.")] = 50,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List the mails of the outbox and what became of them, the latest first.
+
+    Example: mpp mail list --state uncertain
+    """
+    from mpp_supabase import OutboxMail
+
+    if state is not None and state not in _STATES:
+        raise typer.BadParameter(f"choose one of {', '.join(_STATES)}", param_hint="--state")
+    with connection.staff() as mpp:
+        found = mpp.mails.iterate(state=state, purpose=purpose)
+        output.rows(
+            islice(found, limit),
+            (
+                Column("Key", lambda m: m.key, folds=True),
+                Column("Purpose", lambda m: m.purpose),
+                Column("State", lambda m: m.state),
+                Column("Queued (UTC)", lambda m: output.clock(m.queued_at)),
+                Column("Sent (UTC)", lambda m: output.clock(m.sent_at)),
+                Column("Said", lambda m: m.reply, folds=True, optional=True),
+            ),
+            fields=tuple(OutboxMail.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty="There is no such mail.",
+        )
+        if next(found, None) is not None:
+            output.say("More: add a higher --limit, --state or --purpose")
+
+
+@app.command()
+def show(key: Key, as_json: Json = False, as_csv: Csv = False) -> None:
+    """Show one mail: its state, its Message-ID and the server's last word. Its content stays its reader's.
+
+    Example: mpp mail show newsletter/spring/00000000-0000-0000-0000-000000000000
+    """
+    with connection.staff() as mpp:
+        mail = mpp.mails.get(key)
+    output.record(mail, _lines(mail), as_json=as_json, as_csv=as_csv)
+
+
+def _lines(mail: OutboxMail) -> list[tuple[str, object]]:
+    return [
+        ("Key", mail.key),
+        ("State", mail.state),
+        ("Purpose", mail.purpose),
+        ("Template", f"{mail.template} ({mail.language})"),
+        ("Message-ID", mail.message_id),
+        ("Account", mail.account_id),
+        ("Claims", mail.attempt),
+        ("Failures", mail.failures),
+        ("Queued", output.moment(mail.queued_at)),
+        ("Next attempt", output.moment(mail.next_attempt_at) if mail.state == "queued" else None),
+        ("Sent", output.moment(mail.sent_at)),
+        ("Said", mail.reply),
+    ]
+
+
+@app.command()
+def send(
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Send this many at most.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would leave, and send nothing.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on for what is queued later, until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option("--every", min=0.1, help="Seconds between two looks with --watch.")] = 10.0,
+    delivered: Delivered = None,
+    complete: Complete = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Send the mails that are due, each once, after settling what an interrupted run left.
+
+    The server is that of MPP_SMTP_HOST, or the mailbox of the local stack. Ctrl-C ends after the mail in hand.
+
+    Example: mpp mail send --limit 100 --dry-run
+    """
+    from mpp_supabase import MailSender, load_mail_settings, load_settings
+
+    if dry_run:
+        _show_due(limit, as_json, as_csv)
+        return
+    if watch and limit is not None:
+        raise typer.BadParameter("--watch goes on; --limit ends", param_hint="--limit")
+    with connection.staff() as mpp:
+        settings = load_mail_settings(load_settings())
+        output.say(f"Sending through {settings.source}: {settings.host}:{settings.port} as {settings.sender}")
+        sender = MailSender(mpp.mails, settings, on_mail=lambda mail, said: _tell(mail.id, said))
+        total: Counter[str] = Counter()
+        with _gently(sender):
+            while True:
+                _settle(mpp, settings, delivered, complete)
+                total += _run(sender, limit, patient=watch)
+                if not watch or sender.stopped:
+                    break
+                _wait(sender, every)
+        uncertain = sum(1 for _ in mpp.mails.iterate(state="uncertain"))
+    if as_json or as_csv:
+        output.record(dict(total) | {"uncertain": uncertain}, (), as_json=as_json, as_csv=as_csv)
+    output.say(_summary(total))
+    if uncertain:
+        output.say(f"{uncertain} uncertain: `mpp mail list --state uncertain`, then `mpp mail settle`.")
+
+
+def _run(sender: MailSender, limit: int | None, *, patient: bool) -> Counter[str]:
+    from mpp_supabase import TransportError
+
+    try:
+        return sender.run(limit).outcomes
+    except TransportError as error:
+        if not patient:
+            raise
+        output.say(f"mpp: {error} Trying again.")
+        return Counter()
+
+
+def _wait(sender: MailSender, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not sender.stopped and time.monotonic() < until:
+        time.sleep(0.1)
+
+
+@contextmanager
+def _gently(sender: MailSender) -> Iterator[None]:
+    """Let the first Ctrl-C or SIGTERM end the run after the mail in hand; the second one interrupts."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, _: Any) -> None:
+        if sender.stopped:
+            raise KeyboardInterrupt
+        sender.stop()
+        output.say("Ending after the mail in hand.")
+
+    try:
+        for number in before:
+            signal.signal(number, stop)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tell(mail_id: int, delivery: Any) -> None:
+    if delivery.outcome != "sent":
+        output.say(f"mail {mail_id}: {_SAID.get(delivery.outcome, delivery.outcome)} ({delivery.reply})")
+
+
+def _summary(outcomes: Counter[str]) -> str:
+    if not outcomes:
+        return "No mail was due."
+    return (
+        ", ".join(f"{output.number(count)} {_SAID.get(name, name)}" for name, count in sorted(outcomes.items())) + "."
+    )
+
+
+def _show_due(limit: int | None, as_json: bool, as_csv: bool) -> None:
+    from mpp_supabase import DueMail
+
+    with connection.staff() as mpp:
+        due = mpp.mails.due(limit or 1000)
+    output.rows(
+        due,
+        (
+            Column("Key", lambda m: m.key, folds=True),
+            Column("Purpose", lambda m: m.purpose),
+            Column("To", lambda m: m.address, folds=True),
+            Column("Template", lambda m: f"{m.template} ({m.language})"),
+            Column("Would be", lambda m: f"dropped: {m.obstacle}" if m.obstacle else "sent"),
+        ),
+        fields=tuple(DueMail.model_fields),
+        as_json=as_json,
+        as_csv=as_csv,
+        empty="No mail is due.",
+    )
+    output.say("Nothing was sent (dry run).")
+
+
+@app.command()
+def settle(
+    key: Annotated[
+        str | None, typer.Argument(metavar="KEY", help="One mail, for a decision of yours with --as; else all by rule.")
+    ] = None,
+    verdict: Annotated[
+        str | None,
+        typer.Option("--as", metavar="VERDICT", help="sent (it arrived), again (it did not) or failed (give up)."),
+    ] = None,
+    delivered: Delivered = None,
+    complete: Complete = False,
+    yes: Yes = False,
+) -> None:
+    """Settle mails that may have been delivered or not: by their Message-ID, or one by your decision.
+
+    What is found is sent; what is surely not there is queued again; where nobody can tell, it stays uncertain.
+
+    Example: mpp mail settle --delivered /var/log/mail.log
+    """
+    if (key is None) != (verdict is None):
+        raise typer.BadParameter("a KEY and --as go together", param_hint="--as")
+    if key is None or verdict is None:
+        from mpp_supabase import load_mail_settings, load_settings
+
+        with connection.staff() as mpp:
+            if not _settle(mpp, load_mail_settings(load_settings()), delivered, complete):
+                output.say("Nothing to settle.")
+        return
+    if verdict not in _VERDICTS:
+        raise typer.BadParameter("choose sent, again or failed", param_hint="--as")
+    with connection.staff() as mpp:
+        mail = mpp.mails.get(key)
+        if verdict == "again":
+            output.confirm(f"Send {key} again? If it was delivered, it arrives twice.", yes=yes)
+        state = mpp.mails.settle_stranded(mail.id, mail.attempt, _VERDICTS[verdict])
+    output.say(f"{key} is {state} now.")
+
+
+def _settle(mpp: MPP, settings: MailSettings, delivered: Path | None, complete: bool) -> int:
+    from mpp_supabase import mail_evidence, settle_stranded_mails
+
+    evidence = mail_evidence(settings.mailbox_url, delivered, complete=complete)
+    states = settle_stranded_mails(mpp.mails, evidence, lambda mail, state: output.say(f"{mail.key}: {state}"))
+    return states.total()
+
+
+@app.command()
+def newsletter(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Markdown or plain text; its first line `# Subject`.")],
+    language: Annotated[
+        str, typer.Option("--language", "-l", metavar="LANGUAGE", help="fr or en: its readers' language.")
+    ],
+    subject: Annotated[str | None, typer.Option("--subject", help="The subject, when the file has no heading.")] = None,
+    code: Annotated[
+        str | None, typer.Option("--code", help="What the newsletter is known by; the name of the file otherwise.")
+    ] = None,
+    preview: Annotated[
+        Path | None, typer.Option("--preview", metavar="PAGE", help="Only write it as an HTML page to look at.")
+    ] = None,
+    yes: Yes = False,
+) -> None:
+    """Queue a newsletter for everybody who agreed to get it; `mpp mail send` sends it.
+
+    Broken off, it is simply done again: nobody gets it twice. A German reader gets the English one.
+
+    Example: mpp mail newsletter spring.md --language fr --preview spring.html
+    """
+    from mpp_supabase import newsletter_page, read_newsletter
+
+    if language not in ("fr", "en"):
+        raise typer.BadParameter("choose fr or en", param_hint="--language")
+    text = read_newsletter(file, code=code, subject=subject)
+    if preview is not None:
+        preview.write_text(newsletter_page(text, "fr" if language == "fr" else "en"), encoding="utf-8")
+        output.say(f"{text.subject}: see {preview}; nothing was queued.")
+        return
+    with connection.staff() as mpp:
+        output.confirm(f"Queue “{text.subject}” ({text.code}) for everybody who subscribed in {language}?", yes=yes)
+        with output.progress() as bars:
+            queued, already = mpp.mails.queue_newsletter(
+                text.code, language, text.subject, text.body, lambda done: bars("Readers", done, done)
+            )
+    output.say(f"{output.number(queued)} queued, {output.number(already)} were already; `mpp mail send` sends them.")
+
+
+@app.command()
+def bounces(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many bounces to show.")] = 50,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List the addresses that refused a mail, the latest first.
+
+    Example: mpp mail bounces --csv > bounces.csv
+    """
+    from mpp_supabase import Bounce
+
+    with connection.staff() as mpp:
+        output.rows(
+            islice(mpp.mails.bounces(), limit),
+            (
+                Column("Address", lambda b: b.address, folds=True),
+                Column("Kind", lambda b: "hard" if b.is_hard else "soft"),
+                Column("When (UTC)", lambda b: output.clock(b.bounced_at)),
+                Column("Cleared (UTC)", lambda b: output.clock(b.cleared_at), optional=True),
+                Column("Reason", lambda b: b.reason, folds=True),
+            ),
+            fields=tuple(Bounce.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty="No mail came back.",
+        )
+
+
+@app.command()
+def bounce(
+    address: Address,
+    hard: Annotated[
+        bool, typer.Option("--hard/--soft", help="The address does not exist, or the mailbox was only full or away.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="What the mail that came back said.")] = "",
+) -> None:
+    """Note that a mail to an address came back. After a hard bounce nothing is sent there any more.
+
+    Example: mpp mail bounce ada@example.org --hard
+    """
+    with connection.staff() as mpp:
+        mpp.mails.record_bounce(address, hard=hard, reason=reason)
+    output.say(f"Noted; {'nothing is sent there any more.' if hard else 'mails go on.'}")
+
+
+@app.command()
+def allow(address: Address) -> None:
+    """Let an address that bounced get mail again. Who unsubscribed stays unsubscribed.
+
+    Example: mpp mail allow ada@example.org
+    """
+    with connection.staff() as mpp:
+        cleared = mpp.mails.clear_bounces(address)
+    if not cleared:
+        output.say(f"No bounce of {address} was in the way.")
+        raise typer.Exit(Exit.REFUSED)
+    output.say(f"{address} may get mail again.")

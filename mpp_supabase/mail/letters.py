@@ -1,0 +1,246 @@
+"""The mails by template: what each needs to know, and what it then says. How it looks is in templates/."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from mpp_supabase.config import is_near
+from mpp_supabase.errors import MPPError
+from mpp_supabase.mail.wording import WORDING, Language, Wording, change, day, number
+
+
+class LetterError(MPPError):
+    """A mail cannot be written: its template is not known, or its data do not fit it."""
+
+    code = "letter"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A line of the table of figures, written in the language of the mail."""
+
+    label: str
+    value: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A list under a title."""
+
+    title: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail before it is laid out: plain texts only, except `markdown`, the body that the staff wrote."""
+
+    subject: str
+    heading: str
+    paragraphs: tuple[str, ...] = ()
+    code_line: str = ""
+    code: str = ""
+    figures: tuple[Figure, ...] = ()
+    sections: tuple[Section, ...] = ()
+    button: str = ""
+    link: str = ""
+    markdown: str = field(default="", repr=False)
+
+
+def _web_link(value: str) -> str:
+    parts = urlsplit(value)
+    if (
+        not (parts.scheme == "https" or (parts.scheme == "http" and is_near(parts.hostname or "")))
+        or not parts.hostname
+    ):
+        raise ValueError("a link begins with https://")
+    return value
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{4,80}$")]
+Link = Annotated[str, StringConstraints(max_length=500), AfterValidator(_web_link)]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StaffInvitation(_Data):
+    """`staff_invitation`: a client's staff member gets the code that opens their access (E1)."""
+
+    organisation: Line
+    role: Line
+    code: Code
+    access_from: AwareDatetime
+    access_until: AwareDatetime
+    expires_at: AwareDatetime
+    link: Link | None = None
+
+
+class PlayerInvitation(_Data):
+    """`player_invitation`: a participant gets the join code of a league (E7)."""
+
+    league: Line
+    join_code: Code
+    edition: Line
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    organisation: Line | None = None
+    link: Link | None = None
+
+
+class Count(_Data):
+    """A figure and its change in the week; `name` is a key of Wording.figures, or a label to show as it is."""
+
+    name: Line
+    value: float
+    change: float | None = None
+
+
+class WeeklyReport(_Data):
+    """`weekly_report`: a client's week for its staff (E5)."""
+
+    organisation: Line
+    edition: Line
+    from_day: AwareDatetime
+    until_day: AwareDatetime
+    figures: tuple[Count, ...]
+    needs_push: tuple[Line, ...] = ()
+    advice: tuple[Line, ...] = ()
+    link: Link | None = None
+
+
+class AmbassadorNote(_Data):
+    """`ambassador_note`: a league's week for its ambassadors who agreed to alerts (B7, E5)."""
+
+    league: Line
+    edition: Line
+    rank: int | None = None
+    figures: tuple[Count, ...]
+    advice: tuple[Line, ...] = ()
+    link: Link | None = None
+
+
+class Newsletter(_Data):
+    """`newsletter`: a text of the association's staff, in Markdown."""
+
+    newsletter: Line
+    subject: Line
+    body: str
+
+
+def _staff_invitation(data: StaffInvitation, words: Wording, language: Language) -> Letter:
+    role = words.roles.get(data.role, data.role)
+    return Letter(
+        subject=words.staff_subject.format(organisation=data.organisation),
+        heading=words.staff_heading,
+        paragraphs=(
+            words.staff_invited.format(organisation=data.organisation, role=role),
+            words.staff_dates.format(
+                access_from=day(data.access_from, language),
+                access_until=day(data.access_until, language),
+                expires_at=day(data.expires_at, language),
+            ),
+        ),
+        code_line=words.staff_code,
+        code=data.code,
+        button=words.staff_button,
+        link=data.link or "",
+    )
+
+
+def _player_invitation(data: PlayerInvitation, words: Wording, language: Language) -> Letter:
+    invited = words.player_invited_by if data.organisation else words.player_invited
+    return Letter(
+        subject=words.player_subject.format(league=data.league),
+        heading=words.player_heading,
+        paragraphs=(
+            invited.format(organisation=data.organisation, league=data.league),
+            words.player_dates.format(
+                edition=data.edition, starts_at=day(data.starts_at, language), ends_at=day(data.ends_at, language)
+            ),
+        ),
+        code_line=words.player_code,
+        code=data.join_code,
+        button=words.player_button,
+        link=data.link or "",
+    )
+
+
+def _weekly_report(data: WeeklyReport, words: Wording, language: Language) -> Letter:
+    sections = (Section(words.report_push, data.needs_push), Section(words.report_advice, data.advice))
+    return Letter(
+        subject=words.report_subject.format(organisation=data.organisation),
+        heading=words.report_heading.format(organisation=data.organisation),
+        paragraphs=(
+            words.report_period.format(
+                edition=data.edition, from_day=day(data.from_day, language), until_day=day(data.until_day, language)
+            ),
+        ),
+        figures=_figures(data.figures, words, language),
+        sections=tuple(section for section in sections if section.items),
+        button=words.report_button,
+        link=data.link or "",
+    )
+
+
+def _ambassador_note(data: AmbassadorNote, words: Wording, language: Language) -> Letter:
+    rank = (words.note_rank.format(rank=data.rank, edition=data.edition),) if data.rank else ()
+    return Letter(
+        subject=words.note_subject.format(league=data.league),
+        heading=words.note_heading.format(league=data.league),
+        paragraphs=rank,
+        figures=_figures(data.figures, words, language),
+        sections=(Section(words.report_advice, data.advice),) if data.advice else (),
+        button=words.note_button,
+        link=data.link or "",
+    )
+
+
+def _newsletter(data: Newsletter, words: Wording, language: Language) -> Letter:
+    return Letter(subject=data.subject, heading=data.subject, markdown=data.body)
+
+
+def _figures(counts: tuple[Count, ...], words: Wording, language: Language) -> tuple[Figure, ...]:
+    return tuple(
+        Figure(
+            words.figures.get(count.name, count.name),
+            number(count.value, language),
+            "" if count.change is None else change(count.change, language),
+        )
+        for count in counts
+    )
+
+
+_Writer = Callable[[Any, Wording, Language], Letter]
+
+TEMPLATES: dict[str, tuple[type[_Data], _Writer]] = {
+    "staff_invitation": (StaffInvitation, _staff_invitation),
+    "player_invitation": (PlayerInvitation, _player_invitation),
+    "weekly_report": (WeeklyReport, _weekly_report),
+    "ambassador_note": (AmbassadorNote, _ambassador_note),
+    "newsletter": (Newsletter, _newsletter),
+}
+"""What each template needs, and what writes it."""
+
+
+def write_letter(template: str, data: dict[str, Any], language: Language) -> Letter:
+    """Return the letter of a template. Raises LetterError, which names fields and repeats no value."""
+    if template not in TEMPLATES:
+        raise LetterError(f"There is no mail template {template}.", f"Use one of {', '.join(TEMPLATES)}.")
+    needs, write = TEMPLATES[template]
+    try:
+        known = needs.model_validate(data)
+    except ValidationError as error:
+        fields = ", ".join(sorted({".".join(map(str, problem["loc"])) or "data" for problem in error.errors()}))
+        raise LetterError(
+            f"The data of a mail {template} do not fit: {fields}.", "Queue it again, corrected."
+        ) from None
+    return write(known, WORDING[language], language)

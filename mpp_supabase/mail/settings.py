@@ -1,0 +1,177 @@
+"""Which mail server to use, and in whose name.
+
+One place is asked, as a whole: the environment when it names MPP_SMTP_HOST, else `.env`, else, for the local stack
+only, its mailbox. Mails of a hosted project never end in a local mailbox because nobody set the server.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parseaddr
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from mpp_supabase.config import Settings, is_near
+from mpp_supabase.errors import ConfigError
+
+HOST = "MPP_SMTP_HOST"
+NAMES = (
+    HOST,
+    "MPP_SMTP_PORT",
+    "MPP_SMTP_USER",
+    "MPP_SMTP_PASSWORD",
+    "MPP_SMTP_SECURITY",
+    "MPP_SMTP_FROM",
+    "MPP_MAIL_DOMAIN",
+    "MPP_MAIL_LEASE",
+    "MPP_MAIL_UNSUBSCRIBE_URL",
+)
+SECURITIES = ("starttls", "ssl", "none")
+PORTS = {"starttls": 587, "ssl": 465, "none": 25}
+LEASE_SECONDS = 900
+"""How long a mail is in its sender's hand: longer than any server goes on with a mail whose sender is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """A mail server, the sender, and where unsubscribe links lead; `mailbox_url` is where mails can be looked up."""
+
+    host: str
+    port: int
+    security: str
+    sender_name: str
+    sender: str
+    domain: str
+    unsubscribe_url: str
+    user: str | None = None
+    password: SecretStr | None = field(default=None, repr=False)
+    lease_seconds: int = LEASE_SECONDS
+    mailbox_url: str | None = None
+    source: str = "the program"
+
+
+def load_mail_settings(project: Settings, env_file: str | Path = ".env") -> MailSettings:
+    """Return the settings of the environment, else of `env_file`, else the mailbox of the local stack.
+
+    Raises ConfigError when none is configured or a value is wrong; no message shows a password.
+    """
+    if os.environ.get(HOST):
+        return _read({name: os.environ.get(name, "") for name in NAMES}, "the environment", project)
+    path = Path(env_file)
+    if path.is_file() and (found := _dotenv(path)).get(HOST):
+        return _read(found, path.name, project)
+    lonely = next((name for name in NAMES if name.startswith("MPP_SMTP") and os.environ.get(name)), None)
+    if lonely:
+        raise ConfigError(f"{lonely} is set, but {HOST} is not.", f"Set {HOST} beside it, or unset {lonely}.")
+    return _local_mailbox(project)
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    from dotenv import dotenv_values
+
+    try:
+        values = dotenv_values(path, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path.name} cannot be read ({type(error).__name__}).", "Make it a readable UTF-8 file."
+        ) from None
+    return {name: values.get(name) or "" for name in NAMES}
+
+
+def _local_mailbox(project: Settings) -> MailSettings:
+    nothing = ConfigError(
+        f"No mail server is configured for {project.url}.", f"Set {HOST}, MPP_SMTP_FROM and the rest of docs/mail.md."
+    )
+    try:
+        from mpp_supabase.local import running_stack
+    except ImportError:
+        raise nothing from None
+    stack = running_stack()
+    if stack is None or stack.api_url != project.url:
+        raise nothing
+    return MailSettings(
+        host="127.0.0.1",
+        port=stack.ports.smtp,
+        security="none",
+        sender_name="Ma Petite Planète",
+        sender="bonjour@ma-petite-planete.test",
+        domain="ma-petite-planete.test",
+        unsubscribe_url=f"{project.url}/functions/v1/unsubscribe",
+        lease_seconds=_number("MPP_MAIL_LEASE", os.environ.get("MPP_MAIL_LEASE", ""), LEASE_SECONDS, 86_400),
+        mailbox_url=stack.values["MAILPIT_URL"],
+        source="the mailbox of the local stack",
+    )
+
+
+def _read(values: Mapping[str, str], place: str, project: Settings) -> MailSettings:
+    def wrong(name: str, reason: str, fix: str) -> ConfigError:
+        return ConfigError(f"{name} in {place} is wrong: {reason}.", fix)
+
+    host = values[HOST].strip()
+    security = values["MPP_SMTP_SECURITY"].strip().lower() or "starttls"
+    if security not in SECURITIES:
+        raise wrong("MPP_SMTP_SECURITY", "it is not starttls, ssl or none", "Use starttls (port 587) or ssl (465).")
+    user, password = values["MPP_SMTP_USER"], values["MPP_SMTP_PASSWORD"]
+    if bool(user) != bool(password):
+        raise wrong("MPP_SMTP_USER", "a user and a password go together", "Set both, or neither.")
+    if security == "none" and not is_near(host):
+        raise wrong(
+            "MPP_SMTP_SECURITY",
+            f"without encryption everybody between here and {host} reads the mails",
+            "Use starttls.",
+        )
+    name, sender = parseaddr(values["MPP_SMTP_FROM"])
+    if not is_address(sender):
+        raise wrong("MPP_SMTP_FROM", "it is not an address", 'Write "Ma Petite Planète <bonjour@example.org>".')
+    domain = (values["MPP_MAIL_DOMAIN"].strip() or sender.rpartition("@")[2]).lower()
+    unsubscribe_url = values["MPP_MAIL_UNSUBSCRIBE_URL"].strip() or f"{project.url}/functions/v1/unsubscribe"
+    link = urlsplit(unsubscribe_url)
+    if not (link.scheme == "https" or (link.scheme == "http" and is_near(link.hostname or ""))) or link.query:
+        raise wrong("MPP_MAIL_UNSUBSCRIBE_URL", "it is not an https address without a query", "Use the function's own.")
+    return MailSettings(
+        host=host,
+        port=_number("MPP_SMTP_PORT", values["MPP_SMTP_PORT"], PORTS[security], 65_535),
+        security=security,
+        sender_name=clean_header(name) or "Ma Petite Planète",
+        sender=sender,
+        domain=domain,
+        unsubscribe_url=unsubscribe_url,
+        user=user or None,
+        password=SecretStr(password) if password else None,
+        lease_seconds=_number("MPP_MAIL_LEASE", values["MPP_MAIL_LEASE"], LEASE_SECONDS, 86_400),
+        source=place,
+    )
+
+
+def _number(name: str, text: str, default: int, most: int) -> int:
+    if not text.strip():
+        return default
+    if not text.strip().isdecimal() or not 0 < int(text) <= most:
+        raise ConfigError(f"{name} is wrong: it is not a number from 1 to {most}.", f"Correct {name}, or unset it.")
+    return int(text)
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is one plain address, as private.is_mail_address in the database has it."""
+    import re
+
+    local, _, domain = text.rpartition("@")
+    return (
+        len(text) <= 254
+        and re.fullmatch(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", local) is not None
+        and len(local) <= 64
+        and re.fullmatch(r"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]", domain)
+        is not None
+    )
+
+
+def clean_header(text: str) -> str:
+    """Return text fit for a header: one line, nothing invisible. A line end would begin a header of somebody's own."""
+    import unicodedata
+
+    visible = "".join(c if unicodedata.category(c)[0] != "C" and c not in "\u2028\u2029" else " " for c in text)
+    return " ".join(visible.split())

@@ -1,0 +1,216 @@
+"""What our mails say, in French and in English, and how each language writes dates and numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+Language = Literal["fr", "en"]
+
+_MONTHS = {
+    "fr": [
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+    ],
+    "en": [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ],
+}
+_PARIS = ZoneInfo("Europe/Paris")
+
+
+def day(at: datetime, language: Language) -> str:
+    """Return the day in Paris of an instant: 9 mars 2026, 9 March 2026."""
+    local = at.astimezone(_PARIS)
+    number = "1er" if language == "fr" and local.day == 1 else str(local.day)
+    return f"{number} {_MONTHS[language].split('|')[local.month - 1]} {local.year}"
+
+
+def number(value: float, language: Language) -> str:
+    """Return 2310 as 2 310 or 2,310, and 2.5 as 2,5 or 2.5."""
+    if isinstance(value, float) and not value.is_integer():
+        text = f"{value:,.1f}"
+        return text.replace(",", "\u202f").replace(".", ",") if language == "fr" else text
+    return f"{int(value):,}".replace(",", "\u202f" if language == "fr" else ",")
+
+
+def change(value: float, language: Language) -> str:
+    """Return a change with its sign: +12, −3, ±0."""
+    sign = "+" if value > 0 else "−" if value < 0 else "±"
+    return sign + number(abs(value), language)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The words of one language; {names} are filled in."""
+
+    greeting: str
+    greeting_named: str
+    signature: str
+    why_service: str
+    why_invitation: str
+    why_weekly_report: str
+    why_league_alerts: str
+    why_newsletter: str
+    unsubscribe: str
+    open: str
+    figure: str
+    value: str
+    change: str
+    figures: dict[str, str]
+    roles: dict[str, str]
+
+    staff_subject: str
+    staff_heading: str
+    staff_invited: str
+    staff_dates: str
+    staff_code: str
+    staff_button: str
+
+    player_subject: str
+    player_heading: str
+    player_invited: str
+    player_invited_by: str
+    player_dates: str
+    player_code: str
+    player_button: str
+
+    report_subject: str
+    report_heading: str
+    report_period: str
+    report_push: str
+    report_advice: str
+    report_button: str
+
+    note_subject: str
+    note_heading: str
+    note_rank: str
+    note_button: str
+
+
+WORDING: dict[Language, Wording] = {
+    "fr": Wording(
+        greeting="Bonjour,",
+        greeting_named="Bonjour {first_name},",
+        signature="L’équipe de Ma Petite Planète",
+        why_service="Ce message vous est envoyé parce qu’une personne vous a donné un accès.",
+        why_invitation="Ce message vous est envoyé parce qu’une organisation vous invite à jouer.",
+        why_weekly_report="Vous recevez ce rapport parce que vous suivez une organisation dans Ma Petite Planète.",
+        why_league_alerts="Vous recevez ce message parce que vous avez accepté les alertes de votre ligue.",
+        why_newsletter="Vous recevez cette lettre parce que vous vous y êtes abonné·e.",
+        unsubscribe="Ne plus recevoir ces messages",
+        open="ou copiez cette adresse :",
+        figure="Chiffre",
+        value="Total",
+        change="Cette semaine",
+        figures={
+            "players": "Personnes inscrites",
+            "active_players": "Personnes actives",
+            "validations": "Défis validés",
+            "points": "Points",
+            "leagues": "Ligues",
+            "classes": "Classes",
+        },
+        roles={"viewer": "lecture", "manager": "gestion", "owner": "responsable"},
+        staff_subject="Votre accès à l’espace de {organisation}",
+        staff_heading="Bienvenue dans votre espace",
+        staff_invited="Vous êtes invité·e à suivre {organisation} dans Ma Petite Planète, avec le rôle « {role} ».",
+        staff_dates=(
+            "Votre accès est ouvert du {access_from} au {access_until}. L’invitation est valable jusqu’au {expires_at}."
+        ),
+        staff_code=(
+            "Connectez-vous avec cette adresse e-mail, puis donnez ce code. "
+            "Il ne sert qu’une fois ; ne le transmettez pas."
+        ),
+        staff_button="Ouvrir mon espace",
+        player_subject="Votre invitation à jouer : {league}",
+        player_heading="À vous de jouer !",
+        player_invited="Vous êtes invité·e à rejoindre la ligue « {league} » de Ma Petite Planète.",
+        player_invited_by="{organisation} vous invite à rejoindre la ligue « {league} » de Ma Petite Planète.",
+        player_dates="« {edition} » se joue du {starts_at} au {ends_at} : des défis écologiques, en équipe.",
+        player_code="Pour rejoindre la ligue, donnez ce code dans l’application :",
+        player_button="Rejoindre la ligue",
+        report_subject="{organisation} : la semaine en chiffres",
+        report_heading="La semaine de {organisation}",
+        report_period="« {edition} », du {from_day} au {until_day}.",
+        report_push="Des ligues à encourager",
+        report_advice="Nos conseils",
+        report_button="Voir le rapport complet",
+        note_subject="{league} : des nouvelles de votre ligue",
+        note_heading="Des nouvelles de « {league} »",
+        note_rank="Votre ligue est à la place {rank} du classement de « {edition} ».",
+        note_button="Ouvrir la page de la ligue",
+    ),
+    "en": Wording(
+        greeting="Hello,",
+        greeting_named="Hello {first_name},",
+        signature="The team of Ma Petite Planète",
+        why_service="You get this message because somebody gave you access.",
+        why_invitation="You get this message because an organisation invites you to play.",
+        why_weekly_report="You get this report because you follow an organisation in Ma Petite Planète.",
+        why_league_alerts="You get this message because you agreed to the alerts of your league.",
+        why_newsletter="You get this newsletter because you subscribed to it.",
+        unsubscribe="Stop these messages",
+        open="or copy this address:",
+        figure="Figure",
+        value="Total",
+        change="This week",
+        figures={
+            "players": "People registered",
+            "active_players": "Active people",
+            "validations": "Challenges done",
+            "points": "Points",
+            "leagues": "Leagues",
+            "classes": "Classes",
+        },
+        roles={"viewer": "viewer", "manager": "manager", "owner": "owner"},
+        staff_subject="Your access to the space of {organisation}",
+        staff_heading="Welcome to your space",
+        staff_invited="You are invited to follow {organisation} in Ma Petite Planète, with the role “{role}”.",
+        staff_dates=(
+            "Your access is open from {access_from} to {access_until}. The invitation is valid until {expires_at}."
+        ),
+        staff_code="Sign in with this e-mail address, then give this code. It works once; do not pass it on.",
+        staff_button="Open my space",
+        player_subject="Your invitation to play: {league}",
+        player_heading="Your turn to play!",
+        player_invited="You are invited to join the league “{league}” of Ma Petite Planète.",
+        player_invited_by="{organisation} invites you to join the league “{league}” of Ma Petite Planète.",
+        player_dates="“{edition}” is played from {starts_at} to {ends_at}: ecological challenges, in teams.",
+        player_code="To join the league, give this code in the app:",
+        player_button="Join the league",
+        report_subject="{organisation}: the week in figures",
+        report_heading="The week of {organisation}",
+        report_period="“{edition}”, from {from_day} to {until_day}.",
+        report_push="Leagues to encourage",
+        report_advice="Our advice",
+        report_button="See the whole report",
+        note_subject="{league}: news of your league",
+        note_heading="News of “{league}”",
+        note_rank="Your league is number {rank} in the ranking of “{edition}”.",
+        note_button="Open the page of the league",
+    ),
+}
