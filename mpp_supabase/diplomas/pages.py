@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from mpp_supabase.diplomas.printing import (
+    FONT,
+    DrawingError,
+    breakable,
+    clean,
+    drawn,
+    is_decoration,
+    ready,
+    replace_file,
+    slug,
+)
 from mpp_supabase.diplomas.wording import LANGUAGES, WORDINGS, Language, Wording
 from mpp_supabase.errors import MPPError
 
@@ -26,11 +33,6 @@ MAX_PUPILS = 500
 MAX_TEXT = 200
 
 _TEMPLATE = Path(__file__).with_name("diploma.typ")
-_FONT = "Libertinus Serif"
-_LONGEST_WORD = 40
-_WORD_PIECE = 20
-_MISSING = re.compile(r'the text `"(.+?)"` could not be displayed')
-_ESCAPE = re.compile(r"\\u\{([0-9a-f]+)\}")
 
 
 class DiplomaError(MPPError):
@@ -160,7 +162,7 @@ class _Press:
         _check(diplomas)
         page = self._page(diplomas, frozenset())
         pdf, missing = self._printed(page, diplomas)
-        if missing and all(_is_decoration(character) for character in missing) and _still_named(diplomas, missing):
+        if missing and all(is_decoration(character) for character in missing) and _still_named(diplomas, missing):
             page = self._page(diplomas, missing)
             pdf, missing = self._printed(page, diplomas)
         if missing:
@@ -168,30 +170,17 @@ class _Press:
         return pdf
 
     def _printed(self, page: dict[str, Any], diplomas: ClassDiplomas) -> tuple[bytes, frozenset[str]]:
-        import typst
-
-        closing = datetime.combine(diplomas.ends_on, time(12), UTC)
         try:
-            # The profile for accessible PDF is also what makes a missing letter an error.
-            pdf = self._compiler.compile(
-                format="pdf",
-                sys_inputs={"page": json.dumps(page, ensure_ascii=False)},
-                pdf_standards="ua-1",
-                timestamp=closing,
-            )
-        except typst.TypstError as error:
-            texts = (_ESCAPE.sub(lambda m: chr(int(m[1], 16)), text) for text in _MISSING.findall(error.diagnostic))
-            if missing := frozenset("".join(texts)):
-                return b"", missing
+            return drawn(self._compiler, page, datetime.combine(diplomas.ends_on, time(12), UTC))
+        except DrawingError as error:
             raise DiplomaError(
-                f"The pages of {_called(diplomas)} could not be drawn: {error.message}.",
+                f"The pages of {_called(diplomas)} could not be drawn: {error}.",
                 "Report this with the names of the class and the school.",
             ) from None
-        return cast(bytes, pdf), frozenset()
 
     def _page(self, diplomas: ClassDiplomas, without: frozenset[str]) -> dict[str, Any]:
         def shown(text: str) -> str:
-            return _breakable(_clean("".join(character for character in text if character not in without)))
+            return breakable(clean("".join(character for character in text if character not in without)))
 
         words = self._wording
         period = words.period(diplomas.starts_on, diplomas.ends_on)
@@ -199,11 +188,11 @@ class _Press:
         last = diplomas.ends_on
         return {
             "document": {
-                "title": f"{words.file_title}, {_clean(diplomas.class_name)}",
+                "title": f"{words.file_title}, {clean(diplomas.class_name)}",
                 "date": {"year": last.year, "month": last.month, "day": last.day},
             },
             "language": self._language,
-            "fonts": [_FONT, *self._families],
+            "fonts": [FONT, *self._families],
             "words": {
                 "title": words.title,
                 "awarded": words.awarded,
@@ -236,8 +225,7 @@ def _compiler(fonts: str | Path | None) -> tuple[typst.Compiler, list[str]]:
         families = sorted(found.families())
         if not families:
             raise DiplomaError(f"There are no fonts in {fonts}.", "Give a directory with .ttf or .otf files.")
-    compiler = typst.Compiler(_TEMPLATE, root=_TEMPLATE.parent, font_paths=directories, ignore_system_fonts=True)
-    return compiler, families
+    return ready(_TEMPLATE, directories), families
 
 
 def _check(diplomas: ClassDiplomas) -> None:
@@ -255,7 +243,7 @@ def _check(diplomas: ClassDiplomas) -> None:
         *((f"the name of pupil {number}", pupil.name, True) for number, pupil in enumerate(diplomas.pupils, start=1)),
     ]
     for what, text, needed in texts:
-        if needed and not _clean(text):
+        if needed and not clean(text):
             wrong.append(f"{what} is empty")
         elif len(text) > MAX_TEXT:
             wrong.append(f"{what} has {len(text)} characters, and {MAX_TEXT} is the most")
@@ -272,12 +260,12 @@ def _check(diplomas: ClassDiplomas) -> None:
 
 
 def _called(diplomas: ClassDiplomas) -> str:
-    return f"{_clean(diplomas.class_name) or 'a class without a name'} ({_clean(diplomas.school) or 'no school'})"
+    return f"{clean(diplomas.class_name) or 'a class without a name'} ({clean(diplomas.school) or 'no school'})"
 
 
 def _still_named(diplomas: ClassDiplomas, without: frozenset[str]) -> bool:
     names = (diplomas.edition, diplomas.class_name, diplomas.school, *(pupil.name for pupil in diplomas.pupils))
-    return all(set(_clean(name)) - without - {" "} for name in names)
+    return all(set(clean(name)) - without - {" "} for name in names)
 
 
 def _unprintable(diplomas: ClassDiplomas, missing: frozenset[str]) -> DiplomaError:
@@ -290,7 +278,7 @@ def _unprintable(diplomas: ClassDiplomas, missing: frozenset[str]) -> DiplomaErr
         *(pupil.name for pupil in diplomas.pupils),
     )
     # Once each, in the order of the page.
-    wrong = [text for text in dict.fromkeys(_clean(text) for text in texts) if missing & set(text)]
+    wrong = [text for text in dict.fromkeys(clean(text) for text in texts) if missing & set(text)]
     return DiplomaError(
         f"{_called(diplomas)}: no font here can print {', '.join(wrong) or ' '.join(sorted(missing))}.",
         "Name a directory with a font that has these letters, or write the name in Latin letters.",
@@ -329,35 +317,11 @@ def _class_figures(words: Wording, diplomas: ClassDiplomas) -> list[dict[str, st
     return found
 
 
-def _clean(text: str) -> str:
-    """Composed letters, single spaces, and no invisible characters that turn or hide text."""
-    kept = (
-        " " if character.isspace() else character
-        for character in unicodedata.normalize("NFC", text)
-        if character.isspace() or unicodedata.category(character) not in ("Cc", "Cf", "Co", "Cs", "Cn")
-    )
-    return " ".join("".join(kept).split())
-
-
-def _breakable(text: str) -> str:
-    """Let a word that no line could hold be broken."""
-    return " ".join(
-        word
-        if len(word) <= _LONGEST_WORD
-        else "\u200b".join(word[start : start + _WORD_PIECE] for start in range(0, len(word), _WORD_PIECE))
-        for word in text.split(" ")
-    )
-
-
-def _is_decoration(character: str) -> bool:
-    return unicodedata.category(character) in ("So", "Sk") or "\ufe00" <= character <= "\ufe0f"
-
-
 def _file_names(directory: Path, classes: Sequence[ClassDiplomas]) -> list[Path]:
     taken: dict[str, int] = {}
     names = []
     for diplomas in classes:
-        name = "-".join(filter(None, (_slug(diplomas.school), _slug(diplomas.class_name)))) or "class"
+        name = "-".join(filter(None, (slug(diplomas.school), slug(diplomas.class_name)))) or "class"
         taken[name] = taken.get(name, 0) + 1
         while taken[name] > 1 and f"{name}-{taken[name]}" in taken:
             taken[name] += 1
@@ -368,24 +332,9 @@ def _file_names(directory: Path, classes: Sequence[ClassDiplomas]) -> list[Path]
     return names
 
 
-def _slug(text: str) -> str:
-    letters = text.lower().replace("œ", "oe").replace("æ", "ae").replace("ß", "ss")
-    plain = unicodedata.normalize("NFKD", letters).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain)[:60].strip("-")
-
-
 def _replace(path: Path, pdf: bytes) -> None:
-    """Write beside the file and rename, so that nobody ever opens half of one."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        try:
-            with unfinished.open("wb") as file:
-                file.write(pdf)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        replace_file(path, pdf)
     except OSError as error:
         raise _not_written(path, error) from None
 

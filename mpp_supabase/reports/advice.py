@@ -1,0 +1,104 @@
+"""Which advice a report gives: rules over its figures, the most pressing first. Their texts are in wording.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from mpp_supabase.reports.figures import ClientReport, League, PushReason, Week
+from mpp_supabase.reports.wording import Words
+
+MOST = 5
+"""Nobody does more than this in a week."""
+
+FEW_CAME = 0.7
+FEW_ACTIVE = 0.5
+FALLING = 0.8
+RISING = 1.2
+CLOSE_RACE = 0.05
+
+
+def advise(report: ClientReport, words: Words) -> tuple[str, ...]:
+    """Return up to MOST pieces of advice in the language of `words`; a withheld figure decides nothing."""
+    rules = _after_the_end(report, words) if report.kind == "final" else _in_the_week(report, words)
+    return tuple(text for text, _ in zip(rules, range(MOST), strict=False))
+
+
+def _in_the_week(report: ClientReport, words: Words) -> Iterator[str]:
+    players, active, expected = (
+        report.totals.players.value,
+        report.totals.active_players.value,
+        report.totals.expected,
+    )
+    if report.follows_only:
+        yield from _in_the_classes(report, words)
+        return
+    if not report.leagues and not report.totals.leagues.value:
+        yield words("advice_no_league")
+        return
+    if players == 0:
+        yield words("advice_no_player")
+        return
+    number, weeks = report.week or 1, report.edition.weeks
+    if weeks > 1 and number == weeks - 1:
+        yield words("advice_last_days")
+    if expected and players is not None and players < FEW_CAME * expected and number < weeks:
+        yield words("advice_few_came", n=int(players), expected=expected)
+    if alone := _needing(report, "no_ambassador"):
+        yield words("advice_no_ambassador", n=len(alone), names=words.listed(alone))
+    if quiet := _needing(report, "quiet", "not_started"):
+        yield words("advice_quiet", n=len(quiet), names=words.listed(quiet))
+    if players and active is not None and active < FEW_ACTIVE * float(players):
+        yield words("advice_few_active", share=words.percent(Decimal(str(active)) / Decimal(str(players))))
+    this, before = _week(report, number), _week(report, number - 1)
+    if this and before and this.validations < FALLING * before.validations:
+        yield words("advice_falling", validations=this.validations, before=before.validations)
+    if weeks > 2 and number + 1 == (weeks + 1) // 2:
+        yield words("advice_halfway")
+    if untouched := tuple(theme.name for theme in report.themes if theme.validations == 0):
+        yield words("advice_themes", n=len(untouched), names=words.listed(untouched))
+    if race := _close_race(report.leagues):
+        first, second = race
+        yield words("advice_close_race", first=first.name, second=second.name, n=first.points - second.points)
+    if this and before and this.validations > RISING * before.validations:
+        yield words("advice_rising", validations=this.validations, before=before.validations)
+    if report.leagues and not any(league.push for league in report.leagues):
+        yield words("advice_all_well")
+
+
+def _in_the_classes(report: ClientReport, words: Words) -> Iterator[str]:
+    waiting = sum(one.points == 0 for one in report.territory)
+    if waiting:
+        yield words("advice_classes_waiting", n=waiting)
+    first = next((one for one in report.territory if one.rank == 1 and one.points), None)
+    if first:
+        yield words("advice_classes_first", name=first.name, school=first.school)
+    if (report.week or 1) >= report.edition.weeks - 1:
+        yield words("advice_classes_end")
+
+
+def _after_the_end(report: ClientReport, words: Words) -> Iterator[str]:
+    yield words("advice_thank")
+    if report.themes and (best := max(report.themes, key=lambda theme: theme.validations)).validations > 0:
+        yield words("advice_keep", theme=best.name)
+    if report.follows_only:
+        yield words("advice_classes_end")
+        return
+    yield words("advice_ask")
+    yield words("advice_next")
+
+
+def _needing(report: ClientReport, *reasons: PushReason) -> tuple[str, ...]:
+    return tuple(league.name for league in report.leagues if set(reasons) & set(league.push))
+
+
+def _week(report: ClientReport, number: int) -> Week | None:
+    return next((week for week in report.weeks if week.number == number), None)
+
+
+def _close_race(leagues: tuple[League, ...]) -> tuple[League, League] | None:
+    if len(leagues) < 2:
+        return None
+    first, second = leagues[:2]
+    gap = first.points - second.points
+    return (first, second) if 0 < gap <= CLOSE_RACE * first.points else None

@@ -1,0 +1,573 @@
+"""Lays a report out once, as sections with charts and tables; page, PDF and workbook are drawn from that.
+
+So a figure is chosen, rounded and withheld in one place, and the three kinds of file cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from typing import Literal, TypeAlias
+
+from mpp_supabase.diplomas.printing import clean
+from mpp_supabase.reports import charts
+from mpp_supabase.reports.advice import advise
+from mpp_supabase.reports.charts import Bar
+from mpp_supabase.reports.figures import ClientReport, Figure, Number
+from mpp_supabase.reports.wording import MINUS, MISSING, Words, exact
+
+CHART_ROWS = 15
+WITHHELD_UNDER = 5
+
+
+class Withheld(Enum):
+    """In a cell instead of a number of people under 5."""
+
+    UNDER_FIVE = "under_five"
+
+
+UNDER_FIVE = Withheld.UNDER_FIVE
+
+Value: TypeAlias = str | int | Decimal | date | Withheld | None
+Kind: TypeAlias = Literal["text", "long", "code", "count", "decimal", "percent", "change", "rank", "date"]
+NUMBERS: frozenset[Kind] = frozenset(("count", "decimal", "percent", "change", "rank"))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its heading, and how its values are written. A long text gets the room of two."""
+
+    title: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; `sheet` is its name in the workbook, `row_kinds` how the values of a mixed column are written."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Value, ...], ...]
+    row_kinds: tuple[Kind, ...] = ()
+
+    @property
+    def heading(self) -> int:
+        """The column that says what a row is about."""
+        kinds = [column.kind for column in self.columns]
+        return next((kinds.index(kind) for kind in ("long", "text") if kind in kinds), 0)
+
+    def kind(self, row: int, column: int) -> Kind:
+        """How the value at (row, column) is written."""
+        kind = self.columns[column].kind
+        return self.row_kinds[row] if self.row_kinds and kind == "count" else kind
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A drawing that is made for a font, and what it shows in a sentence."""
+
+    description: str
+    draw: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A key figure: its label, how it is written, and lines under it."""
+
+    label: str
+    value: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a report under a heading. Key figures are shown as cards and kept as a table in the workbook."""
+
+    key: str
+    title: str
+    texts: tuple[str, ...] = ()
+    cards: tuple[Card, ...] = ()
+    points: tuple[str, ...] = ()
+    chart: Chart | None = None
+    table: Table | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A whole report in one language."""
+
+    language: str
+    file_title: str
+    brand: str
+    title: str
+    organisation: str
+    lines: tuple[str, ...]
+    sections: tuple[Section, ...]
+    about_title: str
+    about: tuple[str, ...]
+    contents: str
+    page: str
+    day: date
+
+
+def lay_out(report: ClientReport, words: Words) -> Layout:
+    """Return the layout of a checked report in the language of `words`."""
+    edition, organisation = report.edition, clean(report.organisation.name)
+    edition_line = words(
+        "edition_dates", edition=clean(edition.title), period=words.period(edition.first_day, edition.last_day)
+    )
+    lines = [edition_line]
+    if report.kind == "weekly" and report.week and report.week_first and report.week_last:
+        title = words("weekly_title", week=report.week)
+        lines.insert(
+            0,
+            words(
+                "week_dates",
+                week=report.week,
+                weeks=edition.weeks,
+                period=words.period(report.week_first, report.week_last),
+            ),
+        )
+    else:
+        title = words("final_title")
+    lines.append(words("as_of", moment=words.moment(report.as_of, edition.time_zone)))
+    return Layout(
+        language=words.language,
+        file_title=words("file_title", title=title, organisation=organisation),
+        brand=words("brand"),
+        title=title,
+        organisation=organisation,
+        lines=tuple(lines),
+        sections=tuple(_sections(report, words)),
+        about_title=words("about"),
+        about=(
+            words("about_active"),
+            words("about_ranks"),
+            words("about_withheld"),
+            words("about_people"),
+            words("about_zone", zone=edition.time_zone),
+        ),
+        contents=words("contents"),
+        page=words("page", page="{page}", pages="{pages}"),
+        day=report.as_of.date(),
+    )
+
+
+def written(value: Value, kind: Kind, words: Words) -> str:
+    """Return a value as a page shows it."""
+    if value is None:
+        return "" if kind in ("text", "long", "code") else MISSING
+    if isinstance(value, Withheld):
+        return words("under_five")
+    if isinstance(value, str):
+        return value
+    if isinstance(value, date):
+        return words.long_date(value)
+    if kind == "change":
+        return _signed(value, words)
+    if kind == "percent":
+        return words.percent(Decimal(value))
+    return words.decimal(value) if isinstance(value, Decimal) else words.count(value)
+
+
+def _sections(report: ClientReport, words: Words) -> Iterator[Section]:
+    yield _territory_figures(report, words) if report.follows_only else _figures(report, words)
+    if report.awards:
+        yield _awards(report, words)
+    if texts := advise(_cleaned(report), words):
+        yield Section("advice", words("advice_final" if report.kind == "final" else "advice"), points=texts)
+    if report.weeks:
+        yield _weeks(report, words)
+    if report.days:
+        yield _days(report, words)
+    if not report.follows_only:
+        yield _leagues(report, words)
+    if report.kind == "weekly" and any(league.push for league in report.leagues):
+        yield _push(report, words)
+    if report.units:
+        yield _units(report, words)
+    if report.general:
+        yield _general(report, words)
+    if report.comparison:
+        yield _comparison(report, words)
+    if report.themes:
+        yield _themes(report, words)
+    if report.departments:
+        yield _departments(report, words)
+    if report.territory:
+        yield _territory(report, words)
+
+
+def _cleaned(report: ClientReport) -> ClientReport:
+    return replace(
+        report,
+        leagues=tuple(replace(league, name=clean(league.name)) for league in report.leagues),
+        themes=tuple(replace(theme, name=clean(theme.name)) for theme in report.themes),
+        territory=tuple(replace(one, name=clean(one.name), school=clean(one.school)) for one in report.territory),
+    )
+
+
+# ------------------------------------------------------------------------------------------------ the parts of a report
+
+
+def _figures(report: ClientReport, words: Words) -> Section:
+    totals = report.totals
+    active = "active_edition" if report.kind == "final" else "active_week"
+    shown: list[tuple[str, Figure, Kind, list[str]]] = [
+        (words("players"), totals.players, "count", []),
+        (words(active), totals.active_players, "count", []),
+        (words("leagues"), totals.leagues, "count", []),
+        (words("validations"), totals.validations, "count", []),
+        (words("points"), totals.points, "count", []),
+        (words("points_per_player"), totals.points_per_player, "decimal", []),
+    ]
+    players, playing = totals.players.value, totals.active_players.value
+    if totals.expected and players is not None:
+        share = words.percent(Decimal(str(players)) / totals.expected)
+        shown[0][3].append(words("of_expected", share=share, expected=totals.expected))
+    if players and playing is not None:
+        shown[1][3].append(words("of_players", share=words.percent(Decimal(str(playing)) / Decimal(str(players)))))
+    cards: list[Card] = []
+    rows: list[tuple[Value, ...]] = []
+    kinds: list[Kind] = []
+    for label, figure, kind, notes in shown:
+        people = label in (words("players"), words(active))
+        value: Value = _people(figure.value) if people else _number(figure.value, kind)
+        hidden = value is UNDER_FIVE or report.kind == "final"
+        if kind == "decimal" and players is None:
+            value, hidden = None, True
+        moved = None if hidden else _number(figure.change, kind)
+        if moved is not None:
+            text = words("against_week", change=_signed(moved, words)) if moved else words("unchanged")
+            notes = [text, *notes]
+        cards.append(Card(label, written(value, kind, words), tuple(notes)))
+        rows.append((label, value, moved))
+        kinds.append(kind)
+    if totals.expected:
+        rows.insert(1, (words("expected"), totals.expected, None))
+        kinds.insert(1, "count")
+    changing = any(row[2] is not None for row in rows)
+    columns = [Column(words("figure"), "text"), Column(words("value"), "count")]
+    if changing:
+        columns.append(Column(words("change"), "change"))
+    table = Table(
+        words("figures"), tuple(columns), tuple(row if changing else row[:2] for row in rows), row_kinds=tuple(kinds)
+    )
+    return Section("figures", words("figures"), cards=tuple(cards), table=table)
+
+
+def _territory_figures(report: ClientReport, words: Words) -> Section:
+    figures = (
+        (words("classes"), len(report.territory)),
+        (words("schools"), _schools(report)),
+        (words("points"), sum(one.points or 0 for one in report.territory)),
+    )
+    title = words("territory_figures")
+    return Section(
+        "figures",
+        title,
+        cards=tuple(Card(label, words.count(value)) for label, value in figures),
+        table=Table(title, (Column(words("figure"), "text"), Column(words("value"), "count")), figures),
+    )
+
+
+def _schools(report: ClientReport) -> int:
+    return len({(one.school, one.city) for one in report.territory})
+
+
+def _weeks(report: ClientReport, words: Words) -> Section:
+    titles = ("week", "from", "to", "new_players", "active_players", "validations", "points")
+    kinds: tuple[Kind, ...] = ("count", "date", "date", "count", "count", "count", "count")
+    rows = tuple(
+        (
+            week.number,
+            week.first,
+            week.last,
+            _people(week.new_players),
+            _people(week.active_players),
+            week.validations,
+            week.points,
+        )
+        for week in report.weeks
+    )
+
+    def bars(place: int) -> tuple[Bar, ...]:
+        return tuple(
+            Bar(words("week_number", n=row[0]), value if isinstance(value, int) else 0, written(value, "count", words))
+            for row in rows
+            for value in (row[place],)
+        )
+
+    panels = ((words("validations"), bars(5)), (words("active_players"), bars(4)))
+    title = words("weeks")
+    description = "; ".join(
+        f"{heading}: " + ", ".join(words("chart_of", name=bar.name, value=bar.shown) for bar in found)
+        for heading, found in panels
+    )
+    return Section(
+        "weeks",
+        title,
+        chart=Chart(description, lambda font: charts.columns("weeks", title, description, panels, font)),
+        table=Table(title, _columns(words, titles, kinds), rows),
+    )
+
+
+def _days(report: ClientReport, words: Words) -> Section:
+    title, found = words("days"), report.days
+    best = max(found, key=lambda day: day.validations)
+    description = words("days_best", day=words.long_date(best.day), n=best.validations) if best.validations else title
+    bars = tuple(Bar(words.short_day(day.day), day.validations, words.count(day.validations)) for day in found)
+    panels = ((words("validations"), bars),)
+    kinds: tuple[Kind, ...] = ("date", "count", "count")
+    return Section(
+        "days",
+        title,
+        texts=(description,) if best.validations else (),
+        chart=Chart(description, lambda font: charts.columns("days", title, description, panels, font)),
+        table=Table(
+            title,
+            _columns(words, ("day", "validations", "points"), kinds),
+            tuple((day.day, day.validations, day.points) for day in found),
+        ),
+    )
+
+
+def _leagues(report: ClientReport, words: Words) -> Section:
+    title = words("league_ranking")
+    if not report.leagues:
+        return Section("leagues", title, texts=(words("no_league"),))
+    with_units = any(league.unit for league in report.leagues)
+    with_change = report.kind == "weekly" and any(league.change is not None for league in report.leagues)
+    titles = ["rank", "league", "unit", "players", "active_players", "validations", "points", "points_per_player"]
+    kinds: list[Kind] = ["rank", "long", "text", "count", "count", "count", "count", "decimal"]
+    titles.append("this_week")
+    kinds.append("change")
+    rows: list[tuple[Value, ...]] = [
+        (
+            league.rank,
+            clean(league.name),
+            clean(league.unit or ""),
+            _people(league.players),
+            _people(league.active_players),
+            league.validations,
+            league.points,
+            _per_head(league.points_per_player, league.players),
+            league.change,
+        )
+        for league in report.leagues
+    ]
+    kept = [place for place in range(9) if (place != 2 or with_units) and (place != 8 or with_change)]
+    table = Table(
+        title,
+        _columns(words, [titles[place] for place in kept], [kinds[place] for place in kept]),
+        tuple(tuple(row[place] for place in kept) for row in rows),
+    )
+    drawn = tuple(
+        Bar(clean(league.name), league.points, words.count(league.points)) for league in report.leagues[:CHART_ROWS]
+    )
+    more = len(report.leagues) > CHART_ROWS
+    heading = words("league_points_first", n=CHART_ROWS) if more else words("league_points")
+    description = ", ".join(words("chart_of", name=bar.name, value=bar.shown) for bar in drawn)
+    return Section(
+        "leagues",
+        title,
+        chart=Chart(description, lambda font: charts.bars("leagues", heading, description, drawn, font)),
+        table=table,
+    )
+
+
+def _push(report: ClientReport, words: Words) -> Section:
+    rows: list[tuple[Value, ...]] = [
+        (clean(league.name), clean(league.unit or ""), " · ".join(words(f"push_{reason}") for reason in league.push))
+        for league in report.leagues
+        if league.push
+    ]
+    titles: tuple[str, ...] = ("league", "unit", "why")
+    kinds: tuple[Kind, ...] = ("long", "text", "long")
+    if not any(row[1] for row in rows):
+        titles, kinds, rows = titles[::2], kinds[::2], [row[::2] for row in rows]
+    return Section("push", words("push"), table=Table(words("push"), _columns(words, titles, kinds), tuple(rows)))
+
+
+def _units(report: ClientReport, words: Words) -> Section:
+    titles = ("rank", "unit", "leagues", "players", "points", "points_per_player")
+    kinds: tuple[Kind, ...] = ("rank", "long", "count", "count", "count", "decimal")
+    rows = tuple(
+        (
+            unit.rank,
+            clean(unit.name),
+            unit.leagues,
+            _people(unit.players),
+            unit.points,
+            _per_head(unit.points_per_player, unit.players),
+        )
+        for unit in report.units
+    )
+    return Section("units", words("units"), table=Table(words("units"), _columns(words, titles, kinds), rows))
+
+
+def _themes(report: ClientReport, words: Words) -> Section:
+    title = words("themes")
+    found = sorted(report.themes, key=lambda theme: (-theme.validations, -theme.points, theme.name))
+    bars = tuple(Bar(clean(theme.name), theme.validations, words.count(theme.validations)) for theme in found)
+    description = ", ".join(words("chart_of", name=bar.name, value=bar.shown) for bar in bars)
+    kinds: tuple[Kind, ...] = ("long", "count", "count")
+    return Section(
+        "themes",
+        title,
+        chart=Chart(description, lambda font: charts.bars("themes", title, description, bars, font)),
+        table=Table(
+            title,
+            _columns(words, ("theme", "validations", "points"), kinds),
+            tuple((clean(theme.name), theme.validations, theme.points) for theme in found),
+        ),
+    )
+
+
+def _departments(report: ClientReport, words: Words) -> Section:
+    title, names = words("map"), charts.geography().names
+    found = {
+        one.code: one.players for one in report.departments if one.players is not None and one.players >= WITHHELD_UNDER
+    }
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    rows: list[tuple[Value, ...]] = [(clean(code), names.get(code, ""), players) for code, players in ordered]
+    if len(found) < sum(one.players != 0 for one in report.departments):
+        rows.append(("", words("other_departments"), UNDER_FIVE))
+    map_words = charts.MapWords(
+        words("paris"),
+        words("no_department"),
+        lambda first, last: (
+            f"≥ {words.count(first)}"
+            if last is None
+            else words("range", first=first, last=last)
+            if last > first
+            else words.count(first)
+        ),
+        lambda n: words("map_players", n=n),
+    )
+    description = ", ".join(
+        words("chart_of", name=names.get(code, code), value=words.count(players)) for code, players in ordered[:10]
+    )
+    kinds: tuple[Kind, ...] = ("code", "long", "count")
+    return Section(
+        "map",
+        title,
+        chart=Chart(
+            description or words("map_note"),
+            lambda font: charts.france("map", title, description or words("map_note"), found, map_words, font),
+        ),
+        table=Table(title, _columns(words, ("code", "department", "players"), kinds), tuple(rows)),
+        note=f"{words('map_note')} {words('map_credit')}",
+    )
+
+
+def _territory(report: ClientReport, words: Words) -> Section:
+    titles = ["rank", "class", "school", "level", "city", "pupils", "points", "points_per_pupil", "national_rank"]
+    kinds: list[Kind] = ["rank", "long", "long", "text", "text", "count", "count", "decimal", "count"]
+    rows: list[tuple[Value, ...]] = [
+        (
+            one.rank,
+            clean(one.name),
+            clean(one.school),
+            _level(one.level, words),
+            clean(one.city),
+            _people(one.pupils),
+            one.points,
+            _per_head(one.points_per_pupil, one.pupils),
+            one.national_rank,
+        )
+        for one in report.territory
+    ]
+    if all(one.national_rank is None for one in report.territory):
+        titles, kinds, rows = titles[:8], kinds[:8], [row[:8] for row in rows]
+    counts = words(
+        "territory_counts",
+        classes=words("n_classes", n=len(report.territory)),
+        schools=words("n_schools", n=_schools(report)),
+    )
+    return Section(
+        "territory",
+        words("territory"),
+        texts=(counts,),
+        table=Table(words("territory"), _columns(words, titles, kinds), tuple(rows)),
+    )
+
+
+def _awards(report: ClientReport, words: Words) -> Section:
+    kinds: tuple[Kind, ...] = ("text", "text", "text")
+    rows = tuple((clean(award.title), clean(award.who), clean(award.reason)) for award in report.awards)
+    return Section(
+        "awards",
+        words("awards"),
+        table=Table(words("awards"), _columns(words, ("award", "who", "reason"), kinds), rows),
+    )
+
+
+def _general(report: ClientReport, words: Words) -> Section:
+    kinds: tuple[Kind, ...] = ("rank", "count", "long", "count", "decimal")
+    rows = tuple(
+        (one.rank, one.leagues, clean(one.name), one.points, _decimal(one.points_per_player)) for one in report.general
+    )
+    titles = ("general_rank", "among", "league", "points", "points_per_player")
+    return Section("general", words("general"), table=Table(words("general"), _columns(words, titles, kinds), rows))
+
+
+def _comparison(report: ClientReport, words: Words) -> Section:
+    rows = tuple((words(f"measure_{one.measure}"), exact(one.own), exact(one.edition)) for one in report.comparison)
+    kinds: tuple[Kind, ...] = ("long", "count", "count")
+    return Section(
+        "comparison",
+        words("comparison"),
+        table=Table(
+            words("comparison"),
+            _columns(words, ("measure", "own", "whole_edition"), kinds),
+            rows,
+            row_kinds=tuple("percent" if one.measure == "active_share" else "decimal" for one in report.comparison),
+        ),
+    )
+
+
+# --------------------------------------------------------------------------------------------------------------- values
+
+
+def _columns(words: Words, titles: Sequence[str], kinds: Sequence[Kind]) -> tuple[Column, ...]:
+    return tuple(Column(words(title), kind) for title, kind in zip(titles, kinds, strict=True))
+
+
+def _people(value: Number | None) -> int | Withheld:
+    """A number of people; none at all is no secret."""
+    return UNDER_FIVE if value is None else int(value)
+
+
+def _per_head(value: Number | None, people: Number | None) -> Decimal | None:
+    """Points per player, unless the players are withheld: the points would give them away."""
+    return None if people is None else _decimal(value)
+
+
+def _decimal(value: Number | None) -> Decimal | None:
+    return None if value is None else exact(value)
+
+
+def _number(value: Number | None, kind: Kind) -> int | Decimal | None:
+    if value is None:
+        return None
+    return exact(value) if kind == "decimal" else int(value)
+
+
+def _signed(value: int | Decimal, words: Words) -> str:
+    text = words.decimal(abs(value)) if isinstance(value, Decimal) else words.count(abs(value))
+    return f"{'+' if value > 0 else MINUS if value < 0 else '±'}{text}"
+
+
+def _level(level: str | None, words: Words) -> str:
+    if level is None:
+        return ""
+    key = f"levels_{level}"
+    return words(key) if key in _LEVELS else clean(level)
+
+
+_LEVELS = frozenset(("levels_maternelle", "levels_elementaire", "levels_college", "levels_lycee"))
