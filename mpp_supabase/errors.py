@@ -57,6 +57,8 @@
         ├── ChallengeNotChosen        MP084
         ├── SchoolLimit               MP085
         ├── ClassesFollowed           MP086
+        ├── EditionNotFrozen          MP094
+        ├── ContactClosed             MP095
         ├── MailMoved                 MP096
         ├── MailUnknown               MP097
         └── NewsletterChanged         MP098
@@ -449,6 +451,18 @@ class ClassesFollowed(Refusal):
     code = "MP086"
 
 
+class EditionNotFrozen(Refusal):
+    """Edition %1$s is not frozen yet."""
+
+    code = "MP094"
+
+
+class ContactClosed(Refusal):
+    """Too many messages are coming in at the moment."""
+
+    code = "MP095"
+
+
 class MailMoved(Refusal):
     """Mail %1$s is no longer in your hands."""
 
@@ -519,6 +533,8 @@ REFUSALS: dict[str, type[Refusal]] = {
         ChallengeNotChosen,
         SchoolLimit,
         ClassesFollowed,
+        EditionNotFrozen,
+        ContactClosed,
         MailMoved,
         MailUnknown,
         NewsletterChanged,

@@ -117,6 +117,10 @@ as $$
         'Ask an owner of your organisation.', 'Demandez à un·e responsable de votre organisation.'),
     ('MP093', 'ParticipationUnknown', 'There is no such participation of yours.', 'Cette participation n’existe pas chez vous.',
         'List the participations of your organisation.', 'Consultez les participations de votre organisation.'),
+    ('MP094', 'EditionNotFrozen', 'Edition %1$s is not frozen yet.', 'L’édition %1$s n’est pas encore figée.',
+        'Freeze it first: awards rest on what no longer changes.', 'Figez-la d’abord : les récompenses reposent sur ce qui ne change plus.'),
+    ('MP095', 'ContactClosed', 'Too many messages are coming in at the moment.', 'Trop de messages arrivent en ce moment.',
+        'Try again in an hour, or write a mail.', 'Réessayez dans une heure, ou écrivez un mail.'),
     -- mails
     ('MP096', 'MailMoved', 'Mail %1$s is no longer in your hands.', 'Le message %1$s n’est plus entre vos mains.',
         'Look at what became of it.', 'Regardez ce qu’il est devenu.'),

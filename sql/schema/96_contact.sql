@@ -1,0 +1,257 @@
+-- What visitors write to the association: questions, requests for a quote or a webinar. They only ever write; the
+-- staff read, answer, and take down what is against the law.
+
+create type api.contact_kind as enum ('contact', 'quote', 'webinar');
+-- new → in_progress → answered, or spam; the staff may set any of them at any time.
+create type api.contact_state as enum ('new', 'in_progress', 'answered', 'spam');
+
+create table mpp.contact_request (
+    id bigint generated always as identity primary key,
+    kind api.contact_kind not null,
+    name mpp.line not null,
+    email text not null check (email = lower(email) and email ~ '^[^@\s]{1,64}@[^@\s]{3,190}$'),
+    organisation mpp.line,
+    size integer check (size between 1 and 10000000),
+    message text not null check (char_length(message) between 1 and 4000),
+    language text not null check (language in ('fr', 'en', 'de')),
+    received_at timestamptz not null,
+    state api.contact_state not null default 'new',
+    handled_at timestamptz,
+    handled_by uuid,
+    note text check (char_length(note) <= 2000),
+    removed_at timestamptz,
+    removal_reason text check (char_length(removal_reason) between 1 and 500),
+    constraint contact_request_removed_with_reason check ((removed_at is null) = (removal_reason is null))
+);
+comment on table mpp.contact_request is 'Contact, quote and webinar requests; read by the staff only.';
+comment on column mpp.contact_request.size is 'How many people would play.';
+create index contact_request_received on mpp.contact_request (received_at);
+create index contact_request_email on mpp.contact_request (email, received_at);
+
+alter table mpp.contact_request enable row level security;
+
+create policy contact_request_select_ops on mpp.contact_request
+    for select to authenticated
+    using ((select private.is_ops()));
+
+grant select on mpp.contact_request to authenticated, service_role;
+
+create view api.contact_requests with (security_invoker = true) as
+select
+    c.id,
+    c.kind,
+    c.name,
+    c.email,
+    c.organisation,
+    c.size,
+    c.message,
+    c.language,
+    c.received_at,
+    c.state,
+    c.handled_at,
+    c.handled_by,
+    c.note,
+    c.removed_at,
+    c.removal_reason
+from mpp.contact_request c;
+comment on view api.contact_requests is 'What visitors wrote, and how far it is answered; sort by id. Staff only.';
+grant select on api.contact_requests to authenticated, service_role;
+
+-- Several typed lines, trimmed and clean, or the refusal that names the field.
+create function private.clean_text(field text, value text, longest integer) returns text
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    cleaned text;
+begin
+    -- Measured before it is worked on: cleaning megabytes would take as long as somebody likes.
+    if octet_length(value) > 4 * longest + 200 then
+        perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
+    end if;
+    cleaned := regexp_replace(replace(normalize(value, NFC), E'\r\n', E'\n'), '[\u00ad\u200b-\u200d\ufe00-\ufe0f]', '', 'g');
+    cleaned := btrim(replace(cleaned, E'\t', ' '), E' \n');
+    if coalesce(cleaned, '') = '' then
+        perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
+    end if;
+    if char_length(cleaned) > longest then
+        perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
+            format('Use %s characters at most.', longest));
+    end if;
+    if replace(cleaned, E'\n', '') ~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
+        or cleaned ~ '[\u0300-\u036f]{3}' then
+        perform private.refuse('MP010', field, 'it holds a control or invisible character', 'Use visible characters and line breaks only.');
+    end if;
+    return cleaned;
+end
+$$;
+revoke execute on function private.clean_text(text, text, integer) from public;
+
+-- Limits are per address and for everybody together, never per IP: a whole school shares one. Past the limit of an
+-- address the answer is the same, so that it tells nothing about who has written; nothing is kept then. The ceiling for
+-- all is told, because it concerns nobody in particular and a message must not be lost without a word.
+create function private.send_contact_request(
+    kind api.contact_kind, name text, email text, message text, organisation text, size integer, language text
+) returns void
+    language plpgsql
+    volatile
+    security definer
+    set search_path = ''
+as $$
+declare
+    per_address constant integer := 3;
+    per_hour constant integer := 200;
+    at timestamptz;
+    address text;
+    written mpp.contact_request;
+begin
+    if private.request_role() = 'authenticated' then
+        perform private.signed_in();
+    end if;
+    perform private.require_no_maintenance();
+    if kind is null then
+        perform private.refuse('MP010', 'kind', 'it is empty', 'Use contact, quote or webinar.');
+    end if;
+    if octet_length(email) <= 300 then
+        address := lower(btrim(email));
+    end if;
+    -- Printable ASCII: what is written back to goes into the header of a mail.
+    if address is null or address !~ '^[!#-''*+\-./0-9=?^_`a-z{|}~]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+$' or char_length(address) > 254 then
+        perform private.refuse('MP010', 'email', left(coalesce(email, 'it is empty'), 80), 'Give an address such as name@example.org.');
+    end if;
+    if size is not null and size not between 1 and 10000000 then
+        perform private.refuse('MP010', 'size', size::text, 'Give a number of people, or nothing.');
+    end if;
+    if language is null or language not in ('fr', 'en', 'de') then
+        perform private.refuse('MP010', 'language', left(coalesce(language, 'it is empty'), 20), 'Use fr, en or de.');
+    end if;
+    written.name := private.clean_line('name', name, 120);
+    written.message := private.clean_text('message', message, 4000);
+    if btrim(organisation) <> '' then
+        written.organisation := private.clean_line('organisation', organisation, 120);
+    end if;
+
+    -- One at a time, or twenty at once would all find room.
+    perform pg_advisory_xact_lock(hashtext('mpp.contact_request'));
+    at := private.clock();
+    if (select count(*) from mpp.contact_request c where c.received_at > at - interval '1 hour') >= per_hour then
+        perform private.refuse('MP095');
+    end if;
+    if (
+        select count(*) from mpp.contact_request c where c.email = address and c.received_at > at - interval '1 day'
+    ) < per_address then
+        insert into mpp.contact_request (kind, name, email, organisation, size, message, language, received_at)
+        values (send_contact_request.kind, written.name, address, written.organisation, send_contact_request.size, written.message,
+            send_contact_request.language, at);
+    end if;
+end
+$$;
+revoke execute on function private.send_contact_request(api.contact_kind, text, text, text, text, integer, text) from public;
+grant execute on function private.send_contact_request(api.contact_kind, text, text, text, text, integer, text)
+    to anon, authenticated, service_role;
+
+create function api.send_contact_request(
+    kind api.contact_kind, name text, email text, message text, organisation text default null, size integer default null,
+    language text default 'fr'
+) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.send_contact_request(kind, name, email, message, organisation, size, language);
+end;
+comment on function api.send_contact_request(api.contact_kind, text, text, text, text, integer, text)
+    is 'Writes to the association: a question, or a request for a quote or a webinar. No account is needed; three messages a day are kept for an address, and the answer does not say how many there were. Errors: MP001, MP002, MP010, MP011, MP095.';
+revoke execute on function api.send_contact_request(api.contact_kind, text, text, text, text, integer, text) from public;
+grant execute on function api.send_contact_request(api.contact_kind, text, text, text, text, integer, text)
+    to anon, authenticated, service_role;
+
+create function private.handle_contact_request(id bigint, state api.contact_state, note text) returns void
+    language plpgsql
+    volatile
+    security definer
+    set search_path = ''
+as $$
+declare
+    said text;
+begin
+    perform private.require_ops();
+    if state is null then
+        perform private.refuse('MP010', 'state', 'it is empty', 'Use new, in_progress, answered or spam.');
+    end if;
+    if btrim(note) <> '' then
+        said := private.clean_text('note', note, 2000);
+    end if;
+    update mpp.contact_request c
+    set state = handle_contact_request.state,
+        -- What is left out stays, an empty note clears it.
+        note = case when handle_contact_request.note is null then c.note else said end,
+        handled_at = private.clock(),
+        handled_by = (select auth.uid())
+    where c.id = handle_contact_request.id;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    perform private.record_act('contact.handle', handle_contact_request.id::text,
+        jsonb_build_object('state', handle_contact_request.state));
+end
+$$;
+revoke execute on function private.handle_contact_request(bigint, api.contact_state, text) from public;
+grant execute on function private.handle_contact_request(bigint, api.contact_state, text) to authenticated, service_role;
+
+create function api.handle_contact_request(id bigint, state api.contact_state, note text default null) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.handle_contact_request(id, state, note);
+end;
+comment on function api.handle_contact_request(bigint, api.contact_state, text)
+    is 'Says how far a request is answered, with a note for colleagues; a note left out stays, an empty one clears it. Staff. Errors: MP005, MP006, MP010.';
+revoke execute on function api.handle_contact_request(bigint, api.contact_state, text) from public;
+grant execute on function api.handle_contact_request(bigint, api.contact_state, text) to authenticated, service_role;
+
+-- The text goes, in all its fields; that there was one, from whom, when, and why it went, stays. The digest lets who has
+-- kept a copy prove what it was.
+create function private.remove_contact_content(id bigint, reason text) returns void
+    language plpgsql
+    volatile
+    security definer
+    set search_path = ''
+as $$
+declare
+    asked mpp.contact_request;
+    why text;
+begin
+    perform private.require_ops();
+    why := private.clean_line('reason', reason, 500);
+    select * into asked from mpp.contact_request c where c.id = remove_contact_content.id for no key update;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    if asked.removed_at is not null then
+        return;
+    end if;
+    update mpp.contact_request c
+    set name = '—', organisation = null, message = '—', note = null, removed_at = private.clock(), removal_reason = why
+    where c.id = asked.id;
+    perform private.record_act('contact.remove', asked.id::text, jsonb_build_object(
+        'reason', why, 'received_at', asked.received_at,
+        'sha256', encode(sha256(convert_to(asked.message, 'UTF8')), 'hex')));
+end
+$$;
+revoke execute on function private.remove_contact_content(bigint, text) from public;
+grant execute on function private.remove_contact_content(bigint, text) to authenticated, service_role;
+
+create function api.remove_contact_content(id bigint, reason text) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.remove_contact_content(id, reason);
+end;
+comment on function api.remove_contact_content(bigint, text)
+    is 'Takes down the text of a request that is against the law, with a reason; the audit keeps that it was done and a digest. Staff. Errors: MP005, MP006, MP010.';
+revoke execute on function api.remove_contact_content(bigint, text) from public;
+grant execute on function api.remove_contact_content(bigint, text) to authenticated, service_role;
