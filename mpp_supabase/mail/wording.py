@@ -10,34 +10,14 @@ from zoneinfo import ZoneInfo
 Language = Literal["fr", "en"]
 
 _MONTHS = {
-    "fr": [
-        "janvier",
-        "février",
-        "mars",
-        "avril",
-        "mai",
-        "juin",
-        "juillet",
-        "août",
-        "septembre",
-        "octobre",
-        "novembre",
-        "décembre",
-    ],
-    "en": [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ],
+    "fr": (
+        *("janvier", "février", "mars", "avril", "mai", "juin"),
+        *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
+    ),
+    "en": (
+        *("January", "February", "March", "April", "May", "June"),
+        *("July", "August", "September", "October", "November", "December"),
+    ),
 }
 _PARIS = ZoneInfo("Europe/Paris")
 
@@ -46,7 +26,7 @@ def day(at: datetime, language: Language) -> str:
     """Return the day in Paris of an instant: 9 mars 2026, 9 March 2026."""
     local = at.astimezone(_PARIS)
     number = "1er" if language == "fr" and local.day == 1 else str(local.day)
-    return f"{number} {_MONTHS[language].split('|')[local.month - 1]} {local.year}"
+    return f"{number} {_MONTHS[language][local.month - 1]} {local.year}"
 
 
 def number(value: float, language: Language) -> str:

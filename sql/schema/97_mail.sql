@@ -39,7 +39,7 @@ create table mpp.outbox (
     message_domain text check (message_domain ~ '^[a-z0-9.-]{1,190}$'),
     purpose api.mail_purpose not null,
     account_id uuid references auth.users (id) on delete cascade,
-    address text check (private.is_mail_address(address) and address = lower(address)),
+    address text check (address is null or (private.is_mail_address(address) and address = lower(address))),
     organisation_id integer references mpp.organisation (id),
     league_id uuid references mpp.league (id) on delete cascade,
     template text not null check (template ~ '^[a-z][a-z_]{2,39}$'),
@@ -193,6 +193,19 @@ begin
     end if;
     if address is not null and not private.is_mail_address(address) then
         perform private.refuse('MP010', 'address', left(address, 100), 'Give an address such as ada@example.org.');
+    end if;
+    if address is not null and purpose in ('newsletter', 'league_alerts') then
+        perform private.refuse('MP010', 'purpose', purpose::text, 'Name an account: an address alone has agreed to nothing.');
+    end if;
+    -- Said here and not by the constraints, whose errors show the whole row.
+    if template is null or template !~ '^[a-z][a-z_]{2,39}$' then
+        perform private.refuse('MP010', 'template', coalesce(left(template, 40), 'it is empty'), 'Name a template of the mails.');
+    end if;
+    if language is not null and language not in ('fr', 'en') then
+        perform private.refuse('MP010', 'language', left(language, 20), 'Use fr or en.');
+    end if;
+    if data is not null and (jsonb_typeof(data) <> 'object' or octet_length(data::text) > 50000) then
+        perform private.refuse('MP010', 'data', 'they are no object, or too long', 'Send an object of 50,000 bytes at most.');
     end if;
     if key is null or key !~ '^[!-~]{1,200}$' then
         perform private.refuse('MP010', 'key', coalesce(left(key, 100), 'it is empty'), 'Use up to 200 visible ASCII characters.');
