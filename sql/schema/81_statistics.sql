@@ -1,0 +1,239 @@
+-- What all editions came to, and where people play. Counting a whole ledger takes seconds and a map that followed every
+-- sign-up would show where the last person lives, so both are counted at the freeze, and before it when the staff ask;
+-- what is kept here is what everybody may read.
+
+create table mpp.past_statistics (
+    as_of date primary key,
+    source text not null,
+    editions integer not null check (editions >= 0),
+    players bigint not null check (players >= 0),
+    challenges bigint not null check (challenges >= 0)
+);
+comment on table mpp.past_statistics is 'What was played before this system: totals, and the day on which they were published.';
+
+insert into mpp.past_statistics (as_of, source, editions, players, challenges)
+values ('2022-11-08', 'Share it: 18 editions, 133,380 players, 1,940,000 challenges', 18, 133380, 1940000);
+
+create table mpp.edition_count (
+    edition_id integer primary key references mpp.edition (id),
+    players bigint not null check (players >= 0),
+    challenges bigint not null check (challenges >= 0),
+    counted_at timestamptz not null
+);
+comment on table mpp.edition_count is 'Listed players (pupils of listed classes in a school edition) and their credited validations, when they were last counted.';
+
+create table mpp.map_cell (
+    id integer generated always as identity primary key,
+    edition_id integer not null references mpp.edition (id),
+    country text check (country ~ '^[A-Z]{2}$'),
+    department text check (department ~ '^([0-9]{2,3}|2[AB])$'),
+    players bigint not null check (players >= 5),
+    constraint map_cell_department_in_france check (department is null or country = 'FR'),
+    constraint map_cell_once unique nulls not distinct (edition_id, country, department)
+);
+comment on table mpp.map_cell is 'How many play where, as last counted. Places with fewer than five people are together in the row without a country.';
+
+alter table mpp.past_statistics enable row level security;
+alter table mpp.edition_count enable row level security;
+alter table mpp.map_cell enable row level security;
+
+create policy past_statistics_select_everyone on mpp.past_statistics
+    for select to anon, authenticated
+    using (as_of <= current_date);
+
+create policy edition_count_select_everyone on mpp.edition_count
+    for select to anon, authenticated
+    using (edition_id in (select e.id from mpp.edition e));
+
+create policy map_cell_select_everyone on mpp.map_cell
+    for select to anon, authenticated
+    using (edition_id in (select e.id from mpp.edition e));
+
+grant select on mpp.past_statistics, mpp.edition_count, mpp.map_cell to anon, authenticated, service_role;
+
+-- The French department of a postcode; none when there is no such thing. Corsica is 2A up to 201, 2B after it.
+create function private.department_of(country text, postcode text) returns text
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$
+    select case
+        when country is distinct from 'FR' or postcode is null or postcode !~ '^[0-9]{5}$' then null
+        when postcode ~ '^9[78]' then left(postcode, 3)
+        when postcode ~ '^20[01]' then '2A'
+        when postcode ~ '^20' then '2B'
+        when left(postcode, 2) between '01' and '95' then left(postcode, 2)
+    end
+$$;
+revoke execute on function private.department_of(text, text) from public;
+
+-- Places with fewer than five people are put together into one row. When they are fewer than five even together, the
+-- smallest of the others joins them: the difference from the published total of players then gives no small number back.
+create function private.count_edition_now(edition integer) returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+declare
+    least_people constant integer := 5;
+    at timestamptz := private.clock();
+    counted mpp.edition_count;
+    e mpp.edition;
+begin
+    select * into e from mpp.edition x where x.id = edition;
+    if e.audience = 'school' then
+        select coalesce(sum(s.players), 0) into counted.players
+        from mpp.score s
+        where s.edition_id = edition and s.scope = 'league' and s.listed and s.school_id is not null;
+        select count(*) into counted.challenges
+        from mpp.validation v
+        join mpp.score s on s.subject_id = v.league_id and s.listed
+        where v.edition_id = edition and v.state = 'credited';
+    else
+        select count(*) into counted.players
+        from mpp.score s
+        where s.edition_id = edition and s.scope = 'player' and s.listed;
+        select count(*) into counted.challenges
+        from mpp.validation v
+        join mpp.score s on s.subject_id = v.player_id and s.listed
+        where v.edition_id = edition and v.state = 'credited';
+    end if;
+    insert into mpp.edition_count (edition_id, players, challenges, counted_at)
+    values (edition, counted.players, counted.challenges, at)
+    on conflict on constraint edition_count_pkey do update
+    set players = excluded.players, challenges = excluded.challenges, counted_at = excluded.counted_at;
+
+    delete from mpp.map_cell c where c.edition_id = edition;
+    insert into mpp.map_cell (edition_id, country, department, players)
+    with cell as (
+        select w.country, w.department, sum(w.players) as players
+        from (
+            select f.country, private.department_of(f.country, f.postcode) as department, count(*) as players
+            from mpp.score s
+            join mpp.player p on p.id = s.subject_id
+            join mpp.profile f on f.id = p.account_id
+            where s.edition_id = edition and s.scope = 'player' and s.listed
+                -- Adults at the start of the edition.
+                and f.birth_date <= ((e.starts_at at time zone e.time_zone)::date - interval '18 years')::date
+            group by f.country, f.postcode
+            union all
+            select h.country, private.department_of(h.country, h.postcode), sum(s.players)
+            from mpp.score s
+            join mpp.school h on h.id = s.school_id
+            where s.edition_id = edition and s.scope = 'league' and s.listed and not h.is_hidden
+            group by h.country, h.postcode
+        ) w
+        group by w.country, w.department
+        having sum(w.players) > 0
+    ), ordered as (
+        select c.*, coalesce(sum(c.players) over smaller, 0) as smaller_players
+        from cell c
+        window smaller as (order by c.players, c.country, c.department rows between unbounded preceding and 1 preceding)
+    ), sorted as (
+        -- The smallest that could be shown joins what is withheld, when that alone would give itself away.
+        select o.*, o.players < least_people or o.smaller_players between 1 and least_people - 1 as is_withheld
+        from ordered o
+    )
+    select edition, s.country, s.department, s.players from sorted s where not s.is_withheld
+    union all
+    select edition, null, null, sum(s.players) from sorted s where s.is_withheld having sum(s.players) >= least_people;
+end
+$$;
+revoke execute on function private.count_edition_now(integer) from public;
+
+-- At the freeze, in its transaction: from then on neither changes.
+create function private.edition_count_frozen() returns trigger
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+begin
+    perform private.count_edition_now(new.id);
+    return null;
+end
+$$;
+revoke execute on function private.edition_count_frozen() from public;
+
+create trigger edition_count_frozen
+    after update on mpp.edition
+    for each row
+    when (old.frozen_at is null and new.frozen_at is not null)
+    execute function private.edition_count_frozen();
+
+create function private.count_edition(edition_code text) returns timestamptz
+    language plpgsql
+    volatile
+    security definer
+    set search_path = ''
+as $$
+declare
+    e mpp.edition;
+begin
+    perform private.require_ops();
+    e := private.find_edition(edition_code);
+    perform pg_advisory_xact_lock(hashtext('mpp.edition_count'), e.id);
+    -- Read again: it may have been frozen, and counted, in between.
+    e := private.find_edition(edition_code);
+    if e.frozen_at is null or not exists (select from mpp.edition_count c where c.edition_id = e.id) then
+        perform private.count_edition_now(e.id);
+    end if;
+    return (select c.counted_at from mpp.edition_count c where c.edition_id = e.id);
+end
+$$;
+revoke execute on function private.count_edition(text) from public;
+grant execute on function private.count_edition(text) to authenticated, service_role;
+
+create function api.count_edition(edition_code text) returns timestamptz
+    language sql
+    volatile
+    set search_path = ''
+    set statement_timeout = '10min'
+begin atomic
+    select private.count_edition(edition_code);
+end;
+comment on function api.count_edition(text)
+    is 'Counts an edition for lifetime_statistics and player_map, as the freeze does by itself; returns when it was counted. A frozen one is not counted again. Staff. Errors: MP006, MP020.';
+revoke execute on function api.count_edition(text) from public;
+grant execute on function api.count_edition(text) to authenticated, service_role;
+
+create view api.lifetime_statistics with (security_invoker = true) as
+select
+    p.editions + n.editions as editions,
+    p.players + n.players as players,
+    p.challenges + n.challenges as challenges,
+    p.editions as past_editions,
+    p.players as past_players,
+    p.challenges as past_challenges,
+    p.as_of as past_as_of,
+    n.counted_at
+from (
+    select coalesce(sum(s.editions), 0) as editions, coalesce(sum(s.players), 0) as players, coalesce(sum(s.challenges), 0) as challenges,
+        max(s.as_of) as as_of
+    from mpp.past_statistics s
+) p
+cross join (
+    select
+        count(*) as editions,
+        coalesce(sum(c.players), 0) as players,
+        coalesce(sum(c.challenges), 0) as challenges,
+        min(c.counted_at) filter (where e.frozen_at is null) as counted_at
+    from mpp.edition e
+    left join mpp.edition_count c on c.edition_id = e.id
+    where e.opened_at is not null and e.organisation_id is null and e.starts_at <= now()
+) n;
+comment on view api.lifetime_statistics is 'Over all editions that have begun, with what was played before this system: editions, players (once for each edition), challenges. Running editions are in it as they were last counted (counted_at).';
+grant select on api.lifetime_statistics to anon, authenticated, service_role;
+
+create view api.player_map with (security_invoker = true) as
+select c.edition_id, e.code as edition_code, c.country, c.department, c.players
+from mpp.map_cell c
+join mpp.edition e on e.id = c.edition_id
+union all
+-- Over all: the sum of what is published, which gives nothing more away.
+select null, null, c.country, c.department, sum(c.players)
+from mpp.map_cell c
+join mpp.edition e on e.id = c.edition_id and e.organisation_id is null
+group by c.country, c.department;
+comment on view api.player_map is 'Listed adults and pupils of listed classes by country and French department, as last counted; edition_id is null for all editions together. Without a country: places with fewer than five people, together.';
+grant select on api.player_map to anon, authenticated, service_role;
