@@ -6,6 +6,7 @@ header (one line, nothing invisible) nor HTML (escaped).
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from email import policy
 from email.headerregistry import Address
@@ -39,11 +40,11 @@ def compose(mail: ClaimedMail, settings: MailSettings, *, now: datetime | None =
     message["Subject"] = clean_header(letter.subject)
     message["Date"] = format_datetime(now or datetime.now(UTC))
     message["Message-ID"] = f"<{mail.message_id}>"
-    message["Content-Language"] = language
     message["Auto-Submitted"] = "auto-generated"
     text, page = render(letter, mail, language, link)
     message.set_content(text, cte="quoted-printable")
     message.add_alternative(page, subtype="html", cte="quoted-printable")
+    message["Content-Language"] = language
     headers = b""
     if link:
         # Written by hand: the library folds a long address into encoded words, which no mail program takes for a link.
@@ -55,6 +56,9 @@ def render(letter: Letter, mail: ClaimedMail, language: Language, unsubscribe_li
     """Return the text and the HTML of a letter."""
     words = WORDING[language]
     greeting = words.greeting_named.format(first_name=mail.first_name) if mail.first_name else words.greeting
+    if letter.markdown:
+        # The staff greet in their own words.
+        greeting = ""
     values = {
         "letter": letter,
         "words": words,
@@ -65,7 +69,8 @@ def render(letter: Letter, mail: ClaimedMail, language: Language, unsubscribe_li
         "body_html": _from_markdown(letter.markdown),
     }
     environment = _environment()
-    return environment.get_template("mail.txt").render(values), environment.get_template("mail.html").render(values)
+    text = environment.get_template("mail.txt").render(values)
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n", environment.get_template("mail.html").render(values)
 
 
 @cache
@@ -84,12 +89,40 @@ def _environment() -> Any:
 def _markdown() -> Any:
     from markdown_it import MarkdownIt
 
-    # Without raw HTML and without images: an image is fetched, and tells who read the mail.
-    return MarkdownIt("commonmark", {"html": False, "breaks": True}).disable("image")
+    # Raw HTML comes out as text.
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True})
+    # Mail programs know no style sheet: each element carries its own style.
+    for name, style in _STYLES.items():
+        parser.add_render_rule(name, _styled(style))
+    parser.add_render_rule("image", _without_image)
+    return parser
+
+
+_STYLES = {
+    "heading_open": "margin:24px 0 8px;font-size:18px;line-height:1.3;color:#1c2b1f",
+    "paragraph_open": "margin:0 0 16px",
+    "bullet_list_open": "margin:0 0 16px;padding-left:20px",
+    "ordered_list_open": "margin:0 0 16px;padding-left:20px",
+    "blockquote_open": "margin:0 0 16px;padding:4px 16px;border-left:4px solid #dbe6dd",
+    "link_open": "color:#1f6b3a",
+}
+
+
+def _styled(style: str) -> Any:
+    def rule(self: Any, tokens: Any, place: int, options: Any, env: Any) -> str:
+        tokens[place].attrSet("style", style)
+        return str(self.renderToken(tokens, place, options, env))
+
+    return rule
+
+
+def _without_image(self: Any, tokens: Any, place: int, options: Any, env: Any) -> str:
+    # An image is fetched, and tells who read the mail: what it shows is said in words instead.
+    return str(self.renderInlineAsText(tokens[place].children, options, env))
 
 
 def _from_markdown(body: str) -> Any:
     from markupsafe import Markup
 
-    # The only markup in it is what the Markdown renderer itself writes; raw HTML comes out escaped.
+    # The only markup in it is what the renderer above writes.
     return Markup(_markdown().render(body)) if body else ""  # noqa: S704

@@ -56,6 +56,7 @@ class Wording:
     why_league_alerts: str
     why_newsletter: str
     unsubscribe: str
+    colon: str
     open: str
     figure: str
     value: str
@@ -101,6 +102,7 @@ WORDING: dict[Language, Wording] = {
         why_weekly_report="Vous recevez ce rapport parce que vous suivez une organisation dans Ma Petite Planète.",
         why_league_alerts="Vous recevez ce message parce que vous avez accepté les alertes de votre ligue.",
         why_newsletter="Vous recevez cette lettre parce que vous vous y êtes abonné·e.",
+        colon="\u00a0:",
         unsubscribe="Ne plus recevoir ces messages",
         open="ou copiez cette adresse :",
         figure="Chiffre",
@@ -153,6 +155,7 @@ WORDING: dict[Language, Wording] = {
         why_weekly_report="You get this report because you follow an organisation in Ma Petite Planète.",
         why_league_alerts="You get this message because you agreed to the alerts of your league.",
         why_newsletter="You get this newsletter because you subscribed to it.",
+        colon=":",
         unsubscribe="Stop these messages",
         open="or copy this address:",
         figure="Figure",
