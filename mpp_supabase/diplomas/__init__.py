@@ -1,4 +1,5 @@
 """Diplomas for the closing ceremony (D7): one A4 PDF per class, a page for each pupil, then the class's certificate.
+Certificates of leagues and teams (E6): one PDF, a page for each.
 
     from mpp_supabase.diplomas import ClassDiplomas, PupilDiploma, write_diplomas
     write_diplomas("diplomas.pdf", ClassDiplomas(…, pupils=(PupilDiploma("Lina", challenges=12),)), "fr")
@@ -7,6 +8,7 @@ No database and no network: the caller brings the names and the figures. diploma
 the words of each language.
 """
 
+from mpp_supabase.diplomas.certificates import Certificate, CertificateKind, Certificates, write_certificates
 from mpp_supabase.diplomas.pages import (
     FIGURES,
     ClassDiplomas,
@@ -21,11 +23,15 @@ from mpp_supabase.diplomas.wording import LANGUAGES, Language
 __all__ = [
     "FIGURES",
     "LANGUAGES",
+    "Certificate",
+    "CertificateKind",
+    "Certificates",
     "ClassDiplomas",
     "DiplomaError",
     "Figures",
     "Language",
     "PupilDiploma",
     "write_all",
+    "write_certificates",
     "write_diplomas",
 ]

@@ -19,7 +19,7 @@ from mpp_supabase.diplomas.printing import (
     replace_file,
     slug,
 )
-from mpp_supabase.diplomas.wording import LANGUAGES, WORDINGS, Language, Wording
+from mpp_supabase.diplomas.wording import LANGUAGES, WORDINGS, Forms, Language, Wording
 from mpp_supabase.errors import MPPError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ FIGURES: tuple[Figures, ...] = get_args(Figures)
 MAX_PUPILS = 500
 MAX_TEXT = 200
 
-_TEMPLATE = Path(__file__).with_name("diploma.typ")
+TEMPLATE = Path(__file__).with_name("diploma.typ")
 
 
 class DiplomaError(MPPError):
@@ -96,7 +96,7 @@ def write_diplomas(
     school edition; D7.
     """
     press = _Press(language, figures, fonts)
-    _replace(Path(path), press.pdf(diplomas))
+    write_pdf(Path(path), press.pdf(diplomas))
     return len(diplomas.pupils) + 1
 
 
@@ -130,7 +130,7 @@ def write_all(
         except DiplomaError as error:
             problems.extend(error.problems)
         else:
-            _replace(path, pdf)
+            write_pdf(path, pdf)
             written.append(path)
         if on_progress is not None:
             on_progress(done, len(classes))
@@ -155,28 +155,20 @@ class _Press:
         self._language = language
         self._wording = WORDINGS[language]
         self._figures = figures
-        self._compiler, self._families = _compiler(fonts)
+        self._compiler, self._families = compiler_with(fonts)
 
     def pdf(self, diplomas: ClassDiplomas) -> bytes:
         """Return the class's PDF. Raises DiplomaError."""
         _check(diplomas)
-        page = self._page(diplomas, frozenset())
-        pdf, missing = self._printed(page, diplomas)
-        if missing and all(is_decoration(character) for character in missing) and _still_named(diplomas, missing):
-            page = self._page(diplomas, missing)
-            pdf, missing = self._printed(page, diplomas)
-        if missing:
-            raise _unprintable(diplomas, missing)
-        return pdf
-
-    def _printed(self, page: dict[str, Any], diplomas: ClassDiplomas) -> tuple[bytes, frozenset[str]]:
-        try:
-            return drawn(self._compiler, page, datetime.combine(diplomas.ends_on, time(12), UTC))
-        except DrawingError as error:
-            raise DiplomaError(
-                f"The pages of {_called(diplomas)} could not be drawn: {error}.",
-                "Report this with the names of the class and the school.",
-            ) from None
+        names = (diplomas.edition, diplomas.class_name, diplomas.school, *(pupil.name for pupil in diplomas.pupils))
+        return pressed(
+            self._compiler,
+            lambda without: self._page(diplomas, without),
+            diplomas.ends_on,
+            _called(diplomas),
+            names,
+            (diplomas.city, diplomas.teacher or ""),
+        )
 
     def _page(self, diplomas: ClassDiplomas, without: frozenset[str]) -> dict[str, Any]:
         def shown(text: str) -> str:
@@ -185,36 +177,85 @@ class _Press:
         words = self._wording
         period = words.period(diplomas.starts_on, diplomas.ends_on)
         school, city = shown(diplomas.school), shown(diplomas.city)
-        last = diplomas.ends_on
         return {
-            "document": {
-                "title": f"{words.file_title}, {clean(diplomas.class_name)}",
-                "date": {"year": last.year, "month": last.month, "day": last.day},
-            },
+            "document": document(f"{words.file_title}, {clean(diplomas.class_name)}", diplomas.ends_on),
             "language": self._language,
             "fonts": [FONT, *self._families],
-            "words": {
-                "title": words.title,
-                "awarded": words.awarded,
-                "certificate": words.certificate,
-                "praise": words.praise,
-                "date": words.date_line,
-                "signature": words.signature_line,
-            },
+            "words": page_words(words),
             "content": {
                 "edition": f"{shown(diplomas.edition)} · {period}",
                 "class": shown(diplomas.class_name),
                 "school": f"{school}, {city}" if city else school,
-                "teacher": shown(diplomas.teacher or ""),
+                "signature": shown(diplomas.teacher or ""),
                 "pupils": [
                     {"name": shown(pupil.name), "deed": _deed(words, self._figures, pupil)} for pupil in diplomas.pupils
                 ],
-                "figures": _class_figures(words, diplomas),
+                "certificates": [
+                    {
+                        "title": words.certificate,
+                        "name": shown(diplomas.class_name),
+                        "under": f"{school}, {city}" if city else school,
+                        "awards": "",
+                        "figures": _class_figures(words, diplomas),
+                        "praise": words.praise,
+                    }
+                ],
             },
         }
 
 
-def _compiler(fonts: str | Path | None) -> tuple[typst.Compiler, list[str]]:
+def document(title: str, last: date) -> dict[str, Any]:
+    """Return what the file says of itself: its title, and the last day of the edition as its date."""
+    return {"title": title, "date": {"year": last.year, "month": last.month, "day": last.day}}
+
+
+def page_words(words: Wording) -> dict[str, str]:
+    """Return the words that stand on every page."""
+    return {
+        "title": words.title,
+        "awarded": words.awarded,
+        "date": words.date_line,
+        "signature": words.signature_line,
+    }
+
+
+def pressed(
+    compiler: typst.Compiler,
+    page_without: Callable[[frozenset[str]], dict[str, Any]],
+    closing: date,
+    called: str,
+    names: Sequence[str],
+    others: Sequence[str],
+) -> bytes:
+    """Return the PDF of a page that is made without the given characters: emoji that no font has are left out.
+
+    No name may be nothing but these. Raises DiplomaError, which names every text with a letter that no font has.
+    """
+
+    def printed(without: frozenset[str]) -> tuple[bytes, frozenset[str]]:
+        try:
+            return drawn(compiler, page_without(without), datetime.combine(closing, time(12), UTC))
+        except DrawingError as error:
+            raise DiplomaError(
+                f"The pages of {called} could not be drawn: {error}.", "Report this with the names that stand on them."
+            ) from None
+
+    pdf, missing = printed(frozenset())
+    named = all(set(clean(name)) - missing - {" "} for name in names)
+    if missing and named and all(is_decoration(character) for character in missing):
+        pdf, missing = printed(missing)
+    if not missing:
+        return pdf
+    # Once each, in the order of the page.
+    wrong = [text for text in dict.fromkeys(clean(text) for text in (*names, *others)) if missing & set(text)]
+    raise DiplomaError(
+        f"{called}: no font here can print {', '.join(wrong) or ' '.join(sorted(missing))}.",
+        "Name a directory with a font that has these letters, or write the name in Latin letters.",
+        [f"{called}: no font here can print {text}" for text in wrong],
+    )
+
+
+def compiler_with(fonts: str | Path | None) -> tuple[typst.Compiler, list[str]]:
     import typst
 
     families: list[str] = []
@@ -225,7 +266,7 @@ def _compiler(fonts: str | Path | None) -> tuple[typst.Compiler, list[str]]:
         families = sorted(found.families())
         if not families:
             raise DiplomaError(f"There are no fonts in {fonts}.", "Give a directory with .ttf or .otf files.")
-    return ready(_TEMPLATE, directories), families
+    return ready(TEMPLATE, directories), families
 
 
 def _check(diplomas: ClassDiplomas) -> None:
@@ -263,29 +304,6 @@ def _called(diplomas: ClassDiplomas) -> str:
     return f"{clean(diplomas.class_name) or 'a class without a name'} ({clean(diplomas.school) or 'no school'})"
 
 
-def _still_named(diplomas: ClassDiplomas, without: frozenset[str]) -> bool:
-    names = (diplomas.edition, diplomas.class_name, diplomas.school, *(pupil.name for pupil in diplomas.pupils))
-    return all(set(clean(name)) - without - {" "} for name in names)
-
-
-def _unprintable(diplomas: ClassDiplomas, missing: frozenset[str]) -> DiplomaError:
-    texts = (
-        diplomas.edition,
-        diplomas.class_name,
-        diplomas.school,
-        diplomas.city,
-        diplomas.teacher or "",
-        *(pupil.name for pupil in diplomas.pupils),
-    )
-    # Once each, in the order of the page.
-    wrong = [text for text in dict.fromkeys(clean(text) for text in texts) if missing & set(text)]
-    return DiplomaError(
-        f"{_called(diplomas)}: no font here can print {', '.join(wrong) or ' '.join(sorted(missing))}.",
-        "Name a directory with a font that has these letters, or write the name in Latin letters.",
-        [f"{_called(diplomas)}: no font here can print {text}" for text in wrong],
-    )
-
-
 def _deed(words: Wording, figures: Figures, pupil: PupilDiploma) -> str:
     challenges = pupil.challenges if figures in ("challenges", "both") else None
     points = pupil.points if figures in ("points", "both") else None
@@ -302,18 +320,27 @@ def _deed(words: Wording, figures: Figures, pupil: PupilDiploma) -> str:
 
 
 def _class_figures(words: Wording, diplomas: ClassDiplomas) -> list[dict[str, str]]:
-    def figure(value: int, forms: tuple[str, str]) -> dict[str, str]:
-        return {"value": words.number(value), "raised": "", "label": words.counted(forms, value)}
+    counts = (
+        (len(diplomas.pupils), words.pupils),
+        (diplomas.challenges, words.challenges),
+        (diplomas.points, words.points),
+    )
+    return certificate_figures(words, counts, diplomas.rank, diplomas.classes, words.classes)
 
-    found = [figure(len(diplomas.pupils), words.pupils)]
-    if diplomas.challenges is not None and diplomas.challenges > 0:
-        found.append(figure(diplomas.challenges, words.challenges))
-    if diplomas.points is not None and diplomas.points > 0:
-        found.append(figure(diplomas.points, words.points))
-    if diplomas.rank is not None:
-        mark, raised = words.ordinal_mark(diplomas.rank)
-        label = words.place if diplomas.classes is None else words.counted(words.classes, diplomas.classes)
-        found.append({"value": words.number(diplomas.rank) + mark, "raised": raised, "label": label})
+
+def certificate_figures(
+    words: Wording, counts: Sequence[tuple[int | None, Forms]], rank: int | None, ranked: int | None, among: Forms
+) -> list[dict[str, str]]:
+    """Return the figures of a certificate: those above zero, then the rank among those that were ranked."""
+    found = [
+        {"value": words.number(count), "raised": "", "label": words.counted(forms, count)}
+        for count, forms in counts
+        if count is not None and count > 0
+    ]
+    if rank is not None:
+        mark, raised = words.ordinal_mark(rank)
+        label = words.place if ranked is None else words.counted(among, ranked)
+        found.append({"value": words.number(rank) + mark, "raised": raised, "label": label})
     return found
 
 
@@ -332,7 +359,8 @@ def _file_names(directory: Path, classes: Sequence[ClassDiplomas]) -> list[Path]
     return names
 
 
-def _replace(path: Path, pdf: bytes) -> None:
+def write_pdf(path: Path, pdf: bytes) -> None:
+    """Write a whole file or none. Raises DiplomaError."""
     try:
         replace_file(path, pdf)
     except OSError as error:

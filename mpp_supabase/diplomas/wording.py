@@ -1,4 +1,4 @@
-"""What a diploma says, in French, English and German. Numbers and dates are written as each language writes them."""
+"""What diplomas and certificates say, in French, English and German, with numbers and dates as each writes them."""
 
 from __future__ import annotations
 
@@ -34,6 +34,13 @@ class Wording:
     place: str
     classes: Forms
     praise: str
+    certificates_title: str
+    league_certificate: str
+    team_certificate: str
+    players: Forms
+    leagues: Forms
+    teams: Forms
+    praise_together: str
     date_line: str
     signature_line: str
     singular: frozenset[int]
@@ -158,6 +165,13 @@ WORDINGS: dict[Language, Wording] = {
         place="place au classement",
         classes=("place sur {} classe", "place sur {} classes"),
         praise="Un geste après l’autre, toute la classe a pris soin de sa petite planète. Bravo\u202f!",
+        certificates_title="Certificats",
+        league_certificate="Certificat de la ligue",
+        team_certificate="Certificat de l’équipe",
+        players=("joueur", "joueurs"),
+        leagues=("place sur {} ligue", "place sur {} ligues"),
+        teams=("place sur {} équipe", "place sur {} équipes"),
+        praise_together="Un défi après l’autre, ensemble, pour une petite planète qui se porte mieux. Bravo\u202f!",
         date_line="Date",
         signature_line="Signature",
         singular=frozenset((0, 1)),
@@ -182,6 +196,13 @@ WORDINGS: dict[Language, Wording] = {
         place="place in the ranking",
         classes=("place out of {} class", "place out of {} classes"),
         praise="One small step after another, the whole class took care of its little planet. Well done!",
+        certificates_title="Certificates",
+        league_certificate="League certificate",
+        team_certificate="Team certificate",
+        players=("player", "players"),
+        leagues=("place out of {} league", "place out of {} leagues"),
+        teams=("place out of {} team", "place out of {} teams"),
+        praise_together="One challenge after another, together, for a little planet that feels better. Well done!",
         date_line="Date",
         signature_line="Signature",
         singular=frozenset((1,)),
@@ -206,6 +227,13 @@ WORDINGS: dict[Language, Wording] = {
         place="Platz der Rangliste",
         classes=("Platz von {} Klasse", "Platz von {} Klassen"),
         praise="Schritt für Schritt hat die ganze Klasse für ihren kleinen Planeten gesorgt. Bravo!",
+        certificates_title="Urkunden",
+        league_certificate="Urkunde der Liga",
+        team_certificate="Urkunde des Teams",
+        players=("Mitspieler", "Mitspielende"),
+        leagues=("Platz von {} Liga", "Platz von {} Ligen"),
+        teams=("Platz von {} Team", "Platz von {} Teams"),
+        praise_together="Herausforderung um Herausforderung, gemeinsam, für unseren kleinen Planeten. Bravo!",
         date_line="Datum",
         signature_line="Unterschrift",
         singular=frozenset((1,)),
