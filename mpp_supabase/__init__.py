@@ -13,8 +13,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mpp_supabase.awards import Award, ClientAward
     from mpp_supabase.client import MPP
     from mpp_supabase.config import Settings, load_settings
+    from mpp_supabase.contacts import ContactRequest
     from mpp_supabase.diplomas import DiplomaError
     from mpp_supabase.edition_file import EditionFile, parse_edition, read_edition_file
     from mpp_supabase.errors import (
@@ -68,8 +70,10 @@ if TYPE_CHECKING:
         Teacher,
         TrackingImport,
     )
+    from mpp_supabase.plans import PlanOutcome, Task, write_calendar
     from mpp_supabase.school_directory import DirectoryError, DirectoryProblem
     from mpp_supabase.sheets import SheetError, SheetProblem, write_roster
+    from mpp_supabase.statistics import LifetimeStatistics, MapCell
 
 __version__ = "0.1.0"
 
@@ -78,14 +82,17 @@ __all__ = [
     "Account",
     "AccountError",
     "AuditEntry",
+    "Award",
     "Bounce",
     "Challenge",
     "Change",
     "ClassChallenge",
     "ClassStanding",
     "ClassValidation",
+    "ClientAward",
     "ConductReport",
     "ConfigError",
+    "ContactRequest",
     "CursorError",
     "DiplomaError",
     "DirectoryError",
@@ -102,17 +109,20 @@ __all__ = [
     "League",
     "LeagueMember",
     "LeagueTeam",
+    "LifetimeStatistics",
     "MPPError",
     "MailSender",
     "MailServerError",
     "MailSettings",
     "MaintenanceWindow",
+    "MapCell",
     "Mismatch",
     "Misuse",
     "NamedPupil",
     "Neighbour",
     "OutboxMail",
     "Page",
+    "PlanOutcome",
     "Pupil",
     "PupilValidation",
     "Refusal",
@@ -126,6 +136,7 @@ __all__ = [
     "SheetError",
     "SheetProblem",
     "Standing",
+    "Task",
     "Teacher",
     "TrackingImport",
     "TransportError",
@@ -138,12 +149,15 @@ __all__ = [
     "read_edition_file",
     "read_newsletter",
     "settle_stranded_mails",
+    "write_calendar",
     "write_roster",
 ]
 
 _HOMES = {
+    "awards": ("Award", "ClientAward"),
     "client": ("MPP",),
     "config": ("Settings", "load_settings"),
+    "contacts": ("ContactRequest",),
     "diplomas": ("DiplomaError",),
     "edition_file": ("EditionFile", "parse_edition", "read_edition_file"),
     "errors": (
@@ -197,8 +211,10 @@ _HOMES = {
         "Teacher",
         "TrackingImport",
     ),
+    "plans": ("PlanOutcome", "Task", "write_calendar"),
     "school_directory": ("DirectoryError", "DirectoryProblem"),
     "sheets": ("SheetError", "SheetProblem", "write_roster"),
+    "statistics": ("LifetimeStatistics", "MapCell"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

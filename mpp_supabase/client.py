@@ -5,15 +5,19 @@ from __future__ import annotations
 from functools import cached_property
 
 from mpp_supabase.audit import Audit
+from mpp_supabase.awards import Awards
 from mpp_supabase.classes import Classes
 from mpp_supabase.conduct import Conduct
 from mpp_supabase.config import Settings, load_settings
+from mpp_supabase.contacts import Contacts
 from mpp_supabase.editions import Editions
 from mpp_supabase.leagues import Leagues
 from mpp_supabase.mail.outbox import Mails
 from mpp_supabase.maintenance import Maintenance
+from mpp_supabase.plans import Plans
 from mpp_supabase.rankings import Rankings
 from mpp_supabase.schools import Schools
+from mpp_supabase.statistics import Statistics
 from mpp_supabase.transport import Transport
 from mpp_supabase.users import Users
 
@@ -105,3 +109,23 @@ class MPP:
     def audit(self) -> Audit:
         """The trace of privileged acts."""
         return Audit(self._transport)
+
+    @cached_property
+    def plans(self) -> Plans:
+        """Retroplannings of clients, and their calendars."""
+        return Plans(self._transport)
+
+    @cached_property
+    def awards(self) -> Awards:
+        """Awards by rule, once an edition is frozen."""
+        return Awards(self._transport)
+
+    @cached_property
+    def contacts(self) -> Contacts:
+        """Contact, quote and webinar requests."""
+        return Contacts(self._transport)
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """Totals over all editions, and the map of players."""
+        return Statistics(self._transport)

@@ -226,14 +226,17 @@ comment on view api.lifetime_statistics is 'Over all editions that have begun, w
 grant select on api.lifetime_statistics to anon, authenticated, service_role;
 
 create view api.player_map with (security_invoker = true) as
-select c.edition_id, e.code as edition_code, c.country, c.department, c.players
-from mpp.map_cell c
-join mpp.edition e on e.id = c.edition_id
-union all
--- Over all: the sum of what is published, which gives nothing more away.
-select null, null, c.country, c.department, sum(c.players)
-from mpp.map_cell c
-join mpp.edition e on e.id = c.edition_id and e.organisation_id is null
-group by c.country, c.department;
-comment on view api.player_map is 'Listed adults and pupils of listed classes by country and French department, as last counted; edition_id is null for all editions together. Without a country: places with fewer than five people, together.';
+select m.edition_id, e.code as edition_code, m.area, m.country, m.department, m.players
+from (
+    select c.edition_id, coalesce(concat_ws('-', c.country, c.department), '') as area, c.country, c.department, c.players
+    from mpp.map_cell c
+    union all
+    -- Over all: the sum of what is published, which gives nothing more away.
+    select null, coalesce(concat_ws('-', c.country, c.department), ''), c.country, c.department, sum(c.players)
+    from mpp.map_cell c
+    where c.edition_id in (select o.id from mpp.edition o where o.organisation_id is null)
+    group by c.country, c.department
+) m
+left join mpp.edition e on e.id = m.edition_id;
+comment on view api.player_map is 'Listed adults and pupils of listed classes by country and French department, as last counted; edition_id is null for all editions together. area is FR-75, FR or BE, and empty for the places with fewer than five people, together. Sort by area.';
 grant select on api.player_map to anon, authenticated, service_role;

@@ -1,0 +1,104 @@
+"""What visitors write to the association: contact, quote and webinar requests (E8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import UUID
+
+from mpp_supabase._service import Service, Where, absent, reading
+from mpp_supabase.errors import NotAllowed
+from mpp_supabase.models import Model, Page
+from mpp_supabase.transport import Reading
+
+KINDS = ("contact", "quote", "webinar")
+STATES = ("new", "in_progress", "answered", "spam")
+
+
+class ContactRequest(Model):
+    """A request and how far it is answered. Name and text are “—” once they were taken down."""
+
+    id: int
+    kind: str
+    name: str
+    email: str
+    organisation: str | None
+    size: int | None
+    message: str
+    language: str
+    received_at: datetime
+    state: str
+    handled_at: datetime | None
+    handled_by: UUID | None
+    note: str | None
+    removed_at: datetime | None
+    removal_reason: str | None
+
+
+class Contacts(Service):
+    """Requests of visitors. Sending takes the publishable key, everything else the secret one."""
+
+    def send(
+        self,
+        kind: str,
+        name: str,
+        email: str,
+        message: str,
+        *,
+        organisation: str | None = None,
+        size: int | None = None,
+        language: str = "fr",
+    ) -> None:
+        """Write to the association; `kind` is contact, quote or webinar, `size` how many people would play.
+
+        Three messages a day are kept for an address, without a word about the others. Raises InvalidField, Maintenance,
+        ContactClosed when too many come in from everybody.
+        """
+        arguments = {
+            "kind": kind,
+            "name": name,
+            "email": email,
+            "message": message,
+            "organisation": organisation,
+            "size": size,
+            "language": language,
+        }
+        self._transport.call("send_contact_request", arguments)
+
+    def page(self, limit: int = 50, after: str | None = None, *, state: str | None = None) -> Page[ContactRequest]:
+        """Return `limit` requests, the latest first; `state` keeps those alone."""
+        return self._page(ContactRequest, _list(state), limit, after)
+
+    def iterate(self, after: str | None = None, *, state: str | None = None) -> Iterator[ContactRequest]:
+        """Yield every request, the latest first."""
+        return self._iterate(ContactRequest, _list(state), after)
+
+    def get(self, request_id: int) -> ContactRequest:
+        """Return a request. Raises NotAllowed when there is none of this id."""
+        where: Where = (("id", "eq", request_id),)
+        found = self._first(ContactRequest, reading(ContactRequest, "contact_requests", "id", where))
+        if found is None:
+            raise NotAllowed(f"There is no request {request_id}.", _HINT)
+        return found
+
+    def handle(self, request_id: int, state: str, note: str | None = None) -> None:
+        """Set the state of a request, with a note for colleagues; None keeps the note, an empty one clears it.
+
+        Raises NotAllowed, InvalidField.
+        """
+        with absent(f"There is no request {request_id}.", _HINT):
+            arguments = {"id": request_id, "state": state, "note": note}
+            self._transport.call("handle_contact_request", arguments, idempotent=True)
+
+    def remove(self, request_id: int, reason: str) -> None:
+        """Take down the text of a request that is against the law; the trace stays. Raises NotAllowed, InvalidField."""
+        with absent(f"There is no request {request_id}.", _HINT):
+            self._transport.call("remove_contact_content", {"id": request_id, "reason": reason}, idempotent=True)
+
+
+_HINT = "List them with `mpp contact list --all`."
+
+
+def _list(state: str | None) -> Reading:
+    where: Where = () if state is None else (("state", "eq", state),)
+    return reading(ContactRequest, "contact_requests", "id desc", where)
