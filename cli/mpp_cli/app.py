@@ -15,7 +15,9 @@ import typer.core
 
 from mpp_cli import (
     audit,
+    award,
     class_,
+    contact,
     edition,
     league,
     mail,
@@ -39,7 +41,9 @@ _ORDER = [
     "pupil",
     "school",
     "validation",
+    "award",
     "user",
+    "contact",
     "mail",
     "maintenance",
     "misuse",
@@ -76,8 +80,10 @@ app.add_typer(class_.app, name="class", help="Classes: pupils, challenges, valid
 app.add_typer(pupil.app, name="pupil", help="Pupils of a class: add, correct, remove.")
 app.add_typer(school.app, name="school", help="Schools: the Ministry's directory, search, corrections.")
 app.add_typer(validation.app, name="validation", help="Take back validations that should not count.")
+app.add_typer(award.app, name="award", help="Awards at closing, by rule: grant, list.")
 app.add_typer(user.app, name="user", help="Accounts: create, invite, list, disable, enable, staff.")
 app.add_typer(mail.app, name="mail", help="Mails: send, settle, newsletters, bounces.")
+app.add_typer(contact.app, name="contact", help="Contact, quote and webinar requests: list, answer, remove.")
 app.add_typer(maintenance.app, name="maintenance", help="Maintenance windows, announced in advance.")
 app.command("misuse")(misuse.misuse)
 app.command("audit")(audit.audit)

@@ -1,0 +1,128 @@
+"""`mpp contact`: what visitors write to the association."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mpp_cli import connection, output
+from mpp_cli.output import Column, Csv, Json, Yes
+
+app = typer.Typer(no_args_is_help=True)
+
+Which = Annotated[int, typer.Argument(metavar="REQUEST", min=1, help="Number of the request; `mpp contact list`.")]
+Note = Annotated[
+    str | None, typer.Option("--note", help="A note for colleagues; without it the old one stays, empty clears it.")
+]
+
+
+@app.command("list")
+def list_(
+    state: Annotated[
+        str | None, typer.Option("--state", help="new (the usual), in_progress, answered or spam.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show every request, whatever its state.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many requests to show.")] = 50,
+    after: Annotated[
+        str | None, typer.Option("--after", metavar="CURSOR", help="Go on after a page: the cursor it ended with.")
+    ] = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List contact, quote and webinar requests, the latest first: new ones, unless asked otherwise.
+
+    Example: mpp contact list --state in_progress
+    """
+    from mpp_supabase import ContactRequest
+    from mpp_supabase.contacts import STATES
+
+    if state is not None and state not in STATES:
+        raise typer.BadParameter(f"use {', '.join(STATES)}", param_hint="--state")
+    wanted = None if everything and state is None else state or "new"
+    with connection.staff() as mpp:
+        page = mpp.contacts.page(limit, after, state=wanted)
+        output.rows(
+            page.rows,
+            (
+                Column("Request", lambda c: c.id, right=True),
+                Column("Received (UTC)", lambda c: output.clock(c.received_at)),
+                Column("Kind", lambda c: c.kind),
+                Column("State", lambda c: c.state),
+                Column("Name", lambda c: c.name, folds=True),
+                Column("Organisation", lambda c: c.organisation, folds=True, optional=True),
+                Column("E-mail", lambda c: c.email),
+            ),
+            fields=tuple(ContactRequest.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty="No request." if wanted is None else f"No {wanted.replace('_', ' ')} request.",
+        )
+        if page.after is not None:
+            output.say(f"More: add --after {page.after}")
+
+
+@app.command()
+def show(request: Which, as_json: Json = False, as_csv: Csv = False) -> None:
+    """Show one request with its message.
+
+    Example: mpp contact show 12
+    """
+    with connection.staff() as mpp:
+        found = mpp.contacts.get(request)
+    lines = [
+        ("Request", f"{found.id} ({found.kind}, {found.state})"),
+        ("Received", output.moment(found.received_at)),
+        ("From", f"{found.name} <{found.email}>"),
+        ("Organisation", found.organisation),
+        ("Players", found.size),
+        ("Language", found.language),
+        ("Handled", output.moment(found.handled_at) if found.handled_at else None),
+        ("Note", found.note),
+        ("Taken down", found.removal_reason),
+        ("Message", found.message),
+    ]
+    output.record(found, [line for line in lines if line[1] is not None], as_json=as_json, as_csv=as_csv)
+
+
+@app.command()
+def answer(
+    request: Which,
+    begun: Annotated[bool, typer.Option("--begun", help="Somebody is at it, it is not answered yet.")] = False,
+    note: Note = None,
+) -> None:
+    """Say that a request is answered, or with --begun that somebody is at it. The answer itself is a mail of yours.
+
+    Example: mpp contact answer 12 --note "Quote sent on Monday"
+    """
+    state = "in_progress" if begun else "answered"
+    with connection.staff() as mpp:
+        mpp.contacts.handle(request, state, note)
+    output.say(f"Request {request} is {state.replace('_', ' ')}.")
+
+
+@app.command()
+def spam(request: Which, note: Note = None) -> None:
+    """Put a request aside as spam.
+
+    Example: mpp contact spam 13
+    """
+    with connection.staff() as mpp:
+        mpp.contacts.handle(request, "spam", note)
+    output.say(f"Request {request} is spam; `mpp contact answer {request}` takes it back.")
+
+
+@app.command()
+def remove(
+    request: Which,
+    reason: Annotated[str, typer.Option("--reason", help="Why it is taken down; kept with the request and the audit.")],
+    yes: Yes = False,
+) -> None:
+    """Take down the text of a request that is against the law. This cannot be undone; the trace stays.
+
+    Example: mpp contact remove 14 --reason "Threats"
+    """
+    with connection.staff() as mpp:
+        output.confirm(f"Take down the text of request {request} for good?", yes=yes)
+        mpp.contacts.remove(request, reason)
+    output.say(f"The text of request {request} is taken down.")
