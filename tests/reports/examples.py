@@ -18,6 +18,7 @@ from mpp_supabase.reports import (
     GeneralRank,
     League,
     Organisation,
+    PushReason,
     TerritoryClass,
     Theme,
     Totals,
@@ -45,6 +46,7 @@ LEAGUE_NAMES = (
     "Les Tomates cerises",
     "Mission hérisson",
 )
+PUSHED: dict[int, tuple[PushReason, ...]] = {8: ("few_active",), 10: ("no_ambassador", "falling"), 11: ("quiet",)}
 THEMES = (
     ("food", "Alimentation", 1210, 4217),
     ("mobility", "Mobilité", 1043, 4180),
@@ -85,7 +87,7 @@ def company(**changes: Any) -> ClientReport:
             points=2011 - 147 * number,
             points_per_player=Decimal(2011 - 147 * number) / (19 - number % 4),
             change=801 - 61 * number,
-            push={8: ("few_active",), 10: ("no_ambassador", "falling"), 11: ("quiet",)}.get(number, ()),
+            push=PUSHED.get(number, ()),
         )
         for number, name in enumerate(LEAGUE_NAMES)
     )
