@@ -114,6 +114,23 @@ $$;
 revoke execute on function private.is_one_word(text) from public;
 grant execute on function private.is_one_word(text) to mpp_owner;
 
+-- Plain addresses only: no quotes, comments, lists or line ends, which a header would take for something else.
+create function private.is_mail_address(value text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$
+    select coalesce(
+        char_length(value) <= 254
+        and value ~ '^[A-Za-z0-9.!#$%&''*+/=?^_`{|}~-]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]$'
+        and value !~ '(^|@)\.|\.\.|\.@',
+        false
+    )
+$$;
+revoke execute on function private.is_mail_address(text) from public;
+grant execute on function private.is_mail_address(text) to mpp_owner;
+
 -- Time-ordered identifiers (RFC 9562, version 7) keep index inserts on the right-hand page. Postgres 18 has
 -- uuidv7() of its own; Supabase runs 17.
 create function private.uuid_v7() returns uuid

@@ -13,23 +13,6 @@ create type api.mail_state as enum (
     'uncertain' -- -> sent, queued, failed; the server may have taken it, and nobody knows
 );
 
--- Plain addresses only: no quotes, comments, lists or line ends, which a header would take for something else.
-create function private.is_mail_address(value text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    set search_path = ''
-as $$
-    select coalesce(
-        char_length(value) <= 254
-        and value ~ '^[A-Za-z0-9.!#$%&''*+/=?^_`{|}~-]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]$'
-        and value !~ '(^|@)\.|\.\.|\.@',
-        false
-    )
-$$;
-revoke execute on function private.is_mail_address(text) from public;
-grant execute on function private.is_mail_address(text) to mpp_owner;
-
 create table mpp.outbox (
     id bigint generated always as identity primary key,
     key text not null unique check (key ~ '^[!-~]{1,200}$'),

@@ -1,0 +1,461 @@
+-- Clients set up their part in an edition: leagues under their units, people invited by mail, and their own staff.
+
+create table mpp.participant (
+    participation_id integer not null references mpp.participation (id),
+    email text not null check (private.is_mail_address(email) and email = lower(email)),
+    league_id uuid not null references mpp.league (id),
+    invited_at timestamptz not null default clock_timestamp(),
+    primary key (participation_id, email)
+);
+comment on table mpp.participant is 'Addresses that a client invited to one of its leagues. Whether they came is not told to the client.';
+create index participant_league on mpp.participant (league_id);
+
+alter table mpp.participant enable row level security;
+
+create policy participant_select_authenticated on mpp.participant
+    for select to authenticated
+    using (participation_id in (select p.id from mpp.participation p where p.organisation_id in (select private.my_client_ids('manager'))));
+
+grant select on mpp.participant to authenticated, service_role;
+
+create view api.client_participants with (security_invoker = true) as
+select p.participation_id, p.email, l.name as league, p.league_id, p.invited_at
+from mpp.participant p
+join mpp.league l on l.id = p.league_id;
+comment on view api.client_participants is 'Who was invited to which league, for the managers of the client; whether they came is not told.';
+grant select on api.client_participants to authenticated, service_role;
+
+-- The participation of a client's command, its edition locked and still open to new leagues.
+create function private.begin_participation(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+declare
+    p mpp.participation;
+begin
+    select * into p from mpp.participation x where x.id = participation;
+    if not found then
+        perform private.refuse('MP093');
+    end if;
+    perform private.begin_client(p.organisation_id, at_least);
+    perform private.begin_join(p.edition_id);
+    return p;
+end
+$$;
+revoke execute on function private.begin_participation(integer, api.staff_role) from public;
+
+create type api.client_league as (league_id uuid, name text, unit text, join_code text, is_new boolean);
+comment on type api.client_league is 'A league of a client with the code that opens it.';
+
+create function private.create_client_leagues(participation_id integer, leagues jsonb) returns setof api.client_league
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    p mpp.participation := private.begin_participation(participation_id);
+    o mpp.organisation;
+    e mpp.edition;
+    item record;
+    called text;
+    unit_name text;
+    unit integer;
+    league uuid;
+    fresh boolean;
+begin
+    select * into o from mpp.organisation x where x.id = p.organisation_id;
+    select * into e from mpp.edition x where x.id = p.edition_id;
+    if e.audience <> 'public' then
+        perform private.refuse('MP028', e.code);
+    end if;
+    if jsonb_typeof(leagues) is distinct from 'array' or jsonb_array_length(leagues) not between 1 and 500 then
+        perform private.refuse('MP010', 'leagues', 'it is not a list of 1 to 500', 'Send [{"name": "…", "unit": "…"}, …].');
+    end if;
+    -- One at a time for one client, so that a list sent twice makes each league once.
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
+    if (select count(*) from mpp.league l where l.participation_id = p.id) + jsonb_array_length(leagues) > 2000 then
+        perform private.refuse('MP039', '2000');
+    end if;
+    for item in select x.value as given, x.place from jsonb_array_elements(leagues) with ordinality x (value, place) order by x.place loop
+        if jsonb_typeof(item.given) <> 'object' then
+            perform private.refuse('MP010', format('leagues[%s]', item.place), 'it is not an object', 'Send {"name": "…", "unit": "…"}.');
+        end if;
+        called := private.clean_line(format('name of league %s', item.place), item.given ->> 'name', 60);
+        if p.carries_name then
+            called := private.clean_line(format('name of league %s', item.place), o.name || ' · ' || called, 60);
+        end if;
+        unit := null;
+        unit_name := null;
+        if item.given ->> 'unit' is not null then
+            unit_name := private.clean_line(format('unit of league %s', item.place), item.given ->> 'unit', 60);
+            insert into mpp.unit (organisation_id, name) values (o.id, unit_name) on conflict do nothing;
+            select u.id, u.name into unit, unit_name
+            from mpp.unit u where u.organisation_id = o.id and lower(u.name) = lower(unit_name);
+        end if;
+        select l.id into league from mpp.league l where l.participation_id = p.id and lower(l.name) = lower(called);
+        fresh := not found;
+        if fresh then
+            begin
+                insert into mpp.league (edition_id, name, category, participation_id, unit_id)
+                values (e.id, called, case o.kind when 'university' then 'students' when 'association' then 'association'
+                    else 'colleagues' end::api.league_category, p.id, unit)
+                returning id into league;
+            exception when unique_violation then
+                perform private.refuse('MP038', called);
+            end;
+            insert into mpp.team (league_id, edition_id, name)
+            select league, e.id, format(case o.language when 'fr' then 'Équipe %s' else 'Team %s' end, n)
+            from generate_series(1, e.teams_per_league) n;
+            insert into mpp.join_code (league_id, code) values (league, private.new_join_code());
+        elsif unit is not null then
+            update mpp.league l set unit_id = unit where l.id = league and l.unit_id is distinct from unit;
+        end if;
+        return next (league, called, unit_name, (select c.code from mpp.join_code c where c.league_id = league), fresh)::api.client_league;
+    end loop;
+end
+$$;
+revoke execute on function private.create_client_leagues(integer, jsonb) from public;
+grant execute on function private.create_client_leagues(integer, jsonb) to authenticated, service_role;
+
+create function api.create_client_leagues(participation_id integer, leagues jsonb) returns setof api.client_league
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select * from private.create_client_leagues(participation_id, leagues);
+end;
+comment on function api.create_client_leagues(integer, jsonb)
+    is 'Makes leagues of a client, all or none: [{"name", "unit"}]; those it has already stay, with their unit corrected. Whoever joins one first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP038, MP039, MP090–MP093.';
+revoke execute on function api.create_client_leagues(integer, jsonb) from public;
+grant execute on function api.create_client_leagues(integer, jsonb) to authenticated, service_role;
+
+create function private.invite_participants(participation_id integer, participants jsonb, dry_run boolean) returns api.import_outcome
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    p mpp.participation := private.begin_participation(participation_id);
+    o mpp.organisation;
+    e mpp.edition;
+    wrong integer;
+    first_wrong text;
+    most integer;
+    guest record;
+    outcome api.import_outcome := (0, 0, 0);
+begin
+    select * into o from mpp.organisation x where x.id = p.organisation_id;
+    select * into e from mpp.edition x where x.id = p.edition_id;
+    if jsonb_typeof(participants) is distinct from 'array' or jsonb_array_length(participants) not between 1 and 2000 then
+        perform private.refuse('MP010', 'participants', 'it is not a list of 1 to 2,000', 'Send [{"email": "…", "league": "…"}, …].');
+    end if;
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
+    if not exists (select from mpp.league l where l.participation_id = p.id) then
+        perform private.refuse('MP010', 'participants', 'there is no league to invite them to', 'Make the leagues first.');
+    end if;
+    select count(*), (array_agg(format('row %s: %s', f.place, f.fault) order by f.place))[1] into wrong, first_wrong
+    from (
+        select g.place,
+            case
+                when jsonb_typeof(g.given) <> 'object' then 'it is not an object'
+                when not private.is_mail_address(lower(btrim(g.given ->> 'email'))) then 'its address is not one'
+                when count(*) over (partition by lower(btrim(g.given ->> 'email'))) > 1 then 'its address comes twice'
+                when g.given ->> 'league' is not null and not exists (
+                    select from mpp.league l
+                    where l.participation_id = p.id
+                        and lower(l.name) in (lower(btrim(g.given ->> 'league')), lower(o.name || ' · ' || btrim(g.given ->> 'league')))
+                ) then 'its league is none of the client''s'
+            end as fault
+        from jsonb_array_elements(participants) with ordinality g (given, place)
+    ) f
+    where f.fault is not null;
+    if wrong > 0 then
+        perform private.refuse('MP070', wrong::text, first_wrong);
+    end if;
+    -- A client's account must not become a way to write to the world.
+    most := 2 * greatest(coalesce(p.expected_players, 0), 200);
+    if (select count(*) from mpp.participant x where x.participation_id = p.id) + jsonb_array_length(participants) > most then
+        perform private.refuse('MP010', 'participants', format('with those invited before they are more than %s', most),
+            'Ask Ma Petite Planète to raise the number of expected players.');
+    end if;
+    for guest in
+        select lower(btrim(g.given ->> 'email')) as email, g.given ->> 'league' as league
+        from jsonb_array_elements(participants) with ordinality g (given, place)
+        order by g.place
+    loop
+        if exists (select from mpp.participant x where x.participation_id = p.id and x.email = guest.email) then
+            outcome.unchanged := outcome.unchanged + 1;
+            continue;
+        end if;
+        outcome.added := outcome.added + 1;
+        continue when dry_run;
+        -- Without a league named: the one that fewest were invited to.
+        insert into mpp.participant (participation_id, email, league_id)
+        select p.id, guest.email, l.id
+        from mpp.league l
+        where l.participation_id = p.id
+            and (guest.league is null
+                or lower(l.name) in (lower(btrim(guest.league)), lower(o.name || ' · ' || btrim(guest.league))))
+        order by (select count(*) from mpp.participant x where x.league_id = l.id), l.created_at, l.id
+        limit 1;
+        perform private.queue_mail(
+            format('invitation:%s:%s', p.id, encode(sha256(convert_to(guest.email, 'UTF8')), 'hex')),
+            'player_invitation',
+            jsonb_build_object('league', l.name, 'join_code', c.code, 'edition', e.title ->> o.language, 'starts_at', e.starts_at,
+                'ends_at', e.ends_at, 'organisation', o.name),
+            purpose => 'invitation', address => guest.email, language => o.language, useful_until => e.registration_closes_at)
+        from mpp.participant x
+        join mpp.league l on l.id = x.league_id
+        join mpp.join_code c on c.league_id = l.id
+        where x.participation_id = p.id and x.email = guest.email;
+    end loop;
+    return outcome;
+end
+$$;
+revoke execute on function private.invite_participants(integer, jsonb, boolean) from public;
+grant execute on function private.invite_participants(integer, jsonb, boolean) to authenticated, service_role;
+
+create function api.invite_participants(participation_id integer, participants jsonb, dry_run boolean default false)
+    returns api.import_outcome
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.invite_participants(participation_id, participants, dry_run);
+end;
+comment on function api.invite_participants(integer, jsonb, boolean)
+    is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]; without a league they are spread. Whoever was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP020, MP021, MP023, MP024, MP070, MP090–MP093.';
+revoke execute on function api.invite_participants(integer, jsonb, boolean) from public;
+grant execute on function api.invite_participants(integer, jsonb, boolean) to authenticated, service_role;
+
+-- Staff of a client.
+create function private.invite_staff(
+    organisation_id integer, email text, role api.staff_role, access_from timestamptz, access_until timestamptz
+) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid := private.begin_client(organisation_id, 'owner');
+    o mpp.organisation;
+    me mpp.staff;
+    address text := lower(btrim(email));
+    code text := private.new_join_code();
+    opens timestamptz := coalesce(access_from, private.clock());
+    closes timestamptz := access_until;
+    invitation integer;
+begin
+    select * into o from mpp.organisation x where x.id = invite_staff.organisation_id;
+    if not private.is_mail_address(address) then
+        perform private.refuse('MP010', 'email', left(coalesce(email, 'it is empty'), 100), 'Give an address such as ada@example.org.');
+    end if;
+    if role is null then
+        perform private.refuse('MP010', 'role', 'it is empty', 'Use viewer, manager or owner.');
+    end if;
+    if not by_ops then
+        -- An owner gives away what they have, and no more of it: neither longer, nor to make another owner.
+        select * into me from mpp.staff s where s.account_id = account and s.organisation_id = o.id;
+        if role = 'owner' then
+            perform private.refuse('MP010', 'role', 'owner', 'Only Ma Petite Planète makes owners.');
+        end if;
+        closes := coalesce(closes, me.access_until);
+        if opens < me.access_from or closes > me.access_until then
+            perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('End by %s.', private.spoken(me.access_until)));
+        end if;
+        if (select count(*) from mpp.staff_invitation i where i.organisation_id = o.id and i.accepted_at is null) >= 50 then
+            perform private.refuse('MP010', 'email', 'fifty invitations are waiting already', 'Withdraw some first.');
+        end if;
+    end if;
+    if closes is null or closes <= opens then
+        perform private.refuse('MP010', 'access_until', coalesce(private.spoken(closes), 'it is empty'), 'Give an end after the beginning.');
+    end if;
+    insert into mpp.staff_invitation as i (organisation_id, email, role, access_from, access_until, code_digest, expires_at)
+    values (o.id, address, invite_staff.role, opens, closes, sha256(convert_to(code, 'UTF8')),
+        least(private.clock() + interval '30 days', closes))
+    on conflict on constraint staff_invitation_once do update
+    set role = excluded.role, access_from = excluded.access_from, access_until = excluded.access_until,
+        code_digest = excluded.code_digest, expires_at = excluded.expires_at, invited_at = clock_timestamp(), accepted_at = null
+    returning i.id into invitation;
+    perform private.queue_mail(
+        format('staff:%s:%s', invitation, encode(substring(sha256(convert_to(code, 'UTF8')) for 8), 'hex')),
+        'staff_invitation',
+        jsonb_build_object('organisation', o.name, 'role', invite_staff.role, 'code', code, 'access_from', opens, 'access_until', closes,
+            'expires_at', (select i.expires_at from mpp.staff_invitation i where i.id = invitation)),
+        purpose => 'service', address => address, language => o.language,
+        useful_until => (select i.expires_at from mpp.staff_invitation i where i.id = invitation));
+    perform private.record_act('client.invite_staff', o.code, jsonb_build_object('invitation', invitation, 'role', invite_staff.role));
+    return invitation;
+end
+$$;
+revoke execute on function private.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) from public;
+grant execute on function private.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+
+create function api.invite_staff(
+    organisation_id integer, email text, role api.staff_role default 'viewer', access_from timestamptz default null,
+    access_until timestamptz default null
+) returns integer
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.invite_staff(organisation_id, email, role, access_from, access_until);
+end;
+comment on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz)
+    is 'Invites somebody by mail to work in a client''s space, from and until; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates. Returns the invitation id. Errors: MP001, MP002, MP010, MP011, MP090–MP092.';
+revoke execute on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) from public;
+grant execute on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+
+create function private.accept_staff_invitation(code text) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid := private.begin_write(registered => false);
+    typed text := translate(upper(regexp_replace(left(code, 40), '[\s-]', '', 'g')), 'OIL', '011');
+    i mpp.staff_invitation;
+begin
+    -- Of twenty at once one has it. It opens to the address it was sent to, and to nobody who got hold of the code.
+    select * into i
+    from mpp.staff_invitation x
+    where x.code_digest = sha256(convert_to(typed, 'UTF8'))
+        and x.accepted_at is null
+        and x.expires_at > private.clock()
+        and exists (
+            select from auth.users u
+            where u.id = account and lower(u.email) = x.email and u.email_confirmed_at is not null
+        )
+    for update;
+    if not found then
+        perform private.refuse('MP082');
+    end if;
+    update mpp.staff_invitation x set accepted_at = private.clock() where x.id = i.id;
+    insert into mpp.staff (organisation_id, account_id, role, access_from, access_until)
+    values (i.organisation_id, account, i.role, i.access_from, i.access_until)
+    on conflict on constraint staff_pkey do update
+    set role = excluded.role, access_from = excluded.access_from, access_until = excluded.access_until;
+    return i.organisation_id;
+end
+$$;
+revoke execute on function private.accept_staff_invitation(text) from public;
+grant execute on function private.accept_staff_invitation(text) to authenticated;
+
+create function api.accept_staff_invitation(code text) returns integer
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.accept_staff_invitation(code);
+end;
+comment on function api.accept_staff_invitation(text)
+    is 'Takes an invitation to a client''s space with the code from the mail; the account''s confirmed address must be the one invited. Returns the organisation id. Errors: MP001, MP002, MP011, MP082.';
+revoke execute on function api.accept_staff_invitation(text) from public;
+grant execute on function api.accept_staff_invitation(text) to authenticated;
+
+create function private.set_staff(
+    organisation_id integer, account_id uuid, role api.staff_role, access_from timestamptz, access_until timestamptz
+) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid := private.begin_client(organisation_id, 'owner');
+    me mpp.staff;
+    them mpp.staff;
+begin
+    select * into them from mpp.staff s
+    where s.organisation_id = set_staff.organisation_id and s.account_id = set_staff.account_id for update;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    them.role := coalesce(role, them.role);
+    them.access_from := coalesce(access_from, them.access_from);
+    them.access_until := coalesce(access_until, them.access_until);
+    if not by_ops then
+        select * into me from mpp.staff s where s.organisation_id = set_staff.organisation_id and s.account_id = account;
+        if them.account_id = account or them.role = 'owner' or exists (
+            select from mpp.staff s
+            where s.organisation_id = them.organisation_id and s.account_id = them.account_id and s.role = 'owner'
+        ) then
+            perform private.refuse('MP005');
+        end if;
+        if them.access_until > me.access_until then
+            perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('End by %s.', private.spoken(me.access_until)));
+        end if;
+    end if;
+    if them.access_until <= them.access_from then
+        -- Ended before it began: taken away.
+        delete from mpp.staff s where s.organisation_id = them.organisation_id and s.account_id = them.account_id;
+    else
+        update mpp.staff s
+        set role = them.role, access_from = them.access_from, access_until = them.access_until
+        where s.organisation_id = them.organisation_id and s.account_id = them.account_id;
+    end if;
+    perform private.record_act('client.set_staff', set_staff.organisation_id::text,
+        jsonb_build_object('account_id', them.account_id, 'role', them.role, 'until', them.access_until));
+end
+$$;
+revoke execute on function private.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) from public;
+grant execute on function private.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+
+create function api.set_staff(
+    organisation_id integer, account_id uuid, role api.staff_role default null, access_from timestamptz default null,
+    access_until timestamptz default null
+) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.set_staff(organisation_id, account_id, role, access_from, access_until);
+end;
+comment on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz)
+    is 'Changes the role or the dates of somebody who works for a client; an end that is not after the beginning takes the access away. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010, MP011, MP090–MP092.';
+revoke execute on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) from public;
+grant execute on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+
+create type api.client_staff_member as (
+    account_id uuid, email text, role api.staff_role, access_from timestamptz, access_until timestamptz, is_me boolean
+);
+comment on type api.client_staff_member is 'Somebody who works for a client, as its owners see them.';
+
+create function private.client_staff(organisation_id integer) returns setof api.client_staff_member
+    language plpgsql
+    stable
+    security definer
+    rows 10
+    set search_path = ''
+as $$
+declare
+    account uuid := (select auth.uid());
+begin
+    if not exists (select from private.my_client_ids('owner') c (id) where c.id = client_staff.organisation_id) then
+        perform private.refuse('MP090');
+    end if;
+    return query
+    select s.account_id, u.email::text, s.role, s.access_from, s.access_until, coalesce(s.account_id = account, false)
+    from mpp.staff s
+    join auth.users u on u.id = s.account_id
+    where s.organisation_id = client_staff.organisation_id
+    order by s.role desc, u.email;
+end
+$$;
+revoke execute on function private.client_staff(integer) from public;
+grant execute on function private.client_staff(integer) to authenticated, service_role;
+
+create function api.client_staff(organisation_id integer) returns setof api.client_staff_member
+    language sql
+    stable
+    rows 10
+    set search_path = ''
+begin atomic
+    select * from private.client_staff(organisation_id);
+end;
+comment on function api.client_staff(integer)
+    is 'Who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP090.';
+revoke execute on function api.client_staff(integer) from public;
+grant execute on function api.client_staff(integer) to authenticated, service_role;
