@@ -26,7 +26,7 @@ comment on view api.client_participants is 'Who was invited to which league, for
 grant select on api.client_participants to authenticated, service_role;
 
 -- The participation of a client's command, its edition locked and still open to new leagues.
-create function private.begin_participation(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
+create function private.begin_client_leagues(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
     language plpgsql
     volatile
     set search_path = ''
@@ -43,7 +43,7 @@ begin
     return p;
 end
 $$;
-revoke execute on function private.begin_participation(integer, api.staff_role) from public;
+revoke execute on function private.begin_client_leagues(integer, api.staff_role) from public;
 
 create type api.client_league as (league_id uuid, name text, unit text, join_code text, is_new boolean);
 comment on type api.client_league is 'A league of a client with the code that opens it.';
@@ -54,7 +54,7 @@ create function private.create_client_leagues(participation_id integer, leagues 
     set search_path = ''
 as $$
 declare
-    p mpp.participation := private.begin_participation(participation_id);
+    p mpp.participation := private.begin_client_leagues(participation_id);
     o mpp.organisation;
     e mpp.edition;
     item record;
@@ -136,7 +136,7 @@ create function private.invite_participants(participation_id integer, participan
     set search_path = ''
 as $$
 declare
-    p mpp.participation := private.begin_participation(participation_id);
+    p mpp.participation := private.begin_client_leagues(participation_id);
     o mpp.organisation;
     e mpp.edition;
     wrong integer;
