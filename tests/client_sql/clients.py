@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -80,29 +81,30 @@ class Clients:
         self.game.run("update mpp.league set participation_id = %s where id = %s", (participation, league.id))
         return league
 
-    def answers(self, name: str, function: str, **arguments: Any) -> str:
+    def answers(self, who: str, function: str, /, **arguments: Any) -> str:
         """The SQLSTATE with which a command answers somebody; nothing is kept. A refusal shows no DETAIL."""
-        person = self.people[name]
         before = self.game.fingerprint()
-        try:
-            with self.game.db.transaction(force_rollback=True):
-                person.table(function, **arguments)
-                return OK
-        except psycopg.Error as error:
-            assert error.diag.message_detail is None, (name, function, error.diag.message_detail)
-            assert self.game.fingerprint() == before, (name, function)
-            return error.sqlstate or "?"
+        code = _code_of(lambda: self.people[who].table(function, **arguments), self.game)
+        assert self.game.fingerprint() == before, (who, function)
+        return code
 
     def may_read(self, view: str, **equal: Any) -> dict[str, int | str]:
         """How many rows of a view everybody sees, or the SQLSTATE."""
         seen: dict[str, int | str] = {}
         for name, person in self.people.items():
-            try:
-                seen[name] = len(person.view(view, **equal))
-            except psycopg.Error as error:
-                assert error.diag.message_detail is None
-                seen[name] = error.sqlstate or "?"
+            rows: list[dict[str, Any]] = []
+            code = _code_of(lambda person=person, rows=rows: rows.extend(person.view(view, **equal)), self.game)  # type: ignore[misc]
+            seen[name] = len(rows) if code == OK else code
         return seen
+
+
+def _code_of(act: Callable[[], Any], game: Game) -> str:
+    try:
+        with game.db.transaction(force_rollback=True):
+            act()
+    except psycopg.Error as error:
+        return (error.sqlstate or "?") if error.diag.message_detail is None else f"DETAIL {error.diag.message_detail}"
+    return OK
 
 
 def everybody(rest: Any, **exceptions: Any) -> dict[str, Any]:
