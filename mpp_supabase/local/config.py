@@ -18,6 +18,9 @@ class Config:
     extra_search_path: tuple[str, ...] = ()
     max_rows: int = 1000
     auth: dict[str, Any] = field(default_factory=dict)
+    #: The file of each function, and those that anybody may call without an API key.
+    functions: dict[str, Path] = field(default_factory=dict)
+    open_functions: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> Config:
@@ -29,11 +32,17 @@ class Config:
         except tomllib.TOMLDecodeError as error:
             raise StackError(f"{path} is not valid TOML: {error}.", "Correct the file.") from error
         api = data.get("api", {})
+        functions = {name: f for name, f in data.get("functions", {}).items() if f.get("enabled", True)}
         return cls(
             schemas=tuple(api.get("schemas", cls.schemas)),
             extra_search_path=tuple(api.get("extra_search_path", cls.extra_search_path)),
             max_rows=api.get("max_rows", cls.max_rows),
             auth=data.get("auth", {}),
+            functions={
+                name: (path.parent / f.get("entrypoint", f"functions/{name}/index.ts")).resolve()
+                for name, f in functions.items()
+            },
+            open_functions=tuple(name for name, f in functions.items() if not f.get("verify_jwt", True)),
         )
 
     def auth_options(self) -> dict[str, Any]:

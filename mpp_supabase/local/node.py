@@ -32,10 +32,14 @@ _QUIET = [
 
 @dataclass(frozen=True)
 class Binaries:
-    """The programs of the stack: ``postgres`` is a directory with bin/, lib/ and share/, ``postgrest`` a file."""
+    """The programs of the stack: ``postgres`` is a directory with bin/, lib/ and share/, the others are files.
+
+    Without ``deno`` the stack runs all but its functions.
+    """
 
     postgres: Path
     postgrest: Path
+    deno: Path | None = None
 
 
 def platform_name() -> str:
@@ -83,7 +87,14 @@ def find_binaries(project: Project, home: Path, *, install: bool = True) -> Bina
     if not postgrest.exists():
         raise StackError(f"There is no PostgREST at {postgrest}.", "Run `make setup`, or put a postgrest on PATH.")
     hydrate_symlinks(postgres)
-    return Binaries(postgres, postgrest)
+    return Binaries(postgres, postgrest, _find_deno(modules))
+
+
+def _find_deno(modules: Path) -> Path | None:
+    name = platform_name()
+    packaged = modules / "@deno" / (f"{name}-glibc" if name.startswith("linux") else name) / "deno"
+    on_path = shutil.which("deno")
+    return packaged if packaged.exists() else Path(on_path) if on_path else None
 
 
 def install_packages(project: Project, home: Path) -> None:

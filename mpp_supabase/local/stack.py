@@ -144,6 +144,8 @@ class Stack:
         self._check_ports(state)
         for service in SERVICES:
             process.rotate(self.logs / f"{service}.log")
+        config = Config.read(self.supabase / "config.toml")
+        state.data["functions"] = sorted(config.functions) if binaries.deno else []
         # These two need no database: they load while Postgres starts.
         self._spawn(state, "gateway", self._spawn_gateway)
         self._spawn(state, "mailbox", self._spawn_mailbox)
@@ -155,11 +157,15 @@ class Stack:
         self._apply_migrations(server)
         self._write_postgrest_config(state)
         self._spawn(state, "postgrest", lambda current: self._spawn_postgrest(current, binaries))
+        if "functions" in state.services:
+            self._spawn(state, "functions", lambda current: self._spawn_functions(current, binaries))
         progress("Waiting for the services")
         self._await("postgrest", state, lambda: _answers(state, "postgrest_admin", "/ready"))
         self._await("auth", state, self._auth_ready(state))
         self._await("mailbox", state, lambda: _listens(Ports(**state.data["ports"]).mailbox))
         self._await("gateway", state, lambda: _answers(state, "gateway", "/health"))
+        if "functions" in state.services:
+            self._await("functions", state, lambda: _listens(Ports(**state.data["ports"]).functions))
 
     def _settle(self, state: State) -> None:
         """Choose ports and keys, and keep them for the next start."""
@@ -276,6 +282,8 @@ class Stack:
             "service_role": keys.service_role,
             "jwt_secret": keys.jwt_secret,
             "logs": str(self.logs),
+            "functions": f"http://{HOST}:{ports.functions}" if "functions" in state.services else "",
+            "open_functions": Config.read(self.supabase / "config.toml").open_functions,
         }
         return self._spawn_python("gateway", "mpp_supabase.local.gateway", {"MPP_GATEWAY": json.dumps(config)})
 
@@ -299,6 +307,34 @@ class Stack:
             env=_environment({}),
             cwd=self.home,
         )
+
+    def _spawn_functions(self, state: State, binaries: Binaries) -> Process:
+        """Start Deno with as little as functions need: their own files, this stack's gateway, the publishable key."""
+        ports, keys = Ports(**state.data["ports"]), Keys.from_dict(state.data["keys"])
+        entrypoints = Config.read(self.supabase / "config.toml").functions
+        env = {
+            "SUPABASE_URL": f"http://{HOST}:{ports.gateway}",
+            "SUPABASE_PUBLISHABLE_KEYS": json.dumps({"default": keys.publishable}),
+            "SUPABASE_PUBLISHABLE_KEY": keys.publishable,
+            "SUPABASE_ANON_KEY": keys.anon,
+        }
+        served = {"port": ports.functions, "entrypoints": {name: path.as_uri() for name, path in entrypoints.items()}}
+        command = [
+            str(binaries.deno),
+            *("run", "--no-prompt", "--no-remote", "--no-npm", "--no-config", "--no-lock", "--quiet"),
+            f"--allow-net={HOST}:{ports.functions},{HOST}:{ports.gateway}",
+            f"--allow-env={','.join([*env, 'MPP_FUNCTIONS'])}",
+            f"--allow-read={','.join(sorted({str(path.parent) for path in entrypoints.values()}))}",
+            str(Path(__file__).with_name("functions.ts")),
+        ]
+        env |= {
+            "MPP_FUNCTIONS": json.dumps(served),
+            "DENO_DIR": str(self.home / "deno"),
+            "DENO_NO_UPDATE_CHECK": "1",
+            "HOME": str(self.home),
+            "PATH": os.environ.get("PATH", ""),
+        }
+        return process.spawn(command, log=self.logs / "functions.log", env=env, cwd=self.home)
 
     def _spawn_python(self, name: str, module: str, env: Mapping[str, str]) -> Process:
         return process.spawn(
@@ -384,7 +420,7 @@ class Stack:
 
     def _all_alive(self, state: State) -> bool:
         running = state.processes
-        return set(running) == set(SERVICES) and all(running[name].alive for name in SERVICES)
+        return set(running) == set(state.services) and all(found.alive for found in running.values())
 
     def _stop_processes(self, state: State) -> None:
         """Stop everything recorded: the services first, the database last."""

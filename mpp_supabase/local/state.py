@@ -20,7 +20,7 @@ from .process import Process
 from .project import find_project
 
 HOST = "127.0.0.1"
-SERVICES = ("postgres", "mailbox", "auth", "postgrest", "gateway")
+SERVICES = ("postgres", "mailbox", "auth", "postgrest", "gateway", "functions")
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Ports:
     postgrest: int = 54330
     auth: int = 54331
     postgrest_admin: int = 54332
+    functions: int = 54333
 
     @classmethod
     def from_base(cls, base: int) -> Ports:
@@ -157,6 +158,11 @@ class State:
         """The processes of the stack by service."""
         return {name: Process(**data) for name, data in self.data.get("processes", {}).items()}
 
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that this stack runs: without functions to serve, or a Deno to serve them, not that one."""
+        return tuple(name for name in SERVICES if name != "functions" or self.data.get("functions"))
+
     def record(self, name: str, started: Process) -> None:
         """Remember a process as soon as it exists, so that the next command can stop it whatever happens now."""
         self.data.setdefault("processes", {})[name] = asdict(started)
@@ -178,7 +184,7 @@ class State:
                 pid=processes[name].pid if name in processes else 0,
                 running=name in processes and processes[name].alive,
             )
-            for name in SERVICES
+            for name in self.services
         )
         return StackStatus(self.home, ports, services, self._values(ports), already_running)
 

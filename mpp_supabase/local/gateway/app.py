@@ -9,7 +9,7 @@ import hmac
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
@@ -39,7 +39,8 @@ OPEN_PATHS = (
     "/auth/v1/.well-known/openid-configuration",
 )
 
-_NOT_RUN = ("/functions/v1", "/storage/v1", "/realtime/v1")
+_FUNCTIONS = "/functions/v1"
+_NOT_RUN = ("/storage/v1", "/realtime/v1")
 
 _READING = ("GET", "HEAD", "OPTIONS")
 
@@ -79,6 +80,9 @@ class GatewayConfig:
     anon: str
     service_role: str
     jwt_secret: str = field(repr=False)
+    #: Where the functions are, empty when none run; and those that are called without an API key.
+    functions: str = ""
+    open_functions: Sequence[str] = ()
     #: The directory of the stack's logs, which the gateway keeps short; none when empty.
     logs: str = ""
 
@@ -123,10 +127,10 @@ class Gateway:
             key: key.encode() for key in (config.publishable, config.secret, config.anon, config.service_role)
         }
         self._tokens: dict[str, tuple[float, bytes]] = {}
-        self._routes = (
-            ("/rest/v1", httpx.URL(config.postgrest)),
-            ("/auth/v1", httpx.URL(config.auth)),
-        )
+        routes = {"/rest/v1": config.postgrest, "/auth/v1": config.auth, _FUNCTIONS: config.functions}
+        self._routes = tuple((prefix, httpx.URL(url)) for prefix, url in routes.items() if url)
+        self._not_run = _NOT_RUN if config.functions else (_FUNCTIONS, *_NOT_RUN)
+        self._open_paths = (*OPEN_PATHS, *(f"{_FUNCTIONS}/{name}" for name in config.open_functions))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -157,7 +161,7 @@ class Gateway:
         if path == "/health":
             await self._answer(JSONResponse({"status": "ok"}), scope, receive, send)
             return
-        if any(_below(path, prefix) for prefix in _NOT_RUN):
+        if any(_below(path, prefix) for prefix in self._not_run):
             name = path.split("/")[1]
             await self._refuse(Refusal(503, f"The embedded stack does not run {name}"), scope, receive, send)
             return
@@ -172,7 +176,7 @@ class Gateway:
         headers: Headers = scope["headers"]
         query, key = _take_key(headers, scope["query_string"])
         authorization = given = _first(headers, b"authorization")
-        if scope["path"] not in OPEN_PATHS:
+        if scope["path"] not in self._open_paths:
             checked = self._authorize(key, authorization, _first(headers, b"user-agent"))
             if isinstance(checked, Refusal):
                 await self._refuse(checked, scope, receive, send)
