@@ -6,6 +6,7 @@ A chart never says more than its table: bars carry their figures, and what is wi
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -51,11 +52,15 @@ def columns(key: str, title: str, description: str, panels: Sequence[tuple[str, 
     for place, (heading, bars) in enumerate(panels):
         left = place * (wide + gap)
         most = max((bar.value for bar in bars), default=0) or 1
-        inset = 24 if len(bars) > 8 else 0
+        names = max((_long(bar.name) for bar in bars), default=0) + 8
+        figures = max((_long(bar.shown) for bar in bars), default=0)
+        # Names wider than a bar's room stand under every second or third bar, the first one inside the drawing.
+        inset = max(0.0, names - wide / max(len(bars), 1)) / 2
         step = (wide - 2 * inset) / max(len(bars), 1)
         thick = min(step * 0.7, 64)
-        every = -(-len(bars) // 6) if len(bars) > 8 else 1
-        crowded = len(bars) > 8
+        every = math.ceil(names / step)
+        crowded = figures * 1.15 + 4 > step
+        highest = max(range(len(bars)), key=lambda number: bars[number].value, default=0)
         parts.append(_text(left, 15, heading, weight=600))
         parts.append(f'<path d="M{left:.1f} {floor + 0.5}h{wide:.1f}" stroke="{FAINT}" stroke-width="1"/>')
         for number, bar in enumerate(bars):
@@ -68,7 +73,7 @@ def columns(key: str, title: str, description: str, panels: Sequence[tuple[str, 
                     f"{-radius:.1f}h{thick - 2 * radius:.1f}q{radius:.1f} 0 {radius:.1f} {radius:.1f}"
                     f'v{tall - radius:.1f}z" fill="{LEAF}"><title>{_safe(bar.name)}: {_safe(bar.shown)}</title></path>'
                 )
-            if not crowded or bar.value == most:
+            if not crowded or number == highest:
                 parts.append(_text(middle, floor - tall - 6, bar.shown, anchor="middle", fill=INK, weight=600))
             if number % every == 0:
                 parts.append(_text(middle, floor + 18, bar.name, anchor="middle"))
@@ -77,7 +82,7 @@ def columns(key: str, title: str, description: str, panels: Sequence[tuple[str, 
 
 def bars(key: str, title: str, description: str, rows: Sequence[Bar], font: str) -> str:
     """Draw lying bars, one under the other, names on the left; a long name ends in an ellipsis."""
-    row, names = 27, 190
+    row, names = 27, 210
     room = WIDTH - names - 64
     most = max((bar.value for bar in rows), default=0) or 1
     parts = []
@@ -153,7 +158,7 @@ def france(key: str, title: str, description: str, players: Mapping[str, int], w
             f"<title>{_safe(said(code))}</title></rect>"
         )
         parts.append(_text(cell_x + 21.5, cell_y + 20, code, anchor="middle", fill="#ffffff" if dark else INK, size=12))
-    legend_x, legend_y = 446, 190
+    legend_x, legend_y = 430, 190
     entries = [(EMPTY, words.none)]
     for number, step in enumerate(steps):
         last = steps[number + 1] - 1 if number + 1 < len(steps) else None
@@ -192,25 +197,24 @@ def geography() -> Country:
     return Country(data["width"], names, outlines, tuple(data["overseas"]))
 
 
-def shortened(text: str, width: float, size: float = SIZE) -> str:
-    """Return a text, cut with an ellipsis where it would be wider than `width`: estimated, on the safe side."""
-
-    def long(part: str) -> float:
-        return sum(0.95 if c in _WIDE else 0.34 if c in _NARROW else 1.0 if ord(c) > 0x2E80 else 0.62 for c in part)
-
-    if long(text) * size <= width:
+def shortened(text: str, width: float) -> str:
+    """Return a text, cut with an ellipsis where it would be wider than `width`."""
+    if _long(text) <= width:
         return text
-    while text and long(text) * size + size > width:
+    while text and _long(text) + SIZE > width:
         text = text[:-1]
     return text.rstrip() + "…"
 
 
+def _long(text: str) -> float:
+    """How long a text is when it is drawn, estimated on the safe side: fonts differ."""
+    return SIZE * sum(0.95 if c in _WIDE else 0.34 if c in _NARROW else 1.0 if ord(c) > 0x2E80 else 0.59 for c in text)
+
+
 def _steps(most: int) -> list[int]:
     steps = [step for step in _STEPS if step <= most] or [_STEPS[0]]
-    while len(steps) > len(SHADES):
-        # Drop the lower of the two lowest that are left above 5: differences at the top tell more.
-        del steps[1]
-    return steps
+    shades = len(SHADES)
+    return steps if len(steps) <= shades else [steps[round(n * (len(steps) - 1) / (shades - 1))] for n in range(shades)]
 
 
 def _level(number: int, levels: int) -> int:
