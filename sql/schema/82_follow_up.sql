@@ -1,0 +1,585 @@
+-- What a client follows: its players together, its leagues and units, week by week; and the classes of a territory. Never
+-- one person: rows are sums, and a number of people under five is withheld (null). The functions read what their caller
+-- may not, and answer only for clients of theirs; each takes one participation, or none for all.
+
+-- Participations that the caller may follow now.
+create function private.followed(only integer default null) returns setof mpp.participation
+    language plpgsql
+    stable
+    security definer
+    rows 5
+    set search_path = ''
+as $$
+begin
+    return query
+    select p.*
+    from mpp.participation p
+    where p.organisation_id in (select c.id from private.my_client_ids() c (id)) and (only is null or p.id = only);
+end
+$$;
+revoke execute on function private.followed(integer) from public;
+
+-- Fewer than five people could be told apart.
+create function private.withheld(people bigint) returns integer
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$ select case when people = 0 or people >= 5 then people::integer end $$;
+revoke execute on function private.withheld(bigint) from public;
+
+-- Weeks of an edition, from its first day on and seven civil days each; those that have begun.
+create function private.weeks_of(edition integer, at timestamptz)
+    returns table (number integer, first_day date, last_day date, opens timestamptz, closes timestamptz)
+    language sql
+    stable
+    rows 3
+    set search_path = ''
+as $$
+    select w.number, w.first_day, least(w.first_day + 6, w.ends_on),
+        greatest(w.first_day::timestamp at time zone w.time_zone, w.starts_at),
+        least((w.first_day + 7)::timestamp at time zone w.time_zone, w.ends_at)
+    from (
+        select n as number, e.starts_at, e.ends_at, e.time_zone,
+            (e.starts_at at time zone e.time_zone)::date + 7 * (n - 1) as first_day,
+            ((e.ends_at - interval '1 microsecond') at time zone e.time_zone)::date as ends_on
+        from mpp.edition e
+        cross join lateral generate_series(1,
+            1 + (((e.ends_at - interval '1 microsecond') at time zone e.time_zone)::date
+                - (e.starts_at at time zone e.time_zone)::date) / 7) n
+        where e.id = edition
+    ) w
+    where w.first_day::timestamp at time zone w.time_zone <= at
+$$;
+revoke execute on function private.weeks_of(integer, timestamptz) from public;
+
+create type api.client_overview_row as (
+    participation_id integer, organisation_id integer, edition_id integer, week integer, week_first date, week_last date,
+    expected_players integer, players integer, players_change integer, active_players integer, active_players_change integer,
+    active_players_ever integer, leagues integer, leagues_change integer, validations integer, validations_change integer,
+    points integer, points_change integer, points_per_player numeric, points_per_player_change numeric
+);
+comment on type api.client_overview_row is 'A client in an edition: figures since the start, active players of the week, and changes since the week before (null in the first).';
+
+create function private.client_overview(only integer default null) returns setof api.client_overview_row
+    language plpgsql
+    stable
+    security definer
+    rows 5
+    set search_path = ''
+as $$
+declare
+    at timestamptz := private.clock();
+begin
+    return query
+    with mine as (
+        select p.id, p.organisation_id, p.edition_id, p.expected_players, w.number as week, w.first_day, w.last_day, w.opens, w.closes,
+            (select v.opens from private.weeks_of(p.edition_id, at) v where v.number = w.number - 1) as previous
+        from private.followed(only) p
+        left join lateral (select x.* from private.weeks_of(p.edition_id, at) x order by x.number desc limit 1) w on true
+    ), league as (
+        select m.id, l.id as league_id, l.created_at from mine m join mpp.league l on l.participation_id = m.id
+    ), person as (
+        -- Who is there, and who left after having played: as the scores count them.
+        select g.id, p.id as player_id, p.joined_at from league g join mpp.player p on p.league_id = g.league_id
+        union
+        select g.id, p.id, p.joined_at
+        from league g
+        join mpp.validation v on v.league_id = g.league_id
+        join mpp.player p on p.id = v.player_id
+    ), people as (
+        select m.id, count(q.player_id) as players, count(q.player_id) filter (where q.joined_at < m.opens) as before
+        from mine m
+        left join person q on q.id = m.id
+        group by m.id
+    ), ledger as (
+        select m.id,
+            count(v.id) as validations,
+            coalesce(sum(v.points), 0) as points,
+            count(v.id) filter (where v.validated_at < m.opens) as validations_before,
+            coalesce(sum(v.points) filter (where v.validated_at < m.opens), 0) as points_before,
+            count(distinct v.player_id) as active_ever,
+            count(distinct v.player_id) filter (where v.validated_at >= m.opens) as active,
+            count(distinct v.player_id) filter (where v.validated_at >= m.previous and v.validated_at < m.opens) as active_before
+        from mine m
+        left join league g on g.id = m.id
+        left join mpp.validation v on v.league_id = g.league_id and v.state = 'credited'
+        group by m.id
+    ), group_ as (
+        select m.id, count(g.league_id) as leagues, count(g.league_id) filter (where g.created_at < m.opens) as before
+        from mine m
+        left join league g on g.id = m.id
+        group by m.id
+    )
+    select
+        m.id, m.organisation_id, m.edition_id, m.week, m.first_day, m.last_day, m.expected_players,
+        private.withheld(p.players),
+        case when m.week > 1 and p.players >= 5 and p.before >= 5 then (p.players - p.before)::integer end,
+        private.withheld(d.active),
+        case when m.week > 1 and private.withheld(d.active) is not null and private.withheld(d.active_before) is not null
+            then (d.active - d.active_before)::integer end,
+        private.withheld(d.active_ever),
+        g.leagues::integer,
+        case when m.week > 1 then (g.leagues - g.before)::integer end,
+        d.validations::integer,
+        case when m.week > 1 then (d.validations - d.validations_before)::integer end,
+        d.points::integer,
+        case when m.week > 1 then (d.points - d.points_before)::integer end,
+        case when p.players >= 5 then round(d.points::numeric / p.players, 2) end,
+        case when m.week > 1 and p.players >= 5 and p.before >= 5
+            then round(d.points::numeric / p.players, 2) - round(d.points_before::numeric / p.before, 2) end
+    from mine m
+    join people p on p.id = m.id
+    join ledger d on d.id = m.id
+    join group_ g on g.id = m.id
+    order by m.id;
+end
+$$;
+revoke execute on function private.client_overview(integer) from public;
+grant execute on function private.client_overview(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_overview with (security_invoker = true) as
+select * from private.client_overview();
+comment on view api.client_overview is 'The caller''s clients in each edition: players, activity, points, and what changed since the week before. A number of people under five is null.';
+grant select on api.client_overview to authenticated, service_role, mpp_dashboard;
+
+create type api.client_league_row as (
+    participation_id integer, league_id uuid, name text, unit_id integer, unit text, rank bigint, players integer,
+    active_players integer, validations integer, points integer, points_per_player numeric, value integer,
+    points_this_week integer, points_last_week integer, last_validated_at timestamptz, has_ambassador boolean, push text[]
+);
+comment on type api.client_league_row is 'A league among those of its client; push says why it needs one: no_ambassador, not_started, quiet, few_active, falling, few_players.';
+
+-- A league that opted out of the ranking is in the sums of its client and not in this list.
+create function private.client_leagues(only integer default null) returns setof api.client_league_row
+    language plpgsql
+    stable
+    security definer
+    rows 50
+    set search_path = ''
+as $$
+declare
+    at timestamptz := private.clock();
+begin
+    return query
+    with mine as (
+        select p.id, p.edition_id, w.number as week, w.opens,
+            (select v.opens from private.weeks_of(p.edition_id, at) v where v.number = w.number - 1) as previous,
+            e.league_min_players, e.starts_at <= at and at < e.ends_at as running
+        from private.followed(only) p
+        join mpp.edition e on e.id = p.edition_id
+        left join lateral (select x.* from private.weeks_of(p.edition_id, at) x order by x.number desc limit 1) w on true
+    ), counted as (
+        select m.id, m.week, m.running, m.opens, m.league_min_players, l.id as league_id, l.name, l.unit_id, u.name as unit,
+            s.players, s.points, s.value, s.reached_at,
+            exists (select from mpp.ambassador a where a.league_id = l.id and a.is_principal) as has_ambassador,
+            v.*
+        from mine m
+        join mpp.league l on l.participation_id = m.id and l.listed
+        join mpp.score s on s.subject_id = l.id
+        left join mpp.unit u on u.id = l.unit_id
+        cross join lateral (
+            select
+                count(*) as validations,
+                count(distinct x.player_id) filter (where x.validated_at >= m.opens) as active,
+                coalesce(sum(x.points) filter (where x.validated_at >= m.opens), 0) as this_week,
+                coalesce(sum(x.points) filter (where x.validated_at >= m.previous and x.validated_at < m.opens), 0) as last_week,
+                max(x.validated_at) as last_at
+            from mpp.validation x
+            where x.league_id = l.id and x.state = 'credited'
+        ) v
+    )
+    select
+        c.id, c.league_id, c.name::text, c.unit_id, c.unit::text,
+        rank() over (partition by c.id order by c.value desc),
+        private.withheld(c.players), private.withheld(c.active), c.validations::integer, c.points,
+        case when c.players >= 5 then round(c.points::numeric / c.players, 2) end,
+        c.value, c.this_week::integer, case when c.week > 1 then c.last_week::integer end,
+        -- To the day: the minute would say who it was.
+        date_trunc('day', c.last_at),
+        c.has_ambassador,
+        array_remove(array[
+            case when not c.has_ambassador then 'no_ambassador' end,
+            case when c.running and c.validations = 0 then 'not_started' end,
+            case when c.running and c.validations > 0 and c.active = 0 and at > c.opens + interval '2 days' then 'quiet' end,
+            case when c.running and c.active > 0 and 2 * c.active < c.players and at > c.opens + interval '2 days' then 'few_active' end,
+            -- Compared once the week is over half: before, every week is behind the one before.
+            case when c.running and c.week > 1 and at > c.opens + interval '4 days' and c.this_week < c.last_week then 'falling' end,
+            case when c.players < c.league_min_players then 'few_players' end
+        ], null)
+    from counted c
+    order by c.id, c.value desc, c.reached_at, c.league_id;
+end
+$$;
+revoke execute on function private.client_leagues(integer) from public;
+grant execute on function private.client_leagues(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_leagues with (security_invoker = true) as
+select * from private.client_leagues();
+comment on view api.client_leagues is 'The leagues of the caller''s clients, ranked among themselves, with what they did this week and why they need a push.';
+grant select on api.client_leagues to authenticated, service_role, mpp_dashboard;
+
+create type api.client_week_row as (
+    participation_id integer, week integer, first_day date, last_day date, new_players integer, active_players integer,
+    validations integer, points integer, validations_change integer, points_change integer
+);
+comment on type api.client_week_row is 'A week of a client in an edition, and the change since the week before.';
+
+create function private.client_weekly(only integer default null) returns setof api.client_week_row
+    language plpgsql
+    stable
+    security definer
+    rows 20
+    set search_path = ''
+as $$
+declare
+    at timestamptz := private.clock();
+begin
+    return query
+    select
+        t.id, t.number, t.first_day, t.last_day, private.withheld(t.new_players), private.withheld(t.active),
+        t.validations::integer, t.points::integer,
+        (t.validations - lag(t.validations) over w)::integer,
+        (t.points - lag(t.points) over w)::integer
+    from (
+        select p.id, k.number, k.first_day, k.last_day,
+            (
+                -- The first week also counts who came before the start.
+                select count(*)
+                from mpp.player q
+                join mpp.league l on l.id = q.league_id and l.participation_id = p.id
+                where q.joined_at < k.closes and (k.number = 1 or q.joined_at >= k.opens)
+            ) as new_players,
+            v.active, v.validations, v.points
+        from private.followed(only) p
+        cross join lateral private.weeks_of(p.edition_id, at) k
+        cross join lateral (
+            select count(distinct x.player_id) as active, count(*) as validations, coalesce(sum(x.points), 0) as points
+            from mpp.league l
+            join mpp.validation x on x.league_id = l.id and x.state = 'credited' and x.validated_at >= k.opens and x.validated_at < k.closes
+            where l.participation_id = p.id
+        ) v
+    ) t
+    window w as (partition by t.id order by t.number)
+    order by t.id, t.number;
+end
+$$;
+revoke execute on function private.client_weekly(integer) from public;
+grant execute on function private.client_weekly(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_weekly with (security_invoker = true) as
+select * from private.client_weekly();
+comment on view api.client_weekly is 'Each week of the caller''s clients: new and active players, validations, points, and the change.';
+grant select on api.client_weekly to authenticated, service_role, mpp_dashboard;
+
+create type api.client_day_row as (participation_id integer, day date, validations integer, points integer);
+comment on type api.client_day_row is 'A day of a client, in the time zone of the edition.';
+
+create function private.client_daily(only integer default null) returns setof api.client_day_row
+    language plpgsql
+    stable
+    security definer
+    rows 50
+    set search_path = ''
+as $$
+begin
+    return query
+    select p.id, (v.validated_at at time zone e.time_zone)::date as day, count(*)::integer, sum(v.points)::integer
+    from private.followed(only) p
+    join mpp.edition e on e.id = p.edition_id
+    join mpp.league l on l.participation_id = p.id
+    join mpp.validation v on v.league_id = l.id and v.state = 'credited'
+    group by p.id, (v.validated_at at time zone e.time_zone)::date
+    order by p.id, day;
+end
+$$;
+revoke execute on function private.client_daily(integer) from public;
+grant execute on function private.client_daily(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_daily with (security_invoker = true) as
+select * from private.client_daily();
+comment on view api.client_daily is 'Validations and points of the caller''s clients by day; days without any have no row.';
+grant select on api.client_daily to authenticated, service_role, mpp_dashboard;
+
+create type api.client_rank_row as (
+    participation_id integer, scope text, rank bigint, subject_id text, label text, leagues integer, players integer,
+    points integer, points_per_player numeric, value bigint
+);
+comment on type api.client_rank_row is 'A line of a client''s own ranking, of leagues or of units.';
+
+create function private.client_ranking(only integer default null) returns setof api.client_rank_row
+    language plpgsql
+    stable
+    security definer
+    rows 50
+    set search_path = ''
+as $$
+begin
+    return query
+    select l.participation_id, 'league', l.rank, l.league_id::text, l.name, 1, l.players, l.points, l.points_per_player, l.value::bigint
+    from private.client_leagues(only) l
+    union all
+    (
+        select t.id, 'unit', rank() over (partition by t.id order by t.value desc), t.unit_id::text, t.name::text, t.leagues::integer,
+            private.withheld(t.players), t.points::integer,
+            case when t.players >= 5 then round(t.points::numeric / t.players, 2) end, t.value
+        from (
+            select p.id, u.id as unit_id, u.name, count(*) as leagues, sum(s.players) as players, sum(s.points) as points,
+                case when bool_or(s.by_average)
+                    then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
+                    else sum(s.points) end as value
+            from private.followed(only) p
+            join mpp.league l on l.participation_id = p.id and l.listed
+            join mpp.unit u on u.id = l.unit_id
+            join mpp.score s on s.subject_id = l.id
+            group by p.id, u.id, u.name
+        ) t
+        order by t.id, t.value desc, t.name
+    );
+end
+$$;
+revoke execute on function private.client_ranking(integer) from public;
+grant execute on function private.client_ranking(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_ranking with (security_invoker = true) as
+select * from private.client_ranking();
+comment on view api.client_ranking is 'The own ranking of the caller''s clients: scope is league or unit. A unit is the sum of its listed leagues.';
+grant select on api.client_ranking to authenticated, service_role, mpp_dashboard;
+
+create type api.client_theme_row as (participation_id integer, theme text, name jsonb, validations integer, points integer);
+comment on type api.client_theme_row is 'What a client did for a theme of its edition; zero for one that nobody touched.';
+
+create function private.client_themes(only integer default null) returns setof api.client_theme_row
+    language plpgsql
+    stable
+    security definer
+    rows 12
+    set search_path = ''
+as $$
+begin
+    return query
+    select p.id, t.code, t.name::jsonb, coalesce(v.validations, 0)::integer, coalesce(v.points, 0)::integer
+    from private.followed(only) p
+    join (
+        select distinct c.edition_id, k.theme from mpp.edition_challenge c join mpp.challenge k on k.id = c.challenge_id
+    ) played on played.edition_id = p.edition_id
+    join mpp.theme t on t.code = played.theme
+    left join lateral (
+        select count(*) as validations, sum(x.points) as points
+        from mpp.league l
+        join mpp.validation x on x.league_id = l.id and x.state = 'credited'
+        join mpp.edition_challenge c on c.id = x.challenge_id
+        join mpp.challenge k on k.id = c.challenge_id
+        where l.participation_id = p.id and k.theme = t.code
+    ) v on true
+    order by p.id, coalesce(v.points, 0) desc, t.code;
+end
+$$;
+revoke execute on function private.client_themes(integer) from public;
+grant execute on function private.client_themes(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_themes with (security_invoker = true) as
+select * from private.client_themes();
+comment on view api.client_themes is 'Validations and points of the caller''s clients by theme.';
+grant select on api.client_themes to authenticated, service_role, mpp_dashboard;
+
+create type api.client_map_row as (participation_id integer, department text, players integer);
+comment on type api.client_map_row is 'Players of a client in a French department; null for fewer than five.';
+
+-- Two cells are withheld when one would be: a single one could be told from the total.
+create function private.client_map(only integer default null) returns setof api.client_map_row
+    language plpgsql
+    stable
+    security definer
+    rows 20
+    set search_path = ''
+as $$
+begin
+    return query
+    with cell as (
+        select p.id, private.department_of(f.country, f.postcode) as department, count(*) as players
+        from private.followed(only) p
+        join mpp.league l on l.participation_id = p.id
+        join mpp.player q on q.league_id = l.id and q.listed
+        join mpp.profile f on f.id = q.account_id and f.country = 'FR'
+        group by p.id, private.department_of(f.country, f.postcode)
+    ), ordered as (
+        select c.*,
+            count(*) filter (where c.players < 5) over (partition by c.id) as small,
+            row_number() over (partition by c.id order by c.players, c.department) as place
+        from cell c
+    )
+    select o.id, o.department, case when o.players >= 5 and not (o.small = 1 and o.place = 2) then o.players::integer end
+    from ordered o
+    order by o.id, o.department;
+end
+$$;
+revoke execute on function private.client_map(integer) from public;
+grant execute on function private.client_map(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_map with (security_invoker = true) as
+select * from private.client_map();
+comment on view api.client_map is 'Listed players of the caller''s clients by French department; null for fewer than five.';
+grant select on api.client_map to authenticated, service_role, mpp_dashboard;
+
+-- Classes that an authority follows: those listed in the ranking, which name no pupil.
+create type api.client_territory_row as (
+    participation_id integer, class_id uuid, class text, level text, school_id uuid, school text, rne text, postcode text, city text,
+    pupils integer, points integer, points_per_pupil numeric, points_this_week integer, rank bigint, general_rank bigint, value integer
+);
+comment on type api.client_territory_row is 'A class of a client''s territory: rank among them, and general_rank among all classes of the edition.';
+
+create function private.client_territory(only integer default null) returns setof api.client_territory_row
+    language plpgsql
+    stable
+    security definer
+    rows 50
+    set search_path = ''
+as $$
+declare
+    at timestamptz := private.clock();
+begin
+    return query
+    select
+        p.id, l.id, l.name::text, l.level::text, h.id, h.name::text, h.rne, h.postcode, h.city::text,
+        private.withheld(s.players), s.points,
+        case when s.players >= 5 then round(s.points::numeric / s.players, 2) end,
+        (
+            select coalesce(sum(v.points), 0)::integer
+            from mpp.validation v
+            where v.league_id = l.id and v.state = 'credited'
+                and v.validated_at >= (select k.opens from private.weeks_of(p.edition_id, at) k order by k.number desc limit 1)
+        ),
+        rank() over (partition by p.id order by s.value desc),
+        private.rank_of(s.edition_id, 'league', s.value),
+        s.value
+    from private.followed(only) p
+    join mpp.league l on l.edition_id = p.edition_id and l.school_id is not null and l.listed
+    join mpp.school h on h.id = l.school_id and h.country = 'FR' and not h.is_hidden
+    join mpp.score s on s.subject_id = l.id
+    where exists (
+        select
+        from mpp.territory t
+        where t.organisation_id = p.organisation_id
+            and case t.kind
+                when 'postcode' then h.postcode = t.code
+                when 'department' then private.department_of(h.country, h.postcode) = t.code
+                else h.rne = t.code
+            end
+    )
+    order by p.id, s.value desc, s.reached_at, l.id;
+end
+$$;
+revoke execute on function private.client_territory(integer) from public;
+grant execute on function private.client_territory(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_territory with (security_invoker = true) as
+select * from private.client_territory();
+comment on view api.client_territory is 'The listed classes of the territory of the caller''s clients, ranked among themselves and among all; no pupil is named.';
+grant select on api.client_territory to authenticated, service_role, mpp_dashboard;
+
+create type api.client_ambassador_row as (participation_id integer, league_id uuid, league text, unit text, alias text, is_principal boolean);
+comment on type api.client_ambassador_row is 'Who runs a league of a client, by alias.';
+
+create function private.client_ambassadors(only integer default null) returns setof api.client_ambassador_row
+    language plpgsql
+    stable
+    security definer
+    rows 50
+    set search_path = ''
+as $$
+begin
+    return query
+    select p.id, l.id, l.name::text, u.name::text, q.alias::text, a.is_principal
+    from private.followed(only) p
+    join mpp.league l on l.participation_id = p.id
+    join mpp.ambassador a on a.league_id = l.id
+    join mpp.player q on q.id = a.player_id
+    left join mpp.unit u on u.id = l.unit_id
+    order by p.id, l.name, a.is_principal desc;
+end
+$$;
+revoke execute on function private.client_ambassadors(integer) from public;
+grant execute on function private.client_ambassadors(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_ambassadors with (security_invoker = true) as
+select * from private.client_ambassadors();
+comment on view api.client_ambassadors is 'Who runs the leagues of the caller''s clients, by alias: their address is not the client''s to see.';
+grant select on api.client_ambassadors to authenticated, service_role, mpp_dashboard;
+
+-- Everything a report says, in one snapshot and from the same functions as the views.
+create function private.client_report(participation_id integer) returns jsonb
+    language plpgsql
+    stable
+    security definer
+    set search_path = ''
+as $$
+declare
+    at timestamptz := private.clock();
+    p mpp.participation;
+    me mpp.staff;
+    report jsonb;
+begin
+    select * into p from private.followed(participation_id);
+    if p.id is null then
+        select s.* into me
+        from mpp.participation x
+        join mpp.staff s on s.organisation_id = x.organisation_id and s.account_id = (select auth.uid())
+        where x.id = client_report.participation_id;
+        if found and (at < me.access_from or at >= me.access_until) then
+            perform private.refuse('MP091', private.spoken(me.access_from), private.spoken(me.access_until));
+        end if;
+        perform private.refuse('MP093');
+    end if;
+    select jsonb_build_object(
+        'as_of', at,
+        'organisation', (select jsonb_build_object('code', o.code, 'name', o.name, 'kind', o.kind, 'language', o.language)
+            from mpp.organisation o where o.id = p.organisation_id),
+        'edition', (select jsonb_build_object('code', e.code, 'title', e.title, 'starts_at', e.starts_at, 'ends_at', e.ends_at,
+            'time_zone', e.time_zone, 'frozen_at', e.frozen_at, 'audience', e.audience) from mpp.edition e where e.id = p.edition_id),
+        'overview', (select to_jsonb(r) from private.client_overview(p.id) r),
+        'weeks', (select coalesce(jsonb_agg(r), '[]') from private.client_weekly(p.id) r),
+        'days', (select coalesce(jsonb_agg(r), '[]') from private.client_daily(p.id) r),
+        'leagues', (select coalesce(jsonb_agg(r), '[]') from private.client_leagues(p.id) r),
+        'units', (select coalesce(jsonb_agg(r), '[]') from private.client_ranking(p.id) r where r.scope = 'unit'),
+        'themes', (select coalesce(jsonb_agg(r), '[]') from private.client_themes(p.id) r),
+        'map', (select coalesce(jsonb_agg(r), '[]') from private.client_map(p.id) r),
+        'territory', (select coalesce(jsonb_agg(r), '[]') from private.client_territory(p.id) r),
+        -- The best of its leagues among all of the edition, as everybody sees them.
+        'general', (
+            select coalesce(jsonb_agg(jsonb_build_object('name', g.name, 'rank', g.rank, 'points', g.points,
+                'points_per_player', g.points_per_player) order by g.rank), '[]')
+            from (
+                select l.name, private.rank_of(s.edition_id, 'league', s.value) as rank, s.points,
+                    case when s.players >= 5 then round(s.points::numeric / s.players, 2) end as points_per_player
+                from mpp.league l
+                join mpp.score s on s.subject_id = l.id and s.listed
+                where l.participation_id = p.id
+                order by s.value desc, s.reached_at
+                limit 5
+            ) g
+        ),
+        'edition_totals', (
+            select jsonb_build_object('players', sum(s.players) filter (where s.scope = 'league'),
+                'leagues', count(*) filter (where s.scope = 'league'), 'points', sum(s.points) filter (where s.scope = 'league'))
+            from mpp.score s
+            where s.edition_id = p.edition_id and s.listed
+        )
+    ) into report;
+    return report;
+end
+$$;
+revoke execute on function private.client_report(integer) from public;
+grant execute on function private.client_report(integer) to authenticated, service_role, mpp_dashboard;
+
+create function api.client_report(participation_id integer) returns jsonb
+    language sql
+    stable
+    set search_path = ''
+begin atomic
+    select private.client_report(participation_id);
+end;
+comment on function api.client_report(integer)
+    is 'Every figure of a client''s report in one snapshot, from the same functions as the views. Its staff inside their dates, and staff of the association. Errors: MP091, MP093.';
+revoke execute on function api.client_report(integer) from public;
+grant execute on function api.client_report(integer) to authenticated, service_role, mpp_dashboard;
