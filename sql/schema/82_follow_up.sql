@@ -3,7 +3,7 @@
 -- may not, and answer only for clients of theirs; each takes one participation, or none for all.
 
 -- Participations that the caller may follow now.
-create function private.followed(only integer default null) returns setof mpp.participation
+create function private.followed(chosen integer default null) returns setof mpp.participation
     language plpgsql
     stable
     security definer
@@ -14,7 +14,7 @@ begin
     return query
     select p.*
     from mpp.participation p
-    where p.organisation_id in (select c.id from private.my_client_ids() c (id)) and (only is null or p.id = only);
+    where p.organisation_id in (select c.id from private.my_client_ids() c (id)) and (chosen is null or p.id = chosen);
 end
 $$;
 revoke execute on function private.followed(integer) from public;
@@ -61,7 +61,7 @@ create type api.client_overview_row as (
 );
 comment on type api.client_overview_row is 'A client in an edition: figures since the start, active players of the week, and changes since the week before (null in the first).';
 
-create function private.client_overview(only integer default null) returns setof api.client_overview_row
+create function private.client_overview(chosen integer default null) returns setof api.client_overview_row
     language plpgsql
     stable
     security definer
@@ -75,7 +75,7 @@ begin
     with mine as (
         select p.id, p.organisation_id, p.edition_id, p.expected_players, w.number as week, w.first_day, w.last_day, w.opens, w.closes,
             (select v.opens from private.weeks_of(p.edition_id, at) v where v.number = w.number - 1) as previous
-        from private.followed(only) p
+        from private.followed(chosen) p
         left join lateral (select x.* from private.weeks_of(p.edition_id, at) x order by x.number desc limit 1) w on true
     ), league as (
         select m.id, l.id as league_id, l.created_at from mine m join mpp.league l on l.participation_id = m.id
@@ -151,7 +151,7 @@ create type api.client_league_row as (
 comment on type api.client_league_row is 'A league among those of its client; push says why it needs one: no_ambassador, not_started, quiet, few_active, falling, few_players.';
 
 -- A league that opted out of the ranking is in the sums of its client and not in this list.
-create function private.client_leagues(only integer default null) returns setof api.client_league_row
+create function private.client_leagues(chosen integer default null) returns setof api.client_league_row
     language plpgsql
     stable
     security definer
@@ -166,7 +166,7 @@ begin
         select p.id, p.edition_id, w.number as week, w.opens,
             (select v.opens from private.weeks_of(p.edition_id, at) v where v.number = w.number - 1) as previous,
             e.league_min_players, e.starts_at <= at and at < e.ends_at as running
-        from private.followed(only) p
+        from private.followed(chosen) p
         join mpp.edition e on e.id = p.edition_id
         left join lateral (select x.* from private.weeks_of(p.edition_id, at) x order by x.number desc limit 1) w on true
     ), counted as (
@@ -225,7 +225,7 @@ create type api.client_week_row as (
 );
 comment on type api.client_week_row is 'A week of a client in an edition, and the change since the week before.';
 
-create function private.client_weekly(only integer default null) returns setof api.client_week_row
+create function private.client_weekly(chosen integer default null) returns setof api.client_week_row
     language plpgsql
     stable
     security definer
@@ -251,7 +251,7 @@ begin
                 where q.joined_at < k.closes and (k.number = 1 or q.joined_at >= k.opens)
             ) as new_players,
             v.active, v.validations, v.points
-        from private.followed(only) p
+        from private.followed(chosen) p
         cross join lateral private.weeks_of(p.edition_id, at) k
         cross join lateral (
             select count(distinct x.player_id) as active, count(*) as validations, coalesce(sum(x.points), 0) as points
@@ -275,7 +275,7 @@ grant select on api.client_weekly to authenticated, service_role, mpp_dashboard;
 create type api.client_day_row as (participation_id integer, day date, validations integer, points integer);
 comment on type api.client_day_row is 'A day of a client, in the time zone of the edition.';
 
-create function private.client_daily(only integer default null) returns setof api.client_day_row
+create function private.client_daily(chosen integer default null) returns setof api.client_day_row
     language plpgsql
     stable
     security definer
@@ -285,7 +285,7 @@ as $$
 begin
     return query
     select p.id, (v.validated_at at time zone e.time_zone)::date as day, count(*)::integer, sum(v.points)::integer
-    from private.followed(only) p
+    from private.followed(chosen) p
     join mpp.edition e on e.id = p.edition_id
     join mpp.league l on l.participation_id = p.id
     join mpp.validation v on v.league_id = l.id and v.state = 'credited'
@@ -307,7 +307,7 @@ create type api.client_rank_row as (
 );
 comment on type api.client_rank_row is 'A line of a client''s own ranking, of leagues or of units.';
 
-create function private.client_ranking(only integer default null) returns setof api.client_rank_row
+create function private.client_ranking(chosen integer default null) returns setof api.client_rank_row
     language plpgsql
     stable
     security definer
@@ -317,7 +317,7 @@ as $$
 begin
     return query
     select l.participation_id, 'league', l.rank, l.league_id::text, l.name, 1, l.players, l.points, l.points_per_player, l.value::bigint
-    from private.client_leagues(only) l
+    from private.client_leagues(chosen) l
     union all
     (
         select t.id, 'unit', rank() over (partition by t.id order by t.value desc), t.unit_id::text, t.name::text, t.leagues::integer,
@@ -328,7 +328,7 @@ begin
                 case when bool_or(s.by_average)
                     then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
                     else sum(s.points) end as value
-            from private.followed(only) p
+            from private.followed(chosen) p
             join mpp.league l on l.participation_id = p.id and l.listed
             join mpp.unit u on u.id = l.unit_id
             join mpp.score s on s.subject_id = l.id
@@ -349,7 +349,7 @@ grant select on api.client_ranking to authenticated, service_role, mpp_dashboard
 create type api.client_theme_row as (participation_id integer, theme text, name jsonb, validations integer, points integer);
 comment on type api.client_theme_row is 'What a client did for a theme of its edition; zero for one that nobody touched.';
 
-create function private.client_themes(only integer default null) returns setof api.client_theme_row
+create function private.client_themes(chosen integer default null) returns setof api.client_theme_row
     language plpgsql
     stable
     security definer
@@ -359,7 +359,7 @@ as $$
 begin
     return query
     select p.id, t.code, t.name::jsonb, coalesce(v.validations, 0)::integer, coalesce(v.points, 0)::integer
-    from private.followed(only) p
+    from private.followed(chosen) p
     join (
         select distinct c.edition_id, k.theme from mpp.edition_challenge c join mpp.challenge k on k.id = c.challenge_id
     ) played on played.edition_id = p.edition_id
@@ -387,7 +387,7 @@ create type api.client_map_row as (participation_id integer, department text, pl
 comment on type api.client_map_row is 'Players of a client in a French department; null for fewer than five.';
 
 -- Two cells are withheld when one would be: a single one could be told from the total.
-create function private.client_map(only integer default null) returns setof api.client_map_row
+create function private.client_map(chosen integer default null) returns setof api.client_map_row
     language plpgsql
     stable
     security definer
@@ -398,7 +398,7 @@ begin
     return query
     with cell as (
         select p.id, private.department_of(f.country, f.postcode) as department, count(*) as players
-        from private.followed(only) p
+        from private.followed(chosen) p
         join mpp.league l on l.participation_id = p.id
         join mpp.player q on q.league_id = l.id and q.listed
         join mpp.profile f on f.id = q.account_id and f.country = 'FR'
@@ -429,7 +429,7 @@ create type api.client_territory_row as (
 );
 comment on type api.client_territory_row is 'A class of a client''s territory: rank among them, and general_rank among all classes of the edition.';
 
-create function private.client_territory(only integer default null) returns setof api.client_territory_row
+create function private.client_territory(chosen integer default null) returns setof api.client_territory_row
     language plpgsql
     stable
     security definer
@@ -453,7 +453,7 @@ begin
         rank() over (partition by p.id order by s.value desc),
         private.rank_of(s.edition_id, 'league', s.value),
         s.value
-    from private.followed(only) p
+    from private.followed(chosen) p
     join mpp.league l on l.edition_id = p.edition_id and l.school_id is not null and l.listed
     join mpp.school h on h.id = l.school_id and h.country = 'FR' and not h.is_hidden
     join mpp.score s on s.subject_id = l.id
@@ -481,7 +481,7 @@ grant select on api.client_territory to authenticated, service_role, mpp_dashboa
 create type api.client_ambassador_row as (participation_id integer, league_id uuid, league text, unit text, alias text, is_principal boolean);
 comment on type api.client_ambassador_row is 'Who runs a league of a client, by alias.';
 
-create function private.client_ambassadors(only integer default null) returns setof api.client_ambassador_row
+create function private.client_ambassadors(chosen integer default null) returns setof api.client_ambassador_row
     language plpgsql
     stable
     security definer
@@ -491,7 +491,7 @@ as $$
 begin
     return query
     select p.id, l.id, l.name::text, u.name::text, q.alias::text, a.is_principal
-    from private.followed(only) p
+    from private.followed(chosen) p
     join mpp.league l on l.participation_id = p.id
     join mpp.ambassador a on a.league_id = l.id
     join mpp.player q on q.id = a.player_id
