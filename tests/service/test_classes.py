@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -428,7 +428,7 @@ class TestTracking:
     def test_marks_become_validations_and_again_none(
         self, world: World, edition: Edition, class_: SchoolClass, tmp_path: Path
     ) -> None:
-        flash_day = date.today() - timedelta(days=2)
+        flash_day = datetime.now(UTC).date() - timedelta(days=2)
         yesterday = datetime.now(UTC).date() - timedelta(days=1)
         file = write_sheet(
             tmp_path / "suivi.xlsx",

@@ -70,12 +70,12 @@ def edition_text(code: str, starts_in: timedelta = timedelta(hours=-1), days: in
     }
     lines |= changes
     head = "".join(f"  {key}: {value}\n" for key, value in lines.items())
-    return f"edition:\n{head}{CARDS if lines['audience'] == 'public' else _school_cards()}"
+    return f"edition:\n{head}{CARDS if lines['audience'] == 'public' else _school_cards(starts_in)}"
 
 
-def _school_cards() -> str:
-    """Cards of school editions; the flash challenge was open the whole day before yesterday."""
-    day = datetime.now(UTC) - timedelta(days=2)
+def _school_cards(starts_in: timedelta) -> str:
+    """Cards of school editions; the flash challenge is open the whole second day."""
+    day = datetime.now(UTC) + starts_in + timedelta(days=1)
     return SCHOOL_CARDS.replace("FLASH_FROM", f"{day:%Y-%m-%d} 00:00").replace(
         "FLASH_UNTIL", f"{day + timedelta(days=1):%Y-%m-%d} 00:00"
     )
