@@ -95,7 +95,7 @@ invisible or direction characters. What does not fit is refused with `MP010`, wh
 | `initial` of a pupil | one or two letters; dropped where no first name repeats |
 | name of a team | 40 characters |
 | `name` and `city` of a school | 120 and 80 characters |
-| `rne` | seven digits and the letter that checks them, such as `0123456J`; needed in France |
+| `rne` | seven digits and the letter that checks them, such as `0123456S`; needed in France |
 | `level`, `levels` | `maternelle`, `elementaire`, `college`, `lycee` |
 | `role`, `subject` of a teacher | 80 characters |
 | `sector`, `acquisition_channel` | 80 characters |
