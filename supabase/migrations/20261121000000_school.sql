@@ -873,7 +873,7 @@ as $$
 begin
     if rne is not null and not private.is_rne(rne) then
         perform private.refuse('MP010', 'rne', format('%s is not a school code', left(rne, 20)),
-            'Copy the seven digits and the letter that checks them, such as 0123456J.');
+            'Copy the seven digits and the letter that checks them, such as 0123456S.');
     end if;
     if country is null or country !~ '^[A-Z]{2}$' then
         perform private.refuse('MP010', 'country', coalesce(left(country, 20), 'it is empty'), 'Use two capital letters (ISO 3166), such as FR.');
