@@ -52,8 +52,8 @@ def use_phones(
     """Let six leagues of ten phones sign up, form and play; `advance` is told of each phone that is done."""
     phones = Phones()
     lock, stopped = Lock(), Event()
-    terms = _client(env).table("terms_versions").select("version").order("published_at", desc=True).limit(1).execute()
-    version = _rows(terms)[0]["version"]
+    terms = connect(env).table("terms_versions").select("version").order("published_at", desc=True).limit(1).execute()
+    version = rows_of(terms)[0]["version"]
     seeds = [rng.getrandbits(64) for _ in range(PHONE_LEAGUES)]
 
     def league(number: int) -> None:
@@ -89,7 +89,7 @@ def use_phones(
 
 class _Phone:
     def __init__(self, env: Mapping[str, str], email: str, rng: Random) -> None:
-        self.client = _client(env)
+        self.client = connect(env)
         self.validations = 0
         self.refusals: Counter[str] = Counter()
         self._rng = rng
@@ -110,14 +110,14 @@ class _Phone:
     def found_league(self, edition_id: int, name: str) -> str:
         league = self.client.rpc("create_league", {"edition_id": edition_id, "name": name}).execute()
         own = self.client.table("my_leagues").select("join_code").eq("league_id", str(league.data)).execute()
-        return str(_rows(own)[0]["join_code"])
+        return str(rows_of(own)[0]["join_code"])
 
     def join(self, code: str) -> None:
         self.client.rpc("join_league", {"join_code": code}).execute()
 
     def play(self, edition_id: int, cards: Sequence[Card]) -> None:
         """Validate a handful, take one back, and meet the rules: a repeat too many is refused by name."""
-        me = _rows(self.client.table("my_players").select("player_id").eq("edition_id", edition_id).execute())[0][
+        me = rows_of(self.client.table("my_players").select("player_id").eq("edition_id", edition_id).execute())[0][
             "player_id"
         ]
         open_now = [
@@ -147,13 +147,15 @@ class _Phone:
         return key
 
 
-def _client(env: Mapping[str, str]) -> Client:
+def connect(env: Mapping[str, str]) -> Client:
+    """Return the client of a phone: the publishable key, and nobody signed in."""
     from supabase import ClientOptions, create_client
 
     options = ClientOptions(schema="api", auto_refresh_token=False, persist_session=False)
     return create_client(env["API_URL"], env["PUBLISHABLE_KEY"], options)
 
 
-def _rows(response: Any) -> list[dict[str, Any]]:
+def rows_of(response: Any) -> list[dict[str, Any]]:
+    """Return the rows of an answer."""
     rows: list[dict[str, Any]] = response.data
     return rows
