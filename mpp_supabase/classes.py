@@ -155,7 +155,9 @@ class Classes(Service):
                 near = _near(name, (pupil.name for pupil in everybody))
                 faults.append(f"nobody is called {name}" + (f" (did you mean {near}?)" if near else ""))
         if faults:
-            raise NotInClass(f"In this class {'; '.join(faults).rstrip('.')}.", f"List them with `mpp class pupils {class_id}`.")
+            raise NotInClass(
+                f"In this class {'; '.join(faults).rstrip('.')}.", f"List them with `mpp class pupils {class_id}`."
+            )
         return found
 
     def find_team(self, class_id: UUID | str, name: str) -> LeagueTeam:

@@ -34,6 +34,12 @@ def class_(world: World, edition: Edition) -> SchoolClass:
     return world.class_(edition, "Lina M", "Lina B", "Noé")
 
 
+@pytest.fixture(scope="module")
+def untouched(world: World, edition: Edition) -> SchoolClass:
+    """A class as above, for what must not change it."""
+    return world.class_(edition, "Lina M", "Lina B", "Noé")
+
+
 class TestSchools:
     def test_the_directory_is_loaded_once_and_bad_rows_are_named(self, mpp: Mpp, world: World, tmp_path: Path) -> None:
         file = directory(tmp_path / "schools.csv", row(new_rne()), row("0000000X"), row(new_rne(), kind="Autre"))
@@ -254,12 +260,12 @@ class TestSpreadsheets:
         ("kind", "name"), [*(("roster", n) for n in BROKEN_ROSTERS), *(("tracking", n) for n in BROKEN_TRACKING)]
     )
     def test_a_broken_sheet_is_answered_cell_by_cell_and_changes_nothing(
-        self, mpp: Mpp, world: World, class_: SchoolClass, tmp_path: Path, kind: str, name: str, ending: str
+        self, mpp: Mpp, world: World, untouched: SchoolClass, tmp_path: Path, kind: str, name: str, ending: str
     ) -> None:
         rows, cells, fix = (BROKEN_ROSTERS if kind == "roster" else BROKEN_TRACKING)[name]
         file = write_sheet(tmp_path / f"classe{ending}", *rows)
         before = world.fingerprint()
-        ended = mpp("class", kind, "import", class_.class_id, file)
+        ended = mpp("class", kind, "import", untouched.class_id, file)
         assert (ended.code, ended.out) == (Exit.FILE_INVALID, "")
         _, *answered, last = ended.err.splitlines()
         place = "Classe!" if ending == ".xlsx" else ""
