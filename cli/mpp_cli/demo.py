@@ -211,6 +211,12 @@ def _tell_school(outcome: SchoolOutcome) -> None:
         Column("Points", lambda row: row[2], right=True),
     ]
     show(output.table(outcome.family, seen))
+    done = [
+        Column("Challenge", lambda row: row[0]),
+        Column("Pupils", lambda row: row[1], right=True),
+        Column("Points", lambda row: row[2], right=True),
+    ]
+    show(output.table(outcome.family_challenges, done))
     if outcome.statistics:
         s = outcome.statistics
         output.say(

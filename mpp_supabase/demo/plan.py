@@ -83,7 +83,9 @@ class SchoolOutcome:
     schools: list[SchoolStanding] = field(default_factory=list)
     teacher: list[Neighbour] = field(default_factory=list)
     family: list[tuple[str, int, int]] = field(default_factory=list)
-    """What a family's phone read of its class: names, challenges done, points."""
+    """What a family's phone read of its class: pupils, validations, points."""
+    family_challenges: list[tuple[str, int, int]] = field(default_factory=list)
+    """What it read of what the class did: challenges, pupils, points."""
     family_class: str = ""
     statistics: EditionStatistics | None = None
     validations: int = 0

@@ -69,7 +69,11 @@ def write_school_report(
         ("Pupil", "Validations", "Points"),
         [(escape(name), f"{validations:,}", f"{points:,}") for name, validations, points in outcome.family],
     )
-    family_note = f'<p class="place">{escape(outcome.family_class)}: the first names, and no other class.</p>'
+    family = f'<p class="place">{escape(outcome.family_class)}</p>{family}'
+    done = _table(
+        ("Challenge", "Pupils", "Points"),
+        [(escape(title), f"{pupils:,}", f"{points:,}") for title, pupils, points in outcome.family_challenges],
+    )
     papers = "".join(
         f'<li><a href="{escape(path.name)}">{escape(path.name)}</a>: {escape(PAPERS[path.name])}</li>'
         for path in outcome.papers
@@ -88,7 +92,8 @@ def write_school_report(
         figures,
         _side_by_side(("Classes", classes), ("Schools", schools))
         + _side_by_side(*levels)
-        + _side_by_side(("What a family’s phone shows", family + family_note), ("One class on paper", papers)),
+        + _side_by_side(("What a family’s phone shows", family), ("What that class did", done))
+        + _side_by_side(("One class on paper", papers)),
         daily,
         themes,
         [_scores_proof(outcome.mismatches), *proof_lines(outcome)],
@@ -168,7 +173,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of HTML cells; all but names lean to the right."""
 
     def cells(tag: str, values: Sequence[str]) -> str:
-        numbers = (name not in ("Name", "Pupil") for name in header)
+        numbers = (name not in ("Name", "Pupil", "Challenge") for name in header)
         return "".join(
             f'<{tag} class="n">{value}</{tag}>' if number else f"<{tag}>{value}</{tag}>"
             for value, number in zip(values, numbers, strict=True)

@@ -22,7 +22,7 @@ from mpp_supabase.demo.lessons import sheets_of
 from mpp_supabase.demo.plan import FAMILIES_PER_CLASS, LEVELS, Progress, SchoolOutcome, SchoolPlan
 from mpp_supabase.demo.play import DAILY, THEMES, moved_edition, timed
 from mpp_supabase.demo.report import write_school_report
-from mpp_supabase.demo.school_phones import use_school_phones
+from mpp_supabase.demo.school_phones import Seen, use_school_phones
 from mpp_supabase.demo.school_proof import Proof, Ranked, class_facts, rank_classes, rank_schools
 from mpp_supabase.models import ClassStanding, Edition, Neighbour, SchoolStanding
 
@@ -113,10 +113,8 @@ def play_school(
             on_progress("Diplomas of a class", 1, 1)
 
         outcome.teacher = [Neighbour.model_validate(row) for row in phones.around()]
-        outcome.family_class, members = phones.family()
-        outcome.family = sorted(
-            ((each["name"], each["validations"], each["points"]) for each in members), key=lambda row: (-row[2], row[0])
-        )[:6]
+        if phones.look is not None:
+            _as_family(phones.look(), outcome)
         outcome.classes = _standings(mpp, edition.id, 10)
         outcome.levels = {level: _standings(mpp, edition.id, 3, level) for level in LEVELS}
         outcome.schools = cast("list[SchoolStanding]", list(mpp.rankings.page(edition.id, "school", 10).rows))
@@ -161,6 +159,15 @@ def _papers(mpp: MPP, best: ClassStanding, outcome: SchoolOutcome) -> None:
     outcome.read_back = (changed, read.unchanged + recorded.already)
     outcome.papers = [roster, tracking]
     outcome.papers_class = f"{best.label}, {best.school_label}"
+
+
+def _as_family(seen: Seen, outcome: SchoolOutcome) -> None:
+    """Keep what a family's phone shows: who has most points, and what most of the class did."""
+    members = ((each["name"], each["validations"], each["points"]) for each in seen.members)
+    done = ((each["title"]["fr"], each["pupils_credited"], each["points_earned"]) for each in seen.challenges)
+    outcome.family_class = seen.name
+    outcome.family = sorted(members, key=lambda row: (-row[2], row[0]))[:6]
+    outcome.family_challenges = sorted((row for row in done if row[1]), key=lambda row: (-row[1], row[0]))[:6]
 
 
 def _fill(

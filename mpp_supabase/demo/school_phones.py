@@ -19,6 +19,15 @@ _AT_ONCE = 3
 _CHOSEN = 24
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a family reads of its class: its name and school, rows of league_members and of class_challenges."""
+
+    name: str
+    members: list[dict[str, Any]]
+    challenges: list[dict[str, Any]]
+
+
 @dataclass(slots=True)
 class SchoolPhones:
     """What the phones did and saw: validations that count, whole classes at one touch, refusals by SQLSTATE."""
@@ -28,8 +37,8 @@ class SchoolPhones:
     refusals: Counter[str] = field(default_factory=Counter)
     around: Callable[[], list[dict[str, Any]]] = list
     """Asks, with the phone of a teacher, for the class and its neighbours in the ranking."""
-    family: Callable[[], tuple[str, list[dict[str, Any]]]] = lambda: ("", [])
-    """Asks, with the phone of a family, for its class and who is in it."""
+    look: Callable[[], Seen] | None = None
+    """Asks, with the phone of a family, for its class."""
 
 
 def use_school_phones(
@@ -65,7 +74,7 @@ def use_school_phones(
             for phone in (teacher, *families):
                 phones.refusals.update(phone.refusals)
             if number == 0:
-                phones.around, phones.family = teacher.around, families[0].members
+                phones.around, phones.look = teacher.around, families[0].look
         advance()
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -154,7 +163,7 @@ class _Teacher(_Phone):
     def play(self) -> None:
         """Validate for everybody, for a team, for some; send one twice, take one back, and meet the rules."""
         rng = self._rng
-        cards = rng.sample(self.cards, rng.randint(7, 11))
+        cards = rng.sample(self.cards, rng.randint(11, 15))
         everybody = cards[: len(cards) // 2]
         for card in everybody:
             self._validate(card)
@@ -164,7 +173,7 @@ class _Teacher(_Phone):
         self._validate(own, team_id=team["team_id"])
         for card in alone:
             key = str(uuid4())
-            chosen = rng.sample(self.pupils, rng.randint(1, 9))
+            chosen = rng.sample(self.pupils, rng.randint(1, 12))
             self._validate(card, key, pupil_ids=chosen)
             # The answer was lost on the way: asked again, nothing is done twice.
             again = self.must("validate_for_pupils", **self._request(card, key, pupil_ids=chosen))
@@ -210,6 +219,8 @@ class _Family(_Phone):
             request_key=str(uuid4()),
         )
 
-    def members(self) -> tuple[str, list[dict[str, Any]]]:
+    def look(self) -> Seen:
         (own,) = self.rows("my_classes")
-        return f"{own['name']}, {own['school_label']}", self.rows("league_members", league_id=own["class_id"])
+        members = self.rows("league_members", league_id=own["class_id"])
+        challenges = self.rows("class_challenges", class_id=own["class_id"])
+        return Seen(f"{own['name']}, {own['school_label']}", members, challenges)
