@@ -15,6 +15,8 @@ from mpp_supabase.demo.habits import Card
 from mpp_supabase.demo.plan import PHONE_LEAGUES, PHONES_PER_LEAGUE
 
 if TYPE_CHECKING:
+    import httpx
+
     from supabase import Client
 
 _NAMES = (
@@ -43,6 +45,7 @@ class Phones:
 
 def use_phones(
     env: Mapping[str, str],
+    http: httpx.Client,
     edition_id: int,
     cards: Sequence[Card],
     stamp: str,
@@ -52,7 +55,9 @@ def use_phones(
     """Let six leagues of ten phones sign up, form and play; `advance` is told of each phone that is done."""
     phones = Phones()
     lock, stopped = Lock(), Event()
-    terms = connect(env).table("terms_versions").select("version").order("published_at", desc=True).limit(1).execute()
+    terms = (
+        connect(env, http).table("terms_versions").select("version").order("published_at", desc=True).limit(1).execute()
+    )
     version = rows_of(terms)[0]["version"]
     seeds = [rng.getrandbits(64) for _ in range(PHONE_LEAGUES)]
 
@@ -62,7 +67,7 @@ def use_phones(
         for seat in range(PHONES_PER_LEAGUE):
             if stopped.is_set():
                 return
-            phone = _Phone(env, f"phone-{stamp}-{number}-{seat}@demo.invalid", own)
+            phone = _Phone(env, http, f"phone-{stamp}-{number}-{seat}@demo.invalid", own)
             phone.register(f"{_NAMES[seat]} {number + 1}", version)
             if code is None:
                 code = phone.found_league(edition_id, f"Les Téléphones {number + 1}")
@@ -88,8 +93,8 @@ def use_phones(
 
 
 class _Phone:
-    def __init__(self, env: Mapping[str, str], email: str, rng: Random) -> None:
-        self.client = connect(env)
+    def __init__(self, env: Mapping[str, str], http: httpx.Client, email: str, rng: Random) -> None:
+        self.client = connect(env, http)
         self.validations = 0
         self.refusals: Counter[str] = Counter()
         self._rng = rng
@@ -147,11 +152,13 @@ class _Phone:
         return key
 
 
-def connect(env: Mapping[str, str]) -> Client:
-    """Return the client of a phone: the publishable key, and nobody signed in."""
-    from supabase import ClientOptions, create_client
+def connect(env: Mapping[str, str], http: httpx.Client) -> Client:
+    """Return the client of a phone: the publishable key, nobody signed in, and connections that the caller closes."""
+    from supabase.lib.client_options import SyncClientOptions
 
-    options = ClientOptions(schema="api", auto_refresh_token=False, persist_session=False)
+    from supabase import create_client
+
+    options = SyncClientOptions(schema="api", auto_refresh_token=False, persist_session=False, httpx_client=http)
     return create_client(env["API_URL"], env["PUBLISHABLE_KEY"], options)
 
 

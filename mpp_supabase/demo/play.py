@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
 import psycopg
 from pydantic import SecretStr
 
@@ -44,7 +45,11 @@ def play(env: Mapping[str, str], files: Path, reports: Path, plan: Plan, on_prog
     settings = Settings(
         url=env["API_URL"], publishable_key=SecretStr(env["PUBLISHABLE_KEY"]), secret_key=SecretStr(env["SECRET_KEY"])
     )
-    with MPP.connect(settings) as mpp, psycopg.connect(env["DB_URL"], autocommit=True) as connection:
+    with (
+        MPP.connect(settings) as mpp,
+        psycopg.connect(env["DB_URL"], autocommit=True) as connection,
+        httpx.Client(timeout=30) as http,
+    ):
         with timed(outcome, "set up"):
             on_progress("Applying the edition", 0, 1)
             mpp.editions.apply(document)
@@ -67,7 +72,7 @@ def play(env: Mapping[str, str], files: Path, reports: Path, plan: Plan, on_prog
                 on_progress("Phones sign up, join and play over HTTP", told, phone_count)
 
             on_progress("Phones sign up, join and play over HTTP", 0, phone_count)
-            phones = use_phones(env, edition.id, cards, code.removeprefix("demo-"), rng, advance)
+            phones = use_phones(env, http, edition.id, cards, code.removeprefix("demo-"), rng, advance)
             outcome.refusals = dict(phones.refusals)
 
         with timed(outcome, "play in bulk"):

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
+import httpx
 import psycopg
 from pydantic import SecretStr
 
@@ -52,7 +53,11 @@ def play_school(
     settings = Settings(
         url=env["API_URL"], publishable_key=SecretStr(env["PUBLISHABLE_KEY"]), secret_key=SecretStr(env["SECRET_KEY"])
     )
-    with MPP.connect(settings) as mpp, psycopg.connect(env["DB_URL"], autocommit=True) as connection:
+    with (
+        MPP.connect(settings) as mpp,
+        psycopg.connect(env["DB_URL"], autocommit=True) as connection,
+        httpx.Client(timeout=30) as http,
+    ):
         with timed(outcome, "set up"):
             stage = "Loading the directory of schools"
             outcome.directory = mpp.schools.import_directory(
@@ -81,7 +86,7 @@ def play_school(
             count = len(term.phones) * (1 + FAMILIES_PER_CLASS)
             told = _counter(on_progress, "Teachers and families by phone, over HTTP", count)
             stamp = code.removeprefix("school-demo-")
-            phones = use_school_phones(env, edition.id, term.phones, stamp, rng, lambda: told(1))
+            phones = use_school_phones(env, http, edition.id, term.phones, stamp, rng, lambda: told(1))
             outcome.validations, outcome.whole_class = phones.validations, phones.whole_class
             outcome.refusals = dict(phones.refusals)
 

@@ -8,12 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from mpp_supabase.demo.classes import TEAMS, Classroom, register_of
 from mpp_supabase.demo.phones import connect, rows_of
 from mpp_supabase.demo.plan import FAMILIES_PER_CLASS
+
+if TYPE_CHECKING:
+    import httpx
 
 _AT_ONCE = 3
 _CHOSEN = 24
@@ -43,6 +46,7 @@ class SchoolPhones:
 
 def use_school_phones(
     env: Mapping[str, str],
+    http: httpx.Client,
     edition_id: int,
     classes: Sequence[Classroom],
     stamp: str,
@@ -52,18 +56,20 @@ def use_school_phones(
     """Let a teacher's phone make and run each class, and families follow it; `advance` is told of each phone done."""
     phones = SchoolPhones()
     lock = Lock()
-    terms = connect(env).table("terms_versions").select("version").order("published_at", desc=True).limit(1).execute()
+    terms = (
+        connect(env, http).table("terms_versions").select("version").order("published_at", desc=True).limit(1).execute()
+    )
     version = rows_of(terms)[0]["version"]
     seeds = [rng.getrandbits(64) for _ in classes]
 
     def one_class(number: int) -> None:
         last = number == len(classes) - 1
-        teacher = _Teacher(env, f"teacher-{stamp}-{number}@demo.invalid", Random(seeds[number]))
+        teacher = _Teacher(env, http, f"teacher-{stamp}-{number}@demo.invalid", Random(seeds[number]))
         code = teacher.begin(edition_id, classes[number], version)
         teacher.play()
         families = []
         for _ in range(FAMILIES_PER_CLASS):
-            families.append(_Family(env, code))
+            families.append(_Family(env, http, code))
             families[-1].try_to_play(teacher.class_id, teacher.cards)
             advance()
         if last:
@@ -84,8 +90,8 @@ def use_school_phones(
 
 
 class _Phone:
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self.client = connect(env)
+    def __init__(self, env: Mapping[str, str], http: httpx.Client) -> None:
+        self.client = connect(env, http)
         self.refusals: Counter[str] = Counter()
 
     def rpc(self, function: str, **arguments: Any) -> Any:
@@ -110,8 +116,8 @@ class _Phone:
 
 
 class _Teacher(_Phone):
-    def __init__(self, env: Mapping[str, str], email: str, rng: Random) -> None:
-        super().__init__(env)
+    def __init__(self, env: Mapping[str, str], http: httpx.Client, email: str, rng: Random) -> None:
+        super().__init__(env, http)
         self.validations = 0
         self.whole_class = 0
         self.class_id = ""
@@ -204,8 +210,8 @@ class _Teacher(_Phone):
 
 
 class _Family(_Phone):
-    def __init__(self, env: Mapping[str, str], code: str) -> None:
-        super().__init__(env)
+    def __init__(self, env: Mapping[str, str], http: httpx.Client, code: str) -> None:
+        super().__init__(env, http)
         self.client.auth.sign_in_anonymously()
         # Mistyped once.
         self.must("claim_class", code="AAAAAAAAAA")
