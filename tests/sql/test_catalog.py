@@ -365,4 +365,4 @@ def test_the_owner_of_the_tables_is_granted_no_more_of_private_than_indexes_and_
         "select p.proname from pg_proc p where p.pronamespace = 'private'::regnamespace"
         " and not pg_get_userbyid(p.proowner) = 'mpp_owner' and has_function_privilege('mpp_owner', p.oid, 'execute')",
     )
-    assert set(granted) <= {"folded", "searchable", "trigrams", "is_rne", "uuid_v7", "clock"}
+    assert set(granted) <= {"folded", "searchable", "trigrams", "is_rne", "is_one_word", "uuid_v7", "clock"}
