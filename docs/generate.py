@@ -113,9 +113,9 @@ invisible or direction characters. What does not fit is refused with `MP010`, wh
 there: an average is over all of them. `players` of `my_leagues` and `league_teams` counts who is there now, and so
 does the limit of a league's size (`MP032`). `players` of `edition_statistics` counts who is listed.
 
-A class is a league of a school: `class_id` is its league's id, and `league_members`, `league_teams` and `league_validations` are
-read by it. Its players are pupils without accounts, who are in no public ranking; classes and schools are ranked by
-`class_ranking` and `school_ranking`.
+A class is a league of a school: `class_id` is its league's id, and `league_members`, `league_teams` and
+`league_validations` are read by it. Its players are pupils without accounts, who are in no public ranking; classes and
+schools are ranked by `class_ranking` and `school_ranking`.
 
 Lists are cut at 1,000 rows without a word. Ask for pages, and for the next page by the sort columns of the last
 row, not by offset: ranks move while one reads. After a row with value 120, reached at T, of subject S:

@@ -258,6 +258,7 @@ create function private.search_schools(query text, country text, level text, res
 as $$
 declare
     asked text;
+    patterns text[];
 begin
     if not private.is_ops() then
         perform private.signed_in();
@@ -268,6 +269,17 @@ begin
     asked := coalesce(private.searchable(query), '');
     if cardinality(private.trigrams(asked)) = 0 then
         perform private.refuse('MP010', 'query', 'it has no three letters in a row', 'Type a code, a postcode, a city or a part of the name.');
+    end if;
+    -- Each word once, and none that is part of another: every one costs a look at every candidate.
+    patterns := array(
+        select distinct '%' || w.word || '%'
+        from unnest(string_to_array(asked, ' ')) w (word)
+        where not exists (
+            select from unnest(string_to_array(asked, ' ')) o (word) where o.word <> w.word and strpos(o.word, w.word) > 0
+        )
+    );
+    if cardinality(patterns) > 8 then
+        perform private.refuse('MP010', 'query', format('it has %s words', cardinality(patterns)), 'Use 8 words at most.');
     end if;
     if results is null or results not between 1 and 100 then
         perform private.refuse('MP010', 'results', coalesce(results::text, 'it is empty'), 'Ask for 1 to 100.');
@@ -285,7 +297,7 @@ begin
             and not s.is_hidden
             and (search_schools.country is null or s.country = search_schools.country)
             and (search_schools.level is null or search_schools.level = any (s.levels))
-            and not exists (select from unnest(string_to_array(asked, ' ')) w (word) where strpos(s.search_text, w.word) = 0)
+            and s.search_text like all (patterns)
         limit 500
     ) f
     order by strpos(private.searchable(f.name), asked) <> 1, private.searchable(f.name), f.city, f.id
@@ -301,6 +313,7 @@ create function api.search_schools(query text, country text default null, level 
     stable
     rows 20
     set search_path = ''
+    set statement_timeout = '2s'
 begin atomic
     select * from private.search_schools(query, country, level, results);
 end;

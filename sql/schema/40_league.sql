@@ -51,6 +51,7 @@ create table mpp.player (
     listed boolean not null default true,
     joined_at timestamptz not null default clock_timestamp(),
     initial text,
+    left_class_id uuid references mpp.league (id),
     constraint player_once_per_edition unique (account_id, edition_id),
     constraint player_in_edition unique (id, edition_id),
     constraint player_team_with_league check ((team_id is null) = (league_id is null)),
@@ -71,6 +72,8 @@ create table mpp.player (
 );
 comment on table mpp.player is 'A person in an edition, as their league sees them; a player who left their league has none. A pupil of a class has no account and no alias.';
 comment on column mpp.player.initial is 'Of a pupil''s surname, only while the first name repeats in the class.';
+comment on column mpp.player.left_class_id is 'The class that a pupil has left: a class cannot go on taking in new ones for ever.';
+create index player_left_class on mpp.player (left_class_id) where left_class_id is not null;
 create unique index player_pupil_name_once on mpp.player (league_id, private.folded(first_name), coalesce(initial, ''))
     where alias is null and league_id is not null and first_name <> '—';
 create index player_league on mpp.player (league_id);
@@ -568,6 +571,21 @@ end
 $$;
 revoke execute on function private.begin_lead(uuid) from public;
 
+-- The team of a class says nothing about a pupil (45_class).
+create function private.clean_team_name(league uuid, name text) returns text
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+begin
+    if exists (select from mpp.league l where l.id = league and l.school_id is not null) then
+        return private.clean_class_text('name', name, 40);
+    end if;
+    return private.clean_line('name', name, 40);
+end
+$$;
+revoke execute on function private.clean_team_name(uuid, text) from public;
+
 create function private.create_team(league_id uuid, name text) returns uuid
     language plpgsql
     security definer
@@ -587,7 +605,7 @@ begin
     end if;
     begin
         insert into mpp.team (league_id, edition_id, name)
-        select l.id, l.edition_id, private.clean_line('name', create_team.name, 40)
+        select l.id, l.edition_id, private.clean_team_name(l.id, create_team.name)
         from mpp.league l
         where l.id = create_team.league_id
         returning id into team;
@@ -619,7 +637,7 @@ create function private.rename_team(team_id uuid, name text) returns void
 as $$
 begin
     perform private.begin_lead((select t.league_id from mpp.team t where t.id = rename_team.team_id));
-    update mpp.team t set name = private.clean_line('name', rename_team.name, 40) where t.id = rename_team.team_id;
+    update mpp.team t set name = private.clean_team_name(t.league_id, rename_team.name) where t.id = rename_team.team_id;
 exception when unique_violation then
     perform private.refuse('MP038', name);
 end
