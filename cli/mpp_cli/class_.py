@@ -498,15 +498,18 @@ def hand_over(class_id: Class, teacher: Teacher, yes: Yes = False) -> None:
 def remove_teacher(class_id: Class, teacher: Teacher, yes: Yes = False) -> None:
     """Take a class from a colleague who runs it. The principal teacher hands it over first.
 
+    The colleague knew the code of the class: it gets a new one, and families are out until they give that.
+
     Example: mpp class remove-teacher 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 ada@example.org
     """
     wanted = output.uuid_of(class_id, "CLASS")
     with connection.staff() as mpp:
         found, account = mpp.classes.get(wanted), mpp.users.find(teacher)
         name = account.email or account.id
-        output.confirm(f"Take {found.name} ({found.school_label}) from {name}?", yes=yes)
+        families = f", and put {_counted(found.families, 'account')} out" if found.families else ""
+        output.confirm(f"Take {found.name} ({found.school_label}) from {name}{families}?", yes=yes)
         mpp.classes.remove_teacher(wanted, account.id)
-    output.say(f"{name} no longer runs {found.name}.")
+    output.say(f"{name} no longer runs {found.name}, which has a new code: `mpp class code show {wanted}`.")
 
 
 # Spreadsheets
