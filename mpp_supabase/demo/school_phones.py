@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -131,8 +132,9 @@ class _Teacher(_Phone):
         self.must(
             "register_teacher", first_name="Sittelle", last_name="Démo", role="Enseignante", terms_version=terms_version
         )
-        query = f"{classroom.school.city} {classroom.school.name}"
-        found = self.must("search_schools", query=query, level=classroom.level)
+        # What somebody types: the town, and what is particular in the name.
+        words = re.findall(r"\w{3,}", f"{classroom.school.city} {' '.join(classroom.school.name.split()[-2:])}")
+        found = self.must("search_schools", query=" ".join(words[:8]), level=classroom.level, results=100)
         school = next(each for each in found if each["school_id"] == str(classroom.school.id))
         self.class_id = self.must(
             "create_class",
