@@ -127,6 +127,15 @@ class Classes(Service):
             arguments = {"class_id": str(class_id), "name": name, "level": level}
             self._transport.call("update_class", arguments, idempotent=True)
 
+    def set_listed(self, class_id: UUID | str, listed: bool) -> None:
+        """Take a class out of every public ranking and statistic, or put it back.
+
+        What the staff take out its teachers cannot put back. Raises NotAllowed; EditionFrozen when it would come back.
+        """
+        with _there(class_id):
+            arguments = {"scope": "league", "subject_id": str(class_id), "listed": listed}
+            self._transport.call("set_listing", arguments, idempotent=True)
+
     # Who is in it
 
     def pupils(self, class_id: UUID | str) -> Iterator[Pupil]:

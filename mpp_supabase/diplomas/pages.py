@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
+from mpp_supabase._files import written_whole
 from mpp_supabase.diplomas.wording import LANGUAGES, WORDINGS, Language, Wording
 from mpp_supabase.errors import MPPError
 
@@ -376,16 +376,9 @@ def _slug(text: str) -> str:
 
 def _replace(path: Path, pdf: bytes) -> None:
     """Write beside the file and rename, so that nobody ever opens half of one."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        try:
-            with unfinished.open("wb") as file:
-                file.write(pdf)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with written_whole(path) as file:
+            file.write(pdf)
     except OSError as error:
         raise _not_written(path, error) from None
 

@@ -14,12 +14,15 @@ create table mpp.league (
     created_at timestamptz not null default clock_timestamp(),
     school_id uuid references mpp.school (id),
     level mpp.school_level,
+    held_back boolean not null default false,
     constraint league_in_edition unique (id, edition_id),
+    constraint league_held_back check (not (held_back and listed)),
     constraint league_or_class check (
         (school_id is null) = (level is null) and (school_id is null) = (category is not null) and not (school_id is not null and is_open)
     )
 );
 comment on table mpp.league is 'A group that plays together: friends, family, colleagues…, or a class of a school.';
+comment on column mpp.league.held_back is 'Taken out of the rankings by the staff: its ambassadors do not put it back.';
 comment on column mpp.league.school_id is 'The school of a class; null for any other league.';
 create index league_created_by on mpp.league (created_by, edition_id);
 create index league_school on mpp.league (school_id) where school_id is not null;
@@ -963,20 +966,32 @@ create function private.set_listing(scope api.ranking_scope, subject_id uuid, li
 as $$
 declare
     account uuid;
+    leads boolean;
     mine mpp.player;
 begin
     if listed is null then
         perform private.refuse('MP010', 'listed', 'it is empty', 'Send true or false.');
     end if;
     if scope = 'league' then
-        account := private.begin_write();
+        account := case when private.is_ops() then (select auth.uid()) else private.begin_write() end;
         perform private.begin_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
         perform private.lock_league(set_listing.subject_id);
-        if not exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account) then
+        leads := exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account);
+        if not leads and not (private.is_ops() and exists (select from mpp.league l where l.id = set_listing.subject_id)) then
             perform private.refuse('MP007');
         end if;
-        update mpp.league l set listed = set_listing.listed
-        where l.id = set_listing.subject_id and l.listed <> set_listing.listed;
+        if leads and listed and exists (select from mpp.league l where l.id = set_listing.subject_id and l.held_back) then
+            perform private.refuse('MP010', 'listed', 'Ma Petite Planète took it out of the rankings', 'Write to Ma Petite Planète.');
+        end if;
+        update mpp.league l
+        set listed = set_listing.listed,
+            -- A league that says nothing good, a class that is none: what the staff take out stays out.
+            held_back = case when leads then l.held_back else not set_listing.listed end
+        where l.id = set_listing.subject_id
+            and (l.listed <> set_listing.listed or (not leads and l.held_back = set_listing.listed));
+        if not leads then
+            perform private.record_act('league.list', set_listing.subject_id::text, jsonb_build_object('listed', set_listing.listed));
+        end if;
     elsif scope = 'player' then
         account := private.begin_write();
         select * into mine from mpp.player p where p.id = set_listing.subject_id and p.account_id = account;
@@ -996,7 +1011,7 @@ begin
 end
 $$;
 revoke execute on function private.set_listing(api.ranking_scope, uuid, boolean) from public;
-grant execute on function private.set_listing(api.ranking_scope, uuid, boolean) to authenticated;
+grant execute on function private.set_listing(api.ranking_scope, uuid, boolean) to authenticated, service_role;
 
 create function api.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
     language sql
@@ -1006,9 +1021,9 @@ begin atomic
     select private.set_listing(scope, subject_id, listed);
 end;
 comment on function api.set_listing(api.ranking_scope, uuid, boolean)
-    is 'Shows or hides a player (themselves) or a league (its ambassadors) in the public ranking. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
+    is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking; what the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
 revoke execute on function api.set_listing(api.ranking_scope, uuid, boolean) from public;
-grant execute on function api.set_listing(api.ranking_scope, uuid, boolean) to authenticated;
+grant execute on function api.set_listing(api.ranking_scope, uuid, boolean) to authenticated, service_role;
 
 -- Any member tells the association about a player of the league.
 create function private.report_conduct(player_id uuid, reason text) returns void

@@ -162,7 +162,11 @@ select
     coalesce(v.pupils, 0) as pupils_credited,
     coalesce(v.points, 0) as points_earned
 from mpp.league l
-join mpp.edition_challenge c on c.edition_id = l.edition_id and l.level = any (c.levels)
+join mpp.edition_challenge c
+    on c.edition_id = l.edition_id
+    and l.level = any (c.levels)
+    -- Not even the staff's sheets, which teachers get, tell of a flash challenge to come.
+    and (c.kind <> 'flash' or c.opens_at <= now())
 join mpp.challenge k on k.id = c.challenge_id
 left join mpp.class_challenge x on x.league_id = l.id and x.challenge_id = c.id
 left join lateral (

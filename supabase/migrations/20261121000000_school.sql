@@ -1146,6 +1146,8 @@ alter table mpp.league
     alter column category drop not null,
     add column school_id uuid references mpp.school (id),
     add column level mpp.school_level,
+    add column held_back boolean not null default false,
+    add constraint league_held_back check (not (held_back and listed)),
     add constraint league_or_class check (
         (school_id is null) = (level is null) and (school_id is null) = (category is not null) and not (school_id is not null and is_open)
     );
@@ -1166,6 +1168,8 @@ alter table mpp.player
     );
 
 comment on table mpp.league is 'A group that plays together: friends, family, colleagues…, or a class of a school.';
+
+comment on column mpp.league.held_back is 'Taken out of the rankings by the staff: its ambassadors do not put it back.';
 
 comment on column mpp.league.school_id is 'The school of a class; null for any other league.';
 
@@ -1436,6 +1440,66 @@ $$;
 
 comment on function api.renew_join_code(uuid)
     is 'Replaces the join code of a league and returns the new one; the old one no longer opens it. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
+
+-- In or out of the public ranking: a player for themselves, an ambassador for the league.
+create or replace function private.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid;
+    leads boolean;
+    mine mpp.player;
+begin
+    if listed is null then
+        perform private.refuse('MP010', 'listed', 'it is empty', 'Send true or false.');
+    end if;
+    if scope = 'league' then
+        account := case when private.is_ops() then (select auth.uid()) else private.begin_write() end;
+        perform private.begin_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
+        perform private.lock_league(set_listing.subject_id);
+        leads := exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account);
+        if not leads and not (private.is_ops() and exists (select from mpp.league l where l.id = set_listing.subject_id)) then
+            perform private.refuse('MP007');
+        end if;
+        if leads and listed and exists (select from mpp.league l where l.id = set_listing.subject_id and l.held_back) then
+            perform private.refuse('MP010', 'listed', 'Ma Petite Planète took it out of the rankings', 'Write to Ma Petite Planète.');
+        end if;
+        update mpp.league l
+        set listed = set_listing.listed,
+            -- A league that says nothing good, a class that is none: what the staff take out stays out.
+            held_back = case when leads then l.held_back else not set_listing.listed end
+        where l.id = set_listing.subject_id
+            and (l.listed <> set_listing.listed or (not leads and l.held_back = set_listing.listed));
+        if not leads then
+            perform private.record_act('league.list', set_listing.subject_id::text, jsonb_build_object('listed', set_listing.listed));
+        end if;
+    elsif scope = 'player' then
+        account := private.begin_write();
+        select * into mine from mpp.player p where p.id = set_listing.subject_id and p.account_id = account;
+        if not found then
+            perform private.refuse('MP005');
+        end if;
+        if listed and not private.may_be_listed(account) then
+            perform private.refuse('MP050');
+        end if;
+        perform private.begin_listing(mine.edition_id, listed);
+        perform private.lock_league(mine.league_id);
+        update mpp.player p set listed = set_listing.listed
+        where p.id = mine.id and p.listed <> set_listing.listed;
+    else
+        perform private.refuse('MP010', 'scope', scope::text, 'Use player or league; a team follows its league.');
+    end if;
+end
+$$;
+
+grant execute on function private.set_listing(api.ranking_scope, uuid, boolean) to authenticated, service_role;
+
+comment on function api.set_listing(api.ranking_scope, uuid, boolean)
+    is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking; what the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
+
+grant execute on function api.set_listing(api.ranking_scope, uuid, boolean) to authenticated, service_role;
 
 -- Any member tells the association about a player of the league.
 create or replace function private.report_conduct(player_id uuid, reason text) returns void
@@ -3985,7 +4049,11 @@ select
     coalesce(v.pupils, 0) as pupils_credited,
     coalesce(v.points, 0) as points_earned
 from mpp.league l
-join mpp.edition_challenge c on c.edition_id = l.edition_id and l.level = any (c.levels)
+join mpp.edition_challenge c
+    on c.edition_id = l.edition_id
+    and l.level = any (c.levels)
+    -- Not even the staff's sheets, which teachers get, tell of a flash challenge to come.
+    and (c.kind <> 'flash' or c.opens_at <= now())
 join mpp.challenge k on k.id = c.challenge_id
 left join mpp.class_challenge x on x.league_id = l.id and x.challenge_id = c.id
 left join lateral (

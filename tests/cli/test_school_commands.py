@@ -412,3 +412,13 @@ class TestRankings:
         made = world.class_(edition, "Lina")
         refused = mpp("class", "validate", made.class_id, "s-walk")
         assert (refused.code, "[MP022]" in refused.err) == (Exit.REFUSED, True)
+
+    def test_a_class_that_is_none_is_taken_out_of_the_rankings(self, mpp: Mpp, world: World) -> None:
+        edition = world.school_edition()
+        made = world.class_(edition, "Lina")
+        assert len(mpp("ranking", "classes", edition.code, "--json").json()) == 1
+        mpp("class", "correct", str(made.class_id), "--out-of-rankings")
+        for ranking in ("classes", "schools"):
+            assert mpp("ranking", ranking, edition.code, "--json").json() == []
+        mpp("class", "correct", str(made.class_id), "--in-rankings")
+        assert len(mpp("ranking", "schools", edition.code, "--json").json()) == 1
