@@ -211,6 +211,7 @@ def _tell_school(outcome: SchoolOutcome) -> None:
         Column("Points", lambda row: row[2], right=True),
     ]
     show(output.table(outcome.family, seen))
+    _title("What that class did")
     done = [
         Column("Challenge", lambda row: row[0]),
         Column("Pupils", lambda row: row[1], right=True),
