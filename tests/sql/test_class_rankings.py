@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+import psycopg
 import pytest
 
 from .game import EVERY_LEVEL, HOUR, Class, Edition, Game, Person
@@ -102,7 +103,7 @@ def test_a_malus_takes_a_class_below_one_that_did_nothing(game):
     assert game.faults(edition) == []
 
 
-def test_a_hidden_school_is_in_no_ranking_of_schools_and_its_class_names_none(game):
+def test_a_hidden_school_is_shown_in_no_ranking_and_moves_nobody(game):
     edition = game.edition(audience="school")
     class_ = game.class_(edition, pupils=("Ada",))
     other = game.class_(edition, pupils=("Eve",))
@@ -110,7 +111,7 @@ def test_a_hidden_school_is_in_no_ranking_of_schools_and_its_class_names_none(ga
     game.service.call("correct_school", school_id=class_.school, is_hidden=True)
     assert class_rows(game, edition)[class_.id]["school_label"] is None
     assert {key: row["rank"] for key, row in school_rows(game, edition).items()} == {
-        (other.school, None): 1, (other.school, "elementaire"): 1,
+        (other.school, None): 2, (other.school, "elementaire"): 2,
     }  # fmt: skip
 
 
@@ -386,3 +387,91 @@ def test_a_ranking_of_classes_is_read_in_order_by_its_columns(game):
         (edition.id,),
     )
     assert [r["subject_id"] for r in rows] == [classes[n].id for n in (1, 2, 3, 0)]
+
+
+# schools after the freeze
+
+
+@pytest.fixture
+def settled(game: Game) -> tuple[Edition, Class, Class, Class]:
+    """A frozen edition: a school with a strong and a weak class, and a rival between the two."""
+    edition = game.edition(audience="school", ranking_basis="average", league_min_players=1)
+    school = game.school()
+    strong = game.class_(edition, school_id=school, level="college", pupils=("Ada",))
+    weak = game.class_(edition, school_id=school, level="college", pupils=("Eve",))
+    rival = game.class_(edition, level="college", pupils=("Lou",))
+    validate(strong, "t-bike")
+    validate(rival, "t-soup")
+    validate(rival, "t-window")
+    game.close(edition)
+    game.freeze(edition)
+    return edition, strong, weak, rival
+
+
+def test_a_class_that_opts_out_after_the_freeze_moves_no_school(game, settled):
+    edition, strong, weak, rival = settled
+    before = school_rows(game, edition)
+    assert [(before[c.school, None]["rank"], before[c.school, None]["value"]) for c in (rival, weak)] == [
+        (1, 300), (2, 200),
+    ]  # fmt: skip
+    for gone in (weak, strong):
+        gone.teacher.call("set_listing", scope="league", subject_id=gone.id, listed=False)
+        after = school_rows(game, edition)
+        expected = before if gone is weak else {key: row for key, row in before.items() if key[0] == rival.school}
+        assert after == expected
+        assert game.faults(edition) == []
+
+
+def test_a_school_that_is_hidden_or_renamed_after_the_freeze_moves_no_other(game, settled):
+    edition, strong, _, rival = settled
+    game.service.call("correct_school", school_id=rival.school, is_hidden=True)
+    rows = school_rows(game, edition)
+    assert {key: row["rank"] for key, row in rows.items()} == {
+        (strong.school, None): 2, (strong.school, "college"): 2,
+    }  # fmt: skip
+    game.service.call("correct_school", school_id=strong.school, name="Renamed", levels=["lycee"])
+    assert school_rows(game, edition)[strong.school, None]["label"] == "Renamed"
+    assert game.faults(edition) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update mpp.school_standing set value = value + 1 where edition_id = %s",
+        "delete from mpp.school_standing where edition_id = %s",
+    ],
+)
+def test_the_standing_of_schools_refuses_to_change_and_its_seal_finds_who_got_round_it(game, settled, change):
+    edition, *_ = settled
+    with pytest.raises(psycopg.Error), game.db.transaction():
+        game.db.execute(change.encode(), (edition.id,))
+    game.run("alter table mpp.school_standing disable trigger user")
+    assert game.run(change, (edition.id,)) == 4
+    (fault,) = game.faults(edition)
+    assert "seal" in fault["fault"]
+
+
+def test_a_row_added_to_the_standing_of_schools_is_found(game, settled):
+    edition, strong, *_ = settled
+    game.run(
+        "insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value,"
+        " reached_at) values (%s, 'lycee', 1, %s, 1, 1, 1, 1, now())",
+        (edition.id, strong.school),
+    )
+    assert len(game.faults(edition)) == 1
+
+
+def test_pupils_taken_out_after_the_end_raise_no_average(game):
+    edition = game.edition(audience="school", ranking_basis="average", league_min_players=1)
+    class_ = game.class_(edition, pupils=("Ada", "Eve", "Lou"))
+    validate(class_, "t-soup", "Ada")
+    game.close(edition)
+    before = class_rows(game, edition)
+    for name in ("Eve", "Lou"):
+        class_.teacher.call("remove_pupil", pupil_id=class_.pupils[name])
+    assert class_rows(game, edition) == before
+    names = {r["first_name"] for r in class_.teacher.view("league_members", league_id=class_.id)}
+    assert names == {"Ada", "—"}
+    game.freeze(edition)
+    assert class_rows(game, edition) == before
+    assert game.faults(edition) == []

@@ -528,7 +528,7 @@ def through_policies(scene: Scene, beyond: Beyond) -> dict[str, tuple[str, dict[
 OF_SCHOOLS = {
     "school": "id", "teacher": "account_id", "family": "account_id", "class_challenge": "league_id",
     "class_code": "league_id", "class_guess": "account_id", "class_invitation": "league_id",
-    "class_request": "request_key", "curriculum_theme": "code",
+    "class_request": "request_key", "curriculum_theme": "code", "school_standing": "edition_id",
 }  # fmt: skip
 
 

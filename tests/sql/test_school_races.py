@@ -151,6 +151,22 @@ def test_the_limit_holds_against_many_requests_and_sheets_at_once(game, arena_ur
     assert_proven(game, edition)
 
 
+def test_classes_made_by_one_teacher_at_once_are_twelve(game, arena_url):
+    edition = game.edition(audience="school")
+    teacher, school = game.teacher(), game.school()
+    game.db.commit()
+    answers = at_once(
+        arena_url,
+        [
+            lambda db, n=n: teacher.on(db).call(
+                "create_class", edition_id=edition.id, school_id=school, name=f"Class {n}", level="college"
+            )
+            for n in range(20)
+        ],
+    )
+    assert codes(answers) == {"00000": 12, "MP039": 8}
+
+
 def test_a_list_of_the_same_names_sent_twice_at_once_is_added_once(game, arena_url):
     class_ = game.class_(game.edition(audience="school"))
     game.db.commit()
