@@ -149,14 +149,25 @@ as $$
 $$;
 revoke execute on function private.new_join_code() from public;
 
--- Who the caller is in the leagues, read live: an expelled player is out at once.
+-- Who the caller is in the leagues, read live: an expelled player, a removed teacher, a disabled account is out at once.
+create function private.my_account() returns uuid
+    language sql
+    stable
+    security definer
+    set search_path = ''
+as $$
+    select u.id from auth.users u where u.id = (select auth.uid()) and (u.banned_until is null or u.banned_until <= now())
+$$;
+revoke execute on function private.my_account() from public;
+grant execute on function private.my_account() to authenticated, service_role;
+
 create function private.my_player_ids() returns setof uuid
     language sql
     stable
     security definer
     rows 5
     set search_path = ''
-as $$ select p.id from mpp.player p where p.account_id = (select auth.uid()) $$;
+as $$ select p.id from mpp.player p where p.account_id = (select private.my_account()) $$;
 revoke execute on function private.my_player_ids() from public;
 grant execute on function private.my_player_ids() to authenticated, service_role;
 
@@ -166,7 +177,7 @@ create function private.my_led_league_ids() returns setof uuid
     security definer
     rows 5
     set search_path = ''
-as $$ select a.league_id from mpp.ambassador a where a.account_id = (select auth.uid()) $$;
+as $$ select a.league_id from mpp.ambassador a where a.account_id = (select private.my_account()) $$;
 revoke execute on function private.my_led_league_ids() from public;
 grant execute on function private.my_led_league_ids() to authenticated;
 
@@ -177,11 +188,11 @@ create function private.my_league_ids() returns setof uuid
     rows 5
     set search_path = ''
 as $$
-    select p.league_id from mpp.player p where p.account_id = (select auth.uid()) and p.league_id is not null
+    select p.league_id from mpp.player p where p.account_id = (select private.my_account()) and p.league_id is not null
     union
-    select a.league_id from mpp.ambassador a where a.account_id = (select auth.uid())
+    select a.league_id from mpp.ambassador a where a.account_id = (select private.my_account())
     union
-    select f.league_id from mpp.family f where f.account_id = (select auth.uid())
+    select f.league_id from mpp.family f where f.account_id = (select private.my_account())
 $$;
 revoke execute on function private.my_league_ids() from public;
 grant execute on function private.my_league_ids() to authenticated;
@@ -1169,6 +1180,13 @@ begin
     )
     select array_agg(l.league_id) into leagues from left_behind l;
     perform private.settle_ambassador(l.id) from unnest(leagues) l (id);
+    -- A class that nobody teaches any more is nobody's to show. Whoever was invited may still take it, and the staff may
+    -- give it to another teacher.
+    delete from mpp.family f
+    where f.league_id in (select l.id from mpp.league l where l.id = any (leagues) and l.school_id is not null)
+        and not exists (select from mpp.ambassador a where a.league_id = f.league_id);
+    delete from mpp.class_code c
+    where c.league_id = any (leagues) and not exists (select from mpp.ambassador a where a.league_id = c.league_id);
     return old;
 end
 $$;

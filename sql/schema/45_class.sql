@@ -310,7 +310,9 @@ as $$
 declare
     cleaned text := private.clean_line(field, value, longest);
 begin
-    if cleaned ~ '@' or cleaned ~ '[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}' or char_length(regexp_replace(cleaned, '[^0-9]', '', 'g')) >= 8 then
+    if cleaned ~ '@' or cleaned ~ '[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}' or char_length(regexp_replace(
+            -- A class is often called by its school year.
+            regexp_replace(cleaned, '20[0-9]{2} ?[-–/] ?20[0-9]{2}', '', 'g'), '[^0-9]', '', 'g')) >= 8 then
         perform private.refuse('MP010', field, 'it looks like an address, a date or a telephone number',
             'Use a name that says nothing about a pupil.');
     end if;

@@ -1020,6 +1020,17 @@ begin
         levels = case when correct_school.levels is null then s.levels else private.levels_in_order(correct_school.levels) end,
         is_hidden = coalesce(correct_school.is_hidden, s.is_hidden)
     where s.id = was.id;
+    -- The classes of a school that is none are none either.
+    if is_hidden and not was.is_hidden then
+        perform private.lock_edition(x.edition_id)
+        from (select distinct l.edition_id from mpp.league l where l.school_id = was.id order by l.edition_id) x;
+        perform
+        from mpp.score s
+        where s.subject_id in (select l.id from mpp.league l where l.school_id = was.id)
+        order by s.subject_id
+        for no key update;
+        update mpp.league l set listed = false, held_back = true where l.school_id = was.id and not l.held_back;
+    end if;
     perform private.record_act('school.correct', was.id::text, jsonb_strip_nulls(jsonb_build_object(
         'name', correct_school.name, 'city', correct_school.city, 'postcode', correct_school.postcode,
         'levels', correct_school.levels, 'is_hidden', correct_school.is_hidden)));
@@ -1044,7 +1055,7 @@ begin atomic
 end;
 
 comment on function api.correct_school(uuid, text, text, text, text[], boolean)
-    is 'Corrects a school, or takes it off the lists; what is left out stays. Staff. Errors: MP006, MP010, MP038, MP080.';
+    is 'Corrects a school, or takes it off the lists and its classes out of the rankings; what is left out stays. Staff. Errors: MP006, MP010, MP038, MP080.';
 
 revoke execute on function api.correct_school(uuid, text, text, text, text[], boolean) from public;
 
@@ -1201,6 +1212,36 @@ comment on table mpp.family is 'Accounts, mostly anonymous, that read a class be
 
 create index family_league on mpp.family (league_id);
 
+-- Who the caller is in the leagues, read live: an expelled player, a removed teacher, a disabled account is out at once.
+create function private.my_account() returns uuid
+    language sql
+    stable
+    security definer
+    set search_path = ''
+as $$
+    select u.id from auth.users u where u.id = (select auth.uid()) and (u.banned_until is null or u.banned_until <= now())
+$$;
+
+revoke execute on function private.my_account() from public;
+
+grant execute on function private.my_account() to authenticated, service_role;
+
+create or replace function private.my_player_ids() returns setof uuid
+    language sql
+    stable
+    security definer
+    rows 5
+    set search_path = ''
+as $$ select p.id from mpp.player p where p.account_id = (select private.my_account()) $$;
+
+create or replace function private.my_led_league_ids() returns setof uuid
+    language sql
+    stable
+    security definer
+    rows 5
+    set search_path = ''
+as $$ select a.league_id from mpp.ambassador a where a.account_id = (select private.my_account()) $$;
+
 create or replace function private.my_league_ids() returns setof uuid
     language sql
     stable
@@ -1208,11 +1249,11 @@ create or replace function private.my_league_ids() returns setof uuid
     rows 5
     set search_path = ''
 as $$
-    select p.league_id from mpp.player p where p.account_id = (select auth.uid()) and p.league_id is not null
+    select p.league_id from mpp.player p where p.account_id = (select private.my_account()) and p.league_id is not null
     union
-    select a.league_id from mpp.ambassador a where a.account_id = (select auth.uid())
+    select a.league_id from mpp.ambassador a where a.account_id = (select private.my_account())
     union
-    select f.league_id from mpp.family f where f.account_id = (select auth.uid())
+    select f.league_id from mpp.family f where f.account_id = (select private.my_account())
 $$;
 
 alter table mpp.family enable row level security;
@@ -1527,6 +1568,47 @@ begin
     insert into mpp.conduct_report (kind, edition_id, league_id, player_id, account_id, reported_by, reason)
     values ('report', reported.edition_id, reported.league_id, reported.id, reported.account_id, account,
         private.clean_line('reason', report_conduct.reason, 500));
+end
+$$;
+
+-- A deleted account leaves its points and its rank, under no name.
+create or replace function private.profile_forget() returns trigger
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    leagues uuid[];
+begin
+    -- Leaving the ranking must not slip past a freeze.
+    perform private.lock_editions_of(old.id);
+    perform
+    from mpp.score s
+    where s.subject_id in (
+        select p.league_id from mpp.player p where p.account_id = old.id
+        union
+        select a.league_id from mpp.ambassador a where a.account_id = old.id
+    )
+    order by s.subject_id
+    for no key update;
+    delete from mpp.player_contact c using mpp.player p where p.id = c.player_id and p.account_id = old.id;
+    update mpp.player p
+    set account_id = null, alias = '—', first_name = '—', picture_path = null, listed = false
+    where p.account_id = old.id;
+    update mpp.conduct_report r set account_id = null where r.account_id = old.id;
+    with left_behind as (
+        delete from mpp.ambassador a where a.account_id = old.id returning a.league_id
+    )
+    select array_agg(l.league_id) into leagues from left_behind l;
+    perform private.settle_ambassador(l.id) from unnest(leagues) l (id);
+    -- A class that nobody teaches any more is nobody's to show. Whoever was invited may still take it, and the staff may
+    -- give it to another teacher.
+    delete from mpp.family f
+    where f.league_id in (select l.id from mpp.league l where l.id = any (leagues) and l.school_id is not null)
+        and not exists (select from mpp.ambassador a where a.league_id = f.league_id);
+    delete from mpp.class_code c
+    where c.league_id = any (leagues) and not exists (select from mpp.ambassador a where a.league_id = c.league_id);
+    return old;
 end
 $$;
 
@@ -1870,7 +1952,9 @@ as $$
 declare
     cleaned text := private.clean_line(field, value, longest);
 begin
-    if cleaned ~ '@' or cleaned ~ '[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}' or char_length(regexp_replace(cleaned, '[^0-9]', '', 'g')) >= 8 then
+    if cleaned ~ '@' or cleaned ~ '[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}' or char_length(regexp_replace(
+            -- A class is often called by its school year.
+            regexp_replace(cleaned, '20[0-9]{2} ?[-–/] ?20[0-9]{2}', '', 'g'), '[^0-9]', '', 'g')) >= 8 then
         perform private.refuse('MP010', field, 'it looks like an address, a date or a telephone number',
             'Use a name that says nothing about a pupil.');
     end if;
@@ -4233,6 +4317,18 @@ begin
         order by a.attrelid, a.attnum
     loop
         execute format('alter table %s alter column %I set statistics 0', private_column.relation, private_column.name);
+    end loop;
+    -- An index on an expression gathers statistics of its own.
+    for private_column in
+        select a.attrelid::regclass as relation, a.attnum as name
+        from pg_catalog.pg_index i
+        join pg_catalog.pg_attribute a on a.attrelid = i.indexrelid
+        where i.indexprs is not null
+            and i.indkey[a.attnum - 1] = 0
+            and i.indrelid in ('mpp.league'::regclass, 'mpp.team'::regclass, 'mpp.player'::regclass)
+        order by a.attrelid, a.attnum
+    loop
+        execute format('alter index %s alter column %s set statistics 0', private_column.relation, private_column.name);
     end loop;
 end
 $$;
