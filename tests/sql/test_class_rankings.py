@@ -103,16 +103,28 @@ def test_a_malus_takes_a_class_below_one_that_did_nothing(game):
     assert game.faults(edition) == []
 
 
-def test_a_hidden_school_is_shown_in_no_ranking_and_moves_nobody(game):
-    edition = game.edition(audience="school")
-    class_ = game.class_(edition, pupils=("Ada",))
-    other = game.class_(edition, pupils=("Eve",))
+def test_a_school_that_is_hidden_takes_its_classes_out_of_every_ranking(game):
+    edition = game.edition(audience="school", ranking_basis="total")
+    class_, other = game.class_(edition, pupils=("Ada",)), game.class_(edition, pupils=("Eve",))
     validate(class_, "t-soup")
     game.service.call("correct_school", school_id=class_.school, is_hidden=True)
-    assert class_rows(game, edition)[class_.id]["school_label"] is None
+    (row,) = class_rows(game, edition).values()
+    assert (row["subject_id"], row["rank"], row["level_rank"]) == (other.id, 1, 1)
     assert {key: row["rank"] for key, row in school_rows(game, edition).items()} == {
-        (other.school, None): 2, (other.school, "elementaire"): 2,
+        (other.school, None): 1, (other.school, "elementaire"): 1,
     }  # fmt: skip
+    assert game.anon.view("edition_statistics", edition_id=edition.id)[0]["classes"] == 1
+    assert game.faults(edition) == []
+    # Hidden again changes nothing; shown again, the staff put its classes back one by one.
+    before = game.one("select listed from mpp.league where id = %s", (class_.id,))
+    game.service.call("correct_school", school_id=class_.school, is_hidden=True)
+    game.service.call("correct_school", school_id=class_.school, is_hidden=False)
+    assert game.one("select listed from mpp.league where id = %s", (class_.id,)) is before is False
+    with game.refused("MP010"):
+        class_.teacher.call("set_listing", scope="league", subject_id=class_.id, listed=True)
+    game.service.call("set_listing", scope="league", subject_id=class_.id, listed=True)
+    assert class_rows(game, edition)[class_.id]["rank"] == 1
+    assert game.faults(edition) == []
 
 
 def test_around_a_class_are_its_neighbours(game):

@@ -722,7 +722,24 @@ def test_the_staff_give_a_class_that_lost_its_teacher_to_another(game, edition, 
     assert game.faults(edition) == []
 
 
-def test_who_takes_an_invitation_to_a_class_without_teacher_is_its_teacher(game, class_):
+def test_a_class_that_nobody_teaches_any_more_is_shown_to_no_family(game, edition, class_):
+    family, heir = game.family(class_), game.teacher()
+    kept = game.class_(edition, class_.teacher, pupils=("Ada",))
+    colleague, other_family = invite(kept, game.teacher()), game.family(kept)
+    game.run("delete from auth.users where id = %s", (class_.teacher.account,))
+    assert not family_reads(family, class_)
+    assert not game.anonymous().call("claim_class", code=class_.code)["claimed"]
+    # The other class has a colleague: nothing ends there.
+    assert family_reads(other_family, kept)
+    assert colleague.view("my_classes")[0]["class_code"] == kept.code
+    # Given to another teacher, it lives again.
+    game.service.call("hand_over_class", class_id=class_.id, teacher_id=heir.account)
+    fresh = heir.call("renew_class_code", class_id=class_.id)
+    assert family.call("claim_class", code=fresh)["claimed"]
+    assert game.faults(edition) == []
+
+
+def test_who_was_invited_to_a_class_that_lost_its_teacher_is_its_teacher(game, class_):
     code = class_.teacher.call("invite_co_teacher", class_id=class_.id)
     game.run("delete from auth.users where id = %s", (class_.teacher.account,))
     heir = game.teacher()
@@ -808,6 +825,43 @@ def test_a_class_that_opts_out_is_in_no_ranking_and_no_count(game, edition, clas
     assert class_.teacher.table("ranking_around", subject_id=class_.id)[0]["rank"] == 1
     class_.teacher.call("set_listing", scope="league", subject_id=class_.id, listed=True)
     assert len(game.anon.view("class_ranking", edition_id=edition.id)) == 2
+    assert game.faults(edition) == []
+
+
+def test_what_the_staff_take_out_of_the_rankings_its_teacher_does_not_put_back(game, edition, class_):
+    staff = game.staff()
+    for person in (staff, game.service):
+        person.call("set_listing", scope="league", subject_id=class_.id, listed=False)
+        assert game.anon.view("class_ranking", edition_id=edition.id) == []
+        with game.refused("MP010"):
+            class_.teacher.call("set_listing", scope="league", subject_id=class_.id, listed=True)
+        # Out it may go again, which changes nothing of who took it out.
+        class_.teacher.call("set_listing", scope="league", subject_id=class_.id, listed=False)
+        with game.refused("MP010"):
+            class_.teacher.call("set_listing", scope="league", subject_id=class_.id, listed=True)
+        person.call("set_listing", scope="league", subject_id=class_.id, listed=True)
+        assert len(game.anon.view("class_ranking", edition_id=edition.id)) == 1
+    # What its teacher took out, the staff may hold back as well.
+    class_.teacher.call("set_listing", scope="league", subject_id=class_.id, listed=False)
+    staff.call("set_listing", scope="league", subject_id=class_.id, listed=False)
+    with game.refused("MP010"):
+        class_.teacher.call("set_listing", scope="league", subject_id=class_.id, listed=True)
+    assert len(game.service.view("audit_log", action="league.list", subject=str(class_.id))) == 5
+    assert game.faults(edition) == []
+
+
+def test_a_league_of_adults_is_held_back_in_the_same_way(game):
+    edition = game.edition()
+    league = game.league(edition)
+    game.staff().call("set_listing", scope="league", subject_id=league.id, listed=False)
+    assert game.anon.view("league_ranking", edition_id=edition.id) == []
+    with game.refused("MP010"):
+        league.ambassador.call("set_listing", scope="league", subject_id=league.id, listed=True)
+    for person in (game.staff(), game.service):
+        with game.refused("MP005", "MP001", "MP003", "MP007"):
+            person.call("set_listing", scope="player", subject_id=league.ambassador.player_id, listed=False)
+    with pytest.raises(psycopg.errors.CheckViolation), game.db.transaction():
+        game.db.execute("update mpp.league set listed = true where id = %s", (league.id,))
     assert game.faults(edition) == []
 
 

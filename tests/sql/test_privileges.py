@@ -142,9 +142,7 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
     "set_listing": row(
         lambda s: {"scope": "league", "subject_id": s.ours.id, "listed": False},
         "MP007",
-        **OUTSIDE,
-        ambassador=OK,
-        helper=OK,
+        **LEADS,
     ),
     "report_conduct": row(
         lambda s: {"player_id": s.subject("player"), "reason": "why"},

@@ -236,7 +236,7 @@ OF_LEAGUES: dict[str, tuple[Arguments, dict[str, str]]] = {
     "set_listing": row(
         lambda s: {"scope": "league", "subject_id": s.ours.id, "listed": False},
         "MP007",
-        **NOT_A_PLAYER | {"parent": "MP003", "teacher": OK, "co_teacher": OK},
+        **LEAD,
     ),
     "expel_player": row(
         lambda s: {"player_id": s.lina, "reason": "why"},
@@ -322,6 +322,17 @@ def test_a_teacher_who_is_disabled_is_out_at_once(game, scene, command):
     game.run("update auth.users set banned_until = now() + interval '1 day' where id = %s", (scene.account("teacher"),))
     with game.refused("MP001"):
         scene.people["teacher"].table(command, **COMMANDS[command][0](scene))
+
+
+@pytest.mark.parametrize("name", ["teacher", "co_teacher", "family", "parent"])
+def test_who_is_disabled_reads_no_class_any_more(game, scene, name):
+    person = scene.people[name]
+    assert person.view("league_members")
+    game.run("update auth.users set banned_until = now() + interval '1 day' where id = %s", (person.account,))
+    for view in ("my_classes", "league_members", "league_teams", "league_validations", "class_challenges"):
+        assert person.view(view) == [], view
+    game.run("update auth.users set banned_until = now() where id = %s", (person.account,))
+    assert person.view("league_members")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -411,7 +422,8 @@ def visible(scene: Scene) -> dict[str, tuple[str, dict[str, Any]]]:
             "class_and_code",
             by_class(
                 {(scene.ours.id, c) for c in listed & of_level}, {(scene.theirs.id, c) for c in listed & of_level},
-                **same_for(("staff", "service"), {(k, c) for k in classes for c in of_level}),
+                # A flash challenge to come is announced to nobody.
+                **same_for(("staff", "service"), {(k, c) for k in classes for c in of_level - {"t-flash-soon"}}),
             ),
         ),
         "league_members": ("player_id", by_class(ours, theirs)),
