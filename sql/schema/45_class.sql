@@ -130,12 +130,13 @@ begin
     perform private.hold_profile(account, plays => false);
     -- One at a time for one account, so that the limit holds.
     perform pg_advisory_xact_lock(hashtext('mpp.class'), hashtext(account::text));
+    -- Before the edition, as correct_school does; held, so that no class slips into a school that is being hidden.
+    select * into school from mpp.school s where s.id = create_class.school_id and not s.is_hidden for share;
     e := private.begin_join(edition_id);
     if e.audience <> 'school' then
         perform private.refuse('MP028', e.code);
     end if;
-    select * into school from mpp.school s where s.id = create_class.school_id and not s.is_hidden;
-    if not found then
+    if school.id is null then
         perform private.refuse('MP080');
     end if;
     if level is null or not level = any (school.levels) then
