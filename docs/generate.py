@@ -90,8 +90,14 @@ invisible or direction characters. What does not fit is refused with `MP010`, wh
 | what is typed | what fits |
 |---|---|
 | `alias` | 30 characters |
-| `first_name`, `last_name`, name of a league | 60 characters |
+| `first_name`, `last_name`, name of a league or class | 60 characters |
+| `first_name` of a pupil | 30 letters, hyphens and apostrophes, no space; nothing else of a pupil is taken |
+| `initial` of a pupil | one or two letters; dropped where no first name repeats |
 | name of a team | 40 characters |
+| `name` and `city` of a school | 120 and 80 characters |
+| `rne` | seven digits and the letter that checks them, such as `0123456S`; needed in France |
+| `level`, `levels` | `maternelle`, `elementaire`, `college`, `lycee` |
+| `role`, `subject` of a teacher | 80 characters |
 | `sector`, `acquisition_channel` | 80 characters |
 | `reason`, `resolution` | 500 characters |
 | `country` | two capital letters (ISO 3166), such as `FR` |
@@ -100,12 +106,16 @@ invisible or direction characters. What does not fit is refused with `MP010`, wh
 | `language` | `fr`, `en` or `de` |
 | `phone` | international, `+33612345678`; spaces, dots, hyphens and parentheses are dropped |
 | `picture_path` | 300 characters: the account's id, a slash, a file name of A–Z, a–z, 0–9, dot, hyphen and underscore |
-| `join_code` | spaces, hyphens and case do not matter |
+| `join_code`, `code` of a class | spaces, hyphens and case do not matter |
 | `neighbours` | 0 to 50 |
 
 `players` of a ranking, of `open_leagues` and of `ops_leagues` counts who plays there now and who left after playing
 there: an average is over all of them. `players` of `my_leagues` and `league_teams` counts who is there now, and so
 does the limit of a league's size (`MP032`). `players` of `edition_statistics` counts who is listed.
+
+A class is a league of a school: `class_id` is its league's id, and `league_members`, `league_teams` and
+`league_validations` are read by it. Its players are pupils without accounts, who are in no public ranking; classes and
+schools are ranked by `class_ranking` and `school_ranking`.
 
 Lists are cut at 1,000 rows without a word. Ask for pages, and for the next page by the sort columns of the last
 row, not by offset: ranks move while one reads. After a row with value 120, reached at T, of subject S:

@@ -50,7 +50,7 @@ from mpp_supabase.transport import Reading
 
 if TYPE_CHECKING:
     from mpp_supabase.diplomas import ClassDiplomas, Figures, Language
-    from mpp_supabase.sheets import KnownChallenge, KnownPupil, Roster, SheetError, Tracking, TrackingRow
+    from mpp_supabase.sheets import KnownChallenge, KnownPupil, Roster, RosterPlan, SheetError, Tracking, TrackingRow
 
 MAX_NAMED = 100
 """So many rows that the database refuses are named one by one."""
@@ -127,11 +127,22 @@ class Classes(Service):
             arguments = {"class_id": str(class_id), "name": name, "level": level}
             self._transport.call("update_class", arguments, idempotent=True)
 
+    def set_listed(self, class_id: UUID | str, listed: bool) -> None:
+        """Take a class out of every public ranking and statistic, or put it back.
+
+        What the staff take out its teachers cannot put back. Raises NotAllowed; EditionFrozen when it would come back.
+        """
+        with _there(class_id):
+            arguments = {"scope": "league", "subject_id": str(class_id), "listed": listed}
+            self._transport.call("set_listing", arguments, idempotent=True)
+
     # Who is in it
 
     def pupils(self, class_id: UUID | str) -> Iterator[Pupil]:
         """Yield the pupils of a class, in the order they were added."""
-        return self._iterate(Pupil, reading(Pupil, "league_members", "joined_at, player_id", _of(class_id)))
+        everybody = self._iterate(Pupil, reading(Pupil, "league_members", "joined_at, player_id", _of(class_id)))
+        # Of who left after the end only the name is gone.
+        return (pupil for pupil in everybody if pupil.first_name != "—")
 
     def teams(self, class_id: UUID | str) -> Iterator[LeagueTeam]:
         """Yield the teams of a class by name."""
@@ -155,7 +166,9 @@ class Classes(Service):
                 near = _near(name, (pupil.name for pupil in everybody))
                 faults.append(f"nobody is called {name}" + (f" (did you mean {near}?)" if near else ""))
         if faults:
-            raise NotInClass(f"In this class {'; '.join(faults).rstrip('.')}.", f"List them with `mpp class pupils {class_id}`.")
+            raise NotInClass(
+                f"In this class {'; '.join(faults).rstrip('.')}.", f"List them with `mpp class pupils {class_id}`."
+            )
         return found
 
     def find_team(self, class_id: UUID | str, name: str) -> LeagueTeam:
@@ -318,7 +331,10 @@ class Classes(Service):
             self._transport.call("hand_over_class", arguments, idempotent=True)
 
     def remove_teacher(self, class_id: UUID | str, teacher_id: UUID | str) -> None:
-        """Take a class from a colleague. Raises NotAllowed, also for the principal teacher, who hands it over first."""
+        """Take a class from a colleague, who knew its code: it gets a new one, and families give that.
+
+        Raises NotAllowed, also for the principal teacher, who hands it over first.
+        """
         self.get(class_id)
         hint = f"List them with `mpp class teachers {class_id}`; hand the class over before its principal leaves."
         with absent(f"{teacher_id} is no colleague who runs this class.", hint):
@@ -352,7 +368,7 @@ class Classes(Service):
             try:
                 named = self.add_pupils(class_id, plan.pupils, dry_run=dry_run)
             except (RepeatedFirstName, TeamLimit, LeagueFull, InvalidField) as refused:
-                raise _in_the_roster(refused, roster, known) from None
+                raise _in_the_roster(refused, roster, plan, known) from None
         corrected = len(plan.to_correct)
         return RosterImport(
             file=roster.file,
@@ -632,8 +648,6 @@ class Classes(Service):
         pupils = tuple(
             PupilDiploma(pupil.name, max(pupil.validations - negative[pupil.pupil_id], 0), pupil.points)
             for pupil in self.pupils(class_.class_id)
-            # The name of who left after the freeze is gone, and only the name.
-            if pupil.first_name != "—"
         )
         principal = next((t for t in self.teachers(class_.class_id) if t.is_principal), None)
         starts_on, ends_on = _days(edition)
@@ -746,15 +760,13 @@ def _explained(reason: str, challenge: ClassChallenge | None, zone: ZoneInfo) ->
     return reason, "correct the mark, or empty the cell"
 
 
-def _in_the_roster(refused: Refusal, roster: Roster, known: Sequence[KnownPupil]) -> SheetError:
+def _in_the_roster(refused: Refusal, roster: Roster, plan: RosterPlan, known: Sequence[KnownPupil]) -> SheetError:
     """A refusal of the database as the cells of the roster that it is about; of the whole sheet if none can be told."""
     from mpp_supabase.sheets import SheetError, SheetProblem
 
     cells: list[tuple[str, str]] = []
     problem, fix = refused.message.rstrip("."), refused.hint.rstrip(".")
-    if isinstance(refused, RepeatedFirstName):
-        cells = [(entry.cell, entry.name) for entry in roster.pupils if f" {entry.first_name}:" in refused.message]
-    elif isinstance(refused, TeamLimit):
+    if isinstance(refused, TeamLimit):
         there = {folded(pupil.team) for pupil in known if pupil.team}
         cells = [
             (entry.team_cell, entry.team) for entry in roster.pupils if entry.team and folded(entry.team) not in there
@@ -762,16 +774,26 @@ def _in_the_roster(refused: Refusal, roster: Roster, known: Sequence[KnownPupil]
         fix = "use fewer names of teams in the sheet"
     elif isinstance(refused, LeagueFull):
         fix = "take rows out, or ask for another class"
-    elif isinstance(refused, InvalidField):
-        field = refused.message.split(" ", 1)[0]
-        said = {"first_name": "first_name", "initial": "initial", "team": "team"}.get(field)
-        if said is not None:
-            values = [(entry, getattr(entry, said)) for entry in roster.pupils]
-            cells = [
-                (entry.team_cell if said == "team" else entry.initial_cell if said == "initial" else entry.cell, value)
-                for entry, value in values
-                if value and f" {value} " in refused.message
-            ]
+    else:
+        # The database names places in the list it was sent, never what was typed about a pupil.
+        field, _, places_said = refused.message.partition(" of pupil ")
+        if isinstance(refused, RepeatedFirstName):
+            field, places_said = "first_name", refused.message.partition("(pupil ")[2].partition(" of the list)")[0]
+            problem, fix = "the class has this first name twice", "give each of them an initial of their own"
+        else:
+            places_said, _, why = places_said.partition(" ")
+            problem = f"{field} {why}".rstrip(".")
+        first_names = {str(pupil.pupil_id): pupil.first_name for pupil in known}
+        for place in re.findall(r"[0-9]+", places_said):
+            sent = plan.pupils[int(place) - 1]
+            name, initial = sent.get("first_name") or first_names[sent["pupil_id"]], sent.get("initial")
+            for entry in roster.pupils:
+                same_initial = initial is None or folded(entry.initial or "") == folded(initial)
+                if folded(entry.first_name) == folded(name) and same_initial:
+                    where = {"team": entry.team_cell, "initial": entry.initial_cell}.get(field) or entry.cell
+                    cells.append(
+                        (where, {"team": entry.team or "", "initial": entry.initial or ""}.get(field, entry.name))
+                    )
     places = cells or [("", "")]
     return SheetError(
         roster.file, [SheetProblem(roster.file, roster.sheet, cell, value, problem, fix) for cell, value in places]

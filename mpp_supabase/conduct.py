@@ -37,9 +37,9 @@ class Conduct(Service):
             self._transport.call("cancel_validation", {"validation_id": str(validation_id), "reason": reason})
 
     def misuse(self, edition_id: int) -> Iterator[Misuse]:
-        """Yield the suspicious patterns of an edition, the latest first: bursts and impossible rates (B8)."""
+        """Yield the suspicious patterns of an edition, the latest first: bursts, impossible rates, classes (B8)."""
         where: Where = (("edition_id", "eq", edition_id),)
         return self._iterate(Misuse, reading(Misuse, "misuse", _MISUSE_ORDER, where))
 
 
-_MISUSE_ORDER = "first_at desc, player_id, pattern, league_id"
+_MISUSE_ORDER = "first_at desc, subject_id, pattern, league_id"

@@ -416,7 +416,7 @@ class SchoolUnknown(Refusal):
 
 
 class RepeatedFirstName(Refusal):
-    """The class has more than one %1$s: each needs an initial of their own."""
+    """A first name comes twice in the class (pupil %1$s of the list): each needs an initial of their own."""
 
     code = "MP081"
 

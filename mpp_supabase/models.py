@@ -193,10 +193,14 @@ class LeagueMember(Model):
 
 
 class Misuse(Model):
-    """A player who validated faster than people play (B8): pattern `burst` (one minute) or `daily rate` (one day)."""
+    """Who validated faster than people play (B8): a player, by pattern `burst` (one minute) or `daily rate` (one day).
+
+    Or a whole class, without a player, by pattern `class rate` (per pupil and day of the edition).
+    """
 
     edition_id: int
-    player_id: UUID
+    subject_id: UUID
+    player_id: UUID | None
     alias: str | None
     league_id: UUID
     pattern: str

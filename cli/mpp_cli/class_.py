@@ -141,16 +141,28 @@ def correct(
     level: Annotated[
         str | None, typer.Option("--level", metavar="LEVEL", help="Its level, until its first validation.")
     ] = None,
+    listed: Annotated[
+        bool | None,
+        typer.Option(
+            "--in-rankings/--out-of-rankings",
+            help="Take it out of every ranking, such as a class that is none; its teachers cannot put it back.",
+        ),
+    ] = None,
 ) -> None:
-    """Rename a class, or correct its level; its own choice of challenges then starts again.
+    """Rename a class, correct its level, or take it out of the rankings.
+
+    With another level, the class's own choice of challenges starts again.
 
     Example: mpp class correct 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 --name "CM1 A"
     """
     wanted, level = output.uuid_of(class_id, "CLASS"), checked_level(level)
-    if name is None and level is None:
+    if name is None and level is None and listed is None:
         raise typer.BadParameter("say what to correct", param_hint="--name")
     with connection.staff() as mpp:
-        mpp.classes.update(wanted, name=name, level=level)
+        if name is not None or level is not None:
+            mpp.classes.update(wanted, name=name, level=level)
+        if listed is not None:
+            mpp.classes.set_listed(wanted, listed)
     output.say(f"Class {wanted} is corrected.")
 
 
@@ -498,15 +510,18 @@ def hand_over(class_id: Class, teacher: Teacher, yes: Yes = False) -> None:
 def remove_teacher(class_id: Class, teacher: Teacher, yes: Yes = False) -> None:
     """Take a class from a colleague who runs it. The principal teacher hands it over first.
 
+    The colleague knew the code of the class: it gets a new one, and families are out until they give that.
+
     Example: mpp class remove-teacher 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 ada@example.org
     """
     wanted = output.uuid_of(class_id, "CLASS")
     with connection.staff() as mpp:
         found, account = mpp.classes.get(wanted), mpp.users.find(teacher)
         name = account.email or account.id
-        output.confirm(f"Take {found.name} ({found.school_label}) from {name}?", yes=yes)
+        families = f", and put {_counted(found.families, 'account')} out" if found.families else ""
+        output.confirm(f"Take {found.name} ({found.school_label}) from {name}{families}?", yes=yes)
         mpp.classes.remove_teacher(wanted, account.id)
-    output.say(f"{name} no longer runs {found.name}.")
+    output.say(f"{name} no longer runs {found.name}, which has a new code: `mpp class code show {wanted}`.")
 
 
 # Spreadsheets

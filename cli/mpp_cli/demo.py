@@ -1,10 +1,11 @@
-"""`mpp demo`: a whole edition on the local stack, from the file to the frozen ranking."""
+"""`mpp demo`: whole editions on the local stack, from the file to the frozen ranking: leagues, or school classes."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,8 +15,9 @@ from mpp_cli.exits import Exit
 from mpp_cli.output import Column
 
 if TYPE_CHECKING:
-    from mpp_supabase.demo import Outcome
+    from mpp_supabase.demo import Outcome, SchoolOutcome
     from mpp_supabase.local import StackStatus
+    from mpp_supabase.local.project import Project
 
 app = typer.Typer(help="Play a whole edition on the local stack.")
 
@@ -43,12 +45,41 @@ def demo(
         f"Playing {plan.leagues:,} leagues, {plan.players:,} players and {plan.validations:,} validations"
         f" on {status.api_url}."
     )
-    reports = (project.files if project.checkout else status.home.parent) / "reports"
     with _Bars() as bars:
-        outcome = play(status.env(), project.files, reports, plan, bars.show)
+        outcome = play(status.env(), project.files, _reports(project, status), plan, bars.show)
     _tell(outcome)
     if outcome.mismatches:
         raise typer.Exit(Exit.CHECK_FAILED)
+
+
+@app.command()
+def school(
+    scale: Annotated[
+        float, typer.Option(min=0.01, max=2, help="1 plays 650 classes with 18,200 pupils in 300 schools.")
+    ] = 1.0,
+) -> None:
+    """Play a school edition on the local stack: directory, classes, sheets, phones, rankings, diplomas and proof.
+
+    Example: mpp demo school --scale 0.1
+    """
+    from mpp_supabase.demo import SchoolPlan, play_school
+    from mpp_supabase.local.project import find_project
+
+    project = find_project()
+    status = _local_stack()
+    plan = SchoolPlan.of(scale)
+    output.say(
+        f"Playing {plan.classes:,} classes with {plan.pupils:,} pupils in {plan.schools:,} schools on {status.api_url}."
+    )
+    with _Bars() as bars:
+        outcome = play_school(status.env(), project.files, _reports(project, status), plan, bars.show)
+    _tell_school(outcome)
+    if not outcome.proven:
+        raise typer.Exit(Exit.CHECK_FAILED)
+
+
+def _reports(project: Project, status: StackStatus) -> Path:
+    return (project.files if project.checkout else status.home.parent) / "reports"
 
 
 def _local_stack() -> StackStatus:
@@ -146,6 +177,78 @@ def _tell(outcome: Outcome) -> None:
         f"  the proof, again            {mpp} edition verify {outcome.edition}\n"
         f"  keys, URLs and the mailbox  {mpp} stack status\n"
         f"  every command               {mpp} --help\n"
+        f"  stop the stack              {mpp} stack stop"
+    )
+
+
+def _tell_school(outcome: SchoolOutcome) -> None:
+    from mpp_supabase.demo import LEVEL_NAMES, proof_lines
+
+    rank = Column("Rank", lambda row: row.rank, right=True)
+    label, home = Column("Class", lambda row: row.label), Column("School", lambda row: row.school_label or "–")
+    pupils = Column("Pupils", lambda row: row.players, right=True)
+    points = Column("Points", lambda row: f"{row.points:,}", right=True)
+    average = Column("Average", lambda row: f"{row.value / 100:.2f}", right=True)
+    city = Column("City", lambda row: row.city or "–")
+    show = output.console().print
+    _title("Classes")
+    show(output.table(outcome.classes, [rank, label, home, city, pupils, points, average]))
+    _title("The best three of each level")
+    level = Column("Level", lambda row: LEVEL_NAMES[row.level])
+    level_rank = Column("Rank", lambda row: row.level_rank, right=True)
+    best = [line for lines in outcome.levels.values() for line in lines]
+    show(output.table(best, [level, level_rank, label, home, pupils, average]))
+    _title("Schools")
+    schools = [Column("School", lambda row: row.label), city, Column("Classes", lambda row: row.classes, right=True)]
+    show(output.table(outcome.schools, [rank, *schools, pupils, points, average]))
+    _title("A teacher’s phone: the class and its neighbours")
+    marked = Column("Class", lambda row: f"{row.label}  ◀ mine" if row.is_me else row.label)
+    show(output.table(outcome.teacher, [rank, marked, pupils, average]))
+    _title(f"A family’s phone: {outcome.family_class}")
+    seen = [
+        Column("Pupil", lambda row: row[0]),
+        Column("Validations", lambda row: row[1], right=True),
+        Column("Points", lambda row: row[2], right=True),
+    ]
+    show(output.table(outcome.family, seen))
+    _title("What that class did")
+    done = [
+        Column("Challenge", lambda row: row[0]),
+        Column("Pupils", lambda row: row[1], right=True),
+        Column("Points", lambda row: row[2], right=True),
+    ]
+    show(output.table(outcome.family_challenges, done))
+    if outcome.statistics:
+        s = outcome.statistics
+        output.say(
+            f"\n{outcome.directory:,} schools in the directory; {s.classes:,} listed classes of {s.schools:,} of them,"
+            f" with {s.players:,} pupils. {outcome.validations:,} validations,"
+            f" {outcome.whole_class:,} times by a whole class at once."
+        )
+    if outcome.refusals:
+        said = ", ".join(f"{count} × {code}" for code, count in sorted(outcome.refusals.items()))
+        output.say(f"Phones were refused what the rules forbid: {said}.")
+    changed, there = outcome.read_back
+    output.say(
+        f"{outcome.papers_class}: its spreadsheets, read back in, changed {changed} of {there + changed:,} entries."
+    )
+    if outcome.mismatches:
+        output.say(f"{len(outcome.mismatches)} scores differ from the ledger: mpp edition verify {outcome.edition}")
+    else:
+        output.say("Frozen and proven: every score is the sum of its credited validations.")
+    for line in proof_lines(outcome):
+        output.say(line)
+    took = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in outcome.seconds.items())
+    output.say(f"{sum(outcome.seconds.values()):.0f} s in all: {took}.")
+    mpp = "mpp" if shutil.which("mpp") else os.path.relpath(sys.argv[0])
+    folder = os.path.relpath(outcome.report.parent)
+    output.say(
+        f"\nLook next at:\n  the report                  {os.path.relpath(outcome.report)}\n"
+        f"  the papers of a class       {folder}/{{{','.join(path.name for path in outcome.papers)}}}\n"
+        f"  every class                 {mpp} ranking classes {outcome.edition} --all\n"
+        f"  every school                {mpp} ranking schools {outcome.edition} --all\n"
+        f"  a class, as the staff do    {mpp} class --help\n"
+        f"  keys, URLs and the mailbox  {mpp} stack status\n"
         f"  stop the stack              {mpp} stack stop"
     )
 

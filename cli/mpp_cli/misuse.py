@@ -15,7 +15,7 @@ def misuse(
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
-    """List suspicious patterns of an edition: bursts within a minute, impossible numbers in a day.
+    """List suspicious patterns of an edition: bursts in a minute, impossible numbers in a day, classes that race.
 
     Example: mpp misuse adult-2026-06
     """
@@ -26,7 +26,7 @@ def misuse(
         output.rows(
             mpp.conduct.misuse(edition_id),
             (
-                Column("Player", lambda m: m.player_id),
+                Column("Player, or class", lambda m: m.subject_id),
                 Column("Alias", lambda m: m.alias, folds=True),
                 Column("Pattern", lambda m: m.pattern),
                 Column("Validations", lambda m: output.number(m.validations), right=True),

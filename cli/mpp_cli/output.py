@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,7 +30,7 @@ Record = Any
 
 # Control, format, surrogate, private and unassigned characters, and line separators.
 _UNSAFE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"(\A|[;,|]\s*)(?=[=+\-@＝＋－＠\t\n])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +276,8 @@ def _csv_cell(value: Any) -> Any:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     # A bare carriage return would end the line for some readers and not for others.
     whole = text.replace("\r\n", "\n").replace("\r", "\n")
-    return f"'{whole}" if text.startswith(_FORMULA) else whole
+    # A spreadsheet may cut the line elsewhere than at our commas: French Excel does at a semicolon.
+    return _FORMULA.sub(r"\1'", whole)
 
 
 def uuid_of(text: str, argument: str) -> str:

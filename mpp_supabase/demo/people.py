@@ -15,7 +15,7 @@ import psycopg
 
 from mpp_supabase.demo.plan import PHONE_LEAGUES, PHONES_PER_LEAGUE, Plan
 
-_NAMES: dict[str, list[str]] = json.loads((Path(__file__).parent / "names.json").read_text(encoding="utf-8"))
+NAMES: dict[str, list[str]] = json.loads((Path(__file__).parent / "names.json").read_text(encoding="utf-8"))
 _TEAMS = ("Les Bourgeons", "Les Racines")
 _ACCOUNTS = UUID("5b0f7c5e-6d3c-4f0e-9a55-0d2c4c1f7a10")
 _CATEGORIES = ("friends", "family", "colleagues", "colleagues", "neighbours", "students", "association")
@@ -60,7 +60,7 @@ def seat(connection: psycopg.Connection[Any], seed: Path, edition_id: int, plan:
     players = [_new_id(rng) for _ in range(count)]
     emails = [f"demo-{number:06d}@demo.invalid" for number in range(1, count + 1)]
     accounts = [uuid5(_ACCOUNTS, email) for email in emails]
-    animals = _NAMES["aliases"]
+    animals = NAMES["aliases"]
     words = [animals[(number * 7919) % len(animals)] for number in range(count)]
     aliases = [f"{word} {number:05d}" for number, word in enumerate(words, start=1)]
     teams = {league: [_new_id(rng) for _ in _TEAMS] for league in league_ids}
@@ -143,7 +143,7 @@ def named_statements(path: Path) -> dict[str, bytes]:
 
 def league_names(count: int, rng: Random) -> list[str]:
     """Return `count` different names, such as "Les Colibris du Grand Chêne 2"."""
-    plain = [f"Les {group} {place}" for group in _NAMES["groups"] for place in _NAMES["places"]]
+    plain = [f"Les {group} {place}" for group in NAMES["groups"] for place in NAMES["places"]]
     rng.shuffle(plain)
     rounds = -(-count // len(plain))
     return [name if turn == 1 else f"{name} {turn}" for turn in range(1, rounds + 1) for name in plain][:count]

@@ -15,6 +15,8 @@ from mpp_supabase.demo.habits import Card
 from mpp_supabase.demo.plan import PHONE_LEAGUES, PHONES_PER_LEAGUE
 
 if TYPE_CHECKING:
+    import httpx
+
     from supabase import Client
 
 _NAMES = (
@@ -43,6 +45,7 @@ class Phones:
 
 def use_phones(
     env: Mapping[str, str],
+    http: httpx.Client,
     edition_id: int,
     cards: Sequence[Card],
     stamp: str,
@@ -52,8 +55,10 @@ def use_phones(
     """Let six leagues of ten phones sign up, form and play; `advance` is told of each phone that is done."""
     phones = Phones()
     lock, stopped = Lock(), Event()
-    terms = _client(env).table("terms_versions").select("version").order("published_at", desc=True).limit(1).execute()
-    version = _rows(terms)[0]["version"]
+    terms = (
+        connect(env, http).table("terms_versions").select("version").order("published_at", desc=True).limit(1).execute()
+    )
+    version = rows_of(terms)[0]["version"]
     seeds = [rng.getrandbits(64) for _ in range(PHONE_LEAGUES)]
 
     def league(number: int) -> None:
@@ -62,7 +67,7 @@ def use_phones(
         for seat in range(PHONES_PER_LEAGUE):
             if stopped.is_set():
                 return
-            phone = _Phone(env, f"phone-{stamp}-{number}-{seat}@demo.invalid", own)
+            phone = _Phone(env, http, f"phone-{stamp}-{number}-{seat}@demo.invalid", own)
             phone.register(f"{_NAMES[seat]} {number + 1}", version)
             if code is None:
                 code = phone.found_league(edition_id, f"Les Téléphones {number + 1}")
@@ -88,8 +93,8 @@ def use_phones(
 
 
 class _Phone:
-    def __init__(self, env: Mapping[str, str], email: str, rng: Random) -> None:
-        self.client = _client(env)
+    def __init__(self, env: Mapping[str, str], http: httpx.Client, email: str, rng: Random) -> None:
+        self.client = connect(env, http)
         self.validations = 0
         self.refusals: Counter[str] = Counter()
         self._rng = rng
@@ -110,14 +115,14 @@ class _Phone:
     def found_league(self, edition_id: int, name: str) -> str:
         league = self.client.rpc("create_league", {"edition_id": edition_id, "name": name}).execute()
         own = self.client.table("my_leagues").select("join_code").eq("league_id", str(league.data)).execute()
-        return str(_rows(own)[0]["join_code"])
+        return str(rows_of(own)[0]["join_code"])
 
     def join(self, code: str) -> None:
         self.client.rpc("join_league", {"join_code": code}).execute()
 
     def play(self, edition_id: int, cards: Sequence[Card]) -> None:
         """Validate a handful, take one back, and meet the rules: a repeat too many is refused by name."""
-        me = _rows(self.client.table("my_players").select("player_id").eq("edition_id", edition_id).execute())[0][
+        me = rows_of(self.client.table("my_players").select("player_id").eq("edition_id", edition_id).execute())[0][
             "player_id"
         ]
         open_now = [
@@ -147,13 +152,17 @@ class _Phone:
         return key
 
 
-def _client(env: Mapping[str, str]) -> Client:
-    from supabase import ClientOptions, create_client
+def connect(env: Mapping[str, str], http: httpx.Client) -> Client:
+    """Return the client of a phone: the publishable key, nobody signed in, and connections that the caller closes."""
+    from supabase.lib.client_options import SyncClientOptions
 
-    options = ClientOptions(schema="api", auto_refresh_token=False, persist_session=False)
+    from supabase import create_client
+
+    options = SyncClientOptions(schema="api", auto_refresh_token=False, persist_session=False, httpx_client=http)
     return create_client(env["API_URL"], env["PUBLISHABLE_KEY"], options)
 
 
-def _rows(response: Any) -> list[dict[str, Any]]:
+def rows_of(response: Any) -> list[dict[str, Any]]:
+    """Return the rows of an answer."""
     rows: list[dict[str, Any]] = response.data
     return rows

@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mpp_supabase.models import EditionStatistics, Mismatch, Neighbour, Standing
+    from mpp_supabase.demo.school_proof import Proof
+    from mpp_supabase.models import ClassStanding, EditionStatistics, Mismatch, Neighbour, SchoolStanding, Standing
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of a stage, how much of it is done, and its total."""
 
 PHONES_PER_LEAGUE = 10
 PHONE_LEAGUES = 6
+
+LEVELS = ("maternelle", "elementaire", "college", "lycee")
+PUPILS_PER_CLASS = 28
+PHONE_LEVELS = (*LEVELS, "elementaire")
+"""Levels of the classes whose teacher plays by phone; the last one opts out of the ranking."""
+FAMILIES_PER_CLASS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +54,53 @@ class Outcome:
     mismatches: list[Mismatch] = field(default_factory=list)
     refusals: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolPlan:
+    """Sizes of a school demonstration; at scale 1 as many classes as the association expects in one edition (D)."""
+
+    classes: int
+    pupils: int
+    schools: int
+
+    @classmethod
+    def of(cls, scale: float) -> SchoolPlan:
+        """Return the plan for a scale: 1 is 650 classes of 28 pupils on average, in 300 schools."""
+        classes = max(12, round(650 * scale))
+        return cls(classes, classes * PUPILS_PER_CLASS, max(8, round(classes * 300 / 650)))
+
+
+@dataclass(slots=True)
+class SchoolOutcome:
+    """What a school demonstration left behind: its rankings, its proofs, and the papers of one class."""
+
+    edition: str
+    report: Path
+    directory: int = 0
+    classes: list[ClassStanding] = field(default_factory=list)
+    levels: dict[str, list[ClassStanding]] = field(default_factory=dict)
+    schools: list[SchoolStanding] = field(default_factory=list)
+    teacher: list[Neighbour] = field(default_factory=list)
+    family: list[tuple[str, int, int]] = field(default_factory=list)
+    """What a family's phone read of its class: pupils, validations, points."""
+    family_challenges: list[tuple[str, int, int]] = field(default_factory=list)
+    """What it read of what the class did: challenges, pupils, points."""
+    family_class: str = ""
+    statistics: EditionStatistics | None = None
+    validations: int = 0
+    whole_class: int = 0
+    mismatches: list[Mismatch] = field(default_factory=list)
+    proof: Proof | None = None
+    papers: list[Path] = field(default_factory=list)
+    papers_class: str = ""
+    read_back: tuple[int, int] = (0, 0)
+    """Reading the papers of the class back in: what that changed, and what it found to be there already."""
+    refusals: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def proven(self) -> bool:
+        """Whether every check came out right."""
+        agrees = self.proof is not None and not self.proof.differences
+        return agrees and not self.mismatches and self.read_back[0] == 0

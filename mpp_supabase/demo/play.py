@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
 import psycopg
 from pydantic import SecretStr
 
@@ -20,12 +21,12 @@ from mpp_supabase.config import Settings
 from mpp_supabase.demo.habits import Card, Columns, days_of_play
 from mpp_supabase.demo.people import seat
 from mpp_supabase.demo.phones import use_phones
-from mpp_supabase.demo.plan import PHONE_LEAGUES, PHONES_PER_LEAGUE, Outcome, Plan, Progress
+from mpp_supabase.demo.plan import PHONE_LEAGUES, PHONES_PER_LEAGUE, Outcome, Plan, Progress, SchoolOutcome
 from mpp_supabase.demo.report import write_report
 from mpp_supabase.edition_file import read_edition_file
 from mpp_supabase.models import Neighbour
 
-_DAYS_PLAYED = 19
+DAYS_PLAYED = 19
 _IMPORT_ROWS = 20_000
 
 
@@ -44,21 +45,25 @@ def play(env: Mapping[str, str], files: Path, reports: Path, plan: Plan, on_prog
     settings = Settings(
         url=env["API_URL"], publishable_key=SecretStr(env["PUBLISHABLE_KEY"]), secret_key=SecretStr(env["SECRET_KEY"])
     )
-    with MPP.connect(settings) as mpp, psycopg.connect(env["DB_URL"], autocommit=True) as connection:
-        with _timed(outcome, "set up"):
+    with (
+        MPP.connect(settings) as mpp,
+        psycopg.connect(env["DB_URL"], autocommit=True) as connection,
+        httpx.Client(timeout=30) as http,
+    ):
+        with timed(outcome, "set up"):
             on_progress("Applying the edition", 0, 1)
             mpp.editions.apply(document)
             mpp.editions.open(code)
             edition = mpp.editions.get(code)
             cards = _cards(connection, edition.id)
             on_progress("Applying the edition", 1, 1)
-        with _timed(outcome, "sign up in bulk"):
+        with timed(outcome, "sign up in bulk"):
             on_progress("Seating leagues and players", 0, 1)
             roster = seat(connection, files / "sql" / "seed" / "demo.sql", edition.id, plan, rng)
             on_progress("Seating leagues and players", 1, 1)
 
         phone_count = PHONE_LEAGUES * PHONES_PER_LEAGUE
-        with _timed(outcome, "phones over HTTP"):
+        with timed(outcome, "phones over HTTP"):
             told = 0
 
             def advance(step: int) -> None:
@@ -67,10 +72,10 @@ def play(env: Mapping[str, str], files: Path, reports: Path, plan: Plan, on_prog
                 on_progress("Phones sign up, join and play over HTTP", told, phone_count)
 
             on_progress("Phones sign up, join and play over HTTP", 0, phone_count)
-            phones = use_phones(env, edition.id, cards, code.removeprefix("demo-"), rng, advance)
+            phones = use_phones(env, http, edition.id, cards, code.removeprefix("demo-"), rng, advance)
             outcome.refusals = dict(phones.refusals)
 
-        with _timed(outcome, "play in bulk"):
+        with timed(outcome, "play in bulk"):
             zone = ZoneInfo(edition.time_zone)
             total = plan.validations - phones.validations
             outcome.validations = phones.validations
@@ -96,7 +101,7 @@ def play(env: Mapping[str, str], files: Path, reports: Path, plan: Plan, on_prog
                         # A bulk load outruns autovacuum: without figures the planner walks whole tables.
                         connection.execute("analyze mpp.validation, mpp.score")
 
-        with _timed(outcome, "proof"):
+        with timed(outcome, "proof"):
             if phones.one is not None:
                 rows = phones.one.rpc("my_rank", {"edition_id": edition.id, "neighbours": 3}).execute().data
                 outcome.one_player = [Neighbour.model_validate(row) for row in rows]  # type: ignore[union-attr]
@@ -111,8 +116,8 @@ def play(env: Mapping[str, str], files: Path, reports: Path, plan: Plan, on_prog
         outcome.players = list(mpp.rankings.page(edition.id, "player", 10).rows)
         outcome.leagues = list(mpp.rankings.page(edition.id, "league", 10).rows)
         outcome.statistics = mpp.editions.statistics(edition.id)
-        daily = connection.execute(_DAILY, (edition.time_zone, edition.id)).fetchall()
-        themes = connection.execute(_THEMES, (edition.id,)).fetchall()
+        daily = connection.execute(DAILY, (edition.time_zone, edition.id)).fetchall()
+        themes = connection.execute(THEMES, (edition.id,)).fetchall()
         write_report(outcome, daily, themes)
     return outcome
 
@@ -126,7 +131,7 @@ def moved_edition(path: Path, code: str, now: datetime) -> dict[str, Any]:
     head = document["edition"]
     zone = ZoneInfo(head["time_zone"])
     first = datetime.fromisoformat(head["starts_at"]).astimezone(zone)
-    shift = (now.astimezone(zone).date() - timedelta(days=_DAYS_PLAYED)) - first.date()
+    shift = (now.astimezone(zone).date() - timedelta(days=DAYS_PLAYED)) - first.date()
 
     def moved(at: str) -> str:
         local = datetime.fromisoformat(at).astimezone(zone).replace(tzinfo=None) + shift
@@ -165,20 +170,21 @@ def _cards(connection: psycopg.Connection[Any], edition_id: int) -> list[Card]:
 
 
 @contextmanager
-def _timed(outcome: Outcome, stage: str) -> Iterator[None]:
+def timed(outcome: Outcome | SchoolOutcome, stage: str) -> Iterator[None]:
+    """Note how many seconds the block took."""
     start = time.perf_counter()
     yield
     outcome.seconds[stage] = time.perf_counter() - start
 
 
-_DAILY = """
+DAILY = """
     select (v.validated_at at time zone %s)::date as day, count(*) as validations, sum(v.points) as points
     from mpp.validation v
     where v.edition_id = %s and v.state = 'credited'
     group by 1
     order by 1
 """
-_THEMES = """
+THEMES = """
     select t.name ->> 'en' as theme, count(*) as validations
     from mpp.validation v
     join mpp.edition_challenge c on c.id = v.challenge_id

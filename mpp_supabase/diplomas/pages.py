@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from mpp_supabase._files import written_whole
 from mpp_supabase.diplomas.printing import (
     FONT,
     DrawingError,
@@ -16,7 +17,6 @@ from mpp_supabase.diplomas.printing import (
     drawn,
     is_decoration,
     ready,
-    replace_file,
     slug,
 )
 from mpp_supabase.diplomas.wording import LANGUAGES, WORDINGS, Forms, Language, Wording
@@ -362,7 +362,8 @@ def _file_names(directory: Path, classes: Sequence[ClassDiplomas]) -> list[Path]
 def write_pdf(path: Path, pdf: bytes) -> None:
     """Write a whole file or none. Raises DiplomaError."""
     try:
-        replace_file(path, pdf)
+        with written_whole(path) as file:
+            file.write(pdf)
     except OSError as error:
         raise _not_written(path, error) from None
 

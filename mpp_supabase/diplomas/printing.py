@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -81,16 +80,3 @@ def drawn(compiler: typst.Compiler, inputs: Mapping[str, Any], when: datetime) -
             return b"", missing
         raise DrawingError(error.message) from None
     return cast(bytes, pdf), frozenset()
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write beside the file and rename, so that nobody ever opens half of one. Raises OSError."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from mpp_supabase.diplomas.printing import DrawingError, clean, replace_file, slug
+from mpp_supabase._files import written_whole
+from mpp_supabase.diplomas.printing import DrawingError, clean, slug
 from mpp_supabase.errors import MPPError
 from mpp_supabase.reports.figures import KINDS, MEASURES, PUSH_REASONS, ClientReport
 from mpp_supabase.reports.layout import Layout, lay_out
@@ -53,7 +54,8 @@ def write_report(
     for form, content in made.items():
         path = stem.with_name(f"{stem.name}.{form}")
         try:
-            replace_file(path, content)
+            with written_whole(path) as file:
+                file.write(content)
         except OSError as error:
             raise _not_written(path, error) from None
         written.append(path)

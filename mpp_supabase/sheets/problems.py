@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import NoReturn
 
 from mpp_supabase._yaml import shown
 from mpp_supabase.errors import MPPError
 
 MAX_PROBLEMS = 500
+MAX_GUESSES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,13 @@ class Problems:
 
     def __bool__(self) -> bool:
         return bool(self._found)
+
+    def near(self, text: str, known: Iterable[str], cutoff: float) -> list[str]:
+        """Return what was probably meant, the nearest first; nothing any more when there is much to correct already.
+
+        Looking for the nearest takes its time, and a sheet of another class has a wrong name in every row.
+        """
+        return [] if len(self._found) >= MAX_GUESSES else get_close_matches(text, known, n=3, cutoff=cutoff)
 
     def add(self, cell: str, value: object, problem: str, fix: str, place: tuple[int, int] = (0, 0)) -> None:
         """Note a problem; `place` (row, column) puts it in order."""

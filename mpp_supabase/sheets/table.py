@@ -58,7 +58,9 @@ _PERSONAL = re.compile(
     r"|photos?|image|bild|sante|allergies?|pai|handicap"
     rf"){_WHOSE}(?: ?[0-9])?\Z"
 )
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]{2,}")
+_NUMBER = re.compile(r"\s*(n\s*[°º]|#)?\s*[0-9]{1,6}\s*[.)°º]?\s*", re.IGNORECASE)
+# Bounded, and begun at the sign: looked for from the start of a long text it would take its length squared.
+_EMAIL = re.compile(r"[^\s@]@[^\s@]{1,190}\.[^\s@.]{2,}")
 _PASTE = "replace it by its value (copy, then paste values only)"
 
 
@@ -234,6 +236,10 @@ def _check_cells(sheet: Sheet, table: Table, ignored: tuple[Role, ...], problems
         for column, cell in row.items():
             if table.roles.get(column) not in ignored:
                 _check_cell(cell, problems)
+            elif table.roles.get(column) == "numbering" and cell.kind == "text" and not _NUMBER.fullmatch(cell.text):
+                # Or a column of surnames would only need to be called "#".
+                fix = f"delete it, or the whole of column {column_name(cell.column)}"
+                problems.add(cell.address, cell.text, "this is no number, in a column of numbers", fix, cell.place)
 
 
 def _check_cell(cell: Cell, problems: Problems) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -289,7 +288,7 @@ def _match_pupil(entry: RosterPupil, groups: dict[str, list[KnownPupil]], proble
         return group[0]
     place = position(entry.cell)
     if not group:
-        near = difflib.get_close_matches(names.folded(entry.first_name), groups, n=3, cutoff=0.6)
+        near = problems.near(names.folded(entry.first_name), groups, 0.6)
         close = ", ".join(pupil.name for name in near for pupil in groups[name])
         fix = (
             f"did you mean {close}? Else add the pupil to the class first"
@@ -339,7 +338,7 @@ def _match_challenges(tracking: Tracking, known: list[KnownChallenge], problems:
         else:
             challenge_ = titled[0] if titled else None
         if challenge_ is None:
-            near = difflib.get_close_matches(names.loosely(given), spoken, n=3, cutoff=0.55)
+            near = problems.near(names.loosely(given), spoken, 0.55)
             close = ", ".join(spoken[name] for name in near)
             fix = (
                 f"did you mean {close}?"

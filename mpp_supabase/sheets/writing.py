@@ -9,15 +9,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
+from mpp_supabase._files import written_whole
 from mpp_supabase.sheets.cells import clean, column_name, escape, has_sign
 from mpp_supabase.sheets.instructions import LANGUAGES, Words
 from mpp_supabase.sheets.problems import Problems
@@ -116,18 +115,13 @@ def _write(path: str | Path, layout: _Layout) -> None:
         problems.refuse(
             "", path.suffix, "only .xlsx and .csv files can be written", "give the file one of these endings"
         )
-    part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
     try:
-        with part.open("xb") as file:
+        with written_whole(path) as file:
             writer(file, layout)
-        part.replace(path)
     except OSError as failure:
         problems.refuse(
             "", failure.strerror, "the file cannot be written", "check the folder, its rights and its space"
         )
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def _write_csv(file: IO[bytes], layout: _Layout) -> None:

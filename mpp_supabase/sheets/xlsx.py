@@ -47,6 +47,8 @@ MAX_UNZIPPED = 50_000_000
 MAX_ENTRIES = 2_000
 # A sheet whose used range goes to the last row, with a formatted cell in each, has some 2.1 million.
 MAX_ELEMENTS = 2_200_000
+# Beginnings, ends and pieces of text: the parser tells each line of a text apart.
+MAX_EVENTS = 6_000_000
 MAX_DEPTH = 40
 MAX_MERGES = 10_000
 MAX_STYLES = 70_000
@@ -89,6 +91,7 @@ class _Workbook:
             self._too_large()
         self._budget = MAX_UNZIPPED
         self._elements = MAX_ELEMENTS
+        self._events = MAX_EVENTS
 
     def sheets(self) -> tuple[Sheet, ...]:
         self._refuse_other_kinds()
@@ -172,8 +175,9 @@ class _Workbook:
             self._elements -= reader.elements - elements
             elements = reader.elements
             silence = silence + len(chunk) if reader.events == events else 0
+            self._events -= reader.events - events
             events = reader.events
-            if self._elements < 0 or silence > _SILENCE or reader.too_deep:
+            if min(self._elements, self._events) < 0 or silence > _SILENCE or reader.too_deep:
                 self._problems.refuse("", None, "the file holds far more than a class's sheet does", _SPLIT)
         parser.close()
 

@@ -96,8 +96,8 @@ as $$
     -- schools and classes
     ('MP080', 'SchoolUnknown', 'There is no such school.', 'Cet établissement n’existe pas.',
         'Search for it, or add it.', 'Cherchez-le, ou ajoutez-le.'),
-    ('MP081', 'RepeatedFirstName', 'The class has more than one %1$s: each needs an initial of their own.', 'La classe compte plusieurs %1$s : il faut une initiale différente pour chacun·e.',
-        'Give an initial to each %1$s, also to the one already in the class.', 'Donnez une initiale à chaque %1$s, y compris dans la classe actuelle.'),
+    ('MP081', 'RepeatedFirstName', 'A first name comes twice in the class (pupil %1$s of the list): each needs an initial of their own.', 'Un prénom est porté deux fois dans la classe (élève %1$s de la liste) : il faut une initiale à chacun·e.',
+        'Give an initial to each of them, also to the one who is in the class already.', 'Donnez une initiale à chacun·e, y compris à l’élève déjà dans la classe.'),
     ('MP082', 'InvitationUnknown', 'No invitation has this code, or it was used or has expired.', 'Aucune invitation n’a ce code, ou elle a déjà servi ou expiré.',
         'Ask the teacher of the class for a new one.', 'Demandez-en une nouvelle à l’enseignant·e de la classe.'),
     ('MP083', 'NotInClass', 'A pupil, a team or a validation that was named is not in this class.', 'Un·e élève, une équipe ou une validation indiquée n’est pas dans cette classe.',

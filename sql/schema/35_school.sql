@@ -258,6 +258,7 @@ create function private.search_schools(query text, country text, level text, res
 as $$
 declare
     asked text;
+    patterns text[];
 begin
     if not private.is_ops() then
         perform private.signed_in();
@@ -268,6 +269,17 @@ begin
     asked := coalesce(private.searchable(query), '');
     if cardinality(private.trigrams(asked)) = 0 then
         perform private.refuse('MP010', 'query', 'it has no three letters in a row', 'Type a code, a postcode, a city or a part of the name.');
+    end if;
+    -- Each word once, and none that is part of another: every one costs a look at every candidate.
+    patterns := array(
+        select distinct '%' || w.word || '%'
+        from unnest(string_to_array(asked, ' ')) w (word)
+        where not exists (
+            select from unnest(string_to_array(asked, ' ')) o (word) where o.word <> w.word and strpos(o.word, w.word) > 0
+        )
+    );
+    if cardinality(patterns) > 8 then
+        perform private.refuse('MP010', 'query', format('it has %s words', cardinality(patterns)), 'Use 8 words at most.');
     end if;
     if results is null or results not between 1 and 100 then
         perform private.refuse('MP010', 'results', coalesce(results::text, 'it is empty'), 'Ask for 1 to 100.');
@@ -285,7 +297,7 @@ begin
             and not s.is_hidden
             and (search_schools.country is null or s.country = search_schools.country)
             and (search_schools.level is null or search_schools.level = any (s.levels))
-            and not exists (select from unnest(string_to_array(asked, ' ')) w (word) where strpos(s.search_text, w.word) = 0)
+            and s.search_text like all (patterns)
         limit 500
     ) f
     order by strpos(private.searchable(f.name), asked) <> 1, private.searchable(f.name), f.city, f.id
@@ -301,6 +313,7 @@ create function api.search_schools(query text, country text default null, level 
     stable
     rows 20
     set search_path = ''
+    set statement_timeout = '2s'
 begin atomic
     select * from private.search_schools(query, country, level, results);
 end;
@@ -317,7 +330,7 @@ as $$
 begin
     if rne is not null and not private.is_rne(rne) then
         perform private.refuse('MP010', 'rne', format('%s is not a school code', left(rne, 20)),
-            'Copy the seven digits and the letter that checks them, such as 0123456J.');
+            'Copy the seven digits and the letter that checks them, such as 0123456S.');
     end if;
     if country is null or country !~ '^[A-Z]{2}$' then
         perform private.refuse('MP010', 'country', coalesce(left(country, 20), 'it is empty'), 'Use two capital letters (ISO 3166), such as FR.');
@@ -444,6 +457,17 @@ begin
         levels = case when correct_school.levels is null then s.levels else private.levels_in_order(correct_school.levels) end,
         is_hidden = coalesce(correct_school.is_hidden, s.is_hidden)
     where s.id = was.id;
+    -- The classes of a school that is none are none either.
+    if is_hidden and not was.is_hidden then
+        perform private.lock_edition(x.edition_id)
+        from (select distinct l.edition_id from mpp.league l where l.school_id = was.id order by l.edition_id) x;
+        perform
+        from mpp.score s
+        where s.subject_id in (select l.id from mpp.league l where l.school_id = was.id)
+        order by s.subject_id
+        for no key update;
+        update mpp.league l set listed = false, held_back = true where l.school_id = was.id and not l.held_back;
+    end if;
     perform private.record_act('school.correct', was.id::text, jsonb_strip_nulls(jsonb_build_object(
         'name', correct_school.name, 'city', correct_school.city, 'postcode', correct_school.postcode,
         'levels', correct_school.levels, 'is_hidden', correct_school.is_hidden)));
@@ -465,7 +489,7 @@ begin atomic
     select private.correct_school(school_id, name, city, postcode, levels, is_hidden);
 end;
 comment on function api.correct_school(uuid, text, text, text, text[], boolean)
-    is 'Corrects a school, or takes it off the lists; what is left out stays. Staff. Errors: MP006, MP010, MP038, MP080.';
+    is 'Corrects a school, or takes it off the lists and its classes out of the rankings; what is left out stays. Staff. Errors: MP006, MP010, MP038, MP080.';
 revoke execute on function api.correct_school(uuid, text, text, text, text[], boolean) from public;
 grant execute on function api.correct_school(uuid, text, text, text, text[], boolean) to authenticated, service_role;
 

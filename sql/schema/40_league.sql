@@ -14,9 +14,11 @@ create table mpp.league (
     created_at timestamptz not null default clock_timestamp(),
     school_id uuid references mpp.school (id),
     level mpp.school_level,
+    held_back boolean not null default false,
     participation_id integer,
     unit_id integer,
     constraint league_in_edition unique (id, edition_id),
+    constraint league_held_back check (not (held_back and listed)),
     constraint league_or_class check (
         (school_id is null) = (level is null) and (school_id is null) = (category is not null) and not (school_id is not null and is_open)
     ),
@@ -25,6 +27,7 @@ create table mpp.league (
     constraint league_unit_of_client check (unit_id is null or participation_id is not null)
 );
 comment on table mpp.league is 'A group that plays together: friends, family, colleagues…, or a class of a school.';
+comment on column mpp.league.held_back is 'Taken out of the rankings by the staff: its ambassadors do not put it back.';
 comment on column mpp.league.school_id is 'The school of a class; null for any other league.';
 create index league_created_by on mpp.league (created_by, edition_id);
 create index league_participation on mpp.league (participation_id) where participation_id is not null;
@@ -58,6 +61,7 @@ create table mpp.player (
     listed boolean not null default true,
     joined_at timestamptz not null default clock_timestamp(),
     initial text,
+    left_class_id uuid references mpp.league (id),
     constraint player_once_per_edition unique (account_id, edition_id),
     constraint player_in_edition unique (id, edition_id),
     constraint player_team_with_league check ((team_id is null) = (league_id is null)),
@@ -78,6 +82,8 @@ create table mpp.player (
 );
 comment on table mpp.player is 'A person in an edition, as their league sees them; a player who left their league has none. A pupil of a class has no account and no alias.';
 comment on column mpp.player.initial is 'Of a pupil''s surname, only while the first name repeats in the class.';
+comment on column mpp.player.left_class_id is 'The class that a pupil has left: a class cannot go on taking in new ones for ever.';
+create index player_left_class on mpp.player (left_class_id) where left_class_id is not null;
 create unique index player_pupil_name_once on mpp.player (league_id, private.folded(first_name), coalesce(initial, ''))
     where alias is null and league_id is not null and first_name <> '—';
 create index player_league on mpp.player (league_id);
@@ -150,14 +156,25 @@ as $$
 $$;
 revoke execute on function private.new_join_code() from public;
 
--- Who the caller is in the leagues, read live: an expelled player is out at once.
+-- Who the caller is in the leagues, read live: an expelled player, a removed teacher, a disabled account is out at once.
+create function private.my_account() returns uuid
+    language sql
+    stable
+    security definer
+    set search_path = ''
+as $$
+    select u.id from auth.users u where u.id = (select auth.uid()) and (u.banned_until is null or u.banned_until <= now())
+$$;
+revoke execute on function private.my_account() from public;
+grant execute on function private.my_account() to authenticated, service_role;
+
 create function private.my_player_ids() returns setof uuid
     language sql
     stable
     security definer
     rows 5
     set search_path = ''
-as $$ select p.id from mpp.player p where p.account_id = (select auth.uid()) $$;
+as $$ select p.id from mpp.player p where p.account_id = (select private.my_account()) $$;
 revoke execute on function private.my_player_ids() from public;
 grant execute on function private.my_player_ids() to authenticated, service_role;
 
@@ -167,7 +184,7 @@ create function private.my_led_league_ids() returns setof uuid
     security definer
     rows 5
     set search_path = ''
-as $$ select a.league_id from mpp.ambassador a where a.account_id = (select auth.uid()) $$;
+as $$ select a.league_id from mpp.ambassador a where a.account_id = (select private.my_account()) $$;
 revoke execute on function private.my_led_league_ids() from public;
 grant execute on function private.my_led_league_ids() to authenticated;
 
@@ -178,11 +195,11 @@ create function private.my_league_ids() returns setof uuid
     rows 5
     set search_path = ''
 as $$
-    select p.league_id from mpp.player p where p.account_id = (select auth.uid()) and p.league_id is not null
+    select p.league_id from mpp.player p where p.account_id = (select private.my_account()) and p.league_id is not null
     union
-    select a.league_id from mpp.ambassador a where a.account_id = (select auth.uid())
+    select a.league_id from mpp.ambassador a where a.account_id = (select private.my_account())
     union
-    select f.league_id from mpp.family f where f.account_id = (select auth.uid())
+    select f.league_id from mpp.family f where f.account_id = (select private.my_account())
 $$;
 revoke execute on function private.my_league_ids() from public;
 grant execute on function private.my_league_ids() to authenticated;
@@ -594,6 +611,21 @@ end
 $$;
 revoke execute on function private.begin_lead(uuid) from public;
 
+-- The team of a class says nothing about a pupil (45_class).
+create function private.clean_team_name(league uuid, name text) returns text
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+begin
+    if exists (select from mpp.league l where l.id = league and l.school_id is not null) then
+        return private.clean_class_text('name', name, 40);
+    end if;
+    return private.clean_line('name', name, 40);
+end
+$$;
+revoke execute on function private.clean_team_name(uuid, text) from public;
+
 create function private.create_team(league_id uuid, name text) returns uuid
     language plpgsql
     security definer
@@ -613,7 +645,7 @@ begin
     end if;
     begin
         insert into mpp.team (league_id, edition_id, name)
-        select l.id, l.edition_id, private.clean_line('name', create_team.name, 40)
+        select l.id, l.edition_id, private.clean_team_name(l.id, create_team.name)
         from mpp.league l
         where l.id = create_team.league_id
         returning id into team;
@@ -645,7 +677,7 @@ create function private.rename_team(team_id uuid, name text) returns void
 as $$
 begin
     perform private.begin_lead((select t.league_id from mpp.team t where t.id = rename_team.team_id));
-    update mpp.team t set name = private.clean_line('name', rename_team.name, 40) where t.id = rename_team.team_id;
+    update mpp.team t set name = private.clean_team_name(t.league_id, rename_team.name) where t.id = rename_team.team_id;
 exception when unique_violation then
     perform private.refuse('MP038', name);
 end
@@ -971,20 +1003,32 @@ create function private.set_listing(scope api.ranking_scope, subject_id uuid, li
 as $$
 declare
     account uuid;
+    leads boolean;
     mine mpp.player;
 begin
     if listed is null then
         perform private.refuse('MP010', 'listed', 'it is empty', 'Send true or false.');
     end if;
     if scope = 'league' then
-        account := private.begin_write();
+        account := case when private.is_ops() then (select auth.uid()) else private.begin_write() end;
         perform private.begin_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
         perform private.lock_league(set_listing.subject_id);
-        if not exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account) then
+        leads := exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account);
+        if not leads and not (private.is_ops() and exists (select from mpp.league l where l.id = set_listing.subject_id)) then
             perform private.refuse('MP007');
         end if;
-        update mpp.league l set listed = set_listing.listed
-        where l.id = set_listing.subject_id and l.listed <> set_listing.listed;
+        if leads and listed and exists (select from mpp.league l where l.id = set_listing.subject_id and l.held_back) then
+            perform private.refuse('MP010', 'listed', 'Ma Petite Planète took it out of the rankings', 'Write to Ma Petite Planète.');
+        end if;
+        update mpp.league l
+        set listed = set_listing.listed,
+            -- A league that says nothing good, a class that is none: what the staff take out stays out.
+            held_back = case when leads then l.held_back else not set_listing.listed end
+        where l.id = set_listing.subject_id
+            and (l.listed <> set_listing.listed or (not leads and l.held_back = set_listing.listed));
+        if not leads then
+            perform private.record_act('league.list', set_listing.subject_id::text, jsonb_build_object('listed', set_listing.listed));
+        end if;
     elsif scope = 'player' then
         account := private.begin_write();
         select * into mine from mpp.player p where p.id = set_listing.subject_id and p.account_id = account;
@@ -1004,7 +1048,7 @@ begin
 end
 $$;
 revoke execute on function private.set_listing(api.ranking_scope, uuid, boolean) from public;
-grant execute on function private.set_listing(api.ranking_scope, uuid, boolean) to authenticated;
+grant execute on function private.set_listing(api.ranking_scope, uuid, boolean) to authenticated, service_role;
 
 create function api.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
     language sql
@@ -1014,9 +1058,9 @@ begin atomic
     select private.set_listing(scope, subject_id, listed);
 end;
 comment on function api.set_listing(api.ranking_scope, uuid, boolean)
-    is 'Shows or hides a player (themselves) or a league (its ambassadors) in the public ranking. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
+    is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking; what the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
 revoke execute on function api.set_listing(api.ranking_scope, uuid, boolean) from public;
-grant execute on function api.set_listing(api.ranking_scope, uuid, boolean) to authenticated;
+grant execute on function api.set_listing(api.ranking_scope, uuid, boolean) to authenticated, service_role;
 
 -- Any member tells the association about a player of the league.
 create function private.report_conduct(player_id uuid, reason text) returns void
@@ -1162,6 +1206,13 @@ begin
     )
     select array_agg(l.league_id) into leagues from left_behind l;
     perform private.settle_ambassador(l.id) from unnest(leagues) l (id);
+    -- A class that nobody teaches any more is nobody's to show. Whoever was invited may still take it, and the staff may
+    -- give it to another teacher.
+    delete from mpp.family f
+    where f.league_id in (select l.id from mpp.league l where l.id = any (leagues) and l.school_id is not null)
+        and not exists (select from mpp.ambassador a where a.league_id = f.league_id);
+    delete from mpp.class_code c
+    where c.league_id = any (leagues) and not exists (select from mpp.ambassador a where a.league_id = c.league_id);
     return old;
 end
 $$;

@@ -109,7 +109,7 @@ declare
     e mpp.edition;
     school mpp.school;
     class uuid;
-    called text := private.clean_line('name', name);
+    called text := private.clean_class_text('name', name, 60);
     team_names text[];
 begin
     if by_ops then
@@ -128,12 +128,15 @@ begin
         perform private.refuse('MP005');
     end if;
     perform private.hold_profile(account, plays => false);
+    -- One at a time for one account, so that the limit holds.
+    perform pg_advisory_xact_lock(hashtext('mpp.class'), hashtext(account::text));
+    -- Before the edition, as correct_school does; held, so that no class slips into a school that is being hidden.
+    select * into school from mpp.school s where s.id = create_class.school_id and not s.is_hidden for share;
     e := private.begin_join(edition_id);
     if e.audience <> 'school' then
         perform private.refuse('MP028', e.code);
     end if;
-    select * into school from mpp.school s where s.id = create_class.school_id and not s.is_hidden;
-    if not found then
+    if school.id is null then
         perform private.refuse('MP080');
     end if;
     if level is null or not level = any (school.levels) then
@@ -149,7 +152,7 @@ begin
         perform private.refuse('MP037', e.teams_per_league::text);
     else
         team_names := array(
-            select private.clean_line('teams', t.name, 40) from unnest(teams) with ordinality t (name, place) order by t.place);
+            select private.clean_class_text('teams', t.name, 40) from unnest(teams) with ordinality t (name, place) order by t.place);
     end if;
     begin
         insert into mpp.league (edition_id, name, created_by, school_id, level)
@@ -210,7 +213,7 @@ begin
         delete from mpp.class_challenge c where c.league_id = class.id;
     end if;
     update mpp.league l
-    set name = private.clean_line('name', coalesce(update_class.name, l.name)),
+    set name = private.clean_class_text('name', coalesce(update_class.name, l.name), 60),
         level = coalesce(update_class.level, l.level)
     where l.id = class.id;
 exception when unique_violation then
@@ -242,29 +245,45 @@ as $$ select first_name || coalesce(' ' || initial || '.', '') $$;
 revoke execute on function private.pupil_name(text, text) from public;
 grant execute on function private.pupil_name(text, text) to authenticated, service_role;
 
+-- What is typed about a pupil is never said back: a message ends up in the server's log, and what was refused may be just
+-- the surname or the address that nobody should keep. The place in the list tells which it was.
+create function private.typed(pupil jsonb, field text, place bigint) returns text
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+begin
+    if coalesce(jsonb_typeof(pupil -> field), 'null') not in ('string', 'null') then
+        perform private.refuse('MP010', format('%s of pupil %s', field, place), 'it is not a text', 'Send a text, or leave it out.');
+    end if;
+    return pupil ->> field;
+end
+$$;
+revoke execute on function private.typed(jsonb, text, bigint) from public;
+
 -- One word: there must be nowhere to write a surname.
-create function private.clean_first_name(value text) returns text
+create function private.clean_first_name(value text, place bigint) returns text
     language plpgsql
     stable
     set search_path = ''
 as $$
 declare
-    cleaned text := private.clean_line('first_name', value, 30);
+    field text := format('first_name of pupil %s', place);
+    cleaned text := private.clean_line(field, value, 30);
 begin
     if cleaned ~ ' ' then
-        perform private.refuse('MP010', 'first_name', format('%s has a space', cleaned),
+        perform private.refuse('MP010', field, 'it has a space',
             'Give the first name alone; join a compound one with a hyphen, such as Marie-Lou.');
     end if;
     if not private.is_one_word(cleaned) then
-        perform private.refuse('MP010', 'first_name', format('%s has a sign that is no letter', cleaned),
-            'Use letters, hyphens and apostrophes only.');
+        perform private.refuse('MP010', field, 'it has a sign that is no letter', 'Use letters, hyphens and apostrophes only.');
     end if;
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_first_name(text) from public;
+revoke execute on function private.clean_first_name(text, bigint) from public;
 
-create function private.clean_initial(value text) returns text
+create function private.clean_initial(value text, place bigint) returns text
     language plpgsql
     stable
     set search_path = ''
@@ -276,15 +295,35 @@ begin
         return null;
     end if;
     if char_length(cleaned) > 2 or not private.is_one_word(cleaned) then
-        perform private.refuse('MP010', 'initial', left(value, 40), 'Give one letter, or two.');
+        perform private.refuse('MP010', format('initial of pupil %s', place), 'it is no initial', 'Give one letter, or two.');
     end if;
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_initial(text) from public;
+revoke execute on function private.clean_initial(text, bigint) from public;
+
+-- The name of a class or of its team is free text; what plainly is an address, a date or a telephone number is none.
+create function private.clean_class_text(field text, value text, longest integer) returns text
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    cleaned text := private.clean_line(field, value, longest);
+begin
+    if cleaned ~ '@' or cleaned ~ '[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}' or char_length(regexp_replace(
+            -- A class is often called by its school year.
+            regexp_replace(cleaned, '20[0-9]{2} ?[-–/] ?20[0-9]{2}', '', 'g'), '[^0-9]', '', 'g')) >= 8 then
+        perform private.refuse('MP010', field, 'it looks like an address, a date or a telephone number',
+            'Use a name that says nothing about a pupil.');
+    end if;
+    return cleaned;
+end
+$$;
+revoke execute on function private.clean_class_text(text, text, integer) from public;
 
 -- An initial goes as soon as it is not needed, and must be there while it is.
-create function private.settle_initials(class uuid) returns void
+create function private.settle_initials(class uuid, listed uuid[] default '{}') returns void
     language plpgsql
     volatile
     set search_path = ''
@@ -300,18 +339,22 @@ begin
             select from mpp.player o
             where o.league_id = class and o.id <> p.id and private.folded(o.first_name) = private.folded(p.first_name)
         );
-    select min(p.first_name) into repeated
+    select min(private.folded(p.first_name)) into repeated
     from mpp.player p
     where p.league_id = class and p.first_name <> '—'
     group by private.folded(p.first_name)
     having count(*) > 1 and bool_or(p.initial is null)
     limit 1;
     if repeated is not null then
-        perform private.refuse('MP081', repeated);
+        perform private.refuse('MP081', coalesce((
+            select string_agg(i.place::text, ', ' order by i.place)
+            from unnest(listed) with ordinality i (id, place)
+            join mpp.player p on p.id = i.id and private.folded(p.first_name) = repeated
+        ), '—'));
     end if;
 end
 $$;
-revoke execute on function private.settle_initials(uuid) from public;
+revoke execute on function private.settle_initials(uuid, uuid[]) from public;
 
 create type api.class_pupil as (pupil_id uuid, first_name text, initial text, name text, team_id uuid);
 comment on type api.class_pupil is 'A pupil of a class; name is the first name with its initial, if it needs one.';
@@ -386,6 +429,8 @@ begin
             perform private.refuse('MP010', left(wrong, 40), 'a pupil is known by a first name and nothing else',
                 'Send first_name, initial and team only.');
         end if;
+        -- Values that are no text have no business in a list of names.
+        perform private.typed(item.pupil, k.key, item.place) from jsonb_object_keys(item.pupil) k (key);
         if coalesce(item.pupil ->> 'pupil_id', gen_random_uuid()::text) !~ uuid_form
             or coalesce(item.pupil ->> 'team_id', gen_random_uuid()::text) !~ uuid_form then
             perform private.refuse('MP083');
@@ -394,10 +439,10 @@ begin
         ids := ids || coalesce((item.pupil ->> 'pupil_id')::uuid, private.uuid_v7());
         first_names := array_append(first_names, case
             when item.pupil ->> 'pupil_id' is null or item.pupil ->> 'first_name' is not null
-                then private.clean_first_name(item.pupil ->> 'first_name') end);
-        initials := array_append(initials, private.clean_initial(item.pupil ->> 'initial'));
+                then private.clean_first_name(item.pupil ->> 'first_name', item.place) end);
+        initials := array_append(initials, private.clean_initial(item.pupil ->> 'initial', item.place));
         team_names := array_append(team_names, case
-            when item.pupil ->> 'team' is not null then private.clean_line('team', item.pupil ->> 'team', 40) end);
+            when item.pupil ->> 'team' is not null then private.clean_class_text(format('team of pupil %s', item.place), item.pupil ->> 'team', 40) end);
         team_ids := array_append(team_ids, (item.pupil ->> 'team_id')::uuid);
     end loop;
 
@@ -417,8 +462,11 @@ begin
             ) then
             perform private.refuse('MP083');
         end if;
+        -- Also counted with those who left, or pupils could come and go without end, and their points with them.
         if (select count(*) from mpp.player p where p.league_id = class_id) + (select count(*) from unnest(are_new) n (is_new) where n.is_new)
-            > e.league_max_players then
+                > e.league_max_players
+            or (select count(*) from mpp.player p where p.league_id = class_id or p.left_class_id = class_id)
+                + (select count(*) from unnest(are_new) n (is_new) where n.is_new) > 2 * e.league_max_players then
             perform private.refuse('MP032', e.league_max_players::text);
         end if;
 
@@ -472,21 +520,20 @@ begin
             where c.is_new
             order by c.place;
         exception when unique_violation then
-            perform private.refuse('MP081', coalesce(
-                (
-                    select min(c.first_name)
-                    from unnest(ids, first_names) c (id, first_name)
-                    where exists (
-                            select from mpp.player p
-                            where p.league_id = class_id and p.id <> c.id and private.folded(p.first_name) = private.folded(c.first_name)
-                        )
-                        or exists (
-                            select from unnest(ids, first_names) o (id, first_name)
-                            where o.id <> c.id and private.folded(o.first_name) = private.folded(c.first_name)
-                        )
-                ), '?'));
+            perform private.refuse('MP081', coalesce((
+                select string_agg(c.place::text, ', ' order by c.place)
+                from unnest(ids, first_names) with ordinality c (id, first_name, place)
+                where exists (
+                        select from mpp.player p
+                        where p.league_id = class_id and not p.id = any (ids) and private.folded(p.first_name) = private.folded(c.first_name)
+                    )
+                    or exists (
+                        select from unnest(ids, first_names) o (id, first_name)
+                        where o.id <> c.id and private.folded(o.first_name) = private.folded(c.first_name)
+                    )
+            ), '—'));
         end;
-        perform private.settle_initials(class_id);
+        perform private.settle_initials(class_id, ids);
         outcome := array(
             select (case when not (dry_run and c.is_new) then p.id end, p.first_name, p.initial,
                 private.pupil_name(p.first_name, p.initial), p.team_id)::api.class_pupil
@@ -518,7 +565,8 @@ comment on function api.add_pupils(uuid, jsonb, boolean)
 revoke execute on function api.add_pupils(uuid, jsonb, boolean) from public;
 grant execute on function api.add_pupils(uuid, jsonb, boolean) to authenticated, service_role;
 
--- A pupil who leaves: the name goes at once, the points stay with the class. In a frozen edition only the name goes.
+-- A pupil who leaves: the name goes at once, the points stay with the class. Once the edition is over only the name goes,
+-- or taking out those who did nothing would raise an average that everybody can see already.
 create function private.remove_pupil(pupil_id uuid) returns void
     language plpgsql
     security definer
@@ -526,15 +574,16 @@ create function private.remove_pupil(pupil_id uuid) returns void
 as $$
 declare
     class uuid := (select p.league_id from mpp.player p where p.id = pupil_id and p.alias is null);
-    frozen boolean;
+    over boolean;
 begin
     perform private.begin_class(class, when_frozen => true);
-    select e.frozen_at is not null into frozen from mpp.league l join mpp.edition e on e.id = l.edition_id where l.id = class;
+    select private.clock() >= e.ends_at into over from mpp.league l join mpp.edition e on e.id = l.edition_id where l.id = class;
     update mpp.player p
     set first_name = '—',
         initial = null,
-        league_id = case when frozen then p.league_id end,
-        team_id = case when frozen then p.team_id end
+        left_class_id = case when not over then p.league_id end,
+        league_id = case when over then p.league_id end,
+        team_id = case when over then p.team_id end
     where p.id = pupil_id and p.league_id = class;
     if not found then
         perform private.refuse('MP083');
@@ -849,6 +898,8 @@ begin
     update mpp.ambassador a set is_principal = false where a.league_id = class_id and a.is_principal;
     insert into mpp.ambassador (league_id, account_id, is_principal) values (class_id, teacher_id, true)
     on conflict on constraint ambassador_pkey do update set is_principal = true;
+    -- Whom the former teacher invited, the new one may invite again.
+    delete from mpp.class_invitation i where i.league_id = class_id;
     perform private.record_act('class.hand_over', class_id::text, jsonb_build_object('teacher_id', teacher_id));
 end
 $$;
@@ -884,6 +935,10 @@ begin
     if not found then
         perform private.refuse('MP005');
     end if;
+    -- Who knew the class code, or an invitation, must not come back by it.
+    delete from mpp.class_invitation i where i.league_id = class_id;
+    delete from mpp.family f where f.league_id = class_id;
+    update mpp.class_code c set code = private.new_join_code(), renewed_at = clock_timestamp() where c.league_id = class_id;
 end
 $$;
 revoke execute on function private.remove_co_teacher(uuid, uuid) from public;
@@ -897,7 +952,7 @@ begin atomic
     select private.remove_co_teacher(class_id, teacher_id);
 end;
 comment on function api.remove_co_teacher(uuid, uuid)
-    is 'Takes a class from a colleague, or from oneself; the principal teacher hands it over first. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011, MP024.';
+    is 'Takes a class from a colleague, or from oneself; the principal teacher hands it over first. The class code is renewed with it, because the colleague knew it: families enter again with the new one. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011, MP024.';
 revoke execute on function api.remove_co_teacher(uuid, uuid) from public;
 grant execute on function api.remove_co_teacher(uuid, uuid) to authenticated, service_role;
 

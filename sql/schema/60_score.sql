@@ -40,6 +40,25 @@ create index score_ranking on mpp.score (edition_id, scope, value desc, reached_
 create index score_level_ranking on mpp.score (edition_id, level, value desc, reached_at, subject_id) where listed and level is not null;
 create index score_school on mpp.score (edition_id, school_id) where listed and school_id is not null;
 
+create table mpp.school_standing (
+    edition_id integer not null references mpp.edition (id),
+    level mpp.school_level,
+    rank bigint not null,
+    school_id uuid not null references mpp.school (id),
+    classes bigint not null,
+    points bigint not null,
+    players bigint not null,
+    value bigint not null,
+    reached_at timestamptz not null,
+    constraint school_standing_once unique nulls not distinct (edition_id, level, school_id)
+);
+comment on table mpp.school_standing is 'Schools as they stood at the freeze: a class that opts out later takes its name away, not its points from the others.';
+create index school_standing_school on mpp.school_standing (school_id);
+
+create trigger school_standing_keep
+    before update or delete or truncate on mpp.school_standing
+    for each statement execute function private.refuse_change();
+
 create table mpp.score_count (
     edition_id integer not null references mpp.edition (id),
     scope api.ranking_scope not null,
@@ -487,6 +506,7 @@ create trigger validation_recredit
     for each statement execute function private.validation_recredit();
 
 alter table mpp.score enable row level security;
+alter table mpp.school_standing enable row level security;
 alter table mpp.score_count enable row level security;
 alter table mpp.score_delta enable row level security;
 
@@ -507,4 +527,8 @@ create policy score_delta_select_everyone on mpp.score_delta
     for select to anon, authenticated
     using (edition_id in (select e.id from mpp.edition e));
 
-grant select on mpp.score, mpp.score_count, mpp.score_delta to anon, authenticated, service_role;
+create policy school_standing_select_everyone on mpp.school_standing
+    for select to anon, authenticated
+    using (edition_id in (select e.id from mpp.edition e));
+
+grant select on mpp.score, mpp.school_standing, mpp.score_count, mpp.score_delta to anon, authenticated, service_role;

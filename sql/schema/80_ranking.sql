@@ -95,12 +95,13 @@ comment on view api.class_ranking is 'Ranking of listed classes, among all (rank
 grant select on api.class_ranking to anon, authenticated, service_role;
 
 -- A school is the sum of its listed classes: a row of its own would be the hottest of the edition, and there are few
--- enough schools to add up. Once over all its classes (level is null) and once for each of its levels.
+-- enough schools to add up. Once over all its classes (level is null) and once for each of its levels. From the freeze on
+-- they stand as they stood then, as long as one of their classes is still listed.
 create view api.school_ranking with (security_invoker = true) as
 select
     g.edition_id,
     g.level,
-    rank() over (partition by g.edition_id, g.level order by g.value desc) as rank,
+    g.rank,
     g.school_id as subject_id,
     h.name as label,
     h.city,
@@ -112,25 +113,38 @@ select
     g.value,
     g.reached_at
 from (
-    select s.edition_id, null::text as level, s.school_id, count(*) as classes, sum(s.points) as points, sum(s.players) as players,
-        max(s.reached_at) as reached_at,
-        case when bool_or(s.by_average)
-            then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
-            else sum(s.points) end as value
-    from mpp.score s
-    where s.scope = 'league' and s.listed and s.school_id is not null
-    group by s.edition_id, s.school_id
+    select t.edition_id, t.level::text as level, t.rank, t.school_id, t.classes, t.points, t.players, t.value, t.reached_at
+    from mpp.school_standing t
+    where exists (
+        select
+        from mpp.score s
+        where s.edition_id = t.edition_id and s.school_id = t.school_id and s.listed and (t.level is null or s.level = t.level)
+    )
     union all
-    select s.edition_id, s.level, s.school_id, count(*), sum(s.points), sum(s.players), max(s.reached_at),
-        case when bool_or(s.by_average)
-            then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
-            else sum(s.points) end
-    from mpp.score s
-    where s.scope = 'league' and s.listed and s.school_id is not null
-    group by s.edition_id, s.school_id, s.level
+    select l.edition_id, l.level, rank() over (partition by l.edition_id, l.level order by l.value desc), l.school_id, l.classes,
+        l.points, l.players, l.value, l.reached_at
+    from (
+        select s.edition_id, null::text as level, s.school_id, count(*) as classes, sum(s.points) as points,
+            sum(s.players) as players, max(s.reached_at) as reached_at,
+            case when bool_or(s.by_average)
+                then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
+                else sum(s.points) end as value
+        from mpp.score s
+        where s.scope = 'league' and s.listed and s.school_id is not null
+        group by s.edition_id, s.school_id
+        union all
+        select s.edition_id, s.level, s.school_id, count(*), sum(s.points), sum(s.players), max(s.reached_at),
+            case when bool_or(s.by_average)
+                then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
+                else sum(s.points) end
+        from mpp.score s
+        where s.scope = 'league' and s.listed and s.school_id is not null
+        group by s.edition_id, s.school_id, s.level
+    ) l
+    where l.edition_id in (select e.id from mpp.edition e where e.frozen_at is null)
 ) g
 join mpp.school h on h.id = g.school_id;
-comment on view api.school_ranking is 'Ranking of schools by their listed classes: over all levels where level is null, and once more within each level. value is what ranks: hundredths of a point per pupil, or points. Sort by value desc, reached_at, subject_id.';
+comment on view api.school_ranking is 'Ranking of schools by their listed classes: over all levels where level is null, and once more within each level; as they stood at the freeze from then on. value is what ranks: hundredths of a point per pupil, or points. Sort by value desc, reached_at, subject_id.';
 grant select on api.school_ranking to anon, authenticated, service_role;
 
 -- In plpgsql, which keeps the plans of its queries for the session; a function in SQL would plan them at each call.

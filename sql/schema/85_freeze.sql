@@ -1,4 +1,4 @@
--- Freezing an edition, and proving its scores. A freeze copies nothing: from then on every table of the ranking refuses
+-- Freezing an edition, and proving its scores. A freeze copies nothing but the sums of schools: from then on every table of the ranking refuses
 -- to change for that edition (60_score), and its counts keep the ranks as they were. The seal proves that nothing did.
 
 create function private.seal_of(edition integer) returns text
@@ -7,6 +7,13 @@ create function private.seal_of(edition integer) returns text
     set search_path = ''
 as $$
     select format('1:%s:%s:%s:%s', s.number, s.digest, c.number, c.digest)
+        || coalesce((
+            select format(':%s:%s', count(*), sum(('x' || left(md5(concat_ws('|', x.level, x.rank, x.school_id, x.classes, x.points,
+                x.players, x.value, extract(epoch from x.reached_at))), 16))::bit(64)::bigint))
+            from mpp.school_standing x
+            where x.edition_id = edition
+            having count(*) > 0
+        ), '')
     from (
         select count(*) as number, coalesce(sum(('x' || left(md5(concat_ws('|', x.subject_id, x.scope, x.points, x.players, x.value,
             extract(epoch from x.reached_at))), 16))::bit(64)::bigint), 0) as digest
@@ -51,6 +58,10 @@ begin
         perform private.refuse('MP026', e.code, private.spoken(e.ends_at));
     end if;
     perform private.fold_scores(e.id, wait => true);
+    insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value, reached_at)
+    select r.edition_id, r.level, r.rank, r.subject_id, r.classes, r.points, r.players, r.value, r.reached_at
+    from api.school_ranking r
+    where r.edition_id = e.id;
     update mpp.edition set frozen_at = at, seal = private.seal_of(e.id) where id = e.id;
     -- The audit keeps the seal too: it is append-only, and a seal rewritten in the edition would differ from it.
     perform private.record_act('edition.freeze', edition_code, jsonb_build_object('seal', (select x.seal from mpp.edition x where x.id = e.id)));

@@ -162,7 +162,11 @@ select
     coalesce(v.pupils, 0) as pupils_credited,
     coalesce(v.points, 0) as points_earned
 from mpp.league l
-join mpp.edition_challenge c on c.edition_id = l.edition_id and l.level = any (c.levels)
+join mpp.edition_challenge c
+    on c.edition_id = l.edition_id
+    and l.level = any (c.levels)
+    -- Not even the staff's sheets, which teachers get, tell of a flash challenge to come.
+    and (c.kind <> 'flash' or c.opens_at <= now())
 join mpp.challenge k on k.id = c.challenge_id
 left join mpp.class_challenge x on x.league_id = l.id and x.challenge_id = c.id
 left join lateral (
@@ -259,7 +263,8 @@ select
     m.validations,
     m.points,
     m.first_at,
-    m.last_at
+    m.last_at,
+    coalesce(m.player_id, m.league_id) as subject_id
 from (
     select
         v.edition_id, v.player_id, v.league_id, 'burst' as pattern, count(*) as validations, sum(v.points) as points,
@@ -275,9 +280,18 @@ from (
     where v.state <> 'cancelled'
     group by v.edition_id, v.player_id, v.league_id, date_trunc('day', v.validated_at at time zone 'Europe/Paris')
     having count(*) > 40
+    union all
+    -- A teacher validates for the whole class, or types in a sheet of three weeks, in a minute: a class is looked at whole.
+    select
+        v.edition_id, null, v.league_id, 'class rate', count(*), sum(v.points), min(v.validated_at), max(v.validated_at)
+    from mpp.validation v
+    join mpp.league l on l.id = v.league_id and l.school_id is not null
+    join mpp.edition e on e.id = v.edition_id
+    where v.state <> 'cancelled'
+    group by v.edition_id, v.league_id, e.starts_at, e.ends_at
+    having count(*) > 10 * count(distinct v.player_id) * greatest(extract(epoch from least(now(), e.ends_at) - e.starts_at) / 86400, 1)
 ) m
--- Not pupils: a teacher validates for the whole class, or types in a sheet, in a minute.
-join mpp.player p on p.id = m.player_id and p.alias is not null
-where (select private.is_ops());
-comment on view api.misuse is 'Players who validated implausibly fast: over 10 in a minute, or over 40 in a day; not pupils, whose teacher validates in one go. Staff only.';
+left join mpp.player p on p.id = m.player_id
+where (select private.is_ops()) and (m.player_id is null or p.alias is not null);
+comment on view api.misuse is 'Players who validated implausibly fast: over 10 in a minute, or over 40 in a day; and classes (without player_id) with over 10 a day for each pupil. Staff only.';
 grant select on api.misuse to authenticated, service_role;

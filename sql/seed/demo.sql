@@ -1,4 +1,5 @@
--- The people of the demonstration: made-up accounts, leagues and players, as columns from mpp_supabase/demo/people.py.
+-- The people of the demonstrations: made-up accounts, leagues and players, as columns from mpp_supabase/demo/people.py, and
+-- teachers from mpp_supabase/demo/classes.py. Classes and pupils are not here: they are made through the functions of the API.
 -- Only for a local stack. %(…)s are parameters. Rows come with their ids, so that nothing has to be looked up.
 
 -- name: accounts
@@ -18,6 +19,18 @@ select p.id, p.first_name, 'Démo', p.alias, 'FR', p.postcode, p.birth_date
 from unnest(%(accounts)s::uuid[], %(first_names)s::text[], %(aliases)s::text[], %(postcodes)s::text[], %(birth_dates)s::date[])
     p (id, first_name, alias, postcode, birth_date)
 on conflict (id) do nothing;
+
+-- name: teacher_profiles
+insert into mpp.profile (id, first_name, last_name)
+select p.id, p.first_name, 'Démo'
+from unnest(%(accounts)s::uuid[], %(first_names)s::text[]) p (id, first_name)
+on conflict (id) do nothing;
+
+-- name: teachers
+insert into mpp.teacher (account_id, role)
+select t.id, t.role
+from unnest(%(accounts)s::uuid[], %(roles)s::text[]) t (id, role)
+on conflict (account_id) do nothing;
 
 -- name: leagues
 insert into mpp.league (id, edition_id, name, category, listed)

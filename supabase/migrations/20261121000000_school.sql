@@ -184,8 +184,8 @@ as $$
     -- schools and classes
     ('MP080', 'SchoolUnknown', 'There is no such school.', 'Cet établissement n’existe pas.',
         'Search for it, or add it.', 'Cherchez-le, ou ajoutez-le.'),
-    ('MP081', 'RepeatedFirstName', 'The class has more than one %1$s: each needs an initial of their own.', 'La classe compte plusieurs %1$s : il faut une initiale différente pour chacun·e.',
-        'Give an initial to each %1$s, also to the one already in the class.', 'Donnez une initiale à chaque %1$s, y compris dans la classe actuelle.'),
+    ('MP081', 'RepeatedFirstName', 'A first name comes twice in the class (pupil %1$s of the list): each needs an initial of their own.', 'Un prénom est porté deux fois dans la classe (élève %1$s de la liste) : il faut une initiale à chacun·e.',
+        'Give an initial to each of them, also to the one who is in the class already.', 'Donnez une initiale à chacun·e, y compris à l’élève déjà dans la classe.'),
     ('MP082', 'InvitationUnknown', 'No invitation has this code, or it was used or has expired.', 'Aucune invitation n’a ce code, ou elle a déjà servi ou expiré.',
         'Ask the teacher of the class for a new one.', 'Demandez-en une nouvelle à l’enseignant·e de la classe.'),
     ('MP083', 'NotInClass', 'A pupil, a team or a validation that was named is not in this class.', 'Un·e élève, une équipe ou une validation indiquée n’est pas dans cette classe.',
@@ -809,6 +809,7 @@ create function private.search_schools(query text, country text, level text, res
 as $$
 declare
     asked text;
+    patterns text[];
 begin
     if not private.is_ops() then
         perform private.signed_in();
@@ -819,6 +820,17 @@ begin
     asked := coalesce(private.searchable(query), '');
     if cardinality(private.trigrams(asked)) = 0 then
         perform private.refuse('MP010', 'query', 'it has no three letters in a row', 'Type a code, a postcode, a city or a part of the name.');
+    end if;
+    -- Each word once, and none that is part of another: every one costs a look at every candidate.
+    patterns := array(
+        select distinct '%' || w.word || '%'
+        from unnest(string_to_array(asked, ' ')) w (word)
+        where not exists (
+            select from unnest(string_to_array(asked, ' ')) o (word) where o.word <> w.word and strpos(o.word, w.word) > 0
+        )
+    );
+    if cardinality(patterns) > 8 then
+        perform private.refuse('MP010', 'query', format('it has %s words', cardinality(patterns)), 'Use 8 words at most.');
     end if;
     if results is null or results not between 1 and 100 then
         perform private.refuse('MP010', 'results', coalesce(results::text, 'it is empty'), 'Ask for 1 to 100.');
@@ -836,7 +848,7 @@ begin
             and not s.is_hidden
             and (search_schools.country is null or s.country = search_schools.country)
             and (search_schools.level is null or search_schools.level = any (s.levels))
-            and not exists (select from unnest(string_to_array(asked, ' ')) w (word) where strpos(s.search_text, w.word) = 0)
+            and s.search_text like all (patterns)
         limit 500
     ) f
     order by strpos(private.searchable(f.name), asked) <> 1, private.searchable(f.name), f.city, f.id
@@ -854,6 +866,7 @@ create function api.search_schools(query text, country text default null, level 
     stable
     rows 20
     set search_path = ''
+    set statement_timeout = '2s'
 begin atomic
     select * from private.search_schools(query, country, level, results);
 end;
@@ -873,7 +886,7 @@ as $$
 begin
     if rne is not null and not private.is_rne(rne) then
         perform private.refuse('MP010', 'rne', format('%s is not a school code', left(rne, 20)),
-            'Copy the seven digits and the letter that checks them, such as 0123456J.');
+            'Copy the seven digits and the letter that checks them, such as 0123456S.');
     end if;
     if country is null or country !~ '^[A-Z]{2}$' then
         perform private.refuse('MP010', 'country', coalesce(left(country, 20), 'it is empty'), 'Use two capital letters (ISO 3166), such as FR.');
@@ -1007,6 +1020,17 @@ begin
         levels = case when correct_school.levels is null then s.levels else private.levels_in_order(correct_school.levels) end,
         is_hidden = coalesce(correct_school.is_hidden, s.is_hidden)
     where s.id = was.id;
+    -- The classes of a school that is none are none either.
+    if is_hidden and not was.is_hidden then
+        perform private.lock_edition(x.edition_id)
+        from (select distinct l.edition_id from mpp.league l where l.school_id = was.id order by l.edition_id) x;
+        perform
+        from mpp.score s
+        where s.subject_id in (select l.id from mpp.league l where l.school_id = was.id)
+        order by s.subject_id
+        for no key update;
+        update mpp.league l set listed = false, held_back = true where l.school_id = was.id and not l.held_back;
+    end if;
     perform private.record_act('school.correct', was.id::text, jsonb_strip_nulls(jsonb_build_object(
         'name', correct_school.name, 'city', correct_school.city, 'postcode', correct_school.postcode,
         'levels', correct_school.levels, 'is_hidden', correct_school.is_hidden)));
@@ -1031,7 +1055,7 @@ begin atomic
 end;
 
 comment on function api.correct_school(uuid, text, text, text, text[], boolean)
-    is 'Corrects a school, or takes it off the lists; what is left out stays. Staff. Errors: MP006, MP010, MP038, MP080.';
+    is 'Corrects a school, or takes it off the lists and its classes out of the rankings; what is left out stays. Staff. Errors: MP006, MP010, MP038, MP080.';
 
 revoke execute on function api.correct_school(uuid, text, text, text, text[], boolean) from public;
 
@@ -1133,12 +1157,15 @@ alter table mpp.league
     alter column category drop not null,
     add column school_id uuid references mpp.school (id),
     add column level mpp.school_level,
+    add column held_back boolean not null default false,
+    add constraint league_held_back check (not (held_back and listed)),
     add constraint league_or_class check (
         (school_id is null) = (level is null) and (school_id is null) = (category is not null) and not (school_id is not null and is_open)
     );
 alter table mpp.player
     alter column alias drop not null,
     add column initial text,
+    add column left_class_id uuid references mpp.league (id),
     add constraint player_pupil_is_private check (
         alias is not null
         or (
@@ -1153,6 +1180,8 @@ alter table mpp.player
 
 comment on table mpp.league is 'A group that plays together: friends, family, colleagues…, or a class of a school.';
 
+comment on column mpp.league.held_back is 'Taken out of the rankings by the staff: its ambassadors do not put it back.';
+
 comment on column mpp.league.school_id is 'The school of a class; null for any other league.';
 
 create index league_school on mpp.league (school_id) where school_id is not null;
@@ -1164,6 +1193,10 @@ create unique index league_name_once
 comment on table mpp.player is 'A person in an edition, as their league sees them; a player who left their league has none. A pupil of a class has no account and no alias.';
 
 comment on column mpp.player.initial is 'Of a pupil''s surname, only while the first name repeats in the class.';
+
+comment on column mpp.player.left_class_id is 'The class that a pupil has left: a class cannot go on taking in new ones for ever.';
+
+create index player_left_class on mpp.player (left_class_id) where left_class_id is not null;
 
 create unique index player_pupil_name_once on mpp.player (league_id, private.folded(first_name), coalesce(initial, ''))
     where alias is null and league_id is not null and first_name <> '—';
@@ -1179,6 +1212,36 @@ comment on table mpp.family is 'Accounts, mostly anonymous, that read a class be
 
 create index family_league on mpp.family (league_id);
 
+-- Who the caller is in the leagues, read live: an expelled player, a removed teacher, a disabled account is out at once.
+create function private.my_account() returns uuid
+    language sql
+    stable
+    security definer
+    set search_path = ''
+as $$
+    select u.id from auth.users u where u.id = (select auth.uid()) and (u.banned_until is null or u.banned_until <= now())
+$$;
+
+revoke execute on function private.my_account() from public;
+
+grant execute on function private.my_account() to authenticated, service_role;
+
+create or replace function private.my_player_ids() returns setof uuid
+    language sql
+    stable
+    security definer
+    rows 5
+    set search_path = ''
+as $$ select p.id from mpp.player p where p.account_id = (select private.my_account()) $$;
+
+create or replace function private.my_led_league_ids() returns setof uuid
+    language sql
+    stable
+    security definer
+    rows 5
+    set search_path = ''
+as $$ select a.league_id from mpp.ambassador a where a.account_id = (select private.my_account()) $$;
+
 create or replace function private.my_league_ids() returns setof uuid
     language sql
     stable
@@ -1186,11 +1249,11 @@ create or replace function private.my_league_ids() returns setof uuid
     rows 5
     set search_path = ''
 as $$
-    select p.league_id from mpp.player p where p.account_id = (select auth.uid()) and p.league_id is not null
+    select p.league_id from mpp.player p where p.account_id = (select private.my_account()) and p.league_id is not null
     union
-    select a.league_id from mpp.ambassador a where a.account_id = (select auth.uid())
+    select a.league_id from mpp.ambassador a where a.account_id = (select private.my_account())
     union
-    select f.league_id from mpp.family f where f.account_id = (select auth.uid())
+    select f.league_id from mpp.family f where f.account_id = (select private.my_account())
 $$;
 
 alter table mpp.family enable row level security;
@@ -1277,6 +1340,65 @@ $$;
 comment on function api.create_league(integer, text, api.league_category, boolean, text)
     is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP030, MP033, MP038, MP039.';
 
+-- The team of a class says nothing about a pupil (45_class).
+create function private.clean_team_name(league uuid, name text) returns text
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+begin
+    if exists (select from mpp.league l where l.id = league and l.school_id is not null) then
+        return private.clean_class_text('name', name, 40);
+    end if;
+    return private.clean_line('name', name, 40);
+end
+$$;
+
+revoke execute on function private.clean_team_name(uuid, text) from public;
+
+create or replace function private.create_team(league_id uuid, name text) returns uuid
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    most integer;
+    team uuid;
+begin
+    perform private.begin_lead(create_team.league_id);
+    select e.teams_per_league into most
+    from mpp.league l
+    join mpp.edition e on e.id = l.edition_id
+    where l.id = create_team.league_id;
+    if (select count(*) from mpp.team t where t.league_id = create_team.league_id) >= most then
+        perform private.refuse('MP037', most::text);
+    end if;
+    begin
+        insert into mpp.team (league_id, edition_id, name)
+        select l.id, l.edition_id, private.clean_team_name(l.id, create_team.name)
+        from mpp.league l
+        where l.id = create_team.league_id
+        returning id into team;
+    exception when unique_violation then
+        perform private.refuse('MP038', create_team.name);
+    end;
+    return team;
+end
+$$;
+
+create or replace function private.rename_team(team_id uuid, name text) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+begin
+    perform private.begin_lead((select t.league_id from mpp.team t where t.id = rename_team.team_id));
+    update mpp.team t set name = private.clean_team_name(t.league_id, rename_team.name) where t.id = rename_team.team_id;
+exception when unique_violation then
+    perform private.refuse('MP038', name);
+end
+$$;
+
 -- A player moves to another team of the league: themselves, or moved by the ambassador.
 create or replace function private.choose_team(team_id uuid, player_id uuid) returns void
     language plpgsql
@@ -1360,6 +1482,66 @@ $$;
 comment on function api.renew_join_code(uuid)
     is 'Replaces the join code of a league and returns the new one; the old one no longer opens it. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
 
+-- In or out of the public ranking: a player for themselves, an ambassador for the league.
+create or replace function private.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    account uuid;
+    leads boolean;
+    mine mpp.player;
+begin
+    if listed is null then
+        perform private.refuse('MP010', 'listed', 'it is empty', 'Send true or false.');
+    end if;
+    if scope = 'league' then
+        account := case when private.is_ops() then (select auth.uid()) else private.begin_write() end;
+        perform private.begin_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
+        perform private.lock_league(set_listing.subject_id);
+        leads := exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account);
+        if not leads and not (private.is_ops() and exists (select from mpp.league l where l.id = set_listing.subject_id)) then
+            perform private.refuse('MP007');
+        end if;
+        if leads and listed and exists (select from mpp.league l where l.id = set_listing.subject_id and l.held_back) then
+            perform private.refuse('MP010', 'listed', 'Ma Petite Planète took it out of the rankings', 'Write to Ma Petite Planète.');
+        end if;
+        update mpp.league l
+        set listed = set_listing.listed,
+            -- A league that says nothing good, a class that is none: what the staff take out stays out.
+            held_back = case when leads then l.held_back else not set_listing.listed end
+        where l.id = set_listing.subject_id
+            and (l.listed <> set_listing.listed or (not leads and l.held_back = set_listing.listed));
+        if not leads then
+            perform private.record_act('league.list', set_listing.subject_id::text, jsonb_build_object('listed', set_listing.listed));
+        end if;
+    elsif scope = 'player' then
+        account := private.begin_write();
+        select * into mine from mpp.player p where p.id = set_listing.subject_id and p.account_id = account;
+        if not found then
+            perform private.refuse('MP005');
+        end if;
+        if listed and not private.may_be_listed(account) then
+            perform private.refuse('MP050');
+        end if;
+        perform private.begin_listing(mine.edition_id, listed);
+        perform private.lock_league(mine.league_id);
+        update mpp.player p set listed = set_listing.listed
+        where p.id = mine.id and p.listed <> set_listing.listed;
+    else
+        perform private.refuse('MP010', 'scope', scope::text, 'Use player or league; a team follows its league.');
+    end if;
+end
+$$;
+
+grant execute on function private.set_listing(api.ranking_scope, uuid, boolean) to authenticated, service_role;
+
+comment on function api.set_listing(api.ranking_scope, uuid, boolean)
+    is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking; what the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
+
+grant execute on function api.set_listing(api.ranking_scope, uuid, boolean) to authenticated, service_role;
+
 -- Any member tells the association about a player of the league.
 create or replace function private.report_conduct(player_id uuid, reason text) returns void
     language plpgsql
@@ -1386,6 +1568,47 @@ begin
     insert into mpp.conduct_report (kind, edition_id, league_id, player_id, account_id, reported_by, reason)
     values ('report', reported.edition_id, reported.league_id, reported.id, reported.account_id, account,
         private.clean_line('reason', report_conduct.reason, 500));
+end
+$$;
+
+-- A deleted account leaves its points and its rank, under no name.
+create or replace function private.profile_forget() returns trigger
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    leagues uuid[];
+begin
+    -- Leaving the ranking must not slip past a freeze.
+    perform private.lock_editions_of(old.id);
+    perform
+    from mpp.score s
+    where s.subject_id in (
+        select p.league_id from mpp.player p where p.account_id = old.id
+        union
+        select a.league_id from mpp.ambassador a where a.account_id = old.id
+    )
+    order by s.subject_id
+    for no key update;
+    delete from mpp.player_contact c using mpp.player p where p.id = c.player_id and p.account_id = old.id;
+    update mpp.player p
+    set account_id = null, alias = '—', first_name = '—', picture_path = null, listed = false
+    where p.account_id = old.id;
+    update mpp.conduct_report r set account_id = null where r.account_id = old.id;
+    with left_behind as (
+        delete from mpp.ambassador a where a.account_id = old.id returning a.league_id
+    )
+    select array_agg(l.league_id) into leagues from left_behind l;
+    perform private.settle_ambassador(l.id) from unnest(leagues) l (id);
+    -- A class that nobody teaches any more is nobody's to show. Whoever was invited may still take it, and the staff may
+    -- give it to another teacher.
+    delete from mpp.family f
+    where f.league_id in (select l.id from mpp.league l where l.id = any (leagues) and l.school_id is not null)
+        and not exists (select from mpp.ambassador a where a.league_id = f.league_id);
+    delete from mpp.class_code c
+    where c.league_id = any (leagues) and not exists (select from mpp.ambassador a where a.league_id = c.league_id);
+    return old;
 end
 $$;
 
@@ -1513,7 +1736,7 @@ declare
     e mpp.edition;
     school mpp.school;
     class uuid;
-    called text := private.clean_line('name', name);
+    called text := private.clean_class_text('name', name, 60);
     team_names text[];
 begin
     if by_ops then
@@ -1532,12 +1755,15 @@ begin
         perform private.refuse('MP005');
     end if;
     perform private.hold_profile(account, plays => false);
+    -- One at a time for one account, so that the limit holds.
+    perform pg_advisory_xact_lock(hashtext('mpp.class'), hashtext(account::text));
+    -- Before the edition, as correct_school does; held, so that no class slips into a school that is being hidden.
+    select * into school from mpp.school s where s.id = create_class.school_id and not s.is_hidden for share;
     e := private.begin_join(edition_id);
     if e.audience <> 'school' then
         perform private.refuse('MP028', e.code);
     end if;
-    select * into school from mpp.school s where s.id = create_class.school_id and not s.is_hidden;
-    if not found then
+    if school.id is null then
         perform private.refuse('MP080');
     end if;
     if level is null or not level = any (school.levels) then
@@ -1553,7 +1779,7 @@ begin
         perform private.refuse('MP037', e.teams_per_league::text);
     else
         team_names := array(
-            select private.clean_line('teams', t.name, 40) from unnest(teams) with ordinality t (name, place) order by t.place);
+            select private.clean_class_text('teams', t.name, 40) from unnest(teams) with ordinality t (name, place) order by t.place);
     end if;
     begin
         insert into mpp.league (edition_id, name, created_by, school_id, level)
@@ -1619,7 +1845,7 @@ begin
         delete from mpp.class_challenge c where c.league_id = class.id;
     end if;
     update mpp.league l
-    set name = private.clean_line('name', coalesce(update_class.name, l.name)),
+    set name = private.clean_class_text('name', coalesce(update_class.name, l.name), 60),
         level = coalesce(update_class.level, l.level)
     where l.id = class.id;
 exception when unique_violation then
@@ -1658,30 +1884,47 @@ revoke execute on function private.pupil_name(text, text) from public;
 
 grant execute on function private.pupil_name(text, text) to authenticated, service_role;
 
+-- What is typed about a pupil is never said back: a message ends up in the server's log, and what was refused may be just
+-- the surname or the address that nobody should keep. The place in the list tells which it was.
+create function private.typed(pupil jsonb, field text, place bigint) returns text
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+begin
+    if coalesce(jsonb_typeof(pupil -> field), 'null') not in ('string', 'null') then
+        perform private.refuse('MP010', format('%s of pupil %s', field, place), 'it is not a text', 'Send a text, or leave it out.');
+    end if;
+    return pupil ->> field;
+end
+$$;
+
+revoke execute on function private.typed(jsonb, text, bigint) from public;
+
 -- One word: there must be nowhere to write a surname.
-create function private.clean_first_name(value text) returns text
+create function private.clean_first_name(value text, place bigint) returns text
     language plpgsql
     stable
     set search_path = ''
 as $$
 declare
-    cleaned text := private.clean_line('first_name', value, 30);
+    field text := format('first_name of pupil %s', place);
+    cleaned text := private.clean_line(field, value, 30);
 begin
     if cleaned ~ ' ' then
-        perform private.refuse('MP010', 'first_name', format('%s has a space', cleaned),
+        perform private.refuse('MP010', field, 'it has a space',
             'Give the first name alone; join a compound one with a hyphen, such as Marie-Lou.');
     end if;
     if not private.is_one_word(cleaned) then
-        perform private.refuse('MP010', 'first_name', format('%s has a sign that is no letter', cleaned),
-            'Use letters, hyphens and apostrophes only.');
+        perform private.refuse('MP010', field, 'it has a sign that is no letter', 'Use letters, hyphens and apostrophes only.');
     end if;
     return cleaned;
 end
 $$;
 
-revoke execute on function private.clean_first_name(text) from public;
+revoke execute on function private.clean_first_name(text, bigint) from public;
 
-create function private.clean_initial(value text) returns text
+create function private.clean_initial(value text, place bigint) returns text
     language plpgsql
     stable
     set search_path = ''
@@ -1693,16 +1936,37 @@ begin
         return null;
     end if;
     if char_length(cleaned) > 2 or not private.is_one_word(cleaned) then
-        perform private.refuse('MP010', 'initial', left(value, 40), 'Give one letter, or two.');
+        perform private.refuse('MP010', format('initial of pupil %s', place), 'it is no initial', 'Give one letter, or two.');
     end if;
     return cleaned;
 end
 $$;
 
-revoke execute on function private.clean_initial(text) from public;
+revoke execute on function private.clean_initial(text, bigint) from public;
+
+-- The name of a class or of its team is free text; what plainly is an address, a date or a telephone number is none.
+create function private.clean_class_text(field text, value text, longest integer) returns text
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    cleaned text := private.clean_line(field, value, longest);
+begin
+    if cleaned ~ '@' or cleaned ~ '[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}' or char_length(regexp_replace(
+            -- A class is often called by its school year.
+            regexp_replace(cleaned, '20[0-9]{2} ?[-–/] ?20[0-9]{2}', '', 'g'), '[^0-9]', '', 'g')) >= 8 then
+        perform private.refuse('MP010', field, 'it looks like an address, a date or a telephone number',
+            'Use a name that says nothing about a pupil.');
+    end if;
+    return cleaned;
+end
+$$;
+
+revoke execute on function private.clean_class_text(text, text, integer) from public;
 
 -- An initial goes as soon as it is not needed, and must be there while it is.
-create function private.settle_initials(class uuid) returns void
+create function private.settle_initials(class uuid, listed uuid[] default '{}') returns void
     language plpgsql
     volatile
     set search_path = ''
@@ -1718,19 +1982,23 @@ begin
             select from mpp.player o
             where o.league_id = class and o.id <> p.id and private.folded(o.first_name) = private.folded(p.first_name)
         );
-    select min(p.first_name) into repeated
+    select min(private.folded(p.first_name)) into repeated
     from mpp.player p
     where p.league_id = class and p.first_name <> '—'
     group by private.folded(p.first_name)
     having count(*) > 1 and bool_or(p.initial is null)
     limit 1;
     if repeated is not null then
-        perform private.refuse('MP081', repeated);
+        perform private.refuse('MP081', coalesce((
+            select string_agg(i.place::text, ', ' order by i.place)
+            from unnest(listed) with ordinality i (id, place)
+            join mpp.player p on p.id = i.id and private.folded(p.first_name) = repeated
+        ), '—'));
     end if;
 end
 $$;
 
-revoke execute on function private.settle_initials(uuid) from public;
+revoke execute on function private.settle_initials(uuid, uuid[]) from public;
 
 create type api.class_pupil as (pupil_id uuid, first_name text, initial text, name text, team_id uuid);
 
@@ -1807,6 +2075,8 @@ begin
             perform private.refuse('MP010', left(wrong, 40), 'a pupil is known by a first name and nothing else',
                 'Send first_name, initial and team only.');
         end if;
+        -- Values that are no text have no business in a list of names.
+        perform private.typed(item.pupil, k.key, item.place) from jsonb_object_keys(item.pupil) k (key);
         if coalesce(item.pupil ->> 'pupil_id', gen_random_uuid()::text) !~ uuid_form
             or coalesce(item.pupil ->> 'team_id', gen_random_uuid()::text) !~ uuid_form then
             perform private.refuse('MP083');
@@ -1815,10 +2085,10 @@ begin
         ids := ids || coalesce((item.pupil ->> 'pupil_id')::uuid, private.uuid_v7());
         first_names := array_append(first_names, case
             when item.pupil ->> 'pupil_id' is null or item.pupil ->> 'first_name' is not null
-                then private.clean_first_name(item.pupil ->> 'first_name') end);
-        initials := array_append(initials, private.clean_initial(item.pupil ->> 'initial'));
+                then private.clean_first_name(item.pupil ->> 'first_name', item.place) end);
+        initials := array_append(initials, private.clean_initial(item.pupil ->> 'initial', item.place));
         team_names := array_append(team_names, case
-            when item.pupil ->> 'team' is not null then private.clean_line('team', item.pupil ->> 'team', 40) end);
+            when item.pupil ->> 'team' is not null then private.clean_class_text(format('team of pupil %s', item.place), item.pupil ->> 'team', 40) end);
         team_ids := array_append(team_ids, (item.pupil ->> 'team_id')::uuid);
     end loop;
 
@@ -1838,8 +2108,11 @@ begin
             ) then
             perform private.refuse('MP083');
         end if;
+        -- Also counted with those who left, or pupils could come and go without end, and their points with them.
         if (select count(*) from mpp.player p where p.league_id = class_id) + (select count(*) from unnest(are_new) n (is_new) where n.is_new)
-            > e.league_max_players then
+                > e.league_max_players
+            or (select count(*) from mpp.player p where p.league_id = class_id or p.left_class_id = class_id)
+                + (select count(*) from unnest(are_new) n (is_new) where n.is_new) > 2 * e.league_max_players then
             perform private.refuse('MP032', e.league_max_players::text);
         end if;
 
@@ -1893,21 +2166,20 @@ begin
             where c.is_new
             order by c.place;
         exception when unique_violation then
-            perform private.refuse('MP081', coalesce(
-                (
-                    select min(c.first_name)
-                    from unnest(ids, first_names) c (id, first_name)
-                    where exists (
-                            select from mpp.player p
-                            where p.league_id = class_id and p.id <> c.id and private.folded(p.first_name) = private.folded(c.first_name)
-                        )
-                        or exists (
-                            select from unnest(ids, first_names) o (id, first_name)
-                            where o.id <> c.id and private.folded(o.first_name) = private.folded(c.first_name)
-                        )
-                ), '?'));
+            perform private.refuse('MP081', coalesce((
+                select string_agg(c.place::text, ', ' order by c.place)
+                from unnest(ids, first_names) with ordinality c (id, first_name, place)
+                where exists (
+                        select from mpp.player p
+                        where p.league_id = class_id and not p.id = any (ids) and private.folded(p.first_name) = private.folded(c.first_name)
+                    )
+                    or exists (
+                        select from unnest(ids, first_names) o (id, first_name)
+                        where o.id <> c.id and private.folded(o.first_name) = private.folded(c.first_name)
+                    )
+            ), '—'));
         end;
-        perform private.settle_initials(class_id);
+        perform private.settle_initials(class_id, ids);
         outcome := array(
             select (case when not (dry_run and c.is_new) then p.id end, p.first_name, p.initial,
                 private.pupil_name(p.first_name, p.initial), p.team_id)::api.class_pupil
@@ -1944,7 +2216,8 @@ revoke execute on function api.add_pupils(uuid, jsonb, boolean) from public;
 
 grant execute on function api.add_pupils(uuid, jsonb, boolean) to authenticated, service_role;
 
--- A pupil who leaves: the name goes at once, the points stay with the class. In a frozen edition only the name goes.
+-- A pupil who leaves: the name goes at once, the points stay with the class. Once the edition is over only the name goes,
+-- or taking out those who did nothing would raise an average that everybody can see already.
 create function private.remove_pupil(pupil_id uuid) returns void
     language plpgsql
     security definer
@@ -1952,15 +2225,16 @@ create function private.remove_pupil(pupil_id uuid) returns void
 as $$
 declare
     class uuid := (select p.league_id from mpp.player p where p.id = pupil_id and p.alias is null);
-    frozen boolean;
+    over boolean;
 begin
     perform private.begin_class(class, when_frozen => true);
-    select e.frozen_at is not null into frozen from mpp.league l join mpp.edition e on e.id = l.edition_id where l.id = class;
+    select private.clock() >= e.ends_at into over from mpp.league l join mpp.edition e on e.id = l.edition_id where l.id = class;
     update mpp.player p
     set first_name = '—',
         initial = null,
-        league_id = case when frozen then p.league_id end,
-        team_id = case when frozen then p.team_id end
+        left_class_id = case when not over then p.league_id end,
+        league_id = case when over then p.league_id end,
+        team_id = case when over then p.team_id end
     where p.id = pupil_id and p.league_id = class;
     if not found then
         perform private.refuse('MP083');
@@ -2312,6 +2586,8 @@ begin
     update mpp.ambassador a set is_principal = false where a.league_id = class_id and a.is_principal;
     insert into mpp.ambassador (league_id, account_id, is_principal) values (class_id, teacher_id, true)
     on conflict on constraint ambassador_pkey do update set is_principal = true;
+    -- Whom the former teacher invited, the new one may invite again.
+    delete from mpp.class_invitation i where i.league_id = class_id;
     perform private.record_act('class.hand_over', class_id::text, jsonb_build_object('teacher_id', teacher_id));
 end
 $$;
@@ -2352,6 +2628,10 @@ begin
     if not found then
         perform private.refuse('MP005');
     end if;
+    -- Who knew the class code, or an invitation, must not come back by it.
+    delete from mpp.class_invitation i where i.league_id = class_id;
+    delete from mpp.family f where f.league_id = class_id;
+    update mpp.class_code c set code = private.new_join_code(), renewed_at = clock_timestamp() where c.league_id = class_id;
 end
 $$;
 
@@ -2368,7 +2648,7 @@ begin atomic
 end;
 
 comment on function api.remove_co_teacher(uuid, uuid)
-    is 'Takes a class from a colleague, or from oneself; the principal teacher hands it over first. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011, MP024.';
+    is 'Takes a class from a colleague, or from oneself; the principal teacher hands it over first. The class code is renewed with it, because the colleague knew it: families enter again with the new one. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011, MP024.';
 
 revoke execute on function api.remove_co_teacher(uuid, uuid) from public;
 
@@ -2436,6 +2716,27 @@ comment on column mpp.score.school_id is 'School of a class; rankings of schools
 create index score_level_ranking on mpp.score (edition_id, level, value desc, reached_at, subject_id) where listed and level is not null;
 
 create index score_school on mpp.score (edition_id, school_id) where listed and school_id is not null;
+
+create table mpp.school_standing (
+    edition_id integer not null references mpp.edition (id),
+    level mpp.school_level,
+    rank bigint not null,
+    school_id uuid not null references mpp.school (id),
+    classes bigint not null,
+    points bigint not null,
+    players bigint not null,
+    value bigint not null,
+    reached_at timestamptz not null,
+    constraint school_standing_once unique nulls not distinct (edition_id, level, school_id)
+);
+
+comment on table mpp.school_standing is 'Schools as they stood at the freeze: a class that opts out later takes its name away, not its points from the others.';
+
+create index school_standing_school on mpp.school_standing (school_id);
+
+create trigger school_standing_keep
+    before update or delete or truncate on mpp.school_standing
+    for each statement execute function private.refuse_change();
 
 -- Whatever changes a score, the counts follow: one trigger on the table, statement by statement.
 create or replace function private.score_inserted() returns trigger
@@ -2617,6 +2918,14 @@ begin
     return null;
 end
 $$;
+
+alter table mpp.school_standing enable row level security;
+
+create policy school_standing_select_everyone on mpp.school_standing
+    for select to anon, authenticated
+    using (edition_id in (select e.id from mpp.edition e));
+
+grant select on mpp.score, mpp.school_standing, mpp.score_count, mpp.score_delta to anon, authenticated, service_role;
 
 -- 75_class_play.sql
 
@@ -3083,12 +3392,13 @@ comment on view api.class_ranking is 'Ranking of listed classes, among all (rank
 grant select on api.class_ranking to anon, authenticated, service_role;
 
 -- A school is the sum of its listed classes: a row of its own would be the hottest of the edition, and there are few
--- enough schools to add up. Once over all its classes (level is null) and once for each of its levels.
+-- enough schools to add up. Once over all its classes (level is null) and once for each of its levels. From the freeze on
+-- they stand as they stood then, as long as one of their classes is still listed.
 create view api.school_ranking with (security_invoker = true) as
 select
     g.edition_id,
     g.level,
-    rank() over (partition by g.edition_id, g.level order by g.value desc) as rank,
+    g.rank,
     g.school_id as subject_id,
     h.name as label,
     h.city,
@@ -3100,26 +3410,39 @@ select
     g.value,
     g.reached_at
 from (
-    select s.edition_id, null::text as level, s.school_id, count(*) as classes, sum(s.points) as points, sum(s.players) as players,
-        max(s.reached_at) as reached_at,
-        case when bool_or(s.by_average)
-            then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
-            else sum(s.points) end as value
-    from mpp.score s
-    where s.scope = 'league' and s.listed and s.school_id is not null
-    group by s.edition_id, s.school_id
+    select t.edition_id, t.level::text as level, t.rank, t.school_id, t.classes, t.points, t.players, t.value, t.reached_at
+    from mpp.school_standing t
+    where exists (
+        select
+        from mpp.score s
+        where s.edition_id = t.edition_id and s.school_id = t.school_id and s.listed and (t.level is null or s.level = t.level)
+    )
     union all
-    select s.edition_id, s.level, s.school_id, count(*), sum(s.points), sum(s.players), max(s.reached_at),
-        case when bool_or(s.by_average)
-            then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
-            else sum(s.points) end
-    from mpp.score s
-    where s.scope = 'league' and s.listed and s.school_id is not null
-    group by s.edition_id, s.school_id, s.level
+    select l.edition_id, l.level, rank() over (partition by l.edition_id, l.level order by l.value desc), l.school_id, l.classes,
+        l.points, l.players, l.value, l.reached_at
+    from (
+        select s.edition_id, null::text as level, s.school_id, count(*) as classes, sum(s.points) as points,
+            sum(s.players) as players, max(s.reached_at) as reached_at,
+            case when bool_or(s.by_average)
+                then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
+                else sum(s.points) end as value
+        from mpp.score s
+        where s.scope = 'league' and s.listed and s.school_id is not null
+        group by s.edition_id, s.school_id
+        union all
+        select s.edition_id, s.level, s.school_id, count(*), sum(s.points), sum(s.players), max(s.reached_at),
+            case when bool_or(s.by_average)
+                then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
+                else sum(s.points) end
+        from mpp.score s
+        where s.scope = 'league' and s.listed and s.school_id is not null
+        group by s.edition_id, s.school_id, s.level
+    ) l
+    where l.edition_id in (select e.id from mpp.edition e where e.frozen_at is null)
 ) g
 join mpp.school h on h.id = g.school_id;
 
-comment on view api.school_ranking is 'Ranking of schools by their listed classes: over all levels where level is null, and once more within each level. value is what ranks: hundredths of a point per pupil, or points. Sort by value desc, reached_at, subject_id.';
+comment on view api.school_ranking is 'Ranking of schools by their listed classes: over all levels where level is null, and once more within each level; as they stood at the freeze from then on. value is what ranks: hundredths of a point per pupil, or points. Sort by value desc, reached_at, subject_id.';
 
 grant select on api.school_ranking to anon, authenticated, service_role;
 
@@ -3215,6 +3538,75 @@ comment on view api.edition_statistics is 'Listed players, teams, leagues, class
 grant select on api.edition_statistics to anon, authenticated, service_role;
 
 -- 85_freeze.sql
+
+-- Freezing an edition, and proving its scores. A freeze copies nothing but the sums of schools: from then on every table of the ranking refuses
+-- to change for that edition (60_score), and its counts keep the ranks as they were. The seal proves that nothing did.
+
+create or replace function private.seal_of(edition integer) returns text
+    language sql
+    stable
+    set search_path = ''
+as $$
+    select format('1:%s:%s:%s:%s', s.number, s.digest, c.number, c.digest)
+        || coalesce((
+            select format(':%s:%s', count(*), sum(('x' || left(md5(concat_ws('|', x.level, x.rank, x.school_id, x.classes, x.points,
+                x.players, x.value, extract(epoch from x.reached_at))), 16))::bit(64)::bigint))
+            from mpp.school_standing x
+            where x.edition_id = edition
+            having count(*) > 0
+        ), '')
+    from (
+        select count(*) as number, coalesce(sum(('x' || left(md5(concat_ws('|', x.subject_id, x.scope, x.points, x.players, x.value,
+            extract(epoch from x.reached_at))), 16))::bit(64)::bigint), 0) as digest
+        from mpp.score x
+        where x.edition_id = edition
+    ) s, (
+        select count(*) as number, coalesce(sum(('x' || left(md5(concat_ws('|', x.scope, x.value, x.subjects)), 16))::bit(64)::bigint), 0) as digest
+        from (
+            select m.scope, m.value, sum(m.subjects) as subjects
+            from (
+                select k.scope, k.value, k.subjects from mpp.score_count k where k.edition_id = edition
+                union all
+                select d.scope, d.value, d.change from mpp.score_delta d where d.edition_id = edition
+            ) m
+            group by m.scope, m.value
+            having sum(m.subjects) <> 0
+        ) x
+    ) c
+$$;
+
+create or replace function private.freeze_edition(edition_code text) returns timestamptz
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    e mpp.edition;
+    at timestamptz;
+begin
+    perform private.require_ops();
+    e := private.find_edition(edition_code);
+    -- Every writer of the edition is waited for, and every later one finds it frozen. Readers are not held up.
+    perform private.lock_edition(e.id, alone => true);
+    at := private.clock();
+    e := private.find_edition(edition_code);
+    if e.frozen_at is not null then
+        return e.frozen_at;
+    end if;
+    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'closed' then
+        perform private.refuse('MP026', e.code, private.spoken(e.ends_at));
+    end if;
+    perform private.fold_scores(e.id, wait => true);
+    insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value, reached_at)
+    select r.edition_id, r.level, r.rank, r.subject_id, r.classes, r.points, r.players, r.value, r.reached_at
+    from api.school_ranking r
+    where r.edition_id = e.id;
+    update mpp.edition set frozen_at = at, seal = private.seal_of(e.id) where id = e.id;
+    -- The audit keeps the seal too: it is append-only, and a seal rewritten in the edition would differ from it.
+    perform private.record_act('edition.freeze', edition_code, jsonb_build_object('seal', (select x.seal from mpp.edition x where x.id = e.id)));
+    return at;
+end
+$$;
 
 create or replace function private.verify_scores(edition_code text) returns setof api.score_fault
     language plpgsql
@@ -3742,7 +4134,11 @@ select
     coalesce(v.pupils, 0) as pupils_credited,
     coalesce(v.points, 0) as points_earned
 from mpp.league l
-join mpp.edition_challenge c on c.edition_id = l.edition_id and l.level = any (c.levels)
+join mpp.edition_challenge c
+    on c.edition_id = l.edition_id
+    and l.level = any (c.levels)
+    -- Not even the staff's sheets, which teachers get, tell of a flash challenge to come.
+    and (c.kind <> 'flash' or c.opens_at <= now())
 join mpp.challenge k on k.id = c.challenge_id
 left join mpp.class_challenge x on x.league_id = l.id and x.challenge_id = c.id
 left join lateral (
@@ -3836,7 +4232,8 @@ select
     m.validations,
     m.points,
     m.first_at,
-    m.last_at
+    m.last_at,
+    coalesce(m.player_id, m.league_id) as subject_id
 from (
     select
         v.edition_id, v.player_id, v.league_id, 'burst' as pattern, count(*) as validations, sum(v.points) as points,
@@ -3852,12 +4249,21 @@ from (
     where v.state <> 'cancelled'
     group by v.edition_id, v.player_id, v.league_id, date_trunc('day', v.validated_at at time zone 'Europe/Paris')
     having count(*) > 40
+    union all
+    -- A teacher validates for the whole class, or types in a sheet of three weeks, in a minute: a class is looked at whole.
+    select
+        v.edition_id, null, v.league_id, 'class rate', count(*), sum(v.points), min(v.validated_at), max(v.validated_at)
+    from mpp.validation v
+    join mpp.league l on l.id = v.league_id and l.school_id is not null
+    join mpp.edition e on e.id = v.edition_id
+    where v.state <> 'cancelled'
+    group by v.edition_id, v.league_id, e.starts_at, e.ends_at
+    having count(*) > 10 * count(distinct v.player_id) * greatest(extract(epoch from least(now(), e.ends_at) - e.starts_at) / 86400, 1)
 ) m
--- Not pupils: a teacher validates for the whole class, or types in a sheet, in a minute.
-join mpp.player p on p.id = m.player_id and p.alias is not null
-where (select private.is_ops());
+left join mpp.player p on p.id = m.player_id
+where (select private.is_ops()) and (m.player_id is null or p.alias is not null);
 
-comment on view api.misuse is 'Players who validated implausibly fast: over 10 in a minute, or over 40 in a day; not pupils, whose teacher validates in one go. Staff only.';
+comment on view api.misuse is 'Players who validated implausibly fast: over 10 in a minute, or over 40 in a day; and classes (without player_id) with over 10 a day for each pupil. Staff only.';
 
 grant select on api.misuse to authenticated, service_role;
 
@@ -3912,6 +4318,18 @@ begin
         order by a.attrelid, a.attnum
     loop
         execute format('alter table %s alter column %I set statistics 0', private_column.relation, private_column.name);
+    end loop;
+    -- An index on an expression gathers statistics of its own.
+    for private_column in
+        select a.attrelid::regclass as relation, a.attnum as name
+        from pg_catalog.pg_index i
+        join pg_catalog.pg_attribute a on a.attrelid = i.indexrelid
+        where i.indexprs is not null
+            and i.indkey[a.attnum - 1] = 0
+            and i.indrelid in ('mpp.league'::regclass, 'mpp.team'::regclass, 'mpp.player'::regclass)
+        order by a.attrelid, a.attnum
+    loop
+        execute format('alter index %s alter column %s set statistics 0', private_column.relation, private_column.name);
     end loop;
 end
 $$;

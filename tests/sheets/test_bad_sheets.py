@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zipfile
 from collections.abc import Callable
 from datetime import date, datetime
@@ -376,3 +377,21 @@ def test_a_sheet_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path
     with pytest.raises(SheetError, match=r"there is no such sheet \(CE1\) — the file has: CM1, CM2"):
         read_roster(path, sheet="CE1")
     assert read_roster(path, sheet="cm2").sheet == "CM2"
+
+
+def test_surnames_in_a_column_of_numbers_are_refused_by_cell(tmp_path: Path) -> None:
+    path = tmp_path / "class.csv"
+    path.write_text("#;Prénom\nMartin;Lina\n2;Tom\nn° 3;Zoé\n", encoding="utf-8")
+    with pytest.raises(SheetError) as caught:
+        read_roster(path)
+    assert [(problem.cell, problem.value) for problem in caught.value.problems] == [("A2", "Martin")]
+
+
+def test_a_long_text_with_a_sign_in_the_middle_takes_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "class.csv"
+    long = "a" * 900 + "@" + "b" * 900
+    path.write_text("Prénom;Équipe\n" + f"Lina;{long}\n" * 900, encoding="utf-8")
+    began = time.monotonic()
+    with pytest.raises(SheetError):
+        read_roster(path)
+    assert time.monotonic() - began < 5

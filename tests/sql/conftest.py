@@ -23,6 +23,7 @@ def server() -> Iterator[PostgresServer]:
     with loaded_postgres() as server:
         commit_cards(server.url())
         copy_database(server, "arena")
+        copy_database(server, "directory")
         yield server
 
 
@@ -36,6 +37,12 @@ def database_url(request: pytest.FixtureRequest) -> str:
 def arena_url(request: pytest.FixtureRequest) -> str:
     """URL of a loaded database, as role postgres, for tests that commit."""
     return _given() or request.getfixturevalue("server").url(database="arena")
+
+
+@pytest.fixture(scope="session")
+def directory_url(request: pytest.FixtureRequest) -> str:
+    """URL of a loaded database, as role postgres, for the one test that fills it with schools."""
+    return _given() or request.getfixturevalue("server").url(database="directory")
 
 
 def _given() -> str:

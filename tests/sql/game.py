@@ -444,7 +444,7 @@ class Game:
         """A class of the edition with these pupils, in a school of its own unless one is given."""
         teacher = teacher or self.teacher()
         school = arguments.pop("school_id", None) or self.school()
-        arguments.setdefault("name", f"Class {uuid.uuid4().hex[:8]}")
+        arguments.setdefault("name", f"Class {next(_numbers)}")
         id_ = teacher.call("create_class", edition_id=edition.id, school_id=school, level=level, **arguments)
         teams = self.rows("select id from mpp.team where league_id = %s order by created_at, id", (id_,))
         made = Class(

@@ -689,6 +689,18 @@ def test_a_whole_sheet_of_a_large_class_is_recorded_in_well_under_a_second(game,
     assert game.faults(edition) == []
 
 
-def test_marks_of_pupils_are_no_misuse(game, class_):
-    sheet(class_, *((name, "t-soup", 50) for name in class_.pupils))
+def test_a_class_that_plays_as_a_class_does_is_no_misuse(game, class_):
+    # Seven days, five pupils: ten a day for each of them may be.
+    sheet(class_, *((name, "t-soup", 69) for name in class_.pupils))
     assert game.service.view("misuse", edition_id=class_.edition.id) == []
+
+
+def test_a_class_that_races_is_shown_to_the_staff_whole_and_names_no_pupil(game, edition, class_):
+    sheet(class_, *((name, "t-soup", 75) for name in class_.pupils))
+    for _ in range(3):
+        cancel(class_, validate(class_, "t-soup", "Ada"))
+    (row,) = game.staff().view("misuse", edition_id=edition.id)
+    assert (row["pattern"], row["player_id"], row["alias"], row["league_id"], row["subject_id"]) == (
+        "class rate", None, None, class_.id, class_.id,
+    )  # fmt: skip
+    assert (row["validations"], row["points"]) == (375, 750)

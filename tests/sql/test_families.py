@@ -164,7 +164,7 @@ def test_a_family_reads_its_class_and_no_other(game, edition, class_):
         assert not reads(family, other)
         for view in ("league_members", "league_validations", "league_teams", "class_challenges", "my_classes"):
             assert str(other.id) not in str(family.view(view)), view
-        assert family.view("league_members", name="Tom") == []
+        assert family.view("league_members", first_name="Tom") == []
         assert family.view("ops_classes") == []
 
 

@@ -142,9 +142,7 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
     "set_listing": row(
         lambda s: {"scope": "league", "subject_id": s.ours.id, "listed": False},
         "MP007",
-        **OUTSIDE,
-        ambassador=OK,
-        helper=OK,
+        **LEADS,
     ),
     "report_conduct": row(
         lambda s: {"player_id": s.subject("player"), "reason": "why"},
@@ -528,7 +526,7 @@ def through_policies(scene: Scene, beyond: Beyond) -> dict[str, tuple[str, dict[
 OF_SCHOOLS = {
     "school": "id", "teacher": "account_id", "family": "account_id", "class_challenge": "league_id",
     "class_code": "league_id", "class_guess": "account_id", "class_invitation": "league_id",
-    "class_request": "request_key", "curriculum_theme": "code",
+    "class_request": "request_key", "curriculum_theme": "code", "school_standing": "edition_id",
 }  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import threading
 import time
@@ -11,9 +10,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import psycopg
 import pytest
 
+from .crowd import (
+    EDITION,
+    LEAGUE,
+    Answer,
+    Crowd,
+    assert_proven,
+    at_once,
+    attempt,
+    codes,
+    committed,
+    connect,
+    meanwhile,
+    open_lines,
+)
 from .game import SECRET_WORD, Connection, Edition, Game, Person, document
 
 #: With pytest-xdist on one worker: two crowds at once would only wait for each other.
@@ -21,82 +33,17 @@ pytestmark = pytest.mark.xdist_group("races")
 
 PHONE = "+33612345678"
 
-#: What a command may answer in the middle of a crowd; anything else is a fault.
-Answer = tuple[str, Any]
-
-
-def connect(url: str, *, autocommit: bool = False) -> Connection:
-    # The locks are what is tested here; waiting for the disk at each commit would only make it slow.
-    return psycopg.connect(url, options="-c synchronous_commit=off -c lock_timeout=30s", autocommit=autocommit)
-
 
 @pytest.fixture
 def game(arena_url: str) -> Iterator[Game]:
-    """A game whose set-up is committed by ``game.db.commit()``; at the end nothing may have been a deadlock."""
-    with connect(arena_url) as db:
-        before = deadlocks(db)
-        game = Game(db)
+    with committed(arena_url) as game:
         yield game
-        db.rollback()
-        assert deadlocks(db) == before, "a deadlock was detected"
 
 
-def deadlocks(db: Connection) -> int:
-    db.execute("select pg_stat_clear_snapshot()")
-    row = db.execute("select deadlocks from pg_stat_database where datname = current_database()").fetchone()
-    db.commit()
-    return int(row[0])  # type: ignore[index]
-
-
-def attempt(call: Callable[[], Any]) -> Answer:
-    """What a call answers: 00000 and its value, or the SQLSTATE of its refusal."""
-    try:
-        return "00000", call()
-    except psycopg.Error as error:
-        return error.sqlstate or "?" if error.diag.message_detail is None else "DETAIL", str(error)
-
-
-def at_once(url: str, work: Sequence[Callable[[Connection], Any]]) -> list[Answer]:
-    """Run each piece of work on a connection of its own, all released at the same moment."""
-    answers: list[Answer] = [("?", None)] * len(work)
-    gate = threading.Barrier(len(work))
-
-    def run(place: int) -> None:
-        with connect(url, autocommit=True) as db:
-            gate.wait(timeout=30)
-            answers[place] = attempt(lambda: work[place](db))
-
-    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(work))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    return answers
-
-
-def codes(answers: Sequence[Answer]) -> Counter[str]:
-    return Counter(code for code, _ in answers)
-
-
-def assert_proven(game: Game, edition: Edition) -> None:
-    """Scores are the sums of the ledger, and a league is the sum of its teams."""
-    assert game.faults(edition) == []
-    wrong = game.rows(
-        "with earned as (select u.subject_id, sum(v.points) as points from mpp.validation v"
-        " cross join lateral unnest(array[v.player_id, v.team_id, v.league_id]) u (subject_id)"
-        " where v.edition_id = %(edition)s and v.state = 'credited' group by u.subject_id)"
-        " select s.subject_id from mpp.score s left join earned e using (subject_id)"
-        " where s.edition_id = %(edition)s and s.points <> coalesce(e.points, 0)",
-        {"edition": edition.id},
-    )
-    assert wrong == []
-    players = game.rows(
-        "select l.id from mpp.league l join mpp.score s on s.subject_id = l.id where l.edition_id = %s and s.players <>"
-        " (select count(*) from (select p.id from mpp.player p where p.league_id = l.id union"
-        " select v.player_id from mpp.validation v where v.league_id = l.id) m)",
-        (edition.id,),
-    )
-    assert players == []
+@pytest.fixture
+def lines(arena_url: str) -> Iterator[list[Connection]]:
+    with open_lines(arena_url) as lines:
+        yield lines
 
 
 def test_the_same_request_key_fifty_times_at_once_gives_one_validation(game, arena_url):
@@ -241,38 +188,6 @@ def test_handing_over_to_ten_at_once_leaves_one_principal(game, arena_url):
 
 
 # what happens while a request waits for a lock
-
-
-def meanwhile(
-    game: Game,
-    lines: Sequence[Connection],
-    hold: str,
-    held: Sequence[Any],
-    call: Callable[[Connection], Any],
-    then: Callable[[], Any],
-) -> Answer:
-    """The answer to a call that had to wait for ``hold`` while ``then`` happened in the transaction that held it."""
-    waiting = lines[0]
-    game.db.commit()
-    game.db.execute(hold, held)  # type: ignore[arg-type]
-    answers: list[Answer] = []
-    thread = threading.Thread(target=lambda: answers.append(attempt(lambda: call(waiting))))
-    thread.start()
-    watch = "select coalesce(wait_event_type = 'Lock', false) from pg_stat_activity where pid = %s"
-    for _ in range(500):
-        if lines[1].execute(watch, (waiting.info.backend_pid,)).fetchone() == (True,):
-            break
-        time.sleep(0.01)
-    else:
-        raise AssertionError("the call did not wait")
-    then()
-    game.db.commit()
-    thread.join(timeout=30)
-    return answers[0]
-
-
-LEAGUE = "select private.lock_edition(%s), private.lock_league(%s)"
-EDITION = "select private.lock_edition(%s, true)"
 
 
 def test_who_is_expelled_while_their_validation_waits_validates_nothing(game, lines):
@@ -472,65 +387,6 @@ def test_a_freeze_waits_for_the_writer_under_way_and_counts_what_it_did(game, li
     assert code == "00000"
     assert game.score(ana.player_id) == 0
     assert_proven(game, edition)
-
-
-class Crowd:
-    """Workers that each do one thing after another until told to stop; what they were answered is counted."""
-
-    def __init__(self, lines: Sequence[Connection]) -> None:
-        self.answers: Counter[str] = Counter()
-        self.faults: list[str] = []
-        self._lines = list(lines)
-        self._lock = threading.Lock()
-        self._threads: list[threading.Thread] = []
-
-    def add(
-        self,
-        work: Callable[[Connection, random.Random], Any],
-        *,
-        times: int = 10**9,
-        until: Callable[[], bool] = lambda: False,
-    ) -> None:
-        """One more worker, on a line of its own, which does ``work`` this often or until the condition holds."""
-        place = len(self._threads)
-        line = self._lines[place]
-
-        def run() -> None:
-            chance, seen = random.Random(place), Counter[str]()
-            try:
-                for _ in range(times):
-                    if until():
-                        break
-                    code, said = attempt(lambda: work(line, chance))
-                    seen[code] += 1
-                    if code != "00000" and not code.startswith("MP"):
-                        self.faults.append(f"{code}: {said}")
-                        break
-            except Exception as error:
-                self.faults.append(repr(error))
-            with self._lock:
-                self.answers += seen
-
-        self._threads.append(threading.Thread(target=run))
-
-    @contextlib.contextmanager
-    def at_work(self) -> Iterator[Crowd]:
-        """Start everybody; at the end wait for them, and nobody may have met anything but a refusal."""
-        for thread in self._threads:
-            thread.start()
-        try:
-            yield self
-        finally:
-            for thread in self._threads:
-                thread.join(timeout=120)
-        assert self.faults == []
-
-
-@pytest.fixture
-def lines(arena_url: str) -> Iterator[list[Connection]]:
-    """Sixteen connections that stay."""
-    with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(connect(arena_url, autocommit=True)) for _ in range(16)]
 
 
 def test_a_quorum_reached_and_lost_by_several_at_once_credits_all_or_none(game, arena_url):

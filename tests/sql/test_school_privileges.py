@@ -39,6 +39,11 @@ class Scene:
     marks: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def private_standing(self) -> int:
+        """A private edition with a standing of schools."""
+        return int(self.marks["private"])
+
+    @property
     def lina(self) -> uuid.UUID:
         return self.ours.pupils["Lina"]
 
@@ -68,10 +73,19 @@ def scene(game: Game) -> Scene:
     for colleague in (removed, co_teacher):
         colleague.call("accept_class", code=ours.teacher.call("invite_co_teacher", class_id=ours.id))
     ours.teacher.call("remove_co_teacher", class_id=ours.id, teacher_id=removed.account)
+    # Which the removed colleague knew.
+    ours.code = game.one("select code from mpp.class_code where league_id = %s", (ours.id,))
     parent = game.signed_in()
     assert parent.call("claim_class", code=ours.code)["claimed"]
     adults = game.edition()
     league = game.league(adults)
+    client = game.one("insert into mpp.organisation (code, name) values (%s, 'A client') returning id", (f"o-{code}",))
+    private = game.edition(audience="school", organisation=client)
+    game.run(
+        "insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value,"
+        " reached_at) values (%s, null, 1, %s, 1, 1, 1, 1, now())",
+        (private.id, school),
+    )
     people = {
         "anon": game.anon,
         "anonymous": game.anonymous(),
@@ -100,7 +114,7 @@ def scene(game: Game) -> Scene:
     invitation = ours.teacher.call("invite_co_teacher", class_id=ours.id)
     return Scene(
         game, edition, over, school, hidden, ours, theirs, people, first["validation_id"], invitation, league.id,
-        adults.id, {"curriculum": code},
+        adults.id, {"curriculum": code, "private": private.id},
     )  # fmt: skip
 
 
@@ -222,7 +236,7 @@ OF_LEAGUES: dict[str, tuple[Arguments, dict[str, str]]] = {
     "set_listing": row(
         lambda s: {"scope": "league", "subject_id": s.ours.id, "listed": False},
         "MP007",
-        **NOT_A_PLAYER | {"parent": "MP003", "teacher": OK, "co_teacher": OK},
+        **LEAD,
     ),
     "expel_player": row(
         lambda s: {"player_id": s.lina, "reason": "why"},
@@ -308,6 +322,17 @@ def test_a_teacher_who_is_disabled_is_out_at_once(game, scene, command):
     game.run("update auth.users set banned_until = now() + interval '1 day' where id = %s", (scene.account("teacher"),))
     with game.refused("MP001"):
         scene.people["teacher"].table(command, **COMMANDS[command][0](scene))
+
+
+@pytest.mark.parametrize("name", ["teacher", "co_teacher", "family", "parent"])
+def test_who_is_disabled_reads_no_class_any_more(game, scene, name):
+    person = scene.people[name]
+    assert person.view("league_members")
+    game.run("update auth.users set banned_until = now() + interval '1 day' where id = %s", (person.account,))
+    for view in ("my_classes", "league_members", "league_teams", "league_validations", "class_challenges"):
+        assert person.view(view) == [], view
+    game.run("update auth.users set banned_until = now() where id = %s", (person.account,))
+    assert person.view("league_members")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -397,7 +422,8 @@ def visible(scene: Scene) -> dict[str, tuple[str, dict[str, Any]]]:
             "class_and_code",
             by_class(
                 {(scene.ours.id, c) for c in listed & of_level}, {(scene.theirs.id, c) for c in listed & of_level},
-                **same_for(("staff", "service"), {(k, c) for k in classes for c in of_level}),
+                # A flash challenge to come is announced to nobody.
+                **same_for(("staff", "service"), {(k, c) for k in classes for c in of_level - {"t-flash-soon"}}),
             ),
         ),
         "league_members": ("player_id", by_class(ours, theirs)),
@@ -598,6 +624,10 @@ def through_policies(scene: Scene) -> dict[str, tuple[str, dict[str, set]]]:
         "score_delta": (
             f"select scope from mpp.score_delta where edition_id = {scene.edition.id}",
             everybody({"league"}),
+        ),
+        "school_standing": (
+            f"select edition_id from mpp.school_standing where edition_id = {scene.private_standing}",
+            everybody(set(), {scene.private_standing}),
         ),
         "join_code": (f"select league_id from mpp.join_code where league_id in {both}", {}),
         "player_contact": (f"select player_id from mpp.player_contact where player_id in ('{scene.lina}')", {}),

@@ -267,6 +267,17 @@ def test_a_school_is_found_by_any_part_of_its_code_place_or_name(game, directory
         assert set(found(directory, query)) == names
 
 
+def test_a_search_takes_eight_words_and_counts_each_once(game, directory):
+    words = "ecole elementaire saint exupery orleans 45000"
+    assert found(directory, f"{words} {words} ec ole sai") == [EXUPERY]
+    assert found(directory, f"{'o ' * 150} {words}") == [EXUPERY]
+    with game.refused("MP010"):
+        found(directory, "aaa bbb ccc ddd eee fff ggg hhh iii")
+    with game.refused("MP010"):
+        found(directory, "ville " + "v i l e s u r m " * 20 + " zq xy wz jk")
+    assert found(directory, "aaa bbb ccc ddd eee fff ggg hhh") == []
+
+
 def test_a_search_is_narrowed_by_country_and_level_and_number(game, directory):
     assert set(found(directory, "ecole", level="maternelle")) == {MOULIN, YS}
     assert found(directory, "grundschule", country="FR") == []

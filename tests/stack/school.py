@@ -91,6 +91,11 @@ def teacher(place: Place, last_name: str = "Exemple", **more: Any) -> Phone:
     return phone
 
 
+def letters() -> str:
+    """Eight letters at random: in a name, digits in a row would look like a telephone number."""
+    return uuid.uuid4().hex[:8].translate(str.maketrans("0123456789", "ghijklmnop"))
+
+
 def rne() -> str:
     """A school code that no other test uses, with the letter that checks it."""
     number = 2_000_000 + next(_numbers)
@@ -146,7 +151,7 @@ def class_of(place: Place, edition: Edition, *names: str, by: Phone | None = Non
     at = more.pop("school_id", None) or school(place)
     id_ = by.rpc(
         "create_class", edition_id=edition.id, school_id=at,
-        **{"name": f"Class {uuid.uuid4().hex[:8]}", "level": "elementaire", "teams": ["Verts", "Bleus"], **more},
+        **{"name": f"Class {letters()}", "level": "elementaire", "teams": ["Verts", "Bleus"], **more},
     )  # fmt: skip
     made = Class(id_, edition, at, by)
     made.add(*({"first_name": name} for name in names or _SIX))
