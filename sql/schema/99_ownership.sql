@@ -41,6 +41,11 @@ begin
                     'mpp.unlock_guess'::regclass, 'mpp.teacher'::regclass,
                     'mpp.family'::regclass, 'mpp.class_challenge'::regclass, 'mpp.class_code'::regclass,
                     'mpp.class_guess'::regclass, 'mpp.class_invitation'::regclass, 'mpp.class_request'::regclass,
+                    'mpp.organisation'::regclass, 'mpp.staff'::regclass, 'mpp.staff_invitation'::regclass, 'mpp.unit'::regclass,
+                    'mpp.participation'::regclass, 'mpp.territory'::regclass, 'mpp.dashboard'::regclass, 'mpp.participant'::regclass,
+                    'mpp.task'::regclass, 'mpp.award'::regclass, 'mpp.contact_request'::regclass, 'mpp.outbox'::regclass,
+                    'mpp.newsletter'::regclass, 'mpp.unsubscribe_token'::regclass, 'mpp.mail_suppression'::regclass,
+                    'mpp.mail_bounce'::regclass,
                     'mpp.ops_member'::regclass, 'mpp.audit'::regclass,
                     'mpp.theme'::regclass, 'mpp.challenge'::regclass, 'mpp.edition_challenge'::regclass, 'mpp.edition'::regclass
                 )
