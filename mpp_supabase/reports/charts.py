@@ -158,7 +158,7 @@ def france(key: str, title: str, description: str, players: Mapping[str, int], w
             f"<title>{_safe(said(code))}</title></rect>"
         )
         parts.append(_text(cell_x + 21.5, cell_y + 20, code, anchor="middle", fill="#ffffff" if dark else INK, size=12))
-    legend_x, legend_y = 430, 190
+    legend_x, legend_y = 428, 190
     entries = [(EMPTY, words.none)]
     for number, step in enumerate(steps):
         last = steps[number + 1] - 1 if number + 1 < len(steps) else None

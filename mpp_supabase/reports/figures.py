@@ -146,9 +146,10 @@ class Theme:
 
 @dataclass(frozen=True, slots=True)
 class Department:
-    """A French department by its code (01, 2A, 974) and the client's players who live there; None when under 5.
+    """A French department by its code (01, 2A, 974) and the client's players who live there; None when withheld.
 
-    Those under 5 are not named in a report: they share one line, so that nothing follows from the total.
+    Those withheld (under 5, and one more that keeps a single one from being worked out) are not named in a report: they
+    share one line.
     """
 
     code: str

@@ -281,7 +281,7 @@ def _schools(report: ClientReport) -> int:
 
 def _weeks(report: ClientReport, words: Words) -> Section:
     titles = ("week", "from", "to", "new_players", "active_players", "validations", "points")
-    kinds: tuple[Kind, ...] = ("count", "date", "date", "count", "count", "count", "count")
+    kinds: tuple[Kind, ...] = ("rank", "date", "date", "count", "count", "count", "count")
     rows = tuple(
         (
             week.number,
@@ -436,7 +436,7 @@ def _departments(report: ClientReport, words: Words) -> Section:
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     rows: list[tuple[Value, ...]] = [(clean(code), names.get(code, ""), players) for code, players in ordered]
     if len(found) < sum(one.players != 0 for one in report.departments):
-        rows.append(("", words("other_departments"), UNDER_FIVE))
+        rows.append(("", words("other_departments"), words("withheld")))
     map_words = charts.MapWords(
         words("paris"),
         words("no_department"),

@@ -162,15 +162,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     "map": ("Joueurs par département", "Players by department"),
     "department": ("Département", "Department"),
     "code": ("Code", "Code"),
-    "other_departments": ("Chacun des autres", "Each of the others"),
+    "other_departments": ("Autres départements", "Other departments"),
+    "withheld": ("masqués", "withheld"),
     "map_note": (
-        "Les départements de moins de 5 joueurs ne sont ni nommés ni dessinés, pour que personne ne soit reconnu.",
-        "Departments with fewer than 5 players are neither named nor drawn, so that nobody is recognised.",
+        "Les départements de moins de 5 joueurs ne sont ni nommés ni dessinés, et un de plus s’il n’y en a qu’un, pour "
+        "que personne ne soit reconnu.",
+        "Departments with fewer than 5 players are neither named nor drawn, and one more where there is only one, so "
+        "that nobody is recognised.",
     ),
     "map_credit": ("Fond de carte\u202f: MapSVG, CC BY 4.0, simplifié.", "Base map: MapSVG, CC BY 4.0, simplified."),
     "paris": ("Paris et petite couronne", "Paris and around"),
     "map_players": ("{n} joueur|{n} joueurs", "{n} player|{n} players"),
-    "no_department": ("< 5 ou aucun", "< 5 or none"),
+    "no_department": ("0 ou masqué", "0 or withheld"),
     "range": ("{first} à {last}", "{first} to {last}"),
     # Territory
     "territory": ("Les classes du territoire", "School classes of the territory"),

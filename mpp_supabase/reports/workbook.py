@@ -30,6 +30,7 @@ _DECIMAL_CHANGE = "+#,##0.00;-#,##0.00;0.00"
 _NOT_IN_A_TITLE = re.compile(r"[\[\]:*?/\\'<>|]")
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _FOREST, _PALE, _LINE = "1F5C3F", "EFF6EA", "D5E3DA"
+_FONT = "Calibri"
 _WIDEST = 60
 
 
@@ -60,9 +61,11 @@ def write_workbook(layout: Layout, words: Words) -> bytes:
 
 
 def _front(sheet: Worksheet, layout: Layout, words: Words) -> None:
-    from openpyxl.styles import Alignment, Font
+    from openpyxl.styles import Font
 
-    _put(sheet, 1, 1, f"{layout.title} · {layout.organisation}", "text").font = Font(bold=True, size=15, color=_FOREST)
+    _put(sheet, 1, 1, f"{layout.title} · {layout.organisation}", "text").font = Font(
+        name=_FONT, bold=True, size=15, color=_FOREST
+    )
     row = 2
     for line in layout.lines:
         _put(sheet, row, 1, line, "text")
@@ -71,39 +74,45 @@ def _front(sheet: Worksheet, layout: Layout, words: Words) -> None:
         if section.cards and section.table is not None:
             row = _table(sheet, row + 1, section.table, words)
         if section.points:
-            _put(sheet, row + 1, 1, section.title, "text").font = Font(bold=True, color=_FOREST)
+            _put(sheet, row + 1, 1, section.title, "text").font = Font(name=_FONT, bold=True, color=_FOREST)
             row += 2
             for point in section.points:
                 _put(sheet, row, 1, point, "text")
                 row += 1
-    _put(sheet, row + 1, 1, layout.about_title, "text").font = Font(bold=True, color=_FOREST)
+    _put(sheet, row + 1, 1, layout.about_title, "text").font = Font(name=_FONT, bold=True, color=_FOREST)
     for number, line in enumerate(layout.about, start=row + 2):
         _put(sheet, number, 1, line, "text")
     sheet.column_dimensions["A"].width = 34
     for name in ("B", "C"):
         sheet.column_dimensions[name].width = 14
-    for cells in sheet.iter_rows(min_col=1, max_col=1):
-        cells[0].alignment = Alignment(vertical="top")
 
 
 def _table(sheet: Worksheet, top: int, table: Table, words: Words) -> int:
     """Write a table with its headings in row `top` and return the row under it."""
     from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 
+    centre = Alignment(horizontal="center")
     line = Border(bottom=Side(style="thin", color=_LINE))
     fill = PatternFill("solid", fgColor=_PALE)
-    bold, right, left = Font(bold=True), Alignment(horizontal="right"), Alignment(vertical="top")
+    bold, right, left = (
+        Font(name=_FONT, bold=True),
+        Alignment(horizontal="right"),
+        Alignment(horizontal="left", vertical="top"),
+    )
     for place, column in enumerate(table.columns, start=1):
         cell = _put(sheet, top, place, column.title, "text")
         cell.font, cell.fill, cell.border = bold, fill, Border(bottom=Side(style="medium", color=_FOREST))
         cell.alignment = Alignment(
-            horizontal="right" if column.kind in NUMBERS else None, vertical="center", wrap_text=True
+            horizontal="center" if column.kind == "rank" else "right" if column.kind in NUMBERS else "left",
+            vertical="center",
+            wrap_text=True,
         )
     for number, row in enumerate(table.rows):
         for place, value in enumerate(row):
             kind = table.kind(number, place)
             cell = _put(sheet, top + 1 + number, place + 1, _spoken(value, kind, words), kind)
-            cell.border, cell.alignment = line, right if kind in NUMBERS else left
+            cell.border = line
+            cell.alignment = centre if kind == "rank" else right if kind in NUMBERS else left
     sheet.row_dimensions[top].height = 32
     for place, column in enumerate(table.columns):
         shown = [written(row[place], table.kind(number, place), words) for number, row in enumerate(table.rows)]

@@ -95,7 +95,18 @@ def test_the_tables_of_the_page_hold_the_data(language: Any) -> None:
     found = {name: (name, validations, points) for name, validations, points in rows("themes")}
     assert found == {one.name: tuple(text(one.name, one.validations, one.points)) for one in report.themes}
     assert [row[0] for row in rows("map")] == ["75", "92", "93", "69", "94", "59", "13", "974", "2A", ""]
-    assert [row[2] for row in rows("map")] == ["61", "33", "24", "21", "17", "9", "8", "6", "5", "< 5"]
+    assert [row[2] for row in rows("map")] == [
+        "61",
+        "33",
+        "24",
+        "21",
+        "17",
+        "9",
+        "8",
+        "6",
+        "5",
+        Words(language)("withheld"),
+    ]
 
 
 def test_the_cards_hold_the_totals_with_their_changes() -> None:
@@ -262,11 +273,11 @@ def test_departments_under_five_leave_no_trace_of_how_many_or_where(form: Any) -
 def test_a_department_under_five_is_neither_named_nor_shaded() -> None:
     report = company(departments=(Department("44", 3), Department("75", 61)))
     html = page(report)
-    assert [row[1:] for row in html.tables["map"][1:]] == [["Paris", "61"], ["Chacun des autres", "< 5"]]
+    assert [row[1:] for row in html.tables["map"][1:]] == [["Paris", "61"], ["Autres départements", "masqués"]]
     assert "Loire-Atlantique" not in pdf(report)
     assert "Loire-Atlantique" not in str(workbook(report))
     raw = report_bytes(report, "fr", "html").decode()
-    assert re.findall(r"<title>(Loire-Atlantique[^<]*)</title>", raw) == ["Loire-Atlantique (44): &lt; 5 ou aucun"]
+    assert re.findall(r"<title>(Loire-Atlantique[^<]*)</title>", raw) == ["Loire-Atlantique (44): 0 ou masqué"]
     empty = set(re.findall(r'fill="(#\w+)"[^>]*><title>(?:Loire-Atlantique|Finistère) ', raw))
     assert empty == {"#eef1ef"}
 
