@@ -125,7 +125,7 @@ def _read(values: Mapping[str, str], place: str, project: Settings) -> MailSetti
             "Use starttls.",
         )
     name, sender = parseaddr(values["MPP_SMTP_FROM"])
-    if not is_address(sender):
+    if not is_address(sender) or clean_header(values["MPP_SMTP_FROM"]) != values["MPP_SMTP_FROM"].strip():
         raise wrong("MPP_SMTP_FROM", "it is not an address", 'Write "Ma Petite Planète <bonjour@example.org>".')
     domain = (values["MPP_MAIL_DOMAIN"].strip() or sender.rpartition("@")[2]).lower()
     unsubscribe_url = values["MPP_MAIL_UNSUBSCRIBE_URL"].strip() or f"{project.url}/functions/v1/unsubscribe"
