@@ -7,6 +7,8 @@ from functools import cached_property
 from mpp_supabase.audit import Audit
 from mpp_supabase.awards import Awards
 from mpp_supabase.classes import Classes
+from mpp_supabase.client_reports import ClientReports
+from mpp_supabase.clients import Clients
 from mpp_supabase.conduct import Conduct
 from mpp_supabase.config import Settings, load_settings
 from mpp_supabase.contacts import Contacts
@@ -129,3 +131,13 @@ class MPP:
     def statistics(self) -> Statistics:
         """Totals over all editions, and the map of players."""
         return Statistics(self._transport)
+
+    @cached_property
+    def clients(self) -> Clients:
+        """Clients: organisations, their leagues, people invited, staff."""
+        return Clients(self._transport)
+
+    @cached_property
+    def reports(self) -> ClientReports:
+        """What clients follow, and their weekly and final reports."""
+        return ClientReports(self._transport)

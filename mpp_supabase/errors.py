@@ -57,6 +57,10 @@
         ├── ChallengeNotChosen        MP084
         ├── SchoolLimit               MP085
         ├── ClassesFollowed           MP086
+        ├── OrganisationUnknown       MP090
+        ├── AccessClosed              MP091
+        ├── RoleTooLow                MP092
+        ├── ParticipationUnknown      MP093
         ├── EditionNotFrozen          MP094
         ├── ContactClosed             MP095
         ├── MailMoved                 MP096
@@ -451,6 +455,30 @@ class ClassesFollowed(Refusal):
     code = "MP086"
 
 
+class OrganisationUnknown(Refusal):
+    """There is no such organisation, or you do not work for it."""
+
+    code = "MP090"
+
+
+class AccessClosed(Refusal):
+    """Your access is open from %1$s to %2$s."""
+
+    code = "MP091"
+
+
+class RoleTooLow(Refusal):
+    """Only a %1$s of this organisation may do this."""
+
+    code = "MP092"
+
+
+class ParticipationUnknown(Refusal):
+    """There is no such participation of yours."""
+
+    code = "MP093"
+
+
 class EditionNotFrozen(Refusal):
     """Edition %1$s is not frozen yet."""
 
@@ -533,6 +561,10 @@ REFUSALS: dict[str, type[Refusal]] = {
         ChallengeNotChosen,
         SchoolLimit,
         ClassesFollowed,
+        OrganisationUnknown,
+        AccessClosed,
+        RoleTooLow,
+        ParticipationUnknown,
         EditionNotFrozen,
         ContactClosed,
         MailMoved,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -424,3 +425,303 @@ class TrackingImport(Model):
     recorded: int
     already: int
     dry_run: bool
+
+
+class Organisation(Model):
+    """A client of the association (E1); `kind` is company, local_authority, public_administration and so on."""
+
+    organisation_id: int
+    code: str
+    name: str
+    kind: str
+    language: str
+    created_at: datetime
+
+
+class Participation(Model):
+    """The part of a client in an edition (E2)."""
+
+    participation_id: int
+    organisation_id: int
+    organisation_code: str
+    organisation_name: str
+    edition_id: int
+    edition_code: str
+    edition_title: dict[str, str]
+    starts_at: datetime
+    ends_at: datetime
+    frozen_at: datetime | None
+    expected_players: int | None
+    asks_phone: bool
+    carries_name: bool
+
+
+class Territory(Model):
+    """A postcode, department or school (`kind` postcode, department, rne) that an authority follows (E3)."""
+
+    organisation_id: int
+    kind: str
+    code: str
+
+
+class JoinCode(Model):
+    """A league of a client with the code that opens it."""
+
+    league_id: UUID
+    name: str
+    unit: str | None
+    listed: bool
+    join_code: str | None
+
+
+class MadeLeague(Model):
+    """A league of a client after making it; in a dry run it has no id and no code yet."""
+
+    league_id: UUID | None
+    name: str
+    unit: str | None
+    join_code: str | None
+    is_new: bool
+
+
+class LeaguesImport(Model):
+    """What making the leagues of a list did, or would do; `ignored` are headers of columns that were not read."""
+
+    leagues: tuple[MadeLeague, ...]
+    ignored: tuple[str, ...]
+    dry_run: bool
+
+
+class Participant(Model):
+    """Somebody whom a client invited (E7); whether they came is not told."""
+
+    email: str
+    league: str
+    league_id: UUID
+    invited_at: datetime
+
+
+class ParticipantsImport(Model):
+    """What inviting the people of a list did, or would do."""
+
+    file: str
+    sheet: str
+    invited: int
+    unchanged: int
+    ignored: tuple[str, ...]
+    dry_run: bool
+
+
+class StaffMember(Model):
+    """Somebody who works for a client, from when to when; `role` is viewer, manager or owner (E1)."""
+
+    account_id: UUID
+    email: str | None
+    role: str
+    access_from: datetime
+    access_until: datetime
+
+
+class StaffInvitation(Model):
+    """An invitation to work in a client's space."""
+
+    invitation_id: int
+    email: str
+    role: str
+    access_from: datetime
+    access_until: datetime
+    invited_at: datetime
+    expires_at: datetime
+    accepted_at: datetime | None
+
+
+class ClientAmbassador(Model):
+    """Who runs a league of a client, by alias."""
+
+    league_id: UUID
+    league: str
+    unit: str | None
+    alias: str | None
+    is_principal: bool
+
+
+class ClientOverview(Model):
+    """A client in an edition (E5): sums since the start, active players of the week, changes since the week before.
+
+    A number of people under five is None.
+    """
+
+    participation_id: int
+    organisation_id: int
+    week: int | None
+    week_first: date | None
+    week_last: date | None
+    expected_players: int | None
+    players: int | None
+    players_change: int | None
+    active_players: int | None
+    active_players_change: int | None
+    active_players_ever: int | None
+    leagues: int
+    leagues_change: int | None
+    validations: int
+    validations_change: int | None
+    points: int
+    points_change: int | None
+    points_per_player: Decimal | None
+    points_per_player_change: Decimal | None
+
+
+class ClientLeague(Model):
+    """A league among those of its client; `push` says why it needs one."""
+
+    league_id: UUID
+    name: str
+    unit: str | None
+    rank: int
+    players: int | None
+    active_players: int | None
+    active_players_ever: int | None
+    validations: int
+    points: int
+    points_per_player: Decimal | None
+    value: int
+    points_this_week: int
+    points_last_week: int | None
+    last_validated_at: datetime | None
+    has_ambassador: bool
+    push: tuple[str, ...]
+
+
+class ClientUnit(Model):
+    """A unit among those of its client: the sum of its listed leagues."""
+
+    subject_id: str
+    label: str
+    rank: int
+    leagues: int
+    players: int | None
+    points: int
+    points_per_player: Decimal | None
+    value: int
+
+
+class ClientWeek(Model):
+    """A week of a client, and the change since the week before."""
+
+    week: int
+    first_day: date
+    last_day: date
+    new_players: int | None
+    active_players: int | None
+    validations: int
+    points: int
+    validations_change: int | None
+    points_change: int | None
+
+
+class ClientDay(Model):
+    """A day of a client; days without a validation have none."""
+
+    day: date
+    validations: int
+    points: int
+
+
+class ClientTheme(Model):
+    """What a client did for a theme of its edition."""
+
+    theme: str
+    name: dict[str, str]
+    validations: int
+    points: int
+
+
+class ClientDepartment(Model):
+    """Listed players of a client in a French department; None for fewer than five."""
+
+    department: str | None
+    players: int | None
+
+
+class TerritoryClass(Model):
+    """A listed class of an authority's territory (E3); no pupil is named."""
+
+    class_id: UUID
+    name: str = Field(validation_alias="class")
+    level: str | None
+    school: str
+    rne: str | None
+    postcode: str
+    city: str
+    pupils: int | None
+    points: int
+    points_per_pupil: Decimal | None
+    points_this_week: int
+    rank: int
+    general_rank: int | None
+    value: int
+
+
+class GeneralRank(Model):
+    """One of a client's best leagues in the general ranking."""
+
+    name: str
+    rank: int
+    points: int
+    points_per_player: Decimal | None
+
+
+class EditionTotals(Model):
+    """Sums over everybody who is listed in an edition."""
+
+    players: int | None
+    leagues: int
+    points: int | None
+
+
+class FollowedEdition(Model):
+    """The edition of a follow-up."""
+
+    code: str
+    title: dict[str, str]
+    starts_at: datetime
+    ends_at: datetime
+    time_zone: str
+    frozen_at: datetime | None
+    audience: str
+
+
+class FollowedOrganisation(Model):
+    """The client of a follow-up."""
+
+    code: str
+    name: str
+    kind: str
+    language: str
+
+
+class FollowUp(Model):
+    """Everything a client follows, as it was at one moment (E5): the figures of its views and of its reports."""
+
+    as_of: datetime
+    organisation: FollowedOrganisation
+    edition: FollowedEdition
+    overview: ClientOverview
+    weeks: tuple[ClientWeek, ...]
+    days: tuple[ClientDay, ...]
+    leagues: tuple[ClientLeague, ...]
+    units: tuple[ClientUnit, ...]
+    themes: tuple[ClientTheme, ...]
+    departments: tuple[ClientDepartment, ...] = Field(validation_alias="map")
+    territory: tuple[TerritoryClass, ...]
+    general: tuple[GeneralRank, ...]
+    edition_totals: EditionTotals
+
+
+class WeeklyReader(Model):
+    """Who gets a weekly mail: staff of the client, or with a league its ambassador."""
+
+    account_id: UUID
+    league_id: UUID | None
+    language: str

@@ -1,4 +1,4 @@
-"""Teachers' spreadsheets: rosters and tracking sheets, read from .xlsx and .csv and written in the same form.
+"""Spreadsheets of teachers and clients, read from .xlsx and .csv; rosters and tracking sheets also written.
 
     roster = read_roster("classe.xlsx")
     plan = match_roster(roster, known_pupils)
@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mpp_supabase.sheets.guests import Guest, Guests, LeagueList, match_guests, read_guests, read_leagues
     from mpp_supabase.sheets.instructions import LANGUAGES
     from mpp_supabase.sheets.problems import SheetError, SheetProblem
     from mpp_supabase.sheets.roster import KnownPupil, Roster, RosterPlan, RosterPupil, match_roster, read_roster
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
 __all__ = [
     "LANGUAGES",
     "Done",
+    "Guest",
+    "Guests",
     "KnownChallenge",
     "KnownPupil",
+    "LeagueList",
     "Mark",
     "Roster",
     "RosterPlan",
@@ -43,8 +47,11 @@ __all__ = [
     "TrackingChallenge",
     "TrackingPlan",
     "TrackingRow",
+    "match_guests",
     "match_roster",
     "match_tracking",
+    "read_guests",
+    "read_leagues",
     "read_roster",
     "read_tracking",
     "write_roster",
@@ -52,6 +59,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "guests": ("Guest", "Guests", "LeagueList", "match_guests", "read_guests", "read_leagues"),
     "instructions": ("LANGUAGES",),
     "problems": ("SheetError", "SheetProblem"),
     "roster": ("KnownPupil", "Roster", "RosterPlan", "RosterPupil", "match_roster", "read_roster"),

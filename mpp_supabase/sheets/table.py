@@ -22,22 +22,23 @@ HEADER_ROWS = 20
 Role: TypeAlias = Literal["first name", "initial", "team", "numbering", "total", "personal", "other"]
 
 
-def _either(words: str) -> frozenset[str]:
+def either(words: str) -> frozenset[str]:
+    """Return the words between bars."""
     return frozenset(words.split("|"))
 
 
-_FIRST_NAME = _either(
+_FIRST_NAME = either(
     "prenom|prenoms|first name|firstname|first names|given name|vorname|vornamen|rufname"
     "|prenom de l eleve|prenom eleve|prenoms des eleves|prenom initiale|first name initial|vorname initial"
 )
-_PUPIL = _either("eleve|eleves|pupil|pupils|student|students|schuler|schulerin|schuler in|schulerinnen")
-_INITIAL = _either(
+_PUPIL = either("eleve|eleves|pupil|pupils|student|students|schuler|schulerin|schuler in|schulerinnen")
+_INITIAL = either(
     "initiale|initiale du nom|initiales|init|initial|initials|initial of last name|initial of surname"
     "|anfangsbuchstabe|initiale des nachnamens"
 )
-_TEAM = _either("equipe|equipes|nom de l equipe|team|team name|teams|gruppe|groupe|group|mannschaft")
-_NUMBERING = _either("|n|no|nr|num|numero|number|nummer|rang|ordre|lfd nr")
-_TOTAL = _either("total|totals|totaux|sum|somme|summe|gesamt|points|total points|total des points|punkte")
+_TEAM = either("equipe|equipes|nom de l equipe|team|team name|teams|gruppe|groupe|group|mannschaft")
+_NUMBERING = either("|n|no|nr|num|numero|number|nummer|rang|ordre|lfd nr")
+_TOTAL = either("total|totals|totaux|sum|somme|summe|gesamt|points|total points|total des points|punkte")
 _WHOSE = (
     r"(?: (?:des?|du|de l|d un|d une|la|le|les|parents?|pere|mere|eleves?|enfants?|pupils?|responsables?|legal|legaux"
     r"|legale|maman|papa|famille|domicile|maison|portable|mobile|fixe|pro|professionnel|of|the|guardians?|der|eltern|1|2))*"
@@ -129,7 +130,7 @@ def find_table(workbook: Workbook, sheet: str | None = None, ignored: tuple[Role
             # With a challenge's code under it, whatever stands there ("Photo", "Total") is the title of a challenge.
             roles.update({column: "other" for column in row if column != table.column("first name")})
     _check_header(table, problems)
-    _check_layout(chosen, table, problems)
+    check_layout(chosen, table, problems)
     _check_cells(chosen, table, (*ignored, "numbering", "total", "personal"), problems)
     return table, problems
 
@@ -204,7 +205,8 @@ def _check_header(table: Table, problems: Problems) -> None:
         problems.add(cell.address, cell.text, wrong, f"delete column {column_name(column)}", cell.place)
 
 
-def _check_layout(sheet: Sheet, table: Table, problems: Problems) -> None:
+def check_layout(sheet: Sheet, table: Table, problems: Problems) -> None:
+    """Note what may be overlooked in a table: merged cells, hidden rows and columns that hold something."""
     last_row = max(table.rows, default=table.header_row)
     used = {column for cells in (table.header, *table.rows.values()) for column in cells}
     for merge in sheet.merges:
