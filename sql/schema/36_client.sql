@@ -215,6 +215,12 @@ where s.account_id = (select auth.uid());
 comment on view api.my_organisations is 'The organisations the caller works for, with the dates of access; closed_because is not_yet or over when there is nothing else to see.';
 grant select on api.my_organisations to authenticated;
 
+create view api.client_organisations with (security_invoker = true) as
+select o.id as organisation_id, o.code, o.name, o.kind, o.language, o.created_at
+from mpp.organisation o;
+comment on view api.client_organisations is 'The organisations the caller works for, whatever the dates; for the association all.';
+grant select on api.client_organisations to authenticated, service_role;
+
 create view api.client_participations with (security_invoker = true) as
 select
     p.id as participation_id,

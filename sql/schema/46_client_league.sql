@@ -130,6 +130,34 @@ comment on function api.create_client_leagues(integer, jsonb)
 revoke execute on function api.create_client_leagues(integer, jsonb) from public;
 grant execute on function api.create_client_leagues(integer, jsonb) to authenticated, service_role;
 
+create type api.client_join_code as (participation_id integer, league_id uuid, name text, unit text, listed boolean, join_code text);
+comment on type api.client_join_code is 'A league of a client with the code that opens it, for those who hand the codes out.';
+
+create function private.client_join_codes() returns setof api.client_join_code
+    language plpgsql
+    stable
+    security definer
+    rows 50
+    set search_path = ''
+as $$
+begin
+    return query
+    select p.id, l.id, l.name::text, u.name::text, l.listed, c.code
+    from mpp.participation p
+    join mpp.league l on l.participation_id = p.id
+    left join mpp.unit u on u.id = l.unit_id
+    left join mpp.join_code c on c.league_id = l.id
+    where p.organisation_id in (select x.id from private.my_client_ids('manager') x (id));
+end
+$$;
+revoke execute on function private.client_join_codes() from public;
+grant execute on function private.client_join_codes() to authenticated, service_role;
+
+create view api.client_join_codes with (security_invoker = true) as
+select * from private.client_join_codes();
+comment on view api.client_join_codes is 'Every league of the caller''s organisations with its join code, for managers; sort by name, league_id.';
+grant select on api.client_join_codes to authenticated, service_role;
+
 create function private.invite_participants(participation_id integer, participants jsonb, dry_run boolean) returns api.import_outcome
     language plpgsql
     security definer

@@ -145,7 +145,7 @@ grant select on api.client_overview to authenticated, service_role, mpp_dashboar
 
 create type api.client_league_row as (
     participation_id integer, league_id uuid, name text, unit_id integer, unit text, rank bigint, players integer,
-    active_players integer, validations integer, points integer, points_per_player numeric, value integer,
+    active_players integer, active_players_ever integer, validations integer, points integer, points_per_player numeric, value integer,
     points_this_week integer, points_last_week integer, last_validated_at timestamptz, has_ambassador boolean, push text[]
 );
 comment on type api.client_league_row is 'A league among those of its client; push says why it needs one: no_ambassador, not_started, quiet, few_active, falling, few_players.';
@@ -181,6 +181,7 @@ begin
         cross join lateral (
             select
                 count(*) as validations,
+                count(distinct x.player_id) as active_ever,
                 count(distinct x.player_id) filter (where x.validated_at >= m.opens) as active,
                 coalesce(sum(x.points) filter (where x.validated_at >= m.opens), 0) as this_week,
                 coalesce(sum(x.points) filter (where x.validated_at >= m.previous and x.validated_at < m.opens), 0) as last_week,
@@ -192,7 +193,7 @@ begin
     select
         c.id, c.league_id, c.name::text, c.unit_id, c.unit::text,
         rank() over (partition by c.id order by c.value desc),
-        private.withheld(c.players), private.withheld(c.active), c.validations::integer, c.points,
+        private.withheld(c.players), private.withheld(c.active), private.withheld(c.active_ever), c.validations::integer, c.points,
         case when c.players >= 5 then round(c.points::numeric / c.players, 2) end,
         c.value, c.this_week::integer, case when c.week > 1 then c.last_week::integer end,
         -- To the day: the minute would say who it was.
@@ -583,3 +584,60 @@ comment on function api.client_report(integer)
     is 'Every figure of a client''s report in one snapshot, from the same functions as the views. Its staff inside their dates, and staff of the association. Errors: MP091, MP093.';
 revoke execute on function api.client_report(integer) from public;
 grant execute on function api.client_report(integer) to authenticated, service_role, mpp_dashboard;
+
+-- Who gets the mail of a client's week. Whether it may leave is asked once more when it does.
+create type api.weekly_reader as (account_id uuid, league_id uuid, language text);
+comment on type api.weekly_reader is 'Somebody who gets a weekly mail: staff of a client without league_id, otherwise an ambassador of that league.';
+
+create function private.weekly_readers(participation_id integer) returns setof api.weekly_reader
+    language plpgsql
+    stable
+    security definer
+    rows 50
+    set search_path = ''
+as $$
+declare
+    at timestamptz := private.clock();
+    p mpp.participation;
+begin
+    perform private.require_service();
+    select * into p from mpp.participation x where x.id = weekly_readers.participation_id;
+    if not found then
+        perform private.refuse('MP093');
+    end if;
+    return query
+    select s.account_id, null::uuid, o.language
+    from mpp.staff s
+    join mpp.organisation o on o.id = s.organisation_id
+    where s.organisation_id = p.organisation_id and at >= s.access_from and at < s.access_until
+    union all
+    select a.account_id, l.id, case f.language when 'fr' then 'fr' else 'en' end
+    from mpp.league l
+    join mpp.ambassador a on a.league_id = l.id
+    join mpp.profile f on f.id = a.account_id
+    where l.participation_id = p.id
+        and (
+            select c.granted
+            from mpp.consent c
+            where c.account_id = a.account_id and c.purpose = 'league_alerts'
+            order by c.id desc
+            limit 1
+        )
+    order by 2 nulls first, 1;
+end
+$$;
+revoke execute on function private.weekly_readers(integer) from public;
+grant execute on function private.weekly_readers(integer) to service_role;
+
+create function api.weekly_readers(participation_id integer) returns setof api.weekly_reader
+    language sql
+    stable
+    rows 50
+    set search_path = ''
+begin atomic
+    select * from private.weekly_readers(participation_id);
+end;
+comment on function api.weekly_readers(integer)
+    is 'Who gets the weekly mails of a client: its staff inside their dates, and the ambassadors of its leagues who agreed to alerts. Secret key only. Errors: MP006, MP093.';
+revoke execute on function api.weekly_readers(integer) from public;
+grant execute on function api.weekly_readers(integer) to service_role;

@@ -436,6 +436,14 @@ comment on view api.my_organisations is 'The organisations the caller works for,
 
 grant select on api.my_organisations to authenticated;
 
+create view api.client_organisations with (security_invoker = true) as
+select o.id as organisation_id, o.code, o.name, o.kind, o.language, o.created_at
+from mpp.organisation o;
+
+comment on view api.client_organisations is 'The organisations the caller works for, whatever the dates; for the association all.';
+
+grant select on api.client_organisations to authenticated, service_role;
+
 create view api.client_participations with (security_invoker = true) as
 select
     p.id as participation_id,
@@ -893,6 +901,39 @@ comment on function api.create_client_leagues(integer, jsonb)
 revoke execute on function api.create_client_leagues(integer, jsonb) from public;
 
 grant execute on function api.create_client_leagues(integer, jsonb) to authenticated, service_role;
+
+create type api.client_join_code as (participation_id integer, league_id uuid, name text, unit text, listed boolean, join_code text);
+
+comment on type api.client_join_code is 'A league of a client with the code that opens it, for those who hand the codes out.';
+
+create function private.client_join_codes() returns setof api.client_join_code
+    language plpgsql
+    stable
+    security definer
+    rows 50
+    set search_path = ''
+as $$
+begin
+    return query
+    select p.id, l.id, l.name::text, u.name::text, l.listed, c.code
+    from mpp.participation p
+    join mpp.league l on l.participation_id = p.id
+    left join mpp.unit u on u.id = l.unit_id
+    left join mpp.join_code c on c.league_id = l.id
+    where p.organisation_id in (select x.id from private.my_client_ids('manager') x (id));
+end
+$$;
+
+revoke execute on function private.client_join_codes() from public;
+
+grant execute on function private.client_join_codes() to authenticated, service_role;
+
+create view api.client_join_codes with (security_invoker = true) as
+select * from private.client_join_codes();
+
+comment on view api.client_join_codes is 'Every league of the caller''s organisations with its join code, for managers; sort by name, league_id.';
+
+grant select on api.client_join_codes to authenticated, service_role;
 
 create function private.invite_participants(participation_id integer, participants jsonb, dry_run boolean) returns api.import_outcome
     language plpgsql
@@ -1669,7 +1710,7 @@ grant select on api.client_overview to authenticated, service_role, mpp_dashboar
 
 create type api.client_league_row as (
     participation_id integer, league_id uuid, name text, unit_id integer, unit text, rank bigint, players integer,
-    active_players integer, validations integer, points integer, points_per_player numeric, value integer,
+    active_players integer, active_players_ever integer, validations integer, points integer, points_per_player numeric, value integer,
     points_this_week integer, points_last_week integer, last_validated_at timestamptz, has_ambassador boolean, push text[]
 );
 
@@ -1706,6 +1747,7 @@ begin
         cross join lateral (
             select
                 count(*) as validations,
+                count(distinct x.player_id) as active_ever,
                 count(distinct x.player_id) filter (where x.validated_at >= m.opens) as active,
                 coalesce(sum(x.points) filter (where x.validated_at >= m.opens), 0) as this_week,
                 coalesce(sum(x.points) filter (where x.validated_at >= m.previous and x.validated_at < m.opens), 0) as last_week,
@@ -1717,7 +1759,7 @@ begin
     select
         c.id, c.league_id, c.name::text, c.unit_id, c.unit::text,
         rank() over (partition by c.id order by c.value desc),
-        private.withheld(c.players), private.withheld(c.active), c.validations::integer, c.points,
+        private.withheld(c.players), private.withheld(c.active), private.withheld(c.active_ever), c.validations::integer, c.points,
         case when c.players >= 5 then round(c.points::numeric / c.players, 2) end,
         c.value, c.this_week::integer, case when c.week > 1 then c.last_week::integer end,
         -- To the day: the minute would say who it was.
@@ -2152,6 +2194,69 @@ comment on function api.client_report(integer)
 revoke execute on function api.client_report(integer) from public;
 
 grant execute on function api.client_report(integer) to authenticated, service_role, mpp_dashboard;
+
+-- Who gets the mail of a client's week. Whether it may leave is asked once more when it does.
+create type api.weekly_reader as (account_id uuid, league_id uuid, language text);
+
+comment on type api.weekly_reader is 'Somebody who gets a weekly mail: staff of a client without league_id, otherwise an ambassador of that league.';
+
+create function private.weekly_readers(participation_id integer) returns setof api.weekly_reader
+    language plpgsql
+    stable
+    security definer
+    rows 50
+    set search_path = ''
+as $$
+declare
+    at timestamptz := private.clock();
+    p mpp.participation;
+begin
+    perform private.require_service();
+    select * into p from mpp.participation x where x.id = weekly_readers.participation_id;
+    if not found then
+        perform private.refuse('MP093');
+    end if;
+    return query
+    select s.account_id, null::uuid, o.language
+    from mpp.staff s
+    join mpp.organisation o on o.id = s.organisation_id
+    where s.organisation_id = p.organisation_id and at >= s.access_from and at < s.access_until
+    union all
+    select a.account_id, l.id, case f.language when 'fr' then 'fr' else 'en' end
+    from mpp.league l
+    join mpp.ambassador a on a.league_id = l.id
+    join mpp.profile f on f.id = a.account_id
+    where l.participation_id = p.id
+        and (
+            select c.granted
+            from mpp.consent c
+            where c.account_id = a.account_id and c.purpose = 'league_alerts'
+            order by c.id desc
+            limit 1
+        )
+    order by 2 nulls first, 1;
+end
+$$;
+
+revoke execute on function private.weekly_readers(integer) from public;
+
+grant execute on function private.weekly_readers(integer) to service_role;
+
+create function api.weekly_readers(participation_id integer) returns setof api.weekly_reader
+    language sql
+    stable
+    rows 50
+    set search_path = ''
+begin atomic
+    select * from private.weekly_readers(participation_id);
+end;
+
+comment on function api.weekly_readers(integer)
+    is 'Who gets the weekly mails of a client: its staff inside their dates, and the ambassadors of its leagues who agreed to alerts. Secret key only. Errors: MP006, MP093.';
+
+revoke execute on function api.weekly_readers(integer) from public;
+
+grant execute on function api.weekly_readers(integer) to service_role;
 
 -- 87_award.sql
 
