@@ -93,8 +93,8 @@ class ClientReports(Service):
             on_progress(done, len(participations))
         if problems:
             raise ReportError(
-                "Some reports could not be made.",
-                f"The other {len(written)} files are written; correct this, and run it again.",
+                "Some reports could not be made." if len(problems) > 1 else problems[0],
+                f"{len(written)} files of other reports are written; correct this, and run it again.",
                 problems,
             )
         return written

@@ -17,6 +17,7 @@ from mpp_cli import (
     audit,
     award,
     class_,
+    client,
     contact,
     edition,
     league,
@@ -26,6 +27,7 @@ from mpp_cli import (
     output,
     pupil,
     ranking,
+    report,
     school,
     user,
     validation,
@@ -41,6 +43,8 @@ _ORDER = [
     "pupil",
     "school",
     "validation",
+    "client",
+    "report",
     "award",
     "user",
     "contact",
@@ -80,6 +84,8 @@ app.add_typer(class_.app, name="class", help="Classes: pupils, challenges, valid
 app.add_typer(pupil.app, name="pupil", help="Pupils of a class: add, correct, remove.")
 app.add_typer(school.app, name="school", help="Schools: the Ministry's directory, search, corrections.")
 app.add_typer(validation.app, name="validation", help="Take back validations that should not count.")
+app.add_typer(client.app, name="client", help="Clients: organisations, leagues, guests, staff, follow-up, plan.")
+app.add_typer(report.app, name="report", help="Weekly and final reports of clients.")
 app.add_typer(award.app, name="award", help="Awards at closing, by rule: grant, list.")
 app.add_typer(user.app, name="user", help="Accounts: create, invite, list, disable, enable, staff.")
 app.add_typer(mail.app, name="mail", help="Mails: send, settle, newsletters, bounces.")

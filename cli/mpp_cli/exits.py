@@ -28,7 +28,7 @@ MEANING = {
     Exit.CHECK_FAILED: "A check found something: scores that differ, findings of lint or advisors.",
     Exit.FILE_INVALID: "A file is wrong: edition, spreadsheet or directory. What is wrong was named, nothing changed.",
     Exit.UNEXPECTED: "An error nobody foresaw; run the command again with `mpp --debug` and report it.",
-    Exit.OUTPUT: "The output could not be written: the disk is full or fails, or a diploma cannot be printed.",
+    Exit.OUTPUT: "The output could not be written: the disk is full or fails, or a diploma or report cannot be made.",
     Exit.INTERRUPTED: "Stopped with Ctrl-C.",
     Exit.PIPE_CLOSED: "Whoever was reading the output left.",
 }
@@ -44,6 +44,7 @@ def code_of(error: Exception) -> Exit:
         DirectoryError,
         EditionFileError,
         Refusal,
+        ReportError,
         SheetError,
         TransportError,
     )
@@ -51,7 +52,7 @@ def code_of(error: Exception) -> Exit:
     kinds: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Exit], ...] = (
         ((EditionFileError, SheetError, DirectoryError), Exit.FILE_INVALID),
         ((Refusal, AccountError), Exit.REFUSED),
-        (DiplomaError, Exit.OUTPUT),
+        ((DiplomaError, ReportError), Exit.OUTPUT),
         (CursorError, Exit.USAGE),
         ((ConfigError, TransportError), Exit.CONNECTION),
     )

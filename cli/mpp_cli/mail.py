@@ -316,6 +316,71 @@ def newsletter(
 
 
 @app.command()
+def weekly(
+    edition: Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")],
+    client: Annotated[
+        list[str] | None, typer.Option("--client", metavar="ORG", help="Only this organisation, by code. Repeat it.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be queued, and queue nothing.")] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Queue the mails of a week for every client: its staff inside their dates, ambassadors who agreed to alerts.
+
+    Best on the last evening of the week. Again in the same week it queues only what is missing. `mpp mail send` sends.
+
+    Example: mpp mail weekly adult-2026-06 --dry-run
+    """
+    from mpp_supabase import Refusal, ReportError
+
+    failed: list[str] = []
+    said: list[dict[str, Any]] = []
+    with connection.staff() as mpp, output.progress() as bars:
+        edition_id = mpp.editions.get(edition).id
+        parts = (
+            [mpp.clients.participation(code, edition) for code in dict.fromkeys(client)]
+            if client
+            else list(mpp.clients.participations(edition_id=edition_id))
+        )
+        ranks = {line.subject_id: line.rank for line in mpp.rankings.iterate(edition_id, "league")} if parts else {}
+        for number, part in enumerate(parts, start=1):
+            try:
+                mails = mpp.reports.weekly_mails(part.participation_id, ranks)
+            except (Refusal, ReportError) as error:
+                failed.append(str(error))
+                continue
+            finally:
+                bars("Clients", number, len(parts))
+            reports = sum(mail["template"] == "weekly_report" for mail in mails)
+            said.append(
+                {
+                    "client": part.organisation_code,
+                    "reports": reports,
+                    "notes": len(mails) - reports,
+                    "queued": 0 if dry_run else mpp.mails.queue(mails),
+                }
+            )
+    output.rows(
+        said,
+        (
+            Column("Client", lambda row: row["client"]),
+            Column("Reports to staff", lambda row: row["reports"], right=True),
+            Column("Notes to ambassadors", lambda row: row["notes"], right=True),
+            Column("Queued now", lambda row: row["queued"], right=True),
+        ),
+        fields=("client", "reports", "notes", "queued"),
+        as_json=as_json,
+        as_csv=as_csv,
+        empty=f"No client takes part in {edition}.",
+    )
+    output.say("Nothing was queued (dry run)." if dry_run else "`mpp mail send` sends them.")
+    for reason in failed:
+        output.say(f"mpp: {reason}")
+    if failed:
+        raise typer.Exit(Exit.REFUSED)
+
+
+@app.command()
 def bounces(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many bounces to show.")] = 50,
     as_json: Json = False,

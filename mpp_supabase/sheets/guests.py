@@ -20,7 +20,8 @@ LONGEST_NAME = 60
 _HEADERS: Mapping[Role, frozenset[str]] = {
     "e-mail": either(
         "e mail|email|mail|e mails|emails|mails|courriel|courriels|mel|adresse|adresse e mail|adresse email"
-        "|adresse mail|adresse courriel|adresse electronique|e mail professionnel|email professionnel|mail professionnel|e mail pro"
+        "|adresse mail|adresse courriel|adresse electronique|e mail professionnel|email professionnel"
+        "|mail professionnel|e mail pro"
         "|email pro|mail pro|adresse e mail professionnelle|e mail address|email address|mail address|e mail adresse"
     ),
     "league": either("ligue|ligues|nom de la ligue|nom ligue|league|leagues|league name|name of the league|liga"),

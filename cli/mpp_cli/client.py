@@ -1,0 +1,924 @@
+"""`mpp client`: organisations, their part in an edition, their leagues, guests and staff, and what they follow."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mpp_cli import connection, output
+from mpp_cli.exits import Exit
+from mpp_cli.output import Column, Csv, Json, Yes
+
+if TYPE_CHECKING:
+    from mpp_supabase import MPP, ClientOverview, FollowUp, Organisation, Participation
+
+app = typer.Typer(no_args_is_help=True)
+leagues = typer.Typer(no_args_is_help=True)
+staff = typer.Typer(no_args_is_help=True)
+participants = typer.Typer(no_args_is_help=True)
+task = typer.Typer(no_args_is_help=True)
+app.add_typer(leagues, name="leagues", help="The leagues of a client: make them, list them, their join codes.")
+app.add_typer(participants, name="participants", help="People whom a client invites by mail.")
+app.add_typer(staff, name="staff", help="Who works for a client: list, change, remove.")
+app.add_typer(task, name="task", help="The tasks of a plan.")
+
+KINDS = ("company", "local_authority", "public_administration", "school_network", "university", "association")
+ROLES = ("viewer", "manager", "owner")
+ACCESS_ZONE = "Europe/Paris"
+
+Org = Annotated[str, typer.Argument(metavar="ORG", help="Code of the organisation; `mpp client list` shows it.")]
+Edition = Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")]
+Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="E-mail address or id of the account.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would change; write nothing.")]
+Tab = Annotated[
+    str | None, typer.Option("--sheet", metavar="NAME", help="Which sheet of the file, when several hold such a list.")
+]
+Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Its name, as players and reports say it.")]
+Kind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help=f"One of {', '.join(KINDS)}.")]
+Spoken = Annotated[
+    str | None, typer.Option("--language", metavar="CODE", help="Language of its mails and reports: fr or en.")
+]
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="WHEN", help="First day of access (2026-05-18, in Paris), or a time with offset."),
+]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", metavar="WHEN", help="Last day of access (2026-07-31, in Paris), or a time with offset."),
+]
+
+
+# Organisations
+
+
+@app.command()
+def create(
+    org: Annotated[str, typer.Argument(metavar="ORG", help="Its code: 3 to 40 small letters, digits and hyphens.")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Its name, as players and reports say it.")],
+    kind: Kind = "company",
+    language: Spoken = "fr",
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Make a client.
+
+    Example: mpp client create acme --name "Exemple SA" --kind company
+    """
+    _one_of(kind, KINDS, "--kind")
+    _one_of(language, ("fr", "en"), "--language")
+    with connection.staff() as mpp:
+        if any(known.code == org for known in mpp.clients.iterate()):
+            output.say(f"There is an organisation {org} already: `mpp client correct {org}` changes it.")
+            raise typer.Exit(Exit.REFUSED)
+        found = mpp.clients.set(org, name=name, kind=kind, language=language)
+    output.record(found, _lines(found), as_json=as_json, as_csv=as_csv)
+
+
+@app.command()
+def correct(org: Org, name: Name = None, kind: Kind = None, language: Spoken = None) -> None:
+    """Change the name, the kind or the language of a client.
+
+    Example: mpp client correct acme --language en
+    """
+    if name is None and kind is None and language is None:
+        raise typer.BadParameter("say what to change: --name, --kind or --language", param_hint="ORG")
+    _one_of(kind, KINDS, "--kind")
+    _one_of(language, ("fr", "en"), "--language")
+    with connection.staff() as mpp:
+        mpp.clients.get(org)
+        found = mpp.clients.set(org, name=name, kind=kind, language=language)
+    output.say(f"{found.name} ({found.kind}, {found.language}) is corrected.")
+
+
+@app.command("list")
+def list_clients(
+    edition: Annotated[
+        str | None, typer.Option("--edition", metavar="CODE", help="Only those that take part in this edition.")
+    ] = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List the clients; with --edition how each of them takes part in it.
+
+    Example: mpp client list --edition adult-2026-06
+    """
+    from mpp_supabase import Organisation, Participation
+
+    with connection.staff() as mpp:
+        if edition is None:
+            output.rows(
+                mpp.clients.iterate(),
+                (
+                    Column("Client", lambda o: o.code),
+                    Column("Name", lambda o: o.name, folds=True),
+                    Column("Kind", lambda o: o.kind),
+                    Column("Language", lambda o: o.language),
+                    Column("Since (UTC)", lambda o: output.clock(o.created_at)),
+                ),
+                fields=tuple(Organisation.model_fields),
+                as_json=as_json,
+                as_csv=as_csv,
+                empty="There is no client yet: `mpp client create ORG --name NAME`.",
+            )
+            return
+        output.rows(
+            mpp.clients.participations(edition_id=mpp.editions.get(edition).id),
+            _PARTS[:2] + _PARTS[3:],
+            fields=tuple(Participation.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty=f"No client takes part in {edition}: `mpp client take-part ORG {edition}`.",
+        )
+
+
+_PARTS = (
+    Column("Client", lambda p: p.organisation_code),
+    Column("Name", lambda p: p.organisation_name, folds=True),
+    Column("Edition", lambda p: p.edition_code),
+    Column("Expected", lambda p: output.number(p.expected_players), right=True),
+    Column("Phone", lambda p: "asked" if p.asks_phone else "no"),
+    Column("League names", lambda p: "carry its name" if p.carries_name else "plain"),
+    Column("Participation", lambda p: p.participation_id, right=True),
+)
+
+
+@app.command()
+def show(org: Org, as_json: Json = False, as_csv: Csv = False) -> None:
+    """Show a client, the territory it follows and the editions it takes part in.
+
+    Example: mpp client show acme
+    """
+    with connection.staff() as mpp:
+        found = mpp.clients.get(org)
+        codes = mpp.clients.territory(found.organisation_id)
+        parts = list(mpp.clients.participations(organisation_id=found.organisation_id))
+    followed = {kind: [each.code for each in codes if each.kind == kind] for kind in ("department", "postcode", "rne")}
+    lines = [
+        *_lines(found),
+        *(
+            (f"Follows ({kind})", ", ".join(some[:20]) + (f" and {len(some) - 20} more" if len(some) > 20 else ""))
+            for kind, some in followed.items()
+            if some
+        ),
+    ]
+    if as_json:
+        whole = found.model_dump(mode="json") | {
+            "territory": followed,
+            "participations": [part.model_dump(mode="json") for part in parts],
+        }
+        output.record(whole, (), as_json=as_json, as_csv=as_csv)
+        return
+    output.record(found, lines, as_json=as_json, as_csv=as_csv)
+    if parts and not as_csv:
+        output.console().print(output.table(parts, _PARTS[2:]))
+
+
+@app.command("take-part")
+def take_part(
+    org: Org,
+    edition: Edition,
+    expected: Annotated[
+        int | None, typer.Option("--expected", metavar="N", min=1, max=1_000_000, help="How many players it expects.")
+    ] = None,
+    asks_phone: Annotated[
+        bool | None,
+        typer.Option("--asks-phone/--no-phone", help="Whether players may give a phone number to their ambassador."),
+    ] = None,
+    carries_name: Annotated[
+        bool | None,
+        typer.Option("--carries-name/--plain-name", help="Whether its leagues carry its name, from the next one on."),
+    ] = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Let a client take part in an edition, or change how; what is left out stays.
+
+    Example: mpp client take-part acme adult-2026-06 --expected 250 --carries-name
+    """
+    with connection.staff() as mpp:
+        organisation = mpp.clients.get(org)
+        mpp.clients.take_part(
+            organisation.organisation_id,
+            edition,
+            expected_players=expected,
+            asks_phone=asks_phone,
+            carries_name=carries_name,
+        )
+        part = mpp.clients.participation(org, edition)
+    lines = [(column.header, column.text(part)) for column in _PARTS]
+    output.record(part, lines, as_json=as_json, as_csv=as_csv)
+
+
+@app.command("territory")
+def territory(
+    org: Org,
+    departments: Annotated[
+        list[str] | None, typer.Option("--department", metavar="CODE", help="A department: 69, 2A, 974. Repeat it.")
+    ] = None,
+    postcodes: Annotated[
+        list[str] | None, typer.Option("--postcode", metavar="CODE", help="A postcode: 69003. Repeat it.")
+    ] = None,
+    schools: Annotated[
+        list[str] | None, typer.Option("--rne", metavar="CODE", help="A school by its RNE. Repeat it.")
+    ] = None,
+    nothing: Annotated[bool, typer.Option("--none", help="Follow nothing any more.")] = False,
+    edition: Annotated[
+        str | None, typer.Option("--edition", metavar="CODE", help="List the classes it follows in this edition.")
+    ] = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Set which schools an authority follows, in place of what was there; or list its classes with --edition.
+
+    Without any option, show what it follows. No pupil is ever named.
+
+    Example: mpp client territory lyon --department 69 --postcode 01700
+    """
+    from mpp_supabase import Territory, TerritoryClass
+
+    codes = [*(departments or ()), *(postcodes or ()), *(schools or ())]
+    if (bool(codes) + nothing + (edition is not None)) > 1:
+        raise typer.BadParameter("codes, --none and --edition do not go together", param_hint="--edition")
+    with connection.staff() as mpp:
+        if edition is not None:
+            found = mpp.reports.follow(mpp.clients.participation(org, edition).participation_id)
+            output.rows(
+                found.territory,
+                (
+                    Column("Rank", lambda c: c.rank, right=True),
+                    Column("General", lambda c: c.general_rank, right=True),
+                    Column("Class", lambda c: c.name, folds=True),
+                    Column("Level", lambda c: c.level),
+                    Column("School", lambda c: c.school, folds=True),
+                    Column("City", lambda c: f"{c.postcode} {c.city}", folds=True),
+                    Column("Pupils", lambda c: people(c.pupils), right=True),
+                    Column("Points", lambda c: output.number(c.points), right=True),
+                    Column("This week", lambda c: output.number(c.points_this_week), right=True),
+                    Column("Average", lambda c: c.points_per_pupil, right=True),
+                ),
+                fields=tuple(TerritoryClass.model_fields),
+                as_json=as_json,
+                as_csv=as_csv,
+                empty=f"No listed class of {edition} is in the territory of {org}.",
+            )
+            return
+        organisation = mpp.clients.get(org)
+        if codes or nothing:
+            count = mpp.clients.set_territory(
+                organisation.organisation_id,
+                departments=departments or (),
+                postcodes=postcodes or (),
+                schools=schools or (),
+            )
+            output.say(f"{organisation.name} follows the schools of {count} code{'s' * (count != 1)}.")
+            return
+        output.rows(
+            mpp.clients.territory(organisation.organisation_id),
+            (Column("Kind", lambda t: t.kind), Column("Code", lambda t: t.code)),
+            fields=tuple(Territory.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty=f"{organisation.name} follows no school.",
+        )
+
+
+# Leagues
+
+
+@leagues.command("import")
+def import_leagues(
+    org: Org,
+    edition: Edition,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="A spreadsheet, .xlsx or .csv, with columns Ligue and perhaps Unité."),
+    ] = None,
+    league: Annotated[
+        list[str] | None,
+        typer.Option("--league", metavar="NAME:UNIT", help="A league, and after a colon its unit. Repeat it."),
+    ] = None,
+    sheet: Tab = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Make leagues of a client, all or none, and print their join codes. Whoever joins one first runs it.
+
+    The same again changes nothing; a unit that differs is corrected. Every problem is named with its cell.
+
+    Example: mpp client leagues import acme adult-2026-06 --league "Les Tilleuls:Lyon" --league "Les Mésanges:Lyon"
+    """
+    if file is None and not league:
+        raise typer.BadParameter("name a file, or leagues with --league", param_hint="FILE")
+    given = [_league(text) for text in league or ()]
+    with connection.staff() as mpp:
+        part = mpp.clients.participation(org, edition)
+        done = mpp.clients.import_leagues(part, file, sheet=sheet, leagues=given, dry_run=dry_run)
+    output.rows(
+        done.leagues,
+        (
+            Column("League", lambda made: made.name, folds=True),
+            Column("Unit", lambda made: made.unit, folds=True, optional=True),
+            Column("Join code", lambda made: made.join_code, optional=True),
+            Column("", lambda made: "new" if made.is_new else "there already"),
+        ),
+        fields=("league_id", "name", "unit", "join_code", "is_new"),
+        as_json=as_json,
+        as_csv=as_csv,
+    )
+    _say_ignored(done.ignored)
+    new = sum(made.is_new for made in done.leagues)
+    there = f"{_counted(new, 'new league')}, {len(done.leagues) - new} there already"
+    output.say(f"{there}; nothing was written (dry run)." if dry_run else f"{there}.")
+
+
+def _league(text: str) -> dict[str, str]:
+    name, _, unit = (part.strip() for part in text.partition(":"))
+    if not name:
+        raise typer.BadParameter(f"write it as NAME:UNIT ({output.clean(text)[:60]})", param_hint="--league")
+    return {"name": name} | ({"unit": unit} if unit else {})
+
+
+@leagues.command("list")
+def list_leagues(
+    org: Org,
+    edition: Edition,
+    needing: Annotated[bool, typer.Option("--needing-a-push", help="Only leagues that need a push.")] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List the leagues of a client, ranked among themselves, with who needs a push and why.
+
+    One that opted out of the ranking is not in the list. Fewer than five people are not counted out.
+
+    Example: mpp client leagues list acme adult-2026-06 --needing-a-push
+    """
+    from mpp_supabase import ClientLeague
+
+    found = _followed(org, edition)
+    output.rows(
+        [each for each in found.leagues if each.push or not needing],
+        (
+            Column("Rank", lambda one: one.rank, right=True),
+            Column("League", lambda one: one.name, folds=True),
+            Column("Unit", lambda one: one.unit, folds=True, optional=True),
+            Column("Players", lambda one: people(one.players), right=True),
+            Column("Active", lambda one: people(one.active_players), right=True),
+            Column("Points", lambda one: output.number(one.points), right=True),
+            Column("Per player", lambda one: one.points_per_player, right=True),
+            Column("This week", lambda one: output.number(one.points_this_week), right=True),
+            Column("Push", lambda one: ", ".join(_REASONS[reason] for reason in one.push), folds=True, optional=True),
+        ),
+        fields=tuple(ClientLeague.model_fields),
+        as_json=as_json,
+        as_csv=as_csv,
+        empty="No league needs a push." if needing else f"{org} has no league in the ranking of {edition}.",
+    )
+
+
+_REASONS = {
+    "no_ambassador": "nobody runs it",
+    "not_started": "no challenge yet",
+    "quiet": "nothing this week",
+    "few_active": "under half active",
+    "falling": "behind last week",
+    "few_players": "too few players",
+}
+
+
+@leagues.command("codes")
+def codes(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
+    """List the join codes of a client's leagues, to be handed out.
+
+    Example: mpp client leagues codes acme adult-2026-06 --csv > codes.csv
+    """
+    from mpp_supabase import JoinCode
+
+    with connection.staff() as mpp:
+        found = mpp.clients.join_codes(mpp.clients.participation(org, edition).participation_id)
+    output.rows(
+        found,
+        (
+            Column("League", lambda one: one.name, folds=True),
+            Column("Unit", lambda one: one.unit, folds=True, optional=True),
+            Column("Join code", lambda one: one.join_code),
+            Column("In rankings", lambda one: "yes" if one.listed else "no"),
+            Column("Id", lambda one: one.league_id),
+        ),
+        fields=tuple(JoinCode.model_fields),
+        as_json=as_json,
+        as_csv=as_csv,
+        empty=f"{org} has no league in {edition}: `mpp client leagues import {org} {edition} FILE`.",
+    )
+
+
+# People
+
+
+@participants.command("import")
+def import_participants(
+    org: Org,
+    edition: Edition,
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A spreadsheet, .xlsx or .csv, with columns E-mail and perhaps Ligue."),
+    ],
+    sheet: Tab = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Queue an invitation by mail for everybody in a spreadsheet: all of them, or none. Nobody gets a second one.
+
+    Without a league people are spread over the client's. Other columns are neither read nor sent. Every problem is
+    named with its cell. `mpp mail send` sends.
+
+    Example: mpp client participants import acme adult-2026-06 people.xlsx --dry-run
+    """
+    with connection.staff() as mpp:
+        part = mpp.clients.participation(org, edition)
+        done = mpp.clients.import_participants(part, file, sheet=sheet, dry_run=True)
+        if not dry_run and done.invited:
+            output.confirm(f"Invite {_people(done.invited)} for {part.organisation_name} by mail?", yes=yes)
+            done = mpp.clients.import_participants(part, file, sheet=sheet)
+        elif not dry_run:
+            done = done.model_copy(update={"dry_run": False})
+    if as_json or as_csv:
+        output.record(done, (), as_json=as_json, as_csv=as_csv)
+    _say_ignored(done.ignored)
+    if not done.invited:
+        output.say(f"Nothing to do: the {_people(done.unchanged)} of {done.file} were invited before.")
+        return
+    said = f"{done.invited} invited, {done.unchanged} were before"
+    output.say(f"{said}; nothing was written (dry run)." if dry_run else f"{said}; `mpp mail send` sends the mails.")
+
+
+@participants.command("list")
+def list_participants(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
+    """List who was invited, and to which league. Whether they came is not told.
+
+    Example: mpp client participants list acme adult-2026-06 --csv > invited.csv
+    """
+    from mpp_supabase import Participant
+
+    with connection.staff() as mpp:
+        output.rows(
+            mpp.clients.participants(mpp.clients.participation(org, edition).participation_id),
+            (
+                Column("E-mail", lambda one: one.email),
+                Column("League", lambda one: one.league, folds=True),
+                Column("Invited (UTC)", lambda one: output.clock(one.invited_at)),
+            ),
+            fields=tuple(Participant.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty=f"{org} invited nobody to {edition} yet.",
+        )
+
+
+@app.command()
+def ambassadors(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
+    """List who runs the leagues of a client, by alias.
+
+    Example: mpp client ambassadors acme adult-2026-06
+    """
+    from mpp_supabase import ClientAmbassador
+
+    with connection.staff() as mpp:
+        found = mpp.clients.ambassadors(mpp.clients.participation(org, edition).participation_id)
+    output.rows(
+        found,
+        (
+            Column("League", lambda one: one.league, folds=True),
+            Column("Unit", lambda one: one.unit, folds=True, optional=True),
+            Column("Ambassador", lambda one: one.alias, folds=True),
+            Column("Role", lambda one: "ambassador" if one.is_principal else "co-ambassador"),
+        ),
+        fields=tuple(ClientAmbassador.model_fields),
+        as_json=as_json,
+        as_csv=as_csv,
+        empty=f"Nobody runs a league of {org} yet: whoever joins one first does.",
+    )
+
+
+# Staff of a client
+
+
+@app.command()
+def invite(
+    org: Org,
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="The address to invite; it opens to nobody else.")],
+    until: Annotated[
+        str,
+        typer.Option(
+            "--until", metavar="WHEN", help="Last day of access (2026-07-31, in Paris), or a time with offset."
+        ),
+    ],
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, manager or owner.")] = "viewer",
+    since: From = None,
+) -> None:
+    """Queue an invitation to a client's space, open between two days. A second one of an address replaces the first.
+
+    Example: mpp client invite acme ada@example.org --role owner --from 2026-05-18 --until 2026-07-31
+    """
+    _one_of(role, ROLES, "--role")
+    opens, closes = _moment(since, "--from"), _moment(until, "--until", last=True)
+    with connection.staff() as mpp:
+        organisation = mpp.clients.get(org)
+        mpp.clients.invite(organisation.organisation_id, email, role, access_from=opens, access_until=closes)
+    start = "now" if opens is None else output.moment(opens, ACCESS_ZONE)
+    output.say(
+        f"{email} is invited as {role} of {organisation.name}, from {start} to {output.moment(closes, ACCESS_ZONE)};"
+        " `mpp mail send` sends the mail."
+    )
+
+
+@staff.command("list")
+def list_staff(
+    org: Org,
+    invited: Annotated[bool, typer.Option("--invited", help="Show invitations instead.")] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List who works for a client and from when to when; or who was invited to.
+
+    Example: mpp client staff list acme
+    """
+    from mpp_supabase import StaffInvitation, StaffMember
+
+    dates = (
+        Column("Role", lambda one: one.role),
+        Column(f"From ({ACCESS_ZONE})", lambda one: output.clock(one.access_from, ACCESS_ZONE)),
+        Column("Until", lambda one: output.clock(one.access_until, ACCESS_ZONE)),
+    )
+    with connection.staff() as mpp:
+        organisation_id = mpp.clients.get(org).organisation_id
+        if invited:
+            output.rows(
+                mpp.clients.invitations(organisation_id),
+                (
+                    Column("E-mail", lambda one: one.email),
+                    *dates,
+                    Column("Taken (UTC)", lambda one: output.clock(one.accepted_at)),
+                    Column("Good until (UTC)", lambda one: output.clock(one.expires_at)),
+                ),
+                fields=tuple(StaffInvitation.model_fields),
+                as_json=as_json,
+                as_csv=as_csv,
+                empty=f"Nobody was invited: `mpp client invite {org} EMAIL --until DAY`.",
+            )
+            return
+        output.rows(
+            mpp.clients.staff(organisation_id),
+            (
+                Column("E-mail", lambda one: one.email),
+                *dates,
+                Column("Account", lambda one: one.account_id),
+            ),
+            fields=tuple(StaffMember.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty=f"Nobody works for {org} yet: `mpp client invite {org} EMAIL --until DAY`.",
+        )
+
+
+@staff.command("set")
+def set_staff(
+    org: Org,
+    account: Account,
+    role: Annotated[str | None, typer.Option("--role", metavar="ROLE", help="viewer, manager or owner.")] = None,
+    since: From = None,
+    until: Until = None,
+) -> None:
+    """Change the role or the dates of somebody who works for a client; from the next request on.
+
+    Example: mpp client staff set acme ada@example.org --until 2026-09-30
+    """
+    if role is None and since is None and until is None:
+        raise typer.BadParameter("say what to change: --role, --from or --until", param_hint="ACCOUNT")
+    _one_of(role, ROLES, "--role")
+    opens, closes = _moment(since, "--from"), _moment(until, "--until", last=True)
+    with connection.staff() as mpp:
+        organisation_id = mpp.clients.get(org).organisation_id
+        mpp.clients.set_staff(
+            organisation_id, _member(mpp, organisation_id, account), role=role, access_from=opens, access_until=closes
+        )
+    output.say(f"{account} is changed; `mpp client staff list {org}` shows the dates.")
+
+
+@staff.command("remove")
+def remove_staff(org: Org, account: Account, yes: Yes = False) -> None:
+    """Take the access of somebody who works for a client away, at once.
+
+    Example: mpp client staff remove acme ada@example.org
+    """
+    with connection.staff() as mpp:
+        organisation = mpp.clients.get(org)
+        member = _member(mpp, organisation.organisation_id, account)
+        output.confirm(f"Take the access of {account} to {organisation.name} away?", yes=yes)
+        mpp.clients.remove_staff(organisation.organisation_id, member)
+    output.say(f"{account} no longer works for {organisation.name}.")
+
+
+def _member(mpp: MPP, organisation_id: int, who: str) -> str:
+    wanted = who.strip().casefold()
+    for one in mpp.clients.staff(organisation_id):
+        if wanted in (str(one.account_id), (one.email or "").casefold()):
+            return str(one.account_id)
+    output.say(f"mpp: {output.clean(who)} does not work for this organisation; `mpp client staff list` shows who does.")
+    raise typer.Exit(Exit.REFUSED)
+
+
+# What a client follows
+
+
+@app.command()
+def overview(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
+    """Show where a client stands: players, activity, points, and what changed since the week before.
+
+    Example: mpp client overview acme adult-2026-06
+    """
+    found = _followed(org, edition)
+    output.record(found.overview, _figures(found.overview), as_json=as_json, as_csv=as_csv)
+
+
+@app.command()
+def weekly(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
+    """Show a client week by week, with the change since the week before.
+
+    Example: mpp client weekly acme adult-2026-06
+    """
+    from mpp_supabase import ClientWeek
+
+    output.rows(
+        _followed(org, edition).weeks,
+        (
+            Column("Week", lambda w: w.week, right=True),
+            Column("From", lambda w: w.first_day),
+            Column("To", lambda w: w.last_day),
+            Column("New players", lambda w: people(w.new_players), right=True),
+            Column("Active", lambda w: people(w.active_players), right=True),
+            Column("Validations", lambda w: output.number(w.validations), right=True),
+            Column("Change", lambda w: _change(w.validations_change), right=True),
+            Column("Points", lambda w: output.number(w.points), right=True),
+            Column("Change", lambda w: _change(w.points_change), right=True),
+        ),
+        fields=tuple(ClientWeek.model_fields),
+        as_json=as_json,
+        as_csv=as_csv,
+        empty=f"{edition} has not started.",
+    )
+
+
+@app.command()
+def ranking(
+    org: Org,
+    edition: Edition,
+    units: Annotated[bool, typer.Option("--units", help="Rank the units instead of the leagues.")] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Show a client's own ranking, of its leagues or of its units.
+
+    Example: mpp client ranking acme adult-2026-06 --units
+    """
+    from mpp_supabase import ClientLeague, ClientUnit
+
+    found = _followed(org, edition)
+    common = (
+        Column("Players", lambda one: people(one.players), right=True),
+        Column("Points", lambda one: output.number(one.points), right=True),
+        Column("Per player", lambda one: one.points_per_player, right=True),
+    )
+    rank = Column("Rank", lambda one: one.rank, right=True)
+    if units:
+        output.rows(
+            found.units,
+            (
+                rank,
+                Column("Unit", lambda one: one.label, folds=True),
+                Column("Leagues", lambda one: one.leagues, right=True),
+                *common,
+            ),
+            fields=tuple(ClientUnit.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty=f"No league of {org} is under a unit.",
+        )
+        return
+    output.rows(
+        found.leagues,
+        (
+            rank,
+            Column("League", lambda one: one.name, folds=True),
+            Column("Unit", lambda one: one.unit, folds=True, optional=True),
+            *common,
+        ),
+        fields=tuple(ClientLeague.model_fields),
+        as_json=as_json,
+        as_csv=as_csv,
+        empty=f"{org} has no league in the ranking of {edition}.",
+    )
+
+
+@app.command()
+def themes(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
+    """Show what a client did by theme, the most points first.
+
+    Example: mpp client themes acme adult-2026-06
+    """
+    from mpp_supabase import ClientTheme
+
+    output.rows(
+        _followed(org, edition).themes,
+        (
+            Column("Theme", lambda one: one.name.get("en") or one.theme, folds=True),
+            Column("Validations", lambda one: output.number(one.validations), right=True),
+            Column("Points", lambda one: output.number(one.points), right=True),
+        ),
+        fields=tuple(ClientTheme.model_fields),
+        as_json=as_json,
+        as_csv=as_csv,
+    )
+
+
+@app.command("map")
+def map_(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
+    """Show where the players of a client live, by French department; fewer than five are not counted out.
+
+    Example: mpp client map acme adult-2026-06
+    """
+    from mpp_supabase import ClientDepartment
+
+    output.rows(
+        _followed(org, edition).departments,
+        (
+            Column("Department", lambda one: one.department),
+            Column("Players", lambda one: people(one.players), right=True),
+        ),
+        fields=tuple(ClientDepartment.model_fields),
+        as_json=as_json,
+        as_csv=as_csv,
+        empty=f"{org} has no listed player in {edition} who lives in France.",
+    )
+
+
+# The plan
+
+
+@app.command()
+def plan(
+    org: Org,
+    edition: Edition,
+    ics: Annotated[
+        Path | None,
+        typer.Option("--ics", metavar="FILE", help="Also write it as a calendar (iCalendar)."),
+    ] = None,
+    language: Annotated[
+        str, typer.Option("--language", metavar="CODE", help="Language of the tasks: fr or en.")
+    ] = "fr",
+    keep: Annotated[bool, typer.Option("--keep", help="Only show it: do not renew the days.")] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Make or renew the plan of a client, and show it: what is done stays done, no day is in the past.
+
+    Example: mpp client plan acme adult-2026-06 --ics acme.ics
+    """
+    from mpp_supabase import Task
+
+    _one_of(language, ("fr", "en"), "--language")
+    with connection.staff() as mpp:
+        part = mpp.clients.participation(org, edition)
+        if not keep:
+            outcome = mpp.plans.plan(part.participation_id)
+        found = mpp.plans.tasks(part.participation_id)
+        calendar = mpp.plans.ics(part.participation_id, language) if ics is not None else ""
+    if ics is not None:
+        try:
+            ics.write_bytes(calendar.encode())
+        except OSError as error:
+            output.say(f"mpp: {ics} cannot be written ({error.strerror}).")
+            raise typer.Exit(Exit.OUTPUT) from None
+    output.rows(
+        found,
+        (
+            Column("Task", lambda one: one.task_id, right=True),
+            Column("Stage", lambda one: one.stage),
+            Column("Day", lambda one: one.day),
+            Column("Until", lambda one: one.until_day if one.until_day != one.day else None, optional=True),
+            Column("What", lambda one: one.title.get(language) or one.title["en"], folds=True),
+            Column("Who", lambda one: one.owner),
+            Column("State", lambda one: one.state),
+        ),
+        fields=tuple(Task.model_fields),
+        as_json=as_json,
+        as_csv=as_csv,
+        empty=f"There is no plan yet: `mpp client plan {org} {edition}` makes it.",
+    )
+    if not keep:
+        said = f"{outcome.planned} to do, {outcome.done} done"
+        output.say(f"{said}, {outcome.dropped} left out for want of time." if outcome.dropped else f"{said}.")
+    if ics is not None:
+        output.say(f"The calendar is in {ics}.")
+
+
+@task.command()
+def done(
+    number: Annotated[int, typer.Argument(metavar="TASK", help="Number of the task; `mpp client plan` shows it.")],
+    undo: Annotated[bool, typer.Option("--undo", help="It is not done after all.")] = False,
+) -> None:
+    """Say that a task of a plan is done.
+
+    Example: mpp client task done 12
+    """
+    with connection.staff() as mpp:
+        mpp.plans.complete(number, not undo)
+    output.say(f"Task {number} is {'to do again' if undo else 'done'}.")
+
+
+# How it is said
+
+
+def people(count: int | None) -> str:
+    """A number of people; fewer than five are withheld."""
+    return "< 5" if count is None else output.number(count)
+
+
+def _followed(org: str, edition: str) -> FollowUp:
+    with connection.staff() as mpp:
+        part: Participation = mpp.clients.participation(org, edition)
+        return mpp.reports.follow(part.participation_id)
+
+
+def _figures(found: ClientOverview) -> list[tuple[str, object]]:
+    def moved(value: object, change: Any) -> str:
+        return f"{value}" if change is None else f"{value}  ({_change(change)} this week)"
+
+    week = None if found.week is None else f"{found.week}, {found.week_first} to {found.week_last}"
+    return [
+        ("Week", week),
+        ("Players", moved(people(found.players), found.players_change)),
+        ("Expected", output.number(found.expected_players)),
+        ("Active this week", people(found.active_players)),
+        ("Active ever", people(found.active_players_ever)),
+        ("Leagues", moved(output.number(found.leagues), found.leagues_change)),
+        ("Validations", moved(output.number(found.validations), found.validations_change)),
+        ("Points", moved(output.number(found.points), found.points_change)),
+        ("Per player", moved(found.points_per_player, found.points_per_player_change)),
+    ]
+
+
+def _change(value: Any) -> str:
+    return "–" if value is None else f"{value:+,}"
+
+
+def _lines(found: Organisation) -> list[tuple[str, object]]:
+    return [
+        ("Client", found.code),
+        ("Name", found.name),
+        ("Kind", found.kind),
+        ("Language", found.language),
+        ("Id", found.organisation_id),
+        ("Since", output.moment(found.created_at)),
+    ]
+
+
+def _say_ignored(headers: tuple[str, ...]) -> None:
+    if headers:
+        output.say(f"Not read: {', '.join(headers)}.")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{output.number(count)} {noun}{'s' * (count != 1)}"
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{output.number(count)} people"
+
+
+def _one_of(text: str | None, choices: tuple[str, ...], option: str) -> None:
+    if text is not None and text not in choices:
+        raise typer.BadParameter(f"use one of: {', '.join(choices)}", param_hint=option)
+
+
+def _moment(text: str | None, option: str, *, last: bool = False) -> datetime | None:
+    """A time with its offset, or a day in Paris: its first moment, or the one after its `last`."""
+    if text is None:
+        return None
+    from zoneinfo import ZoneInfo
+
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        hint = f"not a day or time ({output.clean(text)[:40]}); write 2026-05-18, or 2026-05-18T08:00+02:00"
+        raise typer.BadParameter(hint, param_hint=option) from None
+    if len(text) == 10:
+        return (found + timedelta(days=last)).replace(tzinfo=ZoneInfo(ACCESS_ZONE))
+    if found.tzinfo is None:
+        raise typer.BadParameter(f"the offset is missing ({text}); write {text}+02:00", param_hint=option)
+    return found

@@ -1,0 +1,111 @@
+"""`mpp report`: weekly and final reports of clients, as pages, PDF and workbooks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mpp_cli import connection, output
+
+if TYPE_CHECKING:
+    from mpp_supabase import MPP, Participation
+
+app = typer.Typer(no_args_is_help=True)
+
+FORMATS = ("html", "pdf", "xlsx")
+
+Edition = Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")]
+Client = Annotated[
+    list[str] | None, typer.Option("--client", metavar="ORG", help="Only this organisation, by code. Repeat it.")
+]
+Everybody = Annotated[bool, typer.Option("--all", help="Every organisation that takes part.")]
+Directory = Annotated[
+    Path, typer.Option("--output", "-o", metavar="DIR", help="The directory to write into; made if it is missing.")
+]
+Language = Annotated[
+    str | None,
+    typer.Option("--language", metavar="CODE", help="fr or en; each client's own when this is left out."),
+]
+Formats = Annotated[
+    list[str] | None,
+    typer.Option("--format", metavar="FORMAT", help="html, pdf or xlsx, else all. Repeat it."),
+]
+
+
+@app.command()
+def weekly(
+    edition: Edition,
+    directory: Directory,
+    client: Client = None,
+    everybody: Everybody = False,
+    language: Language = None,
+    formats: Formats = None,
+) -> None:
+    """Write the reports of the week that is on: best on its last evening, before the next one begins.
+
+    Files are named after the client, the edition, the week and the language. One client that fails does not hold up
+    the others: it is named at the end.
+
+    Example: mpp report weekly adult-2026-06 --all -o reports
+    """
+    _write("weekly", edition, directory, client, everybody, language, formats)
+
+
+@app.command()
+def final(
+    edition: Edition,
+    directory: Directory,
+    client: Client = None,
+    everybody: Everybody = False,
+    language: Language = None,
+    formats: Formats = None,
+) -> None:
+    """Write the final reports of an edition that is over: final ranking, awards, comparison with the edition.
+
+    Freeze it and give the awards first: `mpp edition freeze`, `mpp award grant`.
+
+    Example: mpp report final adult-2026-06 --client acme -o reports
+    """
+    _write("final", edition, directory, client, everybody, language, formats)
+
+
+def _write(
+    kind: Any,
+    edition: str,
+    directory: Path,
+    client: list[str] | None,
+    everybody: bool,
+    language: str | None,
+    formats: list[str] | None,
+) -> None:
+    if language is not None and language not in ("fr", "en"):
+        raise typer.BadParameter("use fr or en", param_hint="--language")
+    wanted: Any = tuple(dict.fromkeys(formats or FORMATS))
+    if unknown := [name for name in wanted if name not in FORMATS]:
+        raise typer.BadParameter(f"use html, pdf or xlsx ({output.clean(unknown[0])})", param_hint="--format")
+    chosen: Any = language
+    with connection.staff() as mpp, output.progress() as shown:
+        parts = chosen_clients(mpp, edition, client, everybody)
+        found = mpp.editions.get(edition)
+        if kind == "final" and found.phase == "closed":
+            output.say(f"{edition} is not frozen: figures may still change, and there are no awards yet.")
+        files = mpp.reports.write(
+            kind, parts, directory, chosen, wanted, on_progress=lambda done, total: shown("Reports", done, total)
+        )
+    for file in files:
+        print(file)
+    output.say(f"{len(files)} files of {len(parts)} client{'s' * (len(parts) != 1)} are in {directory}.")
+
+
+def chosen_clients(mpp: MPP, edition: str, client: list[str] | None, everybody: bool) -> list[Participation]:
+    """The parts that the clients named, or all of them, take in an edition."""
+    if bool(client) == everybody:
+        raise typer.BadParameter("name clients with --client, or take --all", param_hint="--client")
+    if client:
+        return [mpp.clients.participation(code, edition) for code in dict.fromkeys(client)]
+    found = list(mpp.clients.participations(edition_id=mpp.editions.get(edition).id))
+    if not found:
+        output.say(f"No client takes part in {edition}: `mpp client take-part ORG {edition}`.")
+    return found
