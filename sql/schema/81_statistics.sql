@@ -121,7 +121,7 @@ begin
             select h.country, private.department_of(h.country, h.postcode), sum(s.players)
             from mpp.score s
             join mpp.school h on h.id = s.school_id
-            where s.edition_id = edition and s.scope = 'league' and s.listed and not h.is_hidden
+            where s.edition_id = edition and s.scope = 'league' and s.listed
             group by h.country, h.postcode
         ) w
         group by w.country, w.department
