@@ -191,6 +191,22 @@ $$;
 revoke execute on function private.my_private_edition_ids() from public;
 grant execute on function private.my_private_edition_ids() to authenticated;
 
+-- Editions in which the caller's clients take part. Of a private one they read what it is and its cards, never its
+-- ranking: who is in it is known inside only.
+create function private.my_client_edition_ids() returns setof integer
+    language plpgsql
+    stable
+    security definer
+    rows 5
+    set search_path = ''
+as $$
+begin
+    return query select p.edition_id from mpp.participation p where p.organisation_id in (select c.id from private.my_client_ids() c (id));
+end
+$$;
+revoke execute on function private.my_client_edition_ids() from public;
+grant execute on function private.my_client_edition_ids() to authenticated;
+
 alter table mpp.edition enable row level security;
 alter table mpp.maintenance_window enable row level security;
 
@@ -201,7 +217,14 @@ create policy edition_select_anon on mpp.edition
 create policy edition_select_authenticated on mpp.edition
     for select to authenticated
     using (
-        (opened_at is not null and (organisation_id is null or id in (select private.my_private_edition_ids())))
+        (
+            opened_at is not null
+            and (
+                organisation_id is null
+                or id in (select private.my_private_edition_ids())
+                or id in (select private.my_client_edition_ids())
+            )
+        )
         or (select private.is_ops())
     );
 

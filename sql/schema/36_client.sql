@@ -94,6 +94,8 @@ begin
     select s.organisation_id
     from mpp.staff s
     where s.account_id = (select auth.uid())
+        -- A dashboard's login could write any claims into its own connection.
+        and private.request_role() = 'authenticated'
         and s.role >= at_least
         and now() >= s.access_from
         and now() < s.access_until
@@ -119,7 +121,11 @@ create function private.my_organisation_ids() returns setof integer
 as $$
 begin
     return query
-    select s.organisation_id from mpp.staff s where s.account_id = (select auth.uid())
+    select s.organisation_id
+    from mpp.staff s
+    where s.account_id = (select auth.uid())
+        and private.request_role() = 'authenticated'
+        and not exists (select from auth.users u where u.id = s.account_id and u.banned_until > now())
     union
     select c.id from private.my_client_ids() c (id);
 end
@@ -137,7 +143,10 @@ alter table mpp.dashboard enable row level security;
 -- One's own rows show also outside their dates: that is how an app can say why there is nothing to see.
 create policy staff_select_authenticated on mpp.staff
     for select to authenticated
-    using (account_id = (select auth.uid()) or organisation_id in (select private.my_client_ids('owner')));
+    using (
+        (account_id = (select auth.uid()) and organisation_id in (select private.my_organisation_ids()))
+        or organisation_id in (select private.my_client_ids('owner'))
+    );
 
 create policy organisation_select_authenticated on mpp.organisation
     for select to authenticated
@@ -159,24 +168,16 @@ create policy territory_select_authenticated on mpp.territory
     for select to authenticated
     using (organisation_id in (select private.my_client_ids()));
 
--- The account behind a request for a client: its staff with this role, inside their dates. Whoever is not of its staff is
--- told the same as if there were no such client.
-create function private.begin_client(organisation integer, at_least api.staff_role default 'manager') returns uuid
+-- Of its staff with this role, inside their dates. Whoever is not of its staff is told the same as if there were no such
+-- client.
+create function private.require_client(organisation integer, account uuid, at_least api.staff_role) returns void
     language plpgsql
     stable
     set search_path = ''
 as $$
 declare
-    account uuid;
     me mpp.staff;
 begin
-    if private.is_ops() then
-        if not exists (select from mpp.organisation o where o.id = organisation) then
-            perform private.refuse('MP090');
-        end if;
-        return (select auth.uid());
-    end if;
-    account := private.begin_write(registered => false);
     select * into me from mpp.staff s where s.account_id = account and s.organisation_id = organisation;
     if not found then
         perform private.refuse('MP090');
@@ -187,6 +188,27 @@ begin
     if me.role < at_least then
         perform private.refuse('MP092', at_least::text);
     end if;
+end
+$$;
+revoke execute on function private.require_client(integer, uuid, api.staff_role) from public;
+
+-- The account behind a command for a client.
+create function private.begin_client(organisation integer, at_least api.staff_role default 'manager') returns uuid
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    account uuid;
+begin
+    if private.is_ops() then
+        if not exists (select from mpp.organisation o where o.id = organisation) then
+            perform private.refuse('MP090');
+        end if;
+        return (select auth.uid());
+    end if;
+    account := private.begin_write(registered => false);
+    perform private.require_client(organisation, account, at_least);
     return account;
 end
 $$;
@@ -388,7 +410,7 @@ begin
     insert into mpp.territory (organisation_id, kind, code)
     select distinct set_territory.organisation_id, k.key::api.territory_kind, v.value
     from jsonb_each(codes) k
-    cross join lateral jsonb_array_elements_text(k.value) v;
+    cross join lateral jsonb_array_elements_text(case jsonb_typeof(k.value) when 'array' then k.value else jsonb_build_array(k.value) end) v;
     perform private.record_act('territory.set', set_territory.organisation_id::text, codes);
     return (select count(*) from mpp.territory t where t.organisation_id = set_territory.organisation_id);
 end

@@ -34,7 +34,13 @@ as $$
 declare
     p mpp.participation;
 begin
-    select * into p from mpp.participation x where x.id = participation;
+    if not private.is_ops() then
+        perform private.begin_write(registered => false);
+    end if;
+    -- Of another client: the same as none.
+    select * into p
+    from mpp.participation x
+    where x.id = participation and x.organisation_id in (select m.id from private.my_organisation_ids() m (id));
     if not found then
         perform private.refuse('MP093');
     end if;
@@ -126,7 +132,7 @@ begin atomic
     select * from private.create_client_leagues(participation_id, leagues);
 end;
 comment on function api.create_client_leagues(integer, jsonb)
-    is 'Makes leagues of a client, all or none: [{"name", "unit"}]; those it has already stay, with their unit corrected. Whoever joins one first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP038, MP039, MP090–MP093.';
+    is 'Makes leagues of a client, all or none: [{"name", "unit"}]; those it has already stay, with their unit corrected. Whoever joins one first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP021, MP023, MP024, MP028, MP038, MP039, MP091–MP093.';
 revoke execute on function api.create_client_leagues(integer, jsonb) from public;
 grant execute on function api.create_client_leagues(integer, jsonb) to authenticated, service_role;
 
@@ -203,7 +209,14 @@ begin
     end if;
     -- A client's account must not become a way to write to the world.
     most := 2 * greatest(coalesce(p.expected_players, 0), 200);
-    if (select count(*) from mpp.participant x where x.participation_id = p.id) + jsonb_array_length(participants) > most then
+    if (
+        select count(*)
+        from (
+            select x.email::text from mpp.participant x where x.participation_id = p.id
+            union
+            select lower(btrim(g.value ->> 'email')) from jsonb_array_elements(participants) g
+        ) everybody
+    ) > most then
         perform private.refuse('MP010', 'participants', format('with those invited before they are more than %s', most),
             'Ask Ma Petite Planète to raise the number of expected players.');
     end if;
@@ -217,7 +230,7 @@ begin
             continue;
         end if;
         outcome.added := outcome.added + 1;
-        continue when dry_run;
+        continue when coalesce(dry_run, false);
         -- Without a league named: the one that fewest were invited to.
         insert into mpp.participant (participation_id, email, league_id)
         select p.id, guest.email, l.id
@@ -238,6 +251,9 @@ begin
         join mpp.join_code c on c.league_id = l.id
         where x.participation_id = p.id and x.email = guest.email;
     end loop;
+    if outcome.added > 0 and not coalesce(dry_run, false) then
+        perform private.record_act('client.invite_participants', o.code, jsonb_build_object('participation', p.id, 'added', outcome.added));
+    end if;
     return outcome;
 end
 $$;
@@ -253,7 +269,7 @@ begin atomic
     select private.invite_participants(participation_id, participants, dry_run);
 end;
 comment on function api.invite_participants(integer, jsonb, boolean)
-    is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]; without a league they are spread. Whoever was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP020, MP021, MP023, MP024, MP070, MP090–MP093.';
+    is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]; without a league they are spread. Whoever was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP021, MP023, MP024, MP070, MP091–MP093.';
 revoke execute on function api.invite_participants(integer, jsonb, boolean) from public;
 grant execute on function api.invite_participants(integer, jsonb, boolean) to authenticated, service_role;
 
@@ -293,11 +309,33 @@ begin
         if opens < me.access_from or closes > me.access_until then
             perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('End by %s.', private.spoken(me.access_until)));
         end if;
-        if (select count(*) from mpp.staff_invitation i where i.organisation_id = o.id and i.accepted_at is null) >= 50 then
-            perform private.refuse('MP010', 'email', 'fifty invitations are waiting already', 'Withdraw some first.');
+        if exists (
+            select
+            from mpp.staff s
+            join auth.users u on u.id = s.account_id
+            where s.organisation_id = o.id and s.role = 'owner' and lower(u.email) = address
+        ) then
+            perform private.refuse('MP010', 'email', left(address, 100), 'This is an owner already, whom only Ma Petite Planète changes.');
+        end if;
+        -- An invitation is a mail: an owner's account must not become a way to write to somebody again and again.
+        if exists (
+            select
+            from mpp.staff_invitation i
+            where i.organisation_id = o.id and i.email = address and i.invited_at > private.clock() - interval '1 hour'
+        ) then
+            perform private.refuse('MP010', 'email', 'it was invited less than an hour ago', 'Wait before you invite it again.');
+        end if;
+        -- Also between two of its owners at once.
+        perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
+        if (
+            select count(*)
+            from mpp.staff_invitation i
+            where i.organisation_id = o.id and i.email <> address and i.accepted_at is null and i.expires_at > private.clock()
+        ) >= 50 then
+            perform private.refuse('MP010', 'email', 'fifty invitations are waiting already', 'Wait until some are taken or have expired.');
         end if;
     end if;
-    if closes is null or closes <= opens then
+    if closes is null or closes <= opens or not isfinite(opens) or not isfinite(closes) then
         perform private.refuse('MP010', 'access_until', coalesce(private.spoken(closes), 'it is empty'), 'Give an end after the beginning.');
     end if;
     insert into mpp.staff_invitation as i (organisation_id, email, role, access_from, access_until, code_digest, expires_at)
@@ -365,6 +403,7 @@ begin
     values (i.organisation_id, account, i.role, i.access_from, i.access_until)
     on conflict on constraint staff_pkey do update
     set role = excluded.role, access_from = excluded.access_from, access_until = excluded.access_until;
+    perform private.record_act('client.accept_invitation', i.organisation_id::text, jsonb_build_object('invitation', i.id, 'role', i.role));
     return i.organisation_id;
 end
 $$;
@@ -412,13 +451,16 @@ begin
         ) then
             perform private.refuse('MP005');
         end if;
-        if them.access_until > me.access_until then
+        if them.access_until > me.access_until or them.access_from < least(me.access_from, set_staff.access_from) then
             perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('End by %s.', private.spoken(me.access_until)));
         end if;
     end if;
     if them.access_until <= them.access_from then
-        -- Ended before it began: taken away.
+        -- Ended before it began: taken away, with what would let them in again.
         delete from mpp.staff s where s.organisation_id = them.organisation_id and s.account_id = them.account_id;
+        delete from mpp.staff_invitation i
+        using auth.users u
+        where i.organisation_id = them.organisation_id and u.id = them.account_id and i.email = lower(u.email) and i.accepted_at is null;
     else
         update mpp.staff s
         set role = them.role, access_from = them.access_from, access_until = them.access_until
@@ -461,7 +503,9 @@ as $$
 declare
     account uuid := (select auth.uid());
 begin
-    if not exists (select from private.my_client_ids('owner') c (id) where c.id = client_staff.organisation_id) then
+    if not private.is_ops() then
+        perform private.require_client(organisation_id, private.signed_in(), 'owner');
+    elsif not exists (select from mpp.organisation o where o.id = client_staff.organisation_id) then
         perform private.refuse('MP090');
     end if;
     return query
@@ -484,6 +528,6 @@ begin atomic
     select * from private.client_staff(organisation_id);
 end;
 comment on function api.client_staff(integer)
-    is 'Who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP090.';
+    is 'Who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP001, MP002, MP090–MP092.';
 revoke execute on function api.client_staff(integer) from public;
 grant execute on function api.client_staff(integer) to authenticated, service_role;

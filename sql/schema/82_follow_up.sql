@@ -49,7 +49,7 @@ as $$
                 - (e.starts_at at time zone e.time_zone)::date) / 7) n
         where e.id = edition
     ) w
-    where w.first_day::timestamp at time zone w.time_zone <= at
+    where greatest(w.first_day::timestamp at time zone w.time_zone, w.starts_at) <= at
 $$;
 revoke execute on function private.weeks_of(integer, timestamptz) from public;
 
@@ -245,10 +245,17 @@ begin
     from (
         select p.id, k.number, k.first_day, k.last_day,
             (
-                -- The first week also counts who came before the start.
+                -- The first week also counts who came before the start. Of the same people as the overview.
                 select count(*)
-                from mpp.player q
-                join mpp.league l on l.id = q.league_id and l.participation_id = p.id
+                from (
+                    select q.id, q.joined_at from mpp.player q join mpp.league l on l.id = q.league_id and l.participation_id = p.id
+                    union
+                    select q.id, q.joined_at
+                    from mpp.league l
+                    join mpp.validation x on x.league_id = l.id
+                    join mpp.player q on q.id = x.player_id
+                    where l.participation_id = p.id
+                ) q
                 where q.joined_at < k.closes and (k.number = 1 or q.joined_at >= k.opens)
             ) as new_players,
             v.active, v.validations, v.points
@@ -387,7 +394,8 @@ grant select on api.client_themes to authenticated, service_role, mpp_dashboard;
 create type api.client_map_row as (participation_id integer, department text, players integer);
 comment on type api.client_map_row is 'Players of a client in a French department; null for fewer than five.';
 
--- Two cells are withheld when one would be: a single one could be told from the total.
+-- What is withheld is five people or more together, or the difference from the total would say how many they are: when
+-- the small places are fewer, the smallest of the others joins them.
 create function private.client_map(chosen integer default null) returns setof api.client_map_row
     language plpgsql
     stable
@@ -405,12 +413,11 @@ begin
         join mpp.profile f on f.id = q.account_id and f.country = 'FR'
         group by p.id, private.department_of(f.country, f.postcode)
     ), ordered as (
-        select c.*,
-            count(*) filter (where c.players < 5) over (partition by c.id) as small,
-            row_number() over (partition by c.id order by c.players, c.department) as place
+        select c.*, coalesce(sum(c.players) over smaller, 0) as smaller_players
         from cell c
+        window smaller as (partition by c.id order by c.players, c.department rows between unbounded preceding and 1 preceding)
     )
-    select o.id, o.department, case when o.players >= 5 and not (o.small = 1 and o.place = 2) then o.players::integer end
+    select o.id, o.department, case when o.players >= 5 and o.smaller_players not between 1 and 4 then o.players::integer end
     from ordered o
     order by o.id, o.department;
 end
@@ -491,9 +498,9 @@ create function private.client_ambassadors(chosen integer default null) returns 
 as $$
 begin
     return query
-    select p.id, l.id, l.name::text, u.name::text, q.alias::text, a.is_principal
+    select p.id, l.id, l.name::text, u.name::text, case when q.listed then q.alias::text end, a.is_principal
     from private.followed(chosen) p
-    join mpp.league l on l.participation_id = p.id
+    join mpp.league l on l.participation_id = p.id and l.listed
     join mpp.ambassador a on a.league_id = l.id
     join mpp.player q on q.id = a.player_id
     left join mpp.unit u on u.id = l.unit_id
@@ -505,7 +512,7 @@ grant execute on function private.client_ambassadors(integer) to authenticated, 
 
 create view api.client_ambassadors with (security_invoker = true) as
 select * from private.client_ambassadors();
-comment on view api.client_ambassadors is 'Who runs the leagues of the caller''s clients, by alias: their address is not the client''s to see.';
+comment on view api.client_ambassadors is 'Who runs the listed leagues of the caller''s clients, by alias; null for who opted out. Their address is not the client''s to see.';
 grant select on api.client_ambassadors to authenticated, service_role, mpp_dashboard;
 
 -- Everything a report says, in one snapshot and from the same functions as the views.
@@ -526,6 +533,7 @@ begin
         select s.* into me
         from mpp.participation x
         join mpp.staff s on s.organisation_id = x.organisation_id and s.account_id = (select auth.uid())
+            and private.request_role() = 'authenticated'
         where x.id = client_report.participation_id;
         if found and (at < me.access_from or at >= me.access_until) then
             perform private.refuse('MP091', private.spoken(me.access_from), private.spoken(me.access_until));

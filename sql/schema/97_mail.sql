@@ -445,7 +445,7 @@ begin
     from mpp.outbox m
     where m.state = 'queued' and m.next_attempt_at <= private.clock()
     order by (m.purpose <> 'service'), m.next_attempt_at, m.id
-    limit how_many;
+    limit greatest(how_many, 0);
 end
 $$;
 revoke execute on function private.due_mails(integer) from public;
@@ -601,13 +601,13 @@ begin
         perform private.refuse('MP096', m.key);
     end if;
     at := private.clock();
-    next_state := case outcome
+    next_state := (case outcome
         when 'sent' then 'sent'
         when 'unavailable' then 'queued'
         when 'later' then case when m.failures + 1 >= 10 then 'failed' else 'queued' end
         when 'unknown' then 'uncertain'
         else 'failed'
-    end;
+    end)::api.mail_state;
     update mpp.outbox o
     set state = next_state,
         failures = o.failures + (outcome = 'later')::integer,
@@ -705,9 +705,9 @@ begin
     ) then
         perform private.refuse('MP096', m.key);
     end if;
-    next_state := case verdict
+    next_state := (case verdict
         when 'delivered' then 'sent' when 'not_delivered' then 'queued' when 'given_up' then 'failed' else 'uncertain'
-    end;
+    end)::api.mail_state;
     update mpp.outbox o
     set state = next_state,
         failures = case when m.state = 'failed' then 0 else o.failures end,

@@ -190,6 +190,42 @@ alter table mpp.organisation
 
 comment on column mpp.organisation.language is 'Of the mails and reports that its staff get.';
 
+-- 10_edition.sql
+
+drop policy edition_select_authenticated on mpp.edition;
+
+-- Editions in which the caller's clients take part. Of a private one they read what it is and its cards, never its
+-- ranking: who is in it is known inside only.
+create function private.my_client_edition_ids() returns setof integer
+    language plpgsql
+    stable
+    security definer
+    rows 5
+    set search_path = ''
+as $$
+begin
+    return query select p.edition_id from mpp.participation p where p.organisation_id in (select c.id from private.my_client_ids() c (id));
+end
+$$;
+
+revoke execute on function private.my_client_edition_ids() from public;
+
+grant execute on function private.my_client_edition_ids() to authenticated;
+
+create policy edition_select_authenticated on mpp.edition
+    for select to authenticated
+    using (
+        (
+            opened_at is not null
+            and (
+                organisation_id is null
+                or id in (select private.my_private_edition_ids())
+                or id in (select private.my_client_edition_ids())
+            )
+        )
+        or (select private.is_ops())
+    );
+
 -- 36_client.sql
 
 -- Clients: their staff and the dates they have access, their part in an edition, its units, and the territory of a local
@@ -300,6 +336,8 @@ begin
     select s.organisation_id
     from mpp.staff s
     where s.account_id = (select auth.uid())
+        -- A dashboard's login could write any claims into its own connection.
+        and private.request_role() = 'authenticated'
         and s.role >= at_least
         and now() >= s.access_from
         and now() < s.access_until
@@ -327,7 +365,11 @@ create function private.my_organisation_ids() returns setof integer
 as $$
 begin
     return query
-    select s.organisation_id from mpp.staff s where s.account_id = (select auth.uid())
+    select s.organisation_id
+    from mpp.staff s
+    where s.account_id = (select auth.uid())
+        and private.request_role() = 'authenticated'
+        and not exists (select from auth.users u where u.id = s.account_id and u.banned_until > now())
     union
     select c.id from private.my_client_ids() c (id);
 end
@@ -352,7 +394,10 @@ alter table mpp.dashboard enable row level security;
 -- One's own rows show also outside their dates: that is how an app can say why there is nothing to see.
 create policy staff_select_authenticated on mpp.staff
     for select to authenticated
-    using (account_id = (select auth.uid()) or organisation_id in (select private.my_client_ids('owner')));
+    using (
+        (account_id = (select auth.uid()) and organisation_id in (select private.my_organisation_ids()))
+        or organisation_id in (select private.my_client_ids('owner'))
+    );
 
 create policy organisation_select_authenticated on mpp.organisation
     for select to authenticated
@@ -374,24 +419,16 @@ create policy territory_select_authenticated on mpp.territory
     for select to authenticated
     using (organisation_id in (select private.my_client_ids()));
 
--- The account behind a request for a client: its staff with this role, inside their dates. Whoever is not of its staff is
--- told the same as if there were no such client.
-create function private.begin_client(organisation integer, at_least api.staff_role default 'manager') returns uuid
+-- Of its staff with this role, inside their dates. Whoever is not of its staff is told the same as if there were no such
+-- client.
+create function private.require_client(organisation integer, account uuid, at_least api.staff_role) returns void
     language plpgsql
     stable
     set search_path = ''
 as $$
 declare
-    account uuid;
     me mpp.staff;
 begin
-    if private.is_ops() then
-        if not exists (select from mpp.organisation o where o.id = organisation) then
-            perform private.refuse('MP090');
-        end if;
-        return (select auth.uid());
-    end if;
-    account := private.begin_write(registered => false);
     select * into me from mpp.staff s where s.account_id = account and s.organisation_id = organisation;
     if not found then
         perform private.refuse('MP090');
@@ -402,6 +439,28 @@ begin
     if me.role < at_least then
         perform private.refuse('MP092', at_least::text);
     end if;
+end
+$$;
+
+revoke execute on function private.require_client(integer, uuid, api.staff_role) from public;
+
+-- The account behind a command for a client.
+create function private.begin_client(organisation integer, at_least api.staff_role default 'manager') returns uuid
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    account uuid;
+begin
+    if private.is_ops() then
+        if not exists (select from mpp.organisation o where o.id = organisation) then
+            perform private.refuse('MP090');
+        end if;
+        return (select auth.uid());
+    end if;
+    account := private.begin_write(registered => false);
+    perform private.require_client(organisation, account, at_least);
     return account;
 end
 $$;
@@ -629,7 +688,7 @@ begin
     insert into mpp.territory (organisation_id, kind, code)
     select distinct set_territory.organisation_id, k.key::api.territory_kind, v.value
     from jsonb_each(codes) k
-    cross join lateral jsonb_array_elements_text(k.value) v;
+    cross join lateral jsonb_array_elements_text(case jsonb_typeof(k.value) when 'array' then k.value else jsonb_build_array(k.value) end) v;
     perform private.record_act('territory.set', set_territory.organisation_id::text, codes);
     return (select count(*) from mpp.territory t where t.organisation_id = set_territory.organisation_id);
 end
@@ -799,7 +858,13 @@ as $$
 declare
     p mpp.participation;
 begin
-    select * into p from mpp.participation x where x.id = participation;
+    if not private.is_ops() then
+        perform private.begin_write(registered => false);
+    end if;
+    -- Of another client: the same as none.
+    select * into p
+    from mpp.participation x
+    where x.id = participation and x.organisation_id in (select m.id from private.my_organisation_ids() m (id));
     if not found then
         perform private.refuse('MP093');
     end if;
@@ -896,7 +961,7 @@ begin atomic
 end;
 
 comment on function api.create_client_leagues(integer, jsonb)
-    is 'Makes leagues of a client, all or none: [{"name", "unit"}]; those it has already stay, with their unit corrected. Whoever joins one first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP038, MP039, MP090–MP093.';
+    is 'Makes leagues of a client, all or none: [{"name", "unit"}]; those it has already stay, with their unit corrected. Whoever joins one first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP021, MP023, MP024, MP028, MP038, MP039, MP091–MP093.';
 
 revoke execute on function api.create_client_leagues(integer, jsonb) from public;
 
@@ -980,7 +1045,14 @@ begin
     end if;
     -- A client's account must not become a way to write to the world.
     most := 2 * greatest(coalesce(p.expected_players, 0), 200);
-    if (select count(*) from mpp.participant x where x.participation_id = p.id) + jsonb_array_length(participants) > most then
+    if (
+        select count(*)
+        from (
+            select x.email::text from mpp.participant x where x.participation_id = p.id
+            union
+            select lower(btrim(g.value ->> 'email')) from jsonb_array_elements(participants) g
+        ) everybody
+    ) > most then
         perform private.refuse('MP010', 'participants', format('with those invited before they are more than %s', most),
             'Ask Ma Petite Planète to raise the number of expected players.');
     end if;
@@ -994,7 +1066,7 @@ begin
             continue;
         end if;
         outcome.added := outcome.added + 1;
-        continue when dry_run;
+        continue when coalesce(dry_run, false);
         -- Without a league named: the one that fewest were invited to.
         insert into mpp.participant (participation_id, email, league_id)
         select p.id, guest.email, l.id
@@ -1015,6 +1087,9 @@ begin
         join mpp.join_code c on c.league_id = l.id
         where x.participation_id = p.id and x.email = guest.email;
     end loop;
+    if outcome.added > 0 and not coalesce(dry_run, false) then
+        perform private.record_act('client.invite_participants', o.code, jsonb_build_object('participation', p.id, 'added', outcome.added));
+    end if;
     return outcome;
 end
 $$;
@@ -1033,7 +1108,7 @@ begin atomic
 end;
 
 comment on function api.invite_participants(integer, jsonb, boolean)
-    is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]; without a league they are spread. Whoever was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP020, MP021, MP023, MP024, MP070, MP090–MP093.';
+    is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]; without a league they are spread. Whoever was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP021, MP023, MP024, MP070, MP091–MP093.';
 
 revoke execute on function api.invite_participants(integer, jsonb, boolean) from public;
 
@@ -1075,11 +1150,33 @@ begin
         if opens < me.access_from or closes > me.access_until then
             perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('End by %s.', private.spoken(me.access_until)));
         end if;
-        if (select count(*) from mpp.staff_invitation i where i.organisation_id = o.id and i.accepted_at is null) >= 50 then
-            perform private.refuse('MP010', 'email', 'fifty invitations are waiting already', 'Withdraw some first.');
+        if exists (
+            select
+            from mpp.staff s
+            join auth.users u on u.id = s.account_id
+            where s.organisation_id = o.id and s.role = 'owner' and lower(u.email) = address
+        ) then
+            perform private.refuse('MP010', 'email', left(address, 100), 'This is an owner already, whom only Ma Petite Planète changes.');
+        end if;
+        -- An invitation is a mail: an owner's account must not become a way to write to somebody again and again.
+        if exists (
+            select
+            from mpp.staff_invitation i
+            where i.organisation_id = o.id and i.email = address and i.invited_at > private.clock() - interval '1 hour'
+        ) then
+            perform private.refuse('MP010', 'email', 'it was invited less than an hour ago', 'Wait before you invite it again.');
+        end if;
+        -- Also between two of its owners at once.
+        perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
+        if (
+            select count(*)
+            from mpp.staff_invitation i
+            where i.organisation_id = o.id and i.email <> address and i.accepted_at is null and i.expires_at > private.clock()
+        ) >= 50 then
+            perform private.refuse('MP010', 'email', 'fifty invitations are waiting already', 'Wait until some are taken or have expired.');
         end if;
     end if;
-    if closes is null or closes <= opens then
+    if closes is null or closes <= opens or not isfinite(opens) or not isfinite(closes) then
         perform private.refuse('MP010', 'access_until', coalesce(private.spoken(closes), 'it is empty'), 'Give an end after the beginning.');
     end if;
     insert into mpp.staff_invitation as i (organisation_id, email, role, access_from, access_until, code_digest, expires_at)
@@ -1152,6 +1249,7 @@ begin
     values (i.organisation_id, account, i.role, i.access_from, i.access_until)
     on conflict on constraint staff_pkey do update
     set role = excluded.role, access_from = excluded.access_from, access_until = excluded.access_until;
+    perform private.record_act('client.accept_invitation', i.organisation_id::text, jsonb_build_object('invitation', i.id, 'role', i.role));
     return i.organisation_id;
 end
 $$;
@@ -1204,13 +1302,16 @@ begin
         ) then
             perform private.refuse('MP005');
         end if;
-        if them.access_until > me.access_until then
+        if them.access_until > me.access_until or them.access_from < least(me.access_from, set_staff.access_from) then
             perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('End by %s.', private.spoken(me.access_until)));
         end if;
     end if;
     if them.access_until <= them.access_from then
-        -- Ended before it began: taken away.
+        -- Ended before it began: taken away, with what would let them in again.
         delete from mpp.staff s where s.organisation_id = them.organisation_id and s.account_id = them.account_id;
+        delete from mpp.staff_invitation i
+        using auth.users u
+        where i.organisation_id = them.organisation_id and u.id = them.account_id and i.email = lower(u.email) and i.accepted_at is null;
     else
         update mpp.staff s
         set role = them.role, access_from = them.access_from, access_until = them.access_until
@@ -1259,7 +1360,9 @@ as $$
 declare
     account uuid := (select auth.uid());
 begin
-    if not exists (select from private.my_client_ids('owner') c (id) where c.id = client_staff.organisation_id) then
+    if not private.is_ops() then
+        perform private.require_client(organisation_id, private.signed_in(), 'owner');
+    elsif not exists (select from mpp.organisation o where o.id = client_staff.organisation_id) then
         perform private.refuse('MP090');
     end if;
     return query
@@ -1285,7 +1388,7 @@ begin atomic
 end;
 
 comment on function api.client_staff(integer)
-    is 'Who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP090.';
+    is 'Who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP001, MP002, MP090–MP092.';
 
 revoke execute on function api.client_staff(integer) from public;
 
@@ -1422,7 +1525,7 @@ begin
             select h.country, private.department_of(h.country, h.postcode), sum(s.players)
             from mpp.score s
             join mpp.school h on h.id = s.school_id
-            where s.edition_id = edition and s.scope = 'league' and s.listed and not h.is_hidden
+            where s.edition_id = edition and s.scope = 'league' and s.listed
             group by h.country, h.postcode
         ) w
         group by w.country, w.department
@@ -1608,7 +1711,7 @@ as $$
                 - (e.starts_at at time zone e.time_zone)::date) / 7) n
         where e.id = edition
     ) w
-    where w.first_day::timestamp at time zone w.time_zone <= at
+    where greatest(w.first_day::timestamp at time zone w.time_zone, w.starts_at) <= at
 $$;
 
 revoke execute on function private.weeks_of(integer, timestamptz) from public;
@@ -1816,10 +1919,17 @@ begin
     from (
         select p.id, k.number, k.first_day, k.last_day,
             (
-                -- The first week also counts who came before the start.
+                -- The first week also counts who came before the start. Of the same people as the overview.
                 select count(*)
-                from mpp.player q
-                join mpp.league l on l.id = q.league_id and l.participation_id = p.id
+                from (
+                    select q.id, q.joined_at from mpp.player q join mpp.league l on l.id = q.league_id and l.participation_id = p.id
+                    union
+                    select q.id, q.joined_at
+                    from mpp.league l
+                    join mpp.validation x on x.league_id = l.id
+                    join mpp.player q on q.id = x.player_id
+                    where l.participation_id = p.id
+                ) q
                 where q.joined_at < k.closes and (k.number = 1 or q.joined_at >= k.opens)
             ) as new_players,
             v.active, v.validations, v.points
@@ -1978,7 +2088,8 @@ create type api.client_map_row as (participation_id integer, department text, pl
 
 comment on type api.client_map_row is 'Players of a client in a French department; null for fewer than five.';
 
--- Two cells are withheld when one would be: a single one could be told from the total.
+-- What is withheld is five people or more together, or the difference from the total would say how many they are: when
+-- the small places are fewer, the smallest of the others joins them.
 create function private.client_map(chosen integer default null) returns setof api.client_map_row
     language plpgsql
     stable
@@ -1996,12 +2107,11 @@ begin
         join mpp.profile f on f.id = q.account_id and f.country = 'FR'
         group by p.id, private.department_of(f.country, f.postcode)
     ), ordered as (
-        select c.*,
-            count(*) filter (where c.players < 5) over (partition by c.id) as small,
-            row_number() over (partition by c.id order by c.players, c.department) as place
+        select c.*, coalesce(sum(c.players) over smaller, 0) as smaller_players
         from cell c
+        window smaller as (partition by c.id order by c.players, c.department rows between unbounded preceding and 1 preceding)
     )
-    select o.id, o.department, case when o.players >= 5 and not (o.small = 1 and o.place = 2) then o.players::integer end
+    select o.id, o.department, case when o.players >= 5 and o.smaller_players not between 1 and 4 then o.players::integer end
     from ordered o
     order by o.id, o.department;
 end
@@ -2092,9 +2202,9 @@ create function private.client_ambassadors(chosen integer default null) returns 
 as $$
 begin
     return query
-    select p.id, l.id, l.name::text, u.name::text, q.alias::text, a.is_principal
+    select p.id, l.id, l.name::text, u.name::text, case when q.listed then q.alias::text end, a.is_principal
     from private.followed(chosen) p
-    join mpp.league l on l.participation_id = p.id
+    join mpp.league l on l.participation_id = p.id and l.listed
     join mpp.ambassador a on a.league_id = l.id
     join mpp.player q on q.id = a.player_id
     left join mpp.unit u on u.id = l.unit_id
@@ -2109,7 +2219,7 @@ grant execute on function private.client_ambassadors(integer) to authenticated, 
 create view api.client_ambassadors with (security_invoker = true) as
 select * from private.client_ambassadors();
 
-comment on view api.client_ambassadors is 'Who runs the leagues of the caller''s clients, by alias: their address is not the client''s to see.';
+comment on view api.client_ambassadors is 'Who runs the listed leagues of the caller''s clients, by alias; null for who opted out. Their address is not the client''s to see.';
 
 grant select on api.client_ambassadors to authenticated, service_role, mpp_dashboard;
 
@@ -2131,6 +2241,7 @@ begin
         select s.* into me
         from mpp.participation x
         join mpp.staff s on s.organisation_id = x.organisation_id and s.account_id = (select auth.uid())
+            and private.request_role() = 'authenticated'
         where x.id = client_report.participation_id;
         if found and (at < me.access_from or at >= me.access_until) then
             perform private.refuse('MP091', private.spoken(me.access_from), private.spoken(me.access_until));
@@ -2405,7 +2516,7 @@ select
     a.granted_at
 from mpp.award a
 left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
-left join mpp.school h on h.id = a.subject_id and a.scope = 'school' and not h.is_hidden
+left join mpp.school h on h.id = a.subject_id and a.scope = 'school'
     and exists (select from mpp.score c where c.edition_id = a.edition_id and c.school_id = h.id and c.listed)
 where a.participation_id is null and coalesce(s.label, h.name) is not null;
 
@@ -2433,7 +2544,7 @@ begin
         a.subject_id, coalesce(s.label, h.name::text), s.league_label, a.value, a.granted_at
     from mpp.award a
     left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
-    left join mpp.school h on h.id = a.subject_id and a.scope = 'school' and not h.is_hidden
+    left join mpp.school h on h.id = a.subject_id and a.scope = 'school'
         and exists (select from mpp.score c where c.edition_id = a.edition_id and c.school_id = h.id and c.listed)
     where a.organisation_id in (select private.my_client_ids()) and coalesce(s.label, h.name::text) is not null;
 end
@@ -2508,7 +2619,6 @@ begin
                 else sum(s.points) end as value
         from entrant n
         join mpp.score s on s.subject_id = n.subject_id
-        join mpp.school h on h.id = s.school_id and not h.is_hidden
         where n.scope = 'class'
         group by n.participation_id, s.school_id
     ), deed as (
@@ -3956,7 +4066,7 @@ begin
     from mpp.outbox m
     where m.state = 'queued' and m.next_attempt_at <= private.clock()
     order by (m.purpose <> 'service'), m.next_attempt_at, m.id
-    limit how_many;
+    limit greatest(how_many, 0);
 end
 $$;
 
@@ -4124,13 +4234,13 @@ begin
         perform private.refuse('MP096', m.key);
     end if;
     at := private.clock();
-    next_state := case outcome
+    next_state := (case outcome
         when 'sent' then 'sent'
         when 'unavailable' then 'queued'
         when 'later' then case when m.failures + 1 >= 10 then 'failed' else 'queued' end
         when 'unknown' then 'uncertain'
         else 'failed'
-    end;
+    end)::api.mail_state;
     update mpp.outbox o
     set state = next_state,
         failures = o.failures + (outcome = 'later')::integer,
@@ -4239,9 +4349,9 @@ begin
     ) then
         perform private.refuse('MP096', m.key);
     end if;
-    next_state := case verdict
+    next_state := (case verdict
         when 'delivered' then 'sent' when 'not_delivered' then 'queued' when 'given_up' then 'failed' else 'uncertain'
-    end;
+    end)::api.mail_state;
     update mpp.outbox o
     set state = next_state,
         failures = case when m.state = 'failed' then 0 else o.failures end,
