@@ -1854,6 +1854,9 @@ begin
                 count(distinct x.player_id) filter (where x.validated_at >= m.opens) as active,
                 coalesce(sum(x.points) filter (where x.validated_at >= m.opens), 0) as this_week,
                 coalesce(sum(x.points) filter (where x.validated_at >= m.previous and x.validated_at < m.opens), 0) as last_week,
+                -- By the same hour of the week before: a week that is on is behind a whole one until its last evening.
+                coalesce(sum(x.points) filter (where x.validated_at >= m.previous and x.validated_at < at - interval '168 hours'), 0)
+                    as last_so_far,
                 max(x.validated_at) as last_at
             from mpp.validation x
             where x.league_id = l.id and x.state = 'credited'
@@ -1873,8 +1876,9 @@ begin
             case when c.running and c.validations = 0 then 'not_started' end,
             case when c.running and c.validations > 0 and c.active = 0 and at > c.opens + interval '2 days' then 'quiet' end,
             case when c.running and c.active > 0 and 2 * c.active < c.players and at > c.opens + interval '2 days' then 'few_active' end,
-            -- Compared once the week is over half: before, every week is behind the one before.
-            case when c.running and c.week > 1 and at > c.opens + interval '4 days' and c.this_week < c.last_week then 'falling' end,
+            -- Under three quarters: a little less is no reason.
+            case when c.running and c.week > 1 and at > c.opens + interval '2 days' and 4 * c.this_week < 3 * c.last_so_far
+                then 'falling' end,
             case when c.players < c.league_min_players then 'few_players' end
         ], null)
     from counted c
