@@ -15,7 +15,7 @@ from mpp_cli.exits import Exit
 from mpp_cli.output import Column
 
 if TYPE_CHECKING:
-    from mpp_supabase.demo import Outcome, SchoolOutcome
+    from mpp_supabase.demo import ClientOutcome, Outcome, SchoolOutcome
     from mpp_supabase.local import StackStatus
     from mpp_supabase.local.project import Project
 
@@ -74,6 +74,36 @@ def school(
     with _Bars() as bars:
         outcome = play_school(status.env(), project.files, _reports(project, status), plan, bars.show)
     _tell_school(outcome)
+    if not outcome.proven:
+        raise typer.Exit(Exit.CHECK_FAILED)
+
+
+@app.command()
+def client(
+    scale: Annotated[
+        float, typer.Option(min=0.01, max=5, help="1 plays 200 players with 4,000 validations, and 30 classes.")
+    ] = 1.0,
+) -> None:
+    """Play a client on the local stack, from contract to final report: a company, and an authority with its classes.
+
+    Example: mpp demo client --scale 0.3
+    """
+    from mpp_supabase import load_mail_settings, load_settings
+    from mpp_supabase.demo import ClientPlan, play_client
+    from mpp_supabase.local.project import find_project
+
+    project = find_project()
+    status = _local_stack()
+    plan = ClientPlan.of(scale)
+    output.say(
+        f"Playing a company of {plan.players:,} with {plan.validations:,} validations, and an authority that follows"
+        f" {plan.classes} classes, on {status.api_url}."
+    )
+    with _Bars() as bars:
+        outcome = play_client(
+            status.env(), project.files, _reports(project, status), plan, load_mail_settings(load_settings()), bars.show
+        )
+    _tell_client(outcome)
     if not outcome.proven:
         raise typer.Exit(Exit.CHECK_FAILED)
 
@@ -248,6 +278,54 @@ def _tell_school(outcome: SchoolOutcome) -> None:
         f"  every class                 {mpp} ranking classes {outcome.edition} --all\n"
         f"  every school                {mpp} ranking schools {outcome.edition} --all\n"
         f"  a class, as the staff do    {mpp} class --help\n"
+        f"  keys, URLs and the mailbox  {mpp} stack status\n"
+        f"  stop the stack              {mpp} stack stop"
+    )
+
+
+def _tell_client(outcome: ClientOutcome) -> None:
+    from mpp_cli.client import people
+
+    _title("The company’s leagues, as its staff see them")
+    output.console().print(
+        output.table(
+            outcome.leagues,
+            [
+                Column("Rank", lambda row: row["rank"], right=True),
+                Column("League", lambda row: row["name"]),
+                Column("Unit", lambda row: row["unit"]),
+                Column("Players", lambda row: people(row["players"]), right=True),
+                Column("Active", lambda row: people(row["active_players"]), right=True),
+                Column("Points", lambda row: output.number(row["points"]), right=True),
+                Column("This week", lambda row: output.number(row["points_this_week"]), right=True),
+                Column("Push", lambda row: ", ".join(row["push"])),
+            ],
+        )
+    )
+    seen = outcome.overview
+    output.say(
+        f"\n{seen['players']} players, {seen['active_players']} of them active this week, {seen['validations']:,}"
+        f" validations, {seen['points']:,} points. {outcome.tasks} tasks planned, {outcome.invited} people invited,"
+        f" {outcome.mails} mails sent, {outcome.awards} awards."
+    )
+    output.say(f"The authority follows {outcome.followed} of {outcome.classes} classes.")
+    if outcome.proof is not None:
+        right, all_ = outcome.proof.agree.total(), outcome.proof.compared.total()
+        parts = ", ".join(f"{what} {count}" for what, count in outcome.proof.compared.items())
+        output.say(f"{right:,} of {all_:,} figures are those computed again from the ledger ({parts}).")
+        for difference in outcome.proof.differences[:20]:
+            output.say(f"  {difference}")
+    if outcome.mismatches:
+        output.say(f"{len(outcome.mismatches)} scores differ from the ledger: mpp edition verify {outcome.edition}")
+    took = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in outcome.seconds.items())
+    output.say(
+        f"{sum(outcome.seconds.values()):.0f} s in all: {took}; a report’s figures {outcome.seconds_of_a_call:.2f} s."
+    )
+    mpp = "mpp" if shutil.which("mpp") else os.path.relpath(sys.argv[0])
+    output.say(
+        f"\nLook next at:\n  the reports, and the plan   {os.path.relpath(outcome.folder)}\n"
+        f"  the company                 {mpp} client overview {outcome.company} {outcome.edition}\n"
+        f"  its leagues                 {mpp} client leagues list {outcome.company} {outcome.edition}\n"
         f"  keys, URLs and the mailbox  {mpp} stack status\n"
         f"  stop the stack              {mpp} stack stop"
     )

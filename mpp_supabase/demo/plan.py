@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mpp_supabase.demo.client_proof import ClientProof
     from mpp_supabase.demo.school_proof import Proof
     from mpp_supabase.models import ClassStanding, EditionStatistics, Mismatch, Neighbour, SchoolStanding, Standing
 
@@ -104,3 +105,48 @@ class SchoolOutcome:
         """Whether every check came out right."""
         agrees = self.proof is not None and not self.proof.differences
         return agrees and not self.mismatches and self.read_back[0] == 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClientPlan:
+    """Sizes of a client's demonstration; at scale 1 a company of some size, and the classes of a town."""
+
+    players: int
+    validations: int
+    guests: int
+    classes: int
+
+    @classmethod
+    def of(cls, scale: float) -> ClientPlan:
+        """Return the plan for a scale: 1 is 200 players with 4,000 validations in 12 leagues, and 30 classes."""
+        players = max(72, round(200 * scale))
+        return cls(players, players * 20, max(12, round(60 * scale)), max(8, round(30 * scale)))
+
+
+@dataclass(slots=True)
+class ClientOutcome:
+    """What a client's demonstration left behind: its reports, its proof, and what its staff read."""
+
+    edition: str
+    company: str
+    folder: Path
+    tasks: int = 0
+    invited: int = 0
+    validations: int = 0
+    classes: int = 0
+    followed: int = 0
+    queued: int = 0
+    mails: int = 0
+    awards: int = 0
+    overview: dict[str, Any] = field(default_factory=dict)
+    leagues: list[dict[str, Any]] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    mismatches: list[Mismatch] = field(default_factory=list)
+    proof: ClientProof | None = None
+    seconds_of_a_call: float = 0.0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def proven(self) -> bool:
+        """Whether every figure came out right, and every door that must be is closed."""
+        return self.proof is not None and not self.proof.differences and not self.mismatches

@@ -21,7 +21,15 @@ from mpp_supabase.config import Settings
 from mpp_supabase.demo.habits import Card, Columns, days_of_play
 from mpp_supabase.demo.people import seat
 from mpp_supabase.demo.phones import use_phones
-from mpp_supabase.demo.plan import PHONE_LEAGUES, PHONES_PER_LEAGUE, Outcome, Plan, Progress, SchoolOutcome
+from mpp_supabase.demo.plan import (
+    PHONE_LEAGUES,
+    PHONES_PER_LEAGUE,
+    ClientOutcome,
+    Outcome,
+    Plan,
+    Progress,
+    SchoolOutcome,
+)
 from mpp_supabase.demo.report import write_report
 from mpp_supabase.edition_file import read_edition_file
 from mpp_supabase.models import Neighbour
@@ -170,7 +178,7 @@ def _cards(connection: psycopg.Connection[Any], edition_id: int) -> list[Card]:
 
 
 @contextmanager
-def timed(outcome: Outcome | SchoolOutcome, stage: str) -> Iterator[None]:
+def timed(outcome: Outcome | SchoolOutcome | ClientOutcome, stage: str) -> Iterator[None]:
     """Note how many seconds the block took."""
     start = time.perf_counter()
     yield

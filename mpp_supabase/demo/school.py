@@ -91,7 +91,7 @@ def play_school(
             outcome.refusals = dict(phones.refusals)
 
         with timed(outcome, "sheets in bulk"):
-            _fill(env, edition, term.staff, _cards(connection, edition.id), now, rng, outcome, on_progress)
+            _fill(env, edition, term.staff, cards_by_level(connection, edition.id), now, rng, outcome, on_progress)
 
         with timed(outcome, "one class on paper"):
             on_progress("Spreadsheets, out and in again", 0, 1)
@@ -253,7 +253,7 @@ def _counter(on_progress: Progress, stage: str, total: int) -> Callable[[int], N
     return advance
 
 
-def _cards(connection: psycopg.Connection[Any], edition_id: int) -> dict[str, list[Card]]:
+def cards_by_level(connection: psycopg.Connection[Any], edition_id: int) -> dict[str, list[Card]]:
     """The challenges of each level, those that have not opened yet left out."""
     rows = connection.execute(
         "select id, kind::text, points, repeat_limit, opens_at, closes_at, levels from api.challenges"
