@@ -180,7 +180,7 @@ def _report(found: FollowUp, kind: ReportKind, language: Language, awards: tuple
         leagues=tuple(
             reports.League(
                 rank=league.rank,
-                name=league.name,
+                name=_own_name(found, league.name),
                 unit=league.unit,
                 players=league.players,
                 active_players=league.active_players_ever if final else league.active_players,
@@ -273,6 +273,11 @@ def _awards(awards: Iterable[ClientAward], language: Language) -> Iterator[Award
         )
 
 
+def _own_name(found: FollowUp, name: str) -> str:
+    """The name of a league as its own client says it: without the client's name in front of every line."""
+    return name.removeprefix(f"{found.organisation.name} · ")
+
+
 def _in(text: dict[str, str], language: str) -> str:
     return text.get(language) or text.get("en") or next(iter(text.values()), "")
 
@@ -342,7 +347,7 @@ def _report_data(found: FollowUp, language: Language) -> dict[str, Any]:
             ("points", overview.points, overview.points_change),
         ]
     pushed = [
-        _line(f"{league.name}: {', '.join(words(f'push_{reason}') for reason in league.push)}")
+        _line(f"{_own_name(found, league.name)}: {', '.join(words(f'push_{reason}') for reason in league.push)}")
         for league in found.leagues
         if league.push
     ]

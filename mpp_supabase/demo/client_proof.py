@@ -325,7 +325,7 @@ def _league(
         push.append("few_active")
     so_far = at - timedelta(days=7)
     by_now = sum(each.points for each in league.done if before and before.opens <= each.at < so_far)
-    if running and before and at > this.opens + timedelta(days=2) and 4 * earned < 3 * by_now:
+    if running and active and before and at > this.opens + timedelta(days=2) and 4 * earned < 3 * by_now:
         push.append("falling")
     if people < edition.league_min_players:
         push.append("few_players")

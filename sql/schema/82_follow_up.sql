@@ -208,7 +208,7 @@ begin
             case when c.running and c.validations > 0 and c.active = 0 and at > c.opens + interval '2 days' then 'quiet' end,
             case when c.running and c.active > 0 and 2 * c.active < c.players and at > c.opens + interval '2 days' then 'few_active' end,
             -- Under three quarters: a little less is no reason.
-            case when c.running and c.week > 1 and at > c.opens + interval '2 days' and 4 * c.this_week < 3 * c.last_so_far
+            case when c.running and c.active > 0 and c.week > 1 and at > c.opens + interval '2 days' and 4 * c.this_week < 3 * c.last_so_far
                 then 'falling' end,
             case when c.players < c.league_min_players then 'few_players' end
         ], null)
