@@ -468,6 +468,46 @@ class Game:
         assert person.call("claim_class", code=class_.code)["claimed"]
         return person
 
+    # clients
+
+    def organisation(self, **arguments: Any) -> int:
+        """A new client of the association; returns its id."""
+        code = f"t-{uuid.uuid4().hex[:12]}"
+        given = {"code": code, "name": f"Client {next(_numbers)}", **arguments}
+        return self.service.call("set_organisation", **given)  # type: ignore[no-any-return]
+
+    def employed(
+        self, organisation: int, role: str = "viewer", *, since: timedelta = -30 * DAY, until: timedelta = 30 * DAY,
+        person: Person | None = None,
+    ) -> Person:  # fmt: skip
+        """Somebody who works for the organisation; dates are counted from now."""
+        person = person or self.signed_in()
+        self.run(
+            "insert into mpp.staff (organisation_id, account_id, role, access_from, access_until)"
+            " values (%s, %s, %s, %s, %s)",
+            (organisation, person.account, role, self.now + since, self.now + until),
+        )
+        return person
+
+    def participation(self, organisation: int, edition: Edition, **arguments: Any) -> int:
+        """The part of an organisation in an edition; returns its id."""
+        return self.service.call(  # type: ignore[no-any-return]
+            "set_participation", organisation_id=organisation, edition_code=edition.code, **arguments
+        )
+
+    def client_league(
+        self, participation: int, edition: Edition, name: str = "", unit: str | None = None,
+        first: Person | None = None,
+    ) -> League:  # fmt: skip
+        """A league of a client with one player, who joined first and runs it."""
+        asked = Jsonb([{"name": name or f"League {uuid.uuid4().hex[:8]}", "unit": unit}])
+        (made,) = self.service.table("create_client_leagues", participation_id=participation, leagues=asked)
+        teams = self.rows("select id from mpp.team where league_id = %s order by created_at, id", (made["league_id"],))
+        first = first or self.registered()
+        league = League(made["league_id"], edition, made["join_code"], first, [row["id"] for row in teams])
+        self.player(league, first)
+        return league
+
     def _player_id(self, person: Person, edition: Edition) -> uuid.UUID:
         return self.one(  # type: ignore[no-any-return]
             "select id from mpp.player where account_id = %s and edition_id = %s", (person.account, edition.id)
