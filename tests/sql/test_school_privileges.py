@@ -128,7 +128,7 @@ def scene(game: Game) -> Scene:
     invitation = ours.teacher.call("invite_co_teacher", class_id=ours.id)
     return Scene(
         game, edition, over, school, hidden, ours, theirs, people, first["validation_id"], invitation, league.id,
-        adults.id, {"curriculum": code, "private": private.id},
+        adults.id, {"curriculum": code, "private": private.id, "frozen": game.edition("frozen", audience="school").code},
     )  # fmt: skip
 
 
@@ -161,6 +161,7 @@ def pupils(*names: str) -> Jsonb:
 
 
 COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
+    "forget_pupils": row(lambda s: {"edition_code": s.marks["frozen"]}, "MP006", **STAFF),
     "register_teacher": row(
         lambda s: {"first_name": "Tess", "last_name": "Exemple", "role": "Enseignante", "terms_version": TERMS},
         OK,
