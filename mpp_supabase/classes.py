@@ -20,10 +20,12 @@ from mpp_supabase._service import Service, Where, absent, one, reading
 from mpp_supabase.errors import (
     ChallengeNotFound,
     EditionNotFound,
+    EditionNotOver,
     ImportRefused,
     InvalidField,
     LeagueFull,
     NotAllowed,
+    NotATeacher,
     NotInClass,
     Refusal,
     RepeatedFirstName,
@@ -46,7 +48,7 @@ from mpp_supabase.models import (
     TrackingImport,
 )
 from mpp_supabase.sheets.names import folded
-from mpp_supabase.transport import Reading
+from mpp_supabase.transport import LONG_SECONDS, Reading
 
 if TYPE_CHECKING:
     from mpp_supabase.diplomas import ClassDiplomas, Figures, Language
@@ -93,6 +95,12 @@ class Classes(Service):
             raise NotAllowed(f"There is no class {class_id}.", _LIST)
         return found
 
+    def of_school(self, school_id: UUID | str) -> Iterator[SchoolClass]:
+        """Yield the classes that a school has or had, of every edition."""
+        return self._iterate(
+            SchoolClass, reading(SchoolClass, "ops_classes", "name, class_id", (("school_id", "eq", school_id),))
+        )
+
     def create(
         self,
         edition_id: int,
@@ -116,7 +124,14 @@ class Classes(Service):
             "teams": list(teams) or None,
             "teacher_id": str(teacher_id),
         }
-        return UUID(str(self._transport.call("create_class", arguments)))
+        try:
+            return UUID(str(self._transport.call("create_class", arguments)))
+        except NotATeacher as refused:
+            refused.hint = (
+                "Ask them to register as a teacher in the app: nobody can do it for them. On a local stack a few lines"
+                ' do: docs/cli.md, "A class from a spreadsheet".'
+            )
+            raise
 
     def update(self, class_id: UUID | str, *, name: str | None = None, level: str | None = None) -> None:
         """Rename a class, or correct its level, which is fixed by its first validation.
@@ -217,6 +232,20 @@ class Classes(Service):
         """
         with absent(f"No class has a pupil {pupil_id}.", "List them with `mpp class pupils CLASS`."):
             self._transport.call("remove_pupil", {"pupil_id": str(pupil_id)})
+
+    def forget_pupils(self, edition_code: str) -> int:
+        """Delete the first names of all pupils of a frozen edition, for good; return how many.
+
+        Families' codes and access end with them. Points, ranks and classes stay. Raises EditionNotFound, and
+        EditionNotOver for one that is not frozen yet.
+        """
+        arguments = {"edition_code": edition_code}
+        try:
+            return int(self._transport.call("forget_pupils", arguments, idempotent=True, patience=LONG_SECONDS))
+        except EditionNotOver as refused:
+            refused.message = f"Edition {edition_code} is not frozen yet."
+            refused.hint = "Its diplomas may still be to come: `mpp edition freeze` it first, once it is over."
+            raise
 
     # Playing
 
@@ -360,8 +389,9 @@ class Classes(Service):
         """
         from mpp_supabase.sheets import match_roster, read_roster
 
-        roster = read_roster(path, sheet)
-        known = self._with_initials(self.get(class_id).class_id, initials or {})
+        told = {name: initial.strip().removesuffix(".").upper() for name, initial in (initials or {}).items()}
+        roster = read_roster(path, sheet, initials=told)
+        known = self._with_initials(self.get(class_id).class_id, told)
         plan = match_roster(roster, known)
         named: list[NamedPupil] = []
         if plan.pupils:
@@ -378,6 +408,7 @@ class Classes(Service):
             unchanged=len(plan.known),
             absent=tuple(pupil.name for pupil in plan.absent),
             dry_run=dry_run,
+            read_as=plan.read_as,
         )
 
     def export_roster(self, class_id: UUID | str, path: str | Path, language: str = "fr") -> int:
@@ -432,6 +463,7 @@ class Classes(Service):
             recorded=recorded,
             already=already,
             dry_run=dry_run,
+            read_as=plan.read_as,
         )
 
     def export_tracking(

@@ -404,7 +404,11 @@ class DirectoryImport(Model):
 
 
 class RosterImport(Model):
-    """What importing a roster did (D6). `absent` are pupils of the class whom the file does not name: they stay."""
+    """What importing a roster did (D6). `absent` are pupils of the class whom the file does not name: they stay.
+
+    `read_as` are initials that the class could not confirm: the cell, what it says and who was meant ("B7", "Lina B.",
+    "Lina").
+    """
 
     file: str
     sheet: str
@@ -413,10 +417,14 @@ class RosterImport(Model):
     unchanged: int
     absent: tuple[str, ...]
     dry_run: bool
+    read_as: tuple[tuple[str, str, str], ...] = ()
 
 
 class TrackingImport(Model):
-    """What importing a tracking sheet did (D6): validations recorded, and those that were there already."""
+    """What importing a tracking sheet did (D6): validations recorded, and those that were there already.
+
+    `read_as` as in RosterImport.
+    """
 
     file: str
     sheet: str
@@ -425,6 +433,7 @@ class TrackingImport(Model):
     recorded: int
     already: int
     dry_run: bool
+    read_as: tuple[tuple[str, str, str], ...] = ()
 
 
 class Organisation(Model):

@@ -69,7 +69,10 @@ class Schools(Service):
         levels: Sequence[str] | None = None,
         hidden: bool | None = None,
     ) -> None:
-        """Correct a school, or take it off the lists (`hidden`); what is None stays. Its classes stay in any case.
+        """Correct a school, or take it off the lists (`hidden`); what is None stays.
+
+        The classes of a hidden school leave the rankings with it. False puts them back, but for editions that are
+        frozen.
 
         The next import of the directory writes its name, place and levels again. Raises SchoolUnknown, InvalidField,
         NameTaken.

@@ -27,6 +27,7 @@ app.add_typer(tracking, name="tracking", help="Who did what as a spreadsheet: im
 
 LANGUAGES = ("fr", "en", "de")
 FIGURES = ("challenges", "points", "both", "none")
+_SAID_EVERY = 10
 
 Edition = Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as school-2026-11.")]
 Class = Annotated[str, typer.Argument(metavar="CLASS", help="Id of the class; `mpp class list` shows it.")]
@@ -47,6 +48,7 @@ Tab = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would change; write nothing.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write, .xlsx or .csv.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there already.")]
 Language = Annotated[str, typer.Option("--language", metavar="CODE", help="Language of the file: fr, en or de.")]
 
 
@@ -524,6 +526,27 @@ def remove_teacher(class_id: Class, teacher: Teacher, yes: Yes = False) -> None:
     output.say(f"{name} no longer runs {found.name}, which has a new code: `mpp class code show {wanted}`.")
 
 
+@app.command()
+def forget(edition: Edition, yes: Yes = False) -> None:
+    """Delete the first names of all pupils of a frozen edition, for good, and end families' access and codes.
+
+    Points, rankings and classes stay. Print the diplomas before: none can be printed afterwards.
+
+    Example: mpp class forget school-2026-11
+    """
+    with connection.staff() as mpp:
+        found = mpp.editions.get(edition)
+        classes = [class_ for class_ in mpp.classes.iterate(found.id) if class_.pupils]
+        whose = f"{_counted(sum(c.pupils for c in classes), 'pupil')} in {_counted(len(classes), 'class', 'classes')}"
+        output.confirm(
+            f"Delete the first names of the {whose} of {found.code}, and put families out? This cannot be undone, and"
+            " diplomas cannot be printed any more.",
+            yes=yes,
+        )
+        count = mpp.classes.forget_pupils(found.code)
+    output.say(f"The first names of {_counted(count, 'pupil')} of {found.code} are deleted.")
+
+
 # Spreadsheets
 
 
@@ -560,6 +583,7 @@ def import_roster(
         for mark, colour, some in (("+", "green", done.added), ("~", "yellow", done.corrected)):
             for pupil in some:
                 print(output.coloured(output.clean(f"{mark} {pupil.name}"), colour))
+    _say_read_as(done.read_as)
     if done.absent:
         output.say(f"Not in the file, and still in the class: {', '.join(done.absent)}.")
     if not done.added and not done.corrected:
@@ -570,27 +594,27 @@ def import_roster(
 
 
 @roster.command("export")
-def export_roster(class_id: Class, file: Output, language: Language = "fr") -> None:
+def export_roster(class_id: Class, file: Output, language: Language = "fr", force: Force = False) -> None:
     """Write the pupils of a class as a spreadsheet, in the form that import reads.
 
     Example: mpp class roster export 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 -o ce2-b.xlsx
     """
     wanted = output.uuid_of(class_id, "CLASS")
-    _checked(file, language)
+    _checked(file, language, force)
     with connection.staff() as mpp, _written():
         count = mpp.classes.export_roster(wanted, file, language)
     output.say(f"{_counted(count, 'pupil')} in {file}.")
 
 
 @roster.command("template")
-def roster_template(file: Output, language: Language = "fr") -> None:
+def roster_template(file: Output, language: Language = "fr", force: Force = False) -> None:
     """Write an empty roster for a teacher to fill in.
 
     Example: mpp class roster template -o classe.xlsx --language fr
     """
     from mpp_supabase import write_roster
 
-    _checked(file, language)
+    _checked(file, language, force)
     with _written():
         write_roster(file, (), language)
     output.say(f"An empty roster is in {file}.")
@@ -616,6 +640,7 @@ def import_tracking(
         done = mpp.classes.import_tracking(wanted, file, sheet=sheet, dry_run=dry_run)
     if as_json or as_csv:
         output.record(done, (), as_json=as_json, as_csv=as_csv)
+    _say_read_as(done.read_as)
     read = f"{_counted(done.pupils, 'pupil')} and {_counted(done.challenges, 'challenge')} in {done.file}"
     if not done.recorded:
         output.say(f"Nothing to change: {read}, {_counted(done.already, 'validation')} recorded already.")
@@ -633,26 +658,27 @@ def export_tracking(
     file: Output,
     language: Language = "fr",
     dates: Annotated[bool, typer.Option("--dates", help="Mark what was done once by its day, not by an x.")] = False,
+    force: Force = False,
 ) -> None:
     """Write who did what as a spreadsheet, in the form that import reads.
 
     Example: mpp class tracking export 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 -o suivi.xlsx
     """
-    _tracking(class_id, file, language, marks=True, dates=dates)
+    _tracking(class_id, file, language, marks=True, dates=dates, force=force)
 
 
 @tracking.command("template")
-def tracking_template(class_id: Class, file: Output, language: Language = "fr") -> None:
+def tracking_template(class_id: Class, file: Output, language: Language = "fr", force: Force = False) -> None:
     """Write an empty tracking sheet for a class: its pupils, and the challenges it plays.
 
     Example: mpp class tracking template 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 -o suivi.xlsx
     """
-    _tracking(class_id, file, language, marks=False, dates=False)
+    _tracking(class_id, file, language, marks=False, dates=False, force=force)
 
 
-def _tracking(class_id: str, file: Path, language: str, *, marks: bool, dates: bool) -> None:
+def _tracking(class_id: str, file: Path, language: str, *, marks: bool, dates: bool, force: bool) -> None:
     wanted = output.uuid_of(class_id, "CLASS")
-    _checked(file, language)
+    _checked(file, language, force)
     with connection.staff() as mpp, _written():
         count = mpp.classes.export_tracking(wanted, file, language, marks=marks, dates=dates)
     output.say(f"{_counted(count, 'pupil')} in {file}.")
@@ -679,6 +705,7 @@ def diplomas(
     fonts: Annotated[
         Path | None, typer.Option("--fonts", metavar="DIR", help="More fonts, for letters that the usual ones lack.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over diplomas that are there already.")] = False,
 ) -> None:
     """Write the diplomas of a class as a PDF: a page for each pupil, then the certificate of the class.
 
@@ -691,12 +718,19 @@ def diplomas(
     if class_id is not None:
         if target.suffix.lower() != ".pdf":
             raise typer.BadParameter("write a .pdf", param_hint="--output")
+        _not_over(target, force)
         wanted = output.uuid_of(class_id, "CLASS")
         with connection.staff() as mpp:
             count = mpp.classes.write_diplomas(wanted, target, language, figures=figures, fonts=fonts)
         output.say(f"{_counted(count, 'page')} in {target}.")
         return
-    with connection.staff() as mpp, output.progress() as shown:
+    if not force and target.is_dir() and next(target.glob("*.pdf"), None) is not None:
+        raise typer.BadParameter(
+            f"{target} holds PDFs already: choose another directory, or add --force to write over those of the same"
+            " classes",
+            param_hint="--output",
+        )
+    with connection.staff() as mpp, output.progress(every=_SAID_EVERY) as shown:
         edition_id = mpp.editions.get(edition or "").id
         files = mpp.classes.write_all_diplomas(
             edition_id, target, language, figures=figures, fonts=fonts, on_progress=shown
@@ -724,10 +758,24 @@ def _written() -> Iterator[None]:
         raise typer.Exit(Exit.OUTPUT) from None
 
 
-def _checked(file: Path, language: str) -> None:
+def _checked(file: Path, language: str, force: bool) -> None:
     if file.suffix.lower() not in (".xlsx", ".csv"):
         raise typer.BadParameter("write a .xlsx or a .csv", param_hint="--output")
     _one_of(language, LANGUAGES, "--language")
+    _not_over(file, force)
+
+
+def _not_over(file: Path, force: bool) -> None:
+    """Refuse to write over a file, which may be the one that a teacher filled in."""
+    if not force and file.is_file():
+        raise typer.BadParameter(
+            f"{file} is there already: choose another name, or add --force to write over it", param_hint="--output"
+        )
+
+
+def _say_read_as(remarks: tuple[tuple[str, str, str], ...]) -> None:
+    for cell, said, meant in remarks:
+        output.say(f"{cell}: {said} is read as {meant}, the only one in the class.")
 
 
 def _one_of(text: str, choices: tuple[str, ...], option: str) -> None:

@@ -112,10 +112,10 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
+def progress(every: int = 0) -> Iterator[Callable[[str, int, int], None]]:
     """Lines of progress on stderr, one for each stage: call what is given with the stage, how much is done and of what.
 
-    Only a terminal shows them.
+    They are bars on a terminal. Elsewhere a plain line is said whenever `every` more are done; none without it.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -127,6 +127,10 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
     )
 
     def show(stage: str, done: int, total: int) -> None:
+        if bars.disable:
+            if every and done % every == 0 and done < total:
+                say(f"{stage}: {number(done)} of {number(total)}")
+            return
         if stage not in stages:
             stages[stage] = bars.add_task(stage, total=total)
         bars.update(stages[stage], completed=done, total=total)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Csv, Json, Yes
 from mpp_cli.ranking import Level, checked_level
 
 if TYPE_CHECKING:
-    from mpp_supabase import DirectoryImport, School
+    from mpp_supabase import MPP, DirectoryImport, School
 
 app = typer.Typer(no_args_is_help=True)
 directory = typer.Typer(no_args_is_help=True)
@@ -155,8 +155,11 @@ def correct(
     hidden: Annotated[
         bool | None, typer.Option("--hide/--unhide", help="Take it off the lists, or put it back (by its id).")
     ] = None,
+    yes: Yes = False,
 ) -> None:
-    """Correct a school, or take it off the lists: a joke, or a double. Its classes stay.
+    """Correct a school, or take it off the lists: a joke, or a double. Its classes go on, outside all rankings.
+
+    --unhide puts them back, but for editions that are frozen: what left a frozen ranking stays out.
 
     Example: mpp school correct 0759999L --name "École des Tilleuls"
     """
@@ -166,11 +169,32 @@ def correct(
     with connection.staff() as mpp:
         # A hidden school is on no list any more: only its id still leads to it.
         school_id = who if hidden is False and _is_id(who) else str(mpp.schools.get(who).school_id)
+        if hidden:
+            output.confirm(_what_hiding_does(mpp, mpp.schools.get(school_id)), yes=yes)
         mpp.schools.correct(school_id, name=name, city=city, postcode=postcode, levels=wanted, hidden=hidden)
     if hidden:
-        output.say(f"School {school_id} is off the lists; `mpp school correct {school_id} --unhide` undoes it.")
+        output.say(
+            f"School {school_id} is off the lists. `mpp school correct {school_id} --unhide` puts it back, with its"
+            " classes of editions that are not frozen."
+        )
+    elif hidden is False:
+        output.say(f"School {school_id} is on the lists, with its classes of editions that are not frozen.")
     else:
         output.say(f"School {school_id} is corrected.")
+
+
+def _what_hiding_does(mpp: MPP, school: School) -> str:
+    from collections import Counter
+
+    leaving = Counter(class_.edition_code for class_ in mpp.classes.of_school(school.school_id) if class_.listed)
+    each = []
+    for code, count in sorted(leaving.items()):
+        frozen = mpp.editions.get(code).phase == "frozen"
+        each.append(f"{count} of {code}" + (", which is frozen: no way back" if frozen else ""))
+    count = leaving.total()
+    said = f"{output.number(count)} of its classes leave" if count != 1 else "1 of its classes leaves"
+    in_which = f" ({'; '.join(each)})" if each else ""
+    return f"Take {school.name} ({school.city}) off the lists? {said} the rankings{in_which}."
 
 
 def _is_id(text: str) -> bool:

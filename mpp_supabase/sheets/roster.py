@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from mpp_supabase.sheets import names
@@ -17,6 +17,8 @@ from mpp_supabase.sheets.workbook import read_workbook
 
 # With so many unknown columns, it is another kind of sheet, and one problem says more than thirty.
 _MANY = 6
+
+ReadAs: TypeAlias = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,17 @@ class KnownPupil:
 
 @dataclass(frozen=True, slots=True)
 class RosterPlan:
-    """What importing a roster would do. Nobody is ever removed: who is `absent` from the file stays in the class."""
+    """What importing a roster would do. Nobody is ever removed: who is `absent` from the file stays in the class.
+
+    `read_as` says where an initial could not be confirmed, the class's only Lina having none: the cell, what it says
+    and who is meant ("B7", "Lina B.", "Lina").
+    """
 
     to_add: tuple[dict[str, str], ...]
     to_correct: tuple[dict[str, str], ...]
     known: tuple[KnownPupil, ...]
     absent: tuple[KnownPupil, ...]
+    read_as: tuple[ReadAs, ...] = ()
 
     @property
     def pupils(self) -> list[dict[str, str]]:
@@ -76,11 +83,12 @@ class RosterPlan:
         return [*self.to_correct, *self.to_add]
 
 
-def read_roster(path: str | Path, sheet: str | None = None) -> Roster:
+def read_roster(path: str | Path, sheet: str | None = None, *, initials: Mapping[str, str] | None = None) -> Roster:
     """Read a class's roster from .xlsx or .csv; `sheet` names one when several hold pupils.
 
     Columns: first name (an initial may follow it: "Lina M."), initial, team; numbering is ignored, anything else is
-    refused. Raises SheetError with every problem of the file.
+    refused. Where a first name repeats, the row without an initial is the pupil whose initial is in `initials`
+    ({"Lina": "M"}), if there is one. Raises SheetError with every problem of the file.
     """
     table, problems = find_table(read_workbook(path), sheet)
     _refuse_other_columns(table, problems)
@@ -92,6 +100,7 @@ def read_roster(path: str | Path, sheet: str | None = None) -> Roster:
         elif (label := is_label_row(table, cells)) is not None:
             first = next(iter(cells.values()))
             problems.add(first.address, label, "not a first name", "delete this row", first.place)
+    pupils = _told_apart(pupils, initials or {})
     check_repeats(pupils, problems)
     problems.check()
     if not pupils:
@@ -122,6 +131,9 @@ def match_roster(roster: Roster, known_pupils: Iterable[KnownPupil]) -> RosterPl
         pairs |= _pair(entries, groups.get(name, []), problems)
     problems.check()
 
+    growing = {names.folded(entry.first_name) for entry in roster.pupils if entry.cell not in pairs}
+    remarks = (unconfirmed(entry, pairs[entry.cell]) for entry in roster.pupils if entry.cell in pairs)
+    read_as = tuple(remark for remark in remarks if remark is not None)
     spelling = _team_spelling(known, roster)
     to_add, to_correct, unchanged = [], [], []
     for entry in roster.pupils:
@@ -130,12 +142,11 @@ def match_roster(roster: Roster, known_pupils: Iterable[KnownPupil]) -> RosterPl
         if pupil_ is None:
             to_add.append(_given({"first_name": entry.first_name, "initial": entry.initial, "team": team}))
             continue
-        same_name = wanted[names.folded(entry.first_name)]
-        grows = any(other.cell not in pairs for other in same_name)
+        name = names.folded(entry.first_name)
         correction = _given(
             {
                 "first_name": entry.first_name if _is_better_spelt(entry.first_name, pupil_.first_name) else None,
-                "initial": pupil_.initial if grows else None,
+                "initial": pupil_.initial if name in growing and len(groups[name]) == 1 else None,
                 "team": team if team and names.folded(team) != names.folded(pupil_.team or "") else None,
             }
         )
@@ -145,7 +156,12 @@ def match_roster(roster: Roster, known_pupils: Iterable[KnownPupil]) -> RosterPl
             unchanged.append(pupil_)
     met = {str(pupil.pupil_id) for pupil in pairs.values()}
     absent = tuple(pupil for pupil in known if str(pupil.pupil_id) not in met)
-    return RosterPlan(tuple(to_add), tuple(to_correct), tuple(unchanged), absent)
+    for pupil in absent:
+        # Alone until now, she gets her initial with the newcomer, whether the file names her or not.
+        name = names.folded(pupil.first_name)
+        if pupil.initial and name in growing and len(groups[name]) == 1:
+            to_correct.append({"pupil_id": str(pupil.pupil_id), "initial": pupil.initial})
+    return RosterPlan(tuple(to_add), tuple(to_correct), tuple(unchanged), absent, read_as)
 
 
 def read_pupil(table: Table, row: dict[int, Cell], problems: Problems, with_team: bool = True) -> RosterPupil | None:
@@ -214,6 +230,22 @@ def check_repeats(pupils: list[RosterPupil], problems: Problems) -> None:
                 problems.add(pupil.cell, pupil.name, wrong, fix, position(pupil.cell))
 
 
+def unconfirmed(entry: RosterPupil, pupil: KnownPupil) -> ReadAs | None:
+    """Return the remark about an initial that the class has nobody to compare with, or None."""
+    return (entry.initial_cell or entry.cell, entry.name, pupil.name) if entry.initial and not pupil.initial else None
+
+
+def _told_apart(pupils: list[RosterPupil], initials: Mapping[str, str]) -> list[RosterPupil]:
+    told = {names.folded(name.strip()): initial for name, initial in initials.items()}
+    often = Counter(names.folded(pupil.first_name) for pupil in pupils)
+    return [
+        replace(pupil, initial=told[name])
+        if pupil.initial is None and often[name := names.folded(pupil.first_name)] > 1 and name in told
+        else pupil
+        for pupil in pupils
+    ]
+
+
 def _refuse_other_columns(table: Table, problems: Problems) -> None:
     others = [table.header[c] for c in (*table.columns("other"), *table.columns("total"))]
     labels = {is_label_row(table, row) for row in list(table.rows.values())[:2]}
@@ -255,8 +287,8 @@ def _pair(entries: list[RosterPupil], group: list[KnownPupil], problems: Problem
             if pupil.initial:
                 fix = f"if so, write {pupil.name} here; if not, lengthen the other's initial first (mpp pupil correct)"
             else:
-                # Alone, she cannot keep an initial: it has to come with the newcomer, in the same call.
-                fix = f"import with --known {pupil.first_name}:M (her own initial), and write the same one here for her"
+                # Alone, nobody keeps an initial: it has to come with the newcomer, in the same call.
+                fix = f"import with --known {pupil.first_name}:X, X being the initial of the one who is in the class"
         else:
             wrong = f"the class has several of that name: {there}"
             fix = f"add the initial of the one you mean, such as {doubtful[0].name}"

@@ -13,7 +13,7 @@ from mpp_supabase._yaml import shown
 from mpp_supabase.sheets import names
 from mpp_supabase.sheets.cells import Cell, address, column_name, position
 from mpp_supabase.sheets.problems import Problems
-from mpp_supabase.sheets.roster import KnownPupil, RosterPupil, check_repeats, read_pupil
+from mpp_supabase.sheets.roster import KnownPupil, ReadAs, RosterPupil, check_repeats, read_pupil, unconfirmed
 from mpp_supabase.sheets.table import Table, find_table, is_label_row
 from mpp_supabase.sheets.workbook import read_workbook
 
@@ -25,6 +25,10 @@ _NOT_DONE = re.compile("[0☐–—-]|non|no|nein|false|faux|falsch")
 _TIMES = re.compile(r"[0-9]{1,2}\Z")
 _DAY_FIRST = re.compile(r"([0-9]{1,2})([/.-])([0-9]{1,2})\2([0-9]{4})\Z")
 _YEAR_FIRST = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[ T]00:00(?::00)?)?\Z")
+_SHORT_YEAR = re.compile(r"([0-9]{1,2})([/.-])([0-9]{1,2})\2([0-9]{2})\Z")
+_NO_YEAR = re.compile(r"([0-9]{1,2})(?:/([0-9]{1,2})|\.([0-9]{1,2})\.)\Z")
+_MONTHS = "jan|f[ée]v|feb|mar|mär|avr|apr|mai|may|jui|jun|jul|ao[uû]|aug|sep|o[ck]t|nov|d[ée]c|dez"
+_SPELT_OUT = re.compile(rf"[0-9]{{1,2}}\.?[ -]({_MONTHS})[^\W\d_]*\.?([ -][0-9]{{2,4}})?\Z")
 _MARKS = "use x, a number of times (2 to 99) or a date such as 12/03/2026; leave the cell empty if it was not done"
 
 
@@ -84,11 +88,15 @@ class TrackingRow:
 
 @dataclass(frozen=True, slots=True)
 class TrackingPlan:
-    """What importing a tracking sheet would record; `to_record` and `already` count times, by what is known so far."""
+    """What importing a tracking sheet would record; `to_record` and `already` count times, by what is known so far.
+
+    `read_as` says where an initial could not be confirmed, as in a roster: ("A7", "Lina B.", "Lina").
+    """
 
     rows: tuple[TrackingRow, ...]
     to_record: int
     already: int
+    read_as: tuple[ReadAs, ...] = ()
 
     @property
     def arguments(self) -> dict[str, list[str] | list[int] | list[str | None]]:
@@ -181,7 +189,9 @@ def match_tracking(
     problems.check()
     known = {(str(pupil), challenge): count for (pupil, challenge), count in (known_counts or {}).items()}
     already = sum(min(row.times, known.get((str(row.pupil_id), row.challenge_id), 0)) for row in rows)
-    return TrackingPlan(tuple(rows), sum(row.times for row in rows) - already, already)
+    remarks = (unconfirmed(entry, found_pupils[entry.cell]) for entry in tracking.pupils)
+    read_as = tuple(remark for remark in remarks if remark is not None)
+    return TrackingPlan(tuple(rows), sum(row.times for row in rows) - already, already, read_as)
 
 
 def _code_row(table: Table, problems: Problems) -> dict[int, Cell]:
@@ -238,7 +248,23 @@ def _mark(cell: Cell, problems: Problems) -> tuple[int, date | None] | None:
         return _dated(cell, _day(int(found[4]), int(found[3]), int(found[1])), problems)
     if (found := _YEAR_FIRST.match(text)) is not None:
         return _dated(cell, _day(int(found[1]), int(found[2]), int(found[3])), problems)
-    problems.add(cell.address, cell.value, "not a mark", _MARKS, cell.place)
+    wrong, fix = _nearly_a_date(text) or ("not a mark", _MARKS)
+    problems.add(cell.address, cell.value, wrong, fix, cell.place)
+    return None
+
+
+def _nearly_a_date(text: str) -> tuple[str, str] | None:
+    """What is wrong with a date as spreadsheet programs show it, and the fix; None when it is no date."""
+    if (found := _SHORT_YEAR.match(text)) is not None:
+        day = _day(2000 + int(found[4]), int(found[3]), int(found[1]))
+        return ("a year of two digits", f"write the year in full: {day:%d/%m/%Y}") if day else None
+    if (found := _NO_YEAR.match(text)) is not None:
+        # The 29th of February is a day of some year.
+        if _day(2000, int(found[2] or found[3]), int(found[1])) is None:
+            return None
+        return "a day without its year", "write the year in full, such as 12/03/2026"
+    if _SPELT_OUT.match(text.casefold()):
+        return "a date with the month in letters", "write it in figures, the year in full, such as 12/03/2026"
     return None
 
 

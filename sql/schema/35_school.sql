@@ -457,8 +457,8 @@ begin
         levels = case when correct_school.levels is null then s.levels else private.levels_in_order(correct_school.levels) end,
         is_hidden = coalesce(correct_school.is_hidden, s.is_hidden)
     where s.id = was.id;
-    -- The classes of a school that is none are none either.
-    if is_hidden and not was.is_hidden then
+    -- The classes of a school that is none are none either, until it comes back. In a frozen edition they cannot.
+    if is_hidden is not null then
         perform private.lock_edition(x.edition_id)
         from (select distinct l.edition_id from mpp.league l where l.school_id = was.id order by l.edition_id) x;
         perform
@@ -466,7 +466,16 @@ begin
         where s.subject_id in (select l.id from mpp.league l where l.school_id = was.id)
         order by s.subject_id
         for no key update;
-        update mpp.league l set listed = false, held_back = true where l.school_id = was.id and not l.held_back;
+        if is_hidden then
+            update mpp.league l
+            set listed = false, held_back = true, hidden_with_school = true
+            where l.school_id = was.id and l.listed;
+        else
+            update mpp.league l
+            set listed = true, held_back = false, hidden_with_school = false
+            from mpp.edition e
+            where l.school_id = was.id and l.hidden_with_school and e.id = l.edition_id and e.frozen_at is null;
+        end if;
     end if;
     perform private.record_act('school.correct', was.id::text, jsonb_strip_nulls(jsonb_build_object(
         'name', correct_school.name, 'city', correct_school.city, 'postcode', correct_school.postcode,
@@ -489,7 +498,7 @@ begin atomic
     select private.correct_school(school_id, name, city, postcode, levels, is_hidden);
 end;
 comment on function api.correct_school(uuid, text, text, text, text[], boolean)
-    is 'Corrects a school, or takes it off the lists and its classes out of the rankings; what is left out stays. Staff. Errors: MP006, MP010, MP038, MP080.';
+    is 'Corrects a school, or takes it off the lists and its classes out of the rankings; what is left out stays. Its classes come back with it, but for editions that are frozen. Staff. Errors: MP006, MP010, MP038, MP080.';
 revoke execute on function api.correct_school(uuid, text, text, text, text[], boolean) from public;
 grant execute on function api.correct_school(uuid, text, text, text, text[], boolean) to authenticated, service_role;
 

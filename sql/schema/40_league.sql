@@ -15,6 +15,7 @@ create table mpp.league (
     school_id uuid references mpp.school (id),
     level mpp.school_level,
     held_back boolean not null default false,
+    hidden_with_school boolean not null default false,
     participation_id integer,
     unit_id integer,
     constraint league_in_edition unique (id, edition_id),
@@ -28,6 +29,7 @@ create table mpp.league (
 );
 comment on table mpp.league is 'A group that plays together: friends, family, colleagues…, or a class of a school.';
 comment on column mpp.league.held_back is 'Taken out of the rankings by the staff: its ambassadors do not put it back.';
+comment on column mpp.league.hidden_with_school is 'Held back because its school was hidden, and put back with it.';
 comment on column mpp.league.school_id is 'The school of a class; null for any other league.';
 create index league_created_by on mpp.league (created_by, edition_id);
 create index league_participation on mpp.league (participation_id) where participation_id is not null;
@@ -1023,7 +1025,8 @@ begin
         update mpp.league l
         set listed = set_listing.listed,
             -- A league that says nothing good, a class that is none: what the staff take out stays out.
-            held_back = case when leads then l.held_back else not set_listing.listed end
+            held_back = case when leads then l.held_back else not set_listing.listed end,
+            hidden_with_school = l.hidden_with_school and leads
         where l.id = set_listing.subject_id
             and (l.listed <> set_listing.listed or (not leads and l.held_back = set_listing.listed));
         if not leads then

@@ -78,6 +78,20 @@ end
 $$;
 revoke execute on function private.begin_class(uuid, boolean) from public;
 
+-- What the staff do in a class in a teacher's place leaves a trace; what teachers do is theirs.
+create function private.record_for_class(action text, class uuid, details jsonb default '{}') returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+begin
+    if private.is_ops() then
+        perform private.record_act(action, class::text, details);
+    end if;
+end
+$$;
+revoke execute on function private.record_for_class(text, uuid, jsonb) from public;
+
 -- The edition of a class whose lock is held, if it is not over yet.
 create function private.edition_going_on(class uuid) returns mpp.edition
     language plpgsql
@@ -541,6 +555,7 @@ begin
             join mpp.player p on p.id = c.id
             order by c.place
         );
+        perform private.record_for_class('class.add_pupils', class_id, jsonb_build_object('pupils', cardinality(ids)));
         if dry_run then
             raise exception using errcode = 'MPDRY', message = 'dry run';
         end if;
@@ -608,6 +623,50 @@ comment on function api.remove_pupil(uuid)
     is 'Takes a pupil out of their class: the first name is deleted, for good, and what they earned stays with the class. Its teachers and staff, also after the freeze. Errors: MP001, MP002, MP008, MP011, MP083.';
 revoke execute on function api.remove_pupil(uuid) from public;
 grant execute on function api.remove_pupil(uuid) to authenticated, service_role;
+
+-- Once the diplomas are printed nobody needs to know who the pupils were.
+create function private.forget_pupils(edition_code text) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    e mpp.edition;
+    forgotten integer;
+begin
+    perform private.require_ops();
+    e := private.find_edition(edition_code);
+    perform private.lock_edition(e.id, alone => true);
+    e := private.find_edition(edition_code);
+    if e.frozen_at is null then
+        perform private.refuse('MP026', e.code, private.spoken(e.ends_at));
+    end if;
+    update mpp.player p
+    set first_name = '—', initial = null
+    where p.edition_id = e.id and p.alias is null and p.first_name <> '—';
+    get diagnostics forgotten = row_count;
+    delete from mpp.family f using mpp.league l where l.id = f.league_id and l.edition_id = e.id;
+    delete from mpp.class_code c using mpp.league l where l.id = c.league_id and l.edition_id = e.id;
+    delete from mpp.class_invitation i using mpp.league l where l.id = i.league_id and l.edition_id = e.id;
+    perform private.record_act('edition.forget_pupils', e.code, jsonb_build_object('pupils', forgotten));
+    return forgotten;
+end
+$$;
+revoke execute on function private.forget_pupils(text) from public;
+grant execute on function private.forget_pupils(text) to authenticated, service_role;
+
+create function api.forget_pupils(edition_code text) returns integer
+    language sql
+    volatile
+    set search_path = ''
+    set statement_timeout = '10min'
+begin atomic
+    select private.forget_pupils(edition_code);
+end;
+comment on function api.forget_pupils(text)
+    is 'Deletes the first names of all pupils of a frozen edition, for good, and closes its classes to families; points and ranks stay. Returns how many names. Staff. Errors: MP006, MP020, MP026.';
+revoke execute on function api.forget_pupils(text) from public;
+grant execute on function api.forget_pupils(text) to authenticated, service_role;
 
 -- Whether a challenge is in play for a class.
 create function private.is_in_play(class mpp.league, challenge mpp.edition_challenge) returns boolean
@@ -683,6 +742,7 @@ declare
     fresh text := private.new_join_code();
 begin
     perform private.begin_class(class_id, when_frozen => true);
+    perform private.record_for_class('class.renew_code', class_id);
     insert into mpp.class_code (league_id, code) values (class_id, fresh)
     on conflict (league_id) do update set code = excluded.code, renewed_at = clock_timestamp();
     delete from mpp.family f where f.league_id = class_id;
@@ -711,6 +771,7 @@ create function private.revoke_class_code(class_id uuid) returns void
 as $$
 begin
     perform private.begin_class(class_id, when_frozen => true);
+    perform private.record_for_class('class.revoke_code', class_id);
     delete from mpp.class_code c where c.league_id = class_id;
     delete from mpp.family f where f.league_id = class_id;
 end
@@ -805,7 +866,9 @@ as $$
 declare
     fresh text := private.new_join_code();
 begin
-    perform private.begin_class(class_id);
+    -- Who reads a class may change after the freeze: that is no matter of the ranking.
+    perform private.begin_class(class_id, when_frozen => true);
+    perform private.record_for_class('class.invite', class_id);
     insert into mpp.class_invitation (league_id, code, expires_at)
     values (class_id, fresh, private.clock() + interval '7 days')
     on conflict (league_id) do update set code = excluded.code, expires_at = excluded.expires_at;
@@ -823,7 +886,7 @@ begin atomic
     select private.invite_co_teacher(class_id);
 end;
 comment on function api.invite_co_teacher(uuid)
-    is 'Makes an invitation for one colleague, good once and for seven days, in place of an earlier one; returns its code. Its teachers and staff. Errors: MP001, MP002, MP008, MP011, MP024.';
+    is 'Makes an invitation for one colleague, good once and for seven days, in place of an earlier one; returns its code. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
 revoke execute on function api.invite_co_teacher(uuid) from public;
 grant execute on function api.invite_co_teacher(uuid) to authenticated, service_role;
 
@@ -842,9 +905,6 @@ begin
     if found then
         perform private.lock_edition(class.edition_id);
         perform private.lock_league(class.id);
-        if exists (select from mpp.edition e where e.id = class.edition_id and e.frozen_at is not null) then
-            perform private.refuse('MP024', (select e.code from mpp.edition e where e.id = class.edition_id));
-        end if;
         if exists (select from mpp.ambassador a where a.league_id = class.id and a.account_id = account) then
             return class.id;
         end if;
@@ -870,7 +930,7 @@ begin atomic
     select private.accept_class(code);
 end;
 comment on function api.accept_class(text)
-    is 'Takes a colleague''s invitation: the caller, a teacher, now runs the class too. Returns the class id. Errors: MP001, MP002, MP009, MP011, MP024, MP082.';
+    is 'Takes a colleague''s invitation: the caller, a teacher, now runs the class too. Returns the class id. Errors: MP001, MP002, MP009, MP011, MP082.';
 revoke execute on function api.accept_class(text) from public;
 grant execute on function api.accept_class(text) to authenticated;
 
@@ -883,7 +943,7 @@ declare
     account uuid;
 begin
     perform from mpp.profile p where p.id = teacher_id for key share;
-    account := private.begin_class(class_id);
+    account := private.begin_class(class_id, when_frozen => true);
     if not private.is_ops() and not exists (
         select from mpp.ambassador a where a.league_id = class_id and a.account_id = account and a.is_principal
     ) then
@@ -914,7 +974,7 @@ begin atomic
     select private.hand_over_class(class_id, teacher_id);
 end;
 comment on function api.hand_over_class(uuid, uuid)
-    is 'Makes a colleague who already runs the class its principal teacher; the former one stays. The principal teacher, and staff, who may name any teacher. Errors: MP001, MP002, MP005, MP008, MP011, MP024.';
+    is 'Makes a colleague who already runs the class its principal teacher; the former one stays. The principal teacher, and staff, who may name any teacher. Errors: MP001, MP002, MP005, MP008, MP011.';
 revoke execute on function api.hand_over_class(uuid, uuid) from public;
 grant execute on function api.hand_over_class(uuid, uuid) to authenticated, service_role;
 
@@ -924,7 +984,7 @@ create function private.remove_co_teacher(class_id uuid, teacher_id uuid) return
     set search_path = ''
 as $$
 declare
-    account uuid := private.begin_class(class_id);
+    account uuid := private.begin_class(class_id, when_frozen => true);
 begin
     if not private.is_ops() and teacher_id <> account and not exists (
         select from mpp.ambassador a where a.league_id = class_id and a.account_id = account and a.is_principal
@@ -935,6 +995,7 @@ begin
     if not found then
         perform private.refuse('MP005');
     end if;
+    perform private.record_for_class('class.remove_teacher', class_id, jsonb_build_object('teacher_id', teacher_id));
     -- Who knew the class code, or an invitation, must not come back by it.
     delete from mpp.class_invitation i where i.league_id = class_id;
     delete from mpp.family f where f.league_id = class_id;
@@ -952,7 +1013,7 @@ begin atomic
     select private.remove_co_teacher(class_id, teacher_id);
 end;
 comment on function api.remove_co_teacher(uuid, uuid)
-    is 'Takes a class from a colleague, or from oneself; the principal teacher hands it over first. The class code is renewed with it, because the colleague knew it: families enter again with the new one. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011, MP024.';
+    is 'Takes a class from a colleague, or from oneself; the principal teacher hands it over first. The class code is renewed with it, because the colleague knew it: families enter again with the new one. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011.';
 revoke execute on function api.remove_co_teacher(uuid, uuid) from public;
 grant execute on function api.remove_co_teacher(uuid, uuid) to authenticated, service_role;
 

@@ -153,6 +153,7 @@ begin
         perform private.settle_quorum(c, t.team_id, class.id)
         from (select distinct p.team_id from mpp.player p where p.id = any (doing)) t;
     end if;
+    perform private.record_for_class('class.validate', class.id, jsonb_build_object('request_key', validate_for_pupils.request_key, 'pupils', cardinality(doing)));
     return query select * from private.pupil_validations(validate_for_pupils.request_key, chosen);
 end
 $$;
@@ -354,6 +355,7 @@ begin
             having count(distinct x.player_id) >= c.quorum
         ) q
         where v.team_id = q.team_id and v.challenge_id = q.challenge_id and v.league_id = class.id and v.state = 'pending';
+        perform private.record_for_class('class.import_sheet', class.id, jsonb_build_object('recorded', outcome.recorded));
         if dry_run then
             raise exception using errcode = 'MPDRY', message = 'dry run';
         end if;

@@ -1020,8 +1020,8 @@ begin
         levels = case when correct_school.levels is null then s.levels else private.levels_in_order(correct_school.levels) end,
         is_hidden = coalesce(correct_school.is_hidden, s.is_hidden)
     where s.id = was.id;
-    -- The classes of a school that is none are none either.
-    if is_hidden and not was.is_hidden then
+    -- The classes of a school that is none are none either, until it comes back. In a frozen edition they cannot.
+    if is_hidden is not null then
         perform private.lock_edition(x.edition_id)
         from (select distinct l.edition_id from mpp.league l where l.school_id = was.id order by l.edition_id) x;
         perform
@@ -1029,7 +1029,16 @@ begin
         where s.subject_id in (select l.id from mpp.league l where l.school_id = was.id)
         order by s.subject_id
         for no key update;
-        update mpp.league l set listed = false, held_back = true where l.school_id = was.id and not l.held_back;
+        if is_hidden then
+            update mpp.league l
+            set listed = false, held_back = true, hidden_with_school = true
+            where l.school_id = was.id and l.listed;
+        else
+            update mpp.league l
+            set listed = true, held_back = false, hidden_with_school = false
+            from mpp.edition e
+            where l.school_id = was.id and l.hidden_with_school and e.id = l.edition_id and e.frozen_at is null;
+        end if;
     end if;
     perform private.record_act('school.correct', was.id::text, jsonb_strip_nulls(jsonb_build_object(
         'name', correct_school.name, 'city', correct_school.city, 'postcode', correct_school.postcode,
@@ -1055,7 +1064,7 @@ begin atomic
 end;
 
 comment on function api.correct_school(uuid, text, text, text, text[], boolean)
-    is 'Corrects a school, or takes it off the lists and its classes out of the rankings; what is left out stays. Staff. Errors: MP006, MP010, MP038, MP080.';
+    is 'Corrects a school, or takes it off the lists and its classes out of the rankings; what is left out stays. Its classes come back with it, but for editions that are frozen. Staff. Errors: MP006, MP010, MP038, MP080.';
 
 revoke execute on function api.correct_school(uuid, text, text, text, text[], boolean) from public;
 
@@ -1158,6 +1167,7 @@ alter table mpp.league
     add column school_id uuid references mpp.school (id),
     add column level mpp.school_level,
     add column held_back boolean not null default false,
+    add column hidden_with_school boolean not null default false,
     add constraint league_held_back check (not (held_back and listed)),
     add constraint league_or_class check (
         (school_id is null) = (level is null) and (school_id is null) = (category is not null) and not (school_id is not null and is_open)
@@ -1181,6 +1191,8 @@ alter table mpp.player
 comment on table mpp.league is 'A group that plays together: friends, family, colleagues…, or a class of a school.';
 
 comment on column mpp.league.held_back is 'Taken out of the rankings by the staff: its ambassadors do not put it back.';
+
+comment on column mpp.league.hidden_with_school is 'Held back because its school was hidden, and put back with it.';
 
 comment on column mpp.league.school_id is 'The school of a class; null for any other league.';
 
@@ -1510,7 +1522,8 @@ begin
         update mpp.league l
         set listed = set_listing.listed,
             -- A league that says nothing good, a class that is none: what the staff take out stays out.
-            held_back = case when leads then l.held_back else not set_listing.listed end
+            held_back = case when leads then l.held_back else not set_listing.listed end,
+            hidden_with_school = l.hidden_with_school and leads
         where l.id = set_listing.subject_id
             and (l.listed <> set_listing.listed or (not leads and l.held_back = set_listing.listed));
         if not leads then
@@ -1703,6 +1716,21 @@ end
 $$;
 
 revoke execute on function private.begin_class(uuid, boolean) from public;
+
+-- What the staff do in a class in a teacher's place leaves a trace; what teachers do is theirs.
+create function private.record_for_class(action text, class uuid, details jsonb default '{}') returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+begin
+    if private.is_ops() then
+        perform private.record_act(action, class::text, details);
+    end if;
+end
+$$;
+
+revoke execute on function private.record_for_class(text, uuid, jsonb) from public;
 
 -- The edition of a class whose lock is held, if it is not over yet.
 create function private.edition_going_on(class uuid) returns mpp.edition
@@ -2187,6 +2215,7 @@ begin
             join mpp.player p on p.id = c.id
             order by c.place
         );
+        perform private.record_for_class('class.add_pupils', class_id, jsonb_build_object('pupils', cardinality(ids)));
         if dry_run then
             raise exception using errcode = 'MPDRY', message = 'dry run';
         end if;
@@ -2264,6 +2293,55 @@ comment on function api.remove_pupil(uuid)
 revoke execute on function api.remove_pupil(uuid) from public;
 
 grant execute on function api.remove_pupil(uuid) to authenticated, service_role;
+
+-- Once the diplomas are printed nobody needs to know who the pupils were.
+create function private.forget_pupils(edition_code text) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    e mpp.edition;
+    forgotten integer;
+begin
+    perform private.require_ops();
+    e := private.find_edition(edition_code);
+    perform private.lock_edition(e.id, alone => true);
+    e := private.find_edition(edition_code);
+    if e.frozen_at is null then
+        perform private.refuse('MP026', e.code, private.spoken(e.ends_at));
+    end if;
+    update mpp.player p
+    set first_name = '—', initial = null
+    where p.edition_id = e.id and p.alias is null and p.first_name <> '—';
+    get diagnostics forgotten = row_count;
+    delete from mpp.family f using mpp.league l where l.id = f.league_id and l.edition_id = e.id;
+    delete from mpp.class_code c using mpp.league l where l.id = c.league_id and l.edition_id = e.id;
+    delete from mpp.class_invitation i using mpp.league l where l.id = i.league_id and l.edition_id = e.id;
+    perform private.record_act('edition.forget_pupils', e.code, jsonb_build_object('pupils', forgotten));
+    return forgotten;
+end
+$$;
+
+revoke execute on function private.forget_pupils(text) from public;
+
+grant execute on function private.forget_pupils(text) to authenticated, service_role;
+
+create function api.forget_pupils(edition_code text) returns integer
+    language sql
+    volatile
+    set search_path = ''
+    set statement_timeout = '10min'
+begin atomic
+    select private.forget_pupils(edition_code);
+end;
+
+comment on function api.forget_pupils(text)
+    is 'Deletes the first names of all pupils of a frozen edition, for good, and closes its classes to families; points and ranks stay. Returns how many names. Staff. Errors: MP006, MP020, MP026.';
+
+revoke execute on function api.forget_pupils(text) from public;
+
+grant execute on function api.forget_pupils(text) to authenticated, service_role;
 
 -- Whether a challenge is in play for a class.
 create function private.is_in_play(class mpp.league, challenge mpp.edition_challenge) returns boolean
@@ -2345,6 +2423,7 @@ declare
     fresh text := private.new_join_code();
 begin
     perform private.begin_class(class_id, when_frozen => true);
+    perform private.record_for_class('class.renew_code', class_id);
     insert into mpp.class_code (league_id, code) values (class_id, fresh)
     on conflict (league_id) do update set code = excluded.code, renewed_at = clock_timestamp();
     delete from mpp.family f where f.league_id = class_id;
@@ -2378,6 +2457,7 @@ create function private.revoke_class_code(class_id uuid) returns void
 as $$
 begin
     perform private.begin_class(class_id, when_frozen => true);
+    perform private.record_for_class('class.revoke_code', class_id);
     delete from mpp.class_code c where c.league_id = class_id;
     delete from mpp.family f where f.league_id = class_id;
 end
@@ -2483,7 +2563,9 @@ as $$
 declare
     fresh text := private.new_join_code();
 begin
-    perform private.begin_class(class_id);
+    -- Who reads a class may change after the freeze: that is no matter of the ranking.
+    perform private.begin_class(class_id, when_frozen => true);
+    perform private.record_for_class('class.invite', class_id);
     insert into mpp.class_invitation (league_id, code, expires_at)
     values (class_id, fresh, private.clock() + interval '7 days')
     on conflict (league_id) do update set code = excluded.code, expires_at = excluded.expires_at;
@@ -2504,7 +2586,7 @@ begin atomic
 end;
 
 comment on function api.invite_co_teacher(uuid)
-    is 'Makes an invitation for one colleague, good once and for seven days, in place of an earlier one; returns its code. Its teachers and staff. Errors: MP001, MP002, MP008, MP011, MP024.';
+    is 'Makes an invitation for one colleague, good once and for seven days, in place of an earlier one; returns its code. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
 
 revoke execute on function api.invite_co_teacher(uuid) from public;
 
@@ -2525,9 +2607,6 @@ begin
     if found then
         perform private.lock_edition(class.edition_id);
         perform private.lock_league(class.id);
-        if exists (select from mpp.edition e where e.id = class.edition_id and e.frozen_at is not null) then
-            perform private.refuse('MP024', (select e.code from mpp.edition e where e.id = class.edition_id));
-        end if;
         if exists (select from mpp.ambassador a where a.league_id = class.id and a.account_id = account) then
             return class.id;
         end if;
@@ -2556,7 +2635,7 @@ begin atomic
 end;
 
 comment on function api.accept_class(text)
-    is 'Takes a colleague''s invitation: the caller, a teacher, now runs the class too. Returns the class id. Errors: MP001, MP002, MP009, MP011, MP024, MP082.';
+    is 'Takes a colleague''s invitation: the caller, a teacher, now runs the class too. Returns the class id. Errors: MP001, MP002, MP009, MP011, MP082.';
 
 revoke execute on function api.accept_class(text) from public;
 
@@ -2571,7 +2650,7 @@ declare
     account uuid;
 begin
     perform from mpp.profile p where p.id = teacher_id for key share;
-    account := private.begin_class(class_id);
+    account := private.begin_class(class_id, when_frozen => true);
     if not private.is_ops() and not exists (
         select from mpp.ambassador a where a.league_id = class_id and a.account_id = account and a.is_principal
     ) then
@@ -2605,7 +2684,7 @@ begin atomic
 end;
 
 comment on function api.hand_over_class(uuid, uuid)
-    is 'Makes a colleague who already runs the class its principal teacher; the former one stays. The principal teacher, and staff, who may name any teacher. Errors: MP001, MP002, MP005, MP008, MP011, MP024.';
+    is 'Makes a colleague who already runs the class its principal teacher; the former one stays. The principal teacher, and staff, who may name any teacher. Errors: MP001, MP002, MP005, MP008, MP011.';
 
 revoke execute on function api.hand_over_class(uuid, uuid) from public;
 
@@ -2617,7 +2696,7 @@ create function private.remove_co_teacher(class_id uuid, teacher_id uuid) return
     set search_path = ''
 as $$
 declare
-    account uuid := private.begin_class(class_id);
+    account uuid := private.begin_class(class_id, when_frozen => true);
 begin
     if not private.is_ops() and teacher_id <> account and not exists (
         select from mpp.ambassador a where a.league_id = class_id and a.account_id = account and a.is_principal
@@ -2628,6 +2707,7 @@ begin
     if not found then
         perform private.refuse('MP005');
     end if;
+    perform private.record_for_class('class.remove_teacher', class_id, jsonb_build_object('teacher_id', teacher_id));
     -- Who knew the class code, or an invitation, must not come back by it.
     delete from mpp.class_invitation i where i.league_id = class_id;
     delete from mpp.family f where f.league_id = class_id;
@@ -2648,7 +2728,7 @@ begin atomic
 end;
 
 comment on function api.remove_co_teacher(uuid, uuid)
-    is 'Takes a class from a colleague, or from oneself; the principal teacher hands it over first. The class code is renewed with it, because the colleague knew it: families enter again with the new one. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011, MP024.';
+    is 'Takes a class from a colleague, or from oneself; the principal teacher hands it over first. The class code is renewed with it, because the colleague knew it: families enter again with the new one. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011.';
 
 revoke execute on function api.remove_co_teacher(uuid, uuid) from public;
 
@@ -3091,6 +3171,7 @@ begin
         perform private.settle_quorum(c, t.team_id, class.id)
         from (select distinct p.team_id from mpp.player p where p.id = any (doing)) t;
     end if;
+    perform private.record_for_class('class.validate', class.id, jsonb_build_object('request_key', validate_for_pupils.request_key, 'pupils', cardinality(doing)));
     return query select * from private.pupil_validations(validate_for_pupils.request_key, chosen);
 end
 $$;
@@ -3303,6 +3384,7 @@ begin
             having count(distinct x.player_id) >= c.quorum
         ) q
         where v.team_id = q.team_id and v.challenge_id = q.challenge_id and v.league_id = class.id and v.state = 'pending';
+        perform private.record_for_class('class.import_sheet', class.id, jsonb_build_object('recorded', outcome.recorded));
         if dry_run then
             raise exception using errcode = 'MPDRY', message = 'dry run';
         end if;

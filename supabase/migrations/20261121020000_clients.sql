@@ -226,53 +226,6 @@ create policy edition_select_authenticated on mpp.edition
         or (select private.is_ops())
     );
 
--- 35_school.sql
-
-create or replace function private.correct_school(
-    school_id uuid, name text, city text, postcode text, levels text[], is_hidden boolean
-) returns void
-    language plpgsql
-    security definer
-    set search_path = ''
-as $$
-declare
-    was mpp.school;
-begin
-    perform private.require_ops();
-    select * into was from mpp.school s where s.id = correct_school.school_id for no key update;
-    if not found then
-        perform private.refuse('MP080');
-    end if;
-    perform private.check_school(was.rne, was.country, coalesce(postcode, was.postcode), coalesce(levels, was.levels::text[]));
-    update mpp.school s
-    set name = private.clean_line('name', coalesce(correct_school.name, s.name), 120),
-        city = private.clean_line('city', coalesce(correct_school.city, s.city), 80),
-        postcode = coalesce(correct_school.postcode, s.postcode),
-        levels = case when correct_school.levels is null then s.levels else private.levels_in_order(correct_school.levels) end,
-        is_hidden = coalesce(correct_school.is_hidden, s.is_hidden)
-    where s.id = was.id;
-    -- The classes of a school that is none are none either.
-    if is_hidden and not was.is_hidden then
-        perform private.lock_edition(x.edition_id)
-        from (select distinct l.edition_id from mpp.league l where l.school_id = was.id order by l.edition_id) x;
-        perform
-        from mpp.score s
-        where s.subject_id in (select l.id from mpp.league l where l.school_id = was.id)
-        order by s.subject_id
-        for no key update;
-        update mpp.league l set listed = false, held_back = true where l.school_id = was.id and not l.held_back;
-    end if;
-    perform private.record_act('school.correct', was.id::text, jsonb_strip_nulls(jsonb_build_object(
-        'name', correct_school.name, 'city', correct_school.city, 'postcode', correct_school.postcode,
-        'levels', correct_school.levels, 'is_hidden', correct_school.is_hidden)));
-exception when unique_violation then
-    perform private.refuse('MP038', coalesce(name, was.name));
-end
-$$;
-
-comment on function api.correct_school(uuid, text, text, text, text[], boolean)
-    is 'Corrects a school, or takes it off the lists and its classes out of the rankings; what is left out stays. Staff. Errors: MP006, MP010, MP038, MP080.';
-
 -- 36_client.sql
 
 -- Clients: their staff and the dates they have access, their part in an edition, its units, and the territory of a local
@@ -863,366 +816,6 @@ begin
 end
 $$;
 
--- In or out of the public ranking: a player for themselves, an ambassador for the league.
-create or replace function private.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
-    language plpgsql
-    security definer
-    set search_path = ''
-as $$
-declare
-    account uuid;
-    leads boolean;
-    mine mpp.player;
-begin
-    if listed is null then
-        perform private.refuse('MP010', 'listed', 'it is empty', 'Send true or false.');
-    end if;
-    if scope = 'league' then
-        account := case when private.is_ops() then (select auth.uid()) else private.begin_write() end;
-        perform private.begin_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
-        perform private.lock_league(set_listing.subject_id);
-        leads := exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account);
-        if not leads and not (private.is_ops() and exists (select from mpp.league l where l.id = set_listing.subject_id)) then
-            perform private.refuse('MP007');
-        end if;
-        if leads and listed and exists (select from mpp.league l where l.id = set_listing.subject_id and l.held_back) then
-            perform private.refuse('MP010', 'listed', 'Ma Petite Planète took it out of the rankings', 'Write to Ma Petite Planète.');
-        end if;
-        update mpp.league l
-        set listed = set_listing.listed,
-            -- A league that says nothing good, a class that is none: what the staff take out stays out.
-            held_back = case when leads then l.held_back else not set_listing.listed end
-        where l.id = set_listing.subject_id
-            and (l.listed <> set_listing.listed or (not leads and l.held_back = set_listing.listed));
-        if not leads then
-            perform private.record_act('league.list', set_listing.subject_id::text, jsonb_build_object('listed', set_listing.listed));
-        end if;
-    elsif scope = 'player' then
-        account := private.begin_write();
-        select * into mine from mpp.player p where p.id = set_listing.subject_id and p.account_id = account;
-        if not found then
-            perform private.refuse('MP005');
-        end if;
-        if listed and not private.may_be_listed(account) then
-            perform private.refuse('MP050');
-        end if;
-        perform private.begin_listing(mine.edition_id, listed);
-        perform private.lock_league(mine.league_id);
-        update mpp.player p set listed = set_listing.listed
-        where p.id = mine.id and p.listed <> set_listing.listed;
-    else
-        perform private.refuse('MP010', 'scope', scope::text, 'Use player or league; a team follows its league.');
-    end if;
-end
-$$;
-
--- 45_class.sql
-
-create or replace function private.add_pupils(class_id uuid, pupils jsonb, dry_run boolean) returns setof api.class_pupil
-    language plpgsql
-    security definer
-    set search_path = ''
-as $$
-declare
-    uuid_form constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
-    e mpp.edition;
-    item record;
-    wrong text;
-    ids uuid[] := '{}'::uuid[];
-    are_new boolean[] := '{}'::boolean[];
-    first_names text[] := '{}'::text[];
-    initials text[] := '{}'::text[];
-    team_names text[] := '{}'::text[];
-    team_ids uuid[] := '{}'::uuid[];
-    teams uuid[];
-    sizes integer[];
-    smallest integer;
-    outcome api.class_pupil[];
-begin
-    perform private.begin_class(class_id);
-    e := private.edition_going_on(class_id);
-    if jsonb_typeof(pupils) is distinct from 'array' or jsonb_array_length(pupils) not between 1 and 200 then
-        perform private.refuse('MP010', 'pupils', 'it is not a list of 1 to 200', 'Send [{"first_name": "Lina"}, …].');
-    end if;
-    for item in select x.value as pupil, x.place from jsonb_array_elements(pupils) with ordinality x (value, place) order by x.place loop
-        if jsonb_typeof(item.pupil) <> 'object' then
-            perform private.refuse('MP010', 'pupils', format('number %s is not an object', item.place), 'Send [{"first_name": "Lina"}, …].');
-        end if;
-        -- Refused by name, whatever is in it: this is where a surname or an address would come in.
-        select min(k.key) into wrong
-        from jsonb_object_keys(item.pupil) k (key)
-        where k.key not in ('pupil_id', 'first_name', 'initial', 'team', 'team_id');
-        if wrong is not null then
-            perform private.refuse('MP010', left(wrong, 40), 'a pupil is known by a first name and nothing else',
-                'Send first_name, initial and team only.');
-        end if;
-        -- Values that are no text have no business in a list of names.
-        perform private.typed(item.pupil, k.key, item.place) from jsonb_object_keys(item.pupil) k (key);
-        if coalesce(item.pupil ->> 'pupil_id', gen_random_uuid()::text) !~ uuid_form
-            or coalesce(item.pupil ->> 'team_id', gen_random_uuid()::text) !~ uuid_form then
-            perform private.refuse('MP083');
-        end if;
-        are_new := are_new || (item.pupil ->> 'pupil_id' is null);
-        ids := ids || coalesce((item.pupil ->> 'pupil_id')::uuid, private.uuid_v7());
-        first_names := array_append(first_names, case
-            when item.pupil ->> 'pupil_id' is null or item.pupil ->> 'first_name' is not null
-                then private.clean_first_name(item.pupil ->> 'first_name', item.place) end);
-        initials := array_append(initials, private.clean_initial(item.pupil ->> 'initial', item.place));
-        team_names := array_append(team_names, case
-            when item.pupil ->> 'team' is not null then private.clean_class_text(format('team of pupil %s', item.place), item.pupil ->> 'team', 40) end);
-        team_ids := array_append(team_ids, (item.pupil ->> 'team_id')::uuid);
-    end loop;
-
-    begin
-        if (select count(*) from unnest(ids, are_new) i (id, is_new) where not i.is_new)
-            <> (
-                select count(*)
-                from mpp.player p
-                where p.league_id = class_id
-                    and p.alias is null
-                    and p.id in (select i.id from unnest(ids, are_new) i (id, is_new) where not i.is_new)
-            )
-            or exists (
-                select
-                from unnest(team_ids) i (id)
-                where i.id is not null and not exists (select from mpp.team t where t.id = i.id and t.league_id = class_id)
-            ) then
-            perform private.refuse('MP083');
-        end if;
-        -- Also counted with those who left, or pupils could come and go without end, and their points with them.
-        if (select count(*) from mpp.player p where p.league_id = class_id) + (select count(*) from unnest(are_new) n (is_new) where n.is_new)
-                > e.league_max_players
-            or (select count(*) from mpp.player p where p.league_id = class_id or p.left_class_id = class_id)
-                + (select count(*) from unnest(are_new) n (is_new) where n.is_new) > 2 * e.league_max_players then
-            perform private.refuse('MP032', e.league_max_players::text);
-        end if;
-
-        perform private.make_teams(class_id, array(
-            select n.called
-            from (select t.called, min(t.place) as place from unnest(team_names) with ordinality t (called, place) group by t.called) n
-            where n.called is not null
-            order by n.place
-        ), e.teams_per_league);
-        team_ids := array(
-            select coalesce(i.id, (
-                select t.id from mpp.team t where t.league_id = class_id and private.folded(t.name) = private.folded(i.called)
-                order by t.created_at, t.id limit 1))
-            from unnest(team_ids, team_names) with ordinality i (id, called, place)
-            order by i.place
-        );
-        -- Who was given no team goes to the smallest, the oldest of equals.
-        select array_agg(t.id order by t.created_at, t.id),
-            array_agg((
-                (select count(*) from mpp.player p where p.team_id = t.id)
-                + (select count(*) from unnest(team_ids, are_new) i (id, is_new) where i.id = t.id and i.is_new)
-            )::integer order by t.created_at, t.id)
-        into teams, sizes
-        from mpp.team t
-        where t.league_id = class_id;
-        for i in 1 .. cardinality(ids) loop
-            if are_new[i] and team_ids[i] is null then
-                select s.place into smallest from unnest(sizes) with ordinality s (size, place) order by s.size, s.place limit 1;
-                team_ids[i] := teams[smallest];
-                sizes[smallest] := sizes[smallest] + 1;
-            end if;
-        end loop;
-
-        -- Corrected pupils give their names up first, so that two of them may exchange a name or an initial.
-        select array_agg(coalesce(c.first_name, p.first_name) order by c.place), array_agg(coalesce(c.initial, p.initial) order by c.place)
-        into first_names, initials
-        from unnest(ids, first_names, initials) with ordinality c (id, first_name, initial, place)
-        left join mpp.player p on p.id = c.id;
-        update mpp.player p
-        set first_name = '—', initial = null
-        from unnest(ids, are_new) c (id, is_new)
-        where p.id = c.id and not c.is_new;
-        begin
-            update mpp.player p
-            set first_name = c.first_name, initial = c.initial, team_id = coalesce(c.team_id, p.team_id)
-            from unnest(ids, are_new, first_names, initials, team_ids) c (id, is_new, first_name, initial, team_id)
-            where p.id = c.id and not c.is_new;
-            insert into mpp.player (id, edition_id, league_id, team_id, first_name, initial, listed)
-            select c.id, e.id, class_id, c.team_id, c.first_name, c.initial, false
-            from unnest(ids, are_new, first_names, initials, team_ids) with ordinality c (id, is_new, first_name, initial, team_id, place)
-            where c.is_new
-            order by c.place;
-        exception when unique_violation then
-            perform private.refuse('MP081', coalesce((
-                select string_agg(c.place::text, ', ' order by c.place)
-                from unnest(ids, first_names) with ordinality c (id, first_name, place)
-                where exists (
-                        select from mpp.player p
-                        where p.league_id = class_id and not p.id = any (ids) and private.folded(p.first_name) = private.folded(c.first_name)
-                    )
-                    or exists (
-                        select from unnest(ids, first_names) o (id, first_name)
-                        where o.id <> c.id and private.folded(o.first_name) = private.folded(c.first_name)
-                    )
-            ), '—'));
-        end;
-        perform private.settle_initials(class_id, ids);
-        outcome := array(
-            select (case when not (dry_run and c.is_new) then p.id end, p.first_name, p.initial,
-                private.pupil_name(p.first_name, p.initial), p.team_id)::api.class_pupil
-            from unnest(ids, are_new) with ordinality c (id, is_new, place)
-            join mpp.player p on p.id = c.id
-            order by c.place
-        );
-        if dry_run then
-            raise exception using errcode = 'MPDRY', message = 'dry run';
-        end if;
-    exception when sqlstate 'MPDRY' then
-        null;
-    end;
-    return query select o.* from unnest(outcome) o;
-end
-$$;
-
--- Families.
-create or replace function private.renew_class_code(class_id uuid) returns text
-    language plpgsql
-    security definer
-    set search_path = ''
-as $$
-declare
-    fresh text := private.new_join_code();
-begin
-    perform private.begin_class(class_id, when_frozen => true);
-    insert into mpp.class_code (league_id, code) values (class_id, fresh)
-    on conflict (league_id) do update set code = excluded.code, renewed_at = clock_timestamp();
-    delete from mpp.family f where f.league_id = class_id;
-    return fresh;
-end
-$$;
-
-create or replace function private.revoke_class_code(class_id uuid) returns void
-    language plpgsql
-    security definer
-    set search_path = ''
-as $$
-begin
-    perform private.begin_class(class_id, when_frozen => true);
-    delete from mpp.class_code c where c.league_id = class_id;
-    delete from mpp.family f where f.league_id = class_id;
-end
-$$;
-
--- Colleagues.
-create or replace function private.invite_co_teacher(class_id uuid) returns text
-    language plpgsql
-    security definer
-    set search_path = ''
-as $$
-declare
-    fresh text := private.new_join_code();
-begin
-    perform private.begin_class(class_id);
-    insert into mpp.class_invitation (league_id, code, expires_at)
-    values (class_id, fresh, private.clock() + interval '7 days')
-    on conflict (league_id) do update set code = excluded.code, expires_at = excluded.expires_at;
-    return fresh;
-end
-$$;
-
-comment on function api.invite_co_teacher(uuid)
-    is 'Makes an invitation for one colleague, good once and for seven days, in place of an earlier one; returns its code. Its teachers and staff. Errors: MP001, MP002, MP008, MP011, MP024.';
-
-create or replace function private.accept_class(code text) returns uuid
-    language plpgsql
-    security definer
-    set search_path = ''
-as $$
-declare
-    account uuid := private.begin_teach();
-    typed text := translate(upper(regexp_replace(left(code, 40), '[\s-]', '', 'g')), 'OIL', '011');
-    class mpp.league;
-begin
-    perform private.hold_profile(account, plays => false);
-    select l.* into class from mpp.class_invitation i join mpp.league l on l.id = i.league_id where i.code = typed;
-    if found then
-        perform private.lock_edition(class.edition_id);
-        perform private.lock_league(class.id);
-        if exists (select from mpp.edition e where e.id = class.edition_id and e.frozen_at is not null) then
-            perform private.refuse('MP024', (select e.code from mpp.edition e where e.id = class.edition_id));
-        end if;
-        if exists (select from mpp.ambassador a where a.league_id = class.id and a.account_id = account) then
-            return class.id;
-        end if;
-        delete from mpp.class_invitation i where i.league_id = class.id and i.code = typed and i.expires_at > private.clock();
-    end if;
-    -- Of twenty at once one has taken it.
-    if not found then
-        perform private.refuse('MP082');
-    end if;
-    insert into mpp.ambassador (league_id, account_id, is_principal)
-    select class.id, account, not exists (select from mpp.ambassador a where a.league_id = class.id and a.is_principal);
-    return class.id;
-end
-$$;
-
-comment on function api.accept_class(text)
-    is 'Takes a colleague''s invitation: the caller, a teacher, now runs the class too. Returns the class id. Errors: MP001, MP002, MP009, MP011, MP024, MP082.';
-
-create or replace function private.hand_over_class(class_id uuid, teacher_id uuid) returns void
-    language plpgsql
-    security definer
-    set search_path = ''
-as $$
-declare
-    account uuid;
-begin
-    perform from mpp.profile p where p.id = teacher_id for key share;
-    account := private.begin_class(class_id);
-    if not private.is_ops() and not exists (
-        select from mpp.ambassador a where a.league_id = class_id and a.account_id = account and a.is_principal
-    ) then
-        perform private.refuse('MP008');
-    end if;
-    -- The staff may give a class that lost its teacher to any other.
-    if not exists (select from mpp.teacher t where t.account_id = teacher_id)
-        or not (private.is_ops() or exists (
-            select from mpp.ambassador a where a.league_id = class_id and a.account_id = teacher_id)) then
-        perform private.refuse('MP005');
-    end if;
-    update mpp.ambassador a set is_principal = false where a.league_id = class_id and a.is_principal;
-    insert into mpp.ambassador (league_id, account_id, is_principal) values (class_id, teacher_id, true)
-    on conflict on constraint ambassador_pkey do update set is_principal = true;
-    -- Whom the former teacher invited, the new one may invite again.
-    delete from mpp.class_invitation i where i.league_id = class_id;
-    perform private.record_act('class.hand_over', class_id::text, jsonb_build_object('teacher_id', teacher_id));
-end
-$$;
-
-comment on function api.hand_over_class(uuid, uuid)
-    is 'Makes a colleague who already runs the class its principal teacher; the former one stays. The principal teacher, and staff, who may name any teacher. Errors: MP001, MP002, MP005, MP008, MP011, MP024.';
-
-create or replace function private.remove_co_teacher(class_id uuid, teacher_id uuid) returns void
-    language plpgsql
-    security definer
-    set search_path = ''
-as $$
-declare
-    account uuid := private.begin_class(class_id);
-begin
-    if not private.is_ops() and teacher_id <> account and not exists (
-        select from mpp.ambassador a where a.league_id = class_id and a.account_id = account and a.is_principal
-    ) then
-        perform private.refuse('MP008');
-    end if;
-    delete from mpp.ambassador a where a.league_id = class_id and a.account_id = teacher_id and not a.is_principal;
-    if not found then
-        perform private.refuse('MP005');
-    end if;
-    -- Who knew the class code, or an invitation, must not come back by it.
-    delete from mpp.class_invitation i where i.league_id = class_id;
-    delete from mpp.family f where f.league_id = class_id;
-    update mpp.class_code c set code = private.new_join_code(), renewed_at = clock_timestamp() where c.league_id = class_id;
-end
-$$;
-
-comment on function api.remove_co_teacher(uuid, uuid)
-    is 'Takes a class from a colleague, or from oneself; the principal teacher hands it over first. The class code is renewed with it, because the colleague knew it: families enter again with the new one. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011, MP024.';
-
 -- 46_client_league.sql
 
 -- Clients set up their part in an edition: leagues under their units, people invited by mail, and their own staff.
@@ -1246,15 +839,6 @@ create policy participant_select_authenticated on mpp.participant
     using (participation_id in (select p.id from mpp.participation p where p.organisation_id in (select private.my_client_ids('manager'))));
 
 grant select on mpp.participant to authenticated, service_role;
-
-create view api.client_participants with (security_invoker = true) as
-select p.participation_id, p.email, l.name as league, p.league_id, p.invited_at
-from mpp.participant p
-join mpp.league l on l.id = p.league_id;
-
-comment on view api.client_participants is 'Who was invited to which league, for the managers of the client; whether they came is not told.';
-
-grant select on api.client_participants to authenticated, service_role;
 
 -- The participation of a client's command, its edition locked and still open to new leagues.
 create function private.begin_client_leagues(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
@@ -1406,6 +990,16 @@ select * from private.client_join_codes();
 comment on view api.client_join_codes is 'Every league of the caller''s organisations with its join code, for managers; sort by name, league_id.';
 
 grant select on api.client_join_codes to authenticated, service_role;
+
+-- Staff read no league (40_league); what theirs are called comes from there.
+create view api.client_participants with (security_invoker = true) as
+select p.participation_id, p.email, l.name as league, p.league_id, p.invited_at
+from mpp.participant p
+join private.client_join_codes() l on l.league_id = p.league_id;
+
+comment on view api.client_participants is 'Who was invited to which league, for the managers of the client; whether they came is not told.';
+
+grant select on api.client_participants to authenticated, service_role;
 
 create function private.invite_participants(participation_id integer, participants jsonb, dry_run boolean) returns api.import_outcome
     language plpgsql
@@ -1801,247 +1395,6 @@ revoke execute on function api.client_staff(integer) from public;
 
 grant execute on function api.client_staff(integer) to authenticated, service_role;
 
--- 75_class_play.sql
-
-create or replace function private.validate_for_pupils(
-    class_id uuid, challenge_id integer, request_key uuid, pupil_ids uuid[], team_id uuid, proof_sent boolean
-) returns setof api.pupil_validation
-    language plpgsql
-    security definer
-    set search_path = ''
-as $$
-declare
-    account uuid;
-    class mpp.league;
-    e mpp.edition;
-    c mpp.edition_challenge;
-    earlier mpp.class_request;
-    at timestamptz;
-    chosen uuid[];
-    doing uuid[];
-begin
-    if request_key is null then
-        perform private.refuse('MP010', 'request_key', 'it is empty', 'Make a UUID for each request.');
-    end if;
-    if pupil_ids is not null and team_id is not null then
-        perform private.refuse('MP010', 'team_id', 'pupils are named too', 'Name pupils, or a team, or neither for the whole class.');
-    end if;
-    if cardinality(pupil_ids) not between 1 and 1000 then
-        perform private.refuse('MP010', 'pupil_ids', format('it has %s elements', cardinality(pupil_ids)), 'Name 1 to 1,000 pupils of the class.');
-    end if;
-    account := private.begin_class(class_id);
-    at := private.clock();
-    select * into class from mpp.league l where l.id = class_id;
-
-    select * into earlier from mpp.class_request r where r.request_key = validate_for_pupils.request_key;
-    if found then
-        if (earlier.league_id, earlier.challenge_id, earlier.team_id, earlier.pupil_ids)
-            is distinct from (class.id, validate_for_pupils.challenge_id, validate_for_pupils.team_id, validate_for_pupils.pupil_ids) then
-            perform private.refuse('MP044');
-        end if;
-        return query select * from private.pupil_validations(earlier.request_key, earlier.answered);
-        return;
-    end if;
-
-    select * into e from mpp.edition x where x.id = class.edition_id;
-    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
-    end if;
-    select * into c from mpp.edition_challenge x where x.id = validate_for_pupils.challenge_id and x.edition_id = e.id;
-    -- A flash challenge that nobody may list yet is not announced by its refusal either.
-    if not found or (c.kind = 'flash' and at < c.opens_at) then
-        perform private.refuse('MP040');
-    end if;
-    if not private.is_in_play(class, c) then
-        perform private.refuse('MP084');
-    end if;
-    if c.kind <> 'boost' and not (at >= coalesce(c.opens_at, at) and at < coalesce(c.closes_at, 'infinity')) then
-        perform private.refuse('MP041', private.spoken(c.opens_at), private.spoken(c.closes_at));
-    end if;
-    if c.needs_proof and not coalesce(proof_sent, false) then
-        perform private.refuse('MP043');
-    end if;
-
-    if team_id is not null and not exists (select from mpp.team t where t.id = validate_for_pupils.team_id and t.league_id = class.id) then
-        perform private.refuse('MP083');
-    end if;
-    chosen := array(
-        select p.id
-        from mpp.player p
-        where p.league_id = class.id
-            and (validate_for_pupils.team_id is null or p.team_id = validate_for_pupils.team_id)
-            and (validate_for_pupils.pupil_ids is null or p.id = any (validate_for_pupils.pupil_ids))
-        order by p.joined_at, p.id
-    );
-    if cardinality(chosen) < (select count(distinct i.id) from unnest(validate_for_pupils.pupil_ids) i (id))
-        or array_position(validate_for_pupils.pupil_ids, null) is not null then
-        perform private.refuse('MP083');
-    end if;
-    if cardinality(chosen) = 0 then
-        perform private.refuse('MP010', 'class_id', 'there is no pupil in it', 'Add pupils first.');
-    end if;
-    -- The whole class is validated at one touch, although some may have done it before: they are left as they are.
-    doing := array(
-        select p.id
-        from unnest(chosen) p (id)
-        where c.repeat_limit is null
-            or (
-                select count(*) from mpp.validation v
-                where v.player_id = p.id and v.challenge_id = c.id and v.state <> 'cancelled'
-            ) < c.repeat_limit
-    );
-    if cardinality(doing) = 0 then
-        perform private.refuse('MP042', c.repeat_limit::text);
-    end if;
-
-    begin
-        insert into mpp.class_request (request_key, league_id, challenge_id, team_id, pupil_ids, answered)
-        values (validate_for_pupils.request_key, class.id, c.id, validate_for_pupils.team_id, validate_for_pupils.pupil_ids, chosen);
-        insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
-            validated_by, validated_at, changed_at)
-        select private.validation_key(validate_for_pupils.request_key, p.id), e.id, c.id, p.id, p.team_id, p.league_id,
-            case when c.kind = 'boost' and c.opens_at <= at and at < c.closes_at then c.points * c.boost_factor else c.points end,
-            case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
-            coalesce(validate_for_pupils.proof_sent, false), account, at, at
-        from mpp.player p
-        where p.id = any (doing);
-    exception when unique_violation then
-        -- Another class used the key in the same instant.
-        perform private.refuse('MP044');
-    end;
-    if c.kind = 'collective' then
-        perform private.settle_quorum(c, t.team_id, class.id)
-        from (select distinct p.team_id from mpp.player p where p.id = any (doing)) t;
-    end if;
-    return query select * from private.pupil_validations(validate_for_pupils.request_key, chosen);
-end
-$$;
-
--- Row i of the columns says: this pupil did this challenge so many times, on that day or without a date. What is there
--- already counts, so that the same sheet again, or a sheet that grew, only adds what is missing.
-create or replace function private.import_class_sheet(
-    class_id uuid, pupil_ids uuid[], challenge_ids integer[], times integer[], done_on date[], dry_run boolean
-) returns api.sheet_outcome
-    language plpgsql
-    security definer
-    set search_path = ''
-as $$
-declare
-    by_ops boolean := private.is_ops();
-    account uuid := private.begin_class(class_id);
-    class mpp.league;
-    e mpp.edition;
-    at timestamptz := private.clock();
-    phase api.edition_phase;
-    last_instant timestamptz;
-    asked integer;
-    wrong integer;
-    first_wrong text;
-    outcome api.sheet_outcome;
-begin
-    select * into class from mpp.league l where l.id = class_id;
-    select * into e from mpp.edition x where x.id = class.edition_id;
-    phase := private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at);
-    -- The staff may still type in what a teacher sends after the end, until the ranking is frozen.
-    if phase <> 'running' and not (by_ops and phase = 'closed') then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
-    end if;
-    asked := coalesce(cardinality(pupil_ids), 0);
-    if asked not between 1 and 20000 or asked <> coalesce(cardinality(challenge_ids), 0) or asked <> coalesce(cardinality(times), 0)
-        or asked <> coalesce(cardinality(done_on), 0) then
-        perform private.refuse('MP010', 'pupil_ids', 'the four columns differ in length, or are empty', 'Send columns of 1 to 20,000 rows.');
-    end if;
-    if (select sum(t.number) from unnest(times) t (number) where t.number > 0) > 20000 then
-        perform private.refuse('MP010', 'times', 'they come to more than 20,000', 'Send a sheet of one class.');
-    end if;
-    last_instant := least(at, e.ends_at - interval '1 microsecond');
-
-    begin
-        with marked as (
-            select r.number, r.pupil_id, r.challenge_id, r.times, r.done_on, p.id as player_id, p.team_id, c.kind, c.points, c.boost_factor,
-                c.opens_at, c.closes_at, c.repeat_limit, c.id is not null and private.is_in_play(class, c) as in_play, k.code,
-                -- Somewhere inside that day, the edition and the window of the challenge: at noon where it can be.
-                case
-                    when r.done_on is null then last_instant
-                    when r.done_on between (e.starts_at at time zone e.time_zone)::date and (e.ends_at at time zone e.time_zone)::date then least(
-                        greatest((r.done_on + time '12:00') at time zone e.time_zone, e.starts_at,
-                            case when c.kind <> 'boost' then c.opens_at end),
-                        last_instant,
-                        case when c.kind <> 'boost' then c.closes_at - interval '1 microsecond' end)
-                end as done_at,
-                (
-                    select count(*) from mpp.validation v
-                    where v.player_id = r.pupil_id and v.challenge_id = r.challenge_id and v.state <> 'cancelled'
-                ) as done
-            from unnest(pupil_ids, challenge_ids, times, done_on) with ordinality
-                r (pupil_id, challenge_id, times, done_on, number)
-            left join mpp.player p on p.id = r.pupil_id and p.league_id = class.id
-            left join mpp.edition_challenge c on c.id = r.challenge_id and c.edition_id = e.id
-                and not (c.kind = 'flash' and at < c.opens_at)
-            left join mpp.challenge k on k.id = c.challenge_id
-        ), judged as (
-            select m.*,
-                case
-                    when m.player_id is null then 'its pupil is not in this class'
-                    when m.code is null then 'its challenge is not in this edition'
-                    when not m.in_play then format('%s is not in play for this class', m.code)
-                    when m.times is null or m.times not between 1 and 99 then format('%s times is not between 1 and 99', coalesce(m.times::text, 'no'))
-                    when count(*) over (partition by m.pupil_id, m.challenge_id) > 1 then format('%s comes twice for this pupil', m.code)
-                    when m.done >= m.times then null
-                    when m.times > m.repeat_limit then format('%s counts %s time(s) per pupil', m.code, m.repeat_limit)
-                    when m.done_on is not null
-                        and (m.done_at is null or m.done_on <> (m.done_at at time zone e.time_zone)::date or m.done_at < e.starts_at)
-                        then format('%s is outside the edition, in the future, or outside the window of %s', m.done_on, m.code)
-                    when m.kind <> 'boost' and (m.done_at < m.opens_at or m.done_at >= m.closes_at)
-                        then format('%s has a window: give the day it was done', m.code)
-                end as fault
-            from marked m
-        ), faults as (
-            select count(*) as number, (array_agg(format('row %s: %s', j.number, j.fault) order by j.number))[1] as first
-            from judged j
-            where j.fault is not null
-        ), recorded as (
-            insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
-                validated_by, validated_at, changed_at)
-            select private.uuid_v7(), e.id, j.challenge_id, j.player_id, j.team_id, class.id,
-                case when j.kind = 'boost' and j.opens_at <= j.done_at and j.done_at < j.closes_at
-                    then j.points * j.boost_factor else j.points end,
-                case when j.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
-                -- The teacher who fills in the sheet has seen it done.
-                true, account, j.done_at, j.done_at
-            from judged j
-            cross join generate_series(j.done + 1, j.times)
-            where (select f.number from faults f) = 0
-            returning 1
-        )
-        select f.number, f.first, (select count(*) from recorded), (select coalesce(sum(least(j.done, j.times)), 0) from judged j)
-        into wrong, first_wrong, outcome.recorded, outcome.already
-        from faults f;
-        if wrong > 0 then
-            perform private.refuse('MP070', wrong::text, first_wrong);
-        end if;
-        -- One statement for all the teams that reached a quorum, so that scores move once.
-        update mpp.validation v
-        set state = 'credited', changed_at = q.last_done
-        from (
-            select x.team_id, x.challenge_id, max(x.validated_at) as last_done
-            from mpp.validation x
-            join mpp.edition_challenge c on c.id = x.challenge_id and c.kind = 'collective'
-            where x.league_id = class.id and x.state <> 'cancelled' and x.challenge_id = any (challenge_ids)
-            group by x.team_id, x.challenge_id, c.quorum
-            having count(distinct x.player_id) >= c.quorum
-        ) q
-        where v.team_id = q.team_id and v.challenge_id = q.challenge_id and v.league_id = class.id and v.state = 'pending';
-        if dry_run then
-            raise exception using errcode = 'MPDRY', message = 'dry run';
-        end if;
-    exception when sqlstate 'MPDRY' then
-        null;
-    end;
-    return outcome;
-end
-$$;
-
 -- 81_statistics.sql
 
 -- What all editions came to, and where people play. Counting a whole ledger takes seconds and a map that followed every
@@ -2126,11 +1479,15 @@ create function private.count_edition_now(edition integer) returns void
     language plpgsql
     volatile
     set search_path = ''
+    -- Private columns have no statistics (99_ownership), and the planner would look up a million profiles one by one.
+    set enable_nestloop = off
+    set work_mem = '64MB'
 as $$
 declare
     least_people constant integer := 5;
     at timestamptz := private.clock();
     counted mpp.edition_count;
+    hidden bigint;
     e mpp.edition;
 begin
     select * into e from mpp.edition x where x.id = edition;
@@ -2138,19 +1495,23 @@ begin
         select coalesce(sum(s.players), 0) into counted.players
         from mpp.score s
         where s.edition_id = edition and s.scope = 'league' and s.listed and s.school_id is not null;
-        select count(*) into counted.challenges
-        from mpp.validation v
-        join mpp.score s on s.subject_id = v.league_id and s.listed
-        where v.edition_id = edition and v.state = 'credited';
+        select count(*) into hidden
+        from mpp.score s
+        join mpp.validation v on v.league_id = s.subject_id and v.state = 'credited'
+        where s.edition_id = edition and s.scope = 'league' and not s.listed;
     else
         select count(*) into counted.players
         from mpp.score s
         where s.edition_id = edition and s.scope = 'player' and s.listed;
-        select count(*) into counted.challenges
-        from mpp.validation v
-        join mpp.score s on s.subject_id = v.player_id and s.listed
-        where v.edition_id = edition and v.state = 'credited';
+        select count(*) into hidden
+        from mpp.score s
+        join mpp.validation v on v.player_id = s.subject_id and v.state = 'credited'
+        where s.edition_id = edition and s.scope = 'player' and not s.listed;
     end if;
+    -- All, less the few of those who opted out: counting those who did not would join the whole ledger.
+    select count(*) - hidden into counted.challenges
+    from mpp.validation v
+    where v.edition_id = edition and v.state = 'credited';
     insert into mpp.edition_count (edition_id, players, challenges, counted_at)
     values (edition, counted.players, counted.challenges, at)
     on conflict on constraint edition_count_pkey do update
@@ -3116,6 +2477,8 @@ comment on table mpp.award is 'Awards of a frozen edition: over all where partic
 
 comment on column mpp.award.value is 'What earned it: the rank, points a player, validations, themes, collective challenges, or days.';
 
+create index award_reading on mpp.award (edition_id, place, id);
+
 create index award_participation on mpp.award (participation_id) where participation_id is not null;
 
 create index award_organisation on mpp.award (organisation_id) where organisation_id is not null;
@@ -3220,6 +2583,9 @@ create function private.grant_awards(edition_code text) returns integer
     volatile
     security definer
     set search_path = ''
+    -- Private columns have no statistics (99_ownership): the planner would go through the ledger player by player.
+    set enable_nestloop = off
+    set work_mem = '64MB'
 as $$
 declare
     e mpp.edition;

@@ -34,6 +34,14 @@ def test_csv_keeps_quotes_lines_and_values_that_are_no_text() -> None:
     ]
 
 
+def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    for every, said in ((0, ""), (2, "Printing: 2 of 5\nPrinting: 4 of 5\n")):
+        with output.progress(every=every) as show:
+            for done in range(1, 6):
+                show("Printing", done, 5)
+        assert capsys.readouterr() == ("", said)
+
+
 def test_a_label_cannot_rewrite_the_terminal() -> None:
     assert output.clean("a\x1b[2Jb\x9bc\u202ed\u200b\xa0é😀") == "a\\u001b[2Jb\\u009bc\\u202ed\\u200b\xa0é😀"
 

@@ -77,11 +77,34 @@ class TestSchools:
         assert mpp("school", "correct", rne).code == Exit.USAGE
         assert mpp("school", "correct", rne, "--city", "Nouvelleville").code == Exit.OK
         assert "01000 Nouvelleville, FR" in mpp("school", "show", rne).out
-        assert "is off the lists" in mpp("school", "correct", rne, "--hide").err
+        asked = mpp("school", "correct", rne, "--hide")
+        assert (asked.code, "0 of its classes leave the rankings" in asked.err) == (Exit.USAGE, True)
+        assert "is off the lists" in mpp("school", "correct", rne, "--hide", "--yes").err
         gone = mpp("school", "show", rne)
         assert (gone.code, "[MP080]" in gone.err) == (Exit.REFUSED, True)
         assert mpp("school", "correct", added["school_id"], "--unhide").code == Exit.OK
         assert mpp("school", "show", rne, "--json").json()["city"] == "Nouvelleville"
+
+    def test_hiding_a_school_says_which_classes_leave_the_rankings(self, mpp: Mpp, world: World) -> None:
+        school, running, frozen = world.school(), world.school_edition(), world.school_edition()
+        for edition in (running, running, frozen):
+            world.class_(edition, "Lina", school=school, name=new_rne())
+        world.ops.editions.close(frozen.code, "A test")
+        world.ops.editions.freeze(frozen.code)
+        before = world.fingerprint()
+        asked = mpp("school", "correct", school.rne, "--hide")
+        assert asked.code == Exit.USAGE
+        assert "3 of its classes leave the rankings" in asked.err
+        assert f"2 of {running.code}" in asked.err
+        assert f"1 of {frozen.code}, which is frozen: no way back" in asked.err
+        assert world.fingerprint() == before
+        hidden = mpp("school", "correct", school.rne, "--hide", "--yes")
+        assert "with its classes of editions that are not frozen" in hidden.err
+        assert mpp("ranking", "classes", running.code, "--json").json() == []
+        shown = mpp("school", "correct", school.school_id, "--unhide")
+        assert (shown.code, "is on the lists" in shown.err) == (Exit.OK, True)
+        assert len(mpp("ranking", "classes", running.code, "--json").json()) == 2
+        assert mpp("ranking", "classes", frozen.code, "--json").json() == []
 
     def test_a_level_that_is_none_is_a_usage_error(self, mpp: Mpp, edition: Edition) -> None:
         for command in (
@@ -308,6 +331,36 @@ class TestSpreadsheets:
         ended = mpp("class", "roster", "import", class_id, file)
         assert "Not in the file, and still in the class: Noé." in ended.err
 
+    def test_an_initial_that_nobody_can_confirm_is_told(
+        self, mpp: Mpp, world: World, edition: Edition, tmp_path: Path
+    ) -> None:
+        class_id = world.class_(edition, "Lina").class_id
+        pupils = write_sheet(tmp_path / "r.csv", ["Prénom", "Initiale"], ["Lina", "B"])
+        marks = write_sheet(tmp_path / "t.csv", ["Prénom", "Initiale", "s-walk"], ["Lina", "B", "x"])
+        for kind, file in (("roster", pupils), ("tracking", marks)):
+            for more in (("--dry-run",), ()):
+                ended = mpp("class", kind, "import", class_id, file, *more)
+                assert "B2: Lina B. is read as Lina, the only one in the class." in ended.err
+            again = mpp("class", kind, "import", class_id, file, "--json").json()
+            assert again["read_as"] == [["B2", "Lina B.", "Lina"]]
+
+    def test_a_file_that_is_there_is_not_written_over(self, mpp: Mpp, class_: SchoolClass, tmp_path: Path) -> None:
+        class_id = class_.class_id
+        for command, name in (
+            (("roster", "template"), "a.csv"),
+            (("roster", "export", class_id), "b.xlsx"),
+            (("tracking", "template", class_id), "c.xlsx"),
+            (("tracking", "export", class_id), "d.csv"),
+            (("diplomas", class_id), "e.pdf"),
+        ):
+            file = tmp_path / name
+            file.write_text("mine")
+            refused = mpp("class", *command, "-o", file)
+            assert (refused.code, refused.out, file.read_text()) == (Exit.USAGE, "", "mine")
+            assert "--force" in refused.err
+            assert mpp("class", *command, "-o", file, "--force").code == Exit.OK
+            assert file.read_bytes() != b"mine"
+
     def test_a_tracking_sheet_goes_out_is_filled_and_comes_back(
         self, mpp: Mpp, world: World, class_: SchoolClass, tmp_path: Path
     ) -> None:
@@ -326,7 +379,7 @@ class TestSpreadsheets:
         again = mpp("class", "tracking", "import", class_id, file)
         assert "Nothing to change: 3 pupils and 2 challenges in suivi.csv, 9 validations recorded" in again.err
         for more in ((), ("--dates",)):
-            assert mpp("class", "tracking", "export", class_id, "-o", tmp_path / "out.xlsx", *more).code == Exit.OK
+            assert mpp("class", "tracking", "export", class_id, "-o", tmp_path / "out.xlsx", "--force", *more).code == 0
             assert mpp("class", "tracking", "import", class_id, tmp_path / "out.xlsx", "--json").json()["recorded"] == 0
         assert world.fingerprint() == before
 
@@ -348,6 +401,24 @@ class TestSpreadsheets:
         assert list(tmp_path.iterdir()) == []
 
 
+class TestForgetting:
+    def test_the_pupils_of_a_frozen_edition_are_forgotten_once_somebody_confirms(self, mpp: Mpp, world: World) -> None:
+        edition = world.school_edition()
+        made = world.class_(edition, "Lina", "Noé")
+        early = mpp("class", "forget", edition.code, "--yes")
+        assert (early.code, "is not frozen yet. [MP026]" in early.err) == (Exit.REFUSED, True)
+        world.ops.editions.close(edition.code, "A test")
+        world.ops.editions.freeze(edition.code)
+        before = world.fingerprint()
+        asked = mpp("class", "forget", edition.code)
+        assert (asked.code, "first names of the 2 pupils in 1 class" in asked.err) == (Exit.USAGE, True)
+        assert world.fingerprint() == before
+        done = mpp("class", "forget", edition.code, "--yes")
+        assert (done.code, "The first names of 2 pupils" in done.err) == (Exit.OK, True)
+        assert mpp("class", "pupils", made.class_id, "--json").json() == []
+        assert mpp("class", "code", "show", made.class_id).out == ""
+
+
 class TestDiplomas:
     def test_a_class_and_a_whole_edition_are_printed(self, mpp: Mpp, world: World, tmp_path: Path) -> None:
         edition, school = world.school_edition(), world.school()
@@ -359,6 +430,10 @@ class TestDiplomas:
         assert "The diplomas of 2 classes are in" in every.err
         names = sorted(path.name for path in (tmp_path / "all").iterdir())
         assert names == ["ecole-des-tilleuls-ce2.pdf", "ecole-des-tilleuls-cm1.pdf"]
+        again = ("class", "diplomas", "--edition", edition.code, "-o", tmp_path / "all")
+        refused = mpp(*again)
+        assert (refused.code, "holds PDFs already" in refused.err) == (Exit.USAGE, True)
+        assert mpp(*again, "--force").code == Exit.OK
 
     def test_what_it_should_print_must_be_clear(self, mpp: Mpp, class_: SchoolClass, tmp_path: Path) -> None:
         pdf = ("-o", tmp_path / "x.pdf")

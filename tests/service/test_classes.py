@@ -98,6 +98,16 @@ class TestClass:
             world.ops.classes.create(edition.id, **given)
         assert world.fingerprint() == before
 
+    def test_an_account_that_is_no_teacher_is_asked_to_register(self, world: World, edition: Edition) -> None:
+        with pytest.raises(refused.NotATeacher) as error:
+            world.ops.classes.create(edition.id, world.school().school_id, "CM1", "elementaire", NOBODY)
+        assert "register as a teacher in the app" in error.value.hint
+
+    def test_the_classes_of_a_school_are_those_of_every_edition(self, world: World, edition: Edition) -> None:
+        school = world.school()
+        made = {world.class_(of, school=school).class_id for of in (edition, world.school_edition())}
+        assert {class_.class_id for class_ in world.ops.classes.of_school(school.school_id)} == made
+
     def test_a_public_edition_takes_no_class_and_a_school_edition_no_league(
         self, world: World, edition: Edition
     ) -> None:
@@ -384,6 +394,16 @@ class TestRosters:
         world.ops.classes.import_roster(class_.class_id, file, initials={"lina": "M"})
         assert names(world, class_) == ["Lina M.", "Lina B."]
         assert world.ops.classes.find_pupils(class_.class_id, ["Lina M."])[0].pupil_id == lina.pupil_id
+
+    @pytest.mark.parametrize("first", [[], [["Noé", None]]], ids=["alone", "with a plain row"])
+    def test_a_newcomer_brings_the_initial_of_who_is_there(
+        self, world: World, edition: Edition, tmp_path: Path, first: list[list[str | None]]
+    ) -> None:
+        class_ = world.class_(edition, "Noé")
+        file = write_sheet(tmp_path / "roster.csv", ["Prénom", "Initiale"], *first, ["Noé", "B"])
+        done = world.ops.classes.import_roster(class_.class_id, file, initials={"Noé": "l."})
+        assert [pupil.name for pupil in done.corrected + done.added] == ["Noé L.", "Noé B."]
+        assert names(world, class_) == ["Noé L.", "Noé B."]
 
     def test_what_the_database_refuses_is_told_by_cell(self, world: World, edition: Edition, tmp_path: Path) -> None:
         class_ = world.class_(edition, *(f"{a}{b}" for a in "ABCDE" for b in "abcdefgh"))

@@ -251,8 +251,11 @@ TRACKINGS: list[tuple[str, Make, str, str, str]] = [
     ("minus one", of_tracking(["Lina", -1]), "B2", "-1", "not a number from 0 to 99"),
     ("a day that is none", of_tracking(["Lina", "31/02/2026"]), "B2", "31/02/2026", "no such day"),
     ("a month before the day", of_tracking(["Lina", "03/25/2026"]), "B2", "03/25/2026", "no such day"),
-    ("a date in words", of_tracking(["Lina", "12 mars 2026"]), "B2", "12 mars 2026", "not a mark"),
-    ("a year of two digits", of_tracking(["Lina", "12/03/26"]), "B2", "12/03/26", "not a mark"),
+    ("a date in words", of_tracking(["Lina", "12 mars 2026"]), "B2", "12 mars 2026", "the month in letters"),
+    ("a date as Excel shows it", of_tracking(["Lina", "20-nov.-26"]), "B2", "20-nov.-26", "the month in letters"),
+    ("a day and a month", of_tracking(["Lina", "19/11"]), "B2", "19/11", "a day without its year"),
+    ("a division", of_tracking(["Lina", "19/13"]), "B2", "19/13", "not a mark"),
+    ("a year of two digits", of_tracking(["Lina", "12/03/26"]), "B2", "12/03/26", "a year of two digits"),
     ("an x in a date's format", of_tracking(["Lina", datetime(1900, 1, 1)]), "B2", "01/01/1900", "another time"),
     ("a formula as mark", of_tracking(["Lina", "=1+1"]), "B2", "=1+1", "a formula"),
     ("an error as mark", of_tracking(["Lina", "#N/A"]), "B2", "#N/A", "an error"),
@@ -281,6 +284,11 @@ def test_a_bad_tracking_sheet_is_refused_with_its_cell_and_value(
     tmp_path: Path, make: Make, cell: str, value: str, wrong: str
 ) -> None:
     expect(refused(read_tracking, make(tmp_path)), cell, value, wrong)
+
+
+def test_a_year_of_two_digits_is_answered_with_the_whole_date(tmp_path: Path) -> None:
+    (problem,) = refused(read_tracking, of_tracking(["Lina", "20.11.26"])(tmp_path))
+    assert problem.fix == "write the year in full: 20/11/2026"
 
 
 def expect(problems: tuple[SheetProblem, ...], cell: str, value: str, wrong: str) -> None:

@@ -78,10 +78,39 @@ def test_an_initial_given_to_the_only_one_goes_along_with_the_new_one(tmp_path: 
     assert found.pupils == [{"pupil_id": "p1", "initial": "M"}, {"first_name": "Lina", "initial": "B"}]
 
 
+def test_the_only_one_gets_an_initial_even_if_the_file_has_the_newcomer_alone(tmp_path: Path) -> None:
+    found = plan(tmp_path, "Lina B. / Zoé", LINA_M, ZOE)
+    assert found.pupils == [{"pupil_id": "p1", "initial": "M"}, {"first_name": "Lina", "initial": "B"}]
+    assert (found.known, found.absent) == ((ZOE,), (LINA_M,))
+
+
+def test_a_row_without_an_initial_is_who_was_told_to_have_one(tmp_path: Path) -> None:
+    path = tmp_path / "classe.csv"
+    path.write_text("Prénom\nlina\nLina B.\n", encoding="utf-8")
+    found = match_roster(read_roster(path, initials={"LINA": "M"}), [LINA_M])
+    assert found.pupils == [{"pupil_id": "p1", "initial": "M"}, {"first_name": "Lina", "initial": "B"}]
+    for initials in ({}, {"Zoé": "M"}, {"Lina": "B"}):
+        with pytest.raises(SheetError, match="more than once"):
+            read_roster(path, initials=initials)
+
+
+def test_who_has_an_initial_already_is_not_corrected(tmp_path: Path) -> None:
+    assert plan(tmp_path, "Lina B. / Lina M. / Lina K.", LINA_M, LINA_B).to_correct == ()
+
+
+def test_an_initial_that_the_class_cannot_confirm_is_told(tmp_path: Path) -> None:
+    found = plan(tmp_path, "Zoé / Lina B.", ZOE, LINA)
+    assert (found.pupils, found.read_as) == ([], (("A3", "Lina B.", "Lina"),))
+    path = tmp_path / "classe.csv"
+    path.write_text("Prénom;Initiale\nLina;B\n", encoding="utf-8")
+    assert match_roster(read_roster(path), [LINA]).read_as == (("B2", "Lina B.", "Lina"),)
+    assert plan(tmp_path, "Zoé / Lina M. / Lina K.", ZOE, LINA_M, LINA_B).read_as == ()
+
+
 @pytest.mark.parametrize(
     ("rows", "known", "cells", "said", "fix"),
     [
-        ("Lina M. / Lina B.", [LINA], ["A2", "A3"], "the class already has Lina: is it this child?", "--known Lina:M"),
+        ("Lina M. / Lina B.", [LINA], ["A2", "A3"], "the class already has Lina: is it this child?", "--known Lina:X"),
         ("Zoé / Lina", [LINA_M, LINA_B], ["A3"], "several of that name: Lina M. or Lina B.", "such as Lina M."),
         ("Lina MA", [LINA_M, LINA_B], ["A2"], "the class already has Lina M.: is it this child?", "write Lina M. here"),
         (
@@ -200,7 +229,9 @@ def test_one_title_for_two_challenges_asks_for_a_code(tmp_path: Path) -> None:
 def test_another_initial_is_another_child_even_if_she_is_the_only_one(tmp_path: Path) -> None:
     with pytest.raises(SheetError, match=r"A2: the class has Lina M\., not Lina B\."):
         tracked(tmp_path, "Prénom;bike-to-school / Lina B;x", LINA_M)
-    assert tracked(tmp_path, "Prénom;bike-to-school / Lina B;x", LINA).rows[0].pupil_id == "p1"
+    found = tracked(tmp_path, "Prénom;bike-to-school / Lina B;x", LINA)
+    assert (found.rows[0].pupil_id, found.read_as) == ("p1", (("A2", "Lina B.", "Lina"),))
+    assert tracked(tmp_path, "Prénom;bike-to-school / Lina B;x").read_as == ()
 
 
 def test_two_rows_for_one_pupil_are_refused(tmp_path: Path) -> None:

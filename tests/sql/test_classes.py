@@ -659,14 +659,62 @@ def test_an_invitation_still_holds_a_microsecond_before_its_end(game, class_):
     assert game.teacher().call("accept_class", code=code) == class_.id
 
 
-def test_no_colleague_joins_a_frozen_class(game, edition, class_):
-    code, colleague = class_.teacher.call("invite_co_teacher", class_id=class_.id), game.teacher()
+def test_who_reads_a_class_may_change_after_the_freeze(game, edition, class_):
+    colleague = game.teacher()
     game.close(edition)
     game.freeze(edition)
-    with game.refused("MP024"):
-        colleague.call("accept_class", code=code)
-    with game.refused("MP024"):
-        class_.teacher.call("invite_co_teacher", class_id=class_.id)
+    code = class_.teacher.call("invite_co_teacher", class_id=class_.id)
+    assert colleague.call("accept_class", code=code) == class_.id
+    class_.teacher.call("hand_over_class", class_id=class_.id, teacher_id=colleague.account)
+    colleague.call("remove_co_teacher", class_id=class_.id, teacher_id=class_.teacher.account)
+    assert class_.teacher.view("league_members") == []
+    assert game.faults(edition) == []
+
+
+def test_the_names_of_a_frozen_edition_are_forgotten_for_good(game, edition, class_):
+    validate(class_, "t-soup")
+    family, points = game.family(class_), game.score(class_.id)
+    with game.refused("MP026"):
+        game.service.call("forget_pupils", edition_code=edition.code)
+    game.close(edition)
+    game.freeze(edition)
+    assert game.service.call("forget_pupils", edition_code=edition.code) == len(class_.pupils)
+    assert game.service.call("forget_pupils", edition_code=edition.code) == 0
+    names = {r["name"] for r in class_.teacher.view("league_members", league_id=class_.id)}
+    assert names == {"—"}
+    assert family.view("my_classes") == []
+    assert game.anonymous().call("claim_class", code=class_.code)["claimed"] is False
+    assert game.score(class_.id) == points
+    assert game.faults(edition) == []
+
+
+def test_the_classes_of_a_hidden_school_come_back_with_it(game, edition, class_):
+    other = game.class_(edition, school_id=class_.school, level="college")
+    game.service.call("set_listing", scope="league", subject_id=other.id, listed=False)
+    for hidden, listed in ((True, set()), (False, {class_.id})):
+        game.service.call("correct_school", school_id=class_.school, is_hidden=hidden)
+        shown = {r["subject_id"] for r in game.anon.view("class_ranking", edition_id=edition.id)}
+        assert shown == listed, "what the staff held back by itself stays so"
+
+
+def test_what_the_staff_do_in_a_class_leaves_a_trace(game, edition, class_):
+    lina = class_.pupils["Lina"]
+    game.service.call("renew_class_code", class_id=class_.id)
+    game.service.call("revoke_class_code", class_id=class_.id)
+    game.service.call("invite_co_teacher", class_id=class_.id)
+    game.service.table("add_pupils", class_id=class_.id, pupils=Jsonb([{"first_name": "Basile"}]))
+    soup = edition.challenges["t-soup"]
+    game.service.table(
+        "validate_for_pupils", class_id=class_.id, challenge_id=soup, request_key=uuid.uuid4(), pupil_ids=[lina]
+    )
+    game.service.call(
+        "import_class_sheet", class_id=class_.id, pupil_ids=[lina], challenge_ids=[soup], times=[2], done_on=[None]
+    )
+    class_.teacher.call("renew_class_code", class_id=class_.id)
+    acts = [r["action"] for r in game.service.view("audit_log", subject=str(class_.id))]
+    assert sorted(acts) == [
+        "class.add_pupils", "class.import_sheet", "class.invite", "class.renew_code", "class.revoke_code", "class.validate",
+    ]  # fmt: skip
 
 
 def test_a_class_is_handed_over_to_a_colleague_and_the_former_teacher_stays(game, class_):

@@ -65,6 +65,20 @@ def scene(game: Game) -> Scene:
     game.run(
         "update mpp.challenge set curriculum = array[%s] where code = any(array['t-soup', 't-flash-soon'])", (code,)
     )
+    # A theme of a card that is in a draft only.
+    game.run(
+        "insert into mpp.curriculum_theme (code, name) values (%s, %s)", (f"{code}-soon", Jsonb(translated("Soon")))
+    )
+    card = game.one(
+        "insert into mpp.challenge (code, theme, title, description, curriculum)"
+        " values (%s, 't-theme', %s, %s, array[%s]) returning id",
+        (f"{code}-card", Jsonb(translated("Soon")), Jsonb(translated("Soon")), f"{code}-soon"),
+    )
+    game.run(
+        "insert into mpp.edition_challenge (edition_id, challenge_id, kind, points, levels)"
+        " values (%s, %s, 'standard', 1, array['college'])",
+        (game.edition("draft", audience="school").id, card),
+    )
     ours = game.class_(
         edition, school_id=school, name=f"Ours {uuid.uuid4().hex[:6]}", pupils=("Lina", "Marie-Lou"), teams=["A", "B"]
     )
@@ -114,7 +128,7 @@ def scene(game: Game) -> Scene:
     invitation = ours.teacher.call("invite_co_teacher", class_id=ours.id)
     return Scene(
         game, edition, over, school, hidden, ours, theirs, people, first["validation_id"], invitation, league.id,
-        adults.id, {"curriculum": code, "private": private.id},
+        adults.id, {"curriculum": code, "private": private.id, "frozen": game.edition("frozen", audience="school").code},
     )  # fmt: skip
 
 
@@ -147,6 +161,7 @@ def pupils(*names: str) -> Jsonb:
 
 
 COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
+    "forget_pupils": row(lambda s: {"edition_code": s.marks["frozen"]}, "MP006", **STAFF),
     "register_teacher": row(
         lambda s: {"first_name": "Tess", "last_name": "Exemple", "role": "Enseignante", "terms_version": TERMS},
         OK,
@@ -415,7 +430,11 @@ def visible(scene: Scene) -> dict[str, tuple[str, dict[str, Any]]]:
         "schools": ("school_id", everyone({scene.school})),
         "editions": ("id", everyone({scene.edition.id, scene.over.id})),
         "challenges": ("code", everyone(listed) | same_for(("staff", "service"), set(scene.edition.challenges))),
-        "curriculum_themes": ("code", everyone({scene.marks["curriculum"]})),
+        "curriculum_themes": (
+            "code",
+            everyone({scene.marks["curriculum"]})
+            | same_for(("staff", "service"), {scene.marks["curriculum"], f"{scene.marks['curriculum']}-soon"}),
+        ),
         "my_teacher": ("id", {**denied, **teachers}),
         "my_classes": ("class_id", by_class({scene.ours.id}, {scene.theirs.id}, **denied, staff=set())),
         "class_challenges": (
@@ -470,7 +489,7 @@ def shown(scene: Scene, view: str, key: str, person: Person) -> set:
         "class_challenges": lambda r: r["class_id"] in (scene.ours.id, scene.theirs.id),
         "league_members": lambda r: r["league_id"] in (scene.ours.id, scene.theirs.id),
         "league_teams": lambda r: r["league_id"] in (scene.ours.id, scene.theirs.id),
-        "curriculum_themes": lambda r: r["code"] == scene.marks["curriculum"],
+        "curriculum_themes": lambda r: r["code"].startswith(scene.marks["curriculum"]),
         "audit_log": lambda r: r["subject"] in (str(scene.hidden_school), str(scene.ours.id)),
         "maintenance_windows": lambda r: False,
         "terms_versions": lambda r: r["version"] == TERMS,
@@ -605,8 +624,8 @@ def through_policies(scene: Scene) -> dict[str, tuple[str, dict[str, set]]]:
         "class_invitation": (f"select league_id from mpp.class_invitation where league_id in {both}", {}),
         "class_request": (f"select request_key from mpp.class_request where league_id in {both}", {}),
         "curriculum_theme": (
-            f"select code from mpp.curriculum_theme where code = '{scene.marks['curriculum']}'",
-            everybody({scene.marks["curriculum"]}),
+            f"select code from mpp.curriculum_theme where starts_with(code, '{scene.marks['curriculum']}')",
+            everybody({scene.marks["curriculum"]}, {f"{scene.marks['curriculum']}-soon"}),
         ),
         "edition_challenge": (
             "select k.code from mpp.edition_challenge c join mpp.challenge k on k.id = c.challenge_id"

@@ -221,6 +221,35 @@ def test_twenty_wrong_codes_at_once_are_limited_to_ten(game, arena_url):
     assert sorted(a["guesses_left"] for code, a in answers if code == "00000") == list(range(10))
 
 
+def test_no_class_slips_into_a_school_that_is_being_hidden(game, arena_url):
+    edition = game.edition(audience="school")
+    teachers = [game.teacher() for _ in range(6)]
+    for _ in range(4):
+        school = game.school()
+        game.db.commit()
+        answers = at_once(
+            arena_url,
+            [
+                lambda db, s=school: game.service.on(db).call("correct_school", school_id=s, is_hidden=True),
+                *[
+                    lambda db, t=t, s=school: t.on(db).call(
+                        "create_class",
+                        edition_id=edition.id,
+                        school_id=s,
+                        name=f"Class of {one_name(teachers.index(t))}",
+                        level="college",
+                    )
+                    for t in teachers
+                ],
+            ],
+        )
+        assert answers[0][0] == "00000"
+        assert set(codes(answers)) <= {"00000", "MP080"}
+        assert game.one("select count(*) from mpp.league where school_id = %s and listed", (school,)) == 0
+        game.db.commit()
+    assert_proven(game, edition)
+
+
 # what happens while a request waits
 
 
