@@ -115,15 +115,28 @@ def test_a_school_that_is_hidden_takes_its_classes_out_of_every_ranking(game):
     }  # fmt: skip
     assert game.anon.view("edition_statistics", edition_id=edition.id)[0]["classes"] == 1
     assert game.faults(edition) == []
-    # Hidden again changes nothing; shown again, the staff put its classes back one by one.
-    before = game.one("select listed from mpp.league where id = %s", (class_.id,))
+    # Hidden again changes nothing; shown again, its classes come back with it.
     game.service.call("correct_school", school_id=class_.school, is_hidden=True)
-    game.service.call("correct_school", school_id=class_.school, is_hidden=False)
-    assert game.one("select listed from mpp.league where id = %s", (class_.id,)) is before is False
     with game.refused("MP010"):
         class_.teacher.call("set_listing", scope="league", subject_id=class_.id, listed=True)
-    game.service.call("set_listing", scope="league", subject_id=class_.id, listed=True)
-    assert class_rows(game, edition)[class_.id]["rank"] == 1
+    game.service.call("correct_school", school_id=class_.school, is_hidden=False)
+    assert {id_: row["rank"] for id_, row in class_rows(game, edition).items()} == {class_.id: 1, other.id: 2}
+    assert game.faults(edition) == []
+
+
+def test_a_class_that_had_opted_out_is_not_put_back_while_its_school_is_hidden(game):
+    edition = game.edition(audience="school")
+    class_ = game.class_(edition, pupils=("Ada",))
+    class_.teacher.call("set_listing", scope="league", subject_id=class_.id, listed=False)
+    game.service.call("correct_school", school_id=class_.school, is_hidden=True)
+    with game.refused("MP010"):
+        class_.teacher.call("set_listing", scope="league", subject_id=class_.id, listed=True)
+    assert class_rows(game, edition) == {}
+    # With the school it comes back as it was: out by its teacher's wish, and in when they wish.
+    game.service.call("correct_school", school_id=class_.school, is_hidden=False)
+    assert class_rows(game, edition) == {}
+    class_.teacher.call("set_listing", scope="league", subject_id=class_.id, listed=True)
+    assert len(class_rows(game, edition)) == 1
     assert game.faults(edition) == []
 
 

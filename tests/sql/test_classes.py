@@ -713,7 +713,8 @@ def test_what_the_staff_do_in_a_class_leaves_a_trace(game, edition, class_):
     class_.teacher.call("renew_class_code", class_id=class_.id)
     acts = [r["action"] for r in game.service.view("audit_log", subject=str(class_.id))]
     assert sorted(acts) == [
-        "class.add_pupils", "class.import_sheet", "class.invite", "class.renew_code", "class.revoke_code", "class.validate",
+        "class.add_pupils", "class.import_sheet", "class.invite", "class.renew_code", "class.revoke_code",
+        "class.validate",
     ]  # fmt: skip
 
 

@@ -128,7 +128,8 @@ def scene(game: Game) -> Scene:
     invitation = ours.teacher.call("invite_co_teacher", class_id=ours.id)
     return Scene(
         game, edition, over, school, hidden, ours, theirs, people, first["validation_id"], invitation, league.id,
-        adults.id, {"curriculum": code, "private": private.id, "frozen": game.edition("frozen", audience="school").code},
+        adults.id,
+        {"curriculum": code, "private": private.id, "frozen": game.edition("frozen", audience="school").code},
     )  # fmt: skip
 
 
