@@ -74,11 +74,15 @@ create function private.count_edition_now(edition integer) returns void
     language plpgsql
     volatile
     set search_path = ''
+    -- Private columns have no statistics (99_ownership), and the planner would look up a million profiles one by one.
+    set enable_nestloop = off
+    set work_mem = '64MB'
 as $$
 declare
     least_people constant integer := 5;
     at timestamptz := private.clock();
     counted mpp.edition_count;
+    hidden bigint;
     e mpp.edition;
 begin
     select * into e from mpp.edition x where x.id = edition;
@@ -86,19 +90,23 @@ begin
         select coalesce(sum(s.players), 0) into counted.players
         from mpp.score s
         where s.edition_id = edition and s.scope = 'league' and s.listed and s.school_id is not null;
-        select count(*) into counted.challenges
-        from mpp.validation v
-        join mpp.score s on s.subject_id = v.league_id and s.listed
-        where v.edition_id = edition and v.state = 'credited';
+        select count(*) into hidden
+        from mpp.score s
+        join mpp.validation v on v.league_id = s.subject_id and v.state = 'credited'
+        where s.edition_id = edition and s.scope = 'league' and not s.listed;
     else
         select count(*) into counted.players
         from mpp.score s
         where s.edition_id = edition and s.scope = 'player' and s.listed;
-        select count(*) into counted.challenges
-        from mpp.validation v
-        join mpp.score s on s.subject_id = v.player_id and s.listed
-        where v.edition_id = edition and v.state = 'credited';
+        select count(*) into hidden
+        from mpp.score s
+        join mpp.validation v on v.player_id = s.subject_id and v.state = 'credited'
+        where s.edition_id = edition and s.scope = 'player' and not s.listed;
     end if;
+    -- All, less the few of those who opted out: counting those who did not would join the whole ledger.
+    select count(*) - hidden into counted.challenges
+    from mpp.validation v
+    where v.edition_id = edition and v.state = 'credited';
     insert into mpp.edition_count (edition_id, players, challenges, counted_at)
     values (edition, counted.players, counted.challenges, at)
     on conflict on constraint edition_count_pkey do update

@@ -179,6 +179,9 @@ create function private.grant_awards(edition_code text) returns integer
     volatile
     security definer
     set search_path = ''
+    -- Private columns have no statistics (99_ownership): the planner would go through the ledger player by player.
+    set enable_nestloop = off
+    set work_mem = '64MB'
 as $$
 declare
     e mpp.edition;
