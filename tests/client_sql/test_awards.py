@@ -360,6 +360,7 @@ def test_the_table_itself_holds_back_what_the_views_do_not_show(game, clients):
     """The views filter too; the policies must hold without them."""
     public, private = game.edition(), game.edition(organisation=clients.a)
     part = clients.participation(clients.a, public)
+    clients.participation(clients.a, private)
     for edition, participation in ((public, None), (public, part), (private, None)):
         game.run(
             "insert into mpp.award (edition_id, participation_id, organisation_id, rule, place, scope, title,"
