@@ -109,7 +109,7 @@ begin
 end
 $$;
 revoke execute on function private.my_client_ids(api.staff_role) from public;
-grant execute on function private.my_client_ids(api.staff_role) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.my_client_ids(api.staff_role) to authenticated, mpp_dashboard;
 
 -- Also those whose dates have passed or not begun: their name may be read, nothing more.
 create function private.my_organisation_ids() returns setof integer
@@ -131,7 +131,7 @@ begin
 end
 $$;
 revoke execute on function private.my_organisation_ids() from public;
-grant execute on function private.my_organisation_ids() to authenticated, service_role, mpp_dashboard;
+grant execute on function private.my_organisation_ids() to authenticated;
 
 alter table mpp.staff enable row level security;
 alter table mpp.staff_invitation enable row level security;
@@ -215,10 +215,9 @@ $$;
 revoke execute on function private.begin_client(integer, api.staff_role) from public;
 
 grant select on mpp.organisation, mpp.participation, mpp.unit, mpp.territory to authenticated, service_role;
-grant select on mpp.staff to authenticated, service_role;
+grant select on mpp.staff to authenticated;
 grant select (id, organisation_id, email, role, access_from, access_until, expires_at, invited_at, accepted_at)
     on mpp.staff_invitation to authenticated, service_role;
-grant select on mpp.dashboard to service_role;
 
 create view api.my_organisations with (security_invoker = true) as
 select

@@ -18,13 +18,6 @@ create policy participant_select_authenticated on mpp.participant
 
 grant select on mpp.participant to authenticated, service_role;
 
-create view api.client_participants with (security_invoker = true) as
-select p.participation_id, p.email, l.name as league, p.league_id, p.invited_at
-from mpp.participant p
-join mpp.league l on l.id = p.league_id;
-comment on view api.client_participants is 'Who was invited to which league, for the managers of the client; whether they came is not told.';
-grant select on api.client_participants to authenticated, service_role;
-
 -- The participation of a client's command, its edition locked and still open to new leagues.
 create function private.begin_client_leagues(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
     language plpgsql
@@ -163,6 +156,14 @@ create view api.client_join_codes with (security_invoker = true) as
 select * from private.client_join_codes();
 comment on view api.client_join_codes is 'Every league of the caller''s organisations with its join code, for managers; sort by name, league_id.';
 grant select on api.client_join_codes to authenticated, service_role;
+
+-- Staff read no league (40_league); what theirs are called comes from there.
+create view api.client_participants with (security_invoker = true) as
+select p.participation_id, p.email, l.name as league, p.league_id, p.invited_at
+from mpp.participant p
+join private.client_join_codes() l on l.league_id = p.league_id;
+comment on view api.client_participants is 'Who was invited to which league, for the managers of the client; whether they came is not told.';
+grant select on api.client_participants to authenticated, service_role;
 
 create function private.invite_participants(participation_id integer, participants jsonb, dry_run boolean) returns api.import_outcome
     language plpgsql

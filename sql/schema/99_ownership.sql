@@ -62,7 +62,9 @@ begin
         join pg_catalog.pg_attribute a on a.attrelid = i.indexrelid
         where i.indexprs is not null
             and i.indkey[a.attnum - 1] = 0
-            and i.indrelid in ('mpp.league'::regclass, 'mpp.team'::regclass, 'mpp.player'::regclass)
+            and i.indrelid in (
+                'mpp.league'::regclass, 'mpp.team'::regclass, 'mpp.player'::regclass, 'mpp.unit'::regclass, 'mpp.outbox'::regclass
+            )
         order by a.attrelid, a.attnum
     loop
         execute format('alter index %s alter column %s set statistics 0', private_column.relation, private_column.name);

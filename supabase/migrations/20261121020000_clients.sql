@@ -353,7 +353,7 @@ $$;
 
 revoke execute on function private.my_client_ids(api.staff_role) from public;
 
-grant execute on function private.my_client_ids(api.staff_role) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.my_client_ids(api.staff_role) to authenticated, mpp_dashboard;
 
 -- Also those whose dates have passed or not begun: their name may be read, nothing more.
 create function private.my_organisation_ids() returns setof integer
@@ -377,7 +377,7 @@ $$;
 
 revoke execute on function private.my_organisation_ids() from public;
 
-grant execute on function private.my_organisation_ids() to authenticated, service_role, mpp_dashboard;
+grant execute on function private.my_organisation_ids() to authenticated;
 
 alter table mpp.staff enable row level security;
 
@@ -469,12 +469,10 @@ revoke execute on function private.begin_client(integer, api.staff_role) from pu
 
 grant select on mpp.organisation, mpp.participation, mpp.unit, mpp.territory to authenticated, service_role;
 
-grant select on mpp.staff to authenticated, service_role;
+grant select on mpp.staff to authenticated;
 
 grant select (id, organisation_id, email, role, access_from, access_until, expires_at, invited_at, accepted_at)
     on mpp.staff_invitation to authenticated, service_role;
-
-grant select on mpp.dashboard to service_role;
 
 create view api.my_organisations with (security_invoker = true) as
 select
@@ -2476,8 +2474,6 @@ create table mpp.award (
 comment on table mpp.award is 'Awards of a frozen edition: over all where participation_id is null, otherwise among the leagues of a client.';
 
 comment on column mpp.award.value is 'What earned it: the rank, points a player, validations, themes, collective challenges, or days.';
-
-create index award_reading on mpp.award (edition_id, place, id);
 
 create index award_participation on mpp.award (participation_id) where participation_id is not null;
 
@@ -4620,7 +4616,9 @@ begin
         join pg_catalog.pg_attribute a on a.attrelid = i.indexrelid
         where i.indexprs is not null
             and i.indkey[a.attnum - 1] = 0
-            and i.indrelid in ('mpp.league'::regclass, 'mpp.team'::regclass, 'mpp.player'::regclass)
+            and i.indrelid in (
+                'mpp.league'::regclass, 'mpp.team'::regclass, 'mpp.player'::regclass, 'mpp.unit'::regclass, 'mpp.outbox'::regclass
+            )
         order by a.attrelid, a.attnum
     loop
         execute format('alter index %s alter column %s set statistics 0', private_column.relation, private_column.name);

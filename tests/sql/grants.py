@@ -16,7 +16,7 @@ from .game import Connection
 
 GOLDEN = Path(__file__).with_name("grants.golden")
 
-_ROLES = "('anon', 'authenticated', 'service_role', 'public')"
+_ROLES = "('anon', 'authenticated', 'service_role', 'mpp_dashboard', 'public')"
 
 _QUERY = f"""
 with acl as (

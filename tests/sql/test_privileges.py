@@ -11,6 +11,9 @@ import psycopg
 import pytest
 
 from .game import HOUR, SECRET_WORD, Edition, Game, Jsonb, League, Person, document, translated
+from .test_client_privileges import ALL_COMMANDS as CLIENT_COMMANDS
+from .test_client_privileges import ALL_TABLES as CLIENT_TABLES
+from .test_client_privileges import ALL_VIEWS as CLIENT_VIEWS
 from .test_school_privileges import COMMANDS as SCHOOL_COMMANDS
 
 PEOPLE = (
@@ -217,8 +220,8 @@ def test_every_command_is_in_the_table(game):
     found = {
         r["name"] for r in game.rows("select proname as name from pg_proc where pronamespace = 'api'::regnamespace")
     }
-    assert found == set(COMMANDS) | set(SCHOOL_COMMANDS)
-    assert set(COMMANDS).isdisjoint(SCHOOL_COMMANDS)
+    assert found == set(COMMANDS) | set(SCHOOL_COMMANDS) | CLIENT_COMMANDS
+    assert len(found) == len(COMMANDS) + len(SCHOOL_COMMANDS) + len(CLIENT_COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -368,7 +371,8 @@ def test_every_view_is_in_the_table(game, scene):
             "select relname as name from pg_class where relnamespace = 'api'::regnamespace and relkind = 'v'"
         )
     }
-    assert found == set(visible(scene))
+    assert found == set(visible(scene)) | CLIENT_VIEWS
+    assert CLIENT_VIEWS.isdisjoint(visible(scene))
 
 
 def test_every_view_shows_everybody_what_is_theirs_to_see_and_nothing_else(game, scene):
@@ -399,6 +403,7 @@ def test_every_view_shows_everybody_what_is_theirs_to_see_and_nothing_else(game,
 class Beyond:
     """What only the staff may see beside the scene: a private edition, a card of a draft, what is over or to come."""
 
+    organisation: int
     private: int
     private_league: uuid.UUID
     card: int
@@ -433,7 +438,7 @@ class Beyond:
         game.run("insert into mpp.terms_version (version, published_at) values ('2099-01', now() + interval '1 year')")
         scene.people["outsider"].call("unlock_challenge", edition_id=scene.edition.id, word=SECRET_WORD)
         scene.people["outsider"].call("unlock_challenge", edition_id=scene.edition.id, word="wrong")
-        return cls(private.id, league, card, window)
+        return cls(organisation, private.id, league, card, window)
 
 
 def through_policies(scene: Scene, beyond: Beyond) -> dict[str, tuple[str, dict[str, set]]]:
@@ -515,7 +520,7 @@ def through_policies(scene: Scene, beyond: Beyond) -> dict[str, tuple[str, dict[
         "score_count": (editions.format("score_count"), everybody({scene.edition.id}, {beyond.private})),
         "score_delta": (editions.format("score_delta"), everybody({scene.edition.id}, {beyond.private})),
         "ops_member": ("select account_id from mpp.ops_member", {}),
-        "organisation": ("select id from mpp.organisation", {}),
+        "organisation": ("select id from mpp.organisation", {"staff": {beyond.organisation}}),
         "unlock": ("select player_id from mpp.unlock", {}),
         "unlock_guess": ("select account_id from mpp.unlock_guess", {}),
         **{table: (f"select {key} from mpp.{table}", {}) for table, key in OF_SCHOOLS.items()},
@@ -549,7 +554,7 @@ def test_policies_alone_show_what_is_theirs_to_see_even_where_a_view_forgets_to_
     tables = game.rows(
         "select relname as name from pg_class where relnamespace = 'mpp'::regnamespace and relkind in ('r', 'p')"
     )
-    assert {row["name"] for row in tables} == set(expected)
+    assert {row["name"] for row in tables} == set(expected) | CLIENT_TABLES
     for table, (query, seen) in expected.items():
         given = ([scene.edition.id, beyond.private],) if "%s" in query else ()
         known = {next(iter(row.values())) for row in game.rows(query, given)}
