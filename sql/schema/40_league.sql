@@ -1019,7 +1019,12 @@ begin
         if not leads and not (private.is_ops() and exists (select from mpp.league l where l.id = set_listing.subject_id)) then
             perform private.refuse('MP007');
         end if;
-        if leads and listed and exists (select from mpp.league l where l.id = set_listing.subject_id and l.held_back) then
+        if leads and listed and exists (
+            select
+            from mpp.league l
+            left join mpp.school h on h.id = l.school_id
+            where l.id = set_listing.subject_id and (l.held_back or h.is_hidden)
+        ) then
             perform private.refuse('MP010', 'listed', 'Ma Petite Planète took it out of the rankings', 'Write to Ma Petite Planète.');
         end if;
         update mpp.league l
