@@ -131,7 +131,7 @@ def weekly_report(found: FollowUp, language: Language | None = None) -> ClientRe
 def final_report(found: FollowUp, awards: Sequence[ClientAward], language: Language | None = None) -> ClientReport:
     """Return a follow-up after the end as a final report."""
     spoken = _language(found, language)
-    return _report(found, "final", spoken, tuple(_awards(awards, spoken)))
+    return _report(found, "final", spoken, tuple(_awards(found, awards, spoken)))
 
 
 def _language(found: FollowUp, language: Language | None) -> Language:
@@ -256,7 +256,7 @@ def _comparison(found: FollowUp) -> Iterator[Any]:
     yield Comparison("players_per_league", Decimal(own.players) / own.leagues, Decimal(all_.players) / all_.leagues)
 
 
-def _awards(awards: Iterable[ClientAward], language: Language) -> Iterator[Award]:
+def _awards(found: FollowUp, awards: Iterable[ClientAward], language: Language) -> Iterator[Award]:
     """One line for each award, whoever shares it."""
     from mpp_supabase import reports
     from mpp_supabase.reports.wording import Words
@@ -266,11 +266,17 @@ def _awards(awards: Iterable[ClientAward], language: Language) -> Iterator[Award
     for award in awards:
         shared.setdefault(award.rule, []).append(award)
     for winners in shared.values():
-        names = tuple(dict.fromkeys(winner.label for winner in winners))
+        names = tuple(dict.fromkeys(_winner(found, winner) for winner in winners))
         first = winners[0]
         yield reports.Award(
             _in(first.title, language), words.listed(names, MOST_NAMED), _in(first.description, language)
         )
+
+
+def _winner(found: FollowUp, award: ClientAward) -> str:
+    """Who has it; a team with its league, since there is an Équipe 1 in each."""
+    name = _own_name(found, award.label)
+    return f"{name} ({_own_name(found, award.league_label)})" if award.scope == "team" and award.league_label else name
 
 
 def _own_name(found: FollowUp, name: str) -> str:

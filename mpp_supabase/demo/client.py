@@ -92,7 +92,7 @@ def play_client(
         psycopg.connect(env["DB_URL"], autocommit=True) as db,
         httpx.Client(timeout=30) as http,
     ):
-        town = _Town(mpp, db, env, http, files, stamp, rng)
+        town = Town(mpp, db, env, http, files, stamp, rng)
         with timed(outcome, "contracts"):
             on_progress("Editions, organisations and their staff", 0, 1)
             edition = _edition(mpp, files / "catalogue" / "adult-2026-09.yaml", outcome.edition, now)
@@ -205,7 +205,7 @@ def _invite_everybody(mpp: MPP, part: Participation, folder: Path, made: Sequenc
     return first.invited + again.invited
 
 
-def _closed_doors(readers: Mapping[str, _Reader], participation_id: int, proof: ClientProof) -> None:
+def _closed_doors(readers: Mapping[str, Reader], participation_id: int, proof: ClientProof) -> None:
     """Nobody sees a client but its own staff inside their dates."""
     for who in ("before", "after", "elsewhere", "player"):
         rows = [row for view in readers[who].views().values() for row in view]
@@ -217,7 +217,7 @@ def _closed_doors(readers: Mapping[str, _Reader], participation_id: int, proof: 
     proof.same("closed doors", "the report inside", readers["inside"].report(participation_id), "")
 
 
-class _Reader:
+class Reader:
     """A phone or a browser of somebody with an account, who speaks HTTP and has the publishable key."""
 
     def __init__(self, env: Mapping[str, str], http: httpx.Client, email: str) -> None:
@@ -246,7 +246,7 @@ class _Reader:
         return ""
 
 
-class _Town:
+class Town:
     """The people of the demonstration, and what they do."""
 
     def __init__(
@@ -263,11 +263,11 @@ class _Town:
         self._files, self._stamp, self._rng = files, stamp, rng
         terms = connect(env, http).table("terms_versions").select("version").order("published_at", desc=True).limit(1)
         self._terms = rows_of(terms.execute())[0]["version"]
-        self._ambassadors: list[_Reader] = []
+        self._ambassadors: list[Reader] = []
 
     def ambassador(self, league: MadeLeague, number: int) -> None:
         """Let a phone join a league first, and so run it; most agree to alerts, one opts the league out."""
-        phone = _Reader(self._env, self._http, f"ambassador-{self._stamp}-{number}@demo.invalid")
+        phone = Reader(self._env, self._http, f"ambassador-{self._stamp}-{number}@demo.invalid")
         phone.must(
             "register",
             first_name="Sittelle",
@@ -426,13 +426,11 @@ class _Town:
             or _department_of(postcode) in codes["departments"]
         }
 
-    def hire_staff(
-        self, company: int, authority: int, mail: MailSettings, outcome: ClientOutcome
-    ) -> dict[str, _Reader]:
+    def hire_staff(self, company: int, authority: int, mail: MailSettings, outcome: ClientOutcome) -> dict[str, Reader]:
         """Invite staff by mail, let them read it and accept with their own account; two have other dates."""
         now = datetime.now(UTC)
         readers = {
-            name: _Reader(self._env, self._http, f"{name}-{self._stamp}@demo.invalid")
+            name: Reader(self._env, self._http, f"{name}-{self._stamp}@demo.invalid")
             for name in ("inside", "before", "after", "authority")
         }
         readers["elsewhere"], readers["player"] = readers["authority"], self._ambassadors[0]

@@ -183,6 +183,11 @@ def _open(
     rows = {row: cells for row, cells in chosen.rows.items() if row > header_row}
     table = Table(workbook.file, chosen.name, header_row, header, {}, rows)
     check_layout(chosen, table, problems)
+    for cells in rows.values():
+        for column, cell in cells.items():
+            if column not in header:
+                fix = "write a header above it, or delete it"
+                problems.add(cell.address, cell.text, "something under no header", fix, cell.place)
     columns: dict[Role, int] = {}
     for role in (needed, *wanted):
         mine = [column for column, found_cell in sorted(header.items()) if loosely(found_cell.text) in _HEADERS[role]]

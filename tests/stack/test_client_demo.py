@@ -1,0 +1,78 @@
+"""`mpp demo client`: its plan, its second computation of every figure, a small run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from mpp_supabase import Settings, load_mail_settings
+from mpp_supabase.demo import ClientPlan, play_client
+from mpp_supabase.demo.client_proof import ClientProof
+from mpp_supabase.local import StackStatus
+from mpp_supabase.local.project import find_project
+
+
+def test_a_plan_of_scale_1_is_a_company_of_200_and_30_classes() -> None:
+    assert ClientPlan.of(1) == ClientPlan(players=200, validations=4_000, guests=60, classes=30)
+    assert ClientPlan.of(0.01).players == 72, "six in each league"
+
+
+def test_the_second_computation_finds_every_difference() -> None:
+    right = [{"id": 1, "points": 5, "push": ["quiet"]}, {"id": 2, "points": None, "push": []}]
+    proof = ClientProof()
+    proof.rows("leagues", "id", right, right)
+    assert (proof.differences, proof.agree) == ([], proof.compared)
+    for shown in (
+        right[:1],
+        [*right, {"id": 3, "points": 0, "push": []}],
+        [right[0] | {"points": 6}, right[1]],
+        [right[0], right[1] | {"points": 4}],
+        [right[0] | {"push": []}, right[1]],
+    ):
+        wrong = ClientProof()
+        wrong.rows("leagues", "id", shown, right)
+        assert len(wrong.differences) == 1, shown
+
+
+def test_a_small_client_is_played_reported_and_proven(
+    stack: StackStatus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, tuple[int, int]] = {}
+
+    def on_progress(stage: str, done: int, total: int) -> None:
+        told[stage] = (done, total)
+
+    env = stack.env()
+    monkeypatch.setenv("MPP_HOME", str(stack.home))
+    settings = Settings(url=env["API_URL"], publishable_key=env["PUBLISHABLE_KEY"], secret_key=env["SECRET_KEY"])
+    mail = load_mail_settings(settings, tmp_path / ".env")
+    plan = ClientPlan.of(0.01)
+    outcome = play_client(env, find_project().files, tmp_path, plan, mail, on_progress)
+    assert outcome.proof is not None
+    assert outcome.proof.differences == []
+    assert outcome.proven
+    assert all(done == total for done, total in told.values()), told
+    assert outcome.validations == plan.validations
+    assert outcome.invited == plan.guests
+    # Guests and four of the staff; then staff inside their dates and ambassadors who agreed.
+    assert outcome.mails >= plan.guests + 4 + outcome.queued
+    with psycopg.connect(stack.db_url) as db:
+        states = db.execute(
+            "select m.template, m.state::text, count(*) from mpp.outbox m"
+            " where m.data ->> 'organisation' = 'Exemple Industries' group by 1, 2"
+        ).fetchall()
+    assert {(template, state) for template, state, _ in states} == {
+        ("player_invitation", "sent"),
+        ("staff_invitation", "sent"),
+        ("weekly_report", "sent"),
+    }
+    assert outcome.queued > 2
+    assert len(outcome.leagues) == 11, "one opted out"
+    pushes = {reason for league in outcome.leagues for reason in league["push"]}
+    assert {"no_ambassador", "quiet"} <= pushes
+    assert outcome.proof.compared["closed doors"] == 9
+    assert len(outcome.files) == 12
+    assert all(path.stat().st_size > 1000 for path in outcome.files)
+    assert (outcome.folder / "plan.ics").read_bytes().startswith(b"BEGIN:VCALENDAR\r\n")
