@@ -1301,7 +1301,7 @@ begin
         ) then
             perform private.refuse('MP005');
         end if;
-        if them.access_until > me.access_until or them.access_from < least(me.access_from, set_staff.access_from) then
+        if set_staff.access_until > me.access_until or set_staff.access_from < me.access_from then
             perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('End by %s.', private.spoken(me.access_until)));
         end if;
     end if;

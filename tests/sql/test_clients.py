@@ -1,0 +1,883 @@
+"""Clients: organisations, their part in an edition, territories, leagues, guests, and the staff they invite."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from mpp_supabase.mail.letters import write_letter
+
+from .crowd import at_once, codes, committed
+from .game import DAY, HOUR, Edition, Game, Jsonb, Person
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+def fresh() -> str:
+    return uuid.uuid4().hex[:8]
+
+
+def leagues(*names: str, unit: str | None = None) -> Jsonb:
+    return Jsonb([{"name": name, **({"unit": unit} if unit else {})} for name in names])
+
+
+def guests(*addresses: str, league: str | None = None) -> Jsonb:
+    return Jsonb([{"email": address, **({"league": league} if league else {})} for address in addresses])
+
+
+@pytest.fixture
+def edition(game: Game) -> Edition:
+    return game.edition()
+
+
+@pytest.fixture
+def client(game: Game) -> int:
+    return game.organisation(name="Exemple SA")
+
+
+@pytest.fixture
+def part(game: Game, client: int, edition: Edition) -> int:
+    return game.participation(client, edition, expected_players=300)
+
+
+@pytest.fixture
+def manager(game: Game, client: int) -> Person:
+    return game.employed(client, "manager")
+
+
+@pytest.fixture
+def owner(game: Game, client: int) -> Person:
+    return game.employed(client, "owner")
+
+
+# organisations
+
+
+def test_an_organisation_is_made_and_corrected_by_its_code_and_what_is_left_out_stays(game):
+    code = f"t-{fresh()}"
+    made = game.service.call(
+        "set_organisation", code=code, name=" Ville  d’Exemple ", kind="local_authority", language="en"
+    )
+    again = game.service.call("set_organisation", code=code)
+    assert again == made
+    (row,) = game.rows("select name, kind::text, language from mpp.organisation where id = %s", (made,))
+    assert row == {"name": "Ville d’Exemple", "kind": "local_authority", "language": "en"}
+    assert game.service.call("set_organisation", code=code, name="Exempleville", language="fr") == made
+    (row,) = game.rows("select name, kind::text, language from mpp.organisation where id = %s", (made,))
+    assert row == {"name": "Exempleville", "kind": "local_authority", "language": "fr"}
+    assert game.one("select count(*) from mpp.audit where action = 'organisation.set' and subject = %s", (code,)) == 3
+
+
+def test_an_organisation_without_a_name_is_called_by_its_code(game):
+    code = f"t-{fresh()}"
+    made = game.service.call("set_organisation", code=code)
+    (row,) = game.rows("select name, kind::text, language from mpp.organisation where id = %s", (made,))
+    assert row == {"name": code, "kind": "company", "language": "fr"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"code": None}, {"code": ""}, {"code": "ab"}, {"code": "Capital"}, {"code": "a b c"}, {"code": "x" * 41},
+        {"code": "été"}, {"name": " "}, {"name": "x" * 121}, {"name": "a\u202eb"}, {"language": "de"}, {"language": ""},
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_an_organisation_is_said_by_name(game, wrong):
+    with game.refused("MP010") as caught:
+        game.service.call("set_organisation", **{"code": f"t-{fresh()}", **wrong})
+    assert next(iter(wrong)) in caught.value.diag.message_primary
+
+
+# participations
+
+
+def test_a_client_takes_part_once_in_an_edition_and_its_settings_change(game, client, edition):
+    part = game.participation(client, edition, expected_players=120, asks_phone=True)
+    assert game.participation(client, edition) == part
+    (row,) = game.service.view("client_participations", participation_id=part)
+    assert (row["expected_players"], row["asks_phone"], row["carries_name"]) == (120, True, False)
+    assert (row["edition_code"], row["organisation_name"]) == (edition.code, "Exemple SA")
+    assert game.participation(client, edition, expected_players=80, asks_phone=False, carries_name=True) == part
+    (row,) = game.service.view("client_participations", participation_id=part)
+    assert (row["expected_players"], row["asks_phone"], row["carries_name"]) == (80, False, True)
+
+
+@pytest.mark.parametrize("expected", [0, -1, 1_000_001, 2_147_483_647])
+def test_expected_players_are_a_number_of_people(game, client, edition, expected):
+    with game.refused("MP010"):
+        game.participation(client, edition, expected_players=expected)
+
+
+def test_a_private_edition_is_for_its_own_client(game, client):
+    private = game.edition(organisation=client)
+    assert game.participation(client, private)
+    other = game.organisation()
+    with game.refused("MP010"):
+        game.participation(other, private)
+    with game.refused("MP090"):
+        game.service.call("set_participation", organisation_id=2_000_000_000, edition_code=private.code)
+    with game.refused("MP020"):
+        game.service.call("set_participation", organisation_id=client, edition_code="no-such-edition")
+
+
+# territories
+
+
+def test_a_territory_is_what_was_last_said(game, client):
+    def of_client() -> set[tuple[str, str]]:
+        return {(row["kind"], row["code"]) for row in game.service.view("client_territories", organisation_id=client)}
+
+    def say(codes: Any) -> Any:
+        return game.service.call("set_territory", organisation_id=client, codes=Jsonb(codes))
+
+    first = {"postcode": ["69003", "69003"], "department": ["69", "2A", "971"], "rne": ["0690001A"]}
+    with game.refused("MP010"):
+        say(first)
+    first["rne"] = ["0000001B"]
+    assert say(first) == 5
+    assert of_client() == {
+        ("postcode", "69003"), ("department", "69"), ("department", "2A"), ("department", "971"), ("rne", "0000001B"),
+    }  # fmt: skip
+    assert say({"department": ["01"]}) == 1
+    assert of_client() == {("department", "01")}
+    # One code needs no list around it.
+    assert say({"postcode": "01000"}) == 1
+    assert say({}) == 0
+    assert of_client() == set()
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        None, [], 1, "69", {"postcode": ["6900"]}, {"postcode": ["2A004"]}, {"department": ["20A"]},
+        {"department": ["2C"]}, {"department": ["970"]}, {"department": ["979"]}, {"department": [69]} | {"rne": ["x"]},
+        {"rne": ["0000001A"]}, {"rne": [None]}, {"region": ["84"]}, {"postcode": [None]}, {"postcode": [["69003"]]},
+        {"postcode": {"69003": 1}}, {"postcode": None},
+    ],
+)  # fmt: skip
+def test_a_wrong_code_changes_nothing_of_a_territory(game, client, codes):
+    game.service.call("set_territory", organisation_id=client, codes={"department": ["01"]})
+    with game.refused("MP010"):
+        game.service.call("set_territory", organisation_id=client, codes=Jsonb(codes))
+
+
+# leagues
+
+
+def test_a_list_of_leagues_sent_twice_makes_each_once_with_the_same_code(game, part, manager):
+    first = manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord", "Sud"))
+    again = manager.table("create_client_leagues", participation_id=part, leagues=leagues("SUD", "Nord", "Est", "Est"))
+    assert [row["is_new"] for row in first] == [True, True]
+    assert [(row["name"].lower(), row["is_new"]) for row in again] == [
+        ("sud", False), ("nord", False), ("est", True), ("est", False),
+    ]  # fmt: skip
+    assert {row["league_id"]: row["join_code"] for row in first}.items() <= {
+        row["league_id"]: row["join_code"] for row in again
+    }.items()
+    assert game.one("select count(*) from mpp.league where participation_id = %s", (part,)) == 3
+    made = {row["league_id"] for row in again}
+    assert len({row["join_code"] for row in again}) == len(made) == 3
+    listed = manager.view("client_join_codes", participation_id=part)
+    assert {row["join_code"] for row in listed} == {row["join_code"] for row in again}
+    for league in made:
+        assert game.one("select count(*) from mpp.team where league_id = %s", (league,)) == 2
+        assert game.score(league) == 0
+
+
+def test_a_list_sent_twelve_times_at_once_makes_each_league_once(arena_url):
+    with committed(arena_url) as game:
+        edition = game.edition()
+        part = game.participation(game.organisation(), edition)
+        organisation = game.one("select organisation_id from mpp.participation where id = %s", (part,))
+        people = [game.employed(organisation, "manager") for _ in range(12)]
+        names = [f"League {n} {fresh()}" for n in range(8)]
+        game.db.commit()
+
+        def work(place: int) -> Any:
+            # Each in an order of its own, which must not become a deadlock.
+            asked = Jsonb([{"name": n, "unit": "Site"} for n in names[place % 8 :] + names[: place % 8]])
+            return lambda db: people[place].on(db).table("create_client_leagues", participation_id=part, leagues=asked)
+
+        answers = at_once(arena_url, [work(place) for place in range(12)])
+        assert codes(answers) == {"00000": 12}, answers
+        made = [row for _, rows in answers for row in rows if row["is_new"]]
+        assert sorted(row["name"] for row in made) == sorted(names)
+        by_name = {row["name"]: row["join_code"] for row in made}
+        assert all(row["join_code"] == by_name[row["name"]] for _, rows in answers for row in rows)
+        assert game.one("select count(*) from mpp.unit where organisation_id = %s", (organisation,)) == 1
+        assert game.one("select count(*) from mpp.league where participation_id = %s", (part,)) == 8
+
+
+def test_names_carry_the_organisation_where_it_asks_for_it(game, client, edition, part, manager):
+    game.participation(client, edition, carries_name=True)
+    (made,) = manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord"))
+    assert made["name"] == "Exemple SA · Nord"
+    (again,) = manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord"))
+    assert (again["league_id"], again["is_new"]) == (made["league_id"], False)
+    with game.refused("MP010"):
+        manager.table("create_client_leagues", participation_id=part, leagues=leagues("x" * 55))
+    game.service.call("set_organisation", code=code_of(game, client), name="x" * 100)
+    with game.refused("MP010"):
+        manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord"))
+
+
+def code_of(game: Game, client: int) -> str:
+    return str(game.one("select code from mpp.organisation where id = %s", (client,)))
+
+
+def test_a_unit_is_made_once_corrected_and_kept(game, client, part, manager):
+    def send(unit: str | None) -> dict[str, Any]:
+        (row,) = manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord", unit=unit))
+        return row
+
+    assert send("Usine")["unit"] == "Usine"
+    assert send(None)["is_new"] is False
+    assert unit_of(game, "Nord", part) == "Usine"
+    assert send("USINE")["unit"] == "Usine"
+    assert send("Siège")["unit"] == "Siège"
+    assert unit_of(game, "Nord", part) == "Siège"
+    assert {row["name"] for row in manager.view("client_units", organisation_id=client)} == {"Usine", "Siège"}
+
+
+def unit_of(game: Game, league: str, part: int) -> str | None:
+    return game.one(  # type: ignore[no-any-return]
+        "select u.name from mpp.league l left join mpp.unit u on u.id = l.unit_id"
+        " where l.name = %s and l.participation_id = %s",
+        (league, part),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "category", "team"),
+    [
+        ("company", "colleagues", "Team 1"),
+        ("university", "students", "Team 1"),
+        ("association", "association", "Team 1"),
+    ],
+)
+def test_leagues_are_of_the_category_and_the_language_of_their_client(game, edition, kind, category, team):
+    part = game.participation(game.organisation(kind=kind, language="en"), edition)
+    (made,) = game.service.table("create_client_leagues", participation_id=part, leagues=leagues(f"L {fresh()}"))
+    assert game.one("select category::text from mpp.league where id = %s", (made["league_id"],)) == category
+    assert team in [
+        r["name"] for r in game.rows("select name from mpp.team where league_id = %s", (made["league_id"],))
+    ]
+
+
+def test_a_name_that_another_league_has_makes_none_of_the_list(game, edition, part, manager):
+    taken = game.one("select name from mpp.league where id = %s", (game.league(edition).id,))
+    with game.refused("MP038"):
+        manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord", taken))
+    assert game.one("select count(*) from mpp.league where participation_id = %s", (part,)) == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [None, {}, [], ["Nord"], [1], [None], [{}], [{"name": ""}], [{"name": None}], [{"name": "x" * 61}],
+     [{"name": "a\u202eb"}], [{"name": "Nord"}, {"name": " "}], [{"name": "Nord", "unit": " "}],
+     [{"name": "Nord", "unit": "x" * 61}], [{"name": f"L{n}"} for n in range(501)]],
+)  # fmt: skip
+def test_what_is_wrong_in_a_list_of_leagues_makes_none(game, part, manager, wrong):
+    with game.refused("MP010"):
+        manager.table("create_client_leagues", participation_id=part, leagues=Jsonb(wrong))
+
+
+def test_leagues_are_made_while_people_may_still_join(game, client, edition):
+    cases = {
+        "MP021": game.edition("draft"), "MP023": game.edition(registration=-HOUR), "MP024": game.edition("frozen"),
+        "MP028": game.edition(audience="school"),
+    }  # fmt: skip
+    for code, other in cases.items():
+        part = game.participation(client, other)
+        with game.refused(code):
+            game.service.table("create_client_leagues", participation_id=part, leagues=leagues("Nord"))
+
+
+def test_a_client_has_two_thousand_leagues_at_most(game, edition, part, manager):
+    game.run(
+        "insert into mpp.league (edition_id, name, category, participation_id)"
+        " select %s, %s || n, 'colleagues', %s from generate_series(1, 1999) n",
+        (edition.id, f"L {fresh()} ", part),
+    )
+    with game.refused("MP039"):
+        manager.table("create_client_leagues", participation_id=part, leagues=leagues("One", "Two"))
+    assert len(manager.table("create_client_leagues", participation_id=part, leagues=leagues("One"))) == 1
+
+
+# players
+
+
+def test_whoever_joins_a_league_first_runs_it_and_the_next_does_not(game, part, edition):
+    league = game.client_league(part, edition)
+    second = game.player(league)
+    runs = game.rows("select account_id, is_principal from mpp.ambassador where league_id = %s", (league.id,))
+    assert runs == [{"account_id": league.ambassador.account, "is_principal": True}]
+    assert league.ambassador.view("my_leagues", league_id=league.id)[0]["join_code"] == league.join_code
+    assert second.view("my_leagues", league_id=league.id)[0]["join_code"] is None
+
+
+def test_twenty_who_join_at_once_have_one_ambassador(arena_url):
+    with committed(arena_url) as game:
+        edition = game.edition()
+        part = game.participation(game.organisation(), edition)
+        asked = leagues(f"League {fresh()}")
+        (made,) = game.service.table("create_client_leagues", participation_id=part, leagues=asked)
+        people = [game.registered() for _ in range(20)]
+        game.db.commit()
+
+        def join(person: Person) -> Any:
+            return lambda db: person.on(db).call("join_league", join_code=made["join_code"])
+
+        assert codes(at_once(arena_url, [join(person) for person in people])) == {"00000": 20}
+        principals = game.rows(
+            "select is_principal from mpp.ambassador where league_id = %s and is_principal", (made["league_id"],)
+        )
+        assert len(principals) == 1
+
+
+def phones_seen(person: Person, league: uuid.UUID) -> dict[uuid.UUID, str | None]:
+    return {row["player_id"]: row["phone"] for row in person.view("league_members", league_id=league)}
+
+
+def test_a_phone_that_a_client_asks_for_may_be_left_out_and_is_seen_by_the_ambassador_alone(game, client, edition):
+    part = game.participation(client, edition, asks_phone=True)
+    league = game.client_league(part, edition)
+    given = game.player(league, phone="+33 6 12 34 56 78")
+    silent = game.player(league)
+    newcomer = game.registered()
+    with game.refused("MP010"):
+        game.player(league, newcomer, phone="0612345678")
+    assert given.player_id is not None
+    assert phones_seen(league.ambassador, league.id)[given.player_id] == "+33612345678"
+    assert phones_seen(given, league.id)[given.player_id] == "+33612345678"
+    assert phones_seen(silent, league.id)[given.player_id] is None
+    # The client itself reads no member at all.
+    for role in ("viewer", "manager", "owner"):
+        assert game.employed(client, role).view("league_members", league_id=league.id) == []
+    # Once the client does not ask any more, nobody but the person has use for it.
+    game.participation(client, edition, asks_phone=False)
+    assert phones_seen(league.ambassador, league.id)[given.player_id] is None
+    assert phones_seen(given, league.id)[given.player_id] == "+33612345678"
+
+
+def test_a_phone_that_nobody_asked_for_is_not_kept(game, part, edition):
+    league = game.client_league(part, edition)
+    game.player(league, phone="+33612345678")
+    assert game.rows("select from mpp.player_contact") == []
+
+
+# guests
+
+
+def test_a_dry_run_says_what_would_be_and_writes_nothing(game, part, manager):
+    manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord"))
+    before = game.fingerprint()
+    asked = guests("a@example.org", "b@example.org")
+    outcome = manager.call("invite_participants", participation_id=part, participants=asked, dry_run=True)
+    assert outcome == {"added": 2, "changed": 0, "unchanged": 0}
+    assert game.fingerprint() == before
+    assert manager.call("invite_participants", participation_id=part, participants=asked)["added"] == 2
+
+
+def invitations(game: Game, part: int) -> list[dict[str, Any]]:
+    return game.rows("select * from mpp.outbox where key like %s order by id", (f"invitation:{part}:%",))
+
+
+def test_the_same_list_again_changes_nothing_and_sends_no_second_mail(game, part, manager):
+    manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord"))
+    asked = guests("a@example.org", " B@Example.ORG ")
+    manager.call("invite_participants", participation_id=part, participants=asked)
+    before = game.fingerprint()
+    outcome = manager.call("invite_participants", participation_id=part, participants=asked)
+    assert outcome == {"added": 0, "changed": 0, "unchanged": 2}
+    assert game.fingerprint() == before
+    more = guests("b@example.org", "c@example.org")
+    assert manager.call("invite_participants", participation_id=part, participants=more)["added"] == 1
+    assert [mail["address"] for mail in invitations(game, part)] == ["a@example.org", "b@example.org", "c@example.org"]
+    assert {row["email"] for row in manager.view("client_participants", participation_id=part)} == {
+        "a@example.org", "b@example.org", "c@example.org",
+    }  # fmt: skip
+
+
+def test_a_list_sent_at_once_by_ten_invites_each_once(arena_url):
+    with committed(arena_url) as game:
+        client = game.organisation()
+        part = game.participation(client, game.edition())
+        game.service.table(
+            "create_client_leagues", participation_id=part, leagues=leagues(f"A {fresh()}", f"B {fresh()}")
+        )
+        people = [game.employed(client, "manager") for _ in range(10)]
+        game.db.commit()
+        asked = guests(*(f"{n}@example.org" for n in range(20)))
+
+        def invite(person: Person) -> Any:
+            return lambda db: person.on(db).call("invite_participants", participation_id=part, participants=asked)
+
+        answers = at_once(arena_url, [invite(person) for person in people])
+        assert codes(answers) == {"00000": 10}, answers
+        assert sorted(answer["added"] for _, answer in answers) == [0] * 9 + [20]
+        assert len(invitations(game, part)) == 20
+        spread = game.rows(
+            "select count(*) as n from mpp.participant where participation_id = %s group by league_id", (part,)
+        )
+        assert [row["n"] for row in spread] == [10, 10]
+
+
+def test_an_invitation_is_a_letter_with_the_code_of_its_league(game, client, edition, part, manager):
+    made = {
+        row["name"]: row
+        for row in manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord", "Sud"))
+    }
+    manager.call("invite_participants", participation_id=part, participants=guests("a@example.org", league="sud"))
+    (mail,) = invitations(game, part)
+    assert (mail["purpose"], mail["template"], mail["language"]) == ("invitation", "player_invitation", "fr")
+    assert (mail["address"], mail["account_id"], mail["state"]) == ("a@example.org", None, "queued")
+    assert mail["useful_until"] == edition.ends_at
+    assert "a@example" not in mail["key"]
+    assert mail["data"]["join_code"] == made["Sud"]["join_code"]
+    for language in ("fr", "en"):
+        letter = write_letter(mail["template"], mail["data"], language)
+        assert "Sud" in letter.subject
+        assert "Exemple SA" in letter.paragraphs[0]
+        assert letter.code == made["Sud"]["join_code"]
+    # Which opens the league to whoever has it.
+    guest = game.registered()
+    guest.call("join_league", join_code=letter.code)
+    assert guest.view("my_leagues")[0]["league_id"] == made["Sud"]["league_id"]
+
+
+def test_a_league_is_named_with_or_without_the_name_of_the_client(game, client, edition, part, manager):
+    game.participation(client, edition, carries_name=True)
+    manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord", "Sud"))
+    asked = Jsonb(
+        [{"email": "a@example.org", "league": " nord "}, {"email": "b@example.org", "league": "Exemple SA · Sud"}]
+    )
+    manager.call("invite_participants", participation_id=part, participants=asked)
+    found = {r["email"]: r["league"] for r in manager.view("client_participants", participation_id=part)}
+    assert found == {"a@example.org": "Exemple SA · Nord", "b@example.org": "Exemple SA · Sud"}
+
+
+def test_guests_without_a_league_are_spread_evenly(game, part, manager):
+    manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord", "Sud", "Est"))
+    manager.call(
+        "invite_participants", participation_id=part, participants=guests(*(f"{n}@example.org" for n in range(10)))
+    )
+    rows = manager.view("client_participants", participation_id=part)
+    assert sorted(sum(r["league"] == name for r in rows) for name in ("Nord", "Sud", "Est")) == [3, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("rows", "place", "because"),
+    [
+        ([{"email": "a@example.org"}, {"email": "nobody"}], 2, "address is not one"),
+        ([{"email": "a@example.org"}, {"email": "A@example.org "}], 1, "comes twice"),
+        ([{"email": "a@example.org"}, {}], 2, "address is not one"),
+        ([{"email": "a@example.org\nBcc: b@example.org"}], 1, "address is not one"),
+        ([{"email": "a@example.org, b@example.org"}], 1, "address is not one"),
+        (["a@example.org"], 1, "not an object"),
+        ([{"email": "a@example.org"}, None], 2, "not an object"),
+        ([{"email": "a@example.org", "league": "Ouest"}], 1, "none of the client"),
+        ([{"email": "a@example.org", "league": ""}], 1, "none of the client"),
+    ],
+)
+def test_a_bad_row_is_named_by_its_place_and_nobody_is_invited(game, part, manager, rows, place, because):
+    manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord"))
+    for dry_run in (True, False):
+        with game.refused("MP070") as caught:
+            manager.call("invite_participants", participation_id=part, participants=Jsonb(rows), dry_run=dry_run)
+        said = caught.value.diag.message_primary
+        assert f"row {place}: " in said
+        assert because in said
+        # Addresses stay out of logs.
+        assert "@" not in said
+
+
+def test_guests_need_a_list_and_a_league(game, part, manager):
+    with game.refused("MP010"):
+        manager.call("invite_participants", participation_id=part, participants=guests("a@example.org"))
+    manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord"))
+    too_many = [{"email": f"{n}@example.org"} for n in range(2001)]
+    for wrong in (None, {}, [], "a@example.org", too_many):
+        with game.refused("MP010"):
+            manager.call("invite_participants", participation_id=part, participants=Jsonb(wrong))
+
+
+def test_no_more_are_invited_than_twice_those_expected_and_the_same_again_is_not_more(game, client, edition, manager):
+    part = game.participation(client, edition, expected_players=210)
+    manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord"))
+    everybody = [f"{n}@example.org" for n in range(420)]
+    manager.call("invite_participants", participation_id=part, participants=guests(*everybody[:300]))
+    with game.refused("MP010"):
+        manager.call(
+            "invite_participants", participation_id=part, participants=guests(*everybody[300:], "x@example.org")
+        )
+    assert manager.call("invite_participants", participation_id=part, participants=guests(*everybody)) == {
+        "added": 120, "changed": 0, "unchanged": 300,
+    }  # fmt: skip
+    assert manager.call("invite_participants", participation_id=part, participants=guests(*everybody))["added"] == 0
+    with game.refused("MP010"):
+        manager.call("invite_participants", participation_id=part, participants=guests("x@example.org"))
+    game.participation(client, edition, expected_players=211)
+    assert (
+        manager.call("invite_participants", participation_id=part, participants=guests("x@example.org"))["added"] == 1
+    )
+
+
+def test_a_small_client_may_invite_four_hundred(game, client, edition, manager):
+    part = game.participation(client, edition, expected_players=1)
+    manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord"))
+    everybody = guests(*(f"{n}@example.org" for n in range(401)))
+    with game.refused("MP010"):
+        manager.call("invite_participants", participation_id=part, participants=everybody, dry_run=True)
+    everybody.obj.pop()
+    outcome = manager.call("invite_participants", participation_id=part, participants=everybody, dry_run=True)
+    assert outcome["added"] == 400
+
+
+def test_whether_a_guest_came_is_not_told(game, part, edition, manager):
+    league = game.client_league(part, edition)
+    guest = game.registered()
+    address = game.one("select email from auth.users where id = %s", (guest.account,))
+    manager.call("invite_participants", participation_id=part, participants=guests(address, "b@example.org"))
+    before = manager.view("client_participants", participation_id=part)
+    game.player(league, guest)
+    assert manager.view("client_participants", participation_id=part) == before
+
+
+# staff
+
+
+def address_of(game: Game, person: Person) -> str:
+    return str(game.one("select email from auth.users where id = %s", (person.account,)))
+
+
+def code_in_mail(game: Game, address: str) -> str:
+    """The code of the last invitation that was queued for an address."""
+    mails = game.rows(
+        "select data from mpp.outbox where template = 'staff_invitation' and address = %s order by id desc", (address,)
+    )
+    return str(mails[0]["data"]["code"])
+
+
+def employment(game: Game, client: int, person: Person) -> dict[str, Any] | None:
+    rows = game.rows(
+        "select role::text, access_from, access_until from mpp.staff where organisation_id = %s and account_id = %s",
+        (client, person.account),
+    )
+    return rows[0] if rows else None
+
+
+def invite(game: Game, by: Person, client: int, person: Person, role: str = "viewer", **more: Any) -> str:
+    """Invite somebody by their address; returns the code from the mail."""
+    address = address_of(game, person)
+    given = {"access_until": game.now + 20 * DAY, **more}
+    by.call("invite_staff", organisation_id=client, email=f" {address.upper()} ", role=role, **given)
+    return code_in_mail(game, address)
+
+
+def test_an_invitation_is_a_letter_whose_code_opens_the_space_to_its_reader(game, client, owner):
+    person = game.signed_in()
+    code = invite(game, owner, client, person, "manager", access_from=game.now - DAY)
+    (mail,) = game.rows("select * from mpp.outbox where address = %s", (address_of(game, person),))
+    assert (mail["purpose"], mail["template"], mail["state"]) == ("service", "staff_invitation", "queued")
+    assert code not in mail["key"]
+    for language in ("fr", "en"):
+        letter = write_letter(mail["template"], mail["data"], language)
+        assert letter.code == code
+        assert "Exemple SA" in letter.subject
+    assert game.rows("select from mpp.staff_invitation i where i::text like %s", (f"%{code}%",)) == []
+    (waiting,) = owner.view("client_invitations", organisation_id=client)
+    assert (waiting["email"], waiting["role"], waiting["accepted_at"]) == (address_of(game, person), "manager", None)
+    assert person.view("client_organisations") == []
+    assert person.call("accept_staff_invitation", code=code) == client
+    assert employment(game, client, person) == {
+        "role": "manager", "access_from": game.now - DAY, "access_until": game.now + 20 * DAY,
+    }  # fmt: skip
+    assert [row["organisation_id"] for row in person.view("client_organisations")] == [client]
+    (taken,) = owner.view("client_invitations", organisation_id=client)
+    assert taken["accepted_at"] is not None
+    with game.refused("MP082"):
+        person.call("accept_staff_invitation", code=code)
+
+
+def test_a_code_is_read_as_people_type_it(game, client, owner):
+    person = game.signed_in()
+    code = invite(game, owner, client, person)
+    typed = f" {code[:5].lower()}-{code[5:]} ".replace("0", "o").replace("1", "l")
+    assert person.call("accept_staff_invitation", code=typed) == client
+
+
+def test_only_the_confirmed_address_that_was_invited_takes_it(game, client, owner):
+    person = game.signed_in()
+    code = invite(game, owner, client, person)
+    thief = game.signed_in()
+    with game.refused("MP082"):
+        thief.call("accept_staff_invitation", code=code)
+    # Signing up with the address of somebody else is not enough.
+    game.run("update auth.users set email_confirmed_at = null where id = %s", (person.account,))
+    with game.refused("MP082"):
+        person.call("accept_staff_invitation", code=code)
+    game.run("update auth.users set email_confirmed_at = now() where id = %s", (person.account,))
+    # What the token or the profile says of an address counts for nothing.
+    liar = Person(game.db, "authenticated", thief.account, email=address_of(game, person))
+    with game.refused("MP082"):
+        liar.call("accept_staff_invitation", code=code)
+    for wrong in (None, "", "0" * 10, code + "0", code[:-1], "x" * 5000):
+        with game.refused("MP082"):
+            person.call("accept_staff_invitation", code=wrong)
+    assert person.call("accept_staff_invitation", code=code) == client
+
+
+def test_of_twenty_at_once_one_takes_the_invitation(arena_url):
+    with committed(arena_url) as game:
+        client = game.organisation()
+        person = game.signed_in()
+        code = invite(game, game.service, client, person)
+        game.db.commit()
+
+        def accept(db: Any) -> Any:
+            return person.on(db).call("accept_staff_invitation", code=code)
+
+        answers = at_once(arena_url, [accept] * 20)
+        assert codes(answers) == {"00000": 1, "MP082": 19}
+        assert game.one("select count(*) from mpp.staff where account_id = %s", (person.account,)) == 1
+
+
+@pytest.mark.parametrize(("late", "answer"), [(-MICROSECOND, None), (timedelta(), "MP082"), (DAY, "MP082")])
+def test_an_invitation_is_good_for_thirty_days_and_never_longer_than_the_access(game, client, late, answer):
+    for until, expires in ((60 * DAY, 30 * DAY), (3 * DAY, 3 * DAY)):
+        with game.db.transaction(force_rollback=True):
+            person = game.signed_in()
+            game.clock(game.now)
+            code = invite(game, game.service, client, person, access_until=game.now + until)
+            game.clock(game.now + expires + late)
+            if answer:
+                with game.refused(answer):
+                    person.call("accept_staff_invitation", code=code)
+            else:
+                assert person.call("accept_staff_invitation", code=code) == client
+
+
+def test_a_second_invitation_replaces_the_first(game, client):
+    person = game.signed_in()
+    first = invite(game, game.service, client, person, "viewer")
+    second = invite(game, game.service, client, person, "manager")
+    assert first != second
+    with game.refused("MP082"):
+        person.call("accept_staff_invitation", code=first)
+    person.call("accept_staff_invitation", code=second)
+    # Both mails were queued, each with a key of its own.
+    assert game.one("select count(*) from mpp.outbox where address = %s", (address_of(game, person),)) == 2
+    assert game.one("select count(*) from mpp.staff_invitation where organisation_id = %s", (client,)) == 1
+    found = employment(game, client, person)
+    assert found
+    assert found["role"] == "manager"
+    # And one after that changes what they have.
+    person.call("accept_staff_invitation", code=invite(game, game.service, client, person, "owner"))
+    found = employment(game, client, person)
+    assert found
+    assert found["role"] == "owner"
+
+
+def test_an_invitation_of_one_client_opens_no_other(game, client, owner):
+    person, other = game.signed_in(), game.organisation()
+    code = invite(game, owner, client, person)
+    assert person.call("accept_staff_invitation", code=code) == client
+    assert employment(game, other, person) is None
+
+
+def test_an_owner_makes_no_owner_and_gives_no_longer_than_they_have(game, client, owner):
+    def ask(**arguments: Any) -> Any:
+        return owner.call("invite_staff", organisation_id=client, email=f"{fresh()}@example.org", **arguments)
+
+    with game.refused("MP010"):
+        ask(role="owner")
+    for wrong in (
+        {"access_until": game.now + 30 * DAY + MICROSECOND}, {"access_from": game.now - 30 * DAY - MICROSECOND},
+        {"access_from": game.now + 31 * DAY}, {"access_from": game.now + DAY, "access_until": game.now + DAY},
+        {"access_until": "infinity"}, {"access_from": "-infinity"}, {"role": None},
+    ):  # fmt: skip
+        with game.refused("MP010"):
+            ask(**wrong)
+    ask(access_from=game.now - 30 * DAY, access_until=game.now + 30 * DAY)
+    # Without an end: theirs.
+    ask()
+    assert [r["access_until"] for r in owner.view("client_invitations", organisation_id=client)] == [
+        game.now + 30 * DAY
+    ] * 2  # fmt: skip
+
+
+def test_the_association_says_until_when_and_may_make_owners(game, client):
+    def ask(**arguments: Any) -> Any:
+        return game.service.call("invite_staff", organisation_id=client, email="o@example.org", **arguments)
+
+    for wrong in ({}, {"access_until": "infinity"}, {"access_until": game.now, "access_from": game.now}):
+        with game.refused("MP010"):
+            ask(role="owner", **wrong)
+    ask(role="owner", access_from=game.now + 100 * DAY, access_until=game.now + 500 * DAY)
+    (row,) = game.service.view("client_invitations", organisation_id=client)
+    assert (row["role"], row["access_until"]) == ("owner", game.now + 500 * DAY)
+
+
+@pytest.mark.parametrize("address", [None, "", "nobody", "a@b", "a@example.org\nBcc: b@example.org", "é@example.org"])
+def test_what_is_no_address_is_not_invited(game, client, owner, address):
+    with game.refused("MP010"):
+        owner.call("invite_staff", organisation_id=client, email=address)
+
+
+def test_an_owner_does_not_invite_another_owner_into_less(game, client, owner):
+    other = game.employed(client, "owner")
+    with game.refused("MP010"):
+        invite(game, owner, client, other, "viewer")
+    assert invite(game, game.service, client, other, "viewer")
+
+
+def test_an_owner_writes_to_an_address_once_an_hour(game, client, owner):
+    owner.call("invite_staff", organisation_id=client, email="a@example.org")
+    with game.refused("MP010"):
+        owner.call("invite_staff", organisation_id=client, email="A@example.org")
+    owner.call("invite_staff", organisation_id=client, email="b@example.org")
+    game.run("update mpp.staff_invitation set invited_at = invited_at - interval '1 hour'")
+    owner.call("invite_staff", organisation_id=client, email="a@example.org")
+    # The association is not held to it.
+    for _ in range(2):
+        game.service.call("invite_staff", organisation_id=client, email="a@example.org", access_until=game.now + DAY)
+
+
+def test_fifty_invitations_of_owners_wait_at_most(game, client, owner):
+    game.run(
+        "insert into mpp.staff_invitation (organisation_id, email, role, access_from, access_until, code_digest,"
+        " expires_at, invited_at) select %s, n || '@example.org', 'viewer', now(), now() + interval '1 day',"
+        " sha256(gen_random_uuid()::text::bytea), now() + interval '1 day', now() - interval '1 day'"
+        " from generate_series(1, 50) n",
+        (client,),
+    )
+    with game.refused("MP010"):
+        owner.call("invite_staff", organisation_id=client, email="more@example.org")
+    # One of them again is not one more; what has expired or was taken does not wait.
+    owner.call("invite_staff", organisation_id=client, email="7@example.org")
+    for change in ("expires_at = now() - interval '1 second'", "accepted_at = now()"):
+        with game.db.transaction(force_rollback=True):
+            game.run(f"update mpp.staff_invitation set {change} where email = '8@example.org'")
+            owner.call("invite_staff", organisation_id=client, email="more@example.org")
+
+
+def test_who_works_for_a_client_is_listed_to_its_owners(game, client, owner):
+    viewer = game.employed(client, "viewer")
+    rows = owner.table("client_staff", organisation_id=client)
+    assert [(r["account_id"], r["role"], r["is_me"]) for r in rows] == [
+        (owner.account, "owner", True), (viewer.account, "viewer", False),
+    ]  # fmt: skip
+    assert [r["email"] for r in rows] == [address_of(game, owner), address_of(game, viewer)]
+    assert len(game.service.table("client_staff", organisation_id=client)) == 2
+    with game.refused("MP090"):
+        game.service.table("client_staff", organisation_id=2_000_000_000)
+
+
+def test_an_owner_changes_managers_and_viewers_inside_their_own_dates(game, client, owner):
+    viewer = game.employed(client, "viewer")
+
+    def change(**arguments: Any) -> None:
+        owner.call("set_staff", organisation_id=client, account_id=viewer.account, **arguments)
+
+    change(role="manager")
+    change(access_until=game.now + 30 * DAY)
+    change(access_from=game.now - 30 * DAY)
+    before = employment(game, client, viewer)
+    assert before == {"role": "manager", "access_from": game.now - 30 * DAY, "access_until": game.now + 30 * DAY}
+    for wrong in (
+        {"access_until": game.now + 30 * DAY + MICROSECOND}, {"access_from": game.now - 30 * DAY - MICROSECOND},
+        {"access_until": "infinity"}, {"access_from": "-infinity"},
+    ):  # fmt: skip
+        with game.refused("MP010"):
+            change(**wrong)
+    with game.refused("MP005"):
+        change(role="owner")
+    assert employment(game, client, viewer) == before
+
+
+def test_an_owner_changes_neither_themselves_nor_another_owner(game, client, owner):
+    other = game.employed(client, "owner")
+    for person in (owner, other):
+        for change in ({"role": "viewer"}, {"access_until": game.now - 90 * DAY}, {"access_until": game.now + DAY}):
+            with game.refused("MP005"):
+                owner.call("set_staff", organisation_id=client, account_id=person.account, **change)
+    game.service.call("set_staff", organisation_id=client, account_id=other.account, role="viewer")
+    found = employment(game, client, other)
+    assert found
+    assert found["role"] == "viewer"
+
+
+def test_dates_that_the_association_gave_are_not_in_the_way_of_a_new_role(game, client, owner):
+    longer = game.employed(client, "viewer", since=-90 * DAY, until=20 * DAY)
+    owner.call("set_staff", organisation_id=client, account_id=longer.account, role="manager")
+    found = employment(game, client, longer)
+    assert found
+    assert (found["role"], found["access_from"]) == ("manager", game.now - 90 * DAY)
+
+
+def test_whoever_is_taken_away_does_not_come_back_by_an_invitation_that_waits(game, client, owner):
+    viewer = game.employed(client, "viewer")
+    code = invite(game, owner, client, viewer, "manager")
+    owner.call("set_staff", organisation_id=client, account_id=viewer.account, access_until=game.now - 60 * DAY)
+    assert employment(game, client, viewer) is None
+    with game.refused("MP082"):
+        viewer.call("accept_staff_invitation", code=code)
+    with game.refused("MP005"):
+        owner.call("set_staff", organisation_id=client, account_id=viewer.account, role="viewer")
+
+
+def test_what_concerns_access_is_in_the_audit(game, client, owner):
+    person = game.signed_in()
+    code = invite(game, owner, client, person)
+    person.call("accept_staff_invitation", code=code)
+    owner.call("set_staff", organisation_id=client, account_id=person.account, role="manager")
+    game.service.call("set_territory", organisation_id=client, codes={"department": ["01"]})
+    acts = game.rows(
+        "select action, actor_id from mpp.audit where subject in (%s, %s) and action <> 'organisation.set' order by id",
+        (code_of(game, client), str(client)),
+    )
+    assert [(a["action"], a["actor_id"]) for a in acts] == [
+        ("client.invite_staff", owner.account), ("client.accept_invitation", person.account),
+        ("client.set_staff", owner.account), ("territory.set", None),
+    ]  # fmt: skip
+    # Neither codes nor addresses.
+    said = str(game.rows("select details from mpp.audit where actor_id in (%s, %s)", (owner.account, person.account)))
+    assert code not in said
+    assert "@" not in said
+
+
+def test_nobody_acts_for_a_client_during_maintenance_but_the_association(game, client, part, owner):
+    game.run(
+        "insert into mpp.maintenance_window (starts_at, ends_at, message) values (now() - interval '1 hour',"
+        """ now() + interval '1 hour', '{"fr": "x", "en": "x"}')"""
+    )
+    for command, arguments in (
+        ("create_client_leagues", {"participation_id": part, "leagues": leagues("Nord")}),
+        ("invite_participants", {"participation_id": part, "participants": guests("a@example.org")}),
+        ("invite_staff", {"organisation_id": client, "email": "a@example.org"}),
+        ("set_staff", {"organisation_id": client, "account_id": owner.account}),
+        ("accept_staff_invitation", {"code": "0000000000"}),
+    ):
+        with game.refused("MP011"):
+            owner.table(command, **arguments)
+    game.service.table("create_client_leagues", participation_id=part, leagues=leagues("Nord"))
+    # Reading goes on.
+    assert owner.view("client_overview")
+    assert owner.call("client_report", participation_id=part)
+    assert owner.table("client_staff", organisation_id=client)
+
+
+def test_the_dates_of_a_refusal_are_said_in_both_languages(game, client):
+    late = game.employed(client, "owner", since=-60 * DAY, until=-DAY)
+    said = {}
+    for language in ("fr", "en"):
+        late.headers = {"accept-language": language}
+        with game.refused("MP091") as caught:
+            late.table("client_staff", organisation_id=client)
+        said[language] = str(caught.value.diag.message_primary)
+    assert said["fr"].startswith("Votre accès est ouvert du ")
+    assert said["en"].startswith("Your access is open from ")
