@@ -136,29 +136,31 @@ create function private.score_updated() returns trigger
 as $$
 declare
     moves integer;
+    frozen integer[];
 begin
-    -- A frozen ranking only ever loses a name: points, order and counts stay as they were.
-    if exists (
-        select
-        from old_rows o
-        join mpp.edition e on e.id = o.edition_id
-        where e.frozen_at is not null
-    ) then
+    -- A frozen ranking only ever loses a name: points, order and counts stay as they were. One statement may touch others
+    -- too, when a person is forgotten in all their editions.
+    select coalesce(array_agg(distinct e.id), '{}') into frozen
+    from old_rows o
+    join mpp.edition e on e.id = o.edition_id
+    where e.frozen_at is not null;
+    if cardinality(frozen) > 0 then
         if exists (
             select n.subject_id, n.edition_id, n.scope, n.points, n.players, n.value, n.reached_at, n.at_least_players, n.school_id, n.level
             from new_rows n
+            where n.subject_id in (select o.subject_id from old_rows o where o.edition_id = any (frozen))
             except
             select o.subject_id, o.edition_id, o.scope, o.points, o.players, o.value, o.reached_at, o.at_least_players, o.school_id, o.level
             from old_rows o
         ) or exists (
-            select n.subject_id from new_rows n where n.listed
+            select n.subject_id
+            from new_rows n
+            where n.listed and n.subject_id in (select o.subject_id from old_rows o where o.edition_id = any (frozen))
             except
             select o.subject_id from old_rows o where o.listed
         ) then
-            perform private.refuse('MP024', (
-                select min(e.code) from old_rows o join mpp.edition e on e.id = o.edition_id where e.frozen_at is not null));
+            perform private.refuse('MP024', (select min(e.code) from mpp.edition e where e.id = any (frozen)));
         end if;
-        return null;
     end if;
     insert into mpp.score_delta (edition_id, scope, value, change)
     select m.edition_id, m.scope, m.value, sum(m.change)
@@ -171,6 +173,7 @@ begin
         union all
         select n.edition_id, n.level, n.value, 1 from new_rows n where n.listed and n.level is not null
     ) m
+    where not m.edition_id = any (frozen)
     group by m.edition_id, m.scope, m.value
     having sum(m.change) <> 0;
     get diagnostics moves = row_count;

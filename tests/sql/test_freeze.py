@@ -251,3 +251,15 @@ def test_another_edition_goes_on_after_a_freeze(game, edition, played):
     person = game.player(game.league(other))
     game.validate(person, other, "t-bike")
     assert game.score(person.player_id) == 4
+
+
+def test_who_is_forgotten_in_a_frozen_and_a_running_edition_at_once_leaves_right_counts(game):
+    over, running = game.edition(), game.edition()
+    person = game.registered()
+    for edition in (over, running):
+        game.player(game.league(edition), person)
+        game.validate(person, edition, "t-soup")
+    game.close(over)
+    game.freeze(over)
+    game.run("delete from mpp.profile where id = %s", (person.account,))
+    assert game.faults(over) == game.faults(running) == []

@@ -275,6 +275,7 @@ def acts(class_: Class, another: str) -> dict[str, dict[str, Any]]:
         "create_league": {"edition_id": edition.id, "name": "Pirates"},
         "create_team": {"league_id": class_.id, "name": "Pirates"},
         "expel_player": {"player_id": pupil, "reason": "because"},
+        "forget_pupils": {"edition_code": edition.code},
         "freeze_edition": {"edition_code": edition.code},
         "hand_over_class": {"class_id": class_.id, "teacher_id": another},
         "hand_over_league": {"league_id": class_.id, "player_id": pupil},
