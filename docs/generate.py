@@ -18,7 +18,7 @@ import psycopg
 from psycopg.rows import namedtuple_row
 
 DOCS = Path(__file__).resolve().parent
-ROLES = {"anon": "visitor", "authenticated": "signed in", "service_role": "secret key"}
+ROLES = {"anon": "visitor", "authenticated": "signed in", "service_role": "secret key", "mpp_dashboard": "dashboard"}
 
 VIEWS = """
     select c.relname as name, obj_description(c.oid, 'pg_class') as comment,
@@ -75,12 +75,14 @@ arguments in JSON. Every request carries an API key in the header `apikey`; a si
 token in `Authorization: Bearer`. A refusal is HTTP 400 with a code of [errors.md](errors.md).
 
 Who may ask: **visitor** is the publishable key alone, **signed in** adds a user's token, **secret key** is for
-servers only. Row-level security decides which rows each of them gets; *staff* are the secret key and the
-accounts that `mpp user ops` named.
+servers only, **dashboard** is a database login of one client ([operations.md](operations.md#clients)). Row-level
+security decides which rows each of them gets; *staff* are the secret key and the accounts that `mpp user ops` named,
+*staff of a client* those whom it invited, inside their dates.
 
 Signing up, signing in and the tokens are Supabase Auth's, at `/auth/v1`: use the Supabase client of your language.
-`register` then makes the player's profile. The game uses neither Realtime nor Storage nor Edge Functions, and the
-embedded local stack does not serve them: those addresses answer 503 there.
+`register` then makes the player's profile. The game uses neither Realtime nor Storage, and the
+embedded local stack does not serve them: those addresses answer 503 there. Its one Edge Function, `unsubscribe`, is
+the link in mails ([mail.md](mail.md)).
 
 Times are ISO 8601 with an offset; texts for people are objects by language.
 

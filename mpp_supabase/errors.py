@@ -69,7 +69,8 @@
 
 The classes below Refusal are named by `private.refusals()` in sql/schema and documented in docs/errors.md; a test
 compares the three. The files of schools have errors of their own, each beside what reads or writes the file:
-`sheets.SheetError`, `school_directory.DirectoryError` and `diplomas.DiplomaError`, all MPPError.
+`sheets.SheetError`, `school_directory.DirectoryError` and `diplomas.DiplomaError`; those of clients
+`reports.ReportError`; all MPPError.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ from mpp_cli.output import Column, Csv, Json, Yes
 
 app = typer.Typer(no_args_is_help=True)
 
+_STATES = ("new", "in_progress", "answered", "spam")
+
 Which = Annotated[int, typer.Argument(metavar="REQUEST", min=1, help="Number of the request; `mpp contact list`.")]
 Note = Annotated[
     str | None, typer.Option("--note", help="A note for colleagues; without it the old one stays, empty clears it.")
@@ -35,10 +37,9 @@ def list_(
     Example: mpp contact list --state in_progress
     """
     from mpp_supabase import ContactRequest
-    from mpp_supabase.contacts import STATES
 
-    if state is not None and state not in STATES:
-        raise typer.BadParameter(f"use {', '.join(STATES)}", param_hint="--state")
+    if state is not None and state not in _STATES:
+        raise typer.BadParameter(f"use {', '.join(_STATES)}", param_hint="--state")
     wanted = None if everything and state is None else state or "new"
     with connection.staff() as mpp:
         page = mpp.contacts.page(limit, after, state=wanted)

@@ -85,7 +85,7 @@ def test_every_view_function_and_row_type_of_the_api_has_a_comment(db: Connectio
 def test_every_function_of_the_api_lists_refusals_and_only_known_ones(db: Connection) -> None:
     for name, comment in api_functions(db):
         codes = generate.error_codes(comment)
-        assert codes, f"the comment of {name} lists no errors"
+        assert codes or str(comment).endswith("Errors: none."), f"the comment of {name} lists no errors"
         assert set(codes) <= set(REFUSALS), name
         assert codes == sorted(set(codes)), name
 
