@@ -849,7 +849,7 @@ begin atomic
     select private.unsubscribe(token);
 end;
 comment on function api.unsubscribe(text)
-    is 'Stops the kind of mail that a link was in, without signing in: withdraws the consent, or notes the address. Asked again, or with a token that nobody knows, answers the same.';
+    is 'Stops the kind of mail that a link was in, without signing in: withdraws the consent, or notes the address. Asked again, or with a token that nobody knows, answers the same. Errors: none.';
 revoke execute on function api.unsubscribe(text) from public;
 grant execute on function api.unsubscribe(text) to anon, authenticated, service_role;
 

@@ -1841,12 +1841,12 @@ begin
     with mine as (
         select p.id, p.edition_id, w.number as week, w.opens,
             (select v.opens from private.weeks_of(p.edition_id, at) v where v.number = w.number - 1) as previous,
-            e.league_min_players, e.starts_at <= at and at < e.ends_at as running
+            e.league_min_players, e.time_zone, e.starts_at <= at and at < e.ends_at as running
         from private.followed(chosen) p
         join mpp.edition e on e.id = p.edition_id
         left join lateral (select x.* from private.weeks_of(p.edition_id, at) x order by x.number desc limit 1) w on true
     ), counted as (
-        select m.id, m.week, m.running, m.opens, m.league_min_players, l.id as league_id, l.name, l.unit_id, u.name as unit,
+        select m.id, m.week, m.running, m.opens, m.league_min_players, m.time_zone, l.id as league_id, l.name, l.unit_id, u.name as unit,
             s.players, s.points, s.value, s.reached_at,
             exists (select from mpp.ambassador a where a.league_id = l.id and a.is_principal) as has_ambassador,
             v.*
@@ -1876,7 +1876,7 @@ begin
         case when c.players >= 5 then round(c.points::numeric / c.players, 2) end,
         c.value, c.this_week::integer, case when c.week > 1 then c.last_week::integer end,
         -- To the day: the minute would say who it was.
-        date_trunc('day', c.last_at),
+        date_trunc('day', c.last_at, c.time_zone),
         c.has_ambassador,
         array_remove(array[
             case when not c.has_ambassador then 'no_ambassador' end,
@@ -4525,7 +4525,7 @@ begin atomic
 end;
 
 comment on function api.unsubscribe(text)
-    is 'Stops the kind of mail that a link was in, without signing in: withdraws the consent, or notes the address. Asked again, or with a token that nobody knows, answers the same.';
+    is 'Stops the kind of mail that a link was in, without signing in: withdraws the consent, or notes the address. Asked again, or with a token that nobody knows, answers the same. Errors: none.';
 
 revoke execute on function api.unsubscribe(text) from public;
 
