@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from mpp_supabase.client import MPP
 from mpp_supabase.config import Settings
 from mpp_supabase.demo.classes import Classroom, enrol, hire, open_classes, schools_of
-from mpp_supabase.demo.client_proof import ClientProof, prove_client, prove_territory
+from mpp_supabase.demo.client_proof import ClientProof, department_of, prove_client, prove_territory
 from mpp_supabase.demo.habits import Card, days_of_play
 from mpp_supabase.demo.lessons import sheets_of
 from mpp_supabase.demo.people import NAMES, named_statements
@@ -408,7 +408,7 @@ class Town:
         by_id = {row[0]: (row[1], row[2]) for row in rows}
         ordered = [by_id[school] for school in schools]
         return {
-            "departments": [_department_of(ordered[0][1])],
+            "departments": [department_of(ordered[0][1])],
             "postcodes": sorted({postcode for _, postcode in ordered[1:4]}),
             "schools": sorted(rne for rne, _ in ordered[4:]),
         }
@@ -423,7 +423,7 @@ class Town:
             )
             if rne in codes["schools"]
             or postcode in codes["postcodes"]
-            or _department_of(postcode) in codes["departments"]
+            or department_of(postcode) in codes["departments"]
         }
 
     def hire_staff(self, company: int, authority: int, mail: MailSettings, outcome: ClientOutcome) -> dict[str, Reader]:
@@ -458,7 +458,3 @@ class Town:
         whole = self._http.get(f"{mail.mailbox_url}/api/v1/message/{found['messages'][0]['ID']}").json()
         codes: list[str] = re.findall(r"^\s*([0-9A-HJKMNP-TV-Z]{10})\s*$", whole["Text"], re.MULTILINE)
         return codes[0]
-
-
-def _department_of(postcode: str) -> str:
-    return postcode[:3] if postcode.startswith("97") else postcode[:2]

@@ -350,7 +350,7 @@ def _league(
 
 def _departments(connection: psycopg.Connection[Any], participation_id: int) -> list[Shown]:
     living = Counter(
-        _department(postcode)
+        department_of(postcode)
         for (postcode,) in connection.execute(
             "select f.postcode from mpp.player q join mpp.league l on l.id = q.league_id join mpp.profile f on"
             " f.id = q.account_id where l.participation_id = %s and q.listed and f.country = 'FR'",
@@ -367,7 +367,8 @@ def _departments(connection: psycopg.Connection[Any], participation_id: int) -> 
     ]
 
 
-def _department(postcode: str) -> str:
+def department_of(postcode: str) -> str:
+    """Return the French department of a postcode."""
     if postcode.startswith(("97", "98")):
         return postcode[:3]
     if postcode.startswith("20"):

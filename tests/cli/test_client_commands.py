@@ -51,7 +51,7 @@ def test_a_client_is_created_shown_corrected_and_listed(mpp: Mpp, world: World) 
 
 def test_what_is_not_there_is_refused_and_named(mpp: Mpp, fresh: Client, played: Client) -> None:
     edition = fresh.edition.code
-    for command, words in (
+    refused: tuple[tuple[tuple[object, ...], str], ...] = (
         (("client", "show", "t-nobody"), "no organisation t-nobody"),
         (("client", "overview", "t-nobody", edition), "no organisation t-nobody"),
         (("client", "overview", fresh.code, played.edition.code), "does not take part"),
@@ -60,10 +60,11 @@ def test_what_is_not_there_is_refused_and_named(mpp: Mpp, fresh: Client, played:
         (("client", "staff", "remove", fresh.code, "nobody@example.org", "--yes"), "does not work for"),
         (("client", "task", "done", "2147483000"), "[MP005]"),
         (("report", "weekly", edition, "--client", "t-nobody", "-o", "x"), "no organisation t-nobody"),
-    ):
+    )
+    for command, words in refused:
         ended = mpp(*command)
         assert (ended.code, ended.out, words in ended.err) == (Exit.REFUSED, "", True), (command, ended.err)
-    for command in (
+    misunderstood: tuple[tuple[object, ...], ...] = (
         ("client", "leagues", "import", fresh.code, edition),
         ("client", "leagues", "import", fresh.code, edition, "--league", ":Lyon"),
         ("client", "invite", fresh.code, "a@example.org", "--until", "soon"),
@@ -73,7 +74,8 @@ def test_what_is_not_there_is_refused_and_named(mpp: Mpp, fresh: Client, played:
         ("report", "weekly", edition, "-o", "x"),
         ("report", "weekly", edition, "--all", "-o", "x", "--format", "doc"),
         ("report", "final", edition, "--all", "-o", "x", "--language", "de"),
-    ):
+    )
+    for command in misunderstood:
         assert mpp(*command).code == Exit.USAGE, command
 
 

@@ -394,12 +394,12 @@ def test_a_report_of_200_players_and_4000_challenges_takes_less_than_three_secon
     assert done == 4_000
     start = time.perf_counter()
     report = world.ops.reports.weekly(client.part.participation_id)
-    files = write_report(tmp_path, report, "fr")
+    written = write_report(tmp_path, report, "fr")
     seconds = time.perf_counter() - start
     assert report.totals.players.value == 200
     # Some of the 4,000 wait for their team.
     assert 3_500 < int(report.totals.validations.value or 0) <= 4_000
-    assert [file.suffix for file in files] == [".html", ".pdf", ".xlsx"]
+    assert [file.suffix for file in written] == [".html", ".pdf", ".xlsx"]
     assert seconds < 3, f"{seconds:.2f} s"
 
 
