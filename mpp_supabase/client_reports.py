@@ -328,6 +328,7 @@ def _mails(found: FollowUp, readers: Sequence[WeeklyReader], ranks: dict[UUID, i
 
 
 def _report_data(found: FollowUp, language: Language) -> dict[str, Any]:
+    from mpp_supabase.mail.wording import WORDING
     from mpp_supabase.reports.advice import advise
     from mpp_supabase.reports.wording import Words
 
@@ -352,8 +353,9 @@ def _report_data(found: FollowUp, language: Language) -> dict[str, Any]:
             ("validations", overview.validations, overview.validations_change),
             ("points", overview.points, overview.points_change),
         ]
+    colon = WORDING[language].colon
     pushed = [
-        _line(f"{_own_name(found, league.name)}: {', '.join(words(f'push_{reason}') for reason in league.push)}")
+        _line(f"{_own_name(found, league.name)}{colon} {', '.join(words(f'push_{reason}') for reason in league.push)}")
         for league in found.leagues
         if league.push
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from mpp_supabase.reports.figures import ClientReport, League, PushReason, Week
 from mpp_supabase.reports.wording import Words
@@ -51,7 +52,7 @@ def _in_the_week(report: ClientReport, words: Words) -> Iterator[str]:
     if players and active is not None and active < FEW_ACTIVE * float(players):
         yield words("advice_few_active", share=words.percent(Decimal(str(active)) / Decimal(str(players))))
     this, before = _week(report, number), _week(report, number - 1)
-    if this and before and this.validations < FALLING * before.validations:
+    if this and before and _is_over(report, this) and this.validations < FALLING * before.validations:
         yield words("advice_falling", validations=this.validations, before=before.validations)
     if weeks > 2 and number + 1 == (weeks + 1) // 2:
         yield words("advice_halfway")
@@ -94,6 +95,11 @@ def _needing(report: ClientReport, *reasons: PushReason) -> tuple[str, ...]:
 
 def _week(report: ClientReport, number: int) -> Week | None:
     return next((week for week in report.weeks if week.number == number), None)
+
+
+def _is_over(report: ClientReport, week: Week) -> bool:
+    """Whether a week is in its last day or past it: until then it is behind any whole week."""
+    return report.as_of.astimezone(ZoneInfo(report.edition.time_zone)).date() >= week.last
 
 
 def _close_race(leagues: tuple[League, ...]) -> tuple[League, League] | None:
