@@ -165,6 +165,8 @@ begin
     with mine as (
         select p.id, p.edition_id, w.number as week, w.opens,
             (select v.opens from private.weeks_of(p.edition_id, at) v where v.number = w.number - 1) as previous,
+            -- The same hour on the wall, also over a clock change.
+            (at at time zone e.time_zone - interval '7 days') at time zone e.time_zone as week_ago,
             e.league_min_players, e.time_zone, e.starts_at <= at and at < e.ends_at as running
         from private.followed(chosen) p
         join mpp.edition e on e.id = p.edition_id
@@ -186,8 +188,7 @@ begin
                 coalesce(sum(x.points) filter (where x.validated_at >= m.opens), 0) as this_week,
                 coalesce(sum(x.points) filter (where x.validated_at >= m.previous and x.validated_at < m.opens), 0) as last_week,
                 -- By the same hour of the week before: a week that is on is behind a whole one until its last evening.
-                coalesce(sum(x.points) filter (where x.validated_at >= m.previous and x.validated_at < at - interval '168 hours'), 0)
-                    as last_so_far,
+                coalesce(sum(x.points) filter (where x.validated_at >= m.previous and x.validated_at < m.week_ago), 0) as last_so_far,
                 max(x.validated_at) as last_at
             from mpp.validation x
             where x.league_id = l.id and x.state = 'credited'
@@ -419,7 +420,8 @@ begin
     ), ordered as (
         select c.*, coalesce(sum(c.players) over smaller, 0) as smaller_players
         from cell c
-        window smaller as (partition by c.id order by c.players, c.department rows between unbounded preceding and 1 preceding)
+        -- Of two that are equal both: which of them joined would say where the others are.
+        window smaller as (partition by c.id order by c.players range between unbounded preceding and 1 preceding)
     )
     select o.id, o.department, case when o.players >= 5 and o.smaller_players not between 1 and 4 then o.players::integer end
     from ordered o
