@@ -683,8 +683,9 @@ PEOPLE_COUNTED = {
 NOT_PEOPLE = {
     "participation_id", "organisation_id", "edition_id", "week", "expected_players", "players_change",
     "active_players_change", "leagues", "leagues_change", "validations", "validations_change", "points",
-    "points_change", "points_per_player", "points_per_player_change", "unit_id", "rank", "value", "points_this_week", "points_last_week",
-    "points_per_pupil", "general_rank", "place", "award_id", "task_id", "priority", "invitation_id",
+    "points_change", "points_per_player", "points_per_player_change", "unit_id", "rank", "value", "points_this_week",
+    "points_last_week", "points_per_pupil", "general_rank", "place", "award_id", "task_id", "priority",
+    "invitation_id",
 }  # fmt: skip
 
 
@@ -982,8 +983,8 @@ def deeds_of(game: Game, class_: Any, dice: random.Random) -> list[tuple[datetim
             at = game.now - timedelta(days=dice.choice([1, 2, 5, 8]))
             game.run(
                 "insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points,"
-                " state, validated_at) select gen_random_uuid(), p.edition_id, c.id, p.id, p.team_id, p.league_id, c.points,"
-                " 'credited', %s from mpp.player p join mpp.edition_challenge c on c.id = %s where p.id = %s",
+                " state, validated_at) select gen_random_uuid(), p.edition_id, c.id, p.id, p.team_id, p.league_id,"
+                " c.points, 'credited', %s from mpp.player p join mpp.edition_challenge c on c.id = %s where p.id = %s",
                 (at, class_.edition.challenges["t-bike"], pupil),
             )
             done.append((at, 4))
