@@ -90,6 +90,7 @@ if TYPE_CHECKING:
         TrackingImport,
     )
     from mpp_supabase.plans import PlanOutcome, Task, write_calendar
+    from mpp_supabase.privacy import Expired
     from mpp_supabase.reports import ReportError
     from mpp_supabase.school_directory import DirectoryError, DirectoryProblem
     from mpp_supabase.sheets import SheetError, SheetProblem, write_roster
@@ -131,6 +132,7 @@ __all__ = [
     "EditionFileError",
     "EditionNotFound",
     "EditionStatistics",
+    "Expired",
     "FileProblem",
     "FollowUp",
     "JoinCode",
@@ -274,6 +276,7 @@ _HOMES = {
     "reports": ("ReportError",),
     "school_directory": ("DirectoryError", "DirectoryProblem"),
     "sheets": ("SheetError", "SheetProblem", "write_roster"),
+    "privacy": ("Expired",),
     "statistics": ("LifetimeStatistics", "MapCell"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}

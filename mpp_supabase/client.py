@@ -17,6 +17,7 @@ from mpp_supabase.leagues import Leagues
 from mpp_supabase.mail.outbox import Mails
 from mpp_supabase.maintenance import Maintenance
 from mpp_supabase.plans import Plans
+from mpp_supabase.privacy import Privacy
 from mpp_supabase.rankings import Rankings
 from mpp_supabase.schools import Schools
 from mpp_supabase.statistics import Statistics
@@ -126,6 +127,11 @@ class MPP:
     def contacts(self) -> Contacts:
         """Contact, quote and webinar requests."""
         return Contacts(self._transport)
+
+    @cached_property
+    def privacy(self) -> Privacy:
+        """How long what is personal is kept."""
+        return Privacy(self._transport)
 
     @cached_property
     def statistics(self) -> Statistics:

@@ -25,10 +25,12 @@ from mpp_cli import (
     maintenance,
     misuse,
     output,
+    privacy,
     pupil,
     ranking,
     report,
     school,
+    statistics,
     user,
     validation,
     watch,
@@ -46,9 +48,11 @@ _ORDER = [
     "client",
     "report",
     "award",
+    "statistics",
     "user",
     "contact",
     "mail",
+    "privacy",
     "maintenance",
     "misuse",
     "audit",
@@ -87,9 +91,11 @@ app.add_typer(validation.app, name="validation", help="Take back validations tha
 app.add_typer(client.app, name="client", help="Clients: organisations, leagues, guests, staff, follow-up, plan.")
 app.add_typer(report.app, name="report", help="Weekly and final reports of clients.")
 app.add_typer(award.app, name="award", help="Awards at closing, by rule: grant, list.")
+app.add_typer(statistics.app, name="statistics", help="Totals over all editions, and the map of players.")
 app.add_typer(user.app, name="user", help="Accounts: create, invite, list, disable, enable, staff.")
 app.add_typer(mail.app, name="mail", help="Mails: send, settle, newsletters, bounces.")
 app.add_typer(contact.app, name="contact", help="Contact, quote and webinar requests: list, answer, remove.")
+app.add_typer(privacy.app, name="privacy", help="Privacy: delete what was kept long enough.")
 app.add_typer(maintenance.app, name="maintenance", help="Maintenance windows, announced in advance.")
 app.command("misuse")(misuse.misuse)
 app.command("audit")(audit.audit)

@@ -316,6 +316,29 @@ def newsletter(
 
 
 @app.command()
+def notes(
+    edition: Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would be queued, and queue nothing.")] = False,
+) -> None:
+    """Queue the week of every league for those of its players who agreed to alerts, and of a class for its teachers.
+
+    Best on the last evening of the week. Again in the same week it queues only what is missing. Ambassadors of a
+    client's league get the note of `mpp mail weekly` instead. `mpp mail send` sends.
+
+    Example: mpp mail notes adult-2026-06 --dry-run
+    """
+    with connection.staff() as mpp, output.progress() as bars:
+        leagues, queued, already = mpp.mails.queue_league_notes(
+            edition, dry_run=dry_run, on_progress=lambda done: bars("Leagues", done, done)
+        )
+    output.say(
+        f"{output.number(leagues)} leagues: {output.number(queued)} notes {'to queue' if dry_run else 'queued'}, "
+        f"{output.number(already)} were already; "
+        + ("nothing was queued (dry run)." if dry_run else "`mpp mail send` sends them.")
+    )
+
+
+@app.command()
 def weekly(
     edition: Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")],
     client: Annotated[

@@ -128,6 +128,19 @@ class AmbassadorNote(_Data):
     link: Link | None = None
 
 
+class LeagueNote(_Data):
+    """`league_note`: a league's week for its players who agreed to alerts, and a class's for its teachers (B7)."""
+
+    league: Line
+    edition: Line
+    is_class: bool = False
+    rank: int | None = None
+    own_points: int | None = None
+    own_change: int | None = None
+    figures: tuple[Count, ...]
+    link: Link | None = None
+
+
 class Newsletter(_Data):
     """`newsletter`: a text of the association's staff, in Markdown."""
 
@@ -204,6 +217,26 @@ def _ambassador_note(data: AmbassadorNote, words: Wording, language: Language) -
     )
 
 
+def _league_note(data: LeagueNote, words: Wording, language: Language) -> Letter:
+    paragraphs = []
+    if data.rank is not None:
+        place = words.note_class_rank if data.is_class else words.note_rank
+        paragraphs.append(place.format(rank=number(data.rank, language), edition=data.edition))
+    if data.own_points is not None:
+        own = words.note_own if data.own_points else words.note_own_none
+        paragraphs.append(
+            own.format(points=number(data.own_points, language), week=number(data.own_change or 0, language))
+        )
+    return Letter(
+        subject=(words.note_class_subject if data.is_class else words.note_subject).format(league=data.league),
+        heading=words.note_heading.format(league=data.league),
+        paragraphs=tuple(paragraphs),
+        figures=_figures(data.figures, words, language),
+        button=words.note_class_button if data.is_class else words.note_button,
+        link=data.link or "",
+    )
+
+
 def _newsletter(data: Newsletter, words: Wording, language: Language) -> Letter:
     return Letter(subject=data.subject, heading=data.subject, markdown=data.body)
 
@@ -226,6 +259,7 @@ TEMPLATES: dict[str, tuple[type[_Data], _Writer]] = {
     "player_invitation": (PlayerInvitation, _player_invitation),
     "weekly_report": (WeeklyReport, _weekly_report),
     "ambassador_note": (AmbassadorNote, _ambassador_note),
+    "league_note": (LeagueNote, _league_note),
     "newsletter": (Newsletter, _newsletter),
 }
 """What each template needs, and what writes it."""

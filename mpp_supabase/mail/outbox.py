@@ -100,6 +100,15 @@ class NewsletterPiece(Model):
     after: UUID | None
 
 
+class LeagueNotePiece(Model):
+    """What one piece of a week's league notes added, and where the next one begins (None at the end)."""
+
+    leagues: int
+    queued: int
+    already: int
+    after: UUID | None
+
+
 class Mails(Service):
     """Mails to send and sent. Needs the secret key."""
 
@@ -131,6 +140,28 @@ class Mails(Service):
             on_progress(queued + already)
             if piece.after is None:
                 return queued, already
+            after = piece.after
+
+    def queue_league_notes(
+        self, edition: str, *, dry_run: bool = False, on_progress: Callable[[int], None] = lambda _: None
+    ) -> tuple[int, int, int]:
+        """Queue the week's note of every league of an edition, for its players and ambassadors who agreed to alerts.
+
+        Return how many leagues there are, how many notes are new and how many were there before. Broken off, it is
+        simply done again. `on_progress` is told the leagues done. With `dry_run` nothing is queued. Raises
+        EditionNotFound, and EditionNotRunning before the start and more than a week after the end.
+        """
+        leagues = queued = already = 0
+        after: UUID | None = None
+        while True:
+            arguments: dict[str, Any] = {"edition_code": edition, "dry_run": dry_run}
+            if after is not None:
+                arguments["after"] = str(after)
+            piece = one(LeagueNotePiece, self._transport.call("queue_league_notes", arguments, idempotent=True))
+            leagues, queued, already = leagues + piece.leagues, queued + piece.queued, already + piece.already
+            on_progress(leagues)
+            if piece.after is None:
+                return leagues, queued, already
             after = piece.after
 
     def iterate(self, *, state: str | None = None, purpose: str | None = None) -> Iterator[OutboxMail]:

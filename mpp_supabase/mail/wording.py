@@ -89,7 +89,12 @@ class Wording:
     note_subject: str
     note_heading: str
     note_rank: str
+    note_own: str
+    note_own_none: str
     note_button: str
+    note_class_subject: str
+    note_class_rank: str
+    note_class_button: str
 
 
 WORDING: dict[Language, Wording] = {
@@ -115,6 +120,7 @@ WORDING: dict[Language, Wording] = {
             "points": "Points",
             "leagues": "Ligues",
             "classes": "Classes",
+            "pupils": "Élèves",
         },
         roles={"viewer": "lecture", "manager": "gestion", "owner": "responsable"},
         staff_subject="Votre accès à l’espace de {organisation}",
@@ -144,7 +150,12 @@ WORDING: dict[Language, Wording] = {
         note_subject="{league} : des nouvelles de votre ligue",
         note_heading="Des nouvelles de « {league} »",
         note_rank="Votre ligue est à la place {rank} du classement de « {edition} ».",
+        note_own="De votre côté\u00a0: {points} points, dont {week} cette semaine.",
+        note_own_none="Vous n’avez pas encore validé de défi\u00a0: le premier est le plus facile.",
         note_button="Ouvrir la page de la ligue",
+        note_class_subject="{league}\u00a0: des nouvelles de votre classe",
+        note_class_rank="Votre classe est à la place {rank} du classement de « {edition} ».",
+        note_class_button="Ouvrir la page de la classe",
     ),
     "en": Wording(
         greeting="Hello,",
@@ -168,6 +179,7 @@ WORDING: dict[Language, Wording] = {
             "points": "Points",
             "leagues": "Leagues",
             "classes": "Classes",
+            "pupils": "Pupils",
         },
         roles={"viewer": "viewer", "manager": "manager", "owner": "owner"},
         staff_subject="Your access to the space of {organisation}",
@@ -194,6 +206,11 @@ WORDING: dict[Language, Wording] = {
         note_subject="{league}: news of your league",
         note_heading="News of “{league}”",
         note_rank="Your league is number {rank} in the ranking of “{edition}”.",
+        note_own="On your side: {points} points, {week} of them this week.",
+        note_own_none="You have not validated a challenge yet: the first one is the easiest.",
         note_button="Open the page of the league",
+        note_class_subject="{league}: news of your class",
+        note_class_rank="Your class is number {rank} in the ranking of “{edition}”.",
+        note_class_button="Open the page of the class",
     ),
 }

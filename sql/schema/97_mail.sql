@@ -53,7 +53,7 @@ comment on column mpp.outbox.data is 'Only what the mail shows; emptied once it 
 comment on column mpp.outbox.attempt is 'How often it was claimed: names one claim, so that nobody settles another one.';
 comment on column mpp.outbox.failures is 'How often a server said "later".';
 comment on column mpp.outbox.organisation_id is 'Only for those who work for this client, inside their dates, when it is sent.';
-comment on column mpp.outbox.league_id is 'Only for those who run this league when it is sent.';
+comment on column mpp.outbox.league_id is 'Only for those who run this league when it is sent, or, of a league_note, also play in it.';
 create index outbox_account on mpp.outbox (account_id);
 create index outbox_organisation on mpp.outbox (organisation_id);
 create index outbox_league on mpp.outbox (league_id);
@@ -270,10 +270,14 @@ begin
     ) then
         return 'no access';
     end if;
-    if mail.account_id is not null and mail.league_id is not null and not exists (
-        select from mpp.ambassador a where a.account_id = mail.account_id and a.league_id = mail.league_id
-    ) then
-        return 'no longer an ambassador';
+    if mail.account_id is not null and mail.league_id is not null
+        and not exists (select from mpp.ambassador a where a.account_id = mail.account_id and a.league_id = mail.league_id) then
+        if mail.template <> 'league_note' then
+            return 'no longer an ambassador';
+        end if;
+        if not exists (select from mpp.player p where p.account_id = mail.account_id and p.league_id = mail.league_id) then
+            return 'no longer in the league';
+        end if;
     end if;
     return null;
 end

@@ -53,6 +53,13 @@ MAILS: dict[str, tuple[str, dict[str, Any], list[str], list[str]]] = {
         ["la place 12", "1\u202f212", "Un pique-nique"],
         ["number 12", "1,212", "Un pique-nique"],
     ),
+    "league_note": (
+        "league_alerts",
+        {"league": "Les Hiboux", "edition": "Juin", "rank": 1012, "own_points": 1212, "own_change": 12,
+         "figures": FIGURES},
+        ["la place 1\u202f012", "1\u202f212 points, dont 12 cette semaine"],
+        ["number 1,012", "1,212 points, 12 of them this week"],
+    ),
     "newsletter": (
         "newsletter",
         {"newsletter": "ete", "subject": "L’été", "body": "Bonjour **à vous**\n\n[lien](https://example.org/a?b=1&c=2)"},

@@ -578,6 +578,8 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
         SECRET_KEY,
     ),
     "queue_newsletter": (lambda p: issue("mine"), SECRET_KEY),
+    "queue_league_notes": (lambda p: {"edition_code": p.game.edition().code}, SECRET_KEY),
+    "purge_expired": (lambda p: {"dry_run": True}, STAFF),
     "due_mails": (lambda p: {}, SECRET_KEY),
     "claim_mail": (
         lambda p: {"worker": uuid.uuid4(), "lease_seconds": 60, "message_domain": "example.org"}, SECRET_KEY,

@@ -1,0 +1,52 @@
+"""`mpp privacy`: what the staff do for everybody's privacy."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mpp_cli import connection, output
+from mpp_cli.output import Column, Csv, Json, Yes
+
+app = typer.Typer(no_args_is_help=True)
+
+
+# One verb alone would make Typer take it for the noun.
+@app.callback()
+def privacy() -> None:
+    """Privacy: delete what was kept long enough."""
+
+
+@app.command()
+def purge(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and delete nothing.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Delete addresses that are no longer needed: old mails, invitations, bounces and contact requests.
+
+    Safe to break off and to run again, every night for instance. How long each is kept is in docs/privacy.md.
+
+    Example: mpp privacy purge --dry-run
+    """
+    with connection.staff() as mpp:
+        found = mpp.privacy.expired()
+        due = sum(rule.rows for rule in found)
+        if not dry_run and due:
+            output.confirm(f"Delete {output.number(due)} rows for good?", yes=yes)
+            with output.progress() as bars:
+                found = mpp.privacy.purge(lambda done: bars("Rows", done, max(done, due)))
+    output.rows(
+        found,
+        (
+            Column("What", lambda rule: rule.what),
+            Column("Kept", lambda rule: rule.kept),
+            Column("To delete" if dry_run else "Deleted", lambda rule: output.number(rule.rows), right=True),
+        ),
+        fields=("what", "kept", "rows"),
+        as_json=as_json,
+        as_csv=as_csv,
+        empty="There are no rules.",
+    )

@@ -1,0 +1,74 @@
+"""`mpp statistics`: what all editions came to, and where people play."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mpp_cli import connection, output
+from mpp_cli.output import Column, Csv, Json
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def total(as_json: Json = False, as_csv: Csv = False) -> None:
+    """Show the totals over all public editions, with those played before this system.
+
+    Example: mpp statistics total
+    """
+    with connection.staff() as mpp:
+        found = mpp.statistics.lifetime()
+    played = (("Editions", found.editions, found.past_editions), ("Players", found.players, found.past_players))
+    lines: list[tuple[str, object]] = [
+        (name, f"{output.number(all_)}, {output.number(past)} of them until {found.past_as_of}" if past else all_)
+        for name, all_, past in (*played, ("Validated challenges", found.challenges, found.past_challenges))
+    ]
+    lines.append(
+        ("Running editions counted", output.moment(found.counted_at) if found.counted_at else "none is running")
+    )
+    output.record(found, lines, as_json=as_json, as_csv=as_csv)
+
+
+@app.command("map")
+def map_(
+    edition: Annotated[
+        str | None, typer.Argument(metavar="[EDITION]", help="Code of the edition; all editions together without it.")
+    ] = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Show how many play in each country and French department, as last counted. No number is under five.
+
+    Example: mpp statistics map adult-2026-06
+    """
+    from mpp_supabase import MapCell
+
+    with connection.staff() as mpp:
+        edition_id = None if edition is None else mpp.editions.get(edition).id
+        output.rows(
+            mpp.statistics.player_map(edition_id),
+            (
+                Column("Country", lambda c: c.country or "places with fewer than five people"),
+                Column("Department", lambda c: c.department, optional=True),
+                Column("Players", lambda c: output.number(c.players), right=True),
+            ),
+            fields=tuple(MapCell.model_fields),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty="Nothing was counted yet; `mpp statistics count EDITION` counts an edition that is running.",
+        )
+
+
+@app.command()
+def count(
+    edition: Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")],
+) -> None:
+    """Count a running edition for the totals and the map; the freeze does it by itself.
+
+    Example: mpp statistics count adult-2026-06
+    """
+    with connection.staff() as mpp:
+        at = mpp.statistics.count(edition)
+    output.say(f"{edition} was counted at {output.moment(at)}.")

@@ -1,0 +1,80 @@
+-- How long what is personal and no longer needed is kept: addresses that were written to, invited or that wrote. One rule
+-- a row, so that the list here is the one that docs/privacy.md shows. Who unsubscribed is not on it: their wish stays.
+
+create type api.expired as (what text, kept interval, rows bigint);
+comment on type api.expired is 'One rule of how long something is kept, and how many rows are past it.';
+
+-- A bounded piece of each kind, its own transaction: whoever is cut off begins again, and nothing waits for long.
+create function private.purge_expired(how_many integer, dry_run boolean) returns setof api.expired
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    at timestamptz := private.clock();
+    rule record;
+    found api.expired;
+    deleted bigint := 0;
+begin
+    perform private.require_ops();
+    if how_many is null or how_many not between 1 and 100000 then
+        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 100000.');
+    end if;
+    for rule in
+        select *
+        from (
+            values
+                ('mails', 'mpp.outbox'::regclass, interval '1 year', $sql$
+                    state in ('sent', 'dropped', 'failed') and coalesce(sent_at, queued_at) <= $1 - $2 $sql$),
+                -- An account keeps its links as long as it lives.
+                ('unsubscribe links of addresses without account', 'mpp.unsubscribe_token', interval '3 years', $sql$
+                    account_id is null and made_at <= $1 - $2 $sql$),
+                ('bounces', 'mpp.mail_bounce', interval '3 years', 'bounced_at <= $1 - $2'),
+                ('invitations of staff', 'mpp.staff_invitation', interval '30 days', $sql$
+                    coalesce(accepted_at, expires_at) <= $1 - $2 $sql$),
+                ('invited participants', 'mpp.participant', interval '90 days', $sql$
+                    participation_id in (
+                        select p.id
+                        from mpp.participation p
+                        join mpp.edition e on e.id = p.edition_id
+                        where e.ends_at <= $1 - $2
+                    ) $sql$),
+                -- Three years after the last word, as for anybody who once asked for an offer.
+                ('contact requests', 'mpp.contact_request', interval '3 years', $sql$
+                    greatest(received_at, handled_at, removed_at) <= $1 - $2 $sql$)
+        ) r (what, relation, kept, condition)
+    loop
+        if dry_run then
+            execute format('select count(*) from %s where %s', rule.relation, rule.condition)
+            into found.rows
+            using at, rule.kept;
+        else
+            execute format('with gone as (delete from %1$s where ctid in (select ctid from %1$s where %2$s limit $3) returning 1) select count(*) from gone',
+                rule.relation, rule.condition)
+            into found.rows
+            using at, rule.kept, how_many;
+            deleted := deleted + found.rows;
+        end if;
+        found.what := rule.what;
+        found.kept := rule.kept;
+        return next found;
+    end loop;
+    if deleted > 0 then
+        perform private.record_act('purge', null, jsonb_build_object('rows', deleted));
+    end if;
+end
+$$;
+revoke execute on function private.purge_expired(integer, boolean) from public;
+grant execute on function private.purge_expired(integer, boolean) to authenticated, service_role;
+
+create function api.purge_expired(how_many integer default 5000, dry_run boolean default false) returns setof api.expired
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select * from private.purge_expired(how_many, dry_run);
+end;
+comment on function api.purge_expired(integer, boolean)
+    is 'Deletes what was kept long enough, up to how_many rows of each kind; call it again until rows is 0 for all. dry_run only counts. Staff only. Errors: MP006, MP010.';
+revoke execute on function api.purge_expired(integer, boolean) from public;
+grant execute on function api.purge_expired(integer, boolean) to authenticated, service_role;

@@ -1,0 +1,314 @@
+-- Notes of a league's week for those who agreed to alerts, and how long addresses are kept.
+
+-- 97_mail.sql
+
+comment on column mpp.outbox.league_id is 'Only for those who run this league when it is sent, or, of a league_note, also play in it.';
+
+create or replace function private.mail_obstacle(mail mpp.outbox, reader_address text) returns text
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    at timestamptz := private.clock();
+    reader record;
+begin
+    if mail.useful_until <= at then
+        return 'too late';
+    end if;
+    if reader_address is null or not private.is_mail_address(reader_address) then
+        return 'no address';
+    end if;
+    if mail.account_id is not null then
+        select u.email_confirmed_at, u.banned_until into reader from auth.users u where u.id = mail.account_id;
+        if reader.banned_until > at then
+            return 'account disabled';
+        end if;
+        -- Whoever signed up with the address of somebody else has not asked for mail in their name.
+        if reader.email_confirmed_at is null and mail.purpose <> 'service' then
+            return 'address not confirmed';
+        end if;
+    end if;
+    if exists (
+        select from mpp.mail_bounce b where b.address = lower(reader_address) and b.is_hard and b.cleared_at is null
+    ) then
+        return 'address bounced';
+    end if;
+    if mail.purpose <> 'service' and exists (
+        select
+        from mpp.mail_suppression s
+        where s.purpose = mail.purpose and (s.account_id = mail.account_id or s.address = lower(reader_address))
+    ) then
+        return 'unsubscribed';
+    end if;
+    if mail.purpose in ('newsletter', 'league_alerts') and not coalesce((
+        select c.granted
+        from mpp.consent c
+        where c.account_id = mail.account_id and c.purpose::text = mail.purpose::text
+        order by c.id desc
+        limit 1
+    ), false) then
+        return 'no consent';
+    end if;
+    if mail.account_id is not null and mail.organisation_id is not null and not exists (
+        select
+        from mpp.staff s
+        where s.account_id = mail.account_id and s.organisation_id = mail.organisation_id
+            and at >= s.access_from and at < s.access_until
+    ) then
+        return 'no access';
+    end if;
+    if mail.account_id is not null and mail.league_id is not null
+        and not exists (select from mpp.ambassador a where a.account_id = mail.account_id and a.league_id = mail.league_id) then
+        if mail.template <> 'league_note' then
+            return 'no longer an ambassador';
+        end if;
+        if not exists (select from mpp.player p where p.account_id = mail.account_id and p.league_id = mail.league_id) then
+            return 'no longer in the league';
+        end if;
+    end if;
+    return null;
+end
+$$;
+
+-- 98_league_note.sql
+
+-- Notes of a league's week, for those who agreed to the alerts of their league: its players and whoever runs it, the
+-- teachers of a class among them. Ambassadors of a client's league get the note of the client's report instead
+-- (weekly_readers): one mail a week.
+
+create type api.league_note_piece as (leagues integer, queued integer, already integer, after uuid);
+comment on type api.league_note_piece is 'What one call of queue_league_notes did; after is where the next one begins, empty at the end.';
+
+-- Whole leagues, so many at a time, each piece its own transaction: whoever is cut off begins again, and what was queued
+-- stays queued once.
+create function private.queue_league_notes(edition_code text, after uuid, how_many integer, dry_run boolean)
+    returns api.league_note_piece
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    at timestamptz := private.clock();
+    e mpp.edition;
+    week record;
+    too_late timestamptz;
+    note record;
+    piece api.league_note_piece := row (0, 0, 0, null);
+begin
+    perform private.require_service();
+    if how_many is null or how_many not between 1 and 500 then
+        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 500.');
+    end if;
+    select * into e from mpp.edition x where x.code = queue_league_notes.edition_code;
+    if not found then
+        perform private.refuse('MP020', coalesce(left(edition_code, 60), '—'));
+    end if;
+    select w.* into week from private.weeks_of(e.id, at) w order by w.number desc limit 1;
+    too_late := (week.last_day + 8)::timestamp at time zone e.time_zone;
+    -- Nothing has happened yet, or it is no news any more.
+    if e.opened_at is null or week.number is null or at >= too_late then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    for note in
+        with league as (
+            select l.id, l.name, l.school_id is not null as is_class, l.participation_id is not null as of_client
+            from mpp.league l
+            where l.edition_id = e.id and l.id > coalesce(queue_league_notes.after, '00000000-0000-0000-0000-000000000000')
+            order by l.id
+            limit how_many
+        ), figures as (
+            select l.id, s.points, s.players, case when s.listed then private.rank_of(e.id, 'league', s.value) end as rank,
+                v.validations, v.validations_change, v.points_change
+            from league l
+            join mpp.score s on s.subject_id = l.id
+            cross join lateral (
+                select
+                    count(*) as validations,
+                    count(*) filter (where x.validated_at >= week.opens) as validations_change,
+                    coalesce(sum(x.points) filter (where x.validated_at >= week.opens), 0) as points_change
+                from mpp.validation x
+                where x.league_id = l.id and x.state = 'credited'
+            ) v
+        ), reader as (
+            select p.league_id, p.account_id, p.id as player_id
+            from league l
+            join mpp.player p on p.league_id = l.id and p.account_id is not null
+            union all
+            select a.league_id, a.account_id, null
+            from league l
+            join mpp.ambassador a on a.league_id = l.id
+            where not exists (select from mpp.player p where p.league_id = l.id and p.account_id = a.account_id)
+        )
+        select l.id, l.name, l.is_class, f.rank, f.points, f.players, f.validations, f.validations_change, f.points_change, r.account_id,
+            case p.language when 'fr' then 'fr' else 'en' end as language,
+            mine.points as own_points, mine.this_week as own_change,
+            format('league-note/%s/%s/%s', l.id, week.number, r.account_id) as key
+        from league l
+        join figures f on f.id = l.id
+        left join (
+            reader r
+            join mpp.profile p on p.id = r.account_id
+            cross join lateral (
+                select c.granted
+                from mpp.consent c
+                where c.account_id = r.account_id and c.purpose = 'league_alerts'
+                order by c.id desc
+                limit 1
+            ) latest
+        ) on r.league_id = l.id
+            and latest.granted
+            and not (l.of_client and exists (
+                select from mpp.ambassador a where a.league_id = l.id and a.account_id = r.account_id
+            ))
+        left join lateral (
+            select s.points, (
+                select coalesce(sum(x.points), 0)
+                from mpp.validation x
+                where x.player_id = r.player_id and x.state = 'credited' and x.validated_at >= week.opens
+            ) as this_week
+            from mpp.score s
+            where s.subject_id = r.player_id
+        ) mine on true
+        order by l.id
+    loop
+        if piece.after is distinct from note.id then
+            piece.leagues := piece.leagues + 1;
+            piece.after := note.id;
+        end if;
+        if note.account_id is null then
+            continue;
+        end if;
+        if dry_run and not exists (select from mpp.outbox o where o.key = note.key) then
+            piece.queued := piece.queued + 1;
+        elsif not dry_run and private.queue_mail(
+            note.key, 'league_note',
+            jsonb_build_object(
+                'league', note.name,
+                'edition', coalesce(e.title ->> note.language, e.title ->> 'en', e.code),
+                'is_class', note.is_class,
+                'rank', note.rank,
+                'own_points', note.own_points,
+                'own_change', note.own_change,
+                'figures', jsonb_build_array(
+                    jsonb_build_object('name', case when note.is_class then 'pupils' else 'players' end, 'value', note.players),
+                    jsonb_build_object('name', 'validations', 'value', note.validations, 'change', note.validations_change),
+                    jsonb_build_object('name', 'points', 'value', note.points, 'change', note.points_change)
+                )
+            ),
+            'league_alerts', account_id => note.account_id, language => note.language, league_id => note.id,
+            useful_until => too_late
+        ) then
+            piece.queued := piece.queued + 1;
+        else
+            piece.already := piece.already + 1;
+        end if;
+    end loop;
+    if piece.leagues < how_many then
+        piece.after := null;
+    end if;
+    if piece.queued > 0 and not dry_run then
+        perform private.record_act('league_notes.queue', e.code, jsonb_build_object('week', week.number, 'queued', piece.queued));
+    end if;
+    return piece;
+end
+$$;
+revoke execute on function private.queue_league_notes(text, uuid, integer, boolean) from public;
+grant execute on function private.queue_league_notes(text, uuid, integer, boolean) to service_role;
+
+create function api.queue_league_notes(
+    edition_code text, after uuid default null, how_many integer default 50, dry_run boolean default false
+) returns api.league_note_piece
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.queue_league_notes(edition_code, after, how_many, dry_run);
+end;
+comment on function api.queue_league_notes(text, uuid, integer, boolean)
+    is 'Queues the notes of the week for the players and ambassadors of the next leagues who agreed to alerts, each once a week; call it again with after until after is empty. dry_run only counts. Secret key only. Errors: MP006, MP010, MP020, MP022.';
+revoke execute on function api.queue_league_notes(text, uuid, integer, boolean) from public;
+grant execute on function api.queue_league_notes(text, uuid, integer, boolean) to service_role;
+
+-- 98_retention.sql
+
+-- How long what is personal and no longer needed is kept: addresses that were written to, invited or that wrote. One rule
+-- a row, so that the list here is the one that docs/privacy.md shows. Who unsubscribed is not on it: their wish stays.
+
+create type api.expired as (what text, kept interval, rows bigint);
+comment on type api.expired is 'One rule of how long something is kept, and how many rows are past it.';
+
+-- A bounded piece of each kind, its own transaction: whoever is cut off begins again, and nothing waits for long.
+create function private.purge_expired(how_many integer, dry_run boolean) returns setof api.expired
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    at timestamptz := private.clock();
+    rule record;
+    found api.expired;
+    deleted bigint := 0;
+begin
+    perform private.require_ops();
+    if how_many is null or how_many not between 1 and 100000 then
+        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 100000.');
+    end if;
+    for rule in
+        select *
+        from (
+            values
+                ('mails', 'mpp.outbox'::regclass, interval '1 year', $sql$
+                    state in ('sent', 'dropped', 'failed') and coalesce(sent_at, queued_at) <= $1 - $2 $sql$),
+                -- An account keeps its links as long as it lives.
+                ('unsubscribe links of addresses without account', 'mpp.unsubscribe_token', interval '3 years', $sql$
+                    account_id is null and made_at <= $1 - $2 $sql$),
+                ('bounces', 'mpp.mail_bounce', interval '3 years', 'bounced_at <= $1 - $2'),
+                ('invitations of staff', 'mpp.staff_invitation', interval '30 days', $sql$
+                    coalesce(accepted_at, expires_at) <= $1 - $2 $sql$),
+                ('invited participants', 'mpp.participant', interval '90 days', $sql$
+                    participation_id in (
+                        select p.id
+                        from mpp.participation p
+                        join mpp.edition e on e.id = p.edition_id
+                        where e.ends_at <= $1 - $2
+                    ) $sql$),
+                -- Three years after the last word, as for anybody who once asked for an offer.
+                ('contact requests', 'mpp.contact_request', interval '3 years', $sql$
+                    greatest(received_at, handled_at, removed_at) <= $1 - $2 $sql$)
+        ) r (what, relation, kept, condition)
+    loop
+        if dry_run then
+            execute format('select count(*) from %s where %s', rule.relation, rule.condition)
+            into found.rows
+            using at, rule.kept;
+        else
+            execute format('with gone as (delete from %1$s where ctid in (select ctid from %1$s where %2$s limit $3) returning 1) select count(*) from gone',
+                rule.relation, rule.condition)
+            into found.rows
+            using at, rule.kept, how_many;
+            deleted := deleted + found.rows;
+        end if;
+        found.what := rule.what;
+        found.kept := rule.kept;
+        return next found;
+    end loop;
+    if deleted > 0 then
+        perform private.record_act('purge', null, jsonb_build_object('rows', deleted));
+    end if;
+end
+$$;
+revoke execute on function private.purge_expired(integer, boolean) from public;
+grant execute on function private.purge_expired(integer, boolean) to authenticated, service_role;
+
+create function api.purge_expired(how_many integer default 5000, dry_run boolean default false) returns setof api.expired
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select * from private.purge_expired(how_many, dry_run);
+end;
+comment on function api.purge_expired(integer, boolean)
+    is 'Deletes what was kept long enough, up to how_many rows of each kind; call it again until rows is 0 for all. dry_run only counts. Staff only. Errors: MP006, MP010.';
+revoke execute on function api.purge_expired(integer, boolean) from public;
+grant execute on function api.purge_expired(integer, boolean) to authenticated, service_role;
