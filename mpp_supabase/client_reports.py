@@ -342,7 +342,7 @@ def _report_data(found: FollowUp, language: Language) -> dict[str, Any]:
             (
                 "points",
                 sum(one.points for one in found.territory),
-                sum(one.points_this_week for one in found.territory),
+                sum(one.points_this_week or 0 for one in found.territory),
             ),
         ]
     else:

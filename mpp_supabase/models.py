@@ -582,20 +582,24 @@ class ClientOverview(Model):
 
 
 class ClientLeague(Model):
-    """A league among those of its client; `push` says why it needs one."""
+    """A league among those of its client; `push` says why it needs one.
+
+    Of a league with fewer than five players, and of the next one where it could be told from the whole, only what is
+    public is known: rank, points and value, and in a private edition nothing.
+    """
 
     league_id: UUID
     name: str
     unit: str | None
-    rank: int
+    rank: int | None
     players: int | None
     active_players: int | None
     active_players_ever: int | None
-    validations: int
-    points: int
+    validations: int | None
+    points: int | None
     points_per_player: Decimal | None
-    value: int
-    points_this_week: int
+    value: int | None
+    points_this_week: int | None
     points_last_week: int | None
     last_validated_at: datetime | None
     has_ambassador: bool
@@ -603,7 +607,7 @@ class ClientLeague(Model):
 
 
 class ClientUnit(Model):
-    """A unit among those of its client: the sum of its listed leagues."""
+    """A unit among those of its client: the sum of what its leagues show."""
 
     subject_id: str
     label: str
@@ -666,7 +670,7 @@ class TerritoryClass(Model):
     pupils: int | None
     points: int
     points_per_pupil: Decimal | None
-    points_this_week: int
+    points_this_week: int | None
     rank: int
     general_rank: int | None
     value: int

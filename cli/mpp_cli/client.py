@@ -846,7 +846,7 @@ def done(
 
 def people(count: int | None) -> str:
     """A number of people; fewer than five are withheld."""
-    return "< 5" if count is None else output.number(count)
+    return "withheld" if count is None else output.number(count)
 
 
 def _followed(org: str, edition: str) -> FollowUp:

@@ -7,11 +7,11 @@ when, and the rules of the edition.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,16 @@ from mpp_supabase.models import Edition
 
 Shown = dict[str, Any]
 WITHHELD_UNDER = 5
+Key = TypeVar("Key")
+#: What of a league is told only with its number of players.
+_OF_ENOUGH_PEOPLE = (
+    "active_players",
+    "active_players_ever",
+    "validations",
+    "points_per_player",
+    "points_this_week",
+    "points_last_week",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +182,18 @@ def prove_client(
         "points": sum(each.points for each in done),
         "points_per_player": _per_head(sum(each.points for each in done), len(players)),
     }
+    # Distinct people: somebody who moved to another league of the client came once.
+    new_in = _shown(
+        {
+            week.number: sum(
+                came < week.closes and (week.number == 1 or came >= week.opens) for came in players.values()
+            )
+            for week in weeks
+        }
+    )
     if before:
         overview |= {
-            "players_change": sum(came >= this.opens for came in players.values()),
+            "players_change": new_in[this.number],
             "leagues_change": sum(league.created_at >= this.opens for league in leagues),
             "validations_change": len(done) - len(earlier),
             "points_change": sum(each.points for each in done) - sum(each.points for each in earlier),
@@ -191,13 +210,7 @@ def prove_client(
                 "week": week.number,
                 "first_day": week.first,
                 "last_day": week.last,
-                "new_players": _few(
-                    sum(
-                        came < week.closes and (week.number == 1 or came >= week.opens)
-                        for league in leagues
-                        for came in league.people.values()
-                    )
-                ),
+                "new_players": new_in[week.number],
                 "active_players": _few(len({each.player for each in found})),
                 "validations": len(found),
                 "points": sum(each.points for each in found),
@@ -231,12 +244,13 @@ def prove_client(
     )
 
     listed = [league for league in leagues if league.listed]
+    sizes = {place: size or None for place, size in _shown({one.id: len(one.people) for one in listed}).items()}
     values = {league.id: _value(edition, [league]) for league in listed}
     proof.rows(
         "leagues",
         "league_id",
         views["client_leagues"],
-        [_league(edition, league, values, this, before, at) for league in listed],
+        [_league(edition, league, sizes[league.id], values, this, before, at) for league in listed],
     )
     units: dict[str, list[Group]] = {}
     for league in listed:
@@ -252,7 +266,7 @@ def prove_client(
                 "label": name,
                 "rank": 1 + sum(other > worth[name] for other in worth.values()),
                 "leagues": len(members),
-                "players": _few(sum(len(member.people) for member in members)),
+                "players": sum(sizes[member.id] or 0 for member in members) or None,
                 "points": sum(member.points for member in members),
                 "value": worth[name],
             }
@@ -292,7 +306,9 @@ def prove_territory(
                 "pupils": _few(len(each.people)),
                 "points": each.points,
                 "points_per_pupil": _per_head(each.points, len(each.people)),
-                "points_this_week": sum(one.points for one in each.done if one.at >= opens),
+                "points_this_week": sum(one.points for one in each.done if one.at >= opens)
+                if len(each.people) >= WITHHELD_UNDER
+                else None,
                 "rank": 1 + sum(other > values[each.id] for other in values.values()),
                 "general_rank": 1 + sum(other > values[each.id] for other in general),
             }
@@ -305,6 +321,7 @@ def prove_territory(
 def _league(
     edition: Edition,
     league: Group,
+    size: int | None,
     values: dict[UUID, int],
     this: WeekSpan,
     before: WeekSpan | None,
@@ -319,22 +336,23 @@ def _league(
         push.append("no_ambassador")
     if running and not league.done:
         push.append("not_started")
-    if running and league.done and not active and at > this.opens + timedelta(days=2):
+    if size and running and league.done and not active and at > this.opens + timedelta(days=2):
         push.append("quiet")
-    if running and active and 2 * active < people and at > this.opens + timedelta(days=2):
+    # Of one to four active people, what is true of each of these numbers.
+    if size and running and active and 2 * max(active, 4) < people and at > this.opens + timedelta(days=2):
         push.append("few_active")
     so_far = at - timedelta(days=7)
     by_now = sum(each.points for each in league.done if before and before.opens <= each.at < so_far)
-    if running and active and before and at > this.opens + timedelta(days=2) and 4 * earned < 3 * by_now:
+    if size and running and active and before and at > this.opens + timedelta(days=2) and 4 * earned < 3 * by_now:
         push.append("falling")
-    if people < edition.league_min_players:
+    if people < max(edition.league_min_players, WITHHELD_UNDER):
         push.append("few_players")
-    return {
+    row: Shown = {
         "league_id": league.id,
         "name": league.name,
         "unit": league.unit,
         "rank": 1 + sum(other > values[league.id] for other in values.values()),
-        "players": _few(people),
+        "players": size,
         "active_players": _few(active),
         "active_players_ever": _few(len({each.player for each in league.done})),
         "validations": len(league.done),
@@ -346,6 +364,7 @@ def _league(
         "has_ambassador": league.run,
         "push": push,
     }
+    return row if size else row | dict.fromkeys(_OF_ENOUGH_PEOPLE)
 
 
 def _departments(connection: psycopg.Connection[Any], participation_id: int) -> list[Shown]:
@@ -357,14 +376,7 @@ def _departments(connection: psycopg.Connection[Any], participation_id: int) -> 
             (participation_id,),
         )
     )
-    ordered = sorted(living.items(), key=lambda each: (each[1], each[0]))
-    small = sum(count < WITHHELD_UNDER for _, count in ordered)
-    # A single small one could be told from the total: the next one is withheld too.
-    hidden = small + (small == 1)
-    return [
-        {"department": name, "players": None if place < hidden else count}
-        for place, (name, count) in enumerate(ordered)
-    ]
+    return [{"department": name, "players": count} for name, count in _shown(living).items()]
 
 
 def department_of(postcode: str) -> str:
@@ -393,6 +405,15 @@ def _per_head(points: int, people: int) -> Decimal | None:
 
 def _few(people: int) -> int | None:
     return people if people == 0 or people >= WITHHELD_UNDER else None
+
+
+def _shown(cells: Mapping[Key, int]) -> dict[Key, int | None]:
+    """Cells as they may be shown: the small ones withheld, and the next until five people are withheld together."""
+    shown: dict[Key, int | None] = {}
+    for cell, people in cells.items():
+        smaller = sum(other for other in cells.values() if other < people)
+        shown[cell] = people if people == 0 or (people >= WITHHELD_UNDER and not 0 < smaller < WITHHELD_UNDER) else None
+    return shown
 
 
 def _plain(value: object) -> object:

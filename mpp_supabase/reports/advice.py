@@ -59,8 +59,8 @@ def _in_the_week(report: ClientReport, words: Words) -> Iterator[str]:
     if untouched := tuple(theme.name for theme in report.themes if theme.validations == 0):
         yield words("advice_themes", n=len(untouched), names=words.listed(untouched))
     if race := _close_race(report.leagues):
-        first, second = race
-        yield words("advice_close_race", first=first.name, second=second.name, n=first.points - second.points)
+        first, second, gap = race
+        yield words("advice_close_race", first=first.name, second=second.name, n=gap)
     if this and before and this.validations > RISING * before.validations:
         yield words("advice_rising", validations=this.validations, before=before.validations)
     if report.leagues and not any(league.push for league in report.leagues):
@@ -102,9 +102,10 @@ def _is_over(report: ClientReport, week: Week) -> bool:
     return report.as_of.astimezone(ZoneInfo(report.edition.time_zone)).date() >= week.last
 
 
-def _close_race(leagues: tuple[League, ...]) -> tuple[League, League] | None:
-    if len(leagues) < 2:
+def _close_race(leagues: tuple[League, ...]) -> tuple[League, League, int] | None:
+    """The first two leagues and the points between them, when that is little."""
+    told = [(league, league.points) for league in leagues if league.points is not None]
+    if len(told) < 2:
         return None
-    first, second = leagues[:2]
-    gap = first.points - second.points
-    return (first, second) if 0 < gap <= CLOSE_RACE * first.points else None
+    (first, most), (second, points) = told[:2]
+    return (first, second, most - points) if 0 < most - points <= CLOSE_RACE * most else None

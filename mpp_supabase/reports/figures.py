@@ -108,14 +108,17 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class League:
-    """A league of the client, with its place among the client's own. `change` is the points won this week."""
+    """A league of the client, with its place among the client's own. `change` is the points won this week.
+
+    Of a league with fewer than five players only rank and points are known, in a private edition nothing.
+    """
 
     rank: int | None
     name: str
     players: int | None
     active_players: int | None
-    validations: int
-    points: int
+    validations: int | None
+    points: int | None
     points_per_player: Number | None
     unit: str | None = None
     change: int | None = None

@@ -353,8 +353,8 @@ def _leagues(report: ClientReport, words: Words) -> Section:
             clean(league.unit or ""),
             _people(league.players),
             _people(league.active_players),
-            league.validations,
-            league.points,
+            _people(league.validations),
+            _people(league.points),
             _per_head(league.points_per_player, league.players),
             league.change,
         )
@@ -367,7 +367,9 @@ def _leagues(report: ClientReport, words: Words) -> Section:
         tuple(tuple(row[place] for place in kept) for row in rows),
     )
     drawn = tuple(
-        Bar(clean(league.name), league.points, words.count(league.points)) for league in report.leagues[:CHART_ROWS]
+        Bar(clean(league.name), league.points, words.count(league.points))
+        for league in report.leagues[:CHART_ROWS]
+        if league.points is not None
     )
     more = len(report.leagues) > CHART_ROWS
     heading = words("league_points_first", n=CHART_ROWS) if more else words("league_points")
@@ -539,7 +541,7 @@ def _columns(words: Words, titles: Sequence[str], kinds: Sequence[Kind]) -> tupl
 
 
 def _people(value: Number | None) -> int | Withheld:
-    """A number of people; none at all is no secret."""
+    """A number of people, or of what they did; none at all is no secret."""
     return UNDER_FIVE if value is None else int(value)
 
 

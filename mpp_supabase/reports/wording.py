@@ -117,7 +117,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "points_per_player": ("Points par joueur", "Points per player"),
     "unchanged": ("comme la semaine précédente", "same as the week before"),
     "against_week": ("{change} en une semaine", "{change} in a week"),
-    "under_five": ("< 5", "< 5"),
+    "under_five": ("masqué", "withheld"),
     # Advice
     "advice": ("À faire maintenant", "What to do now"),
     "advice_final": ("Et après\u202f?", "What next?"),
@@ -224,8 +224,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Leagues with equal points share a rank.",
     ),
     "about_withheld": (
-        "Un nombre de personnes inférieur à 5 n’est pas publié\u202f: «\u202f< 5\u202f».",
-        "A number of people under 5 is not published: “< 5”.",
+        "«\u202fmasqué\u202f»\u202f: moins de 5 personnes, ou ce qui permettrait de retrouver un nombre inférieur à 5.",
+        "“withheld”: fewer than 5 people, or what would tell such a number.",
     ),
     "about_people": (
         "Ce bilan ne contient le nom d’aucun joueur ni d’aucun élève.",

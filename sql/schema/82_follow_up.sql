@@ -1,6 +1,8 @@
 -- What a client follows: its players together, its leagues and units, week by week; and the classes of a territory. Never
--- one person: rows are sums, and a number of people under five is withheld (null). The functions read what their caller
--- may not, and answer only for clients of theirs; each takes one participation, or none for all.
+-- one person: rows are sums, and a number of people under five is withheld (null), with what they did. When what is
+-- withheld could be told from the whole, the next smallest is withheld too. Rank, points and value of a league stay in a
+-- public edition, where everybody reads them in the ranking. The functions read what their caller may not, and answer
+-- only for clients of theirs; each takes one participation, or none for all.
 
 -- Participations that the caller may follow now.
 create function private.followed(chosen integer default null) returns setof mpp.participation
@@ -27,6 +29,19 @@ create function private.withheld(people bigint) returns integer
     set search_path = ''
 as $$ select case when people = 0 or people >= 5 then people::integer end $$;
 revoke execute on function private.withheld(bigint) from public;
+
+-- Whether a client has the five people below whom days and themes would be about known persons.
+create function private.has_five(participation integer) returns boolean
+    language sql
+    stable
+    set search_path = ''
+as $$
+    select count(*) = 5
+    from (
+        select from mpp.league l join mpp.player q on q.league_id = l.id where l.participation_id = has_five.participation limit 5
+    ) somebody
+$$;
+revoke execute on function private.has_five(integer) from public;
 
 -- Weeks of an edition, from its first day on and seven civil days each; those that have begun.
 create function private.weeks_of(edition integer, at timestamptz)
@@ -114,7 +129,7 @@ begin
     select
         m.id, m.organisation_id, m.edition_id, m.week, m.first_day, m.last_day, m.expected_players,
         private.withheld(p.players),
-        case when m.week > 1 and p.players >= 5 and p.before >= 5 then (p.players - p.before)::integer end,
+        case when m.week > 1 then n.new_players end,
         private.withheld(d.active),
         case when m.week > 1 and private.withheld(d.active) is not null and private.withheld(d.active_before) is not null
             then (d.active - d.active_before)::integer end,
@@ -126,10 +141,12 @@ begin
         d.points::integer,
         case when m.week > 1 then (d.points - d.points_before)::integer end,
         case when p.players >= 5 then round(d.points::numeric / p.players, 2) end,
-        case when m.week > 1 and p.players >= 5 and p.before >= 5
+        -- With the change of the points it would tell how many came.
+        case when m.week > 1 and n.new_players is not null and p.players >= 5 and p.before >= 5
             then round(d.points::numeric / p.players, 2) - round(d.points_before::numeric / p.before, 2) end
     from mine m
     join people p on p.id = m.id
+    left join private.client_weekly(chosen) n on n.participation_id = m.id and n.week = m.week
     join ledger d on d.id = m.id
     join group_ g on g.id = m.id
     order by m.id;
@@ -148,7 +165,7 @@ create type api.client_league_row as (
     active_players integer, active_players_ever integer, validations integer, points integer, points_per_player numeric, value integer,
     points_this_week integer, points_last_week integer, last_validated_at timestamptz, has_ambassador boolean, push text[]
 );
-comment on type api.client_league_row is 'A league among those of its client; push says why it needs one: no_ambassador, not_started, quiet, few_active, falling, few_players.';
+comment on type api.client_league_row is 'A league among those of its client; of one with fewer than five players only what is public (in a private edition nothing): rank, points, value. push says why it needs one: no_ambassador, not_started, quiet, few_active, falling, few_players.';
 
 -- A league that opted out of the ranking is in the sums of its client and not in this list.
 create function private.client_leagues(chosen integer default null) returns setof api.client_league_row
@@ -173,7 +190,11 @@ begin
         left join lateral (select x.* from private.weeks_of(p.edition_id, at) x order by x.number desc limit 1) w on true
     ), counted as (
         select m.id, m.week, m.running, m.opens, m.league_min_players, m.time_zone, l.id as league_id, l.name, l.unit_id, u.name as unit,
-            s.players, s.points, s.value, s.reached_at,
+            s.players, s.points, s.value, s.reached_at, s.is_public,
+            -- From the smallest on, until what is withheld is five people together; of two that are equal, both.
+            s.players < 5 or coalesce(sum(s.players) over (
+                partition by m.id order by s.players range between unbounded preceding and 1 preceding
+            ), 0) between 1 and 4 as is_small,
             exists (select from mpp.ambassador a where a.league_id = l.id and a.is_principal) as has_ambassador,
             v.*
         from mine m
@@ -196,25 +217,37 @@ begin
     )
     select
         c.id, c.league_id, c.name::text, c.unit_id, c.unit::text,
-        rank() over (partition by c.id order by c.value desc),
-        private.withheld(c.players), private.withheld(c.active), private.withheld(c.active_ever), c.validations::integer, c.points,
-        case when c.players >= 5 then round(c.points::numeric / c.players, 2) end,
-        c.value, c.this_week::integer, case when c.week > 1 then c.last_week::integer end,
+        case when c.is_public or not c.is_small
+            then rank() over (partition by c.id, c.is_public or not c.is_small order by c.value desc) end,
+        case when not c.is_small then c.players end,
+        case when not c.is_small then private.withheld(c.active) end,
+        case when not c.is_small then private.withheld(c.active_ever) end,
+        case when not c.is_small then c.validations::integer end,
+        case when c.is_public or not c.is_small then c.points end,
+        case when not c.is_small then round(c.points::numeric / c.players, 2) end,
+        case when c.is_public or not c.is_small then c.value end,
+        case when not c.is_small then c.this_week::integer end,
+        case when not c.is_small and c.week > 1 then c.last_week::integer end,
         -- To the day: the minute would say who it was.
-        date_trunc('day', c.last_at, c.time_zone),
+        case when not c.is_small then date_trunc('day', c.last_at, c.time_zone) end,
         c.has_ambassador,
         array_remove(array[
             case when not c.has_ambassador then 'no_ambassador' end,
             case when c.running and c.validations = 0 then 'not_started' end,
-            case when c.running and c.validations > 0 and c.active = 0 and at > c.opens + interval '2 days' then 'quiet' end,
-            case when c.running and c.active > 0 and 2 * c.active < c.players and at > c.opens + interval '2 days' then 'few_active' end,
+            case when not c.is_small and c.running and c.validations > 0 and c.active = 0 and at > c.opens + interval '2 days'
+                then 'quiet' end,
+            -- Of one to four active people, only what is true of all four numbers.
+            case when not c.is_small and c.running and c.active > 0 and at > c.opens + interval '2 days'
+                and 2 * greatest(c.active, 4) < c.players then 'few_active' end,
             -- Under three quarters: a little less is no reason.
-            case when c.running and c.active > 0 and c.week > 1 and at > c.opens + interval '2 days' and 4 * c.this_week < 3 * c.last_so_far
-                then 'falling' end,
-            case when c.players < c.league_min_players then 'few_players' end
+            case when not c.is_small and c.running and c.active > 0 and c.week > 1 and at > c.opens + interval '2 days'
+                and 4 * c.this_week < 3 * c.last_so_far then 'falling' end,
+            case when c.players < greatest(c.league_min_players, 5) then 'few_players' end
         ], null)
     from counted c
-    order by c.id, c.value desc, c.reached_at, c.league_id;
+    -- The place in the list would tell what is withheld.
+    order by c.id, case when c.is_public or not c.is_small then c.value end desc nulls last,
+        case when c.is_public or not c.is_small then c.reached_at end, c.league_id;
 end
 $$;
 revoke execute on function private.client_leagues(integer) from public;
@@ -257,11 +290,17 @@ begin
         join mpp.validation x on x.league_id = g.league_id
         join mpp.player q on q.id = x.player_id
     ), joined as (
-        -- The first week also counts who came before the start.
-        select k.id, k.number, count(q.player_id) as new_players
-        from week k
-        left join person q on q.id = k.id and q.joined_at < k.closes and (k.number = 1 or q.joined_at >= k.opens)
-        group by k.id, k.number
+        -- The first week also counts who came before the start. The weeks add up to all players: see client_leagues.
+        select c.id, c.number,
+            case when c.people = 0 or (c.people >= 5 and coalesce(sum(c.people) over (
+                partition by c.id order by c.people range between unbounded preceding and 1 preceding
+            ), 0) not between 1 and 4) then c.people::integer end as new_players
+        from (
+            select k.id, k.number, count(q.player_id) as people
+            from week k
+            left join person q on q.id = k.id and q.joined_at < k.closes and (k.number = 1 or q.joined_at >= k.opens)
+            group by k.id, k.number
+        ) c
     ), ledger as (
         select k.id, k.number, count(distinct x.player_id) as active, count(*) as validations, sum(x.points) as points
         from league g
@@ -270,7 +309,7 @@ begin
         group by k.id, k.number
     )
     select
-        k.id, k.number, k.first_day, k.last_day, private.withheld(j.new_players), private.withheld(coalesce(v.active, 0)),
+        k.id, k.number, k.first_day, k.last_day, j.new_players, private.withheld(coalesce(v.active, 0)),
         coalesce(v.validations, 0)::integer, coalesce(v.points, 0)::integer,
         (coalesce(v.validations, 0) - lag(coalesce(v.validations, 0)) over w)::integer,
         (coalesce(v.points, 0) - lag(coalesce(v.points, 0)) over w)::integer
@@ -306,6 +345,7 @@ begin
     join mpp.edition e on e.id = p.edition_id
     join mpp.league l on l.participation_id = p.id
     join mpp.validation v on v.league_id = l.id and v.state = 'credited'
+    where private.has_five(p.id)
     group by p.id, (v.validated_at at time zone e.time_zone)::date
     order by p.id, day;
 end
@@ -315,7 +355,7 @@ grant execute on function private.client_daily(integer) to authenticated, servic
 
 create view api.client_daily with (security_invoker = true) as
 select * from private.client_daily();
-comment on view api.client_daily is 'Validations and points of the caller''s clients by day; days without any have no row.';
+comment on view api.client_daily is 'Validations and points of the caller''s clients by day; days without any have no row, nor has a client of fewer than five people.';
 grant select on api.client_daily to authenticated, service_role, mpp_dashboard;
 
 create type api.client_rank_row as (
@@ -333,24 +373,30 @@ create function private.client_ranking(chosen integer default null) returns seto
 as $$
 begin
     return query
+    with line as materialized (
+        select * from private.client_leagues(chosen)
+    )
     select l.participation_id, 'league', l.rank, l.league_id::text, l.name, 1, l.players, l.points, l.points_per_player, l.value::bigint
-    from private.client_leagues(chosen) l
+    from line l
     union all
     (
         select t.id, 'unit', rank() over (partition by t.id order by t.value desc), t.unit_id::text, t.name::text, t.leagues::integer,
-            private.withheld(t.players), t.points::integer,
-            case when t.players >= 5 then round(t.points::numeric / t.players, 2) end, t.value
+            t.players::integer, t.points::integer,
+            case when t.is_whole then round(t.points::numeric / t.players, 2) end, t.value
         from (
-            select p.id, u.id as unit_id, u.name, count(*) as leagues, sum(s.players) as players, sum(s.points) as points,
+            -- Of what its leagues show: another one cannot be told from the unit.
+            select l.participation_id as id, l.unit_id, l.unit as name, count(*) as leagues, sum(l.players) as players,
+                bool_and(l.players is not null) as is_whole, sum(l.points) as points,
                 case when bool_or(s.by_average)
-                    then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
-                    else sum(s.points) end as value
-            from private.followed(chosen) p
-            join mpp.league l on l.participation_id = p.id and l.listed
-            join mpp.unit u on u.id = l.unit_id
-            join mpp.score s on s.subject_id = l.id
-            group by p.id, u.id, u.name
+                    then round(sum(l.points) * 100.0
+                        / greatest(sum(greatest(s.players, s.at_least_players, 5)) filter (where l.points is not null), 1))::bigint
+                    else sum(l.points) end as value
+            from line l
+            join mpp.score s on s.subject_id = l.league_id
+            where l.unit_id is not null
+            group by l.participation_id, l.unit_id, l.unit
         ) t
+        where t.points is not null
         order by t.id, t.value desc, t.name
     );
 end
@@ -360,7 +406,7 @@ grant execute on function private.client_ranking(integer) to authenticated, serv
 
 create view api.client_ranking with (security_invoker = true) as
 select * from private.client_ranking();
-comment on view api.client_ranking is 'The own ranking of the caller''s clients: scope is league or unit. A unit is the sum of its listed leagues.';
+comment on view api.client_ranking is 'The own ranking of the caller''s clients: scope is league or unit. A unit is the sum of what its leagues show.';
 grant select on api.client_ranking to authenticated, service_role, mpp_dashboard;
 
 create type api.client_theme_row as (participation_id integer, theme text, name jsonb, validations integer, points integer);
@@ -376,7 +422,7 @@ as $$
 begin
     return query
     with mine as (
-        select p.id, p.edition_id from private.followed(chosen) p
+        select p.id, p.edition_id from private.followed(chosen) p where private.has_five(p.id)
     ), ledger as (
         select m.id, k.theme, count(*) as validations, sum(x.points) as points
         from mine m
@@ -401,7 +447,7 @@ grant execute on function private.client_themes(integer) to authenticated, servi
 
 create view api.client_themes with (security_invoker = true) as
 select * from private.client_themes();
-comment on view api.client_themes is 'Validations and points of the caller''s clients by theme.';
+comment on view api.client_themes is 'Validations and points of the caller''s clients by theme; a client of fewer than five people has no row.';
 grant select on api.client_themes to authenticated, service_role, mpp_dashboard;
 
 create type api.client_map_row as (participation_id integer, department text, players integer);
@@ -466,12 +512,12 @@ begin
         p.id, l.id, l.name::text, l.level::text, h.id, h.name::text, h.rne, h.postcode, h.city::text,
         private.withheld(s.players), s.points,
         case when s.players >= 5 then round(s.points::numeric / s.players, 2) end,
-        (
+        case when s.players >= 5 then (
             select coalesce(sum(v.points), 0)::integer
             from mpp.validation v
             where v.league_id = l.id and v.state = 'credited'
                 and v.validated_at >= (select k.opens from private.weeks_of(p.edition_id, at) k order by k.number desc limit 1)
-        ),
+        ) end,
         rank() over (partition by p.id order by s.value desc),
         private.rank_of(s.edition_id, 'league', s.value),
         s.value

@@ -293,9 +293,9 @@ def test_a_withheld_number_of_people_shows_nowhere_nor_what_would_give_it_away()
     text = everything(report)
     assert "776" not in text
     row = next(row for row in page(report).tables["leagues"] if row[1] == "Les Discrètes")
-    assert row[3:] == ["< 5", "< 5", f"3{NARROW}105", f"3{NARROW}105", "–", "+12"]
-    assert page(report).tables["units"][1][3:] == ["< 5", f"3{NARROW}105", "–"]
-    assert page(report).tables["weeks"][1][3:5] == ["< 5", "< 5"]
+    assert row[3:] == ["masqué", "masqué", f"3{NARROW}105", f"3{NARROW}105", "–", "+12"]
+    assert page(report).tables["units"][1][3:] == ["masqué", f"3{NARROW}105", "–"]
+    assert page(report).tables["weeks"][1][3:5] == ["masqué", "masqué"]
 
 
 def test_withheld_totals_show_neither_their_change_nor_points_per_player() -> None:
@@ -308,14 +308,14 @@ def test_withheld_totals_show_neither_their_change_nor_points_per_player() -> No
     report = company(totals=totals)
     assert not re.search("987[1234]|9.87[1234]", everything(report))
     cards = page(report).cards
-    assert cards["Joueurs"] == ["< 5"]
-    assert cards["Joueurs actifs cette semaine"] == ["< 5"]
+    assert cards["Joueurs"] == ["masqué"]
+    assert cards["Joueurs actifs cette semaine"] == ["masqué"]
     assert cards["Points par joueur"] == ["–"]
 
 
 def test_a_class_with_few_pupils_shows_neither_pupils_nor_points_per_pupil() -> None:
     row = page(authority()).tables["territory"][30]
-    assert row[5:8] == ["< 5", "363", "–"]
+    assert row[5:8] == ["masqué", "363", "–"]
 
 
 # ------------------------------------------------------------------------------------------------------------ injection

@@ -342,7 +342,7 @@ def test_a_follow_up_says_what_the_ledger_says(played: Client) -> None:
     first, second, empty = found.leagues
     assert (first.rank, first.players, first.points, first.points_this_week) == (1, 6, 60, 12)
     assert (second.rank, second.players, second.points) == (2, 5, 46)
-    assert (empty.rank, empty.players, empty.points, empty.has_ambassador) == (3, 0, 0, False)
+    assert (empty.rank, empty.players, empty.points, empty.has_ambassador) == (3, None, 0, False)
     assert {"no_ambassador", "not_started"} <= set(empty.push)
     assert [(unit.label, unit.leagues, unit.points) for unit in found.units] == [("Lyon", 2, 60), ("Nantes", 1, 46)]
     assert [(place.department, place.players) for place in found.departments] == [("75", 11)]
@@ -428,7 +428,7 @@ def test_the_final_report_has_the_awards_and_the_comparison_once_the_edition_is_
     assert report.kind == "final"
     assert report.totals.active_players.value == 11
     assert report.totals.active_players.change is None
-    assert [league.active_players for league in report.leagues] == [6, 5, 0]
+    assert [league.active_players for league in report.leagues] == [6, 5, None]
     champion = next(award for award in report.awards if award.title == "Champion league")
     assert champion.who == client.leagues[0].name
     assert {one.measure: float(str(one.own)) for one in report.comparison} == {

@@ -78,6 +78,9 @@ class Scene:
         game.class_(self.schools, school_id=game.school(postcode=postcode), pupils=("Lina",))
         for edition, participation in ((self.over, over), (self.edition, part)):
             league = game.client_league(participation, edition, unit=f"Site {letter}")
+            # A client of fewer than five people has no figures by day or theme.
+            for _ in range(4):
+                game.player(league)
             game.validate(league.ambassador, edition, "t-bike")
         self.leagues[letter] = league
         game.service.call(

@@ -358,7 +358,8 @@ def expected_overview(world: World, client: int) -> dict[str, Any]:
     edge = opening(world, week) if opens else None
     before = [p for p in people if edge is not None and p.joined_at < edge]
     later = week > 1
-    enough = later and len(people) >= 5 and len(before) >= 5
+    came = newcomers(world, client)
+    enough = later and came[week] is not None and len(people) >= 5 and len(before) >= 5
     first_day = world.start.astimezone(PARIS).date() + (week - 1) * WEEK if opens else None
     last_day = (world.end - MICROSECOND).astimezone(PARIS).date()
     return {
@@ -369,7 +370,7 @@ def expected_overview(world: World, client: int) -> dict[str, Any]:
         "week_last": min(first_day + 6 * DAY, last_day) if first_day else None,
         "expected_players": 100 + client,
         "players": withheld(len(people)),
-        "players_change": len(people) - len(before) if enough else None,
+        "players_change": came[week] if later else None,
         "active_players": withheld(active(current)),
         "active_players_change": minus(withheld(active(current)), withheld(active(last))) if later else None,
         "active_players_ever": withheld(active(deeds)),
@@ -394,22 +395,27 @@ def opening(world: World, week: int) -> datetime:
     return max(datetime(day.year, day.month, day.day, tzinfo=PARIS).astimezone(UTC), world.start)
 
 
+def newcomers(world: World, client: int) -> dict[int, int | None]:
+    """Who came in each week, as it may be shown."""
+    people = world.people(world.leagues(client))
+    # Who came before the start came in the first week; nobody joins after the end.
+    counted = Counter(max(world.week_of(p.joined_at), 1) for p in people if p.joined_at < world.end)
+    return shown({week: counted[week] for week in range(1, world.weeks + 1)})
+
+
 def expected_weekly(world: World, client: int) -> list[dict[str, Any]]:
     leagues = world.leagues(client)
+    came = newcomers(world, client)
     rows: list[dict[str, Any]] = []
     for week in range(1, world.weeks + 1):
         deeds = [d for d in world.credited(leagues) if world.week_of(d.at) == week]
-        # Who came before the start came in the first week; nobody joins after the end.
-        new = [
-            p for p in world.people(leagues) if max(world.week_of(p.joined_at), 1) == week and p.joined_at < world.end
-        ]
         first_day = world.start.astimezone(PARIS).date() + (week - 1) * WEEK
         row = {
             "participation_id": world.parts[client],
             "week": week,
             "first_day": first_day,
             "last_day": min(first_day + 6 * DAY, (world.end - MICROSECOND).astimezone(PARIS).date()),
-            "new_players": withheld(len(new)),
+            "new_players": came[week],
             "active_players": withheld(active(deeds)),
             "validations": len(deeds),
             "points": points_of(deeds),
@@ -421,8 +427,15 @@ def expected_weekly(world: World, client: int) -> list[dict[str, Any]]:
     return rows
 
 
+def members(world: World, client: int) -> int:
+    """How many are in the leagues of a client now."""
+    return sum(player.league in world.leagues(client) for player in world.players)
+
+
 def expected_daily(world: World, client: int) -> list[dict[str, Any]]:
     days: dict[date, list[Deed]] = {}
+    if members(world, client) < 5:
+        return []
     for deed in world.credited(world.leagues(client)):
         days.setdefault(deed.at.astimezone(PARIS).date(), []).append(deed)
     return [
@@ -435,9 +448,11 @@ def expected_leagues(world: World, client: int) -> dict[uuid.UUID, dict[str, Any
     rows = {}
     listed = [n for n in world.leagues(client) if world.groups[n].listed]
     values = {n: world.value([n], LEAST) for n in listed}
+    sizes = {n: len(world.people([n])) for n in listed}
+    told = {n: size or None for n, size in shown(sizes).items()}
     for n in listed:
         group, deeds = world.groups[n], world.credited([n])
-        heads, week = len(world.people([n])), world.weeks
+        heads, week, is_small = sizes[n], world.weeks, told[n] is None
         current = [d for d in deeds if week and world.week_of(d.at) == week]
         last = [d for d in deeds if world.week_of(d.at) == week - 1]
         latest = max((d.at for d in deeds), default=None)
@@ -447,7 +462,7 @@ def expected_leagues(world: World, client: int) -> dict[uuid.UUID, dict[str, Any
             "name": group.name,
             "unit": group.unit,
             "rank": 1 + sum(value > values[n] for value in values.values()),
-            "players": withheld(heads),
+            "players": told[n],
             "active_players": withheld(active(current)),
             "active_players_ever": withheld(active(deeds)),
             "validations": len(deeds),
@@ -458,8 +473,13 @@ def expected_leagues(world: World, client: int) -> dict[uuid.UUID, dict[str, Any
             "points_last_week": points_of(last) if week > 1 else None,
             "last_validated_at": midnight(latest) if latest else None,
             "has_ambassador": group.led,
-            "push": expected_push(world, group, deeds, current, last, heads),
+            "push": expected_push(world, group, deeds, current, last, heads, is_small=is_small),
         }
+        if is_small:
+            rows[group.id] |= dict.fromkeys(
+                ("active_players", "active_players_ever", "validations", "points_per_player", "points_this_week",
+                 "points_last_week", "last_validated_at")
+            )  # fmt: skip
     return rows
 
 
@@ -469,7 +489,7 @@ def midnight(instant: datetime) -> datetime:
 
 
 def expected_push(
-    world: World, group: Group, deeds: list[Deed], current: list[Deed], last: list[Deed], heads: int
+    world: World, group: Group, deeds: list[Deed], current: list[Deed], last: list[Deed], heads: int, *, is_small: bool
 ) -> list[str]:
     running = world.start <= world.at < world.end
     into = world.at - opening(world, world.weeks) if world.weeks else timedelta()
@@ -482,7 +502,8 @@ def expected_push(
             ("no_ambassador", not group.led),
             ("not_started", running and not deeds),
             ("quiet", running and bool(deeds) and not current and into > 2 * DAY),
-            ("few_active", running and bool(current) and 2 * active(current) < heads and into > 2 * DAY),
+            # Of one to four it is said when it is true of four.
+            ("few_active", running and bool(current) and 2 * max(active(current), 4) < heads and into > 2 * DAY),
             (
                 "falling",
                 running
@@ -493,7 +514,7 @@ def expected_push(
             ),
             ("few_players", heads < LEAST),
         )
-        if so
+        if so and not (is_small and reason in ("quiet", "few_active", "falling"))
     ]
 
 
@@ -504,10 +525,12 @@ def expected_units(world: World, client: int) -> dict[str, dict[str, Any]]:
         if group.unit and group.listed:
             members.setdefault(group.unit, []).append(n)
     values = {unit: world.value(leagues, LEAST) for unit, leagues in members.items()}
+    told = {row["league_id"]: row["players"] for row in expected_leagues(world, client).values()}
     rows = {}
     for unit, leagues in members.items():
         # Somebody who played in two leagues of a unit counts in both, as in the leagues' own figures.
-        heads = sum(len(world.people([n])) for n in leagues)
+        shown_heads = [told[world.groups[n].id] for n in leagues]
+        heads = sum(head or 0 for head in shown_heads)
         points = points_of(world.credited(leagues))
         rows[unit] = {
             "participation_id": world.parts[client],
@@ -515,16 +538,16 @@ def expected_units(world: World, client: int) -> dict[str, dict[str, Any]]:
             "rank": 1 + sum(value > values[unit] for value in values.values()),
             "label": unit,
             "leagues": len(leagues),
-            "players": withheld(heads),
+            "players": heads or None,
             "points": points,
-            "points_per_player": per_head(points, heads),
+            "points_per_player": None if None in shown_heads else per_head(points, heads),
             "value": values[unit],
         }
     return rows
 
 
 def expected_themes(world: World, client: int) -> dict[str, tuple[int, int]]:
-    found = {theme: (0, 0) for theme, _ in CARDS.values()}
+    found = {theme: (0, 0) for theme, _ in CARDS.values()} if members(world, client) >= 5 else {}
     for theme in found:
         deeds = [d for d in world.credited(world.leagues(client)) if CARDS[d.card][0] == theme]
         found[theme] = (len(deeds), points_of(deeds))
@@ -532,11 +555,11 @@ def expected_themes(world: World, client: int) -> dict[str, tuple[int, int]]:
 
 
 def shown(cells: dict[Any, int]) -> dict[Any, int | None]:
-    """A map as it may be shown: from the smallest place on, people are withheld until they are five together."""
+    """Cells as they may be shown: from the smallest on, people are withheld until they are five together."""
     result = {}
     for place, players in cells.items():
         smaller = sum(other for other in cells.values() if other < players)
-        result[place] = None if players < 5 or 1 <= smaller <= 4 else players
+        result[place] = None if 1 <= players < 5 or (players and 1 <= smaller <= 4) else players
     return result
 
 
@@ -609,9 +632,9 @@ def test_every_figure_is_the_one_that_is_counted_from_the_facts(world):
         assert map_ == shown(cells_of(world, client))
         # The parts add up to the whole.
         for column in ("validations", "points"):
-            assert (
-                overview[column] == sum(r[column] for r in daily) == sum(n[column == "points"] for n in themes.values())
-            )
+            if members(world, client) >= 5:
+                assert overview[column] == sum(r[column] for r in daily)
+                assert overview[column] == sum(n[column == "points"] for n in themes.values())
             if world.at >= world.start:
                 assert overview[column] == sum(r[column] for r in weekly)
         # Ordered as they are to be shown.
@@ -672,7 +695,7 @@ def test_an_opted_out_league_is_in_the_sums_and_in_no_list(world):
 
 #: What counts people, by view: zero, five or more, or nothing.
 PEOPLE_COUNTED = {
-    "client_overview": {"players", "active_players", "active_players_ever"},
+    "client_overview": {"players", "players_change", "active_players", "active_players_ever"},
     "client_leagues": {"players", "active_players", "active_players_ever"},
     "client_weekly": {"new_players", "active_players"},
     "client_ranking": {"players"},
@@ -681,7 +704,7 @@ PEOPLE_COUNTED = {
 }
 #: Numbers that count something else.
 NOT_PEOPLE = {
-    "participation_id", "organisation_id", "edition_id", "week", "expected_players", "players_change",
+    "participation_id", "organisation_id", "edition_id", "week", "expected_players",
     "active_players_change", "leagues", "leagues_change", "validations", "validations_change", "points",
     "points_change", "points_per_player", "points_per_player_change", "unit_id", "rank", "value", "points_this_week",
     "points_last_week", "points_per_pupil", "general_rank", "place", "award_id", "task_id", "priority",
@@ -787,6 +810,83 @@ def test_no_withheld_place_can_be_worked_out_from_the_total(game):
         assert not hidden or missing >= 5
 
 
+# small leagues
+
+
+def test_of_a_small_league_only_what_is_public_is_told_and_of_none_or_four_the_same(game):
+    world = plain(game, 30)
+    add_league(world, 0, f"Small {uuid.uuid4().hex[:6]}")
+    small = world.groups[1]
+    for players in range(5):
+        (told,) = [line for line in world.staff[0].view("client_leagues") if line["league_id"] == small.id]
+        hidden = ("players", "active_players", "active_players_ever", "validations", "points_per_player",
+                  "points_this_week", "points_last_week", "last_validated_at")  # fmt: skip
+        assert {name: told[name] for name in hidden} == dict.fromkeys(hidden), players
+        assert told["points"] is not None
+        assert not {"quiet", "few_active", "falling"} & set(told["push"])
+        game.run(
+            "update mpp.player set league_id = %s, team_id = %s where id = (select id from mpp.player"
+            " where league_id = %s limit 1)",
+            (small.id, small.teams[0], world.groups[0].id),
+        )
+
+
+def test_in_a_private_edition_nothing_of_a_small_league_is_told(game):
+    organisation = game.organisation()
+    edition = game.edition(organisation=organisation)
+    part = game.participation(organisation, edition)
+    large, next_one, small = (game.client_league(part, edition, unit="Nord") for _ in range(3))
+    for league, others in ((large, 5), (next_one, 4), (small, 1)):
+        for _ in range(others):
+            game.player(league)
+    for player in (large.ambassador, next_one.ambassador, small.ambassador, small.ambassador):
+        game.validate(player, edition, "t-bike")
+    staff = game.employed(organisation)
+    first, *others = staff.view("client_leagues")
+    # One place among those that show theirs: the second would say that the small one has more.
+    assert (first["rank"], first["players"], first["points"], first["value"]) == (1, 6, 4, 4)
+    for told in others:
+        assert {told[name] for name in ("rank", "players", "points", "value", "validations")} == {None}
+    # The unit is what its leagues show.
+    (unit,) = staff.view("client_ranking", scope="unit")
+    assert (unit["leagues"], unit["players"], unit["points"], unit["points_per_player"]) == (3, 6, 4, None)
+
+
+def test_a_small_league_is_not_told_by_what_the_others_leave_of_the_whole(world):
+    for client, person in enumerate(world.staff):
+        told = {row["league_id"]: row["players"] for row in person.view("client_leagues")}
+        sizes = {world.groups[n].id: len(world.people([n])) for n in world.leagues(client)}
+        hidden = [sizes[league] for league, players in told.items() if players is None]
+        assert sum(hidden) == 0 or sum(hidden) >= 5 or len(hidden) == len(told)
+        came = [row["new_players"] for row in person.view("client_weekly")]
+        people = [p for p in world.people(world.leagues(client)) if p.joined_at < world.end]
+        missing = len(people) - sum(n or 0 for n in came)
+        assert not came or missing == 0 or missing >= 5 or not any(came)
+
+
+def test_moving_a_small_league_from_unit_to_unit_tells_nothing(game):
+    world = plain(game, 24)
+    part = world.parts[0]
+    game.run("delete from mpp.league where participation_id = %s and id <> %s", (part, world.groups[0].id))
+    add_league(world, 0, f"Small {uuid.uuid4().hex[:6]}", "Nord")
+    add_league(world, 0, f"Second {uuid.uuid4().hex[:6]}", "Sud")
+    for number, league in ((3, world.groups[1]), (8, world.groups[2])):
+        game.run(
+            "update mpp.player set league_id = %s, team_id = %s where id in (select id from mpp.player"
+            " where league_id = %s limit %s)",
+            (league.id, league.teams[0], world.groups[0].id, number),
+        )
+
+    def units() -> dict[str, int | None]:
+        rows = world.staff[0].view("client_ranking", scope="unit")
+        return {row["label"]: row["players"] for row in rows}
+
+    before = units()
+    moved = Jsonb([{"name": world.groups[1].name, "unit": "Sud"}])
+    world.staff[0].table("create_client_leagues", participation_id=part, leagues=moved)
+    assert {label: n for label, n in units().items() if label == "Sud"} == {"Sud": before["Sud"]}
+
+
 # a push
 
 
@@ -813,15 +913,19 @@ class Nudge:
         )  # fmt: skip
 
 
-@pytest.fixture
-def nudge(game: Game) -> Nudge:
-    world = plain(game, 8)
+def nudged(game: Game, players: int) -> Nudge:
+    world = plain(game, players)
     world.game.run(
         "insert into mpp.ambassador (league_id, account_id, player_id, is_principal)"
         " select p.league_id, p.account_id, p.id, true from mpp.player p where p.id = %s",
         (world.players[0].id,),
     )
     return Nudge(world)
+
+
+@pytest.fixture
+def nudge(game: Game) -> Nudge:
+    return nudged(game, 8)
 
 
 WEEK_TWO = datetime(2026, 10, 26, tzinfo=PARIS).astimezone(UTC)
@@ -847,13 +951,22 @@ def test_a_league_is_quiet_once_two_days_of_its_week_have_passed(nudge):
     assert nudge.reasons(WEEK_TWO + 2 * DAY + MICROSECOND) == []
 
 
-def test_few_are_active_when_less_than_half_are(nudge):
-    for player in range(3):
+def test_few_are_active_when_less_than_half_are(game):
+    nudge = nudged(game, 12)
+    for player in range(5):
         nudge.deed(player, WEEK_TWO)
     assert nudge.reasons(WEEK_TWO + 2 * DAY) == []
     assert nudge.reasons(WEEK_TWO + 2 * DAY + MICROSECOND) == ["few_active"]
-    nudge.deed(3, WEEK_TWO)
+    nudge.deed(5, WEEK_TWO)
     assert nudge.reasons(WEEK_TWO + 2 * DAY + MICROSECOND) == []
+
+
+@pytest.mark.parametrize(("players", "said"), [(8, []), (9, ["few_active"])])
+def test_few_active_does_not_tell_how_many_of_one_to_four_are(game, players, said):
+    nudge = nudged(game, players)
+    for player in range(4):
+        nudge.deed(player, WEEK_TWO)
+        assert nudge.reasons(WEEK_TWO + 2 * DAY + MICROSECOND) == said
 
 
 def test_a_league_falls_when_it_has_less_than_three_quarters_of_the_week_before_by_the_same_hour(nudge):
@@ -956,7 +1069,7 @@ def test_a_territory_is_its_listed_classes_as_the_authority_drew_it(game):
                 row,
                 {
                     "participation_id": part, "pupils": withheld(heads), "points": points,
-                    "points_per_pupil": per_head(points, heads), "points_this_week": this_week,
+                    "points_per_pupil": per_head(points, heads), "points_this_week": this_week if heads >= 5 else None,
                     "value": values[row["class_id"]],
                     "rank": 1 + sum(values[other] > values[row["class_id"]] for other in wanted),
                     "general_rank": 1 + sum(value > values[row["class_id"]] for value in values.values()),
