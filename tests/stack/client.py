@@ -198,11 +198,20 @@ def _whole(place: Place, running: Edition, over: Edition, schools: Edition, numb
     for role in ("viewer", "manager", "owner"):
         asked.staff[role] = asked.employ(role)
     manager, owner = asked.staff["manager"], asked.staff["owner"]
+    # Who works for a client also plays: the manager in a league of their own.
+    (terms,) = manager.rows("terms_versions")
+    manager.rpc(
+        "register", first_name="Prénom", last_name="Patronyme", alias="manager", country="FR",
+        postcode=f"{31 + number}000", birth_date="1990-06-15", terms_version=terms["version"],
+    )  # fmt: skip
     units = [f"Unité {letters()}" for _ in range(2)]
     asked.make_leagues(("First", units[0]), ("Second", units[1]), ("Unlisted", None), by=manager)
     # Client B is larger, so that a sum over both would show.
-    people = asked.join("First", 5 + number, f"{31 + number}000", f"alias {letters()}")
+    people = asked.join("First", 4 + number, f"{31 + number}000", f"alias {letters()}")
     people += asked.join("Second", 5 + number, f"{41 + number}000", f"alias {letters()}")
+    people.append(manager)
+    manager.player_id = manager.rpc("join_league", join_code=asked.leagues["First"]["join_code"])
+    asked.players["First"].append(manager)
     (runs,) = asked.join("Unlisted", 1)
     runs.rpc("set_listing", scope="league", subject_id=asked.leagues["Unlisted"]["league_id"], listed=False)
     for phone in (*people, runs):
@@ -269,17 +278,28 @@ def marks(theirs: dict[str, list[dict[str, Any]]], others: list[dict[str, list[d
     return {column: found for column, found in left.items() if found}
 
 
-def reads(place: Place, marked: dict[str, set[str]], most: int = 2) -> Iterator[tuple[str, str]]:
+def reads(place: Place, marked: dict[str, set[str]]) -> Iterator[tuple[str, str]]:
     """View and filter of requests that look for these values in every view that has such a column."""
-    for view, columns in views(place).items():
-        for column in columns:
-            found = sorted(marked.get(column, ()))
-            for value in found[:most]:
-                yield view, f"{column}=eq.{_quoted(value)}"
-            if found:
-                listed = ",".join(f'"{value}"' for value in found[:40])
-                yield view, f"{column}=in.({_quoted(listed)})"
-                yield view, f"or=({column}.in.({_quoted(listed)}))"
+    with psycopg.connect(place.status.db_url) as connection:
+        columns = connection.execute(
+            "select c.relname, a.attname, format_type(a.atttypid, null) from pg_class c"
+            " join pg_attribute a on a.attrelid = c.oid and a.attnum > 0"
+            " where c.relnamespace = 'api'::regnamespace and c.relkind = 'v' order by c.relname, a.attnum"
+        ).fetchall()
+    for view, column, type_ in columns:
+        fits = _FITS.get(type_)
+        found = [value for value in sorted(marked.get(column, ())) if fits is not None and re.match(fits, value)]
+        if found:
+            listed = _quoted(",".join(f'"{value}"' for value in found[:50]))
+            yield view, f"{column}=eq.{_quoted(found[0])}"
+            yield view, f"or=({column}.in.({listed}))"
+
+
+#: What may be compared with a column of this type; no words with an enum or a translated text.
+_FITS = {
+    "integer": "[0-9]+$", "bigint": "[0-9]+$", "uuid": "[0-9a-f-]{36}$", "text": "", "mpp.line": "", "date": "[0-9-]{10}$",
+    "timestamp with time zone": "[0-9]{4}-.*T", "mpp.school_level": "",
+}  # fmt: skip
 
 
 def _quoted(value: str) -> str:
