@@ -125,6 +125,156 @@ def for_a_stranger(*, plays: bool) -> dict[str, str]:
     }  # fmt: skip
 
 
+# the path
+
+
+def test_a_client_goes_from_the_contract_to_its_figures(place: Place) -> None:
+    post = Post(place)
+    # The association: an organisation, its part in an edition, the schools that it follows, and an owner.
+    edition, schools = client_edition(place), school_edition(place)
+    made = client(place, edition)
+    part, own = {"participation_id": made.part}, {"organisation_id": made.organisation}
+    at_school = place.desk("set_participation", **own, edition_code=schools.code)
+    code = rne()
+    school = place.desk(
+        "add_school", name=f"École {letters()}", city="Exempleville", postcode="01000", levels=["elementaire"], rne=code
+    )
+    assert place.desk("set_territory", **own, codes={"rne": [code]}) == 1
+    until = (datetime.now(UTC) + 60 * DAY).isoformat()
+    owner, manager, viewer = (place.phone() for _ in range(3))
+    place.desk("invite_staff", **own, email=owner.email, role="owner", access_until=until)
+
+    # The owner has a mail with a code, which opens the space to that address alone; then invites two colleagues.
+    post.deliver()
+    (letter,) = post.to(owner.email)
+    assert made.name in letter
+    with refused("MP082"):
+        place.phone().sign_up().rpc("accept_staff_invitation", code=post.code_for(owner.email))
+    owner.sign_up()
+    assert owner.rows("my_organisations") == owner.rows("client_overview") == []
+    assert owner.rpc("accept_staff_invitation", code=post.code_for(owner.email)) == made.organisation
+    (mine,) = owner.rows("my_organisations")
+    assert (mine["name"], mine["role"], mine["is_open"], mine["closed_because"]) == (made.name, "owner", True, None)
+    for phone, role in ((manager, "manager"), (viewer, "viewer")):
+        owner.rpc("invite_staff", **own, email=phone.email, role=role)
+    assert {row["email"] for row in owner.rows("client_invitations") if row["accepted_at"] is None} == {
+        manager.email, viewer.email,
+    }  # fmt: skip
+    post.deliver()
+    for phone in (manager, viewer):
+        phone.sign_up().rpc("accept_staff_invitation", code=post.code_for(phone.email))
+    assert [(row["email"], row["role"], row["is_me"]) for row in owner.rpc("client_staff", **own)] == [
+        (owner.email, "owner", True), (manager.email, "manager", False), (viewer.email, "viewer", False),
+    ]  # fmt: skip
+
+    # The manager: leagues under their units, a plan, guests.
+    made.make_leagues(("Loutres", "Nantes"), ("Mésanges", "Lyon"), by=manager)
+    names = {name: row["name"] for name, row in made.leagues.items()}
+    assert sorted(row["name"] for row in viewer.rows("client_units")) == ["Lyon", "Nantes"]
+    assert {row["name"]: row["join_code"] for row in manager.rows("client_join_codes")} == {
+        row["name"]: row["join_code"] for row in made.leagues.values()
+    }
+    planned = manager.rpc("plan_participation", **part)
+    tasks = viewer.rows("client_stages")
+    assert len(tasks) == planned["planned"] + planned["dropped"]
+    assert {row["stage"] for row in tasks} >= {"follow_up", "celebrate"}
+    (task, *_) = [row for row in tasks if row["owner"] == "client" and row["state"] == "planned"]
+    manager.rpc("complete_task", task_id=task["task_id"])
+    assert [row["task_id"] for row in viewer.rows("client_stages", state="done")] == [task["task_id"]]
+    guests = [f"{uuid.uuid4().hex}@example.org" for _ in range(2)]
+    invited = [{"email": guests[0], "league": names["Loutres"]}, {"email": guests[1], "league": names["Mésanges"]}]
+    assert manager.rpc("invite_participants", **part, participants=invited)["added"] == 2
+    assert {row["email"]: row["league"] for row in manager.rows("client_participants")} == {
+        guest["email"]: guest["league"] for guest in invited
+    }
+
+    # Guests read the code of their league in the mail; their colleagues have it from them.
+    post.deliver()
+    for guest, league in zip(guests, ("Loutres", "Mésanges"), strict=True):
+        (letter,) = post.to(guest)
+        assert made.leagues[league]["join_code"] in letter
+    overview = viewer.rows("client_overview", **part)[0]
+    assert (overview["leagues"], overview["players"], overview["points"]) == (2, 0, 0)
+    otters, tits = made.join("Loutres", 5, "69003", "ana"), made.join("Mésanges", 6, "44000", "bob")
+    earlier(place, edition, tits, days=9)
+    for phone in otters:
+        phone.validate(edition, "bike")
+    otters[0].validate(edition, "soup")
+
+    # Every figure, as whoever looks at the dashboard reads it.
+    (overview,) = viewer.rows("client_overview", **part)
+    figures = ("week", "players", "active_players", "active_players_ever", "validations", "points", "points_change")
+    assert [overview[name] for name in figures] == [2, 11, 5, 11, 12, 5 * 4 + 3 + 6 * 4, 5 * 4 + 3]
+    leagues = viewer.rows("client_leagues", **part)
+    assert [(row["name"], row["unit"], row["rank"], row["players"], row["points"]) for row in leagues] == [
+        (names["Mésanges"], "Lyon", 1, 6, 24), (names["Loutres"], "Nantes", 2, 5, 23),
+    ]  # fmt: skip
+    assert [(row["points_this_week"], row["points_last_week"], row["push"]) for row in leagues] == [
+        (0, 24, ["quiet"]), (23, 0, ["few_players"]),
+    ]  # fmt: skip
+    weeks = viewer.rows("client_weekly", **part)
+    assert [(row["week"], row["active_players"], row["validations"], row["points"]) for row in weeks] == [
+        (1, 6, 6, 24), (2, 5, 6, 23),
+    ]  # fmt: skip
+    days = viewer.rows("client_daily", **part)
+    assert sorted((row["validations"], row["points"]) for row in days) == [(6, 23), (6, 24)]
+    ranking = viewer.rows("client_ranking", **part)
+    assert [(row["scope"], row["label"], row["rank"], row["points"]) for row in ranking] == [
+        ("league", names["Mésanges"], 1, 24), ("league", names["Loutres"], 2, 23),
+        ("unit", "Lyon", 1, 24), ("unit", "Nantes", 2, 23),
+    ]  # fmt: skip
+    themes = {row["theme"]: (row["validations"], row["points"]) for row in viewer.rows("client_themes", **part)}
+    assert themes == {"trial": (11, 44), "other": (1, 3)}
+    assert {row["department"]: row["players"] for row in viewer.rows("client_map", **part)} == {"69": 5, "44": 6}
+    assert sorted((row["league"], row["alias"]) for row in viewer.rows("client_ambassadors")) == sorted(
+        [(names["Loutres"], "ana"), (names["Mésanges"], "bob")]
+    )
+    class_ = class_of(place, schools, by=teacher(place), school_id=school)
+    class_.validate("bike")
+    (followed,) = viewer.rows("client_territory", participation_id=at_school)
+    assert (followed["class_id"], followed["rne"], followed["pupils"], followed["points"]) == (class_.id, code, 6, 24)
+
+    # The report says the same, and names nobody.
+    report = viewer.rpc("client_report", **part)
+    assert report["overview"] == overview
+    for name, view in (("weeks", "weekly"), ("days", "daily"), ("leagues", "leagues"), ("themes", "themes"), ("map", "map")):
+        assert report[name] == viewer.rows(f"client_{view}", **part), name
+    assert report["units"] == [row for row in ranking if row["scope"] == "unit"]
+    told = "".join(place.raw("GET", view, viewer).text for view in FOR_ALL_STAFF) + str(report)
+    for phone in (*otters, *tits):
+        assert not [secret for secret in (phone.player_id, phone.email, account_of(phone)) if str(secret) in told]
+    assert not [secret for secret in ("Prénom", "Patronyme", *class_.pupils.values()) if secret in told]
+
+    # Figures move with the next challenge.
+    otters[1].validate(edition, "soup")
+    (moved,) = viewer.rows("client_overview", **part)
+    assert (moved["validations"], moved["points"]) == (13, overview["points"] + 3)
+    assert [(row["name"], row["rank"]) for row in viewer.rows("client_leagues", **part)] == [
+        (names["Loutres"], 1), (names["Mésanges"], 2),
+    ]  # fmt: skip
+
+    # A viewer reads; a manager does not hire; an owner makes no owner. Nothing that is refused changes anything.
+    before = contents(place)
+    writing = {
+        "client_staff": own, "complete_task": {"task_id": task["task_id"]}, "plan_participation": part,
+        "create_client_leagues": {**part, "leagues": [{"name": "Pirates"}]},
+        "invite_participants": {**part, "participants": [{"email": "p@example.org"}]},
+        "invite_staff": {**own, "email": "p@example.org"},
+        "set_staff": {**own, "account_id": account_of(viewer), "role": "owner"},
+    }  # fmt: skip
+    assert {name: code_of(place, viewer, name, told) for name, told in writing.items()} == dict.fromkeys(writing, "MP092")
+    for name in ("client_staff", "invite_staff", "set_staff"):
+        assert code_of(place, manager, name, writing[name]) == "MP092", name
+    assert code_of(place, owner, "invite_staff", {**writing["invite_staff"], "role": "owner"}) == "MP010"
+    assert code_of(place, owner, "set_staff", writing["set_staff"]) == "MP005"
+    assert contents(place) == before
+    for phone, views_of in ((viewer, FOR_MANAGERS + FOR_OWNERS), (manager, FOR_OWNERS)):
+        for view in views_of:
+            assert phone.rows(view) == [], view
+    for phone in (viewer, manager, owner):
+        assert all(phone.rows(view) for view in FOR_ALL_STAFF if view != "client_awards")
+
+
 # another client
 
 
@@ -321,7 +471,6 @@ def test_whose_access_is_closed_reads_nothing_of_the_client(
     for view, query in reads(place, marked):
         answer = place.raw("GET", f"{view}?{query}", phone)
         assert view in ALSO_CLOSED or (answer.status_code, answer.text) == (200, "[]"), (view, query, answer.text)
-        assert str(a.client.part) not in marked["participation_id"] - {str(a.client.part)}
     for view in CLIENT_VIEWS:
         count = place.raw("HEAD", view, phone, headers={"prefer": "count=exact"}).headers["content-range"]
         assert count == ("0-0/1" if found[view] else "*/0"), view
@@ -510,9 +659,12 @@ def test_a_login_writes_nothing_and_becomes_nobody_else(
             "alter role current_user bypassrls", "alter role current_user createrole", "copy (select 1) to program 'true'",
             "copy api.client_overview to '/tmp/mine'", "select pg_read_file('postgresql.conf')",
             "set session_replication_role = replica", "alter view api.client_overview set (security_invoker = false)",
-            "grant select on api.client_overview to anon", "set row_security = off; select * from api.client_stages",
+            "set row_security = off; select * from api.client_stages",
         ):  # fmt: skip
             denied(statement)
+        # What it may read it cannot hand on: Postgres answers with a warning and grants nothing.
+        db.execute("grant select on api.client_overview to anon")
+        assert db.execute("select has_table_privilege('anon', 'api.client_overview', 'select')").fetchone() == (False,)
         assert set(refusals) <= {"42501", "42704", "42883"}, refusals
         # Who has become the group is no client's any more.
         db.execute("reset row_security")
@@ -627,5 +779,5 @@ def test_a_count_says_nothing_about_b(place: Place, clients: tuple[Whole, Whole]
             assert counted(f"{view}?{query}") == counted(f"{view}?{column}=eq.{str(none).replace('+', '%2B')}"), (view, column)
             compared += 1
         if kind == "exact":
-            assert counted(view) == (200 if own else 200, f"0-{len(own) - 1}/{len(own)}"), view
+            assert counted(view) == (200, f"0-{len(own) - 1}/{len(own)}"), view
     assert compared > 30
