@@ -27,6 +27,9 @@ DASHBOARD_VIEWS = (
     "client_map", "client_territory", "client_ambassadors", "client_stages", "client_awards",
 )  # fmt: skip
 
+#: Rows by view.
+Rows = dict[str, list[dict[str, Any]]]
+
 _EDITION = """
 edition:
   code: {code}
@@ -234,19 +237,21 @@ def _whole(place: Place, running: Edition, over: Edition, schools: Edition, numb
     owner.rpc("invite_staff", organisation_id=asked.organisation, email=f"{uuid.uuid4().hex}@example.org")
     with psycopg.connect(place.status.db_url) as connection:
         ((waiting,),) = connection.execute(
-            "select o.data ->> 'code' from mpp.staff_invitation i join mpp.outbox o on o.key like 'staff:' || i.id || ':%%'"
-            " where i.organisation_id = %s",
+            "select o.data ->> 'code' from mpp.staff_invitation i"
+            " join mpp.outbox o on o.key like 'staff:' || i.id || ':%%' where i.organisation_id = %s",
             (asked.organisation,),
         ).fetchall()
     code = rne()
-    at = place.desk("add_school", name=f"École {letters()}", city="Exempleville", postcode="01000", levels=LEVELS, rne=code)
+    at = place.desk(
+        "add_school", name=f"École {letters()}", city="Exempleville", postcode="01000", levels=LEVELS, rne=code
+    )
     place.desk("set_territory", organisation_id=asked.organisation, codes={"rne": [code]})
     class_ = class_of(place, schools, by=teacher(place, "Patronyme"), school_id=at)
     class_.validate("bike")
     return Whole(asked, parts[0], parts[1], class_, waiting)
 
 
-def everything_of(place: Place, phone: Phone) -> dict[str, list[dict[str, Any]]]:
+def everything_of(place: Place, phone: Phone | None) -> Rows:
     """Every row of every view that somebody may read."""
     found = {}
     for view in views(place):
@@ -255,14 +260,14 @@ def everything_of(place: Place, phone: Phone) -> dict[str, list[dict[str, Any]]]
     return found
 
 
-def marks(theirs: dict[str, list[dict[str, Any]]], others: list[dict[str, list[dict[str, Any]]]]) -> dict[str, set[str]]:
+def marks(theirs: Rows, others: list[Rows]) -> dict[str, set[str]]:
     """By column, the values by which somebody's rows can be asked for and that are in nobody else's.
 
     Texts, identifiers and times; numbers only where the column is an identifier, because two clients may have the same
     number of anything else.
     """
 
-    def values(rows: dict[str, list[dict[str, Any]]]) -> dict[str, set[str]]:
+    def values(rows: Rows) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
         for row in (row for view in rows.values() for row in view):
             for column, value in row.items():
@@ -297,8 +302,8 @@ def reads(place: Place, marked: dict[str, set[str]]) -> Iterator[tuple[str, str]
 
 #: What may be compared with a column of this type; no words with an enum or a translated text.
 _FITS = {
-    "integer": "[0-9]+$", "bigint": "[0-9]+$", "uuid": "[0-9a-f-]{36}$", "text": "", "mpp.line": "", "date": "[0-9-]{10}$",
-    "timestamp with time zone": "[0-9]{4}-.*T", "mpp.school_level": "",
+    "integer": "[0-9]+$", "bigint": "[0-9]+$", "uuid": "[0-9a-f-]{36}$", "text": "", "mpp.line": "",
+    "date": "[0-9-]{10}$", "timestamp with time zone": "[0-9]{4}-.*T", "mpp.school_level": "",
 }  # fmt: skip
 
 
@@ -392,7 +397,8 @@ class Post:
         )
         mailbox = MailSettings(
             host="127.0.0.1", port=ports.smtp, security="none", sender_name="Ma Petite Planète",
-            sender="bonjour@example.org", domain="example.org", unsubscribe_url=f"{env['API_URL']}/functions/v1/unsubscribe",
+            sender="bonjour@example.org", domain="example.org",
+            unsubscribe_url=f"{env['API_URL']}/functions/v1/unsubscribe",
         )  # fmt: skip
         with MPP.connect(project) as mpp:
             MailSender(mpp.mails, mailbox).run()
