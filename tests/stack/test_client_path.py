@@ -850,6 +850,12 @@ def unlike(value: int | str) -> int | str:
 @pytest.mark.parametrize("kind", ["exact", "planned", "estimated"])
 def test_a_count_says_nothing_about_b(place: Place, clients: tuple[Whole, Whole], kind: str) -> None:
     a, b = clients
+    # One that is large, so that an estimate would know it from nobody.
+    large = client(place, a.client.edition)
+    large.make_leagues(*((f"N{number}", f"Unité {number}") for number in range(60)))
+    place.desk("plan_participation", participation_id=large.part)
+    guests = [{"email": f"{uuid.uuid4().hex}@example.org"} for _ in range(60)]
+    place.desk("invite_participants", participation_id=large.part, participants=guests)
     with psycopg.connect(place.status.db_url, autocommit=True) as connection:
         connection.execute("set role mpp_owner")
         connection.execute(
@@ -870,6 +876,9 @@ def test_a_count_says_nothing_about_b(place: Place, clients: tuple[Whole, Whole]
                 said = [counted(f"{view}?{column}=eq.{asked}") for asked in (theirs, none)]
                 assert said[0] == said[1], (view, column, value)
                 compared += 1
+        for column, value in (("organisation_id", large.organisation), ("participation_id", large.part)):
+            if column in own[0]:
+                assert counted(f"{view}?{column}=eq.{value}") == counted(f"{view}?{column}=eq.2000000000"), view
         if kind == "exact":
             assert counted(view) == (200, f"0-{len(own) - 1}/{len(own)}"), view
     assert compared > 30
