@@ -99,7 +99,8 @@ begin
         and s.role >= at_least
         and now() >= s.access_from
         and now() < s.access_until
-        and not exists (select from auth.users u where u.id = s.account_id and u.banned_until > now())
+        -- An anonymous account works for nobody, also where a row says that it does.
+        and not exists (select from auth.users u where u.id = s.account_id and (u.banned_until > now() or u.is_anonymous))
     union
     select d.organisation_id
     from mpp.dashboard d
@@ -125,7 +126,7 @@ begin
     from mpp.staff s
     where s.account_id = (select auth.uid())
         and private.request_role() = 'authenticated'
-        and not exists (select from auth.users u where u.id = s.account_id and u.banned_until > now())
+        and not exists (select from auth.users u where u.id = s.account_id and (u.banned_until > now() or u.is_anonymous))
     union
     select c.id from private.my_client_ids() c (id);
 end

@@ -324,6 +324,16 @@ def test_an_anonymous_account_writes_nothing_even_if_it_worked_for_a_client(game
                 turned.table(command, **arguments(scene))
 
 
+def test_an_anonymous_account_that_somebody_put_on_a_staff_reads_nothing(game, scene):
+    person = scene.people["owner_a"]
+    assert person.view("client_overview")
+    game.run("update auth.users set is_anonymous = true where id = %s", (scene.account("owner_a"),))
+    for view in VIEWS:
+        assert person.view(view) == [], view
+    with game.refused("MP093"):
+        person.call("client_report", participation_id=scene.parts["A"])
+
+
 # views
 
 A, B, BOTH = {"A"}, {"B"}, {"A", "B"}
