@@ -622,7 +622,7 @@ begin
                 select l.name, private.rank_of(s.edition_id, 'league', s.value) as rank, s.points,
                     case when s.players >= 5 then round(s.points::numeric / s.players, 2) end as points_per_player
                 from mpp.league l
-                join mpp.score s on s.subject_id = l.id and s.listed
+                join mpp.score s on s.subject_id = l.id and s.is_public
                 where l.participation_id = p.id
                 order by s.value desc, s.reached_at
                 limit 5

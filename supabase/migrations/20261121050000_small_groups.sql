@@ -362,6 +362,69 @@ begin
 end
 $$;
 
+create or replace function private.client_report(participation_id integer) returns jsonb
+    language plpgsql
+    stable
+    security definer
+    set search_path = ''
+as $$
+declare
+    at timestamptz := private.clock();
+    p mpp.participation;
+    me mpp.staff;
+    report jsonb;
+begin
+    select * into p from private.followed(participation_id);
+    if p.id is null then
+        select s.* into me
+        from mpp.participation x
+        join mpp.staff s on s.organisation_id = x.organisation_id and s.account_id = (select auth.uid())
+            and private.request_role() = 'authenticated'
+        where x.id = client_report.participation_id;
+        if found and (at < me.access_from or at >= me.access_until) then
+            perform private.refuse('MP091', private.spoken(me.access_from), private.spoken(me.access_until));
+        end if;
+        perform private.refuse('MP093');
+    end if;
+    select jsonb_build_object(
+        'as_of', at,
+        'organisation', (select jsonb_build_object('code', o.code, 'name', o.name, 'kind', o.kind, 'language', o.language)
+            from mpp.organisation o where o.id = p.organisation_id),
+        'edition', (select jsonb_build_object('code', e.code, 'title', e.title, 'starts_at', e.starts_at, 'ends_at', e.ends_at,
+            'time_zone', e.time_zone, 'frozen_at', e.frozen_at, 'audience', e.audience) from mpp.edition e where e.id = p.edition_id),
+        'overview', (select to_jsonb(r) from private.client_overview(p.id) r),
+        'weeks', (select coalesce(jsonb_agg(r), '[]') from private.client_weekly(p.id) r),
+        'days', (select coalesce(jsonb_agg(r), '[]') from private.client_daily(p.id) r),
+        'leagues', (select coalesce(jsonb_agg(r), '[]') from private.client_leagues(p.id) r),
+        'units', (select coalesce(jsonb_agg(r), '[]') from private.client_ranking(p.id) r where r.scope = 'unit'),
+        'themes', (select coalesce(jsonb_agg(r), '[]') from private.client_themes(p.id) r),
+        'map', (select coalesce(jsonb_agg(r), '[]') from private.client_map(p.id) r),
+        'territory', (select coalesce(jsonb_agg(r), '[]') from private.client_territory(p.id) r),
+        -- The best of its leagues among all of the edition, as everybody sees them.
+        'general', (
+            select coalesce(jsonb_agg(jsonb_build_object('name', g.name, 'rank', g.rank, 'points', g.points,
+                'points_per_player', g.points_per_player) order by g.rank), '[]')
+            from (
+                select l.name, private.rank_of(s.edition_id, 'league', s.value) as rank, s.points,
+                    case when s.players >= 5 then round(s.points::numeric / s.players, 2) end as points_per_player
+                from mpp.league l
+                join mpp.score s on s.subject_id = l.id and s.is_public
+                where l.participation_id = p.id
+                order by s.value desc, s.reached_at
+                limit 5
+            ) g
+        ),
+        'edition_totals', (
+            select jsonb_build_object('players', sum(s.players) filter (where s.scope = 'league'),
+                'leagues', count(*) filter (where s.scope = 'league'), 'points', sum(s.points) filter (where s.scope = 'league'))
+            from mpp.score s
+            where s.edition_id = p.edition_id and s.listed
+        )
+    ) into report;
+    return report;
+end
+$$;
+
 comment on type api.client_league_row is 'A league among those of its client; of one with fewer than five players only what is public (in a private edition nothing): rank, points, value. push says why it needs one: no_ambassador, not_started, quiet, few_active, falling, few_players.';
 comment on view api.client_daily is 'Validations and points of the caller''s clients by day; days without any have no row, nor has a client of fewer than five people.';
 comment on view api.client_ranking is 'The own ranking of the caller''s clients: scope is league or unit. A unit is the sum of what its leagues show.';

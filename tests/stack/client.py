@@ -355,6 +355,8 @@ def acts_on(whole: Whole, another: str) -> dict[str, dict[str, Any]]:
         "leave_league": {"league_id": league["league_id"]},
         "my_rank": {"edition_id": asked.edition.id, "scope": "league"},
         "plan_participation": part,
+        "purge_expired": {"how_many": 100},
+        "queue_league_notes": {"edition_code": asked.edition.code},
         "queue_mails": {"mails": [{"key": "pirate", "template": "player_invitation", "address": "p@example.org"}]},
         "queue_newsletter": {"code": "pirate", "language": "fr", "subject": "x", "body": "x"},
         "ranking_around": {"subject_id": asked.leagues["Unlisted"]["league_id"]},

@@ -54,14 +54,14 @@ ONE_S_OWN = {
     "send_contact_request", "set_consent", "update_profile", "update_teacher",
 }  # fmt: skip
 SERVER_ONLY = {
-    "claim_mail", "due_mails", "import_schools", "import_validations", "queue_mails", "queue_newsletter",
-    "set_ops_member", "settle_mail", "settle_stranded", "stranded_mails", "weekly_readers",
+    "claim_mail", "due_mails", "import_schools", "import_validations", "queue_league_notes", "queue_mails",
+    "queue_newsletter", "set_ops_member", "settle_mail", "settle_stranded", "stranded_mails", "weekly_readers",
 }  # fmt: skip
 ASSOCIATION_ONLY = {
     "announce_maintenance", "apply_edition", "cancel_maintenance", "clear_bounces", "close_edition", "correct_school",
     "count_edition", "forget_pupils", "freeze_edition", "grant_awards", "handle_contact_request", "open_edition",
-    "record_bounce", "remove_contact_content", "resolve_conduct_report", "set_organisation", "set_participation",
-    "set_territory", "verify_scores",
+    "purge_expired", "record_bounce", "remove_contact_content", "resolve_conduct_report", "set_organisation",
+    "set_participation", "set_territory", "verify_scores",
 }  # fmt: skip
 OF_TEACHERS = {
     "add_pupils", "cancel_for_pupils", "choose_class_challenges", "class_teachers", "hand_over_class",
@@ -421,7 +421,7 @@ def test_no_staff_writes_a_view_of_a_client(place: Place, clients: tuple[Whole, 
 # few people
 
 #: Columns that count people: one to four are withheld.
-COUNTS = {"players", "active_players", "active_players_ever", "new_players", "pupils"}
+COUNTS = {"players", "players_change", "active_players", "active_players_ever", "new_players", "pupils"}
 
 
 @pytest.fixture(scope="module")
@@ -436,7 +436,7 @@ def few(place: Place) -> Client:
     for league, number, postcode in (("Six", 6, "69003"), ("Seven", 7, "44000"), ("Three", 3, "38000")):
         made.join(league, number, postcode)
     earlier(place, edition, made.players["Seven"][:4], days=9)
-    for phone in (*made.players["Six"], *made.players["Three"]):
+    for phone in (*made.players["Six"], *made.players["Three"], *made.players["Seven"][:5]):
         phone.validate(edition, "bike")
     made.staff["viewer"] = made.employ("viewer")
     # One class of a territory, of three pupils.
@@ -454,18 +454,27 @@ def few(place: Place) -> Client:
 def test_one_to_four_people_are_withheld_in_every_view_and_by_every_filter(place: Place, few: Client) -> None:
     viewer, part = few.staff["viewer"], {"participation_id": few.part}
     three = few.leagues["Three"]
-    (row,) = viewer.rows("client_leagues", league_id=three["league_id"])
-    withheld = ("players", "active_players", "active_players_ever", "points_per_player")
-    assert [row[name] for name in withheld] == [None] * 4
-    assert row["points"] == 12
-    for scope, label in (("league", three["name"]), ("unit", "Sud")):
-        (row,) = viewer.rows("client_ranking", scope=scope, label=label)
-        assert (row["players"], row["points_per_player"]) == (None, None), scope
-    assert [row["active_players"] for row in viewer.rows("client_weekly", **part)] == [None, 9]
+    # In an edition that nobody else sees, of the three nothing at all; nor of the six, or the total would tell of them.
+    withheld = (
+        "rank", "players", "active_players", "active_players_ever", "validations", "points", "points_per_player",
+        "value", "points_this_week", "points_last_week", "last_validated_at",
+    )  # fmt: skip
+    for league in (three, few.leagues["Six"]):
+        (row,) = viewer.rows("client_leagues", league_id=league["league_id"])
+        assert {row[name] for name in withheld} == {None}
+        (row,) = viewer.rows("client_ranking", scope="league", label=league["name"])
+        assert {row[name] for name in ("rank", "players", "points", "points_per_player", "value")} == {None}
+    (overview,) = viewer.rows("client_overview", **part)
+    told = [row["players"] for row in viewer.rows("client_leagues", **part)]
+    assert (overview["players"], sorted(told, key=str)) == (16, [7, None, None])
+    # A unit is what its leagues show, and is not there when they show nothing.
+    units = {row["label"]: row["players"] for row in viewer.rows("client_ranking", scope="unit", **part)}
+    assert units == {"Nord": 7}
+    assert [row["active_players"] for row in viewer.rows("client_weekly", **part)] == [None, 14]
     assert [(row["pupils"], row["points_per_pupil"]) for row in viewer.rows("client_territory")] == [(None, None)]
     report = viewer.rpc("client_report", **part)
     assert report["leagues"] == viewer.rows("client_leagues", **part)
-    assert [row["points_per_player"] for row in report["general"] if row["name"] == three["name"]] == [None]
+    assert report["general"] == []
 
     counted = [(view, column) for view, columns in views(place).items() for column in columns if column in COUNTS]
     counted = [(view, column) for view, column in counted if view.startswith("client_")]
