@@ -5,7 +5,7 @@
 create type api.league_note_piece as (leagues integer, queued integer, already integer, after uuid);
 comment on type api.league_note_piece is 'What one call of queue_league_notes did; after is where the next one begins, empty at the end.';
 
--- Whole leagues, so many at a time, each piece its own transaction: whoever is cut off begins again, and what was queued
+-- Whole leagues, of so many players together, each piece its own transaction: whoever is cut off begins again, and what was queued
 -- stays queued once.
 create function private.queue_league_notes(edition_code text, after uuid, how_many integer, dry_run boolean)
     returns api.league_note_piece
@@ -22,8 +22,8 @@ declare
     piece api.league_note_piece := row (0, 0, 0, null);
 begin
     perform private.require_service();
-    if how_many is null or how_many not between 1 and 500 then
-        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 500.');
+    if how_many is null or how_many not between 1 and 5000 then
+        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 5000.');
     end if;
     select * into e from mpp.edition x where x.code = queue_league_notes.edition_code;
     if not found then
@@ -36,17 +36,23 @@ begin
         perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     for note in
-        with league as (
-            select l.id, l.name, l.school_id is not null as is_class, l.participation_id is not null as of_client
+        with next_one as (
+            select l.id, l.name, l.school_id is not null as is_class, l.participation_id is not null as of_client,
+                s.points, s.players, s.value, s.listed
             from mpp.league l
+            join mpp.score s on s.subject_id = l.id
             where l.edition_id = e.id and l.id > coalesce(queue_league_notes.after, '00000000-0000-0000-0000-000000000000')
             order by l.id
             limit how_many
+        ), league as (
+            -- At least one, and until they have so many players together.
+            select n.*
+            from (select x.*, sum(x.players) over (order by x.id) - x.players as earlier from next_one x) n
+            where n.earlier < how_many
         ), figures as (
-            select l.id, s.points, s.players, case when s.listed then private.rank_of(e.id, 'league', s.value) end as rank,
+            select l.id, l.points, l.players, case when l.listed then private.rank_of(e.id, 'league', l.value) end as rank,
                 v.validations, v.validations_change, v.points_change
             from league l
-            join mpp.score s on s.subject_id = l.id
             cross join lateral (
                 select
                     count(*) as validations,
@@ -129,7 +135,7 @@ begin
             piece.already := piece.already + 1;
         end if;
     end loop;
-    if piece.leagues < how_many then
+    if not exists (select from mpp.league l where l.edition_id = e.id and l.id > piece.after) then
         piece.after := null;
     end if;
     if piece.queued > 0 and not dry_run then
@@ -142,7 +148,7 @@ revoke execute on function private.queue_league_notes(text, uuid, integer, boole
 grant execute on function private.queue_league_notes(text, uuid, integer, boolean) to service_role;
 
 create function api.queue_league_notes(
-    edition_code text, after uuid default null, how_many integer default 50, dry_run boolean default false
+    edition_code text, after uuid default null, how_many integer default 500, dry_run boolean default false
 ) returns api.league_note_piece
     language sql
     volatile
@@ -151,6 +157,6 @@ begin atomic
     select private.queue_league_notes(edition_code, after, how_many, dry_run);
 end;
 comment on function api.queue_league_notes(text, uuid, integer, boolean)
-    is 'Queues the notes of the week for the players and ambassadors of the next leagues who agreed to alerts, each once a week; call it again with after until after is empty. dry_run only counts. Secret key only. Errors: MP006, MP010, MP020, MP022.';
+    is 'Queues the notes of the week for the players and ambassadors who agreed to alerts, each once a week, for the next leagues of how_many players together; call it again with after until after is empty. dry_run only counts. Secret key only. Errors: MP006, MP010, MP020, MP022.';
 revoke execute on function api.queue_league_notes(text, uuid, integer, boolean) from public;
 grant execute on function api.queue_league_notes(text, uuid, integer, boolean) to service_role;

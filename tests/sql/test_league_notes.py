@@ -168,7 +168,7 @@ def test_a_note_is_no_news_before_the_start_nor_a_week_after_the_end(game, editi
 @pytest.mark.parametrize(
     ("wrong", "code"),
     [({"edition_code": "nowhere"}, "MP020"), ({"edition_code": None}, "MP020"), ({"how_many": 0}, "MP010"),
-     ({"how_many": 501}, "MP010"), ({"how_many": None}, "MP010")],
+     ({"how_many": 5001}, "MP010"), ({"how_many": None}, "MP010")],
 )  # fmt: skip
 def test_what_cannot_be_queued_is_refused(game, edition, wrong, code):
     with game.refused(code):
