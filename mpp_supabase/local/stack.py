@@ -203,6 +203,7 @@ class Stack:
         if record.get("ready"):
             server.check_major()
             server.start()
+            server.prepare_storage()
         else:
             server.initialise()
             record["passwords"] = server.passwords
