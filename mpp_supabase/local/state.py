@@ -161,7 +161,7 @@ class State:
 
     @property
     def services(self) -> tuple[str, ...]:
-        """The services that this stack runs: Storage unless it is switched off, functions when there is one to serve."""
+        """The services that this stack runs: Storage unless switched off, functions when there is one to serve."""
         left_out = {name for name in ("functions", "storage") if not self.data.get(name)}
         return tuple(name for name in SERVICES if name not in left_out)
 

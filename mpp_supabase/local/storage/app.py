@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -302,7 +303,8 @@ async def list_objects(request: Request) -> Response:
     server, caller = _asked(request, "storage.object.list")
     body = await _body(request)
     prefix = _text(body, "prefix")
-    sort = body.get("sortBy") if isinstance(body.get("sortBy"), dict) else {}
+    sort = body.get("sortBy")
+    sort = sort if isinstance(sort, dict) else {}
     column = sort.get("column") or "name"
     if column not in _SORTABLE:
         raise invalid(f"body/sortBy/column must be one of {', '.join(_SORTABLE)}")
@@ -376,7 +378,7 @@ async def _answered(request: Request, server: _Server, found: Row) -> Response:
         "cache-control": about.get("cacheControl", "no-cache"),
         "content-type": about.get("mimetype", "application/octet-stream"),
         "etag": tag,
-        "last-modified": format_datetime(found["updated_at"].astimezone(timezone.utc), usegmt=True),
+        "last-modified": format_datetime(found["updated_at"].astimezone(UTC), usegmt=True),
         "x-robots-tag": "none",
     }
     if "download" in request.query_params:
@@ -483,17 +485,17 @@ def _server(request: Request) -> _Server:
 def _asked(request: Request, operation: str, *, strangers: bool = False) -> tuple[_Server, Caller]:
     """The server, and the caller by the token; ``strangers`` may come without one. Raises Refusal (403)."""
     server = _server(request)
-    about = {"method": request.method, "path": request.url.path, "operation": operation}
+    stranger = Caller(method=request.method, path=request.url.path, operation=operation)
     try:
         claims = server.tokens.claims_of(request.headers.get("authorization", ""))
     except Refusal:
         if not strangers:
             raise
-        return server, Caller(**about)
+        return server, stranger
     role = claims.get("role") or "anon"
     if role not in ROLES:
         raise denied("Access denied: Invalid role")
-    return server, Caller(role, claims, **about)
+    return server, dataclasses.replace(stranger, role=role, claims=claims)
 
 
 def _named(request: Request) -> tuple[str, str]:
@@ -541,6 +543,9 @@ def _text(body: dict[str, Any], name: str) -> str:
 
 def _number(body: dict[str, Any], name: str, default: int | None, *, least: int = 0) -> int:
     value = body.get(name, default)
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,10}", value):
+        # storage3 writes numbers as text, and hosted takes them.
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 1 << 31:
         raise invalid(f"body/{name} must be integer of {least} or more")
     return value
@@ -582,7 +587,7 @@ def _check_type(given: str, allowed: list[str]) -> None:
 
 
 def _metadata(arriving: Upload, size: int, digest: str) -> Row:
-    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {
         "eTag": f'"{digest}"',
         "size": size,

@@ -101,7 +101,7 @@ class Database:
 
     async def update_bucket(self, connection: Connection, bucket_id: str, values: Row) -> None:
         """Change a bucket. Raises Refusal: 404."""
-        sets = sql.SQL(", ").join(sql.SQL("{} = %({})s").format(sql.Identifier(n), sql.SQL(n)) for n in values)  # type: ignore[arg-type]
+        sets = sql.SQL(", ").join(sql.SQL("{} = %({})s").format(sql.Identifier(n), sql.SQL(n)) for n in values)
         query = sql.SQL("update storage.buckets set {}, updated_at = now() where id = %(bucket)s").format(sets)
         if (await connection.execute(query, {**values, "bucket": bucket_id})).rowcount == 0:
             raise no_bucket()
@@ -176,11 +176,12 @@ class Database:
 _OBJECT_COLUMNS: LiteralString = (
     "id, bucket_id, name, owner, owner_id, version, metadata, user_metadata, created_at, updated_at, last_accessed_at"
 )
-_OBJECTS = f"select {_OBJECT_COLUMNS} from storage.objects".encode()
-_BUCKETS = (
-    b"select id, name, owner, public, type, file_size_limit, allowed_mime_types, created_at, updated_at"
-    b" from storage.buckets"
-)
+_OBJECTS = b"select " + _OBJECT_COLUMNS.encode() + b" from storage.objects"
+_BUCKETS = b"""
+    select id, name, coalesce(owner::text, owner_id, '') as owner, public, type, file_size_limit, allowed_mime_types,
+        created_at, updated_at
+    from storage.buckets
+"""
 _INSERT = b"""
     insert into storage.objects (bucket_id, name, owner, owner_id, version, metadata, user_metadata)
     values (%(bucket_id)s, %(name)s, %(owner)s::uuid, %(owner_id)s, %(version)s, %(metadata)s, %(user_metadata)s)
@@ -214,7 +215,7 @@ def _listing(column: str, order: str) -> sql.Composed:
     """
     columns = {"name": "f.head", **{name: f"f.{name}" for name in ("updated_at", "created_at", "last_accessed_at")}}
     return sql.SQL(query).format(
-        column=sql.SQL(columns[column]),  # type: ignore[arg-type]
+        column=sql.SQL(columns[column]),
         order=sql.SQL("desc" if order == "desc" else "asc"),
     )
 
