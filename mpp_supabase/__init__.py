@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mpp_supabase.awards import Award, ClientAward
     from mpp_supabase.client import MPP
+    from mpp_supabase.client_files import ClientFileError
     from mpp_supabase.config import Settings, load_settings
     from mpp_supabase.contacts import ContactRequest
     from mpp_supabase.diplomas import DiplomaError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         MPPError,
         Refusal,
         RepeatedFirstName,
+        StorageError,
         TransportError,
     )
     from mpp_supabase.mail.courier import MailServerError
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
         ClassValidation,
         ClientAmbassador,
         ClientDepartment,
+        ClientFile,
         ClientLeague,
         ClientOverview,
         ClientTheme,
@@ -112,6 +115,8 @@ __all__ = [
     "ClientAmbassador",
     "ClientAward",
     "ClientDepartment",
+    "ClientFile",
+    "ClientFileError",
     "ClientLeague",
     "ClientOverview",
     "ClientTheme",
@@ -174,6 +179,7 @@ __all__ = [
     "StaffInvitation",
     "StaffMember",
     "Standing",
+    "StorageError",
     "Task",
     "Teacher",
     "Territory",
@@ -196,6 +202,7 @@ __all__ = [
 _HOMES = {
     "awards": ("Award", "ClientAward"),
     "client": ("MPP",),
+    "client_files": ("ClientFileError",),
     "config": ("Settings", "load_settings"),
     "contacts": ("ContactRequest",),
     "diplomas": ("DiplomaError",),
@@ -211,6 +218,7 @@ _HOMES = {
         "MPPError",
         "Refusal",
         "RepeatedFirstName",
+        "StorageError",
         "TransportError",
     ),
     "mail.courier": ("MailServerError",),
@@ -229,6 +237,7 @@ _HOMES = {
         "ClassValidation",
         "ClientAmbassador",
         "ClientDepartment",
+        "ClientFile",
         "ClientLeague",
         "ClientOverview",
         "ClientTheme",
