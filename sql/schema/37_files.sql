@@ -43,13 +43,37 @@ $$;
 revoke execute on function private.file_organisation(text) from public;
 grant execute on function private.file_organisation(text) to authenticated;
 
+-- Organisations whose kit the caller may read, or write to; to write takes a manager, and the association's staff.
+create function private.my_kit_ids(writing boolean) returns setof integer
+    language plpgsql
+    stable
+    security definer
+    rows 5
+    set search_path = ''
+as $$
+begin
+    if not private.is_ops() then
+        if coalesce((nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'is_anonymous')::boolean, false) then
+            return;
+        end if;
+        if writing and exists (select from mpp.maintenance_window w where w.starts_at <= now() and w.ends_at > now()) then
+            return;
+        end if;
+    end if;
+    return query
+    select c.id from private.my_client_ids(case when writing then 'manager' else 'viewer' end::api.staff_role) c (id);
+end
+$$;
+revoke execute on function private.my_kit_ids(boolean) from public;
+grant execute on function private.my_kit_ids(boolean) to authenticated;
+
 -- Staff read the files of their organisation while they have access. A signed link would go on working after that, for
 -- anybody who has it: only the association makes links.
 create policy client_file_select_authenticated on storage.objects
     for select to authenticated
     using (
         bucket_id = 'client-files'
-        and private.file_organisation(name) in (select private.my_client_ids())
+        and private.file_organisation(name) in (select private.my_kit_ids(writing => false))
         and (
             (select private.is_ops())
             or coalesce((select storage.operation()), '') not in ('storage.object.sign', 'storage.object.sign_many')
@@ -61,7 +85,7 @@ create policy client_file_insert_authenticated on storage.objects
     for insert to authenticated
     with check (
         bucket_id = 'client-files'
-        and private.file_organisation(name) in (select private.my_client_ids('manager'))
+        and private.file_organisation(name) in (select private.my_kit_ids(writing => true))
         and (
             (select private.is_ops())
             or (
@@ -75,12 +99,12 @@ create policy client_file_update_authenticated on storage.objects
     for update to authenticated
     using (
         bucket_id = 'client-files'
-        and private.file_organisation(name) in (select private.my_client_ids('manager'))
+        and private.file_organisation(name) in (select private.my_kit_ids(writing => true))
         and ((select private.is_ops()) or split_part(name, '/', 2) = 'own')
     )
     with check (
         bucket_id = 'client-files'
-        and private.file_organisation(name) in (select private.my_client_ids('manager'))
+        and private.file_organisation(name) in (select private.my_kit_ids(writing => true))
         and ((select private.is_ops()) or split_part(name, '/', 2) = 'own')
     );
 
@@ -88,7 +112,7 @@ create policy client_file_delete_authenticated on storage.objects
     for delete to authenticated
     using (
         bucket_id = 'client-files'
-        and private.file_organisation(name) in (select private.my_client_ids('manager'))
+        and private.file_organisation(name) in (select private.my_kit_ids(writing => true))
         and ((select private.is_ops()) or split_part(name, '/', 2) = 'own')
     );
 
