@@ -70,7 +70,8 @@ class Kits:
         """A transaction as Storage opens it: role, claims, and which of its requests this is."""
         with person.acting() as db:
             db.execute(
-                "select set_config('storage.operation', %s, true), set_config('storage.allow_delete_query', 'true', true)",
+                "select set_config('storage.operation', %s, true),"
+                " set_config('storage.allow_delete_query', 'true', true)",
                 (f"storage.object.{operation}",),
             )
             yield db
