@@ -214,7 +214,7 @@ class Transport:
             hint = _ACCOUNT_HINTS.get(str(error.code), "")
             return AccountError(_sentence(error.message), hint, str(error.code or error.status))
         if isinstance(error, StorageApiError) and error.code != "LibraryError":
-            return StorageError(_sentence(error.message), "", str(error.code))
+            return StorageError(_sentence(error.message), "", _STORAGE_CODES.get(str(error.code), str(error.code)))
         if isinstance(error, StorageApiError):
             return TransportError(f"{self.url} gave an answer that is not Supabase's.", "Check SUPABASE_URL.")
         if isinstance(error, AuthError | ValidationError | ValueError | TypeError | KeyError):
@@ -287,6 +287,16 @@ class Transport:
 
         return SyncStorageClient(f"{self.url}/storage/v1/", {}, http_client=self._http)
 
+
+#: The older names of Storage's errors, which storage3 tells, and its codes.
+_STORAGE_CODES = {
+    "Bucket not found": "NoSuchBucket",
+    "Duplicate": "ResourceAlreadyExists",
+    "Payload too large": "EntityTooLarge",
+    "Unauthorized": "AccessDenied",
+    "invalid_mime_type": "InvalidMimeType",
+    "not_found": "NoSuchKey",
+}
 
 _ACCOUNT_HINTS = {
     "email_exists": "Find it with `mpp user list`.",
