@@ -138,11 +138,13 @@ The communication kit of a client is in the private bucket `client-files` of Sup
 | its managers and owners | upload, replace, rename and remove in the folder `own` |
 | staff of the association | all of that, everywhere, and make signed links |
 
-Nobody else learns of a file: what is not the caller's is answered as what is not there. A link would work for whoever has
-it, after rights have ended too; apps show a file with `download`. An upload is a PDF, PNG, JPEG, WebP, MP4, DOCX, PPTX, XLSX, ODT, ODP,
-ZIP, CSV, ICS or plain text of 50 MB at most, sent with its type. A file's name is letters without accents, digits, single spaces
-and `._()-`, with the ending of its type; a folder's is small letters, digits and hyphens. A path has 160 characters
-at most, an organisation 200 files, 40 of them in `own`. During a maintenance its managers change nothing."""
+Nobody else learns of a file: what is not the caller's is answered as what is not there. A link would work for whoever
+has it, after rights have ended too; apps show a file with `download`.
+
+An upload is a PDF, PNG, JPEG, WebP, MP4, DOCX, PPTX, XLSX, ODT, ODP, ZIP, CSV, ICS or plain text of 50 MB at most, sent
+with its type. A file's name is letters without accents, digits, single spaces and `._()-`, with one of the usual
+endings; a folder's is small letters, digits and hyphens. A path has 160 characters at most, an organisation 200 files,
+40 of them in `own`. During a maintenance its managers change nothing."""
 
 ERRORS_HEAD = """\
 # Errors
@@ -189,7 +191,7 @@ Storage answers at `/storage/v1` with HTTP 400, in English; `statusCode` and `er
 | answer | meaning |
 |---|---|
 | `404 not_found` | There is no such file, or it is not the caller's to see. |
-| `403 Unauthorized` | The caller may not write here; or the message says what is wrong with the name or the number of files. |
+| `403 Unauthorized` | The caller may not write here; or the message says what is wrong, such as the name. |
 | `409 Duplicate` | A file of this name is there: replace it with `upsert`. |
 | `413 Payload too large` | More than 50 MB. |
 | `415 invalid_mime_type` | A type of file that the bucket does not take. |
