@@ -422,10 +422,10 @@ def test_files_outlive_a_stop_and_what_a_killed_server_left_does_not(tmp_path: P
             office = make_office(status, http)
             kept = stored(embedded.home)
             embedded.stop()
-            for left in (f"{uuid.uuid4()}.part", str(uuid.uuid4())):
+            for left in (f"{uuid.uuid4()}.part", str(uuid.uuid4()), "notes.txt"):
                 (embedded.home / "storage" / left).write_bytes(b"half")
             embedded.start()
-            assert stored(embedded.home) == kept
+            assert stored(embedded.home) == {*kept, "notes.txt"}, "what is not Storage's stays"
             assert office.viewer_a.get(f"{office.a}/poster.pdf").content == f"%PDF {office.a} poster.pdf".encode()
             before = processes_of(embedded)["storage"]
             embedded.rotate_keys()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
+import os
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,7 +30,7 @@ from starlette.routing import Route
 from mpp_supabase.local.storage.bodies import Upload, read_upload
 from mpp_supabase.local.storage.database import ROLES, Caller, Connection, Database, Row
 from mpp_supabase.local.storage.errors import Refusal, denied, invalid, no_bucket, no_object, too_large, wrong_type
-from mpp_supabase.local.storage.files import Files, TooLargeError
+from mpp_supabase.local.storage.files import Files, TooLargeError, chunks_of
 from mpp_supabase.local.storage.tokens import Tokens
 
 log = logging.getLogger("mpp.storage")
@@ -367,17 +369,33 @@ async def _readable(request: Request, server: _Server, caller: Caller) -> Row:
 
 async def _answered(request: Request, server: _Server, found: Row) -> Response:
     """The bytes of a file, or the part of them that was asked for."""
-    about = found["metadata"] or {}
     try:
-        size = server.files.size(found["version"])
+        file = server.files.open(found["version"])
     except (OSError, TypeError, ValueError):
         raise no_object() from None
-    tag = about.get("eTag", "")
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(file)
+        size, about = os.fstat(file.fileno()).st_size, found["metadata"] or {}
+        headers = _headers(request, found, about)
+        if headers["etag"] and request.headers.get("if-none-match") == headers["etag"]:
+            return Response(status_code=304, headers=headers)
+        first, last, status = 0, size - 1, 200
+        if wanted := _RANGE.fullmatch(request.headers.get("range", "")):
+            first, last = _span(wanted[1], wanted[2], size)
+            status, headers["content-range"] = 206, f"bytes {first}-{last}/{size}"
+        headers["content-length"] = str(last - first + 1)
+        if request.method == "HEAD":
+            return Response(status_code=status, headers=headers)
+        opened.pop_all()
+        return StreamingResponse(chunks_of(file, first, last - first + 1), status, headers)
+
+
+def _headers(request: Request, found: Row, about: Row) -> dict[str, str]:
     headers = {
         "accept-ranges": "bytes",
         "cache-control": about.get("cacheControl", "no-cache"),
         "content-type": about.get("mimetype", "application/octet-stream"),
-        "etag": tag,
+        "etag": about.get("eTag", ""),
         "last-modified": format_datetime(found["updated_at"].astimezone(UTC), usegmt=True),
         "x-robots-tag": "none",
     }
@@ -385,18 +403,7 @@ async def _answered(request: Request, server: _Server, found: Row) -> Response:
         wished = quote(request.query_params["download"], safe="")
         named = f" filename={wished}; filename*=UTF-8''{wished}" if wished else ""
         headers["content-disposition"] = f"attachment;{named}"
-    if tag and request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers=headers)
-    first, last, status = 0, size - 1, 200
-    if wanted := _RANGE.fullmatch(request.headers.get("range", "")):
-        first, last = _span(wanted[1], wanted[2], size)
-        status, headers["content-range"] = 206, f"bytes {first}-{last}/{size}"
-    count = last - first + 1
-    headers["content-length"] = str(count)
-    if request.method == "HEAD":
-        return Response(status_code=status, headers=headers)
-    chunks: Iterator[bytes] = server.files.read(found["version"], first, count)
-    return StreamingResponse(chunks, status, headers)
+    return headers
 
 
 def _span(first: str, last: str, size: int) -> tuple[int, int]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import uuid
 from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 CHUNK = 1 << 16
 
 #: Uploads that have not ended yet.
 _PART = ".part"
+
+# Whatever else somebody keeps in the directory is not ours to delete.
+_OURS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.part)?")
 
 
 @dataclass(frozen=True)
@@ -60,17 +65,9 @@ class Files:
         os.link(self._path(version), self._path(copied))
         return copied
 
-    def size(self, version: str) -> int:
-        """How many bytes there are. Raises OSError when they are gone."""
-        return self._path(version).stat().st_size
-
-    def read(self, version: str, first: int, count: int) -> Iterator[bytes]:
-        """Yield bytes from a place on."""
-        with self._path(version).open("rb") as file:
-            file.seek(first)
-            while count > 0 and (chunk := file.read(min(CHUNK, count))):
-                count -= len(chunk)
-                yield chunk
+    def open(self, version: str) -> BinaryIO:
+        """The bytes of a version; once open they stay readable, whatever replaces them. Raises OSError."""
+        return self._path(version).open("rb")
 
     def delete(self, version: str | None) -> None:
         """Delete bytes, if they are there."""
@@ -79,7 +76,7 @@ class Files:
 
     def sweep(self, kept: Collection[str]) -> int:
         """Delete what an interrupted server left: halves, and bytes that no row speaks of. Returns how many."""
-        left = [path for path in self._directory.iterdir() if path.is_file() and path.name not in kept]
+        left = [path for path in self._directory.iterdir() if _OURS.fullmatch(path.name) and path.name not in kept]
         for path in left:
             path.unlink()
         return len(left)
@@ -87,3 +84,12 @@ class Files:
     def _path(self, version: str) -> Path:
         # A version is ours, but it has been to the database and back.
         return self._directory / str(uuid.UUID(version))
+
+
+def chunks_of(file: BinaryIO, first: int, count: int) -> Iterator[bytes]:
+    """Yield bytes of an open file from a place on, and close it."""
+    with file:
+        file.seek(first)
+        while count > 0 and (chunk := file.read(min(CHUNK, count))):
+            count -= len(chunk)
+            yield chunk
