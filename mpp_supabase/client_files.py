@@ -122,6 +122,22 @@ class ClientFiles(Service):
         with _of_file(name):
             return self._do(lambda bucket: bucket.download(path), idempotent=True)
 
+    def save(self, organisation_id: int, name: str, path: str | Path) -> int:
+        """Write a file of the kit to this computer, whole or not at all; return how many bytes it has.
+
+        Raises StorageError when there is no such file, ClientFileError when it cannot be written there.
+        """
+        into = Path(path)
+        if into.is_dir():
+            raise ClientFileError(f"{into} is a directory.", "Name the file with --output.")
+        whole = self.get(organisation_id, name)
+        try:
+            with written_whole(into) as file:
+                file.write(whole)
+        except OSError as error:
+            raise ClientFileError(f"{into} cannot be written: {error.strerror}.", "Choose another place.") from None
+        return len(whole)
+
     def check(self, organisation_id: int, names: Sequence[str]) -> None:
         """Raise StorageError when one of these files is not in the kit."""
         known = {file.name for file in self.iterate(organisation_id)}
@@ -173,17 +189,6 @@ class ClientFiles(Service):
 
     def _do(self, act: Callable[[SyncBucketProxy], Result], *, idempotent: bool) -> Result:
         return self._transport.storage(BUCKET, act, idempotent=idempotent)
-
-
-def save(path: Path, whole: bytes) -> None:
-    """Write a file of a kit to this computer, whole or not at all. Raises ClientFileError."""
-    try:
-        if path.is_dir():
-            raise ClientFileError(f"{path} is a directory.", "Name the file with --output.")
-        with written_whole(path) as file:
-            file.write(whole)
-    except OSError as error:
-        raise ClientFileError(f"{path} cannot be written: {error.strerror}.", "Choose another place.") from None
 
 
 def file_name_problem(organisation_id: int, name: str) -> str | None:

@@ -29,6 +29,7 @@ app.add_typer(task, name="task", help="The tasks of a plan.")
 
 KINDS = ("company", "local_authority", "public_administration", "school_network", "university", "association")
 ROLES = ("viewer", "manager", "owner")
+LONGEST_LINK = 30 * 86_400
 ACCESS_ZONE = "Europe/Paris"
 
 Org = Annotated[str, typer.Argument(metavar="ORG", help="Code of the organisation; `mpp client list` shows it.")]
@@ -716,13 +717,10 @@ def get_file(
 
     Example: mpp client files get acme poster.pdf -o /tmp/poster.pdf
     """
-    from mpp_supabase.client_files import save
-
     into = Path(name.rpartition("/")[2]) if to is None else to
     with connection.staff() as mpp:
-        whole = mpp.files.get(mpp.clients.get(org).organisation_id, name)
-    save(into, whole)
-    output.say(f"{into} is written ({_size(len(whole))}).")
+        size = mpp.files.save(mpp.clients.get(org).organisation_id, name, into)
+    output.say(f"{into} is written ({_size(size)}).")
 
 
 @files.command("remove")
@@ -757,8 +755,6 @@ def link_file(
 
     Example: mpp client files link acme poster.pdf --for 2d
     """
-    from mpp_supabase.client_files import LONGEST_LINK
-
     number, unit = period[:-1], {"m": 60, "h": 3600, "d": 86_400}.get(period[-1:])
     if unit is None or not (number.isascii() and number.isdigit()) or not 1 <= int(number[:9]) * unit <= LONGEST_LINK:
         raise typer.BadParameter(f"not a time from 1m to 30d ({output.clean(period)[:40]})", param_hint="--for")

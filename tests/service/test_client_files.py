@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from mpp_supabase import ClientFileError, StorageError
-from mpp_supabase.client_files import LARGEST_FILE, ClientFiles, save
+from mpp_supabase.client_files import LARGEST_FILE, LONGEST_LINK, ClientFiles
 from mpp_supabase.errors import TransportError
 
 from .world import World
@@ -177,11 +177,22 @@ def test_the_publishable_key_sees_no_kit(world: World, organisation: int, tmp_pa
     assert names(world.ops.files, organisation) == ["poster.pdf"]
 
 
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    save(tmp_path / "poster.pdf", b"whole")
-    assert (tmp_path / "poster.pdf").read_bytes() == b"whole"
+def test_a_file_is_written_whole_or_not_at_all(kit: ClientFiles, organisation: int, tmp_path: Path) -> None:
+    kit.add(organisation, [made(tmp_path, "poster.pdf")])
+    into = tmp_path / "into"
+    into.mkdir()
+    assert kit.save(organisation, "poster.pdf", into / "got.pdf") == 16
+    assert (into / "got.pdf").read_bytes() == b"%PDF-1.4 example"
     with pytest.raises(ClientFileError, match="is a directory"):
-        save(tmp_path, b"whole")
+        kit.save(organisation, "poster.pdf", into)
     with pytest.raises(ClientFileError, match="cannot be written"):
-        save(tmp_path / "nowhere/poster.pdf", b"whole")
-    assert [path.name for path in tmp_path.iterdir()] == ["poster.pdf"]
+        kit.save(organisation, "poster.pdf", into / "nowhere/poster.pdf")
+    with pytest.raises(StorageError, match="has no file"):
+        kit.save(organisation, "no.pdf", into / "no.pdf")
+    assert [path.name for path in into.iterdir()] == ["got.pdf"]
+
+
+def test_the_command_line_knows_how_long_a_link_may_work() -> None:
+    from mpp_cli import client
+
+    assert client.LONGEST_LINK == LONGEST_LINK

@@ -19,6 +19,7 @@ import psycopg
 import pytest
 
 from mpp_supabase.local import Ports, Stack, StackStatus
+from mpp_supabase.local.config import Config
 from mpp_supabase.local.process import wait_until
 from mpp_supabase.local.project import find_project
 
@@ -436,6 +437,15 @@ def test_files_outlive_a_stop_and_what_a_killed_server_left_does_not(tmp_path: P
         assert not (embedded.home / "storage").exists()
     finally:
         embedded.reset()
+
+
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [('"50MiB"', 50 << 20), ('"5MB"', 5 << 20), ('"2 GB"', 2 << 30), ('"10KB"', 10 << 10), ('"7B"', 7), ("1000", 1000)],
+)
+def test_sizes_are_read_as_the_supabase_cli_reads_them(tmp_path: Path, written: str, size: int) -> None:
+    (tmp_path / "config.toml").write_text(f"[storage]\nfile_size_limit = {written}\n")
+    assert Config.read(tmp_path / "config.toml").largest_file == size
 
 
 def test_where_storage_is_switched_off_the_gateway_says_so(new_stack: Callable[..., Stack], tmp_path: Path) -> None:
