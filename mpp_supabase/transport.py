@@ -285,7 +285,9 @@ class Transport:
     def _files(self) -> SyncStorageClient:
         from storage3 import SyncStorageClient
 
-        return SyncStorageClient(f"{self.url}/storage/v1/", {}, http_client=self._http)
+        # Hosted, Storage may ask for this header where the others do without; the key's own value is taken in it.
+        headers = {"Authorization": f"Bearer {self._key.get_secret_value()}"}
+        return SyncStorageClient(f"{self.url}/storage/v1/", headers, http_client=self._http)
 
 
 #: The older names of Storage's errors, which storage3 tells, and its codes.
