@@ -80,9 +80,9 @@ security decides which rows each of them gets; *staff* are the secret key and th
 *staff of a client* those whom it invited, inside their dates.
 
 Signing up, signing in and the tokens are Supabase Auth's, at `/auth/v1`: use the Supabase client of your language.
-`register` then makes the player's profile. The game uses neither Realtime nor Storage, and the
-embedded local stack does not serve them: those addresses answer 503 there. Its one Edge Function, `unsubscribe`, is
-the link in mails ([mail.md](mail.md)).
+`register` then makes the player's profile. Files of clients are Supabase Storage's, at `/storage/v1`: see
+[below](#files-of-clients). The game does not use Realtime, and the embedded local stack does not serve it: that address
+answers 503 there. Its one Edge Function, `unsubscribe`, is the link in mails ([mail.md](mail.md)).
 
 Times are ISO 8601 with an offset; texts for people are objects by language.
 
@@ -125,7 +125,26 @@ row, not by offset: ranks move while one reads. After a row with value 120, reac
 ```
 GET /rest/v1/player_ranking?edition_id=eq.1&order=value.desc,reached_at,subject_id&limit=50
     &or=(value.lt.120,and(value.eq.120,reached_at.gt.T),and(value.eq.120,reached_at.eq.T,subject_id.gt.S))
-```"""
+```
+
+## Files of clients
+
+The communication kit of a client is in the private bucket `client-files` of Supabase Storage, its files as
+`<organisation_id>/<file>` or `<organisation_id>/<folder>/<file>`: use `supabase.storage.from('client-files')`.
+
+| who | may |
+|---|---|
+| staff of the client, inside their dates | list, download, ask about (`info`, `exists`) |
+| its managers and owners | upload, replace, rename and remove in the folder `own` |
+| staff of the association | all of that, everywhere, and make signed links |
+
+Nobody else learns of a file: what is not the caller's is answered as what is not there. A link would work for whoever
+has it, after rights have ended too; apps show a file with `download`.
+
+An upload is a PDF, PNG, JPEG, WebP, MP4, DOCX, PPTX, XLSX, ODT, ODP, ZIP, CSV, ICS or plain text of 50 MB at most, sent
+with its type. A file's name is letters without accents, digits, single spaces and `._()-`, with one of the usual
+endings; a folder's is small letters, digits and hyphens. A path has 160 characters at most, an organisation 200 files,
+40 of them in `own`. During a maintenance its managers change nothing."""
 
 ERRORS_HEAD = """\
 # Errors
@@ -166,6 +185,17 @@ A visitor gets this and not `MP001`, which is for a good token of an account tha
 | 404 `PGRST202` | No function of this name with these arguments. |
 | 406 `PGRST106` | The client asks for schema `public`: set its schema to `api`. |
 | 500 `57014` | It took longer than the time limit of the role. |
+
+Storage answers at `/storage/v1` with HTTP 400, in English; `statusCode` and `error` in the body say what it is:
+
+| answer | meaning |
+|---|---|
+| `404 not_found` | There is no such file, or it is not the caller's to see. |
+| `403 Unauthorized` | The caller may not write here; or the message says what is wrong, such as the name. |
+| `409 Duplicate` | A file of this name is there: replace it with `upsert`. |
+| `413 Payload too large` | More than 50 MB. |
+| `415 invalid_mime_type` | A type of file that the bucket does not take. |
+| `400 InvalidKey` | The name has characters that Storage does not take, such as accents. |
 
 Signing up and in is answered by Supabase Auth at `/auth/v1`, always in English and with codes of its own (`error.code`
 in JavaScript and Python). The [list](https://supabase.com/docs/guides/auth/debugging/error-codes) is long; an app meets

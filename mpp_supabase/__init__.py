@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mpp_supabase.awards import Award, ClientAward
     from mpp_supabase.client import MPP
+    from mpp_supabase.client_files import ClientFileError
     from mpp_supabase.config import Settings, load_settings
     from mpp_supabase.contacts import ContactRequest
     from mpp_supabase.diplomas import DiplomaError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         MPPError,
         Refusal,
         RepeatedFirstName,
+        StorageError,
         TransportError,
     )
     from mpp_supabase.mail.courier import MailServerError
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
         ClassValidation,
         ClientAmbassador,
         ClientDepartment,
+        ClientFile,
         ClientLeague,
         ClientOverview,
         ClientTheme,
@@ -113,6 +116,8 @@ __all__ = [
     "ClientAmbassador",
     "ClientAward",
     "ClientDepartment",
+    "ClientFile",
+    "ClientFileError",
     "ClientLeague",
     "ClientOverview",
     "ClientTheme",
@@ -176,6 +181,7 @@ __all__ = [
     "StaffInvitation",
     "StaffMember",
     "Standing",
+    "StorageError",
     "Task",
     "Teacher",
     "Territory",
@@ -198,6 +204,7 @@ __all__ = [
 _HOMES = {
     "awards": ("Award", "ClientAward"),
     "client": ("MPP",),
+    "client_files": ("ClientFileError",),
     "config": ("Settings", "load_settings"),
     "contacts": ("ContactRequest",),
     "diplomas": ("DiplomaError",),
@@ -213,6 +220,7 @@ _HOMES = {
         "MPPError",
         "Refusal",
         "RepeatedFirstName",
+        "StorageError",
         "TransportError",
     ),
     "mail.courier": ("MailServerError",),
@@ -231,6 +239,7 @@ _HOMES = {
         "ClassValidation",
         "ClientAmbassador",
         "ClientDepartment",
+        "ClientFile",
         "ClientLeague",
         "ClientOverview",
         "ClientTheme",

@@ -7,6 +7,7 @@ from functools import cached_property
 from mpp_supabase.audit import Audit
 from mpp_supabase.awards import Awards
 from mpp_supabase.classes import Classes
+from mpp_supabase.client_files import ClientFiles
 from mpp_supabase.client_reports import ClientReports
 from mpp_supabase.clients import Clients
 from mpp_supabase.conduct import Conduct
@@ -142,6 +143,11 @@ class MPP:
     def clients(self) -> Clients:
         """Clients: organisations, their leagues, people invited, staff."""
         return Clients(self._transport)
+
+    @cached_property
+    def files(self) -> ClientFiles:
+        """The communication kits of clients."""
+        return ClientFiles(self._transport)
 
     @cached_property
     def reports(self) -> ClientReports:

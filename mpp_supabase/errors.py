@@ -7,6 +7,7 @@
     ├── TransportError              the server did not answer, or answered what it should not
     │   └── KeyRefused              the API key is not valid there
     ├── AccountError                Supabase Auth refused (address taken, weak password…)
+    ├── StorageError                Supabase Storage refused (name taken, no such file, too large…)
     └── Refusal                     a rule of the game said no: one class per SQLSTATE `MP…`
         ├── SignInRequired            MP001
         ├── AnonymousNotAllowed       MP002
@@ -70,7 +71,7 @@
 The classes below Refusal are named by `private.refusals()` in sql/schema and documented in docs/errors.md; a test
 compares the three. The files of schools have errors of their own, each beside what reads or writes the file:
 `sheets.SheetError`, `school_directory.DirectoryError` and `diplomas.DiplomaError`; those of clients
-`reports.ReportError`; all MPPError.
+`reports.ReportError` and `client_files.ClientFileError`; all MPPError.
 """
 
 from __future__ import annotations
@@ -122,6 +123,12 @@ class AccountError(MPPError):
     """Supabase Auth refused an act on an account; `code` is its own error code, such as `email_exists`."""
 
     code = "account"
+
+
+class StorageError(MPPError):
+    """Supabase Storage refused an act on a file; `code` is its own error code, such as `NoSuchKey`."""
+
+    code = "storage"
 
 
 @dataclass(frozen=True, slots=True, order=True)

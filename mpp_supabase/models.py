@@ -531,6 +531,15 @@ class StaffMember(Model):
     access_until: datetime
 
 
+class ClientFile(Model):
+    """A file of a client's communication kit: its name, bytes, MIME type and last change (E7)."""
+
+    name: str
+    size: int
+    type: str
+    updated_at: datetime
+
+
 class StaffInvitation(Model):
     """An invitation to work in a client's space."""
 

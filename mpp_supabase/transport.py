@@ -1,4 +1,4 @@
-"""The one way out: PostgREST's schema `api` and Supabase Auth's admin interface, over one HTTP connection pool.
+"""The one way out: PostgREST's schema `api`, Supabase Auth's admin interface and Storage, over one connection pool.
 
 Services describe what they want; here it is sent, tried again where that is harmless, and every failure becomes one of
 errors.py. The Supabase libraries are imported when the first request is made.
@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mpp_supabase.errors import AccountError, CursorError, KeyRefused, MPPError, TransportError, refusal
+from mpp_supabase.errors import AccountError, CursorError, KeyRefused, MPPError, StorageError, TransportError, refusal
 
 if TYPE_CHECKING:
     import httpx
     from postgrest import SyncPostgrestClient
+    from storage3 import SyncStorageClient
+    from storage3._sync.file_api import SyncBucketProxy
     from supabase_auth import SyncGoTrueAdminAPI
 
     from mpp_supabase.config import Settings
@@ -85,6 +87,7 @@ class Transport:
             del self.__dict__["_http"]
             self.__dict__.pop("_rest", None)
             self.__dict__.pop("_admin", None)
+            self.__dict__.pop("_files", None)
 
     def rows(self, reading: Reading, limit: int, after: str | None = None) -> tuple[list[Row], str | None]:
         """Read up to `limit` rows after a cursor; return them and the cursor of the next page, None at the end.
@@ -130,6 +133,17 @@ class Transport:
     def admin(self, act: Callable[[SyncGoTrueAdminAPI], Result], *, idempotent: bool = False) -> Result:
         """Do something with the accounts of Supabase Auth. Needs the secret key."""
         return self._try(lambda: act(self._admin), idempotent=idempotent)
+
+    def storage(self, bucket: str, act: Callable[[SyncBucketProxy], Result], *, idempotent: bool = False) -> Result:
+        """Do something with the files of a bucket of Storage. Raises StorageError for what it refuses."""
+        import httpx
+
+        usual = self._http.timeout
+        self._http.timeout = httpx.Timeout(LONG_SECONDS, connect=CONNECT_SECONDS)
+        try:
+            return self._try(lambda: act(self._files.from_(bucket)), idempotent=idempotent)
+        finally:
+            self._http.timeout = usual
 
     def _chunk(self, reading: Reading, size: int, cursor: list[Any] | None) -> list[Row]:
         def ask() -> list[Row]:
@@ -179,6 +193,7 @@ class Transport:
         import httpx
         from postgrest import APIError
         from pydantic import ValidationError
+        from storage3.exceptions import StorageApiError
         from supabase_auth.errors import AuthApiError, AuthError
 
         cause = _cause(error)
@@ -198,6 +213,10 @@ class Transport:
         if isinstance(error, AuthApiError):
             hint = _ACCOUNT_HINTS.get(str(error.code), "")
             return AccountError(_sentence(error.message), hint, str(error.code or error.status))
+        if isinstance(error, StorageApiError) and error.code != "LibraryError":
+            return StorageError(_sentence(error.message), "", _STORAGE_CODES.get(str(error.code), str(error.code)))
+        if isinstance(error, StorageApiError):
+            return TransportError(f"{self.url} gave an answer that is not Supabase's.", "Check SUPABASE_URL.")
         if isinstance(error, AuthError | ValidationError | ValueError | TypeError | KeyError):
             return TransportError(f"{self.url} gave an answer that is not Supabase's.", "Check SUPABASE_URL.")
         raise error
@@ -262,6 +281,24 @@ class Transport:
 
         return SyncGoTrueAdminAPI(url=f"{self.url}/auth/v1", headers={}, http_client=self._http)
 
+    @cached_property
+    def _files(self) -> SyncStorageClient:
+        from storage3 import SyncStorageClient
+
+        # Hosted, Storage may ask for this header where the others do without; the key's own value is taken in it.
+        headers = {"Authorization": f"Bearer {self._key.get_secret_value()}"}
+        return SyncStorageClient(f"{self.url}/storage/v1/", headers, http_client=self._http)
+
+
+#: The older names of Storage's errors, which storage3 tells, and its codes.
+_STORAGE_CODES = {
+    "Bucket not found": "NoSuchBucket",
+    "Duplicate": "ResourceAlreadyExists",
+    "Payload too large": "EntityTooLarge",
+    "Unauthorized": "AccessDenied",
+    "invalid_mime_type": "InvalidMimeType",
+    "not_found": "NoSuchKey",
+}
 
 _ACCOUNT_HINTS = {
     "email_exists": "Find it with `mpp user list`.",

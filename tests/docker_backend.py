@@ -1,7 +1,7 @@
 """The stack from the official images, behind our gateway: MPP_TEST_BACKEND=docker.
 
 Each image is overridable: MPP_TEST_IMAGE_POSTGRES, MPP_TEST_IMAGE_POSTGREST, MPP_TEST_IMAGE_AUTH,
-MPP_TEST_IMAGE_MAILPIT.
+MPP_TEST_IMAGE_STORAGE, MPP_TEST_IMAGE_MAILPIT.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ IMAGES = {
     "postgres": "supabase/postgres:17.6.1.136",
     "postgrest": "postgrest/postgrest:v14.5",
     "auth": "supabase/gotrue:v2.197.0",
+    "storage": "supabase/storage-api:v1.90.1",
     "mailpit": "axllent/mailpit:latest",
 }
 
@@ -43,7 +44,7 @@ def image(name: str) -> str:
 
 @contextlib.contextmanager
 def docker_stack() -> Iterator[StackStatus]:
-    """Run Postgres, Auth, PostgREST and Mailpit as containers, bound to loopback, and our gateway in front of them."""
+    """Run Postgres, Auth, Storage, PostgREST and Mailpit as containers on loopback, and our gateway before them."""
     from docker.errors import DockerException
     from testcontainers.core.network import Network
 
@@ -72,7 +73,7 @@ def docker_stack() -> Iterator[StackStatus]:
         admin_url = db_url.replace("//postgres:", "//supabase_admin:", 1)
         _wait("postgres", lambda: _connects(admin_url), 120)
         with psycopg.connect(admin_url, autocommit=True) as connection:
-            for role in ("authenticator", "supabase_auth_admin"):
+            for role in ("authenticator", "supabase_auth_admin", "supabase_storage_admin"):
                 verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
                 connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(role), verifier.decode()))
 
@@ -90,6 +91,27 @@ def docker_stack() -> Iterator[StackStatus]:
         auth = run("auth", 9999, auth_env, "auth")
         auth_url = f"http://127.0.0.1:{auth.get_exposed_port(9999)}"
         _wait("auth", lambda: _answers(f"{auth_url}/health"), 60)
+        # It makes the tables of schema storage, which the migrations write policies for.
+        storage_env = {
+            "DATABASE_URL": f"postgresql://supabase_storage_admin:{password}@db:5432/postgres",
+            "DB_INSTALL_ROLES": "false",
+            "AUTH_JWT_SECRET": keys.jwt_secret,
+            "PGRST_JWT_SECRET": keys.jwt_secret,
+            "JWT_JWKS": keys.jwks(),
+            "ANON_KEY": keys.anon,
+            "SERVICE_KEY": keys.service_role,
+            "TENANT_ID": "stub",
+            "STORAGE_BACKEND": "file",
+            "STORAGE_FILE_BACKEND_PATH": "/mnt",
+            "FILE_STORAGE_BACKEND_PATH": "/mnt",
+            "STORAGE_S3_REGION": "local",
+            "STORAGE_S3_BUCKET": "stub",
+            "UPLOAD_FILE_SIZE_LIMIT": str(config.largest_file),
+            "UPLOAD_FILE_SIZE_LIMIT_STANDARD": str(config.largest_file),
+        }
+        storage = run("storage", 5000, storage_env, "storage")
+        storage_url = f"http://127.0.0.1:{storage.get_exposed_port(5000)}"
+        _wait("storage", lambda: _answers(f"{storage_url}/status"), 60)
         apply_migrations(db_url, project.supabase / "migrations")
         postgrest_env = {
             "PGRST_DB_URI": f"postgresql://authenticator:{password}@db:5432/postgres",
@@ -110,6 +132,8 @@ def docker_stack() -> Iterator[StackStatus]:
             "port": gateway_port,
             "postgrest": postgrest_url,
             "auth": auth_url,
+            "storage": storage_url,
+            "largest_file": config.largest_file,
             **{name: getattr(keys, name) for name in ("publishable", "secret", "anon", "service_role", "jwt_secret")},
         }
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "MPP_GATEWAY": json.dumps(gateway)}

@@ -20,13 +20,16 @@ leagues = typer.Typer(no_args_is_help=True)
 staff = typer.Typer(no_args_is_help=True)
 participants = typer.Typer(no_args_is_help=True)
 task = typer.Typer(no_args_is_help=True)
+files = typer.Typer(no_args_is_help=True)
 app.add_typer(leagues, name="leagues", help="The leagues of a client: make them, list them, their join codes.")
 app.add_typer(participants, name="participants", help="People whom a client invites by mail.")
 app.add_typer(staff, name="staff", help="Who works for a client: list, change, remove.")
+app.add_typer(files, name="files", help="The communication kit of a client: list its files, add, get, remove, link.")
 app.add_typer(task, name="task", help="The tasks of a plan.")
 
 KINDS = ("company", "local_authority", "public_administration", "school_network", "university", "association")
 ROLES = ("viewer", "manager", "owner")
+LONGEST_LINK = 30 * 86_400
 ACCESS_ZONE = "Europe/Paris"
 
 Org = Annotated[str, typer.Argument(metavar="ORG", help="Code of the organisation; `mpp client list` shows it.")]
@@ -631,6 +634,139 @@ def _member(mpp: MPP, organisation_id: int, who: str) -> str:
             return str(one.account_id)
     output.say(f"mpp: {output.clean(who)} does not work for this organisation; `mpp client staff list` shows who does.")
     raise typer.Exit(Exit.REFUSED)
+
+
+# The communication kit
+
+FileName = Annotated[
+    str, typer.Argument(metavar="NAME", help="Name of the file in the kit; `mpp client files list` shows it.")
+]
+_FILES = (
+    Column("Name", lambda f: f.name, folds=True),
+    Column("Size", lambda f: _size(f.size), right=True),
+    Column("Type", lambda f: f.type, folds=True),
+    Column("Changed (UTC)", lambda f: output.clock(f.updated_at)),
+)
+
+
+@files.command("list")
+def list_files(org: Org, as_json: Json = False, as_csv: Csv = False) -> None:
+    """List the files of a client's kit; those in own/ are the client's.
+
+    Example: mpp client files list acme
+    """
+    from mpp_supabase import ClientFile
+
+    with connection.staff() as mpp:
+        found = list(mpp.files.iterate(mpp.clients.get(org).organisation_id))
+    output.rows(
+        found,
+        _FILES,
+        fields=tuple(ClientFile.model_fields),
+        as_json=as_json,
+        as_csv=as_csv,
+        empty=f"The kit of {org} has no file yet: `mpp client files add {org} FILE`.",
+    )
+
+
+@files.command("add")
+def add_files(
+    org: Org,
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="PDF, image, MP4, office document, ZIP, CSV, ICS or text.")
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Its name in the kit, such as guides/start.pdf; of one file."),
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of the file of that name.")] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Add files to a client's kit, all or none. Those who work for the client read them in their app.
+
+    Example: mpp client files add acme poster.pdf --name posters/june.pdf
+    """
+    from mpp_supabase import ClientFile
+
+    if name is not None and len(paths) != 1:
+        raise typer.BadParameter(f"{len(paths)} files cannot have one name", param_hint="--name")
+    with connection.staff() as mpp:
+        organisation_id = mpp.clients.get(org).organisation_id
+        added = mpp.files.add(organisation_id, paths, name=name, replace=replace)
+    output.rows(
+        added,
+        _FILES,
+        fields=tuple(ClientFile.model_fields),
+        as_json=as_json,
+        as_csv=as_csv,
+        empty="Nothing was added.",
+    )
+
+
+@files.command("get")
+def get_file(
+    org: Org,
+    name: FileName,
+    to: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to write it. Default: its own name, here."),
+    ] = None,
+) -> None:
+    """Write a file of a client's kit to this computer, in the place of a file of that name.
+
+    Example: mpp client files get acme poster.pdf -o /tmp/poster.pdf
+    """
+    into = Path(name.rpartition("/")[2]) if to is None else to
+    with connection.staff() as mpp:
+        size = mpp.files.save(mpp.clients.get(org).organisation_id, name, into)
+    output.say(f"{into} is written ({_size(size)}).")
+
+
+@files.command("remove")
+def remove_files(
+    org: Org,
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names of files in the kit.")],
+    yes: Yes = False,
+) -> None:
+    """Remove files from a client's kit; they cannot be brought back.
+
+    Example: mpp client files remove acme poster.pdf
+    """
+    with connection.staff() as mpp:
+        organisation = mpp.clients.get(org)
+        mpp.files.check(organisation.organisation_id, names)
+        output.confirm(f"Remove {', '.join(names)} from the kit of {organisation.name}?", yes=yes)
+        mpp.files.remove(organisation.organisation_id, names)
+    output.say(f"{_counted(len(set(names)), 'file')} removed from the kit of {organisation.name}.")
+
+
+@files.command("link")
+def link_file(
+    org: Org,
+    name: FileName,
+    period: Annotated[
+        str, typer.Option("--for", metavar="PERIOD", help="How long it works: 45m, 12h or 7d; 30d at most.")
+    ] = "7d",
+) -> None:
+    """Print an address that gives a file to anybody who has it, for some time.
+
+    It cannot be taken back but by removing the file.
+
+    Example: mpp client files link acme poster.pdf --for 2d
+    """
+    number, unit = period[:-1], {"m": 60, "h": 3600, "d": 86_400}.get(period[-1:])
+    if unit is None or not (number.isascii() and number.isdigit()) or not 1 <= int(number[:9]) * unit <= LONGEST_LINK:
+        raise typer.BadParameter(f"not a time from 1m to 30d ({output.clean(period)[:40]})", param_hint="--for")
+    with connection.staff() as mpp:
+        address = mpp.files.link(mpp.clients.get(org).organisation_id, name, int(number) * unit)
+    print(address)
+
+
+def _size(count: int) -> str:
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1_000_000:.1f} MB" if count >= 100_000 else f"{count / 1000:.1f} kB"
 
 
 # What a client follows

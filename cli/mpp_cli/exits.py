@@ -22,11 +22,11 @@ class Exit(IntEnum):
 
 MEANING = {
     Exit.OK: "Done, or nothing to do.",
-    Exit.REFUSED: "A rule of the game, the account service or the migrations said no, or you did not confirm.",
+    Exit.REFUSED: "A rule of the game, Auth, Storage or the migrations said no, or you did not confirm.",
     Exit.USAGE: "The command was not understood: unknown option, missing argument, wrong value, nobody to confirm.",
     Exit.CONNECTION: "Configuration or connection: no project, wrong key, no answer, local stack not running.",
     Exit.CHECK_FAILED: "A check found something: scores that differ, findings of lint or advisors.",
-    Exit.FILE_INVALID: "A file is wrong: edition, spreadsheet or directory. What is wrong was named, nothing changed.",
+    Exit.FILE_INVALID: "A file is wrong: edition, list, directory, kit. What is wrong was named, nothing changed.",
     Exit.UNEXPECTED: "An error nobody foresaw; run the command again with `mpp --debug` and report it.",
     Exit.OUTPUT: "The output could not be written: the disk is full or fails, or a diploma or report cannot be made.",
     Exit.INTERRUPTED: "Stopped with Ctrl-C.",
@@ -38,6 +38,7 @@ def code_of(error: Exception) -> Exit:
     """Return the exit code of an error of mpp_supabase; UNEXPECTED for anything else."""
     from mpp_supabase import (
         AccountError,
+        ClientFileError,
         ConfigError,
         CursorError,
         DiplomaError,
@@ -46,12 +47,13 @@ def code_of(error: Exception) -> Exit:
         Refusal,
         ReportError,
         SheetError,
+        StorageError,
         TransportError,
     )
 
     kinds: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Exit], ...] = (
-        ((EditionFileError, SheetError, DirectoryError), Exit.FILE_INVALID),
-        ((Refusal, AccountError), Exit.REFUSED),
+        ((EditionFileError, SheetError, DirectoryError, ClientFileError), Exit.FILE_INVALID),
+        ((Refusal, AccountError, StorageError), Exit.REFUSED),
         ((DiplomaError, ReportError), Exit.OUTPUT),
         (CursorError, Exit.USAGE),
         ((ConfigError, TransportError), Exit.CONNECTION),

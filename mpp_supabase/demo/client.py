@@ -18,6 +18,7 @@ import psycopg
 from pydantic import SecretStr
 
 from mpp_supabase.client import MPP
+from mpp_supabase.client_files import BUCKET
 from mpp_supabase.config import Settings
 from mpp_supabase.demo.classes import Classroom, enrol, hire, open_classes, schools_of
 from mpp_supabase.demo.client_proof import ClientProof, department_of, prove_client, prove_territory
@@ -68,6 +69,7 @@ _OPTED_OUT = 11
 _ACCOUNTS = UUID("7d4a6c1e-1b5f-4d92-8c34-5a0f6e2b9d71")
 _POSTCODES = ("69003", "69007", "69100", "44000", "44200", "38000", "75011", "01000")
 _OTHERS_FOLLOWED = 6
+_KIT_REPORT = "reports/final-report.pdf"
 """Classes outside the territory."""
 
 
@@ -171,12 +173,17 @@ def play_client(
                 outcome.awards += mpp.awards.grant(code)
                 outcome.mismatches += mpp.editions.verify(code)
             on_progress("Freezing, and giving the awards", 2, 2)
-            outcome.files += mpp.reports.write(
+            finals = mpp.reports.write(
                 "final",
                 [part, follows],
                 outcome.folder,
                 on_progress=lambda n, all_: on_progress("Final reports", n, all_),
             )
+            outcome.files += finals
+            pdfs = [file for file in finals if file.suffix == ".pdf"]
+            for client, pdf in zip((part, follows), pdfs, strict=True):
+                mpp.files.add(client.organisation_id, [pdf], name=_KIT_REPORT)
+            _closed_kit(readers, part.organisation_id, pdfs[0], outcome.proof)
     return outcome
 
 
@@ -217,6 +224,14 @@ def _closed_doors(readers: Mapping[str, Reader], participation_id: int, proof: C
     proof.same("closed doors", "the report inside", readers["inside"].report(participation_id), "")
 
 
+def _closed_kit(readers: Mapping[str, Reader], organisation_id: int, report: Path, proof: ClientProof) -> None:
+    """Nobody reads the files of a client but its own staff inside their dates."""
+    path = f"{organisation_id}/{_KIT_REPORT}"
+    for who in ("before", "after", "elsewhere", "player"):
+        proof.same("closed doors", f"the kit for {who}", readers[who].file(path), None)
+    proof.same("closed doors", "the kit inside", readers["inside"].file(path) == report.read_bytes(), True)
+
+
 class Reader:
     """A phone or a browser of somebody with an account, who speaks HTTP and has the publishable key."""
 
@@ -234,6 +249,15 @@ class Reader:
     def views(self) -> dict[str, list[dict[str, Any]]]:
         """Everything that the client's views show."""
         return {view: rows_of(self.client.table(view).select("*").execute()) for view in VIEWS}
+
+    def file(self, path: str) -> bytes | None:
+        """A file of a kit; nothing when Storage knows of none."""
+        from storage3.exceptions import StorageApiError
+
+        try:
+            return self.client.storage.from_(BUCKET).download(path)
+        except StorageApiError:
+            return None
 
     def report(self, participation_id: int) -> str:
         """The code with which the report of a client is refused; nothing when it is given."""

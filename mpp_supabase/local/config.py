@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import StackError
+
+_SIZE = re.compile(r"(\d+)\s*(B|[KMG]B|[KMG]iB)?", re.IGNORECASE)
+# As the Supabase CLI reads them: MB and MiB are both 1024 times 1024 bytes.
+_POWERS = {"": 0, "b": 0, "kb": 1, "mb": 2, "gb": 3}
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,9 @@ class Config:
     #: The file of each function, and those that anybody may call without an API key.
     functions: dict[str, Path] = field(default_factory=dict)
     open_functions: tuple[str, ...] = ()
+    #: Whether Storage runs, and the most bytes of any file in it.
+    storage: bool = True
+    largest_file: int = 50 << 20
 
     @classmethod
     def read(cls, path: Path) -> Config:
@@ -32,6 +40,7 @@ class Config:
         except tomllib.TOMLDecodeError as error:
             raise StackError(f"{path} is not valid TOML: {error}.", "Correct the file.") from error
         api = data.get("api", {})
+        storage = data.get("storage", {})
         functions = {name: f for name, f in data.get("functions", {}).items() if f.get("enabled", True)}
         return cls(
             schemas=tuple(api.get("schemas", cls.schemas)),
@@ -43,6 +52,8 @@ class Config:
                 for name, f in functions.items()
             },
             open_functions=tuple(name for name, f in functions.items() if not f.get("verify_jwt", True)),
+            storage=storage.get("enabled", True),
+            largest_file=_bytes(storage.get("file_size_limit", "50MiB"), path),
         )
 
     def auth_options(self) -> dict[str, Any]:
@@ -64,3 +75,11 @@ class Config:
             # pg-functions://postgres/schema/function
             options["access_token_hook"] = ".".join(hook.get("uri", "").split("/")[-2:])
         return options
+
+
+def _bytes(size: object, path: Path) -> int:
+    """A size of config.toml, such as 50MiB, in bytes. Raises StackError."""
+    match = _SIZE.fullmatch(str(size).strip())
+    if match is None:
+        raise StackError(f"{path}: storage.file_size_limit is {size!r}, not a size.", "Write it as 50MiB.")
+    return int(match[1]) << 10 * _POWERS[(match[2] or "").lower().replace("ib", "b")]

@@ -33,7 +33,7 @@ from .state import HOST, SERVICES, Ports, StackStatus, State, exclusive, write_p
 #: Room for the binaries, a new database and its write-ahead log, in bytes.
 LEAST_FREE_BYTES = 200_000_000
 
-_FOREIGN_VARIABLES = ("GOTRUE_", "PGRST_", "PG", "SUPABASE_", "MPP_GATEWAY", "MPP_MAILBOX_")
+_FOREIGN_VARIABLES = ("GOTRUE_", "PGRST_", "PG", "SUPABASE_", "MPP_GATEWAY", "MPP_MAILBOX_", "MPP_STORAGE")
 
 
 class Stack:
@@ -102,7 +102,7 @@ class Stack:
         return state.status() if state.data else None
 
     def reset(self) -> None:
-        """Stop, then delete the database, the keys and the logs. What npm installed stays."""
+        """Stop, then delete the database, the files of Storage, the keys and the logs. What npm installed stays."""
         if not self.home.exists():
             return
         with self._guarded():
@@ -115,7 +115,7 @@ class Stack:
             outside = state.data.get("postgres", {}).get("outside")
             if outside:
                 shutil.rmtree(outside, ignore_errors=True)
-            for name in ("pgdata", "logs"):
+            for name in ("pgdata", "storage", "logs"):
                 shutil.rmtree(self.home / name, ignore_errors=True)
             for name in ("stack.json", "jwks.json", "postgrest.conf"):
                 (self.home / name).unlink(missing_ok=True)
@@ -133,6 +133,10 @@ class Stack:
             self._server(state).reload_api("config")
             process.stop(state.processes["auth"])
             state.record("auth", self._spawn_auth(state))
+            if "storage" in state.services:
+                process.stop(state.processes["storage"])
+                state.record("storage", self._spawn_storage(state))
+                self._await("storage", state, lambda: _answers(state, "storage", "/status"))
             self._await("auth", state, self._auth_ready(state))
             return state.status()
 
@@ -146,10 +150,13 @@ class Stack:
             process.rotate(self.logs / f"{service}.log")
         config = Config.read(self.supabase / "config.toml")
         state.data["functions"] = sorted(config.functions) if binaries.deno else []
+        state.data["storage"] = config.storage
         # These two need no database: they load while Postgres starts.
         self._spawn(state, "gateway", self._spawn_gateway)
         self._spawn(state, "mailbox", self._spawn_mailbox)
         server = self._start_postgres(state, binaries, progress)
+        if "storage" in state.services:
+            self._spawn(state, "storage", self._spawn_storage)
         progress("Preparing Auth and applying migrations")
         self._migrate_auth(state)
         self._spawn(state, "auth", self._spawn_auth)
@@ -162,6 +169,8 @@ class Stack:
         progress("Waiting for the services")
         self._await("postgrest", state, lambda: _answers(state, "postgrest_admin", "/ready"))
         self._await("auth", state, self._auth_ready(state))
+        if "storage" in state.services:
+            self._await("storage", state, lambda: _answers(state, "storage", "/status"))
         self._await("mailbox", state, lambda: _listens(Ports(**state.data["ports"]).mailbox))
         self._await("gateway", state, lambda: _answers(state, "gateway", "/health"))
         if "functions" in state.services:
@@ -203,6 +212,7 @@ class Stack:
         if record.get("ready"):
             server.check_major()
             server.start()
+            server.prepare_storage()
         else:
             server.initialise()
             record["passwords"] = server.passwords
@@ -272,6 +282,7 @@ class Stack:
 
     def _spawn_gateway(self, state: State) -> Process:
         ports, keys = Ports(**state.data["ports"]), Keys.from_dict(state.data["keys"])
+        served = Config.read(self.supabase / "config.toml")
         config = {
             "port": ports.gateway,
             "postgrest": f"http://{HOST}:{ports.postgrest}",
@@ -283,7 +294,9 @@ class Stack:
             "jwt_secret": keys.jwt_secret,
             "logs": str(self.logs),
             "functions": f"http://{HOST}:{ports.functions}" if "functions" in state.services else "",
-            "open_functions": Config.read(self.supabase / "config.toml").open_functions,
+            "open_functions": served.open_functions,
+            "storage": f"http://{HOST}:{ports.storage}" if "storage" in state.services else "",
+            "largest_file": served.largest_file,
         }
         return self._spawn_python("gateway", "mpp_supabase.local.gateway", {"MPP_GATEWAY": json.dumps(config)})
 
@@ -295,6 +308,18 @@ class Stack:
             "MPP_MAILBOX_SMTP_PORT": str(ports.smtp),
         }
         return self._spawn_python("mailbox", "mpp_supabase.local.mailbox", env)
+
+    def _spawn_storage(self, state: State) -> Process:
+        keys = Keys.from_dict(state.data["keys"])
+        config = {
+            "port": state.data["ports"]["storage"],
+            "database_url": self._server(state).url("supabase_storage_admin"),
+            "directory": str(self.home / "storage"),
+            "jwks": keys.jwks(),
+            "jwt_secret": keys.jwt_secret,
+            "largest": Config.read(self.supabase / "config.toml").largest_file,
+        }
+        return self._spawn_python("storage", "mpp_supabase.local.storage", {"MPP_STORAGE": json.dumps(config)})
 
     def _spawn_auth(self, state: State) -> Process:
         command, env = self._auth_command("serve"), self._auth_environment(state)

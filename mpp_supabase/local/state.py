@@ -20,7 +20,7 @@ from .process import Process
 from .project import find_project
 
 HOST = "127.0.0.1"
-SERVICES = ("postgres", "mailbox", "auth", "postgrest", "gateway", "functions")
+SERVICES = ("postgres", "mailbox", "auth", "storage", "postgrest", "gateway", "functions")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Ports:
     auth: int = 54331
     postgrest_admin: int = 54332
     functions: int = 54333
+    storage: int = 54334
 
     @classmethod
     def from_base(cls, base: int) -> Ports:
@@ -160,8 +161,9 @@ class State:
 
     @property
     def services(self) -> tuple[str, ...]:
-        """The services that this stack runs: without functions to serve, or a Deno to serve them, not that one."""
-        return tuple(name for name in SERVICES if name != "functions" or self.data.get("functions"))
+        """The services that this stack runs: Storage unless switched off, functions when there is one to serve."""
+        left_out = {name for name in ("functions", "storage") if not self.data.get(name)}
+        return tuple(name for name in SERVICES if name not in left_out)
 
     def record(self, name: str, started: Process) -> None:
         """Remember a process as soon as it exists, so that the next command can stop it whatever happens now."""

@@ -8,6 +8,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from mpp_cli.exits import Exit
@@ -241,3 +242,54 @@ def test_the_mails_of_a_week_are_queued_once(mpp: Mpp, world: World) -> None:
     soon = new_client(world, world.edition(starts_in=timedelta(days=3)))
     failed = mpp("mail", "weekly", soon.edition.code)
     assert (failed.code, "has not started" in failed.err) == (Exit.REFUSED, True)
+
+
+def test_a_kit_is_filled_shown_fetched_linked_and_emptied(mpp: Mpp, tmp_path: Path) -> None:
+    code = f"t-{secrets.token_hex(5)}"
+    mpp("client", "create", code, "--name", "Exemple SA")
+    assert f"mpp client files add {code} FILE" in mpp("client", "files", "list", code).err
+    poster = tmp_path / "Affiche juin.pdf"
+    poster.write_bytes(b"%PDF-1.4 example")
+    added = mpp("client", "files", "add", code, poster, "--json")
+    assert (added.code, added.json()[0]["name"], added.json()[0]["size"]) == (Exit.OK, "Affiche juin.pdf", 16)
+    assert mpp("client", "files", "add", code, poster, "--name", "guides/start.pdf").code == Exit.OK
+    listed = mpp("client", "files", "list", code)
+    assert "16 B" in listed.out
+    assert listed.out.index("Affiche juin.pdf") < listed.out.index("guides/start.pdf")
+    got = mpp("client", "files", "get", code, "guides/start.pdf", "-o", tmp_path / "got.pdf")
+    assert (got.code, got.out, (tmp_path / "got.pdf").read_bytes()) == (Exit.OK, "", b"%PDF-1.4 example")
+    link = mpp("client", "files", "link", code, "guides/start.pdf", "--for", "45m")
+    assert httpx.get(link.out.strip()).content == b"%PDF-1.4 example"
+    unasked = mpp("client", "files", "remove", code, "guides/start.pdf")
+    assert (unasked.code, "add --yes" in unasked.err) == (Exit.USAGE, True)
+    removed = mpp("client", "files", "remove", code, "guides/start.pdf", "Affiche juin.pdf", "--yes")
+    assert (removed.code, removed.err.splitlines()[-1]) == (Exit.OK, "2 files removed from the kit of Exemple SA.")
+    assert mpp("client", "files", "list", code, "--json").json() == []
+
+
+def test_what_a_kit_does_not_take_or_have_is_named(mpp: Mpp, tmp_path: Path) -> None:
+    code = f"t-{secrets.token_hex(5)}"
+    mpp("client", "create", code, "--name", "Exemple SA")
+    good, page = tmp_path / "good.pdf", tmp_path / "page.html"
+    for path in (good, page):
+        path.write_bytes(b"x")
+    mpp("client", "files", "add", code, good)
+    files = ("client", "files")
+    for command, exit_code, words in (
+        ((*files, "list", "t-nobody"), Exit.REFUSED, "no organisation t-nobody"),
+        ((*files, "add", "t-nobody", good), Exit.REFUSED, "no organisation t-nobody"),
+        ((*files, "add", code, good), Exit.REFUSED, "has a file good.pdf already"),
+        ((*files, "add", code, page), Exit.FILE_INVALID, "page.html cannot be the name"),
+        ((*files, "add", code, tmp_path), Exit.FILE_INVALID, "is a directory"),
+        ((*files, "add", code, tmp_path / "no.pdf"), Exit.FILE_INVALID, "no.pdf cannot be read"),
+        ((*files, "add", code, good, good, "--name", "x.pdf"), Exit.USAGE, "cannot have one name"),
+        ((*files, "get", code, "no.pdf"), Exit.REFUSED, "has no file no.pdf"),
+        ((*files, "get", code, "good.pdf", "-o", tmp_path), Exit.FILE_INVALID, "is a directory"),
+        ((*files, "remove", code, "good.pdf", "no.pdf", "-y"), Exit.REFUSED, "has no file no.pdf"),
+        ((*files, "link", code, "no.pdf"), Exit.REFUSED, "has no file no.pdf"),
+        *(((*files, "link", code, "good.pdf", "--for", period), Exit.USAGE, "--for")
+          for period in ("31d", "0d", "7", "d", "-1d", "1w", "²d", "9" * 30 + "m")),
+    ):  # fmt: skip
+        ended = mpp(*command)
+        assert (ended.code, ended.out, words in ended.err) == (exit_code, "", True), (command, ended.err)
+    assert [file["name"] for file in mpp("client", "files", "list", code, "--json").json()] == ["good.pdf"]

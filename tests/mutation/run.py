@@ -49,6 +49,12 @@ from pg_catalog.pg_policy p
 union all
 select 'open', format('alter policy %I on %s using (true)', p.polname, p.polrelid::regclass), p.polrelid::regclass::text
 from pg_catalog.pg_policy p
+where p.polcmd <> 'a'
+union all
+select 'open', format('alter policy %I on %s with check (true)', p.polname, p.polrelid::regclass),
+    p.polrelid::regclass::text
+from pg_catalog.pg_policy p
+where p.polcmd in ('a', 'w')
 union all
 select 'unguarded', format('alter table %s disable row level security', c.oid::regclass), c.oid::regclass::text
 from pg_catalog.pg_class c
@@ -56,7 +62,7 @@ where c.relnamespace = 'mpp'::regnamespace and c.relkind in ('r', 'p')
 union all
 select 'trigger', format('drop trigger %I on %s', t.tgname, t.tgrelid::regclass), t.tgrelid::regclass::text
 from pg_catalog.pg_trigger t
-join pg_catalog.pg_class c on c.oid = t.tgrelid and c.relnamespace = 'mpp'::regnamespace
+join pg_catalog.pg_proc f on f.oid = t.tgfoid and f.pronamespace = 'private'::regnamespace
 where not t.tgisinternal
 union all
 select 'table', format('revoke %s on %s from %s', g.privilege_type, c.oid::regclass, g.grantee::regrole),

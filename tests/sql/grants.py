@@ -53,7 +53,8 @@ from pg_policy p
 union all
 select format('trigger %s on %s', t.tgname, t.tgrelid::regclass)
 from pg_trigger t join pg_class c on c.oid = t.tgrelid
-where not t.tgisinternal and c.relnamespace = 'mpp'::regnamespace
+join pg_proc f on f.oid = t.tgfoid
+where not t.tgisinternal and 'private'::regnamespace = f.pronamespace
 """
 
 

@@ -84,7 +84,7 @@ def test_a_small_client_is_played_reported_and_proven(
     assert len(outcome.leagues) == 11, "one opted out"
     pushes = {reason for league in outcome.leagues for reason in league["push"]}
     assert {"no_ambassador", "quiet"} <= pushes
-    assert outcome.proof.compared["closed doors"] == 9
+    assert outcome.proof.compared["closed doors"] == 14, "figures, the report and a file of the kit"
     assert len(outcome.files) == 12
     assert all(path.stat().st_size > 1000 for path in outcome.files)
     assert (outcome.folder / "plan.ics").read_bytes().startswith(b"BEGIN:VCALENDAR\r\n")

@@ -59,7 +59,7 @@ def test_a_browser_may_call_from_any_origin(http: httpx.Client, key: dict[str, s
     assert "Content-Range" in answer.headers["access-control-expose-headers"]
 
 
-@pytest.mark.parametrize("path", ["/functions/v1/hello", "/storage/v1/bucket", "/realtime/v1/api/broadcast"])
+@pytest.mark.parametrize("path", ["/functions/v1/hello", "/realtime/v1/api/broadcast"])
 def test_services_that_do_not_run_say_so(http: httpx.Client, key: dict[str, str], path: str) -> None:
     answer = http.get(path, headers=key)
     assert answer.status_code == 503

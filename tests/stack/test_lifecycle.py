@@ -303,6 +303,9 @@ def test_a_broken_configuration_and_a_damaged_state_are_said(new_stack: NewStack
     (supabase / "config.toml").write_text("[api\n")
     with pytest.raises(StackError, match=r"config\.toml is not valid TOML"):
         new_stack(supabase=supabase).start()
+    (supabase / "config.toml").write_text('[storage]\nfile_size_limit = "huge"\n')
+    with pytest.raises(StackError, match=r"storage\.file_size_limit is 'huge'"):
+        new_stack(supabase=supabase).start()
     stack = new_stack()
     for content in ("{", "[1]", '{"ports": {"gateway": 1}}', '{"ports": {"phone": 1}, "keys": {}}', '{"ports": 3}'):
         (stack.home / "stack.json").write_text(content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -157,3 +158,40 @@ def test_a_deadlock_is_in_the_log_and_what_people_typed_is_not(server: PostgresS
     assert "deadlock detected" in written
     assert 'invalid input syntax for type integer: "x"' in written
     assert "typed by somebody" not in written
+
+
+def test_a_database_from_before_storage_is_given_it_and_what_is_there_stays(server: PostgresServer) -> None:
+    with server.connect("supabase_admin", "template1") as connection:
+        connection.execute("create database older template postgres")
+    older = replace(server)
+    older.url = lambda role="postgres", database="older": server.url(role, "older")  # type: ignore[method-assign]
+    with older.connect("supabase_admin") as connection:
+        connection.execute("drop event trigger guard_storage; drop event trigger guard_storage_drop")
+        connection.execute("drop schema storage cascade")
+    older.prepare_storage()
+    with older.connect() as connection:
+        connection.execute("insert into storage.buckets (id, name) values ('kept', 'kept')")
+        connection.execute("create policy kept on storage.objects for select to anon using (bucket_id = 'kept')")
+    older.prepare_storage()
+    with older.connect() as connection:
+        assert connection.execute("select id from storage.buckets").fetchall() == [("kept",)]
+        assert connection.execute("select policyname from pg_policies").fetchall() == [("kept",)]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("create table storage.mine ()")
+
+
+def test_the_helpers_of_policies_answer_as_hosted_do(server: PostgresServer) -> None:
+    with server.connect() as connection:
+        for name, expected in {
+            "a/b/c.tar.gz": (["a", "b"], "c.tar.gz", "gz"),
+            "c": ([], "c", "c"),
+            "a//c.": (["a", ""], "c.", ""),
+        }.items():
+            query = "select storage.foldername(%(n)s), storage.filename(%(n)s), storage.extension(%(n)s)"
+            assert connection.execute(query, {"n": name}).fetchone() == expected
+        connection.execute("select set_config('storage.operation', 'storage.object.list', false)")
+        assert connection.execute(
+            "select storage.operation(), storage.allow_only_operation('object.list'),"
+            " storage.allow_any_operation(array['storage.object.list', 'x']),"
+            " storage.allow_only_operation('object.sign')"
+        ).fetchone() == ("storage.object.list", True, True, False)

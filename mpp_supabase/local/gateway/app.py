@@ -40,7 +40,14 @@ OPEN_PATHS = (
 )
 
 _FUNCTIONS = "/functions/v1"
-_NOT_RUN = ("/storage/v1", "/realtime/v1")
+_STORAGE = "/storage/v1"
+_NOT_RUN = ("/realtime/v1",)
+
+#: Where a link carries its own token, or a file is public: a browser follows it without an API key.
+_LINKS = tuple(f"{_STORAGE}/object/{kind}/" for kind in ("sign", "public", "upload/sign"))
+
+#: What a form adds to the file inside it, in bytes.
+_FORM = 1_000_000
 
 _READING = ("GET", "HEAD", "OPTIONS")
 
@@ -83,6 +90,9 @@ class GatewayConfig:
     #: Where the functions are, empty when none run; and those that are called without an API key.
     functions: str = ""
     open_functions: Sequence[str] = ()
+    #: Where Storage is, empty when it does not run; and the most bytes of a file.
+    storage: str = ""
+    largest_file: int = 0
     #: The directory of the stack's logs, which the gateway keeps short; none when empty.
     logs: str = ""
 
@@ -127,9 +137,10 @@ class Gateway:
             key: key.encode() for key in (config.publishable, config.secret, config.anon, config.service_role)
         }
         self._tokens: dict[str, tuple[float, bytes]] = {}
-        routes = {"/rest/v1": config.postgrest, "/auth/v1": config.auth, _FUNCTIONS: config.functions}
+        optional = {_FUNCTIONS: config.functions, _STORAGE: config.storage}
+        routes = {"/rest/v1": config.postgrest, "/auth/v1": config.auth, **optional}
         self._routes = tuple((prefix, httpx.URL(url)) for prefix, url in routes.items() if url)
-        self._not_run = _NOT_RUN if config.functions else (_FUNCTIONS, *_NOT_RUN)
+        self._not_run = (*(prefix for prefix, url in optional.items() if not url), *_NOT_RUN)
         self._open_paths = (*OPEN_PATHS, *(f"{_FUNCTIONS}/{name}" for name in config.open_functions))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -176,13 +187,16 @@ class Gateway:
         headers: Headers = scope["headers"]
         query, key = _take_key(headers, scope["query_string"])
         authorization = given = _first(headers, b"authorization")
-        if scope["path"] not in self._open_paths:
+        is_link = scope["path"].startswith(_LINKS) and not key and not authorization
+        if scope["path"] not in self._open_paths and not is_link:
             checked = self._authorize(key, authorization, _first(headers, b"user-agent"))
             if isinstance(checked, Refusal):
                 await self._refuse(checked, scope, receive, send)
                 return
             authorization = checked
         largest = LARGEST_BODY_OF_SECRET if self._is_secret(key, given) else LARGEST_BODY
+        if prefix == _STORAGE:
+            largest = self._config.largest_file + _FORM
         if int(_first(headers, b"content-length") or 0) > largest:
             await self._refuse(TOO_LARGE, scope, receive, send)
             return

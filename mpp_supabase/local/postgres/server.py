@@ -160,6 +160,12 @@ class PostgresServer:
         self.start()
         self._bootstrap()
 
+    def prepare_storage(self) -> None:
+        """Make what is missing of schema storage: the database may be older than this program."""
+        with self.connect("supabase_admin") as connection, connection.transaction():
+            connection.execute("set local client_min_messages = warning")
+            connection.execute(files(__package__).joinpath("storage.sql").read_bytes())
+
     def check_major(self) -> None:
         """Refuse, with a StackError, data that another major version of Postgres made."""
         made_by = int((self.data / "PG_VERSION").read_text())
@@ -277,9 +283,9 @@ class PostgresServer:
         """Make Supabase's roles, schemas and functions, and give every login role its password."""
         from psycopg import sql
 
-        script = files(__package__).joinpath("bootstrap.sql").read_text()
         with self.connect("supabase_admin") as connection, connection.transaction():
-            connection.execute(script.encode())
+            connection.execute(files(__package__).joinpath("bootstrap.sql").read_bytes())
+            connection.execute(files(__package__).joinpath("storage.sql").read_bytes())
             for role in LOGIN_ROLES:
                 # The verifier, never the password: a failing statement would end up in the server's log.
                 verifier = connection.pgconn.encrypt_password(

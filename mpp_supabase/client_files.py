@@ -1,0 +1,276 @@
+"""The communication kit of a client: files that the association gives an organisation, and those it adds (E7)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mpp_supabase._files import written_whole
+from mpp_supabase._service import Service, one
+from mpp_supabase.errors import MPPError, StorageError
+from mpp_supabase.models import ClientFile
+
+if TYPE_CHECKING:
+    from storage3._sync.file_api import SyncBucketProxy
+
+Result = TypeVar("Result")
+
+BUCKET = "client-files"
+
+#: The most bytes of a file, and the types of file by ending: as sql/schema/37_files.sql has them.
+LARGEST_FILE = 50 << 20
+TYPES = {
+    "pdf": "application/pdf",
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "mp4": "video/mp4",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "odt": "application/vnd.oasis.opendocument.text",
+    "odp": "application/vnd.oasis.opendocument.presentation",
+    "zip": "application/zip",
+    "csv": "text/csv",
+    "ics": "text/calendar",
+    "txt": "text/plain",
+}
+
+#: How long a link may go on working, in seconds: 30 days.
+LONGEST_LINK = 30 * 86_400
+
+_NAME = re.compile(r"([a-z0-9][a-z0-9-]{0,39}/)?[A-Za-z0-9][A-Za-z0-9 ._()-]*\.[A-Za-z0-9]+")
+_MISPLACED = re.compile(r"\.\.|  | \.")
+_LONGEST_PATH = 160
+_PAGE = 100
+#: A replaced file is seen soon; the bytes are private all the same.
+_CACHE_SECONDS = "60"
+
+
+class ClientFileError(MPPError):
+    """A file cannot go into a client's kit. What is wrong with it is named; nothing was changed."""
+
+    code = "client_file"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """A file that is to be sent, and the name it gets in the kit."""
+
+    path: Path
+    name: str
+
+
+class ClientFiles(Service):
+    """The files of clients, each by its name in the kit: `poster.pdf`, or `guides/ambassadors.pdf` in a folder.
+
+    The folder `own` is the client's: its managers may add to it in their app. With the secret key the association may
+    do everything.
+    """
+
+    def iterate(self, organisation_id: int) -> Iterator[ClientFile]:
+        """Yield the files of a client by name."""
+        found = [
+            one(ClientFile, {"name": f"{folder}{row['name']}", **_described(row)})
+            for folder in ("", *self._folders(organisation_id))
+            for row in self._rows(f"{organisation_id}/{folder}".rstrip("/"))
+            if row["id"] is not None
+        ]
+        yield from sorted(found, key=lambda file: file.name)
+
+    def add(
+        self, organisation_id: int, paths: Sequence[str | Path], *, name: str | None = None, replace: bool = False
+    ) -> list[ClientFile]:
+        """Put files of this computer into a client's kit; return them. `name` is for one file, else each keeps its own.
+
+        Everything is checked before the first is sent. When one then fails, those sent before it are taken out again;
+        what `replace` has replaced stays replaced. Raises ClientFileError for what is wrong with a
+        file, StorageError for a name that is taken.
+        """
+        if name is not None and len(paths) != 1:
+            raise ClientFileError(f"{len(paths)} files cannot all be {name}.", "Give --name with one file.")
+        known = {file.name for file in self.iterate(organisation_id)}
+        sending = [_checked(organisation_id, Path(path), name) for path in paths]
+        for number, each in enumerate(sending):
+            if any(other.name == each.name for other in sending[:number]):
+                raise ClientFileError(f"Two files would be {each.name}.", "Add one of them under another --name.")
+            if each.name in known and not replace:
+                hint = "Replace it with --replace, or choose another --name."
+                raise StorageError(f"The kit has a file {each.name} already.", hint, "ResourceAlreadyExists")
+        new: list[str] = []
+        try:
+            for each in sending:
+                self._send(organisation_id, each, replace=replace)
+                if each.name not in known:
+                    new.append(each.name)
+        except BaseException:
+            if new:
+                self._do(lambda bucket: bucket.remove([f"{organisation_id}/{one}" for one in new]), idempotent=True)
+            raise
+        sent = {each.name for each in sending}
+        return [file for file in self.iterate(organisation_id) if file.name in sent]
+
+    def get(self, organisation_id: int, name: str) -> bytes:
+        """Return the bytes of a file. Raises StorageError when there is no such file."""
+        path = _path(organisation_id, name)
+        with _of_file(name):
+            return self._do(lambda bucket: bucket.download(path), idempotent=True)
+
+    def save(self, organisation_id: int, name: str, path: str | Path) -> int:
+        """Write a file of the kit to this computer, whole or not at all; return how many bytes it has.
+
+        Raises StorageError when there is no such file, ClientFileError when it cannot be written there.
+        """
+        into = Path(path)
+        if into.is_dir():
+            raise ClientFileError(f"{into} is a directory.", "Name the file with --output.")
+        whole = self.get(organisation_id, name)
+        try:
+            with written_whole(into) as file:
+                file.write(whole)
+        except OSError as error:
+            raise ClientFileError(f"{into} cannot be written: {error.strerror}.", "Choose another place.") from None
+        return len(whole)
+
+    def check(self, organisation_id: int, names: Sequence[str]) -> None:
+        """Raise StorageError when one of these files is not in the kit."""
+        known = {file.name for file in self.iterate(organisation_id)}
+        for name in names:
+            if name not in known:
+                raise _unknown(name)
+
+    def remove(self, organisation_id: int, names: Sequence[str]) -> None:
+        """Remove files of a client, all or none. Raises StorageError when one is not there."""
+        self.check(organisation_id, names)
+        paths = [f"{organisation_id}/{name}" for name in names]
+        self._do(lambda bucket: bucket.remove(paths), idempotent=True)
+
+    def link(self, organisation_id: int, name: str, seconds: int) -> str:
+        """Return an address that gives a file to anybody who has it, for so many seconds. Raises StorageError.
+
+        It cannot be taken back but by removing the file.
+        """
+        if not 1 <= seconds <= LONGEST_LINK:
+            raise ValueError("seconds must be 1 to LONGEST_LINK")
+        path = _path(organisation_id, name)
+        with _of_file(name):
+            return self._do(lambda bucket: str(bucket.create_signed_url(path, seconds)["signedURL"]), idempotent=True)
+
+    def _send(self, organisation_id: int, sending: _Sending, *, replace: bool) -> None:
+        options: Any = {
+            "content-type": TYPES[_ending(sending.name)],
+            "cache-control": _CACHE_SECONDS,
+            "upsert": str(replace).lower(),
+        }
+        path = f"{organisation_id}/{sending.name}"
+        with _of_file(sending.name):
+            self._do(lambda bucket: bucket.upload(path, sending.path, options), idempotent=replace)
+
+    def _folders(self, organisation_id: int) -> list[str]:
+        return [f"{row['name']}/" for row in self._rows(str(organisation_id)) if row["id"] is None]
+
+    def _rows(self, prefix: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while True:
+            options: Any = {"limit": _PAGE, "offset": len(found)}
+            page = self._page_of(prefix, options)
+            found += page
+            if len(page) < _PAGE:
+                return found
+
+    def _page_of(self, prefix: str, options: Any) -> list[dict[str, Any]]:
+        return self._do(lambda bucket: bucket.list(prefix, options), idempotent=True)
+
+    def _do(self, act: Callable[[SyncBucketProxy], Result], *, idempotent: bool) -> Result:
+        return self._transport.storage(BUCKET, act, idempotent=idempotent)
+
+
+def file_name_problem(organisation_id: int, name: str) -> str | None:
+    """Say what is wrong with a name for the kit, None when nothing is; the database checks the same."""
+    if _ending(name) not in TYPES:
+        return f"its ending is none of {', '.join(TYPES)}"
+    if len(f"{organisation_id}/{name}") > _LONGEST_PATH:
+        return f"it is longer than {_LONGEST_PATH - len(str(organisation_id)) - 1} characters"
+    if not _NAME.fullmatch(name) or _MISPLACED.search(name):
+        return "a name is letters without accents, digits, single spaces and . _ - ( ), in one folder at most"
+    return None
+
+
+def _checked(organisation_id: int, path: Path, name: str | None) -> _Sending:
+    """A file that may be sent, and its name. Raises ClientFileError."""
+    called = path.name if name is None else name
+    try:
+        size = path.stat().st_size
+        if path.is_dir():
+            raise ClientFileError(f"{path} is a directory.", "Name the files in it.")
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise ClientFileError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from None
+    if wrong := file_name_problem(organisation_id, called):
+        hint = f"Give it another name, such as --name {_suggested(called)}."
+        if _ending(called) not in TYPES:
+            hint = "Save it as one of these, or put it into a .zip."
+        raise ClientFileError(f"{called} cannot be the name of a file in the kit: {wrong}.", hint)
+    if size == 0:
+        raise ClientFileError(f"{path} is empty.", "Check the file.")
+    if size > LARGEST_FILE:
+        raise ClientFileError(
+            f"{path} has {size / (1 << 20):.1f} MB, and a file of the kit {LARGEST_FILE >> 20} at most.",
+            "Make it smaller, or split it.",
+        )
+    return _Sending(path, called)
+
+
+def _ending(name: str) -> str:
+    return name.rpartition(".")[2].lower()
+
+
+def _suggested(name: str) -> str:
+    """A name like this one that the kit would take."""
+    folder, _, last = name.rpartition("/")
+    stem, _, ending = unicodedata.normalize("NFKD", last).encode("ascii", "ignore").decode().rpartition(".")
+    stem = re.sub(r"[^A-Za-z0-9()_-]+", "-", stem).strip("-_()")[:80] or "file"
+    folder = re.sub(r"[^a-z0-9-]+", "-", folder.lower()).strip("-")[:40]
+    return f"{folder}/{stem}.{ending}" if folder else f"{stem}.{ending}"
+
+
+def _described(row: dict[str, Any]) -> dict[str, Any]:
+    about = row.get("metadata") or {}
+    return {"size": about.get("size"), "type": about.get("mimetype"), "updated_at": row.get("updated_at")}
+
+
+def _path(organisation_id: int, name: str) -> str:
+    """Where a file of the kit is. Raises StorageError for a name that none of its files can have."""
+    if file_name_problem(organisation_id, name):
+        raise _unknown(name)
+    return f"{organisation_id}/{name}"
+
+
+def _unknown(name: str) -> StorageError:
+    return StorageError(f"The kit has no file {name}.", "List them with `mpp client files list`.", "NoSuchKey")
+
+
+@contextmanager
+def _of_file(name: str) -> Iterator[None]:
+    """Name the file in what Storage refused, and what to do."""
+    try:
+        yield
+    except StorageError as error:
+        if error.code == "NoSuchKey":
+            raise _unknown(name) from None
+        raise StorageError(f"{name}: {error.message}", error.hint or _HINTS.get(error.code, ""), error.code) from None
+
+
+_HINTS = {
+    "ResourceAlreadyExists": "Somebody has just added it; replace it with --replace, or choose another --name.",
+    "EntityTooLarge": "Make it smaller: the project's own limit may be lower than that of the kit.",
+    "InvalidMimeType": "Bring the bucket up to date with `mpp db push`.",
+    "NoSuchBucket": "Bring the database up to date with `mpp db push`.",
+}
