@@ -1,0 +1,1156 @@
+-- Corrections of the client spaces: dates of staff, taking back what was a mistake, territories that exist, what is kept of a
+-- request that was taken down.
+
+-- A code that matches no department follows nothing, and could be set no more.
+alter table mpp.territory drop constraint territory_code;
+
+drop function api.set_territory(integer, jsonb);
+drop function private.set_territory(integer, jsonb);
+drop function api.send_contact_request(api.contact_kind, text, text, text, text, integer, text);
+drop function private.send_contact_request(api.contact_kind, text, text, text, text, integer, text);
+
+create type api.territory_change as enum ('replace', 'add', 'remove');
+create type api.territory_match as (kind api.territory_kind, code text, schools integer);
+comment on type api.territory_match is 'A code of a territory, and how many schools that are not hidden have it.';
+
+-- The address of whatever was taken down before goes now.
+alter table mpp.contact_request alter column email drop not null;
+update mpp.contact_request set email = null where removed_at is not null;
+alter table mpp.contact_request
+    add constraint contact_request_address_until_removed check ((removed_at is null) = (email is not null));
+
+-- 01_refusal.sql
+
+create or replace function private.refusals()
+    returns table (code text, name text, message_en text, message_fr text, hint_en text, hint_fr text)
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$
+    values
+    -- who is asking
+    ('MP001', 'SignInRequired', 'You are not signed in.', 'Vous n’êtes pas connecté·e.',
+        'Sign in, then try again.', 'Connectez-vous, puis réessayez.'),
+    ('MP002', 'AnonymousNotAllowed', 'An anonymous account can only read.', 'Un compte anonyme ne peut que lire.',
+        'Create an account with an e-mail address.', 'Créez un compte avec une adresse e-mail.'),
+    ('MP003', 'NotRegistered', 'This account has no player profile yet.', 'Ce compte n’a pas encore de profil.',
+        'Call register first.', 'Appelez d’abord register.'),
+    ('MP004', 'AlreadyRegistered', 'This account already has a profile.', 'Ce compte a déjà un profil.',
+        'Change it with update_profile.', 'Modifiez-le avec update_profile.'),
+    ('MP005', 'NotAllowed', 'That does not exist, or is not yours to use.', 'Cela n’existe pas, ou ne vous appartient pas.',
+        'Check the identifier and the account.', 'Vérifiez l’identifiant et le compte.'),
+    ('MP006', 'OpsOnly', 'Only the staff of Ma Petite Planète may do this.', 'Seule l’équipe de Ma Petite Planète peut faire cela.',
+        'Use the secret key, or an account of the staff.', 'Utilisez la clé secrète, ou un compte de l’équipe.'),
+    ('MP007', 'AmbassadorOnly', 'Only an ambassador of this league may do this.', 'Seul·e un·e ambassadeur·drice de cette ligue peut faire cela.',
+        'Ask the ambassador of the league.', 'Demandez à l’ambassadeur·drice de la ligue.'),
+    ('MP008', 'TeacherOnly', 'Only a teacher of this class may do this.', 'Seul·e un·e enseignant·e de cette classe peut faire cela.',
+        'Ask the teacher of the class.', 'Demandez à l’enseignant·e de la classe.'),
+    ('MP009', 'NotATeacher', 'This account is not registered as a teacher.', 'Ce compte n’est pas inscrit comme enseignant·e.',
+        'Call register_teacher first.', 'Appelez d’abord register_teacher.'),
+    -- what was sent
+    ('MP010', 'InvalidField', '%1$s is not valid: %2$s.', '%1$s n’est pas valable : %2$s.',
+        '%3$s', '%3$s'),
+    ('MP011', 'Maintenance', 'Maintenance in progress until %1$s: nothing can be written.', 'Maintenance en cours jusqu’au %1$s : rien ne peut être enregistré.',
+        'Try again after %1$s.', 'Réessayez après le %1$s.'),
+    -- editions
+    ('MP020', 'EditionNotFound', 'There is no edition %1$s.', 'L’édition %1$s n’existe pas.',
+        'List the editions.', 'Consultez la liste des éditions.'),
+    ('MP021', 'EditionNotOpen', 'This edition is not open yet.', 'Cette édition n’est pas encore ouverte.',
+        'Registration has not begun.', 'Les inscriptions n’ont pas commencé.'),
+    ('MP022', 'EditionNotRunning', 'Edition %1$s is not running: it goes from %2$s to %3$s.', 'L’édition %1$s n’est pas en cours : elle va du %2$s au %3$s.',
+        'This can only be done while the edition is running.', 'Cela ne se fait que pendant l’édition.'),
+    ('MP023', 'RegistrationClosed', 'Edition %1$s took new players until %2$s.', 'Les inscriptions à l’édition %1$s sont closes depuis le %2$s.',
+        'Join the next edition.', 'Rejoignez la prochaine édition.'),
+    ('MP024', 'EditionFrozen', 'The ranking of edition %1$s is frozen.', 'Le classement de l’édition %1$s est figé.',
+        'Nothing of a frozen edition changes any more.', 'Plus rien ne change dans une édition figée.'),
+    ('MP025', 'EditionStarted', 'Edition %1$s has started, which fixed %2$s.', 'L’édition %1$s a commencé, ce qui a fixé %2$s.',
+        'Texts and the last day to join may still change; rules, dates and points may not.', 'Les textes et la fin des inscriptions changent encore ; les règles, les dates et les points non.'),
+    ('MP026', 'EditionNotOver', 'Edition %1$s ends at %2$s and cannot be frozen before.', 'L’édition %1$s se termine le %2$s et ne peut être figée avant.',
+        'Wait for the end, or close the edition first.', 'Attendez la fin, ou clôturez d’abord l’édition.'),
+    ('MP027', 'EditionFileInvalid', 'The edition cannot be applied: %1$s.', 'L’édition ne peut être appliquée : %1$s.',
+        'Correct the file and apply it again; nothing was changed.', 'Corrigez le fichier et recommencez ; rien n’a changé.'),
+    ('MP028', 'WrongAudience', 'Edition %1$s is for another audience.', 'L’édition %1$s s’adresse à un autre public.',
+        'Leagues play in public editions, classes in school editions.', 'Les ligues jouent dans les éditions grand public, les classes dans les éditions scolaires.'),
+    -- leagues, teams, players
+    ('MP030', 'AlreadyInLeague', 'You already play in a league of this edition.', 'Vous jouez déjà dans une ligue de cette édition.',
+        'Leave that league first.', 'Quittez d’abord cette ligue.'),
+    ('MP031', 'JoinCodeUnknown', 'No league has this join code.', 'Aucune ligue n’a ce code.',
+        'Ask the ambassador for the current code.', 'Demandez le code actuel à l’ambassadeur·drice.'),
+    ('MP032', 'LeagueFull', 'This league is full (%1$s players).', 'Cette ligue est complète (%1$s personnes).',
+        'Join another league, or create one.', 'Rejoignez une autre ligue, ou créez-en une.'),
+    ('MP033', 'PhoneRequired', 'A phone number is needed to play in an open league.', 'Un numéro de téléphone est nécessaire pour jouer en ligue ouverte.',
+        'Give it in international form, such as +33612345678.', 'Donnez-le au format international, par exemple +33612345678.'),
+    ('MP034', 'Expelled', 'You were expelled from this league.', 'Vous avez été exclu·e de cette ligue.',
+        'Write to Ma Petite Planète if this is a mistake.', 'Écrivez à Ma Petite Planète s’il s’agit d’une erreur.'),
+    ('MP035', 'NotInLeague', 'You do not play in a league of this edition.', 'Vous ne jouez dans aucune ligue de cette édition.',
+        'Join a league, or create one.', 'Rejoignez une ligue, ou créez-en une.'),
+    ('MP036', 'AmbassadorMustHandOver', 'The ambassador cannot leave a league that still has players.', 'L’ambassadeur·drice ne peut quitter une ligue qui compte encore des personnes.',
+        'Hand the league over first.', 'Transmettez d’abord la ligue.'),
+    ('MP037', 'TeamLimit', 'A league of this edition has %1$s teams at most.', 'Une ligue de cette édition compte au plus %1$s équipes.',
+        'Use one of the teams there are.', 'Utilisez une des équipes existantes.'),
+    ('MP038', 'NameTaken', 'The name %1$s is already taken here.', 'Le nom %1$s est déjà pris ici.',
+        'Choose another name.', 'Choisissez un autre nom.'),
+    ('MP039', 'LeagueLimit', 'You have already created %1$s leagues or classes in this edition.', 'Vous avez déjà créé %1$s ligues ou classes dans cette édition.',
+        'Use one of them.', 'Utilisez l’une d’elles.'),
+    -- challenges
+    ('MP040', 'ChallengeNotFound', 'This edition has no such challenge, or it is still hidden.', 'Ce défi n’existe pas dans cette édition, ou il est encore caché.',
+        'List the challenges in play.', 'Consultez la liste des défis en jeu.'),
+    ('MP041', 'OutsideWindow', 'This challenge is open from %1$s to %2$s.', 'Ce défi est ouvert du %1$s au %2$s.',
+        'Validate it inside its window.', 'Validez-le dans son créneau.'),
+    ('MP042', 'RepeatLimit', 'This challenge counts %1$s time(s) per player.', 'Ce défi compte %1$s fois par personne.',
+        'Cancel a validation first if one was a mistake.', 'Annulez d’abord une validation faite par erreur.'),
+    ('MP043', 'ProofRequired', 'This challenge asks for a proof in the league’s conversation.', 'Ce défi demande une preuve dans la conversation de la ligue.',
+        'Send it there, then validate with proof_sent.', 'Envoyez-la, puis validez avec proof_sent.'),
+    ('MP044', 'RequestKeyReused', 'This request key was already used for something else.', 'Cette clé de requête a déjà servi à autre chose.',
+        'Make a new key for each validation.', 'Créez une nouvelle clé pour chaque validation.'),
+    ('MP045', 'AlreadyCancelled', 'This validation is already cancelled.', 'Cette validation est déjà annulée.',
+        'Validate the challenge again with a new key.', 'Validez à nouveau le défi avec une nouvelle clé.'),
+    ('MP046', 'TooManyGuesses', 'No guess is left before %1$s.', 'Plus d’essai possible avant le %1$s.',
+        'Try again after %1$s.', 'Réessayez après le %1$s.'),
+    -- privacy
+    ('MP050', 'GuardianConsentRequired', 'Under 15, a guardian must agree before the alias is shown in public.', 'Avant 15 ans, l’accord d’un responsable légal est nécessaire pour afficher l’alias.',
+        'Ask a guardian to write to Ma Petite Planète.', 'Demandez à un responsable légal d’écrire à Ma Petite Planète.'),
+    ('MP051', 'TermsVersionUnknown', 'Version %1$s of the terms of use is not the current one.', 'La version %1$s des conditions d’utilisation n’est pas la version en vigueur.',
+        'Show the current version (%2$s) and ask again.', 'Présentez la version en vigueur (%2$s) et redemandez.'),
+    -- schools and classes
+    ('MP080', 'SchoolUnknown', 'There is no such school.', 'Cet établissement n’existe pas.',
+        'Search for it, or add it.', 'Cherchez-le, ou ajoutez-le.'),
+    ('MP081', 'RepeatedFirstName', 'A first name comes twice in the class (pupil %1$s of the list): each needs an initial of their own.', 'Un prénom est porté deux fois dans la classe (élève %1$s de la liste) : il faut une initiale à chacun·e.',
+        'Give an initial to each of them, also to the one who is in the class already.', 'Donnez une initiale à chacun·e, y compris à l’élève déjà dans la classe.'),
+    ('MP082', 'InvitationUnknown', 'No invitation has this code, or it was used or has expired.', 'Aucune invitation n’a ce code, ou elle a déjà servi ou expiré.',
+        'Sign in with the address that was invited, or ask whoever invited you for a new one.', 'Connectez-vous avec l’adresse invitée, ou demandez-en une nouvelle à qui vous a invité·e.'),
+    ('MP083', 'NotInClass', 'A pupil, a team or a validation that was named is not in this class.', 'Un·e élève, une équipe ou une validation indiquée n’est pas dans cette classe.',
+        'Read the class again.', 'Relisez la classe.'),
+    ('MP084', 'ChallengeNotChosen', 'This challenge is not in play for this class.', 'Ce défi n’est pas en jeu pour cette classe.',
+        'Choose it for the class first, or another of its level.', 'Choisissez-le d’abord pour la classe, ou un autre de son niveau.'),
+    ('MP085', 'SchoolLimit', 'You have added %1$s schools today.', 'Vous avez ajouté %1$s établissements aujourd’hui.',
+        'Search for the school, or try again tomorrow.', 'Cherchez l’établissement, ou réessayez demain.'),
+    ('MP086', 'ClassesFollowed', 'This account already follows %1$s classes.', 'Ce compte suit déjà %1$s classes.',
+        'Use another account.', 'Utilisez un autre compte.'),
+    -- clients
+    ('MP090', 'OrganisationUnknown', 'There is no such organisation, or you do not work for it.', 'Cette organisation n’existe pas, ou vous n’y travaillez pas.',
+        'Check its code and your account.', 'Vérifiez son code et votre compte.'),
+    ('MP091', 'AccessClosed', 'Your access, from %1$s to %2$s, %3$s.', 'Votre accès, du %1$s au %2$s, %3$s.',
+        'Ask Ma Petite Planète for other dates.', 'Demandez d’autres dates à Ma Petite Planète.'),
+    ('MP092', 'RoleTooLow', 'Only a %1$s of this organisation may do this.', 'Seul un rôle %1$s de cette organisation permet cela.',
+        'Ask an owner of your organisation.', 'Demandez à un·e responsable de votre organisation.'),
+    ('MP093', 'ParticipationUnknown', 'There is no such participation of yours.', 'Cette participation n’existe pas chez vous.',
+        'List the participations of your organisation.', 'Consultez les participations de votre organisation.'),
+    ('MP094', 'EditionNotFrozen', 'Edition %1$s is not frozen yet.', 'L’édition %1$s n’est pas encore figée.',
+        'Freeze it first: awards rest on what no longer changes.', 'Figez-la d’abord : les récompenses reposent sur ce qui ne change plus.'),
+    ('MP095', 'ContactClosed', 'Too many messages are coming in at the moment.', 'Trop de messages arrivent en ce moment.',
+        'Try again in an hour, or write a mail.', 'Réessayez dans une heure, ou écrivez un mail.'),
+    ('MP099', 'ParticipationPlayed', 'People play for this client in edition %1$s (%2$s of its leagues).', 'On joue pour ce client dans l’édition %1$s (%2$s de ses ligues).',
+        'A participation stays once somebody has joined it.', 'Une participation reste dès que quelqu’un l’a rejointe.'),
+    -- mails
+    ('MP096', 'MailMoved', 'Mail %1$s is no longer in your hands.', 'Le message %1$s n’est plus entre vos mains.',
+        'Look at what became of it.', 'Regardez ce qu’il est devenu.'),
+    ('MP097', 'MailUnknown', 'There is no mail %1$s.', 'Le message %1$s n’existe pas.',
+        'List the mails.', 'Consultez la liste des messages.'),
+    ('MP098', 'NewsletterChanged', 'Newsletter %1$s was already queued with another text.', 'La lettre %1$s est déjà en file avec un autre texte.',
+        'Give the new text another code.', 'Donnez un autre code au nouveau texte.'),
+    -- what the tables refuse to everyone
+    ('MP060', 'LedgerFact', 'A validation keeps its facts: %1$s.', 'Une validation garde ses faits : %1$s.',
+        'Cancel it and record a new one.', 'Annulez-la et enregistrez-en une nouvelle.'),
+    ('MP061', 'AppendOnly', 'Rows of %1$s are only ever added.', 'Les lignes de %1$s ne font que s’ajouter.',
+        'Add a row that says what changed.', 'Ajoutez une ligne qui dit ce qui a changé.'),
+    ('MP070', 'ImportRefused', '%1$s row(s) cannot be imported; the first: %2$s.', '%1$s ligne(s) ne peuvent être importées ; la première : %2$s.',
+        'Correct the rows and import again; nothing was written.', 'Corrigez les lignes et recommencez ; rien n’a été enregistré.')
+$$;
+comment on function private.refusals() is 'Every refusal: SQLSTATE, Python class, message and hint in English and French; %n$s are its arguments.';
+revoke execute on function private.refusals() from public;
+
+-- The ends of a stretch of days as people read them: its first day and its last one, which is whole. An instant that is no
+-- midnight in Paris is said in full.
+create or replace function private.spoken_first(at timestamptz) returns text
+    language sql
+    stable
+    set search_path = ''
+as $$
+    select case when (at at time zone 'Europe/Paris')::time = '00:00' then to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD')
+        else private.spoken(at) end
+$$;
+revoke execute on function private.spoken_first(timestamptz) from public;
+
+create or replace function private.spoken_last(until timestamptz) returns text
+    language sql
+    stable
+    set search_path = ''
+as $$
+    select case when (until at time zone 'Europe/Paris')::time = '00:00'
+        then to_char(until at time zone 'Europe/Paris' - interval '1 day', 'YYYY-MM-DD') else private.spoken(until) end
+$$;
+revoke execute on function private.spoken_last(timestamptz) from public;
+
+-- 36_client.sql
+
+-- A department that there is, a postcode of one, or a school's code: what matches nothing would only look like a territory.
+create or replace function private.is_territory_code(kind text, code text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$
+    select coalesce(case kind
+        when 'postcode' then code ~ '^((0[1-9]|[1-8][0-9]|9[0-5])[0-9]{3}|9(7[1-8]|8[678])[0-9]{2})$'
+        when 'department' then code ~ '^(0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5]|97[1-8]|98[678])$'
+        when 'rne' then private.is_rne(code)
+    end, false)
+$$;
+revoke execute on function private.is_territory_code(text, text) from public;
+grant execute on function private.is_territory_code(text, text) to mpp_owner;
+
+-- Inside the dates of somebody's access, or the refusal that says whether they have passed or not begun.
+create or replace function private.require_open(me mpp.staff) returns void
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    french boolean := private.speaks_french();
+    closed text := case
+        when private.clock() < me.access_from then case when french then 'n’est pas encore ouvert' else 'is not open yet' end
+        when private.clock() >= me.access_until then case when french then 'est terminé' else 'is over' end
+    end;
+begin
+    if closed is not null then
+        perform private.refuse('MP091', private.spoken_first(me.access_from), private.spoken_last(me.access_until), closed);
+    end if;
+end
+$$;
+revoke execute on function private.require_open(mpp.staff) from public;
+
+-- Of its staff with this role, inside their dates. Whoever is not of its staff is told the same as if there were no such
+-- client.
+create or replace function private.require_client(organisation integer, account uuid, at_least api.staff_role) returns void
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    me mpp.staff;
+begin
+    select * into me from mpp.staff s where s.account_id = account and s.organisation_id = organisation;
+    if not found then
+        perform private.refuse('MP090');
+    end if;
+    perform private.require_open(me);
+    if me.role < at_least then
+        perform private.refuse('MP092', at_least::text);
+    end if;
+end
+$$;
+revoke execute on function private.require_client(integer, uuid, api.staff_role) from public;
+
+-- Which kinds of clients follow classes: those that answer for schools.
+create or replace function private.may_follow(kind api.organisation_kind) returns boolean
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$ select kind in ('local_authority', 'public_administration', 'school_network') $$;
+revoke execute on function private.may_follow(api.organisation_kind) from public;
+
+-- The association sets up its clients.
+create or replace function private.set_organisation(code text, name text, kind api.organisation_kind, language text) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    organisation integer;
+begin
+    perform private.require_ops();
+    if code is null or code !~ '^[a-z0-9-]{3,40}$' then
+        perform private.refuse('MP010', 'code', coalesce(left(code, 60), 'it is empty'), 'Use 3 to 40 small letters, digits and hyphens.');
+    end if;
+    if language is not null and language not in ('fr', 'en') then
+        perform private.refuse('MP010', 'language', left(language, 20), 'Use fr or en.');
+    end if;
+    if not private.may_follow(kind) and exists (
+        select
+        from mpp.organisation o
+        where o.code = set_organisation.code
+            and (
+                exists (select from mpp.territory t where t.organisation_id = o.id)
+                or exists (
+                    select
+                    from mpp.participation p
+                    join mpp.edition e on e.id = p.edition_id
+                    where p.organisation_id = o.id and e.audience = 'school'
+                )
+            )
+    ) then
+        perform private.refuse('MP010', 'kind', format('%s, and it follows schools', kind),
+            'Take its territory and its school editions away first.');
+    end if;
+    insert into mpp.organisation as o (code, name, kind, language)
+    values (set_organisation.code, private.clean_line('name', coalesce(set_organisation.name, set_organisation.code), 120),
+        coalesce(set_organisation.kind, 'company'), coalesce(set_organisation.language, 'fr'))
+    on conflict on constraint organisation_code_key do update
+    set name = case when set_organisation.name is null then o.name else excluded.name end,
+        kind = coalesce(set_organisation.kind, o.kind),
+        language = coalesce(set_organisation.language, o.language)
+    returning o.id into organisation;
+    perform private.record_act('organisation.set', set_organisation.code);
+    return organisation;
+end
+$$;
+revoke execute on function private.set_organisation(text, text, api.organisation_kind, text) from public;
+grant execute on function private.set_organisation(text, text, api.organisation_kind, text) to authenticated, service_role;
+
+create or replace function private.set_participation(
+    organisation_id integer, edition_code text, expected_players integer, asks_phone boolean, carries_name boolean
+) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    e mpp.edition;
+    participation integer;
+begin
+    perform private.require_ops();
+    perform private.begin_client(organisation_id);
+    e := private.find_edition(edition_code);
+    -- Who has no classes to follow would see nothing there.
+    if e.audience = 'school' and not (select private.may_follow(o.kind) from mpp.organisation o where o.id = set_participation.organisation_id) then
+        perform private.refuse('MP028', e.code);
+    end if;
+    if e.organisation_id is not null and e.organisation_id <> set_participation.organisation_id then
+        perform private.refuse('MP010', 'edition_code', 'the edition is private to another client', 'Choose another edition.');
+    end if;
+    if expected_players is not null and expected_players not between 1 and 1000000 then
+        perform private.refuse('MP010', 'expected_players', expected_players::text, 'Give a number of people, or nothing.');
+    end if;
+    insert into mpp.participation as p (organisation_id, edition_id, expected_players, asks_phone, carries_name)
+    values (set_participation.organisation_id, e.id, set_participation.expected_players,
+        coalesce(set_participation.asks_phone, false), coalesce(set_participation.carries_name, false))
+    on conflict on constraint participation_once do update
+    set expected_players = coalesce(excluded.expected_players, p.expected_players),
+        asks_phone = coalesce(set_participation.asks_phone, p.asks_phone),
+        carries_name = coalesce(set_participation.carries_name, p.carries_name)
+    returning p.id into participation;
+    perform private.record_act('participation.set', set_participation.organisation_id::text, jsonb_build_object('edition', e.code));
+    return participation;
+end
+$$;
+revoke execute on function private.set_participation(integer, text, integer, boolean, boolean) from public;
+grant execute on function private.set_participation(integer, text, integer, boolean, boolean) to authenticated, service_role;
+
+create or replace function api.set_participation(
+    organisation_id integer, edition_code text, expected_players integer default null, asks_phone boolean default null,
+    carries_name boolean default null
+) returns integer
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.set_participation(organisation_id, edition_code, expected_players, asks_phone, carries_name);
+end;
+comment on function api.set_participation(integer, text, integer, boolean, boolean)
+    is 'Lets a client take part in an edition, or changes how; what is left out stays. A school edition is for local authorities, public administrations and networks of schools. Returns the participation id. Staff of the association. Errors: MP006, MP010, MP020, MP028, MP090.';
+revoke execute on function api.set_participation(integer, text, integer, boolean, boolean) from public;
+grant execute on function api.set_participation(integer, text, integer, boolean, boolean) to authenticated, service_role;
+
+create or replace function private.set_territory(organisation_id integer, codes jsonb, change api.territory_change) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    named jsonb;
+    wrong text;
+    kind api.organisation_kind;
+begin
+    perform private.require_ops();
+    perform private.begin_client(organisation_id);
+    if jsonb_typeof(codes) is distinct from 'object' then
+        perform private.refuse('MP010', 'codes', 'it is not an object', 'Send {"postcode": […], "department": […], "rne": […]}.');
+    end if;
+    if change is null then
+        perform private.refuse('MP010', 'change', 'it is empty', 'Use replace, add or remove.');
+    end if;
+    -- Of two changes at once the second one sees the first.
+    select o.kind into kind from mpp.organisation o where o.id = set_territory.organisation_id for no key update;
+    select jsonb_agg(jsonb_build_object('kind', k.key, 'code', v.value)) into named
+    from jsonb_each(codes) k
+    cross join lateral jsonb_array_elements_text(case jsonb_typeof(k.value) when 'array' then k.value else jsonb_build_array(k.value) end) v;
+    select string_agg(format('%s %s', c.kind, coalesce(left(c.code, 20), 'null')), ', ') into wrong
+    from (
+        select n.value ->> 'kind' as kind, n.value ->> 'code' as code
+        from jsonb_array_elements(named) n
+        where not private.is_territory_code(n.value ->> 'kind', n.value ->> 'code')
+        limit 10
+    ) c;
+    if wrong is not null then
+        perform private.refuse('MP010', 'codes', wrong,
+            'Use postcodes such as 69003, departments such as 69 or 2A, and RNE codes of which each exists.');
+    end if;
+    if named is not null and change <> 'remove' and not private.may_follow(kind) then
+        perform private.refuse('MP010', 'codes', format('a client of kind %s follows no schools', kind),
+            'A local authority, a public administration or a network of schools does: correct its kind first.');
+    end if;
+    delete from mpp.territory t
+    where t.organisation_id = set_territory.organisation_id
+        and (
+            change = 'replace'
+            or change = 'remove' and exists (
+                select
+                from jsonb_array_elements(named) n
+                where n.value ->> 'kind' = t.kind::text and n.value ->> 'code' = t.code
+            )
+        );
+    if change <> 'remove' then
+        insert into mpp.territory (organisation_id, kind, code)
+        select distinct set_territory.organisation_id, (n.value ->> 'kind')::api.territory_kind, n.value ->> 'code'
+        from jsonb_array_elements(named) n
+        on conflict do nothing;
+    end if;
+    perform private.record_act('territory.' || case change when 'replace' then 'set' else change::text end,
+        set_territory.organisation_id::text, codes);
+    return (select count(*) from mpp.territory t where t.organisation_id = set_territory.organisation_id);
+end
+$$;
+revoke execute on function private.set_territory(integer, jsonb, api.territory_change) from public;
+grant execute on function private.set_territory(integer, jsonb, api.territory_change) to authenticated, service_role;
+
+create or replace function api.set_territory(organisation_id integer, codes jsonb, change api.territory_change default 'replace') returns integer
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.set_territory(organisation_id, codes, change);
+end;
+comment on function api.set_territory(integer, jsonb, api.territory_change)
+    is 'Says which schools a client follows: {"postcode": […], "department": […], "rne": […]}, in place of what was there, added to it or taken away from it; returns how many codes there are now. For local authorities, public administrations and networks of schools. Staff of the association. Errors: MP006, MP010, MP090.';
+revoke execute on function api.set_territory(integer, jsonb, api.territory_change) from public;
+grant execute on function api.set_territory(integer, jsonb, api.territory_change) to authenticated, service_role;
+
+create or replace function private.territory_schools(organisation_id integer) returns setof api.territory_match
+    language plpgsql
+    stable
+    security definer
+    rows 20
+    set search_path = ''
+as $$
+begin
+    perform private.require_ops();
+    perform private.begin_client(organisation_id);
+    return query
+    with place as (
+        -- One pass over the schools, however many codes there are.
+        select 'postcode' as kind, h.postcode as code, count(*) as schools
+        from mpp.school h where h.country = 'FR' and not h.is_hidden group by h.postcode
+        union all
+        select 'department', private.department_of(h.country, h.postcode), count(*)
+        from mpp.school h where h.country = 'FR' and not h.is_hidden group by private.department_of(h.country, h.postcode)
+        union all
+        select 'rne', h.rne, 1
+        from mpp.school h
+        where h.country = 'FR' and not h.is_hidden
+            and h.rne in (select t.code from mpp.territory t where t.organisation_id = territory_schools.organisation_id and t.kind = 'rne')
+    )
+    select t.kind, t.code, coalesce(x.schools, 0)::integer
+    from mpp.territory t
+    left join place x on x.kind = t.kind::text and x.code = t.code
+    where t.organisation_id = territory_schools.organisation_id
+    order by t.kind, t.code;
+end
+$$;
+revoke execute on function private.territory_schools(integer) from public;
+grant execute on function private.territory_schools(integer) to authenticated, service_role;
+
+create or replace function api.territory_schools(organisation_id integer) returns setof api.territory_match
+    language sql
+    stable
+    rows 20
+    set search_path = ''
+begin atomic
+    select * from private.territory_schools(organisation_id);
+end;
+comment on function api.territory_schools(integer)
+    is 'The codes that a client follows, and how many schools each of them matches. Staff of the association. Errors: MP006, MP090.';
+revoke execute on function api.territory_schools(integer) from public;
+grant execute on function api.territory_schools(integer) to authenticated, service_role;
+
+-- 46_client_league.sql
+
+-- The key of the first, second or third mail that invites an address; of a removed guest what has left stays in the outbox.
+create or replace function private.invitation_key(participation integer, email text, number bigint) returns text
+    language sql
+    immutable
+    set search_path = ''
+as $$
+    select format('invitation:%s:%s', participation, encode(sha256(convert_to(email, 'UTF8')), 'hex'))
+        || case when number > 1 then ':' || number else '' end
+$$;
+revoke execute on function private.invitation_key(integer, text, bigint) from public;
+
+create or replace function private.invitations_sent(participation integer, email text) returns bigint
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+begin
+    return (
+        select count(*)
+        from mpp.outbox m
+        where m.key = any (array(select private.invitation_key(participation, invitations_sent.email, n) from generate_series(1, 3) n))
+    );
+end
+$$;
+revoke execute on function private.invitations_sent(integer, text) from public;
+
+create or replace function private.invite_participants(participation_id integer, participants jsonb, dry_run boolean) returns api.import_outcome
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    p mpp.participation := private.begin_client_leagues(participation_id);
+    o mpp.organisation;
+    e mpp.edition;
+    wrong integer;
+    first_wrong text;
+    most integer;
+    guest record;
+    outcome api.import_outcome := (0, 0, 0);
+begin
+    select * into o from mpp.organisation x where x.id = p.organisation_id;
+    select * into e from mpp.edition x where x.id = p.edition_id;
+    if jsonb_typeof(participants) is distinct from 'array' or jsonb_array_length(participants) not between 1 and 2000 then
+        perform private.refuse('MP010', 'participants', 'it is not a list of 1 to 2,000', 'Send [{"email": "…", "league": "…"}, …].');
+    end if;
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
+    if not exists (select from mpp.league l where l.participation_id = p.id) then
+        perform private.refuse('MP010', 'participants', 'there is no league to invite them to', 'Make the leagues first.');
+    end if;
+    select count(*), (array_agg(format('row %s: %s', f.place, f.fault) order by f.place))[1] into wrong, first_wrong
+    from (
+        select g.place,
+            case
+                when jsonb_typeof(g.given) <> 'object' then 'it is not an object'
+                when not private.is_mail_address(lower(btrim(g.given ->> 'email'))) then 'its address is not one'
+                when count(*) over (partition by lower(btrim(g.given ->> 'email'))) > 1 then 'its address comes twice'
+                when g.given ->> 'league' is not null and not exists (
+                    select from mpp.league l
+                    where l.participation_id = p.id
+                        and lower(l.name) in (lower(btrim(g.given ->> 'league')), lower(o.name || ' · ' || btrim(g.given ->> 'league')))
+                ) then 'its league is none of the client''s'
+                -- Taken off the list and put back on: a new code comes by mail, and nobody is written to for ever.
+                when not exists (
+                    select from mpp.participant x where x.participation_id = p.id and x.email = lower(btrim(g.given ->> 'email'))
+                ) and private.invitations_sent(p.id, lower(btrim(g.given ->> 'email'))) >= 3
+                    then 'three invitations were sent there already, hand out the code yourself'
+            end as fault
+        from jsonb_array_elements(participants) with ordinality g (given, place)
+    ) f
+    where f.fault is not null;
+    if wrong > 0 then
+        perform private.refuse('MP070', wrong::text, first_wrong);
+    end if;
+    -- A client's account must not become a way to write to the world.
+    most := 2 * greatest(coalesce(p.expected_players, 0), 200);
+    if (
+        select count(*)
+        from (
+            select x.email::text from mpp.participant x where x.participation_id = p.id
+            union
+            select lower(btrim(g.value ->> 'email')) from jsonb_array_elements(participants) g
+        ) everybody
+    ) > most then
+        perform private.refuse('MP010', 'participants', format('with those invited before they are more than %s', most),
+            'Ask Ma Petite Planète to raise the number of expected players.');
+    end if;
+    for guest in
+        select lower(btrim(g.given ->> 'email')) as email, g.given ->> 'league' as league
+        from jsonb_array_elements(participants) with ordinality g (given, place)
+        order by g.place
+    loop
+        if exists (select from mpp.participant x where x.participation_id = p.id and x.email = guest.email) then
+            outcome.unchanged := outcome.unchanged + 1;
+            continue;
+        end if;
+        outcome.added := outcome.added + 1;
+        continue when coalesce(dry_run, false);
+        -- Without a league named: the one that fewest were invited to.
+        insert into mpp.participant (participation_id, email, league_id)
+        select p.id, guest.email, l.id
+        from mpp.league l
+        where l.participation_id = p.id
+            and (guest.league is null
+                or lower(l.name) in (lower(btrim(guest.league)), lower(o.name || ' · ' || btrim(guest.league))))
+        order by (select count(*) from mpp.participant x where x.league_id = l.id), l.created_at, l.id
+        limit 1;
+        perform private.queue_mail(
+            private.invitation_key(p.id, guest.email, 1 + private.invitations_sent(p.id, guest.email)),
+            'player_invitation',
+            jsonb_build_object('league', l.name, 'join_code', c.code, 'edition', e.title ->> o.language, 'starts_at', e.starts_at,
+                'ends_at', e.ends_at, 'organisation', o.name),
+            purpose => 'invitation', address => guest.email, language => o.language, useful_until => e.registration_closes_at)
+        from mpp.participant x
+        join mpp.league l on l.id = x.league_id
+        join mpp.join_code c on c.league_id = l.id
+        where x.participation_id = p.id and x.email = guest.email;
+    end loop;
+    if outcome.added > 0 and not coalesce(dry_run, false) then
+        perform private.record_act('client.invite_participants', o.code, jsonb_build_object('participation', p.id, 'added', outcome.added));
+    end if;
+    return outcome;
+end
+$$;
+revoke execute on function private.invite_participants(integer, jsonb, boolean) from public;
+grant execute on function private.invite_participants(integer, jsonb, boolean) to authenticated, service_role;
+
+-- Guests are taken off the list, with the mail that has not left. What was sent keeps its trace; the league stays open to
+-- whoever has its code.
+create or replace function private.remove_participants(participation_id integer, emails text[]) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    p mpp.participation := private.begin_participation(participation_id);
+    o mpp.organisation;
+    asked text[];
+    removed integer;
+begin
+    select * into o from mpp.organisation x where x.id = p.organisation_id;
+    if emails is null or cardinality(emails) not between 1 and 2000 then
+        perform private.refuse('MP010', 'emails', 'it is not a list of 1 to 2,000', 'Send the addresses to remove.');
+    end if;
+    asked := array(select lower(btrim(x.email)) from unnest(emails) x (email) where octet_length(x.email) <= 300);
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
+    delete from mpp.participant x where x.participation_id = p.id and x.email = any (asked);
+    get diagnostics removed = row_count;
+    delete from mpp.outbox m
+    where m.state = 'queued'
+        and m.key = any (array(
+            select private.invitation_key(p.id, x.email, n) from unnest(asked) x (email) cross join generate_series(1, 3) n
+        ));
+    if removed > 0 then
+        perform private.record_act('client.remove_participants', o.code, jsonb_build_object('participation', p.id, 'removed', removed));
+    end if;
+    return removed;
+end
+$$;
+revoke execute on function private.remove_participants(integer, text[]) from public;
+grant execute on function private.remove_participants(integer, text[]) to authenticated, service_role;
+
+create or replace function api.remove_participants(participation_id integer, emails text[]) returns integer
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.remove_participants(participation_id, emails);
+end;
+comment on function api.remove_participants(integer, text[])
+    is 'Takes people off a client''s list of those invited, and drops their invitation where it has not left yet; addresses that are not on it are passed over. Returns how many there were. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP091–MP093.';
+revoke execute on function api.remove_participants(integer, text[]) from public;
+grant execute on function api.remove_participants(integer, text[]) to authenticated, service_role;
+
+-- The opposite of set_participation, as long as nobody has joined. Scores are never taken away, so its leagues stay as
+-- empty shells: without a code, a client, a place in the rankings or the name, which is free again.
+create or replace function private.withdraw_participation(participation_id integer) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    p mpp.participation;
+    o mpp.organisation;
+    e mpp.edition;
+    league uuid;
+    played bigint;
+    closed integer := 0;
+begin
+    perform private.require_ops();
+    select * into p from mpp.participation x where x.id = withdraw_participation.participation_id;
+    if not found then
+        perform private.refuse('MP093');
+    end if;
+    select * into o from mpp.organisation x where x.id = p.organisation_id;
+    perform private.lock_edition(p.edition_id);
+    select * into e from mpp.edition x where x.id = p.edition_id;
+    if e.frozen_at is not null then
+        perform private.refuse('MP024', e.code);
+    end if;
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
+    -- Whoever joins one waits for its lock, and then finds no code.
+    for league in select l.id from mpp.league l where l.participation_id = p.id order by l.id loop
+        perform private.lock_league(league);
+    end loop;
+    perform from mpp.participation x where x.id = p.id for update;
+    select count(*) into played
+    from mpp.league l
+    where l.participation_id = p.id
+        and (
+            exists (select from mpp.player q where q.league_id = l.id)
+            or exists (select from mpp.validation v where v.league_id = l.id)
+            or exists (select from mpp.conduct_report r where r.league_id = l.id)
+        );
+    if played > 0 then
+        perform private.refuse('MP099', e.code, played::text);
+    end if;
+    delete from mpp.outbox m
+    where m.state = 'queued' and m.purpose = 'invitation' and m.key like format('invitation:%s:%%', p.id);
+    delete from mpp.participant x where x.participation_id = p.id;
+    delete from mpp.task t where t.participation_id = p.id;
+    delete from mpp.join_code c using mpp.league l where c.league_id = l.id and l.participation_id = p.id;
+    update mpp.league l
+    set listed = false, held_back = true, participation_id = null, unit_id = null, name = format('— %s', l.id)
+    where l.participation_id = p.id;
+    get diagnostics closed = row_count;
+    delete from mpp.unit u
+    where u.organisation_id = p.organisation_id and not exists (select from mpp.league l where l.unit_id = u.id);
+    delete from mpp.participation x where x.id = p.id;
+    perform private.record_act('participation.withdraw', o.code, jsonb_build_object('edition', e.code, 'participation', p.id, 'leagues', closed));
+    return closed;
+end
+$$;
+revoke execute on function private.withdraw_participation(integer) from public;
+grant execute on function private.withdraw_participation(integer) to authenticated, service_role;
+
+create or replace function api.withdraw_participation(participation_id integer) returns integer
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.withdraw_participation(participation_id);
+end;
+comment on function api.withdraw_participation(integer)
+    is 'Takes a client out of an edition as long as nobody has joined one of its leagues: its guests, their mails, its plan and its units without leagues go, its empty leagues are closed. Returns how many leagues were closed. Staff of the association. Errors: MP006, MP024, MP093, MP099.';
+revoke execute on function api.withdraw_participation(integer) from public;
+grant execute on function api.withdraw_participation(integer) to authenticated, service_role;
+
+-- Staff of a client. Their dates: an end that is after the beginning and has not passed.
+create or replace function private.check_access(opens timestamptz, closes timestamptz) returns void
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+begin
+    if closes is null or not isfinite(closes) then
+        perform private.refuse('MP010', 'access_until', coalesce(closes::text, 'it is empty'), 'Give the end of the access.');
+    end if;
+    if not isfinite(opens) then
+        perform private.refuse('MP010', 'access_from', opens::text, 'Give the beginning of the access, or nothing for now.');
+    end if;
+    if closes <= opens then
+        perform private.refuse('MP010', 'access_until', format('%s is not after the beginning, %s', private.spoken_last(closes),
+            private.spoken_first(opens)), 'Give an end after the beginning; remove_staff takes an access away.');
+    end if;
+    if closes <= private.clock() then
+        perform private.refuse('MP010', 'access_until', format('%s has passed', private.spoken_last(closes)),
+            'Give an end that is still to come; remove_staff takes an access away.');
+    end if;
+end
+$$;
+revoke execute on function private.check_access(timestamptz, timestamptz) from public;
+
+create or replace function private.invite_staff(
+    organisation_id integer, email text, role api.staff_role, access_from timestamptz, access_until timestamptz
+) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid := private.begin_client(organisation_id, 'owner');
+    o mpp.organisation;
+    me mpp.staff;
+    address text := lower(btrim(email));
+    code text := private.new_join_code();
+    opens timestamptz := coalesce(access_from, private.clock());
+    closes timestamptz := access_until;
+    invitation integer;
+begin
+    select * into o from mpp.organisation x where x.id = invite_staff.organisation_id;
+    if not private.is_mail_address(address) then
+        perform private.refuse('MP010', 'email', left(coalesce(email, 'it is empty'), 100), 'Give an address such as ada@example.org.');
+    end if;
+    if role is null then
+        perform private.refuse('MP010', 'role', 'it is empty', 'Use viewer, manager or owner.');
+    end if;
+    if not by_ops then
+        -- An owner gives away what they have, and no more of it: neither longer, nor to make another owner.
+        select * into me from mpp.staff s where s.account_id = account and s.organisation_id = o.id;
+        if role = 'owner' then
+            perform private.refuse('MP010', 'role', 'owner', 'Only Ma Petite Planète makes owners.');
+        end if;
+        closes := coalesce(closes, me.access_until);
+        if opens < me.access_from or closes > me.access_until then
+            perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('Your own goes from %s to %s.',
+                private.spoken_first(me.access_from), private.spoken_last(me.access_until)));
+        end if;
+        if exists (
+            select
+            from mpp.staff s
+            join auth.users u on u.id = s.account_id
+            where s.organisation_id = o.id and s.role = 'owner' and lower(u.email) = address
+        ) then
+            perform private.refuse('MP010', 'email', left(address, 100), 'This is an owner already, whom only Ma Petite Planète changes.');
+        end if;
+        -- An invitation is a mail: an owner's account must not become a way to write to somebody again and again.
+        if exists (
+            select
+            from mpp.staff_invitation i
+            where i.organisation_id = o.id and i.email = address and i.invited_at > private.clock() - interval '1 hour'
+        ) then
+            perform private.refuse('MP010', 'email', 'it was invited less than an hour ago', 'Wait before you invite it again.');
+        end if;
+        -- Also between two of its owners at once.
+        perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
+        if (
+            select count(*)
+            from mpp.staff_invitation i
+            where i.organisation_id = o.id and i.email <> address and i.accepted_at is null and i.expires_at > private.clock()
+        ) >= 50 then
+            perform private.refuse('MP010', 'email', 'fifty invitations are waiting already', 'Wait until some are taken or have expired.');
+        end if;
+    end if;
+    perform private.check_access(opens, closes);
+    insert into mpp.staff_invitation as i (organisation_id, email, role, access_from, access_until, code_digest, expires_at)
+    values (o.id, address, invite_staff.role, opens, closes, sha256(convert_to(code, 'UTF8')),
+        least(private.clock() + interval '30 days', closes))
+    on conflict on constraint staff_invitation_once do update
+    set role = excluded.role, access_from = excluded.access_from, access_until = excluded.access_until,
+        code_digest = excluded.code_digest, expires_at = excluded.expires_at, invited_at = clock_timestamp(), accepted_at = null
+    returning i.id into invitation;
+    perform private.queue_mail(
+        format('staff:%s:%s', invitation, encode(substring(sha256(convert_to(code, 'UTF8')) for 8), 'hex')),
+        'staff_invitation',
+        jsonb_build_object('organisation', o.name, 'role', invite_staff.role, 'code', code, 'access_from', opens, 'access_until', closes,
+            'expires_at', (select i.expires_at from mpp.staff_invitation i where i.id = invitation)),
+        purpose => 'service', address => address, language => o.language,
+        useful_until => (select i.expires_at from mpp.staff_invitation i where i.id = invitation));
+    perform private.record_act('client.invite_staff', o.code, jsonb_build_object('invitation', invitation, 'role', invite_staff.role));
+    return invitation;
+end
+$$;
+revoke execute on function private.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) from public;
+grant execute on function private.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+
+create or replace function private.set_staff(
+    organisation_id integer, account_id uuid, role api.staff_role, access_from timestamptz, access_until timestamptz
+) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid := private.begin_client(organisation_id, 'owner');
+    me mpp.staff;
+    them mpp.staff;
+begin
+    select * into them from mpp.staff s
+    where s.organisation_id = set_staff.organisation_id and s.account_id = set_staff.account_id for update;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    them.role := coalesce(role, them.role);
+    them.access_from := coalesce(access_from, them.access_from);
+    them.access_until := coalesce(access_until, them.access_until);
+    if not by_ops then
+        select * into me from mpp.staff s where s.organisation_id = set_staff.organisation_id and s.account_id = account;
+        if them.account_id = account or them.role = 'owner' or exists (
+            select from mpp.staff s
+            where s.organisation_id = them.organisation_id and s.account_id = them.account_id and s.role = 'owner'
+        ) then
+            perform private.refuse('MP005');
+        end if;
+        if set_staff.access_until > me.access_until or set_staff.access_from < me.access_from then
+            perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('Your own goes from %s to %s.',
+                private.spoken_first(me.access_from), private.spoken_last(me.access_until)));
+        end if;
+    end if;
+    -- A new role alone is none of the dates' business, also when they have passed.
+    if num_nonnulls(set_staff.access_from, set_staff.access_until) > 0 then
+        perform private.check_access(them.access_from, them.access_until);
+    end if;
+    update mpp.staff s
+    set role = them.role, access_from = them.access_from, access_until = them.access_until
+    where s.organisation_id = them.organisation_id and s.account_id = them.account_id;
+    perform private.record_act('client.set_staff', set_staff.organisation_id::text,
+        jsonb_build_object('account_id', them.account_id, 'role', them.role, 'until', them.access_until));
+end
+$$;
+revoke execute on function private.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) from public;
+grant execute on function private.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+
+create or replace function api.set_staff(
+    organisation_id integer, account_id uuid, role api.staff_role default null, access_from timestamptz default null,
+    access_until timestamptz default null
+) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.set_staff(organisation_id, account_id, role, access_from, access_until);
+end;
+comment on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz)
+    is 'Changes the role or the dates of somebody who works for a client; what is left out stays. An end that has passed, or is not after the beginning, is refused: remove_staff takes the access away. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010, MP011, MP090–MP092.';
+revoke execute on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) from public;
+grant execute on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+
+-- Somebody is taken out of a client's space, with whatever would let them in again; or an invitation that waits is taken
+-- back. The mail that has not left goes with it.
+create or replace function private.remove_staff(organisation_id integer, account_id uuid, invitation_id integer) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid := private.begin_client(organisation_id, 'owner');
+    taken_back integer[];
+begin
+    if num_nonnulls(account_id, invitation_id) <> 1 then
+        perform private.refuse('MP010', 'account_id', 'give either an account or an invitation', 'Send one of the two.');
+    end if;
+    -- Invitation before staff, as whoever accepts one takes them: nobody comes back through what they are just taking.
+    with gone as (
+        delete from mpp.staff_invitation i
+        where i.organisation_id = remove_staff.organisation_id and i.accepted_at is null
+            and (by_ops or i.role <> 'owner')
+            and (
+                i.id = remove_staff.invitation_id
+                or i.email = (select lower(u.email) from auth.users u where u.id = remove_staff.account_id)
+            )
+        returning i.id
+    )
+    select coalesce(array_agg(g.id), '{}') into taken_back from gone g;
+    if remove_staff.account_id is null then
+        if cardinality(taken_back) = 0 then
+            perform private.refuse('MP005');
+        end if;
+    else
+        delete from mpp.staff s
+        where s.organisation_id = remove_staff.organisation_id and s.account_id = remove_staff.account_id
+            and (by_ops or (s.role <> 'owner' and s.account_id <> account));
+        if not found then
+            perform private.refuse('MP005');
+        end if;
+    end if;
+    delete from mpp.outbox m
+    where m.state = 'queued' and m.template = 'staff_invitation' and m.key like any (array(select format('staff:%s:%%', i) from unnest(taken_back) i));
+    perform private.record_act(
+        case when remove_staff.account_id is null then 'client.cancel_invitation' else 'client.remove_staff' end,
+        remove_staff.organisation_id::text,
+        jsonb_strip_nulls(jsonb_build_object('account_id', remove_staff.account_id, 'invitation', remove_staff.invitation_id)));
+end
+$$;
+revoke execute on function private.remove_staff(integer, uuid, integer) from public;
+grant execute on function private.remove_staff(integer, uuid, integer) to authenticated, service_role;
+
+create or replace function api.remove_staff(organisation_id integer, account_id uuid default null, invitation_id integer default null) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.remove_staff(organisation_id, account_id, invitation_id);
+end;
+comment on function api.remove_staff(integer, uuid, integer)
+    is 'Takes the access of somebody who works for a client away, at once, or takes back an invitation that waits. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010, MP011, MP090–MP092.';
+revoke execute on function api.remove_staff(integer, uuid, integer) from public;
+grant execute on function api.remove_staff(integer, uuid, integer) to authenticated, service_role;
+
+-- 82_follow_up.sql
+
+-- Everything a report says, in one snapshot and from the same functions as the views.
+create or replace function private.client_report(participation_id integer) returns jsonb
+    language plpgsql
+    stable
+    security definer
+    set search_path = ''
+as $$
+declare
+    at timestamptz := private.clock();
+    p mpp.participation;
+    me mpp.staff;
+    report jsonb;
+begin
+    select * into p from private.followed(participation_id);
+    if p.id is null then
+        select s.* into me
+        from mpp.participation x
+        join mpp.staff s on s.organisation_id = x.organisation_id and s.account_id = (select auth.uid())
+            and private.request_role() = 'authenticated'
+        where x.id = client_report.participation_id;
+        if found then
+            perform private.require_open(me);
+        end if;
+        perform private.refuse('MP093');
+    end if;
+    select jsonb_build_object(
+        'as_of', at,
+        'organisation', (select jsonb_build_object('code', o.code, 'name', o.name, 'kind', o.kind, 'language', o.language)
+            from mpp.organisation o where o.id = p.organisation_id),
+        'edition', (select jsonb_build_object('code', e.code, 'title', e.title, 'starts_at', e.starts_at, 'ends_at', e.ends_at,
+            'time_zone', e.time_zone, 'frozen_at', e.frozen_at, 'audience', e.audience) from mpp.edition e where e.id = p.edition_id),
+        'overview', (select to_jsonb(r) from private.client_overview(p.id) r),
+        'weeks', (select coalesce(jsonb_agg(r), '[]') from private.client_weekly(p.id) r),
+        'days', (select coalesce(jsonb_agg(r), '[]') from private.client_daily(p.id) r),
+        'leagues', (select coalesce(jsonb_agg(r), '[]') from private.client_leagues(p.id) r),
+        'units', (select coalesce(jsonb_agg(r), '[]') from private.client_ranking(p.id) r where r.scope = 'unit'),
+        'themes', (select coalesce(jsonb_agg(r), '[]') from private.client_themes(p.id) r),
+        'map', (select coalesce(jsonb_agg(r), '[]') from private.client_map(p.id) r),
+        'territory', (select coalesce(jsonb_agg(r), '[]') from private.client_territory(p.id) r),
+        -- The best of its leagues among all of the edition, as everybody sees them.
+        'general', (
+            select coalesce(jsonb_agg(jsonb_build_object('name', g.name, 'rank', g.rank, 'points', g.points,
+                'points_per_player', g.points_per_player) order by g.rank), '[]')
+            from (
+                select l.name, private.rank_of(s.edition_id, 'league', s.value) as rank, s.points,
+                    case when s.players >= 5 then round(s.points::numeric / s.players, 2) end as points_per_player
+                from mpp.league l
+                join mpp.score s on s.subject_id = l.id and s.listed
+                where l.participation_id = p.id
+                order by s.value desc, s.reached_at
+                limit 5
+            ) g
+        ),
+        'edition_totals', (
+            select jsonb_build_object('players', sum(s.players) filter (where s.scope = 'league'),
+                'leagues', count(*) filter (where s.scope = 'league'), 'points', sum(s.points) filter (where s.scope = 'league'))
+            from mpp.score s
+            where s.edition_id = p.edition_id and s.listed
+        )
+    ) into report;
+    return report;
+end
+$$;
+revoke execute on function private.client_report(integer) from public;
+grant execute on function private.client_report(integer) to authenticated, service_role, mpp_dashboard;
+
+-- 96_contact.sql
+
+-- Limits are per address and for everybody together, never per IP: a whole school shares one. Past the limit of an
+-- address the answer is the same, so that it tells nothing about who has written; nothing is kept then. The ceiling for
+-- all is told, because it concerns nobody in particular and a message must not be lost without a word.
+create or replace function private.send_contact_request(
+    kind text, name text, email text, message text, organisation text, size integer, language text
+) returns void
+    language plpgsql
+    volatile
+    security definer
+    set search_path = ''
+as $$
+declare
+    per_address constant integer := 3;
+    per_hour constant integer := 200;
+    at timestamptz;
+    address text;
+    written mpp.contact_request;
+begin
+    if private.request_role() = 'authenticated' then
+        perform private.signed_in();
+    end if;
+    perform private.require_no_maintenance();
+    if kind is null or kind not in ('contact', 'quote', 'webinar') then
+        perform private.refuse('MP010', 'kind', coalesce(left(kind, 40), 'it is empty'), 'Use contact, quote or webinar.');
+    end if;
+    if octet_length(email) <= 300 then
+        address := lower(btrim(email));
+    end if;
+    -- Printable ASCII: what is written back to goes into the header of a mail.
+    if address is null or address !~ '^[!#-''*+\-./0-9=?^_`a-z{|}~]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+$' or char_length(address) > 254 then
+        perform private.refuse('MP010', 'email', left(coalesce(email, 'it is empty'), 80), 'Give an address such as name@example.org.');
+    end if;
+    if size is not null and size not between 1 and 10000000 then
+        perform private.refuse('MP010', 'size', size::text, 'Give a number of people, or nothing.');
+    end if;
+    if language is null or language not in ('fr', 'en', 'de') then
+        perform private.refuse('MP010', 'language', left(coalesce(language, 'it is empty'), 20), 'Use fr, en or de.');
+    end if;
+    written.name := private.clean_line('name', name, 120);
+    written.message := private.clean_text('message', message, 4000);
+    if btrim(organisation) <> '' then
+        written.organisation := private.clean_line('organisation', organisation, 120);
+    end if;
+
+    -- One at a time, or twenty at once would all find room.
+    perform pg_advisory_xact_lock(hashtext('mpp.contact_request'));
+    at := private.clock();
+    if (select count(*) from mpp.contact_request c where c.received_at > at - interval '1 hour') >= per_hour then
+        perform private.refuse('MP095');
+    end if;
+    if (
+        select count(*) from mpp.contact_request c where c.email = address and c.received_at > at - interval '1 day'
+    ) < per_address then
+        insert into mpp.contact_request (kind, name, email, organisation, size, message, language, received_at)
+        values (send_contact_request.kind::api.contact_kind, written.name, address, written.organisation, send_contact_request.size, written.message,
+            send_contact_request.language, at);
+    end if;
+end
+$$;
+revoke execute on function private.send_contact_request(text, text, text, text, text, integer, text) from public;
+grant execute on function private.send_contact_request(text, text, text, text, text, integer, text)
+    to anon, authenticated, service_role;
+
+create or replace function api.send_contact_request(
+    kind text, name text, email text, message text, organisation text default null, size integer default null,
+    language text default 'fr'
+) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.send_contact_request(kind, name, email, message, organisation, size, language);
+end;
+comment on function api.send_contact_request(text, text, text, text, text, integer, text)
+    is 'Writes to the association: a question, or a request for a quote or a webinar. No account is needed; three messages a day are kept for an address, and the answer does not say how many there were. Errors: MP001, MP002, MP010, MP011, MP095.';
+revoke execute on function api.send_contact_request(text, text, text, text, text, integer, text) from public;
+grant execute on function api.send_contact_request(text, text, text, text, text, integer, text)
+    to anon, authenticated, service_role;
+
+-- Text, name and address go; that there was one, when, and why it went, stays. The digest lets who has kept a copy prove
+-- what it was.
+create or replace function private.remove_contact_content(id bigint, reason text) returns void
+    language plpgsql
+    volatile
+    security definer
+    set search_path = ''
+as $$
+declare
+    asked mpp.contact_request;
+    why text;
+begin
+    perform private.require_ops();
+    why := private.clean_line('reason', reason, 500);
+    select * into asked from mpp.contact_request c where c.id = remove_contact_content.id for no key update;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    if asked.removed_at is not null then
+        return;
+    end if;
+    update mpp.contact_request c
+    set name = '—', email = null, organisation = null, message = '—', note = null, removed_at = private.clock(), removal_reason = why
+    where c.id = asked.id;
+    perform private.record_act('contact.remove', asked.id::text, jsonb_build_object(
+        'reason', why, 'received_at', asked.received_at,
+        'sha256', encode(sha256(convert_to(asked.message, 'UTF8')), 'hex')));
+end
+$$;
+revoke execute on function private.remove_contact_content(bigint, text) from public;
+grant execute on function private.remove_contact_content(bigint, text) to authenticated, service_role;
+
+create or replace function api.remove_contact_content(id bigint, reason text) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.remove_contact_content(id, reason);
+end;
+comment on function api.remove_contact_content(bigint, text)
+    is 'Takes down the text, the name and the address of a request that is against the law, with a reason; the audit keeps that it was done and a digest. Staff. Errors: MP005, MP006, MP010.';
+revoke execute on function api.remove_contact_content(bigint, text) from public;
+grant execute on function api.remove_contact_content(bigint, text) to authenticated, service_role;
+
+delete from mpp.territory t where not private.is_territory_code(t.kind::text, t.code);
+alter table mpp.territory add constraint territory_code check (private.is_territory_code(kind::text, code));
