@@ -173,6 +173,16 @@ class Mails(Service):
             where += (("purpose", "eq", purpose),)
         return self._iterate(OutboxMail, _outbox(where))
 
+    def dropped_by(self, worker: UUID) -> Counter[str]:
+        """Return how many mails a sender dropped instead of sending them, by the reason."""
+        where: Where = (("state", "eq", "dropped"), ("claimed_by", "eq", str(worker)))
+        return Counter(mail.reply or "" for mail in self._iterate(OutboxMail, _outbox(where)))
+
+    def invitations(self, participation_id: int) -> Iterator[OutboxMail]:
+        """Yield the invitations of a client's participants, the latest first; invitation_key tells whose each is."""
+        where: Where = (("key", "like", f"invitation:{participation_id}:*"),)
+        return self._iterate(OutboxMail, _outbox(where))
+
     def get(self, key: str) -> OutboxMail:
         """Return the mail of a key. Raises MailUnknown."""
         found = self._first(OutboxMail, _outbox((("key", "eq", key),)))

@@ -1152,5 +1152,113 @@ comment on function api.remove_contact_content(bigint, text)
 revoke execute on function api.remove_contact_content(bigint, text) from public;
 grant execute on function api.remove_contact_content(bigint, text) to authenticated, service_role;
 
+-- 97_mail.sql
+
+create or replace view api.ops_outbox with (security_invoker = true) as
+select
+    m.id,
+    m.key,
+    m.message_part || '@' || m.message_domain as message_id,
+    m.purpose,
+    m.account_id,
+    m.organisation_id,
+    m.league_id,
+    m.template,
+    m.language,
+    m.state,
+    m.attempt,
+    m.failures,
+    m.next_attempt_at,
+    m.useful_until,
+    m.claim_expires_at,
+    m.reply,
+    m.queued_at,
+    m.sent_at,
+    m.claimed_by
+from mpp.outbox m
+where (select private.is_ops());
+comment on view api.ops_outbox is 'Every mail and what became of it, without its address and content; sort by id. Staff only.';
+grant select on api.ops_outbox to authenticated, service_role;
+
+-- One mail at a time: a sender that dies leaves exactly one mail in question. A sender whose answer got lost asks again
+-- and is given the same mail, which it cannot have sent.
+create or replace function private.claim_mail(worker uuid, lease_seconds integer, message_domain text) returns setof api.claimed_mail
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    at timestamptz;
+    m mpp.outbox;
+    reader text;
+    obstacle text;
+    token text;
+begin
+    perform private.require_service();
+    if worker is null then
+        perform private.refuse('MP010', 'worker', 'it is empty', 'Give each sender an id of its own.');
+    end if;
+    if lease_seconds is null or lease_seconds not between 1 and 86400 then
+        perform private.refuse('MP010', 'lease_seconds', coalesce(lease_seconds::text, 'it is empty'), 'Use 1 to 86400.');
+    end if;
+    if message_domain is null or message_domain !~ '^[a-z0-9.-]{1,190}$' then
+        perform private.refuse('MP010', 'message_domain', coalesce(left(message_domain, 60), 'it is empty'), 'Give the domain of the sender.');
+    end if;
+    loop
+        at := private.clock();
+        select * into m
+        from mpp.outbox o
+        where o.state = 'sending' and o.claimed_by = worker and o.claim_expires_at > at
+        for update;
+        if not found then
+            select * into m
+            from mpp.outbox o
+            where o.state = 'queued' and o.next_attempt_at <= at
+            order by (o.purpose <> 'service'), o.next_attempt_at, o.id
+            limit 1
+            for update skip locked;
+        end if;
+        if not found then
+            return;
+        end if;
+        reader := private.mail_address(m);
+        obstacle := private.mail_obstacle(m, reader);
+        exit when obstacle is null;
+        -- With the sender's id, so that a run can say what it dropped.
+        update mpp.outbox o
+        set state = 'dropped', reply = obstacle, data = '{}', claimed_by = worker, claimed_at = at
+        where o.id = m.id;
+    end loop;
+    update mpp.outbox o
+    set state = 'sending',
+        attempt = o.attempt + 1,
+        message_domain = coalesce(o.message_domain, claim_mail.message_domain),
+        claimed_by = worker,
+        claimed_at = at,
+        claim_expires_at = at + make_interval(secs => lease_seconds),
+        sent_to = lower(reader)
+    where o.id = m.id
+    returning * into m;
+    if m.purpose <> 'service' then
+        -- 244 random bits.
+        token := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+        insert into mpp.unsubscribe_token (digest, purpose, account_id, address)
+        values (sha256(convert_to(token, 'UTF8')), m.purpose, m.account_id, case when m.account_id is null then m.address end);
+    end if;
+    return next row (
+        m.id, m.attempt, m.message_part || '@' || m.message_domain, reader,
+        (select p.first_name from mpp.profile p where p.id = m.account_id), m.purpose, m.template, m.language,
+        m.data || coalesce((
+            select jsonb_build_object('subject', n.subject, 'body', n.body)
+            from mpp.newsletter n
+            where m.template = 'newsletter' and n.code = m.data ->> 'newsletter' and n.language = m.language
+        ), '{}'),
+        token, m.claim_expires_at
+    )::api.claimed_mail;
+end
+$$;
+revoke execute on function private.claim_mail(uuid, integer, text) from public;
+grant execute on function private.claim_mail(uuid, integer, text) to service_role;
+
 delete from mpp.territory t where not private.is_territory_code(t.kind::text, t.code);
 alter table mpp.territory add constraint territory_code check (private.is_territory_code(kind::text, code));
