@@ -473,6 +473,14 @@ class Territory(Model):
     code: str
 
 
+class TerritoryMatch(Model):
+    """A code that an authority follows, and how many schools have it."""
+
+    kind: str
+    code: str
+    schools: int
+
+
 class JoinCode(Model):
     """A league of a client with the code that opens it."""
 
@@ -484,13 +492,18 @@ class JoinCode(Model):
 
 
 class MadeLeague(Model):
-    """A league of a client after making it; in a dry run it has no id and no code yet."""
+    """A league of a client after making it; a new one of a dry run has no id and no code yet.
+
+    `unit_before` is the unit it was under, where the list put it under another one.
+    """
 
     league_id: UUID | None
     name: str
     unit: str | None
     join_code: str | None
     is_new: bool
+    unit_before: str | None = None
+    is_corrected: bool = False
 
 
 class LeaguesImport(Model):
@@ -510,13 +523,33 @@ class Participant(Model):
     invited_at: datetime
 
 
+class InvitedParticipant(Participant):
+    """The same with the state of the mail that invites them, for the association.
+
+    None: there is no such mail any more. `mail_reply` is the server's last word, or why the mail was dropped.
+    """
+
+    mail_state: str | None
+    mail_reply: str | None
+
+
+class KeptGuest(Model):
+    """Somebody invited before to `league`, whom the list names for another one (`named`): they stay where they are."""
+
+    email: str
+    cell: str
+    league: str
+    named: str
+
+
 class ParticipantsImport(Model):
-    """What inviting the people of a list did, or would do."""
+    """What inviting the people of a list did, or would do; `kept` are those the list names for another league."""
 
     file: str
     sheet: str
     invited: int
     unchanged: int
+    kept: tuple[KeptGuest, ...]
     ignored: tuple[str, ...]
     dry_run: bool
 

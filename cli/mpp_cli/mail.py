@@ -142,31 +142,38 @@ def send(
         output.say(f"Sending through {settings.source}: {settings.host}:{settings.port} as {settings.sender}")
         sender = MailSender(mpp.mails, settings, on_mail=lambda mail, said: _tell(mail.id, said))
         total: Counter[str] = Counter()
+        dropped: Counter[str] = Counter()
         with _gently(sender):
             while True:
                 _settle(mpp, settings, delivered, complete)
-                total += _run(sender, limit, patient=watch)
+                outcomes, left_out = _run(sender, limit, patient=watch)
+                total, dropped = total + outcomes, dropped + left_out
                 if not watch or sender.stopped:
                     break
                 _wait(sender, every)
         uncertain = sum(1 for _ in mpp.mails.iterate(state="uncertain"))
     if as_json or as_csv:
-        output.record(dict(total) | {"uncertain": uncertain}, (), as_json=as_json, as_csv=as_csv)
+        counts = {"uncertain": uncertain, "dropped": dropped.total(), "dropped_because": dict(dropped)}
+        output.record(dict(total) | counts, (), as_json=as_json, as_csv=as_csv)
     output.say(_summary(total))
+    if dropped:
+        reasons = ", ".join(f"{output.number(count)} {reason}" for reason, count in sorted(dropped.items()))
+        output.say(f"{output.number(dropped.total())} dropped, not sent: {reasons}. `mpp mail list --state dropped`")
     if uncertain:
         output.say(f"{uncertain} uncertain: `mpp mail list --state uncertain`, then `mpp mail settle`.")
 
 
-def _run(sender: MailSender, limit: int | None, *, patient: bool) -> Counter[str]:
+def _run(sender: MailSender, limit: int | None, *, patient: bool) -> tuple[Counter[str], Counter[str]]:
     from mpp_supabase import TransportError
 
     try:
-        return sender.run(limit).outcomes
+        done = sender.run(limit)
+        return done.outcomes, done.dropped
     except TransportError as error:
         if not patient:
             raise
         output.say(f"mpp: {error} Trying again.")
-        return Counter()
+        return Counter(), Counter()
 
 
 def _wait(sender: MailSender, seconds: float) -> None:
@@ -436,7 +443,10 @@ def bounces(
 def bounce(
     address: Address,
     hard: Annotated[
-        bool, typer.Option("--hard/--soft", help="The address does not exist, or the mailbox was only full or away.")
+        bool,
+        typer.Option(
+            "--hard/--soft", help="Required: the address does not exist, or the mailbox was only full or away."
+        ),
     ],
     reason: Annotated[str, typer.Option("--reason", help="What the mail that came back said.")] = "",
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -177,11 +178,6 @@ class Mails(Service):
         """Return how many mails a sender dropped instead of sending them, by the reason."""
         where: Where = (("state", "eq", "dropped"), ("claimed_by", "eq", str(worker)))
         return Counter(mail.reply or "" for mail in self._iterate(OutboxMail, _outbox(where)))
-
-    def invitations(self, participation_id: int) -> Iterator[OutboxMail]:
-        """Yield the invitations of a client's participants, the latest first; invitation_key tells whose each is."""
-        where: Where = (("key", "like", f"invitation:{participation_id}:*"),)
-        return self._iterate(OutboxMail, _outbox(where))
 
     def get(self, key: str) -> OutboxMail:
         """Return the mail of a key. Raises MailUnknown."""

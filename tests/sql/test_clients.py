@@ -187,7 +187,9 @@ def test_codes_are_added_to_a_territory_and_taken_away(game, client):
     }  # fmt: skip
     with game.refused("MP010"):
         say(None, department=["69"])
-    acts = game.rows("select action from mpp.audit where action like 'territory.%%' and subject = %s order by id", (str(client),))
+    acts = game.rows(
+        "select action from mpp.audit where action like 'territory.%%' and subject = %s order by id", (str(client),)
+    )
     assert [act["action"] for act in acts] == [
         "territory.set", "territory.add", "territory.remove", "territory.remove",
     ]  # fmt: skip
@@ -202,7 +204,8 @@ def test_a_territory_says_how_many_schools_each_code_has(game, client):
         codes=Jsonb({"department": ["38", "2B", "2A"], "postcode": ["38190"], "rne": ["0000001B"]}),
     )  # fmt: skip
     found = {
-        (row["kind"], row["code"]): row["schools"] for row in game.service.table("territory_schools", organisation_id=client)
+        (row["kind"], row["code"]): row["schools"]
+        for row in game.service.table("territory_schools", organisation_id=client)
     }
     assert (found["department", "2B"], found["postcode", "38190"], found["rne", "0000001B"]) == (1, 1, 0)
     assert (found["department", "38"], found["department", "2A"]) == (3, 0)
@@ -631,7 +634,8 @@ def test_guests_are_taken_off_the_list_with_the_mail_that_has_not_left(game, cli
     # Invited again, elsewhere: whoever was sent a code before is sent the new one.
     again = guests("a@example.org", "b@example.org", league="Sud")
     assert manager.call("invite_participants", participation_id=part, participants=again)["added"] == 2
-    assert [(mail["address"], mail["data"]["league"]) for mail in invitations(game, part) if mail["state"] == "queued"] == [
+    waiting = [mail for mail in invitations(game, part) if mail["state"] == "queued"]
+    assert [(mail["address"], mail["data"]["league"]) for mail in waiting] == [
         ("c@example.org", "Nord"), ("a@example.org", "Sud"), ("b@example.org", "Sud"),
     ]  # fmt: skip
 
@@ -651,7 +655,9 @@ def test_nobody_is_written_to_more_than_three_times(game, part, manager):
 # withdrawal
 
 
-def test_a_client_that_nobody_plays_for_is_taken_out_of_an_edition_and_may_come_back(game, client, edition, part, manager):
+def test_a_client_that_nobody_plays_for_is_taken_out_of_an_edition_and_may_come_back(
+    game, client, edition, part, manager
+):
     made = manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord", "Sud", unit="Lyon"))
     manager.call("invite_participants", participation_id=part, participants=guests("a@example.org"))
     manager.call("plan_participation", participation_id=part)
@@ -1060,8 +1066,8 @@ def test_the_dates_of_a_refusal_are_said_in_both_languages(game, client):
 def test_a_refusal_says_the_last_day_and_whether_it_has_passed_or_the_first_is_to_come(game, client):
     late = game.employed(client, "owner")
     game.run(
-        "update mpp.staff set access_from = '2025-11-01 00:00 Europe/Paris', access_until = '2025-12-01 00:00 Europe/Paris'"
-        " where account_id = %s",
+        "update mpp.staff set access_from = '2025-11-01 00:00 Europe/Paris',"
+        " access_until = '2025-12-01 00:00 Europe/Paris' where account_id = %s",
         (late.account,),
     )
     with game.refused("MP091") as caught:
@@ -1069,8 +1075,8 @@ def test_a_refusal_says_the_last_day_and_whether_it_has_passed_or_the_first_is_t
     assert caught.value.diag.message_primary == "Your access, from 2025-11-01 to 2025-11-30, is over."
     early = game.employed(client, "owner")
     game.run(
-        "update mpp.staff set access_from = '2099-03-01 12:30 Europe/Paris', access_until = '2099-04-01 00:00 Europe/Paris'"
-        " where account_id = %s",
+        "update mpp.staff set access_from = '2099-03-01 12:30 Europe/Paris',"
+        " access_until = '2099-04-01 00:00 Europe/Paris' where account_id = %s",
         (early.account,),
     )
     with game.refused("MP091") as caught:
