@@ -141,7 +141,7 @@ begin
 end
 $$;
 revoke execute on function private.my_organisation_ids() from public;
-grant execute on function private.my_organisation_ids() to authenticated;
+grant execute on function private.my_organisation_ids() to authenticated, mpp_dashboard;
 
 alter table mpp.staff enable row level security;
 alter table mpp.staff_invitation enable row level security;
@@ -159,7 +159,7 @@ create policy staff_select_authenticated on mpp.staff
     );
 
 create policy organisation_select_authenticated on mpp.organisation
-    for select to authenticated
+    for select to authenticated, mpp_dashboard
     using (id in (select private.my_organisation_ids()));
 
 create policy staff_invitation_select_authenticated on mpp.staff_invitation
@@ -167,11 +167,11 @@ create policy staff_invitation_select_authenticated on mpp.staff_invitation
     using (organisation_id in (select private.my_client_ids('owner')));
 
 create policy unit_select_authenticated on mpp.unit
-    for select to authenticated
+    for select to authenticated, mpp_dashboard
     using (organisation_id in (select private.my_client_ids()));
 
 create policy participation_select_authenticated on mpp.participation
-    for select to authenticated
+    for select to authenticated, mpp_dashboard
     using (organisation_id in (select private.my_client_ids()));
 
 create policy territory_select_authenticated on mpp.territory
@@ -243,6 +243,7 @@ $$;
 revoke execute on function private.begin_client(integer, api.staff_role) from public;
 
 grant select on mpp.organisation, mpp.participation, mpp.unit, mpp.territory to authenticated, service_role;
+grant select on mpp.organisation, mpp.participation, mpp.unit to mpp_dashboard;
 grant select on mpp.staff to authenticated;
 grant select (id, organisation_id, email, role, access_from, access_until, expires_at, invited_at, accepted_at)
     on mpp.staff_invitation to authenticated, service_role;
@@ -268,7 +269,7 @@ create view api.client_organisations with (security_invoker = true) as
 select o.id as organisation_id, o.code, o.name, o.kind, o.language, o.created_at
 from mpp.organisation o;
 comment on view api.client_organisations is 'The organisations the caller works for, whatever the dates; for the association all.';
-grant select on api.client_organisations to authenticated, service_role;
+grant select on api.client_organisations to authenticated, service_role, mpp_dashboard;
 
 create view api.client_participations with (security_invoker = true) as
 select
@@ -290,12 +291,12 @@ from mpp.participation p
 join mpp.organisation o on o.id = p.organisation_id
 join mpp.edition e on e.id = p.edition_id;
 comment on view api.client_participations is 'The editions in which the caller''s organisations take part, with their settings.';
-grant select on api.client_participations to authenticated, service_role;
+grant select on api.client_participations to authenticated, service_role, mpp_dashboard;
 
 create view api.client_units with (security_invoker = true) as
 select u.id as unit_id, u.organisation_id, u.name from mpp.unit u;
 comment on view api.client_units is 'Departments, sites or services of the caller''s organisations.';
-grant select on api.client_units to authenticated, service_role;
+grant select on api.client_units to authenticated, service_role, mpp_dashboard;
 
 create view api.client_territories with (security_invoker = true) as
 select t.organisation_id, t.kind, t.code from mpp.territory t;

@@ -183,6 +183,24 @@ as $$
 $$;
 revoke execute on function private.spoken_last(timestamptz) from public;
 
+-- 10_edition.sql
+
+-- Editions in which the caller's clients take part. Of a private one they read what it is and its cards, never its
+-- ranking: who is in it is known inside only.
+create or replace function private.my_client_edition_ids() returns setof integer
+    language plpgsql
+    stable
+    security definer
+    rows 5
+    set search_path = ''
+as $$
+begin
+    return query select p.edition_id from mpp.participation p where p.organisation_id in (select c.id from private.my_client_ids() c (id));
+end
+$$;
+revoke execute on function private.my_client_edition_ids() from public;
+grant execute on function private.my_client_edition_ids() to authenticated, mpp_dashboard;
+
 -- 36_client.sql
 
 -- A department that there is, a postcode of one, or a school's code: what matches nothing would only look like a territory.
@@ -200,6 +218,28 @@ as $$
 $$;
 revoke execute on function private.is_territory_code(text, text) from public;
 grant execute on function private.is_territory_code(text, text) to mpp_owner;
+
+-- Also those whose dates have passed or not begun: their name may be read, nothing more.
+create or replace function private.my_organisation_ids() returns setof integer
+    language plpgsql
+    stable
+    security definer
+    rows 5
+    set search_path = ''
+as $$
+begin
+    return query
+    select s.organisation_id
+    from mpp.staff s
+    where s.account_id = (select auth.uid())
+        and private.request_role() = 'authenticated'
+        and not exists (select from auth.users u where u.id = s.account_id and u.banned_until > now())
+    union
+    select c.id from private.my_client_ids() c (id);
+end
+$$;
+revoke execute on function private.my_organisation_ids() from public;
+grant execute on function private.my_organisation_ids() to authenticated, mpp_dashboard;
 
 -- Inside the dates of somebody's access, or the refusal that says whether they have passed or not begun.
 create or replace function private.require_open(me mpp.staff) returns void
@@ -242,6 +282,39 @@ begin
 end
 $$;
 revoke execute on function private.require_client(integer, uuid, api.staff_role) from public;
+
+create or replace view api.client_organisations with (security_invoker = true) as
+select o.id as organisation_id, o.code, o.name, o.kind, o.language, o.created_at
+from mpp.organisation o;
+comment on view api.client_organisations is 'The organisations the caller works for, whatever the dates; for the association all.';
+grant select on api.client_organisations to authenticated, service_role, mpp_dashboard;
+
+create or replace view api.client_participations with (security_invoker = true) as
+select
+    p.id as participation_id,
+    p.organisation_id,
+    o.code as organisation_code,
+    o.name as organisation_name,
+    p.edition_id,
+    e.code as edition_code,
+    e.title as edition_title,
+    e.starts_at,
+    e.ends_at,
+    e.frozen_at,
+    p.expected_players,
+    p.asks_phone,
+    p.carries_name,
+    p.created_at
+from mpp.participation p
+join mpp.organisation o on o.id = p.organisation_id
+join mpp.edition e on e.id = p.edition_id;
+comment on view api.client_participations is 'The editions in which the caller''s organisations take part, with their settings.';
+grant select on api.client_participations to authenticated, service_role, mpp_dashboard;
+
+create or replace view api.client_units with (security_invoker = true) as
+select u.id as unit_id, u.organisation_id, u.name from mpp.unit u;
+comment on view api.client_units is 'Departments, sites or services of the caller''s organisations.';
+grant select on api.client_units to authenticated, service_role, mpp_dashboard;
 
 -- Which kinds of clients follow classes: those that answer for schools.
 create or replace function private.may_follow(kind api.organisation_kind) returns boolean
@@ -1262,3 +1335,13 @@ grant execute on function private.claim_mail(uuid, integer, text) to service_rol
 
 delete from mpp.territory t where not private.is_territory_code(t.kind::text, t.code);
 alter table mpp.territory add constraint territory_code check (private.is_territory_code(kind::text, code));
+
+-- A dashboard names its client, the client's editions and its units.
+alter policy organisation_select_authenticated on mpp.organisation to authenticated, mpp_dashboard;
+alter policy unit_select_authenticated on mpp.unit to authenticated, mpp_dashboard;
+alter policy participation_select_authenticated on mpp.participation to authenticated, mpp_dashboard;
+create policy edition_select_dashboard on mpp.edition
+    for select to mpp_dashboard
+    using (opened_at is not null and id in (select private.my_client_edition_ids()));
+grant select on mpp.organisation, mpp.participation, mpp.unit to mpp_dashboard;
+grant select (id, code, title, starts_at, ends_at, frozen_at) on mpp.edition to mpp_dashboard;

@@ -134,7 +134,7 @@ def test_leagues_are_made_once_and_their_units_corrected(fresh: Client) -> None:
     with pytest.raises(NameTaken):
         clients.create_leagues(other.part.participation_id, [{"name": name}])
     assert clients.join_codes(other.part.participation_id) == []
-    school = new_client(fresh.world, fresh.world.school_edition())
+    school = new_client(fresh.world, fresh.world.school_edition(), kind="local_authority")
     with pytest.raises(WrongAudience):
         clients.create_leagues(school.part.participation_id, [{"name": "Une classe"}])
 

@@ -657,6 +657,7 @@ DASHBOARD_VIEWS = {
     for view in (
         "client_overview", "client_leagues", "client_weekly", "client_daily", "client_ranking", "client_themes",
         "client_map", "client_territory", "client_ambassadors", "client_stages", "client_awards",
+        "client_organisations", "client_participations", "client_units",
     )
 }  # fmt: skip
 
