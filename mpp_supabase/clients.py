@@ -94,7 +94,7 @@ class Clients(Service):
         if found is None:
             raise ParticipationUnknown(
                 f"{organisation.name} does not take part in {edition_code}.",
-                f"Let it with `mpp client take-part {code} {edition_code}`.",
+                f"`mpp client show {code}` lists where it does, `mpp edition list` which editions there are.",
             )
         return found
 

@@ -13,6 +13,8 @@ from mpp_cli.exits import Exit
 from mpp_cli.output import Column, Csv, Json, Yes
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from mpp_supabase import (
         MPP,
         ClientOverview,
@@ -365,7 +367,7 @@ def list_classes(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv 
             Column("Pupils", lambda c: people(c.pupils), right=True),
             Column("Points", lambda c: output.number(c.points), right=True),
             Column("This week", lambda c: output.number(c.points_this_week), right=True),
-            Column("Average", lambda c: c.points_per_pupil, right=True),
+            Column("Average", lambda c: _average(c.points_per_pupil), right=True),
         ),
         fields=tuple(TerritoryClass.model_fields),
         as_json=as_json,
@@ -512,7 +514,7 @@ def list_leagues(
             Column("Players", lambda one: people(one.players), right=True),
             Column("Active", lambda one: people(one.active_players), right=True),
             Column("Points", lambda one: output.number(one.points), right=True),
-            Column("Per player", lambda one: one.points_per_player, right=True),
+            Column("Per player", lambda one: _average(one.points_per_player), right=True),
             Column("This week", lambda one: output.number(one.points_this_week), right=True),
             Column("Push", lambda one: ", ".join(_REASONS[reason] for reason in one.push), folds=True, optional=True),
         ),
@@ -920,7 +922,7 @@ def ranking(
     common = (
         Column("Players", lambda one: people(one.players), right=True),
         Column("Points", lambda one: output.number(one.points), right=True),
-        Column("Per player", lambda one: one.points_per_player, right=True),
+        Column("Per player", lambda one: _average(one.points_per_player), right=True),
     )
     rank = Column("Rank", lambda one: one.rank, right=True)
     if units:
@@ -1077,6 +1079,11 @@ def people(count: int | None) -> str:
     return "< 5" if count is None else output.number(count)
 
 
+def _average(points: Decimal | None) -> str | None:
+    """Points a head, with two decimals in every row."""
+    return None if points is None else f"{points:.2f}"
+
+
 def _followed(org: str, edition: str) -> FollowUp:
     with connection.staff() as mpp:
         part: Participation = mpp.clients.participation(org, edition)
@@ -1098,7 +1105,7 @@ def _figures(found: ClientOverview) -> list[tuple[str, object]]:
         ("Leagues", moved(output.number(found.leagues), found.leagues_change)),
         ("Validations", moved(output.number(found.validations), found.validations_change)),
         ("Points", moved(output.number(found.points), found.points_change)),
-        ("Per player", moved(found.points_per_player, found.points_per_player_change)),
+        ("Per player", moved(_average(found.points_per_player), found.points_per_player_change)),
     ]
 
 

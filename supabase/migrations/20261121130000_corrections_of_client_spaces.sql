@@ -1100,6 +1100,325 @@ $$;
 revoke execute on function private.client_report(integer) from public;
 grant execute on function private.client_report(integer) to authenticated, service_role, mpp_dashboard;
 
+-- 92_plan.sql
+
+-- The first day from this one on (or, with -1, back from it) that is no Saturday, Sunday or public holiday in France, and not
+-- between Christmas Eve and New Year, when nobody is there.
+create or replace function private.working_day(day date, step integer default 1) returns date
+    language plpgsql
+    immutable
+    parallel safe
+    strict
+    set search_path = ''
+as $$
+declare
+    found_day date := day;
+    since_easter integer;
+begin
+    loop
+        since_easter := found_day - private.easter(extract(year from found_day)::integer);
+        -- Easter Monday, Ascension, Whit Monday.
+        exit when extract(isodow from found_day) < 6
+            and since_easter not in (1, 39, 50)
+            and to_char(found_day, 'MM-DD') not in ('01-01', '05-01', '05-08', '07-14', '08-15', '11-01', '11-11')
+            and to_char(found_day, 'MM-DD') not between '12-24' and '12-31';
+        found_day := found_day + step;
+    end loop;
+    return found_day;
+end
+$$;
+revoke execute on function private.working_day(date, integer) from public;
+
+-- The template: one line a task, in the order in which they are done. The three numbers are for small (fewer than 200
+-- expected players), medium (fewer than 2,000) and large organisations; null: not there. ideal counts days from the
+-- anchor, the start of the edition or its last day; shortest is the shortest lead with which a task before the start is
+-- still of use. Both only ever come nearer from one line to the next, which is what keeps the order. priority 1 is never
+-- dropped, 3 first; days is how many working days it takes.
+create or replace function private.task_templates()
+    returns table (
+        place smallint, code text, audiences api.audience[], stage api.support_stage, owner api.task_owner, priority smallint,
+        anchor text, ideal smallint[], shortest smallint[], days smallint,
+        title_fr text, title_en text, description_fr text, description_en text
+    )
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$
+    select t.place::smallint, t.code, t.audiences::api.audience[], t.stage::api.support_stage, t.owner::api.task_owner,
+        t.priority::smallint, t.anchor, t.ideal::smallint[], t.shortest::smallint[], t.days::smallint,
+        t.title_fr, t.title_en, t.description_fr, t.description_en
+    from (
+        values
+        -- checkup
+        (10, 'kickoff-meeting', '{public,school}', 'checkup', 'association', 1, 'start', '{-42,-63,-84}', '{3,5,7}', 1,
+            'Réunion de lancement du projet', 'Kick-off meeting',
+            'Une heure en visio : l’édition, les dates, les rôles de chacun et ce plan, que l’on relit ensemble.',
+            'One hour online: the edition, its dates, who does what, and this plan, read together.'),
+        (20, 'goals-agreed', '{public,school}', 'checkup', 'client', 2, 'start', '{-40,-61,-81}', '{3,5,7}', 3,
+            'Objectifs et périmètre fixés', 'Goals and perimeter agreed',
+            'Dire combien de personnes, quels sites ou établissements, et à quoi on reconnaîtra une édition réussie.',
+            'Say how many people, which sites or schools, and by what you will know that the edition went well.'),
+        (30, 'sponsor-named', '{public}', 'checkup', 'client', 2, 'start', '{null,-56,-77}', '{null,5,7}', 2,
+            'Parrain ou marraine à la direction', 'A sponsor in the management',
+            'Trouver dans l’équipe de direction une personne qui signe l’annonce et joue elle-même.',
+            'Find a member of the management who signs the announcement and plays too.'),
+        (31, 'inspectorate-informed', '{school}', 'checkup', 'client', 2, 'start', '{null,-56,-77}', '{null,5,7}', 2,
+            'Inspection et rectorat informés', 'School inspectorate informed',
+            'Écrire à l’inspection ou au rectorat : les dates, les niveaux, et qu’aucun nom de famille n’est recueilli.',
+            'Write to the inspectorate: dates, levels, and that no surname of a pupil is collected.'),
+        (40, 'privacy-explained', '{public,school}', 'checkup', 'association', 1, 'start', '{null,-54,-74}', '{null,5,6}', 1,
+            'Point sur les données personnelles', 'Personal data explained',
+            'Expliquer à la personne chargée des données ce que l’organisation voit (des totaux) et ce qu’elle ne voit pas.',
+            'Explain to the data protection officer what the organisation sees (totals) and what it never does.'),
+        -- preparation
+        (50, 'kit-received', '{public,school}', 'preparation', 'association', 1, 'start', '{-35,-49,-70}', '{3,4,5}', 1,
+            'Kit de communication reçu', 'Communication kit received',
+            'Envoyer affiches, mails, visuels et guide ; vérifier qu’ils s’ouvrent et ajouter le logo du client.',
+            'Send posters, mails, pictures and the guide; check that they open, and add the client''s logo.'),
+        (60, 'ambassadors-named', '{public}', 'preparation', 'client', 1, 'start', '{-32,-46,-63}', '{3,4,5}', 5,
+            'Ambassadeurs et ambassadrices désignés', 'Ambassadors named',
+            'Trouver une personne volontaire par équipe de six à vingt-quatre : elle créera la ligue et l’animera.',
+            'Find one volunteer for every six to twenty-four people: they make the league and keep it lively.'),
+        (61, 'schools-invited', '{school}', 'preparation', 'client', 1, 'start', '{-32,-46,-63}', '{3,4,5}', 5,
+            'Établissements invités', 'Schools invited',
+            'Écrire aux directions des établissements du territoire ou du réseau, avec la date limite d’inscription.',
+            'Write to the heads of the schools of the territory or network, with the last day to sign up.'),
+        (70, 'internal-announcement', '{public}', 'preparation', 'client', 2, 'start', '{-28,-42,-56}', '{3,4,5}', 1,
+            'Annonce interne', 'Internal announcement',
+            'Annoncer les dates sur l’intranet et en réunion d’équipe, signé par la direction.',
+            'Announce the dates on the intranet and in team meetings, signed by the management.'),
+        (71, 'teachers-registered', '{school}', 'preparation', 'client', 1, 'start', '{-28,-39,-52}', '{3,4,5}', 5,
+            'Enseignant·es inscrit·es', 'Teachers registered',
+            'Suivre les inscriptions et relancer les établissements où personne ne s’est encore inscrit.',
+            'Follow the registrations, and call the schools from which nobody has registered yet.'),
+        (80, 'units-listed', '{public}', 'preparation', 'client', 2, 'start', '{null,-37,-49}', '{null,4,5}', 3,
+            'Liste des sites et services', 'Sites and departments listed',
+            'Donner les noms des sites, services ou directions entre lesquels les ligues seront classées.',
+            'Give the names of the sites or departments among which the leagues will be ranked.'),
+        (90, 'ambassadors-trained', '{public}', 'preparation', 'association', 2, 'start', '{-23,-33,-44}', '{2,3,4}', 1,
+            'Ambassadeurs et ambassadrices formés', 'Ambassadors trained',
+            'Atelier d’une heure : créer sa ligue, inviter, animer la conversation, valider avec honnêteté.',
+            'One-hour workshop: make a league, invite, keep the conversation going, validate honestly.'),
+        (91, 'teachers-webinar', '{school}', 'preparation', 'association', 2, 'start', '{-21,-30,-40}', '{2,3,4}', 1,
+            'Webinaire pour les enseignant·es', 'Webinar for teachers',
+            'Une heure après la classe : créer sa classe, choisir les défis, valider, imprimer les diplômes.',
+            'One hour after school: make a class, choose challenges, validate, print the diplomas.'),
+        (100, 'leagues-created', '{public}', 'preparation', 'client', 1, 'start', '{-21,-28,-35}', '{2,3,4}', 5,
+            'Ligues créées', 'Leagues created',
+            'Chaque ambassadeur ou ambassadrice crée sa ligue et la rattache à son site ou à son service.',
+            'Each ambassador makes their league and puts it under its site or department.'),
+        (101, 'classes-created', '{school}', 'preparation', 'client', 1, 'start', '{-18,-25,-35}', '{2,3,4}', 5,
+            'Classes créées', 'Classes created',
+            'Chaque enseignant·e crée sa classe et y inscrit les élèves par leur prénom, au besoin depuis un tableur.',
+            'Each teacher makes their class and adds the pupils by first name, from a spreadsheet if they like.'),
+        (110, 'dry-run', '{public}', 'preparation', 'client', 3, 'start', '{null,-24,-30}', '{null,3,4}', 1,
+            'Essai à blanc', 'Dry run',
+            'Une ligue pilote s’inscrit de bout en bout avec les téléphones et le réseau de l’organisation.',
+            'One pilot league registers from end to end, on the phones and the network of the organisation.'),
+        (111, 'challenges-chosen', '{school}', 'preparation', 'client', 3, 'start', '{-16,-20,-28}', '{2,3,4}', 3,
+            'Défis de la classe choisis', 'Challenges of the class chosen',
+            'Choisir les défis que la classe jouera, selon le niveau et ce qui est travaillé en ce moment.',
+            'Choose the challenges that the class plays, by level and by what it works on at the moment.'),
+        -- launching
+        (120, 'invitations-sent', '{public}', 'launching', 'client', 1, 'start', '{-14,-19,-21}', '{2,2,3}', 2,
+            'Invitations envoyées', 'Invitations sent',
+            'Envoyer à chaque personne le mail d’invitation avec le code de sa ligue.',
+            'Send everyone the invitation mail with the code of their league.'),
+        (121, 'letter-to-families', '{school}', 'launching', 'client', 1, 'start', '{-14,-17,-21}', '{2,2,3}', 2,
+            'Lettre aux familles', 'Letter to the families',
+            'Distribuer la lettre qui explique le jeu et donne le code par lequel une famille suit sa classe.',
+            'Hand out the letter that explains the game and gives the code by which a family follows its class.'),
+        (130, 'posters-up', '{public,school}', 'launching', 'client', 3, 'start', '{-12,-14,-18}', '{2,2,3}', 2,
+            'Affiches et écrans', 'Posters and screens',
+            'Poser les affiches là où l’on passe : entrée, cantine, machine à café, salle des maîtres.',
+            'Put the posters where people pass: entrance, canteen, coffee machine, staff room.'),
+        (140, 'launch-prepared', '{public}', 'launching', 'client', 2, 'start', '{-10,-11,-14}', '{2,2,2}', 2,
+            'Événement de lancement préparé', 'Launch event prepared',
+            'Réserver le lieu, inviter, choisir un défi à faire ensemble le premier jour.',
+            'Book the place, invite, choose a challenge to do together on the first day.'),
+        (150, 'reminder-week-before', '{public,school}', 'launching', 'client', 2, 'start', '{-7,-7,-7}', '{2,2,2}', 1,
+            'Rappel à qui n’est pas inscrit·e', 'Reminder to those not registered',
+            'Relancer celles et ceux qui ne sont pas inscrits ; dire combien le sont déjà.',
+            'Remind those who have not registered, and say how many have.'),
+        (160, 'registrations-checked', '{public,school}', 'launching', 'association', 2, 'start', '{-4,-4,-4}', '{1,1,1}', 1,
+            'Vérification des inscriptions', 'Registrations checked',
+            'Repérer les ligues trop petites et les classes sans élève, et appeler qui peut aider.',
+            'Find the leagues that are too small and the classes without pupils, and call who can help.'),
+        (170, 'launch-event', '{public,school}', 'launching', 'client', 1, 'start', '{0,0,0}', '{0,0,0}', 1,
+            'Lancement', 'Launch event',
+            'Ouvrir l’édition ensemble : petit déjeuner, mot de la direction ou de la mairie, premier défi.',
+            'Open the edition together: breakfast, a word from the management or the mayor, a first challenge.'),
+        -- follow_up
+        (180, 'first-weekly-review', '{public,school}', 'follow_up', 'association', 1, 'start', '{7,7,7}', '{0,0,0}', 1,
+            'Premier bilan hebdomadaire', 'First weekly review',
+            'Lire ensemble le rapport de la semaine : qui joue, qui n’a pas commencé, quelle ligue encourager.',
+            'Read the weekly report together: who plays, who has not begun, which league to encourage.'),
+        (190, 'midway-push', '{public,school}', 'follow_up', 'client', 2, 'start', '{10,10,10}', '{0,0,0}', 1,
+            'Relance de mi-parcours', 'Mid-way push',
+            'Publier le classement interne, raconter deux belles histoires, proposer un défi collectif.',
+            'Publish the internal ranking, tell two good stories, propose a collective challenge.'),
+        (200, 'second-weekly-review', '{public,school}', 'follow_up', 'association', 2, 'start', '{14,14,14}', '{0,0,0}', 1,
+            'Deuxième bilan hebdomadaire', 'Second weekly review',
+            'Comparer avec la première semaine et choisir les ligues ou classes à relancer pour la fin.',
+            'Compare with the first week and choose the leagues or classes to push for the end.'),
+        (210, 'last-days-reminder', '{public,school}', 'follow_up', 'client', 3, 'end', '{-4,-4,-4}', '{0,0,0}', 1,
+            'Rappel des derniers jours', 'Reminder of the last days',
+            'Rappeler qu’après la fin rien ne se valide plus : il reste quelques jours.',
+            'Say that nothing can be validated after the end: a few days are left.'),
+        -- celebrate
+        (220, 'photos-collected', '{public,school}', 'celebrate', 'client', 3, 'end', '{2,2,2}', '{0,0,0}', 3,
+            'Photos et témoignages recueillis', 'Photos and stories collected',
+            'Rassembler les photos pour lesquelles on a un accord, et quelques phrases de participant·es.',
+            'Gather the photos for which there is consent, and a few sentences of participants.'),
+        (230, 'certificates-printed', '{public}', 'celebrate', 'association', 2, 'end', '{5,5,5}', '{0,0,0}', 2,
+            'Certificats préparés', 'Certificates prepared',
+            'Établir les récompenses et envoyer les certificats des équipes et des ligues.',
+            'Grant the awards and send the certificates of teams and leagues.'),
+        (231, 'diplomas-printed', '{school}', 'celebrate', 'client', 1, 'end', '{5,5,5}', '{0,0,0}', 2,
+            'Diplômes imprimés', 'Diplomas printed',
+            'Imprimer le diplôme de chaque élève et le certificat de la classe.',
+            'Print the diploma of every pupil and the certificate of the class.'),
+        (240, 'final-report', '{public,school}', 'celebrate', 'association', 1, 'end', '{7,7,7}', '{0,0,0}', 1,
+            'Bilan final remis', 'Final report delivered',
+            'Remettre le bilan final : chiffres, classement figé, récompenses, et ce que les défis ont changé.',
+            'Deliver the final report: figures, frozen ranking, awards, and what the challenges changed.'),
+        (250, 'closing-ceremony', '{public,school}', 'celebrate', 'client', 1, 'end', '{10,10,10}', '{0,0,0}', 1,
+            'Cérémonie de clôture', 'Closing ceremony',
+            'Remercier, remettre les récompenses, applaudir le Grand Zizou de l’écologie.',
+            'Thank everybody, hand over the awards, applaud the Grand Zizou of ecology.'),
+        (260, 'feedback-asked', '{public,school}', 'celebrate', 'client', 3, 'end', '{14,14,14}', '{0,0,0}', 5,
+            'Avis des participant·es', 'Feedback asked for',
+            'Envoyer le questionnaire de fin : trois minutes, et ce qui restera comme habitude.',
+            'Send the closing questionnaire: three minutes, and which habits will stay.'),
+        (270, 'next-edition', '{public,school}', 'celebrate', 'association', 2, 'end', '{21,21,21}', '{0,0,0}', 1,
+            'Rendez-vous pour la suite', 'Looking ahead',
+            'Tirer les leçons de l’édition et choisir ensemble les dates de la prochaine.',
+            'Draw the lessons of the edition and choose the dates of the next one together.')
+    ) t (place, code, audiences, stage, owner, priority, anchor, ideal, shortest, days, title_fr, title_en, description_fr, description_en)
+$$;
+revoke execute on function private.task_templates() from public;
+
+-- The days of the tasks that are not done, for a plan made today; no day: dropped. A task keeps its ideal day while that
+-- is ahead. What should have begun already is caught up from today on in the order of the template, two tasks a working
+-- day at most; where a task would come later than its shortest lead allows, the least important one so far goes, and
+-- among equals the earliest: what is nearest to the start is of most use then.
+create or replace function private.plan_days(
+    audience api.audience, size integer, today date, starts_on date, last_day date, done text[] default '{}'
+) returns table (code text, day date, until_day date)
+    language plpgsql
+    immutable
+    set search_path = ''
+as $$
+declare
+    per_day constant integer := 2;
+    first_day date := private.working_day(today);
+    codes text[];
+    priorities smallint[];
+    lengths smallint[];
+    -- Ideal and latest days; no latest day: during or after the edition, where a task keeps its place.
+    ideals date[];
+    latests date[];
+    gone boolean[];
+    days date[];
+    previous date;
+    on_previous integer;
+    chosen date;
+    victim integer;
+    awaited date;
+    last_prepared date := private.working_day(starts_on - 1, -1);
+begin
+    select
+        array_agg(t.code order by t.place),
+        array_agg(t.priority order by t.place),
+        array_agg(t.days order by t.place),
+        array_agg(
+            case
+                when t.anchor = 'end' then private.working_day(last_day + t.ideal[size])
+                when t.ideal[size] < 0 then private.working_day(starts_on + t.ideal[size], -1)
+                else private.working_day(starts_on + t.ideal[size])
+            end order by t.place),
+        array_agg(
+            case when t.anchor = 'start' and t.ideal[size] < 0 then private.working_day(starts_on - t.shortest[size], -1) end
+            order by t.place),
+        array_agg(
+            case
+                -- Once the edition is over there is nothing to prepare or to push any more.
+                when today > last_day then t.anchor = 'start' or t.ideal[size] < 0
+                -- In a short edition some weeks do not exist.
+                when t.anchor = 'start' and t.ideal[size] > 0 then starts_on + t.ideal[size] > last_day
+                else false
+            end and (t.priority > 1 or today > last_day) order by t.place)
+    into codes, priorities, lengths, ideals, latests, gone
+    from private.task_templates() t
+    where plan_days.audience = any (t.audiences) and t.ideal[size] is not null and not t.code = any (done);
+
+    <<pass>>
+    loop
+        previous := first_day;
+        on_previous := 0;
+        days := array_fill(null::date, array[coalesce(cardinality(codes), 0)]);
+        for i in 1 .. coalesce(cardinality(codes), 0) loop
+            continue when gone[i];
+            chosen := greatest(ideals[i], previous);
+            if latests[i] is null then
+                if ideals[i] < first_day and priorities[i] > 1 then
+                    gone[i] := true;
+                    continue;
+                end if;
+            elsif first_day > latests[i] then
+                if priorities[i] > 1 then
+                    gone[i] := true;
+                    continue;
+                end if;
+            elsif chosen > ideals[i] then
+                if chosen = previous and on_previous >= per_day then
+                    chosen := private.working_day(chosen + 1);
+                end if;
+                if chosen > latests[i] then
+                    select x.place into victim
+                    from generate_series(1, i) x (place)
+                    where not gone[x.place] and priorities[x.place] > 1 and latests[x.place] is not null
+                    order by priorities[x.place] desc, x.place
+                    limit 1;
+                    if victim is not null then
+                        gone[victim] := true;
+                        continue pass;
+                    end if;
+                    -- Only what must be done is left: a full day rather than too late.
+                    chosen := greatest(ideals[i], previous);
+                end if;
+            end if;
+            on_previous := case when chosen = previous then on_previous + 1 else 1 end;
+            previous := chosen;
+            days[i] := chosen;
+        end loop;
+        exit;
+    end loop;
+
+    for i in 1 .. coalesce(cardinality(codes), 0) loop
+        code := codes[i];
+        day := days[i];
+        until_day := day;
+        for another in 2 .. lengths[i] loop
+            until_day := private.working_day(until_day + 1);
+        end loop;
+        -- A preparation ends before the start, however late it began; and what another task hands out is there by then.
+        if day is not null and latests[i] is not null then
+            awaited := days[array_position(codes, case code
+                when 'leagues-created' then 'invitations-sent'
+                when 'classes-created' then 'letter-to-families'
+            end)];
+            until_day := greatest(day, least(until_day, last_prepared, awaited));
+        end if;
+        return next;
+    end loop;
+end
+$$;
+comment on function private.plan_days(api.audience, integer, date, date, date, text[])
+    is 'Dates a template: size is 1, 2 or 3; today, the first and the last day of the edition are days of its zone.';
+revoke execute on function private.plan_days(api.audience, integer, date, date, date, text[]) from public;
+
 -- 96_contact.sql
 
 -- Limits are per address and for everybody together, never per IP: a whole school shares one. Past the limit of an
