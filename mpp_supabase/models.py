@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from mpp_supabase.school_directory import DirectoryProblem
 
@@ -30,6 +30,9 @@ class Model(BaseModel):
 
 
 RowModel = TypeVar("RowModel", bound=Model)
+
+#: Exact here, and a number in JSON, as the API has it.
+Average = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
 
 
 class Page(Model, Generic[RowModel]):
@@ -610,8 +613,8 @@ class ClientOverview(Model):
     validations_change: int | None
     points: int
     points_change: int | None
-    points_per_player: Decimal | None
-    points_per_player_change: Decimal | None
+    points_per_player: Average | None
+    points_per_player_change: Average | None
 
 
 class ClientLeague(Model):
@@ -626,7 +629,7 @@ class ClientLeague(Model):
     active_players_ever: int | None
     validations: int
     points: int
-    points_per_player: Decimal | None
+    points_per_player: Average | None
     value: int
     points_this_week: int
     points_last_week: int | None
@@ -644,7 +647,7 @@ class ClientUnit(Model):
     leagues: int
     players: int | None
     points: int
-    points_per_player: Decimal | None
+    points_per_player: Average | None
     value: int
 
 
@@ -698,7 +701,7 @@ class TerritoryClass(Model):
     city: str
     pupils: int | None
     points: int
-    points_per_pupil: Decimal | None
+    points_per_pupil: Average | None
     points_this_week: int
     rank: int
     general_rank: int | None
@@ -711,7 +714,7 @@ class GeneralRank(Model):
     name: str
     rank: int
     points: int
-    points_per_player: Decimal | None
+    points_per_player: Average | None
 
 
 class EditionTotals(Model):
