@@ -740,7 +740,8 @@ declare
     closed integer := 0;
 begin
     perform private.require_ops();
-    select * into p from mpp.participation x where x.id = withdraw_participation.participation_id;
+    -- First, as whoever plans it or takes guests off its list does.
+    select * into p from mpp.participation x where x.id = withdraw_participation.participation_id for no key update;
     if not found then
         perform private.refuse('MP093');
     end if;
@@ -755,7 +756,6 @@ begin
     for league in select l.id from mpp.league l where l.participation_id = p.id order by l.id loop
         perform private.lock_league(league);
     end loop;
-    perform from mpp.participation x where x.id = p.id for update;
     select count(*) into played
     from mpp.league l
     where l.participation_id = p.id

@@ -725,6 +725,36 @@ def test_a_guest_who_joins_while_the_client_is_withdrawn_finds_no_code_or_keeps_
         assert found == ({"00000": 1, "MP031": 6} if withdrawn else {"00000": 6, "MP099": 1}), answers
 
 
+def test_all_that_changes_a_participation_at_once_deadlocks_with_nothing(arena_url):
+    with committed(arena_url) as game:
+        client = game.organisation()
+        part = game.participation(client, game.edition())
+        manager = game.employed(client, "manager")
+        game.service.table("create_client_leagues", participation_id=part, leagues=leagues(f"A {fresh()}"))
+        game.db.commit()
+
+        def does(command: str, **arguments: Any) -> Any:
+            person = game.service if command == "withdraw_participation" else manager
+            return lambda db: person.on(db).table(command, participation_id=part, **arguments)
+
+        answers = at_once(
+            arena_url,
+            [
+                does("remove_participants", emails=["a@example.org"]),
+                does("invite_participants", participants=guests("a@example.org")),
+                does("plan_participation"),
+                does("withdraw_participation"),
+                does("create_client_leagues", leagues=leagues(f"B {fresh()}")),
+                does("remove_participants", emails=["a@example.org"]),
+                does("plan_participation"),
+                does("invite_participants", participants=guests("b@example.org")),
+            ],
+        )
+        # Whoever comes after the withdrawal finds nothing any more; nobody waits for somebody who waits for them.
+        assert set(codes(answers)) <= {"00000", "MP093"}, answers
+        assert game.rows("select from mpp.participation where id = %s", (part,)) == []
+
+
 # staff
 
 
