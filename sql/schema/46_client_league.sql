@@ -44,6 +44,21 @@ end
 $$;
 revoke execute on function private.begin_client_leagues(integer, api.staff_role) from public;
 
+-- The leagues and guests of a client, for one change at a time; the client may have been withdrawn while this waited.
+create function private.lock_client(p mpp.participation) returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+begin
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), p.organisation_id);
+    if not exists (select from mpp.participation x where x.id = p.id) then
+        perform private.refuse('MP093');
+    end if;
+end
+$$;
+revoke execute on function private.lock_client(mpp.participation) from public;
+
 create type api.client_league as (league_id uuid, name text, unit text, join_code text, is_new boolean);
 comment on type api.client_league is 'A league of a client with the code that opens it.';
 
@@ -72,7 +87,7 @@ begin
         perform private.refuse('MP010', 'leagues', 'it is not a list of 1 to 500', 'Send [{"name": "…", "unit": "…"}, …].');
     end if;
     -- One at a time for one client, so that a list sent twice makes each league once.
-    perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
+    perform private.lock_client(p);
     if (select count(*) from mpp.league l where l.participation_id = p.id) + jsonb_array_length(leagues) > 2000 then
         perform private.refuse('MP039', '2000');
     end if;
@@ -211,7 +226,7 @@ begin
     if jsonb_typeof(participants) is distinct from 'array' or jsonb_array_length(participants) not between 1 and 2000 then
         perform private.refuse('MP010', 'participants', 'it is not a list of 1 to 2,000', 'Send [{"email": "…", "league": "…"}, …].');
     end if;
-    perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
+    perform private.lock_client(p);
     if not exists (select from mpp.league l where l.participation_id = p.id) then
         perform private.refuse('MP010', 'participants', 'there is no league to invite them to', 'Make the leagues first.');
     end if;
@@ -323,7 +338,7 @@ begin
         perform private.refuse('MP010', 'emails', 'it is not a list of 1 to 2,000', 'Send the addresses to remove.');
     end if;
     asked := array(select lower(btrim(x.email)) from unnest(emails) x (email) where octet_length(x.email) <= 300);
-    perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
+    perform private.lock_client(p);
     delete from mpp.participant x where x.participation_id = p.id and x.email = any (asked);
     get diagnostics removed = row_count;
     delete from mpp.outbox m
@@ -379,7 +394,7 @@ begin
     if e.frozen_at is not null then
         perform private.refuse('MP024', e.code);
     end if;
-    perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
+    perform private.lock_client(p);
     -- Whoever joins one waits for its lock, and then finds no code.
     for league in select l.id from mpp.league l where l.participation_id = p.id order by l.id loop
         perform private.lock_league(league);

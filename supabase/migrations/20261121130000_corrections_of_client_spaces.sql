@@ -550,6 +550,91 @@ grant execute on function api.territory_schools(integer) to authenticated, servi
 
 -- 46_client_league.sql
 
+-- The leagues and guests of a client, for one change at a time; the client may have been withdrawn while this waited.
+create or replace function private.lock_client(p mpp.participation) returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+begin
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), p.organisation_id);
+    if not exists (select from mpp.participation x where x.id = p.id) then
+        perform private.refuse('MP093');
+    end if;
+end
+$$;
+revoke execute on function private.lock_client(mpp.participation) from public;
+
+create or replace function private.create_client_leagues(participation_id integer, leagues jsonb) returns setof api.client_league
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    p mpp.participation := private.begin_client_leagues(participation_id);
+    o mpp.organisation;
+    e mpp.edition;
+    item record;
+    called text;
+    unit_name text;
+    unit integer;
+    league uuid;
+    fresh boolean;
+begin
+    select * into o from mpp.organisation x where x.id = p.organisation_id;
+    select * into e from mpp.edition x where x.id = p.edition_id;
+    if e.audience <> 'public' then
+        perform private.refuse('MP028', e.code);
+    end if;
+    if jsonb_typeof(leagues) is distinct from 'array' or jsonb_array_length(leagues) not between 1 and 500 then
+        perform private.refuse('MP010', 'leagues', 'it is not a list of 1 to 500', 'Send [{"name": "…", "unit": "…"}, …].');
+    end if;
+    -- One at a time for one client, so that a list sent twice makes each league once.
+    perform private.lock_client(p);
+    if (select count(*) from mpp.league l where l.participation_id = p.id) + jsonb_array_length(leagues) > 2000 then
+        perform private.refuse('MP039', '2000');
+    end if;
+    for item in select x.value as given, x.place from jsonb_array_elements(leagues) with ordinality x (value, place) order by x.place loop
+        if jsonb_typeof(item.given) <> 'object' then
+            perform private.refuse('MP010', format('leagues[%s]', item.place), 'it is not an object', 'Send {"name": "…", "unit": "…"}.');
+        end if;
+        called := private.clean_line(format('name of league %s', item.place), item.given ->> 'name', 60);
+        if p.carries_name then
+            called := private.clean_line(format('name of league %s', item.place), o.name || ' · ' || called, 60);
+        end if;
+        unit := null;
+        unit_name := null;
+        if item.given ->> 'unit' is not null then
+            unit_name := private.clean_line(format('unit of league %s', item.place), item.given ->> 'unit', 60);
+            insert into mpp.unit (organisation_id, name) values (o.id, unit_name) on conflict do nothing;
+            select u.id, u.name into unit, unit_name
+            from mpp.unit u where u.organisation_id = o.id and lower(u.name) = lower(unit_name);
+        end if;
+        select l.id into league from mpp.league l where l.participation_id = p.id and lower(l.name) = lower(called);
+        fresh := not found;
+        if fresh then
+            begin
+                insert into mpp.league (edition_id, name, category, participation_id, unit_id)
+                values (e.id, called, case o.kind when 'university' then 'students' when 'association' then 'association'
+                    else 'colleagues' end::api.league_category, p.id, unit)
+                returning id into league;
+            exception when unique_violation then
+                perform private.refuse('MP038', called);
+            end;
+            insert into mpp.team (league_id, edition_id, name)
+            select league, e.id, format(case o.language when 'fr' then 'Équipe %s' else 'Team %s' end, n)
+            from generate_series(1, e.teams_per_league) n;
+            insert into mpp.join_code (league_id, code) values (league, private.new_join_code());
+        elsif unit is not null then
+            update mpp.league l set unit_id = unit where l.id = league and l.unit_id is distinct from unit;
+        end if;
+        return next (league, called, unit_name, (select c.code from mpp.join_code c where c.league_id = league), fresh)::api.client_league;
+    end loop;
+end
+$$;
+revoke execute on function private.create_client_leagues(integer, jsonb) from public;
+grant execute on function private.create_client_leagues(integer, jsonb) to authenticated, service_role;
+
 -- The key of the first, second or third mail that invites an address; of a removed guest what has left stays in the outbox.
 create or replace function private.invitation_key(participation integer, email text, number bigint) returns text
     language sql
@@ -596,7 +681,7 @@ begin
     if jsonb_typeof(participants) is distinct from 'array' or jsonb_array_length(participants) not between 1 and 2000 then
         perform private.refuse('MP010', 'participants', 'it is not a list of 1 to 2,000', 'Send [{"email": "…", "league": "…"}, …].');
     end if;
-    perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
+    perform private.lock_client(p);
     if not exists (select from mpp.league l where l.participation_id = p.id) then
         perform private.refuse('MP010', 'participants', 'there is no league to invite them to', 'Make the leagues first.');
     end if;
@@ -695,7 +780,7 @@ begin
         perform private.refuse('MP010', 'emails', 'it is not a list of 1 to 2,000', 'Send the addresses to remove.');
     end if;
     asked := array(select lower(btrim(x.email)) from unnest(emails) x (email) where octet_length(x.email) <= 300);
-    perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
+    perform private.lock_client(p);
     delete from mpp.participant x where x.participation_id = p.id and x.email = any (asked);
     get diagnostics removed = row_count;
     delete from mpp.outbox m
@@ -751,7 +836,7 @@ begin
     if e.frozen_at is not null then
         perform private.refuse('MP024', e.code);
     end if;
-    perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
+    perform private.lock_client(p);
     -- Whoever joins one waits for its lock, and then finds no code.
     for league in select l.id from mpp.league l where l.participation_id = p.id order by l.id loop
         perform private.lock_league(league);
