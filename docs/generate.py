@@ -25,7 +25,8 @@ VIEWS = """
         array(select r from unnest(%(roles)s::text[]) with ordinality u (r, n)
             where has_any_column_privilege(r, c.oid, 'select') order by n) as roles,
         array(select row_to_json(f) from (
-            select a.attname as name, format_type(a.atttypid, a.atttypmod) as type
+            select a.attname as name, format_type(a.atttypid, a.atttypmod) as type,
+                col_description(c.oid, a.attnum) as comment
             from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum
         ) f) as columns
     from pg_class c
@@ -49,7 +50,8 @@ FUNCTIONS = """
 COMPOSITES = """
     select t.typname as name, obj_description(t.oid, 'pg_type') as comment,
         array(select row_to_json(f) from (
-            select a.attname as name, format_type(a.atttypid, a.atttypmod) as type
+            select a.attname as name, format_type(a.atttypid, a.atttypmod) as type,
+                col_description(c.oid, a.attnum) as comment
             from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum
         ) f) as columns
     from pg_type t join pg_class c on c.oid = t.typrelid and c.relkind = 'c'
@@ -291,11 +293,13 @@ def _index(rows: Sequence[Any]) -> Iterator[str]:
         yield f"| [`{row.name}`](#{row.name}) | {ticks} | {summary}. |"
 
 
-def _columns(columns: Sequence[dict[str, str]], values: dict[str, Any]) -> Iterator[str]:
-    yield "| column | type |"
-    yield "|---|---|"
+def _columns(columns: Sequence[dict[str, str | None]], values: dict[str, Any]) -> Iterator[str]:
+    explained = any(column["comment"] for column in columns)
+    yield "| column | type | what |" if explained else "| column | type |"
+    yield "|---|---|---|" if explained else "|---|---|"
     for column in columns:
-        yield f"| `{column['name']}` | {_type(column['type'], values)} |"
+        line = f"| `{column['name']}` | {_type(column['type'], values)} |"
+        yield f"{line} {column['comment'] or ''} |" if explained else line
 
 
 def _function(function: Any, composites: Sequence[Any], values: dict[str, Any]) -> Iterator[str]:

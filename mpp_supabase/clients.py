@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from mpp_supabase._service import Service, Where, reading
-from mpp_supabase.errors import NotAllowed, OrganisationUnknown, ParticipationUnknown
+from mpp_supabase._service import Service, Where, absent, reading
+from mpp_supabase.errors import InvalidField, OrganisationUnknown, ParticipationUnknown
 from mpp_supabase.models import (
     ClientAmbassador,
+    InvitedParticipant,
     JoinCode,
+    KeptGuest,
     LeaguesImport,
     MadeLeague,
+    Model,
     Organisation,
     Participant,
     ParticipantsImport,
@@ -22,6 +26,7 @@ from mpp_supabase.models import (
     StaffInvitation,
     StaffMember,
     Territory,
+    TerritoryMatch,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +41,13 @@ ORGANISATION_KINDS = (
     "association",
 )
 ROLES = ("viewer", "manager", "owner")
+
+
+class _InvitationMail(Model):
+    id: int
+    key: str
+    state: str
+    reply: str | None
 
 
 class Clients(Service):
@@ -82,7 +94,7 @@ class Clients(Service):
         if found is None:
             raise ParticipationUnknown(
                 f"{organisation.name} does not take part in {edition_code}.",
-                f"Let it with `mpp client take-part {code} {edition_code}`.",
+                f"`mpp client show {code}` lists where it does, `mpp edition list` which editions there are.",
             )
         return found
 
@@ -108,6 +120,14 @@ class Clients(Service):
         }
         return int(self._transport.call("set_participation", arguments, idempotent=True))
 
+    def withdraw(self, participation_id: int) -> int:
+        """Take a client out of an edition as long as nobody has joined; return how many empty leagues were closed.
+
+        Its guests, their mails, its plan and its units without leagues go too. Raises ParticipationPlayed,
+        EditionFrozen, ParticipationUnknown.
+        """
+        return int(self._transport.call("withdraw_participation", {"participation_id": participation_id}))
+
     def territory(self, organisation_id: int) -> list[Territory]:
         """Return the postcodes, departments and schools (RNE) that an authority follows."""
         where: Where = (("organisation_id", "eq", organisation_id),)
@@ -120,11 +140,21 @@ class Clients(Service):
         postcodes: Sequence[str] = (),
         departments: Sequence[str] = (),
         schools: Sequence[str] = (),
+        change: str = "replace",
     ) -> int:
-        """Set what an authority follows, in place of what was there; return how many codes. Raises InvalidField."""
+        """Say what an authority follows, in place of what was there, or `change` (add, remove) it.
+
+        Return how many codes there are.
+        Raises InvalidField: a code that matches no department, a kind of client that follows no schools.
+        """
         codes = {"postcode": list(postcodes), "department": list(departments), "rne": list(schools)}
-        arguments = {"organisation_id": organisation_id, "codes": codes}
+        arguments = {"organisation_id": organisation_id, "codes": codes, "change": change}
         return int(self._transport.call("set_territory", arguments, idempotent=True))
+
+    def territory_schools(self, organisation_id: int) -> list[TerritoryMatch]:
+        """Return what an authority follows, and how many schools each code matches. Raises OrganisationUnknown."""
+        arguments = {"organisation_id": organisation_id}
+        return self._call_rows(TerritoryMatch, "territory_schools", arguments, idempotent=True)
 
     # Leagues
 
@@ -156,25 +186,27 @@ class Clients(Service):
         With `dry_run` nothing is made. Raises SheetError with every problem, by cell; else what create_leagues raises.
         """
         from mpp_supabase.sheets import read_leagues
+        from mpp_supabase.sheets.guests import LONGEST_NAME, too_long
 
-        read: LeagueList | None = read_leagues(path, sheet) if path is not None else None
+        carried = _carried(participation, "")
+        read: LeagueList | None = read_leagues(path, sheet, carried) if path is not None else None
+        for league in leagues:
+            if len(whole := carried + league["name"]) > LONGEST_NAME:
+                raise InvalidField(
+                    f"{whole} is not valid as a league's name: {len(whole)} characters.", too_long(carried)
+                )
         wanted = [*leagues, *(row.element for row in (read.leagues if read else ()))]
-        known = {code.name.casefold() for code in self.join_codes(participation.participation_id)}
+        known = {code.name.casefold(): code for code in self.join_codes(participation.participation_id)}
         made: list[MadeLeague] = []
         if dry_run:
             made = [
-                MadeLeague(
-                    league_id=None,
-                    name=name,
-                    unit=league.get("unit"),
-                    join_code=None,
-                    is_new=name.casefold() not in known,
-                )
+                MadeLeague(league_id=None, name=name, unit=league.get("unit"), join_code=None, is_new=True)
                 for league in wanted
                 for name in [_carried(participation, league["name"])]
             ]
         elif wanted:
             made = self.create_leagues(participation.participation_id, wanted)
+        made = [_compared(league, known.get(league.name.casefold())) for league in made]
         ignored = read.ignored if read else ()
         return LeaguesImport(leagues=tuple(made), ignored=ignored, dry_run=dry_run)
 
@@ -191,20 +223,48 @@ class Clients(Service):
         where: Where = (("participation_id", "eq", participation_id),)
         return self._iterate(Participant, reading(Participant, "client_participants", "email", where))
 
+    def invited(self, participation_id: int) -> Iterator[InvitedParticipant]:
+        """Yield the same with the state of the mail that invites each of them; for the association alone."""
+        where: Where = (("key", "like", f"invitation:{participation_id}:*"),)
+        mails: dict[str, _InvitationMail] = {}
+        for mail in self._iterate(_InvitationMail, reading(_InvitationMail, "ops_outbox", "id", where)):
+            # invitation:PARTICIPATION:DIGEST, and a number when the address was invited anew: the latest one counts.
+            mails[mail.key.split(":")[2]] = mail
+        for person in self.participants(participation_id):
+            found = mails.get(sha256(person.email.encode()).hexdigest())
+            yield InvitedParticipant(
+                **person.model_dump(),
+                mail_state=found.state if found else None,
+                mail_reply=found.reply if found else None,
+            )
+
+    def remove_participants(self, participation_id: int, emails: Sequence[str]) -> int:
+        """Take people off the list of those invited, with the mail that has not left; return how many were on it."""
+        arguments = {"participation_id": participation_id, "emails": list(emails)}
+        return int(self._transport.call("remove_participants", arguments, idempotent=True))
+
     def import_participants(
         self, participation: Participation, path: str | Path, *, sheet: str | None = None, dry_run: bool = False
     ) -> ParticipantsImport:
         """Invite by mail the people of a spreadsheet (columns e-mail and league), all or none; once each.
 
-        Without a league they are spread over the client's. Other columns are not read and not sent. Raises SheetError
-        with every problem, by cell; EditionNotOpen, RegistrationClosed, InvalidField (more than twice those expected).
+        Without a league they are spread over the client's. Whoever was invited before stays in that league, and `kept`
+        says who is named for another one now. Other columns are not read and not sent. Raises SheetError with every
+        problem, by cell; EditionNotOpen, RegistrationClosed, InvalidField (more than twice those expected).
         """
-        from mpp_supabase.sheets import match_guests, read_guests
+        from mpp_supabase.sheets import read_guests
 
-        guests: Guests = read_guests(path, sheet)
         names = [code.name for code in self.join_codes(participation.participation_id)]
         prefix = _carried(participation, "")
-        match_guests(guests, [*names, *(name.removeprefix(prefix) for name in names)])
+        guests: Guests = read_guests(path, sheet, [*names, *(name.removeprefix(prefix) for name in names)])
+        before = {person.email: person.league for person in self.participants(participation.participation_id)}
+        kept = [
+            KeptGuest(email=guest.email, cell=guest.league_cell, league=league, named=guest.league)
+            for guest in guests.guests
+            if guest.league
+            and (league := before.get(guest.email))
+            and guest.league.casefold() not in (league.casefold(), league.removeprefix(prefix).casefold())
+        ]
         arguments = {
             "participation_id": participation.participation_id,
             "participants": [guest.element for guest in guests.guests],
@@ -216,6 +276,7 @@ class Clients(Service):
             sheet=guests.sheet,
             invited=int(outcome["added"]),
             unchanged=int(outcome["unchanged"]),
+            kept=tuple(kept),
             ignored=guests.ignored,
             dry_run=dry_run,
         )
@@ -265,7 +326,8 @@ class Clients(Service):
     ) -> None:
         """Change the role or the dates of somebody who works for a client; None leaves as it is.
 
-        Raises NotAllowed (they do not work for it), OrganisationUnknown.
+        Raises NotAllowed (they do not work for it), OrganisationUnknown, InvalidField (an end that has passed or is not
+        after the beginning: that is remove_staff).
         """
         arguments: dict[str, Any] = {
             "organisation_id": organisation_id,
@@ -277,11 +339,35 @@ class Clients(Service):
         self._transport.call("set_staff", arguments, idempotent=True)
 
     def remove_staff(self, organisation_id: int, account_id: UUID | str) -> None:
-        """Take the access of somebody away, at once. Raises NotAllowed when they do not work for it."""
-        found = next((one for one in self.staff(organisation_id) if str(one.account_id) == str(account_id)), None)
-        if found is None:
-            raise NotAllowed(f"{account_id} does not work for this organisation.", "List them with `mpp client staff`.")
-        self.set_staff(organisation_id, account_id, access_until=found.access_from)
+        """Take the access of somebody away, at once, with an invitation that would let them in again.
+
+        Raises NotAllowed when they do not work for it.
+        """
+        with absent(f"{account_id} does not work for this organisation.", "`mpp client staff list` shows who does."):
+            arguments = {"organisation_id": organisation_id, "account_id": str(account_id)}
+            self._transport.call("remove_staff", arguments)
+
+    def cancel_invitation(self, organisation_id: int, invitation_id: int) -> None:
+        """Take back an invitation of staff that waits, with its mail. Raises NotAllowed when there is none."""
+        with absent(f"No invitation {invitation_id} waits.", "`mpp client staff list --invited` shows them."):
+            arguments = {"organisation_id": organisation_id, "invitation_id": invitation_id}
+            self._transport.call("remove_staff", arguments)
+
+
+def _compared(league: MadeLeague, before: JoinCode | None) -> MadeLeague:
+    """A league of a list beside what there was of that name; a unit that the list leaves out stays."""
+    if before is None:
+        return league
+    unit = league.unit or before.unit
+    corrected = (unit or "").casefold() != (before.unit or "").casefold()
+    return league.model_copy(
+        update={
+            "is_new": False,
+            "unit": unit,
+            "is_corrected": corrected,
+            "unit_before": before.unit if corrected else None,
+        }
+    )
 
 
 def _carried(participation: Participation, name: str) -> str:

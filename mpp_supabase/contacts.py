@@ -16,12 +16,12 @@ STATES = ("new", "in_progress", "answered", "spam")
 
 
 class ContactRequest(Model):
-    """A request and how far it is answered. Name and text are “—” once they were taken down."""
+    """A request and how far it is answered. Once taken down it has no address; name and text are “—”."""
 
     id: int
     kind: str
     name: str
-    email: str
+    email: str | None
     organisation: str | None
     size: int | None
     message: str
@@ -91,7 +91,10 @@ class Contacts(Service):
             self._transport.call("handle_contact_request", arguments, idempotent=True)
 
     def remove(self, request_id: int, reason: str) -> None:
-        """Take down the text of a request that is against the law; the trace stays. Raises NotAllowed, InvalidField."""
+        """Take down text, name and address of a request that is against the law; when and why stay.
+
+        Raises NotAllowed, InvalidField.
+        """
         with absent(f"There is no request {request_id}.", _HINT):
             self._transport.call("remove_contact_content", {"id": request_id, "reason": reason}, idempotent=True)
 

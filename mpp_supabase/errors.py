@@ -66,7 +66,8 @@
         ├── ContactClosed             MP095
         ├── MailMoved                 MP096
         ├── MailUnknown               MP097
-        └── NewsletterChanged         MP098
+        ├── NewsletterChanged         MP098
+        └── ParticipationPlayed       MP099
 
 The classes below Refusal are named by `private.refusals()` in sql/schema and documented in docs/errors.md; a test
 compares the three. The files of schools have errors of their own, each beside what reads or writes the file:
@@ -470,7 +471,7 @@ class OrganisationUnknown(Refusal):
 
 
 class AccessClosed(Refusal):
-    """Your access is open from %1$s to %2$s."""
+    """Your access, from %1$s to %2$s, %3$s."""
 
     code = "MP091"
 
@@ -515,6 +516,12 @@ class NewsletterChanged(Refusal):
     """Newsletter %1$s was already queued with another text."""
 
     code = "MP098"
+
+
+class ParticipationPlayed(Refusal):
+    """People play for this client in edition %1$s (%2$s of its leagues)."""
+
+    code = "MP099"
 
 
 REFUSALS: dict[str, type[Refusal]] = {
@@ -578,6 +585,7 @@ REFUSALS: dict[str, type[Refusal]] = {
         MailMoved,
         MailUnknown,
         NewsletterChanged,
+        ParticipationPlayed,
     )
 }
 """Class by SQLSTATE."""

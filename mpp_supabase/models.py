@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from mpp_supabase.school_directory import DirectoryProblem
 
@@ -30,6 +30,9 @@ class Model(BaseModel):
 
 
 RowModel = TypeVar("RowModel", bound=Model)
+
+#: Exact here, and a number in JSON, as the API has it.
+Average = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
 
 
 class Page(Model, Generic[RowModel]):
@@ -473,6 +476,14 @@ class Territory(Model):
     code: str
 
 
+class TerritoryMatch(Model):
+    """A code that an authority follows, and how many schools have it."""
+
+    kind: str
+    code: str
+    schools: int
+
+
 class JoinCode(Model):
     """A league of a client with the code that opens it."""
 
@@ -484,13 +495,18 @@ class JoinCode(Model):
 
 
 class MadeLeague(Model):
-    """A league of a client after making it; in a dry run it has no id and no code yet."""
+    """A league of a client after making it; a new one of a dry run has no id and no code yet.
+
+    `unit_before` is the unit it was under, where the list put it under another one.
+    """
 
     league_id: UUID | None
     name: str
     unit: str | None
     join_code: str | None
     is_new: bool
+    unit_before: str | None = None
+    is_corrected: bool = False
 
 
 class LeaguesImport(Model):
@@ -510,13 +526,33 @@ class Participant(Model):
     invited_at: datetime
 
 
+class InvitedParticipant(Participant):
+    """The same with the state of the mail that invites them, for the association.
+
+    None: there is no such mail any more. `mail_reply` is the server's last word, or why the mail was dropped.
+    """
+
+    mail_state: str | None
+    mail_reply: str | None
+
+
+class KeptGuest(Model):
+    """Somebody invited before to `league`, whom the list names for another one (`named`): they stay where they are."""
+
+    email: str
+    cell: str
+    league: str
+    named: str
+
+
 class ParticipantsImport(Model):
-    """What inviting the people of a list did, or would do."""
+    """What inviting the people of a list did, or would do; `kept` are those the list names for another league."""
 
     file: str
     sheet: str
     invited: int
     unchanged: int
+    kept: tuple[KeptGuest, ...]
     ignored: tuple[str, ...]
     dry_run: bool
 
@@ -586,8 +622,8 @@ class ClientOverview(Model):
     validations_change: int | None
     points: int
     points_change: int | None
-    points_per_player: Decimal | None
-    points_per_player_change: Decimal | None
+    points_per_player: Average | None
+    points_per_player_change: Average | None
 
 
 class ClientLeague(Model):
@@ -606,7 +642,7 @@ class ClientLeague(Model):
     active_players_ever: int | None
     validations: int | None
     points: int | None
-    points_per_player: Decimal | None
+    points_per_player: Average | None
     value: int | None
     points_this_week: int | None
     points_last_week: int | None
@@ -624,7 +660,7 @@ class ClientUnit(Model):
     leagues: int
     players: int | None
     points: int
-    points_per_player: Decimal | None
+    points_per_player: Average | None
     value: int
 
 
@@ -678,7 +714,7 @@ class TerritoryClass(Model):
     city: str
     pupils: int | None
     points: int
-    points_per_pupil: Decimal | None
+    points_per_pupil: Average | None
     points_this_week: int | None
     rank: int
     general_rank: int | None
@@ -691,7 +727,7 @@ class GeneralRank(Model):
     name: str
     rank: int
     points: int
-    points_per_player: Decimal | None
+    points_per_player: Average | None
 
 
 class EditionTotals(Model):

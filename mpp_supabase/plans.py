@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
-from mpp_supabase._service import Service, one, reading
+from mpp_supabase._service import Service, absent, one, reading
 from mpp_supabase.errors import NotAllowed
 from mpp_supabase.models import Model
 
@@ -76,7 +76,8 @@ class Plans(Service):
 
     def complete(self, task_id: int, done: bool = True) -> None:
         """Say that a task is done, or take that back. Raises NotAllowed, OpsOnly (a task of the association)."""
-        self._transport.call("complete_task", {"task_id": task_id, "done": done}, idempotent=True)
+        with absent(f"There is no task {task_id}.", "`mpp client plan ORG EDITION --keep` lists those of a client."):
+            self._transport.call("complete_task", {"task_id": task_id, "done": done}, idempotent=True)
 
     def ics(self, participation_id: int, language: str = "fr", *, at: datetime | None = None) -> str:
         """Return the plan as an iCalendar file (RFC 5545): an all-day event for each task that has a day.

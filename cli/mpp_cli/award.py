@@ -32,8 +32,8 @@ def grant(edition: Edition) -> None:
 def list_(
     edition: Edition,
     client: Annotated[
-        int | None,
-        typer.Option("--client", metavar="PARTICIPATION", min=1, help="Only among the leagues of this participation."),
+        str | None,
+        typer.Option("--client", metavar="ORG", help="Only among the leagues of this organisation, by code."),
     ] = None,
     language: Annotated[str, typer.Option("--language", help="Language of the titles: fr or en.")] = "en",
     as_json: Json = False,
@@ -52,7 +52,7 @@ def list_(
         found = (
             mpp.awards.iterate(edition_id)
             if client is None
-            else (award for award in mpp.awards.of_client(client) if award.edition_id == edition_id)
+            else mpp.awards.of_client(mpp.clients.participation(client, edition).participation_id)
         )
         output.rows(
             found,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,18 @@ from mpp_cli.exits import Exit
 from mpp_cli.output import Column, Csv, Json, Yes
 
 if TYPE_CHECKING:
-    from mpp_supabase import MPP, ClientOverview, FollowUp, Organisation, Participation
+    from decimal import Decimal
+
+    from mpp_supabase import (
+        MPP,
+        ClientOverview,
+        FollowUp,
+        InvitedParticipant,
+        MadeLeague,
+        Organisation,
+        Participation,
+        StaffMember,
+    )
 
 app = typer.Typer(no_args_is_help=True)
 leagues = typer.Typer(no_args_is_help=True)
@@ -21,15 +32,19 @@ staff = typer.Typer(no_args_is_help=True)
 participants = typer.Typer(no_args_is_help=True)
 task = typer.Typer(no_args_is_help=True)
 files = typer.Typer(no_args_is_help=True)
+territory = typer.Typer(no_args_is_help=True)
 app.add_typer(leagues, name="leagues", help="The leagues of a client: make them, list them, their join codes.")
 app.add_typer(participants, name="participants", help="People whom a client invites by mail.")
 app.add_typer(staff, name="staff", help="Who works for a client: list, change, remove.")
 app.add_typer(files, name="files", help="The communication kit of a client: list its files, add, get, remove, link.")
 app.add_typer(task, name="task", help="The tasks of a plan.")
+app.add_typer(territory, name="territory", help="Which schools a client follows: set, add, remove, list the classes.")
 
 KINDS = ("company", "local_authority", "public_administration", "school_network", "university", "association")
 ROLES = ("viewer", "manager", "owner")
 LONGEST_LINK = 30 * 86_400
+#: Kinds that may follow classes, and hence take part in school editions.
+FOLLOWERS = ("local_authority", "public_administration", "school_network")
 ACCESS_ZONE = "Europe/Paris"
 
 Org = Annotated[str, typer.Argument(metavar="ORG", help="Code of the organisation; `mpp client list` shows it.")]
@@ -44,6 +59,13 @@ Kind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help=f"One o
 Spoken = Annotated[
     str | None, typer.Option("--language", metavar="CODE", help="Language of its mails and reports: fr or en.")
 ]
+Departments = Annotated[
+    list[str] | None, typer.Option("--department", metavar="CODE", help="A department: 69, 2A, 974. Repeat it.")
+]
+Postcodes = Annotated[
+    list[str] | None, typer.Option("--postcode", metavar="CODE", help="A postcode: 69003. Repeat it.")
+]
+Schools = Annotated[list[str] | None, typer.Option("--rne", metavar="CODE", help="A school by its RNE. Repeat it.")]
 From = Annotated[
     str | None,
     typer.Option("--from", metavar="WHEN", help="First day of access (2026-05-18, in Paris), or a time with offset."),
@@ -194,15 +216,28 @@ def take_part(
         bool | None,
         typer.Option("--carries-name/--plain-name", help="Whether its leagues carry its name, from the next one on."),
     ] = None,
+    yes: Yes = False,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
     """Let a client take part in an edition, or change how; what is left out stays.
 
+    A school edition is for local authorities, public administrations and networks of schools. One of these in an
+    edition of leagues is asked about: there its own people play, and no class.
+
     Example: mpp client take-part acme adult-2026-06 --expected 250 --carries-name
     """
     with connection.staff() as mpp:
         organisation = mpp.clients.get(org)
+        audience = mpp.editions.get(edition).audience
+        if organisation.kind in FOLLOWERS and audience == "public":
+            there = mpp.clients.participations(organisation_id=organisation.organisation_id)
+            if all(part.edition_code != edition for part in there):
+                output.confirm(
+                    f"{edition} is played by leagues, not by classes: shall the people of {organisation.name}"
+                    f" ({organisation.kind}) play there?",
+                    yes=yes,
+                )
         mpp.clients.take_part(
             organisation.organisation_id,
             edition,
@@ -215,77 +250,178 @@ def take_part(
     output.record(part, lines, as_json=as_json, as_csv=as_csv)
 
 
-@app.command("territory")
-def territory(
-    org: Org,
-    departments: Annotated[
-        list[str] | None, typer.Option("--department", metavar="CODE", help="A department: 69, 2A, 974. Repeat it.")
-    ] = None,
-    postcodes: Annotated[
-        list[str] | None, typer.Option("--postcode", metavar="CODE", help="A postcode: 69003. Repeat it.")
-    ] = None,
-    schools: Annotated[
-        list[str] | None, typer.Option("--rne", metavar="CODE", help="A school by its RNE. Repeat it.")
-    ] = None,
-    nothing: Annotated[bool, typer.Option("--none", help="Follow nothing any more.")] = False,
-    edition: Annotated[
-        str | None, typer.Option("--edition", metavar="CODE", help="List the classes it follows in this edition.")
-    ] = None,
-    as_json: Json = False,
-    as_csv: Csv = False,
-) -> None:
-    """Set which schools an authority follows, in place of what was there; or list its classes with --edition.
+@app.command()
+def withdraw(org: Org, edition: Edition, yes: Yes = False) -> None:
+    """Take a client out of an edition, as long as nobody has joined one of its leagues. This cannot be undone.
 
-    Without any option, show what it follows. No pupil is ever named.
+    Its guests, the mails that have not left, its plan and its units without leagues go; its empty leagues are closed,
+    and their names are free again.
 
-    Example: mpp client territory lyon --department 69 --postcode 01700
+    Example: mpp client withdraw acme adult-2026-06
     """
-    from mpp_supabase import Territory, TerritoryClass
-
-    codes = [*(departments or ()), *(postcodes or ()), *(schools or ())]
-    if (bool(codes) + nothing + (edition is not None)) > 1:
-        raise typer.BadParameter("codes, --none and --edition do not go together", param_hint="--edition")
     with connection.staff() as mpp:
-        if edition is not None:
-            found = mpp.reports.follow(mpp.clients.participation(org, edition).participation_id)
-            output.rows(
-                found.territory,
-                (
-                    Column("Rank", lambda c: c.rank, right=True),
-                    Column("General", lambda c: c.general_rank, right=True),
-                    Column("Class", lambda c: c.name, folds=True),
-                    Column("Level", lambda c: c.level),
-                    Column("School", lambda c: c.school, folds=True),
-                    Column("City", lambda c: f"{c.postcode} {c.city}", folds=True),
-                    Column("Pupils", lambda c: people(c.pupils), right=True),
-                    Column("Points", lambda c: output.number(c.points), right=True),
-                    Column("This week", lambda c: output.number(c.points_this_week), right=True),
-                    Column("Average", lambda c: c.points_per_pupil, right=True),
-                ),
-                fields=tuple(TerritoryClass.model_fields),
-                as_json=as_json,
-                as_csv=as_csv,
-                empty=f"No listed class of {edition} is in the territory of {org}.",
-            )
-            return
+        part = mpp.clients.participation(org, edition)
+        codes = mpp.clients.join_codes(part.participation_id)
+        guests = sum(1 for _ in mpp.clients.participants(part.participation_id))
+        has = f"{_counted(len(codes), 'league')}, {_people(guests)} invited"
+        output.confirm(f"Take {part.organisation_name} out of {edition} ({has})?", yes=yes)
+        closed = mpp.clients.withdraw(part.participation_id)
+    output.say(
+        f"{part.organisation_name} no longer takes part in {edition}; {_counted(closed, 'empty league')} closed."
+    )
+
+
+# Territory
+
+
+@territory.command("show")
+def show_territory(org: Org, as_json: Json = False, as_csv: Csv = False) -> None:
+    """Show the codes that a client follows, and how many schools each of them matches.
+
+    Example: mpp client territory show lyon
+    """
+    from mpp_supabase import TerritoryMatch
+
+    with connection.staff() as mpp:
         organisation = mpp.clients.get(org)
-        if codes or nothing:
-            count = mpp.clients.set_territory(
-                organisation.organisation_id,
-                departments=departments or (),
-                postcodes=postcodes or (),
-                schools=schools or (),
-            )
-            output.say(f"{organisation.name} follows the schools of {count} code{'s' * (count != 1)}.")
+        found = mpp.clients.territory_schools(organisation.organisation_id)
+    output.rows(
+        found,
+        (
+            Column("Kind", lambda one: one.kind),
+            Column("Code", lambda one: one.code),
+            Column("Schools", lambda one: output.number(one.schools), right=True),
+        ),
+        fields=tuple(TerritoryMatch.model_fields),
+        as_json=as_json,
+        as_csv=as_csv,
+        empty=f"{organisation.name} follows no school.",
+    )
+
+
+@territory.command("set")
+def set_territory(
+    org: Org,
+    departments: Departments = None,
+    postcodes: Postcodes = None,
+    schools: Schools = None,
+    nothing: Annotated[bool, typer.Option("--none", help="Follow nothing any more.")] = False,
+    yes: Yes = False,
+) -> None:
+    """Set which schools a client follows, in place of what was there; what would go is shown first, and asked about.
+
+    Example: mpp client territory set lyon --department 69 --postcode 01700
+    """
+    codes = _codes(departments, postcodes, schools)
+    if bool(codes) == nothing:
+        raise typer.BadParameter("give codes, or --none", param_hint="--none")
+    _change_territory(org, "replace", codes, yes=yes)
+
+
+@territory.command("add")
+def add_territory(
+    org: Org, departments: Departments = None, postcodes: Postcodes = None, schools: Schools = None
+) -> None:
+    """Let a client follow more schools; what it follows already stays.
+
+    Example: mpp client territory add lyon --postcode 01700
+    """
+    codes = _codes(departments, postcodes, schools)
+    if not codes:
+        raise typer.BadParameter("give codes", param_hint="--department")
+    _change_territory(org, "add", codes, yes=True)
+
+
+@territory.command("remove")
+def remove_territory(
+    org: Org,
+    departments: Departments = None,
+    postcodes: Postcodes = None,
+    schools: Schools = None,
+    yes: Yes = False,
+) -> None:
+    """Let a client no longer follow the schools of some codes.
+
+    Example: mpp client territory remove lyon --postcode 01700
+    """
+    codes = _codes(departments, postcodes, schools)
+    if not codes:
+        raise typer.BadParameter("give codes", param_hint="--department")
+    _change_territory(org, "remove", codes, yes=yes)
+
+
+@territory.command("classes")
+def list_classes(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
+    """List the classes that a client follows in an edition, ranked. No pupil is ever named.
+
+    Example: mpp client territory classes lyon school-2026-11
+    """
+    from mpp_supabase import TerritoryClass
+
+    output.rows(
+        _followed(org, edition).territory,
+        (
+            Column("Rank", lambda c: c.rank, right=True),
+            Column("General", lambda c: c.general_rank, right=True),
+            Column("Class", lambda c: c.name, folds=True),
+            Column("Level", lambda c: c.level),
+            Column("School", lambda c: c.school, folds=True),
+            Column("City", lambda c: f"{c.postcode} {c.city}", folds=True),
+            Column("Pupils", lambda c: people(c.pupils), right=True),
+            Column("Points", lambda c: output.number(c.points), right=True),
+            Column("This week", lambda c: output.number(c.points_this_week), right=True),
+            Column("Average", lambda c: _average(c.points_per_pupil), right=True),
+        ),
+        fields=tuple(TerritoryClass.model_fields),
+        as_json=as_json,
+        as_csv=as_csv,
+        empty=f"No listed class of {edition} is in the territory of {org}.",
+    )
+
+
+def _codes(
+    departments: list[str] | None, postcodes: list[str] | None, schools: list[str] | None
+) -> set[tuple[str, str]]:
+    given = (("department", departments), ("postcode", postcodes), ("rne", schools))
+    return {(kind, code.strip().upper()) for kind, codes in given for code in codes or ()}
+
+
+def _change_territory(org: str, change: str, codes: set[tuple[str, str]], *, yes: bool) -> None:
+    with connection.staff() as mpp:
+        organisation = mpp.clients.get(org)
+        before = {(one.kind, one.code) for one in mpp.clients.territory(organisation.organisation_id)}
+        gone = before - codes if change == "replace" else before & codes if change == "remove" else set()
+        new = set() if change == "remove" else codes - before
+        if missing := sorted(codes - before) if change == "remove" else []:
+            output.say(f"Not followed: {_said(missing)}.")
+        if not gone and not new:
+            output.say(f"Nothing to do: {organisation.name} follows {_counted(len(before), 'code')}.")
             return
-        output.rows(
-            mpp.clients.territory(organisation.organisation_id),
-            (Column("Kind", lambda t: t.kind), Column("Code", lambda t: t.code)),
-            fields=tuple(Territory.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
-            empty=f"{organisation.name} follows no school.",
+        if gone:
+            output.say(f"No longer followed: {_said(sorted(gone))}." + (f" New: {_said(sorted(new))}." if new else ""))
+            output.confirm(f"Change the territory of {organisation.name}?", yes=yes)
+        kinds = {
+            kind: sorted(code for each, code in codes if each == kind) for kind in ("department", "postcode", "rne")
+        }
+        count = mpp.clients.set_territory(
+            organisation.organisation_id,
+            departments=kinds["department"],
+            postcodes=kinds["postcode"],
+            schools=kinds["rne"],
+            change=change,
         )
+        matches = mpp.clients.territory_schools(organisation.organisation_id)
+    output.say(f"{organisation.name} follows {_counted(count, 'code')}.")
+    for one in matches:
+        if (one.kind, one.code) in new:
+            output.say(f"{one.kind} {one.code}: {_counted(one.schools, 'school')}.")
+        if not one.schools:
+            output.say(f"No school known here has {one.kind} {one.code}: is the directory imported?")
+
+
+def _said(codes: list[tuple[str, str]]) -> str:
+    shown = ", ".join(f"{kind} {code}" for kind, code in codes[:20])
+    return shown + (f" and {len(codes) - 20} more" if len(codes) > 20 else "")
 
 
 # Leagues
@@ -314,6 +450,8 @@ def import_leagues(
 
     Example: mpp client leagues import acme adult-2026-06 --league "Les Tilleuls:Lyon" --league "Les Mésanges:Lyon"
     """
+    from mpp_supabase import MadeLeague
+
     if file is None and not league:
         raise typer.BadParameter("name a file, or leagues with --league", param_hint="FILE")
     given = [_league(text) for text in league or ()]
@@ -326,16 +464,24 @@ def import_leagues(
             Column("League", lambda made: made.name, folds=True),
             Column("Unit", lambda made: made.unit, folds=True, optional=True),
             Column("Join code", lambda made: made.join_code, optional=True),
-            Column("", lambda made: "new" if made.is_new else "there already"),
+            Column("", _state_of_league),
         ),
-        fields=("league_id", "name", "unit", "join_code", "is_new"),
+        fields=tuple(MadeLeague.model_fields),
         as_json=as_json,
         as_csv=as_csv,
     )
     _say_ignored(done.ignored)
-    new = sum(made.is_new for made in done.leagues)
+    new, corrected = sum(made.is_new for made in done.leagues), sum(made.is_corrected for made in done.leagues)
     there = f"{_counted(new, 'new league')}, {len(done.leagues) - new} there already"
+    if corrected:
+        there += f", of which {corrected} with another unit"
     output.say(f"{there}; nothing was written (dry run)." if dry_run else f"{there}.")
+
+
+def _state_of_league(made: MadeLeague) -> str:
+    if made.is_corrected:
+        return f"unit corrected, was {made.unit_before or 'none'}"
+    return "new" if made.is_new else "there already"
 
 
 def _league(text: str) -> dict[str, str]:
@@ -371,7 +517,7 @@ def list_leagues(
             Column("Players", lambda one: people(one.players), right=True),
             Column("Active", lambda one: people(one.active_players), right=True),
             Column("Points", lambda one: output.number(one.points), right=True),
-            Column("Per player", lambda one: one.points_per_player, right=True),
+            Column("Per player", lambda one: _average(one.points_per_player), right=True),
             Column("This week", lambda one: output.number(one.points_this_week), right=True),
             Column("Push", lambda one: ", ".join(_REASONS[reason] for reason in one.push), folds=True, optional=True),
         ),
@@ -437,8 +583,8 @@ def import_participants(
 ) -> None:
     """Queue an invitation by mail for everybody in a spreadsheet: all of them, or none. Nobody gets a second one.
 
-    Without a league people are spread over the client's. Other columns are neither read nor sent. Every problem is
-    named with its cell. `mpp mail send` sends.
+    Without a league people are spread over the client's. Whoever was invited before stays in that league. Other columns
+    are neither read nor sent. Every problem is named with its cell. `mpp mail send` sends.
 
     Example: mpp client participants import acme adult-2026-06 people.xlsx --dry-run
     """
@@ -453,6 +599,11 @@ def import_participants(
     if as_json or as_csv:
         output.record(done, (), as_json=as_json, as_csv=as_csv)
     _say_ignored(done.ignored)
+    for guest in done.kept[:20]:
+        output.say(f"{guest.cell}: {guest.email} stays in {guest.league}, not {guest.named}: invited there before.")
+    if done.kept:
+        more = f"{len(done.kept) - 20} more stay where they are. " if len(done.kept) > 20 else ""
+        output.say(f"{more}To move somebody, `mpp client participants remove` them first, then import again.")
     if not done.invited:
         output.say(f"Nothing to do: the {_people(done.unchanged)} of {done.file} were invited before.")
         return
@@ -462,25 +613,61 @@ def import_participants(
 
 @participants.command("list")
 def list_participants(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
-    """List who was invited, and to which league. Whether they came is not told.
+    """List who was invited, to which league, and what became of the mail. Whether they came is not told.
 
     Example: mpp client participants list acme adult-2026-06 --csv > invited.csv
     """
-    from mpp_supabase import Participant
+    from mpp_supabase import InvitedParticipant
 
     with connection.staff() as mpp:
         output.rows(
-            mpp.clients.participants(mpp.clients.participation(org, edition).participation_id),
+            mpp.clients.invited(mpp.clients.participation(org, edition).participation_id),
             (
                 Column("E-mail", lambda one: one.email),
                 Column("League", lambda one: one.league, folds=True),
                 Column("Invited (UTC)", lambda one: output.clock(one.invited_at)),
+                Column("Mail", _state_of_mail),
             ),
-            fields=tuple(Participant.model_fields),
+            fields=tuple(InvitedParticipant.model_fields),
             as_json=as_json,
             as_csv=as_csv,
             empty=f"{org} invited nobody to {edition} yet.",
         )
+
+
+def _state_of_mail(one: InvitedParticipant) -> str:
+    if one.mail_state is None:
+        return "none"
+    told = one.mail_state in ("dropped", "failed", "uncertain") and one.mail_reply
+    return f"{one.mail_state}: {one.mail_reply}" if told else one.mail_state
+
+
+@participants.command("remove")
+def remove_participants(
+    org: Org,
+    edition: Edition,
+    emails: Annotated[list[str], typer.Argument(metavar="EMAIL...", help="Addresses that were invited.")],
+    yes: Yes = False,
+) -> None:
+    """Take people off the list of those invited, with the mail that has not left: all of them, or none.
+
+    Whoever has the code of the league already may still join it. Invited again they get another mail, three at most.
+
+    Example: mpp client participants remove acme adult-2026-06 ada@example.org
+    """
+    wanted = list(dict.fromkeys(email.strip().lower() for email in emails))
+    with connection.staff() as mpp:
+        part = mpp.clients.participation(org, edition)
+        there = {one.email: one for one in mpp.clients.invited(part.participation_id)}
+        if absent := [email for email in wanted if email not in there]:
+            output.say(
+                f"mpp: not invited by {part.organisation_name} to {edition}: {', '.join(map(output.clean, absent))}."
+            )
+            raise typer.Exit(Exit.REFUSED)
+        gone = sum(there[email].mail_state in ("sent", "sending", "uncertain") for email in wanted)
+        output.confirm(f"Take {_people(len(wanted))} off the list of {part.organisation_name}?", yes=yes)
+        mpp.clients.remove_participants(part.participation_id, wanted)
+    output.say(f"{_people(len(wanted))} removed; {_counted(gone, 'invitation')} had left before.")
 
 
 @app.command()
@@ -530,12 +717,13 @@ def invite(
     """
     _one_of(role, ROLES, "--role")
     opens, closes = _moment(since, "--from"), _moment(until, "--until", last=True)
+    _check_dates(since, until, opens, closes)
     with connection.staff() as mpp:
         organisation = mpp.clients.get(org)
         mpp.clients.invite(organisation.organisation_id, email, role, access_from=opens, access_until=closes)
-    start = "now" if opens is None else output.moment(opens, ACCESS_ZONE)
+    start = "now" if opens is None else _first(opens)
     output.say(
-        f"{email} is invited as {role} of {organisation.name}, from {start} to {output.moment(closes, ACCESS_ZONE)};"
+        f"{email} is invited as {role} of {organisation.name}, from {start} to {_last(closes)};"
         " `mpp mail send` sends the mail."
     )
 
@@ -555,8 +743,8 @@ def list_staff(
 
     dates = (
         Column("Role", lambda one: one.role),
-        Column(f"From ({ACCESS_ZONE})", lambda one: output.clock(one.access_from, ACCESS_ZONE)),
-        Column("Until", lambda one: output.clock(one.access_until, ACCESS_ZONE)),
+        Column(f"From ({ACCESS_ZONE})", lambda one: _first(one.access_from)),
+        Column("Until", lambda one: _last(one.access_until)),
     )
     with connection.staff() as mpp:
         organisation_id = mpp.clients.get(org).organisation_id
@@ -607,33 +795,75 @@ def set_staff(
     opens, closes = _moment(since, "--from"), _moment(until, "--until", last=True)
     with connection.staff() as mpp:
         organisation_id = mpp.clients.get(org).organisation_id
-        mpp.clients.set_staff(
-            organisation_id, _member(mpp, organisation_id, account), role=role, access_from=opens, access_until=closes
-        )
-    output.say(f"{account} is changed; `mpp client staff list {org}` shows the dates.")
+        member = _member(mpp, organisation_id, account)
+        if since is not None or until is not None:
+            _check_dates(since, until, opens or member.access_from, closes or member.access_until)
+        mpp.clients.set_staff(organisation_id, member.account_id, role=role, access_from=opens, access_until=closes)
+        member = _member(mpp, organisation_id, account)
+    output.say(
+        f"{account} is {member.role} of {org} from {_first(member.access_from)} to {_last(member.access_until)}."
+    )
 
 
 @staff.command("remove")
 def remove_staff(org: Org, account: Account, yes: Yes = False) -> None:
-    """Take the access of somebody who works for a client away, at once.
+    """Take the access of somebody who works for a client away, at once; or take back an invitation that waits.
 
     Example: mpp client staff remove acme ada@example.org
     """
     with connection.staff() as mpp:
         organisation = mpp.clients.get(org)
-        member = _member(mpp, organisation.organisation_id, account)
+        waiting = next(
+            (
+                one
+                for one in mpp.clients.invitations(organisation.organisation_id)
+                if one.accepted_at is None and one.email == account.strip().lower()
+            ),
+            None,
+        )
+        member = _find_member(mpp, organisation.organisation_id, account)
+        if member is None and waiting is not None:
+            output.confirm(f"Take back the invitation of {account} to {organisation.name}?", yes=yes)
+            mpp.clients.cancel_invitation(organisation.organisation_id, waiting.invitation_id)
+            output.say(f"The invitation of {account} is taken back.")
+            return
+        member = member or _member(mpp, organisation.organisation_id, account)
         output.confirm(f"Take the access of {account} to {organisation.name} away?", yes=yes)
-        mpp.clients.remove_staff(organisation.organisation_id, member)
+        mpp.clients.remove_staff(organisation.organisation_id, member.account_id)
     output.say(f"{account} no longer works for {organisation.name}.")
 
 
-def _member(mpp: MPP, organisation_id: int, who: str) -> str:
+def _find_member(mpp: MPP, organisation_id: int, who: str) -> StaffMember | None:
     wanted = who.strip().casefold()
     for one in mpp.clients.staff(organisation_id):
         if wanted in (str(one.account_id), (one.email or "").casefold()):
-            return str(one.account_id)
-    output.say(f"mpp: {output.clean(who)} does not work for this organisation; `mpp client staff list` shows who does.")
-    raise typer.Exit(Exit.REFUSED)
+            return one
+    return None
+
+
+def _member(mpp: MPP, organisation_id: int, who: str) -> StaffMember:
+    found = _find_member(mpp, organisation_id, who)
+    if found is None:
+        output.say(
+            f"mpp: {output.clean(who)} does not work for this organisation; `mpp client staff list` shows who does."
+        )
+        raise typer.Exit(Exit.REFUSED)
+    return found
+
+
+def _check_dates(since: str | None, until: str | None, opens: datetime | None, closes: datetime | None) -> None:
+    """Say in the words of the command what the database would refuse: an end before the beginning, or in the past."""
+    option, typed = ("--until", until) if until is not None else ("--from", since)
+    if closes is None:
+        return
+    if opens is not None and closes <= opens:
+        wrong = f"the access begins on {_first(opens)}" if until is not None else f"the access ends on {_last(closes)}"
+    elif closes <= datetime.now(UTC):
+        wrong = "it has passed" if until is not None else f"the access ended on {_last(closes)}: give --until too"
+    else:
+        return
+    hint = f"{typed}: {wrong}; `mpp client staff remove` takes an access away"
+    raise typer.BadParameter(hint, param_hint=option)
 
 
 # The communication kit
@@ -828,7 +1058,7 @@ def ranking(
     common = (
         Column("Players", lambda one: people(one.players), right=True),
         Column("Points", lambda one: output.number(one.points), right=True),
-        Column("Per player", lambda one: one.points_per_player, right=True),
+        Column("Per player", lambda one: _average(one.points_per_player), right=True),
     )
     rank = Column("Rank", lambda one: one.rank, right=True)
     if units:
@@ -985,6 +1215,11 @@ def people(count: int | None) -> str:
     return "withheld" if count is None else output.number(count)
 
 
+def _average(points: Decimal | None) -> str | None:
+    """Points a head, with two decimals in every row."""
+    return None if points is None else f"{points:.2f}"
+
+
 def _followed(org: str, edition: str) -> FollowUp:
     with connection.staff() as mpp:
         part: Participation = mpp.clients.participation(org, edition)
@@ -993,7 +1228,8 @@ def _followed(org: str, edition: str) -> FollowUp:
 
 def _figures(found: ClientOverview) -> list[tuple[str, object]]:
     def moved(value: object, change: Any) -> str:
-        return f"{value}" if change is None else f"{value}  ({_change(change)} this week)"
+        shown = "–" if value is None else f"{value}"
+        return shown if change is None else f"{shown}  ({_change(change)} this week)"
 
     week = None if found.week is None else f"{found.week}, {found.week_first} to {found.week_last}"
     return [
@@ -1005,7 +1241,7 @@ def _figures(found: ClientOverview) -> list[tuple[str, object]]:
         ("Leagues", moved(output.number(found.leagues), found.leagues_change)),
         ("Validations", moved(output.number(found.validations), found.validations_change)),
         ("Points", moved(output.number(found.points), found.points_change)),
-        ("Per player", moved(found.points_per_player, found.points_per_player_change)),
+        ("Per player", moved(_average(found.points_per_player), found.points_per_player_change)),
     ]
 
 
@@ -1058,3 +1294,25 @@ def _moment(text: str | None, option: str, *, last: bool = False) -> datetime | 
     if found.tzinfo is None:
         raise typer.BadParameter(f"the offset is missing ({text}); write {text}+02:00", param_hint=option)
     return found
+
+
+def _first(moment: datetime) -> str:
+    """When an access begins: the day, in Paris, or the minute where it is no midnight."""
+    from zoneinfo import ZoneInfo
+
+    there = moment.astimezone(ZoneInfo(ACCESS_ZONE))
+    return f"{there:%Y-%m-%d}" if _is_midnight(there) else f"{there:%Y-%m-%d %H:%M}"
+
+
+def _last(until: datetime | None) -> str:
+    """When an access ends: its last day, which is whole, or the minute where it is no midnight."""
+    from zoneinfo import ZoneInfo
+
+    if until is None:
+        return "–"
+    there = until.astimezone(ZoneInfo(ACCESS_ZONE))
+    return f"{there - timedelta(days=1):%Y-%m-%d}" if _is_midnight(there) else f"{there:%Y-%m-%d %H:%M}"
+
+
+def _is_midnight(moment: datetime) -> bool:
+    return (moment.hour, moment.minute, moment.second, moment.microsecond) == (0, 0, 0, 0)

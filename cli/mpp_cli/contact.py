@@ -74,7 +74,7 @@ def show(request: Which, as_json: Json = False, as_csv: Csv = False) -> None:
     lines = [
         ("Request", f"{found.id} ({found.kind}, {found.state})"),
         ("Received", output.moment(found.received_at)),
-        ("From", f"{found.name} <{found.email}>"),
+        ("From", f"{found.name} <{found.email}>" if found.email else found.name),
         ("Organisation", found.organisation),
         ("Players", found.size),
         ("Language", found.language),
@@ -119,11 +119,11 @@ def remove(
     reason: Annotated[str, typer.Option("--reason", help="Why it is taken down; kept with the request and the audit.")],
     yes: Yes = False,
 ) -> None:
-    """Take down the text of a request that is against the law. This cannot be undone; the trace stays.
+    """Take down text, name and address of a request that is against the law. This cannot be undone; when and why stay.
 
     Example: mpp contact remove 14 --reason "Threats"
     """
     with connection.staff() as mpp:
-        output.confirm(f"Take down the text of request {request} for good?", yes=yes)
+        output.confirm(f"Take down text, name and address of request {request} for good?", yes=yes)
         mpp.contacts.remove(request, reason)
-    output.say(f"The text of request {request} is taken down.")
+    output.say(f"Text, name and address of request {request} are taken down.")

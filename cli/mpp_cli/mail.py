@@ -142,31 +142,38 @@ def send(
         output.say(f"Sending through {settings.source}: {settings.host}:{settings.port} as {settings.sender}")
         sender = MailSender(mpp.mails, settings, on_mail=lambda mail, said: _tell(mail.id, said))
         total: Counter[str] = Counter()
+        dropped: Counter[str] = Counter()
         with _gently(sender):
             while True:
                 _settle(mpp, settings, delivered, complete)
-                total += _run(sender, limit, patient=watch)
+                outcomes, left_out = _run(sender, limit, patient=watch)
+                total, dropped = total + outcomes, dropped + left_out
                 if not watch or sender.stopped:
                     break
                 _wait(sender, every)
         uncertain = sum(1 for _ in mpp.mails.iterate(state="uncertain"))
     if as_json or as_csv:
-        output.record(dict(total) | {"uncertain": uncertain}, (), as_json=as_json, as_csv=as_csv)
+        counts = {"uncertain": uncertain, "dropped": dropped.total(), "dropped_because": dict(dropped)}
+        output.record(dict(total) | counts, (), as_json=as_json, as_csv=as_csv)
     output.say(_summary(total))
+    if dropped:
+        reasons = ", ".join(f"{output.number(count)} {reason}" for reason, count in sorted(dropped.items()))
+        output.say(f"{output.number(dropped.total())} dropped, not sent: {reasons}. `mpp mail list --state dropped`")
     if uncertain:
         output.say(f"{uncertain} uncertain: `mpp mail list --state uncertain`, then `mpp mail settle`.")
 
 
-def _run(sender: MailSender, limit: int | None, *, patient: bool) -> Counter[str]:
+def _run(sender: MailSender, limit: int | None, *, patient: bool) -> tuple[Counter[str], Counter[str]]:
     from mpp_supabase import TransportError
 
     try:
-        return sender.run(limit).outcomes
+        done = sender.run(limit)
+        return done.outcomes, done.dropped
     except TransportError as error:
         if not patient:
             raise
         output.say(f"mpp: {error} Trying again.")
-        return Counter()
+        return Counter(), Counter()
 
 
 def _wait(sender: MailSender, seconds: float) -> None:
@@ -297,11 +304,15 @@ def newsletter(
 
     Example: mpp mail newsletter spring.md --language fr --preview spring.html
     """
-    from mpp_supabase import newsletter_page, read_newsletter
+    from mpp_supabase import ConfigError, newsletter_page, read_newsletter
 
     if language not in ("fr", "en"):
         raise typer.BadParameter("choose fr or en", param_hint="--language")
-    text = read_newsletter(file, code=code, subject=subject)
+    try:
+        text = read_newsletter(file, code=code, subject=subject)
+    except ConfigError as error:
+        output.say(f"mpp: {error} {error.hint}")
+        raise typer.Exit(Exit.FILE_INVALID) from None
     if preview is not None:
         preview.write_text(newsletter_page(text, "fr" if language == "fr" else "en"), encoding="utf-8")
         output.say(f"{text.subject}: see {preview}; nothing was queued.")
@@ -383,20 +394,22 @@ def weekly(
                     "queued": 0 if dry_run else mpp.mails.queue(mails),
                 }
             )
-    output.rows(
-        said,
-        (
-            Column("Client", lambda row: row["client"]),
-            Column("Reports to staff", lambda row: row["reports"], right=True),
-            Column("Notes to ambassadors", lambda row: row["notes"], right=True),
-            Column("Queued now", lambda row: row["queued"], right=True),
-        ),
-        fields=("client", "reports", "notes", "queued"),
-        as_json=as_json,
-        as_csv=as_csv,
-        empty=f"No client takes part in {edition}.",
-    )
-    output.say("Nothing was queued (dry run)." if dry_run else "`mpp mail send` sends them.")
+    if said or not failed:
+        output.rows(
+            said,
+            (
+                Column("Client", lambda row: row["client"]),
+                Column("Reports to staff", lambda row: row["reports"], right=True),
+                Column("Notes to ambassadors", lambda row: row["notes"], right=True),
+                Column("Queued now", lambda row: row["queued"], right=True),
+            ),
+            fields=("client", "reports", "notes", "queued"),
+            as_json=as_json,
+            as_csv=as_csv,
+            empty=f"No client takes part in {edition}.",
+        )
+    if said:
+        output.say("Nothing was queued (dry run)." if dry_run else "`mpp mail send` sends them.")
     for reason in failed:
         output.say(f"mpp: {reason}")
     if failed:
@@ -436,14 +449,19 @@ def bounces(
 def bounce(
     address: Address,
     hard: Annotated[
-        bool, typer.Option("--hard/--soft", help="The address does not exist, or the mailbox was only full or away.")
-    ],
+        bool | None,
+        typer.Option(
+            "--hard/--soft", help="The address does not exist, or the mailbox was only full or away; say which."
+        ),
+    ] = None,
     reason: Annotated[str, typer.Option("--reason", help="What the mail that came back said.")] = "",
 ) -> None:
     """Note that a mail to an address came back. After a hard bounce nothing is sent there any more.
 
     Example: mpp mail bounce ada@example.org --hard
     """
+    if hard is None:
+        raise typer.BadParameter("say which: --hard (no such address) or --soft (full or away)", param_hint="--hard")
     with connection.staff() as mpp:
         mpp.mails.record_bounce(address, hard=hard, reason=reason)
     output.say(f"Noted; {'nothing is sent there any more.' if hard else 'mails go on.'}")

@@ -129,7 +129,13 @@ def play_client(
 
         with timed(outcome, "classes of a territory"):
             outcome.classes, schools = town.classes(school, plan, now, on_progress)
-            mpp.clients.set_territory(authority.organisation_id, **town.territory(schools))
+            followed_codes = town.territory(schools)
+            mpp.clients.set_territory(
+                authority.organisation_id,
+                departments=followed_codes["departments"],
+                postcodes=followed_codes["postcodes"],
+                schools=followed_codes["schools"],
+            )
             followed = town.followed(schools)
 
         with timed(outcome, "staff, and mails"):
@@ -471,8 +477,10 @@ class Town:
         outcome.mails += MailSender(self._mpp.mails, mail).run().outcomes["sent"]
         for name in ("inside", "before", "after", "authority"):
             readers[name].must("accept_staff_invitation", code=self._code_for(readers[name].email, mail))
-        self._mpp.clients.set_staff(
-            company, readers["after"].account, access_from=now - month, access_until=now - timedelta(days=1)
+        # As if a month had passed: nobody can be given dates that are over.
+        self._db.execute(
+            "update mpp.staff set access_from = %s, access_until = %s where organisation_id = %s and account_id = %s",
+            (now - month, now - timedelta(days=1), company, readers["after"].account),
         )
         return readers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -172,6 +173,11 @@ class Mails(Service):
         if purpose is not None:
             where += (("purpose", "eq", purpose),)
         return self._iterate(OutboxMail, _outbox(where))
+
+    def dropped_by(self, worker: UUID) -> Counter[str]:
+        """Return how many mails a sender dropped instead of sending them, by the reason."""
+        where: Where = (("state", "eq", "dropped"), ("claimed_by", "eq", str(worker)))
+        return Counter(mail.reply or "" for mail in self._iterate(OutboxMail, _outbox(where)))
 
     def get(self, key: str) -> OutboxMail:
         """Return the mail of a key. Raises MailUnknown."""

@@ -37,9 +37,10 @@ RECONNECTIONS = 5
 
 @dataclass(slots=True)
 class SendingRun:
-    """What a run did: how many mails by outcome."""
+    """What a run did: how many mails by outcome, and how many were dropped instead, by the reason."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
 
     @property
     def total(self) -> int:
@@ -121,6 +122,7 @@ class MailSender:
                 self._on_mail(mail, delivery)
         finally:
             courier.close()
+        sent.dropped = self._mails.dropped_by(worker)
         return sent
 
     def _deliver(self, courier: Courier, mail: ClaimedMail, deadline: float) -> Delivery:

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mpp_supabase.sheets.guests import Guest, Guests, LeagueList, match_guests, read_guests, read_leagues
+    from mpp_supabase.sheets.guests import Guest, Guests, LeagueList, read_guests, read_leagues
     from mpp_supabase.sheets.instructions import LANGUAGES
     from mpp_supabase.sheets.problems import SheetError, SheetProblem
     from mpp_supabase.sheets.roster import KnownPupil, Roster, RosterPlan, RosterPupil, match_roster, read_roster
@@ -47,7 +47,6 @@ __all__ = [
     "TrackingChallenge",
     "TrackingPlan",
     "TrackingRow",
-    "match_guests",
     "match_roster",
     "match_tracking",
     "read_guests",
@@ -59,7 +58,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "guests": ("Guest", "Guests", "LeagueList", "match_guests", "read_guests", "read_leagues"),
+    "guests": ("Guest", "Guests", "LeagueList", "read_guests", "read_leagues"),
     "instructions": ("LANGUAGES",),
     "problems": ("SheetError", "SheetProblem"),
     "roster": ("KnownPupil", "Roster", "RosterPlan", "RosterPupil", "match_roster", "read_roster"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -16,6 +16,7 @@ from mpp_supabase.sheets.workbook import read_workbook
 Role: TypeAlias = Literal["e-mail", "league", "unit"]
 
 LONGEST_NAME = 60
+SHOWN_CELLS = 20
 
 _HEADERS: Mapping[Role, frozenset[str]] = {
     "e-mail": either(
@@ -80,13 +81,20 @@ class LeagueList:
     ignored: tuple[str, ...]
 
 
-def read_guests(path: str | Path, sheet: str | None = None) -> Guests:
-    """Read people to invite from .xlsx or .csv: a column of addresses, perhaps one of leagues. Raises SheetError."""
+def read_guests(path: str | Path, sheet: str | None = None, leagues: Iterable[str] | None = None) -> Guests:
+    """Read people to invite from .xlsx or .csv: a column of addresses, perhaps one of leagues.
+
+    With `leagues` every league named must be one of them, compared without case. Raises SheetError with all that is
+    wrong; a league that is not there is told once, with all its cells.
+    """
     table, columns, ignored, problems = _open(path, sheet, "e-mail", ("league",))
     guests: list[Guest] = []
+    named: dict[str, list[Cell]] = {}
     for row, cells in table.rows.items():
         email_cell, league_cell = cells.get(columns["e-mail"]), cells.get(columns.get("league", 0))
         league = _text(league_cell, "a league's name", problems)
+        if league and league_cell is not None:
+            named.setdefault(league.casefold(), []).append(league_cell)
         if email_cell is None:
             if league_cell is not None:
                 problems.add(
@@ -101,6 +109,8 @@ def read_guests(path: str | Path, sheet: str | None = None) -> Guests:
         if email is not None:
             guests.append(Guest(email, league, email_cell.address, league_cell.address if league_cell else ""))
     _check_twice(((guest.email, guest.cell) for guest in guests), "the address", "keep it once", problems)
+    if leagues is not None:
+        _check_leagues(named, leagues, problems)
     problems.check()
     if not guests:
         problems.refuse(
@@ -109,20 +119,28 @@ def read_guests(path: str | Path, sheet: str | None = None) -> Guests:
     return Guests(table.file, table.sheet, tuple(guests), ignored)
 
 
-def match_guests(guests: Guests, leagues: Iterable[str]) -> None:
-    """Check that every league named is one of the client's. Raises SheetError, with the cell and what is near."""
+def _check_leagues(named: Mapping[str, list[Cell]], leagues: Iterable[str], problems: Problems) -> None:
     known = {name.casefold(): name for name in leagues if name}
-    problems = Problems(guests.file, guests.sheet)
-    for guest in guests.guests:
-        if guest.league and guest.league.casefold() not in known:
-            near = problems.near(guest.league, known.values(), 0.6)
-            fix = f"write {near[0]}, if that is it" if near else "make it first with `mpp client leagues import`"
-            problems.add(guest.league_cell, guest.league, "no league of this client", fix, position(guest.league_cell))
-    problems.check()
+    for name, cells in named.items():
+        if name in known:
+            continue
+        near = problems.near(cells[0].text, known.values(), 0.6)
+        fix = f"write {near[0]}, if that is it" if near else "make it first with `mpp client leagues import`"
+        problems.add(_addresses(cells), cells[0].text, "no league of this client", fix, cells[0].place)
 
 
-def read_leagues(path: str | Path, sheet: str | None = None) -> LeagueList:
-    """Read leagues to make from .xlsx or .csv: a column of names, and perhaps one of units. Raises SheetError."""
+def _addresses(cells: Sequence[Cell]) -> str:
+    """B7, or B7, B9 and 31 more."""
+    shown_cells, more = cells[:SHOWN_CELLS], len(cells) - SHOWN_CELLS
+    listed = ", ".join(cell.address for cell in shown_cells)
+    return f"{listed} and {more} more" if more > 0 else listed
+
+
+def read_leagues(path: str | Path, sheet: str | None = None, carried: str = "") -> LeagueList:
+    """Read leagues to make from .xlsx or .csv: a column of names, and perhaps one of units. Raises SheetError.
+
+    `carried` is what their names will begin with, and counts for their length.
+    """
     table, columns, ignored, problems = _open(path, sheet, "league", ("unit",))
     leagues: list[ListedLeague] = []
     for row, cells in table.rows.items():
@@ -140,6 +158,15 @@ def read_leagues(path: str | Path, sheet: str | None = None) -> LeagueList:
             continue
         name = _text(cell, "a league's name", problems)
         if name is not None:
+            whole = len(carried) + len(name)
+            if whole > LONGEST_NAME:
+                problems.add(
+                    cell.address,
+                    name,
+                    f"with “{carried}” before it, it has {whole} characters",
+                    too_long(carried),
+                    cell.place,
+                )
             leagues.append(ListedLeague(name, unit, cell.address))
     _check_twice(((league.name, league.cell) for league in leagues), "the league", "keep it once", problems)
     problems.check()
@@ -148,6 +175,13 @@ def read_leagues(path: str | Path, sheet: str | None = None) -> LeagueList:
             address(table.header_row + 1, columns["league"]), None, "no league below the header", "write one"
         )
     return LeagueList(table.file, table.sheet, tuple(leagues), ignored)
+
+
+def too_long(carried: str) -> str:
+    """What to do about a league's name that does not fit after the client's."""
+    room = LONGEST_NAME - len(carried)
+    plain = "let the leagues go without the client's name (`mpp client take-part ORG EDITION --plain-name`)"
+    return f"use {room} characters at most, or {plain}" if room > 0 else plain
 
 
 def _open(

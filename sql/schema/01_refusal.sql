@@ -99,7 +99,7 @@ as $$
     ('MP081', 'RepeatedFirstName', 'A first name comes twice in the class (pupil %1$s of the list): each needs an initial of their own.', 'Un prénom est porté deux fois dans la classe (élève %1$s de la liste) : il faut une initiale à chacun·e.',
         'Give an initial to each of them, also to the one who is in the class already.', 'Donnez une initiale à chacun·e, y compris à l’élève déjà dans la classe.'),
     ('MP082', 'InvitationUnknown', 'No invitation has this code, or it was used or has expired.', 'Aucune invitation n’a ce code, ou elle a déjà servi ou expiré.',
-        'Ask the teacher of the class for a new one.', 'Demandez-en une nouvelle à l’enseignant·e de la classe.'),
+        'Sign in with the address that was invited, or ask whoever invited you for a new one.', 'Connectez-vous avec l’adresse invitée, ou demandez-en une nouvelle à qui vous a invité·e.'),
     ('MP083', 'NotInClass', 'A pupil, a team or a validation that was named is not in this class.', 'Un·e élève, une équipe ou une validation indiquée n’est pas dans cette classe.',
         'Read the class again.', 'Relisez la classe.'),
     ('MP084', 'ChallengeNotChosen', 'This challenge is not in play for this class.', 'Ce défi n’est pas en jeu pour cette classe.',
@@ -111,7 +111,7 @@ as $$
     -- clients
     ('MP090', 'OrganisationUnknown', 'There is no such organisation, or you do not work for it.', 'Cette organisation n’existe pas, ou vous n’y travaillez pas.',
         'Check its code and your account.', 'Vérifiez son code et votre compte.'),
-    ('MP091', 'AccessClosed', 'Your access is open from %1$s to %2$s.', 'Votre accès est ouvert du %1$s au %2$s.',
+    ('MP091', 'AccessClosed', 'Your access, from %1$s to %2$s, %3$s.', 'Votre accès, du %1$s au %2$s, %3$s.',
         'Ask Ma Petite Planète for other dates.', 'Demandez d’autres dates à Ma Petite Planète.'),
     ('MP092', 'RoleTooLow', 'Only a %1$s of this organisation may do this.', 'Seul un rôle %1$s de cette organisation permet cela.',
         'Ask an owner of your organisation.', 'Demandez à un·e responsable de votre organisation.'),
@@ -121,6 +121,8 @@ as $$
         'Freeze it first: awards rest on what no longer changes.', 'Figez-la d’abord : les récompenses reposent sur ce qui ne change plus.'),
     ('MP095', 'ContactClosed', 'Too many messages are coming in at the moment.', 'Trop de messages arrivent en ce moment.',
         'Try again in an hour, or write a mail.', 'Réessayez dans une heure, ou écrivez un mail.'),
+    ('MP099', 'ParticipationPlayed', 'People play for this client in edition %1$s (%2$s of its leagues).', 'On joue pour ce client dans l’édition %1$s (%2$s de ses ligues).',
+        'A participation stays once somebody has joined it.', 'Une participation reste dès que quelqu’un l’a rejointe.'),
     -- mails
     ('MP096', 'MailMoved', 'Mail %1$s is no longer in your hands.', 'Le message %1$s n’est plus entre vos mains.',
         'Look at what became of it.', 'Regardez ce qu’il est devenu.'),
@@ -216,3 +218,25 @@ create function private.spoken(at timestamptz) returns text
     set search_path = ''
 as $$ select to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI:SS') || ' (Europe/Paris)' $$;
 revoke execute on function private.spoken(timestamptz) from public;
+
+-- The ends of a stretch of days as people read them: its first day and its last one, which is whole. An instant that is no
+-- midnight in Paris is said in full.
+create function private.spoken_first(at timestamptz) returns text
+    language sql
+    stable
+    set search_path = ''
+as $$
+    select case when (at at time zone 'Europe/Paris')::time = '00:00' then to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD')
+        else private.spoken(at) end
+$$;
+revoke execute on function private.spoken_first(timestamptz) from public;
+
+create function private.spoken_last(until timestamptz) returns text
+    language sql
+    stable
+    set search_path = ''
+as $$
+    select case when (until at time zone 'Europe/Paris')::time = '00:00'
+        then to_char(until at time zone 'Europe/Paris' - interval '1 day', 'YYYY-MM-DD') else private.spoken(until) end
+$$;
+revoke execute on function private.spoken_last(timestamptz) from public;

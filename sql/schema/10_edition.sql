@@ -205,7 +205,7 @@ begin
 end
 $$;
 revoke execute on function private.my_client_edition_ids() from public;
-grant execute on function private.my_client_edition_ids() to authenticated;
+grant execute on function private.my_client_edition_ids() to authenticated, mpp_dashboard;
 
 alter table mpp.edition enable row level security;
 alter table mpp.maintenance_window enable row level security;
@@ -228,11 +228,17 @@ create policy edition_select_authenticated on mpp.edition
         or (select private.is_ops())
     );
 
+-- A dashboard names the editions of its client.
+create policy edition_select_dashboard on mpp.edition
+    for select to mpp_dashboard
+    using (opened_at is not null and id in (select private.my_client_edition_ids()));
+
 create policy maintenance_window_select_everyone on mpp.maintenance_window
     for select to anon, authenticated
     using (ends_at > now() - interval '1 day');
 
 grant select on mpp.edition, mpp.maintenance_window to anon, authenticated, service_role;
+grant select (id, code, title, starts_at, ends_at, frozen_at) on mpp.edition to mpp_dashboard;
 
 create view api.editions with (security_invoker = true) as
 select

@@ -57,18 +57,28 @@ create index participation_edition on mpp.participation (edition_id);
 
 create type api.territory_kind as enum ('postcode', 'department', 'rne');
 
+-- A department that there is, a postcode of one, or a school's code: what matches nothing would only look like a territory.
+create function private.is_territory_code(kind text, code text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$
+    select coalesce(case kind
+        when 'postcode' then code ~ '^((0[1-9]|[1-8][0-9]|9[0-5])[0-9]{3}|9(7[1-8]|8[678])[0-9]{2})$'
+        when 'department' then code ~ '^(0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5]|97[1-8]|98[678])$'
+        when 'rne' then private.is_rne(code)
+    end, false)
+$$;
+revoke execute on function private.is_territory_code(text, text) from public;
+grant execute on function private.is_territory_code(text, text) to mpp_owner;
+
 create table mpp.territory (
     organisation_id integer not null references mpp.organisation (id),
     kind api.territory_kind not null,
     code text not null,
     primary key (organisation_id, kind, code),
-    constraint territory_code check (
-        case kind
-            when 'postcode' then code ~ '^[0-9]{5}$'
-            when 'department' then code ~ '^([0-9]{2}|2[AB]|97[1-8])$'
-            else private.is_rne(code)
-        end
-    )
+    constraint territory_code check (private.is_territory_code(kind::text, code))
 );
 comment on table mpp.territory is 'The schools that a local authority follows: by postcode, department or code.';
 
@@ -132,7 +142,7 @@ begin
 end
 $$;
 revoke execute on function private.my_organisation_ids() from public;
-grant execute on function private.my_organisation_ids() to authenticated;
+grant execute on function private.my_organisation_ids() to authenticated, mpp_dashboard;
 
 alter table mpp.staff enable row level security;
 alter table mpp.staff_invitation enable row level security;
@@ -150,7 +160,7 @@ create policy staff_select_authenticated on mpp.staff
     );
 
 create policy organisation_select_authenticated on mpp.organisation
-    for select to authenticated
+    for select to authenticated, mpp_dashboard
     using (id in (select private.my_organisation_ids()));
 
 create policy staff_invitation_select_authenticated on mpp.staff_invitation
@@ -158,16 +168,36 @@ create policy staff_invitation_select_authenticated on mpp.staff_invitation
     using (organisation_id in (select private.my_client_ids('owner')));
 
 create policy unit_select_authenticated on mpp.unit
-    for select to authenticated
+    for select to authenticated, mpp_dashboard
     using (organisation_id in (select private.my_client_ids()));
 
 create policy participation_select_authenticated on mpp.participation
-    for select to authenticated
+    for select to authenticated, mpp_dashboard
     using (organisation_id in (select private.my_client_ids()));
 
 create policy territory_select_authenticated on mpp.territory
     for select to authenticated
     using (organisation_id in (select private.my_client_ids()));
+
+-- Inside the dates of somebody's access, or the refusal that says whether they have passed or not begun.
+create function private.require_open(me mpp.staff) returns void
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    french boolean := private.speaks_french();
+    closed text := case
+        when private.clock() < me.access_from then case when french then 'n’est pas encore ouvert' else 'is not open yet' end
+        when private.clock() >= me.access_until then case when french then 'est terminé' else 'is over' end
+    end;
+begin
+    if closed is not null then
+        perform private.refuse('MP091', private.spoken_first(me.access_from), private.spoken_last(me.access_until), closed);
+    end if;
+end
+$$;
+revoke execute on function private.require_open(mpp.staff) from public;
 
 -- Of its staff with this role, inside their dates. Whoever is not of its staff is told the same as if there were no such
 -- client.
@@ -183,9 +213,7 @@ begin
     if not found then
         perform private.refuse('MP090');
     end if;
-    if private.clock() < me.access_from or private.clock() >= me.access_until then
-        perform private.refuse('MP091', private.spoken(me.access_from), private.spoken(me.access_until));
-    end if;
+    perform private.require_open(me);
     if me.role < at_least then
         perform private.refuse('MP092', at_least::text);
     end if;
@@ -216,6 +244,7 @@ $$;
 revoke execute on function private.begin_client(integer, api.staff_role) from public;
 
 grant select on mpp.organisation, mpp.participation, mpp.unit, mpp.territory to authenticated, service_role;
+grant select on mpp.organisation, mpp.participation, mpp.unit to mpp_dashboard;
 grant select on mpp.staff to authenticated;
 grant select (id, organisation_id, email, role, access_from, access_until, expires_at, invited_at, accepted_at)
     on mpp.staff_invitation to authenticated, service_role;
@@ -241,7 +270,7 @@ create view api.client_organisations with (security_invoker = true) as
 select o.id as organisation_id, o.code, o.name, o.kind, o.language, o.created_at
 from mpp.organisation o;
 comment on view api.client_organisations is 'The organisations the caller works for, whatever the dates; for the association all.';
-grant select on api.client_organisations to authenticated, service_role;
+grant select on api.client_organisations to authenticated, service_role, mpp_dashboard;
 
 create view api.client_participations with (security_invoker = true) as
 select
@@ -263,12 +292,12 @@ from mpp.participation p
 join mpp.organisation o on o.id = p.organisation_id
 join mpp.edition e on e.id = p.edition_id;
 comment on view api.client_participations is 'The editions in which the caller''s organisations take part, with their settings.';
-grant select on api.client_participations to authenticated, service_role;
+grant select on api.client_participations to authenticated, service_role, mpp_dashboard;
 
 create view api.client_units with (security_invoker = true) as
 select u.id as unit_id, u.organisation_id, u.name from mpp.unit u;
 comment on view api.client_units is 'Departments, sites or services of the caller''s organisations.';
-grant select on api.client_units to authenticated, service_role;
+grant select on api.client_units to authenticated, service_role, mpp_dashboard;
 
 create view api.client_territories with (security_invoker = true) as
 select t.organisation_id, t.kind, t.code from mpp.territory t;
@@ -280,6 +309,15 @@ select i.id as invitation_id, i.organisation_id, i.email, i.role, i.access_from,
 from mpp.staff_invitation i;
 comment on view api.client_invitations is 'Invitations of staff, for the owners of the organisation and the association.';
 grant select on api.client_invitations to authenticated, service_role;
+
+-- Which kinds of clients follow classes: those that answer for schools.
+create function private.may_follow(kind api.organisation_kind) returns boolean
+    language sql
+    immutable
+    parallel safe
+    set search_path = ''
+as $$ select kind in ('local_authority', 'public_administration', 'school_network') $$;
+revoke execute on function private.may_follow(api.organisation_kind) from public;
 
 -- The association sets up its clients.
 create function private.set_organisation(code text, name text, kind api.organisation_kind, language text) returns integer
@@ -296,6 +334,23 @@ begin
     end if;
     if language is not null and language not in ('fr', 'en') then
         perform private.refuse('MP010', 'language', left(language, 20), 'Use fr or en.');
+    end if;
+    if not private.may_follow(kind) and exists (
+        select
+        from mpp.organisation o
+        where o.code = set_organisation.code
+            and (
+                exists (select from mpp.territory t where t.organisation_id = o.id)
+                or exists (
+                    select
+                    from mpp.participation p
+                    join mpp.edition e on e.id = p.edition_id
+                    where p.organisation_id = o.id and e.audience = 'school'
+                )
+            )
+    ) then
+        perform private.refuse('MP010', 'kind', format('%s, and it follows schools', kind),
+            'Take its territory and its school editions away first.');
     end if;
     insert into mpp.organisation as o (code, name, kind, language)
     values (set_organisation.code, private.clean_line('name', coalesce(set_organisation.name, set_organisation.code), 120),
@@ -340,6 +395,10 @@ begin
     perform private.require_ops();
     perform private.begin_client(organisation_id);
     e := private.find_edition(edition_code);
+    -- Who has no classes to follow would see nothing there.
+    if e.audience = 'school' and not (select private.may_follow(o.kind) from mpp.organisation o where o.id = set_participation.organisation_id) then
+        perform private.refuse('MP028', e.code);
+    end if;
     if e.organisation_id is not null and e.organisation_id <> set_participation.organisation_id then
         perform private.refuse('MP010', 'edition_code', 'the edition is private to another client', 'Choose another edition.');
     end if;
@@ -372,60 +431,133 @@ begin atomic
     select private.set_participation(organisation_id, edition_code, expected_players, asks_phone, carries_name);
 end;
 comment on function api.set_participation(integer, text, integer, boolean, boolean)
-    is 'Lets a client take part in an edition, or changes how; what is left out stays. Returns the participation id. Staff of the association. Errors: MP006, MP010, MP020, MP090.';
+    is 'Lets a client take part in an edition, or changes how; what is left out stays. A school edition is for local authorities, public administrations and networks of schools. Returns the participation id. Staff of the association. Errors: MP006, MP010, MP020, MP028, MP090.';
 revoke execute on function api.set_participation(integer, text, integer, boolean, boolean) from public;
 grant execute on function api.set_participation(integer, text, integer, boolean, boolean) to authenticated, service_role;
 
 -- Only the association says which schools an authority follows: it is what access to their figures rests on.
-create function private.set_territory(organisation_id integer, codes jsonb) returns integer
+create type api.territory_change as enum ('replace', 'add', 'remove');
+
+create function private.set_territory(organisation_id integer, codes jsonb, change api.territory_change) returns integer
     language plpgsql
     security definer
     set search_path = ''
 as $$
 declare
+    named jsonb;
     wrong text;
+    kind api.organisation_kind;
 begin
     perform private.require_ops();
     perform private.begin_client(organisation_id);
     if jsonb_typeof(codes) is distinct from 'object' then
         perform private.refuse('MP010', 'codes', 'it is not an object', 'Send {"postcode": […], "department": […], "rne": […]}.');
     end if;
-    select format('%s %s', c.kind, c.code) into wrong
-    from (
-        select k.key as kind, v.value as code
-        from jsonb_each(codes) k
-        cross join lateral jsonb_array_elements_text(case jsonb_typeof(k.value) when 'array' then k.value else jsonb_build_array(k.value) end) v
-    ) c
-    where not coalesce(case c.kind
-        when 'postcode' then c.code ~ '^[0-9]{5}$'
-        when 'department' then c.code ~ '^([0-9]{2}|2[AB]|97[1-8])$'
-        when 'rne' then private.is_rne(c.code)
-        else false
-    end, false)
-    limit 1;
-    if wrong is not null then
-        perform private.refuse('MP010', 'codes', left(wrong, 60), 'Use postcodes such as 69003, departments such as 69 or 2A, and RNE codes.');
+    if change is null then
+        perform private.refuse('MP010', 'change', 'it is empty', 'Use replace, add or remove.');
     end if;
-    delete from mpp.territory t where t.organisation_id = set_territory.organisation_id;
-    insert into mpp.territory (organisation_id, kind, code)
-    select distinct set_territory.organisation_id, k.key::api.territory_kind, v.value
+    -- Of two changes at once the second one sees the first.
+    select o.kind into kind from mpp.organisation o where o.id = set_territory.organisation_id for no key update;
+    select jsonb_agg(jsonb_build_object('kind', k.key, 'code', v.value)) into named
     from jsonb_each(codes) k
     cross join lateral jsonb_array_elements_text(case jsonb_typeof(k.value) when 'array' then k.value else jsonb_build_array(k.value) end) v;
-    perform private.record_act('territory.set', set_territory.organisation_id::text, codes);
+    select string_agg(format('%s %s', c.kind, coalesce(left(c.code, 20), 'null')), ', ') into wrong
+    from (
+        select n.value ->> 'kind' as kind, n.value ->> 'code' as code
+        from jsonb_array_elements(named) n
+        where not private.is_territory_code(n.value ->> 'kind', n.value ->> 'code')
+        limit 10
+    ) c;
+    if wrong is not null then
+        perform private.refuse('MP010', 'codes', wrong,
+            'Use postcodes such as 69003, departments such as 69 or 2A, and RNE codes of which each exists.');
+    end if;
+    if named is not null and change <> 'remove' and not private.may_follow(kind) then
+        perform private.refuse('MP010', 'codes', format('a client of kind %s follows no schools', kind),
+            'A local authority, a public administration or a network of schools does: correct its kind first.');
+    end if;
+    delete from mpp.territory t
+    where t.organisation_id = set_territory.organisation_id
+        and (
+            change = 'replace'
+            or change = 'remove' and exists (
+                select
+                from jsonb_array_elements(named) n
+                where n.value ->> 'kind' = t.kind::text and n.value ->> 'code' = t.code
+            )
+        );
+    if change <> 'remove' then
+        insert into mpp.territory (organisation_id, kind, code)
+        select distinct set_territory.organisation_id, (n.value ->> 'kind')::api.territory_kind, n.value ->> 'code'
+        from jsonb_array_elements(named) n
+        on conflict do nothing;
+    end if;
+    perform private.record_act('territory.' || case change when 'replace' then 'set' else change::text end,
+        set_territory.organisation_id::text, codes);
     return (select count(*) from mpp.territory t where t.organisation_id = set_territory.organisation_id);
 end
 $$;
-revoke execute on function private.set_territory(integer, jsonb) from public;
-grant execute on function private.set_territory(integer, jsonb) to authenticated, service_role;
+revoke execute on function private.set_territory(integer, jsonb, api.territory_change) from public;
+grant execute on function private.set_territory(integer, jsonb, api.territory_change) to authenticated, service_role;
 
-create function api.set_territory(organisation_id integer, codes jsonb) returns integer
+create function api.set_territory(organisation_id integer, codes jsonb, change api.territory_change default 'replace') returns integer
     language sql
     volatile
     set search_path = ''
 begin atomic
-    select private.set_territory(organisation_id, codes);
+    select private.set_territory(organisation_id, codes, change);
 end;
-comment on function api.set_territory(integer, jsonb)
-    is 'Sets which schools a local authority follows: {"postcode": […], "department": […], "rne": […]}, in place of what was there; returns how many codes. Staff of the association. Errors: MP006, MP010, MP090.';
-revoke execute on function api.set_territory(integer, jsonb) from public;
-grant execute on function api.set_territory(integer, jsonb) to authenticated, service_role;
+comment on function api.set_territory(integer, jsonb, api.territory_change)
+    is 'Says which schools a client follows: {"postcode": […], "department": […], "rne": […]}, in place of what was there, added to it or taken away from it; returns how many codes there are now. For local authorities, public administrations and networks of schools. Staff of the association. Errors: MP006, MP010, MP090.';
+revoke execute on function api.set_territory(integer, jsonb, api.territory_change) from public;
+grant execute on function api.set_territory(integer, jsonb, api.territory_change) to authenticated, service_role;
+
+create type api.territory_match as (kind api.territory_kind, code text, schools integer);
+comment on type api.territory_match is 'A code of a territory, and how many schools that are not hidden have it.';
+
+create function private.territory_schools(organisation_id integer) returns setof api.territory_match
+    language plpgsql
+    stable
+    security definer
+    rows 20
+    set search_path = ''
+as $$
+begin
+    perform private.require_ops();
+    perform private.begin_client(organisation_id);
+    return query
+    with place as (
+        -- One pass over the schools, however many codes there are.
+        select 'postcode' as kind, h.postcode as code, count(*) as schools
+        from mpp.school h where h.country = 'FR' and not h.is_hidden group by h.postcode
+        union all
+        select 'department', private.department_of(h.country, h.postcode), count(*)
+        from mpp.school h where h.country = 'FR' and not h.is_hidden group by private.department_of(h.country, h.postcode)
+        union all
+        select 'rne', h.rne, 1
+        from mpp.school h
+        where h.country = 'FR' and not h.is_hidden
+            and h.rne in (select t.code from mpp.territory t where t.organisation_id = territory_schools.organisation_id and t.kind = 'rne')
+    )
+    select t.kind, t.code, coalesce(x.schools, 0)::integer
+    from mpp.territory t
+    left join place x on x.kind = t.kind::text and x.code = t.code
+    where t.organisation_id = territory_schools.organisation_id
+    order by t.kind, t.code;
+end
+$$;
+revoke execute on function private.territory_schools(integer) from public;
+grant execute on function private.territory_schools(integer) to authenticated, service_role;
+
+create function api.territory_schools(organisation_id integer) returns setof api.territory_match
+    language sql
+    stable
+    rows 20
+    set search_path = ''
+begin atomic
+    select * from private.territory_schools(organisation_id);
+end;
+comment on function api.territory_schools(integer)
+    is 'The codes that a client follows, and how many schools each of them matches. Staff of the association. Errors: MP006, MP090.';
+revoke execute on function api.territory_schools(integer) from public;
+grant execute on function api.territory_schools(integer) to authenticated, service_role;

@@ -44,6 +44,21 @@ end
 $$;
 revoke execute on function private.begin_client_leagues(integer, api.staff_role) from public;
 
+-- The leagues and guests of a client, for one change at a time; the client may have been withdrawn while this waited.
+create function private.lock_client(p mpp.participation) returns void
+    language plpgsql
+    volatile
+    set search_path = ''
+as $$
+begin
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), p.organisation_id);
+    if not exists (select from mpp.participation x where x.id = p.id) then
+        perform private.refuse('MP093');
+    end if;
+end
+$$;
+revoke execute on function private.lock_client(mpp.participation) from public;
+
 create type api.client_league as (league_id uuid, name text, unit text, join_code text, is_new boolean);
 comment on type api.client_league is 'A league of a client with the code that opens it.';
 
@@ -72,7 +87,7 @@ begin
         perform private.refuse('MP010', 'leagues', 'it is not a list of 1 to 500', 'Send [{"name": "…", "unit": "…"}, …].');
     end if;
     -- One at a time for one client, so that a list sent twice makes each league once.
-    perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
+    perform private.lock_client(p);
     if (select count(*) from mpp.league l where l.participation_id = p.id) + jsonb_array_length(leagues) > 2000 then
         perform private.refuse('MP039', '2000');
     end if;
@@ -165,6 +180,32 @@ join private.client_join_codes() l on l.league_id = p.league_id;
 comment on view api.client_participants is 'Who was invited to which league, for the managers of the client; whether they came is not told.';
 grant select on api.client_participants to authenticated, service_role;
 
+-- The key of the first, second or third mail that invites an address; of a removed guest what has left stays in the outbox.
+create function private.invitation_key(participation integer, email text, number bigint) returns text
+    language sql
+    immutable
+    set search_path = ''
+as $$
+    select format('invitation:%s:%s', participation, encode(sha256(convert_to(email, 'UTF8')), 'hex'))
+        || case when number > 1 then ':' || number else '' end
+$$;
+revoke execute on function private.invitation_key(integer, text, bigint) from public;
+
+create function private.invitations_sent(participation integer, email text) returns bigint
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+begin
+    return (
+        select count(*)
+        from mpp.outbox m
+        where m.key = any (array(select private.invitation_key(participation, invitations_sent.email, n) from generate_series(1, 3) n))
+    );
+end
+$$;
+revoke execute on function private.invitations_sent(integer, text) from public;
+
 create function private.invite_participants(participation_id integer, participants jsonb, dry_run boolean) returns api.import_outcome
     language plpgsql
     security definer
@@ -185,7 +226,7 @@ begin
     if jsonb_typeof(participants) is distinct from 'array' or jsonb_array_length(participants) not between 1 and 2000 then
         perform private.refuse('MP010', 'participants', 'it is not a list of 1 to 2,000', 'Send [{"email": "…", "league": "…"}, …].');
     end if;
-    perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
+    perform private.lock_client(p);
     if not exists (select from mpp.league l where l.participation_id = p.id) then
         perform private.refuse('MP010', 'participants', 'there is no league to invite them to', 'Make the leagues first.');
     end if;
@@ -201,6 +242,11 @@ begin
                     where l.participation_id = p.id
                         and lower(l.name) in (lower(btrim(g.given ->> 'league')), lower(o.name || ' · ' || btrim(g.given ->> 'league')))
                 ) then 'its league is none of the client''s'
+                -- Taken off the list and put back on: a new code comes by mail, and nobody is written to for ever.
+                when not exists (
+                    select from mpp.participant x where x.participation_id = p.id and x.email = lower(btrim(g.given ->> 'email'))
+                ) and private.invitations_sent(p.id, lower(btrim(g.given ->> 'email'))) >= 3
+                    then 'three invitations were sent there already, hand out the code yourself'
             end as fault
         from jsonb_array_elements(participants) with ordinality g (given, place)
     ) f
@@ -242,7 +288,7 @@ begin
         order by (select count(*) from mpp.participant x where x.league_id = l.id), l.created_at, l.id
         limit 1;
         perform private.queue_mail(
-            format('invitation:%s:%s', p.id, encode(sha256(convert_to(guest.email, 'UTF8')), 'hex')),
+            private.invitation_key(p.id, guest.email, 1 + private.invitations_sent(p.id, guest.email)),
             'player_invitation',
             jsonb_build_object('league', l.name, 'join_code', c.code, 'edition', e.title ->> o.language, 'starts_at', e.starts_at,
                 'ends_at', e.ends_at, 'organisation', o.name),
@@ -274,7 +320,152 @@ comment on function api.invite_participants(integer, jsonb, boolean)
 revoke execute on function api.invite_participants(integer, jsonb, boolean) from public;
 grant execute on function api.invite_participants(integer, jsonb, boolean) to authenticated, service_role;
 
--- Staff of a client.
+-- Guests are taken off the list, with the mail that has not left. What was sent keeps its trace; the league stays open to
+-- whoever has its code.
+create function private.remove_participants(participation_id integer, emails text[]) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    p mpp.participation := private.begin_participation(participation_id);
+    o mpp.organisation;
+    asked text[];
+    removed integer;
+begin
+    select * into o from mpp.organisation x where x.id = p.organisation_id;
+    if emails is null or cardinality(emails) not between 1 and 2000 then
+        perform private.refuse('MP010', 'emails', 'it is not a list of 1 to 2,000', 'Send the addresses to remove.');
+    end if;
+    asked := array(select lower(btrim(x.email)) from unnest(emails) x (email) where octet_length(x.email) <= 300);
+    perform private.lock_client(p);
+    delete from mpp.participant x where x.participation_id = p.id and x.email = any (asked);
+    get diagnostics removed = row_count;
+    delete from mpp.outbox m
+    where m.state = 'queued'
+        and m.key = any (array(
+            select private.invitation_key(p.id, x.email, n) from unnest(asked) x (email) cross join generate_series(1, 3) n
+        ));
+    if removed > 0 then
+        perform private.record_act('client.remove_participants', o.code, jsonb_build_object('participation', p.id, 'removed', removed));
+    end if;
+    return removed;
+end
+$$;
+revoke execute on function private.remove_participants(integer, text[]) from public;
+grant execute on function private.remove_participants(integer, text[]) to authenticated, service_role;
+
+create function api.remove_participants(participation_id integer, emails text[]) returns integer
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.remove_participants(participation_id, emails);
+end;
+comment on function api.remove_participants(integer, text[])
+    is 'Takes people off a client''s list of those invited, and drops their invitation where it has not left yet; addresses that are not on it are passed over. Returns how many there were. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP091–MP093.';
+revoke execute on function api.remove_participants(integer, text[]) from public;
+grant execute on function api.remove_participants(integer, text[]) to authenticated, service_role;
+
+-- The opposite of set_participation, as long as nobody has joined. Scores are never taken away, so its leagues stay as
+-- empty shells: without a code, a client, a place in the rankings or the name, which is free again.
+create function private.withdraw_participation(participation_id integer) returns integer
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    p mpp.participation;
+    o mpp.organisation;
+    e mpp.edition;
+    league uuid;
+    played bigint;
+    closed integer := 0;
+begin
+    perform private.require_ops();
+    -- First, as whoever plans it or takes guests off its list does.
+    select * into p from mpp.participation x where x.id = withdraw_participation.participation_id for no key update;
+    if not found then
+        perform private.refuse('MP093');
+    end if;
+    select * into o from mpp.organisation x where x.id = p.organisation_id;
+    perform private.lock_edition(p.edition_id);
+    select * into e from mpp.edition x where x.id = p.edition_id;
+    if e.frozen_at is not null then
+        perform private.refuse('MP024', e.code);
+    end if;
+    perform private.lock_client(p);
+    -- Whoever joins one waits for its lock, and then finds no code.
+    for league in select l.id from mpp.league l where l.participation_id = p.id order by l.id loop
+        perform private.lock_league(league);
+    end loop;
+    select count(*) into played
+    from mpp.league l
+    where l.participation_id = p.id
+        and (
+            exists (select from mpp.player q where q.league_id = l.id)
+            or exists (select from mpp.validation v where v.league_id = l.id)
+            or exists (select from mpp.conduct_report r where r.league_id = l.id)
+        );
+    if played > 0 then
+        perform private.refuse('MP099', e.code, played::text);
+    end if;
+    delete from mpp.outbox m
+    where m.state = 'queued' and m.purpose = 'invitation' and m.key like format('invitation:%s:%%', p.id);
+    delete from mpp.participant x where x.participation_id = p.id;
+    delete from mpp.task t where t.participation_id = p.id;
+    delete from mpp.join_code c using mpp.league l where c.league_id = l.id and l.participation_id = p.id;
+    update mpp.league l
+    set listed = false, held_back = true, participation_id = null, unit_id = null, name = format('— %s', l.id)
+    where l.participation_id = p.id;
+    get diagnostics closed = row_count;
+    delete from mpp.unit u
+    where u.organisation_id = p.organisation_id and not exists (select from mpp.league l where l.unit_id = u.id);
+    delete from mpp.participation x where x.id = p.id;
+    perform private.record_act('participation.withdraw', o.code, jsonb_build_object('edition', e.code, 'participation', p.id, 'leagues', closed));
+    return closed;
+end
+$$;
+revoke execute on function private.withdraw_participation(integer) from public;
+grant execute on function private.withdraw_participation(integer) to authenticated, service_role;
+
+create function api.withdraw_participation(participation_id integer) returns integer
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.withdraw_participation(participation_id);
+end;
+comment on function api.withdraw_participation(integer)
+    is 'Takes a client out of an edition as long as nobody has joined one of its leagues: its guests, their mails, its plan and its units without leagues go, its empty leagues are closed. Returns how many leagues were closed. Staff of the association. Errors: MP006, MP024, MP093, MP099.';
+revoke execute on function api.withdraw_participation(integer) from public;
+grant execute on function api.withdraw_participation(integer) to authenticated, service_role;
+
+-- Staff of a client. Their dates: an end that is after the beginning and has not passed.
+create function private.check_access(opens timestamptz, closes timestamptz) returns void
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+begin
+    if closes is null or not isfinite(closes) then
+        perform private.refuse('MP010', 'access_until', coalesce(closes::text, 'it is empty'), 'Give the end of the access.');
+    end if;
+    if not isfinite(opens) then
+        perform private.refuse('MP010', 'access_from', opens::text, 'Give the beginning of the access, or nothing for now.');
+    end if;
+    if closes <= opens then
+        perform private.refuse('MP010', 'access_until', format('%s is not after the beginning, %s', private.spoken_last(closes),
+            private.spoken_first(opens)), 'Give an end after the beginning; remove_staff takes an access away.');
+    end if;
+    if closes <= private.clock() then
+        perform private.refuse('MP010', 'access_until', format('%s has passed', private.spoken_last(closes)),
+            'Give an end that is still to come; remove_staff takes an access away.');
+    end if;
+end
+$$;
+revoke execute on function private.check_access(timestamptz, timestamptz) from public;
+
 create function private.invite_staff(
     organisation_id integer, email text, role api.staff_role, access_from timestamptz, access_until timestamptz
 ) returns integer
@@ -308,7 +499,8 @@ begin
         end if;
         closes := coalesce(closes, me.access_until);
         if opens < me.access_from or closes > me.access_until then
-            perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('End by %s.', private.spoken(me.access_until)));
+            perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('Your own goes from %s to %s.',
+                private.spoken_first(me.access_from), private.spoken_last(me.access_until)));
         end if;
         if exists (
             select
@@ -336,9 +528,7 @@ begin
             perform private.refuse('MP010', 'email', 'fifty invitations are waiting already', 'Wait until some are taken or have expired.');
         end if;
     end if;
-    if closes is null or closes <= opens or not isfinite(opens) or not isfinite(closes) then
-        perform private.refuse('MP010', 'access_until', coalesce(private.spoken(closes), 'it is empty'), 'Give an end after the beginning.');
-    end if;
+    perform private.check_access(opens, closes);
     insert into mpp.staff_invitation as i (organisation_id, email, role, access_from, access_until, code_digest, expires_at)
     values (o.id, address, invite_staff.role, opens, closes, sha256(convert_to(code, 'UTF8')),
         least(private.clock() + interval '30 days', closes))
@@ -453,20 +643,17 @@ begin
             perform private.refuse('MP005');
         end if;
         if set_staff.access_until > me.access_until or set_staff.access_from < me.access_from then
-            perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('End by %s.', private.spoken(me.access_until)));
+            perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('Your own goes from %s to %s.',
+                private.spoken_first(me.access_from), private.spoken_last(me.access_until)));
         end if;
     end if;
-    if them.access_until <= them.access_from then
-        -- Ended before it began: taken away, with what would let them in again.
-        delete from mpp.staff s where s.organisation_id = them.organisation_id and s.account_id = them.account_id;
-        delete from mpp.staff_invitation i
-        using auth.users u
-        where i.organisation_id = them.organisation_id and u.id = them.account_id and i.email = lower(u.email) and i.accepted_at is null;
-    else
-        update mpp.staff s
-        set role = them.role, access_from = them.access_from, access_until = them.access_until
-        where s.organisation_id = them.organisation_id and s.account_id = them.account_id;
+    -- A new role alone is none of the dates' business, also when they have passed.
+    if num_nonnulls(set_staff.access_from, set_staff.access_until) > 0 then
+        perform private.check_access(them.access_from, them.access_until);
     end if;
+    update mpp.staff s
+    set role = them.role, access_from = them.access_from, access_until = them.access_until
+    where s.organisation_id = them.organisation_id and s.account_id = them.account_id;
     perform private.record_act('client.set_staff', set_staff.organisation_id::text,
         jsonb_build_object('account_id', them.account_id, 'role', them.role, 'until', them.access_until));
 end
@@ -485,9 +672,71 @@ begin atomic
     select private.set_staff(organisation_id, account_id, role, access_from, access_until);
 end;
 comment on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz)
-    is 'Changes the role or the dates of somebody who works for a client; an end that is not after the beginning takes the access away. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010, MP011, MP090–MP092.';
+    is 'Changes the role or the dates of somebody who works for a client; what is left out stays. An end that has passed, or is not after the beginning, is refused: remove_staff takes the access away. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010, MP011, MP090–MP092.';
 revoke execute on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) from public;
 grant execute on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+
+-- Somebody is taken out of a client's space, with whatever would let them in again; or an invitation that waits is taken
+-- back. The mail that has not left goes with it.
+create function private.remove_staff(organisation_id integer, account_id uuid, invitation_id integer) returns void
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid := private.begin_client(organisation_id, 'owner');
+    taken_back integer[];
+begin
+    if num_nonnulls(account_id, invitation_id) <> 1 then
+        perform private.refuse('MP010', 'account_id', 'give either an account or an invitation', 'Send one of the two.');
+    end if;
+    -- Invitation before staff, as whoever accepts one takes them: nobody comes back through what they are just taking.
+    with gone as (
+        delete from mpp.staff_invitation i
+        where i.organisation_id = remove_staff.organisation_id and i.accepted_at is null
+            and (by_ops or i.role <> 'owner')
+            and (
+                i.id = remove_staff.invitation_id
+                or i.email = (select lower(u.email) from auth.users u where u.id = remove_staff.account_id)
+            )
+        returning i.id
+    )
+    select coalesce(array_agg(g.id), '{}') into taken_back from gone g;
+    if remove_staff.account_id is null then
+        if cardinality(taken_back) = 0 then
+            perform private.refuse('MP005');
+        end if;
+    else
+        delete from mpp.staff s
+        where s.organisation_id = remove_staff.organisation_id and s.account_id = remove_staff.account_id
+            and (by_ops or (s.role <> 'owner' and s.account_id <> account));
+        if not found then
+            perform private.refuse('MP005');
+        end if;
+    end if;
+    delete from mpp.outbox m
+    where m.state = 'queued' and m.template = 'staff_invitation' and m.key like any (array(select format('staff:%s:%%', i) from unnest(taken_back) i));
+    perform private.record_act(
+        case when remove_staff.account_id is null then 'client.cancel_invitation' else 'client.remove_staff' end,
+        remove_staff.organisation_id::text,
+        jsonb_strip_nulls(jsonb_build_object('account_id', remove_staff.account_id, 'invitation', remove_staff.invitation_id)));
+end
+$$;
+revoke execute on function private.remove_staff(integer, uuid, integer) from public;
+grant execute on function private.remove_staff(integer, uuid, integer) to authenticated, service_role;
+
+create function api.remove_staff(organisation_id integer, account_id uuid default null, invitation_id integer default null) returns void
+    language sql
+    volatile
+    set search_path = ''
+begin atomic
+    select private.remove_staff(organisation_id, account_id, invitation_id);
+end;
+comment on function api.remove_staff(integer, uuid, integer)
+    is 'Takes the access of somebody who works for a client away, at once, or takes back an invitation that waits. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010, MP011, MP090–MP092.';
+revoke execute on function api.remove_staff(integer, uuid, integer) from public;
+grant execute on function api.remove_staff(integer, uuid, integer) to authenticated, service_role;
 
 create type api.client_staff_member as (
     account_id uuid, email text, role api.staff_role, access_from timestamptz, access_until timestamptz, is_me boolean

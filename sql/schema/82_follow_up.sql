@@ -595,8 +595,8 @@ begin
         join mpp.staff s on s.organisation_id = x.organisation_id and s.account_id = (select auth.uid())
             and private.request_role() = 'authenticated'
         where x.id = client_report.participation_id;
-        if found and (at < me.access_from or at >= me.access_until) then
-            perform private.refuse('MP091', private.spoken(me.access_from), private.spoken(me.access_until));
+        if found then
+            perform private.require_open(me);
         end if;
         perform private.refuse('MP093');
     end if;

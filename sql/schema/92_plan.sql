@@ -77,7 +77,8 @@ as $$
 $$;
 revoke execute on function private.easter(integer) from public;
 
--- The first day from this one on (or, with -1, back from it) that is no Saturday, Sunday or public holiday in France.
+-- The first day from this one on (or, with -1, back from it) that is no Saturday, Sunday or public holiday in France, and not
+-- between Christmas Eve and New Year, when nobody is there.
 create function private.working_day(day date, step integer default 1) returns date
     language plpgsql
     immutable
@@ -94,7 +95,8 @@ begin
         -- Easter Monday, Ascension, Whit Monday.
         exit when extract(isodow from found_day) < 6
             and since_easter not in (1, 39, 50)
-            and to_char(found_day, 'MM-DD') not in ('01-01', '05-01', '05-08', '07-14', '08-15', '11-01', '11-11', '12-25');
+            and to_char(found_day, 'MM-DD') not in ('01-01', '05-01', '05-08', '07-14', '08-15', '11-01', '11-11')
+            and to_char(found_day, 'MM-DD') not between '12-24' and '12-31';
         found_day := found_day + step;
     end loop;
     return found_day;
@@ -140,7 +142,7 @@ as $$
             'Inspection et rectorat informés', 'School inspectorate informed',
             'Écrire à l’inspection ou au rectorat : les dates, les niveaux, et qu’aucun nom de famille n’est recueilli.',
             'Write to the inspectorate: dates, levels, and that no surname of a pupil is collected.'),
-        (40, 'privacy-explained', '{public,school}', 'checkup', 'association', 3, 'start', '{null,-54,-74}', '{null,5,6}', 1,
+        (40, 'privacy-explained', '{public,school}', 'checkup', 'association', 1, 'start', '{null,-54,-74}', '{null,5,6}', 1,
             'Point sur les données personnelles', 'Personal data explained',
             'Expliquer à la personne chargée des données ce que l’organisation voit (des totaux) et ce qu’elle ne voit pas.',
             'Explain to the data protection officer what the organisation sees (totals) and what it never does.'),
@@ -211,7 +213,7 @@ as $$
             'Réserver le lieu, inviter, choisir un défi à faire ensemble le premier jour.',
             'Book the place, invite, choose a challenge to do together on the first day.'),
         (150, 'reminder-week-before', '{public,school}', 'launching', 'client', 2, 'start', '{-7,-7,-7}', '{2,2,2}', 1,
-            'Rappel une semaine avant', 'Reminder a week before',
+            'Rappel à qui n’est pas inscrit·e', 'Reminder to those not registered',
             'Relancer celles et ceux qui ne sont pas inscrits ; dire combien le sont déjà.',
             'Remind those who have not registered, and say how many have.'),
         (160, 'registrations-checked', '{public,school}', 'launching', 'association', 2, 'start', '{-4,-4,-4}', '{1,1,1}', 1,
@@ -309,6 +311,7 @@ declare
     on_previous integer;
     chosen date;
     victim integer;
+    awaited date;
     last_prepared date := private.working_day(starts_on - 1, -1);
 begin
     select
@@ -386,9 +389,13 @@ begin
         for another in 2 .. lengths[i] loop
             until_day := private.working_day(until_day + 1);
         end loop;
-        -- A preparation ends before the start, however late it began.
+        -- A preparation ends before the start, however late it began; and what another task hands out is there by then.
         if day is not null and latests[i] is not null then
-            until_day := greatest(day, least(until_day, last_prepared));
+            awaited := days[array_position(codes, case code
+                when 'leagues-created' then 'invitations-sent'
+                when 'classes-created' then 'letter-to-families'
+            end)];
+            until_day := greatest(day, least(until_day, last_prepared, awaited));
         end if;
         return next;
     end loop;

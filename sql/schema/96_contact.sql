@@ -9,7 +9,7 @@ create table mpp.contact_request (
     id bigint generated always as identity primary key,
     kind api.contact_kind not null,
     name mpp.line not null,
-    email text not null check (email = lower(email) and email ~ '^[^@\s]{1,64}@[^@\s]{3,190}$'),
+    email text check (email = lower(email) and email ~ '^[^@\s]{1,64}@[^@\s]{3,190}$'),
     organisation mpp.line,
     size integer check (size between 1 and 10000000),
     message text not null check (char_length(message) between 1 and 4000),
@@ -21,7 +21,8 @@ create table mpp.contact_request (
     note text check (char_length(note) <= 2000),
     removed_at timestamptz,
     removal_reason text check (char_length(removal_reason) between 1 and 500),
-    constraint contact_request_removed_with_reason check ((removed_at is null) = (removal_reason is null))
+    constraint contact_request_removed_with_reason check ((removed_at is null) = (removal_reason is null)),
+    constraint contact_request_address_until_removed check ((removed_at is null) = (email is not null))
 );
 comment on table mpp.contact_request is 'Contact, quote and webinar requests; read by the staff only.';
 comment on column mpp.contact_request.size is 'How many people would play.';
@@ -92,7 +93,7 @@ revoke execute on function private.clean_text(text, text, integer) from public;
 -- address the answer is the same, so that it tells nothing about who has written; nothing is kept then. The ceiling for
 -- all is told, because it concerns nobody in particular and a message must not be lost without a word.
 create function private.send_contact_request(
-    kind api.contact_kind, name text, email text, message text, organisation text, size integer, language text
+    kind text, name text, email text, message text, organisation text, size integer, language text
 ) returns void
     language plpgsql
     volatile
@@ -110,8 +111,8 @@ begin
         perform private.signed_in();
     end if;
     perform private.require_no_maintenance();
-    if kind is null then
-        perform private.refuse('MP010', 'kind', 'it is empty', 'Use contact, quote or webinar.');
+    if kind is null or kind not in ('contact', 'quote', 'webinar') then
+        perform private.refuse('MP010', 'kind', coalesce(left(kind, 40), 'it is empty'), 'Use contact, quote or webinar.');
     end if;
     if octet_length(email) <= 300 then
         address := lower(btrim(email));
@@ -142,17 +143,17 @@ begin
         select count(*) from mpp.contact_request c where c.email = address and c.received_at > at - interval '1 day'
     ) < per_address then
         insert into mpp.contact_request (kind, name, email, organisation, size, message, language, received_at)
-        values (send_contact_request.kind, written.name, address, written.organisation, send_contact_request.size, written.message,
+        values (send_contact_request.kind::api.contact_kind, written.name, address, written.organisation, send_contact_request.size, written.message,
             send_contact_request.language, at);
     end if;
 end
 $$;
-revoke execute on function private.send_contact_request(api.contact_kind, text, text, text, text, integer, text) from public;
-grant execute on function private.send_contact_request(api.contact_kind, text, text, text, text, integer, text)
+revoke execute on function private.send_contact_request(text, text, text, text, text, integer, text) from public;
+grant execute on function private.send_contact_request(text, text, text, text, text, integer, text)
     to anon, authenticated, service_role;
 
 create function api.send_contact_request(
-    kind api.contact_kind, name text, email text, message text, organisation text default null, size integer default null,
+    kind text, name text, email text, message text, organisation text default null, size integer default null,
     language text default 'fr'
 ) returns void
     language sql
@@ -161,10 +162,10 @@ create function api.send_contact_request(
 begin atomic
     select private.send_contact_request(kind, name, email, message, organisation, size, language);
 end;
-comment on function api.send_contact_request(api.contact_kind, text, text, text, text, integer, text)
+comment on function api.send_contact_request(text, text, text, text, text, integer, text)
     is 'Writes to the association: a question, or a request for a quote or a webinar. No account is needed; three messages a day are kept for an address, and the answer does not say how many there were. Errors: MP001, MP002, MP010, MP011, MP095.';
-revoke execute on function api.send_contact_request(api.contact_kind, text, text, text, text, integer, text) from public;
-grant execute on function api.send_contact_request(api.contact_kind, text, text, text, text, integer, text)
+revoke execute on function api.send_contact_request(text, text, text, text, text, integer, text) from public;
+grant execute on function api.send_contact_request(text, text, text, text, text, integer, text)
     to anon, authenticated, service_role;
 
 create function private.handle_contact_request(id bigint, state api.contact_state, note text) returns void
@@ -212,8 +213,8 @@ comment on function api.handle_contact_request(bigint, api.contact_state, text)
 revoke execute on function api.handle_contact_request(bigint, api.contact_state, text) from public;
 grant execute on function api.handle_contact_request(bigint, api.contact_state, text) to authenticated, service_role;
 
--- The text goes, in all its fields; that there was one, from whom, when, and why it went, stays. The digest lets who has
--- kept a copy prove what it was.
+-- Text, name and address go; that there was one, when, and why it went, stays. The digest lets who has kept a copy prove
+-- what it was.
 create function private.remove_contact_content(id bigint, reason text) returns void
     language plpgsql
     volatile
@@ -234,7 +235,7 @@ begin
         return;
     end if;
     update mpp.contact_request c
-    set name = '—', organisation = null, message = '—', note = null, removed_at = private.clock(), removal_reason = why
+    set name = '—', email = null, organisation = null, message = '—', note = null, removed_at = private.clock(), removal_reason = why
     where c.id = asked.id;
     perform private.record_act('contact.remove', asked.id::text, jsonb_build_object(
         'reason', why, 'received_at', asked.received_at,
@@ -252,6 +253,6 @@ begin atomic
     select private.remove_contact_content(id, reason);
 end;
 comment on function api.remove_contact_content(bigint, text)
-    is 'Takes down the text of a request that is against the law, with a reason; the audit keeps that it was done and a digest. Staff. Errors: MP005, MP006, MP010.';
+    is 'Takes down the text, the name and the address of a request that is against the law, with a reason; the audit keeps that it was done and a digest. Staff. Errors: MP005, MP006, MP010.';
 revoke execute on function api.remove_contact_content(bigint, text) from public;
 grant execute on function api.remove_contact_content(bigint, text) to authenticated, service_role;

@@ -147,7 +147,8 @@ select
     m.claim_expires_at,
     m.reply,
     m.queued_at,
-    m.sent_at
+    m.sent_at,
+    m.claimed_by
 from mpp.outbox m
 where (select private.is_ops());
 comment on view api.ops_outbox is 'Every mail and what became of it, without its address and content; sort by id. Staff only.';
@@ -516,7 +517,10 @@ begin
         reader := private.mail_address(m);
         obstacle := private.mail_obstacle(m, reader);
         exit when obstacle is null;
-        update mpp.outbox o set state = 'dropped', reply = obstacle, data = '{}' where o.id = m.id;
+        -- With the sender's id, so that a run can say what it dropped.
+        update mpp.outbox o
+        set state = 'dropped', reply = obstacle, data = '{}', claimed_by = worker, claimed_at = at
+        where o.id = m.id;
     end loop;
     update mpp.outbox o
     set state = 'sending',

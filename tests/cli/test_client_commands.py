@@ -57,9 +57,14 @@ def test_what_is_not_there_is_refused_and_named(mpp: Mpp, fresh: Client, played:
         (("client", "overview", "t-nobody", edition), "no organisation t-nobody"),
         (("client", "overview", fresh.code, played.edition.code), "does not take part"),
         (("client", "take-part", fresh.code, "no-edition"), "no-edition"),
-        (("client", "territory", fresh.code, "--department", "99Z"), "[MP010]"),
+        (
+            ("client", "territory", "add", fresh.code, "--department", "69"),
+            "a client of kind company follows no schools",
+        ),
+        (("client", "participants", "remove", fresh.code, edition, "x@example.org", "--yes"), "not invited by"),
+        (("award", "list", edition, "--client", "t-nobody"), "no organisation t-nobody"),
         (("client", "staff", "remove", fresh.code, "nobody@example.org", "--yes"), "does not work for"),
-        (("client", "task", "done", "2147483000"), "[MP005]"),
+        (("client", "task", "done", "2147483000"), "There is no task 2147483000."),
         (("report", "weekly", edition, "--client", "t-nobody", "-o", "x"), "no organisation t-nobody"),
     )
     for command, words in refused:
@@ -71,7 +76,9 @@ def test_what_is_not_there_is_refused_and_named(mpp: Mpp, fresh: Client, played:
         ("client", "invite", fresh.code, "a@example.org", "--until", "soon"),
         ("client", "invite", fresh.code, "a@example.org", "--until", "2027-01-01T10:00"),
         ("client", "invite", fresh.code, "a@example.org", "--until", "2027-01-01", "--role", "king"),
-        ("client", "territory", fresh.code, "--none", "--rne", "0759999L"),
+        ("client", "territory", "set", fresh.code, "--none", "--rne", "0759999L"),
+        ("client", "territory", "set", fresh.code),
+        ("client", "territory", "add", fresh.code),
         ("report", "weekly", edition, "-o", "x"),
         ("report", "weekly", edition, "--all", "-o", "x", "--format", "doc"),
         ("report", "final", edition, "--all", "-o", "x", "--language", "de"),
@@ -116,9 +123,12 @@ def test_a_broken_file_is_named_by_its_cells_and_nothing_changes(mpp: Mpp, fresh
     )
     ended = mpp("client", "participants", "import", *where, file, "--yes")
     assert (ended.code, ended.out) == (Exit.FILE_INVALID, "")
-    for cell in ("people.xlsx: Classe!A2:", "Classe!B3: a formula", "Classe!A5: the address is there more than once"):
+    for cell in (
+        *("people.xlsx: Classe!A2:", "Classe!B3: a formula", "Classe!A5: the address is there more than once"),
+        "Classe!B4: no league of this client",
+    ):
         assert cell in ended.err
-    assert "3 problems; nothing was changed." in ended.err
+    assert "4 problems; nothing was changed." in ended.err
     assert mpp("client", "participants", "list", *where).out == ""
     absent = mpp("client", "participants", "import", *where, tmp_path / "absent.xlsx")
     assert (absent.code, "no such file" in absent.err) == (Exit.FILE_INVALID, True)
@@ -161,6 +171,46 @@ def test_staff_are_invited_listed_changed_and_removed(mpp: Mpp, world: World, fr
     assert (member["role"], member["access_until"]) == ("viewer", invitation["access_until"])
     assert mpp("client", "staff", "remove", fresh.code, person.account.id, "--yes").code == Exit.OK
     assert "Nobody works for" in mpp("client", "staff", "list", fresh.code).err
+    again = mpp("client", "invite", fresh.code, "waits@example.org", "--until", f"{last:%Y-%m-%d}")
+    assert again.code == Exit.OK
+    assert mpp("client", "staff", "remove", fresh.code, "Waits@example.org").code == Exit.USAGE, "nobody can answer"
+    taken_back = mpp("client", "staff", "remove", fresh.code, "Waits@example.org", "--yes")
+    assert (taken_back.code, "is taken back" in taken_back.err) == (Exit.OK, True)
+    assert "waits@example.org" not in mpp("client", "staff", "list", fresh.code, "--invited").out
+
+
+def test_dates_of_access_are_whole_days_and_reversed_ones_lose_nobody(mpp: Mpp, fresh: Client) -> None:
+    person = fresh.staff("viewer", since=-2)
+    who = str(person.account.email)
+
+    def set_(*options: str) -> tuple[Exit, str]:
+        ended = mpp("client", "staff", "set", fresh.code, who, *options)
+        return Exit(ended.code), " ".join(ended.err.split())
+
+    code, said = set_("--from", "2030-03-01", "--until", "2030-03-31")
+    assert (code, "from 2030-03-01 to 2030-03-31." in said) == (Exit.OK, True), said
+    listed = mpp("client", "staff", "list", fresh.code).out
+    assert "2030-03-01" in listed
+    assert "2030-03-31" in listed
+    assert "2030-04-01" not in listed
+    (member,) = mpp("client", "staff", "list", fresh.code, "--json").json()
+    assert member["access_until"].startswith("2030-03-31T22:00"), "the end of the last day, in Paris"
+    for options, words in (
+        (("--from", "2031-02-01", "--until", "2031-01-01"), "2031-01-01: the access begins on 2031-02-01"),
+        (("--until", "2030-02-01"), "2030-02-01: the access begins on 2030-03-01"),
+        (("--from", "2030-04-01"), "2030-04-01: the access ends on 2030-03-31"),
+        (("--from", "2020-01-01", "--until", "2020-02-01"), "2020-02-01: it has passed"),
+    ):
+        code, said = set_(*options)
+        assert code == Exit.USAGE
+        assert options[-2] in said
+        assert "client staff remove" in said
+        assert all(word in said for word in words.split()), said
+        assert mpp("client", "staff", "list", fresh.code, "--json").json() == [member]
+    late = mpp("client", "invite", fresh.code, "x@example.org", "--until", "2020-02-01")
+    assert (late.code, "2020-02-01: it has passed" in " ".join(late.err.split())) == (Exit.USAGE, True), late.err
+    invited = mpp("client", "invite", fresh.code, "x@example.org", "--from", "2030-01-01", "--until", "2030-01-31")
+    assert "from 2030-01-01 to 2030-01-31;" in invited.err
 
 
 def test_what_a_client_follows_is_shown(mpp: Mpp, played: Client) -> None:
@@ -181,18 +231,87 @@ def test_what_a_client_follows_is_shown(mpp: Mpp, played: Client) -> None:
     assert "account" not in str(ambassadors)
 
 
-def test_a_territory_is_set_and_its_classes_listed(mpp: Mpp, world: World) -> None:
+def test_a_territory_is_changed_after_a_question_and_its_classes_listed(mpp: Mpp, world: World) -> None:
     edition = world.school_edition()
     school = world.school()
     world.class_(edition, "Lina", "Noé", "Ana", "Tom", "Zoé", school=school, name="CE2 Z")
     client = new_client(world, edition, kind="local_authority")
-    assert "follows no school" in mpp("client", "territory", client.code).err
-    assert "codes." in mpp("client", "territory", client.code, "--rne", school.rne, "--postcode", "97999").err
-    assert mpp("client", "territory", client.code, "--csv").out.count("\n") == 3
-    listed = mpp("client", "territory", client.code, "--edition", edition.code)
+    where = ("client", "territory")
+    assert "follows no school" in mpp(*where, "show", client.code).err
+    added = mpp(*where, "set", client.code, "--rne", school.rne, "--department", "2a")
+    assert (added.code, "follows 2 codes." in added.err) == (Exit.OK, True), added.err
+    assert f"rne {school.rne}: 1 school." in added.err
+    assert "No school known here has department 2A" in added.err
+    rows = mpp(*where, "show", client.code, "--json").json()
+    assert [(row["kind"], row["schools"]) for row in rows] == [("department", 0), ("rne", 1)]
+    listed = mpp(*where, "classes", client.code, edition.code)
     assert "CE2 Z" in listed.out
     assert "Lina" not in listed.out
-    assert "0 codes." in mpp("client", "territory", client.code, "--none").err
+    more = mpp(*where, "add", client.code, "--postcode", "97490", "--rne", school.rne)
+    assert (more.code, "follows 3 codes." in more.err) == (Exit.OK, True), more.err
+    asked = mpp(*where, "set", client.code, "--rne", school.rne)
+    assert (asked.code, "No longer followed: department 2A, postcode 97490." in asked.err) == (Exit.USAGE, True)
+    assert len(mpp(*where, "show", client.code, "--json").json()) == 3, "nobody could answer"
+    assert "follows 1 code." in mpp(*where, "set", client.code, "--rne", school.rne, "--yes").err
+    gone = mpp(*where, "remove", client.code, "--rne", school.rne, "--postcode", "01000", "--yes")
+    assert "Not followed: postcode 01000." in gone.err
+    assert "follows 0 codes." in gone.err
+    assert "Nothing to do" in mpp(*where, "set", client.code, "--none").err
+    wrong = mpp(*where, "add", client.code, "--department", "20", "--department", "96")
+    assert (wrong.code, "department 20, department 96" in wrong.err) == (Exit.REFUSED, True)
+
+
+def test_who_takes_part_where_it_makes_no_sense_is_refused_or_asked_about(mpp: Mpp, world: World) -> None:
+    schools, leagues = world.school_edition(), running_edition(world)
+    company = new_client(world, leagues)
+    refused = mpp("client", "take-part", company.code, schools.code)
+    assert (refused.code, "[MP028]" in refused.err) == (Exit.REFUSED, True)
+    authority = new_client(world, schools, kind="local_authority")
+    assert mpp("client", "take-part", authority.code, leagues.code).code == Exit.USAGE, "nobody can answer"
+    assert mpp("client", "take-part", authority.code, leagues.code, "--yes").code == Exit.OK
+    assert mpp("client", "take-part", authority.code, leagues.code, "--expected", "9").code == Exit.OK, "asked once"
+
+
+def test_what_was_a_mistake_is_taken_back(mpp: Mpp, fresh: Client, played: Client, tmp_path: Path) -> None:
+    where, mark = (fresh.code, fresh.edition.code), secrets.token_hex(4)
+    mpp("client", "leagues", "import", *where, "--league", f"Ormes {mark}:Lyon", "--league", f"Pins {mark}")
+    file = write_sheet(
+        tmp_path / "people.csv",
+        ("Courriel", "Ligue"),
+        *((f"{name}-{mark}@example.org", f"Ormes {mark}") for name in "abc"),
+    )
+    mpp("client", "participants", "import", *where, file, "--yes")
+    listed = mpp("client", "participants", "list", *where, "--json").json()
+    assert [row["mail_state"] for row in listed] == ["queued"] * 3
+    remove = ("client", "participants", "remove", *where)
+    both = mpp(*remove, f"a-{mark}@example.org", "nobody@example.org", "--yes")
+    assert (both.code, "nobody@example.org" in both.err) == (Exit.REFUSED, True)
+    assert len(mpp("client", "participants", "list", *where, "--json").json()) == 3
+    assert "1 person removed; 0 invitations had left before." in mpp(*remove, f"A-{mark}@example.org", "--yes").err
+    assert len(fresh.mails("player_invitation")) == 2
+    # Another league in the file moves nobody, and is said.
+    file = write_sheet(tmp_path / "moved.csv", ("Courriel", "Ligue"), (f"b-{mark}@example.org", f"Pins {mark}"))
+    moved = mpp("client", "participants", "import", *where, file, "--yes")
+    assert f"B2: b-{mark}@example.org stays in Ormes {mark}, not Pins {mark}: invited there before." in moved.err
+    assert "`mpp client participants remove` them first" in moved.err
+    corrected = mpp("client", "leagues", "import", *where, "--league", f"Ormes {mark}:Nantes", "--dry-run")
+    assert "unit corrected, was Lyon" in corrected.out
+    assert "1 there already, of which 1 with another unit; nothing was written" in corrected.err
+    mpp("client", "leagues", "import", *where, "--league", f"Ormes {mark}:Nantes")
+    unchanged = mpp("client", "leagues", "import", *where, "--league", f"Ormes {mark}", "--json").json()
+    assert [(row["unit"], row["is_corrected"]) for row in unchanged] == [("Nantes", False)]
+    stays = mpp("client", "withdraw", played.code, played.edition.code, "--yes")
+    assert (stays.code, "[MP099]" in stays.err) == (Exit.REFUSED, True)
+    assert mpp("client", "withdraw", *where).code == Exit.USAGE, "nobody can answer"
+    gone = mpp("client", "withdraw", *where, "--yes")
+    assert (gone.code, "2 empty leagues closed." in gone.err) == (Exit.OK, True), gone.err
+    assert fresh.mails("player_invitation") == []
+    assert "does not take part" in mpp("client", "overview", *where).err
+
+
+def test_the_awards_of_a_client_are_asked_for_by_its_code(mpp: Mpp, played: Client) -> None:
+    listed = mpp("award", "list", played.edition.code, "--client", played.code)
+    assert (listed.code, "No award in" in listed.err) == (Exit.OK, True)
 
 
 def test_a_plan_is_made_written_as_a_calendar_and_ticked_off(mpp: Mpp, fresh: Client, tmp_path: Path) -> None:

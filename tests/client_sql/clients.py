@@ -53,7 +53,13 @@ class Clients:
     def organisation(self, **more: Any) -> int:
         """A new organisation; returns its id."""
         return self.game.service.call(  # type: ignore[no-any-return]
-            "set_organisation", code=f"t-{uuid.uuid4().hex[:12]}", name=f"Client {next(_numbers)}", **more
+            "set_organisation",
+            **{
+                "code": f"t-{uuid.uuid4().hex[:12]}",
+                "name": f"Client {next(_numbers)}",
+                "kind": "local_authority",
+                **more,
+            },
         )
 
     def staff(self, organisation: int, role: str, since: int = -30, until: int = 30) -> Person:

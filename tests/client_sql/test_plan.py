@@ -23,7 +23,7 @@ EASTERS = {
     2031: "04-13", 2032: "03-28", 2033: "04-17", 2034: "04-09", 2035: "03-25", 2036: "04-13", 2037: "04-05",
     2038: "04-25", 2039: "04-10", 2040: "04-01",
 }  # fmt: skip
-FIXED = {(1, 1), (5, 1), (5, 8), (7, 14), (8, 15), (11, 1), (11, 11), (12, 25)}
+FIXED = {(1, 1), (5, 1), (5, 8), (7, 14), (8, 15), (11, 1), (11, 11)} | {(12, day) for day in range(24, 32)}
 SIZES = {"small": 1, "medium": 2, "large": 3}
 AUDIENCES = ("public", "school")
 
@@ -234,7 +234,8 @@ def test_once_the_edition_runs_only_what_matters_is_caught_up_and_after_it_only_
     assert all(tasks[code]["anchor"] == "end" for code in left)
     late = plan(connection, "public", "medium", date(2026, 12, 24), start, last)
     assert {code for code, row in late.items() if row["day"]} == {"final-report", "closing-ceremony"}
-    assert late["final-report"]["day"] == date(2026, 12, 24)
+    # Nobody is there before.
+    assert late["final-report"]["day"] == date(2027, 1, 4)
 
 
 def test_what_is_done_takes_no_room(connection):
@@ -306,6 +307,37 @@ def test_tasks_move_with_the_edition_and_dropped_ones_come_back(game, clients):
     assert {row["code"]: row["task_id"] for row in rows} == ids
     launch = next(row for row in rows if row["code"] == "launch-event")
     assert launch["day"] >= (edition.starts_at + 98 * DAY).date()
+
+
+def test_leagues_and_classes_are_there_when_their_codes_are_handed_out(connection):
+    """However late the plan is made."""
+    starts = date(2026, 6, 1)
+    for audience, made, handed_out in (
+        ("public", "leagues-created", "invitations-sent"),
+        ("school", "classes-created", "letter-to-families"),
+    ):
+        for size in SIZES.values():
+            for late in range(90):
+                rows = connection.execute(
+                    "select code, day, until_day from private.plan_days(%s, %s, %s, %s, %s) where day is not null",
+                    (audience, size, starts - timedelta(days=late), starts, starts + timedelta(days=20)),
+                ).fetchall()
+                days = {code: (day, until) for code, day, until in rows}
+                assert days[made][1] <= days[handed_out][0], (audience, size, late)
+                if size > 1:
+                    assert "privacy-explained" in days
+    connection.rollback()
+
+
+def test_nothing_is_planned_between_christmas_eve_and_new_year(connection):
+    rows = connection.execute(
+        "select day, until_day from private.plan_days('public', 2, '2026-11-21', '2026-12-01', '2026-12-21')"
+        " where day is not null",
+    ).fetchall()
+    connection.rollback()
+    closed = {date(2026, 12, day) for day in range(24, 32)}
+    assert len(rows) > 10
+    assert not closed & {day for row in rows for day in row}
 
 
 def test_a_plan_follows_the_size_and_the_audience(game, clients):

@@ -137,6 +137,12 @@ def test_a_dry_run_shows_who_would_get_what_and_sends_nothing(office: Office, se
     assert "nothing was sent" in said.lower()
     assert smtp.taken == []
     assert office.rows("select * from mpp.outbox order by id") == before
+    # And the run itself says what it dropped, and why.
+    code, said = run(office, "mail", "send", **office.smtp_environment(smtp.port))
+    assert (code, len(smtp.taken)) == (0, 2)
+    assert "2 sent." in said
+    assert "1 dropped, not sent: 1 no consent." in said
+    assert "dropped" not in run(office, "mail", "send", **office.smtp_environment(smtp.port))[1], "of an earlier run"
 
 
 def test_limit_sends_so_many_and_list_and_show_tell_without_content(office: Office, server: Start) -> None:
@@ -231,8 +237,8 @@ def test_a_newsletter_file_that_cannot_be_is_refused(
     file = tmp_path / "x.md"
     file.write_bytes(content)
     code, said = run(office, "mail", "newsletter", file, "-l", "fr", "--yes")
-    assert (code, reason in said) == (3, True), said
-    assert run(office, "mail", "newsletter", tmp_path / "gone.md", "-l", "fr")[0] == 3
+    assert (code, reason in said) == (5, True), said
+    assert run(office, "mail", "newsletter", tmp_path / "gone.md", "-l", "fr")[0] == 5
     assert run(office, "mail", "newsletter", file, "-l", "de")[0] == 2
 
 
@@ -241,6 +247,8 @@ def test_bounces_are_noted_listed_and_cleared(office: Office, server: Start) -> 
     assert run(office, "mail", "bounce", f"p0@{MARK}", "--hard", "--reason", "550 5.1.1")[0] == 0
     assert run(office, "mail", "bounce", f"p1@{MARK}", "--soft")[0] == 0
     assert run(office, "mail", "bounce", "nobody", "--hard")[0] == 1
+    code, said = run(office, "mail", "bounce", f"p2@{MARK}")
+    assert (code, "--hard" in said, "--soft" in said) == (2, True, True)
     listed = run(office, "mail", "bounces")[1]
     assert f"p0@{MARK}" in listed
     assert "hard" in listed

@@ -134,7 +134,7 @@ def test_leagues_are_made_once_and_their_units_corrected(fresh: Client) -> None:
     with pytest.raises(NameTaken):
         clients.create_leagues(other.part.participation_id, [{"name": name}])
     assert clients.join_codes(other.part.participation_id) == []
-    school = new_client(fresh.world, fresh.world.school_edition())
+    school = new_client(fresh.world, fresh.world.school_edition(), kind="local_authority")
     with pytest.raises(WrongAudience):
         clients.create_leagues(school.part.participation_id, [{"name": "Une classe"}])
 
@@ -224,6 +224,52 @@ def test_an_unknown_league_is_named_with_the_one_that_is_near(fresh: Client, tmp
     assert [problem.cell for problem in error.value.problems] == ["C2", "C3"]
     assert f"write {name}" in str(error.value)
     assert fresh.mails("player_invitation") == []
+
+
+def test_a_missing_league_is_named_once_with_all_its_cells_beside_every_other_fault(tmp_path: Path) -> None:
+    rows: list[tuple[object, ...]] = [("E-mail", "Ligue"), ("ada", "Ormes")]
+    rows += [(f"p{number}@example.org", "Saules" if number % 2 else "saules") for number in range(30)]
+    rows += [("x@example.org", "Pins"), ("y@example.org", "Chênes")]
+    file = write_sheet(tmp_path / "guests.csv", *rows)
+    with pytest.raises(SheetError) as error:
+        read_guests(file, leagues=["Ormes", "Pins"])
+    first, second, third = error.value.problems
+    assert (first.cell, first.problem) == ("A2", "not an e-mail address")
+    assert second.cell == ", ".join(f"B{row}" for row in range(3, 23)) + " and 10 more"
+    assert (second.value, second.problem) == ("saules", "no league of this client")
+    assert (third.cell, third.value) == ("B34", "Chênes")
+
+
+def test_a_name_that_does_not_fit_after_the_clients_is_named_with_both(world: World, tmp_path: Path) -> None:
+    organisation = world.ops.clients.set(
+        f"t-{secrets.token_hex(5)}", name="Une entreprise au nom bien assez long pour lui"
+    )
+    edition = running_edition(world)
+    world.ops.clients.take_part(organisation.organisation_id, edition.code, carries_name=True)
+    part = world.ops.clients.participation(organisation.code, edition.code)
+    file = write_sheet(tmp_path / "l.csv", ("Ligue",), ("Pins",), ("Direction des affaires générales",))
+    with pytest.raises(SheetError) as error:
+        world.ops.clients.import_leagues(part, file, dry_run=True)
+    (problem,) = error.value.problems
+    assert problem.cell == "A3"
+    assert "with “Une entreprise au nom bien assez long pour lui · ” before it, it has 81 characters" in problem.problem
+    assert "use 11 characters at most" in problem.fix
+    with pytest.raises(InvalidField) as refused:
+        world.ops.clients.import_leagues(part, leagues=[{"name": "Direction des affaires générales"}])
+    assert "81 characters" in str(refused.value)
+    assert "--plain-name" in refused.value.hint
+    assert world.ops.clients.join_codes(part.participation_id) == []
+
+
+def test_a_unit_that_a_list_corrects_is_told_and_one_it_leaves_out_stays(fresh: Client) -> None:
+    name, clients = fresh.leagues[0].name, fresh.world.ops.clients
+    before = {code.name: code.unit for code in clients.join_codes(fresh.part.participation_id)}[name]
+    for dry_run in (True, False):
+        (made,) = clients.import_leagues(fresh.part, leagues=[{"name": name, "unit": "Brest"}], dry_run=dry_run).leagues
+        assert (made.is_new, made.is_corrected, made.unit_before, made.unit) == (False, True, before, "Brest")
+    for league in ({"name": name}, {"name": name, "unit": "BREST"}):
+        (made,) = clients.import_leagues(fresh.part, leagues=[league]).leagues
+        assert (made.is_corrected, made.unit_before, (made.unit or "").casefold()) == (False, None, "brest")
 
 
 def test_a_broken_list_of_leagues_is_refused(tmp_path: Path) -> None:

@@ -474,9 +474,9 @@ class Game:
     # clients
 
     def organisation(self, **arguments: Any) -> int:
-        """A new client of the association; returns its id."""
+        """A new client of the association, of a kind that may have leagues and follow schools; returns its id."""
         code = f"t-{uuid.uuid4().hex[:12]}"
-        given = {"code": code, "name": f"Client {next(_numbers)}", **arguments}
+        given = {"code": code, "name": f"Client {next(_numbers)}", "kind": "local_authority", **arguments}
         return self.service.call("set_organisation", **given)  # type: ignore[no-any-return]
 
     def employed(

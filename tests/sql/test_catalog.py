@@ -406,4 +406,17 @@ def test_the_owner_of_the_tables_is_granted_no_more_of_private_than_indexes_and_
     )
     assert set(granted) <= {
         "folded", "searchable", "trigrams", "is_rne", "is_one_word", "uuid_v7", "clock", "is_mail_address",
+        "is_territory_code",
     }  # fmt: skip
+
+
+def test_every_column_of_what_a_client_reads_says_what_it_means(game):
+    rows = game.rows(
+        "select c.relname || '.' || a.attname as name, col_description(c.oid, a.attnum) as said from pg_class c"
+        " join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
+        " where c.relnamespace = 'api'::regnamespace"
+        " and (c.relkind = 'v' and c.relname ~ '^(client_|my_organisations)'"
+        " or c.relkind = 'c' and c.relname in ('client_overview_row', 'client_league_row', 'client_week_row'))"
+    )
+    assert len(rows) > 150
+    assert [row["name"] for row in rows if not row["said"]] == []

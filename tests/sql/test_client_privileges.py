@@ -52,6 +52,8 @@ class Scene:
         game.close(self.over)
         game.freeze(self.over)
         game.service.call("grant_awards", edition_code=self.over.code)
+        self.part_without_leagues = game.participation(self.a, game.edition())
+        self.owner[self.part_without_leagues] = "A"
         self.people = self._people()
         assert tuple(self.people) == PEOPLE
         for organisation in (self.a, self.b):
@@ -116,7 +118,7 @@ class Scene:
             "service": game.service,
         }
         removed = people["removed_a"].account
-        game.service.call("set_staff", organisation_id=a, account_id=removed, access_until=game.now - 90 * DAY)
+        game.service.call("remove_staff", organisation_id=a, account_id=removed)
         assert game.rows("select from mpp.staff where account_id = %s", (removed,)) == []
         disable(game, people["disabled_a"])
         return people
@@ -180,6 +182,16 @@ COMMANDS: dict[str, Command] = {
         "MP090",
         **OWNERS_OF_A,
     ),
+    "remove_staff": row(
+        lambda s: {"organisation_id": s.a, "account_id": s.account("viewer_a")},
+        "MP090",
+        **OWNERS_OF_A,
+    ),
+    "remove_participants": row(
+        lambda s: {"participation_id": s.parts["A"], "emails": ["a@example.org"]}, "MP093", **OF_A
+    ),
+    "withdraw_participation": row(lambda s: {"participation_id": s.part_without_leagues}, "MP006", **STAFF),
+    "territory_schools": row(lambda s: {"organisation_id": s.a}, "MP006", **STAFF),
     "client_staff": row(lambda s: {"organisation_id": s.a}, "MP090", **OWNERS_OF_A),
     # Nobody's address is the one invited.
     "accept_staff_invitation": row(
@@ -216,7 +228,7 @@ COMMANDS: dict[str, Command] = {
 #: With MAIL_COMMANDS every command that test_privileges and test_school_privileges do not try.
 ALL_COMMANDS = {*COMMANDS, *MAIL_COMMANDS}
 
-READS = {"client_staff", "client_report", "weekly_readers"}
+READS = {"client_staff", "client_report", "territory_schools", "weekly_readers"}
 #: Answered as before by whoever may: a plan is the same plan, an award is given once.
 IDLE = {"plan_participation", "grant_awards"}
 
@@ -264,6 +276,8 @@ def test_what_is_bs_is_told_to_staff_of_a_as_if_there_were_none(game, scene):
             ("complete_task", {"task_id": scene.tasks["B"]}, {"task_id": nobody}),
             ("invite_staff", {"organisation_id": scene.b}, {"organisation_id": nobody}),
             ("set_staff", {"organisation_id": scene.b}, {"organisation_id": nobody}),
+            ("remove_staff", {"organisation_id": scene.b}, {"organisation_id": nobody}),
+            ("remove_participants", {"participation_id": scene.parts["B"]}, {"participation_id": nobody}),
             ("client_staff", {"organisation_id": scene.b}, {"organisation_id": nobody}),
         ):
             rest = {
@@ -271,6 +285,8 @@ def test_what_is_bs_is_told_to_staff_of_a_as_if_there_were_none(game, scene):
                 "invite_participants": {"participants": Jsonb([{"email": "new@example.org"}])},
                 "invite_staff": {"email": "new@example.org"},
                 "set_staff": {"account_id": scene.account("viewer_b")},
+                "remove_staff": {"account_id": scene.account("viewer_b")},
+                "remove_participants": {"emails": ["b@example.org"]},
             }.get(command, {})
             said = []
             for arguments in (theirs, none):
@@ -282,8 +298,9 @@ def test_what_is_bs_is_told_to_staff_of_a_as_if_there_were_none(game, scene):
 
 def test_staff_of_b_are_nobody_to_an_owner_of_a(game, scene):
     for name in ("viewer_b", "owner_b", "player", "ops", "removed_a"):
-        with game.refused("MP005"):
-            scene.people["owner_a"].call("set_staff", organisation_id=scene.a, account_id=scene.account(name))
+        for command in ("set_staff", "remove_staff"):
+            with game.refused("MP005"):
+                scene.people["owner_a"].call(command, organisation_id=scene.a, account_id=scene.account(name))
 
 
 def test_a_league_of_b_takes_no_guest_of_a(game, scene):
@@ -470,9 +487,7 @@ def test_a_change_of_role_or_dates_counts_from_the_next_request_on(game, scene):
     assert person.view("client_overview")
     with game.refused("MP092"):
         person.table("plan_participation", participation_id=scene.parts["A"])
-    scene.people["owner_a"].call(
-        "set_staff", organisation_id=scene.a, account_id=account, access_until=game.now - 60 * DAY
-    )
+    scene.people["owner_a"].call("remove_staff", organisation_id=scene.a, account_id=account)
     assert person.view("client_overview") == person.view("my_organisations") == []
     with game.refused("MP093"):
         person.table("plan_participation", participation_id=scene.parts["A"])
@@ -655,6 +670,7 @@ DASHBOARD_VIEWS = {
     for view in (
         "client_overview", "client_leagues", "client_weekly", "client_daily", "client_ranking", "client_themes",
         "client_map", "client_territory", "client_ambassadors", "client_stages", "client_awards",
+        "client_organisations", "client_participations", "client_units",
     )
 }  # fmt: skip
 

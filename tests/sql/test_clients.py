@@ -155,13 +155,80 @@ def test_a_territory_is_what_was_last_said(game, client):
         None, [], 1, "69", {"postcode": ["6900"]}, {"postcode": ["2A004"]}, {"department": ["20A"]},
         {"department": ["2C"]}, {"department": ["970"]}, {"department": ["979"]}, {"department": [69]} | {"rne": ["x"]},
         {"rne": ["0000001A"]}, {"rne": [None]}, {"region": ["84"]}, {"postcode": [None]}, {"postcode": [["69003"]]},
-        {"postcode": {"69003": 1}}, {"postcode": None},
+        {"postcode": {"69003": 1}}, {"postcode": None}, {"department": ["20"]}, {"department": ["00"]},
+        {"department": ["96"]}, {"postcode": ["00100"]}, {"postcode": ["96000"]}, {"postcode": ["97999"]},
     ],
 )  # fmt: skip
 def test_a_wrong_code_changes_nothing_of_a_territory(game, client, codes):
     game.service.call("set_territory", organisation_id=client, codes={"department": ["01"]})
     with game.refused("MP010"):
         game.service.call("set_territory", organisation_id=client, codes=Jsonb(codes))
+
+
+def test_every_wrong_code_of_a_territory_is_named(game, client):
+    with game.refused("MP010") as caught:
+        game.service.call(
+            "set_territory", organisation_id=client, codes=Jsonb({"department": ["01", "20", "96"], "postcode": ["1"]})
+        )
+    said = str(caught.value.diag.message_primary)
+    assert all(wrong in said for wrong in ("department 20", "department 96", "postcode 1"))
+
+
+def test_codes_are_added_to_a_territory_and_taken_away(game, client):
+    def say(change: str | None, **codes: Any) -> Any:
+        return game.service.call("set_territory", organisation_id=client, codes=Jsonb(codes), change=change)
+
+    assert say("replace", department=["69", "01"]) == 2
+    assert say("add", department=["69", "2A"], postcode=["38000"]) == 4
+    assert say("remove", department=["01", "75"]) == 3
+    assert say("remove") == 3
+    assert {(row["kind"], row["code"]) for row in game.service.view("client_territories", organisation_id=client)} == {
+        ("department", "69"), ("department", "2A"), ("postcode", "38000"),
+    }  # fmt: skip
+    with game.refused("MP010"):
+        say(None, department=["69"])
+    acts = game.rows(
+        "select action from mpp.audit where action like 'territory.%%' and subject = %s order by id", (str(client),)
+    )
+    assert [act["action"] for act in acts] == [
+        "territory.set", "territory.add", "territory.remove", "territory.remove",
+    ]  # fmt: skip
+
+
+def test_a_territory_says_how_many_schools_each_code_has(game, client):
+    for postcode in ("38000", "38000", "38190", "20600"):
+        game.school(postcode=postcode)
+    game.run("update mpp.school set is_hidden = true where id = %s", (game.school(postcode="38000"),))
+    game.service.call(
+        "set_territory", organisation_id=client,
+        codes=Jsonb({"department": ["38", "2B", "2A"], "postcode": ["38190"], "rne": ["0000001B"]}),
+    )  # fmt: skip
+    found = {
+        (row["kind"], row["code"]): row["schools"]
+        for row in game.service.table("territory_schools", organisation_id=client)
+    }
+    assert (found["department", "2B"], found["postcode", "38190"], found["rne", "0000001B"]) == (1, 1, 0)
+    assert (found["department", "38"], found["department", "2A"]) == (3, 0)
+
+
+@pytest.mark.parametrize("kind", ["company", "university", "association"])
+def test_only_who_answers_for_schools_follows_some(game, kind):
+    client = game.organisation(kind=kind)
+    schools = game.edition(audience="school")
+    for change in ("replace", "add"):
+        with game.refused("MP010") as caught:
+            game.service.call("set_territory", organisation_id=client, codes={"department": ["69"]}, change=change)
+        assert f"a client of kind {kind} follows no schools" in str(caught.value.diag.message_primary)
+    with game.refused("MP028"):
+        game.participation(client, schools)
+    assert game.participation(client, game.edition())
+    for follower in ("local_authority", "public_administration", "school_network"):
+        other = game.organisation(kind=follower)
+        assert game.participation(other, schools)
+        assert game.service.call("set_territory", organisation_id=other, codes={"department": ["69"]}) == 1
+        with game.refused("MP010") as caught:
+            game.service.call("set_organisation", code=code_of(game, other), kind=kind)
+        assert "kind is not valid" in str(caught.value.diag.message_primary)
 
 
 # leagues
@@ -547,6 +614,147 @@ def test_whether_a_guest_came_is_not_told(game, part, edition, manager):
     assert manager.view("client_participants", participation_id=part) == before
 
 
+def test_guests_are_taken_off_the_list_with_the_mail_that_has_not_left(game, client, part, manager):
+    manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord", "Sud"))
+    asked = guests("a@example.org", "b@example.org", "c@example.org", league="Nord")
+    manager.call("invite_participants", participation_id=part, participants=asked)
+    game.run("update mpp.outbox set state = 'sent', sent_at = now() where address = 'b@example.org'")
+
+    def remove(*emails: str) -> Any:
+        return manager.call("remove_participants", participation_id=part, emails=list(emails))
+
+    for wrong in (None, []):
+        with game.refused("MP010"):
+            manager.call("remove_participants", participation_id=part, emails=wrong)
+    assert remove(" A@Example.org ", "b@example.org", "nobody@example.org") == 2
+    assert remove("a@example.org") == 0
+    assert [row["email"] for row in manager.view("client_participants", participation_id=part)] == ["c@example.org"]
+    assert [mail["address"] for mail in invitations(game, part)] == ["b@example.org", "c@example.org"]
+    assert game.one("select count(*) from mpp.audit where action = 'client.remove_participants'") == 1
+    # Invited again, elsewhere: whoever was sent a code before is sent the new one.
+    again = guests("a@example.org", "b@example.org", league="Sud")
+    assert manager.call("invite_participants", participation_id=part, participants=again)["added"] == 2
+    waiting = [mail for mail in invitations(game, part) if mail["state"] == "queued"]
+    assert [(mail["address"], mail["data"]["league"]) for mail in waiting] == [
+        ("c@example.org", "Nord"), ("a@example.org", "Sud"), ("b@example.org", "Sud"),
+    ]  # fmt: skip
+
+
+def test_nobody_is_written_to_more_than_three_times(game, part, manager):
+    manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord"))
+    for _ in range(3):
+        manager.call("invite_participants", participation_id=part, participants=guests("a@example.org"))
+        game.run("update mpp.outbox set state = 'sent', sent_at = now() where state = 'queued'")
+        manager.call("remove_participants", participation_id=part, emails=["a@example.org"])
+    with game.refused("MP070") as caught:
+        manager.call("invite_participants", participation_id=part, participants=guests("a@example.org"))
+    assert "three invitations were sent there already" in str(caught.value.diag.message_primary)
+    assert len(invitations(game, part)) == 3
+
+
+# withdrawal
+
+
+def test_a_client_that_nobody_plays_for_is_taken_out_of_an_edition_and_may_come_back(
+    game, client, edition, part, manager
+):
+    made = manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord", "Sud", unit="Lyon"))
+    manager.call("invite_participants", participation_id=part, participants=guests("a@example.org"))
+    manager.call("plan_participation", participation_id=part)
+    other = game.edition()
+    kept = game.participation(client, other)
+    manager.table("create_client_leagues", participation_id=kept, leagues=leagues("Est", unit="Nantes"))
+    assert game.service.call("withdraw_participation", participation_id=part) == 2
+    assert manager.view("client_participations", participation_id=part) == []
+    assert invitations(game, part) == []
+    for table in ("participant", "task", "league"):
+        assert game.rows(f"select from mpp.{table} where participation_id = %s", (part,)) == []
+    assert [row["name"] for row in manager.view("client_units")] == ["Nantes"]
+    guest = game.registered()
+    with game.refused("MP031"):
+        guest.call("join_league", join_code=made[0]["join_code"])
+    ids = [row["league_id"] for row in made]
+    assert game.rows("select from mpp.score where subject_id = any(%s) and listed", (ids,)) == []
+    assert game.rows("select * from private.verify_scores(%s)", (edition.code,)) == []
+    (trace,) = game.rows("select subject, details from mpp.audit where action = 'participation.withdraw'")
+    assert (trace["subject"], trace["details"]["edition"]) == (code_of(game, client), edition.code)
+    # The names are free again.
+    again = game.participation(client, edition)
+    fresh_ = manager.table("create_client_leagues", participation_id=again, leagues=leagues("Nord", "Sud"))
+    assert [row["is_new"] for row in fresh_] == [True, True]
+    with game.refused("MP093"):
+        game.service.call("withdraw_participation", participation_id=part)
+
+
+def test_a_client_stays_in_an_edition_once_somebody_has_joined_or_it_is_frozen(game, client, edition, part):
+    league = game.client_league(part, edition)
+    before = game.fingerprint()
+    with game.refused("MP099") as caught:
+        game.service.call("withdraw_participation", participation_id=part)
+    assert "1 of its leagues" in str(caught.value.diag.message_primary)
+    assert game.fingerprint() == before
+    assert league.id
+    over = game.edition()
+    frozen = game.participation(client, over)
+    game.close(over)
+    game.freeze(over)
+    with game.refused("MP024"):
+        game.service.call("withdraw_participation", participation_id=frozen)
+
+
+def test_a_guest_who_joins_while_the_client_is_withdrawn_finds_no_code_or_keeps_it_in(arena_url):
+    with committed(arena_url) as game:
+        edition = game.edition()
+        part = game.participation(game.organisation(), edition)
+        made = game.service.table("create_client_leagues", participation_id=part, leagues=leagues(f"A {fresh()}"))
+        guests_ = [game.registered() for _ in range(6)]
+        game.db.commit()
+        code = made[0]["join_code"]
+
+        def join(person: Person) -> Any:
+            return lambda db: person.on(db).call("join_league", join_code=code)
+
+        def withdraw(db: Any) -> Any:
+            return game.service.on(db).call("withdraw_participation", participation_id=part)
+
+        answers = at_once(arena_url, [*map(join, guests_[:3]), withdraw, *map(join, guests_[3:])])
+        found = codes(answers)
+        there = game.one("select count(*) from mpp.player where league_id = %s", (made[0]["league_id"],))
+        withdrawn = not game.rows("select from mpp.participation where id = %s", (part,))
+        assert (there == 0) is withdrawn
+        assert found == ({"00000": 1, "MP031": 6} if withdrawn else {"00000": 6, "MP099": 1}), answers
+
+
+def test_all_that_changes_a_participation_at_once_deadlocks_with_nothing(arena_url):
+    with committed(arena_url) as game:
+        client = game.organisation()
+        part = game.participation(client, game.edition())
+        manager = game.employed(client, "manager")
+        game.service.table("create_client_leagues", participation_id=part, leagues=leagues(f"A {fresh()}"))
+        game.db.commit()
+
+        def does(command: str, **arguments: Any) -> Any:
+            person = game.service if command == "withdraw_participation" else manager
+            return lambda db: person.on(db).table(command, participation_id=part, **arguments)
+
+        answers = at_once(
+            arena_url,
+            [
+                does("remove_participants", emails=["a@example.org"]),
+                does("invite_participants", participants=guests("a@example.org")),
+                does("plan_participation"),
+                does("withdraw_participation"),
+                does("create_client_leagues", leagues=leagues(f"B {fresh()}")),
+                does("remove_participants", emails=["a@example.org"]),
+                does("plan_participation"),
+                does("invite_participants", participants=guests("b@example.org")),
+            ],
+        )
+        # Whoever comes after the withdrawal finds nothing any more; nobody waits for somebody who waits for them.
+        assert set(codes(answers)) <= {"00000", "MP093"}, answers
+        assert game.rows("select from mpp.participation where id = %s", (part,)) == []
+
+
 # staff
 
 
@@ -822,7 +1030,7 @@ def test_dates_that_the_association_gave_are_not_in_the_way_of_a_new_role(game, 
 def test_whoever_is_taken_away_does_not_come_back_by_an_invitation_that_waits(game, client, owner):
     viewer = game.employed(client, "viewer")
     code = invite(game, owner, client, viewer, "manager")
-    owner.call("set_staff", organisation_id=client, account_id=viewer.account, access_until=game.now - 60 * DAY)
+    owner.call("remove_staff", organisation_id=client, account_id=viewer.account)
     assert employment(game, client, viewer) is None
     with game.refused("MP082"):
         viewer.call("accept_staff_invitation", code=code)
@@ -879,5 +1087,120 @@ def test_the_dates_of_a_refusal_are_said_in_both_languages(game, client):
         with game.refused("MP091") as caught:
             late.table("client_staff", organisation_id=client)
         said[language] = str(caught.value.diag.message_primary)
-    assert said["fr"].startswith("Votre accès est ouvert du ")
-    assert said["en"].startswith("Your access is open from ")
+    assert said["fr"].startswith("Votre accès, du ")
+    assert said["fr"].endswith(", est terminé.")
+    assert said["en"].startswith("Your access, from ")
+    assert said["en"].endswith(", is over.")
+
+
+def test_a_refusal_says_the_last_day_and_whether_it_has_passed_or_the_first_is_to_come(game, client):
+    late = game.employed(client, "owner")
+    game.run(
+        "update mpp.staff set access_from = '2025-11-01 00:00 Europe/Paris',"
+        " access_until = '2025-12-01 00:00 Europe/Paris' where account_id = %s",
+        (late.account,),
+    )
+    with game.refused("MP091") as caught:
+        late.table("client_staff", organisation_id=client)
+    assert caught.value.diag.message_primary == "Your access, from 2025-11-01 to 2025-11-30, is over."
+    early = game.employed(client, "owner")
+    game.run(
+        "update mpp.staff set access_from = '2099-03-01 12:30 Europe/Paris',"
+        " access_until = '2099-04-01 00:00 Europe/Paris' where account_id = %s",
+        (early.account,),
+    )
+    with game.refused("MP091") as caught:
+        early.table("client_staff", organisation_id=client)
+    assert caught.value.diag.message_primary == (
+        "Your access, from 2099-03-01 12:30:00 (Europe/Paris) to 2099-03-31, is not open yet."
+    )
+
+
+@pytest.mark.parametrize("by", ["owner", "service"])
+def test_dates_that_end_before_they_begin_or_have_passed_are_refused_and_nobody_is_lost(game, client, owner, by):
+    viewer = game.employed(client, "viewer", since=-10 * DAY, until=10 * DAY)
+    actor = owner if by == "owner" else game.service
+    before = employment(game, client, viewer)
+    for wrong in (
+        {"access_from": game.now + 2 * DAY, "access_until": game.now + DAY},
+        {"access_until": game.now - 20 * DAY},
+        {"access_until": game.now - DAY},
+        {"access_from": game.now + 20 * DAY},
+        {"access_from": game.now + 20 * DAY, "access_until": game.now + 20 * DAY},
+    ):
+        with game.refused("MP010") as caught:
+            actor.call("set_staff", organisation_id=client, account_id=viewer.account, **wrong)
+        assert str(caught.value.diag.message_primary).startswith("access_until is not valid: ")
+        assert "remove_staff" in str(caught.value.diag.message_hint)
+        assert employment(game, client, viewer) == before
+        with game.refused("MP010"):
+            actor.call(
+                "invite_staff", organisation_id=client, email="x@example.org",
+                **{"access_from": game.now - 20 * DAY, "access_until": game.now + 10 * DAY, **wrong, "role": "viewer"},
+            )  # fmt: skip
+    # Of somebody whose dates have passed the role may still change.
+    late = game.employed(client, "viewer", since=-10 * DAY, until=-DAY)
+    actor.call("set_staff", organisation_id=client, account_id=late.account, role="manager")
+    assert (employment(game, client, late) or {})["role"] == "manager"
+
+
+def test_whoever_is_removed_is_out_and_the_audit_says_so(game, client, owner):
+    viewer, other = game.employed(client, "viewer"), game.employed(client, "owner")
+    for person in (owner, other):
+        with game.refused("MP005"):
+            owner.call("remove_staff", organisation_id=client, account_id=person.account)
+    for wrong in ({}, {"account_id": viewer.account, "invitation_id": 1}):
+        with game.refused("MP010"):
+            owner.call("remove_staff", organisation_id=client, **wrong)
+    owner.call("remove_staff", organisation_id=client, account_id=viewer.account)
+    assert employment(game, client, viewer) is None
+    with game.refused("MP005"):
+        owner.call("remove_staff", organisation_id=client, account_id=viewer.account)
+    game.service.call("remove_staff", organisation_id=client, account_id=other.account)
+    assert employment(game, client, other) is None
+    acts = game.rows("select action, actor_id from mpp.audit where subject = %s order by id", (str(client),))
+    assert [(act["action"], act["actor_id"]) for act in acts] == [
+        ("client.remove_staff", owner.account), ("client.remove_staff", None),
+    ]  # fmt: skip
+
+
+def test_an_invitation_that_waits_is_taken_back_with_its_mail(game, client, owner):
+    person = game.signed_in()
+    code = invite(game, owner, client, person)
+    number = game.one("select id from mpp.staff_invitation where organisation_id = %s", (client,))
+    elsewhere = game.employed(game.organisation(), "owner")
+    with game.refused("MP090"):
+        elsewhere.call("remove_staff", organisation_id=client, invitation_id=number)
+    theirs = game.one("select organisation_id from mpp.staff where account_id = %s", (elsewhere.account,))
+    with game.refused("MP005"):
+        elsewhere.call("remove_staff", organisation_id=theirs, invitation_id=number)
+    owner.call("remove_staff", organisation_id=client, invitation_id=number)
+    assert game.rows("select from mpp.outbox where address = %s", (address_of(game, person),)) == []
+    with game.refused("MP082") as caught:
+        person.call("accept_staff_invitation", code=code)
+    assert "address that was invited" in str(caught.value.diag.message_hint)
+    # An invitation of an owner is the association's.
+    game.service.call(
+        "invite_staff", organisation_id=client, email="o@example.org", role="owner", access_until=game.now + DAY
+    )
+    number = game.one("select id from mpp.staff_invitation where email = 'o@example.org'")
+    with game.refused("MP005"):
+        owner.call("remove_staff", organisation_id=client, invitation_id=number)
+    game.service.call("remove_staff", organisation_id=client, invitation_id=number)
+
+
+def test_an_acceptance_and_a_removal_at_once_leave_nobody_inside(arena_url):
+    with committed(arena_url) as game:
+        client = game.organisation()
+        owner, person = game.employed(client, "owner"), game.employed(client, "viewer")
+        code = invite(game, game.service, client, person, "manager")
+        game.db.commit()
+        answers = at_once(
+            arena_url,
+            [
+                lambda db: person.on(db).call("accept_staff_invitation", code=code),
+                lambda db: owner.on(db).call("remove_staff", organisation_id=client, account_id=person.account),
+            ],
+        )
+        assert set(codes(answers)) <= {"00000", "MP082"}, answers
+        assert employment(game, client, person) is None

@@ -58,9 +58,9 @@ OF_CLIENTS = {
     "accept_staff_invitation", "claim_mail", "clear_bounces", "client_report", "client_staff", "complete_task",
     "count_edition", "create_client_leagues", "due_mails", "grant_awards", "handle_contact_request",
     "invite_participants", "invite_staff", "plan_participation", "purge_expired", "queue_league_notes", "queue_mails",
-    "queue_newsletter", "record_bounce", "remove_contact_content", "send_contact_request", "set_organisation",
-    "set_participation", "set_staff", "set_territory", "settle_mail", "settle_stranded", "stranded_mails",
-    "unsubscribe", "weekly_readers",
+    "queue_newsletter", "record_bounce", "remove_contact_content", "remove_participants", "remove_staff",
+    "send_contact_request", "set_organisation", "set_participation", "set_staff", "set_territory", "settle_mail",
+    "settle_stranded", "stranded_mails", "territory_schools", "unsubscribe", "weekly_readers", "withdraw_participation",
 }  # fmt: skip
 #: Functions that write nothing, and the one by which a family enters.
 READING = {"class_teachers", "my_rank", "ranking_around", "search_schools", "verify_scores"}
