@@ -233,7 +233,7 @@ begin
     from mpp.staff s
     where s.account_id = (select auth.uid())
         and private.request_role() = 'authenticated'
-        and not exists (select from auth.users u where u.id = s.account_id and u.banned_until > now())
+        and not exists (select from auth.users u where u.id = s.account_id and (u.banned_until > now() or u.is_anonymous))
     union
     select c.id from private.my_client_ids() c (id);
 end
@@ -1779,17 +1779,17 @@ comment on column api.client_leagues.league_id is 'The league.';
 comment on column api.client_leagues.name is 'Its name.';
 comment on column api.client_leagues.unit_id is 'Its unit; null when it has none.';
 comment on column api.client_leagues.unit is 'Name of its unit; null when it has none.';
-comment on column api.client_leagues.rank is 'Its rank among the listed leagues of the client, by value; equals share one.';
-comment on column api.client_leagues.players is 'Players since the start, those who left after playing too; null for one to four.';
-comment on column api.client_leagues.active_players is 'Players who did a challenge this week; null for one to four.';
-comment on column api.client_leagues.active_players_ever is 'Players who did a challenge since the start; null for one to four.';
-comment on column api.client_leagues.validations is 'Challenges done since the start.';
-comment on column api.client_leagues.points is 'Points since the start.';
-comment on column api.client_leagues.points_per_player is 'points divided by players; null while there are fewer than five.';
-comment on column api.client_leagues.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player, a small league counting as if it had the least size.';
-comment on column api.client_leagues.points_this_week is 'Points of the week that is on, or of the last one.';
-comment on column api.client_leagues.points_last_week is 'Points of the whole week before it; null in the first week.';
-comment on column api.client_leagues.last_validated_at is 'Midnight of the last day on which a challenge was done, in the time zone of the edition: never the hour; null when none was.';
+comment on column api.client_leagues.rank is 'Its rank among the listed leagues of the client, by value; equals share one. In a private edition null for a small league, and counted among the others.';
+comment on column api.client_leagues.players is 'Players since the start, those who left after playing too; null for fewer than five, and for the next league where the total would tell.';
+comment on column api.client_leagues.active_players is 'Players who did a challenge this week; null for one to four, and with players.';
+comment on column api.client_leagues.active_players_ever is 'Players who did a challenge since the start; null for one to four, and with players.';
+comment on column api.client_leagues.validations is 'Challenges done since the start; null with players.';
+comment on column api.client_leagues.points is 'Points since the start; in a private edition null with players.';
+comment on column api.client_leagues.points_per_player is 'points divided by players; null with players.';
+comment on column api.client_leagues.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player, a small league counting as if it had the least size. In a private edition null with players.';
+comment on column api.client_leagues.points_this_week is 'Points of the week that is on, or of the last one; null with players.';
+comment on column api.client_leagues.points_last_week is 'Points of the whole week before it; null in the first week, and with players.';
+comment on column api.client_leagues.last_validated_at is 'Midnight of the last day on which a challenge was done, in the time zone of the edition: never the hour; null when none was, and with players.';
 comment on column api.client_leagues.has_ambassador is 'Whether somebody runs it.';
 comment on column api.client_leagues.push is 'Why it needs a push, empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of what the week before had by the same hour), few_players.';
 
@@ -1797,7 +1797,7 @@ comment on column api.client_weekly.participation_id is 'The part of a client in
 comment on column api.client_weekly.week is 'Number of the week, from 1.';
 comment on column api.client_weekly.first_day is 'Its first day, in the time zone of the edition.';
 comment on column api.client_weekly.last_day is 'Its last day.';
-comment on column api.client_weekly.new_players is 'Players who joined in it, in the first week also before it; null for one to four.';
+comment on column api.client_weekly.new_players is 'Players who joined in it, in the first week also before it; null for one to four, and for the next week where the total would tell.';
 comment on column api.client_weekly.active_players is 'Players who did a challenge in it; null for one to four.';
 comment on column api.client_weekly.validations is 'Challenges done in it.';
 comment on column api.client_weekly.points is 'Points won in it.';
@@ -1811,13 +1811,13 @@ comment on column api.client_daily.points is 'Points won on it.';
 
 comment on column api.client_ranking.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_ranking.scope is 'league or unit.';
-comment on column api.client_ranking.rank is 'Rank within the scope, by value; equals share one.';
+comment on column api.client_ranking.rank is 'Rank within the scope, by value; equals share one. In a private edition null for a small league.';
 comment on column api.client_ranking.subject_id is 'Id of the league or number of the unit, as text.';
 comment on column api.client_ranking.label is 'Name of the league or unit.';
 comment on column api.client_ranking.leagues is 'How many listed leagues it has; 1 for a league.';
-comment on column api.client_ranking.players is 'Players of these leagues since the start; null for one to four.';
-comment on column api.client_ranking.points is 'Points of these leagues since the start.';
-comment on column api.client_ranking.points_per_player is 'points divided by players; null while there are fewer than five.';
+comment on column api.client_ranking.players is 'Players since the start; of a unit, those of its leagues that show theirs. Null when none does.';
+comment on column api.client_ranking.points is 'Points since the start; in a private edition null for a small league.';
+comment on column api.client_ranking.points_per_player is 'points divided by players; null where a number of players is withheld.';
 comment on column api.client_ranking.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player.';
 
 comment on column api.client_themes.participation_id is 'The part of a client in an edition, as client_participations has it.';
@@ -1842,7 +1842,7 @@ comment on column api.client_territory.city is 'City of the school.';
 comment on column api.client_territory.pupils is 'Pupils since the start; null for one to four.';
 comment on column api.client_territory.points is 'Points of the class since the start.';
 comment on column api.client_territory.points_per_pupil is 'points divided by pupils; null while there are fewer than five.';
-comment on column api.client_territory.points_this_week is 'Points of the week that is on, or of the last one.';
+comment on column api.client_territory.points_this_week is 'Points of the week that is on, or of the last one; null with pupils.';
 comment on column api.client_territory.rank is 'Its rank among the listed classes of the territory, by value.';
 comment on column api.client_territory.general_rank is 'Its rank among all listed classes of the edition.';
 comment on column api.client_territory.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per pupil.';

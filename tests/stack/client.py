@@ -25,6 +25,7 @@ from .school import LEVELS, Class, account_of, acts, class_of, letters, rne, sch
 DASHBOARD_VIEWS = (
     "client_overview", "client_leagues", "client_weekly", "client_daily", "client_ranking", "client_themes",
     "client_map", "client_territory", "client_ambassadors", "client_stages", "client_awards",
+    "client_organisations", "client_participations", "client_units",
 )  # fmt: skip
 
 #: Rows by view.
@@ -158,7 +159,7 @@ def client(place: Place, edition: Edition | None = None, **more: Any) -> Client:
     """An organisation that takes part in an edition, one of its own if none is given."""
     edition = edition or client_edition(place)
     code, name = f"client-{uuid.uuid4().hex[:12]}", f"Maison {letters()}"
-    organisation = place.desk("set_organisation", code=code, name=name, language="fr")
+    organisation = place.desk("set_organisation", code=code, name=name, kind="local_authority", language="fr")
     part = place.desk(
         "set_participation", organisation_id=organisation, edition_code=edition.code, expected_players=100, **more
     )
@@ -362,6 +363,8 @@ def acts_on(whole: Whole, another: str) -> dict[str, dict[str, Any]]:
         "ranking_around": {"subject_id": asked.leagues["Unlisted"]["league_id"]},
         "record_bounce": {"address": whole.owner.email, "is_hard": True},
         "remove_contact_content": {"id": 1, "reason": "because"},
+        "remove_participants": {**part, "emails": ["pirate@example.org"]},
+        "remove_staff": {**own, "account_id": account_of(asked.staff["viewer"])},
         "rename_team": {"team_id": team, "name": "Pirates"},
         "renew_join_code": {"league_id": league["league_id"]},
         "report_conduct": {"player_id": other, "reason": "because"},
@@ -374,12 +377,14 @@ def acts_on(whole: Whole, another: str) -> dict[str, dict[str, Any]]:
         "settle_mail": {"id": mail, "attempt": 1, "worker": str(uuid.uuid4()), "outcome": "sent"},
         "settle_stranded": {"id": mail, "attempt": 1, "verdict": "given_up"},
         "stranded_mails": {},
+        "territory_schools": own,
         "unsubscribe": {"token": whole.waiting},
         "validate_challenge": {
             "player_id": other, "challenge_id": asked.edition.challenges["bike"], "request_key": str(uuid.uuid4()),
         },
         "verify_scores": {"edition_code": asked.edition.code},
         "weekly_readers": part,
+        "withdraw_participation": part,
     }  # fmt: skip
 
 

@@ -41,9 +41,7 @@ from .school import account_of, class_of, contents, functions, letters, rne, sch
 #: The views of a client by who reads them; a new one has to be placed here.
 FOR_MANAGERS = ("client_join_codes", "client_participants")
 FOR_OWNERS = ("client_invitations",)
-FOR_ALL_STAFF = (
-    *DASHBOARD_VIEWS, "client_organisations", "client_participations", "client_territories", "client_units",
-)  # fmt: skip
+FOR_ALL_STAFF = (*DASHBOARD_VIEWS, "client_territories")
 CLIENT_VIEWS = (*FOR_ALL_STAFF, *FOR_MANAGERS, *FOR_OWNERS)
 #: Read also outside one's dates, so that an app can say why there is nothing else.
 ALSO_CLOSED = {"client_organisations", "my_organisations"}
@@ -61,7 +59,7 @@ ASSOCIATION_ONLY = {
     "announce_maintenance", "apply_edition", "cancel_maintenance", "clear_bounces", "close_edition", "correct_school",
     "count_edition", "forget_pupils", "freeze_edition", "grant_awards", "handle_contact_request", "open_edition",
     "purge_expired", "record_bounce", "remove_contact_content", "resolve_conduct_report", "set_organisation",
-    "set_participation", "set_territory", "verify_scores",
+    "set_participation", "set_territory", "territory_schools", "verify_scores", "withdraw_participation",
 }  # fmt: skip
 OF_TEACHERS = {
     "add_pupils", "cancel_for_pupils", "choose_class_challenges", "class_teachers", "hand_over_class",
@@ -71,7 +69,8 @@ OF_TEACHERS = {
 #: What staff do with their own client, and what they are told about another's.
 OF_STAFF = {
     "client_report": "MP093", "client_staff": "MP090", "complete_task": "MP005", "create_client_leagues": "MP093",
-    "invite_participants": "MP093", "invite_staff": "MP090", "plan_participation": "MP093", "set_staff": "MP090",
+    "invite_participants": "MP093", "invite_staff": "MP090", "plan_participation": "MP093", "remove_participants": "MP093",
+    "remove_staff": "MP090", "set_staff": "MP090",
 }  # fmt: skip
 #: What players do in a league, and what somebody who has a profile is told about a league that is not theirs.
 OF_PLAYERS = {
@@ -428,7 +427,7 @@ COUNTS = {"players", "players_change", "active_players", "active_players_ever", 
 def few(place: Place) -> Client:
     """A client alone in an edition of its own, so that nothing of it is public: leagues of six, seven and three."""
     code = f"client-{uuid.uuid4().hex[:12]}"
-    organisation = place.desk("set_organisation", code=code, name=f"Maison {letters()}")
+    organisation = place.desk("set_organisation", code=code, name=f"Maison {letters()}", kind="local_authority")
     edition = client_edition(place, organisation=code, least=6)
     part = place.desk("set_participation", organisation_id=organisation, edition_code=edition.code)
     made = Client(place, edition, code, "Maison", organisation, part)
@@ -532,10 +531,7 @@ def outsiders(place: Place, clients: tuple[Whole, Whole]) -> dict[str, Phone]:
     """Owners of A whose access is closed, one for each reason."""
     asked = clients[0].client
     removed, anonymous = asked.employ("owner"), place.phone()
-    place.desk(
-        "set_staff", organisation_id=asked.organisation, account_id=account_of(removed),
-        access_until=(datetime.now(UTC) - 90 * DAY).isoformat(),
-    )  # fmt: skip
+    place.desk("remove_staff", organisation_id=asked.organisation, account_id=account_of(removed))
     anonymous.client.auth.sign_in_anonymously()
     # Nothing of ours puts an anonymous account on a staff; a mistake at the desk of the database could.
     asked.hire(anonymous, "owner")
@@ -611,8 +607,11 @@ def test_staff_are_told_why_there_is_nothing_to_see_in_their_language(
             english = refusal(phone, function)
             french = refusal(phone, function, **{"accept-language": "fr-FR,fr;q=0.9"})
             assert english["code"] == french["code"] == "MP091"
-            assert english["message"].startswith("Your access is open from ")
-            assert french["message"].startswith("Votre accès est ouvert du ")
+            ends = {"not_yet": ("is not open yet.", "n’est pas encore ouvert."), "over": ("is over.", "est terminé.")}
+            assert english["message"].startswith("Your access, from ")
+            assert english["message"].endswith(ends[because][0])
+            assert french["message"].startswith("Votre accès, du ")
+            assert french["message"].endswith(ends[because][1])
             for day in (mine["access_from"], mine["access_until"]):
                 # The day in Paris may be the next one.
                 assert any(text in english["message"] for text in (day[:8], day[:4])), english
