@@ -69,8 +69,8 @@ OF_TEACHERS = {
 #: What staff do with their own client, and what they are told about another's.
 OF_STAFF = {
     "client_report": "MP093", "client_staff": "MP090", "complete_task": "MP005", "create_client_leagues": "MP093",
-    "invite_participants": "MP093", "invite_staff": "MP090", "plan_participation": "MP093", "remove_participants": "MP093",
-    "remove_staff": "MP090", "set_staff": "MP090",
+    "invite_participants": "MP093", "invite_staff": "MP090", "plan_participation": "MP093",
+    "remove_participants": "MP093", "remove_staff": "MP090", "set_staff": "MP090",
 }  # fmt: skip
 #: What players do in a league, and what somebody who has a profile is told about a league that is not theirs.
 OF_PLAYERS = {
