@@ -23,12 +23,16 @@ create table mpp.staff_invitation (
     access_from timestamptz not null,
     access_until timestamptz not null check (access_until > access_from),
     code_digest bytea not null unique,
+    -- Whoever deletes their account takes the invitations with them that nobody took.
+    invited_by uuid references auth.users (id) on delete cascade,
     expires_at timestamptz not null,
     invited_at timestamptz not null default clock_timestamp(),
     accepted_at timestamptz,
     constraint staff_invitation_once unique (organisation_id, email)
 );
 comment on table mpp.staff_invitation is 'Invitations of staff: taken once, by the address they were sent to. The code is in the mail; here is its digest.';
+comment on column mpp.staff_invitation.invited_by is 'The owner who invites, who must still be one when it is taken; empty for the association.';
+create index staff_invitation_inviter on mpp.staff_invitation (invited_by);
 
 create table mpp.unit (
     id integer generated always as identity primary key,
@@ -80,6 +84,18 @@ create table mpp.dashboard (
 comment on table mpp.dashboard is 'Database logins of client dashboards, members of mpp_dashboard, each bound to one organisation.';
 create index dashboard_organisation on mpp.dashboard (organisation_id);
 
+-- Neither disabled nor deleted softly, whose row stays.
+create function private.is_account_live(account uuid) returns boolean
+    language sql
+    stable
+    set search_path = ''
+as $$
+    select exists (
+        select from auth.users u where u.id = account and (u.banned_until is null or u.banned_until <= now()) and u.deleted_at is null
+    )
+$$;
+revoke execute on function private.is_account_live(uuid) from public;
+
 -- Organisations whose staff the caller is, at this moment and with at least this role. For a dashboard's own login, the
 -- one it is bound to; for the association's staff, all.
 create function private.my_client_ids(at_least api.staff_role default 'viewer') returns setof integer
@@ -99,7 +115,7 @@ begin
         and s.role >= at_least
         and now() >= s.access_from
         and now() < s.access_until
-        and not exists (select from auth.users u where u.id = s.account_id and u.banned_until > now())
+        and private.is_account_live(s.account_id)
     union
     select d.organisation_id
     from mpp.dashboard d
@@ -125,7 +141,7 @@ begin
     from mpp.staff s
     where s.account_id = (select auth.uid())
         and private.request_role() = 'authenticated'
-        and not exists (select from auth.users u where u.id = s.account_id and u.banned_until > now())
+        and private.is_account_live(s.account_id)
     union
     select c.id from private.my_client_ids() c (id);
 end
@@ -279,6 +295,47 @@ select i.id as invitation_id, i.organisation_id, i.email, i.role, i.access_from,
 from mpp.staff_invitation i;
 comment on view api.client_invitations is 'Invitations of staff, for the owners of the organisation and the association.';
 grant select on api.client_invitations to authenticated, service_role;
+
+-- A name that others read, of a league, a team, a class or a unit: clean, no link that a mail program would make one of
+-- it, and nobody else's name. The association may call its leagues after itself. `own` is the client that types.
+create function private.clean_name(field text, value text, longest integer default 60, own integer default null) returns text
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    cleaned text := private.clean_line(field, value, longest);
+    said text;
+    letters text;
+begin
+    if private.is_ops() then
+        return cleaned;
+    end if;
+    -- Also in wide letters, and in those of Greek and Cyrillic that look like ours.
+    said := translate(private.folded(cleaned), 'аеіӏмортсАЕІМОРТСαειορτΑΕΙΜΟΡΤ', 'aeilmoptcaeimoptcaeioptaeimopt');
+    if said ~ '://' or said ~ '\mwww\.' then
+        perform private.refuse('MP010', field, 'it holds a link', 'Use a name without https:// and www.');
+    end if;
+    letters := regexp_replace(translate(said, '1340', 'ieao'), '[^a-z]', '', 'g');
+    if letters ~ 'mapetiteplanete' or letters = 'mpp'
+        or (said ~ '\mmpp\M' and said ~ '\m(officiel|officielle|official|admin|administration|support|staff|moderation|securite|security)\M') then
+        perform private.refuse('MP010', field, 'it is the name of the association', 'Choose a name of your own.');
+    end if;
+    if exists (
+        select
+        from mpp.organisation o
+        where o.id is distinct from own
+            -- As in the names of leagues that carry it: “Exemple · Lyon”.
+            and (private.folded(cleaned) = private.folded(o.name)
+                or (starts_with(private.folded(cleaned), private.folded(o.name))
+                    and substr(private.folded(cleaned), char_length(private.folded(o.name)) + 1) ~ '^\s*[·•∙‧・:|]'))
+    ) then
+        perform private.refuse('MP010', field, 'it is the name of an organisation that plays', 'Choose a name of your own.');
+    end if;
+    return cleaned;
+end
+$$;
+revoke execute on function private.clean_name(text, text, integer, integer) from public;
 
 -- The association sets up its clients.
 create function private.set_organisation(code text, name text, kind api.organisation_kind, language text) returns integer
