@@ -33,40 +33,6 @@ as $$ select regexp_replace(lower(address), '(.)\+[^@]*@', '\1@') $$;
 revoke execute on function private.mailbox_of(text) from public;
 grant execute on function private.mailbox_of(text) to mpp_owner;
 
--- Time-ordered identifiers (RFC 9562, version 7) keep index inserts on the right-hand page. Postgres 18 has
--- uuidv7() of its own; Supabase runs 17.
-create function private.uuid_v7() returns uuid
-    language sql
-    volatile
-    parallel safe
-    set search_path = ''
-as $$
-    select encode(
-        set_bit(
-            set_bit(
-                overlay(
-                    uuid_send(gen_random_uuid())
-                    placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
-                    from 1 for 6
-                ),
-                52, 1
-            ),
-            53, 1
-        ),
-        'hex'
-    )::uuid
-$$;
-revoke execute on function private.uuid_v7() from public;
-
--- The one clock of the game. now() is the start of the transaction: a request that waited for a lock would still
--- believe that the edition is running.
-create function private.clock() returns timestamptz
-    language sql
-    volatile
-    set search_path = ''
-as $$ select clock_timestamp() $$;
-revoke execute on function private.clock() from public;
-
 create index outbox_invitation on mpp.outbox (private.mailbox_of(address), queued_at)
     where template in ('staff_invitation', 'player_invitation');
 alter index mpp.outbox_invitation alter column 1 set statistics 0;
@@ -210,14 +176,6 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_line(text, text, integer) from public;
-
--- Instants are said to people in Paris time, with the zone, so that no one has to guess.
-create function private.spoken(at timestamptz) returns text
-    language sql
-    stable
-    set search_path = ''
-as $$ select to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI:SS') || ' (Europe/Paris)' $$;
 
 create or replace function private.is_ops() returns boolean
     language sql
@@ -801,13 +759,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.mail_obstacle(mpp.outbox, text) from public;
-
-create function private.mail_address(mail mpp.outbox) returns text
-    language sql
-    stable
-    set search_path = ''
-as $$ select coalesce(mail.address, (select u.email::text from auth.users u where u.id = mail.account_id)) $$;
 
 create or replace function private.unsubscribe(token text) returns void
     language plpgsql
