@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from mpp_supabase._service import Service, Where, reading
+from mpp_supabase._service import Service, Where, absent, reading
 from mpp_supabase.errors import NotAllowed, OrganisationUnknown, ParticipationUnknown
 from mpp_supabase.models import (
     ClientAmbassador,
@@ -247,6 +247,14 @@ class Clients(Service):
     def staff(self, organisation_id: int) -> list[StaffMember]:
         """Return who works for a client, owners first. Raises OrganisationUnknown."""
         return self._call_rows(StaffMember, "client_staff", {"organisation_id": organisation_id}, idempotent=True)
+
+    def withdraw_invitation(self, organisation_id: int, email: str) -> None:
+        """End an invitation that nobody took yet: its code opens nothing, its mail does not leave if it has not.
+
+        Raises NotAllowed when none waits for this address, OrganisationUnknown.
+        """
+        with absent(f"No invitation waits for {email}.", "List them with `mpp client staff list ORG --invited`."):
+            self._transport.call("withdraw_staff_invitation", {"organisation_id": organisation_id, "email": email})
 
     def invitations(self, organisation_id: int) -> Iterator[StaffInvitation]:
         """Yield the invitations of staff, the latest first; `accepted_at` is None while nobody took them."""

@@ -610,6 +610,20 @@ def set_staff(
     output.say(f"{account} is changed; `mpp client staff list {org}` shows the dates.")
 
 
+@staff.command("withdraw")
+def withdraw_invitation(
+    org: Org, email: Annotated[str, typer.Argument(metavar="EMAIL", help="The address that was invited.")]
+) -> None:
+    """Withdraw an invitation that nobody took yet, such as one to a wrong address.
+
+    Example: mpp client staff withdraw acme adda@example.org
+    """
+    with connection.staff() as mpp:
+        organisation = mpp.clients.get(org)
+        mpp.clients.withdraw_invitation(organisation.organisation_id, email)
+    output.say(f"The invitation of {email} to {organisation.name} is withdrawn; its code opens nothing any more.")
+
+
 @staff.command("remove")
 def remove_staff(org: Org, account: Account, yes: Yes = False) -> None:
     """Take the access of somebody who works for a client away, at once.

@@ -325,6 +325,7 @@ begin
         select
         from mpp.organisation o
         where o.id is distinct from own
+            and private.folded(o.name) is distinct from (select private.folded(x.name) from mpp.organisation x where x.id = own)
             -- As in the names of leagues that carry it: “Exemple · Lyon”.
             and (private.folded(cleaned) = private.folded(o.name)
                 or (starts_with(private.folded(cleaned), private.folded(o.name))

@@ -236,7 +236,7 @@ begin
         select g.place,
             case
                 when jsonb_typeof(g.given) <> 'object' then 'it is not an object'
-                when jsonb_typeof(g.given -> 'email') is distinct from 'string' then 'its address is not a text'
+                when jsonb_typeof(g.given -> 'email') not in ('string', 'null') then 'its address is not a text'
                 when jsonb_typeof(g.given -> 'league') not in ('string', 'null') then 'its league is not a text'
                 when not private.is_mail_address(lower(btrim(g.given ->> 'email'))) then 'its address is not one'
                 when count(*) over (partition by lower(btrim(g.given ->> 'email'))) > 1 then 'its address comes twice'
