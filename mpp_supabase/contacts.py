@@ -55,8 +55,8 @@ class Contacts(Service):
     ) -> None:
         """Write to the association; `kind` is contact, quote or webinar, `size` how many people would play.
 
-        Beyond three a day of an address and two hundred an hour of all, messages are held, without a word about it. Raises
-        InvalidField, Maintenance, ContactClosed when no more can be held.
+        Beyond three a day of an address and two hundred an hour of all, messages are held, without a word about it.
+        Raises InvalidField, Maintenance, ContactClosed when no more can be held.
         """
         arguments = {
             "kind": kind,

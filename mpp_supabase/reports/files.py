@@ -158,7 +158,7 @@ def _stem(path: Path, report: ClientReport, language: str) -> Path:
 
 
 def _code(code: str) -> str:
-    # As it is, or a-b and a--b would be one file. Codes of the database are fit for a file; of others it takes the letters.
+    # As it is, or a-b and a--b would be one file: the codes of the database are fit for names of files.
     return code if re.fullmatch(r"[a-z0-9-]{1,60}", code) else slug(code)
 
 

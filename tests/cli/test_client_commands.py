@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mpp_cli.exits import Exit
+from mpp_supabase.errors import InvitationUnknown
 from tests.service.clients import Client, new_client, played_client, running_edition
 from tests.service.sheets import write_sheet
 from tests.service.world import World
@@ -160,6 +161,19 @@ def test_staff_are_invited_listed_changed_and_removed(mpp: Mpp, world: World, fr
     assert (member["role"], member["access_until"]) == ("viewer", invitation["access_until"])
     assert mpp("client", "staff", "remove", fresh.code, person.account.id, "--yes").code == Exit.OK
     assert "Nobody works for" in mpp("client", "staff", "list", fresh.code).err
+
+
+def test_an_invitation_to_a_wrong_address_is_withdrawn(mpp: Mpp, world: World, fresh: Client) -> None:
+    person = world.signed_in()
+    until = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}"
+    assert mpp("client", "invite", fresh.code, person.account.email, "--until", until).code == Exit.OK
+    ((_, _, _, data),) = fresh.mails("staff_invitation")
+    withdrawn = mpp("client", "staff", "withdraw", fresh.code, person.account.email)
+    assert (withdrawn.code, "is withdrawn" in withdrawn.err) == (Exit.OK, True), withdrawn.err
+    with pytest.raises(InvitationUnknown):
+        person.call("accept_staff_invitation", code=data["code"])
+    again = mpp("client", "staff", "withdraw", fresh.code, person.account.email)
+    assert (again.code, "No invitation waits for" in again.err) == (Exit.REFUSED, True), again.err
 
 
 def test_what_a_client_follows_is_shown(mpp: Mpp, played: Client) -> None:

@@ -170,7 +170,8 @@ def test_how_much_is_kept_is_said_with_every_rule(game):
     kept = {row["what"]: row["kept"] for row in game.service.table("purge_expired", dry_run=True)}
     assert kept == {
         MAILS: timedelta(days=365), LINKS: timedelta(days=3 * 365), BOUNCES: timedelta(days=3 * 365),
-        STAFF: timedelta(days=30), GUESTS: timedelta(days=90), HELD: timedelta(days=30), REQUESTS: timedelta(days=3 * 365),
+        STAFF: timedelta(days=30), GUESTS: timedelta(days=90), HELD: timedelta(days=30),
+        REQUESTS: timedelta(days=3 * 365),
     }  # fmt: skip
 
 
