@@ -54,11 +54,11 @@ class Scene:
         game.service.call("grant_awards", edition_code=self.over.code)
         self.people = self._people()
         assert tuple(self.people) == PEOPLE
+        self.invited = f"{uuid.uuid4().hex}@example.org"
         for organisation in (self.a, self.b):
             game.service.call(
-                "invite_staff", organisation_id=organisation, email=f"{uuid.uuid4().hex}@example.org",
-                access_until=game.now + DAY,
-            )  # fmt: skip
+                "invite_staff", organisation_id=organisation, email=self.invited, access_until=game.now + DAY
+            )
         self.accounts = {person.account: name for name, person in self.people.items() if person.account}
 
     def _contact(self) -> int:
@@ -172,6 +172,11 @@ COMMANDS: dict[str, Command] = {
         "MP090",
         **OWNERS_OF_A,
     ),
+    "withdraw_staff_invitation": row(
+        lambda s: {"organisation_id": s.a, "email": s.invited},
+        "MP090",
+        **OWNERS_OF_A,
+    ),
     "set_staff": row(
         lambda s: {"organisation_id": s.a, "account_id": s.account("viewer_a"), "role": "manager"},
         "MP090",
@@ -260,6 +265,7 @@ def test_what_is_bs_is_told_to_staff_of_a_as_if_there_were_none(game, scene):
             ("client_report", {"participation_id": scene.parts["B"]}, {"participation_id": nobody}),
             ("complete_task", {"task_id": scene.tasks["B"]}, {"task_id": nobody}),
             ("invite_staff", {"organisation_id": scene.b}, {"organisation_id": nobody}),
+            ("withdraw_staff_invitation", {"organisation_id": scene.b}, {"organisation_id": nobody}),
             ("set_staff", {"organisation_id": scene.b}, {"organisation_id": nobody}),
             ("client_staff", {"organisation_id": scene.b}, {"organisation_id": nobody}),
         ):
@@ -267,6 +273,7 @@ def test_what_is_bs_is_told_to_staff_of_a_as_if_there_were_none(game, scene):
                 "create_client_leagues": {"leagues": Jsonb([{"name": "New"}])},
                 "invite_participants": {"participants": Jsonb([{"email": "new@example.org"}])},
                 "invite_staff": {"email": "new@example.org"},
+                "withdraw_staff_invitation": {"email": scene.invited},
                 "set_staff": {"account_id": scene.account("viewer_b")},
             }.get(command, {})
             said = []

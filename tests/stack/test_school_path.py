@@ -60,7 +60,7 @@ OF_CLIENTS = {
     "invite_participants", "invite_staff", "plan_participation", "purge_expired", "queue_league_notes", "queue_mails",
     "queue_newsletter", "record_bounce", "remove_contact_content", "send_contact_request", "set_organisation",
     "set_participation", "set_staff", "set_territory", "settle_mail", "settle_stranded", "stranded_mails",
-    "unsubscribe", "weekly_readers",
+    "unsubscribe", "weekly_readers", "withdraw_staff_invitation",
 }  # fmt: skip
 #: Functions that write nothing, and the one by which a family enters.
 READING = {"class_teachers", "my_rank", "ranking_around", "search_schools", "verify_scores"}
