@@ -321,15 +321,15 @@ begin
         or (said ~ '\mmpp\M' and said ~ '\m(officiel|officielle|official|admin|administration|support|staff|moderation|securite|security)\M') then
         perform private.refuse('MP010', field, 'it is the name of the association', 'Choose a name of your own.');
     end if;
+    said := private.folded(cleaned);
     if exists (
         select
         from mpp.organisation o
         where o.id is distinct from own
+            and starts_with(said, private.folded(o.name))
+            -- Alone, or as leagues carry it: “Exemple · Lyon”.
+            and substr(said, char_length(private.folded(o.name)) + 1) ~ '^(\s*[·•∙‧・:|]|$)'
             and private.folded(o.name) is distinct from (select private.folded(x.name) from mpp.organisation x where x.id = own)
-            -- As in the names of leagues that carry it: “Exemple · Lyon”.
-            and (private.folded(cleaned) = private.folded(o.name)
-                or (starts_with(private.folded(cleaned), private.folded(o.name))
-                    and substr(private.folded(cleaned), char_length(private.folded(o.name)) + 1) ~ '^\s*[·•∙‧・:|]'))
     ) then
         perform private.refuse('MP010', field, 'it is the name of an organisation that plays', 'Choose a name of your own.');
     end if;
