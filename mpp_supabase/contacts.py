@@ -16,7 +16,10 @@ STATES = ("new", "in_progress", "answered", "spam")
 
 
 class ContactRequest(Model):
-    """A request and how far it is answered. Once taken down it has no address; name and text are “—”."""
+    """A request and how far it is answered. Once taken down it has no address; name and text are “—”.
+
+    `is_held`: it came when there were too many, of its address or of all.
+    """
 
     id: int
     kind: str
@@ -33,6 +36,7 @@ class ContactRequest(Model):
     note: str | None
     removed_at: datetime | None
     removal_reason: str | None
+    is_held: bool = False
 
 
 class Contacts(Service):
@@ -51,8 +55,8 @@ class Contacts(Service):
     ) -> None:
         """Write to the association; `kind` is contact, quote or webinar, `size` how many people would play.
 
-        Three messages a day are kept for an address, without a word about the others. Raises InvalidField, Maintenance,
-        ContactClosed when too many come in from everybody.
+        Beyond three a day of an address and two hundred an hour of all, messages are held, without a word about it.
+        Raises InvalidField, Maintenance, ContactClosed when no more can be held.
         """
         arguments = {
             "kind": kind,
@@ -65,13 +69,17 @@ class Contacts(Service):
         }
         self._transport.call("send_contact_request", arguments)
 
-    def page(self, limit: int = 50, after: str | None = None, *, state: str | None = None) -> Page[ContactRequest]:
-        """Return `limit` requests, the latest first; `state` keeps those alone."""
-        return self._page(ContactRequest, _list(state), limit, after)
+    def page(
+        self, limit: int = 50, after: str | None = None, *, state: str | None = None, held: bool | None = None
+    ) -> Page[ContactRequest]:
+        """Return `limit` requests, the latest first; `state` and `held` keep those alone."""
+        return self._page(ContactRequest, _list(state, held), limit, after)
 
-    def iterate(self, after: str | None = None, *, state: str | None = None) -> Iterator[ContactRequest]:
-        """Yield every request, the latest first."""
-        return self._iterate(ContactRequest, _list(state), after)
+    def iterate(
+        self, after: str | None = None, *, state: str | None = None, held: bool | None = None
+    ) -> Iterator[ContactRequest]:
+        """Yield every request, the latest first; `state` and `held` keep those alone."""
+        return self._iterate(ContactRequest, _list(state, held), after)
 
     def get(self, request_id: int) -> ContactRequest:
         """Return a request. Raises NotAllowed when there is none of this id."""
@@ -102,6 +110,8 @@ class Contacts(Service):
 _HINT = "List them with `mpp contact list --all`."
 
 
-def _list(state: str | None) -> Reading:
+def _list(state: str | None, held: bool | None) -> Reading:
     where: Where = () if state is None else (("state", "eq", state),)
+    if held is not None:
+        where += (("is_held", "is", str(held).lower()),)
     return reading(ContactRequest, "contact_requests", "id desc", where)

@@ -25,6 +25,9 @@ def list_(
         str | None, typer.Option("--state", help="new (the usual), in_progress, answered or spam.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Show every request, whatever its state.")] = False,
+    held: Annotated[
+        bool, typer.Option("--held", help="Show those that came when there were too many, of an address or of all.")
+    ] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many requests to show.")] = 50,
     after: Annotated[
         str | None, typer.Option("--after", metavar="CURSOR", help="Go on after a page: the cursor it ended with.")
@@ -32,7 +35,7 @@ def list_(
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
-    """List contact, quote and webinar requests, the latest first: new ones, unless asked otherwise.
+    """List contact, quote and webinar requests, the latest first: new ones that are not held, unless asked otherwise.
 
     Example: mpp contact list --state in_progress
     """
@@ -42,7 +45,10 @@ def list_(
         raise typer.BadParameter(f"use {', '.join(_STATES)}", param_hint="--state")
     wanted = None if everything and state is None else state or "new"
     with connection.staff() as mpp:
-        page = mpp.contacts.page(limit, after, state=wanted)
+        # --all and a state show both kinds.
+        page = mpp.contacts.page(
+            limit, after, state=wanted, held=True if held else None if wanted != "new" or state else False
+        )
         output.rows(
             page.rows,
             (
@@ -59,6 +65,8 @@ def list_(
             as_csv=as_csv,
             empty="No request." if wanted is None else f"No {wanted.replace('_', ' ')} request.",
         )
+        if wanted == "new" and not held and (waiting := mpp.contacts.page(1, state="new", held=True)).rows:
+            output.say(f"Others are held, the latest from {waiting.rows[0].email}: mpp contact list --held")
         if page.after is not None:
             output.say(f"More: add --after {page.after}")
 

@@ -7,20 +7,24 @@ only the server's answer counts; without it, nobody knows, and that is what is s
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import smtplib
+import socket
 import ssl
 import time
 from dataclasses import dataclass
 from typing import Literal
 
 from mpp_supabase.errors import TransportError
-from mpp_supabase.mail.settings import MailSettings
+from mpp_supabase.mail.settings import MailSettings, clean_header
 
 CONNECT_SECONDS = 20.0
 ANSWER_SECONDS = 60.0
 CONTENT_SECONDS = 300.0
 """How long the server may take to answer the content."""
+REPLY_BYTES = 65_536
+"""How long a reply may be, all lines together: no server has more to say."""
 
 Outcome = Literal["sent", "later", "unavailable", "refused", "bounced", "unknown"]
 
@@ -47,6 +51,63 @@ def instant() -> float:
     """Seconds on a clock that goes on while the machine sleeps: a claim ends then, too."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.clock_gettime(clock) if clock is not None else time.time()
+
+
+class _Bounded:
+    """Reads a reply of bounded size and within the timeout of the socket as a whole, however slowly it drips.
+
+    `smtplib` itself waits anew for every byte, and keeps as many lines as the server likes to send.
+    """
+
+    file: io.BufferedReader | None
+    sock: socket.socket | None
+
+    def close(self) -> None:
+        super().close()  # type: ignore[misc]
+
+    def getreply(self) -> tuple[int, bytes]:
+        assert self.sock is not None
+        if self.file is None:
+            self.file = self.sock.makefile("rb")
+        seconds = self.sock.gettimeout() or ANSWER_SECONDS
+        ends, reply, size = time.monotonic() + seconds, [], 0
+        try:
+            while True:
+                line = b""
+                while not line.endswith(b"\n"):
+                    self.sock.settimeout(max(ends - time.monotonic(), 0.001))
+                    # What has come already, else one read of the socket.
+                    waiting = self.file.peek(1)
+                    if not waiting:
+                        raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
+                    line += self.file.read((waiting.find(b"\n") + 1) or len(waiting))
+                    size += len(line)
+                    if size > REPLY_BYTES:
+                        raise smtplib.SMTPServerDisconnected("the reply does not end")
+                    if time.monotonic() > ends:
+                        raise smtplib.SMTPServerDisconnected("the reply takes too long")
+                reply.append(line[4:].strip(b" \t\r\n"))
+                if not line[:3].isdigit():
+                    return -1, b"\n".join(reply)
+                if line[3:4] != b"-":
+                    return int(line[:3]), b"\n".join(reply)
+        except OSError as error:
+            # Most of these are of smtplib, which are errors of the system, too.
+            self.close()
+            if isinstance(error, smtplib.SMTPServerDisconnected):
+                raise
+            raise smtplib.SMTPServerDisconnected(f"Connection unexpectedly closed: {error}") from None
+        finally:
+            if self.sock is not None:
+                self.sock.settimeout(seconds)
+
+
+class _Plain(_Bounded, smtplib.SMTP):
+    pass
+
+
+class _Encrypted(_Bounded, smtplib.SMTP_SSL):
+    pass
 
 
 class Courier:
@@ -114,6 +175,7 @@ class Courier:
             server.sock.settimeout(min(CONTENT_SECONDS, max(deadline - instant(), 0.1)))
             # A line that is only a dot would end the content: every line that begins with one gets another.
             server.send(re.sub(rb"(?m)^\.", b"..", message) + b".\r\n")
+            server.sock.settimeout(min(CONTENT_SECONDS, max(deadline - instant(), 0.1)))
             code, reply = server.getreply()
             server.sock.settimeout(ANSWER_SECONDS)
         except (smtplib.SMTPException, OSError) as error:
@@ -153,11 +215,11 @@ class Courier:
         server: smtplib.SMTP | None = None
         try:
             if wanted.security == "ssl":
-                server = smtplib.SMTP_SSL(
+                server = _Encrypted(
                     wanted.host, wanted.port, timeout=CONNECT_SECONDS, context=ssl.create_default_context()
                 )
             else:
-                server = smtplib.SMTP(wanted.host, wanted.port, timeout=CONNECT_SECONDS)
+                server = _Plain(wanted.host, wanted.port, timeout=CONNECT_SECONDS)
             assert server.sock is not None
             server.sock.settimeout(ANSWER_SECONDS)
             server.ehlo_or_helo_if_needed()
@@ -208,9 +270,9 @@ def _of_recipient(code: int, reply: bytes) -> Outcome:
 
 
 def _line(code: int, reply: bytes) -> str:
-    text = " ".join(reply.decode("utf-8", "replace").split())
-    return f"{code} {text}"[:500]
+    # Clean, because the database keeps no NUL, and whoever lists the mails has a terminal.
+    return f"{code} {clean_header(reply.decode('utf-8', 'replace'))}"[:500]
 
 
 def _said(error: BaseException) -> str:
-    return (str(error) or type(error).__name__)[:300]
+    return clean_header(str(error) or type(error).__name__)[:300]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -152,8 +153,13 @@ def _stem(path: Path, report: ClientReport, language: str) -> Path:
     if path.suffix.lower().removeprefix(".") in FORMATS and not path.is_dir():
         return path.with_suffix("")
     part = "final" if report.kind == "final" else f"week-{report.week}"
-    name = "-".join((slug(report.organisation.code), slug(report.edition.code), part, language))
+    name = "-".join((_code(report.organisation.code), _code(report.edition.code), part, language))
     return _directory(path) / name
+
+
+def _code(code: str) -> str:
+    # As it is, or a-b and a--b would be one file: the codes of the database are fit for names of files.
+    return code if re.fullmatch(r"[a-z0-9-]{1,60}", code) else slug(code)
 
 
 def _directory(directory: Path) -> Path:

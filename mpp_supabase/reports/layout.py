@@ -105,6 +105,7 @@ class Layout:
     brand: str
     title: str
     organisation: str
+    code: str
     lines: tuple[str, ...]
     sections: tuple[Section, ...]
     about_title: str
@@ -141,6 +142,7 @@ def lay_out(report: ClientReport, words: Words) -> Layout:
         brand=words("brand"),
         title=title,
         organisation=organisation,
+        code=report.organisation.code,
         lines=tuple(lines),
         sections=tuple(_sections(report, words)),
         about_title=words("about"),

@@ -131,6 +131,17 @@ $$;
 revoke execute on function private.is_mail_address(text) from public;
 grant execute on function private.is_mail_address(text) to mpp_owner;
 
+-- Where a mail to an address arrives: ada+2@example.org is a way to write to ada@example.org once more.
+create function private.mailbox_of(address text) returns text
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = ''
+as $$ select regexp_replace(lower(address), '(.)\+[^@]*@', '\1@') $$;
+revoke execute on function private.mailbox_of(text) from public;
+grant execute on function private.mailbox_of(text) to mpp_owner;
+
 -- Time-ordered identifiers (RFC 9562, version 7) keep index inserts on the right-hand page. Postgres 18 has
 -- uuidv7() of its own; Supabase runs 17.
 create function private.uuid_v7() returns uuid

@@ -206,6 +206,10 @@ begin
         or cleaned ~ '[\u0300-\u036f]{3}' then
         perform private.refuse('MP010', field, 'it holds an invisible character', 'Use visible characters only.');
     end if;
+    -- An encoded word of a mail header (RFC 2047) says one thing here and another where it is decoded.
+    if cleaned ~ '=\?[^?\s]+\?[bBqQ]\?' then
+        perform private.refuse('MP010', field, 'it holds an encoded word', 'Write it without =?.');
+    end if;
     return cleaned;
 end
 $$;

@@ -66,6 +66,7 @@ as $$
             and private.request_role() = 'authenticated'
             -- A disabled account is out at once, not when its token ends.
             and (u.banned_until is null or u.banned_until <= now())
+            and u.deleted_at is null
     )
 $$;
 comment on function private.is_ops() is 'True for the service role and for staff accounts.';

@@ -137,8 +137,8 @@ begin
     if not anonymous_too and coalesce((claims ->> 'is_anonymous')::boolean, false) then
         perform private.refuse('MP002');
     end if;
-    -- Read live: a disabled account is out at once, not when its token ends.
-    if exists (select from auth.users u where u.id = account and u.banned_until > now()) then
+    -- Read live: a disabled account is out at once, not when its token ends, and so is one that was deleted softly.
+    if exists (select from auth.users u where u.id = account and (u.banned_until > now() or u.deleted_at is not null)) then
         perform private.refuse('MP001');
     end if;
     return account;

@@ -23,12 +23,16 @@ create table mpp.staff_invitation (
     access_from timestamptz not null,
     access_until timestamptz not null check (access_until > access_from),
     code_digest bytea not null unique,
+    -- Whoever deletes their account takes the invitations with them that nobody took.
+    invited_by uuid references auth.users (id) on delete cascade,
     expires_at timestamptz not null,
     invited_at timestamptz not null default clock_timestamp(),
     accepted_at timestamptz,
     constraint staff_invitation_once unique (organisation_id, email)
 );
 comment on table mpp.staff_invitation is 'Invitations of staff: taken once, by the address they were sent to. The code is in the mail; here is its digest.';
+comment on column mpp.staff_invitation.invited_by is 'The owner who invites, who must still be one when it is taken; empty for the association.';
+create index staff_invitation_inviter on mpp.staff_invitation (invited_by);
 
 create table mpp.unit (
     id integer generated always as identity primary key,
@@ -90,6 +94,18 @@ create table mpp.dashboard (
 comment on table mpp.dashboard is 'Database logins of client dashboards, members of mpp_dashboard, each bound to one organisation.';
 create index dashboard_organisation on mpp.dashboard (organisation_id);
 
+-- Neither disabled nor deleted softly, whose row stays.
+create function private.is_account_live(account uuid) returns boolean
+    language sql
+    stable
+    set search_path = ''
+as $$
+    select exists (
+        select from auth.users u where u.id = account and (u.banned_until is null or u.banned_until <= now()) and u.deleted_at is null
+    )
+$$;
+revoke execute on function private.is_account_live(uuid) from public;
+
 -- Organisations whose staff the caller is, at this moment and with at least this role. For a dashboard's own login, the
 -- one it is bound to; for the association's staff, all.
 create function private.my_client_ids(at_least api.staff_role default 'viewer') returns setof integer
@@ -109,8 +125,7 @@ begin
         and s.role >= at_least
         and now() >= s.access_from
         and now() < s.access_until
-        -- An anonymous account works for nobody, also where a row says that it does.
-        and not exists (select from auth.users u where u.id = s.account_id and (u.banned_until > now() or u.is_anonymous))
+        and private.is_account_live(s.account_id)
     union
     select d.organisation_id
     from mpp.dashboard d
@@ -136,7 +151,7 @@ begin
     from mpp.staff s
     where s.account_id = (select auth.uid())
         and private.request_role() = 'authenticated'
-        and not exists (select from auth.users u where u.id = s.account_id and (u.banned_until > now() or u.is_anonymous))
+        and private.is_account_live(s.account_id)
     union
     select c.id from private.my_client_ids() c (id);
 end
@@ -318,6 +333,48 @@ create function private.may_follow(kind api.organisation_kind) returns boolean
     set search_path = ''
 as $$ select kind in ('local_authority', 'public_administration', 'school_network') $$;
 revoke execute on function private.may_follow(api.organisation_kind) from public;
+
+-- A name that others read, of a league, a team, a class or a unit: clean, no link that a mail program would make one of
+-- it, and nobody else's name. The association may call its leagues after itself. `own` is the client that types.
+create function private.clean_name(field text, value text, longest integer default 60, own integer default null) returns text
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+declare
+    cleaned text := private.clean_line(field, value, longest);
+    said text;
+    letters text;
+begin
+    if private.is_ops() then
+        return cleaned;
+    end if;
+    -- Also in wide letters, and in those of Greek and Cyrillic that look like ours.
+    said := translate(private.folded(cleaned), 'аеіӏмортсАЕІМОРТСαειορτΑΕΙΜΟΡΤ', 'aeilmoptcaeimoptcaeioptaeimopt');
+    if said ~ '://' or said ~ '\mwww\.' then
+        perform private.refuse('MP010', field, 'it holds a link', 'Use a name without https:// and www.');
+    end if;
+    letters := regexp_replace(translate(said, '1340', 'ieao'), '[^a-z]', '', 'g');
+    if letters ~ 'mapetiteplanete' or letters = 'mpp'
+        or (said ~ '\mmpp\M' and said ~ '\m(officiel|officielle|official|admin|administration|support|staff|moderation|securite|security)\M') then
+        perform private.refuse('MP010', field, 'it is the name of the association', 'Choose a name of your own.');
+    end if;
+    said := private.folded(cleaned);
+    if exists (
+        select
+        from mpp.organisation o
+        where o.id is distinct from own
+            and starts_with(said, private.folded(o.name))
+            -- Alone, or as leagues carry it: “Exemple · Lyon”.
+            and substr(said, char_length(private.folded(o.name)) + 1) ~ '^(\s*[·•∙‧・:|]|$)'
+            and private.folded(o.name) is distinct from (select private.folded(x.name) from mpp.organisation x where x.id = own)
+    ) then
+        perform private.refuse('MP010', field, 'it is the name of an organisation that plays', 'Choose a name of your own.');
+    end if;
+    return cleaned;
+end
+$$;
+revoke execute on function private.clean_name(text, text, integer, integer) from public;
 
 -- The association sets up its clients.
 create function private.set_organisation(code text, name text, kind api.organisation_kind, language text) returns integer

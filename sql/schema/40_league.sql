@@ -475,7 +475,7 @@ begin
     end if;
     begin
         insert into mpp.league (edition_id, name, category, is_open, created_by)
-        values (e.id, private.clean_line('name', create_league.name), create_league.category,
+        values (e.id, private.clean_name('name', create_league.name), create_league.category,
             coalesce(create_league.is_open, false), account)
         returning * into league;
     exception when unique_violation then
@@ -623,7 +623,7 @@ begin
     if exists (select from mpp.league l where l.id = league and l.school_id is not null) then
         return private.clean_class_text('name', name, 40);
     end if;
-    return private.clean_line('name', name, 40);
+    return private.clean_name('name', name, 40);
 end
 $$;
 revoke execute on function private.clean_team_name(uuid, text) from public;

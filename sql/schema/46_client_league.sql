@@ -77,6 +77,8 @@ declare
     unit integer;
     league uuid;
     fresh boolean;
+    added integer := 0;
+    units integer := 0;
 begin
     select * into o from mpp.organisation x where x.id = p.organisation_id;
     select * into e from mpp.edition x where x.id = p.edition_id;
@@ -95,21 +97,36 @@ begin
         if jsonb_typeof(item.given) <> 'object' then
             perform private.refuse('MP010', format('leagues[%s]', item.place), 'it is not an object', 'Send {"name": "…", "unit": "…"}.');
         end if;
-        called := private.clean_line(format('name of league %s', item.place), item.given ->> 'name', 60);
+        -- A list or an object would be read as a name in brackets.
+        if jsonb_typeof(item.given -> 'name') is distinct from 'string' then
+            perform private.refuse('MP010', format('name of league %s', item.place), 'it is not a text', 'Send {"name": "…", "unit": "…"}.');
+        end if;
+        if jsonb_typeof(item.given -> 'unit') not in ('string', 'null') then
+            perform private.refuse('MP010', format('unit of league %s', item.place), 'it is not a text', 'Send {"name": "…", "unit": "…"}.');
+        end if;
+        called := private.clean_name(format('name of league %s', item.place), item.given ->> 'name', 60, o.id);
         if p.carries_name then
             called := private.clean_line(format('name of league %s', item.place), o.name || ' · ' || called, 60);
         end if;
         unit := null;
         unit_name := null;
         if item.given ->> 'unit' is not null then
-            unit_name := private.clean_line(format('unit of league %s', item.place), item.given ->> 'unit', 60);
+            unit_name := private.clean_name(format('unit of league %s', item.place), item.given ->> 'unit', 60, o.id);
             insert into mpp.unit (organisation_id, name) values (o.id, unit_name) on conflict do nothing;
+            if found then
+                units := units + 1;
+                if (select count(*) from mpp.unit u where u.organisation_id = o.id) > 500 then
+                    perform private.refuse('MP010', format('unit of league %s', item.place), 'with it there would be more than 500 units',
+                        'Use one of the units there are.');
+                end if;
+            end if;
             select u.id, u.name into unit, unit_name
             from mpp.unit u where u.organisation_id = o.id and lower(u.name) = lower(unit_name);
         end if;
         select l.id into league from mpp.league l where l.participation_id = p.id and lower(l.name) = lower(called);
         fresh := not found;
         if fresh then
+            added := added + 1;
             begin
                 insert into mpp.league (edition_id, name, category, participation_id, unit_id)
                 values (e.id, called, case o.kind when 'university' then 'students' when 'association' then 'association'
@@ -127,6 +144,10 @@ begin
         end if;
         return next (league, called, unit_name, (select c.code from mpp.join_code c where c.league_id = league), fresh)::api.client_league;
     end loop;
+    if added + units > 0 then
+        perform private.record_act('client.create_leagues', o.code,
+            jsonb_build_object('participation', p.id, 'added', added, 'units', units));
+    end if;
 end
 $$;
 revoke execute on function private.create_client_leagues(integer, jsonb) from public;
@@ -206,6 +227,25 @@ end
 $$;
 revoke execute on function private.invitations_sent(integer, text) from public;
 
+-- Invitations that were written to a mailbox within a day, whoever sent them: an account of a client must not become a way to
+-- fill somebody's. Asked under the lock of invitations, or twenty at once would all find room.
+create function private.invitations_to(address text) returns bigint
+    language plpgsql
+    stable
+    set search_path = ''
+as $$
+begin
+    return (
+        select count(*)
+        from mpp.outbox m
+        where m.template in ('staff_invitation', 'player_invitation')
+            and private.mailbox_of(m.address) = private.mailbox_of(invitations_to.address)
+            and m.queued_at > private.clock() - interval '1 day'
+    );
+end
+$$;
+revoke execute on function private.invitations_to(text) from public;
+
 create function private.invite_participants(participation_id integer, participants jsonb, dry_run boolean) returns api.import_outcome
     language plpgsql
     security definer
@@ -218,6 +258,7 @@ declare
     wrong integer;
     first_wrong text;
     most integer;
+    by_ops boolean := private.is_ops();
     guest record;
     outcome api.import_outcome := (0, 0, 0);
 begin
@@ -227,6 +268,7 @@ begin
         perform private.refuse('MP010', 'participants', 'it is not a list of 1 to 2,000', 'Send [{"email": "…", "league": "…"}, …].');
     end if;
     perform private.lock_client(p);
+    perform pg_advisory_xact_lock(hashtext('mpp.invitation'));
     if not exists (select from mpp.league l where l.participation_id = p.id) then
         perform private.refuse('MP010', 'participants', 'there is no league to invite them to', 'Make the leagues first.');
     end if;
@@ -235,6 +277,8 @@ begin
         select g.place,
             case
                 when jsonb_typeof(g.given) <> 'object' then 'it is not an object'
+                when jsonb_typeof(g.given -> 'email') not in ('string', 'null') then 'its address is not a text'
+                when jsonb_typeof(g.given -> 'league') not in ('string', 'null') then 'its league is not a text'
                 when not private.is_mail_address(lower(btrim(g.given ->> 'email'))) then 'its address is not one'
                 when count(*) over (partition by lower(btrim(g.given ->> 'email'))) > 1 then 'its address comes twice'
                 when g.given ->> 'league' is not null and not exists (
@@ -243,12 +287,21 @@ begin
                         and lower(l.name) in (lower(btrim(g.given ->> 'league')), lower(o.name || ' · ' || btrim(g.given ->> 'league')))
                 ) then 'its league is none of the client''s'
                 -- Taken off the list and put back on: a new code comes by mail, and nobody is written to for ever.
-                when not exists (
-                    select from mpp.participant x where x.participation_id = p.id and x.email = lower(btrim(g.given ->> 'email'))
-                ) and private.invitations_sent(p.id, lower(btrim(g.given ->> 'email'))) >= 3
+                when not g.known and private.invitations_sent(p.id, g.email) >= 3
                     then 'three invitations were sent there already, hand out the code yourself'
+                -- The association answers for what it imports.
+                when not by_ops and not g.known
+                    and count(*) filter (where not g.known) over (partition by private.mailbox_of(g.email) order by g.place)
+                        + private.invitations_to(g.email) > 5
+                    then 'its mailbox has had five invitations in a day'
             end as fault
-        from jsonb_array_elements(participants) with ordinality g (given, place)
+        from (
+            select x.given, x.place, lower(btrim(x.given ->> 'email')) as email,
+                exists (
+                    select from mpp.participant k where k.participation_id = p.id and k.email = lower(btrim(x.given ->> 'email'))
+                ) as known
+            from jsonb_array_elements(participants) with ordinality x (given, place)
+        ) g
     ) f
     where f.fault is not null;
     if wrong > 0 then
@@ -292,7 +345,8 @@ begin
             'player_invitation',
             jsonb_build_object('league', l.name, 'join_code', c.code, 'edition', e.title ->> o.language, 'starts_at', e.starts_at,
                 'ends_at', e.ends_at, 'organisation', o.name),
-            purpose => 'invitation', address => guest.email, language => o.language, useful_until => e.registration_closes_at)
+            purpose => 'invitation', address => guest.email, language => o.language, organisation_id => o.id,
+            useful_until => e.registration_closes_at)
         from mpp.participant x
         join mpp.league l on l.id = x.league_id
         join mpp.join_code c on c.league_id = l.id
@@ -466,6 +520,50 @@ end
 $$;
 revoke execute on function private.check_access(timestamptz, timestamptz) from public;
 
+-- Staff of a client.
+
+-- The mails of an invitation that is no more, as far as they have not left.
+create function private.drop_invitation_mails(invitation integer) returns void
+    language plpgsql
+    set search_path = ''
+as $$
+begin
+    update mpp.outbox m
+    set state = 'dropped', reply = 'withdrawn', data = '{}'
+    where m.state = 'queued' and m.template = 'staff_invitation' and starts_with(m.key, format('staff:%s:', invitation));
+end
+$$;
+revoke execute on function private.drop_invitation_mails(integer) from public;
+
+-- Whatever changes somebody's access ends the invitation that waits for them: an older one must not bring back a role or
+-- dates that were taken away.
+create function private.staff_changed() returns trigger
+    language plpgsql
+    security definer
+    set search_path = ''
+as $$
+declare
+    s mpp.staff := coalesce(new, old);
+    invitation integer;
+begin
+    update mpp.staff_invitation i
+    set expires_at = private.clock()
+    from auth.users u
+    where u.id = s.account_id and i.email = lower(u.email) and i.organisation_id = s.organisation_id and i.accepted_at is null
+        and i.expires_at > private.clock()
+    returning i.id into invitation;
+    if found then
+        perform private.drop_invitation_mails(invitation);
+    end if;
+    return null;
+end
+$$;
+revoke execute on function private.staff_changed() from public;
+
+create trigger staff_changed
+    after insert or update or delete on mpp.staff
+    for each row execute function private.staff_changed();
+
 create function private.invite_staff(
     organisation_id integer, email text, role api.staff_role, access_from timestamptz, access_until timestamptz
 ) returns integer
@@ -484,6 +582,9 @@ declare
     closes timestamptz := access_until;
     invitation integer;
 begin
+    -- Also between two of its owners at once.
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
+    perform pg_advisory_xact_lock(hashtext('mpp.invitation'));
     select * into o from mpp.organisation x where x.id = invite_staff.organisation_id;
     if not private.is_mail_address(address) then
         perform private.refuse('MP010', 'email', left(coalesce(email, 'it is empty'), 100), 'Give an address such as ada@example.org.');
@@ -510,7 +611,16 @@ begin
         ) then
             perform private.refuse('MP010', 'email', left(address, 100), 'This is an owner already, whom only Ma Petite Planète changes.');
         end if;
-        -- An invitation is a mail: an owner's account must not become a way to write to somebody again and again.
+        if exists (
+            select
+            from mpp.staff_invitation i
+            where i.organisation_id = o.id and i.email = address and i.role = 'owner' and i.accepted_at is null
+                and i.expires_at > private.clock()
+        ) then
+            perform private.refuse('MP010', 'email', left(address, 100), 'Ma Petite Planète has invited it as an owner, which only it changes.');
+        end if;
+        -- An invitation is a mail: an owner's account must not become a way to write to somebody again and again. What was
+        -- withdrawn or has expired was a mail, too.
         if exists (
             select
             from mpp.staff_invitation i
@@ -518,30 +628,42 @@ begin
         ) then
             perform private.refuse('MP010', 'email', 'it was invited less than an hour ago', 'Wait before you invite it again.');
         end if;
-        -- Also between two of its owners at once.
-        perform pg_advisory_xact_lock(hashtext('mpp.client'), o.id);
         if (
             select count(*)
             from mpp.staff_invitation i
             where i.organisation_id = o.id and i.email <> address and i.accepted_at is null and i.expires_at > private.clock()
         ) >= 50 then
-            perform private.refuse('MP010', 'email', 'fifty invitations are waiting already', 'Wait until some are taken or have expired.');
+            perform private.refuse('MP010', 'email', 'fifty invitations are waiting already', 'Withdraw some, or wait until they are taken.');
+        end if;
+        if (
+            select count(*)
+            from mpp.staff_invitation i
+            where i.organisation_id = o.id and i.email <> address and i.invited_at > private.clock() - interval '1 day'
+        ) >= 50 then
+            perform private.refuse('MP010', 'email', 'fifty addresses were invited within a day', 'Invite it tomorrow.');
+        end if;
+        if private.invitations_to(address) >= 5 then
+            perform private.refuse('MP010', 'email', 'its mailbox has had five invitations in a day', 'Invite it tomorrow.');
         end if;
     end if;
     perform private.check_access(opens, closes);
-    insert into mpp.staff_invitation as i (organisation_id, email, role, access_from, access_until, code_digest, expires_at)
+    insert into mpp.staff_invitation as i (organisation_id, email, role, access_from, access_until, code_digest, expires_at, invited_by)
     values (o.id, address, invite_staff.role, opens, closes, sha256(convert_to(code, 'UTF8')),
-        least(private.clock() + interval '30 days', closes))
+        least(private.clock() + interval '30 days', closes), case when not by_ops then account end)
     on conflict on constraint staff_invitation_once do update
     set role = excluded.role, access_from = excluded.access_from, access_until = excluded.access_until,
-        code_digest = excluded.code_digest, expires_at = excluded.expires_at, invited_at = clock_timestamp(), accepted_at = null
+        code_digest = excluded.code_digest, expires_at = excluded.expires_at, invited_at = clock_timestamp(), accepted_at = null,
+        invited_by = excluded.invited_by
     returning i.id into invitation;
+    perform private.drop_invitation_mails(invitation);
     perform private.queue_mail(
         format('staff:%s:%s', invitation, encode(substring(sha256(convert_to(code, 'UTF8')) for 8), 'hex')),
         'staff_invitation',
         jsonb_build_object('organisation', o.name, 'role', invite_staff.role, 'code', code, 'access_from', opens, 'access_until', closes,
             'expires_at', (select i.expires_at from mpp.staff_invitation i where i.id = invitation)),
-        purpose => 'service', address => address, language => o.language,
+        -- What the association sends belongs to a contract; what a client's owner sends can be refused for good.
+        purpose => case when by_ops then 'service' else 'invitation' end::api.mail_purpose, address => address, language => o.language,
+        organisation_id => o.id,
         useful_until => (select i.expires_at from mpp.staff_invitation i where i.id = invitation));
     perform private.record_act('client.invite_staff', o.code, jsonb_build_object('invitation', invitation, 'role', invite_staff.role));
     return invitation;
@@ -561,7 +683,7 @@ begin atomic
     select private.invite_staff(organisation_id, email, role, access_from, access_until);
 end;
 comment on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz)
-    is 'Invites somebody by mail to work in a client''s space, from and until; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates. Returns the invitation id. Errors: MP001, MP002, MP010, MP011, MP090–MP092.';
+    is 'Invites somebody by mail to work in a client''s space, from and until; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates, fifty addresses a day, and a mailbox five times. Returns the invitation id. Errors: MP001, MP002, MP010, MP011, MP090–MP092.';
 revoke execute on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) from public;
 grant execute on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
 
@@ -574,7 +696,14 @@ declare
     account uuid := private.begin_write(registered => false);
     typed text := translate(upper(regexp_replace(left(code, 40), '[\s-]', '', 'g')), 'OIL', '011');
     i mpp.staff_invitation;
+    inviter mpp.staff;
 begin
+    -- What they have already is locked first, as by those who change it and so end the invitation.
+    perform
+    from mpp.staff s
+    where s.account_id = account
+        and s.organisation_id = (select x.organisation_id from mpp.staff_invitation x where x.code_digest = sha256(convert_to(typed, 'UTF8')))
+    for update;
     -- Of twenty at once one has it. It opens to the address it was sent to, and to nobody who got hold of the code.
     select * into i
     from mpp.staff_invitation x
@@ -588,6 +717,23 @@ begin
     for update;
     if not found then
         perform private.refuse('MP082');
+    end if;
+    if i.invited_by is not null then
+        -- An owner's invitation is worth what its owner is worth now, and changes no owner.
+        select * into inviter
+        from mpp.staff s
+        where s.account_id = i.invited_by and s.organisation_id = i.organisation_id and s.role = 'owner'
+            and s.access_from <= private.clock() and s.access_until > private.clock() and private.is_account_live(s.account_id);
+        if not found or inviter.access_until <= i.access_from or exists (
+            select from mpp.staff s where s.account_id = account and s.organisation_id = i.organisation_id and s.role = 'owner'
+        ) then
+            perform private.refuse('MP082');
+        end if;
+        i.access_from := greatest(i.access_from, inviter.access_from);
+        i.access_until := least(i.access_until, inviter.access_until);
+        if i.access_until <= i.access_from then
+            perform private.refuse('MP082');
+        end if;
     end if;
     update mpp.staff_invitation x set accepted_at = private.clock() where x.id = i.id;
     insert into mpp.staff (organisation_id, account_id, role, access_from, access_until)
@@ -686,28 +832,24 @@ as $$
 declare
     by_ops boolean := private.is_ops();
     account uuid := private.begin_client(organisation_id, 'owner');
-    taken_back integer[];
+    taken_back integer;
 begin
     if num_nonnulls(account_id, invitation_id) <> 1 then
         perform private.refuse('MP010', 'account_id', 'give either an account or an invitation', 'Send one of the two.');
     end if;
-    -- Invitation before staff, as whoever accepts one takes them: nobody comes back through what they are just taking.
-    with gone as (
-        delete from mpp.staff_invitation i
-        where i.organisation_id = remove_staff.organisation_id and i.accepted_at is null
-            and (by_ops or i.role <> 'owner')
-            and (
-                i.id = remove_staff.invitation_id
-                or i.email = (select lower(u.email) from auth.users u where u.id = remove_staff.account_id)
-            )
-        returning i.id
-    )
-    select coalesce(array_agg(g.id), '{}') into taken_back from gone g;
     if remove_staff.account_id is null then
-        if cardinality(taken_back) = 0 then
+        -- It stays as one that has expired, so that the day's count of mails stays what it is.
+        update mpp.staff_invitation i
+        set expires_at = private.clock()
+        where i.id = remove_staff.invitation_id and i.organisation_id = remove_staff.organisation_id and i.accepted_at is null
+            and i.expires_at > private.clock() and (by_ops or i.role <> 'owner')
+        returning i.id into taken_back;
+        if not found then
             perform private.refuse('MP005');
         end if;
+        perform private.drop_invitation_mails(taken_back);
     else
+        -- An invitation that waits for them ends with it: see staff_changed.
         delete from mpp.staff s
         where s.organisation_id = remove_staff.organisation_id and s.account_id = remove_staff.account_id
             and (by_ops or (s.role <> 'owner' and s.account_id <> account));
@@ -715,8 +857,6 @@ begin
             perform private.refuse('MP005');
         end if;
     end if;
-    delete from mpp.outbox m
-    where m.state = 'queued' and m.template = 'staff_invitation' and m.key like any (array(select format('staff:%s:%%', i) from unnest(taken_back) i));
     perform private.record_act(
         case when remove_staff.account_id is null then 'client.cancel_invitation' else 'client.remove_staff' end,
         remove_staff.organisation_id::text,

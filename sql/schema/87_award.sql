@@ -134,7 +134,7 @@ select
     a.granted_at
 from mpp.award a
 left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
-left join mpp.school h on h.id = a.subject_id and a.scope = 'school'
+left join mpp.school h on h.id = a.subject_id and a.scope = 'school' and not h.is_hidden
     and exists (select from mpp.score c where c.edition_id = a.edition_id and c.school_id = h.id and c.listed)
 where a.participation_id is null and coalesce(s.label, h.name) is not null;
 comment on view api.awards is 'Awards of frozen editions to players, teams, leagues, classes and schools that are listed. Sort by place, award_id.';
@@ -159,7 +159,7 @@ begin
         a.subject_id, coalesce(s.label, h.name::text), s.league_label, a.value, a.granted_at
     from mpp.award a
     left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
-    left join mpp.school h on h.id = a.subject_id and a.scope = 'school'
+    left join mpp.school h on h.id = a.subject_id and a.scope = 'school' and not h.is_hidden
         and exists (select from mpp.score c where c.edition_id = a.edition_id and c.school_id = h.id and c.listed)
     where a.organisation_id in (select private.my_client_ids()) and coalesce(s.label, h.name::text) is not null;
 end

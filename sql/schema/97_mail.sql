@@ -57,6 +57,9 @@ comment on column mpp.outbox.league_id is 'Only for those who run this league wh
 create index outbox_account on mpp.outbox (account_id);
 create index outbox_organisation on mpp.outbox (organisation_id);
 create index outbox_league on mpp.outbox (league_id);
+-- How many invitations somebody was written within a day (46_client_league).
+create index outbox_invitation on mpp.outbox (private.mailbox_of(address), queued_at)
+    where template in ('staff_invitation', 'player_invitation');
 -- An invitation does not wait behind a newsletter.
 create index outbox_queued on mpp.outbox ((purpose <> 'service'), next_attempt_at, id) where state = 'queued';
 create index outbox_in_hand on mpp.outbox (claim_expires_at) where state in ('sending', 'uncertain');
@@ -233,8 +236,8 @@ begin
         return 'no address';
     end if;
     if mail.account_id is not null then
-        select u.email_confirmed_at, u.banned_until into reader from auth.users u where u.id = mail.account_id;
-        if reader.banned_until > at then
+        select u.email_confirmed_at, u.banned_until, u.deleted_at into reader from auth.users u where u.id = mail.account_id;
+        if reader.banned_until > at or reader.deleted_at is not null then
             return 'account disabled';
         end if;
         -- Whoever signed up with the address of somebody else has not asked for mail in their name.
@@ -250,7 +253,7 @@ begin
     if mail.purpose <> 'service' and exists (
         select
         from mpp.mail_suppression s
-        where s.purpose = mail.purpose and (s.account_id = mail.account_id or s.address = lower(reader_address))
+        where s.purpose = mail.purpose and (s.account_id = mail.account_id or s.address in (lower(reader_address), private.mailbox_of(reader_address)))
     ) then
         return 'unsubscribed';
     end if;
@@ -840,8 +843,9 @@ begin
             limit 1
         ), false);
     else
+        -- Of the mailbox, or the next one would come to it under another tag.
         insert into mpp.mail_suppression (purpose, account_id, address)
-        values (t.purpose, t.account_id, t.address)
+        values (t.purpose, t.account_id, private.mailbox_of(t.address))
         on conflict do nothing;
     end if;
 end
@@ -881,3 +885,4 @@ begin
     end loop;
 end
 $$;
+alter index mpp.outbox_invitation alter column 1 set statistics 0;

@@ -39,6 +39,8 @@ begin
                         join mpp.edition e on e.id = p.edition_id
                         where e.ends_at <= $1 - $2
                     ) $sql$),
+                ('held contact requests', 'mpp.contact_request', interval '30 days', $sql$
+                    is_held and state in ('new', 'spam') and greatest(received_at, handled_at) <= $1 - $2 $sql$),
                 -- Three years after the last word, as for anybody who once asked for an offer.
                 ('contact requests', 'mpp.contact_request', interval '3 years', $sql$
                     greatest(received_at, handled_at, removed_at) <= $1 - $2 $sql$)

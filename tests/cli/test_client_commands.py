@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from mpp_cli.exits import Exit
+from mpp_supabase.errors import InvitationUnknown
 from tests.service.clients import Client, new_client, played_client, running_edition
 from tests.service.sheets import write_sheet
 from tests.service.world import World
@@ -211,6 +212,19 @@ def test_dates_of_access_are_whole_days_and_reversed_ones_lose_nobody(mpp: Mpp, 
     assert (late.code, "2020-02-01: it has passed" in " ".join(late.err.split())) == (Exit.USAGE, True), late.err
     invited = mpp("client", "invite", fresh.code, "x@example.org", "--from", "2030-01-01", "--until", "2030-01-31")
     assert "from 2030-01-01 to 2030-01-31;" in invited.err
+
+
+def test_an_invitation_to_a_wrong_address_is_withdrawn(mpp: Mpp, world: World, fresh: Client) -> None:
+    person = world.signed_in()
+    until = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}"
+    assert mpp("client", "invite", fresh.code, person.account.email, "--until", until).code == Exit.OK
+    ((_, _, _, data),) = fresh.mails("staff_invitation")
+    withdrawn = mpp("client", "staff", "withdraw", fresh.code, person.account.email)
+    assert (withdrawn.code, "is withdrawn" in withdrawn.err) == (Exit.OK, True), withdrawn.err
+    with pytest.raises(AssertionError, match=InvitationUnknown.code):
+        person.call("accept_staff_invitation", code=data["code"])
+    again = mpp("client", "staff", "withdraw", fresh.code, person.account.email)
+    assert (again.code, "No invitation waits for" in again.err) == (Exit.REFUSED, True), again.err
 
 
 def test_what_a_client_follows_is_shown(mpp: Mpp, played: Client) -> None:

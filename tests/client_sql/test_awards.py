@@ -153,6 +153,10 @@ def test_classes_win_within_their_level_and_pupils_nothing(game):
     assert not subjects & {pupil for class_ in (first, second, other) for pupil in class_.pupils.values()}
     (row,) = game.anon.view("awards", edition_id=edition.id, rule="school-champion")
     assert row["label"].startswith("École ")
+    # A hidden school is not named, whatever its classes are.
+    with game.db.transaction(force_rollback=True):
+        game.run("update mpp.school set is_hidden = true where id = %s", (school,))
+        assert of(awards(game.anon, edition), "school-champion") == set()
     game.service.call("correct_school", school_id=school, is_hidden=True)
     assert of(awards(game.anon, edition), "school-champion") == set()
 

@@ -89,41 +89,58 @@ def test_a_message_may_have_four_thousand_characters_of_any_script(game):
     assert len(sent(game)[0]["message"]) == 4000
 
 
-def test_an_address_is_heard_three_times_a_day_and_told_the_same_every_time(game):
+def test_after_three_of_a_day_the_messages_of_an_address_are_held_and_told_the_same(game):
     answers = {game.anon.call("send_contact_request", **ASKED) for _ in range(5)}
-    answers |= {game.anon.call("send_contact_request", **{**ASKED, "email": "CAMILLE@example.org"})}
+    answers |= {game.anon.call("send_contact_request", **{**ASKED, "email": "CAMILLE@example.org", "message": "Moi !"})}
     assert len(answers) == 1
-    assert len(sent(game)) == 3
+    # Whoever writes in somebody's name does not make theirs disappear.
+    assert [row["is_held"] for row in sent(game)] == [False] * 3 + [True] * 3
+    assert sent(game)[-1]["message"] == "Moi !"
     # Another address is not held up by it, and a day later the first one is heard again.
     game.anon.call("send_contact_request", **{**ASKED, "email": "else@example.org"})
     assert len(sent(game, "else@example.org")) == 1
     game.clock(game.now + timedelta(days=1, minutes=5))
     game.anon.call("send_contact_request", **ASKED)
-    assert len(sent(game)) == 4
+    assert [row["is_held"] for row in sent(game)].count(False) == 4
 
 
-def fill(game: Game, minutes_ago: int, number: int = 200) -> None:
+def fill(game: Game, minutes_ago: int, number: int = 200, *, held: bool = False, state: str = "new") -> None:
     game.run(
-        "insert into mpp.contact_request (kind, name, email, message, language, received_at)"
-        " select 'contact', 'x', 'n' || n || '@example.org', 'x', 'fr', now() - make_interval(mins => %s)"
+        "insert into mpp.contact_request (kind, name, email, message, language, received_at, is_held, state)"
+        " select 'contact', 'x', 'n' || n || '@example.org', 'x', 'fr', now() - make_interval(mins => %s), %s, %s"
         " from generate_series(1, %s) n",
-        (minutes_ago, number),
+        (minutes_ago, held, state, number),
     )
 
 
-def test_beyond_the_ceiling_of_an_hour_everybody_is_told_that_nothing_was_kept(game, clients):
+def test_beyond_the_ceiling_of_an_hour_messages_are_held_and_nothing_is_lost(game, clients):
     fill(game, 30, 199)
-    assert clients.answers("anon", "send_contact_request", **ASKED) == OK
     game.anon.call("send_contact_request", **ASKED)
     for name in ("anon", "player", "ops", "service"):
-        assert clients.answers(name, "send_contact_request", **{**ASKED, "email": "new@example.org"}) == "MP095"
-        # Also for an address that is over its own limit or known: the ceiling tells nothing about anybody.
-        assert clients.answers(name, "send_contact_request", **ASKED) == "MP095"
+        clients[name].call("send_contact_request", **{**ASKED, "email": f"{name}@example.org"})
+        assert [row["is_held"] for row in sent(game, f"{name}@example.org")] == [True]
+    # Held ones do not keep the door shut.
     game.clock(game.now + timedelta(hours=1, minutes=1))
+    game.anon.call("send_contact_request", **{**ASKED, "email": "later@example.org"})
+    assert [row["is_held"] for row in sent(game, "later@example.org")] == [False]
+
+
+def test_when_no_more_can_be_held_it_is_said_and_what_needs_not_be_held_is_kept(game, clients):
+    fill(game, 60 * 24 * 3, 2500, held=True)
+    fill(game, 60 * 24 * 3, 2499, held=True, state="spam")
+    fill(game, 60 * 24 * 3, 10, held=True, state="answered")
     assert clients.answers("anon", "send_contact_request", **ASKED) == OK
+    fill(game, 30, 200)
+    game.anon.call("send_contact_request", **ASKED)
+    assert clients.answers("anon", "send_contact_request", **ASKED) == "MP095"
+    game.service.call("handle_contact_request", id=sent(game)[0]["id"], state="in_progress")
+    assert clients.answers("anon", "send_contact_request", **ASKED) == OK
+    game.anon.call("send_contact_request", **ASKED)
+    game.clock(game.now + timedelta(hours=1, minutes=1))
+    assert clients.answers("anon", "send_contact_request", **{**ASKED, "email": "new@example.org"}) == OK
 
 
-def test_twenty_at_once_from_one_address_leave_three(arena_url):
+def test_of_twenty_at_once_from_one_address_three_are_not_held(arena_url):
     address = "crowd-of-contact@example.org"
     barrier = threading.Barrier(20)
     failures: list[BaseException] = []
@@ -146,7 +163,8 @@ def test_twenty_at_once_from_one_address_leave_three(arena_url):
         for one in crowd:
             one.join()
         assert failures == []
-        assert db.execute("select count(*) from mpp.contact_request where email = %s", (address,)).fetchone() == (3,)
+        counted = "select count(*) filter (where not is_held), count(*) from mpp.contact_request where email = %s"
+        assert db.execute(counted, (address,)).fetchone() == (3, 20)
         db.execute("delete from mpp.contact_request where email = %s", (address,))
 
 

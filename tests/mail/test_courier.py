@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -89,6 +92,84 @@ def test_a_server_that_is_not_there_is_said(server: Start) -> None:
         free.bind(("127.0.0.1", 0))
         with pytest.raises(MailServerAbsent, match="does not answer"):
             deliver(Courier(settings(free.getsockname()[1])))
+
+
+def scripted(replies: Callable[[bytes], Iterator[bytes]]) -> int:
+    """A server that says what a test wants; its port. It ends with the process."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with listener:
+            connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError), connection.makefile("rb") as lines:
+            connection.sendall(b"220 here\r\n")
+            content = False
+            for line in lines:
+                if content and line != b".\r\n":
+                    continue
+                for piece in replies(b"." if content else line):
+                    connection.sendall(piece)
+                content = line.upper().startswith(b"DATA")
+
+    threading.Thread(target=serve, daemon=True).start()
+    return int(listener.getsockname()[1])
+
+
+def test_what_a_server_says_is_kept_clean() -> None:
+    def replies(line: bytes) -> Iterator[bytes]:
+        yield b"354 go\r\n" if line.startswith(b"DATA") else b"250 o\x00k \x1b[31mqueued\xc2\x9b\r\n"
+
+    courier = Courier(settings(scripted(replies)))
+    assert deliver(courier) == ("sent", "250 o k [31mqueued")
+    courier.close()
+
+
+def test_a_reply_without_end_is_not_listened_to() -> None:
+    sent = 0
+
+    def replies(line: bytes) -> Iterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 1
+            yield b"250-" + b"A" * 1000 + b"\r\n"
+
+    with pytest.raises(MailServerAbsent, match="does not end"):
+        deliver(Courier(settings(scripted(replies))))
+    # What the buffers between the two hold, and no more.
+    assert sent < 20_000
+
+
+def test_a_line_without_end_is_not_listened_to() -> None:
+    def replies(line: bytes) -> Iterator[bytes]:
+        yield b"250 " + b"A" * 10_000_000
+
+    with pytest.raises(MailServerAbsent, match="does not end"):
+        deliver(Courier(settings(scripted(replies))))
+
+
+@pytest.mark.parametrize("content", [False, True])
+def test_a_reply_that_drips_is_waited_for_as_long_as_one_that_does_not_come(
+    monkeypatch: pytest.MonkeyPatch, content: bool
+) -> None:
+    monkeypatch.setattr("mpp_supabase.mail.courier.ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr("mpp_supabase.mail.courier.CONTENT_SECONDS", 1.0)
+
+    def replies(line: bytes) -> Iterator[bytes]:
+        if content and line != b".":
+            yield b"354 go\r\n" if line.startswith(b"DATA") else b"250 ok\r\n"
+            return
+        for _ in range(100):
+            time.sleep(0.2)
+            yield b"2"
+
+    began = time.monotonic()
+    courier = Courier(settings(scripted(replies)))
+    if content:
+        assert deliver(courier)[0] == "unknown"
+    else:
+        with pytest.raises(MailServerAbsent):
+            deliver(courier)
+    assert time.monotonic() - began < 5
 
 
 class _Strict:

@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mpp_supabase import MailSender, settle_stranded_mails
+from mpp_supabase.mail import composing
 from mpp_supabase.mail.evidence import DeliveredFile, Nobody
 
-from .conftest import MARK, Office
+from .conftest import MARK, Office, invitation
 from .fickle import TROUBLES, FickleServer, at_random
 
 Start = Callable[..., FickleServer]
@@ -112,6 +113,25 @@ def test_a_hundred_mails_with_the_sender_killed_midway(office: Office, server: S
     assert uncertain_at_kill[1] >= 6
     assert settled["sent"] >= 3
     assert settled["queued"] >= 3
+
+
+def test_a_mail_that_is_not_fit_to_leave_fails_and_the_next_one_leaves(
+    office: Office, server: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smtp = server()
+    mails = [invitation(f"k{n}", f"p{n}@{MARK}") for n in range(3)]
+    mails[1]["data"]["league"] = "Le trou"
+    office.mpp.mails.queue(mails)
+    # As if the encoding of headers had a hole again.
+    whole = composing.encoded
+    monkeypatch.setattr(
+        composing, "encoded", lambda text: "x\r\nBcc: everybody@example.org" if "Le trou" in text else whole(text)
+    )
+    run = MailSender(office.mpp.mails, office.through(smtp.port)).run()
+    assert run.outcomes == {"sent": 2, "refused": 1}
+    assert office.states() == {"k0": "sent", "k1": "failed", "k2": "sent"}
+    assert "not fit to leave" in str(office.mpp.mails.get("k1").reply)
+    assert {mail.recipient for mail in smtp.taken} == {f"p0@{MARK}", f"p2@{MARK}"}
 
 
 def test_where_nobody_can_tell_a_mail_waits_for_a_person_and_is_never_sent_by_itself(

@@ -7,15 +7,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from email.utils import parseaddr
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mpp_supabase import MailSettings
-from mpp_supabase.mail.composing import compose
+from mpp_supabase.mail.composing import compose, inspect
 from mpp_supabase.mail.letters import TEMPLATES, LetterError
 from mpp_supabase.mail.outbox import ClaimedMail
+from mpp_supabase.mail.settings import clean_header
 from mpp_supabase.mail.wording import change, day, number
 
 SETTINGS = MailSettings(
@@ -164,6 +168,9 @@ def test_the_message_is_what_mail_servers_expect() -> None:
         "A\x00B",
         "A\u2028Bcc: x@example.org",
         "A\r\n\r\n<b>body</b>",
+        "=?utf-8?q?=0D=0AReply-To:ceo@evil.example?=",
+        "=?utf-8?q?=0D=0A=0D=0A<h1>Your_password_expired?=",
+        "=?utf-8?B?DQpCY2M6IHhAeS56eg==?=",
     ],
 )
 def test_a_name_cannot_become_a_header(name: str) -> None:
@@ -173,6 +180,67 @@ def test_a_name_cannot_become_a_header(name: str) -> None:
     assert len(message.get_all("Subject", [])) == 1
     assert not re.search(r"[\r\n\x00\u2028]", str(message["Subject"]))
     assert set(message.keys()) == set(composed(claimed("weekly_report")).keys())
+
+
+#: Pieces of which names are made that want to be something else.
+PIECES = st.sampled_from([
+    "=?utf-8?q?", "=?utf-8?B?", "=?us-ascii?q?", "?=", "=0D=0A", "=0A", "=00", "DQpCY2M6IHhAeS56eg==", "Bcc: x@y.zz",
+    "\r\n", "\n", "\r", "\0", "\u2028", "\x85", ": ", " ", "\t", "é", "🌍", "\ud800", "<b>", '"', "\\", ",",
+    "@", "--=", "a" * 70,
+])  # fmt: skip
+NAMES = (
+    st.lists(PIECES | st.text(max_size=8), min_size=1, max_size=9).map("".join).filter(lambda n: clean_header(n) != "")
+)
+
+
+@given(name=NAMES, sender=NAMES)
+@settings(max_examples=300, deadline=None)
+def test_whatever_a_name_is_the_subject_shows_it_and_nothing_else_is_there(name: str, sender: str) -> None:
+    for template, field in (
+        ("weekly_report", "organisation"),
+        ("player_invitation", "league"),
+        ("newsletter", "subject"),
+    ):
+        mail = claimed(template, data=MAILS[template][1] | {field: name})
+        try:
+            raw = compose(mail, replace(SETTINGS, sender_name=sender))
+        except (LetterError, UnicodeEncodeError):
+            # A name longer than a line, or half a character, writes no mail at all.
+            assert len(name.strip()) > 300 or "\ud800" in name or not name.strip()
+            continue
+        head, body = raw.split(b"\r\n\r\n", 1)
+        # Every line of the headers is one of ours, as a reader sees it that decodes nothing.
+        assert {line.split(b":")[0] for line in head.split(b"\r\n") if line[:1] not in b" \t"} == {
+            line.split(b":")[0] for line in HEAD.split(b"\r\n") if line[:1] not in b" \t"
+        }
+        assert body.startswith(b"--")
+        message = message_from_bytes(raw, policy=policy.default)
+        # And as one sees it that decodes.
+        assert clean_header(name) in str(message["Subject"])
+        assert not re.search(r"[\r\n\0]", str(message["Subject"]) + str(message["From"]))
+        # The compat parser keeps the address apart from the name, whatever the name is.
+        assert parseaddr(message_from_bytes(raw)["From"])[1] == SETTINGS.sender
+
+
+HEAD = compose(claimed("newsletter"), SETTINGS).split(b"\r\n\r\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [
+        (b"Subject: ", b"Subject: =?utf-8?q?=0D=0ABcc=3A_x=40y.zz?= "), (b"To: ", b"Bcc: x@y.zz\r\nTo: "),
+        (b"Date: ", b"Subject: other\r\nDate: "), (b"Date: ", b"\r\nDate: "), (b"Date: ", b"\nDate: "),
+        (b"Date: ", b"\0Date: "), (b"To: ", "Tö: ".encode()), (b"Auto-Submitted: auto-generated", b"Auto-Submitted: "),
+        (b"Date: ", b"X" * 999 + b": x\r\nDate: "), (b"\r\n\r\n--", b"\r\n\r\nbody\r\n\r\n--"),
+        (b"Subject: ", b"Object: "), (b"Bonjour", b"Bon\njour"), (b"Bonjour", b"Bon\0jour"),
+    ],
+)  # fmt: skip
+def test_a_mail_that_is_not_one_of_ours_does_not_leave(there: bytes, instead: bytes) -> None:
+    raw = compose(claimed("weekly_report"), SETTINGS)
+    inspect(raw)
+    assert there in raw
+    with pytest.raises(LetterError, match="not fit to leave"):
+        inspect(raw.replace(there, instead, 1))
 
 
 @pytest.mark.parametrize(

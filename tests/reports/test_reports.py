@@ -600,6 +600,12 @@ def test_letters_that_no_font_has_do_not_keep_a_client_from_its_report() -> None
     assert re.search(r"1 Les abeilles .?\?\? Siège", pdf(report))
 
 
+def test_a_client_whose_name_is_emoji_alone_is_called_by_its_code_on_paper() -> None:
+    report = company(organisation=Organisation("globe", "🌍🌱"))
+    assert "🌍🌱" in page(report).text
+    assert "globe" in pdf(report)
+
+
 # --------------------------------------------------------------------------------------------------------------- advice
 
 
@@ -724,6 +730,14 @@ def test_many_clients_are_written_in_one_run(tmp_path: Path) -> None:
     reports = [(company(organisation=Organisation(f"c-{n}", f"Client {n}")), "fr") for n in range(5)]
     assert len(write_reports(tmp_path, reports, ("html",))) == 5  # type: ignore[arg-type]
     assert "Client 3" in (tmp_path / "c-3-adult-2026-06-week-2-fr.html").read_text(encoding="utf-8")
+
+
+def test_codes_that_differ_in_a_hyphen_are_files_of_their_own(tmp_path: Path) -> None:
+    codes = ("a-b", "a--b", "-a-b", "a-b-")
+    reports = [(company(organisation=Organisation(code, f"Client {code}")), "fr") for code in codes]
+    assert len(set(write_reports(tmp_path, reports, ("html",)))) == 4  # type: ignore[arg-type]
+    for code in codes:
+        assert f"Client {code}<" in (tmp_path / f"{code}-adult-2026-06-week-2-fr.html").read_text(encoding="utf-8")
 
 
 def test_a_place_that_cannot_be_written_is_named_and_nothing_half_written_stays(tmp_path: Path) -> None:

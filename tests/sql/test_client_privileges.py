@@ -56,11 +56,11 @@ class Scene:
         self.owner[self.part_without_leagues] = "A"
         self.people = self._people()
         assert tuple(self.people) == PEOPLE
+        self.invited = f"{uuid.uuid4().hex}@example.org"
         for organisation in (self.a, self.b):
             game.service.call(
-                "invite_staff", organisation_id=organisation, email=f"{uuid.uuid4().hex}@example.org",
-                access_until=game.now + DAY,
-            )  # fmt: skip
+                "invite_staff", organisation_id=organisation, email=self.invited, access_until=game.now + DAY
+            )
         self.accounts = {person.account: name for name, person in self.people.items() if person.account}
 
     def _contact(self) -> int:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
 from mpp_supabase.mail.letters import write_letter
 
 from .crowd import at_once, codes, committed
-from .game import DAY, HOUR, Edition, Game, Jsonb, Person
+from .game import DAY, HOUR, Connection, Edition, Game, Jsonb, Person
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -790,7 +792,7 @@ def test_an_invitation_is_a_letter_whose_code_opens_the_space_to_its_reader(game
     person = game.signed_in()
     code = invite(game, owner, client, person, "manager", access_from=game.now - DAY)
     (mail,) = game.rows("select * from mpp.outbox where address = %s", (address_of(game, person),))
-    assert (mail["purpose"], mail["template"], mail["state"]) == ("service", "staff_invitation", "queued")
+    assert (mail["purpose"], mail["template"], mail["state"]) == ("invitation", "staff_invitation", "queued")
     assert code not in mail["key"]
     for language in ("fr", "en"):
         letter = write_letter(mail["template"], mail["data"], language)
@@ -971,6 +973,316 @@ def test_fifty_invitations_of_owners_wait_at_most(game, client, owner):
         with game.db.transaction(force_rollback=True):
             game.run(f"update mpp.staff_invitation set {change} where email = '8@example.org'")
             owner.call("invite_staff", organisation_id=client, email="more@example.org")
+
+
+def take_back(game: Game, person: Person, client: int, email: str | None) -> None:
+    """Take an invitation of this address back, by its number."""
+    rows = game.rows("select id from mpp.staff_invitation where organisation_id = %s and email = %s", (client, email))
+    person.call("remove_staff", organisation_id=client, invitation_id=rows[0]["id"] if rows else 0)
+
+
+def test_an_owner_invites_fifty_addresses_a_day_whatever_became_of_them(game, client, owner):
+    for n in range(50):
+        until = game.now + timedelta(minutes=1)
+        owner.call("invite_staff", organisation_id=client, email=f"{n}@example.org", access_until=until)
+        if n % 2:
+            take_back(game, owner, client, f"{n}@example.org")
+    game.clock(game.now + timedelta(hours=2))
+    with game.refused("MP010"):
+        owner.call("invite_staff", organisation_id=client, email="more@example.org")
+    # The association, and other clients, are not held up by it.
+    game.service.call("invite_staff", organisation_id=client, email="ops@example.org", access_until=game.now + DAY)
+    game.clock(game.now + DAY + timedelta(minutes=1))
+    owner.call("invite_staff", organisation_id=client, email="more@example.org")
+
+
+def test_a_mailbox_gets_five_invitations_a_day_over_all_clients_and_tags(game, client, owner, part, edition, manager):
+    game.client_league(part, edition)
+    mailbox = fresh()
+    for n in range(3):
+        owner.call("invite_staff", organisation_id=client, email=f"{mailbox}+{n}@example.org")
+    other = game.organisation()
+    game.employed(other, "owner").call("invite_staff", organisation_id=other, email=f"{mailbox}@example.org")
+    with game.refused("MP070"):
+        manager.call("invite_participants", participation_id=part,
+            participants=guests(f"{mailbox}+x@example.org", "b@example.org", f"{mailbox}+y@example.org"))  # fmt: skip
+    asked = guests(f"{mailbox.upper()}+x@example.org", "b@example.org")
+    assert manager.call("invite_participants", participation_id=part, participants=asked)["added"] == 2
+    # Those who were invited before do not count again.
+    assert manager.call("invite_participants", participation_id=part, participants=asked)["unchanged"] == 2
+    with game.refused("MP010"):
+        owner.call("invite_staff", organisation_id=client, email=f"{mailbox}+9@example.org")
+    # The same name elsewhere is another mailbox, and so is one that begins with a plus.
+    owner.call("invite_staff", organisation_id=client, email=f"{mailbox}@example.net")
+    owner.call("invite_staff", organisation_id=client, email=f"+{mailbox}@example.org")
+    # The association answers for what it sends, and the day ends.
+    game.service.call("invite_participants", participation_id=part, participants=guests(f"{mailbox}+8@example.org"))
+    game.clock(game.now + DAY + timedelta(minutes=1))
+    owner.call("invite_staff", organisation_id=client, email=f"{mailbox}+9@example.org")
+
+
+def test_twenty_invitations_at_once_of_one_address_are_one_mail(arena_url):
+    with committed(arena_url) as game:
+        client = game.organisation()
+        owners = [game.employed(client, "owner") for _ in range(4)]
+        address = f"{fresh()}@example.org"
+        game.db.commit()
+
+        def ask(place: int) -> Callable[[Connection], Any]:
+            return lambda db: owners[place % 4].on(db).call("invite_staff", organisation_id=client, email=address)
+
+        assert codes(at_once(arena_url, [ask(n) for n in range(20)])) == {"00000": 1, "MP010": 19}
+        assert game.one("select count(*) from mpp.outbox where address = %s", (address,)) == 1
+
+
+def test_twenty_clients_at_once_write_five_mails_to_a_mailbox(arena_url):
+    with committed(arena_url) as game:
+        owned = [(client, game.employed(client, "owner")) for client in [game.organisation() for _ in range(20)]]
+        mailbox = fresh()
+        game.db.commit()
+
+        def ask(place: int) -> Callable[[Connection], Any]:
+            client, owner = owned[place]
+            address = f"{mailbox}+{place}@example.org"
+            return lambda db: owner.on(db).call("invite_staff", organisation_id=client, email=address)
+
+        assert codes(at_once(arena_url, [ask(n) for n in range(20)])) == {"00000": 5, "MP010": 15}
+        assert game.one("select count(*) from mpp.outbox where address like %s", (f"{mailbox}+%",)) == 5
+
+
+def test_who_refuses_invitations_gets_none_of_clients_and_those_of_the_association(game, client, owner):
+    mailbox = fresh()
+    game.run("delete from mpp.outbox")
+
+    def claim() -> dict[str, Any] | None:
+        found = game.service.table("claim_mail", worker=uuid.uuid4(), lease_seconds=60, message_domain="example.org")
+        return found[0] if found else None
+
+    owner.call("invite_staff", organisation_id=client, email=f"{mailbox}+a@example.org")
+    mail = claim()
+    assert mail
+    game.anon.call("unsubscribe", token=mail["unsubscribe_token"])
+    for address in (f"{mailbox}+a@example.org", f"{mailbox}+b@example.org", f"{mailbox}@example.org"):
+        other = game.organisation()
+        game.employed(other, "owner").call("invite_staff", organisation_id=other, email=address)
+        assert claim() is None
+    assert game.one("select count(*) from mpp.outbox where reply = 'unsubscribed'") == 3
+    game.service.call(
+        "invite_staff", organisation_id=client, email=f"{mailbox}@example.org", access_until=game.now + DAY
+    )
+    mail = claim()
+    assert mail
+    assert (mail["purpose"], mail["unsubscribe_token"]) == ("service", None)
+
+
+# the grounds of an invitation
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "delete from mpp.staff where account_id = %s", "update mpp.staff set role = 'manager' where account_id = %s",
+        "update mpp.staff set access_until = now() - interval '1 second' where account_id = %s",
+        "update mpp.staff set access_from = now() + interval '1 day' where account_id = %s",
+        "update auth.users set banned_until = now() + interval '1 day' where id = %s",
+        "update auth.users set deleted_at = now() where id = %s", "delete from auth.users where id = %s",
+    ],
+)  # fmt: skip
+def test_an_invitation_is_worth_nothing_once_its_owner_is_none(game, client, owner, change):
+    person = game.signed_in()
+    code = invite(game, owner, client, person, "manager")
+    game.run(change, (owner.account,))
+    with game.refused("MP082"):
+        person.call("accept_staff_invitation", code=code)
+    assert employment(game, client, person) is None
+    # That of the association holds, whoever of it sent it.
+    assert person.call("accept_staff_invitation", code=invite(game, game.staff(), client, person)) == client
+
+
+def test_an_invitation_gives_no_more_than_its_owner_has_when_it_is_taken(game, client, owner):
+    person = game.signed_in()
+    code = invite(game, owner, client, person, access_from=game.now - 20 * DAY)
+    game.run(
+        "update mpp.staff set access_from = %s, access_until = %s where account_id = %s",
+        (game.now - DAY, game.now + DAY, owner.account),
+    )
+    person.call("accept_staff_invitation", code=code)
+    assert employment(game, client, person) == {
+        "role": "viewer", "access_from": game.now - DAY, "access_until": game.now + DAY,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "change", [{"access_until": "-1 day"}, {"access_until": "1 day"}, {"role": "viewer"}, {"access_from": "-40 days"}]
+)
+def test_an_older_invitation_does_not_bring_back_what_was_taken_away(game, client, change):
+    person = game.employed(client, "viewer")
+    code = invite(game, game.service, client, person, "manager", access_until=game.now + 300 * DAY)
+    moments = {"-1 day": -DAY, "1 day": DAY, "-40 days": -40 * DAY}
+    asked = {name: game.now + moments[value] if value in moments else value for name, value in change.items()}
+    game.service.call("set_staff", organisation_id=client, account_id=person.account, **asked)
+    before = employment(game, client, person)
+    with game.refused("MP082"):
+        person.call("accept_staff_invitation", code=code)
+    assert employment(game, client, person) == before
+    assert [state for _, state in mails_to(game, address_of(game, person))] == ["dropped"]
+    # One that comes after it is good.
+    code = invite(game, game.service, client, person, "manager", access_until=game.now + 300 * DAY)
+    assert person.call("accept_staff_invitation", code=code) == client
+
+
+def test_an_owner_neither_replaces_nor_withdraws_an_invitation_of_an_owner(game, client, owner):
+    person = game.signed_in()
+    code = invite(game, game.service, client, person, "owner")
+    with game.refused("MP010"):
+        invite(game, owner, client, person, "viewer")
+    with game.refused("MP005"):
+        take_back(game, owner, client, address_of(game, person))
+    assert person.call("accept_staff_invitation", code=code) == client
+    # Nor does one of theirs make less of somebody who is an owner meanwhile.
+    other = game.signed_in()
+    code = invite(game, owner, client, other, "viewer")
+    game.run("alter table mpp.staff disable trigger staff_changed")
+    game.employed(client, "owner", person=other)
+    game.run("alter table mpp.staff enable trigger staff_changed")
+    with game.refused("MP082"):
+        other.call("accept_staff_invitation", code=code)
+
+
+def mails_to(game: Game, address: str) -> list[tuple[dict[str, Any], str]]:
+    rows = game.rows("select data, state from mpp.outbox where address = %s order by id", (address,))
+    return [(row["data"], row["state"]) for row in rows]
+
+
+def test_an_invitation_is_withdrawn_with_its_mail(game, client, owner):
+    person, address = game.signed_in(), f"{fresh()}@example.org"
+    code = invite(game, owner, client, person)
+    owner.call("invite_staff", organisation_id=client, email=address)
+    take_back(game, owner, client, address_of(game, person))
+    with game.refused("MP082"):
+        person.call("accept_staff_invitation", code=code)
+    assert mails_to(game, address_of(game, person)) == [({}, "dropped")]
+    assert [state for _, state in mails_to(game, address)] == ["queued"]
+    for gone in (address_of(game, person), "nobody@example.org", None):
+        with game.refused("MP005"):
+            take_back(game, owner, client, gone)
+    # Taken is taken: then it is an account that is removed.
+    invite(game, game.service, client, person)
+    person.call("accept_staff_invitation", code=code_in_mail(game, address_of(game, person)))
+    with game.refused("MP005"):
+        take_back(game, owner, client, address_of(game, person))
+    assert employment(game, client, person)
+
+
+def test_a_second_invitation_takes_the_first_mail_back(game, client):
+    person = game.signed_in()
+    first, second = invite(game, game.service, client, person), invite(game, game.service, client, person)
+    assert mails_to(game, address_of(game, person)) == [({}, "dropped"), (ANY, "queued")]
+    assert first != second
+
+
+def test_whose_account_was_deleted_softly_works_for_nobody(game, client):
+    person, ops = game.employed(client, "owner"), game.staff()
+    assert person.view("client_organisations")
+    game.run("update auth.users set deleted_at = now() where id in (%s, %s)", (person.account, ops.account))
+    for view in ("my_organisations", "client_organisations", "client_units", "client_invitations", "client_overview"):
+        assert person.view(view) == [], view
+    with game.refused("MP001"):
+        person.table("client_staff", organisation_id=client)
+    with game.refused("MP001"):
+        ops.table("client_staff", organisation_id=client)
+    assert ops.view("client_organisations") == []
+
+
+# names
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "=?utf-8?q?=0D=0AReply-To:ceo@evil.example?=", "a =?UTF-8?B?DQpCY2M6?= b", "Gagnez sur https://evil.example",
+        "www.evil.example", "WWW.evil.example", "ｈｔｔｐ：//evil.example", "Ma Petite Planète",
+        "Ma petite planete – support", "M a-P e t i t e   Planète",
+        "MPP", "MPP officiel", "Support MPP", "Ма Реtitе Plаnètе", "Ma P3tite Plan3te",
+    ],
+)  # fmt: skip
+def test_a_name_holds_no_link_and_is_not_that_of_the_association(game, part, edition, manager, name):
+    for wrong in ({"name": name}, {"name": "Nord", "unit": name}):
+        with game.refused("MP010"):
+            manager.table("create_client_leagues", participation_id=part, leagues=Jsonb([wrong]))
+    player = game.registered()
+    with game.refused("MP010"):
+        player.table("create_league", edition_id=edition.id, name=name, category="friends")
+    league = game.client_league(part, edition)
+    with game.refused("MP010"):
+        league.ambassador.call("rename_team", team_id=league.teams[0], name=name)
+    if "=?" not in name:
+        # The association may.
+        game.service.table("create_client_leagues", participation_id=part, leagues=Jsonb([{"name": name}]))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Équipe MPP Lyon", "Les petites planètes", "Service R&D", "Comité d’entreprise : Lyon/Paris", "A=B? Oui !",
+     "L’équipe n° 1", "Support informatique", "Wwwaouh", "3.14", "Team e=mc²"],
+)  # fmt: skip
+def test_honest_names_stay_as_they_are(game, part, manager, name):
+    (row,) = manager.table(
+        "create_client_leagues", participation_id=part, leagues=Jsonb([{"name": name, "unit": name}])
+    )
+    assert (row["name"], row["unit"]) == (name, name)
+
+
+def test_a_name_is_not_that_of_another_client(game, client, part, edition, manager):
+    code = uuid.uuid4().hex[:8]
+    game.organisation(name=f"Élan {code}")
+    player = game.registered()
+    for name in (f"élan {code}", f"ELAN {code}", f"Élan {code} · Lyon", f"Élan {code}: Lyon"):
+        with game.refused("MP010"):
+            manager.table("create_client_leagues", participation_id=part, leagues=Jsonb([{"name": name}]))
+        with game.refused("MP010"):
+            player.table("create_league", edition_id=edition.id, name=name, category="friends")
+    own = game.one("select name from mpp.organisation where id = %s", (client,))
+    for name in (f"Les amis de Élan {code}", f"Élan {code}nois", own, f"{own} · Lyon"):
+        manager.table("create_client_leagues", participation_id=part, leagues=Jsonb([{"name": name}]))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"name": ["a"]}, {"name": {"a": 1}}, {"name": 1}, {"name": True}, {"name": "a", "unit": ["a"]}]
+)
+def test_a_name_is_a_text(game, part, manager, wrong):
+    with game.refused("MP010"):
+        manager.table("create_client_leagues", participation_id=part, leagues=Jsonb([wrong]))
+
+
+def test_a_guest_is_a_text(game, part, edition, manager):
+    league = game.client_league(part, edition)
+    for wrong in ({"email": ["a@example.org"]}, {"email": "a@example.org", "league": [str(league.id)]}):
+        with game.refused("MP070"):
+            manager.call("invite_participants", participation_id=part, participants=Jsonb([wrong]))
+
+
+def test_a_client_has_five_hundred_units_at_most_and_the_making_is_audited(game, client, part, manager):
+    game.run(
+        "insert into mpp.unit (organisation_id, name) select %s, 'U' || n from generate_series(1, 499) n", (client,)
+    )
+
+    def make(name: str, unit: str) -> None:
+        manager.table("create_client_leagues", participation_id=part, leagues=Jsonb([{"name": name, "unit": unit}]))
+
+    make("A", "U500")
+    with game.refused("MP010"):
+        make("B", "U501")
+    make("B", "u7")
+    make("B", "U8")
+    acts = game.rows(
+        "select details from mpp.audit where action = 'client.create_leagues' and actor_id = %s order by id",
+        (manager.account,),
+    )
+    assert [(act["details"]["added"], act["details"]["units"]) for act in acts] == [(1, 1), (1, 0)]
+
+
+# who works for a client
 
 
 def test_who_works_for_a_client_is_listed_to_its_owners(game, client, owner):

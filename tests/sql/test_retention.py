@@ -13,6 +13,7 @@ from .game import DAY, Edition, Game
 MICROSECOND = timedelta(microseconds=1)
 MAILS, LINKS, BOUNCES = "mails", "unsubscribe links of addresses without account", "bounces"
 STAFF, GUESTS, REQUESTS = "invitations of staff", "invited participants", "contact requests"
+HELD = "held contact requests"
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +29,7 @@ def purge(game: Game, **more: Any) -> dict[str, int]:
 
 
 def only(rule: str, rows: int) -> dict[str, int]:
-    return {MAILS: 0, LINKS: 0, BOUNCES: 0, STAFF: 0, GUESTS: 0, REQUESTS: 0} | {rule: rows}
+    return {MAILS: 0, LINKS: 0, BOUNCES: 0, STAFF: 0, GUESTS: 0, HELD: 0, REQUESTS: 0} | {rule: rows}
 
 
 def address() -> str:
@@ -134,6 +135,20 @@ def test_a_request_is_kept_three_years_after_the_last_word(game, still):
     assert purge(game) == only(REQUESTS, 1)
 
 
+def test_a_held_request_that_nobody_takes_up_is_kept_thirty_days(game, still):
+    old = still - 30 * DAY
+    for received, held, state in (
+        (old, True, "new"), (old, True, "spam"), (old + MICROSECOND, True, "new"), (old, False, "new"),
+        (old, True, "in_progress"), (old, True, "answered"),
+    ):  # fmt: skip
+        game.run(
+            "insert into mpp.contact_request (kind, name, email, message, language, received_at, is_held, state)"
+            " values ('quote', 'A visitor', %s, 'Hello', 'en', %s, %s, %s)",
+            (address(), received, held, state),
+        )
+    assert purge(game) == only(HELD, 2)
+
+
 def test_a_dry_run_counts_all_and_pieces_end(game, still):
     for _ in range(5):
         mail(game, year_ago(game))
@@ -155,7 +170,8 @@ def test_how_much_is_kept_is_said_with_every_rule(game):
     kept = {row["what"]: row["kept"] for row in game.service.table("purge_expired", dry_run=True)}
     assert kept == {
         MAILS: timedelta(days=365), LINKS: timedelta(days=3 * 365), BOUNCES: timedelta(days=3 * 365),
-        STAFF: timedelta(days=30), GUESTS: timedelta(days=90), REQUESTS: timedelta(days=3 * 365),
+        STAFF: timedelta(days=30), GUESTS: timedelta(days=90), HELD: timedelta(days=30),
+        REQUESTS: timedelta(days=3 * 365),
     }  # fmt: skip
 
 

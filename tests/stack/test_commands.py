@@ -6,6 +6,8 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from typer.testing import CliRunner
 
 from mpp_cli.stack import app
 from mpp_supabase.local import Stack, StackError, StackStatus
+from mpp_supabase.local.project import find_project
 
 NAMES = {
     "API_URL",
@@ -51,6 +54,20 @@ def test_status_names_each_service_with_its_port_and_shows_every_key_whole(
         assert re.search(rf"{service.name}\s+{service.port}\s+{service.pid}\s+running", result.stdout)
     for name, value in running.env().items():
         assert re.search(rf"^{name} +{re.escape(value)}$", result.stdout, re.MULTILINE)
+
+
+def test_a_hosted_project_is_told_to_confirm_addresses_and_the_local_one_does_it_by_itself(
+    running: StackStatus,
+) -> None:
+    auth = tomllib.loads((find_project().supabase / "config.toml").read_text(encoding="utf-8"))["auth"]
+    assert auth["email"]["enable_confirmations"] is True
+    assert auth["email"]["double_confirm_changes"] is True
+    assert auth["minimum_password_length"] >= 10
+    asked = urllib.request.Request(
+        f"{running.api_url}/auth/v1/settings", headers={"apikey": running.env()["PUBLISHABLE_KEY"]}
+    )
+    with urllib.request.urlopen(asked) as answer:
+        assert json.load(answer)["mailer_autoconfirm"] is True
 
 
 def test_status_of_a_stopped_stack_says_so_and_fails(
