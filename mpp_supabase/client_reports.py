@@ -364,6 +364,7 @@ def _report_data(found: FollowUp, language: Language) -> dict[str, Any]:
         "edition": _in(found.edition.title, language),
         "from_day": _midnight(found, overview.week_first).isoformat(),
         "until_day": _midnight(found, overview.week_last).isoformat(),
+        "time_zone": found.edition.time_zone,
         "figures": _counts(figures),
         "needs_push": pushed[:MOST_PUSHED],
         "advice": [_line(text) for text in advise(report, words)],

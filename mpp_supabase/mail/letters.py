@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from mpp_supabase.config import is_near
 from mpp_supabase.errors import MPPError
-from mpp_supabase.mail.wording import WORDING, Language, Wording, change, day, number
+from mpp_supabase.mail.wording import WORDING, Language, Wording, change, day, last_day, number
 
 
 class LetterError(MPPError):
@@ -63,8 +64,18 @@ def _web_link(value: str) -> str:
     return value
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("there is no such time zone") from None
+    return name
+
+
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{4,80}$")]
+
+Zone = Annotated[str, AfterValidator(_zone)]
 Link = Annotated[str, StringConstraints(max_length=500), AfterValidator(_web_link)]
 
 
@@ -73,7 +84,10 @@ class _Data(BaseModel):
 
 
 class StaffInvitation(_Data):
-    """`staff_invitation`: a client's staff member gets the code that opens their access (E1)."""
+    """`staff_invitation`: a client's staff member gets the code that opens their access (E1).
+
+    `access_until` and `expires_at` are the first moments after.
+    """
 
     organisation: Line
     role: Line
@@ -85,13 +99,15 @@ class StaffInvitation(_Data):
 
 
 class PlayerInvitation(_Data):
-    """`player_invitation`: a participant gets the join code of a league (E7)."""
+    """`player_invitation`: a participant gets the join code of a league (E7). `ends_at` is the first moment after."""
 
     league: Line
     join_code: Code
     edition: Line
     starts_at: AwareDatetime
     ends_at: AwareDatetime
+    # Mails that were queued before it was part of them have none.
+    time_zone: Zone = "Europe/Paris"
     organisation: Line | None = None
     link: Link | None = None
 
@@ -105,12 +121,13 @@ class Count(_Data):
 
 
 class WeeklyReport(_Data):
-    """`weekly_report`: a client's week for its staff (E5)."""
+    """`weekly_report`: a client's week for its staff (E5), from the beginning of its first to that of its last day."""
 
     organisation: Line
     edition: Line
     from_day: AwareDatetime
     until_day: AwareDatetime
+    time_zone: Zone = "Europe/Paris"
     figures: tuple[Count, ...]
     needs_push: tuple[Line, ...] = ()
     advice: tuple[Line, ...] = ()
@@ -158,8 +175,8 @@ def _staff_invitation(data: StaffInvitation, words: Wording, language: Language)
             words.staff_invited.format(organisation=data.organisation, role=role),
             words.staff_dates.format(
                 access_from=day(data.access_from, language),
-                access_until=day(data.access_until, language),
-                expires_at=day(data.expires_at, language),
+                access_until=last_day(data.access_until, language),
+                expires_at=last_day(data.expires_at, language),
             ),
         ),
         code_line=words.staff_code,
@@ -171,13 +188,16 @@ def _staff_invitation(data: StaffInvitation, words: Wording, language: Language)
 
 def _player_invitation(data: PlayerInvitation, words: Wording, language: Language) -> Letter:
     invited = words.player_invited_by if data.organisation else words.player_invited
+    zone = ZoneInfo(data.time_zone)
     return Letter(
         subject=words.player_subject.format(league=data.league),
         heading=words.player_heading,
         paragraphs=(
             invited.format(organisation=data.organisation, league=data.league),
             words.player_dates.format(
-                edition=data.edition, starts_at=day(data.starts_at, language), ends_at=day(data.ends_at, language)
+                edition=data.edition,
+                starts_at=day(data.starts_at, language, zone),
+                ends_at=last_day(data.ends_at, language, zone),
             ),
         ),
         code_line=words.player_code,
@@ -188,13 +208,16 @@ def _player_invitation(data: PlayerInvitation, words: Wording, language: Languag
 
 
 def _weekly_report(data: WeeklyReport, words: Wording, language: Language) -> Letter:
+    zone = ZoneInfo(data.time_zone)
     sections = (Section(words.report_push, data.needs_push), Section(words.report_advice, data.advice))
     return Letter(
         subject=words.report_subject.format(organisation=data.organisation),
         heading=words.report_heading.format(organisation=data.organisation),
         paragraphs=(
             words.report_period.format(
-                edition=data.edition, from_day=day(data.from_day, language), until_day=day(data.until_day, language)
+                edition=data.edition,
+                from_day=day(data.from_day, language, zone),
+                until_day=day(data.until_day, language, zone),
             ),
         ),
         figures=_figures(data.figures, words, language),

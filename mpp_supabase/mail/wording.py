@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -19,14 +19,20 @@ _MONTHS = {
         *("July", "August", "September", "October", "November", "December"),
     ),
 }
-_PARIS = ZoneInfo("Europe/Paris")
+PARIS = ZoneInfo("Europe/Paris")
+"""The zone of the association, in which it gives access day by day; an edition brings its own."""
 
 
-def day(at: datetime, language: Language) -> str:
-    """Return the day in Paris of an instant: 9 mars 2026, 9 March 2026."""
-    local = at.astimezone(_PARIS)
+def day(at: datetime, language: Language, zone: ZoneInfo = PARIS) -> str:
+    """Return the day of an instant in a time zone: 9 mars 2026, 9 March 2026."""
+    local = at.astimezone(zone)
     number = "1er" if language == "fr" and local.day == 1 else str(local.day)
     return f"{number} {_MONTHS[language][local.month - 1]} {local.year}"
+
+
+def last_day(end: datetime, language: Language, zone: ZoneInfo = PARIS) -> str:
+    """Return the last day of what is over at `end`, which is its first moment after."""
+    return day(end - timedelta(microseconds=1), language, zone)
 
 
 def number(value: float, language: Language) -> str:

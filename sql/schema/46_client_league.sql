@@ -245,7 +245,7 @@ begin
             format('invitation:%s:%s', p.id, encode(sha256(convert_to(guest.email, 'UTF8')), 'hex')),
             'player_invitation',
             jsonb_build_object('league', l.name, 'join_code', c.code, 'edition', e.title ->> o.language, 'starts_at', e.starts_at,
-                'ends_at', e.ends_at, 'organisation', o.name),
+                'ends_at', e.ends_at, 'time_zone', e.time_zone, 'organisation', o.name),
             purpose => 'invitation', address => guest.email, language => o.language, useful_until => e.registration_closes_at)
         from mpp.participant x
         join mpp.league l on l.id = x.league_id

@@ -31,19 +31,19 @@ MAILS: dict[str, tuple[str, dict[str, Any], list[str], list[str]]] = {
         "service",
         {"organisation": "Exemple & Cie", "role": "owner", "code": "a1b2c3d4e5f6", "link": "https://example.org/espace",
          "access_from": DATES["starts_at"], "access_until": DATES["ends_at"], "expires_at": DATES["starts_at"]},
-        ["Exemple & Cie", "responsable", "a1b2c3d4e5f6", "du 1er juin 2026 au 22 juin 2026", "https://example.org/espace"],
-        ["Exemple & Cie", "owner", "a1b2c3d4e5f6", "from 1 June 2026 to 22 June 2026", "https://example.org/espace"],
+        ["Exemple & Cie", "responsable", "a1b2c3d4e5f6", "du 1er juin 2026 au 21 juin 2026", "valable jusqu’au 31 mai 2026", "https://example.org/espace"],
+        ["Exemple & Cie", "owner", "a1b2c3d4e5f6", "from 1 June 2026 to 21 June 2026", "valid until 31 May 2026", "https://example.org/espace"],
     ),
     "player_invitation": (
         "invitation",
         {"league": "Les Tilleuls", "join_code": "ABCD-EFGH", "edition": "Juin", "organisation": "Exemple", **DATES},
-        ["Les Tilleuls", "ABCD-EFGH", "Exemple vous invite", "1er juin 2026"],
-        ["Les Tilleuls", "ABCD-EFGH", "Exemple invites you", "1 June 2026"],
+        ["Les Tilleuls", "ABCD-EFGH", "Exemple vous invite", "du 1er juin 2026 au 21 juin 2026"],
+        ["Les Tilleuls", "ABCD-EFGH", "Exemple invites you", "from 1 June 2026 to 21 June 2026"],
     ),
     "weekly_report": (
         "weekly_report",
         {"organisation": "Exemple", "edition": "Juin", "from_day": DATES["starts_at"], "until_day": DATES["ends_at"],
-         "figures": FIGURES, "needs_push": ["Les Hiboux"], "advice": ["Un pique-nique"]},
+         "time_zone": "Europe/Paris", "figures": FIGURES, "needs_push": ["Les Hiboux"], "advice": ["Un pique-nique"]},
         ["Personnes inscrites", "1\u202f212", "+12", "2,5", "Les Hiboux", "Un pique-nique"],
         ["People registered", "1,212", "+12", "2.5", "Les Hiboux", "Un pique-nique"],
     ),
@@ -208,7 +208,8 @@ def test_a_newsletter_has_no_image_no_html_and_no_script() -> None:
         ("staff_invitation", {"code": "a b"}), ("staff_invitation", {"link": "javascript:alert(1)"}),
         ("staff_invitation", {"link": "http://example.org"}), ("staff_invitation", {"surname": "x"}),
         ("weekly_report", {"figures": None}), ("weekly_report", {"from_day": "2026-06-01"}),
-        ("player_invitation", {"league": ""}),
+        ("player_invitation", {"league": ""}), ("player_invitation", {"time_zone": "Europe/Nowhere"}),
+        ("weekly_report", {"time_zone": "../../etc/passwd"}),
     ],
 )  # fmt: skip
 def test_data_that_do_not_fit_are_named_and_not_repeated(template: str, change_: dict[str, Any]) -> None:
@@ -234,6 +235,38 @@ def test_settings_show_no_password() -> None:
     from pydantic import SecretStr
 
     assert "hunter2" not in repr(replace(SETTINGS, user="u", password=SecretStr("hunter2")))
+
+
+@pytest.mark.parametrize(
+    ("zone", "dates", "french"),
+    [
+        # An edition that ends at midnight in Nouméa ends in the middle of a day in Paris, and the other way round.
+        ("Pacific/Noumea", ("2026-06-01T00:00:00+11:00", "2026-06-22T00:00:00+11:00"), "du 1er juin 2026 au 21 juin 2026"),
+        ("America/Cayenne", ("2026-06-01T00:00:00-03:00", "2026-06-22T00:00:00-03:00"), "du 1er juin 2026 au 21 juin 2026"),
+        # As a database in UTC writes it, over a clock change.
+        ("Europe/Paris", ("2026-10-11T22:00:00+00:00", "2026-11-01T23:00:00+00:00"), "du 12 octobre 2026 au 1er novembre 2026"),
+        ("Europe/Paris", ("2026-06-01T08:00:00+02:00", "2026-06-21T18:00:00+02:00"), "du 1er juin 2026 au 21 juin 2026"),
+    ],
+)  # fmt: skip
+def test_an_invitation_names_the_last_day_of_the_edition_where_it_is_played(
+    zone: str, dates: tuple[str, str], french: str
+) -> None:
+    data = MAILS["player_invitation"][1] | {"time_zone": zone, "starts_at": dates[0], "ends_at": dates[1]}
+    assert french in part(composed(claimed("player_invitation", data=data)), "plain")
+
+
+def test_a_report_names_the_days_of_the_week_where_the_edition_is_played() -> None:
+    data = MAILS["weekly_report"][1] | {
+        "time_zone": "Pacific/Noumea",
+        "from_day": "2026-06-08T00:00:00+11:00",
+        "until_day": "2026-06-14T00:00:00+11:00",
+    }
+    assert "du 8 juin 2026 au 14 juin 2026" in part(composed(claimed("weekly_report", data=data)), "plain")
+
+
+def test_a_mail_that_was_queued_before_it_had_a_time_zone_is_still_written() -> None:
+    assert "time_zone" not in MAILS["player_invitation"][1]
+    assert "au 21 juin 2026" in part(composed(claimed("player_invitation")), "plain")
 
 
 def test_dates_and_numbers_are_written_as_each_language_writes_them() -> None:
