@@ -31,8 +31,10 @@ MAILS: dict[str, tuple[str, dict[str, Any], list[str], list[str]]] = {
         "service",
         {"organisation": "Exemple & Cie", "role": "owner", "code": "a1b2c3d4e5f6", "link": "https://example.org/espace",
          "access_from": DATES["starts_at"], "access_until": DATES["ends_at"], "expires_at": DATES["starts_at"]},
-        ["Exemple & Cie", "responsable", "a1b2c3d4e5f6", "du 1er juin 2026 au 21 juin 2026", "valable jusqu’au 31 mai 2026", "https://example.org/espace"],
-        ["Exemple & Cie", "owner", "a1b2c3d4e5f6", "from 1 June 2026 to 21 June 2026", "valid until 31 May 2026", "https://example.org/espace"],
+        ["Exemple & Cie", "responsable", "a1b2c3d4e5f6", "du 1er juin 2026 au 21 juin 2026",
+         "valable jusqu’au 31 mai 2026", "https://example.org/espace"],
+        ["Exemple & Cie", "owner", "a1b2c3d4e5f6", "from 1 June 2026 to 21 June 2026", "valid until 31 May 2026",
+         "https://example.org/espace"],
     ),
     "player_invitation": (
         "invitation",
@@ -241,11 +243,15 @@ def test_settings_show_no_password() -> None:
     ("zone", "dates", "french"),
     [
         # An edition that ends at midnight in Nouméa ends in the middle of a day in Paris, and the other way round.
-        ("Pacific/Noumea", ("2026-06-01T00:00:00+11:00", "2026-06-22T00:00:00+11:00"), "du 1er juin 2026 au 21 juin 2026"),
-        ("America/Cayenne", ("2026-06-01T00:00:00-03:00", "2026-06-22T00:00:00-03:00"), "du 1er juin 2026 au 21 juin 2026"),
+        ("Pacific/Noumea", ("2026-06-01T00:00:00+11:00", "2026-06-22T00:00:00+11:00"),
+         "du 1er juin 2026 au 21 juin 2026"),
+        ("America/Cayenne", ("2026-06-01T00:00:00-03:00", "2026-06-22T00:00:00-03:00"),
+         "du 1er juin 2026 au 21 juin 2026"),
         # As a database in UTC writes it, over a clock change.
-        ("Europe/Paris", ("2026-10-11T22:00:00+00:00", "2026-11-01T23:00:00+00:00"), "du 12 octobre 2026 au 1er novembre 2026"),
-        ("Europe/Paris", ("2026-06-01T08:00:00+02:00", "2026-06-21T18:00:00+02:00"), "du 1er juin 2026 au 21 juin 2026"),
+        ("Europe/Paris", ("2026-10-11T22:00:00+00:00", "2026-11-01T23:00:00+00:00"),
+         "du 12 octobre 2026 au 1er novembre 2026"),
+        ("Europe/Paris", ("2026-06-01T08:00:00+02:00", "2026-06-21T18:00:00+02:00"),
+         "du 1er juin 2026 au 21 juin 2026"),
     ],
 )  # fmt: skip
 def test_an_invitation_names_the_last_day_of_the_edition_where_it_is_played(
