@@ -659,6 +659,7 @@ class TerritoryClass(Model):
     class_id: UUID
     name: str = Field(validation_alias="class")
     level: str | None
+    school_id: UUID
     school: str
     rne: str | None
     postcode: str
@@ -726,6 +727,19 @@ class FollowUp(Model):
     territory: tuple[TerritoryClass, ...]
     general: tuple[GeneralRank, ...]
     edition_totals: EditionTotals
+
+    @property
+    def follows_only(self) -> bool:
+        """Whether the client follows the classes of its territory, and has no league: that is so in school editions."""
+        return self.edition.audience == "school" and not self.overview.leagues
+
+    @property
+    def week_is_over(self) -> bool:
+        """Whether the week is in its last evening or past it, and may be compared with a whole one."""
+        from mpp_supabase.reports.figures import is_over
+
+        last = self.overview.week_last
+        return last is not None and is_over(last, self.as_of, self.edition.time_zone)
 
 
 class WeeklyReader(Model):
