@@ -105,7 +105,9 @@ class ClientReports(Service):
         if problems:
             raise ReportError(
                 "Some reports could not be made." if len(problems) > 1 else problems[0],
-                f"{len(written)} files of other reports are written; correct this, and run it again.",
+                f"{len(written)} files of other reports are written; correct this, and run it again."
+                if written
+                else "Nothing was written; correct this, and run it again.",
                 problems,
             )
         return written
@@ -406,13 +408,14 @@ def _note_data(found: FollowUp, league: ClientLeague, rank: int | None, language
         ("validations", league.validations, None),
         ("points", league.points, league.points_this_week),
     ]
-    reasons = [words(f"push_{reason}") for reason in league.push]
+    # Whoever reads this runs the league.
+    advice = [words(f"note_{reason}") for reason in league.push if reason != "no_ambassador"]
     return {
         "league": league.name,
         "edition": _in(found.edition.title, language),
         "rank": rank,
         "figures": _counts(figures),
-        "advice": [_line(reason[:1].upper() + reason[1:] + ".") for reason in reasons],
+        "advice": [_line(text) for text in advice],
     }
 
 

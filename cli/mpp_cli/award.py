@@ -25,7 +25,7 @@ def grant(edition: Edition) -> None:
     Example: mpp award grant adult-2026-06
     """
     with connection.staff() as mpp:
-        given = mpp.awards.grant(edition)
+        given = mpp.awards.grant(mpp.editions.get(edition).code)
     if given:
         output.say(f"{output.number(given)} award{'s' * (given > 1)} given; `mpp award list {edition}` shows them.")
     else:

@@ -885,7 +885,10 @@ def _figures(found: ClientOverview) -> list[tuple[str, object]]:
         ("Leagues", moved(output.number(found.leagues), found.leagues_change)),
         ("Validations", moved(output.number(found.validations), found.validations_change)),
         ("Points", moved(output.number(found.points), found.points_change)),
-        ("Per player", moved(found.points_per_player, found.points_per_player_change)),
+        (
+            "Per player",
+            None if found.points_per_player is None else moved(found.points_per_player, found.points_per_player_change),
+        ),
     ]
 
 

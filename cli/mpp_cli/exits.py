@@ -43,6 +43,7 @@ def code_of(error: Exception) -> Exit:
         DiplomaError,
         DirectoryError,
         EditionFileError,
+        NewsletterError,
         Refusal,
         ReportError,
         SheetError,
@@ -50,7 +51,7 @@ def code_of(error: Exception) -> Exit:
     )
 
     kinds: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Exit], ...] = (
-        ((EditionFileError, SheetError, DirectoryError), Exit.FILE_INVALID),
+        ((EditionFileError, SheetError, DirectoryError, NewsletterError), Exit.FILE_INVALID),
         ((Refusal, AccountError), Exit.REFUSED),
         ((DiplomaError, ReportError), Exit.OUTPUT),
         (CursorError, Exit.USAGE),

@@ -355,11 +355,15 @@ def weekly(
     Example: mpp mail weekly adult-2026-06 --dry-run
     """
     from mpp_supabase import Refusal, ReportError
+    from mpp_supabase.errors import EditionNotRunning
 
     failed: list[str] = []
     said: list[dict[str, Any]] = []
     with connection.staff() as mpp, output.progress() as bars:
-        edition_id = mpp.editions.get(edition).id
+        found = mpp.editions.get(edition)
+        edition_id = found.id
+        if found.phase in ("draft", "registration"):
+            raise EditionNotRunning(f"{edition} has not started.", "There is a week to write about then.")
         parts = (
             [mpp.clients.participation(code, edition) for code in dict.fromkeys(client)]
             if client
@@ -394,9 +398,14 @@ def weekly(
         fields=("client", "reports", "notes", "queued"),
         as_json=as_json,
         as_csv=as_csv,
-        empty=f"No client takes part in {edition}.",
+        empty="Nothing was queued."
+        if failed
+        else f"No client takes part in {edition}: `mpp client take-part ORG {edition}`.",
     )
-    output.say("Nothing was queued (dry run)." if dry_run else "`mpp mail send` sends them.")
+    if dry_run:
+        output.say("Nothing was queued (dry run).")
+    elif any(row["queued"] for row in said):
+        output.say("`mpp mail send` sends them.")
     for reason in failed:
         output.say(f"mpp: {reason}")
     if failed:
@@ -436,14 +445,21 @@ def bounces(
 def bounce(
     address: Address,
     hard: Annotated[
-        bool, typer.Option("--hard/--soft", help="The address does not exist, or the mailbox was only full or away.")
-    ],
+        bool | None,
+        typer.Option(
+            "--hard/--soft", help="The address does not exist, or the mailbox was only full or away. One is needed."
+        ),
+    ] = None,
     reason: Annotated[str, typer.Option("--reason", help="What the mail that came back said.")] = "",
 ) -> None:
     """Note that a mail to an address came back. After a hard bounce nothing is sent there any more.
 
     Example: mpp mail bounce ada@example.org --hard
     """
+    if hard is None:
+        raise typer.BadParameter(
+            "say which: --hard (no such address) or --soft (full, away)", param_hint="--hard/--soft"
+        )
     with connection.staff() as mpp:
         mpp.mails.record_bounce(address, hard=hard, reason=reason)
     output.say(f"Noted; {'nothing is sent there any more.' if hard else 'mails go on.'}")

@@ -54,6 +54,14 @@ class Letter:
     markdown: str = field(default="", repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where mails lead that name no address of their own: the app of players, and the space of clients."""
+
+    app: str = ""
+    client_space: str = ""
+
+
 def _web_link(value: str) -> str:
     parts = urlsplit(value)
     if (
@@ -166,7 +174,7 @@ class Newsletter(_Data):
     body: str
 
 
-def _staff_invitation(data: StaffInvitation, words: Wording, language: Language) -> Letter:
+def _staff_invitation(data: StaffInvitation, words: Wording, language: Language, links: Links) -> Letter:
     role = words.roles.get(data.role, data.role)
     return Letter(
         subject=words.staff_subject.format(organisation=data.organisation),
@@ -182,11 +190,11 @@ def _staff_invitation(data: StaffInvitation, words: Wording, language: Language)
         code_line=words.staff_code,
         code=data.code,
         button=words.staff_button,
-        link=data.link or "",
+        link=data.link or links.client_space,
     )
 
 
-def _player_invitation(data: PlayerInvitation, words: Wording, language: Language) -> Letter:
+def _player_invitation(data: PlayerInvitation, words: Wording, language: Language, links: Links) -> Letter:
     invited = words.player_invited_by if data.organisation else words.player_invited
     zone = ZoneInfo(data.time_zone)
     return Letter(
@@ -203,11 +211,13 @@ def _player_invitation(data: PlayerInvitation, words: Wording, language: Languag
         code_line=words.player_code,
         code=data.join_code,
         button=words.player_button,
-        link=data.link or "",
+        # The code of a league is for whoever got it, and the app may fill it in; that of a staff member is theirs alone
+        # and stays out of addresses, which end in histories and logs.
+        link=data.link or (f"{links.app}?code={data.join_code}" if links.app else ""),
     )
 
 
-def _weekly_report(data: WeeklyReport, words: Wording, language: Language) -> Letter:
+def _weekly_report(data: WeeklyReport, words: Wording, language: Language, links: Links) -> Letter:
     zone = ZoneInfo(data.time_zone)
     sections = (Section(words.report_push, data.needs_push), Section(words.report_advice, data.advice))
     return Letter(
@@ -222,12 +232,12 @@ def _weekly_report(data: WeeklyReport, words: Wording, language: Language) -> Le
         ),
         figures=_figures(data.figures, words, language),
         sections=tuple(section for section in sections if section.items),
-        button=words.report_button,
-        link=data.link or "",
+        button=words.report_button if data.link else words.staff_button,
+        link=data.link or links.client_space,
     )
 
 
-def _ambassador_note(data: AmbassadorNote, words: Wording, language: Language) -> Letter:
+def _ambassador_note(data: AmbassadorNote, words: Wording, language: Language, links: Links) -> Letter:
     rank = (words.note_rank.format(rank=data.rank, edition=data.edition),) if data.rank else ()
     return Letter(
         subject=words.note_subject.format(league=data.league),
@@ -235,12 +245,12 @@ def _ambassador_note(data: AmbassadorNote, words: Wording, language: Language) -
         paragraphs=rank,
         figures=_figures(data.figures, words, language),
         sections=(Section(words.report_advice, data.advice),) if data.advice else (),
-        button=words.note_button,
-        link=data.link or "",
+        button=words.note_button if data.link else words.app_button,
+        link=data.link or links.app,
     )
 
 
-def _league_note(data: LeagueNote, words: Wording, language: Language) -> Letter:
+def _league_note(data: LeagueNote, words: Wording, language: Language, links: Links) -> Letter:
     paragraphs = []
     if data.rank is not None:
         place = words.note_class_rank if data.is_class else words.note_rank
@@ -255,12 +265,12 @@ def _league_note(data: LeagueNote, words: Wording, language: Language) -> Letter
         heading=words.note_heading.format(league=data.league),
         paragraphs=tuple(paragraphs),
         figures=_figures(data.figures, words, language),
-        button=words.note_class_button if data.is_class else words.note_button,
-        link=data.link or "",
+        button=(words.note_class_button if data.is_class else words.note_button) if data.link else words.app_button,
+        link=data.link or links.app,
     )
 
 
-def _newsletter(data: Newsletter, words: Wording, language: Language) -> Letter:
+def _newsletter(data: Newsletter, words: Wording, language: Language, links: Links) -> Letter:
     return Letter(subject=data.subject, heading=data.subject, markdown=data.body)
 
 
@@ -275,7 +285,7 @@ def _figures(counts: tuple[Count, ...], words: Wording, language: Language) -> t
     )
 
 
-_Writer = Callable[[Any, Wording, Language], Letter]
+_Writer = Callable[[Any, Wording, Language, Links], Letter]
 
 TEMPLATES: dict[str, tuple[type[_Data], _Writer]] = {
     "staff_invitation": (StaffInvitation, _staff_invitation),
@@ -288,8 +298,11 @@ TEMPLATES: dict[str, tuple[type[_Data], _Writer]] = {
 """What each template needs, and what writes it."""
 
 
-def write_letter(template: str, data: dict[str, Any], language: Language) -> Letter:
-    """Return the letter of a template. Raises LetterError, which names fields and repeats no value."""
+def write_letter(template: str, data: dict[str, Any], language: Language, links: Links | None = None) -> Letter:
+    """Return the letter of a template, with a button where it or `links` say where to go.
+
+    Raises LetterError, which names fields and repeats no value.
+    """
     if template not in TEMPLATES:
         raise LetterError(f"There is no mail template {template}.", f"Use one of {', '.join(TEMPLATES)}.")
     needs, write = TEMPLATES[template]
@@ -300,4 +313,4 @@ def write_letter(template: str, data: dict[str, Any], language: Language) -> Let
         raise LetterError(
             f"The data of a mail {template} do not fit: {fields}.", "Queue it again, corrected."
         ) from None
-    return write(known, WORDING[language], language)
+    return write(known, WORDING[language], language, links or Links())

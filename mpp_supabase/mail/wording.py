@@ -101,6 +101,7 @@ class Wording:
     note_class_subject: str
     note_class_rank: str
     note_class_button: str
+    app_button: str
 
 
 WORDING: dict[Language, Wording] = {
@@ -120,18 +121,19 @@ WORDING: dict[Language, Wording] = {
         value="Total",
         change="Cette semaine",
         figures={
-            "players": "Personnes inscrites",
-            "active_players": "Personnes actives",
-            "validations": "Défis validés",
+            "players": "Joueurs",
+            "active_players": "Joueurs actifs cette semaine",
+            "validations": "Défis relevés",
             "points": "Points",
             "leagues": "Ligues",
             "classes": "Classes",
+            "schools": "Établissements",
             "pupils": "Élèves",
         },
         roles={"viewer": "lecture", "manager": "gestion", "owner": "responsable"},
-        staff_subject="Votre accès à l’espace de {organisation}",
+        staff_subject="Votre accès à l’espace « {organisation} »",
         staff_heading="Bienvenue dans votre espace",
-        staff_invited="Vous êtes invité·e à suivre {organisation} dans Ma Petite Planète, avec le rôle « {role} ».",
+        staff_invited="Vous êtes invité·e à suivre « {organisation} » dans Ma Petite Planète, avec le rôle « {role} ».",
         staff_dates=(
             "Votre accès est ouvert du {access_from} au {access_until}. L’invitation est valable jusqu’au {expires_at}."
         ),
@@ -148,7 +150,7 @@ WORDING: dict[Language, Wording] = {
         player_code="Pour rejoindre la ligue, donnez ce code dans l’application :",
         player_button="Rejoindre la ligue",
         report_subject="{organisation} : la semaine en chiffres",
-        report_heading="La semaine de {organisation}",
+        report_heading="La semaine de « {organisation} »",
         report_period="« {edition} », du {from_day} au {until_day}.",
         report_push="Des ligues à encourager",
         report_advice="Nos conseils",
@@ -157,11 +159,12 @@ WORDING: dict[Language, Wording] = {
         note_heading="Des nouvelles de « {league} »",
         note_rank="Votre ligue est à la place {rank} du classement de « {edition} ».",
         note_own="De votre côté\u00a0: {points} points, dont {week} cette semaine.",
-        note_own_none="Vous n’avez pas encore validé de défi\u00a0: le premier est le plus facile.",
+        note_own_none="Vous n’avez pas encore relevé de défi\u00a0: le premier est le plus facile.",
         note_button="Ouvrir la page de la ligue",
         note_class_subject="{league}\u00a0: des nouvelles de votre classe",
         note_class_rank="Votre classe est à la place {rank} du classement de « {edition} ».",
         note_class_button="Ouvrir la page de la classe",
+        app_button="Ouvrir l’application",
     ),
     "en": Wording(
         greeting="Hello,",
@@ -179,12 +182,13 @@ WORDING: dict[Language, Wording] = {
         value="Total",
         change="This week",
         figures={
-            "players": "People registered",
-            "active_players": "Active people",
+            "players": "Players",
+            "active_players": "Active players this week",
             "validations": "Challenges done",
             "points": "Points",
             "leagues": "Leagues",
             "classes": "Classes",
+            "schools": "Schools",
             "pupils": "Pupils",
         },
         roles={"viewer": "viewer", "manager": "manager", "owner": "owner"},
@@ -213,10 +217,11 @@ WORDING: dict[Language, Wording] = {
         note_heading="News of “{league}”",
         note_rank="Your league is number {rank} in the ranking of “{edition}”.",
         note_own="On your side: {points} points, {week} of them this week.",
-        note_own_none="You have not validated a challenge yet: the first one is the easiest.",
+        note_own_none="You have not done a challenge yet: the first one is the easiest.",
         note_button="Open the page of the league",
         note_class_subject="{league}: news of your class",
         note_class_rank="Your class is number {rank} in the ranking of “{edition}”.",
         note_class_button="Open the page of the class",
+        app_button="Open the app",
     ),
 }

@@ -183,6 +183,29 @@ TEXTS: dict[str, tuple[str, str]] = {
         "far fewer points than at the same moment of the week before",
     ),
     "push_few_players": ("trop peu de joueurs", "too few players"),
+    # The same reasons, as advice in the mail of whoever runs the league
+    "note_not_started": (
+        "Aucun défi n’est encore relevé\u202f: choisissez ensemble le premier, le plus facile, pour cette semaine.",
+        "No challenge is done yet: choose the first one together, the easiest, for this week.",
+    ),
+    "note_quiet": (
+        "Aucun défi relevé cette semaine\u202f: proposez-en un facile, à faire ensemble.",
+        "No challenge done this week: suggest an easy one to do together.",
+    ),
+    "note_few_active": (
+        "Moins de la moitié des joueurs sont actifs cette semaine\u202f: un petit mot et un défi collectif les font "
+        "revenir.",
+        "Less than half of the players are active this week: a word and a collective challenge bring them back.",
+    ),
+    "note_falling": (
+        "Nettement moins de points qu’au même moment de la semaine précédente\u202f: rappelez un défi que tout le "
+        "monde peut relever aujourd’hui.",
+        "Far fewer points than at the same moment of the week before: recall a challenge that everybody can do today.",
+    ),
+    "note_few_players": (
+        "Il manque des joueurs à la ligue\u202f: partagez son code autour de vous.",
+        "The league is short of players: share its code around you.",
+    ),
     "units": ("Classement des unités", "Ranking of the units"),
     # Themes and the map
     "themes": ("Défis relevés par thème", "Challenges done by theme"),

@@ -31,7 +31,7 @@ MAILS: dict[str, tuple[str, dict[str, Any], list[str], list[str]]] = {
         "service",
         {"organisation": "Exemple & Cie", "role": "owner", "code": "a1b2c3d4e5f6", "link": "https://example.org/espace",
          "access_from": DATES["starts_at"], "access_until": DATES["ends_at"], "expires_at": DATES["starts_at"]},
-        ["Exemple & Cie", "responsable", "a1b2c3d4e5f6", "du 1er juin 2026 au 21 juin 2026",
+        ["« Exemple & Cie »", "responsable", "a1b2c3d4e5f6", "du 1er juin 2026 au 21 juin 2026",
          "valable jusqu’au 31 mai 2026", "https://example.org/espace"],
         ["Exemple & Cie", "owner", "a1b2c3d4e5f6", "from 1 June 2026 to 21 June 2026", "valid until 31 May 2026",
          "https://example.org/espace"],
@@ -46,8 +46,8 @@ MAILS: dict[str, tuple[str, dict[str, Any], list[str], list[str]]] = {
         "weekly_report",
         {"organisation": "Exemple", "edition": "Juin", "from_day": DATES["starts_at"], "until_day": DATES["ends_at"],
          "time_zone": "Europe/Paris", "figures": FIGURES, "needs_push": ["Les Hiboux"], "advice": ["Un pique-nique"]},
-        ["Personnes inscrites", "1\u202f212", "+12", "2,5", "Les Hiboux", "Un pique-nique"],
-        ["People registered", "1,212", "+12", "2.5", "Les Hiboux", "Un pique-nique"],
+        ["Joueurs", "1\u202f212", "+12", "2,5", "Les Hiboux", "Un pique-nique"],
+        ["Players", "1,212", "+12", "2.5", "Les Hiboux", "Un pique-nique"],
     ),
     "ambassador_note": (
         "league_alerts",
@@ -123,6 +123,48 @@ def test_both_parts_of_a_mail_say_the_same_in_its_language(template: str, langua
     assert message["Content-Language"] == language
     assert page.tags[0] == ("html", {"lang": language})
     assert not re.search(r"\{\w*\}|None|\n\n\n", text)
+
+
+LEADING = replace(SETTINGS, app_url="https://app.example.org/rejoindre", client_space_url="https://espace.example.org")
+LEADS_TO = {
+    "staff_invitation": "https://espace.example.org",
+    "weekly_report": "https://espace.example.org",
+    "player_invitation": "https://app.example.org/rejoindre?code=ABCD-EFGH",
+    "ambassador_note": "https://app.example.org/rejoindre",
+    "league_note": "https://app.example.org/rejoindre",
+    "newsletter": "",
+}
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("template", MAILS)
+def test_a_mail_leads_to_the_app_or_to_the_space_where_one_is_set(template: str, language: str) -> None:
+    data = {name: value for name, value in MAILS[template][1].items() if name != "link"}
+    raw = compose(claimed(template, language, data=data), LEADING)
+    message = message_from_bytes(raw, policy=policy.default)
+    links = [attributes["href"] for tag, attributes in Page(part(message, "html")).tags if tag == "a"]
+    expected = LEADS_TO[template]
+    assert (expected in links) == bool(expected)
+    assert (expected in part(message, "plain")) if expected else "app.example.org" not in part(message, "plain")
+    # What it names itself comes first.
+    if template != "newsletter":
+        own = claimed(template, language, data=data | {"link": "https://own.example.org/x"})
+        assert b"https://own.example.org/x" in compose(own, LEADING)
+        assert b"espace.example.org" not in compose(own, LEADING)
+    # Without a setting it reads well as it is.
+    plain = part(
+        message_from_bytes(compose(claimed(template, language, data=data), SETTINGS), policy=policy.default), "plain"
+    )
+    assert not re.search(r"application :\n\n\n|Ouvrir|Open", plain)
+
+
+def test_the_code_of_a_staff_member_is_in_no_address() -> None:
+    data = {name: value for name, value in MAILS["staff_invitation"][1].items() if name != "link"}
+    text = part(
+        message_from_bytes(compose(claimed("staff_invitation", data=data), LEADING), policy=policy.default), "html"
+    )
+    assert "a1b2c3d4e5f6" in text
+    assert not any("a1b2c3d4e5f6" in str(attributes) for _, attributes in Page(text).tags)
 
 
 @pytest.mark.parametrize("template", MAILS)

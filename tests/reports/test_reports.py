@@ -896,6 +896,21 @@ def test_a_place_that_cannot_be_written_is_named_and_nothing_half_written_stays(
     assert (tmp_path / "file").read_text() == "kept"
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_where_one_file_cannot_be_written_the_others_are_not_either(tmp_path: Path, form: str) -> None:
+    stem = "exemple-industries-adult-2026-06-week-2-fr"
+    (tmp_path / f"{stem}.html").write_text("the one of yesterday")
+    (tmp_path / f"{stem}.{form}").unlink(missing_ok=True)
+    (tmp_path / f"{stem}.{form}").mkdir()
+    with pytest.raises(ReportError) as refused:
+        write_report(tmp_path, company())
+    assert f"{stem}.{form}" in str(refused.value)
+    left = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
+    assert left == ([] if form == "html" else [f"{stem}.html"])
+    if left:
+        assert (tmp_path / left[0]).read_text() == "the one of yesterday"
+
+
 UNKNOWN: Any = ("luck",)
 
 
