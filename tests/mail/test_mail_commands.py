@@ -231,7 +231,7 @@ def test_a_newsletter_file_that_cannot_be_is_refused(
     file = tmp_path / "x.md"
     file.write_bytes(content)
     code, said = run(office, "mail", "newsletter", file, "-l", "fr", "--yes")
-    assert (code, reason in said) == (3, True), said
+    assert (code, reason in said) == (5, True), said
     assert run(office, "mail", "newsletter", tmp_path / "gone.md", "-l", "fr")[0] == 5
     assert run(office, "mail", "newsletter", file, "-l", "de")[0] == 2
 
@@ -322,8 +322,13 @@ def test_a_wrong_setting_is_named_and_its_value_never_shown(
 
 
 def test_the_app_and_the_space_of_clients_are_read_beside_the_server(
-    office: Office, environment: Callable[..., None], tmp_path: Path
+    office: Office,
+    stack: StackStatus,
+    environment: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("MPP_HOME", str(stack.home))
     file = tmp_path / ".env"
     file.write_text("MPP_APP_URL=https://app.example.org/\nMPP_CLIENT_SPACE_URL=http://localhost:3000/espace\n")
     environment()
