@@ -121,6 +121,8 @@ def certificates(
         if parts is None:
             file = target if one_file else target / f"{edition}-certificates-{language or 'fr'}.pdf"
             _ready([file], force)
+            # Some thousand pages take their time.
+            shown("Certificates", 0, 1)
             pages = mpp.awards.write_certificates(file, edition, chosen or "fr", winners=winners, fonts=fonts)
             print(file)
             output.say(f"{output.number(pages)} certificate{'s' * (pages != 1)} in {file}.")
