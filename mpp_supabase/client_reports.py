@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from mpp_supabase._service import Service, Where, one, reading
 from mpp_supabase.awards import Award, ClientAward
-from mpp_supabase.errors import Refusal
-from mpp_supabase.models import ClientLeague, FollowUp, Participation, WeeklyReader
+from mpp_supabase.errors import EditionNotOver, EditionNotRunning, Refusal
+from mpp_supabase.models import ClientLeague, Edition, FollowUp, Participation, WeeklyReader
 
 if TYPE_CHECKING:
     from mpp_supabase.reports import ClientReport, Format, Language, ReportKind
@@ -80,15 +80,19 @@ class ClientReports(Service):
         language: Language | None = None,
         formats: Sequence[Format] = ("html", "pdf", "xlsx"),
         *,
+        edition: Edition | None = None,
         on_progress: Callable[[int, int], None] = lambda _done, _all: None,
     ) -> list[Path]:
         """Write the reports of these clients into a directory, each in its own language unless told otherwise.
 
         Returns the files. A client whose report cannot be made does not hold up the others: ReportError comes at the
-        end and names each of them.
+        end and names each of them. With the `edition` of them all, one that has not started, or is not over, is refused
+        once instead: EditionNotRunning, EditionNotOver.
         """
         from mpp_supabase.reports import ReportError, write_report
 
+        if edition is not None:
+            _refuse_early(kind, edition)
         problems: list[str] = []
         written: list[Path] = []
         for done, participation in enumerate(participations, start=1):
@@ -134,6 +138,14 @@ class ClientReports(Service):
         arguments = {"participation_id": participation_id}
         readers = self._call_rows(WeeklyReader, "weekly_readers", arguments, idempotent=True)
         return list(_mails(found, readers, ranks or {}))
+
+
+def _refuse_early(kind: ReportKind, edition: Edition) -> None:
+    if kind == "weekly" and edition.phase in ("draft", "registration"):
+        raise EditionNotRunning(f"{edition.code} has not started.", "There is a week to report then.")
+    if kind == "final" and edition.phase in ("draft", "registration", "running"):
+        hint = f"Its final reports come then: `mpp edition freeze {edition.code}`."
+        raise EditionNotOver(f"{edition.code} is not over.", hint)
 
 
 def weekly_report(found: FollowUp, language: Language | None = None) -> ClientReport:
@@ -356,7 +368,6 @@ def _mails(found: FollowUp, readers: Sequence[WeeklyReader], ranks: dict[UUID, i
 def _report_data(found: FollowUp, language: Language) -> dict[str, Any]:
     from mpp_supabase.mail.wording import WORDING
     from mpp_supabase.reports.advice import advise
-    from mpp_supabase.reports.figures import sums_of
     from mpp_supabase.reports.wording import Words
 
     words, report, overview = Words(language), weekly_report(found, language), found.overview
@@ -364,7 +375,7 @@ def _report_data(found: FollowUp, language: Language) -> dict[str, Any]:
     assert overview.week_last is not None
     figures: list[tuple[str, int | None, int | None]]
     if report.follows_only:
-        sums = sums_of(found.territory)
+        sums = found.territory_sums
         figures = [
             ("classes", sums.classes, None),
             ("schools", sums.schools, None),

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpp_supabase.school_directory import DirectoryProblem
+
+if TYPE_CHECKING:
+    from mpp_supabase.reports.figures import TerritorySums
 
 
 class Scope(StrEnum):
@@ -732,6 +735,13 @@ class FollowUp(Model):
     def follows_only(self) -> bool:
         """Whether the client follows the classes of its territory, and has no league: that is so in school editions."""
         return self.edition.audience == "school" and not self.overview.leagues
+
+    @property
+    def territory_sums(self) -> TerritorySums:
+        """The classes of the territory together; pupils are those of classes of five or more."""
+        from mpp_supabase.reports.figures import sums_of
+
+        return sums_of(self.territory)
 
     @property
     def week_is_over(self) -> bool:

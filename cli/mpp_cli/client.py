@@ -893,9 +893,7 @@ def _figures(found: ClientOverview) -> list[tuple[str, object]]:
 
 
 def _show_territory(found: FollowUp, as_json: bool, as_csv: bool) -> None:
-    from mpp_supabase.reports.figures import sums_of
-
-    sums, seen = sums_of(found.territory), found.overview
+    sums, seen = found.territory_sums, found.overview
     per_pupil = None if sums.points_per_pupil is None else round(sums.points_per_pupil, 2)
     small = sums.classes - sums.counted
     without = f"  (without {output.number(small)} class{'es' * (small > 1)} of fewer than 5)" if small else ""

@@ -355,20 +355,20 @@ def weekly(
     Example: mpp mail weekly adult-2026-06 --dry-run
     """
     from mpp_supabase import Refusal, ReportError
-    from mpp_supabase.errors import EditionNotRunning
 
     failed: list[str] = []
     said: list[dict[str, Any]] = []
     with connection.staff() as mpp, output.progress() as bars:
         found = mpp.editions.get(edition)
         edition_id = found.id
-        if found.phase in ("draft", "registration"):
-            raise EditionNotRunning(f"{edition} has not started.", "There is a week to write about then.")
         parts = (
             [mpp.clients.participation(code, edition) for code in dict.fromkeys(client)]
             if client
             else list(mpp.clients.participations(edition_id=edition_id))
         )
+        if parts and found.phase in ("draft", "registration"):
+            # Said once for the edition, and not once for each of its clients.
+            failed, parts = [f"{edition} has not started: there is a week to write about then."], []
         ranks = {line.subject_id: line.rank for line in mpp.rankings.iterate(edition_id, "league")} if parts else {}
         for number, part in enumerate(parts, start=1):
             try:

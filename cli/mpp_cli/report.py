@@ -83,8 +83,6 @@ def _write(
 ) -> None:
     if language is not None and language not in ("fr", "en"):
         raise typer.BadParameter("use fr or en", param_hint="--language")
-    from mpp_supabase.errors import EditionNotOver, EditionNotRunning
-
     wanted: Any = tuple(dict.fromkeys(formats or FORMATS))
     if unknown := [name for name in wanted if name not in FORMATS]:
         raise typer.BadParameter(f"use html, pdf or xlsx ({output.clean(unknown[0])})", param_hint="--format")
@@ -92,17 +90,16 @@ def _write(
     with connection.staff() as mpp, output.progress() as shown:
         parts = chosen_clients(mpp, edition, client, everybody)
         found = mpp.editions.get(edition)
-        # Said once for the edition, and not once for each of its clients.
-        if kind == "weekly" and found.phase in ("draft", "registration"):
-            raise EditionNotRunning(f"{edition} has not started.", "There is a week to report then.")
-        if kind == "final" and found.phase in ("draft", "registration", "running"):
-            raise EditionNotOver(
-                f"{edition} is not over.", f"Its final reports come then: `mpp edition freeze {edition}`."
-            )
         if kind == "final" and found.phase == "closed" and parts:
             output.say(f"{edition} is not frozen: the reports say that they are provisional, and have no awards.")
         files = mpp.reports.write(
-            kind, parts, directory, chosen, wanted, on_progress=lambda done, total: shown("Reports", done, total)
+            kind,
+            parts,
+            directory,
+            chosen,
+            wanted,
+            edition=found,
+            on_progress=lambda done, total: shown("Reports", done, total),
         )
     for file in files:
         print(file)

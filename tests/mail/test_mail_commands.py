@@ -254,6 +254,11 @@ def test_bounces_are_noted_listed_and_cleared(office: Office, server: Start) -> 
     assert smtp.to(f"p0@{MARK}")
 
 
+def test_a_bounce_is_hard_or_soft_and_the_question_names_both(office: Office) -> None:
+    code, said = run(office, "mail", "bounce", "ada@example.org")
+    assert (code, "--hard (no such address)" in said, "--soft" in said) == (2, True, True), said
+
+
 # settings
 
 WORKING = {"MPP_SMTP_HOST": "smtp.example.org", "MPP_SMTP_FROM": "Ma Petite Planète <bonjour@example.org>"}
