@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     )
     from mpp_supabase.mail.courier import MailServerError
     from mpp_supabase.mail.evidence import mail_evidence
-    from mpp_supabase.mail.newsletters import newsletter_page, read_newsletter
+    from mpp_supabase.mail.newsletters import NewsletterError, newsletter_page, read_newsletter
     from mpp_supabase.mail.outbox import Bounce, DueMail, OutboxMail
     from mpp_supabase.mail.sending import MailSender, settle_stranded_mails
     from mpp_supabase.mail.settings import MailSettings, load_mail_settings
@@ -163,6 +163,7 @@ __all__ = [
     "Misuse",
     "NamedPupil",
     "Neighbour",
+    "NewsletterError",
     "Organisation",
     "OutboxMail",
     "Page",
@@ -231,7 +232,7 @@ _HOMES = {
     ),
     "mail.courier": ("MailServerError",),
     "mail.evidence": ("mail_evidence",),
-    "mail.newsletters": ("newsletter_page", "read_newsletter"),
+    "mail.newsletters": ("NewsletterError", "newsletter_page", "read_newsletter"),
     "mail.outbox": ("Bounce", "DueMail", "OutboxMail"),
     "mail.sending": ("MailSender", "settle_stranded_mails"),
     "mail.settings": ("MailSettings", "load_mail_settings"),

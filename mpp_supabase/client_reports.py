@@ -11,15 +11,15 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from mpp_supabase._service import Service, Where, one, reading
-from mpp_supabase.awards import ClientAward
-from mpp_supabase.errors import Refusal
-from mpp_supabase.models import ClientLeague, FollowUp, Participation, WeeklyReader
+from mpp_supabase.awards import Award, ClientAward
+from mpp_supabase.errors import EditionNotOver, EditionNotRunning, Refusal
+from mpp_supabase.models import ClientLeague, Edition, FollowUp, Participation, WeeklyReader
 
 if TYPE_CHECKING:
-    from mpp_supabase.reports import Award, ClientReport, Format, Language, ReportKind
+    from mpp_supabase.reports import ClientReport, Format, Language, ReportKind
 
-MOST_NAMED = 6
-"""Names of one award in a report; of many winners the others are counted."""
+FEWEST_COMPARED = 5
+"""Players whose average is compared with that of the edition."""
 MOST_PUSHED = 10
 """Leagues that need a push in a mail; the report has all of them."""
 LINE = 300
@@ -57,9 +57,20 @@ class ClientReports(Service):
             raise ReportError(
                 f"{name}: {found.edition.code} is not over.", "Its final report comes after the end; freeze it first."
             )
-        where: Where = (("participation_id", "eq", participation_id),)
-        awards = self._iterate(ClientAward, reading(ClientAward, "client_awards", "place, award_id", where))
-        return final_report(found, list(awards), language)
+        return final_report(found, self._awards(found), language)
+
+    def _awards(self, found: FollowUp) -> list[Award]:
+        """The awards among the client's own, or those of the whole edition that classes of its territory won."""
+        where: Where = (("participation_id", "eq", found.overview.participation_id),)
+        if not found.follows_only:
+            return list(self._iterate(ClientAward, reading(ClientAward, "client_awards", "place, award_id", where)))
+        part = self._first(Participation, reading(Participation, "client_participations", "participation_id", where))
+        if part is None:
+            return []
+        followed = {one.class_id for one in found.territory} | {one.school_id for one in found.territory}
+        every: Where = (("edition_id", "eq", part.edition_id), ("scope", "in", "(class,school)"))
+        awards = self._iterate(Award, reading(Award, "awards", "place, award_id", every))
+        return [award for award in awards if award.subject_id in followed]
 
     def write(
         self,
@@ -69,15 +80,19 @@ class ClientReports(Service):
         language: Language | None = None,
         formats: Sequence[Format] = ("html", "pdf", "xlsx"),
         *,
+        edition: Edition | None = None,
         on_progress: Callable[[int, int], None] = lambda _done, _all: None,
     ) -> list[Path]:
         """Write the reports of these clients into a directory, each in its own language unless told otherwise.
 
         Returns the files. A client whose report cannot be made does not hold up the others: ReportError comes at the
-        end and names each of them.
+        end and names each of them. With the `edition` of them all, one that has not started, or is not over, is refused
+        once instead: EditionNotRunning, EditionNotOver.
         """
         from mpp_supabase.reports import ReportError, write_report
 
+        if edition is not None:
+            _refuse_early(kind, edition)
         problems: list[str] = []
         written: list[Path] = []
         for done, participation in enumerate(participations, start=1):
@@ -94,7 +109,9 @@ class ClientReports(Service):
         if problems:
             raise ReportError(
                 "Some reports could not be made." if len(problems) > 1 else problems[0],
-                f"{len(written)} files of other reports are written; correct this, and run it again.",
+                f"{len(written)} files of other reports are written; correct this, and run it again."
+                if written
+                else "Nothing was written; correct this, and run it again.",
                 problems,
             )
         return written
@@ -123,26 +140,36 @@ class ClientReports(Service):
         return list(_mails(found, readers, ranks or {}))
 
 
+def _refuse_early(kind: ReportKind, edition: Edition) -> None:
+    if kind == "weekly" and edition.phase in ("draft", "registration"):
+        raise EditionNotRunning(f"{edition.code} has not started.", "There is a week to report then.")
+    if kind == "final" and edition.phase in ("draft", "registration", "running"):
+        hint = f"Its final reports come then: `mpp edition freeze {edition.code}`."
+        raise EditionNotOver(f"{edition.code} is not over.", hint)
+
+
 def weekly_report(found: FollowUp, language: Language | None = None) -> ClientReport:
     """Return a follow-up as a weekly report."""
-    return _report(found, "weekly", _language(found, language), ())
+    return _report(found, "weekly", _language(found, language))
 
 
-def final_report(found: FollowUp, awards: Sequence[ClientAward], language: Language | None = None) -> ClientReport:
+def final_report(found: FollowUp, awards: Sequence[Award], language: Language | None = None) -> ClientReport:
     """Return a follow-up after the end as a final report."""
     spoken = _language(found, language)
-    return _report(found, "final", spoken, tuple(_awards(found, awards, spoken)))
+    return _report(found, "final", spoken, awards)
 
 
 def _language(found: FollowUp, language: Language | None) -> Language:
     return language or ("en" if found.organisation.language == "en" else "fr")
 
 
-def _report(found: FollowUp, kind: ReportKind, language: Language, awards: tuple[Award, ...]) -> ClientReport:
+def _report(found: FollowUp, kind: ReportKind, language: Language, awards: Sequence[Award] = ()) -> ClientReport:
     from mpp_supabase import reports
 
     overview, edition, final = found.overview, found.edition, kind == "final"
     active = overview.active_players_ever if final else overview.active_players
+    # The people of a week that is on are fewer than those of a whole one.
+    active_change = overview.active_players_change if not final and found.week_is_over else None
     return reports.ClientReport(
         kind=kind,
         organisation=reports.Organisation(found.organisation.code, found.organisation.name, found.organisation.kind),
@@ -152,7 +179,7 @@ def _report(found: FollowUp, kind: ReportKind, language: Language, awards: tuple
         as_of=found.as_of,
         totals=reports.Totals(
             players=reports.Figure(overview.players, overview.players_change),
-            active_players=reports.Figure(active, None if final else overview.active_players_change),
+            active_players=reports.Figure(active, active_change),
             leagues=reports.Figure(overview.leagues, overview.leagues_change),
             validations=reports.Figure(overview.validations, overview.validations_change),
             points=reports.Figure(overview.points, overview.points_change),
@@ -216,15 +243,19 @@ def _report(found: FollowUp, kind: ReportKind, language: Language, awards: tuple
                 points_per_pupil=one.points_per_pupil,
                 rank=one.rank,
                 national_rank=one.general_rank,
+                points_this_week=one.points_this_week,
             )
             for one in found.territory
         ),
-        awards=awards,
+        awards=tuple(_awards(found, awards, language)),
         general=tuple(
             reports.GeneralRank(best.name, best.rank, found.edition_totals.leagues, best.points, best.points_per_player)
             for best in found.general
         ),
         comparison=tuple(_comparison(found)) if final else (),
+        follows_classes=found.follows_only,
+        provisional=final and edition.frozen_at is None,
+        shows_players=any(award.scope == "player" for award in awards),
     )
 
 
@@ -245,37 +276,44 @@ def _days(found: FollowUp) -> Iterator[Any]:
 
 
 def _comparison(found: FollowUp) -> Iterator[Any]:
-    """Averages of the client beside those of everybody who is listed."""
+    """Averages of the client beside those of the edition, both over the leagues that are listed.
+
+    Nothing where the players of a league are withheld: the average would say how many they are.
+    """
     from mpp_supabase.reports import Comparison
 
-    own, all_ = found.overview, found.edition_totals
-    if not own.leagues or own.players is None or own.points_per_player is None or not all_.players or not all_.leagues:
+    all_, players = found.edition_totals, 0
+    for league in found.leagues:
+        if league.players is None:
+            return
+        players += league.players
+    if players < FEWEST_COMPARED or not all_.players or not all_.leagues:
         return
     if all_.points is not None:
-        yield Comparison("points_per_player", own.points_per_player, Decimal(all_.points) / all_.players)
-    yield Comparison("players_per_league", Decimal(own.players) / own.leagues, Decimal(all_.players) / all_.leagues)
+        points = sum(league.points or 0 for league in found.leagues)
+        yield Comparison("points_per_player", Decimal(points) / players, Decimal(all_.points) / all_.players)
+    yield Comparison("players_per_league", Decimal(players) / len(found.leagues), Decimal(all_.players) / all_.leagues)
 
 
-def _awards(found: FollowUp, awards: Iterable[ClientAward], language: Language) -> Iterator[Award]:
-    """One line for each award, whoever shares it."""
+def _awards(found: FollowUp, awards: Iterable[Award], language: Language) -> Iterator[Any]:
+    """One line for each award, with everybody who shares it."""
     from mpp_supabase import reports
-    from mpp_supabase.reports.wording import Words
 
-    words = Words(language)
-    shared: dict[str, list[ClientAward]] = {}
+    shared: dict[str, list[Award]] = {}
     for award in awards:
         shared.setdefault(award.rule, []).append(award)
     for winners in shared.values():
         names = tuple(dict.fromkeys(_winner(found, winner) for winner in winners))
         first = winners[0]
-        yield reports.Award(
-            _in(first.title, language), words.listed(names, MOST_NAMED), _in(first.description, language)
-        )
+        yield reports.Award(_in(first.title, language), names, _in(first.description, language))
 
 
-def _winner(found: FollowUp, award: ClientAward) -> str:
-    """Who has it; a team with its league, since there is an Équipe 1 in each."""
+def _winner(found: FollowUp, award: Award) -> str:
+    """Who has it; a team with its league, since there is an Équipe 1 in each, and a class with its school."""
     name = _own_name(found, award.label)
+    if award.scope == "class":
+        school = next((one.school for one in found.territory if one.class_id == award.subject_id), "")
+        return f"{name} ({school})" if school else name
     return f"{name} ({_own_name(found, award.league_label)})" if award.scope == "team" and award.league_label else name
 
 
@@ -337,13 +375,13 @@ def _report_data(found: FollowUp, language: Language) -> dict[str, Any]:
     assert overview.week_last is not None
     figures: list[tuple[str, int | None, int | None]]
     if report.follows_only:
+        sums = found.territory_sums
         figures = [
-            ("classes", len(found.territory), None),
-            (
-                "points",
-                sum(one.points for one in found.territory),
-                sum(one.points_this_week or 0 for one in found.territory),
-            ),
+            ("classes", sums.classes, None),
+            ("schools", sums.schools, None),
+            # Without the small classes it would be another number: the report says so beside it, here is no room.
+            ("pupils", sums.pupils if sums.counted == sums.classes else None, None),
+            ("points", sums.points, sums.points_this_week),
         ]
     else:
         figures = [
@@ -364,6 +402,7 @@ def _report_data(found: FollowUp, language: Language) -> dict[str, Any]:
         "edition": _in(found.edition.title, language),
         "from_day": _midnight(found, overview.week_first).isoformat(),
         "until_day": _midnight(found, overview.week_last).isoformat(),
+        "time_zone": found.edition.time_zone,
         "figures": _counts(figures),
         "needs_push": pushed[:MOST_PUSHED],
         "advice": [_line(text) for text in advise(report, words)],
@@ -380,13 +419,14 @@ def _note_data(found: FollowUp, league: ClientLeague, rank: int | None, language
         ("validations", league.validations, None),
         ("points", league.points, league.points_this_week),
     ]
-    reasons = [words(f"push_{reason}") for reason in league.push]
+    # Whoever reads this runs the league.
+    advice = [words(f"note_{reason}") for reason in league.push if reason != "no_ambassador"]
     return {
         "league": league.name,
         "edition": _in(found.edition.title, language),
         "rank": rank,
         "figures": _counts(figures),
-        "advice": [_line(reason[:1].upper() + reason[1:] + ".") for reason in reasons],
+        "advice": [_line(text) for text in advice],
     }
 
 

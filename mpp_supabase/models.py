@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from mpp_supabase.school_directory import DirectoryProblem
+
+if TYPE_CHECKING:
+    from mpp_supabase.reports.figures import TerritorySums
 
 
 class Scope(StrEnum):
@@ -708,6 +711,7 @@ class TerritoryClass(Model):
     class_id: UUID
     name: str = Field(validation_alias="class")
     level: str | None
+    school_id: UUID
     school: str
     rne: str | None
     postcode: str
@@ -775,6 +779,26 @@ class FollowUp(Model):
     territory: tuple[TerritoryClass, ...]
     general: tuple[GeneralRank, ...]
     edition_totals: EditionTotals
+
+    @property
+    def follows_only(self) -> bool:
+        """Whether the client follows the classes of its territory, and has no league: that is so in school editions."""
+        return self.edition.audience == "school" and not self.overview.leagues
+
+    @property
+    def territory_sums(self) -> TerritorySums:
+        """The classes of the territory together; pupils are those of classes of five or more."""
+        from mpp_supabase.reports.figures import sums_of
+
+        return sums_of(self.territory)
+
+    @property
+    def week_is_over(self) -> bool:
+        """Whether the week is in its last evening or past it, and may be compared with a whole one."""
+        from mpp_supabase.reports.figures import is_over
+
+        last = self.overview.week_last
+        return last is not None and is_over(last, self.as_of, self.edition.time_zone)
 
 
 class WeeklyReader(Model):

@@ -28,14 +28,14 @@ class Rankings(Service):
         two pages. Classes and schools are ClassStanding and SchoolStanding; `level` keeps those of one level, and a
         school then counts with its classes of that level only. Raises CursorError, TransportError.
         """
-        model, ranking = _ranking(edition_id, scope, level)
+        model, ranking = ranking_of(edition_id, scope, level)
         return self._page(model, ranking, limit, after)
 
     def iterate(
         self, edition_id: int, scope: Scope | str, after: str | None = None, *, level: str | None = None
     ) -> Iterator[Standing]:
         """Yield every line of a ranking, whatever its length, asking for 500 at a time."""
-        model, ranking = _ranking(edition_id, scope, level)
+        model, ranking = ranking_of(edition_id, scope, level)
         return self._iterate(model, ranking, after)
 
     def around(self, subject_id: UUID | str, neighbours: int = 3) -> list[Neighbour]:
@@ -51,7 +51,8 @@ class Rankings(Service):
 _PRIVATE = "Drafts and private editions need the secret key; who asked not to be ranked is in no ranking."
 
 
-def _ranking(edition_id: int, scope: Scope | str, level: str | None) -> tuple[type[Standing], Reading]:
+def ranking_of(edition_id: int, scope: Scope | str, level: str | None = None) -> tuple[type[Standing], Reading]:
+    """Return what a line of a ranking is, and how its lines are read from the top."""
     scope = Scope(scope)
     model, absent = _ROWS[scope]
     columns = tuple(name for name in model.model_fields if name not in absent)

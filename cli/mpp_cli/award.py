@@ -1,13 +1,17 @@
-"""`mpp award`: symbolic awards at closing, by rule."""
+"""`mpp award`: symbolic awards at closing, by rule, and certificates of leagues and teams."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mpp_cli import connection, output
 from mpp_cli.output import Column, Csv, Json
+
+if TYPE_CHECKING:
+    from mpp_supabase import MPP, Participation
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -21,7 +25,7 @@ def grant(edition: Edition) -> None:
     Example: mpp award grant adult-2026-06
     """
     with connection.staff() as mpp:
-        given = mpp.awards.grant(edition)
+        given = mpp.awards.grant(mpp.editions.get(edition).code)
     if given:
         output.say(f"{output.number(given)} award{'s' * (given > 1)} given; `mpp award list {edition}` shows them.")
     else:
@@ -35,36 +39,180 @@ def list_(
         str | None,
         typer.Option("--client", metavar="ORG", help="Only among the leagues of this organisation, by code."),
     ] = None,
-    language: Annotated[str, typer.Option("--language", help="Language of the titles: fr or en.")] = "en",
+    language: Annotated[
+        str | None,
+        typer.Option("--language", metavar="CODE", help="Titles in fr or en; else in the client's language, or en."),
+    ] = None,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
     """List the awards of an edition in the order in which they are read out.
 
-    Example: mpp award list adult-2026-06 --language fr
+    Example: mpp award list adult-2026-06 --client acme
     """
     from mpp_supabase import Award, ClientAward
 
-    if language not in ("fr", "en"):
-        raise typer.BadParameter("use fr or en", param_hint="--language")
+    _spoken(language)
     with connection.staff() as mpp:
-        edition_id = mpp.editions.get(edition).id
-        found = (
-            mpp.awards.iterate(edition_id)
-            if client is None
-            else mpp.awards.of_client(mpp.clients.participation(client, edition).participation_id)
-        )
+        if client is None:
+            found: Any = mpp.awards.iterate(mpp.editions.get(edition).id)
+            spoken = language or "en"
+        else:
+            part = mpp.clients.participation(client, edition)
+            found = mpp.awards.of_client(part.participation_id)
+            spoken = language or mpp.clients.get(client).language
         output.rows(
             found,
             (
-                Column("Award", lambda a: a.title[language], folds=True),
+                Column("Award", lambda a: a.title.get(spoken) or a.title["en"], folds=True),
                 Column("To", lambda a: a.label, folds=True),
                 Column("League", lambda a: a.league_label, folds=True, optional=True),
                 Column("Scope", lambda a: a.scope),
-                Column("For", lambda a: output.number(a.value), right=True),
+                Column("Earned by", _earned_by),
             ),
             fields=tuple((Award if client is None else ClientAward).model_fields),
             as_json=as_json,
             as_csv=as_csv,
             empty=f"No award in {edition}; `mpp award grant {edition}` gives them once it is frozen.",
         )
+
+
+@app.command()
+def certificates(
+    edition: Edition,
+    target: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="PATH", help="A directory, made if it is missing; a .pdf for one file alone."
+        ),
+    ],
+    client: Annotated[
+        list[str] | None,
+        typer.Option("--client", metavar="ORG", help="Those of this organisation, by code. Repeat it: a file each."),
+    ] = None,
+    everybody: Annotated[bool, typer.Option("--all-clients", help="A file for every organisation that plays.")] = False,
+    language: Annotated[
+        str | None,
+        typer.Option("--language", metavar="CODE", help="fr or en; else the client's own, and fr for an edition."),
+    ] = None,
+    winners: Annotated[bool, typer.Option("--winners", help="Only those that won a title.")] = False,
+    fonts: Annotated[
+        Path | None, typer.Option("--fonts", metavar="DIR", help="More fonts, for letters that the usual ones lack.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over certificates that are there already.")] = False,
+) -> None:
+    """Write the certificates of leagues and teams of a frozen edition as PDF, a page each, with the titles they won.
+
+    With --client one file per client, each league followed by its teams, with their ranks among the client's own;
+    otherwise one for the edition. Who opted out of the ranking has none, nor has a player: an alias is its player's to
+    show. Give the awards first: `mpp award grant`.
+
+    Example: mpp award certificates adult-2026-06 --client acme -o certificates
+    """
+    from mpp_supabase import DiplomaError, Refusal
+
+    _spoken(language)
+    if client and everybody:
+        raise typer.BadParameter("name clients with --client, or take --all-clients", param_hint="--client")
+    one_file = target.suffix.lower() == ".pdf" and not target.is_dir()
+    chosen: Any = language
+    with connection.staff() as mpp, output.progress() as shown:
+        parts = _parts(mpp, edition, client, everybody)
+        if parts is None:
+            file = target if one_file else target / f"{edition}-certificates-{language or 'fr'}.pdf"
+            _ready([file], force)
+            # Some thousand pages take their time.
+            shown("Certificates", 0, 1)
+            pages = mpp.awards.write_certificates(file, edition, chosen or "fr", winners=winners, fonts=fonts)
+            print(file)
+            output.say(f"{output.number(pages)} certificate{'s' * (pages != 1)} in {file}.")
+            return
+        if one_file and len(parts) > 1:
+            raise typer.BadParameter(f"name a directory: {len(parts)} clients have a file each", param_hint="--output")
+        files = [
+            target if one_file else target / f"{part.organisation_code}-{edition}-certificates-{spoken}.pdf"
+            for part in parts
+            for spoken in (chosen or mpp.clients.get(part.organisation_code).language,)
+        ]
+        _ready(files, force)
+        written, total = 0, 0
+        problems: list[str] = []
+        for number, (part, file) in enumerate(zip(parts, files, strict=True), start=1):
+            try:
+                total += mpp.awards.write_client_certificates(file, part, chosen, winners=winners, fonts=fonts)
+            except DiplomaError as error:
+                problems.extend(f"{part.organisation_name}: {problem}" for problem in error.problems)
+            except Refusal as error:
+                if number == 1 and error.code == "MP094":
+                    # One reason for the edition, not one for each client.
+                    raise
+                problems.append(f"{part.organisation_name}: {error.message}")
+            else:
+                written += 1
+                print(file)
+            shown("Certificates", number, len(parts))
+    output.say(
+        f"{output.number(total)} certificate{'s' * (total != 1)} of {written} client{'s' * (written != 1)} in {target}."
+    )
+    if problems:
+        raise DiplomaError(
+            f"The certificates of {len(parts) - written} of {len(parts)} clients could not be made.",
+            "Correct what is listed and run it again; those of the others are written.",
+            problems,
+        )
+
+
+def _parts(mpp: MPP, edition: str, client: list[str] | None, everybody: bool) -> list[Participation] | None:
+    if client:
+        return [mpp.clients.participation(code, edition) for code in dict.fromkeys(client)]
+    if not everybody:
+        return None
+    return list(mpp.clients.participations(edition_id=mpp.editions.get(edition).id))
+
+
+def _ready(files: list[Path], force: bool) -> None:
+    """Make the directory, and refuse to write over what is there, before anything is read."""
+    from mpp_supabase import DiplomaError
+
+    for file in files:
+        if file.is_file() and not force:
+            raise typer.BadParameter(
+                f"{file} is there already: choose another name, or add --force to write over it", param_hint="--output"
+            )
+    for directory in {file.parent for file in files}:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = (error.strerror or "it cannot be made").lower()
+            raise DiplomaError(f"{directory} cannot be made ({reason}).", "Choose a directory of yours.") from None
+
+
+def _spoken(language: str | None) -> None:
+    if language not in (None, "fr", "en"):
+        raise typer.BadParameter("use fr or en", param_hint="--language")
+
+
+_UNITS = {
+    "grand-zizou": "rank",
+    "player-podium": "rank",
+    "team-champion": "rank",
+    "league-champion": "rank",
+    "class-champion": "rank",
+    "school-champion": "rank",
+    "league-of-gold": "points a player",
+    "class-of-gold": "points a pupil",
+    "faultless": "challenges",
+    "all-themes": "themes",
+    "class-all-themes": "themes",
+    "team-spirit": "collective challenges",
+    "class-spirit": "collective challenges",
+    "regular": "days",
+    "class-regular": "days",
+}
+"""What the value of an award counts, by its rule."""
+
+
+def _earned_by(award: Any) -> str:
+    whole = award.value == int(award.value)
+    value, unit = output.number(int(award.value) if whole else award.value), _UNITS.get(award.rule, "")
+    return f"rank {value}" if unit == "rank" else f"{value} {unit}".strip()

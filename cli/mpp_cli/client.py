@@ -1006,22 +1006,38 @@ def _size(count: int) -> str:
 def overview(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
     """Show where a client stands: players, activity, points, and what changed since the week before.
 
+    Of a client that follows classes: its classes, schools, pupils and points, those of classes of five or more.
+
     Example: mpp client overview acme adult-2026-06
     """
     found = _followed(org, edition)
+    if found.follows_only:
+        _show_territory(found, as_json, as_csv)
+        return
     output.record(found.overview, _figures(found.overview), as_json=as_json, as_csv=as_csv)
 
 
 @app.command()
 def weekly(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
-    """Show a client week by week, with the change since the week before.
+    """Show a client week by week, with the change since the week before, once the week is in its last evening.
 
     Example: mpp client weekly acme adult-2026-06
     """
     from mpp_supabase import ClientWeek
 
+    found = _followed(org, edition)
+    if found.follows_only:
+        output.say(
+            f"{found.organisation.name} has no league and follows classes:"
+            f" `mpp client territory {org} --edition {edition}`."
+        )
+
+    def change(week: ClientWeek, value: int | None) -> str:
+        # A week that is on is behind a whole one.
+        return "" if week.week == found.overview.week and not found.week_is_over else _change(value)
+
     output.rows(
-        _followed(org, edition).weeks,
+        () if found.follows_only else found.weeks,
         (
             Column("Week", lambda w: w.week, right=True),
             Column("From", lambda w: w.first_day),
@@ -1029,14 +1045,14 @@ def weekly(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv = Fals
             Column("New players", lambda w: people(w.new_players), right=True),
             Column("Active", lambda w: people(w.active_players), right=True),
             Column("Validations", lambda w: output.number(w.validations), right=True),
-            Column("Change", lambda w: _change(w.validations_change), right=True),
+            Column("Change", lambda w: change(w, w.validations_change), right=True),
             Column("Points", lambda w: output.number(w.points), right=True),
-            Column("Change", lambda w: _change(w.points_change), right=True),
+            Column("Change", lambda w: change(w, w.points_change), right=True),
         ),
         fields=tuple(ClientWeek.model_fields),
         as_json=as_json,
         as_csv=as_csv,
-        empty=f"{edition} has not started.",
+        empty=f"There are no weeks of players in {edition}." if found.follows_only else f"{edition} has not started.",
     )
 
 
@@ -1241,8 +1257,47 @@ def _figures(found: ClientOverview) -> list[tuple[str, object]]:
         ("Leagues", moved(output.number(found.leagues), found.leagues_change)),
         ("Validations", moved(output.number(found.validations), found.validations_change)),
         ("Points", moved(output.number(found.points), found.points_change)),
-        ("Per player", moved(_average(found.points_per_player), found.points_per_player_change)),
+        (
+            "Per player",
+            None
+            if found.points_per_player is None
+            else moved(_average(found.points_per_player), found.points_per_player_change),
+        ),
     ]
+
+
+def _show_territory(found: FollowUp, as_json: bool, as_csv: bool) -> None:
+    sums, seen = found.territory_sums, found.overview
+    per_pupil = None if sums.points_per_pupil is None else round(sums.points_per_pupil, 2)
+    small = sums.classes - sums.counted
+    without = f"  (without {output.number(small)} class{'es' * (small > 1)} of fewer than 5)" if small else ""
+    output.record(
+        {
+            "participation_id": seen.participation_id,
+            "organisation_id": seen.organisation_id,
+            "week": seen.week,
+            "week_first": seen.week_first and seen.week_first.isoformat(),
+            "week_last": seen.week_last and seen.week_last.isoformat(),
+            "classes": sums.classes,
+            "schools": sums.schools,
+            "pupils": sums.pupils,
+            "points": sums.points,
+            "points_this_week": sums.points_this_week,
+            "points_per_pupil": per_pupil and float(per_pupil),
+        },
+        [
+            ("Week", None if seen.week is None else f"{seen.week}, {seen.week_first} to {seen.week_last}"),
+            ("Classes", output.number(sums.classes)),
+            ("Schools", output.number(sums.schools)),
+            ("Pupils", f"{output.number(sums.pupils)}{without}"),
+            ("Points", f"{output.number(sums.points)}  (+{output.number(sums.points_this_week)} this week)"),
+            ("Per pupil", None if per_pupil is None else f"{per_pupil}{without}"),
+        ],
+        as_json=as_json,
+        as_csv=as_csv,
+    )
+    if not found.territory:
+        output.say("No class of its territory has joined yet, or no territory is set: `mpp client territory`.")
 
 
 def _change(value: Any) -> str:

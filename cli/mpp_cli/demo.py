@@ -86,6 +86,8 @@ def client(
 ) -> None:
     """Play a client on the local stack, from contract to final report: a company, and an authority with its classes.
 
+    Its mails go to the mailbox of the stack, with any others that were waiting there.
+
     Example: mpp demo client --scale 0.3
     """
     from mpp_supabase import load_mail_settings, load_settings

@@ -44,6 +44,7 @@ def code_of(error: Exception) -> Exit:
         DiplomaError,
         DirectoryError,
         EditionFileError,
+        NewsletterError,
         Refusal,
         ReportError,
         SheetError,
@@ -52,7 +53,7 @@ def code_of(error: Exception) -> Exit:
     )
 
     kinds: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Exit], ...] = (
-        ((EditionFileError, SheetError, DirectoryError, ClientFileError), Exit.FILE_INVALID),
+        ((EditionFileError, SheetError, DirectoryError, ClientFileError, NewsletterError), Exit.FILE_INVALID),
         ((Refusal, AccountError, StorageError), Exit.REFUSED),
         ((DiplomaError, ReportError), Exit.OUTPUT),
         (CursorError, Exit.USAGE),

@@ -370,12 +370,16 @@ def weekly(
     failed: list[str] = []
     said: list[dict[str, Any]] = []
     with connection.staff() as mpp, output.progress() as bars:
-        edition_id = mpp.editions.get(edition).id
+        found = mpp.editions.get(edition)
+        edition_id = found.id
         parts = (
             [mpp.clients.participation(code, edition) for code in dict.fromkeys(client)]
             if client
             else list(mpp.clients.participations(edition_id=edition_id))
         )
+        if parts and found.phase in ("draft", "registration"):
+            # Said once for the edition, and not once for each of its clients.
+            failed, parts = [f"{edition} has not started: there is a week to write about then."], []
         ranks = {line.subject_id: line.rank for line in mpp.rankings.iterate(edition_id, "league")} if parts else {}
         for number, part in enumerate(parts, start=1):
             try:
@@ -394,22 +398,25 @@ def weekly(
                     "queued": 0 if dry_run else mpp.mails.queue(mails),
                 }
             )
-    if said or not failed:
-        output.rows(
-            said,
-            (
-                Column("Client", lambda row: row["client"]),
-                Column("Reports to staff", lambda row: row["reports"], right=True),
-                Column("Notes to ambassadors", lambda row: row["notes"], right=True),
-                Column("Queued now", lambda row: row["queued"], right=True),
-            ),
-            fields=("client", "reports", "notes", "queued"),
-            as_json=as_json,
-            as_csv=as_csv,
-            empty=f"No client takes part in {edition}.",
-        )
-    if said:
-        output.say("Nothing was queued (dry run)." if dry_run else "`mpp mail send` sends them.")
+    output.rows(
+        said,
+        (
+            Column("Client", lambda row: row["client"]),
+            Column("Reports to staff", lambda row: row["reports"], right=True),
+            Column("Notes to ambassadors", lambda row: row["notes"], right=True),
+            Column("Queued now", lambda row: row["queued"], right=True),
+        ),
+        fields=("client", "reports", "notes", "queued"),
+        as_json=as_json,
+        as_csv=as_csv,
+        empty="Nothing was queued."
+        if failed
+        else f"No client takes part in {edition}: `mpp client take-part ORG {edition}`.",
+    )
+    if dry_run:
+        output.say("Nothing was queued (dry run).")
+    elif any(row["queued"] for row in said):
+        output.say("`mpp mail send` sends them.")
     for reason in failed:
         output.say(f"mpp: {reason}")
     if failed:
@@ -451,7 +458,7 @@ def bounce(
     hard: Annotated[
         bool | None,
         typer.Option(
-            "--hard/--soft", help="The address does not exist, or the mailbox was only full or away; say which."
+            "--hard/--soft", help="The address does not exist, or the mailbox was only full or away. One is needed."
         ),
     ] = None,
     reason: Annotated[str, typer.Option("--reason", help="What the mail that came back said.")] = "",
@@ -461,7 +468,9 @@ def bounce(
     Example: mpp mail bounce ada@example.org --hard
     """
     if hard is None:
-        raise typer.BadParameter("say which: --hard (no such address) or --soft (full or away)", param_hint="--hard")
+        raise typer.BadParameter(
+            "say which: --hard (no such address) or --soft (full, away)", param_hint="--hard/--soft"
+        )
     with connection.staff() as mpp:
         mpp.mails.record_bounce(address, hard=hard, reason=reason)
     output.say(f"Noted; {'nothing is sent there any more.' if hard else 'mails go on.'}")

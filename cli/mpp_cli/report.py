@@ -45,8 +45,8 @@ def weekly(
 ) -> None:
     """Write the reports of the week that is on: best on its last evening, before the next one begins.
 
-    Files are named after the client, the edition, the week and the language. One client that fails does not hold up
-    the others: it is named at the end.
+    Files are named after the client, the edition, the week and the language, and replace those of the same week. One
+    client that fails does not hold up the others: it is named at the end.
 
     Example: mpp report weekly adult-2026-06 --all -o reports
     """
@@ -64,7 +64,8 @@ def final(
 ) -> None:
     """Write the final reports of an edition that is over: final ranking, awards, comparison with the edition.
 
-    Freeze it and give the awards first: `mpp edition freeze`, `mpp award grant`.
+    Freeze it and give the awards first: `mpp edition freeze`, `mpp award grant`. Before the freeze the reports say that
+    they are provisional; those of the same client are replaced.
 
     Example: mpp report final adult-2026-06 --client acme -o reports
     """
@@ -89,10 +90,16 @@ def _write(
     with connection.staff() as mpp, output.progress() as shown:
         parts = chosen_clients(mpp, edition, client, everybody)
         found = mpp.editions.get(edition)
-        if kind == "final" and found.phase == "closed":
-            output.say(f"{edition} is not frozen: figures may still change, and there are no awards yet.")
+        if kind == "final" and found.phase == "closed" and parts:
+            output.say(f"{edition} is not frozen: the reports say that they are provisional, and have no awards.")
         files = mpp.reports.write(
-            kind, parts, directory, chosen, wanted, on_progress=lambda done, total: shown("Reports", done, total)
+            kind,
+            parts,
+            directory,
+            chosen,
+            wanted,
+            edition=found,
+            on_progress=lambda done, total: shown("Reports", done, total),
         )
     for file in files:
         print(file)

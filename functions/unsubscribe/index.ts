@@ -2,7 +2,8 @@
 //
 // POST does it: a mail program sends it without a key and without a session, and so does the button of the page.
 // GET only shows the page with that button, because link checkers open every address of a mail. The token in the
-// address is all there is; known or not, the answer is the same. Nothing is imported, logged or stored.
+// address is all there is; known or not, the answer is the same, and so it says what holds for either: a link that was
+// cut short on its way unsubscribes nobody. Nothing is imported, logged or stored.
 
 type Language = "fr" | "en";
 
@@ -21,8 +22,10 @@ const WORDS: Record<Language, Words> = {
     title: "Se désabonner",
     question: "Ne plus recevoir ce type de messages de Ma Petite Planète ?",
     button: "Me désabonner",
-    done: "C’est fait",
-    doneText: "Vous ne recevrez plus ce type de messages. Vous pouvez fermer cette page.",
+    done: "C’est noté",
+    doneText:
+      "Si le lien était entier, vous ne recevrez plus ce type de messages, et vous pouvez fermer cette page. " +
+      "S’il en arrive encore un, ouvrez le lien au bas de ce message.",
     failed: "Un instant…",
     failedText: "Votre demande n’a pas pu être enregistrée. Réessayez dans quelques minutes.",
   },
@@ -30,8 +33,10 @@ const WORDS: Record<Language, Words> = {
     title: "Unsubscribe",
     question: "Stop getting this kind of message from Ma Petite Planète?",
     button: "Unsubscribe me",
-    done: "Done",
-    doneText: "You will not get this kind of message any more. You can close this page.",
+    done: "Noted",
+    doneText:
+      "If the link was whole, you will not get this kind of message any more, and you can close this page. " +
+      "Should another one come, open the link at its foot.",
     failed: "One moment…",
     failedText: "Your request could not be recorded. Please try again in a few minutes.",
   },

@@ -8,7 +8,13 @@ No database and no network: the caller brings the names and the figures. diploma
 the words of each language.
 """
 
-from mpp_supabase.diplomas.certificates import Certificate, CertificateKind, Certificates, write_certificates
+from mpp_supabase.diplomas.certificates import (
+    MAX_CERTIFICATES,
+    Certificate,
+    CertificateKind,
+    Certificates,
+    write_certificates,
+)
 from mpp_supabase.diplomas.pages import (
     FIGURES,
     ClassDiplomas,
@@ -23,6 +29,7 @@ from mpp_supabase.diplomas.wording import LANGUAGES, Language
 __all__ = [
     "FIGURES",
     "LANGUAGES",
+    "MAX_CERTIFICATES",
     "Certificate",
     "CertificateKind",
     "Certificates",

@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from mpp_supabase.mail.letters import Letter, LetterError, write_letter
+from mpp_supabase.mail.letters import Letter, LetterError, Links, write_letter
 from mpp_supabase.mail.outbox import ClaimedMail
 from mpp_supabase.mail.settings import MailSettings, clean_header, is_address
 from mpp_supabase.mail.wording import WORDING, Language
@@ -41,7 +41,7 @@ def compose(mail: ClaimedMail, settings: MailSettings, *, now: datetime | None =
     if not is_address(mail.address):
         raise LetterError("The address of the mail is not valid.", "Correct it and queue the mail again.")
     language = cast(Language, mail.language)
-    letter = write_letter(mail.template, mail.data, language)
+    letter = write_letter(mail.template, mail.data, language, Links(settings.app_url, settings.client_space_url))
     link = f"{settings.unsubscribe_url}?token={mail.unsubscribe_token}" if mail.unsubscribe_token else ""
     message = EmailMessage(policy=policy.SMTP)
     text, page = render(letter, mail, language, link)

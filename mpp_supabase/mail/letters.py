@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from mpp_supabase.config import is_near
 from mpp_supabase.errors import MPPError
-from mpp_supabase.mail.wording import WORDING, Language, Wording, change, day, number
+from mpp_supabase.mail.wording import WORDING, Language, Wording, change, day, last_day, number
 
 
 class LetterError(MPPError):
@@ -53,6 +54,14 @@ class Letter:
     markdown: str = field(default="", repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where mails lead that name no address of their own: the app of players, and the space of clients."""
+
+    app: str = ""
+    client_space: str = ""
+
+
 def _web_link(value: str) -> str:
     parts = urlsplit(value)
     if (
@@ -63,8 +72,18 @@ def _web_link(value: str) -> str:
     return value
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("there is no such time zone") from None
+    return name
+
+
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{4,80}$")]
+
+Zone = Annotated[str, AfterValidator(_zone)]
 Link = Annotated[str, StringConstraints(max_length=500), AfterValidator(_web_link)]
 
 
@@ -73,7 +92,10 @@ class _Data(BaseModel):
 
 
 class StaffInvitation(_Data):
-    """`staff_invitation`: a client's staff member gets the code that opens their access (E1)."""
+    """`staff_invitation`: a client's staff member gets the code that opens their access (E1).
+
+    `access_until` and `expires_at` are the first moments after.
+    """
 
     organisation: Line
     role: Line
@@ -85,13 +107,15 @@ class StaffInvitation(_Data):
 
 
 class PlayerInvitation(_Data):
-    """`player_invitation`: a participant gets the join code of a league (E7)."""
+    """`player_invitation`: a participant gets the join code of a league (E7). `ends_at` is the first moment after."""
 
     league: Line
     join_code: Code
     edition: Line
     starts_at: AwareDatetime
     ends_at: AwareDatetime
+    # Mails that were queued before it was part of them have none.
+    time_zone: Zone = "Europe/Paris"
     organisation: Line | None = None
     link: Link | None = None
 
@@ -105,12 +129,13 @@ class Count(_Data):
 
 
 class WeeklyReport(_Data):
-    """`weekly_report`: a client's week for its staff (E5)."""
+    """`weekly_report`: a client's week for its staff (E5), from the beginning of its first to that of its last day."""
 
     organisation: Line
     edition: Line
     from_day: AwareDatetime
     until_day: AwareDatetime
+    time_zone: Zone = "Europe/Paris"
     figures: tuple[Count, ...]
     needs_push: tuple[Line, ...] = ()
     advice: tuple[Line, ...] = ()
@@ -149,7 +174,7 @@ class Newsletter(_Data):
     body: str
 
 
-def _staff_invitation(data: StaffInvitation, words: Wording, language: Language) -> Letter:
+def _staff_invitation(data: StaffInvitation, words: Wording, language: Language, links: Links) -> Letter:
     role = words.roles.get(data.role, data.role)
     return Letter(
         subject=words.staff_subject.format(organisation=data.organisation),
@@ -158,53 +183,61 @@ def _staff_invitation(data: StaffInvitation, words: Wording, language: Language)
             words.staff_invited.format(organisation=data.organisation, role=role),
             words.staff_dates.format(
                 access_from=day(data.access_from, language),
-                access_until=day(data.access_until, language),
-                expires_at=day(data.expires_at, language),
+                access_until=last_day(data.access_until, language),
+                expires_at=last_day(data.expires_at, language),
             ),
         ),
         code_line=words.staff_code,
         code=data.code,
         button=words.staff_button,
-        link=data.link or "",
+        link=data.link or links.client_space,
     )
 
 
-def _player_invitation(data: PlayerInvitation, words: Wording, language: Language) -> Letter:
+def _player_invitation(data: PlayerInvitation, words: Wording, language: Language, links: Links) -> Letter:
     invited = words.player_invited_by if data.organisation else words.player_invited
+    zone = ZoneInfo(data.time_zone)
     return Letter(
         subject=words.player_subject.format(league=data.league),
         heading=words.player_heading,
         paragraphs=(
             invited.format(organisation=data.organisation, league=data.league),
             words.player_dates.format(
-                edition=data.edition, starts_at=day(data.starts_at, language), ends_at=day(data.ends_at, language)
+                edition=data.edition,
+                starts_at=day(data.starts_at, language, zone),
+                ends_at=last_day(data.ends_at, language, zone),
             ),
         ),
         code_line=words.player_code,
         code=data.join_code,
         button=words.player_button,
-        link=data.link or "",
+        # The code of a league is for whoever got it, and the app may fill it in; that of a staff member is theirs alone
+        # and stays out of addresses, which end in histories and logs.
+        link=data.link or (f"{links.app}?code={data.join_code}" if links.app else ""),
     )
 
 
-def _weekly_report(data: WeeklyReport, words: Wording, language: Language) -> Letter:
+def _weekly_report(data: WeeklyReport, words: Wording, language: Language, links: Links) -> Letter:
+    zone = ZoneInfo(data.time_zone)
     sections = (Section(words.report_push, data.needs_push), Section(words.report_advice, data.advice))
     return Letter(
         subject=words.report_subject.format(organisation=data.organisation),
         heading=words.report_heading.format(organisation=data.organisation),
         paragraphs=(
             words.report_period.format(
-                edition=data.edition, from_day=day(data.from_day, language), until_day=day(data.until_day, language)
+                edition=data.edition,
+                from_day=day(data.from_day, language, zone),
+                until_day=day(data.until_day, language, zone),
             ),
         ),
         figures=_figures(data.figures, words, language),
         sections=tuple(section for section in sections if section.items),
-        button=words.report_button,
-        link=data.link or "",
+        button=words.report_button if data.link else words.staff_button,
+        link=data.link or links.client_space,
     )
 
 
-def _ambassador_note(data: AmbassadorNote, words: Wording, language: Language) -> Letter:
+def _ambassador_note(data: AmbassadorNote, words: Wording, language: Language, links: Links) -> Letter:
     rank = (words.note_rank.format(rank=data.rank, edition=data.edition),) if data.rank else ()
     return Letter(
         subject=words.note_subject.format(league=data.league),
@@ -212,12 +245,12 @@ def _ambassador_note(data: AmbassadorNote, words: Wording, language: Language) -
         paragraphs=rank,
         figures=_figures(data.figures, words, language),
         sections=(Section(words.report_advice, data.advice),) if data.advice else (),
-        button=words.note_button,
-        link=data.link or "",
+        button=words.note_button if data.link else words.app_button,
+        link=data.link or links.app,
     )
 
 
-def _league_note(data: LeagueNote, words: Wording, language: Language) -> Letter:
+def _league_note(data: LeagueNote, words: Wording, language: Language, links: Links) -> Letter:
     paragraphs = []
     if data.rank is not None:
         place = words.note_class_rank if data.is_class else words.note_rank
@@ -232,12 +265,12 @@ def _league_note(data: LeagueNote, words: Wording, language: Language) -> Letter
         heading=words.note_heading.format(league=data.league),
         paragraphs=tuple(paragraphs),
         figures=_figures(data.figures, words, language),
-        button=words.note_class_button if data.is_class else words.note_button,
-        link=data.link or "",
+        button=(words.note_class_button if data.is_class else words.note_button) if data.link else words.app_button,
+        link=data.link or links.app,
     )
 
 
-def _newsletter(data: Newsletter, words: Wording, language: Language) -> Letter:
+def _newsletter(data: Newsletter, words: Wording, language: Language, links: Links) -> Letter:
     return Letter(subject=data.subject, heading=data.subject, markdown=data.body)
 
 
@@ -252,7 +285,7 @@ def _figures(counts: tuple[Count, ...], words: Wording, language: Language) -> t
     )
 
 
-_Writer = Callable[[Any, Wording, Language], Letter]
+_Writer = Callable[[Any, Wording, Language, Links], Letter]
 
 TEMPLATES: dict[str, tuple[type[_Data], _Writer]] = {
     "staff_invitation": (StaffInvitation, _staff_invitation),
@@ -265,8 +298,11 @@ TEMPLATES: dict[str, tuple[type[_Data], _Writer]] = {
 """What each template needs, and what writes it."""
 
 
-def write_letter(template: str, data: dict[str, Any], language: Language) -> Letter:
-    """Return the letter of a template. Raises LetterError, which names fields and repeats no value."""
+def write_letter(template: str, data: dict[str, Any], language: Language, links: Links | None = None) -> Letter:
+    """Return the letter of a template, with a button where it or `links` say where to go.
+
+    Raises LetterError, which names fields and repeats no value.
+    """
     if template not in TEMPLATES:
         raise LetterError(f"There is no mail template {template}.", f"Use one of {', '.join(TEMPLATES)}.")
     needs, write = TEMPLATES[template]
@@ -277,4 +313,4 @@ def write_letter(template: str, data: dict[str, Any], language: Language) -> Let
         raise LetterError(
             f"The data of a mail {template} do not fit: {fields}.", "Queue it again, corrected."
         ) from None
-    return write(known, WORDING[language], language)
+    return write(known, WORDING[language], language, links or Links())

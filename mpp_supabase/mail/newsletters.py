@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mpp_supabase.errors import ConfigError
+from mpp_supabase.errors import MPPError
 from mpp_supabase.mail.composing import render
 from mpp_supabase.mail.letters import write_letter
 from mpp_supabase.mail.outbox import ClaimedMail
@@ -15,6 +15,12 @@ from mpp_supabase.mail.settings import clean_header
 from mpp_supabase.mail.wording import Language
 
 LARGEST = 100_000
+
+
+class NewsletterError(MPPError):
+    """The file of a newsletter is wrong; nothing was queued."""
+
+    code = "newsletter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +33,25 @@ class NewsletterText:
 
 
 def read_newsletter(path: Path, *, code: str | None = None, subject: str | None = None) -> NewsletterText:
-    """Read a newsletter. Raises ConfigError for a file that is missing, too long, empty, not UTF-8, without subject."""
+    """Read a newsletter. Raises NewsletterError: missing, too long, empty, not UTF-8, without subject."""
     try:
         raw = path.read_bytes()
         text = raw.decode("utf-8-sig").replace("\r\n", "\n").strip()
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}).", "Name a file of Markdown or text.") from None
+        raise NewsletterError(
+            f"{path} cannot be read ({error.strerror}).", "Name a file of Markdown or text."
+        ) from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 (byte {error.start}).", "Save it as UTF-8.") from None
+        raise NewsletterError(f"{path} is not UTF-8 (byte {error.start}).", "Save it as UTF-8.") from None
     if len(raw) > LARGEST:
-        raise ConfigError(f"{path} has {len(raw):,} bytes; {LARGEST:,} is the most.", "Shorten it.")
+        raise NewsletterError(f"{path} has {len(raw):,} bytes; {LARGEST:,} is the most.", "Shorten it.")
     first, _, rest = text.partition("\n")
     if subject is None and (heading := re.fullmatch(r"#\s+(.+?)\s*#*", first)):
         subject, text = heading[1], rest.strip()
     if not subject or not clean_header(subject):
-        raise ConfigError(f"{path} has no subject.", "Begin it with a line `# Subject`, or add --subject.")
+        raise NewsletterError(f"{path} has no subject.", "Begin it with a line `# Subject`, or add --subject.")
     if not text:
-        raise ConfigError(f"{path} says nothing below its subject.", "Write the newsletter.")
+        raise NewsletterError(f"{path} says nothing below its subject.", "Write the newsletter.")
     named = re.sub(r"[^a-z0-9]+", "-", (code or path.stem).lower()).strip("-")
     return NewsletterText(named, clean_header(subject), text)
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -29,6 +30,8 @@ NAMES = (
     "MPP_MAIL_DOMAIN",
     "MPP_MAIL_LEASE",
     "MPP_MAIL_UNSUBSCRIBE_URL",
+    "MPP_APP_URL",
+    "MPP_CLIENT_SPACE_URL",
 )
 SECURITIES = ("starttls", "ssl", "none")
 PORTS = {"starttls": 587, "ssl": 465, "none": 25}
@@ -38,7 +41,10 @@ LEASE_SECONDS = 900
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """A mail server, the sender, and where unsubscribe links lead; `mailbox_url` is where mails can be looked up."""
+    """A mail server, the sender, and where links lead: unsubscribing, the app of players, the space of clients.
+
+    Without the last two, mails have no button. `mailbox_url` is where mails can be looked up.
+    """
 
     host: str
     port: int
@@ -52,6 +58,8 @@ class MailSettings:
     lease_seconds: int = LEASE_SECONDS
     mailbox_url: str | None = None
     source: str = "the program"
+    app_url: str = ""
+    client_space_url: str = ""
 
 
 def load_mail_settings(project: Settings, env_file: str | Path = ".env") -> MailSettings:
@@ -62,12 +70,13 @@ def load_mail_settings(project: Settings, env_file: str | Path = ".env") -> Mail
     if os.environ.get(HOST):
         return _read({name: os.environ.get(name, "") for name in NAMES}, "the environment", project)
     path = Path(env_file)
-    if path.is_file() and (found := _dotenv(path)).get(HOST):
+    found = _dotenv(path) if path.is_file() else {}
+    if found.get(HOST):
         return _read(found, path.name, project)
     lonely = next((name for name in NAMES if name.startswith("MPP_SMTP") and os.environ.get(name)), None)
     if lonely:
         raise ConfigError(f"{lonely} is set, but {HOST} is not.", f"Set {HOST} beside it, or unset {lonely}.")
-    return _local_mailbox(project)
+    return _local_mailbox(project, found)
 
 
 def _dotenv(path: Path) -> dict[str, str]:
@@ -82,7 +91,7 @@ def _dotenv(path: Path) -> dict[str, str]:
     return {name: values.get(name) or "" for name in NAMES}
 
 
-def _local_mailbox(project: Settings) -> MailSettings:
+def _local_mailbox(project: Settings, found: Mapping[str, str]) -> MailSettings:
     nothing = ConfigError(
         f"No mail server is configured for {project.url}.", f"Set {HOST}, MPP_SMTP_FROM and the rest of docs/mail.md."
     )
@@ -104,6 +113,7 @@ def _local_mailbox(project: Settings) -> MailSettings:
         lease_seconds=_number("MPP_MAIL_LEASE", os.environ.get("MPP_MAIL_LEASE", ""), LEASE_SECONDS, 86_400),
         mailbox_url=stack.values["MAILPIT_URL"],
         source="the mailbox of the local stack",
+        **_links({name: os.environ.get(name) or found.get(name, "") for name in _LINKS}, "the environment or .env"),
     )
 
 
@@ -129,8 +139,7 @@ def _read(values: Mapping[str, str], place: str, project: Settings) -> MailSetti
         raise wrong("MPP_SMTP_FROM", "it is not an address", 'Write "Ma Petite Planète <bonjour@example.org>".')
     domain = (values["MPP_MAIL_DOMAIN"].strip() or sender.rpartition("@")[2]).lower()
     unsubscribe_url = values["MPP_MAIL_UNSUBSCRIBE_URL"].strip() or f"{project.url}/functions/v1/unsubscribe"
-    link = urlsplit(unsubscribe_url)
-    if not (link.scheme == "https" or (link.scheme == "http" and is_near(link.hostname or ""))) or link.query:
+    if not is_web_address(unsubscribe_url):
         raise wrong("MPP_MAIL_UNSUBSCRIBE_URL", "it is not an https address without a query", "Use the function's own.")
     return MailSettings(
         host=host,
@@ -144,7 +153,38 @@ def _read(values: Mapping[str, str], place: str, project: Settings) -> MailSetti
         password=SecretStr(password) if password else None,
         lease_seconds=_number("MPP_MAIL_LEASE", values["MPP_MAIL_LEASE"], LEASE_SECONDS, 86_400),
         source=place,
+        **_links(values, place),
     )
+
+
+_LINKS = {"MPP_APP_URL": "app_url", "MPP_CLIENT_SPACE_URL": "client_space_url"}
+"""Settings of web addresses, and what they are called in MailSettings."""
+
+
+def _links(values: Mapping[str, str], place: str) -> dict[str, Any]:
+    found = {kept_as: values[name].strip() for name, kept_as in _LINKS.items()}
+    for name, kept_as in _LINKS.items():
+        if found[kept_as] and not is_web_address(found[kept_as]):
+            raise ConfigError(
+                f"{name} in {place} is wrong: it is not an https address without a query.",
+                "Write it like https://app.example.org/rejoindre, or leave it out.",
+            )
+    return found
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a text is an address that a mail may lead to: https, or http on this machine, and nothing after the path.
+
+    A code may follow as its query. A name and a password have no place in a mail.
+    """
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    safe = parts.scheme == "https" or (parts.scheme == "http" and is_near(parts.hostname or ""))
+    plain = len(text) <= 400 and text.isascii() and not any(c.isspace() or c in '"<>\\^`{|}' for c in text)
+    return safe and plain and bool(parts.hostname) and port != 0 and not ("?" in text or "#" in text or "@" in text)
 
 
 def _number(name: str, text: str, default: int, most: int) -> int:

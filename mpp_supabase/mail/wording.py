@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -19,14 +19,20 @@ _MONTHS = {
         *("July", "August", "September", "October", "November", "December"),
     ),
 }
-_PARIS = ZoneInfo("Europe/Paris")
+PARIS = ZoneInfo("Europe/Paris")
+"""The zone of the association, in which it gives access day by day; an edition brings its own."""
 
 
-def day(at: datetime, language: Language) -> str:
-    """Return the day in Paris of an instant: 9 mars 2026, 9 March 2026."""
-    local = at.astimezone(_PARIS)
+def day(at: datetime, language: Language, zone: ZoneInfo = PARIS) -> str:
+    """Return the day of an instant in a time zone: 9 mars 2026, 9 March 2026."""
+    local = at.astimezone(zone)
     number = "1er" if language == "fr" and local.day == 1 else str(local.day)
     return f"{number} {_MONTHS[language][local.month - 1]} {local.year}"
+
+
+def last_day(end: datetime, language: Language, zone: ZoneInfo = PARIS) -> str:
+    """Return the last day of what is over at `end`, which is its first moment after."""
+    return day(end - timedelta(microseconds=1), language, zone)
 
 
 def number(value: float, language: Language) -> str:
@@ -95,6 +101,7 @@ class Wording:
     note_class_subject: str
     note_class_rank: str
     note_class_button: str
+    app_button: str
 
 
 WORDING: dict[Language, Wording] = {
@@ -114,18 +121,19 @@ WORDING: dict[Language, Wording] = {
         value="Total",
         change="Cette semaine",
         figures={
-            "players": "Personnes inscrites",
-            "active_players": "Personnes actives",
-            "validations": "Défis validés",
+            "players": "Joueurs",
+            "active_players": "Joueurs actifs cette semaine",
+            "validations": "Défis relevés",
             "points": "Points",
             "leagues": "Ligues",
             "classes": "Classes",
+            "schools": "Établissements",
             "pupils": "Élèves",
         },
         roles={"viewer": "lecture", "manager": "gestion", "owner": "responsable"},
-        staff_subject="Votre accès à l’espace de {organisation}",
+        staff_subject="Votre accès à l’espace « {organisation} »",
         staff_heading="Bienvenue dans votre espace",
-        staff_invited="Vous êtes invité·e à suivre {organisation} dans Ma Petite Planète, avec le rôle « {role} ».",
+        staff_invited="Vous êtes invité·e à suivre « {organisation} » dans Ma Petite Planète, avec le rôle « {role} ».",
         staff_dates=(
             "Votre accès est ouvert du {access_from} au {access_until}. L’invitation est valable jusqu’au {expires_at}."
         ),
@@ -142,7 +150,7 @@ WORDING: dict[Language, Wording] = {
         player_code="Pour rejoindre la ligue, donnez ce code dans l’application :",
         player_button="Rejoindre la ligue",
         report_subject="{organisation} : la semaine en chiffres",
-        report_heading="La semaine de {organisation}",
+        report_heading="La semaine de « {organisation} »",
         report_period="« {edition} », du {from_day} au {until_day}.",
         report_push="Des ligues à encourager",
         report_advice="Nos conseils",
@@ -151,11 +159,12 @@ WORDING: dict[Language, Wording] = {
         note_heading="Des nouvelles de « {league} »",
         note_rank="Votre ligue est à la place {rank} du classement de « {edition} ».",
         note_own="De votre côté\u00a0: {points} points, dont {week} cette semaine.",
-        note_own_none="Vous n’avez pas encore validé de défi\u00a0: le premier est le plus facile.",
+        note_own_none="Vous n’avez pas encore relevé de défi\u00a0: le premier est le plus facile.",
         note_button="Ouvrir la page de la ligue",
         note_class_subject="{league}\u00a0: des nouvelles de votre classe",
         note_class_rank="Votre classe est à la place {rank} du classement de « {edition} ».",
         note_class_button="Ouvrir la page de la classe",
+        app_button="Ouvrir l’application",
     ),
     "en": Wording(
         greeting="Hello,",
@@ -173,12 +182,13 @@ WORDING: dict[Language, Wording] = {
         value="Total",
         change="This week",
         figures={
-            "players": "People registered",
-            "active_players": "Active people",
+            "players": "Players",
+            "active_players": "Active players this week",
             "validations": "Challenges done",
             "points": "Points",
             "leagues": "Leagues",
             "classes": "Classes",
+            "schools": "Schools",
             "pupils": "Pupils",
         },
         roles={"viewer": "viewer", "manager": "manager", "owner": "owner"},
@@ -207,10 +217,11 @@ WORDING: dict[Language, Wording] = {
         note_heading="News of “{league}”",
         note_rank="Your league is number {rank} in the ranking of “{edition}”.",
         note_own="On your side: {points} points, {week} of them this week.",
-        note_own_none="You have not validated a challenge yet: the first one is the easiest.",
+        note_own_none="You have not done a challenge yet: the first one is the easiest.",
         note_button="Open the page of the league",
         note_class_subject="{league}: news of your class",
         note_class_rank="Your class is number {rank} in the ranking of “{edition}”.",
         note_class_button="Open the page of the class",
+        app_button="Open the app",
     ),
 }

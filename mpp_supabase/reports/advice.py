@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from mpp_supabase.reports.figures import ClientReport, League, PushReason, Week
 from mpp_supabase.reports.wording import Words
@@ -41,8 +40,10 @@ def _in_the_week(report: ClientReport, words: Words) -> Iterator[str]:
         yield words("advice_no_player")
         return
     number, weeks = report.week or 1, report.edition.weeks
-    if weeks > 1 and number == weeks - 1:
+    if weeks > 1 and number == weeks - 1 and report.week_is_over:
         yield words("advice_last_days")
+    if weeks > 1 and number == weeks and not report.week_is_over:
+        yield words("advice_last_week", day=words.day(report.edition.last_day))
     if expected and players is not None and players < FEW_CAME * expected and number < weeks:
         yield words("advice_few_came", n=int(players), expected=expected)
     if alone := _needing(report, "no_ambassador"):
@@ -52,7 +53,7 @@ def _in_the_week(report: ClientReport, words: Words) -> Iterator[str]:
     if players and active is not None and active < FEW_ACTIVE * float(players):
         yield words("advice_few_active", share=words.percent(Decimal(str(active)) / Decimal(str(players))))
     this, before = _week(report, number), _week(report, number - 1)
-    if this and before and _is_over(report, this) and this.validations < FALLING * before.validations:
+    if this and before and report.week_is_over and this.validations < FALLING * before.validations:
         yield words("advice_falling", validations=this.validations, before=before.validations)
     if weeks > 2 and number + 1 == (weeks + 1) // 2:
         yield words("advice_halfway")
@@ -64,10 +65,13 @@ def _in_the_week(report: ClientReport, words: Words) -> Iterator[str]:
     if this and before and this.validations > RISING * before.validations:
         yield words("advice_rising", validations=this.validations, before=before.validations)
     if report.leagues and not any(league.push for league in report.leagues):
-        yield words("advice_all_well")
+        yield words("advice_all_well", n=len(report.leagues))
 
 
 def _in_the_classes(report: ClientReport, words: Words) -> Iterator[str]:
+    if not report.territory:
+        yield words("advice_no_class")
+        return
     waiting = sum(one.points == 0 for one in report.territory)
     if waiting:
         yield words("advice_classes_waiting", n=waiting)
@@ -79,12 +83,18 @@ def _in_the_classes(report: ClientReport, words: Words) -> Iterator[str]:
 
 
 def _after_the_end(report: ClientReport, words: Words) -> Iterator[str]:
-    yield words("advice_thank")
+    if report.follows_only:
+        if report.territory:
+            yield words("advice_thank_classes_titles" if report.awards else "advice_thank_classes")
+            yield words("advice_classes_end")
+        yield words("advice_next_classes")
+        return
+    if not report.totals.players.value and report.totals.players.value is not None:
+        yield words("advice_start_earlier")
+        return
+    yield words("advice_thank_titles" if report.awards else "advice_thank")
     if report.themes and (best := max(report.themes, key=lambda theme: theme.validations)).validations > 0:
         yield words("advice_keep", theme=best.name)
-    if report.follows_only:
-        yield words("advice_classes_end")
-        return
     yield words("advice_ask")
     yield words("advice_next")
 
@@ -95,11 +105,6 @@ def _needing(report: ClientReport, *reasons: PushReason) -> tuple[str, ...]:
 
 def _week(report: ClientReport, number: int) -> Week | None:
     return next((week for week in report.weeks if week.number == number), None)
-
-
-def _is_over(report: ClientReport, week: Week) -> bool:
-    """Whether a week is in its last day or past it: until then it is behind any whole week."""
-    return report.as_of.astimezone(ZoneInfo(report.edition.time_zone)).date() >= week.last
 
 
 def _close_race(leagues: tuple[League, ...]) -> tuple[League, League, int] | None:

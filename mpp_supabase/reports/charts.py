@@ -81,15 +81,16 @@ def columns(key: str, title: str, description: str, panels: Sequence[tuple[str, 
 
 
 def bars(key: str, title: str, description: str, rows: Sequence[Bar], font: str) -> str:
-    """Draw lying bars, one under the other, names on the left; a long name ends in an ellipsis."""
+    """Draw lying bars, one under the other, names on the left; a long name is cut where the others still differ."""
     row, names = 27, 210
     room = WIDTH - names - 64
     most = max((bar.value for bar in rows), default=0) or 1
     parts = []
+    labels = told_apart([bar.name for bar in rows], names - 12)
     for number, bar in enumerate(rows):
         y = number * row + 2
         long = room * max(bar.value, 0) / most
-        parts.append(_text(names - 10, y + 16, shortened(bar.name, names - 12), anchor="end", fill=INK))
+        parts.append(_text(names - 10, y + 16, labels[number], anchor="end", fill=INK))
         if long > 0:
             parts.append(
                 f'<rect x="{names}" y="{y + 2}" width="{max(long, 1.5):.1f}" height="19" rx="3" fill="{LEAF}">'
@@ -204,6 +205,25 @@ def shortened(text: str, width: float) -> str:
     while text and _long(text) + SIZE > width:
         text = text[:-1]
     return text.rstrip() + "…"
+
+
+def told_apart(texts: Sequence[str], width: float) -> list[str]:
+    """Return texts no wider than `width`: cut at their end, or in the middle where they would then be the same."""
+    cut = [shortened(text, width) for text in texts]
+    return [
+        _middle_out(text, width) if short != text and cut.count(short) > 1 else short
+        for text, short in zip(texts, cut, strict=True)
+    ]
+
+
+def _middle_out(text: str, width: float) -> str:
+    kept = len(text)
+    while (
+        kept > 1 and _long(text[: (kept + 1) // 3]) + _long(text[len(text) - kept + (kept + 1) // 3 :]) + SIZE > width
+    ):
+        kept -= 1
+    head, tail = text[: (kept + 1) // 3], text[len(text) - kept + (kept + 1) // 3 :]
+    return f"{head.rstrip()}…{tail.lstrip()}"
 
 
 def _long(text: str) -> float:

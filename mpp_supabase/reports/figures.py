@@ -6,10 +6,11 @@ Points per player and the like have two decimals, as in the rankings. Moments ca
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, Protocol, TypeAlias, get_args
 from zoneinfo import ZoneInfo
 
 ReportKind: TypeAlias = Literal["weekly", "final"]
@@ -20,11 +21,15 @@ Number: TypeAlias = int | float | Decimal
 PushReason: TypeAlias = Literal["no_ambassador", "not_started", "quiet", "few_active", "falling", "few_players"]
 PUSH_REASONS: tuple[PushReason, ...] = get_args(PushReason)
 """Why a league needs a push: nobody runs it, nothing validated yet, nothing this week, less than half of its players
-active this week, fewer points than the week before, too few players."""
+active this week, far fewer points than at the same moment of the week before, too few players."""
 
 Measure: TypeAlias = Literal["points_per_player", "validations_per_player", "active_share", "players_per_league"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 """What is compared with the whole edition; a share is between 0 and 1."""
+
+LAST_EVENING = time(18)
+"""From this hour of its last day on a week counts as over: reports are written then, and a week that is on is always
+behind a whole one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,8 @@ class Edition:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure, and by how much it changed since the week before; no change is given in the first week."""
+    """A figure, and by how much it changed: what is counted since the start, in this week, and what is counted by week,
+    against the week before. No change is given in the first week."""
 
     value: Number | None
     change: Number | None = None
@@ -172,14 +178,62 @@ class TerritoryClass:
     points_per_pupil: Number | None
     rank: int | None = None
     national_rank: int | None = None
+    points_this_week: int | None = None
+
+
+class OneClass(Protocol):
+    """What a class of a territory is summed by."""
+
+    @property
+    def school(self) -> str: ...
+    @property
+    def city(self) -> str: ...
+    @property
+    def pupils(self) -> int | None: ...
+    @property
+    def points(self) -> int | None: ...
+    @property
+    def points_this_week(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TerritorySums:
+    """The classes of a territory together. `pupils` are those of the classes that are `counted`: those of five or more;
+    None when there is no such class."""
+
+    classes: int
+    schools: int
+    counted: int
+    pupils: int | None
+    points: int
+    points_per_pupil: Decimal | None
+    points_this_week: int
+    playing: int
+
+
+def sums_of(territory: Sequence[OneClass]) -> TerritorySums:
+    """Return the sums over the classes of a territory."""
+    counted = [one for one in territory if one.pupils is not None]
+    pupils = sum(one.pupils or 0 for one in counted)
+    points = sum(one.points or 0 for one in counted)
+    return TerritorySums(
+        classes=len(territory),
+        schools=len({(one.school, one.city) for one in territory}),
+        counted=len(counted),
+        pupils=pupils if counted else None,
+        points=sum(one.points or 0 for one in territory),
+        points_per_pupil=Decimal(points) / pupils if pupils else None,
+        points_this_week=sum(one.points_this_week or 0 for one in territory),
+        playing=sum((one.points or 0) > 0 for one in territory),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Award:
-    """A title and the league, team or unit it goes to, with a few words on what for."""
+    """A title and those who share it: players by alias, teams, leagues, classes; with a few words on what for."""
 
     title: str
-    who: str
+    who: tuple[str, ...]
     reason: str = ""
 
 
@@ -205,7 +259,11 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class ClientReport:
-    """One report. A weekly one has `week`, `week_first` and `week_last`; what a client does not have is empty."""
+    """One report. A weekly one has `week`, `week_first` and `week_last`; what a client does not have is empty.
+
+    `follows_classes` is said of a client in an edition of classes, also before the first one has joined. `provisional`
+    is said of a final report whose figures may still change. `shows_players` is said when an award names a player.
+    """
 
     kind: ReportKind
     organisation: Organisation
@@ -225,8 +283,27 @@ class ClientReport:
     awards: tuple[Award, ...] = ()
     general: tuple[GeneralRank, ...] = ()
     comparison: tuple[Comparison, ...] = ()
+    follows_classes: bool = False
+    provisional: bool = False
+    shows_players: bool = False
 
     @property
     def follows_only(self) -> bool:
         """Whether the client has no league of its own and follows the classes of its territory."""
-        return bool(self.territory) and not self.leagues and not self.totals.leagues.value
+        has_league = bool(self.leagues or self.totals.leagues.value)
+        return not has_league and (self.follows_classes or bool(self.territory))
+
+    @property
+    def week_is_over(self) -> bool:
+        """Whether the week of a weekly report is in its last evening or past it."""
+        return self.week_last is None or is_over(self.week_last, self.as_of, self.edition.time_zone)
+
+    @property
+    def opted_out(self) -> int:
+        """How many leagues are in the sums and in no list, because they left the ranking."""
+        return max(0, int(self.totals.leagues.value or 0) - len(self.leagues))
+
+
+def is_over(last_day: date, at: datetime, time_zone: str) -> bool:
+    """Whether a week that ends on a day is in its last evening or past it."""
+    return at >= datetime.combine(last_day, LAST_EVENING, ZoneInfo(time_zone))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from errno import EISDIR
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -46,21 +48,24 @@ def write_report(
     """Write a report in each format and return its files, in the formats' order.
 
     A path that ends in .html, .pdf or .xlsx names the file, with the ending of each format; anything else is a
-    directory, made if it is missing, where files are named after the client, the edition and the week. Nothing is
-    written unless everything can be made. Raises ReportError. C: weekly follow-up and final report; E5, E6.
+    directory, made if it is missing, where files are named after the client, the edition and the week; files of the
+    same names are replaced. Nothing is written unless everything can be made. Raises ReportError. C: weekly follow-up
+    and final report; E5, E6.
     """
     stem = _stem(Path(path_or_directory), report, language)
     made = _made(report, language, formats)
-    written = []
-    for form, content in made.items():
-        path = stem.with_name(f"{stem.name}.{form}")
-        try:
-            with written_whole(path) as file:
-                file.write(content)
-        except OSError as error:
-            raise _not_written(path, error) from None
-        written.append(path)
-    return written
+    paths = [stem.with_name(f"{stem.name}.{form}") for form in made]
+    path = stem
+    try:
+        # All of them stand beside their places before the first one is put there.
+        with ExitStack() as opened:
+            for path, content in zip(paths, made.values(), strict=True):
+                if path.is_dir():
+                    raise IsADirectoryError(EISDIR, "it is a directory")
+                opened.enter_context(written_whole(path)).write(content)
+    except OSError as error:
+        raise _not_written(path, error) from None
+    return paths
 
 
 def report_bytes(report: ClientReport, language: Language = "fr", form: Format = "pdf") -> bytes:

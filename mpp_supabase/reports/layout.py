@@ -16,11 +16,17 @@ from mpp_supabase.diplomas.printing import clean
 from mpp_supabase.reports import charts
 from mpp_supabase.reports.advice import advise
 from mpp_supabase.reports.charts import Bar
-from mpp_supabase.reports.figures import ClientReport, Figure, Number
+from mpp_supabase.reports.figures import ClientReport, Figure, Number, sums_of
 from mpp_supabase.reports.wording import MINUS, MISSING, Words, exact
 
 CHART_ROWS = 15
 WITHHELD_UNDER = 5
+COLUMNS_OF_FOLDED = 3
+"""In so many columns stands a long narrow table: three weeks of days, a week in each."""
+MOST_NAMED = 6
+"""Names of one award on a page: of many winners the others are counted; the workbook has them all."""
+MOST_GENERAL = 5
+"""Leagues of a client that are shown in the general ranking, if it has so many."""
 
 
 class Withheld(Enum):
@@ -46,12 +52,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; `sheet` is its name in the workbook, `row_kinds` how the values of a mixed column are written."""
+    """A table; `row_kinds` say how the values of a mixed column are written.
+
+    `sheet_rows` are the rows of the workbook where pages leave some out for want of room.
+    """
 
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Value, ...], ...]
     row_kinds: tuple[Kind, ...] = ()
+    sheet_rows: tuple[tuple[Value, ...], ...] | None = None
 
     @property
     def heading(self) -> int:
@@ -84,7 +94,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a report under a heading. Key figures are shown as cards and kept as a table in the workbook."""
+    """A part of a report under a heading. Key figures are shown as cards and kept as a table in the workbook.
+
+    A `folded` table is long and narrow: it stands under its chart in columns of its own.
+    """
 
     key: str
     title: str
@@ -94,6 +107,7 @@ class Section:
     chart: Chart | None = None
     table: Table | None = None
     note: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +148,10 @@ def lay_out(report: ClientReport, words: Words) -> Layout:
             ),
         )
     else:
-        title = words("final_title")
+        title = words("provisional_title" if report.provisional else "final_title")
     lines.append(words("as_of", moment=words.moment(report.as_of, edition.time_zone)))
+    if report.provisional:
+        lines.append(words("provisional"))
     return Layout(
         language=words.language,
         file_title=words("file_title", title=title, organisation=organisation),
@@ -146,17 +162,24 @@ def lay_out(report: ClientReport, words: Words) -> Layout:
         lines=tuple(lines),
         sections=tuple(_sections(report, words)),
         about_title=words("about"),
-        about=(
-            words("about_active"),
-            words("about_ranks"),
-            words("about_withheld"),
-            words("about_people"),
-            words("about_zone", zone=edition.time_zone),
-        ),
+        about=tuple(_about(report, words)),
         contents=words("contents"),
         page=words("page", page="{page}", pages="{pages}"),
         day=report.as_of.date(),
     )
+
+
+def _about(report: ClientReport, words: Words) -> Iterator[str]:
+    if report.follows_only:
+        yield words("about_class_ranks")
+        yield words("about_withheld")
+        yield words("about_pupils")
+    else:
+        yield words("about_active")
+        yield words("about_ranks")
+        yield words("about_withheld")
+        yield words("about_aliases" if report.shows_players else "about_people")
+    yield words("about_zone", zone=report.edition.time_zone)
 
 
 def written(value: Value, kind: Kind, words: Words) -> str:
@@ -168,7 +191,7 @@ def written(value: Value, kind: Kind, words: Words) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, date):
-        return words.long_date(value)
+        return words.day(value)
     if kind == "change":
         return _signed(value, words)
     if kind == "percent":
@@ -200,7 +223,7 @@ def _sections(report: ClientReport, words: Words) -> Iterator[Section]:
         yield _themes(report, words)
     if report.departments:
         yield _departments(report, words)
-    if report.territory:
+    if report.territory or report.follows_only:
         yield _territory(report, words)
 
 
@@ -244,8 +267,10 @@ def _figures(report: ClientReport, words: Words) -> Section:
             value, hidden = None, True
         moved = None if hidden else _number(figure.change, kind)
         if moved is not None:
-            text = words("against_week", change=_signed(moved, words)) if moved else words("unchanged")
-            notes = [text, *notes]
+            # What is counted since the start grew in this week; the active ones are another week's.
+            by_week = figure is totals.active_players
+            same, other = ("same_as_before", "against_before") if by_week else ("unchanged", "this_week_change")
+            notes = [words(other, change=_signed(moved, words)) if moved else words(same), *notes]
         cards.append(Card(label, written(value, kind, words), tuple(notes)))
         rows.append((label, value, moved))
         kinds.append(kind)
@@ -263,22 +288,34 @@ def _figures(report: ClientReport, words: Words) -> Section:
 
 
 def _territory_figures(report: ClientReport, words: Words) -> Section:
-    figures = (
-        (words("classes"), len(report.territory)),
-        (words("schools"), _schools(report)),
-        (words("points"), sum(one.points or 0 for one in report.territory)),
-    )
-    title = words("territory_figures")
+    sums, title = sums_of(report.territory), words("territory_figures")
+    figures: list[tuple[str, Value, Kind, tuple[str, ...]]] = [
+        (words("classes"), sums.classes, "count", ()),
+        (words("schools"), sums.schools, "count", ()),
+    ]
+    if report.territory:
+        small = sums.classes - sums.counted
+        note = (words("without_small", n=small),) if small else ()
+        per_pupil = None if sums.points_per_pupil is None else exact(sums.points_per_pupil)
+        figures += [
+            (words("pupils"), sums.pupils, "count", note),
+            (words("points"), sums.points, "count", ()),
+            (words("points_of_week"), sums.points_this_week, "count", ())
+            if report.kind == "weekly"
+            else (words("playing_classes"), sums.playing, "count", ()),
+            (words("points_per_pupil"), per_pupil, "decimal", note),
+        ]
     return Section(
         "figures",
         title,
-        cards=tuple(Card(label, words.count(value)) for label, value in figures),
-        table=Table(title, (Column(words("figure"), "text"), Column(words("value"), "count")), figures),
+        cards=tuple(Card(label, written(value, kind, words), notes) for label, value, kind, notes in figures),
+        table=Table(
+            title,
+            (Column(words("figure"), "text"), Column(words("value"), "count")),
+            tuple((label, value) for label, value, _, _ in figures),
+            row_kinds=tuple(kind for _, _, kind, _ in figures),
+        ),
     )
-
-
-def _schools(report: ClientReport) -> int:
-    return len({(one.school, one.city) for one in report.territory})
 
 
 def _weeks(report: ClientReport, words: Words) -> Section:
@@ -335,13 +372,16 @@ def _days(report: ClientReport, words: Words) -> Section:
             _columns(words, ("day", "validations", "points"), kinds),
             tuple((day.day, day.validations, day.points) for day in found),
         ),
+        folded=len(found) > 10,
     )
 
 
 def _leagues(report: ClientReport, words: Words) -> Section:
     title = words("league_ranking")
+    hidden = words("opted_out", n=report.opted_out) if report.opted_out else ""
     if not report.leagues:
-        return Section("leagues", title, texts=(words("no_league"),))
+        none = "no_league_final" if report.kind == "final" else "no_league"
+        return Section("leagues", title, texts=(hidden or words(none),))
     with_units = any(league.unit for league in report.leagues)
     with_change = report.kind == "weekly" and any(league.change is not None for league in report.leagues)
     titles = ["rank", "league", "unit", "players", "active_players", "validations", "points", "points_per_player"]
@@ -374,13 +414,15 @@ def _leagues(report: ClientReport, words: Words) -> Section:
         if league.points is not None
     )
     more = len(report.leagues) > CHART_ROWS
-    heading = words("league_points_first", n=CHART_ROWS) if more else words("league_points")
+    texts = (words("league_points_first", n=CHART_ROWS, all=len(report.leagues)),) if more else ()
     description = ", ".join(words("chart_of", name=bar.name, value=bar.shown) for bar in drawn)
     return Section(
         "leagues",
         title,
-        chart=Chart(description, lambda font: charts.bars("leagues", heading, description, drawn, font)),
+        texts=texts,
+        chart=Chart(description, lambda font: charts.bars("leagues", words("league_points"), description, drawn, font)),
         table=table,
+        note=hidden,
     )
 
 
@@ -411,7 +453,12 @@ def _units(report: ClientReport, words: Words) -> Section:
         )
         for unit in report.units
     )
-    return Section("units", words("units"), table=Table(words("units"), _columns(words, titles, kinds), rows))
+    return Section(
+        "units",
+        words("units"),
+        table=Table(words("units"), _columns(words, titles, kinds), rows),
+        note=words("opted_out", n=report.opted_out) if report.opted_out else "",
+    )
 
 
 def _themes(report: ClientReport, words: Words) -> Section:
@@ -470,8 +517,19 @@ def _departments(report: ClientReport, words: Words) -> Section:
 
 
 def _territory(report: ClientReport, words: Words) -> Section:
-    titles = ["rank", "class", "school", "level", "city", "pupils", "points", "points_per_pupil", "national_rank"]
-    kinds: list[Kind] = ["rank", "long", "long", "text", "text", "count", "count", "decimal", "count"]
+    if not report.territory:
+        text = words("no_class_final" if report.kind == "final" else "no_class")
+        return Section("territory", words("territory"), texts=(text,))
+    titles = ["rank", "class", "school", "level", "city", "pupils", "points", "points_per_pupil"]
+    kinds: list[Kind] = ["rank", "long", "long", "text", "text", "count", "count", "decimal"]
+    with_change = report.kind == "weekly" and any(one.points_this_week is not None for one in report.territory)
+    with_national = any(one.national_rank is not None for one in report.territory)
+    if with_change:
+        titles.append("this_week")
+        kinds.append("change")
+    if with_national:
+        titles.append("national_rank")
+        kinds.append("count")
     rows: list[tuple[Value, ...]] = [
         (
             one.rank,
@@ -482,16 +540,15 @@ def _territory(report: ClientReport, words: Words) -> Section:
             _people(one.pupils),
             one.points,
             _per_head(one.points_per_pupil, one.pupils),
-            one.national_rank,
+            *((one.points_this_week,) if with_change else ()),
+            *((one.national_rank,) if with_national else ()),
         )
         for one in report.territory
     ]
-    if all(one.national_rank is None for one in report.territory):
-        titles, kinds, rows = titles[:8], kinds[:8], [row[:8] for row in rows]
     counts = words(
         "territory_counts",
         classes=words("n_classes", n=len(report.territory)),
-        schools=words("n_schools", n=_schools(report)),
+        schools=words("n_schools", n=sums_of(report.territory).schools),
     )
     return Section(
         "territory",
@@ -503,11 +560,15 @@ def _territory(report: ClientReport, words: Words) -> Section:
 
 def _awards(report: ClientReport, words: Words) -> Section:
     kinds: tuple[Kind, ...] = ("text", "text", "text")
-    rows = tuple((clean(award.title), clean(award.who), clean(award.reason)) for award in report.awards)
+    rows = tuple(
+        (clean(award.title), words.listed(tuple(clean(who) for who in award.who), MOST_NAMED), clean(award.reason))
+        for award in report.awards
+    )
+    every = tuple((clean(award.title), clean(who), clean(award.reason)) for award in report.awards for who in award.who)
     return Section(
         "awards",
         words("awards"),
-        table=Table(words("awards"), _columns(words, ("award", "who", "reason"), kinds), rows),
+        table=Table(words("awards"), _columns(words, ("award", "who", "reason"), kinds), rows, sheet_rows=every),
     )
 
 
@@ -517,7 +578,8 @@ def _general(report: ClientReport, words: Words) -> Section:
         (one.rank, one.leagues, clean(one.name), one.points, _decimal(one.points_per_player)) for one in report.general
     )
     titles = ("general_rank", "among", "league", "points", "points_per_player")
-    return Section("general", words("general"), table=Table(words("general"), _columns(words, titles, kinds), rows))
+    title = words("general" if len(report.general) == MOST_GENERAL else "general_few")
+    return Section("general", title, table=Table(title, _columns(words, titles, kinds), rows))
 
 
 def _comparison(report: ClientReport, words: Words) -> Section:
@@ -532,6 +594,7 @@ def _comparison(report: ClientReport, words: Words) -> Section:
             rows,
             row_kinds=tuple("percent" if one.measure == "active_share" else "decimal" for one in report.comparison),
         ),
+        note=words("comparison_note"),
     )
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mpp_supabase.reports.layout import NUMBERS, Kind, Layout, Section, Table, written
+from mpp_supabase.reports.layout import COLUMNS_OF_FOLDED, NUMBERS, Kind, Layout, Section, Table, written
 from mpp_supabase.reports.wording import Words
 
 if TYPE_CHECKING:
@@ -55,11 +55,16 @@ def draw_page(layout: Layout, words: Words) -> bytes:
                 for at, (value, kind) in enumerate(zip(row, kinds, strict=True))
             ]
 
+    def pieces(section: Section) -> list[list[list[_Cell]]]:
+        rows = list(cells(section.table)) if section.table else []
+        size = max(1, -(-len(rows) // COLUMNS_OF_FOLDED)) if section.folded else max(1, len(rows))
+        return [rows[at : at + size] for at in range(0, max(1, len(rows)), size)]
+
     page = _template().render(
         layout=layout,
         planet=Markup(_PLANET),  # noqa: S704
         drawing=drawing,
-        cells=cells,
+        pieces=pieces,
         style=_style,
     )
     return page.encode()

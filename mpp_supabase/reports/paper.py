@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mpp_supabase.diplomas.printing import FONT, breakable, drawn, is_decoration, ready
-from mpp_supabase.reports.layout import NUMBERS, Column, Layout, Section, Table, written
+from mpp_supabase.reports.layout import COLUMNS_OF_FOLDED, NUMBERS, Column, Layout, Section, Table, written
 from mpp_supabase.reports.wording import Words
 
 if TYPE_CHECKING:
@@ -79,7 +79,13 @@ def _section(section: Section, words: Words, shown: Callable[[str], str], letter
         "points": [shown(point) for point in section.points],
         "chart": chart and {"svg": chart.draw(FONT).translate(letters), "alt": chart.description.translate(letters)},
         "table": table and _table(table, words, shown),
-        "beside": chart is not None and table is not None and len(table.columns) < 4 and len(table.rows) < _BESIDE,
+        "beside": chart is not None
+        and table is not None
+        and not section.folded
+        and len(table.columns) < 4
+        and len(table.rows) < _BESIDE,
+        "folded": section.folded,
+        "columns": COLUMNS_OF_FOLDED,
         "note": section.note,
     }
 

@@ -65,6 +65,10 @@ class Words:
         """Return a day as 8 juin 2026, or 8 June 2026."""
         return self._dates.period(day, day).removeprefix("le ")
 
+    def day(self, day: date) -> str:
+        """Return a day as 8 juin, or 8 June: in a report the year stands above."""
+        return self.long_date(day).removesuffix(f" {day.year}")
+
     def short_day(self, day: date) -> str:
         """Return a day as lun. 8/06, or Mon 8/06."""
         names = _FR_DAYS if self.language == "fr" else _EN_DAYS
@@ -94,6 +98,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "brand": ("Ma Petite Planète", "Ma Petite Planète"),
     "weekly_title": ("Bilan de la semaine {week}", "Report of week {week}"),
     "final_title": ("Bilan final", "Final report"),
+    "provisional_title": ("Bilan final provisoire", "Provisional final report"),
+    "provisional": (
+        "Provisoire\u202f: l’édition n’est pas encore figée. Les chiffres peuvent changer, et les titres ne sont pas "
+        "décernés.",
+        "Provisional: the edition is not frozen yet. Figures may still change, and no title has been given.",
+    ),
     "file_title": ("{title} · {organisation}", "{title} · {organisation}"),
     "as_of": ("Chiffres arrêtés au {moment}", "Figures as of {moment}"),
     "edition_dates": ("{edition}, {period}", "{edition}, {period}"),
@@ -104,7 +114,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "figure": ("Chiffre", "Figure"),
     "value": ("Valeur", "Value"),
     "change": ("Évolution", "Change"),
-    "since": ("Évolution depuis la semaine précédente.", "Change since the week before."),
     "players": ("Joueurs", "Players"),
     "expected": ("Joueurs attendus", "Expected players"),
     "of_expected": ("{share} des {expected} attendus", "{share} of the {expected} expected"),
@@ -115,8 +124,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "validations": ("Défis relevés", "Challenges done"),
     "points": ("Points", "Points"),
     "points_per_player": ("Points par joueur", "Points per player"),
-    "unchanged": ("comme la semaine précédente", "same as the week before"),
-    "against_week": ("{change} en une semaine", "{change} in a week"),
+    "unchanged": ("rien de nouveau cette semaine", "nothing new this week"),
+    "this_week_change": ("{change} cette semaine", "{change} this week"),
+    "same_as_before": ("comme la semaine précédente", "same as the week before"),
+    "against_before": ("{change} sur la semaine précédente", "{change} on the week before"),
     "under_five": ("masqué", "withheld"),
     # Advice
     "advice": ("À faire maintenant", "What to do now"),
@@ -138,14 +149,28 @@ TEXTS: dict[str, tuple[str, str]] = {
     # Leagues and units
     "league_ranking": ("Classement des ligues", "Ranking of the leagues"),
     "league_points": ("Points des ligues", "Points of the leagues"),
-    "league_points_first": ("Points des {n} premières ligues", "Points of the first {n} leagues"),
+    "league_points_first": (
+        "Le graphique montre les {n} premières ligues sur {all}\u202f; le tableau les montre toutes.",
+        "The chart shows the first {n} of {all} leagues; the table shows them all.",
+    ),
+    "opted_out": (
+        "{n} ligue a choisi de ne pas paraître au classement\u202f: ses points comptent dans les totaux, son nom n’est "
+        "pas montré.|{n} ligues ont choisi de ne pas paraître au classement\u202f: leurs points comptent dans les "
+        "totaux, leurs noms ne sont pas montrés.",
+        "{n} league opted out of the ranking: its points count in the totals, its name is not shown.|{n} leagues opted "
+        "out of the ranking: their points count in the totals, their names are not shown.",
+    ),
     "rank": ("Rang", "Rank"),
     "league": ("Ligue", "League"),
-    "unit": ("Service", "Unit"),
+    "unit": ("Unité", "Unit"),
     "this_week": ("Points de la semaine", "Points this week"),
     "no_league": (
         "Aucune ligue n’est encore créée. Le classement s’affichera ici dès la première.",
         "There is no league yet. The ranking will show here from the first one on.",
+    ),
+    "no_league_final": (
+        "Aucune ligue n’a été créée pour cette édition.",
+        "No league was created for this edition.",
     ),
     "push": ("Ligues à encourager", "Leagues that need a push"),
     "why": ("Pourquoi", "Why"),
@@ -153,9 +178,35 @@ TEXTS: dict[str, tuple[str, str]] = {
     "push_not_started": ("aucun défi relevé pour l’instant", "no challenge done yet"),
     "push_quiet": ("aucun défi relevé cette semaine", "no challenge done this week"),
     "push_few_active": ("moins de la moitié des joueurs actifs", "less than half of its players are active"),
-    "push_falling": ("moins de points que la semaine précédente", "fewer points than the week before"),
+    "push_falling": (
+        "nettement moins de points qu’au même moment de la semaine précédente",
+        "far fewer points than at the same moment of the week before",
+    ),
     "push_few_players": ("trop peu de joueurs", "too few players"),
-    "units": ("Classement des services", "Ranking of the units"),
+    # The same reasons, as advice in the mail of whoever runs the league
+    "note_not_started": (
+        "Aucun défi n’est encore relevé\u202f: choisissez ensemble le premier, le plus facile, pour cette semaine.",
+        "No challenge is done yet: choose the first one together, the easiest, for this week.",
+    ),
+    "note_quiet": (
+        "Aucun défi relevé cette semaine\u202f: proposez-en un facile, à faire ensemble.",
+        "No challenge done this week: suggest an easy one to do together.",
+    ),
+    "note_few_active": (
+        "Moins de la moitié des joueurs sont actifs cette semaine\u202f: un petit mot et un défi collectif les font "
+        "revenir.",
+        "Less than half of the players are active this week: a word and a collective challenge bring them back.",
+    ),
+    "note_falling": (
+        "Nettement moins de points qu’au même moment de la semaine précédente\u202f: rappelez un défi que tout le "
+        "monde peut relever aujourd’hui.",
+        "Far fewer points than at the same moment of the week before: recall a challenge that everybody can do today.",
+    ),
+    "note_few_players": (
+        "Il manque des joueurs à la ligue\u202f: partagez son code autour de vous.",
+        "The league is short of players: share its code around you.",
+    ),
+    "units": ("Classement des unités", "Ranking of the units"),
     # Themes and the map
     "themes": ("Défis relevés par thème", "Challenges done by theme"),
     "theme": ("Thème", "Theme"),
@@ -181,6 +232,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{classes} dans {schools}.",
         "{classes} in {schools}.",
     ),
+    "no_class": (
+        "Aucune classe du territoire n’est encore inscrite.",
+        "No class of the territory has joined yet.",
+    ),
+    "no_class_final": ("Aucune classe du territoire n’a joué.", "No class of the territory played."),
+    "playing_classes": ("Classes qui ont des points", "Classes with points"),
+    "points_of_week": ("Points de la semaine", "Points this week"),
+    "without_small": (
+        "sans {n} classe de moins de 5 élèves|sans {n} classes de moins de 5 élèves",
+        "without {n} class of fewer than 5 pupils|without {n} classes of fewer than 5 pupils",
+    ),
     "territory_figures": ("Le territoire en chiffres", "The territory in figures"),
     "classes": ("Classes", "Classes"),
     "schools": ("Établissements", "Schools"),
@@ -202,10 +264,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     "award": ("Titre", "Title"),
     "who": ("Décerné à", "Awarded to"),
     "reason": ("Pour", "For"),
-    "general": ("Dans le classement général", "In the general ranking"),
+    "general": (
+        "Vos cinq meilleures ligues dans le classement général",
+        "Your best five leagues in the general ranking",
+    ),
+    "general_few": ("Vos ligues dans le classement général", "Your leagues in the general ranking"),
     "general_rank": ("Rang général", "General rank"),
     "among": ("Sur", "Out of"),
     "comparison": ("À côté de toute l’édition", "Beside the whole edition"),
+    "comparison_note": (
+        "D’un côté comme de l’autre, les ligues qui paraissent au classement.",
+        "On both sides the leagues that are in the ranking.",
+    ),
     "measure": ("Mesure", "Measure"),
     "own": ("Vous", "You"),
     "whole_edition": ("Moyenne de l’édition", "Average of the edition"),
@@ -220,16 +290,30 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A player is active who has done at least one challenge in the period.",
     ),
     "about_ranks": (
-        "À égalité de points, les ligues partagent le même rang.",
-        "Leagues with equal points share a rank.",
+        "À égalité, les ligues partagent le même rang.",
+        "Leagues that are equal share a rank.",
+    ),
+    "about_class_ranks": (
+        "À égalité, les classes partagent le même rang.",
+        "Classes that are equal share a rank.",
     ),
     "about_withheld": (
         "«\u202fmasqué\u202f»\u202f: moins de 5 personnes, ou ce qui permettrait de retrouver un nombre inférieur à 5.",
         "“withheld”: fewer than 5 people, or what would tell such a number.",
     ),
     "about_people": (
-        "Ce bilan ne contient le nom d’aucun joueur ni d’aucun élève.",
-        "This report holds no player’s and no pupil’s name.",
+        "Aucun joueur n’est nommé dans ce bilan.",
+        "No player is named in this report.",
+    ),
+    "about_aliases": (
+        "Des joueurs ne paraissent qu’au palmarès, sous leur pseudonyme, comme dans le classement de l’édition\u202f; "
+        "qui s’en est retiré n’y est pas.",
+        "Players appear among the awards only, by their alias, as in the ranking of the edition; who opted out of it "
+        "is not there.",
+    ),
+    "about_pupils": (
+        "Aucun élève n’est nommé dans ce bilan\u202f; des classes, il dit ce que montre le classement public.",
+        "No pupil is named in this report; of classes it says what the public ranking shows.",
     ),
     "about_zone": ("Heures et jours\u202f: {zone}.", "Times and days: {zone}."),
     "page": ("Page {page} sur {pages}", "Page {page} of {pages}"),
@@ -301,16 +385,30 @@ TEXTS: dict[str, tuple[str, str]] = {
         "apart: tell the story of the race.",
     ),
     "advice_halfway": (
-        "La mi-parcours tombe dans la semaine qui commence\u202f: affichez le classement ce jour-là.",
-        "Half-time falls in the week that begins: put up the ranking that day.",
+        "La mi-parcours tombe la semaine prochaine\u202f: affichez le classement ce jour-là.",
+        "Half-time falls in the coming week: put up the ranking that day.",
     ),
     "advice_last_days": (
-        "La dernière semaine commence\u202f: rappelez la date de fin et invitez tout le monde à la remise des titres.",
-        "The last week begins: recall the last day, and invite everybody to the award ceremony.",
+        "La dernière semaine commence demain\u202f: rappelez la date de fin et invitez tout le monde à la remise des "
+        "titres.",
+        "The last week begins tomorrow: recall the last day, and invite everybody to the award ceremony.",
+    ),
+    "advice_last_week": (
+        "C’est la dernière semaine, jusqu’au {day} inclus\u202f: rappelez-le et invitez tout le monde à la remise des "
+        "titres.",
+        "This is the last week, up to and including {day}: say so, and invite everybody to the award ceremony.",
     ),
     "advice_all_well": (
-        "Toutes les ligues jouent\u202f: partagez une photo ou un récit par ligue pour garder l’élan.",
-        "Every league is playing: share a photo or a story from each to keep the spirit up.",
+        "Votre ligue joue\u202f: partagez-en une photo ou un récit pour garder l’élan.|Toutes les ligues jouent\u202f: "
+        "partagez une photo ou un récit par ligue pour garder l’élan.",
+        "Your league is playing: share a photo or a story of it to keep the spirit up.|Every league is playing: share "
+        "a photo or a story from each to keep the spirit up.",
+    ),
+    "advice_no_class": (
+        "Aucune classe du territoire n’est encore inscrite\u202f: présentez le jeu aux établissements, un enseignant "
+        "inscrit sa classe en quelques minutes.",
+        "No class of the territory has joined yet: tell the schools about the game; a teacher enters a class in a few "
+        "minutes.",
     ),
     "advice_classes_waiting": (
         "{n} classe n’a pas encore de point\u202f: un mot à l’établissement suffit souvent.|{n} classes n’ont "
@@ -330,8 +428,29 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     # Advice in a final report
     "advice_thank": (
+        "Remerciez ambassadeurs et joueurs devant tout le monde.",
+        "Thank ambassadors and players in front of everybody.",
+    ),
+    "advice_thank_titles": (
         "Remerciez ambassadeurs et joueurs, et remettez les titres devant tout le monde.",
         "Thank ambassadors and players, and hand over the titles in front of everybody.",
+    ),
+    "advice_thank_classes": (
+        "Remerciez les classes et leurs enseignants.",
+        "Thank the classes and their teachers.",
+    ),
+    "advice_thank_classes_titles": (
+        "Remerciez les classes et leurs enseignants, et remettez les titres devant tout le monde.",
+        "Thank the classes and their teachers, and hand over the titles in front of everybody.",
+    ),
+    "advice_next_classes": (
+        "Présentez déjà la prochaine édition aux établissements du territoire.",
+        "Tell the schools of the territory about the next edition.",
+    ),
+    "advice_start_earlier": (
+        "Personne n’a joué cette fois\u202f: pour la prochaine édition, créez les ligues plus tôt et annoncez-les "
+        "vous-même.",
+        "Nobody played this time: for the next edition create the leagues earlier, and announce them yourselves.",
     ),
     "advice_keep": (
         "«\u202f{theme}\u202f» est le thème qui a le plus plu\u202f: choisissez-y une habitude à garder toute l’année.",

@@ -47,10 +47,11 @@ def write_workbook(layout: Layout, words: Words) -> bytes:
             sheet = workbook.create_sheet(_sheet_title(workbook, section.title))
             _table(sheet, 1, section.table, words)
             sheet.freeze_panes = "A2"
-            sheet.auto_filter.ref = f"A1:{column_name(len(section.table.columns))}{len(section.table.rows) + 1}"
+            rows = _rows(section.table)
+            sheet.auto_filter.ref = f"A1:{column_name(len(section.table.columns))}{len(rows) + 1}"
             sheet.print_title_rows = "1:1"
             if section.note:
-                _put(sheet, len(section.table.rows) + 3, 1, section.note, "text")
+                _put(sheet, len(rows) + 3, 1, section.note, "text")
     for sheet in workbook.worksheets:
         _print(sheet)
     workbook.properties.title, workbook.properties.creator = layout.file_title, layout.brand
@@ -73,6 +74,9 @@ def _front(sheet: Worksheet, layout: Layout, words: Words) -> None:
     for section in layout.sections:
         if section.cards and section.table is not None:
             row = _table(sheet, row + 1, section.table, words)
+        for text in section.texts if section.table is None else ():
+            _put(sheet, row + 1, 1, text, "text")
+            row += 1
         if section.points:
             _put(sheet, row + 1, 1, section.title, "text").font = Font(name=_FONT, bold=True, color=_FOREST)
             row += 2
@@ -99,6 +103,7 @@ def _table(sheet: Worksheet, top: int, table: Table, words: Words) -> int:
         Alignment(horizontal="right"),
         Alignment(horizontal="left", vertical="top"),
     )
+    wrapped = Alignment(horizontal="left", vertical="top", wrap_text=True)
     for place, column in enumerate(table.columns, start=1):
         cell = _put(sheet, top, place, column.title, "text")
         cell.font, cell.fill, cell.border = bold, fill, Border(bottom=Side(style="medium", color=_FOREST))
@@ -107,17 +112,23 @@ def _table(sheet: Worksheet, top: int, table: Table, words: Words) -> int:
             vertical="center",
             wrap_text=True,
         )
-    for number, row in enumerate(table.rows):
+    rows = _rows(table)
+    for number, row in enumerate(rows):
         for place, value in enumerate(row):
             kind = table.kind(number, place)
             cell = _put(sheet, top + 1 + number, place + 1, _spoken(value, kind, words), kind)
             cell.border = line
-            cell.alignment = centre if kind == "rank" else right if kind in NUMBERS else left
+            wraps = isinstance(value, str) and len(value) + 2 > _WIDEST
+            cell.alignment = centre if kind == "rank" else right if kind in NUMBERS else wrapped if wraps else left
     sheet.row_dimensions[top].height = 32
     for place, column in enumerate(table.columns):
-        shown = [written(row[place], table.kind(number, place), words) for number, row in enumerate(table.rows)]
+        shown = [written(row[place], table.kind(number, place), words) for number, row in enumerate(rows)]
         sheet.column_dimensions[column_name(place + 1)].width = _width(column.title, column.kind, shown)
-    return top + 1 + len(table.rows)
+    return top + 1 + len(rows)
+
+
+def _rows(table: Table) -> tuple[tuple[Value, ...], ...]:
+    return table.rows if table.sheet_rows is None else table.sheet_rows
 
 
 def _spoken(value: Value, kind: Kind, words: Words) -> str | int | float | date | None:

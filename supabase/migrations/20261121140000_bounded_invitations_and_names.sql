@@ -517,7 +517,7 @@ begin
             private.invitation_key(p.id, guest.email, 1 + private.invitations_sent(p.id, guest.email)),
             'player_invitation',
             jsonb_build_object('league', l.name, 'join_code', c.code, 'edition', e.title ->> o.language, 'starts_at', e.starts_at,
-                'ends_at', e.ends_at, 'organisation', o.name),
+                'ends_at', e.ends_at, 'time_zone', e.time_zone, 'organisation', o.name),
             purpose => 'invitation', address => guest.email, language => o.language, organisation_id => o.id,
             useful_until => e.registration_closes_at)
         from mpp.participant x

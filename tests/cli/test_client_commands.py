@@ -234,7 +234,9 @@ def test_what_a_client_follows_is_shown(mpp: Mpp, played: Client) -> None:
     assert mpp("client", "overview", *where, "--json").json()["points"] == 106
     weeks = mpp("client", "weekly", *where, "--json").json()
     assert [week["points"] for week in weeks] == [84, 22]
-    assert "-62" in mpp("client", "weekly", *where).out
+    # The change of a week that is on would compare it with a whole one.
+    assert "-62" not in mpp("client", "weekly", *where).out
+    assert weeks[1]["points_change"] == -62
     assert played.leagues[0].name in mpp("client", "ranking", *where).out
     units = mpp("client", "ranking", *where, "--units", "--json").json()
     assert [(unit["label"], unit["points"]) for unit in units] == [("Lyon", 60), ("Nantes", 46)]
@@ -355,11 +357,44 @@ def test_weekly_reports_are_written_for_everybody_and_failures_named(mpp: Mpp, p
     assert played.leagues[0].name in page.read_text(encoding="utf-8")
     assert page.name.endswith("week-2-en.html")
     final = mpp("report", "final", played.edition.code, "--client", played.code, "-o", tmp_path / "final")
-    assert (final.code, final.out) == (Exit.OUTPUT, "")
-    assert f"{played.organisation.name}: {played.edition.code} is not over." in final.err
+    assert (final.code, final.out) == (Exit.REFUSED, "")
+    assert f"{played.edition.code} is not over." in final.err
+    soon = new_client(played.world, played.world.edition(starts_in=timedelta(days=3)))
+    new_client(played.world, soon.edition)
+    for command in (
+        ("report", "weekly", soon.edition.code, "--all", "-o", tmp_path / "soon"),
+        ("mail", "weekly", soon.edition.code),
+    ):
+        early = mpp(*command)
+        assert (early.code, early.out, early.err.count("has not started")) == (Exit.REFUSED, "", 1)
+        assert "mpp mail send" not in early.err
     (tmp_path / "file").write_text("")
     blocked = mpp("report", "weekly", played.edition.code, "--all", "-o", tmp_path / "file", "--format", "html")
     assert blocked.code == Exit.OUTPUT
+
+
+def test_an_authority_sees_the_sums_of_its_territory_and_no_company(mpp: Mpp, world: World) -> None:
+    edition = world.school_edition()
+    school = world.school()
+    client = new_client(world, edition, kind="local_authority")
+    where = (client.code, edition.code)
+    assert "No class of its territory has joined yet" in mpp("client", "overview", *where).err
+    assert school.rne is not None
+    world.ops.clients.set_territory(client.organisation.organisation_id, schools=[school.rne])
+    class_ = world.class_(edition, "Lina", "Noé", "Zoé", "Ana", "Tom", school=school, name="CE2 A")
+    world.class_(edition, "Isaure", school=school, name="CE2 B")
+    (walk,) = world.ops.classes.find_challenges(class_.class_id, ["s-walk"])
+    world.ops.classes.validate(class_.class_id, walk.challenge_id)
+    shown = mpp("client", "overview", *where)
+    assert "5  (without 1 class of fewer than 5)" in shown.out
+    assert "Leagues" not in shown.out
+    sums = mpp("client", "overview", *where, "--json").json()
+    assert {name: sums[name] for name in ("classes", "schools", "pupils", "points", "points_this_week")} == {
+        "classes": 2, "schools": 1, "pupils": 5, "points": 10, "points_this_week": 10,
+    }  # fmt: skip
+    assert sums["points_per_pupil"] == 2.0
+    weeks = mpp("client", "weekly", *where)
+    assert (weeks.code, f"mpp client territory {client.code} --edition {edition.code}" in weeks.err) == (Exit.OK, True)
 
 
 def test_the_mails_of_a_week_are_queued_once(mpp: Mpp, world: World) -> None:

@@ -35,21 +35,23 @@ MAILS: dict[str, tuple[str, dict[str, Any], list[str], list[str]]] = {
         "service",
         {"organisation": "Exemple & Cie", "role": "owner", "code": "a1b2c3d4e5f6", "link": "https://example.org/espace",
          "access_from": DATES["starts_at"], "access_until": DATES["ends_at"], "expires_at": DATES["starts_at"]},
-        ["Exemple & Cie", "responsable", "a1b2c3d4e5f6", "du 1er juin 2026 au 22 juin 2026", "https://example.org/espace"],
-        ["Exemple & Cie", "owner", "a1b2c3d4e5f6", "from 1 June 2026 to 22 June 2026", "https://example.org/espace"],
+        ["« Exemple & Cie »", "responsable", "a1b2c3d4e5f6", "du 1er juin 2026 au 21 juin 2026",
+         "valable jusqu’au 31 mai 2026", "https://example.org/espace"],
+        ["Exemple & Cie", "owner", "a1b2c3d4e5f6", "from 1 June 2026 to 21 June 2026", "valid until 31 May 2026",
+         "https://example.org/espace"],
     ),
     "player_invitation": (
         "invitation",
         {"league": "Les Tilleuls", "join_code": "ABCD-EFGH", "edition": "Juin", "organisation": "Exemple", **DATES},
-        ["Les Tilleuls", "ABCD-EFGH", "Exemple vous invite", "1er juin 2026"],
-        ["Les Tilleuls", "ABCD-EFGH", "Exemple invites you", "1 June 2026"],
+        ["Les Tilleuls", "ABCD-EFGH", "Exemple vous invite", "du 1er juin 2026 au 21 juin 2026"],
+        ["Les Tilleuls", "ABCD-EFGH", "Exemple invites you", "from 1 June 2026 to 21 June 2026"],
     ),
     "weekly_report": (
         "weekly_report",
         {"organisation": "Exemple", "edition": "Juin", "from_day": DATES["starts_at"], "until_day": DATES["ends_at"],
-         "figures": FIGURES, "needs_push": ["Les Hiboux"], "advice": ["Un pique-nique"]},
-        ["Personnes inscrites", "1\u202f212", "+12", "2,5", "Les Hiboux", "Un pique-nique"],
-        ["People registered", "1,212", "+12", "2.5", "Les Hiboux", "Un pique-nique"],
+         "time_zone": "Europe/Paris", "figures": FIGURES, "needs_push": ["Les Hiboux"], "advice": ["Un pique-nique"]},
+        ["Joueurs", "1\u202f212", "+12", "2,5", "Les Hiboux", "Un pique-nique"],
+        ["Players", "1,212", "+12", "2.5", "Les Hiboux", "Un pique-nique"],
     ),
     "ambassador_note": (
         "league_alerts",
@@ -125,6 +127,48 @@ def test_both_parts_of_a_mail_say_the_same_in_its_language(template: str, langua
     assert message["Content-Language"] == language
     assert page.tags[0] == ("html", {"lang": language})
     assert not re.search(r"\{\w*\}|None|\n\n\n", text)
+
+
+LEADING = replace(SETTINGS, app_url="https://app.example.org/rejoindre", client_space_url="https://espace.example.org")
+LEADS_TO = {
+    "staff_invitation": "https://espace.example.org",
+    "weekly_report": "https://espace.example.org",
+    "player_invitation": "https://app.example.org/rejoindre?code=ABCD-EFGH",
+    "ambassador_note": "https://app.example.org/rejoindre",
+    "league_note": "https://app.example.org/rejoindre",
+    "newsletter": "",
+}
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("template", MAILS)
+def test_a_mail_leads_to_the_app_or_to_the_space_where_one_is_set(template: str, language: str) -> None:
+    data = {name: value for name, value in MAILS[template][1].items() if name != "link"}
+    raw = compose(claimed(template, language, data=data), LEADING)
+    message = message_from_bytes(raw, policy=policy.default)
+    links = [attributes["href"] for tag, attributes in Page(part(message, "html")).tags if tag == "a"]
+    expected = LEADS_TO[template]
+    assert (expected in links) == bool(expected)
+    assert (expected in part(message, "plain")) if expected else "app.example.org" not in part(message, "plain")
+    # What it names itself comes first.
+    if template != "newsletter":
+        own = claimed(template, language, data=data | {"link": "https://own.example.org/x"})
+        assert b"https://own.example.org/x" in compose(own, LEADING)
+        assert b"espace.example.org" not in compose(own, LEADING)
+    # Without a setting it reads well as it is.
+    plain = part(
+        message_from_bytes(compose(claimed(template, language, data=data), SETTINGS), policy=policy.default), "plain"
+    )
+    assert not re.search(r"application :\n\n\n|Ouvrir|Open", plain)
+
+
+def test_the_code_of_a_staff_member_is_in_no_address() -> None:
+    data = {name: value for name, value in MAILS["staff_invitation"][1].items() if name != "link"}
+    text = part(
+        message_from_bytes(compose(claimed("staff_invitation", data=data), LEADING), policy=policy.default), "html"
+    )
+    assert "a1b2c3d4e5f6" in text
+    assert not any("a1b2c3d4e5f6" in str(attributes) for _, attributes in Page(text).tags)
 
 
 @pytest.mark.parametrize("template", MAILS)
@@ -276,7 +320,8 @@ def test_a_newsletter_has_no_image_no_html_and_no_script() -> None:
         ("staff_invitation", {"code": "a b"}), ("staff_invitation", {"link": "javascript:alert(1)"}),
         ("staff_invitation", {"link": "http://example.org"}), ("staff_invitation", {"surname": "x"}),
         ("weekly_report", {"figures": None}), ("weekly_report", {"from_day": "2026-06-01"}),
-        ("player_invitation", {"league": ""}),
+        ("player_invitation", {"league": ""}), ("player_invitation", {"time_zone": "Europe/Nowhere"}),
+        ("weekly_report", {"time_zone": "../../etc/passwd"}),
     ],
 )  # fmt: skip
 def test_data_that_do_not_fit_are_named_and_not_repeated(template: str, change_: dict[str, Any]) -> None:
@@ -302,6 +347,42 @@ def test_settings_show_no_password() -> None:
     from pydantic import SecretStr
 
     assert "hunter2" not in repr(replace(SETTINGS, user="u", password=SecretStr("hunter2")))
+
+
+@pytest.mark.parametrize(
+    ("zone", "dates", "french"),
+    [
+        # An edition that ends at midnight in Nouméa ends in the middle of a day in Paris, and the other way round.
+        ("Pacific/Noumea", ("2026-06-01T00:00:00+11:00", "2026-06-22T00:00:00+11:00"),
+         "du 1er juin 2026 au 21 juin 2026"),
+        ("America/Cayenne", ("2026-06-01T00:00:00-03:00", "2026-06-22T00:00:00-03:00"),
+         "du 1er juin 2026 au 21 juin 2026"),
+        # As a database in UTC writes it, over a clock change.
+        ("Europe/Paris", ("2026-10-11T22:00:00+00:00", "2026-11-01T23:00:00+00:00"),
+         "du 12 octobre 2026 au 1er novembre 2026"),
+        ("Europe/Paris", ("2026-06-01T08:00:00+02:00", "2026-06-21T18:00:00+02:00"),
+         "du 1er juin 2026 au 21 juin 2026"),
+    ],
+)  # fmt: skip
+def test_an_invitation_names_the_last_day_of_the_edition_where_it_is_played(
+    zone: str, dates: tuple[str, str], french: str
+) -> None:
+    data = MAILS["player_invitation"][1] | {"time_zone": zone, "starts_at": dates[0], "ends_at": dates[1]}
+    assert french in part(composed(claimed("player_invitation", data=data)), "plain")
+
+
+def test_a_report_names_the_days_of_the_week_where_the_edition_is_played() -> None:
+    data = MAILS["weekly_report"][1] | {
+        "time_zone": "Pacific/Noumea",
+        "from_day": "2026-06-08T00:00:00+11:00",
+        "until_day": "2026-06-14T00:00:00+11:00",
+    }
+    assert "du 8 juin 2026 au 14 juin 2026" in part(composed(claimed("weekly_report", data=data)), "plain")
+
+
+def test_a_mail_that_was_queued_before_it_had_a_time_zone_is_still_written() -> None:
+    assert "time_zone" not in MAILS["player_invitation"][1]
+    assert "au 21 juin 2026" in part(composed(claimed("player_invitation")), "plain")
 
 
 def test_dates_and_numbers_are_written_as_each_language_writes_them() -> None:

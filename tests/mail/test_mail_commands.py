@@ -262,6 +262,11 @@ def test_bounces_are_noted_listed_and_cleared(office: Office, server: Start) -> 
     assert smtp.to(f"p0@{MARK}")
 
 
+def test_a_bounce_is_hard_or_soft_and_the_question_names_both(office: Office) -> None:
+    code, said = run(office, "mail", "bounce", "ada@example.org")
+    assert (code, "--hard (no such address)" in said, "--soft" in said) == (2, True, True), said
+
+
 # settings
 
 WORKING = {"MPP_SMTP_HOST": "smtp.example.org", "MPP_SMTP_FROM": "Ma Petite Planète <bonjour@example.org>"}
@@ -311,6 +316,11 @@ def test_settings_come_from_the_environment_or_the_env_file_as_a_whole(
         {"MPP_SMTP_PASSWORD": "hunter2"}, {"MPP_SMTP_FROM": ""}, {"MPP_SMTP_FROM": "a@b.org\nBcc: c@d.org"},
         {"MPP_SMTP_PORT": "0"}, {"MPP_SMTP_PORT": "many"}, {"MPP_MAIL_LEASE": "-1"},
         {"MPP_MAIL_UNSUBSCRIBE_URL": "http://example.org/u"}, {"MPP_MAIL_UNSUBSCRIBE_URL": "https://example.org/u?a=b"},
+        {"MPP_APP_URL": "http://example.org"}, {"MPP_APP_URL": "example.org"}, {"MPP_APP_URL": "https://"},
+        {"MPP_APP_URL": "https://hunter2@example.org/"}, {"MPP_APP_URL": "https://example.org/a b"},
+        {"MPP_APP_URL": "https://example.org:x/"}, {"MPP_APP_URL": "javascript:alert(1)"},
+        {"MPP_CLIENT_SPACE_URL": "https://example.org/#a"}, {"MPP_CLIENT_SPACE_URL": "https://example.org/?a=b"},
+        {"MPP_CLIENT_SPACE_URL": 'https://example.org/"><b>'},
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_named_and_its_value_never_shown(
@@ -322,6 +332,28 @@ def test_a_wrong_setting_is_named_and_its_value_never_shown(
     (name,) = wrong
     assert name.replace("PASSWORD", "USER") in str(caught.value)
     assert "hunter2" not in str(caught.value) + caught.value.hint
+
+
+def test_the_app_and_the_space_of_clients_are_read_beside_the_server(
+    office: Office,
+    stack: StackStatus,
+    environment: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MPP_HOME", str(stack.home))
+    file = tmp_path / ".env"
+    file.write_text("MPP_APP_URL=https://app.example.org/\nMPP_CLIENT_SPACE_URL=http://localhost:3000/espace\n")
+    environment()
+    # The mailbox of the local stack needs no server, and its mails may lead somewhere all the same.
+    found = load_mail_settings(office.settings, file)
+    assert found.mailbox_url
+    assert (found.app_url, found.client_space_url) == ("https://app.example.org/", "http://localhost:3000/espace")
+    assert load_mail_settings(office.settings, tmp_path / "none").app_url == ""
+    environment(**WORKING | {"MPP_APP_URL": " https://other.example.org/a "})
+    # One place is read as a whole.
+    found = load_mail_settings(office.settings, file)
+    assert (found.app_url, found.client_space_url) == ("https://other.example.org/a", "")
 
 
 def test_a_password_without_a_server_is_not_ignored(

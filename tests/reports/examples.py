@@ -137,9 +137,9 @@ def final(**changes: Any) -> ClientReport:
             "week_last": None,
             "as_of": datetime(2026, 6, 22, 6, tzinfo=UTC),
             "awards": (
-                Award("Grand Zizou de l’écologie", LEAGUE_NAMES[0], "1re du classement des ligues"),
-                Award("Roue d’or", LEAGUE_NAMES[1], "le plus de défis de mobilité"),
-                Award("Sans faute", LEAGUE_NAMES[4], "aucun malus"),
+                Award("Grand Zizou de l’écologie", (LEAGUE_NAMES[0],), "1re du classement des ligues"),
+                Award("Roue d’or", (LEAGUE_NAMES[1],), "le plus de défis de mobilité"),
+                Award("Sans faute", (LEAGUE_NAMES[4],), "aucun malus"),
             ),
             "general": (
                 GeneralRank(LEAGUE_NAMES[0], 17, 1043, 2011, Decimal("105.84")),

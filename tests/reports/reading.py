@@ -38,6 +38,7 @@ class _Reader(HTMLParser):
         self.section = ""
         self.inside: list[str] = []
         self.card = ""
+        self.again = False
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attributes}
@@ -47,7 +48,9 @@ class _Reader(HTMLParser):
         if tag == "section":
             self.section = given["id"]
         elif tag == "table":
-            self.page.tables[self.section] = []
+            # A long narrow table stands in pieces, each under the same headings.
+            self.again = self.section in self.page.tables
+            self.page.tables.setdefault(self.section, [])
         elif tag == "tr":
             self.page.tables[self.section].append([])
         elif tag in ("th", "td"):
@@ -68,6 +71,9 @@ class _Reader(HTMLParser):
         assert self.inside.pop() == tag, tag
         if tag == "section":
             self.section = ""
+        elif tag == "thead" and self.again:
+            rows = self.page.tables[self.section]
+            assert rows.pop() == rows[0]
 
     def handle_data(self, data: str) -> None:
         if "style" in self.inside:
@@ -118,7 +124,7 @@ def shown(value: Any, language: str) -> str:
     if isinstance(value, (date, datetime)):
         months = _MONTHS[language].split()
         day = "1er" if language == "fr" and value.day == 1 else str(value.day)
-        return f"{day} {months[value.month - 1]} {value.year}"
+        return f"{day} {months[value.month - 1]}"
     if isinstance(value, int):
         return f"{abs(value):,}".replace(",", thousands).join(("−" if value < 0 else "", ""))
     cents = int((Decimal(str(value)) * 1000 + 5) // 10)

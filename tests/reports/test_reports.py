@@ -58,10 +58,16 @@ def workbook(report: ClientReport, language: Any = "fr") -> dict[str, list[list[
     return read_workbook(report_bytes(report, language, "xlsx"))
 
 
+def cells(report: ClientReport, language: Any = "fr") -> str:
+    """All that stands in the workbook."""
+    found = workbook(report, language)
+    return spaced(" ".join([*found, *(str(cell) for rows in found.values() for row in rows for cell in row)]))
+
+
 def everything(report: ClientReport, language: Any = "fr") -> str:
     """All that somebody could read in any of the three files, markup of the page and drawings included."""
-    cells = " ".join(str(cell) for rows in workbook(report, language).values() for row in rows for cell in row)
-    return spaced(" ".join((report_bytes(report, language, "html").decode(), pdf(report, language), cells)))
+    html = report_bytes(report, language, "html").decode()
+    return spaced(" ".join((html, pdf(report, language), cells(report, language))))
 
 
 # ------------------------------------------------------------------------------------------------------------- figures
@@ -112,17 +118,17 @@ def test_the_tables_of_the_page_hold_the_data(language: Any) -> None:
 def test_the_cards_hold_the_totals_with_their_changes() -> None:
     cards = page(company()).cards
     assert cards == {
-        "Joueurs": ["203", "+14 en une semaine", f"81{NARROW}% des 250 attendus"],
-        "Joueurs actifs cette semaine": ["151", "−11 en une semaine", f"74{NARROW}% des joueurs"],
-        "Ligues": ["12", "comme la semaine précédente"],
-        "Défis relevés": [f"4{NARROW}000", f"+1{NARROW}769 en une semaine"],
-        "Points": [f"13{NARROW}576", f"+6{NARROW}142 en une semaine"],
-        "Points par joueur": ["66,88", "+27,54 en une semaine"],
+        "Joueurs": ["203", "+14 cette semaine", f"81{NARROW}% des 250 attendus"],
+        "Joueurs actifs cette semaine": ["151", "−11 sur la semaine précédente", f"74{NARROW}% des joueurs"],
+        "Ligues": ["12", "rien de nouveau cette semaine"],
+        "Défis relevés": [f"4{NARROW}000", f"+1{NARROW}769 cette semaine"],
+        "Points": [f"13{NARROW}576", f"+6{NARROW}142 cette semaine"],
+        "Points par joueur": ["66,88", "+27,54 cette semaine"],
     }
     english = page(company(), "en").cards
-    assert english["Challenges done"] == ["4,000", "+1,769 in a week"]
-    assert english["Points per player"] == ["66.88", "+27.54 in a week"]
-    assert english["Players"] == ["203", "+14 in a week", "81% of the 250 expected"]
+    assert english["Challenges done"] == ["4,000", "+1,769 this week"]
+    assert english["Points per player"] == ["66.88", "+27.54 this week"]
+    assert english["Players"] == ["203", "+14 this week", "81% of the 250 expected"]
 
 
 def test_the_workbook_holds_numbers_as_numbers_and_days_as_days() -> None:
@@ -275,7 +281,7 @@ def test_a_department_under_five_is_neither_named_nor_shaded() -> None:
     html = page(report)
     assert [row[1:] for row in html.tables["map"][1:]] == [["Paris", "61"], ["Autres départements", "masqués"]]
     assert "Loire-Atlantique" not in pdf(report)
-    assert "Loire-Atlantique" not in str(workbook(report))
+    assert "Loire-Atlantique" not in cells(report)
     raw = report_bytes(report, "fr", "html").decode()
     assert re.findall(r"<title>(Loire-Atlantique[^<]*)</title>", raw) == ["Loire-Atlantique (44): 0 ou masqué"]
     empty = set(re.findall(r'fill="(#\w+)"[^>]*><title>(?:Loire-Atlantique|Finistère) ', raw))
@@ -345,7 +351,7 @@ def nasty(text: str) -> ClientReport:
         leagues=(replace(report.leagues[0], name=text, unit=text),),
         units=(replace(report.units[0], name=text),),
         themes=(Theme("food", text, 5, 7),),
-        awards=(Award(text, text, text),),
+        awards=(Award(text, (text,), text),),
         general=(replace(report.general[0], name=text),),
         territory=(replace(authority().territory[0], name=text, school=text, city=text),),
     )
@@ -428,7 +434,8 @@ def test_the_page_can_be_read_without_seeing_it(example: str, language: Any) -> 
     html = page(EXAMPLES[example](), language)
     assert html.of("html") == [{"lang": language}]
     assert len(html.of("h1")) == 1
-    assert len(html.of("caption")) == len(html.of("table")) == len(html.tables)
+    # The days stand in three tables under one heading.
+    assert len(html.of("caption")) == len(html.of("table")) == len(html.tables) + 2 * ("days" in html.tables)
     assert all(heading.get("scope") in ("col", "row") for heading in html.of("th"))
     for rows in html.tables.values():
         assert all(rows[0])
@@ -538,9 +545,9 @@ def test_a_final_report_has_awards_places_and_averages_and_no_weekly_change() ->
         ["Part de joueurs actifs", f"74{NARROW}%", f"61{NARROW}%"],
     ]
     assert "push" not in html.tables
-    assert "en une semaine" not in html.text
+    assert "cette semaine" not in html.text
     assert "Points de la semaine" not in html.tables["leagues"][0]
-    assert html.advice[0] == TEXTS["advice_thank"][0]
+    assert html.advice[0] == TEXTS["advice_thank_titles"][0]
     assert "Alimentation" in html.advice[1]
 
 
@@ -557,6 +564,154 @@ def test_a_local_authority_sees_its_classes_and_no_empty_league_ranking() -> Non
     assert "ligue" not in " ".join(html.advice)
 
 
+def of_a_town(**changes: Any) -> ClientReport:
+    """An authority in an edition of classes, before the first one has joined."""
+    return authority(**({"territory": (), "follows_classes": True} | changes))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_authority_without_a_class_yet_is_told_so_and_not_to_create_leagues(language: Any) -> None:
+    report, words = of_a_town(), Words(language)
+    html = page(report, language)
+    assert html.cards == {words("classes"): ["0"], words("schools"): ["0"]}
+    assert html.advice == [words("advice_no_class")]
+    for text in (html.text, pdf(report, language), everything(report, language)):
+        assert spaced(words("no_class")) in spaced(text)
+        assert words("league").lower() not in text.lower()
+    ended = of_a_town(kind="final", week=None, week_first=None, week_last=None)
+    assert words("no_class_final") in page(ended, language).text
+    assert page(ended, language).advice == [words("advice_next_classes")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", ["weekly", "final"])
+def test_an_authority_reads_of_pupils_and_classes_and_of_no_player(kind: Any, language: Any) -> None:
+    classes = tuple(replace(one, points_this_week=7 + n) for n, one in enumerate(authority().territory))
+    days = {} if kind == "weekly" else dict.fromkeys(("week", "week_first", "week_last"))
+    award = Award("Classe championne", (f"{classes[0].name} ({classes[0].school})",), "1re")
+    report = authority(kind=kind, territory=classes, awards=() if kind == "weekly" else (award,), **days)
+    html, words = page(report, language), Words(language)
+    counted = [one for one in classes if one.pupils is not None]
+    pupils = sum(one.pupils or 0 for one in counted)
+    note = words("without_small", n=1)
+    assert html.cards[words("pupils")] == [shown(pupils, language), note]
+    average = Decimal(sum(one.points or 0 for one in counted)) / pupils
+    assert html.cards[words("points_per_pupil")] == [shown(average, language), note]
+    if kind == "weekly":
+        assert html.cards[words("points_of_week")] == [shown(sum(7 + n for n in range(30)), language)]
+        assert html.tables["territory"][1][-2] == "+7"
+    else:
+        assert html.cards[words("playing_classes")] == ["30"]
+        assert html.tables["awards"][1][1] == award.who[0]
+        assert html.advice[0] == words("advice_thank_classes_titles")
+    text = everything(report, language).lower()
+    for word in ("players", "leagues") if language == "en" else ("joueur", "ligue", "ambassad"):
+        assert word not in text, word
+
+
+def test_players_are_said_to_be_named_where_they_are(tmp_path: Path) -> None:
+    for language in LANGUAGES:
+        words = Words(language)
+        named, unnamed = words("about_aliases"), words("about_people")
+        assert spaced(named) in everything(final(shows_players=True), language)
+        assert spaced(unnamed) not in everything(final(shows_players=True), language)
+        assert spaced(unnamed) in everything(final(), language)
+        assert spaced(unnamed) in everything(company(), language)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_final_report_before_the_freeze_says_so_in_every_file(language: Any) -> None:
+    report, words = final(provisional=True, awards=()), Words(language)
+    raw = report_bytes(report, language, "html").decode()
+    for text in (raw, pdf(report, language), cells(report, language)):
+        assert spaced(words("provisional_title")) in spaced(text)
+        assert spaced(words("provisional")) in spaced(text)
+    assert page(report, language).advice[0] == words("advice_thank")
+    assert "awards" not in page(report, language).tables
+    for text in (everything(final(), language),):
+        assert spaced(words("provisional_title")) not in text
+
+
+def test_after_an_edition_without_leagues_nothing_is_promised() -> None:
+    nothing = Figure(0)
+    report = final(
+        totals=Totals(nothing, nothing, nothing, nothing, nothing, Figure(None)),
+        **dict.fromkeys(("weeks", "days", "leagues", "units", "themes", "departments", "awards", "general"), ()),
+        comparison=(),
+    )
+    html = page(report)
+    assert TEXTS["no_league_final"][0] in html.text
+    assert "dès la première" not in html.text
+    assert html.advice == [TEXTS["advice_start_earlier"][0]]
+    assert TEXTS["no_league_final"][0] in cells(report)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_league_that_opted_out_is_told_where_sums_and_lists_differ(language: Any) -> None:
+    words = Words(language)
+    report = company(leagues=company().leagues[:-1])
+    one = spaced(words("opted_out", n=1))
+    # Under the leagues, and under the units, which are the sums of those listed.
+    for text in (page(report, language).text, pdf(report, language), cells(report, language)):
+        assert spaced(text).count(one) == 2
+    assert one not in everything(company(), language)
+    none = company(leagues=(), units=())
+    assert words("no_league") not in page(none, language).text
+    assert words("opted_out", n=12) in page(none, language).text
+
+
+def at(day: int, hour: int) -> datetime:
+    return datetime.fromisoformat(f"2026-06-{day:02d}T{hour:02d}:00:00+02:00")
+
+
+def test_the_last_week_is_announced_on_the_evening_before_it_and_then_said_to_be_on() -> None:
+    calm = {"themes": (), "totals": replace(company().totals, expected=None)}
+    leagues = tuple(replace(league, push=()) for league in company().leagues)
+    starts, is_on = TEXTS["advice_last_days"][0], TEXTS["advice_last_week"][0].format(day="21 juin")
+
+    def said(**changes: Any) -> list[str]:
+        return advice(company(leagues=leagues, **calm, **changes))
+
+    assert starts not in said(as_of=at(9, 12))
+    assert starts not in said(as_of=at(14, 17))
+    assert starts in said(as_of=at(14, 18))
+    third = {"week": 3, "week_first": date(2026, 6, 15), "week_last": date(2026, 6, 21)}
+    assert is_on in said(as_of=at(15, 9), **third)
+    assert starts not in said(as_of=at(15, 9), **third)
+    assert is_on not in said(as_of=at(21, 19), **third)
+
+
+def test_fewer_challenges_than_last_week_are_told_from_the_last_evening_on() -> None:
+    weeks = company().weeks
+    early, late = company(as_of=at(13, 20), weeks=weeks), company(as_of=at(14, 19), weeks=weeks)
+    falls = "défis relevés cette semaine après"
+    assert falls not in spaced(" ".join(advice(early)))
+    assert falls in spaced(" ".join(advice(late)))
+
+
+def test_many_winners_are_counted_on_the_page_and_all_in_the_workbook() -> None:
+    names = tuple(f"Mésange {n}" for n in range(50))
+    report = final(awards=(Award("Touche-à-tout", names, "Au moins un défi dans chaque thème. " * 3),))
+    assert page(report).tables["awards"][1][1] == ", ".join(names[:6]) + " et 44 autres"
+    rows = workbook(report)["Le palmarès"][1:]
+    assert [row[1] for row in rows] == list(names)
+    sheet = openpyxl.load_workbook(io.BytesIO(report_bytes(report, "fr", "xlsx")))["Le palmarès"]
+    assert sheet["C2"].alignment.wrap_text
+    assert not sheet["B2"].alignment.wrap_text
+
+
+def test_long_names_that_begin_alike_can_be_told_apart_in_a_chart() -> None:
+    from mpp_supabase.reports.charts import told_apart
+
+    names = [f"Direction générale des affaires régionales, pôle {n}" for n in range(15)]
+    labels = told_apart([*names, "Les Colibris"], 198)
+    assert len(set(labels)) == 16
+    assert labels[-1] == "Les Colibris"
+    assert labels[3].endswith("pôle 3")
+    assert all(len(label) < 40 for label in labels)
+    assert told_apart(["Une seule ligue dont le nom est vraiment trop long"], 198)[0].startswith("Une seule ligue")
+
+
 def test_four_hundred_leagues_are_all_there_and_fifteen_are_drawn(tmp_path: Path) -> None:
     leagues = tuple(
         League(n + 1, f"Ligue numéro {n:03d}", 20, 10, 900 - n, 3000 - n, Decimal(3000 - n) / 20) for n in range(400)
@@ -568,7 +723,7 @@ def test_four_hundred_leagues_are_all_there_and_fifteen_are_drawn(tmp_path: Path
     assert all(league.name in paper for league in leagues)
     raw = report_bytes(report, "fr", "html").decode()
     assert raw.count("<title>Ligue numéro") == 15
-    assert "Points des 15 premières ligues" in raw
+    assert "Le graphique montre les 15 premières ligues sur 400" in spaced(raw)
 
 
 def test_long_names_are_whole_in_each_file_and_stay_on_the_paper() -> None:
@@ -628,8 +783,10 @@ def all_well(**changes: Any) -> ClientReport:
 
 
 def test_where_all_is_well_the_advice_says_so() -> None:
-    assert advice(all_well()) == [TEXTS["advice_all_well"][0]]
-    assert advice(all_well(), "en") == [TEXTS["advice_all_well"][1]]
+    assert advice(all_well()) == [TEXTS["advice_all_well"][0].split("|")[1]]
+    assert advice(all_well(), "en") == [TEXTS["advice_all_well"][1].split("|")[1]]
+    alone = all_well(leagues=all_well().leagues[:1])
+    assert advice(alone) == [TEXTS["advice_all_well"][0].split("|")[0]]
 
 
 def few(reason: Any) -> tuple[League, ...]:
@@ -652,7 +809,7 @@ def few(reason: Any) -> tuple[League, ...]:
         ),
         ({"themes": company().themes}, "(Mode, Argent et citoyenneté)"),
         ({"week": 3}, "La mi-parcours"),
-        ({"week": 7}, "La dernière semaine commence"),
+        ({"week": 7}, "La dernière semaine commence demain"),
         (
             {"leagues": (replace(all_well().leagues[0], points=1900), *all_well().leagues[1:])},
             "Les Colibris du 3e et Vélo, boulot, dodo se tiennent à 36 points",
@@ -751,6 +908,21 @@ def test_a_place_that_cannot_be_written_is_named_and_nothing_half_written_stays(
         assert refused.value.hint
     assert not list(tmp_path.rglob("*.part"))
     assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_where_one_file_cannot_be_written_the_others_are_not_either(tmp_path: Path, form: str) -> None:
+    stem = "exemple-industries-adult-2026-06-week-2-fr"
+    (tmp_path / f"{stem}.html").write_text("the one of yesterday")
+    (tmp_path / f"{stem}.{form}").unlink(missing_ok=True)
+    (tmp_path / f"{stem}.{form}").mkdir()
+    with pytest.raises(ReportError) as refused:
+        write_report(tmp_path, company())
+    assert f"{stem}.{form}" in str(refused.value)
+    left = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
+    assert left == ([] if form == "html" else [f"{stem}.html"])
+    if left:
+        assert (tmp_path / left[0]).read_text() == "the one of yesterday"
 
 
 UNKNOWN: Any = ("luck",)

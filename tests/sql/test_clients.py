@@ -507,6 +507,7 @@ def test_an_invitation_is_a_letter_with_the_code_of_its_league(game, client, edi
     assert mail["useful_until"] == edition.ends_at
     assert "a@example" not in mail["key"]
     assert mail["data"]["join_code"] == made["Sud"]["join_code"]
+    assert mail["data"]["time_zone"] == "Europe/Paris"
     for language in ("fr", "en"):
         letter = write_letter(mail["template"], mail["data"], language)
         assert "Sud" in letter.subject
