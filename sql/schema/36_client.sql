@@ -126,6 +126,8 @@ begin
         and now() >= s.access_from
         and now() < s.access_until
         and private.is_account_live(s.account_id)
+        -- An anonymous account works for nobody, also where a row says that it does.
+        and not exists (select from auth.users u where u.id = s.account_id and u.is_anonymous)
     union
     select d.organisation_id
     from mpp.dashboard d
@@ -152,6 +154,8 @@ begin
     where s.account_id = (select auth.uid())
         and private.request_role() = 'authenticated'
         and private.is_account_live(s.account_id)
+        -- An anonymous account works for nobody, also where a row says that it does.
+        and not exists (select from auth.users u where u.id = s.account_id and u.is_anonymous)
     union
     select c.id from private.my_client_ids() c (id);
 end

@@ -145,6 +145,7 @@ cases = {
 @example(audience="public", size="medium", lead=10, start=date(2026, 6, 1), length=21)
 @example(audience="school", size="small", lead=0, start=date(2026, 11, 16), length=21)
 @example(audience="public", size="large", lead=1, start=date(2027, 5, 9), length=21)
+@example(audience="public", size="medium", lead=15, start=date(2026, 1, 4), length=21)
 def test_a_plan_is_never_late_and_loses_only_what_may_be_lost(
     connection, templates, audience, size, lead, start, length
 ):
@@ -196,7 +197,8 @@ def test_a_plan_is_never_late_and_loses_only_what_may_be_lost(
             assert task["day"] >= task["best"]
             assert task["day"] <= task["latest"] or (task["priority"] == 1 and first > task["latest"]), task["code"]
             assert task["until"] < start or task["until"] == task["day"]
-    if lead >= 15:
+    # Between Christmas and New Year there are fewer.
+    if lead >= 15 and sum(works(today + timedelta(days=n)) for n in range(lead)) >= 8:
         for day in set(given_days):
             assert len([t for t in ahead if t["day"] == day and t["day"] != t["best"]]) <= 2
 

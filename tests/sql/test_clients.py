@@ -1113,13 +1113,11 @@ def test_an_invitation_gives_no_more_than_its_owner_has_when_it_is_taken(game, c
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "change", [{"access_until": "-1 day"}, {"access_until": "1 day"}, {"role": "viewer"}, {"access_from": "-40 days"}]
-)
+@pytest.mark.parametrize("change", [{"access_until": "1 day"}, {"role": "viewer"}, {"access_from": "-40 days"}])
 def test_an_older_invitation_does_not_bring_back_what_was_taken_away(game, client, change):
     person = game.employed(client, "viewer")
     code = invite(game, game.service, client, person, "manager", access_until=game.now + 300 * DAY)
-    moments = {"-1 day": -DAY, "1 day": DAY, "-40 days": -40 * DAY}
+    moments = {"1 day": DAY, "-40 days": -40 * DAY}
     asked = {name: game.now + moments[value] if value in moments else value for name, value in change.items()}
     game.service.call("set_staff", organisation_id=client, account_id=person.account, **asked)
     before = employment(game, client, person)
@@ -1488,7 +1486,7 @@ def test_an_invitation_that_waits_is_taken_back_with_its_mail(game, client, owne
     with game.refused("MP005"):
         elsewhere.call("remove_staff", organisation_id=theirs, invitation_id=number)
     owner.call("remove_staff", organisation_id=client, invitation_id=number)
-    assert game.rows("select from mpp.outbox where address = %s", (address_of(game, person),)) == []
+    assert mails_to(game, address_of(game, person)) == [({}, "dropped")]
     with game.refused("MP082") as caught:
         person.call("accept_staff_invitation", code=code)
     assert "address that was invited" in str(caught.value.diag.message_hint)
