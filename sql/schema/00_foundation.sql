@@ -1,5 +1,8 @@
 -- Schemas, the owner of the tables, and what nobody is granted by default.
 -- `api` is what PostgREST exposes, `mpp` holds the tables, `private` the rules. Tables follow by noun.
+--
+-- Every function sets `search_path = pg_catalog, pg_temp`. An empty one is searched for types in the caller's temporary
+-- schema first: who speaks SQL could put a type called date there, and a check of theirs would run as our definer.
 
 create schema if not exists mpp;
 create schema if not exists private;
@@ -29,6 +32,14 @@ begin
 end
 $$;
 grant usage on schema api to mpp_dashboard;
+
+-- Nor does anybody but the owner of the database have a use for temporary tables, types and functions. (A deploying role
+-- that does not own it is only warned.)
+do $$
+begin
+    execute pg_catalog.format('revoke temporary on database %I from public', pg_catalog.current_database());
+end
+$$;
 
 grant usage, create on schema mpp to mpp_owner;
 grant create on schema api to mpp_owner;
@@ -72,7 +83,7 @@ create function private.folded(value text) returns text
     immutable
     parallel safe
     strict
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select lower(replace(replace(replace(replace(replace(
         regexp_replace(normalize(value, NFKD), '[\u0300-\u036f]', '', 'g'),
@@ -89,7 +100,7 @@ create function private.is_one_word(value text) returns boolean
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(value ~ ('^' || w.letters || '+([-''’]' || w.letters || '+)*$') and value ~ '[^\u0300-\u036f]', false)
     from (
@@ -119,7 +130,7 @@ create function private.is_mail_address(value text) returns boolean
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(
         char_length(value) <= 254
@@ -137,7 +148,7 @@ create function private.mailbox_of(address text) returns text
     immutable
     parallel safe
     strict
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$ select regexp_replace(lower(address), '(.)\+[^@]*@', '\1@') $$;
 revoke execute on function private.mailbox_of(text) from public;
 grant execute on function private.mailbox_of(text) to mpp_owner;
@@ -148,7 +159,7 @@ create function private.uuid_v7() returns uuid
     language sql
     volatile
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select encode(
         set_bit(
@@ -172,6 +183,6 @@ revoke execute on function private.uuid_v7() from public;
 create function private.clock() returns timestamptz
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$ select clock_timestamp() $$;
 revoke execute on function private.clock() from public;

@@ -6,7 +6,7 @@ create function private.refusals()
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     values
     -- who is asking
@@ -145,7 +145,7 @@ revoke execute on function private.refusals() from public;
 create function private.speaks_french() returns boolean
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(
         nullif(current_setting('request.headers', true), '')::jsonb ->> 'accept-language' ~* '^\s*fr', false)
@@ -156,7 +156,7 @@ revoke execute on function private.speaks_french() from public;
 create function private.refuse(code text, variadic arguments text[] default '{}') returns void
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     french boolean := private.speaks_french();
@@ -183,7 +183,7 @@ revoke execute on function private.refuse(text, text[]) from public;
 create function private.clean_line(field text, value text, longest integer default 60) returns text
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text;
@@ -219,7 +219,7 @@ revoke execute on function private.clean_line(text, text, integer) from public;
 create function private.spoken(at timestamptz) returns text
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$ select to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI:SS') || ' (Europe/Paris)' $$;
 revoke execute on function private.spoken(timestamptz) from public;
 
@@ -228,7 +228,7 @@ revoke execute on function private.spoken(timestamptz) from public;
 create function private.spoken_first(at timestamptz) returns text
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select case when (at at time zone 'Europe/Paris')::time = '00:00' then to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD')
         else private.spoken(at) end
@@ -238,7 +238,7 @@ revoke execute on function private.spoken_first(timestamptz) from public;
 create function private.spoken_last(until timestamptz) returns text
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select case when (until at time zone 'Europe/Paris')::time = '00:00'
         then to_char(until at time zone 'Europe/Paris' - interval '1 day', 'YYYY-MM-DD') else private.spoken(until) end

@@ -21,7 +21,7 @@ create index audit_subject on mpp.audit (subject, at desc);
 
 create function private.refuse_change() returns trigger
     language plpgsql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.refuse('MP061', tg_table_name);
@@ -39,7 +39,7 @@ create trigger audit_append_only
 create function private.request_role() returns text
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select case coalesce(current_setting('role', true), 'none') when 'none' then session_user else current_setting('role', true) end
 $$;
@@ -48,7 +48,7 @@ revoke execute on function private.request_role() from public;
 create function private.is_service() returns boolean
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$ select private.request_role() in ('service_role', 'postgres', 'supabase_admin') $$;
 revoke execute on function private.is_service() from public;
 
@@ -56,7 +56,7 @@ create function private.is_ops() returns boolean
     language sql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select private.is_service() or exists (
         select
@@ -76,7 +76,7 @@ grant execute on function private.is_ops() to authenticated, service_role;
 create function private.require_ops() returns void
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not private.is_ops() then
@@ -89,7 +89,7 @@ revoke execute on function private.require_ops() from public;
 create function private.record_act(action text, subject text, details jsonb default '{}') returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     insert into mpp.audit (actor_id, actor_role, action, subject, details)
     values ((select auth.uid()), private.request_role(), action, subject, details)
@@ -115,7 +115,7 @@ grant select on api.audit_log to authenticated, service_role;
 create function private.set_ops_member(member_id uuid, granted boolean) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Only the secret key makes staff: a stolen staff session must not make more of its kind.
@@ -146,7 +146,7 @@ grant execute on function private.set_ops_member(uuid, boolean) to service_role;
 create function api.set_ops_member(member_id uuid, granted boolean) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.set_ops_member(member_id, granted);
 end;

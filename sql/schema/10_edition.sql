@@ -58,7 +58,7 @@ create function private.edition_phase(
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select case
         when frozen_at is not null then 'frozen'
@@ -79,7 +79,7 @@ grant execute on function private.edition_phase(timestamptz, timestamptz, timest
 create function private.lock_edition(edition_id integer, alone boolean default false) returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if alone then
@@ -98,7 +98,7 @@ revoke execute on function private.lock_edition(integer, boolean) from public;
 create function private.require_no_maintenance() returns void
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     until timestamptz;
@@ -117,7 +117,7 @@ revoke execute on function private.require_no_maintenance() from public;
 create function private.find_edition(edition_code text) returns mpp.edition
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     found_edition mpp.edition;
@@ -134,7 +134,7 @@ revoke execute on function private.find_edition(text) from public;
 -- Rules and dates that players have counted on since the start; texts and the last day to join may still change.
 create function private.edition_keep_rules() returns trigger
     language plpgsql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if old.frozen_at is not null
@@ -172,7 +172,7 @@ create function private.my_private_edition_ids() returns setof integer
     stable
     security definer
     rows 10
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -198,7 +198,7 @@ create function private.my_client_edition_ids() returns setof integer
     stable
     security definer
     rows 5
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query select p.edition_id from mpp.participation p where p.organisation_id in (select c.id from private.my_client_ids() c (id));
@@ -278,7 +278,7 @@ grant select on api.maintenance_windows to anon, authenticated, service_role;
 create function private.open_edition(edition_code text) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -301,7 +301,7 @@ grant execute on function private.open_edition(text) to authenticated, service_r
 create function api.open_edition(edition_code text) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.open_edition(edition_code);
 end;
@@ -312,7 +312,7 @@ grant execute on function api.open_edition(text) to authenticated, service_role;
 create function private.close_edition(edition_code text, reason text) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -339,7 +339,7 @@ grant execute on function private.close_edition(text, text) to authenticated, se
 create function api.close_edition(edition_code text, reason text) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.close_edition(edition_code, reason);
 end;
@@ -350,7 +350,7 @@ grant execute on function api.close_edition(text, text) to authenticated, servic
 create function private.announce_maintenance(starts_at timestamptz, ends_at timestamptz, message jsonb) returns integer
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     window_id integer;
@@ -380,7 +380,7 @@ grant execute on function private.announce_maintenance(timestamptz, timestamptz,
 create function api.announce_maintenance(starts_at timestamptz, ends_at timestamptz, message jsonb) returns integer
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.announce_maintenance(starts_at, ends_at, message);
 end;
@@ -391,7 +391,7 @@ grant execute on function api.announce_maintenance(timestamptz, timestamptz, jso
 create function private.cancel_maintenance(id integer) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_ops();
@@ -408,7 +408,7 @@ grant execute on function private.cancel_maintenance(integer) to authenticated, 
 create function api.cancel_maintenance(id integer) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.cancel_maintenance(id);
 end;

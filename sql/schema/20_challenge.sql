@@ -69,7 +69,7 @@ create function private.secret_digest(edition_code text, word text) returns byte
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select sha256(convert_to(
         edition_code || ':' || lower(regexp_replace(normalize(word, NFKD), '[\u0300-\u036f\s''’-]', '', 'g')), 'UTF8'))
@@ -79,7 +79,7 @@ revoke execute on function private.secret_digest(text, text) from public;
 -- Editing a challenge never rewrites a score already earned: once the edition has started its rules stand.
 create function private.edition_challenge_keep_rules() returns trigger
     language plpgsql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -121,7 +121,7 @@ create function private.my_unlocked_challenge_ids() returns setof integer
     stable
     security definer
     rows 10
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -140,7 +140,7 @@ create function private.my_taught_edition_ids() returns setof integer
     stable
     security definer
     rows 5
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

@@ -50,7 +50,7 @@ create function private.age_on(birth_date date, day date) returns integer
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$ select extract(year from age(day, birth_date))::integer $$;
 revoke execute on function private.age_on(date, date) from public;
 grant execute on function private.age_on(date, date) to authenticated;
@@ -59,7 +59,7 @@ grant execute on function private.age_on(date, date) to authenticated;
 create function private.may_be_listed(account_id uuid) returns boolean
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select p.guardian_consent_at is not null or private.age_on(p.birth_date, current_date) >= 15
     from mpp.profile p
@@ -125,7 +125,7 @@ grant select on api.my_consents to authenticated;
 create function private.signed_in(anonymous_too boolean default false) returns uuid
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
@@ -150,7 +150,7 @@ revoke execute on function private.signed_in(boolean) from public;
 create function private.begin_write(registered boolean default true) returns uuid
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.signed_in();
@@ -168,7 +168,7 @@ revoke execute on function private.begin_write(boolean) from public;
 create function private.check_profile(country text, postcode text, birth_date date, language text, picture_path text) returns void
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if country is null or country !~ '^[A-Z]{2}$' then
@@ -198,7 +198,7 @@ create function private.register(
 ) returns uuid
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write(registered => false);
@@ -260,7 +260,7 @@ create function api.register(
 ) returns uuid
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.register(first_name, last_name, alias, country, postcode, birth_date, terms_version, language, sector,
         acquisition_channel, picture_path, league_alerts, newsletter);
@@ -276,7 +276,7 @@ create function private.update_profile(
 ) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -323,7 +323,7 @@ create function api.update_profile(
 ) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.update_profile(first_name, last_name, alias, country, postcode, birth_date, language, sector,
         acquisition_channel, picture_path);
@@ -336,7 +336,7 @@ grant execute on function api.update_profile(text, text, text, text, text, date,
 create function private.set_consent(purpose api.consent_purpose, granted boolean) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -380,7 +380,7 @@ grant execute on function private.set_consent(api.consent_purpose, boolean) to a
 create function api.set_consent(purpose api.consent_purpose, granted boolean) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.set_consent(purpose, granted);
 end;

@@ -6,7 +6,7 @@ create function private.is_rne(code text) returns boolean
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select case
         when code ~ '^[0-9]{7}[A-Z]$'
@@ -22,7 +22,7 @@ create function private.searchable(value text) returns text
     immutable
     parallel safe
     strict
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select btrim(regexp_replace(private.folded(value), '[\u0001-\u002f\u003a-\u0060\u007b-\u00bf\u2000-\u206f]+', ' ', 'g'))
 $$;
@@ -35,7 +35,7 @@ create function private.trigrams(searchable text) returns text[]
     immutable
     parallel safe
     strict
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select array(
         select distinct substr(searchable, i, 3)
@@ -121,7 +121,7 @@ grant select on api.my_teacher to authenticated;
 create function private.begin_teach() returns uuid
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write(registered => false);
@@ -140,7 +140,7 @@ create function private.register_teacher(
 ) returns uuid
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write(registered => false);
@@ -189,7 +189,7 @@ create function api.register_teacher(
 ) returns uuid
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.register_teacher(first_name, last_name, role, terms_version, subject, language, class_alerts, newsletter);
 end;
@@ -201,7 +201,7 @@ grant execute on function api.register_teacher(text, text, text, text, text, tex
 create function private.update_teacher(first_name text, last_name text, role text, subject text, language text) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_teach();
@@ -231,7 +231,7 @@ create function api.update_teacher(
 ) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.update_teacher(first_name, last_name, role, subject, language);
 end;
@@ -252,7 +252,7 @@ create function private.search_schools(query text, country text, level text, res
     stable
     security definer
     rows 20
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     -- A search for «école» matches most of the table, and the planner would then rather read all of it.
     set enable_seqscan = off
 as $$
@@ -312,7 +312,7 @@ create function api.search_schools(query text, country text default null, level 
     language sql
     stable
     rows 20
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set statement_timeout = '2s'
 begin atomic
     select * from private.search_schools(query, country, level, results);
@@ -325,7 +325,7 @@ grant execute on function api.search_schools(text, text, text, integer) to authe
 create function private.check_school(rne text, country text, postcode text, levels text[]) returns void
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if rne is not null and not private.is_rne(rne) then
@@ -355,7 +355,7 @@ create function private.levels_in_order(levels text[]) returns mpp.school_level[
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select array(
         select l.level::mpp.school_level
@@ -369,7 +369,7 @@ revoke execute on function private.levels_in_order(text[]) from public;
 create function private.add_school(name text, city text, postcode text, levels text[], country text, rne text) returns uuid
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := case when private.is_ops() then (select auth.uid()) else private.begin_teach() end;
@@ -425,7 +425,7 @@ create function api.add_school(
 ) returns uuid
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.add_school(name, city, postcode, levels, country, rne);
 end;
@@ -439,7 +439,7 @@ create function private.correct_school(
 ) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     was mpp.school;
@@ -493,7 +493,7 @@ create function api.correct_school(
 ) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.correct_school(school_id, name, city, postcode, levels, is_hidden);
 end;
@@ -510,7 +510,7 @@ comment on type api.import_outcome is 'How many rows an import added, changed, a
 create function private.import_schools(schools jsonb) returns api.import_outcome
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     outcome api.import_outcome;
@@ -576,7 +576,7 @@ grant execute on function private.import_schools(jsonb) to service_role;
 create function api.import_schools(schools jsonb) returns api.import_outcome
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set statement_timeout = '2min'
 begin atomic
     select private.import_schools(schools);

@@ -66,7 +66,7 @@ create function private.is_territory_code(kind text, code text) returns boolean
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(case kind
         when 'postcode' then code ~ '^((0[1-9]|[1-8][0-9]|9[0-5])[0-9]{3}|9(7[1-8]|8[678])[0-9]{2})$'
@@ -98,7 +98,7 @@ create index dashboard_organisation on mpp.dashboard (organisation_id);
 create function private.is_account_live(account uuid) returns boolean
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select exists (
         select from auth.users u where u.id = account and (u.banned_until is null or u.banned_until <= now()) and u.deleted_at is null
@@ -113,7 +113,7 @@ create function private.my_client_ids(at_least api.staff_role default 'viewer') 
     stable
     security definer
     rows 5
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -145,7 +145,7 @@ create function private.my_organisation_ids() returns setof integer
     stable
     security definer
     rows 5
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -202,7 +202,7 @@ create policy territory_select_authenticated on mpp.territory
 create function private.require_open(me mpp.staff) returns void
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     french boolean := private.speaks_french();
@@ -223,7 +223,7 @@ revoke execute on function private.require_open(mpp.staff) from public;
 create function private.require_client(organisation integer, account uuid, at_least api.staff_role) returns void
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     me mpp.staff;
@@ -244,7 +244,7 @@ revoke execute on function private.require_client(integer, uuid, api.staff_role)
 create function private.begin_client(organisation integer, at_least api.staff_role default 'manager') returns uuid
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -334,7 +334,7 @@ create function private.may_follow(kind api.organisation_kind) returns boolean
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$ select kind in ('local_authority', 'public_administration', 'school_network') $$;
 revoke execute on function private.may_follow(api.organisation_kind) from public;
 
@@ -343,7 +343,7 @@ revoke execute on function private.may_follow(api.organisation_kind) from public
 create function private.clean_name(field text, value text, longest integer default 60, own integer default null) returns text
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text := private.clean_line(field, value, longest);
@@ -384,7 +384,7 @@ revoke execute on function private.clean_name(text, text, integer, integer) from
 create function private.set_organisation(code text, name text, kind api.organisation_kind, language text) returns integer
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     organisation integer;
@@ -433,7 +433,7 @@ create function api.set_organisation(
 ) returns integer
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.set_organisation(code, name, kind, language);
 end;
@@ -447,7 +447,7 @@ create function private.set_participation(
 ) returns integer
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -487,7 +487,7 @@ create function api.set_participation(
 ) returns integer
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.set_participation(organisation_id, edition_code, expected_players, asks_phone, carries_name);
 end;
@@ -502,7 +502,7 @@ create type api.territory_change as enum ('replace', 'add', 'remove');
 create function private.set_territory(organisation_id integer, codes jsonb, change api.territory_change) returns integer
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     named jsonb;
@@ -564,7 +564,7 @@ grant execute on function private.set_territory(integer, jsonb, api.territory_ch
 create function api.set_territory(organisation_id integer, codes jsonb, change api.territory_change default 'replace') returns integer
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.set_territory(organisation_id, codes, change);
 end;
@@ -581,7 +581,7 @@ create function private.territory_schools(organisation_id integer) returns setof
     stable
     security definer
     rows 20
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_ops();
@@ -614,7 +614,7 @@ create function api.territory_schools(organisation_id integer) returns setof api
     language sql
     stable
     rows 20
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select * from private.territory_schools(organisation_id);
 end;

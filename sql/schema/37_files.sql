@@ -27,7 +27,7 @@ create function private.file_organisation(path text) returns integer
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select case
         when octet_length(path) <= 160
@@ -49,7 +49,7 @@ create function private.my_kit_ids(writing boolean) returns setof integer
     stable
     security definer
     rows 5
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not private.is_ops() then
@@ -122,7 +122,7 @@ create policy client_file_delete_authenticated on storage.objects
 create function private.check_client_file() returns trigger
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     organisation integer := private.file_organisation(new.name);
@@ -169,7 +169,7 @@ create trigger client_file_checked_when_moved
 create function private.keep_organisation_of_files() returns trigger
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if exists (

@@ -151,7 +151,7 @@ create index conduct_report_edition on mpp.conduct_report (edition_id);
 create function private.new_join_code() returns text
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select string_agg(substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', 1 + get_byte(r.bytes, i) % 32, 1), '')
     from (select sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) as bytes) r, generate_series(0, 9) i
@@ -163,7 +163,7 @@ create function private.my_account() returns uuid
     language sql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select u.id from auth.users u where u.id = (select auth.uid()) and (u.banned_until is null or u.banned_until <= now())
 $$;
@@ -175,7 +175,7 @@ create function private.my_player_ids() returns setof uuid
     stable
     security definer
     rows 5
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$ select p.id from mpp.player p where p.account_id = (select private.my_account()) $$;
 revoke execute on function private.my_player_ids() from public;
 grant execute on function private.my_player_ids() to authenticated, service_role;
@@ -185,7 +185,7 @@ create function private.my_led_league_ids() returns setof uuid
     stable
     security definer
     rows 5
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$ select a.league_id from mpp.ambassador a where a.account_id = (select private.my_account()) $$;
 revoke execute on function private.my_led_league_ids() from public;
 grant execute on function private.my_led_league_ids() to authenticated;
@@ -195,7 +195,7 @@ create function private.my_league_ids() returns setof uuid
     stable
     security definer
     rows 5
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select p.league_id from mpp.player p where p.account_id = (select private.my_account()) and p.league_id is not null
     union
@@ -211,7 +211,7 @@ create function private.asks_phone(league uuid) returns boolean
     language plpgsql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return exists (
@@ -296,7 +296,7 @@ grant select on mpp.player, mpp.ambassador to service_role;
 create function private.lock_league(league uuid) returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform from mpp.score s where s.subject_id = league for no key update;
@@ -309,7 +309,7 @@ revoke execute on function private.lock_league(uuid) from public;
 create function private.hold_profile(account uuid, plays boolean default true) returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform from mpp.profile p where p.id = account and (p.alias is not null or not plays) for key share;
@@ -324,7 +324,7 @@ revoke execute on function private.hold_profile(uuid, boolean) from public;
 create function private.hold_profile_of(player uuid) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select from mpp.profile f where f.id = (select p.account_id from mpp.player p where p.id = player) for key share
 $$;
@@ -334,7 +334,7 @@ revoke execute on function private.hold_profile_of(uuid) from public;
 create function private.begin_join(edition_id integer) returns mpp.edition
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -365,7 +365,7 @@ revoke execute on function private.begin_join(integer) from public;
 create function private.settle_ambassador(league uuid, otherwise uuid default null) returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if exists (select from mpp.ambassador a where a.league_id = league and a.is_principal) then
@@ -392,7 +392,7 @@ revoke execute on function private.settle_ambassador(uuid, uuid) from public;
 create function private.seat(account uuid, league mpp.league, e mpp.edition, phone text) returns uuid
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     me mpp.player;
@@ -449,7 +449,7 @@ create function private.create_league(
 ) returns uuid
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -504,7 +504,7 @@ create function api.create_league(
 ) returns uuid
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.create_league(edition_id, name, category, is_open, phone);
 end;
@@ -516,7 +516,7 @@ grant execute on function api.create_league(integer, text, api.league_category, 
 create function private.join_league(join_code text, league_id uuid, phone text) returns uuid
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -568,7 +568,7 @@ grant execute on function private.join_league(text, uuid, text) to authenticated
 create function api.join_league(join_code text default null, league_id uuid default null, phone text default null) returns uuid
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.join_league(join_code, league_id, phone);
 end;
@@ -581,7 +581,7 @@ grant execute on function api.join_league(text, uuid, text) to authenticated;
 create function private.begin_lead(league uuid) returns uuid
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -617,7 +617,7 @@ revoke execute on function private.begin_lead(uuid) from public;
 create function private.clean_team_name(league uuid, name text) returns text
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if exists (select from mpp.league l where l.id = league and l.school_id is not null) then
@@ -631,7 +631,7 @@ revoke execute on function private.clean_team_name(uuid, text) from public;
 create function private.create_team(league_id uuid, name text) returns uuid
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     most integer;
@@ -663,7 +663,7 @@ grant execute on function private.create_team(uuid, text) to authenticated, serv
 create function api.create_team(league_id uuid, name text) returns uuid
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.create_team(league_id, name);
 end;
@@ -675,7 +675,7 @@ grant execute on function api.create_team(uuid, text) to authenticated, service_
 create function private.rename_team(team_id uuid, name text) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.begin_lead((select t.league_id from mpp.team t where t.id = rename_team.team_id));
@@ -690,7 +690,7 @@ grant execute on function private.rename_team(uuid, text) to authenticated, serv
 create function api.rename_team(team_id uuid, name text) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.rename_team(team_id, name);
 end;
@@ -703,7 +703,7 @@ grant execute on function api.rename_team(uuid, text) to authenticated, service_
 create function private.choose_team(team_id uuid, player_id uuid) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -736,7 +736,7 @@ grant execute on function private.choose_team(uuid, uuid) to authenticated;
 create function api.choose_team(team_id uuid, player_id uuid default null) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.choose_team(team_id, player_id);
 end;
@@ -749,7 +749,7 @@ grant execute on function api.choose_team(uuid, uuid) to authenticated;
 create function private.unseat(player uuid) returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = player);
@@ -767,7 +767,7 @@ revoke execute on function private.unseat(uuid) from public;
 create function private.leave_league(league_id uuid) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -803,7 +803,7 @@ grant execute on function private.leave_league(uuid) to authenticated;
 create function api.leave_league(league_id uuid) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.leave_league(league_id);
 end;
@@ -815,7 +815,7 @@ grant execute on function api.leave_league(uuid) to authenticated;
 create function private.expel_player(player_id uuid, reason text) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = expel_player.player_id);
@@ -847,7 +847,7 @@ grant execute on function private.expel_player(uuid, text) to authenticated, ser
 create function api.expel_player(player_id uuid, reason text) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.expel_player(player_id, reason);
 end;
@@ -859,7 +859,7 @@ grant execute on function api.expel_player(uuid, text) to authenticated, service
 create function private.hand_over_league(league_id uuid, player_id uuid) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -892,7 +892,7 @@ grant execute on function private.hand_over_league(uuid, uuid) to authenticated,
 create function api.hand_over_league(league_id uuid, player_id uuid) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.hand_over_league(league_id, player_id);
 end;
@@ -904,7 +904,7 @@ grant execute on function api.hand_over_league(uuid, uuid) to authenticated, ser
 create function private.set_co_ambassador(player_id uuid, granted boolean) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = set_co_ambassador.player_id);
@@ -938,7 +938,7 @@ grant execute on function private.set_co_ambassador(uuid, boolean) to authentica
 create function api.set_co_ambassador(player_id uuid, granted boolean) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.set_co_ambassador(player_id, granted);
 end;
@@ -950,7 +950,7 @@ grant execute on function api.set_co_ambassador(uuid, boolean) to authenticated,
 create function private.renew_join_code(league_id uuid) returns text
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     fresh text := private.new_join_code();
@@ -970,7 +970,7 @@ grant execute on function private.renew_join_code(uuid) to authenticated, servic
 create function api.renew_join_code(league_id uuid) returns text
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.renew_join_code(league_id);
 end;
@@ -983,7 +983,7 @@ grant execute on function api.renew_join_code(uuid) to authenticated, service_ro
 create function private.begin_listing(edition integer, listed boolean) returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     frozen text;
@@ -1001,7 +1001,7 @@ revoke execute on function private.begin_listing(integer, boolean) from public;
 create function private.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -1061,7 +1061,7 @@ grant execute on function private.set_listing(api.ranking_scope, uuid, boolean) 
 create function api.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.set_listing(scope, subject_id, listed);
 end;
@@ -1074,7 +1074,7 @@ grant execute on function api.set_listing(api.ranking_scope, uuid, boolean) to a
 create function private.report_conduct(player_id uuid, reason text) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -1104,7 +1104,7 @@ grant execute on function private.report_conduct(uuid, text) to authenticated;
 create function api.report_conduct(player_id uuid, reason text) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.report_conduct(player_id, reason);
 end;
@@ -1116,7 +1116,7 @@ grant execute on function api.report_conduct(uuid, text) to authenticated;
 create function private.resolve_conduct_report(id bigint, resolution text) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_ops();
@@ -1135,7 +1135,7 @@ grant execute on function private.resolve_conduct_report(bigint, text) to authen
 create function api.resolve_conduct_report(id bigint, resolution text) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.resolve_conduct_report(id, resolution);
 end;
@@ -1153,7 +1153,7 @@ grant select on api.conduct_reports to authenticated, service_role;
 create function private.profile_show_in_leagues() returns trigger
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     update mpp.player p
@@ -1175,7 +1175,7 @@ create trigger profile_show_in_leagues
 create function private.lock_editions_of(account uuid) returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.lock_edition(p.edition_id)
@@ -1188,7 +1188,7 @@ revoke execute on function private.lock_editions_of(uuid) from public;
 create function private.profile_forget() returns trigger
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     leagues uuid[];

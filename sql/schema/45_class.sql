@@ -49,7 +49,7 @@ grant select on mpp.class_challenge, mpp.class_code to authenticated, service_ro
 create function private.begin_class(class uuid, when_frozen boolean default false) returns uuid
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -82,7 +82,7 @@ revoke execute on function private.begin_class(uuid, boolean) from public;
 create function private.record_for_class(action text, class uuid, details jsonb default '{}') returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if private.is_ops() then
@@ -96,7 +96,7 @@ revoke execute on function private.record_for_class(text, uuid, jsonb) from publ
 create function private.edition_going_on(class uuid) returns mpp.edition
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -115,7 +115,7 @@ create function private.create_class(
 ) returns uuid
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -197,7 +197,7 @@ create function api.create_class(
 ) returns uuid
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.create_class(edition_id, school_id, name, level, teams, teacher_id);
 end;
@@ -209,7 +209,7 @@ grant execute on function api.create_class(integer, uuid, text, text, text[], uu
 create function private.update_class(class_id uuid, name text, level text) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     class mpp.league;
@@ -240,7 +240,7 @@ grant execute on function private.update_class(uuid, text, text) to authenticate
 create function api.update_class(class_id uuid, name text default null, level text default null) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.update_class(class_id, name, level);
 end;
@@ -254,7 +254,7 @@ create function private.pupil_name(first_name text, initial text) returns text
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$ select first_name || coalesce(' ' || initial || '.', '') $$;
 revoke execute on function private.pupil_name(text, text) from public;
 grant execute on function private.pupil_name(text, text) to authenticated, service_role;
@@ -264,7 +264,7 @@ grant execute on function private.pupil_name(text, text) to authenticated, servi
 create function private.typed(pupil jsonb, field text, place bigint) returns text
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if coalesce(jsonb_typeof(pupil -> field), 'null') not in ('string', 'null') then
@@ -279,7 +279,7 @@ revoke execute on function private.typed(jsonb, text, bigint) from public;
 create function private.clean_first_name(value text, place bigint) returns text
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     field text := format('first_name of pupil %s', place);
@@ -300,7 +300,7 @@ revoke execute on function private.clean_first_name(text, bigint) from public;
 create function private.clean_initial(value text, place bigint) returns text
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text := upper(private.folded(replace(btrim(left(value, 20)), '.', '')));
@@ -320,7 +320,7 @@ revoke execute on function private.clean_initial(text, bigint) from public;
 create function private.clean_class_text(field text, value text, longest integer) returns text
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text := private.clean_line(field, value, longest);
@@ -340,7 +340,7 @@ revoke execute on function private.clean_class_text(text, text, integer) from pu
 create function private.settle_initials(class uuid, listed uuid[] default '{}') returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     repeated text;
@@ -378,7 +378,7 @@ comment on type api.class_pupil is 'A pupil of a class; name is the first name w
 create function private.make_teams(class uuid, names text[], most integer) returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     called text;
@@ -408,7 +408,7 @@ revoke execute on function private.make_teams(uuid, text[], integer) from public
 create function private.add_pupils(class_id uuid, pupils jsonb, dry_run boolean) returns setof api.class_pupil
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     uuid_form constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
@@ -571,7 +571,7 @@ grant execute on function private.add_pupils(uuid, jsonb, boolean) to authentica
 create function api.add_pupils(class_id uuid, pupils jsonb, dry_run boolean default false) returns setof api.class_pupil
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select * from private.add_pupils(class_id, pupils, dry_run);
 end;
@@ -585,7 +585,7 @@ grant execute on function api.add_pupils(uuid, jsonb, boolean) to authenticated,
 create function private.remove_pupil(pupil_id uuid) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     class uuid := (select p.league_id from mpp.player p where p.id = pupil_id and p.alias is null);
@@ -615,7 +615,7 @@ grant execute on function private.remove_pupil(uuid) to authenticated, service_r
 create function api.remove_pupil(pupil_id uuid) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.remove_pupil(pupil_id);
 end;
@@ -628,7 +628,7 @@ grant execute on function api.remove_pupil(uuid) to authenticated, service_role;
 create function private.forget_pupils(edition_code text) returns integer
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -658,7 +658,7 @@ grant execute on function private.forget_pupils(text) to authenticated, service_
 create function api.forget_pupils(edition_code text) returns integer
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set statement_timeout = '10min'
 begin atomic
     select private.forget_pupils(edition_code);
@@ -672,7 +672,7 @@ grant execute on function api.forget_pupils(text) to authenticated, service_role
 create function private.is_in_play(class mpp.league, challenge mpp.edition_challenge) returns boolean
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(class.level = any (challenge.levels), false)
         and (
@@ -685,7 +685,7 @@ revoke execute on function private.is_in_play(mpp.league, mpp.edition_challenge)
 create function private.choose_class_challenges(class_id uuid, challenge_ids integer[]) returns integer
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     class mpp.league;
@@ -723,7 +723,7 @@ grant execute on function private.choose_class_challenges(uuid, integer[]) to au
 create function api.choose_class_challenges(class_id uuid, challenge_ids integer[]) returns integer
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.choose_class_challenges(class_id, challenge_ids);
 end;
@@ -736,7 +736,7 @@ grant execute on function api.choose_class_challenges(uuid, integer[]) to authen
 create function private.renew_class_code(class_id uuid) returns text
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     fresh text := private.new_join_code();
@@ -755,7 +755,7 @@ grant execute on function private.renew_class_code(uuid) to authenticated, servi
 create function api.renew_class_code(class_id uuid) returns text
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.renew_class_code(class_id);
 end;
@@ -767,7 +767,7 @@ grant execute on function api.renew_class_code(uuid) to authenticated, service_r
 create function private.revoke_class_code(class_id uuid) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.begin_class(class_id, when_frozen => true);
@@ -782,7 +782,7 @@ grant execute on function private.revoke_class_code(uuid) to authenticated, serv
 create function api.revoke_class_code(class_id uuid) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.revoke_class_code(class_id);
 end;
@@ -799,7 +799,7 @@ comment on type api.claim_result is 'Outcome of a class code: the class, or how 
 create function private.claim_class(code text) returns api.claim_result
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     most constant integer := 10;
@@ -848,7 +848,7 @@ grant execute on function private.claim_class(text) to authenticated;
 create function api.claim_class(code text) returns api.claim_result
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.claim_class(code);
 end;
@@ -861,7 +861,7 @@ grant execute on function api.claim_class(text) to authenticated;
 create function private.invite_co_teacher(class_id uuid) returns text
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     fresh text := private.new_join_code();
@@ -881,7 +881,7 @@ grant execute on function private.invite_co_teacher(uuid) to authenticated, serv
 create function api.invite_co_teacher(class_id uuid) returns text
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.invite_co_teacher(class_id);
 end;
@@ -893,7 +893,7 @@ grant execute on function api.invite_co_teacher(uuid) to authenticated, service_
 create function private.accept_class(code text) returns uuid
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_teach();
@@ -925,7 +925,7 @@ grant execute on function private.accept_class(text) to authenticated;
 create function api.accept_class(code text) returns uuid
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.accept_class(code);
 end;
@@ -937,7 +937,7 @@ grant execute on function api.accept_class(text) to authenticated;
 create function private.hand_over_class(class_id uuid, teacher_id uuid) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -969,7 +969,7 @@ grant execute on function private.hand_over_class(uuid, uuid) to authenticated, 
 create function api.hand_over_class(class_id uuid, teacher_id uuid) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.hand_over_class(class_id, teacher_id);
 end;
@@ -981,7 +981,7 @@ grant execute on function api.hand_over_class(uuid, uuid) to authenticated, serv
 create function private.remove_co_teacher(class_id uuid, teacher_id uuid) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_class(class_id, when_frozen => true);
@@ -1008,7 +1008,7 @@ grant execute on function private.remove_co_teacher(uuid, uuid) to authenticated
 create function api.remove_co_teacher(class_id uuid, teacher_id uuid) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.remove_co_teacher(class_id, teacher_id);
 end;
@@ -1025,7 +1025,7 @@ create function private.class_teachers(class_id uuid) returns setof api.class_te
     stable
     security definer
     rows 2
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := case when private.is_ops() then (select auth.uid()) else private.signed_in() end;
@@ -1051,7 +1051,7 @@ create function api.class_teachers(class_id uuid) returns setof api.class_teache
     language sql
     stable
     rows 2
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select * from private.class_teachers(class_id);
 end;

@@ -22,7 +22,7 @@ grant select on mpp.participant to authenticated, service_role;
 create function private.begin_client_leagues(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation;
@@ -48,7 +48,7 @@ revoke execute on function private.begin_client_leagues(integer, api.staff_role)
 create function private.lock_client(p mpp.participation) returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform pg_advisory_xact_lock(hashtext('mpp.client'), p.organisation_id);
@@ -65,7 +65,7 @@ comment on type api.client_league is 'A league of a client with the code that op
 create function private.create_client_leagues(participation_id integer, leagues jsonb) returns setof api.client_league
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation := private.begin_client_leagues(participation_id);
@@ -156,7 +156,7 @@ grant execute on function private.create_client_leagues(integer, jsonb) to authe
 create function api.create_client_leagues(participation_id integer, leagues jsonb) returns setof api.client_league
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select * from private.create_client_leagues(participation_id, leagues);
 end;
@@ -173,7 +173,7 @@ create function private.client_join_codes() returns setof api.client_join_code
     stable
     security definer
     rows 50
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -205,7 +205,7 @@ grant select on api.client_participants to authenticated, service_role;
 create function private.invitation_key(participation integer, email text, number bigint) returns text
     language sql
     immutable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select format('invitation:%s:%s', participation, encode(sha256(convert_to(email, 'UTF8')), 'hex'))
         || case when number > 1 then ':' || number else '' end
@@ -215,7 +215,7 @@ revoke execute on function private.invitation_key(integer, text, bigint) from pu
 create function private.invitations_sent(participation integer, email text) returns bigint
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
@@ -232,7 +232,7 @@ revoke execute on function private.invitations_sent(integer, text) from public;
 create function private.invitations_to(address text) returns bigint
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
@@ -249,7 +249,7 @@ revoke execute on function private.invitations_to(text) from public;
 create function private.invite_participants(participation_id integer, participants jsonb, dry_run boolean) returns api.import_outcome
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation := private.begin_client_leagues(participation_id);
@@ -365,7 +365,7 @@ create function api.invite_participants(participation_id integer, participants j
     returns api.import_outcome
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.invite_participants(participation_id, participants, dry_run);
 end;
@@ -379,7 +379,7 @@ grant execute on function api.invite_participants(integer, jsonb, boolean) to au
 create function private.remove_participants(participation_id integer, emails text[]) returns integer
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation := private.begin_participation(participation_id);
@@ -412,7 +412,7 @@ grant execute on function private.remove_participants(integer, text[]) to authen
 create function api.remove_participants(participation_id integer, emails text[]) returns integer
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.remove_participants(participation_id, emails);
 end;
@@ -426,7 +426,7 @@ grant execute on function api.remove_participants(integer, text[]) to authentica
 create function private.withdraw_participation(participation_id integer) returns integer
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation;
@@ -486,7 +486,7 @@ grant execute on function private.withdraw_participation(integer) to authenticat
 create function api.withdraw_participation(participation_id integer) returns integer
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.withdraw_participation(participation_id);
 end;
@@ -499,7 +499,7 @@ grant execute on function api.withdraw_participation(integer) to authenticated, 
 create function private.check_access(opens timestamptz, closes timestamptz) returns void
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if closes is null or not isfinite(closes) then
@@ -525,7 +525,7 @@ revoke execute on function private.check_access(timestamptz, timestamptz) from p
 -- The mails of an invitation that is no more, as far as they have not left.
 create function private.drop_invitation_mails(invitation integer) returns void
     language plpgsql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     update mpp.outbox m
@@ -540,7 +540,7 @@ revoke execute on function private.drop_invitation_mails(integer) from public;
 create function private.staff_changed() returns trigger
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     s mpp.staff := coalesce(new, old);
@@ -569,7 +569,7 @@ create function private.invite_staff(
 ) returns integer
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -678,7 +678,7 @@ create function api.invite_staff(
 ) returns integer
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.invite_staff(organisation_id, email, role, access_from, access_until);
 end;
@@ -690,7 +690,7 @@ grant execute on function api.invite_staff(integer, text, api.staff_role, timest
 create function private.accept_staff_invitation(code text) returns integer
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write(registered => false);
@@ -750,7 +750,7 @@ grant execute on function private.accept_staff_invitation(text) to authenticated
 create function api.accept_staff_invitation(code text) returns integer
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.accept_staff_invitation(code);
 end;
@@ -764,7 +764,7 @@ create function private.set_staff(
 ) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -813,7 +813,7 @@ create function api.set_staff(
 ) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.set_staff(organisation_id, account_id, role, access_from, access_until);
 end;
@@ -827,7 +827,7 @@ grant execute on function api.set_staff(integer, uuid, api.staff_role, timestamp
 create function private.remove_staff(organisation_id integer, account_id uuid, invitation_id integer) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -869,7 +869,7 @@ grant execute on function private.remove_staff(integer, uuid, integer) to authen
 create function api.remove_staff(organisation_id integer, account_id uuid default null, invitation_id integer default null) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.remove_staff(organisation_id, account_id, invitation_id);
 end;
@@ -888,7 +888,7 @@ create function private.client_staff(organisation_id integer) returns setof api.
     stable
     security definer
     rows 10
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := (select auth.uid());
@@ -913,7 +913,7 @@ create function api.client_staff(organisation_id integer) returns setof api.clie
     language sql
     stable
     rows 10
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select * from private.client_staff(organisation_id);
 end;

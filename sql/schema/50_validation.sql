@@ -32,7 +32,7 @@ create index validation_challenge on mpp.validation (challenge_id);
 
 create function private.validation_keep_facts() returns trigger
     language plpgsql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_op <> 'UPDATE' then

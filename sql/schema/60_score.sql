@@ -82,7 +82,7 @@ create index score_delta_value on mpp.score_delta (edition_id, scope, value);
 create function private.fold_scores(edition integer, wait boolean default false) returns integer
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     folded integer;
@@ -115,7 +115,7 @@ revoke execute on function private.fold_scores(integer, boolean) from public;
 create function private.score_inserted() returns trigger
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into mpp.score_delta (edition_id, scope, value, change)
@@ -132,7 +132,7 @@ revoke execute on function private.score_inserted() from public;
 create function private.score_updated() returns trigger
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     moves integer;
@@ -204,7 +204,7 @@ create trigger score_keep
 create function private.count_players(leagues uuid[]) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     with member as (
         select p.league_id, p.team_id, p.id as player_id from mpp.player p where p.league_id = any (leagues)
@@ -231,7 +231,7 @@ revoke execute on function private.count_players(uuid[]) from public;
 create function private.label_players(chosen uuid[]) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     update mpp.score s
     set label = coalesce(p.alias, '—'),
@@ -253,7 +253,7 @@ revoke execute on function private.label_players(uuid[]) from public;
 create function private.label_leagues(chosen uuid[]) returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     update mpp.score s
@@ -286,7 +286,7 @@ revoke execute on function private.label_leagues(uuid[]) from public;
 create function private.league_score() returns trigger
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_op = 'INSERT' then
@@ -316,7 +316,7 @@ create trigger league_score_updated
 create function private.team_score() returns trigger
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_op = 'INSERT' then
@@ -349,7 +349,7 @@ create trigger team_score_updated
 create function private.player_joined() returns trigger
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into mpp.score (subject_id, edition_id, scope, label, league_label, listed, is_public)
@@ -367,7 +367,7 @@ revoke execute on function private.player_joined() from public;
 create function private.player_moved() returns trigger
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.label_players(array(select p.id from new_rows p));
@@ -400,7 +400,7 @@ create trigger player_moved
 create function private.edition_settle_scores() returns trigger
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     update mpp.score s
@@ -430,7 +430,7 @@ create type private.point_move as (subject_id uuid, points integer, at timestamp
 create function private.move_points(leagues uuid[], editions integer[], moves private.point_move[]) returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     frozen text;
@@ -453,7 +453,7 @@ revoke execute on function private.move_points(uuid[], integer[], private.point_
 create function private.validation_credit() returns trigger
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.move_points(
@@ -475,7 +475,7 @@ revoke execute on function private.validation_credit() from public;
 create function private.validation_recredit() returns trigger
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.move_points(

@@ -13,7 +13,7 @@ comment on type api.validation_receipt is 'What a validation or a cancellation l
 create function private.receipt(v mpp.validation) returns api.validation_receipt
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select v.id, v.state, v.points::integer,
         max(s.points) filter (where s.scope = 'player'),
@@ -29,7 +29,7 @@ revoke execute on function private.receipt(mpp.validation) from public;
 create function private.settle_quorum(challenge mpp.edition_challenge, team uuid, league uuid) returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     doers integer;
@@ -53,7 +53,7 @@ create function private.validate_challenge(player_id uuid, challenge_id integer,
     returns api.validation_receipt
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     -- For the triggers too: planning their short statements anew would cost more than running them.
     set plan_cache_mode = 'force_generic_plan'
 as $$
@@ -151,7 +151,7 @@ create function api.validate_challenge(player_id uuid, challenge_id integer, req
     returns api.validation_receipt
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.validate_challenge(player_id, challenge_id, request_key, proof_sent);
 end;
@@ -163,7 +163,7 @@ grant execute on function api.validate_challenge(uuid, integer, uuid, boolean) t
 create function private.cancel_validation(validation_id uuid, reason text) returns api.validation_receipt
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -225,7 +225,7 @@ grant execute on function private.cancel_validation(uuid, text) to authenticated
 create function api.cancel_validation(validation_id uuid, reason text default null) returns api.validation_receipt
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.cancel_validation(validation_id, reason);
 end;
@@ -241,7 +241,7 @@ comment on type api.unlock_result is 'Outcome of a guess: the challenge found, o
 create function private.unlock_challenge(edition_id integer, word text) returns api.unlock_result
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -289,7 +289,7 @@ grant execute on function private.unlock_challenge(integer, text) to authenticat
 create function api.unlock_challenge(edition_id integer, word text) returns api.unlock_result
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.unlock_challenge(edition_id, word);
 end;
@@ -304,7 +304,7 @@ create function private.import_validations(
 ) returns integer
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -413,7 +413,7 @@ create function api.import_validations(
 ) returns integer
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set statement_timeout = '10min'
 begin atomic
     select private.import_validations(edition_code, player_ids, challenge_ids, done_at, request_keys);

@@ -25,7 +25,7 @@ create function private.validation_key(request_key uuid, pupil uuid) returns uui
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select encode(substring(sha256(uuid_send(request_key) || uuid_send(pupil)) for 16), 'hex')::uuid
 $$;
@@ -34,7 +34,7 @@ revoke execute on function private.validation_key(uuid, uuid) from public;
 create function private.pupil_validations(request_key uuid, pupils uuid[]) returns setof api.pupil_validation
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select p.id, v.id, v.state, v.points::integer
     from unnest(pupils) with ordinality p (id, place)
@@ -48,7 +48,7 @@ create function private.validate_for_pupils(
 ) returns setof api.pupil_validation
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -166,7 +166,7 @@ create function api.validate_for_pupils(
 ) returns setof api.pupil_validation
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select * from private.validate_for_pupils(class_id, challenge_id, request_key, pupil_ids, team_id, proof_sent);
 end;
@@ -178,7 +178,7 @@ grant execute on function api.validate_for_pupils(uuid, integer, uuid, uuid[], u
 create function private.cancel_for_pupils(class_id uuid, validation_ids uuid[]) returns setof api.pupil_validation
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -228,7 +228,7 @@ grant execute on function private.cancel_for_pupils(uuid, uuid[]) to authenticat
 create function api.cancel_for_pupils(class_id uuid, validation_ids uuid[]) returns setof api.pupil_validation
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select * from private.cancel_for_pupils(class_id, validation_ids);
 end;
@@ -247,7 +247,7 @@ create function private.import_class_sheet(
 ) returns api.sheet_outcome
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -373,7 +373,7 @@ create function api.import_class_sheet(
 ) returns api.sheet_outcome
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.import_class_sheet(class_id, pupil_ids, challenge_ids, times, done_on, dry_run);
 end;

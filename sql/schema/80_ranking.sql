@@ -151,7 +151,7 @@ grant select on api.school_ranking to anon, authenticated, service_role;
 create function private.rank_of(edition integer, among api.ranking_scope, standing integer) returns bigint
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return 1
@@ -182,7 +182,7 @@ create function private.standings_around(subject mpp.score, neighbours integer) 
     language plpgsql
     stable
     rows 7
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     -- The walks are the same whatever is asked for: planning them anew at each call would cost more than they do.
     set plan_cache_mode = 'force_generic_plan'
 as $$
@@ -257,7 +257,7 @@ revoke execute on function private.standings_around(mpp.score, integer) from pub
 create function private.check_neighbours(neighbours integer) returns void
     language plpgsql
     immutable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if neighbours is null or neighbours not between 0 and 50 then
@@ -273,7 +273,7 @@ create function private.my_rank(edition_id integer, scope api.ranking_scope, nei
     stable
     security definer
     rows 7
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     mine mpp.score;
@@ -304,7 +304,7 @@ create function api.my_rank(edition_id integer, scope api.ranking_scope default 
     language sql
     stable
     rows 7
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select * from private.my_rank(edition_id, scope, neighbours);
 end;
@@ -318,7 +318,7 @@ create function private.ranking_around(subject_id uuid, neighbours integer) retu
     stable
     security definer
     rows 7
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     subject mpp.score;
@@ -347,7 +347,7 @@ create function api.ranking_around(subject_id uuid, neighbours integer default 3
     language sql
     stable
     rows 7
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select * from private.ranking_around(subject_id, neighbours);
 end;

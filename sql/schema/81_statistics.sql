@@ -56,7 +56,7 @@ create function private.department_of(country text, postcode text) returns text
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select case
         when country is distinct from 'FR' or postcode is null or postcode !~ '^[0-9]{5}$' then null
@@ -73,7 +73,7 @@ revoke execute on function private.department_of(text, text) from public;
 create function private.count_edition_now(edition integer) returns void
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     -- Private columns have no statistics (99_ownership), and the planner would look up a million profiles one by one.
     set enable_nestloop = off
     set work_mem = '64MB'
@@ -154,7 +154,7 @@ revoke execute on function private.count_edition_now(integer) from public;
 create function private.edition_count_frozen() returns trigger
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.count_edition_now(new.id);
@@ -173,7 +173,7 @@ create function private.count_edition(edition_code text) returns timestamptz
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -195,7 +195,7 @@ grant execute on function private.count_edition(text) to authenticated, service_
 create function api.count_edition(edition_code text) returns timestamptz
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set statement_timeout = '10min'
 begin atomic
     select private.count_edition(edition_code);

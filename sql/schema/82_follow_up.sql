@@ -10,7 +10,7 @@ create function private.followed(chosen integer default null) returns setof mpp.
     stable
     security definer
     rows 5
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -26,7 +26,7 @@ create function private.withheld(people bigint) returns integer
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$ select case when people = 0 or people >= 5 then people::integer end $$;
 revoke execute on function private.withheld(bigint) from public;
 
@@ -34,7 +34,7 @@ revoke execute on function private.withheld(bigint) from public;
 create function private.has_five(participation integer) returns boolean
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select count(*) = 5
     from (
@@ -49,7 +49,7 @@ create function private.weeks_of(edition integer, at timestamptz)
     language sql
     stable
     rows 3
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select w.number, w.first_day, least(w.first_day + 6, w.ends_on),
         greatest(w.first_day::timestamp at time zone w.time_zone, w.starts_at),
@@ -81,7 +81,7 @@ create function private.client_overview(chosen integer default null) returns set
     stable
     security definer
     rows 5
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -173,7 +173,7 @@ create function private.client_leagues(chosen integer default null) returns seto
     stable
     security definer
     rows 50
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -269,7 +269,7 @@ create function private.client_weekly(chosen integer default null) returns setof
     stable
     security definer
     rows 20
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -336,7 +336,7 @@ create function private.client_daily(chosen integer default null) returns setof 
     stable
     security definer
     rows 50
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -369,7 +369,7 @@ create function private.client_ranking(chosen integer default null) returns seto
     stable
     security definer
     rows 50
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -417,7 +417,7 @@ create function private.client_themes(chosen integer default null) returns setof
     stable
     security definer
     rows 12
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -460,7 +460,7 @@ create function private.client_map(chosen integer default null) returns setof ap
     stable
     security definer
     rows 20
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -502,7 +502,7 @@ create function private.client_territory(chosen integer default null) returns se
     stable
     security definer
     rows 50
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -554,7 +554,7 @@ create function private.client_ambassadors(chosen integer default null) returns 
     stable
     security definer
     rows 50
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -580,7 +580,7 @@ create function private.client_report(participation_id integer) returns jsonb
     language plpgsql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -644,7 +644,7 @@ grant execute on function private.client_report(integer) to authenticated, servi
 create function api.client_report(participation_id integer) returns jsonb
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.client_report(participation_id);
 end;
@@ -662,7 +662,7 @@ create function private.weekly_readers(participation_id integer) returns setof a
     stable
     security definer
     rows 50
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -701,7 +701,7 @@ create function api.weekly_readers(participation_id integer) returns setof api.w
     language sql
     stable
     rows 50
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select * from private.weekly_readers(participation_id);
 end;

@@ -4,7 +4,7 @@
 create function private.seal_of(edition integer) returns text
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select format('1:%s:%s:%s:%s', s.number, s.digest, c.number, c.digest)
         || coalesce((
@@ -39,7 +39,7 @@ revoke execute on function private.seal_of(integer) from public;
 create function private.freeze_edition(edition_code text) returns timestamptz
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -75,7 +75,7 @@ grant execute on function private.freeze_edition(text) to authenticated, service
 create function api.freeze_edition(edition_code text) returns timestamptz
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set statement_timeout = '10min'
 begin atomic
     select private.freeze_edition(edition_code);
@@ -92,7 +92,7 @@ create function private.verify_scores(edition_code text) returns setof api.score
     language plpgsql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -167,7 +167,7 @@ grant execute on function private.verify_scores(text) to authenticated, service_
 create function api.verify_scores(edition_code text default null) returns setof api.score_fault
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set statement_timeout = '10min'
 begin atomic
     select * from private.verify_scores(edition_code);

@@ -16,7 +16,7 @@ create function private.award_rules()
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     values
     (10::smallint, 'grand-zizou', 'player', 'rank', 1,
@@ -151,7 +151,7 @@ create function private.my_client_awards() returns setof api.client_award
     language plpgsql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -178,7 +178,7 @@ create function private.grant_awards(edition_code text) returns integer
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     -- Private columns have no statistics (99_ownership): the planner would go through the ledger player by player.
     set enable_nestloop = off
     set work_mem = '64MB'
@@ -319,7 +319,7 @@ grant execute on function private.grant_awards(text) to authenticated, service_r
 create function api.grant_awards(edition_code text) returns integer
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set statement_timeout = '10min'
 begin atomic
     select private.grant_awards(edition_code);

@@ -9,7 +9,7 @@ comment on type api.edition_change is 'One difference: action is add, change or 
 create function private.differences(path text, before jsonb, after jsonb) returns setof api.edition_change
     language sql
     immutable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select
         case
@@ -33,7 +33,7 @@ revoke execute on function private.differences(text, jsonb, jsonb) from public;
 create function private.edition_document(e mpp.edition) returns jsonb
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select jsonb_build_object(
         'edition', jsonb_build_object(
@@ -82,7 +82,7 @@ revoke execute on function private.edition_document(mpp.edition) from public;
 create function private.apply_edition(document jsonb, dry_run boolean) returns setof api.edition_change
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -325,7 +325,7 @@ grant execute on function private.apply_edition(jsonb, boolean) to authenticated
 create function api.apply_edition(document jsonb, dry_run boolean default false) returns setof api.edition_change
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select * from private.apply_edition(document, dry_run);
 end;

@@ -61,7 +61,7 @@ create function private.easter(year integer) returns date
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select make_date(year, (x.h + x.l - 7 * x.m + 114) / 31, (x.h + x.l - 7 * x.m + 114) % 31 + 1)
     from (
@@ -84,7 +84,7 @@ create function private.working_day(day date, step integer default 1) returns da
     immutable
     parallel safe
     strict
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     found_day date := day;
@@ -118,7 +118,7 @@ create function private.task_templates()
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select t.place::smallint, t.code, t.audiences::api.audience[], t.stage::api.support_stage, t.owner::api.task_owner,
         t.priority::smallint, t.anchor, t.ideal::smallint[], t.shortest::smallint[], t.days::smallint,
@@ -278,7 +278,7 @@ create function private.organisation_size(expected_players integer) returns inte
     language sql
     immutable
     parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     -- 1 small, 2 medium (also while nobody has said how many), 3 large.
     select case when expected_players < 200 then 1 when expected_players >= 2000 then 3 else 2 end
@@ -294,7 +294,7 @@ create function private.plan_days(
 ) returns table (code text, day date, until_day date)
     language plpgsql
     immutable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     per_day constant integer := 2;
@@ -410,7 +410,7 @@ revoke execute on function private.plan_days(api.audience, integer, date, date, 
 create function private.begin_participation(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
     language plpgsql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     asked mpp.participation;
@@ -438,7 +438,7 @@ create function private.plan_participation(participation_id integer) returns api
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     asked mpp.participation := private.begin_participation(participation_id);
@@ -490,7 +490,7 @@ grant execute on function private.plan_participation(integer) to authenticated, 
 create function api.plan_participation(participation_id integer) returns api.plan_outcome
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.plan_participation(participation_id);
 end;
@@ -503,7 +503,7 @@ create function private.complete_task(task_id integer, done boolean) returns voi
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -539,7 +539,7 @@ grant execute on function private.complete_task(integer, boolean) to authenticat
 create function api.complete_task(task_id integer, done boolean default true) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.complete_task(task_id, done);
 end;

@@ -66,7 +66,7 @@ grant select on api.contact_requests to authenticated, service_role;
 create function private.clean_text(field text, value text, longest integer) returns text
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text;
@@ -104,7 +104,7 @@ create function private.send_contact_request(
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     per_address constant integer := 3;
@@ -168,7 +168,7 @@ create function api.send_contact_request(
 ) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.send_contact_request(kind, name, email, message, organisation, size, language);
 end;
@@ -182,7 +182,7 @@ create function private.handle_contact_request(id bigint, state api.contact_stat
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     said text;
@@ -214,7 +214,7 @@ grant execute on function private.handle_contact_request(bigint, api.contact_sta
 create function api.handle_contact_request(id bigint, state api.contact_state, note text default null) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.handle_contact_request(id, state, note);
 end;
@@ -229,7 +229,7 @@ create function private.remove_contact_content(id bigint, reason text) returns v
     language plpgsql
     volatile
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     asked mpp.contact_request;
@@ -258,7 +258,7 @@ grant execute on function private.remove_contact_content(bigint, text) to authen
 create function api.remove_contact_content(id bigint, reason text) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.remove_contact_content(id, reason);
 end;

@@ -172,7 +172,7 @@ create function private.queue_mail(
     league_id uuid default null, useful_until timestamptz default null, send_after timestamptz default null
 ) returns boolean
     language plpgsql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if num_nonnulls(account_id, address) <> 1 then
@@ -223,7 +223,7 @@ revoke execute on function private.queue_mail(text, text, jsonb, api.mail_purpos
 create function private.mail_obstacle(mail mpp.outbox, reader_address text) returns text
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -291,7 +291,7 @@ revoke execute on function private.mail_obstacle(mpp.outbox, text) from public;
 create function private.mail_address(mail mpp.outbox) returns text
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$ select coalesce(mail.address, (select u.email::text from auth.users u where u.id = mail.account_id)) $$;
 revoke execute on function private.mail_address(mpp.outbox) from public;
 
@@ -299,7 +299,7 @@ revoke execute on function private.mail_address(mpp.outbox) from public;
 create function private.require_service() returns void
     language plpgsql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not private.is_service() then
@@ -312,7 +312,7 @@ revoke execute on function private.require_service() from public;
 create function private.queue_mails(mails jsonb) returns integer
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     mail jsonb;
@@ -338,7 +338,7 @@ grant execute on function private.queue_mails(jsonb) to service_role;
 create function api.queue_mails(mails jsonb) returns integer
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.queue_mails(mails);
 end;
@@ -355,7 +355,7 @@ create function private.queue_newsletter(code text, language text, subject text,
     returns api.newsletter_piece
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     known mpp.newsletter;
@@ -426,7 +426,7 @@ create function api.queue_newsletter(
 ) returns api.newsletter_piece
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.queue_newsletter(code, language, subject, body, after, how_many);
 end;
@@ -444,7 +444,7 @@ create function private.due_mails(how_many integer) returns setof api.due_mail
     language plpgsql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_service();
@@ -462,7 +462,7 @@ grant execute on function private.due_mails(integer) to service_role;
 create function api.due_mails(how_many integer default 100) returns setof api.due_mail
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select * from private.due_mails(how_many);
 end;
@@ -481,7 +481,7 @@ comment on type api.claimed_mail is 'A mail in the hand of its sender, until the
 create function private.claim_mail(worker uuid, lease_seconds integer, message_domain text) returns setof api.claimed_mail
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz;
@@ -559,7 +559,7 @@ grant execute on function private.claim_mail(uuid, integer, text) to service_rol
 create function api.claim_mail(worker uuid, lease_seconds integer, message_domain text) returns setof api.claimed_mail
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select * from private.claim_mail(worker, lease_seconds, message_domain);
 end;
@@ -570,7 +570,7 @@ grant execute on function api.claim_mail(uuid, integer, text) to service_role;
 
 create function private.record_bounce_of(address text, is_hard boolean, reason text, outbox_id bigint) returns void
     language sql
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     insert into mpp.mail_bounce (address, is_hard, reason, outbox_id)
     values (lower(address), is_hard, left(coalesce(reason, ''), 500), outbox_id)
@@ -581,7 +581,7 @@ create function private.settle_mail(id bigint, attempt integer, worker uuid, out
     returns api.mail_state
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz;
@@ -646,7 +646,7 @@ create function api.settle_mail(
 ) returns api.mail_state
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.settle_mail(id, attempt, worker, outcome, reply, retry_seconds);
 end;
@@ -664,7 +664,7 @@ create function private.stranded_mails() returns setof api.stranded_mail
     language plpgsql
     stable
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_service();
@@ -681,7 +681,7 @@ grant execute on function private.stranded_mails() to service_role;
 create function api.stranded_mails() returns setof api.stranded_mail
     language sql
     stable
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select * from private.stranded_mails();
 end;
@@ -692,7 +692,7 @@ grant execute on function api.stranded_mails() to service_role;
 create function private.settle_stranded(id bigint, attempt integer, verdict text) returns api.mail_state
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz;
@@ -737,7 +737,7 @@ grant execute on function private.settle_stranded(bigint, integer, text) to serv
 create function api.settle_stranded(id bigint, attempt integer, verdict text) returns api.mail_state
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.settle_stranded(id, attempt, verdict);
 end;
@@ -749,7 +749,7 @@ grant execute on function api.settle_stranded(bigint, integer, text) to service_
 create function private.record_bounce(address text, is_hard boolean, reason text) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_ops();
@@ -769,7 +769,7 @@ grant execute on function private.record_bounce(text, boolean, text) to authenti
 create function api.record_bounce(address text, is_hard boolean, reason text default null) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.record_bounce(address, is_hard, reason);
 end;
@@ -781,7 +781,7 @@ grant execute on function api.record_bounce(text, boolean, text) to authenticate
 create function private.clear_bounces(address text) returns integer
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleared integer;
@@ -803,7 +803,7 @@ grant execute on function private.clear_bounces(text) to authenticated, service_
 create function api.clear_bounces(address text) returns integer
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.clear_bounces(address);
 end;
@@ -816,7 +816,7 @@ grant execute on function api.clear_bounces(text) to authenticated, service_role
 create function private.unsubscribe(token text) returns void
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     t mpp.unsubscribe_token;
@@ -856,7 +856,7 @@ grant execute on function private.unsubscribe(text) to anon, authenticated, serv
 create function api.unsubscribe(token text) returns void
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.unsubscribe(token);
 end;

@@ -11,7 +11,7 @@ create function private.queue_league_notes(edition_code text, after uuid, how_ma
     returns api.league_note_piece
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -152,7 +152,7 @@ create function api.queue_league_notes(
 ) returns api.league_note_piece
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select private.queue_league_notes(edition_code, after, how_many, dry_run);
 end;

@@ -8,7 +8,7 @@ comment on type api.expired is 'One rule of how long something is kept, and how 
 create function private.purge_expired(how_many integer, dry_run boolean) returns setof api.expired
     language plpgsql
     security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -72,7 +72,7 @@ grant execute on function private.purge_expired(integer, boolean) to authenticat
 create function api.purge_expired(how_many integer default 5000, dry_run boolean default false) returns setof api.expired
     language sql
     volatile
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 begin atomic
     select * from private.purge_expired(how_many, dry_run);
 end;

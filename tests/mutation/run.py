@@ -43,7 +43,7 @@ LAST = ("test_races.py",)
 NOT_COUNTED = ("test_catalog.py", "test_deployment.py")
 
 _MUTATIONS = """
-set search_path = '';
+set search_path = pg_catalog, pg_temp;
 select 'policy', format('drop policy %I on %s', p.polname, p.polrelid::regclass), p.polrelid::regclass::text
 from pg_catalog.pg_policy p
 union all

@@ -259,7 +259,7 @@ class Game:
         self.db.execute(
             sql.SQL(
                 "create or replace function private.clock() returns timestamptz language sql volatile"
-                " set search_path = '' as $$ select {}::timestamptz $$"
+                " set search_path = pg_catalog, pg_temp as $$ select {}::timestamptz $$"
             ).format(sql.Literal(instant.isoformat()))
         )
 

@@ -156,11 +156,11 @@ def test_security_definer_lives_in_private_only(game):
     )
 
 
-def test_every_function_pins_its_search_path_to_nothing(game):
+def test_every_function_looks_for_names_in_the_catalog_first_and_in_temporary_objects_last(game):
     assert names(
         game,
         f"select oid::regprocedure::text from pg_proc where pronamespace in {OURS}"
-        """ and not coalesce('search_path=""' = any (proconfig), false)""",
+        " and not coalesce('search_path=pg_catalog, pg_temp' = any (proconfig), false)",
     ) == []  # fmt: skip
 
 

@@ -707,6 +707,42 @@ def test_a_dashboard_reads_the_views_of_its_own_client_and_nothing_of_another(lo
     assert owners_seen(logins, logins.bound) == dict.fromkeys(DASHBOARD_VIEWS, A)
 
 
+#: Types that functions name; SQL's own words for the others (integer, text…) are no names that anybody could take.
+TYPES = ("date", "timestamptz", "jsonb", "uuid", "regclass", "text", "name", "int4", "int8", "bool", "bytea")
+
+
+def test_a_type_that_a_login_makes_is_not_the_one_that_our_functions_name(logins):
+    """Whoever speaks SQL may have temporary objects; a check of theirs must not run as the owner of our functions."""
+    game = logins.scene.game
+    login = sql.Identifier(logins.bound)
+    database = sql.Identifier(game.one("select current_database()"))
+    game.db.execute(sql.SQL("grant temporary on database {} to {}").format(database, login))
+    game.db.commit()
+    try:
+        with logins.connect(logins.bound) as db:
+            ran: list[str] = []
+            db.add_notice_handler(lambda notice: ran.append(notice.message_primary or ""))
+            for type_ in TYPES:
+                db.execute(
+                    f"create function pg_temp.spy_{type_}(v pg_catalog.{type_}) returns pg_catalog.bool"
+                    " language plpgsql as $$ begin raise notice 'ran as %', current_user; return true; end $$".encode()
+                )
+                db.execute(
+                    f"create domain pg_temp.{type_} as pg_catalog.{type_} check (pg_temp.spy_{type_}(value))".encode()
+                )
+            # The trap works where a name is looked for as the login does.
+            db.execute("select '2026-01-01'::date")
+            assert ran == [f"ran as {logins.bound}"]
+            ran.clear()
+            for view in DASHBOARD_VIEWS:
+                db.execute(f"select * from api.{view}".encode())
+            db.execute("select api.client_report(%s)", (logins.scene.parts["A"],))
+            assert ran == []
+    finally:
+        game.db.execute(sql.SQL("revoke temporary on database {} from {}").format(database, login))
+        game.db.commit()
+
+
 def test_a_dashboard_bound_to_no_client_reads_nothing(logins):
     assert owners_seen(logins, logins.unbound) == NOTHING
 

@@ -236,7 +236,7 @@ def test_the_linter_of_plpgsql_finds_nothing_but_what_is_wrong(tmp_path: Path) -
 
         with deployment.server.connect() as connection:
             connection.execute(
-                "create function private.lost() returns void language plpgsql set search_path = '' as"
+                "create function private.lost() returns void language plpgsql set search_path = pg_catalog, pg_temp as"
                 " $$ begin update mpp.team set no_such_column = 1; end $$"
             )
         done = deployment.supabase(*command, f"--remote={deployment.server.url()}")

@@ -751,7 +751,8 @@ def test_a_login_writes_nothing_and_becomes_nobody_else(
                 function = name[: name.index("(")]
                 denied(f"select {function}({', '.join(['null'] * arguments)})")
         for statement in (
-            "create schema mine", "create table api.mine (x integer)", "create table public.mine (x integer)",
+            "create schema mine", "create temporary table mine (x integer)", "create domain pg_temp.date as text",
+            "create table api.mine (x integer)", "create table public.mine (x integer)",
             "create function api.mine() returns integer language sql as 'select 1'", "create role another",
             "alter role current_user bypassrls", "alter role current_user createrole",
             "copy (select 1) to program 'true'", "copy api.client_overview to '/tmp/mine'",
