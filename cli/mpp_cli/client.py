@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         MadeLeague,
         Organisation,
         Participation,
+        StaffInvitation,
         StaffMember,
     )
 
@@ -753,6 +754,7 @@ def list_staff(
                 mpp.clients.invitations(organisation_id),
                 (
                     Column("E-mail", lambda one: one.email),
+                    Column("State", _waits),
                     *dates,
                     Column("Taken (UTC)", lambda one: output.clock(one.accepted_at)),
                     Column("Good until (UTC)", lambda one: output.clock(one.expires_at)),
@@ -775,6 +777,12 @@ def list_staff(
             as_csv=as_csv,
             empty=f"Nobody works for {org} yet: `mpp client invite {org} EMAIL --until DAY`.",
         )
+
+
+def _waits(invitation: StaffInvitation) -> str:
+    if invitation.accepted_at is not None:
+        return "taken"
+    return "waits" if invitation.expires_at > datetime.now(UTC) else "over"
 
 
 @staff.command("set")

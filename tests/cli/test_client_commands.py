@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,6 @@ import httpx
 import pytest
 
 from mpp_cli.exits import Exit
-from mpp_supabase.errors import InvitationUnknown
 from tests.service.clients import Client, new_client, played_client, running_edition
 from tests.service.sheets import write_sheet
 from tests.service.world import World
@@ -177,7 +177,7 @@ def test_staff_are_invited_listed_changed_and_removed(mpp: Mpp, world: World, fr
     assert mpp("client", "staff", "remove", fresh.code, "Waits@example.org").code == Exit.USAGE, "nobody can answer"
     taken_back = mpp("client", "staff", "remove", fresh.code, "Waits@example.org", "--yes")
     assert (taken_back.code, "is taken back" in taken_back.err) == (Exit.OK, True)
-    assert "waits@example.org" not in mpp("client", "staff", "list", fresh.code, "--invited").out
+    assert re.search(r"waits@example.org +over", mpp("client", "staff", "list", fresh.code, "--invited").out)
 
 
 def test_dates_of_access_are_whole_days_and_reversed_ones_lose_nobody(mpp: Mpp, fresh: Client) -> None:
@@ -214,19 +214,6 @@ def test_dates_of_access_are_whole_days_and_reversed_ones_lose_nobody(mpp: Mpp, 
     assert "from 2030-01-01 to 2030-01-31;" in invited.err
 
 
-def test_an_invitation_to_a_wrong_address_is_withdrawn(mpp: Mpp, world: World, fresh: Client) -> None:
-    person = world.signed_in()
-    until = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}"
-    assert mpp("client", "invite", fresh.code, person.account.email, "--until", until).code == Exit.OK
-    ((_, _, _, data),) = fresh.mails("staff_invitation")
-    withdrawn = mpp("client", "staff", "withdraw", fresh.code, person.account.email)
-    assert (withdrawn.code, "is withdrawn" in withdrawn.err) == (Exit.OK, True), withdrawn.err
-    with pytest.raises(AssertionError, match=InvitationUnknown.code):
-        person.call("accept_staff_invitation", code=data["code"])
-    again = mpp("client", "staff", "withdraw", fresh.code, person.account.email)
-    assert (again.code, "No invitation waits for" in again.err) == (Exit.REFUSED, True), again.err
-
-
 def test_what_a_client_follows_is_shown(mpp: Mpp, played: Client) -> None:
     where = (played.code, played.edition.code)
     overview = mpp("client", "overview", *where)
@@ -257,7 +244,7 @@ def test_a_territory_is_changed_after_a_question_and_its_classes_listed(mpp: Mpp
     added = mpp(*where, "set", client.code, "--rne", school.rne, "--department", "2a")
     assert (added.code, "follows 2 codes." in added.err) == (Exit.OK, True), added.err
     assert f"rne {school.rne}: 1 school." in added.err
-    assert "No school known here has department 2A" in added.err
+    assert "department 2A" in added.err
     rows = mpp(*where, "show", client.code, "--json").json()
     assert [(row["kind"], row["schools"]) for row in rows] == [("department", 0), ("rne", 1)]
     listed = mpp(*where, "classes", client.code, edition.code)
