@@ -276,23 +276,18 @@ def _days(found: FollowUp) -> Iterator[Any]:
 
 
 def _comparison(found: FollowUp) -> Iterator[Any]:
-    """Averages of the client beside those of the edition, both over the leagues that are listed.
-
-    Nothing where the players of a league are withheld: the average would say how many they are.
-    """
+    """Averages of the client beside those of the edition: on both sides over the leagues that show their players."""
     from mpp_supabase.reports import Comparison
 
-    all_, players = found.edition_totals, 0
-    for league in found.leagues:
-        if league.players is None:
-            return
-        players += league.players
+    all_ = found.edition_compared
+    shown = [league for league in found.leagues if league.players]
+    players = sum(league.players or 0 for league in shown)
     if players < FEWEST_COMPARED or not all_.players or not all_.leagues:
         return
     if all_.points is not None:
-        points = sum(league.points or 0 for league in found.leagues)
+        points = sum(league.points or 0 for league in shown)
         yield Comparison("points_per_player", Decimal(points) / players, Decimal(all_.points) / all_.players)
-    yield Comparison("players_per_league", Decimal(players) / len(found.leagues), Decimal(all_.players) / all_.leagues)
+    yield Comparison("players_per_league", Decimal(players) / len(shown), Decimal(all_.players) / all_.leagues)
 
 
 def _awards(found: FollowUp, awards: Iterable[Award], language: Language) -> Iterator[Any]:

@@ -779,6 +779,7 @@ class FollowUp(Model):
     territory: tuple[TerritoryClass, ...]
     general: tuple[GeneralRank, ...]
     edition_totals: EditionTotals
+    edition_compared: EditionTotals
 
     @property
     def follows_only(self) -> bool:

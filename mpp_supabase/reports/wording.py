@@ -273,8 +273,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "among": ("Sur", "Out of"),
     "comparison": ("À côté de toute l’édition", "Beside the whole edition"),
     "comparison_note": (
-        "D’un côté comme de l’autre, les ligues qui paraissent au classement.",
-        "On both sides the leagues that are in the ranking.",
+        "D’un côté comme de l’autre, les ligues d’au moins 5 joueurs qui paraissent au classement.",
+        "On both sides the leagues of 5 players or more that are in the ranking.",
     ),
     "measure": ("Mesure", "Measure"),
     "own": ("Vous", "You"),

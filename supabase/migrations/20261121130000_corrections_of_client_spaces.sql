@@ -1177,6 +1177,12 @@ begin
                 'leagues', count(*) filter (where s.scope = 'league'), 'points', sum(s.points) filter (where s.scope = 'league'))
             from mpp.score s
             where s.edition_id = p.edition_id and s.listed
+        ),
+        -- Beside what a client is told of its own leagues: those of five players or more.
+        'edition_compared', (
+            select jsonb_build_object('players', sum(s.players), 'leagues', count(*), 'points', sum(s.points))
+            from mpp.score s
+            where s.edition_id = p.edition_id and s.listed and s.scope = 'league' and s.players >= 5
         )
     ) into report;
     return report;

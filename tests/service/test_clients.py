@@ -481,7 +481,7 @@ def test_the_final_report_has_the_awards_and_the_comparison_once_the_edition_is_
     assert champion.who == (client.leagues[0].name,)
     assert {one.measure: float(str(one.own)) for one in report.comparison} == {
         "points_per_player": pytest.approx(106 / 11),
-        "players_per_league": pytest.approx(11 / 3),
+        "players_per_league": pytest.approx(11 / 2),
     }
     assert all(not league.push for league in report.leagues)
 
@@ -558,7 +558,7 @@ def test_an_authority_follows_the_classes_of_its_territory_and_reads_no_pupil(wo
     report = world.ops.reports.weekly(client.part.participation_id)
     assert report.follows_only
     assert report.weeks == ()
-    assert [one.points_this_week for one in report.territory] == [10, 0]
+    assert [one.points_this_week for one in report.territory] == [10, None]
 
 
 def test_an_authority_is_one_before_its_first_class_and_reads_what_its_classes_won(world: World) -> None:

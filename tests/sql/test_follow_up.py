@@ -674,6 +674,12 @@ def test_a_report_is_the_same_figures_as_the_views(world):
             assert (line["rank"], line["points"]) == (public[line["name"]]["rank"], public[line["name"]]["points"])
         assert report["edition_totals"]["leagues"] == len(public)
         assert report["edition_totals"]["points"] == (sum(row["points"] for row in public.values()) if public else None)
+        enough = [row for row in public.values() if row["players"] >= 5]
+        assert report["edition_compared"] == {
+            "leagues": len(enough),
+            "players": sum(row["players"] for row in enough) if enough else None,
+            "points": sum(row["points"] for row in enough) if enough else None,
+        }
         assert report["edition"]["code"] == world.edition.code
         assert datetime.fromisoformat(report["as_of"]) == world.at
 
