@@ -42,7 +42,7 @@ class Award(Model):
     subject_id: UUID
     label: str
     league_label: str | None
-    value: float
+    value: float | None
     granted_at: datetime
 
 

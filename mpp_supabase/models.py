@@ -621,9 +621,9 @@ class ClientOverview(Model):
     active_players_ever: int | None
     leagues: int
     leagues_change: int | None
-    validations: int
+    validations: int | None
     validations_change: int | None
-    points: int
+    points: int | None
     points_change: int | None
     points_per_player: Average | None
     points_per_player_change: Average | None
@@ -675,8 +675,8 @@ class ClientWeek(Model):
     last_day: date
     new_players: int | None
     active_players: int | None
-    validations: int
-    points: int
+    validations: int | None
+    points: int | None
     validations_change: int | None
     points_change: int | None
 

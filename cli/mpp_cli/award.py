@@ -213,6 +213,8 @@ _UNITS = {
 
 
 def _earned_by(award: Any) -> str:
+    if award.value is None:
+        return "–"
     whole = award.value == int(award.value)
     value, unit = output.number(int(award.value) if whole else award.value), _UNITS.get(award.rule, "")
     return f"rank {value}" if unit == "rank" else f"{value} {unit}".strip()

@@ -244,13 +244,19 @@ def prove_client(
     )
 
     listed = [league for league in leagues if league.listed]
-    sizes = {place: size or None for place, size in _shown({one.id: len(one.people) for one in listed}).items()}
+    # Leagues that opted out count among what is withheld.
+    sizes = {place: size or None for place, size in _shown({one.id: len(one.people) for one in leagues}).items()}
+    now = _shown({one.id: len({each.player for each in one.done if each.at >= this.opens}) for one in leagues})
+    ever = _shown({one.id: len({each.player for each in one.done}) for one in leagues})
     values = {league.id: _value(edition, [league]) for league in listed}
     proof.rows(
         "leagues",
         "league_id",
         views["client_leagues"],
-        [_league(edition, league, sizes[league.id], values, this, before, at) for league in listed],
+        [
+            _league(edition, league, (sizes[league.id], now[league.id], ever[league.id]), values, this, before, at)
+            for league in listed
+        ],
     )
     units: dict[str, list[Group]] = {}
     for league in listed:
@@ -321,12 +327,13 @@ def prove_territory(
 def _league(
     edition: Edition,
     league: Group,
-    size: int | None,
+    told: tuple[int | None, int | None, int | None],
     values: dict[UUID, int],
     this: WeekSpan,
     before: WeekSpan | None,
     at: datetime,
 ) -> Shown:
+    size, active_told, ever_told = told
     active = len({each.player for each in league.done if each.at >= this.opens})
     earned = sum(each.points for each in league.done if each.at >= this.opens)
     last = sum(each.points for each in league.done if before and before.opens <= each.at < this.opens)
@@ -353,8 +360,8 @@ def _league(
         "unit": league.unit,
         "rank": 1 + sum(other > values[league.id] for other in values.values()),
         "players": size,
-        "active_players": _few(active),
-        "active_players_ever": _few(len({each.player for each in league.done})),
+        "active_players": active_told,
+        "active_players_ever": ever_told,
         "validations": len(league.done),
         "points": league.points,
         "points_per_player": _per_head(league.points, people),
@@ -368,15 +375,14 @@ def _league(
 
 
 def _departments(connection: psycopg.Connection[Any], participation_id: int) -> list[Shown]:
-    living = Counter(
-        department_of(postcode)
-        for (postcode,) in connection.execute(
-            "select f.postcode from mpp.player q join mpp.league l on l.id = q.league_id join mpp.profile f on"
-            " f.id = q.account_id where l.participation_id = %s and q.listed and f.country = 'FR'",
-            (participation_id,),
-        )
-    )
-    return [{"department": name, "players": count} for name, count in _shown(living).items()]
+    people = connection.execute(
+        "select f.postcode, q.listed and f.country = 'FR' from mpp.player q join mpp.league l on l.id = q.league_id"
+        " left join mpp.profile f on f.id = q.account_id where l.participation_id = %s",
+        (participation_id,),
+    ).fetchall()
+    living = Counter(department_of(postcode) for postcode, on_the_map in people if on_the_map)
+    told = _shown(living, elsewhere=len(people) - living.total())
+    return [{"department": name, "players": count} for name, count in told.items()]
 
 
 def department_of(postcode: str) -> str:
@@ -407,11 +413,14 @@ def _few(people: int) -> int | None:
     return people if people == 0 or people >= WITHHELD_UNDER else None
 
 
-def _shown(cells: Mapping[Key, int]) -> dict[Key, int | None]:
-    """Cells as they may be shown: the small ones withheld, and the next until five people are withheld together."""
+def _shown(cells: Mapping[Key, int], elsewhere: int = 0) -> dict[Key, int | None]:
+    """Cells as they may be shown: the small ones withheld, and the next until five people are withheld together.
+
+    Those `elsewhere` are in no cell, and withheld anyway.
+    """
     shown: dict[Key, int | None] = {}
     for cell, people in cells.items():
-        smaller = sum(other for other in cells.values() if other < people)
+        smaller = elsewhere + sum(other for other in cells.values() if other < people)
         shown[cell] = people if people == 0 or (people >= WITHHELD_UNDER and not 0 < smaller < WITHHELD_UNDER) else None
     return shown
 

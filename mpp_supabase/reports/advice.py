@@ -53,8 +53,10 @@ def _in_the_week(report: ClientReport, words: Words) -> Iterator[str]:
     if players and active is not None and active < FEW_ACTIVE * float(players):
         yield words("advice_few_active", share=words.percent(Decimal(str(active)) / Decimal(str(players))))
     this, before = _week(report, number), _week(report, number - 1)
-    if this and before and report.week_is_over and this.validations < FALLING * before.validations:
-        yield words("advice_falling", validations=this.validations, before=before.validations)
+    done = this.validations if this else None
+    earlier = before.validations if before else None
+    if done is not None and earlier is not None and report.week_is_over and done < FALLING * earlier:
+        yield words("advice_falling", validations=done, before=earlier)
     if weeks > 2 and number + 1 == (weeks + 1) // 2:
         yield words("advice_halfway")
     if untouched := tuple(theme.name for theme in report.themes if theme.validations == 0):
@@ -62,8 +64,8 @@ def _in_the_week(report: ClientReport, words: Words) -> Iterator[str]:
     if race := _close_race(report.leagues):
         first, second, gap = race
         yield words("advice_close_race", first=first.name, second=second.name, n=gap)
-    if this and before and this.validations > RISING * before.validations:
-        yield words("advice_rising", validations=this.validations, before=before.validations)
+    if done is not None and earlier is not None and done > RISING * earlier:
+        yield words("advice_rising", validations=done, before=earlier)
     if report.leagues and not any(league.push for league in report.leagues):
         yield words("advice_all_well", n=len(report.leagues))
 

@@ -99,8 +99,8 @@ class Week:
     last: date
     new_players: int | None
     active_players: int | None
-    validations: int
-    points: int
+    validations: int | None
+    points: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,7 +260,8 @@ def _figures(report: ClientReport, words: Words) -> Section:
     rows: list[tuple[Value, ...]] = []
     kinds: list[Kind] = []
     for label, figure, kind, notes in shown:
-        people = label in (words("players"), words(active))
+        # What few people did is withheld with their number.
+        people = label in (words("players"), words(active), words("validations"), words("points"))
         value: Value = _people(figure.value) if people else _number(figure.value, kind)
         hidden = value is UNDER_FIVE or report.kind == "final"
         if kind == "decimal" and players is None:
@@ -328,8 +329,8 @@ def _weeks(report: ClientReport, words: Words) -> Section:
             week.last,
             _people(week.new_players),
             _people(week.active_players),
-            week.validations,
-            week.points,
+            _people(week.validations),
+            _people(week.points),
         )
         for week in report.weeks
     )

@@ -142,14 +142,22 @@ $$;
 revoke execute on function private.is_mail_address(text) from public;
 grant execute on function private.is_mail_address(text) to mpp_owner;
 
--- Where a mail to an address arrives: ada+2@example.org is a way to write to ada@example.org once more.
+-- Where a mail to an address arrives: ada+2@example.org is a way to write to ada@example.org once more, and Gmail reads over
+-- dots.
 create function private.mailbox_of(address text) returns text
     language sql
     immutable
     parallel safe
     strict
     set search_path = pg_catalog, pg_temp
-as $$ select regexp_replace(lower(address), '(.)\+[^@]*@', '\1@') $$;
+as $$
+    select case
+        when split_part(m.plain, '@', 2) in ('gmail.com', 'googlemail.com')
+            then replace(split_part(m.plain, '@', 1), '.', '') || '@gmail.com'
+        else m.plain
+    end
+    from (select regexp_replace(lower(address), '(.)\+[^@]*@', '\1@')) m (plain)
+$$;
 revoke execute on function private.mailbox_of(text) from public;
 grant execute on function private.mailbox_of(text) to mpp_owner;
 

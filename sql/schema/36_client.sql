@@ -354,12 +354,14 @@ begin
         return cleaned;
     end if;
     -- Also in wide letters, and in those of Greek and Cyrillic that look like ours.
-    said := translate(private.folded(cleaned), 'аеіӏмортсАЕІМОРТСαειορτΑΕΙΜΟΡΤ', 'aeilmoptcaeimoptcaeioptaeimopt');
-    if said ~ '://' or said ~ '\mwww\.' then
-        perform private.refuse('MP010', field, 'it holds a link', 'Use a name without https:// and www.');
+    said := translate(private.folded(cleaned), 'аеіӏмортсАЕІМОРТСαειορτμΑΕΙΜΟΡΤłƥ℮', 'aeilmoptcaeimoptcaeioptmaeimoptlpe');
+    -- What mail programs make a link of.
+    if said ~ '//|@|\mwww\.|\w\.(app|be|biz|ca|ch|click|club|co|com|de|dev|es|eu|fr|gl|info|io|it|link|ly|me|net|online|org|ru|shop|site|to|top|tv|uk|us|xyz)\M' then
+        perform private.refuse('MP010', field, 'it holds a link', 'Use a name without an address: no //, no @, nothing like example.com.');
     end if;
-    letters := regexp_replace(translate(said, '1340', 'ieao'), '[^a-z]', '', 'g');
-    if letters ~ 'mapetiteplanete' or letters = 'mpp'
+    -- i, l and 1 look alike.
+    letters := regexp_replace(translate(said, '1340i', 'leaol'), '[^a-z]', '', 'g');
+    if letters ~ 'mapetlteplanete' or letters = 'mpp'
         or (said ~ '\mmpp\M' and said ~ '\m(officiel|officielle|official|admin|administration|support|staff|moderation|securite|security)\M') then
         perform private.refuse('MP010', field, 'it is the name of the association', 'Choose a name of your own.');
     end if;
@@ -370,7 +372,7 @@ begin
         where o.id is distinct from own
             and starts_with(said, private.folded(o.name))
             -- Alone, or as leagues carry it: “Exemple · Lyon”.
-            and substr(said, char_length(private.folded(o.name)) + 1) ~ '^(\s*[·•∙‧・:|]|$)'
+            and substr(said, char_length(private.folded(o.name)) + 1) ~ '^(\s*[·•∙‧・:|(/,–—]|-\s|\s+-|$)'
             and private.folded(o.name) is distinct from (select private.folded(x.name) from mpp.organisation x where x.id = own)
     ) then
         perform private.refuse('MP010', field, 'it is the name of an organisation that plays', 'Choose a name of your own.');

@@ -136,10 +136,11 @@ begin
         private.withheld(d.active_ever),
         g.leagues::integer,
         case when m.week > 1 then (g.leagues - g.before)::integer end,
-        d.validations::integer,
-        case when m.week > 1 then (d.validations - d.validations_before)::integer end,
-        d.points::integer,
-        case when m.week > 1 then (d.points - d.points_before)::integer end,
+        -- What one to four people did is withheld with their number.
+        case when p.players not between 1 and 4 then d.validations::integer end,
+        case when m.week > 1 and p.players not between 1 and 4 then (d.validations - d.validations_before)::integer end,
+        case when p.players not between 1 and 4 then d.points::integer end,
+        case when m.week > 1 and p.players not between 1 and 4 then (d.points - d.points_before)::integer end,
         case when p.players >= 5 then round(d.points::numeric / p.players, 2) end,
         -- With the change of the points it would tell how many came.
         case when m.week > 1 and n.new_players is not null and p.players >= 5 and p.before >= 5
@@ -189,16 +190,13 @@ begin
         join mpp.edition e on e.id = p.edition_id
         left join lateral (select x.* from private.weeks_of(p.edition_id, at) x order by x.number desc limit 1) w on true
     ), counted as (
+        -- Those that opted out too: what they withhold counts, or opting out would uncover the next one.
         select m.id, m.week, m.running, m.opens, m.league_min_players, m.time_zone, l.id as league_id, l.name, l.unit_id, u.name as unit,
-            s.players, s.points, s.value, s.reached_at, s.is_public,
-            -- From the smallest on, until what is withheld is five people together; of two that are equal, both.
-            s.players < 5 or coalesce(sum(s.players) over (
-                partition by m.id order by s.players range between unbounded preceding and 1 preceding
-            ), 0) between 1 and 4 as is_small,
+            l.listed, s.players, s.points, s.value, s.reached_at, s.is_public,
             exists (select from mpp.ambassador a where a.league_id = l.id and a.is_principal) as has_ambassador,
             v.*
         from mine m
-        join mpp.league l on l.participation_id = m.id and l.listed
+        join mpp.league l on l.participation_id = m.id
         join mpp.score s on s.subject_id = l.id
         left join mpp.unit u on u.id = l.unit_id
         cross join lateral (
@@ -214,14 +212,26 @@ begin
             from mpp.validation x
             where x.league_id = l.id and x.state = 'credited'
         ) v
+    ), line as (
+        -- From the smallest on, until what is withheld is five people together; of two that are equal, both.
+        select c.*,
+            c.players < 5 or coalesce(sum(c.players) over by_players, 0) between 1 and 4 as is_small,
+            c.active = 0 or (c.active >= 5 and coalesce(sum(c.active) over by_active, 0) not between 1 and 4) as active_told,
+            c.active_ever = 0 or (c.active_ever >= 5 and coalesce(sum(c.active_ever) over by_active_ever, 0) not between 1 and 4)
+                as active_ever_told
+        from counted c
+        window
+            by_players as (partition by c.id order by c.players range between unbounded preceding and 1 preceding),
+            by_active as (partition by c.id order by c.active range between unbounded preceding and 1 preceding),
+            by_active_ever as (partition by c.id order by c.active_ever range between unbounded preceding and 1 preceding)
     )
     select
         c.id, c.league_id, c.name::text, c.unit_id, c.unit::text,
         case when c.is_public or not c.is_small
             then rank() over (partition by c.id, c.is_public or not c.is_small order by c.value desc) end,
         case when not c.is_small then c.players end,
-        case when not c.is_small then private.withheld(c.active) end,
-        case when not c.is_small then private.withheld(c.active_ever) end,
+        case when not c.is_small and c.active_told then c.active::integer end,
+        case when not c.is_small and c.active_ever_told then c.active_ever::integer end,
         case when not c.is_small then c.validations::integer end,
         case when c.is_public or not c.is_small then c.points end,
         case when not c.is_small then round(c.points::numeric / c.players, 2) end,
@@ -244,7 +254,8 @@ begin
                 and 4 * c.this_week < 3 * c.last_so_far then 'falling' end,
             case when c.players < greatest(c.league_min_players, 5) then 'few_players' end
         ], null)
-    from counted c
+    from line c
+    where c.listed
     -- The place in the list would tell what is withheld.
     order by c.id, case when c.is_public or not c.is_small then c.value end desc nulls last,
         case when c.is_public or not c.is_small then c.reached_at end, c.league_id;
@@ -310,12 +321,15 @@ begin
     )
     select
         k.id, k.number, k.first_day, k.last_day, j.new_players, private.withheld(coalesce(v.active, 0)),
-        coalesce(v.validations, 0)::integer, coalesce(v.points, 0)::integer,
-        (coalesce(v.validations, 0) - lag(coalesce(v.validations, 0)) over w)::integer,
-        (coalesce(v.points, 0) - lag(coalesce(v.points, 0)) over w)::integer
+        case when not f.is_few then coalesce(v.validations, 0)::integer end,
+        case when not f.is_few then coalesce(v.points, 0)::integer end,
+        case when not f.is_few then (coalesce(v.validations, 0) - lag(coalesce(v.validations, 0)) over w)::integer end,
+        case when not f.is_few then (coalesce(v.points, 0) - lag(coalesce(v.points, 0)) over w)::integer end
     from week k
     join joined j on j.id = k.id and j.number = k.number
     left join ledger v on v.id = k.id and v.number = k.number
+    -- What one to four people did is withheld with their number.
+    cross join lateral (select count(*) between 1 and 4 as is_few from person q where q.id = k.id) f
     window w as (partition by k.id order by k.number)
     order by k.id, k.number;
 end
@@ -471,9 +485,20 @@ begin
         join mpp.player q on q.league_id = l.id and q.listed
         join mpp.profile f on f.id = q.account_id and f.country = 'FR'
         group by p.id, private.department_of(f.country, f.postcode)
+    ), elsewhere as (
+        -- Abroad or opted out: on no map, and in the total.
+        select x.id, count(*) - coalesce((select sum(c.players) from cell c where c.id = x.id), 0) as people
+        from (
+            select p.id
+            from private.followed(chosen) p
+            join mpp.league l on l.participation_id = p.id
+            join mpp.player q on q.league_id = l.id
+        ) x
+        group by x.id
     ), ordered as (
-        select c.*, coalesce(sum(c.players) over smaller, 0) as smaller_players
+        select c.*, x.people + coalesce(sum(c.players) over smaller, 0) as smaller_players
         from cell c
+        join elsewhere x on x.id = c.id
         -- Of two that are equal both: which of them joined would say where the others are.
         window smaller as (partition by c.id order by c.players range between unbounded preceding and 1 preceding)
     )
@@ -600,6 +625,9 @@ begin
         end if;
         perform private.refuse('MP093');
     end if;
+    with told as materialized (
+        select * from private.client_leagues(p.id)
+    )
     select jsonb_build_object(
         'as_of', at,
         'organisation', (select jsonb_build_object('code', o.code, 'name', o.name, 'kind', o.kind, 'language', o.language)
@@ -609,7 +637,7 @@ begin
         'overview', (select to_jsonb(r) from private.client_overview(p.id) r),
         'weeks', (select coalesce(jsonb_agg(r), '[]') from private.client_weekly(p.id) r),
         'days', (select coalesce(jsonb_agg(r), '[]') from private.client_daily(p.id) r),
-        'leagues', (select coalesce(jsonb_agg(r), '[]') from private.client_leagues(p.id) r),
+        'leagues', (select coalesce(jsonb_agg(r), '[]') from told r),
         'units', (select coalesce(jsonb_agg(r), '[]') from private.client_ranking(p.id) r where r.scope = 'unit'),
         'themes', (select coalesce(jsonb_agg(r), '[]') from private.client_themes(p.id) r),
         'map', (select coalesce(jsonb_agg(r), '[]') from private.client_map(p.id) r),
@@ -620,7 +648,7 @@ begin
                 'points_per_player', g.points_per_player) order by g.rank), '[]')
             from (
                 select l.name, private.rank_of(s.edition_id, 'league', s.value) as rank, s.points,
-                    case when s.players >= 5 then round(s.points::numeric / s.players, 2) end as points_per_player
+                    (select r.points_per_player from told r where r.league_id = l.id) as points_per_player
                 from mpp.league l
                 join mpp.score s on s.subject_id = l.id and s.is_public
                 where l.participation_id = p.id
@@ -632,13 +660,14 @@ begin
             select jsonb_build_object('players', sum(s.players) filter (where s.scope = 'league'),
                 'leagues', count(*) filter (where s.scope = 'league'), 'points', sum(s.points) filter (where s.scope = 'league'))
             from mpp.score s
-            where s.edition_id = p.edition_id and s.listed
+            -- A private edition is its client: sums of it would tell what is withheld.
+            where s.edition_id = p.edition_id and s.is_public
         ),
         -- Beside what a client is told of its own leagues: those of five players or more.
         'edition_compared', (
             select jsonb_build_object('players', sum(s.players), 'leagues', count(*), 'points', sum(s.points))
             from mpp.score s
-            where s.edition_id = p.edition_id and s.listed and s.scope = 'league' and s.players >= 5
+            where s.edition_id = p.edition_id and s.is_public and s.scope = 'league' and s.players >= 5
         )
     ) into report;
     return report;

@@ -156,9 +156,11 @@ as $$
 begin
     return query
     select a.id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title::jsonb, a.description::jsonb,
-        a.subject_id, coalesce(s.label, h.name::text), s.league_label, a.value, a.granted_at
+        a.subject_id, coalesce(s.label, h.name::text), s.league_label, case when s.is_public or h.id is not null then a.value end, a.granted_at
     from mpp.award a
+    -- In a private edition no league or team of fewer than five: see 82_follow_up.
     left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
+        and (s.is_public or s.scope = 'player' or s.players >= 5)
     left join mpp.school h on h.id = a.subject_id and a.scope = 'school' and not h.is_hidden
         and exists (select from mpp.score c where c.edition_id = a.edition_id and c.school_id = h.id and c.listed)
     where a.organisation_id in (select private.my_client_ids()) and coalesce(s.label, h.name::text) is not null;

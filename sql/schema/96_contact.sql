@@ -149,7 +149,7 @@ begin
         select count(*) from mpp.contact_request c where c.email = address and c.received_at > at - interval '1 day'
     ) >= per_address;
     if written.is_held and (
-        select count(*) from mpp.contact_request c where c.is_held and c.state in ('new', 'spam')
+        select count(*) from mpp.contact_request c where c.is_held and c.state = 'new'
     ) >= most_held then
         perform private.refuse('MP095');
     end if;

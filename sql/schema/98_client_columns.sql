@@ -15,10 +15,10 @@ comment on column api.client_overview.active_players_change is 'active_players l
 comment on column api.client_overview.active_players_ever is 'Players who did a challenge since the start; null for one to four.';
 comment on column api.client_overview.leagues is 'Leagues since the start, those out of the rankings too.';
 comment on column api.client_overview.leagues_change is 'How many of them are new this week; null in the first week.';
-comment on column api.client_overview.validations is 'Challenges done since the start.';
-comment on column api.client_overview.validations_change is 'How many of them were done this week, which is not a difference between two weeks (client_weekly has that); null in the first week.';
-comment on column api.client_overview.points is 'Points since the start.';
-comment on column api.client_overview.points_change is 'How many of them were won this week, which is not a difference between two weeks (client_weekly has that); null in the first week.';
+comment on column api.client_overview.validations is 'Challenges done since the start; null while the client has one to four players.';
+comment on column api.client_overview.validations_change is 'How many of them were done this week, which is not a difference between two weeks (client_weekly has that); null in the first week; null while the client has one to four players.';
+comment on column api.client_overview.points is 'Points since the start; null while the client has one to four players.';
+comment on column api.client_overview.points_change is 'How many of them were won this week, which is not a difference between two weeks (client_weekly has that); null in the first week; null while the client has one to four players.';
 comment on column api.client_overview.points_per_player is 'points divided by players; null while there are fewer than five.';
 comment on column api.client_overview.points_per_player_change is 'How much points_per_player grew this week; null in the first week, and while there were fewer than five.';
 
@@ -29,8 +29,8 @@ comment on column api.client_leagues.unit_id is 'Its unit; null when it has none
 comment on column api.client_leagues.unit is 'Name of its unit; null when it has none.';
 comment on column api.client_leagues.rank is 'Its rank among the listed leagues of the client, by value; equals share one. In a private edition null for a small league, and counted among the others.';
 comment on column api.client_leagues.players is 'Players since the start, those who left after playing too; null for fewer than five, and for the next league where the total would tell.';
-comment on column api.client_leagues.active_players is 'Players who did a challenge this week; null for one to four, and with players.';
-comment on column api.client_leagues.active_players_ever is 'Players who did a challenge since the start; null for one to four, and with players.';
+comment on column api.client_leagues.active_players is 'Players who did a challenge this week; null for one to four, for the next league where the total would tell, and with players.';
+comment on column api.client_leagues.active_players_ever is 'Players who did a challenge since the start; null for one to four, for the next league where the total would tell, and with players.';
 comment on column api.client_leagues.validations is 'Challenges done since the start; null with players.';
 comment on column api.client_leagues.points is 'Points since the start; in a private edition null with players.';
 comment on column api.client_leagues.points_per_player is 'points divided by players; null with players.';
@@ -47,10 +47,10 @@ comment on column api.client_weekly.first_day is 'Its first day, in the time zon
 comment on column api.client_weekly.last_day is 'Its last day.';
 comment on column api.client_weekly.new_players is 'Players who joined in it, in the first week also before it; null for one to four, and for the next week where the total would tell.';
 comment on column api.client_weekly.active_players is 'Players who did a challenge in it; null for one to four.';
-comment on column api.client_weekly.validations is 'Challenges done in it.';
-comment on column api.client_weekly.points is 'Points won in it.';
-comment on column api.client_weekly.validations_change is 'validations less those of the week before: a difference between two weeks; null in the first one.';
-comment on column api.client_weekly.points_change is 'points less those of the week before: a difference between two weeks; null in the first one.';
+comment on column api.client_weekly.validations is 'Challenges done in it; null while the client has one to four players.';
+comment on column api.client_weekly.points is 'Points won in it; null while the client has one to four players.';
+comment on column api.client_weekly.validations_change is 'validations less those of the week before: a difference between two weeks; null in the first one; null while the client has one to four players.';
+comment on column api.client_weekly.points_change is 'points less those of the week before: a difference between two weeks; null in the first one; null while the client has one to four players.';
 
 comment on column api.client_daily.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_daily.day is 'A day with at least one challenge, in the time zone of the edition.';
@@ -76,7 +76,7 @@ comment on column api.client_themes.points is 'Points of these.';
 
 comment on column api.client_map.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_map.department is 'French department, such as 69 or 2A; null for players whose postcode has none.';
-comment on column api.client_map.players is 'Listed players who live there; null for one to four, and for the next larger place where the difference would tell.';
+comment on column api.client_map.players is 'Listed players who live there; null for one to four, and for the next larger place where the difference would tell, those abroad or opted out counted with what is withheld.';
 
 comment on column api.client_territory.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_territory.class_id is 'The class.';
@@ -129,7 +129,7 @@ comment on column api.client_awards.description is 'What it is for, by language.
 comment on column api.client_awards.subject_id is 'Id of the player, team, league, class or school.';
 comment on column api.client_awards.label is 'Its name in public.';
 comment on column api.client_awards.league_label is 'League of a player or team; null for others, and where it is out of the rankings.';
-comment on column api.client_awards.value is 'What earned it, in the unit of the rule: the rank, points a player, validations, themes, collective challenges, or days.';
+comment on column api.client_awards.value is 'What earned it, in the unit of the rule: the rank, points a player, validations, themes, collective challenges, or days; null in a private edition.';
 comment on column api.client_awards.granted_at is 'When the awards of the edition were given.';
 
 comment on column api.client_organisations.organisation_id is 'The organisation.';

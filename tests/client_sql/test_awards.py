@@ -393,3 +393,19 @@ def test_the_table_itself_holds_back_what_the_views_do_not_show(game, clients):
         if person.role == "authenticated":
             rounds = person.rows("select from mpp.award_round where edition_id = %s", (public.id,))
             assert len(rounds) == (name == "ops"), name
+
+
+def test_in_a_private_edition_no_small_league_has_an_award_and_no_value_is_told(game: Game) -> None:
+    organisation = game.organisation()
+    edition = game.edition(organisation=organisation, league_min_players=1)
+    part = game.participation(organisation, edition)
+    small, large = game.client_league(part, edition), game.client_league(part, edition)
+    for _ in range(5):
+        game.player(large)
+    played(game, edition, small.ambassador, "t-bike", "t-soup")
+    played(game, edition, large.ambassador, "t-soup")
+    grant(game, edition)
+    found = game.employed(organisation).view("client_awards", participation_id=part)
+    assert {row["value"] for row in found} == {None}
+    subjects = {row["subject_id"] for row in found if row["scope"] in ("league", "team")}
+    assert not subjects & {small.id, *small.teams, *large.teams}

@@ -1013,6 +1013,12 @@ def test_a_mailbox_gets_five_invitations_a_day_over_all_clients_and_tags(game, c
     assert manager.call("invite_participants", participation_id=part, participants=asked)["unchanged"] == 2
     with game.refused("MP010"):
         owner.call("invite_staff", organisation_id=client, email=f"{mailbox}+9@example.org")
+    # Gmail reads over dots, and has two names.
+    for n in range(5):
+        dotted = f"{mailbox[: n + 1]}.{mailbox[n + 1 :]}@{'gmail' if n % 2 else 'googlemail'}.com"
+        owner.call("invite_staff", organisation_id=client, email=dotted)
+    with game.refused("MP010"):
+        owner.call("invite_staff", organisation_id=client, email=f"{mailbox}@gmail.com")
     # The same name elsewhere is another mailbox, and so is one that begins with a plus.
     owner.call("invite_staff", organisation_id=client, email=f"{mailbox}@example.net")
     owner.call("invite_staff", organisation_id=client, email=f"+{mailbox}@example.org")

@@ -360,6 +360,7 @@ def expected_overview(world: World, client: int) -> dict[str, Any]:
     later = week > 1
     came = newcomers(world, client)
     enough = later and came[week] is not None and len(people) >= 5 and len(before) >= 5
+    few = 1 <= len(people) <= 4
     first_day = world.start.astimezone(PARIS).date() + (week - 1) * WEEK if opens else None
     last_day = (world.end - MICROSECOND).astimezone(PARIS).date()
     return {
@@ -376,10 +377,10 @@ def expected_overview(world: World, client: int) -> dict[str, Any]:
         "active_players_ever": withheld(active(deeds)),
         "leagues": len(leagues),
         "leagues_change": sum(1 for n in leagues if world.groups[n].created_at >= edge) if later and edge else None,
-        "validations": len(deeds),
-        "validations_change": len(deeds) - len(earlier) if later else None,
-        "points": points_of(deeds),
-        "points_change": points_of(deeds) - points_of(earlier) if later else None,
+        "validations": None if few else len(deeds),
+        "validations_change": len(deeds) - len(earlier) if later and not few else None,
+        "points": None if few else points_of(deeds),
+        "points_change": points_of(deeds) - points_of(earlier) if later and not few else None,
         "points_per_player": per_head(points_of(deeds), len(people)),
         "points_per_player_change": minus(
             per_head(points_of(deeds), len(people)), per_head(points_of(earlier), len(before))
@@ -421,6 +422,10 @@ def expected_weekly(world: World, client: int) -> list[dict[str, Any]]:
             "points": points_of(deeds),
         }
         previous = rows[-1] if rows else None
+        if 1 <= len(world.people(leagues)) <= 4:
+            row |= dict.fromkeys(("validations", "points", "validations_change", "points_change"))
+            rows.append(row)
+            continue
         row["validations_change"] = row["validations"] - previous["validations"] if previous else None
         row["points_change"] = row["points"] - previous["points"] if previous else None
         rows.append(row)
@@ -448,8 +453,19 @@ def expected_leagues(world: World, client: int) -> dict[uuid.UUID, dict[str, Any
     rows = {}
     listed = [n for n in world.leagues(client) if world.groups[n].listed]
     values = {n: world.value([n], LEAST) for n in listed}
-    sizes = {n: len(world.people([n])) for n in listed}
+    # Those that opted out count among what is withheld, or the next one would be uncovered.
+    every = world.leagues(client)
+    sizes = {n: len(world.people([n])) for n in every}
     told = {n: size or None for n, size in shown(sizes).items()}
+    now, ever = (
+        shown(
+            {
+                n: active([d for d in world.credited([n]) if not this or world.week_of(d.at) == world.weeks])
+                for n in every
+            }
+        )
+        for this in (True, False)
+    )
     for n in listed:
         group, deeds = world.groups[n], world.credited([n])
         heads, week, is_small = sizes[n], world.weeks, told[n] is None
@@ -463,8 +479,8 @@ def expected_leagues(world: World, client: int) -> dict[uuid.UUID, dict[str, Any
             "unit": group.unit,
             "rank": 1 + sum(value > values[n] for value in values.values()),
             "players": told[n],
-            "active_players": withheld(active(current)),
-            "active_players_ever": withheld(active(deeds)),
+            "active_players": now[n],
+            "active_players_ever": ever[n],
             "validations": len(deeds),
             "points": points_of(deeds),
             "points_per_player": per_head(points_of(deeds), heads),
@@ -554,11 +570,11 @@ def expected_themes(world: World, client: int) -> dict[str, tuple[int, int]]:
     return found
 
 
-def shown(cells: dict[Any, int]) -> dict[Any, int | None]:
+def shown(cells: dict[Any, int], elsewhere: int = 0) -> dict[Any, int | None]:
     """Cells as they may be shown: from the smallest on, people are withheld until they are five together."""
     result = {}
     for place, players in cells.items():
-        smaller = sum(other for other in cells.values() if other < players)
+        smaller = elsewhere + sum(other for other in cells.values() if other < players)
         result[place] = None if 1 <= players < 5 or (players and 1 <= smaller <= 4) else players
     return result
 
@@ -629,13 +645,14 @@ def test_every_figure_is_the_one_that_is_counted_from_the_facts(world):
         themes = {row["theme"]: (row["validations"], row["points"]) for row in person.view("client_themes")}
         assert themes == expected_themes(world, client)
         map_ = {row["department"]: row["players"] for row in person.view("client_map")}
-        assert map_ == shown(cells_of(world, client))
+        cells = cells_of(world, client)
+        assert map_ == shown(cells, members(world, client) - sum(cells.values()))
         # The parts add up to the whole.
         for column in ("validations", "points"):
             if members(world, client) >= 5:
                 assert overview[column] == sum(r[column] for r in daily)
                 assert overview[column] == sum(n[column == "points"] for n in themes.values())
-            if world.at >= world.start:
+            if world.at >= world.start and overview[column] is not None:
                 assert overview[column] == sum(r[column] for r in weekly)
         # Ordered as they are to be shown.
         assert [r["value"] for r in person.view("client_leagues")] == sorted(
@@ -674,6 +691,8 @@ def test_a_report_is_the_same_figures_as_the_views(world):
             assert (line["rank"], line["points"]) == (public[line["name"]]["rank"], public[line["name"]]["points"])
         assert report["edition_totals"]["leagues"] == len(public)
         assert report["edition_totals"]["points"] == (sum(row["points"] for row in public.values()) if public else None)
+        told = {row["name"]: row["points_per_player"] for row in report["leagues"]}
+        assert all(line["points_per_player"] == told[line["name"]] for line in report["general"])
         enough = [row for row in public.values() if row["players"] >= 5]
         assert report["edition_compared"] == {
             "leagues": len(enough),
@@ -858,12 +877,64 @@ def test_in_a_private_edition_nothing_of_a_small_league_is_told(game):
     assert (unit["leagues"], unit["players"], unit["points"], unit["points_per_player"]) == (3, 6, 4, None)
 
 
+def test_a_league_that_opts_out_uncovers_no_other(game):
+    world = plain(game, 15)
+    add_league(world, 0, f"Small {uuid.uuid4().hex[:6]}")
+    small = world.groups[1]
+    game.run(
+        "update mpp.player set league_id = %s, team_id = %s where id in (select id from mpp.player"
+        " where league_id = %s limit 3)",
+        (small.id, small.teams[0], world.groups[0].id),
+    )
+    staff = world.staff[0]
+    assert [row["players"] for row in staff.view("client_leagues")] == [None, None]
+    game.run("update mpp.league set listed = false where id = %s", (small.id,))
+    assert [row["players"] for row in staff.view("client_leagues")] == [None]
+
+
+def test_the_report_of_a_private_edition_sums_nothing_that_is_withheld(game):
+    organisation = game.organisation()
+    edition = game.edition(organisation=organisation)
+    part = game.participation(organisation, edition)
+    for others in (11, 2):
+        league = game.client_league(part, edition)
+        for _ in range(others):
+            game.player(league)
+        game.validate(league.ambassador, edition, "t-bike")
+    report = game.employed(organisation).call("client_report", participation_id=part)
+    assert report["edition_totals"] == {"players": None, "leagues": 0, "points": None}
+    assert report["edition_compared"] == {"players": None, "leagues": 0, "points": None}
+    assert report["general"] == []
+
+
+def test_what_a_client_of_one_to_four_people_did_is_told_nowhere(game):
+    organisation = game.organisation()
+    edition = game.edition(organisation=organisation)
+    part = game.participation(organisation, edition)
+    league = game.client_league(part, edition)
+    game.validate(league.ambassador, edition, "t-bike")
+    staff = game.employed(organisation)
+    (overview,) = staff.view("client_overview")
+    assert {overview[name] for name in ("players", "active_players", "validations", "points")} == {None}
+    assert {row[name] for row in staff.view("client_weekly") for name in ("validations", "points")} == {None}
+    assert staff.view("client_daily") == staff.view("client_themes") == []
+
+
 def test_a_small_league_is_not_told_by_what_the_others_leave_of_the_whole(world):
     for client, person in enumerate(world.staff):
-        told = {row["league_id"]: row["players"] for row in person.view("client_leagues")}
-        sizes = {world.groups[n].id: len(world.people([n])) for n in world.leagues(client)}
-        hidden = [sizes[league] for league, players in told.items() if players is None]
-        assert sum(hidden) == 0 or sum(hidden) >= 5 or len(hidden) == len(told)
+        rows = person.view("client_leagues")
+        for column, count in (
+            ("players", lambda n: len(world.people([n]))),
+            ("active_players_ever", lambda n: active(world.credited([n]))),
+            (
+                "active_players",
+                lambda n: active([d for d in world.credited([n]) if world.week_of(d.at) == world.weeks]),
+            ),
+        ):
+            counted = {world.groups[n].id: count(n) for n in world.leagues(client)}
+            shown_ones = {row["league_id"] for row in rows if row[column] is not None}
+            missing = sum(people for league, people in counted.items() if league not in shown_ones)
+            assert missing == 0 or missing >= 5 or not any(counted[league] for league in shown_ones), column
         came = [row["new_players"] for row in person.view("client_weekly")]
         people = [p for p in world.people(world.leagues(client)) if p.joined_at < world.end]
         missing = len(people) - sum(n or 0 for n in came)

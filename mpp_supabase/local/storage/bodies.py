@@ -36,7 +36,10 @@ async def read_upload(request: Request) -> Upload:
         return Upload(content_type, request.headers.get("cache-control", "no-cache"), metadata, _whole(request))
     form = _Form(content_type, request)
     first = await form.begin()
-    seconds = form.fields.get("cacheControl")
+    seconds = form.fields.get("cacheControl", "")
+    # It becomes a header of every answer.
+    if not seconds.isprintable() or not seconds.isascii():
+        raise invalid("cacheControl is not plain text")
     return Upload(
         form.fields.get("contentType") or form.file_type,
         f"max-age={seconds}" if seconds else "no-cache",
