@@ -38,7 +38,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackStatus]:
     elif backend == "embedded":
         if version := os.environ.get("MPP_TEST_POSTGRES"):
             os.environ["MPP_POSTGRES"] = str(binaries_of(int(version)))
-        with _embedded(_session_directory(tmp_path_factory)) as status:
+        with _embedded(session_directory(tmp_path_factory)) as status:
             yield status
     else:
         raise pytest.UsageError(f"MPP_TEST_BACKEND is {backend!r}: use embedded, url or docker")
@@ -52,7 +52,15 @@ def db(stack: StackStatus) -> Iterator[psycopg.Connection[Any]]:
         connection.rollback()
 
 
-def _session_directory(factory: pytest.TempPathFactory) -> Path:
+@contextlib.contextmanager
+def choosing_ports(directory: Path) -> Iterator[None]:
+    """One worker at a time chooses its free ports and takes them."""
+    with (directory / "ports").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def session_directory(factory: pytest.TempPathFactory) -> Path:
     """The directory that all workers of this test session see."""
     base = factory.getbasetemp()
     return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
@@ -62,9 +70,7 @@ def _session_directory(factory: pytest.TempPathFactory) -> Path:
 def _embedded(directory: Path) -> Iterator[StackStatus]:
     # Not pytest's own directory: the user who runs Postgres for root could not enter it.
     home = Path(tempfile.mkdtemp(prefix="mpp-tests-"))
-    with (directory / "ports").open("a") as file:
-        # One worker at a time chooses its free ports and takes them.
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with choosing_ports(directory):
         embedded = Stack(home, Ports.free())
         status = embedded.start()
     try:

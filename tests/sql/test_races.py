@@ -124,8 +124,9 @@ def test_one_account_that_creates_and_joins_leagues_at_once_plays_in_one(game, a
     assert (
         game.one(
             # A client's league waits for the first who comes.
-            "select count(*) from mpp.league l where l.participation_id is null"
-            " and not exists (select from mpp.ambassador a where a.league_id = l.id)"
+            "select count(*) from mpp.league l where l.edition_id = %s and l.participation_id is null"
+            " and not exists (select from mpp.ambassador a where a.league_id = l.id)",
+            (edition.id,),
         )
         == 0
     )

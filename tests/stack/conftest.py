@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from mpp_supabase.local import Ports, Stack, StackStatus
+from tests.conftest import choosing_ports, session_directory
 
 MIGRATION = """
 create schema api;
@@ -67,11 +68,12 @@ def new_stack(directory: Path, supabase_directory: Path) -> Iterator[Callable[..
 
 
 @pytest.fixture(scope="session")
-def probe(supabase_directory: Path) -> Iterator[Stack]:
+def probe(supabase_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One running stack of the small project, for the tests that only ask it questions."""
     home = Path(tempfile.mkdtemp(prefix="mpp-tests-"))
-    stack = Stack(home, Ports.free(), supabase=supabase_directory)
-    stack.start()
+    with choosing_ports(session_directory(tmp_path_factory)):
+        stack = Stack(home, Ports.free(), supabase=supabase_directory)
+        stack.start()
     yield stack
     stack.reset()
     shutil.rmtree(home)
