@@ -276,7 +276,12 @@ begin
     from mpp.edition_challenge c
     where c.edition_id = e.id and c.secret_digest = private.secret_digest(e.code, left(coalesce(word, ''), 200));
     if found_id is null then
-        insert into mpp.unlock_guess (account_id, edition_id, guessed_at) values (account, e.id, at);
+        begin
+            insert into mpp.unlock_guess (account_id, edition_id, guessed_at) values (account, e.id, at);
+        exception when foreign_key_violation then
+            -- The account was deleted a moment ago; the error of the constraint would show its row.
+            perform private.refuse('MP003');
+        end;
         return (null, false, e.unlock_guesses_per_hour - wrong - 1)::api.unlock_result;
     end if;
     insert into mpp.unlock (player_id, challenge_id) values (me.id, found_id) on conflict do nothing;

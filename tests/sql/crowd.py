@@ -173,7 +173,7 @@ class Crowd:
         finally:
             for thread in self._threads:
                 thread.join(timeout=120)
-        assert self.faults == []
+        assert self.faults == [], self.faults
 
 
 @contextlib.contextmanager
