@@ -100,6 +100,7 @@ def docker_stack() -> Iterator[StackStatus]:
             "JWT_JWKS": keys.jwks(),
             "ANON_KEY": keys.anon,
             "SERVICE_KEY": keys.service_role,
+            # One tenant, and a bucket that the file backend does not use: named as in Supabase’s own compose file.
             "TENANT_ID": "stub",
             "STORAGE_BACKEND": "file",
             "STORAGE_FILE_BACKEND_PATH": "/mnt",

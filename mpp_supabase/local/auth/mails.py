@@ -18,7 +18,7 @@ from mpp_supabase.local.auth.settings import AuthSettings
 #: Seconds that the SMTP server may take.
 SMTP_TIMEOUT = 10.0
 
-_PLACEHOLDER = re.compile(r"\{\{\s*\.(\w+)\s*\}\}")
+_VARIABLE = re.compile(r"\{\{\s*\.(\w+)\s*\}\}")
 
 
 class Mailer:
@@ -41,7 +41,7 @@ class Mailer:
         return f"{base}?token={quote_plus(token_hash)}&type={kind}&redirect_to={target}"
 
     async def send(self, name: str, address: str, values: Mapping[str, str]) -> None:
-        """Send the mail `name` of `SUBJECTS`, its placeholders filled from `values`.
+        """Send the mail `name` of `SUBJECTS`, its variables filled from `values`.
 
         Raises Refusal (500) when the SMTP server does not take it.
         """
@@ -70,7 +70,7 @@ class Mailer:
 
 def fill(text: str, values: Mapping[str, str]) -> str:
     """Put values in the place of `{{ .Name }}`; a name without a value leaves nothing."""
-    return _PLACEHOLDER.sub(lambda found: values.get(found[1], ""), text)
+    return _VARIABLE.sub(lambda found: values.get(found[1], ""), text)
 
 
 def plain_text(document: str) -> str:
