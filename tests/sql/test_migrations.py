@@ -50,6 +50,14 @@ def test_every_migration_is_named_by_the_time_it_was_made() -> None:
     assert len(set(versions)) == len(versions), "two migrations have the same version"
 
 
+def test_before_the_first_release_the_one_migration_is_the_schema() -> None:
+    if git(ROOT, "tag", "--list", "v[0-9]*").split():
+        return  # From then on a migration is the difference: test_deployment.py compares what they make.
+    (baseline,) = MIGRATIONS.glob("*.sql")
+    schema = b"".join(path.read_bytes() for path in sorted((ROOT / "sql/schema").glob("*.sql")))
+    assert baseline.read_bytes() == schema, "run `make baseline`"
+
+
 def test_what_was_released_is_not_rewritten() -> None:
     assert rewritten(ROOT, "supabase/migrations") == []
 

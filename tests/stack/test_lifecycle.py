@@ -295,6 +295,14 @@ def test_a_migration_that_fails_is_named_with_its_line_and_can_be_corrected(
         versions = connection.execute("select version from supabase_migrations.schema_migrations order by 1").fetchall()
     assert tables == [("whole",)]
     assert versions == [("01",), ("02",)]
+    stack.stop()
+    second.write_text("create table api.another (id int);\n")
+    with pytest.raises(StackError, match="made from another version of migration 02") as refused:
+        stack.start()
+    assert "mpp stack reset" in refused.value.hint
+    second.unlink()
+    with pytest.raises(StackError, match="made from another version of migration 02"):
+        stack.start()
 
 
 def test_a_broken_configuration_and_a_damaged_state_are_said(new_stack: NewStack, directory: Path) -> None:

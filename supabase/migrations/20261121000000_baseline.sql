@@ -1,0 +1,12462 @@
+-- Schemas, the owner of the tables, and what nobody is granted by default.
+-- `api` is what PostgREST exposes, `mpp` holds the tables, `private` the rules. Tables follow by noun.
+--
+-- Every function sets `search_path = pg_catalog, pg_temp`. An empty one is searched for types in the caller's temporary
+-- schema first: who speaks SQL could put a type called date there, and a check of theirs would run as our definer.
+
+create schema if not exists mpp;
+create schema if not exists private;
+create schema if not exists api;
+
+comment on schema api is 'Ma Petite Planète: the views and functions that apps, dashboards and the CLI may use.';
+comment on schema mpp is 'Ma Petite Planète: tables. Read through api; written by the functions of private only.';
+comment on schema private is 'Ma Petite Planète: rules, triggers and every security definer function. Never exposed.';
+
+-- The tables belong to a role that cannot log in and does not bypass row-level security: a view that forgets
+-- security_invoker then shows nothing at all, instead of everything.
+do $$
+begin
+    if not exists (select from pg_catalog.pg_roles where rolname = 'mpp_owner') then
+        create role mpp_owner nologin noinherit;
+    end if;
+    execute pg_catalog.format('grant mpp_owner to %I', current_user);
+end
+$$;
+
+-- Logins of client dashboards that speak SQL are members of this role; it reads views of api and nothing else.
+do $$
+begin
+    if not exists (select from pg_catalog.pg_roles where rolname = 'mpp_dashboard') then
+        create role mpp_dashboard nologin noinherit;
+    end if;
+end
+$$;
+grant usage on schema api to mpp_dashboard;
+
+-- Nor does anybody but the owner of the database have a use for temporary tables, types and functions. (A deploying role
+-- that does not own it is only warned.)
+do $$
+begin
+    execute pg_catalog.format('revoke temporary on database %I from public', pg_catalog.current_database());
+end
+$$;
+
+grant usage, create on schema mpp to mpp_owner;
+grant create on schema api to mpp_owner;
+grant usage on schema api to anon, authenticated, service_role;
+
+-- A function is executable by everyone unless this is said; grants stand under each function instead.
+alter default privileges revoke execute on functions from public;
+alter default privileges in schema mpp, private, api revoke all on tables from public, anon, authenticated, service_role;
+alter default privileges in schema mpp, private, api revoke all on sequences from public, anon, authenticated, service_role;
+alter default privileges in schema mpp, private, api revoke all on functions from public, anon, authenticated, service_role;
+
+-- What a person reads on a screen, by language: {"fr": "…", "en": "…", "de": "…"}; French and English always.
+create domain mpp.translated as jsonb
+    constraint translated_has_fr_and_en check (
+        jsonb_typeof(value) = 'object'
+        and coalesce(btrim(value ->> 'fr'), '') <> ''
+        and coalesce(btrim(value ->> 'en'), '') <> ''
+        and not jsonb_path_exists(value, '$.* ? (@.type() != "string")')
+    );
+comment on domain mpp.translated is 'Texts by ISO 639-1 language; fr and en are required.';
+
+-- One line of text typed by a person. Control, zero-width and direction characters would let a label imitate another.
+create domain mpp.line as text
+    constraint line_is_clean check (
+        value = btrim(value)
+        and char_length(value) between 1 and 120
+        and value !~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
+        and value !~ '[\u0300-\u036f]{3}'
+    );
+
+comment on domain mpp.line is 'One clean line of text: no control, invisible or direction characters, 120 at most.';
+
+create domain mpp.school_level as text
+    constraint school_level_known check (value in ('maternelle', 'elementaire', 'college', 'lycee'));
+comment on domain mpp.school_level is 'Level of a class or school: maternelle, elementaire, college or lycee.';
+
+-- How names are compared: without case, accents and ligatures, so that Léa, LEA and lea are one name. Accents go before
+-- case does, because a database in the C locale knows the case of ASCII letters only.
+create function private.folded(value text) returns text
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$
+    select lower(replace(replace(replace(replace(replace(
+        regexp_replace(normalize(value, NFKD), '[\u0300-\u036f]', '', 'g'),
+        'œ', 'oe'), 'Œ', 'OE'), 'æ', 'ae'), 'Æ', 'AE'), 'ß', 'ss'))
+$$;
+revoke execute on function private.folded(text) from public;
+-- Indexes are computed by the owner of the table when it is analysed or indexed again.
+grant usage on schema private to mpp_owner;
+grant execute on function private.folded(text) to mpp_owner;
+
+-- One word of letters, in any script; a hyphen or an apostrophe may join two. The letters are listed, because what a
+-- database counts as one depends on its locale.
+create function private.is_one_word(value text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(value ~ ('^' || w.letters || '+([-''’]' || w.letters || '+)*$') and value ~ '[^\u0300-\u036f]', false)
+    from (
+        select '['
+            -- Latin, combining accents
+            || 'A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02af\u0300-\u036f\u1e00-\u1eff'
+            -- Greek, Cyrillic, Armenian, Georgian
+            || '\u0370-\u0373\u0376\u0377\u037b-\u037d\u037f\u0386\u0388-\u03ff\u1f00-\u1fff\u0400-\u0481\u048a-\u052f'
+            || '\u0531-\u0556\u0560-\u0588\u10a0-\u10fa\u10fc-\u10ff\u1c90-\u1cbf'
+            -- Hebrew, Arabic, Ethiopic
+            || '\u05b0-\u05bd\u05d0-\u05f2\u0620-\u065f\u066e-\u06d3\u06fa-\u06fc\u1200-\u135f'
+            -- India, from Devanagari to Sinhala
+            || '\u0900-\u0963\u0971-\u0983\u0985-\u09e3\u0a01-\u0a65\u0a81-\u0ae3\u0b01-\u0b63\u0b82-\u0be3\u0c00-\u0c63'
+            || '\u0c80-\u0ce3\u0d00-\u0d63\u0d81-\u0de3'
+            -- Thai, Lao, Tibetan, Burmese, Korean letters, Khmer, Mongolian
+            || '\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ecd\u0f40-\u0fbc\u1000-\u103f\u1050-\u108f\u1100-\u11ff\u1780-\u17d3\u1820-\u18aa'
+            -- Japanese, Chinese, Korean
+            || '\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3'
+            || ']' as letters
+    ) w
+$$;
+revoke execute on function private.is_one_word(text) from public;
+grant execute on function private.is_one_word(text) to mpp_owner;
+
+-- Plain addresses only: no quotes, comments, lists or line ends, which a header would take for something else.
+create function private.is_mail_address(value text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(
+        char_length(value) <= 254
+        and value ~ '^[A-Za-z0-9.!#$%&''*+/=?^_`{|}~-]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]$'
+        and value !~ '(^|@)\.|\.\.|\.@',
+        false
+    )
+$$;
+revoke execute on function private.is_mail_address(text) from public;
+grant execute on function private.is_mail_address(text) to mpp_owner;
+
+-- Where a mail to an address arrives: ada+2@example.org is a way to write to ada@example.org once more, and Gmail reads over
+-- dots.
+create function private.mailbox_of(address text) returns text
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when split_part(m.plain, '@', 2) in ('gmail.com', 'googlemail.com')
+            then replace(split_part(m.plain, '@', 1), '.', '') || '@gmail.com'
+        else m.plain
+    end
+    from (select regexp_replace(lower(address), '(.)\+[^@]*@', '\1@')) m (plain)
+$$;
+revoke execute on function private.mailbox_of(text) from public;
+grant execute on function private.mailbox_of(text) to mpp_owner;
+
+-- Time-ordered identifiers (RFC 9562, version 7) keep index inserts on the right-hand page. Postgres 18 has
+-- uuidv7() of its own; Supabase runs 17.
+create function private.uuid_v7() returns uuid
+    language sql
+    volatile
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select encode(
+        set_bit(
+            set_bit(
+                overlay(
+                    uuid_send(gen_random_uuid())
+                    placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
+                    from 1 for 6
+                ),
+                52, 1
+            ),
+            53, 1
+        ),
+        'hex'
+    )::uuid
+$$;
+revoke execute on function private.uuid_v7() from public;
+
+-- The one clock of the game. now() is the start of the transaction: a request that waited for a lock would still
+-- believe that the edition is running.
+create function private.clock() returns timestamptz
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$ select clock_timestamp() $$;
+revoke execute on function private.clock() from public;
+-- Every refusal of the game: its SQLSTATE, and what it says in English and in French.
+-- docs/errors.md and mpp_supabase/errors.py hold the same list; a test compares the three.
+
+create function private.refusals()
+    returns table (code text, name text, message_en text, message_fr text, hint_en text, hint_fr text)
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    values
+    -- who is asking
+    ('MP001', 'SignInRequired', 'You are not signed in.', 'Vous n’êtes pas connecté·e.',
+        'Sign in, then try again.', 'Connectez-vous, puis réessayez.'),
+    ('MP002', 'AnonymousNotAllowed', 'An anonymous account can only read.', 'Un compte anonyme ne peut que lire.',
+        'Create an account with an e-mail address.', 'Créez un compte avec une adresse e-mail.'),
+    ('MP003', 'NotRegistered', 'This account has no player profile yet.', 'Ce compte n’a pas encore de profil.',
+        'Call register first.', 'Appelez d’abord register.'),
+    ('MP004', 'AlreadyRegistered', 'This account already has a profile.', 'Ce compte a déjà un profil.',
+        'Change it with update_profile.', 'Modifiez-le avec update_profile.'),
+    ('MP005', 'NotAllowed', 'That does not exist, or is not yours to use.', 'Cela n’existe pas, ou ne vous appartient pas.',
+        'Check the identifier and the account.', 'Vérifiez l’identifiant et le compte.'),
+    ('MP006', 'OpsOnly', 'Only the staff of Ma Petite Planète may do this.', 'Seule l’équipe de Ma Petite Planète peut faire cela.',
+        'Use the secret key, or an account of the staff.', 'Utilisez la clé secrète, ou un compte de l’équipe.'),
+    ('MP007', 'AmbassadorOnly', 'Only an ambassador of this league may do this.', 'Seul·e un·e ambassadeur·drice de cette ligue peut faire cela.',
+        'Ask the ambassador of the league.', 'Demandez à l’ambassadeur·drice de la ligue.'),
+    ('MP008', 'TeacherOnly', 'Only a teacher of this class may do this.', 'Seul·e un·e enseignant·e de cette classe peut faire cela.',
+        'Ask the teacher of the class.', 'Demandez à l’enseignant·e de la classe.'),
+    ('MP009', 'NotATeacher', 'This account is not registered as a teacher.', 'Ce compte n’est pas inscrit comme enseignant·e.',
+        'Call register_teacher first.', 'Appelez d’abord register_teacher.'),
+    -- what was sent
+    ('MP010', 'InvalidField', '%1$s is not valid: %2$s.', '%1$s n’est pas valable : %2$s.',
+        '%3$s', '%3$s'),
+    ('MP011', 'Maintenance', 'Maintenance in progress until %1$s: nothing can be written.', 'Maintenance en cours jusqu’au %1$s : rien ne peut être enregistré.',
+        'Try again after %1$s.', 'Réessayez après le %1$s.'),
+    -- editions
+    ('MP020', 'EditionNotFound', 'There is no edition %1$s.', 'L’édition %1$s n’existe pas.',
+        'List the editions.', 'Consultez la liste des éditions.'),
+    ('MP021', 'EditionNotOpen', 'This edition is not open yet.', 'Cette édition n’est pas encore ouverte.',
+        'Registration has not begun.', 'Les inscriptions n’ont pas commencé.'),
+    ('MP022', 'EditionNotRunning', 'Edition %1$s is not running: it goes from %2$s to %3$s.', 'L’édition %1$s n’est pas en cours : elle va du %2$s au %3$s.',
+        'This can only be done while the edition is running.', 'Cela ne se fait que pendant l’édition.'),
+    ('MP023', 'RegistrationClosed', 'Edition %1$s took new players until %2$s.', 'Les inscriptions à l’édition %1$s sont closes depuis le %2$s.',
+        'Join the next edition.', 'Rejoignez la prochaine édition.'),
+    ('MP024', 'EditionFrozen', 'The ranking of edition %1$s is frozen.', 'Le classement de l’édition %1$s est figé.',
+        'Nothing of a frozen edition changes any more.', 'Plus rien ne change dans une édition figée.'),
+    ('MP025', 'EditionStarted', 'Edition %1$s has started, which fixed %2$s.', 'L’édition %1$s a commencé, ce qui a fixé %2$s.',
+        'Texts and the last day to join may still change; rules, dates and points may not.', 'Les textes et la fin des inscriptions changent encore ; les règles, les dates et les points non.'),
+    ('MP026', 'EditionNotOver', 'Edition %1$s ends at %2$s and cannot be frozen before.', 'L’édition %1$s se termine le %2$s et ne peut être figée avant.',
+        'Wait for the end, or close the edition first.', 'Attendez la fin, ou clôturez d’abord l’édition.'),
+    ('MP027', 'EditionFileInvalid', 'The edition cannot be applied: %1$s.', 'L’édition ne peut être appliquée : %1$s.',
+        'Correct the file and apply it again; nothing was changed.', 'Corrigez le fichier et recommencez ; rien n’a changé.'),
+    ('MP028', 'WrongAudience', 'Edition %1$s is for another audience.', 'L’édition %1$s s’adresse à un autre public.',
+        'Leagues play in public editions, classes in school editions.', 'Les ligues jouent dans les éditions grand public, les classes dans les éditions scolaires.'),
+    -- leagues, teams, players
+    ('MP030', 'AlreadyInLeague', 'You already play in a league of this edition.', 'Vous jouez déjà dans une ligue de cette édition.',
+        'Leave that league first.', 'Quittez d’abord cette ligue.'),
+    ('MP031', 'JoinCodeUnknown', 'No league has this join code.', 'Aucune ligue n’a ce code.',
+        'Ask the ambassador for the current code.', 'Demandez le code actuel à l’ambassadeur·drice.'),
+    ('MP032', 'LeagueFull', 'This league is full (%1$s players).', 'Cette ligue est complète (%1$s personnes).',
+        'Join another league, or create one.', 'Rejoignez une autre ligue, ou créez-en une.'),
+    ('MP033', 'PhoneRequired', 'A phone number is needed to play in an open league.', 'Un numéro de téléphone est nécessaire pour jouer en ligue ouverte.',
+        'Give it in international form, such as +33612345678.', 'Donnez-le au format international, par exemple +33612345678.'),
+    ('MP034', 'Expelled', 'You were expelled from this league.', 'Vous avez été exclu·e de cette ligue.',
+        'Write to Ma Petite Planète if this is a mistake.', 'Écrivez à Ma Petite Planète s’il s’agit d’une erreur.'),
+    ('MP035', 'NotInLeague', 'You do not play in a league of this edition.', 'Vous ne jouez dans aucune ligue de cette édition.',
+        'Join a league, or create one.', 'Rejoignez une ligue, ou créez-en une.'),
+    ('MP036', 'AmbassadorMustHandOver', 'The ambassador cannot leave a league that still has players.', 'L’ambassadeur·drice ne peut quitter une ligue qui compte encore des personnes.',
+        'Hand the league over first.', 'Transmettez d’abord la ligue.'),
+    ('MP037', 'TeamLimit', 'A league of this edition has %1$s teams at most.', 'Une ligue de cette édition compte au plus %1$s équipes.',
+        'Use one of the teams there are.', 'Utilisez une des équipes existantes.'),
+    ('MP038', 'NameTaken', 'The name %1$s is already taken here.', 'Le nom %1$s est déjà pris ici.',
+        'Choose another name.', 'Choisissez un autre nom.'),
+    ('MP039', 'LeagueLimit', 'You have already created %1$s leagues or classes in this edition.', 'Vous avez déjà créé %1$s ligues ou classes dans cette édition.',
+        'Use one of them.', 'Utilisez l’une d’elles.'),
+    -- challenges
+    ('MP040', 'ChallengeNotFound', 'This edition has no such challenge, or it is still hidden.', 'Ce défi n’existe pas dans cette édition, ou il est encore caché.',
+        'List the challenges in play.', 'Consultez la liste des défis en jeu.'),
+    ('MP041', 'OutsideWindow', 'This challenge is open from %1$s to %2$s.', 'Ce défi est ouvert du %1$s au %2$s.',
+        'Validate it inside its window.', 'Validez-le dans son créneau.'),
+    ('MP042', 'RepeatLimit', 'This challenge counts %1$s time(s) per player.', 'Ce défi compte %1$s fois par personne.',
+        'Cancel a validation first if one was a mistake.', 'Annulez d’abord une validation faite par erreur.'),
+    ('MP043', 'ProofRequired', 'This challenge asks for a proof in the league’s conversation.', 'Ce défi demande une preuve dans la conversation de la ligue.',
+        'Send it there, then validate with proof_sent.', 'Envoyez-la, puis validez avec proof_sent.'),
+    ('MP044', 'RequestKeyReused', 'This request key was already used for something else.', 'Cette clé de requête a déjà servi à autre chose.',
+        'Make a new key for each validation.', 'Créez une nouvelle clé pour chaque validation.'),
+    ('MP045', 'AlreadyCancelled', 'This validation is already cancelled.', 'Cette validation est déjà annulée.',
+        'Validate the challenge again with a new key.', 'Validez à nouveau le défi avec une nouvelle clé.'),
+    ('MP046', 'TooManyGuesses', 'No guess is left before %1$s.', 'Plus d’essai possible avant le %1$s.',
+        'Try again after %1$s.', 'Réessayez après le %1$s.'),
+    -- privacy
+    ('MP050', 'GuardianConsentRequired', 'Under 15, a guardian must agree before the alias is shown in public.', 'Avant 15 ans, l’accord d’un responsable légal est nécessaire pour afficher l’alias.',
+        'Ask a guardian to write to Ma Petite Planète.', 'Demandez à un responsable légal d’écrire à Ma Petite Planète.'),
+    ('MP051', 'TermsVersionUnknown', 'Version %1$s of the terms of use is not the current one.', 'La version %1$s des conditions d’utilisation n’est pas la version en vigueur.',
+        'Show the current version (%2$s) and ask again.', 'Présentez la version en vigueur (%2$s) et redemandez.'),
+    -- schools and classes
+    ('MP080', 'SchoolUnknown', 'There is no such school.', 'Cet établissement n’existe pas.',
+        'Search for it, or add it.', 'Cherchez-le, ou ajoutez-le.'),
+    ('MP081', 'RepeatedFirstName', 'A first name comes twice in the class (pupil %1$s of the list): each needs an initial of their own.', 'Un prénom est porté deux fois dans la classe (élève %1$s de la liste) : il faut une initiale à chacun·e.',
+        'Give an initial to each of them, also to the one who is in the class already.', 'Donnez une initiale à chacun·e, y compris à l’élève déjà dans la classe.'),
+    ('MP082', 'InvitationUnknown', 'No invitation has this code, or it was used or has expired.', 'Aucune invitation n’a ce code, ou elle a déjà servi ou expiré.',
+        'Sign in with the address that was invited, or ask whoever invited you for a new one.', 'Connectez-vous avec l’adresse invitée, ou demandez-en une nouvelle à qui vous a invité·e.'),
+    ('MP083', 'NotInClass', 'A pupil, a team or a validation that was named is not in this class.', 'Un·e élève, une équipe ou une validation indiquée n’est pas dans cette classe.',
+        'Read the class again.', 'Relisez la classe.'),
+    ('MP084', 'ChallengeNotChosen', 'This challenge is not in play for this class.', 'Ce défi n’est pas en jeu pour cette classe.',
+        'Choose it for the class first, or another of its level.', 'Choisissez-le d’abord pour la classe, ou un autre de son niveau.'),
+    ('MP085', 'SchoolLimit', 'You have added %1$s schools today.', 'Vous avez ajouté %1$s établissements aujourd’hui.',
+        'Search for the school, or try again tomorrow.', 'Cherchez l’établissement, ou réessayez demain.'),
+    ('MP086', 'ClassesFollowed', 'This account already follows %1$s classes.', 'Ce compte suit déjà %1$s classes.',
+        'Use another account.', 'Utilisez un autre compte.'),
+    -- clients
+    ('MP090', 'OrganisationUnknown', 'There is no such organisation, or you do not work for it.', 'Cette organisation n’existe pas, ou vous n’y travaillez pas.',
+        'Check its code and your account.', 'Vérifiez son code et votre compte.'),
+    ('MP091', 'AccessClosed', 'Your access, from %1$s to %2$s, %3$s.', 'Votre accès, du %1$s au %2$s, %3$s.',
+        'Ask Ma Petite Planète for other dates.', 'Demandez d’autres dates à Ma Petite Planète.'),
+    ('MP092', 'RoleTooLow', 'Only a %1$s of this organisation may do this.', 'Seul un rôle %1$s de cette organisation permet cela.',
+        'Ask an owner of your organisation.', 'Demandez à un·e responsable de votre organisation.'),
+    ('MP093', 'ParticipationUnknown', 'There is no such participation of yours.', 'Cette participation n’existe pas chez vous.',
+        'List the participations of your organisation.', 'Consultez les participations de votre organisation.'),
+    ('MP094', 'EditionNotFrozen', 'Edition %1$s is not frozen yet.', 'L’édition %1$s n’est pas encore figée.',
+        'Freeze it first: awards rest on what no longer changes.', 'Figez-la d’abord : les récompenses reposent sur ce qui ne change plus.'),
+    ('MP095', 'ContactClosed', 'Too many messages are coming in at the moment.', 'Trop de messages arrivent en ce moment.',
+        'Try again in an hour, or write a mail.', 'Réessayez dans une heure, ou écrivez un mail.'),
+    ('MP099', 'ParticipationPlayed', 'People play for this client in edition %1$s (%2$s of its leagues).', 'On joue pour ce client dans l’édition %1$s (%2$s de ses ligues).',
+        'A participation stays once somebody has joined it.', 'Une participation reste dès que quelqu’un l’a rejointe.'),
+    -- mails
+    ('MP096', 'MailMoved', 'Mail %1$s is no longer in your hands.', 'Le message %1$s n’est plus entre vos mains.',
+        'Look at what became of it.', 'Regardez ce qu’il est devenu.'),
+    ('MP097', 'MailUnknown', 'There is no mail %1$s.', 'Le message %1$s n’existe pas.',
+        'List the mails.', 'Consultez la liste des messages.'),
+    ('MP098', 'NewsletterChanged', 'Newsletter %1$s was already queued with another text.', 'La lettre %1$s est déjà en file avec un autre texte.',
+        'Give the new text another code.', 'Donnez un autre code au nouveau texte.'),
+    -- what the tables refuse to everyone
+    ('MP060', 'LedgerFact', 'A validation keeps its facts: %1$s.', 'Une validation garde ses faits : %1$s.',
+        'Cancel it and record a new one.', 'Annulez-la et enregistrez-en une nouvelle.'),
+    ('MP061', 'AppendOnly', 'Rows of %1$s are only ever added.', 'Les lignes de %1$s ne font que s’ajouter.',
+        'Add a row that says what changed.', 'Ajoutez une ligne qui dit ce qui a changé.'),
+    ('MP070', 'ImportRefused', '%1$s row(s) cannot be imported; the first: %2$s.', '%1$s ligne(s) ne peuvent être importées ; la première : %2$s.',
+        'Correct the rows and import again; nothing was written.', 'Corrigez les lignes et recommencez ; rien n’a été enregistré.')
+$$;
+comment on function private.refusals() is 'Every refusal: SQLSTATE, Python class, message and hint in English and French; %n$s are its arguments.';
+revoke execute on function private.refusals() from public;
+
+-- French for a request that prefers it (Accept-Language), English otherwise.
+create function private.speaks_french() returns boolean
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(
+        nullif(current_setting('request.headers', true), '')::jsonb ->> 'accept-language' ~* '^\s*fr', false)
+$$;
+revoke execute on function private.speaks_french() from public;
+
+-- Never a DETAIL: it would be the place where a hidden row shows.
+create function private.refuse(code text, variadic arguments text[] default '{}') returns void
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    french boolean := private.speaks_french();
+    said record;
+    -- Part of what was typed is enough to know it again, and no log should hold more.
+    shown text[] := array(select left(a.value, 300) from unnest(arguments) with ordinality a (value, place) order by a.place);
+begin
+    select
+        case when french then r.message_fr else r.message_en end as message,
+        case when french then r.hint_fr else r.hint_en end as hint
+    into strict said
+    from private.refusals() r
+    where r.code = refuse.code;
+
+    raise exception using
+        errcode = code,
+        message = format(said.message, variadic shown || array['', '', '']),
+        hint = format(said.hint, variadic shown || array['', '', '']);
+end
+$$;
+revoke execute on function private.refuse(text, text[]) from public;
+
+-- A typed line, trimmed and clean, or the refusal that names the field.
+create function private.clean_line(field text, value text, longest integer default 60) returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    cleaned text;
+begin
+    -- Measured before it is worked on: cleaning megabytes would take as long as somebody likes.
+    if octet_length(value) > 4 * longest + 200 then
+        perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
+    end if;
+    -- What keyboards add to emoji and to pasted words says nothing by itself.
+    cleaned := regexp_replace(normalize(value, NFC), '[\u00ad\u200b-\u200d\ufe00-\ufe0f]', '', 'g');
+    cleaned := btrim(regexp_replace(cleaned, '\s+', ' ', 'g'));
+    if coalesce(cleaned, '') = '' then
+        perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
+    end if;
+    if char_length(cleaned) > longest then
+        perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
+            format('Use %s characters at most.', longest));
+    end if;
+    if cleaned ~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
+        or cleaned ~ '[\u0300-\u036f]{3}' then
+        perform private.refuse('MP010', field, 'it holds an invisible character', 'Use visible characters only.');
+    end if;
+    -- An encoded word of a mail header (RFC 2047) says one thing here and another where it is decoded.
+    if cleaned ~ '=\?[^?\s]+\?[bBqQ]\?' then
+        perform private.refuse('MP010', field, 'it holds an encoded word', 'Write it without =?.');
+    end if;
+    return cleaned;
+end
+$$;
+revoke execute on function private.clean_line(text, text, integer) from public;
+
+-- Instants are said to people in Paris time, with the zone, so that no one has to guess.
+create function private.spoken(at timestamptz) returns text
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$ select to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI:SS') || ' (Europe/Paris)' $$;
+revoke execute on function private.spoken(timestamptz) from public;
+
+-- The ends of a stretch of days as people read them: its first day and its last one, which is whole. An instant that is no
+-- midnight in Paris is said in full.
+create function private.spoken_first(at timestamptz) returns text
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case when (at at time zone 'Europe/Paris')::time = '00:00' then to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD')
+        else private.spoken(at) end
+$$;
+revoke execute on function private.spoken_first(timestamptz) from public;
+
+create function private.spoken_last(until timestamptz) returns text
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case when (until at time zone 'Europe/Paris')::time = '00:00'
+        then to_char(until at time zone 'Europe/Paris' - interval '1 day', 'YYYY-MM-DD') else private.spoken(until) end
+$$;
+revoke execute on function private.spoken_last(timestamptz) from public;
+-- Who may act for Ma Petite Planète, and the trace of every privileged act.
+
+create table mpp.ops_member (
+    account_id uuid primary key references auth.users (id) on delete cascade,
+    granted_at timestamptz not null default now(),
+    granted_by uuid
+);
+comment on table mpp.ops_member is 'Accounts of the association''s staff. Read live at each call: a token never says who is staff.';
+
+create table mpp.audit (
+    id bigint generated always as identity primary key,
+    at timestamptz not null default clock_timestamp(),
+    actor_id uuid,
+    actor_role text not null,
+    action text not null,
+    subject text,
+    details jsonb not null default '{}'
+);
+comment on table mpp.audit is 'Privileged acts, append-only for everyone.';
+create index audit_subject on mpp.audit (subject, at desc);
+
+create function private.refuse_change() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse('MP061', tg_table_name);
+    return null;
+end
+$$;
+revoke execute on function private.refuse_change() from public;
+
+create trigger audit_append_only
+    before update or delete or truncate on mpp.audit
+    for each statement execute function private.refuse_change();
+
+-- The database role that carries the request. `set role` cannot be done inside a security definer function, and no
+-- header or token text can set it: PostgREST does, after it has verified the token.
+create function private.request_role() returns text
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case coalesce(current_setting('role', true), 'none') when 'none' then session_user else current_setting('role', true) end
+$$;
+revoke execute on function private.request_role() from public;
+
+create function private.is_service() returns boolean
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$ select private.request_role() in ('service_role', 'postgres', 'supabase_admin') $$;
+revoke execute on function private.is_service() from public;
+
+create function private.is_ops() returns boolean
+    language sql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+    select private.is_service() or exists (
+        select
+        from mpp.ops_member m
+        join auth.users u on u.id = m.account_id
+        where m.account_id = (select auth.uid())
+            and private.request_role() = 'authenticated'
+            -- A disabled account is out at once, not when its token ends.
+            and (u.banned_until is null or u.banned_until <= now())
+            and u.deleted_at is null
+    )
+$$;
+comment on function private.is_ops() is 'True for the service role and for staff accounts.';
+revoke execute on function private.is_ops() from public;
+grant execute on function private.is_ops() to authenticated, service_role;
+
+create function private.require_ops() returns void
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not private.is_ops() then
+        perform private.refuse('MP006');
+    end if;
+end
+$$;
+revoke execute on function private.require_ops() from public;
+
+create function private.record_act(action text, subject text, details jsonb default '{}') returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+    insert into mpp.audit (actor_id, actor_role, action, subject, details)
+    values ((select auth.uid()), private.request_role(), action, subject, details)
+$$;
+revoke execute on function private.record_act(text, text, jsonb) from public;
+
+alter table mpp.ops_member enable row level security;
+alter table mpp.audit enable row level security;
+
+create policy audit_select_ops on mpp.audit
+    for select to authenticated
+    using ((select private.is_ops()));
+
+grant select on mpp.audit to authenticated, service_role;
+
+create view api.audit_log with (security_invoker = true) as
+select a.id, a.at, a.actor_id, a.actor_role, a.action, a.subject, a.details
+from mpp.audit a;
+comment on view api.audit_log is 'Privileged acts; sort by id. Staff only.';
+grant select on api.audit_log to authenticated, service_role;
+
+-- Ops: give or take back the rights of the staff.
+create function private.set_ops_member(member_id uuid, granted boolean) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Only the secret key makes staff: a stolen staff session must not make more of its kind.
+    if not private.is_service() then
+        perform private.refuse('MP006');
+    end if;
+    if not exists (select from auth.users u where u.id = member_id) then
+        perform private.refuse('MP005');
+    end if;
+    -- An address that nobody has confirmed may belong to somebody else.
+    if granted and not exists (
+        select from auth.users u where u.id = member_id and u.email_confirmed_at is not null and not u.is_anonymous
+    ) then
+        perform private.refuse('MP010', 'member_id', 'its e-mail address is not confirmed', 'Let the person sign in first.');
+    end if;
+    if granted then
+        insert into mpp.ops_member (account_id, granted_by) values (member_id, (select auth.uid()))
+        on conflict do nothing;
+    else
+        delete from mpp.ops_member m where m.account_id = member_id;
+    end if;
+    perform private.record_act(case when granted then 'ops.grant' else 'ops.revoke' end, member_id::text);
+end
+$$;
+revoke execute on function private.set_ops_member(uuid, boolean) from public;
+grant execute on function private.set_ops_member(uuid, boolean) to service_role;
+
+create function api.set_ops_member(member_id uuid, granted boolean) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.set_ops_member(member_id, granted);
+end;
+comment on function api.set_ops_member(uuid, boolean) is 'Gives an account the rights of the staff, or takes them back. Secret key only; the account''s address must be confirmed. Errors: MP005, MP006, MP010.';
+revoke execute on function api.set_ops_member(uuid, boolean) from public;
+grant execute on function api.set_ops_member(uuid, boolean) to service_role;
+-- Clients of the association. Who works for one, and what they follow: 36_client.
+
+create type api.organisation_kind as enum (
+    'company', 'local_authority', 'public_administration', 'school_network', 'university', 'association'
+);
+
+create table mpp.organisation (
+    id integer generated always as identity primary key,
+    code text not null unique check (code ~ '^[a-z0-9-]{3,40}$'),
+    name mpp.line not null,
+    kind api.organisation_kind not null default 'company',
+    language text not null default 'fr' check (language in ('fr', 'en')),
+    created_at timestamptz not null default clock_timestamp()
+);
+comment on table mpp.organisation is 'Client of the association; an edition may be private to one.';
+comment on column mpp.organisation.language is 'Of the mails and reports that its staff get.';
+
+alter table mpp.organisation enable row level security;
+-- Editions, their phases on the server's clock, and maintenance windows.
+
+-- Types that requests and answers name are part of the contract and live in api: callers have no rights on mpp.
+create type api.audience as enum ('public', 'school');
+create type api.ranking_basis as enum ('total', 'average');
+create type api.edition_phase as enum ('draft', 'registration', 'running', 'closed', 'frozen');
+
+-- Text and not an enum: row-level security lets an index be used only by operators that are known not to leak, and
+-- Postgres does not count the comparison of enums among them.
+create domain api.ranking_scope as text
+    constraint ranking_scope_known check (
+        value in ('player', 'team', 'league', 'maternelle', 'elementaire', 'college', 'lycee')
+    );
+comment on domain api.ranking_scope
+    is 'What is ranked: players, teams, leagues (classes are leagues), or the classes of one school level.';
+
+create table mpp.edition (
+    id integer generated always as identity primary key,
+    code text not null unique check (code ~ '^[a-z0-9-]{3,40}$'),
+    audience api.audience not null,
+    title mpp.translated not null,
+    organisation_id integer references mpp.organisation (id),
+    -- The cast fails with the name of the zone when Postgres does not know it.
+    time_zone text not null default 'Europe/Paris'
+        check ((timestamp '2026-01-01' at time zone time_zone) is not null),
+    starts_at timestamptz not null,
+    ends_at timestamptz not null check (ends_at > starts_at),
+    registration_closes_at timestamptz not null check (registration_closes_at <= ends_at),
+    ranking_basis api.ranking_basis not null,
+    league_min_players smallint not null default 6 check (league_min_players between 1 and 1000),
+    league_max_players smallint not null default 24 check (league_max_players between 1 and 1000),
+    teams_per_league smallint not null default 2 check (teams_per_league between 1 and 20),
+    unlock_guesses_per_hour smallint not null default 10 check (unlock_guesses_per_hour between 1 and 100),
+    opened_at timestamptz,
+    frozen_at timestamptz,
+    seal text,
+    constraint edition_sizes_in_order check (league_min_players <= league_max_players),
+    constraint edition_frozen_with_seal check ((frozen_at is null) = (seal is null))
+);
+comment on table mpp.edition is 'A round of the game, three weeks unless it says otherwise.';
+comment on column mpp.edition.seal is 'Fingerprint of every score at the freeze; verify_scores compares it.';
+create index edition_organisation on mpp.edition (organisation_id) where organisation_id is not null;
+
+create table mpp.maintenance_window (
+    id integer generated always as identity primary key,
+    starts_at timestamptz not null,
+    ends_at timestamptz not null check (ends_at > starts_at),
+    message mpp.translated not null,
+    announced_at timestamptz not null default now()
+);
+comment on table mpp.maintenance_window is 'Announced interruptions: writes are refused inside, reads go on.';
+create index maintenance_window_ends on mpp.maintenance_window (ends_at);
+
+-- draft → registration (open_edition) → running (starts_at) → closed (ends_at) → frozen (freeze_edition).
+create function private.edition_phase(
+    opened_at timestamptz, starts_at timestamptz, ends_at timestamptz, frozen_at timestamptz, at timestamptz
+) returns api.edition_phase
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when frozen_at is not null then 'frozen'
+        when opened_at is null then 'draft'
+        when at < starts_at then 'registration'
+        when at < ends_at then 'running'
+        else 'closed'
+    end::api.edition_phase
+$$;
+comment on function private.edition_phase(timestamptz, timestamptz, timestamptz, timestamptz, timestamptz)
+    is 'Phase of an edition at an instant; running is [starts_at, ends_at).';
+revoke execute on function private.edition_phase(timestamptz, timestamptz, timestamptz, timestamptz, timestamptz) from public;
+grant execute on function private.edition_phase(timestamptz, timestamptz, timestamptz, timestamptz, timestamptz)
+    to anon, authenticated, service_role;
+
+-- Every writer of an edition holds this shared, the freezer alone. An advisory lock, because a share lock on the one
+-- row of the edition would make every validation write to it.
+create function private.lock_edition(edition_id integer, alone boolean default false) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if alone then
+        perform pg_advisory_xact_lock(hashtext('mpp.edition'), edition_id);
+    else
+        perform pg_advisory_xact_lock_shared(hashtext('mpp.edition'), edition_id);
+    end if;
+    -- Under a fixed snapshot the edition would still look as it did before the lock was had.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        perform from mpp.edition e where e.id = edition_id for share;
+    end if;
+end
+$$;
+revoke execute on function private.lock_edition(integer, boolean) from public;
+
+create function private.require_no_maintenance() returns void
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    until timestamptz;
+    at timestamptz := private.clock();
+begin
+    select max(w.ends_at) into until
+    from mpp.maintenance_window w
+    where w.ends_at > at and w.starts_at <= at;
+    if until is not null then
+        perform private.refuse('MP011', private.spoken(until));
+    end if;
+end
+$$;
+revoke execute on function private.require_no_maintenance() from public;
+
+create function private.find_edition(edition_code text) returns mpp.edition
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    found_edition mpp.edition;
+begin
+    select * into found_edition from mpp.edition e where e.code = edition_code;
+    if not found then
+        perform private.refuse('MP020', coalesce(edition_code, '(none)'));
+    end if;
+    return found_edition;
+end
+$$;
+revoke execute on function private.find_edition(text) from public;
+
+-- Rules and dates that players have counted on since the start; texts and the last day to join may still change.
+create function private.edition_keep_rules() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if old.frozen_at is not null
+        and (to_jsonb(new) - 'title') is distinct from (to_jsonb(old) - 'title') then
+        perform private.refuse('MP024', old.code);
+    end if;
+    if old.opened_at is not null and old.starts_at <= private.clock()
+        and (new.code, new.audience, new.organisation_id, new.time_zone, new.starts_at, new.ranking_basis,
+            new.league_min_players, new.league_max_players, new.teams_per_league, new.unlock_guesses_per_hour, new.opened_at)
+            is distinct from
+            (old.code, old.audience, old.organisation_id, old.time_zone, old.starts_at, old.ranking_basis,
+            old.league_min_players, old.league_max_players, old.teams_per_league, old.unlock_guesses_per_hour, old.opened_at) then
+        perform private.refuse('MP025', old.code, 'its dates and rules');
+    end if;
+    -- An edition may end early (close_edition), never late.
+    if old.opened_at is not null and old.starts_at <= private.clock() and new.ends_at > old.ends_at then
+        perform private.refuse('MP025', old.code, 'its end');
+    end if;
+    return new;
+end
+$$;
+revoke execute on function private.edition_keep_rules() from public;
+
+create trigger edition_keep_rules
+    before update on mpp.edition
+    for each row execute function private.edition_keep_rules();
+
+create trigger edition_keep
+    before delete or truncate on mpp.edition
+    for each statement execute function private.refuse_change();
+
+-- Editions that a person may read: opened ones, and private ones only from inside.
+create function private.my_private_edition_ids() returns setof integer
+    language plpgsql
+    stable
+    security definer
+    rows 10
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select p.edition_id
+    from mpp.player p
+    join mpp.edition e on e.id = p.edition_id
+    where p.account_id = (select auth.uid()) and e.organisation_id is not null
+    union
+    select l.edition_id
+    from private.my_league_ids() m (league_id)
+    join mpp.league l on l.id = m.league_id
+    join mpp.edition e on e.id = l.edition_id
+    where e.organisation_id is not null;
+end
+$$;
+revoke execute on function private.my_private_edition_ids() from public;
+grant execute on function private.my_private_edition_ids() to authenticated;
+
+-- Editions in which the caller's clients take part. Of a private one they read what it is and its cards, never its
+-- ranking: who is in it is known inside only.
+create function private.my_client_edition_ids() returns setof integer
+    language plpgsql
+    stable
+    security definer
+    rows 5
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query select p.edition_id from mpp.participation p where p.organisation_id in (select c.id from private.my_client_ids() c (id));
+end
+$$;
+revoke execute on function private.my_client_edition_ids() from public;
+grant execute on function private.my_client_edition_ids() to authenticated, mpp_dashboard;
+
+alter table mpp.edition enable row level security;
+alter table mpp.maintenance_window enable row level security;
+
+create policy edition_select_anon on mpp.edition
+    for select to anon
+    using (opened_at is not null and organisation_id is null);
+
+create policy edition_select_authenticated on mpp.edition
+    for select to authenticated
+    using (
+        (
+            opened_at is not null
+            and (
+                organisation_id is null
+                or id in (select private.my_private_edition_ids())
+                or id in (select private.my_client_edition_ids())
+            )
+        )
+        or (select private.is_ops())
+    );
+
+-- A dashboard names the editions of its client.
+create policy edition_select_dashboard on mpp.edition
+    for select to mpp_dashboard
+    using (opened_at is not null and id in (select private.my_client_edition_ids()));
+
+create policy maintenance_window_select_everyone on mpp.maintenance_window
+    for select to anon, authenticated
+    using (ends_at > now() - interval '1 day');
+
+grant select on mpp.edition, mpp.maintenance_window to anon, authenticated, service_role;
+grant select (id, code, title, starts_at, ends_at, frozen_at) on mpp.edition to mpp_dashboard;
+
+create view api.editions with (security_invoker = true) as
+select
+    e.id,
+    e.code,
+    e.audience,
+    e.title,
+    private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, now()) as phase,
+    e.time_zone,
+    e.starts_at,
+    e.ends_at,
+    e.registration_closes_at,
+    e.ranking_basis,
+    e.league_min_players,
+    e.league_max_players,
+    e.teams_per_league,
+    e.organisation_id is not null as is_private,
+    e.opened_at,
+    e.frozen_at
+from mpp.edition e;
+comment on view api.editions is 'Editions that are open, with their phase now. Staff also see drafts.';
+grant select on api.editions to anon, authenticated, service_role;
+
+create view api.maintenance_windows with (security_invoker = true) as
+select
+    w.id,
+    w.starts_at,
+    w.ends_at,
+    w.message,
+    w.announced_at,
+    w.starts_at <= now() and now() < w.ends_at as is_active
+from mpp.maintenance_window w;
+comment on view api.maintenance_windows is 'Announced maintenance: past day, present and future.';
+grant select on api.maintenance_windows to anon, authenticated, service_role;
+
+-- Ops: open, close, announce.
+create function private.open_edition(edition_code text) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    e mpp.edition;
+begin
+    perform private.require_ops();
+    e := private.find_edition(edition_code);
+    perform private.lock_edition(e.id, alone => true);
+    if not exists (select from mpp.edition_challenge c where c.edition_id = e.id) then
+        perform private.refuse('MP027', 'it has no challenge');
+    end if;
+    update mpp.edition set opened_at = private.clock() where id = e.id and opened_at is null;
+    if found then
+        perform private.record_act('edition.open', edition_code);
+    end if;
+end
+$$;
+revoke execute on function private.open_edition(text) from public;
+grant execute on function private.open_edition(text) to authenticated, service_role;
+
+create function api.open_edition(edition_code text) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.open_edition(edition_code);
+end;
+comment on function api.open_edition(text) is 'Opens a draft edition to registration; does nothing when it is open. Staff. Errors: MP006, MP020, MP027.';
+revoke execute on function api.open_edition(text) from public;
+grant execute on function api.open_edition(text) to authenticated, service_role;
+
+create function private.close_edition(edition_code text, reason text) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    e mpp.edition;
+    at timestamptz;
+    why text := private.clean_line('reason', reason, 500);
+begin
+    perform private.require_ops();
+    e := private.find_edition(edition_code);
+    perform private.lock_edition(e.id, alone => true);
+    at := private.clock();
+    e := private.find_edition(edition_code);
+    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    update mpp.edition
+    set ends_at = at, registration_closes_at = least(registration_closes_at, at)
+    where id = e.id;
+    perform private.record_act('edition.close', edition_code, jsonb_build_object('reason', why, 'announced_end', e.ends_at));
+end
+$$;
+revoke execute on function private.close_edition(text, text) from public;
+grant execute on function private.close_edition(text, text) to authenticated, service_role;
+
+create function api.close_edition(edition_code text, reason text) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.close_edition(edition_code, reason);
+end;
+comment on function api.close_edition(text, text) is 'Ends a running edition now, before its announced end, with a reason. Staff. Errors: MP006, MP010, MP020, MP022.';
+revoke execute on function api.close_edition(text, text) from public;
+grant execute on function api.close_edition(text, text) to authenticated, service_role;
+
+create function private.announce_maintenance(starts_at timestamptz, ends_at timestamptz, message jsonb) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    window_id integer;
+begin
+    perform private.require_ops();
+    if ends_at is null or starts_at is null or ends_at <= starts_at then
+        perform private.refuse('MP010', 'ends_at', 'it is not after starts_at', 'Give an end after the start.');
+    end if;
+    if ends_at <= private.clock() then
+        perform private.refuse('MP010', 'ends_at', 'it is in the past', 'Announce maintenance in advance.');
+    end if;
+    begin
+        insert into mpp.maintenance_window (starts_at, ends_at, message)
+        values (announce_maintenance.starts_at, announce_maintenance.ends_at, announce_maintenance.message)
+        returning id into window_id;
+    exception when check_violation or not_null_violation then
+        perform private.refuse('MP010', 'message', 'it needs a text in fr and in en', 'Send {"fr": "…", "en": "…"}.');
+    end;
+    perform private.record_act('maintenance.announce', window_id::text,
+        jsonb_build_object('starts_at', announce_maintenance.starts_at, 'ends_at', announce_maintenance.ends_at));
+    return window_id;
+end
+$$;
+revoke execute on function private.announce_maintenance(timestamptz, timestamptz, jsonb) from public;
+grant execute on function private.announce_maintenance(timestamptz, timestamptz, jsonb) to authenticated, service_role;
+
+create function api.announce_maintenance(starts_at timestamptz, ends_at timestamptz, message jsonb) returns integer
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.announce_maintenance(starts_at, ends_at, message);
+end;
+comment on function api.announce_maintenance(timestamptz, timestamptz, jsonb) is 'Announces a maintenance window and returns its id; inside it players cannot write. Staff. Errors: MP006, MP010.';
+revoke execute on function api.announce_maintenance(timestamptz, timestamptz, jsonb) from public;
+grant execute on function api.announce_maintenance(timestamptz, timestamptz, jsonb) to authenticated, service_role;
+
+create function private.cancel_maintenance(id integer) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.require_ops();
+    delete from mpp.maintenance_window w where w.id = cancel_maintenance.id;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    perform private.record_act('maintenance.cancel', cancel_maintenance.id::text);
+end
+$$;
+revoke execute on function private.cancel_maintenance(integer) from public;
+grant execute on function private.cancel_maintenance(integer) to authenticated, service_role;
+
+create function api.cancel_maintenance(id integer) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.cancel_maintenance(id);
+end;
+comment on function api.cancel_maintenance(integer) is 'Takes back a maintenance window, or ends one early. Staff. Errors: MP005, MP006.';
+revoke execute on function api.cancel_maintenance(integer) from public;
+grant execute on function api.cancel_maintenance(integer) to authenticated, service_role;
+-- The catalogue: cards, and the challenges of an edition with the rules they are played by.
+
+create type api.challenge_kind as enum ('standard', 'collective', 'boost', 'hidden', 'flash', 'malus');
+
+create table mpp.theme (
+    code text primary key check (code ~ '^[a-z0-9-]{2,40}$'),
+    name mpp.translated not null
+);
+comment on table mpp.theme is 'What a challenge is about: mobility, food, energy…';
+
+create table mpp.curriculum_theme (
+    code text primary key check (code ~ '^[a-z0-9-]{2,60}$'),
+    name mpp.translated not null
+);
+comment on table mpp.curriculum_theme is 'What of the school curriculum a challenge works on.';
+
+create table mpp.challenge (
+    id integer generated always as identity primary key,
+    code text not null unique check (code ~ '^[a-z0-9-]{3,60}$'),
+    theme text not null references mpp.theme (code),
+    title mpp.translated not null,
+    description mpp.translated not null,
+    goals smallint[] not null default '{}' check (goals <@ array[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]::smallint[]),
+    curriculum text[] not null default '{}'
+);
+comment on table mpp.challenge is 'A card of the catalogue: its texts, whatever the edition.';
+comment on column mpp.challenge.goals is 'United Nations sustainable development goals, 1 to 17.';
+comment on column mpp.challenge.curriculum is 'Codes of mpp.curriculum_theme; apply_edition, the only writer, checks them.';
+create index challenge_theme on mpp.challenge (theme);
+
+create table mpp.edition_challenge (
+    id integer generated always as identity primary key,
+    edition_id integer not null references mpp.edition (id),
+    challenge_id integer not null references mpp.challenge (id),
+    kind api.challenge_kind not null,
+    points smallint not null,
+    repeat_limit smallint check (repeat_limit >= 1),
+    quorum smallint,
+    boost_factor smallint,
+    needs_proof boolean not null default false,
+    opens_at timestamptz,
+    closes_at timestamptz,
+    secret_digest bytea,
+    levels mpp.school_level[] check (cardinality(levels) > 0),
+    constraint edition_challenge_card_once unique (edition_id, challenge_id),
+    constraint edition_challenge_in_edition unique (id, edition_id),
+    constraint edition_challenge_secret_once unique (edition_id, secret_digest),
+    constraint edition_challenge_points check (
+        case when kind = 'malus' then points between -20 and -1 else points between 1 and 20 end
+    ),
+    constraint edition_challenge_quorum check ((kind = 'collective') = (quorum is not null) and quorum >= 2),
+    constraint edition_challenge_boost check ((kind = 'boost') = (boost_factor is not null) and boost_factor between 2 and 5),
+    constraint edition_challenge_secret check ((kind = 'hidden') = (secret_digest is not null)),
+    constraint edition_challenge_window check (
+        (opens_at is null) = (closes_at is null)
+        and closes_at > opens_at
+        and (kind not in ('flash', 'boost') or opens_at is not null)
+    )
+);
+comment on table mpp.edition_challenge is 'A card in play in an edition: kind, points and limits, fixed when the edition starts.';
+comment on column mpp.edition_challenge.repeat_limit is 'How often one player may validate it; null: without limit.';
+comment on column mpp.edition_challenge.opens_at is 'Window [opens_at, closes_at): open only inside, except boost, which multiplies inside.';
+comment on column mpp.edition_challenge.levels is 'Levels whose classes may play it; null in a public edition.';
+create index edition_challenge_card on mpp.edition_challenge (challenge_id);
+
+-- Secret words are compared without case, accents and spaces, and kept as a digest, so that they do not lie about in
+-- clear. A digest of one word is no secret from who can read the table: no role of the API can.
+create function private.secret_digest(edition_code text, word text) returns bytea
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select sha256(convert_to(
+        edition_code || ':' || lower(regexp_replace(normalize(word, NFKD), '[\u0300-\u036f\s''’-]', '', 'g')), 'UTF8'))
+$$;
+revoke execute on function private.secret_digest(text, text) from public;
+
+-- Editing a challenge never rewrites a score already earned: once the edition has started its rules stand.
+create function private.edition_challenge_keep_rules() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    e mpp.edition;
+begin
+    select * into e from mpp.edition where id = coalesce(old.edition_id, new.edition_id);
+    if e.opened_at is not null and e.starts_at <= private.clock() then
+        perform private.refuse('MP025', e.code, 'its challenges, their points and rules');
+    end if;
+    return coalesce(new, old);
+end
+$$;
+revoke execute on function private.edition_challenge_keep_rules() from public;
+
+create trigger edition_challenge_keep_rules
+    before insert or update or delete on mpp.edition_challenge
+    for each row execute function private.edition_challenge_keep_rules();
+
+-- What a player has unlocked, and how often an account has guessed.
+create table mpp.unlock (
+    player_id uuid not null,
+    challenge_id integer not null references mpp.edition_challenge (id) on delete cascade,
+    unlocked_at timestamptz not null default clock_timestamp(),
+    primary key (player_id, challenge_id)
+);
+comment on table mpp.unlock is 'Hidden challenges that a player has found.';
+create index unlock_challenge on mpp.unlock (challenge_id);
+
+create table mpp.unlock_guess (
+    account_id uuid not null references auth.users (id) on delete cascade,
+    edition_id integer not null references mpp.edition (id),
+    guessed_at timestamptz not null default clock_timestamp()
+);
+comment on table mpp.unlock_guess is 'Wrong guesses of the last hour; older ones are deleted by the next guess.';
+create index unlock_guess_account on mpp.unlock_guess (account_id, edition_id, guessed_at);
+create index unlock_guess_edition on mpp.unlock_guess (edition_id);
+
+create function private.my_unlocked_challenge_ids() returns setof integer
+    language plpgsql
+    stable
+    security definer
+    rows 10
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select u.challenge_id
+    from mpp.player p
+    join mpp.unlock u on u.player_id = p.id
+    where p.account_id = (select auth.uid());
+end
+$$;
+revoke execute on function private.my_unlocked_challenge_ids() from public;
+grant execute on function private.my_unlocked_challenge_ids() to authenticated;
+
+-- Teachers choose what their class plays before the edition starts.
+create function private.my_taught_edition_ids() returns setof integer
+    language plpgsql
+    stable
+    security definer
+    rows 5
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select distinct l.edition_id
+    from mpp.ambassador a
+    join mpp.league l on l.id = a.league_id
+    where a.account_id = (select auth.uid()) and l.school_id is not null;
+end
+$$;
+revoke execute on function private.my_taught_edition_ids() from public;
+grant execute on function private.my_taught_edition_ids() to authenticated;
+
+alter table mpp.theme enable row level security;
+alter table mpp.curriculum_theme enable row level security;
+alter table mpp.challenge enable row level security;
+alter table mpp.edition_challenge enable row level security;
+alter table mpp.unlock enable row level security;
+alter table mpp.unlock_guess enable row level security;
+
+-- In play: from the start of an edition that the caller may see; flash only inside its window; hidden once found.
+create policy edition_challenge_select_anon on mpp.edition_challenge
+    for select to anon
+    using (
+        edition_id in (select e.id from mpp.edition e where e.starts_at <= now())
+        and kind <> 'hidden'
+        and (kind <> 'flash' or (opens_at <= now() and now() < closes_at))
+    );
+
+create policy edition_challenge_select_authenticated on mpp.edition_challenge
+    for select to authenticated
+    using (
+        (
+            (
+                edition_id in (select e.id from mpp.edition e where e.opened_at is not null and e.starts_at <= now())
+                or edition_id in (select private.my_taught_edition_ids())
+            )
+            and (kind <> 'hidden' or id in (select private.my_unlocked_challenge_ids()))
+            and (kind <> 'flash' or (opens_at <= now() and now() < closes_at))
+        )
+        or (select private.is_ops())
+    );
+
+-- The text of a card is as secret as the challenge that shows it.
+create policy challenge_select_everyone on mpp.challenge
+    for select to anon, authenticated
+    using (id in (select c.challenge_id from mpp.edition_challenge c));
+
+create policy theme_select_everyone on mpp.theme
+    for select to anon, authenticated
+    using (code in (select c.theme from mpp.challenge c));
+
+create policy curriculum_theme_select_everyone on mpp.curriculum_theme
+    for select to anon, authenticated
+    using (code in (select unnest(c.curriculum) from mpp.challenge c));
+
+grant select on mpp.theme, mpp.curriculum_theme, mpp.challenge to anon, authenticated, service_role;
+grant select (id, edition_id, challenge_id, kind, points, repeat_limit, quorum, boost_factor, needs_proof, opens_at, closes_at,
+    levels)
+    on mpp.edition_challenge to anon, authenticated, service_role;
+
+create view api.challenges with (security_invoker = true) as
+select
+    c.id,
+    c.edition_id,
+    k.code,
+    c.kind,
+    k.theme,
+    t.name as theme_name,
+    k.title,
+    k.description,
+    c.points,
+    case when c.kind = 'boost' and c.opens_at <= now() and now() < c.closes_at
+        then c.points * c.boost_factor else c.points end as points_now,
+    c.boost_factor,
+    c.opens_at,
+    c.closes_at,
+    c.repeat_limit,
+    c.quorum,
+    c.needs_proof,
+    k.goals,
+    c.levels::text[] as levels,
+    k.curriculum
+from mpp.edition_challenge c
+join mpp.challenge k on k.id = c.challenge_id
+join mpp.theme t on t.code = k.theme;
+comment on view api.challenges is 'Challenges in play and visible to the caller now: flash inside their window, hidden once unlocked.';
+grant select on api.challenges to anon, authenticated, service_role;
+
+create view api.curriculum_themes with (security_invoker = true) as
+select t.code, t.name from mpp.curriculum_theme t;
+comment on view api.curriculum_themes is 'Names of the curriculum themes that challenges refer to.';
+grant select on api.curriculum_themes to anon, authenticated, service_role;
+-- The person: what only they and the association's staff may read, and what they consented to.
+
+create table mpp.terms_version (
+    version text primary key check (version ~ '^[0-9]{4}-[0-9]{2}(\.[0-9]+)?$'),
+    published_at timestamptz not null default now()
+);
+comment on table mpp.terms_version is 'Versions of the terms of use; the newest is the one to accept.';
+
+insert into mpp.terms_version (version, published_at) values ('2026-01', '2026-01-05 09:00:00+01');
+
+create table mpp.profile (
+    id uuid primary key references auth.users (id) on delete cascade,
+    first_name mpp.line not null,
+    last_name mpp.line not null,
+    alias mpp.line,
+    country text check (country ~ '^[A-Z]{2}$'),
+    postcode text check (postcode ~ '^[0-9A-Z][0-9A-Z -]{1,11}$'),
+    birth_date date check (birth_date > '1900-01-01'),
+    language text not null default 'fr' check (language in ('fr', 'en', 'de')),
+    sector mpp.line,
+    acquisition_channel mpp.line,
+    picture_path text check (char_length(picture_path) <= 300),
+    guardian_consent_at timestamptz,
+    created_at timestamptz not null default now(),
+    -- A teacher who does not play gives none of these; a player gives them all.
+    constraint profile_plays_or_not check (num_nulls(alias, country, postcode, birth_date) in (0, 4))
+);
+comment on table mpp.profile is 'A person who plays or teaches: read by that person and by the staff only. The e-mail address stays in Auth.';
+comment on column mpp.profile.alias is 'Name in public; null for a teacher who does not play.';
+
+create type api.consent_purpose as enum ('terms', 'newsletter', 'league_alerts', 'partner_sharing');
+
+create table mpp.consent (
+    id bigint generated always as identity primary key,
+    account_id uuid not null,
+    purpose api.consent_purpose not null,
+    granted boolean not null,
+    text_version text not null,
+    given_at timestamptz not null default clock_timestamp(),
+    channel text not null check (channel in ('app', 'mail', 'ops'))
+);
+comment on table mpp.consent is 'What a person agreed to or withdrew, append-only; the newest row of a purpose holds.';
+create index consent_account on mpp.consent (account_id, purpose, id desc);
+
+create trigger consent_append_only
+    before update or delete or truncate on mpp.consent
+    for each statement execute function private.refuse_change();
+
+create function private.age_on(birth_date date, day date) returns integer
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$ select extract(year from age(day, birth_date))::integer $$;
+revoke execute on function private.age_on(date, date) from public;
+grant execute on function private.age_on(date, date) to authenticated;
+
+-- Under 15, the alias is shown in public only once a guardian has agreed.
+create function private.may_be_listed(account_id uuid) returns boolean
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+    select p.guardian_consent_at is not null or private.age_on(p.birth_date, current_date) >= 15
+    from mpp.profile p
+    where p.id = account_id
+$$;
+revoke execute on function private.may_be_listed(uuid) from public;
+
+alter table mpp.terms_version enable row level security;
+alter table mpp.profile enable row level security;
+alter table mpp.consent enable row level security;
+
+create policy terms_version_select_everyone on mpp.terms_version
+    for select to anon, authenticated
+    using (published_at <= now());
+
+create policy profile_select_authenticated on mpp.profile
+    for select to authenticated
+    using (id = (select auth.uid()) or (select private.is_ops()));
+
+create policy consent_select_authenticated on mpp.consent
+    for select to authenticated
+    using (account_id = (select auth.uid()) or (select private.is_ops()));
+
+grant select on mpp.terms_version to anon, authenticated, service_role;
+grant select on mpp.profile, mpp.consent to authenticated;
+
+create view api.terms_versions with (security_invoker = true) as
+select t.version, t.published_at from mpp.terms_version t;
+comment on view api.terms_versions is 'Published versions of the terms of use; register takes the newest.';
+grant select on api.terms_versions to anon, authenticated, service_role;
+
+create view api.my_profile with (security_invoker = true) as
+select
+    p.id,
+    p.first_name,
+    p.last_name,
+    p.alias,
+    auth.jwt() ->> 'email' as email,
+    p.country,
+    p.postcode,
+    p.birth_date,
+    private.age_on(p.birth_date, current_date) < 18 as is_minor,
+    private.age_on(p.birth_date, current_date) < 15 as is_under_15,
+    p.language,
+    p.sector,
+    p.acquisition_channel,
+    p.picture_path,
+    p.created_at
+from mpp.profile p
+where p.id = (select auth.uid()) and p.alias is not null;
+comment on view api.my_profile is 'The caller''s own profile: one row, or none before register.';
+grant select on api.my_profile to authenticated;
+
+create view api.my_consents with (security_invoker = true) as
+select distinct on (c.purpose) c.purpose, c.granted, c.text_version, c.given_at
+from mpp.consent c
+where c.account_id = (select auth.uid())
+order by c.purpose, c.id desc;
+comment on view api.my_consents is 'What the caller agrees to now, by purpose.';
+grant select on api.my_consents to authenticated;
+
+-- The account behind a request: signed in, and not anonymous unless that is allowed.
+create function private.signed_in(anonymous_too boolean default false) returns uuid
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+    account uuid := (claims ->> 'sub')::uuid;
+begin
+    if account is null or private.request_role() <> 'authenticated' then
+        perform private.refuse('MP001');
+    end if;
+    if not anonymous_too and coalesce((claims ->> 'is_anonymous')::boolean, false) then
+        perform private.refuse('MP002');
+    end if;
+    -- Read live: a disabled account is out at once, not when its token ends, and so is one that was deleted softly.
+    if exists (select from auth.users u where u.id = account and (u.banned_until > now() or u.deleted_at is not null)) then
+        perform private.refuse('MP001');
+    end if;
+    return account;
+end
+$$;
+revoke execute on function private.signed_in(boolean) from public;
+
+-- The account behind a request that wants to write: not anonymous, registered, and no maintenance going on.
+create function private.begin_write(registered boolean default true) returns uuid
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.signed_in();
+begin
+    perform private.require_no_maintenance();
+    if registered and not exists (select from mpp.profile p where p.id = account) then
+        perform private.refuse('MP003');
+    end if;
+    return account;
+end
+$$;
+comment on function private.begin_write(boolean) is 'First line of every player''s command; returns the account.';
+revoke execute on function private.begin_write(boolean) from public;
+
+create function private.check_profile(country text, postcode text, birth_date date, language text, picture_path text) returns void
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if country is null or country !~ '^[A-Z]{2}$' then
+        perform private.refuse('MP010', 'country', coalesce(country, 'it is empty'), 'Use two capital letters (ISO 3166), such as FR.');
+    end if;
+    if postcode is null or postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' or (country = 'FR' and postcode !~ '^[0-9]{5}$') then
+        perform private.refuse('MP010', 'postcode', coalesce(postcode, 'it is empty'), 'Give the postcode, such as 75008.');
+    end if;
+    if birth_date is null or birth_date > current_date or private.age_on(birth_date, current_date) not between 3 and 119 then
+        perform private.refuse('MP010', 'birth_date', coalesce(birth_date::text, 'it is empty'), 'Give a date of birth as YYYY-MM-DD.');
+    end if;
+    if language is null or language not in ('fr', 'en', 'de') then
+        perform private.refuse('MP010', 'language', coalesce(language, 'it is empty'), 'Use fr, en or de.');
+    end if;
+    -- Pictures live under the owner's own folder of a private bucket.
+    if picture_path is not null and (
+        char_length(picture_path) > 300 or picture_path !~ ('^' || (select auth.uid()) || '/[A-Za-z0-9][A-Za-z0-9._-]*$')) then
+        perform private.refuse('MP010', 'picture_path', left(picture_path, 80), 'Begin the path with the id of your account.');
+    end if;
+end
+$$;
+revoke execute on function private.check_profile(text, text, date, text, text) from public;
+
+create function private.register(
+    first_name text, last_name text, alias text, country text, postcode text, birth_date date, terms_version text,
+    language text, sector text, acquisition_channel text, picture_path text, league_alerts boolean, newsletter boolean
+) returns uuid
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.begin_write(registered => false);
+    current_terms text;
+begin
+    select t.version into current_terms
+    from mpp.terms_version t
+    where t.published_at <= private.clock()
+    order by t.published_at desc
+    limit 1;
+    if terms_version is distinct from current_terms then
+        perform private.refuse('MP051', coalesce(terms_version, '(none)'), current_terms);
+    end if;
+    perform private.check_profile(country, postcode, birth_date, language, picture_path);
+    -- The token of a deleted account still signs in until it expires.
+    if not exists (select from auth.users u where u.id = account) then
+        perform private.refuse('MP001');
+    end if;
+
+    insert into mpp.profile as p (id, first_name, last_name, alias, country, postcode, birth_date, language, sector,
+        acquisition_channel, picture_path)
+    values (
+        account,
+        private.clean_line('first_name', register.first_name),
+        private.clean_line('last_name', register.last_name),
+        private.clean_line('alias', register.alias, 30),
+        register.country,
+        register.postcode,
+        register.birth_date,
+        register.language,
+        case when register.sector is not null then private.clean_line('sector', register.sector, 80) end,
+        case when register.acquisition_channel is not null
+            then private.clean_line('acquisition_channel', register.acquisition_channel, 80) end,
+        register.picture_path
+    )
+    -- A teacher who now plays too.
+    on conflict on constraint profile_pkey do update
+    set first_name = excluded.first_name, last_name = excluded.last_name, alias = excluded.alias, country = excluded.country,
+        postcode = excluded.postcode, birth_date = excluded.birth_date, language = excluded.language, sector = excluded.sector,
+        acquisition_channel = excluded.acquisition_channel, picture_path = excluded.picture_path
+    where p.alias is null;
+    if not found then
+        perform private.refuse('MP004');
+    end if;
+    insert into mpp.consent (account_id, purpose, granted, text_version, channel)
+    select account, c.purpose::api.consent_purpose, c.granted, current_terms, 'app'
+    from (values ('terms', true), ('league_alerts', league_alerts), ('newsletter', newsletter)) c (purpose, granted)
+    where c.granted;
+    return account;
+end
+$$;
+revoke execute on function private.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) from public;
+grant execute on function private.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) to authenticated;
+
+create function api.register(
+    first_name text, last_name text, alias text, country text, postcode text, birth_date date, terms_version text,
+    language text default 'fr', sector text default null, acquisition_channel text default null,
+    picture_path text default null, league_alerts boolean default false, newsletter boolean default false
+) returns uuid
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.register(first_name, last_name, alias, country, postcode, birth_date, terms_version, language, sector,
+        acquisition_channel, picture_path, league_alerts, newsletter);
+end;
+comment on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean)
+    is 'Makes the caller''s profile, accepting the current terms of use (the newest of api.terms_versions); returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051.';
+revoke execute on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) from public;
+grant execute on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) to authenticated;
+
+create function private.update_profile(
+    first_name text, last_name text, alias text, country text, postcode text, birth_date date,
+    language text, sector text, acquisition_channel text, picture_path text
+) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.begin_write();
+    old_row mpp.profile;
+begin
+    perform private.lock_editions_of(account);
+    select * into old_row from mpp.profile p where p.id = account for no key update;
+    if old_row.alias is null then
+        perform private.refuse('MP003');
+    end if;
+    perform private.check_profile(
+        coalesce(country, old_row.country), coalesce(postcode, old_row.postcode), coalesce(birth_date, old_row.birth_date),
+        coalesce(language, old_row.language), nullif(picture_path, ''));
+    -- A minor cannot grow up by editing a form; the staff correct a real mistake.
+    if birth_date is distinct from old_row.birth_date and birth_date is not null
+        and private.age_on(old_row.birth_date, current_date) < 15 then
+        perform private.refuse('MP050');
+    end if;
+    update mpp.profile p
+    set first_name = private.clean_line('first_name', coalesce(update_profile.first_name, p.first_name)),
+        last_name = private.clean_line('last_name', coalesce(update_profile.last_name, p.last_name)),
+        alias = private.clean_line('alias', coalesce(update_profile.alias, p.alias), 30),
+        country = coalesce(update_profile.country, p.country),
+        postcode = coalesce(update_profile.postcode, p.postcode),
+        birth_date = coalesce(update_profile.birth_date, p.birth_date),
+        language = coalesce(update_profile.language, p.language),
+        sector = case when update_profile.sector = '' then null
+            when update_profile.sector is null then p.sector else private.clean_line('sector', update_profile.sector, 80) end,
+        acquisition_channel = case when update_profile.acquisition_channel = '' then null
+            when update_profile.acquisition_channel is null then p.acquisition_channel
+            else private.clean_line('acquisition_channel', update_profile.acquisition_channel, 80) end,
+        picture_path = case when update_profile.picture_path = '' then null
+            else coalesce(update_profile.picture_path, p.picture_path) end
+    where p.id = account;
+end
+$$;
+revoke execute on function private.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
+grant execute on function private.update_profile(text, text, text, text, text, date, text, text, text, text) to authenticated;
+
+create function api.update_profile(
+    first_name text default null, last_name text default null, alias text default null, country text default null,
+    postcode text default null, birth_date date default null, language text default null, sector text default null,
+    acquisition_channel text default null, picture_path text default null
+) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.update_profile(first_name, last_name, alias, country, postcode, birth_date, language, sector,
+        acquisition_channel, picture_path);
+end;
+comment on function api.update_profile(text, text, text, text, text, date, text, text, text, text)
+    is 'Corrects the caller''s profile; what is left out stays, an empty text clears an optional field. Errors: MP001, MP002, MP003, MP010, MP011, MP050.';
+revoke execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
+grant execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) to authenticated;
+
+create function private.set_consent(purpose api.consent_purpose, granted boolean) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.begin_write();
+    birth_date date;
+    current_version text;
+begin
+    if purpose is null then
+        perform private.refuse('MP010', 'purpose', 'it is empty', 'Use newsletter, league_alerts or partner_sharing.');
+    end if;
+    if granted is null then
+        perform private.refuse('MP010', 'granted', 'it is empty', 'Send true or false.');
+    end if;
+    if purpose = 'terms' then
+        perform private.refuse('MP010', 'purpose', 'terms', 'Terms are accepted by register; leaving them is erasing the account.');
+    end if;
+    select p.birth_date into birth_date from mpp.profile p where p.id = account;
+    if purpose = 'partner_sharing' and granted and private.age_on(birth_date, current_date) < 15 then
+        perform private.refuse('MP010', 'purpose', 'partner_sharing', 'Under 15, nothing is shared with partners.');
+    end if;
+    select t.version into current_version
+    from mpp.terms_version t where t.published_at <= private.clock() order by t.published_at desc limit 1;
+    -- Saying the same again adds nothing to the log.
+    insert into mpp.consent (account_id, purpose, granted, text_version, channel)
+    select account, set_consent.purpose, set_consent.granted, current_version, 'app'
+    where not exists (
+        select
+        from (
+            select c.granted, c.text_version
+            from mpp.consent c
+            where c.account_id = account and c.purpose = set_consent.purpose
+            order by c.id desc
+            limit 1
+        ) latest
+        where latest.granted = set_consent.granted and latest.text_version = current_version
+    );
+end
+$$;
+revoke execute on function private.set_consent(api.consent_purpose, boolean) from public;
+grant execute on function private.set_consent(api.consent_purpose, boolean) to authenticated;
+
+create function api.set_consent(purpose api.consent_purpose, granted boolean) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.set_consent(purpose, granted);
+end;
+comment on function api.set_consent(api.consent_purpose, boolean)
+    is 'Gives or withdraws one consent of the caller. Errors: MP001, MP002, MP003, MP010, MP011.';
+revoke execute on function api.set_consent(api.consent_purpose, boolean) from public;
+grant execute on function api.set_consent(api.consent_purpose, boolean) to authenticated;
+-- Schools and their teachers. A school is public knowledge (the Ministry publishes its directory); classes, which belong
+-- to one, are leagues (40_league, 45_class).
+
+-- The code of a French school (RNE, today UAI): seven digits, and a letter that checks them.
+create function private.is_rne(code text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when code ~ '^[0-9]{7}[A-Z]$'
+            then substr('ABCDEFGHJKLMNPRSTUVWXYZ', 1 + left(code, 7)::integer % 23, 1) = right(code, 1)
+        else false
+    end
+$$;
+revoke execute on function private.is_rne(text) from public;
+
+-- What a search compares: folded, and anything that is no letter or digit is a space.
+create function private.searchable(value text) returns text
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$
+    select btrim(regexp_replace(private.folded(value), '[\u0001-\u002f\u003a-\u0060\u007b-\u00bf\u2000-\u206f]+', ' ', 'g'))
+$$;
+revoke execute on function private.searchable(text) from public;
+grant execute on function private.searchable(text) to mpp_owner;
+
+-- Every three characters in a row inside its words. An index on this array finds a part of a name without an extension.
+create function private.trigrams(searchable text) returns text[]
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$
+    select array(
+        select distinct substr(searchable, i, 3)
+        from generate_series(1, char_length(searchable) - 2) i
+        where strpos(substr(searchable, i, 3), ' ') = 0
+    )
+$$;
+revoke execute on function private.trigrams(text) from public;
+grant execute on function private.trigrams(text) to mpp_owner;
+
+create table mpp.school (
+    id uuid primary key default private.uuid_v7(),
+    rne text unique check (rne is null or private.is_rne(rne)),
+    name mpp.line not null,
+    levels mpp.school_level[] not null check (cardinality(levels) between 1 and 4),
+    country text not null default 'FR' check (country ~ '^[A-Z]{2}$'),
+    postcode text not null check (postcode ~ '^[0-9A-Z][0-9A-Z -]{1,11}$'),
+    city mpp.line not null,
+    is_hidden boolean not null default false,
+    created_by uuid,
+    created_at timestamptz not null default clock_timestamp(),
+    search_text text not null generated always as (
+        private.searchable(coalesce(rne, '') || ' ' || postcode || ' ' || city || ' ' || name)
+    ) stored,
+    constraint school_in_france_has_rne check (country <> 'FR' or rne is not null)
+);
+comment on table mpp.school is 'Schools: from the directory of the Ministry, or added by a teacher. Abroad there is no RNE.';
+comment on column mpp.school.is_hidden is 'Taken off the lists by the staff: a joke, a double, a name against the law.';
+create unique index school_abroad_once
+    on mpp.school (country, private.searchable(postcode), private.searchable(city), private.searchable(name))
+    where rne is null;
+-- Without a list of pending entries, which would make searches slow until the next vacuum.
+create index school_search on mpp.school using gin (private.trigrams(search_text)) with (fastupdate = off);
+create index school_created_by on mpp.school (created_by, created_at) where created_by is not null;
+
+create table mpp.teacher (
+    account_id uuid primary key references mpp.profile (id) on delete cascade,
+    role mpp.line not null check (char_length(role) <= 80),
+    subject mpp.line check (char_length(subject) <= 80),
+    registered_at timestamptz not null default clock_timestamp()
+);
+comment on table mpp.teacher is 'A referring adult: what they do at school, for internal statistics. Their name is in mpp.profile.';
+
+alter table mpp.school enable row level security;
+alter table mpp.teacher enable row level security;
+
+create policy school_select_everyone on mpp.school
+    for select to anon, authenticated
+    using (not is_hidden);
+
+create policy teacher_select_authenticated on mpp.teacher
+    for select to authenticated
+    using (account_id = (select auth.uid()) or (select private.is_ops()));
+
+grant select (id, rne, name, levels, country, postcode, city, is_hidden) on mpp.school to anon, authenticated;
+grant select on mpp.school to service_role;
+grant select on mpp.teacher to authenticated, service_role;
+
+create view api.schools with (security_invoker = true) as
+select s.id as school_id, s.rne, s.name, s.levels::text[] as levels, s.country, s.postcode, s.city
+from mpp.school s
+where not s.is_hidden;
+comment on view api.schools is 'Schools by id or RNE. To find one by a part of its name use search_schools.';
+grant select on api.schools to anon, authenticated, service_role;
+
+create view api.my_teacher with (security_invoker = true) as
+select
+    p.id,
+    p.first_name,
+    p.last_name,
+    auth.jwt() ->> 'email' as email,
+    t.role,
+    t.subject,
+    p.language,
+    t.registered_at
+from mpp.teacher t
+join mpp.profile p on p.id = t.account_id
+where t.account_id = (select auth.uid());
+comment on view api.my_teacher is 'The caller as a teacher: one row, or none before register_teacher.';
+grant select on api.my_teacher to authenticated;
+
+-- The account behind a teacher's request.
+create function private.begin_teach() returns uuid
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.begin_write(registered => false);
+begin
+    if not exists (select from mpp.teacher t where t.account_id = account) then
+        perform private.refuse('MP009');
+    end if;
+    return account;
+end
+$$;
+revoke execute on function private.begin_teach() from public;
+
+create function private.register_teacher(
+    first_name text, last_name text, role text, terms_version text, subject text, language text,
+    class_alerts boolean, newsletter boolean
+) returns uuid
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.begin_write(registered => false);
+    current_terms text;
+begin
+    select t.version into current_terms
+    from mpp.terms_version t
+    where t.published_at <= private.clock()
+    order by t.published_at desc
+    limit 1;
+    if terms_version is distinct from current_terms then
+        perform private.refuse('MP051', coalesce(terms_version, '(none)'), current_terms);
+    end if;
+    if language is null or language not in ('fr', 'en', 'de') then
+        perform private.refuse('MP010', 'language', coalesce(language, 'it is empty'), 'Use fr, en or de.');
+    end if;
+    -- The token of a deleted account still signs in until it expires.
+    if not exists (select from auth.users u where u.id = account) then
+        perform private.refuse('MP001');
+    end if;
+    -- Somebody who plays already keeps their profile.
+    insert into mpp.profile (id, first_name, last_name, language)
+    values (account, private.clean_line('first_name', register_teacher.first_name),
+        private.clean_line('last_name', register_teacher.last_name), register_teacher.language)
+    on conflict do nothing;
+    insert into mpp.teacher (account_id, role, subject)
+    values (account, private.clean_line('role', register_teacher.role, 80),
+        case when register_teacher.subject is not null then private.clean_line('subject', register_teacher.subject, 80) end)
+    on conflict do nothing;
+    if not found then
+        perform private.refuse('MP004');
+    end if;
+    insert into mpp.consent (account_id, purpose, granted, text_version, channel)
+    select account, c.purpose::api.consent_purpose, c.granted, current_terms, 'app'
+    from (values ('terms', true), ('league_alerts', class_alerts), ('newsletter', newsletter)) c (purpose, granted)
+    where c.granted;
+    return account;
+end
+$$;
+revoke execute on function private.register_teacher(text, text, text, text, text, text, boolean, boolean) from public;
+grant execute on function private.register_teacher(text, text, text, text, text, text, boolean, boolean) to authenticated;
+
+create function api.register_teacher(
+    first_name text, last_name text, role text, terms_version text, subject text default null, language text default 'fr',
+    class_alerts boolean default false, newsletter boolean default false
+) returns uuid
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.register_teacher(first_name, last_name, role, terms_version, subject, language, class_alerts, newsletter);
+end;
+comment on function api.register_teacher(text, text, text, text, text, text, boolean, boolean)
+    is 'Registers the caller as a teacher, accepting the current terms of use; an adult who plays already keeps their profile. Returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051.';
+revoke execute on function api.register_teacher(text, text, text, text, text, text, boolean, boolean) from public;
+grant execute on function api.register_teacher(text, text, text, text, text, text, boolean, boolean) to authenticated;
+
+create function private.update_teacher(first_name text, last_name text, role text, subject text, language text) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.begin_teach();
+begin
+    if language is not null and language not in ('fr', 'en', 'de') then
+        perform private.refuse('MP010', 'language', language, 'Use fr, en or de.');
+    end if;
+    perform private.lock_editions_of(account);
+    update mpp.profile p
+    set first_name = private.clean_line('first_name', coalesce(update_teacher.first_name, p.first_name)),
+        last_name = private.clean_line('last_name', coalesce(update_teacher.last_name, p.last_name)),
+        language = coalesce(update_teacher.language, p.language)
+    where p.id = account;
+    update mpp.teacher t
+    set role = private.clean_line('role', coalesce(update_teacher.role, t.role), 80),
+        subject = case when update_teacher.subject = '' then null
+            when update_teacher.subject is null then t.subject else private.clean_line('subject', update_teacher.subject, 80) end
+    where t.account_id = account;
+end
+$$;
+revoke execute on function private.update_teacher(text, text, text, text, text) from public;
+grant execute on function private.update_teacher(text, text, text, text, text) to authenticated;
+
+create function api.update_teacher(
+    first_name text default null, last_name text default null, role text default null, subject text default null,
+    language text default null
+) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.update_teacher(first_name, last_name, role, subject, language);
+end;
+comment on function api.update_teacher(text, text, text, text, text)
+    is 'Corrects the caller''s data as a teacher; what is left out stays, an empty subject clears it. Errors: MP001, MP002, MP009, MP010, MP011.';
+revoke execute on function api.update_teacher(text, text, text, text, text) from public;
+grant execute on function api.update_teacher(text, text, text, text, text) to authenticated;
+
+create type api.school_found as (
+    school_id uuid, rne text, name text, levels text[], country text, postcode text, city text
+);
+comment on type api.school_found is 'A school that a search found.';
+
+-- Every word of the query must be part of the code, postcode, city or name. Words of three characters go through the
+-- index; shorter ones only narrow what it finds.
+create function private.search_schools(query text, country text, level text, results integer) returns setof api.school_found
+    language plpgsql
+    stable
+    security definer
+    rows 20
+    set search_path = pg_catalog, pg_temp
+    -- A search for «école» matches most of the table, and the planner would then rather read all of it.
+    set enable_seqscan = off
+as $$
+declare
+    asked text;
+    patterns text[];
+begin
+    if not private.is_ops() then
+        perform private.signed_in();
+    end if;
+    if octet_length(query) > 400 then
+        perform private.refuse('MP010', 'query', 'it is too long', 'Type a code, a postcode, a city or a part of the name.');
+    end if;
+    asked := coalesce(private.searchable(query), '');
+    if cardinality(private.trigrams(asked)) = 0 then
+        perform private.refuse('MP010', 'query', 'it has no three letters in a row', 'Type a code, a postcode, a city or a part of the name.');
+    end if;
+    -- Each word once, and none that is part of another: every one costs a look at every candidate.
+    patterns := array(
+        select distinct '%' || w.word || '%'
+        from unnest(string_to_array(asked, ' ')) w (word)
+        where not exists (
+            select from unnest(string_to_array(asked, ' ')) o (word) where o.word <> w.word and strpos(o.word, w.word) > 0
+        )
+    );
+    if cardinality(patterns) > 8 then
+        perform private.refuse('MP010', 'query', format('it has %s words', cardinality(patterns)), 'Use 8 words at most.');
+    end if;
+    if results is null or results not between 1 and 100 then
+        perform private.refuse('MP010', 'results', coalesce(results::text, 'it is empty'), 'Ask for 1 to 100.');
+    end if;
+    if level is not null and level not in ('maternelle', 'elementaire', 'college', 'lycee') then
+        perform private.refuse('MP010', 'level', left(level, 40), 'Use maternelle, elementaire, college or lycee.');
+    end if;
+    return query
+    select f.id, f.rne, f.name::text, f.levels::text[], f.country, f.postcode, f.city::text
+    from (
+        -- Enough to choose from: a query that finds more wants another word.
+        select s.*
+        from mpp.school s
+        where private.trigrams(s.search_text) @> private.trigrams(asked)
+            and not s.is_hidden
+            and (search_schools.country is null or s.country = search_schools.country)
+            and (search_schools.level is null or search_schools.level = any (s.levels))
+            and s.search_text like all (patterns)
+        limit 500
+    ) f
+    order by strpos(private.searchable(f.name), asked) <> 1, private.searchable(f.name), f.city, f.id
+    limit results;
+end
+$$;
+revoke execute on function private.search_schools(text, text, text, integer) from public;
+grant execute on function private.search_schools(text, text, text, integer) to authenticated, service_role;
+
+create function api.search_schools(query text, country text default null, level text default null, results integer default 20)
+    returns setof api.school_found
+    language sql
+    stable
+    rows 20
+    set search_path = pg_catalog, pg_temp
+    set statement_timeout = '2s'
+begin atomic
+    select * from private.search_schools(query, country, level, results);
+end;
+comment on function api.search_schools(text, text, text, integer)
+    is 'Schools whose code, postcode, city or name holds every word of the query, accents or not; at least one word of three letters. Any account that is not anonymous. Errors: MP001, MP002, MP010.';
+revoke execute on function api.search_schools(text, text, text, integer) from public;
+grant execute on function api.search_schools(text, text, text, integer) to authenticated, service_role;
+
+create function private.check_school(rne text, country text, postcode text, levels text[]) returns void
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if rne is not null and not private.is_rne(rne) then
+        perform private.refuse('MP010', 'rne', format('%s is not a school code', left(rne, 20)),
+            'Copy the seven digits and the letter that checks them, such as 0123456S.');
+    end if;
+    if country is null or country !~ '^[A-Z]{2}$' then
+        perform private.refuse('MP010', 'country', coalesce(left(country, 20), 'it is empty'), 'Use two capital letters (ISO 3166), such as FR.');
+    end if;
+    if country = 'FR' and rne is null then
+        perform private.refuse('MP010', 'rne', 'it is empty', 'Give the RNE code of the school; only schools abroad have none.');
+    end if;
+    if postcode is null or postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' or (country = 'FR' and postcode !~ '^[0-9]{5}$') then
+        perform private.refuse('MP010', 'postcode', coalesce(left(postcode, 20), 'it is empty'), 'Give the postcode, such as 75008.');
+    end if;
+    if coalesce(cardinality(levels), 0) = 0 or not levels <@ array['maternelle', 'elementaire', 'college', 'lycee']
+        or array_position(levels, null) is not null then
+        perform private.refuse('MP010', 'levels', left(coalesce(array_to_string(levels, ', ', 'null'), 'it is empty'), 80),
+            'Use one or more of maternelle, elementaire, college and lycee.');
+    end if;
+end
+$$;
+revoke execute on function private.check_school(text, text, text, text[]) from public;
+
+-- In the order of a pupil's life, each once.
+create function private.levels_in_order(levels text[]) returns mpp.school_level[]
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select array(
+        select l.level::mpp.school_level
+        from unnest(array['maternelle', 'elementaire', 'college', 'lycee']) with ordinality l (level, place)
+        where l.level = any (levels)
+        order by l.place
+    )
+$$;
+revoke execute on function private.levels_in_order(text[]) from public;
+
+create function private.add_school(name text, city text, postcode text, levels text[], country text, rne text) returns uuid
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := case when private.is_ops() then (select auth.uid()) else private.begin_teach() end;
+    code text := upper(regexp_replace(left(rne, 40), '\s', '', 'g'));
+    cleaned_name text := private.clean_line('name', name, 120);
+    cleaned_city text := private.clean_line('city', city, 80);
+    added integer;
+    school uuid;
+begin
+    perform private.check_school(nullif(code, ''), country, postcode, levels);
+    code := nullif(code, '');
+    -- A school that is known stays as it is, whoever describes it again.
+    select s.id into school
+    from mpp.school s
+    where case when code is not null then s.rne = code
+        else s.rne is null and s.country = add_school.country
+            and private.searchable(s.postcode) = private.searchable(add_school.postcode)
+            and private.searchable(s.city) = private.searchable(cleaned_city)
+            and private.searchable(s.name) = private.searchable(cleaned_name) end;
+    if found then
+        return school;
+    end if;
+    -- One at a time for one account, so that the limit holds.
+    if account is not null then
+        perform pg_advisory_xact_lock(hashtext('mpp.school'), hashtext(account::text));
+        select count(*) into added from mpp.school s where s.created_by = account and s.created_at > private.clock() - interval '1 day';
+        if added >= 5 and not private.is_ops() then
+            perform private.refuse('MP085', '5');
+        end if;
+    end if;
+    insert into mpp.school (rne, name, levels, country, postcode, city, created_by)
+    values (code, cleaned_name, private.levels_in_order(add_school.levels), add_school.country, add_school.postcode, cleaned_city, account)
+    on conflict do nothing
+    returning id into school;
+    if school is null then
+        -- Somebody added it in the same instant.
+        select s.id into school
+        from mpp.school s
+        where case when code is not null then s.rne = code
+            else s.rne is null and s.country = add_school.country
+                and private.searchable(s.postcode) = private.searchable(add_school.postcode)
+                and private.searchable(s.city) = private.searchable(cleaned_city)
+                and private.searchable(s.name) = private.searchable(cleaned_name) end;
+    end if;
+    return school;
+end
+$$;
+revoke execute on function private.add_school(text, text, text, text[], text, text) from public;
+grant execute on function private.add_school(text, text, text, text[], text, text) to authenticated, service_role;
+
+create function api.add_school(
+    name text, city text, postcode text, levels text[], country text default 'FR', rne text default null
+) returns uuid
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.add_school(name, city, postcode, levels, country, rne);
+end;
+comment on function api.add_school(text, text, text, text[], text, text)
+    is 'Adds a school and returns its id; one that is known already (same RNE, or abroad same name and place) is returned as it is. Teachers, five a day, and staff. Errors: MP001, MP002, MP009, MP010, MP011, MP085.';
+revoke execute on function api.add_school(text, text, text, text[], text, text) from public;
+grant execute on function api.add_school(text, text, text, text[], text, text) to authenticated, service_role;
+
+create function private.correct_school(
+    school_id uuid, name text, city text, postcode text, levels text[], is_hidden boolean
+) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    was mpp.school;
+begin
+    perform private.require_ops();
+    select * into was from mpp.school s where s.id = correct_school.school_id for no key update;
+    if not found then
+        perform private.refuse('MP080');
+    end if;
+    perform private.check_school(was.rne, was.country, coalesce(postcode, was.postcode), coalesce(levels, was.levels::text[]));
+    update mpp.school s
+    set name = private.clean_line('name', coalesce(correct_school.name, s.name), 120),
+        city = private.clean_line('city', coalesce(correct_school.city, s.city), 80),
+        postcode = coalesce(correct_school.postcode, s.postcode),
+        levels = case when correct_school.levels is null then s.levels else private.levels_in_order(correct_school.levels) end,
+        is_hidden = coalesce(correct_school.is_hidden, s.is_hidden)
+    where s.id = was.id;
+    -- The classes of a school that is none are none either, until it comes back. In a frozen edition they cannot.
+    if is_hidden is not null then
+        perform private.lock_edition(x.edition_id)
+        from (select distinct l.edition_id from mpp.league l where l.school_id = was.id order by l.edition_id) x;
+        perform
+        from mpp.score s
+        where s.subject_id in (select l.id from mpp.league l where l.school_id = was.id)
+        order by s.subject_id
+        for no key update;
+        if is_hidden then
+            update mpp.league l
+            set listed = false, held_back = true, hidden_with_school = true
+            where l.school_id = was.id and l.listed;
+        else
+            update mpp.league l
+            set listed = true, held_back = false, hidden_with_school = false
+            from mpp.edition e
+            where l.school_id = was.id and l.hidden_with_school and e.id = l.edition_id and e.frozen_at is null;
+        end if;
+    end if;
+    perform private.record_act('school.correct', was.id::text, jsonb_strip_nulls(jsonb_build_object(
+        'name', correct_school.name, 'city', correct_school.city, 'postcode', correct_school.postcode,
+        'levels', correct_school.levels, 'is_hidden', correct_school.is_hidden)));
+exception when unique_violation then
+    perform private.refuse('MP038', coalesce(name, was.name));
+end
+$$;
+revoke execute on function private.correct_school(uuid, text, text, text, text[], boolean) from public;
+grant execute on function private.correct_school(uuid, text, text, text, text[], boolean) to authenticated, service_role;
+
+create function api.correct_school(
+    school_id uuid, name text default null, city text default null, postcode text default null, levels text[] default null,
+    is_hidden boolean default null
+) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.correct_school(school_id, name, city, postcode, levels, is_hidden);
+end;
+comment on function api.correct_school(uuid, text, text, text, text[], boolean)
+    is 'Corrects a school, or takes it off the lists and its classes out of the rankings; what is left out stays. Its classes come back with it, but for editions that are frozen. Staff. Errors: MP006, MP010, MP038, MP080.';
+revoke execute on function api.correct_school(uuid, text, text, text, text[], boolean) from public;
+grant execute on function api.correct_school(uuid, text, text, text, text[], boolean) to authenticated, service_role;
+
+create type api.import_outcome as (added integer, changed integer, unchanged integer);
+comment on type api.import_outcome is 'How many rows an import added, changed, and found as they were.';
+
+-- One piece of the directory: [{"rne", "name", "levels", "country", "postcode", "city"}]. The same piece again changes
+-- nothing, so that a load that was cut short is simply done again.
+create function private.import_schools(schools jsonb) returns api.import_outcome
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    outcome api.import_outcome;
+    first_wrong text;
+    wrong integer;
+begin
+    if not private.is_service() then
+        perform private.refuse('MP006');
+    end if;
+    if jsonb_typeof(schools) is distinct from 'array' then
+        perform private.refuse('MP010', 'schools', 'it is not a list', 'Send [{"rne", "name", "levels", "country", "postcode", "city"}].');
+    end if;
+    -- Two loads at once take turns.
+    perform pg_advisory_xact_lock(hashtext('mpp.school'), 0);
+    select count(*), (array_agg(format('row %s: %s', f.row_number, f.fault) order by f.row_number))[1] into wrong, first_wrong
+    from (
+        select p.row_number,
+            case
+                when p.rne is null or not private.is_rne(p.rne) then format('%s is not a school code', coalesce(p.rne, 'nothing'))
+                when count(*) over (partition by p.rne) > 1 then format('%s comes twice', p.rne)
+                when coalesce(btrim(p.name), '') = '' or char_length(p.name) > 120 then format('the name of %s', p.rne)
+                when coalesce(btrim(p.city), '') = '' or char_length(p.city) > 80 then format('the city of %s', p.rne)
+                when p.country is null or p.country !~ '^[A-Z]{2}$' then format('the country of %s', p.rne)
+                when p.postcode is null or p.postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' then format('the postcode of %s', p.rne)
+                when coalesce(cardinality(p.levels), 0) = 0 or not p.levels <@ array['maternelle', 'elementaire', 'college', 'lycee']
+                    then format('the levels of %s', p.rne)
+            end as fault
+        from rows from (
+            jsonb_to_recordset(schools) as (rne text, name text, levels text[], country text, postcode text, city text)
+        ) with ordinality p (rne, name, levels, country, postcode, city, row_number)
+    ) f
+    where f.fault is not null;
+    if wrong > 0 then
+        perform private.refuse('MP070', wrong::text, first_wrong);
+    end if;
+    with piece as (
+        select p.rne, private.clean_line('name', p.name, 120) as name, private.levels_in_order(p.levels) as levels, p.country,
+            p.postcode, private.clean_line('city', p.city, 80) as city
+        from jsonb_to_recordset(schools) p (rne text, name text, levels text[], country text, postcode text, city text)
+        order by p.rne
+    ), written as (
+        insert into mpp.school as s (rne, name, levels, country, postcode, city)
+        select p.rne, p.name, p.levels, p.country, p.postcode, p.city from piece p
+        on conflict on constraint school_rne_key do update
+        set name = excluded.name, levels = excluded.levels, country = excluded.country, postcode = excluded.postcode, city = excluded.city
+        where (s.name, s.levels, s.country, s.postcode, s.city)
+            is distinct from (excluded.name, excluded.levels, excluded.country, excluded.postcode, excluded.city)
+        returning xmax = 0 as is_new
+    )
+    select count(*) filter (where w.is_new), count(*) filter (where not w.is_new), jsonb_array_length(schools) - count(*)
+    into outcome
+    from written w;
+    return outcome;
+exception when invalid_parameter_value or invalid_text_representation then
+    perform private.refuse('MP010', 'schools', 'an element has another shape',
+        'Send [{"rne", "name", "levels": […], "country", "postcode", "city"}].');
+    return null;
+end
+$$;
+revoke execute on function private.import_schools(jsonb) from public;
+grant execute on function private.import_schools(jsonb) to service_role;
+
+create function api.import_schools(schools jsonb) returns api.import_outcome
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+    set statement_timeout = '2min'
+begin atomic
+    select private.import_schools(schools);
+end;
+comment on function api.import_schools(jsonb)
+    is 'Loads a piece of the directory of schools, all or none, matched by RNE; doing it again changes nothing. Secret key only. Errors: MP006, MP010, MP070.';
+revoke execute on function api.import_schools(jsonb) from public;
+grant execute on function api.import_schools(jsonb) to service_role;
+-- Clients: their staff and the dates they have access, their part in an edition, its units, and the territory of a local
+-- authority. Staff see what their own organisation's people do together, never one person (82_follow_up).
+
+create type api.staff_role as enum ('viewer', 'manager', 'owner');
+
+create table mpp.staff (
+    organisation_id integer not null references mpp.organisation (id),
+    account_id uuid not null references auth.users (id) on delete cascade,
+    role api.staff_role not null,
+    access_from timestamptz not null,
+    access_until timestamptz not null check (access_until > access_from),
+    added_at timestamptz not null default clock_timestamp(),
+    primary key (account_id, organisation_id)
+);
+comment on table mpp.staff is 'Who works for a client, and from when to when they have access. Read live at each request.';
+create index staff_organisation on mpp.staff (organisation_id);
+
+create table mpp.staff_invitation (
+    id integer generated always as identity primary key,
+    organisation_id integer not null references mpp.organisation (id),
+    email text not null check (email = lower(email) and email ~ '^[^@\s]{1,64}@[^@\s]{3,190}$'),
+    role api.staff_role not null,
+    access_from timestamptz not null,
+    access_until timestamptz not null check (access_until > access_from),
+    code_digest bytea not null unique,
+    -- Whoever deletes their account takes the invitations with them that nobody took.
+    invited_by uuid references auth.users (id) on delete cascade,
+    expires_at timestamptz not null,
+    invited_at timestamptz not null default clock_timestamp(),
+    accepted_at timestamptz,
+    constraint staff_invitation_once unique (organisation_id, email)
+);
+comment on table mpp.staff_invitation is 'Invitations of staff: taken once, by the address they were sent to. The code is in the mail; here is its digest.';
+comment on column mpp.staff_invitation.invited_by is 'The owner who invites, who must still be one when it is taken; empty for the association.';
+create index staff_invitation_inviter on mpp.staff_invitation (invited_by);
+
+create table mpp.unit (
+    id integer generated always as identity primary key,
+    organisation_id integer not null references mpp.organisation (id),
+    name mpp.line not null check (char_length(name) <= 60),
+    constraint unit_of_organisation unique (id, organisation_id)
+);
+comment on table mpp.unit is 'A department, site or service of a client, under which its leagues are ranked.';
+create unique index unit_name_once on mpp.unit (organisation_id, lower(name));
+
+create table mpp.participation (
+    id integer generated always as identity primary key,
+    organisation_id integer not null references mpp.organisation (id),
+    edition_id integer not null references mpp.edition (id),
+    expected_players integer check (expected_players between 1 and 1000000),
+    asks_phone boolean not null default false,
+    carries_name boolean not null default false,
+    created_at timestamptz not null default clock_timestamp(),
+    constraint participation_once unique (organisation_id, edition_id),
+    constraint participation_in_edition unique (id, edition_id)
+);
+comment on table mpp.participation is 'A client''s part in an edition.';
+comment on column mpp.participation.asks_phone is 'Players of its leagues may give a phone number, which their ambassador sees.';
+comment on column mpp.participation.carries_name is 'Its leagues carry the name of the organisation in public.';
+create index participation_edition on mpp.participation (edition_id);
+
+create type api.territory_kind as enum ('postcode', 'department', 'rne');
+
+-- A department that there is, a postcode of one, or a school's code: what matches nothing would only look like a territory.
+create function private.is_territory_code(kind text, code text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(case kind
+        when 'postcode' then code ~ '^((0[1-9]|[1-8][0-9]|9[0-5])[0-9]{3}|9(7[1-8]|8[678])[0-9]{2})$'
+        when 'department' then code ~ '^(0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5]|97[1-8]|98[678])$'
+        when 'rne' then private.is_rne(code)
+    end, false)
+$$;
+revoke execute on function private.is_territory_code(text, text) from public;
+grant execute on function private.is_territory_code(text, text) to mpp_owner;
+
+create table mpp.territory (
+    organisation_id integer not null references mpp.organisation (id),
+    kind api.territory_kind not null,
+    code text not null,
+    primary key (organisation_id, kind, code),
+    constraint territory_code check (private.is_territory_code(kind::text, code))
+);
+comment on table mpp.territory is 'The schools that a local authority follows: by postcode, department or code.';
+
+-- A login of a dashboard that speaks SQL (Retool) and the one client whose rows it reads.
+create table mpp.dashboard (
+    role_name name primary key,
+    organisation_id integer not null references mpp.organisation (id)
+);
+comment on table mpp.dashboard is 'Database logins of client dashboards, members of mpp_dashboard, each bound to one organisation.';
+create index dashboard_organisation on mpp.dashboard (organisation_id);
+
+-- Neither disabled nor deleted softly, whose row stays.
+create function private.is_account_live(account uuid) returns boolean
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+    select exists (
+        select from auth.users u where u.id = account and (u.banned_until is null or u.banned_until <= now()) and u.deleted_at is null
+    )
+$$;
+revoke execute on function private.is_account_live(uuid) from public;
+
+-- Organisations whose staff the caller is, at this moment and with at least this role. For a dashboard's own login, the
+-- one it is bound to; for the association's staff, all.
+create function private.my_client_ids(at_least api.staff_role default 'viewer') returns setof integer
+    language plpgsql
+    stable
+    security definer
+    rows 5
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select s.organisation_id
+    from mpp.staff s
+    where s.account_id = (select auth.uid())
+        -- A dashboard's login could write any claims into its own connection.
+        and private.request_role() = 'authenticated'
+        and s.role >= at_least
+        and now() >= s.access_from
+        and now() < s.access_until
+        and private.is_account_live(s.account_id)
+        -- An anonymous account works for nobody, also where a row says that it does.
+        and not exists (select from auth.users u where u.id = s.account_id and u.is_anonymous)
+    union
+    select d.organisation_id
+    from mpp.dashboard d
+    where d.role_name = session_user and private.request_role() = session_user and at_least = 'viewer'
+    union
+    select o.id from mpp.organisation o where private.is_ops();
+end
+$$;
+revoke execute on function private.my_client_ids(api.staff_role) from public;
+grant execute on function private.my_client_ids(api.staff_role) to authenticated, mpp_dashboard;
+
+-- Also those whose dates have passed or not begun: their name may be read, nothing more.
+create function private.my_organisation_ids() returns setof integer
+    language plpgsql
+    stable
+    security definer
+    rows 5
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select s.organisation_id
+    from mpp.staff s
+    where s.account_id = (select auth.uid())
+        and private.request_role() = 'authenticated'
+        and private.is_account_live(s.account_id)
+        -- An anonymous account works for nobody, also where a row says that it does.
+        and not exists (select from auth.users u where u.id = s.account_id and u.is_anonymous)
+    union
+    select c.id from private.my_client_ids() c (id);
+end
+$$;
+revoke execute on function private.my_organisation_ids() from public;
+grant execute on function private.my_organisation_ids() to authenticated, mpp_dashboard;
+
+alter table mpp.staff enable row level security;
+alter table mpp.staff_invitation enable row level security;
+alter table mpp.unit enable row level security;
+alter table mpp.participation enable row level security;
+alter table mpp.territory enable row level security;
+alter table mpp.dashboard enable row level security;
+
+-- One's own rows show also outside their dates: that is how an app can say why there is nothing to see.
+create policy staff_select_authenticated on mpp.staff
+    for select to authenticated
+    using (
+        (account_id = (select auth.uid()) and organisation_id in (select private.my_organisation_ids()))
+        or organisation_id in (select private.my_client_ids('owner'))
+    );
+
+create policy organisation_select_authenticated on mpp.organisation
+    for select to authenticated, mpp_dashboard
+    using (id in (select private.my_organisation_ids()));
+
+create policy staff_invitation_select_authenticated on mpp.staff_invitation
+    for select to authenticated
+    using (organisation_id in (select private.my_client_ids('owner')));
+
+create policy unit_select_authenticated on mpp.unit
+    for select to authenticated, mpp_dashboard
+    using (organisation_id in (select private.my_client_ids()));
+
+create policy participation_select_authenticated on mpp.participation
+    for select to authenticated, mpp_dashboard
+    using (organisation_id in (select private.my_client_ids()));
+
+create policy territory_select_authenticated on mpp.territory
+    for select to authenticated
+    using (organisation_id in (select private.my_client_ids()));
+
+-- Inside the dates of somebody's access, or the refusal that says whether they have passed or not begun.
+create function private.require_open(me mpp.staff) returns void
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    french boolean := private.speaks_french();
+    closed text := case
+        when private.clock() < me.access_from then case when french then 'n’est pas encore ouvert' else 'is not open yet' end
+        when private.clock() >= me.access_until then case when french then 'est terminé' else 'is over' end
+    end;
+begin
+    if closed is not null then
+        perform private.refuse('MP091', private.spoken_first(me.access_from), private.spoken_last(me.access_until), closed);
+    end if;
+end
+$$;
+revoke execute on function private.require_open(mpp.staff) from public;
+
+-- Of its staff with this role, inside their dates. Whoever is not of its staff is told the same as if there were no such
+-- client.
+create function private.require_client(organisation integer, account uuid, at_least api.staff_role) returns void
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    me mpp.staff;
+begin
+    select * into me from mpp.staff s where s.account_id = account and s.organisation_id = organisation;
+    if not found then
+        perform private.refuse('MP090');
+    end if;
+    perform private.require_open(me);
+    if me.role < at_least then
+        perform private.refuse('MP092', at_least::text);
+    end if;
+end
+$$;
+revoke execute on function private.require_client(integer, uuid, api.staff_role) from public;
+
+-- The account behind a command for a client.
+create function private.begin_client(organisation integer, at_least api.staff_role default 'manager') returns uuid
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid;
+begin
+    if private.is_ops() then
+        if not exists (select from mpp.organisation o where o.id = organisation) then
+            perform private.refuse('MP090');
+        end if;
+        return (select auth.uid());
+    end if;
+    account := private.begin_write(registered => false);
+    perform private.require_client(organisation, account, at_least);
+    return account;
+end
+$$;
+revoke execute on function private.begin_client(integer, api.staff_role) from public;
+
+grant select on mpp.organisation, mpp.participation, mpp.unit, mpp.territory to authenticated, service_role;
+grant select on mpp.organisation, mpp.participation, mpp.unit to mpp_dashboard;
+grant select on mpp.staff to authenticated;
+grant select (id, organisation_id, email, role, access_from, access_until, expires_at, invited_at, accepted_at)
+    on mpp.staff_invitation to authenticated, service_role;
+
+create view api.my_organisations with (security_invoker = true) as
+select
+    o.id as organisation_id,
+    o.code,
+    o.name,
+    o.kind,
+    s.role,
+    s.access_from,
+    s.access_until,
+    now() >= s.access_from and now() < s.access_until as is_open,
+    case when now() < s.access_from then 'not_yet' when now() >= s.access_until then 'over' end as closed_because
+from mpp.staff s
+join mpp.organisation o on o.id = s.organisation_id
+where s.account_id = (select auth.uid());
+comment on view api.my_organisations is 'The organisations the caller works for, with the dates of access; closed_because is not_yet or over when there is nothing else to see.';
+grant select on api.my_organisations to authenticated;
+
+create view api.client_organisations with (security_invoker = true) as
+select o.id as organisation_id, o.code, o.name, o.kind, o.language, o.created_at
+from mpp.organisation o;
+comment on view api.client_organisations is 'The organisations the caller works for, whatever the dates; for the association all.';
+grant select on api.client_organisations to authenticated, service_role, mpp_dashboard;
+
+create view api.client_participations with (security_invoker = true) as
+select
+    p.id as participation_id,
+    p.organisation_id,
+    o.code as organisation_code,
+    o.name as organisation_name,
+    p.edition_id,
+    e.code as edition_code,
+    e.title as edition_title,
+    e.starts_at,
+    e.ends_at,
+    e.frozen_at,
+    p.expected_players,
+    p.asks_phone,
+    p.carries_name,
+    p.created_at
+from mpp.participation p
+join mpp.organisation o on o.id = p.organisation_id
+join mpp.edition e on e.id = p.edition_id;
+comment on view api.client_participations is 'The editions in which the caller''s organisations take part, with their settings.';
+grant select on api.client_participations to authenticated, service_role, mpp_dashboard;
+
+create view api.client_units with (security_invoker = true) as
+select u.id as unit_id, u.organisation_id, u.name from mpp.unit u;
+comment on view api.client_units is 'Departments, sites or services of the caller''s organisations.';
+grant select on api.client_units to authenticated, service_role, mpp_dashboard;
+
+create view api.client_territories with (security_invoker = true) as
+select t.organisation_id, t.kind, t.code from mpp.territory t;
+comment on view api.client_territories is 'Postcodes, departments and schools that the caller''s organisations follow.';
+grant select on api.client_territories to authenticated, service_role;
+
+create view api.client_invitations with (security_invoker = true) as
+select i.id as invitation_id, i.organisation_id, i.email, i.role, i.access_from, i.access_until, i.invited_at, i.expires_at, i.accepted_at
+from mpp.staff_invitation i;
+comment on view api.client_invitations is 'Invitations of staff, for the owners of the organisation and the association.';
+grant select on api.client_invitations to authenticated, service_role;
+
+-- Which kinds of clients follow classes: those that answer for schools.
+create function private.may_follow(kind api.organisation_kind) returns boolean
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$ select kind in ('local_authority', 'public_administration', 'school_network') $$;
+revoke execute on function private.may_follow(api.organisation_kind) from public;
+
+-- A name that others read, of a league, a team, a class or a unit: clean, no link that a mail program would make one of
+-- it, and nobody else's name. The association may call its leagues after itself. `own` is the client that types.
+create function private.clean_name(field text, value text, longest integer default 60, own integer default null) returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    cleaned text := private.clean_line(field, value, longest);
+    said text;
+    letters text;
+begin
+    if private.is_ops() then
+        return cleaned;
+    end if;
+    -- Also in wide letters, and in those of Greek and Cyrillic that look like ours.
+    said := translate(private.folded(cleaned), 'аеіӏмортсАЕІМОРТСαειορτμΑΕΙΜΟΡΤłƥ℮', 'aeilmoptcaeimoptcaeioptmaeimoptlpe');
+    -- What mail programs make a link of.
+    if said ~ '//|@|\mwww\.|\w\.(app|be|biz|ca|ch|click|club|co|com|de|dev|es|eu|fr|gl|info|io|it|link|ly|me|net|online|org|ru|shop|site|to|top|tv|uk|us|xyz)\M' then
+        perform private.refuse('MP010', field, 'it holds a link', 'Use a name without an address: no //, no @, nothing like example.com.');
+    end if;
+    -- i, l and 1 look alike.
+    letters := regexp_replace(translate(said, '1340i', 'leaol'), '[^a-z]', '', 'g');
+    if letters ~ 'mapetlteplanete' or letters = 'mpp'
+        or (said ~ '\mmpp\M' and said ~ '\m(officiel|officielle|official|admin|administration|support|staff|moderation|securite|security)\M') then
+        perform private.refuse('MP010', field, 'it is the name of the association', 'Choose a name of your own.');
+    end if;
+    said := private.folded(cleaned);
+    if exists (
+        select
+        from mpp.organisation o
+        where o.id is distinct from own
+            and starts_with(said, private.folded(o.name))
+            -- Alone, or as leagues carry it: “Exemple · Lyon”.
+            and substr(said, char_length(private.folded(o.name)) + 1) ~ '^(\s*[·•∙‧・:|(/,–—]|-\s|\s+-|$)'
+            and private.folded(o.name) is distinct from (select private.folded(x.name) from mpp.organisation x where x.id = own)
+    ) then
+        perform private.refuse('MP010', field, 'it is the name of an organisation that plays', 'Choose a name of your own.');
+    end if;
+    return cleaned;
+end
+$$;
+revoke execute on function private.clean_name(text, text, integer, integer) from public;
+
+-- The association sets up its clients.
+create function private.set_organisation(code text, name text, kind api.organisation_kind, language text) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    organisation integer;
+begin
+    perform private.require_ops();
+    if code is null or code !~ '^[a-z0-9-]{3,40}$' then
+        perform private.refuse('MP010', 'code', coalesce(left(code, 60), 'it is empty'), 'Use 3 to 40 small letters, digits and hyphens.');
+    end if;
+    if language is not null and language not in ('fr', 'en') then
+        perform private.refuse('MP010', 'language', left(language, 20), 'Use fr or en.');
+    end if;
+    if not private.may_follow(kind) and exists (
+        select
+        from mpp.organisation o
+        where o.code = set_organisation.code
+            and (
+                exists (select from mpp.territory t where t.organisation_id = o.id)
+                or exists (
+                    select
+                    from mpp.participation p
+                    join mpp.edition e on e.id = p.edition_id
+                    where p.organisation_id = o.id and e.audience = 'school'
+                )
+            )
+    ) then
+        perform private.refuse('MP010', 'kind', format('%s, and it follows schools', kind),
+            'Take its territory and its school editions away first.');
+    end if;
+    insert into mpp.organisation as o (code, name, kind, language)
+    values (set_organisation.code, private.clean_line('name', coalesce(set_organisation.name, set_organisation.code), 120),
+        coalesce(set_organisation.kind, 'company'), coalesce(set_organisation.language, 'fr'))
+    on conflict on constraint organisation_code_key do update
+    set name = case when set_organisation.name is null then o.name else excluded.name end,
+        kind = coalesce(set_organisation.kind, o.kind),
+        language = coalesce(set_organisation.language, o.language)
+    returning o.id into organisation;
+    perform private.record_act('organisation.set', set_organisation.code);
+    return organisation;
+end
+$$;
+revoke execute on function private.set_organisation(text, text, api.organisation_kind, text) from public;
+grant execute on function private.set_organisation(text, text, api.organisation_kind, text) to authenticated, service_role;
+
+create function api.set_organisation(
+    code text, name text default null, kind api.organisation_kind default null, language text default null
+) returns integer
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.set_organisation(code, name, kind, language);
+end;
+comment on function api.set_organisation(text, text, api.organisation_kind, text)
+    is 'Makes a client, or corrects the one of this code; what is left out stays. Returns its id. Staff of the association. Errors: MP006, MP010.';
+revoke execute on function api.set_organisation(text, text, api.organisation_kind, text) from public;
+grant execute on function api.set_organisation(text, text, api.organisation_kind, text) to authenticated, service_role;
+
+create function private.set_participation(
+    organisation_id integer, edition_code text, expected_players integer, asks_phone boolean, carries_name boolean
+) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    e mpp.edition;
+    participation integer;
+begin
+    perform private.require_ops();
+    perform private.begin_client(organisation_id);
+    e := private.find_edition(edition_code);
+    -- Who has no classes to follow would see nothing there.
+    if e.audience = 'school' and not (select private.may_follow(o.kind) from mpp.organisation o where o.id = set_participation.organisation_id) then
+        perform private.refuse('MP028', e.code);
+    end if;
+    if e.organisation_id is not null and e.organisation_id <> set_participation.organisation_id then
+        perform private.refuse('MP010', 'edition_code', 'the edition is private to another client', 'Choose another edition.');
+    end if;
+    if expected_players is not null and expected_players not between 1 and 1000000 then
+        perform private.refuse('MP010', 'expected_players', expected_players::text, 'Give a number of people, or nothing.');
+    end if;
+    insert into mpp.participation as p (organisation_id, edition_id, expected_players, asks_phone, carries_name)
+    values (set_participation.organisation_id, e.id, set_participation.expected_players,
+        coalesce(set_participation.asks_phone, false), coalesce(set_participation.carries_name, false))
+    on conflict on constraint participation_once do update
+    set expected_players = coalesce(excluded.expected_players, p.expected_players),
+        asks_phone = coalesce(set_participation.asks_phone, p.asks_phone),
+        carries_name = coalesce(set_participation.carries_name, p.carries_name)
+    returning p.id into participation;
+    perform private.record_act('participation.set', set_participation.organisation_id::text, jsonb_build_object('edition', e.code));
+    return participation;
+end
+$$;
+revoke execute on function private.set_participation(integer, text, integer, boolean, boolean) from public;
+grant execute on function private.set_participation(integer, text, integer, boolean, boolean) to authenticated, service_role;
+
+create function api.set_participation(
+    organisation_id integer, edition_code text, expected_players integer default null, asks_phone boolean default null,
+    carries_name boolean default null
+) returns integer
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.set_participation(organisation_id, edition_code, expected_players, asks_phone, carries_name);
+end;
+comment on function api.set_participation(integer, text, integer, boolean, boolean)
+    is 'Lets a client take part in an edition, or changes how; what is left out stays. A school edition is for local authorities, public administrations and networks of schools. Returns the participation id. Staff of the association. Errors: MP006, MP010, MP020, MP028, MP090.';
+revoke execute on function api.set_participation(integer, text, integer, boolean, boolean) from public;
+grant execute on function api.set_participation(integer, text, integer, boolean, boolean) to authenticated, service_role;
+
+-- Only the association says which schools an authority follows: it is what access to their figures rests on.
+create type api.territory_change as enum ('replace', 'add', 'remove');
+
+create function private.set_territory(organisation_id integer, codes jsonb, change api.territory_change) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    named jsonb;
+    wrong text;
+    kind api.organisation_kind;
+begin
+    perform private.require_ops();
+    perform private.begin_client(organisation_id);
+    if jsonb_typeof(codes) is distinct from 'object' then
+        perform private.refuse('MP010', 'codes', 'it is not an object', 'Send {"postcode": […], "department": […], "rne": […]}.');
+    end if;
+    if change is null then
+        perform private.refuse('MP010', 'change', 'it is empty', 'Use replace, add or remove.');
+    end if;
+    -- Of two changes at once the second one sees the first.
+    select o.kind into kind from mpp.organisation o where o.id = set_territory.organisation_id for no key update;
+    select jsonb_agg(jsonb_build_object('kind', k.key, 'code', v.value)) into named
+    from jsonb_each(codes) k
+    cross join lateral jsonb_array_elements_text(case jsonb_typeof(k.value) when 'array' then k.value else jsonb_build_array(k.value) end) v;
+    select string_agg(format('%s %s', c.kind, coalesce(left(c.code, 20), 'null')), ', ') into wrong
+    from (
+        select n.value ->> 'kind' as kind, n.value ->> 'code' as code
+        from jsonb_array_elements(named) n
+        where not private.is_territory_code(n.value ->> 'kind', n.value ->> 'code')
+        limit 10
+    ) c;
+    if wrong is not null then
+        perform private.refuse('MP010', 'codes', wrong,
+            'Use postcodes such as 69003, departments such as 69 or 2A, and RNE codes of which each exists.');
+    end if;
+    if named is not null and change <> 'remove' and not private.may_follow(kind) then
+        perform private.refuse('MP010', 'codes', format('a client of kind %s follows no schools', kind),
+            'A local authority, a public administration or a network of schools does: correct its kind first.');
+    end if;
+    delete from mpp.territory t
+    where t.organisation_id = set_territory.organisation_id
+        and (
+            change = 'replace'
+            or change = 'remove' and exists (
+                select
+                from jsonb_array_elements(named) n
+                where n.value ->> 'kind' = t.kind::text and n.value ->> 'code' = t.code
+            )
+        );
+    if change <> 'remove' then
+        insert into mpp.territory (organisation_id, kind, code)
+        select distinct set_territory.organisation_id, (n.value ->> 'kind')::api.territory_kind, n.value ->> 'code'
+        from jsonb_array_elements(named) n
+        on conflict do nothing;
+    end if;
+    perform private.record_act('territory.' || case change when 'replace' then 'set' else change::text end,
+        set_territory.organisation_id::text, codes);
+    return (select count(*) from mpp.territory t where t.organisation_id = set_territory.organisation_id);
+end
+$$;
+revoke execute on function private.set_territory(integer, jsonb, api.territory_change) from public;
+grant execute on function private.set_territory(integer, jsonb, api.territory_change) to authenticated, service_role;
+
+create function api.set_territory(organisation_id integer, codes jsonb, change api.territory_change default 'replace') returns integer
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.set_territory(organisation_id, codes, change);
+end;
+comment on function api.set_territory(integer, jsonb, api.territory_change)
+    is 'Says which schools a client follows: {"postcode": […], "department": […], "rne": […]}, in place of what was there, added to it or taken away from it; returns how many codes there are now. For local authorities, public administrations and networks of schools. Staff of the association. Errors: MP006, MP010, MP090.';
+revoke execute on function api.set_territory(integer, jsonb, api.territory_change) from public;
+grant execute on function api.set_territory(integer, jsonb, api.territory_change) to authenticated, service_role;
+
+create type api.territory_match as (kind api.territory_kind, code text, schools integer);
+comment on type api.territory_match is 'A code of a territory, and how many schools that are not hidden have it.';
+
+create function private.territory_schools(organisation_id integer) returns setof api.territory_match
+    language plpgsql
+    stable
+    security definer
+    rows 20
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.require_ops();
+    perform private.begin_client(organisation_id);
+    return query
+    with place as (
+        -- One pass over the schools, however many codes there are.
+        select 'postcode' as kind, h.postcode as code, count(*) as schools
+        from mpp.school h where h.country = 'FR' and not h.is_hidden group by h.postcode
+        union all
+        select 'department', private.department_of(h.country, h.postcode), count(*)
+        from mpp.school h where h.country = 'FR' and not h.is_hidden group by private.department_of(h.country, h.postcode)
+        union all
+        select 'rne', h.rne, 1
+        from mpp.school h
+        where h.country = 'FR' and not h.is_hidden
+            and h.rne in (select t.code from mpp.territory t where t.organisation_id = territory_schools.organisation_id and t.kind = 'rne')
+    )
+    select t.kind, t.code, coalesce(x.schools, 0)::integer
+    from mpp.territory t
+    left join place x on x.kind = t.kind::text and x.code = t.code
+    where t.organisation_id = territory_schools.organisation_id
+    order by t.kind, t.code;
+end
+$$;
+revoke execute on function private.territory_schools(integer) from public;
+grant execute on function private.territory_schools(integer) to authenticated, service_role;
+
+create function api.territory_schools(organisation_id integer) returns setof api.territory_match
+    language sql
+    stable
+    rows 20
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select * from private.territory_schools(organisation_id);
+end;
+comment on function api.territory_schools(integer)
+    is 'The codes that a client follows, and how many schools each of them matches. Staff of the association. Errors: MP006, MP090.';
+revoke execute on function api.territory_schools(integer) from public;
+grant execute on function api.territory_schools(integer) to authenticated, service_role;
+-- The communication kit of a client: files of the private bucket client-files, which Supabase Storage keeps. Here is who
+-- may do what with them, as policies on the rows of storage.objects. Another use of Storage is another bucket, with
+-- policies of its own.
+
+-- Nothing that a browser would run: no HTML, no SVG. The same limits stand in supabase/config.toml.
+insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_types)
+values (
+    'client-files',
+    'client-files',
+    false,
+    52428800,
+    array[
+        'application/pdf', 'image/png', 'image/jpeg', 'image/webp', 'video/mp4',
+        'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
+        'application/vnd.openxmlformats-officedocument.presentationml.presentation',
+        'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+        'application/vnd.oasis.opendocument.text', 'application/vnd.oasis.opendocument.presentation',
+        'application/zip', 'text/csv', 'text/calendar', 'text/plain'
+    ]
+)
+on conflict (id) do update
+set public = excluded.public, file_size_limit = excluded.file_size_limit, allowed_mime_types = excluded.allowed_mime_types;
+
+-- Whose file a path names: <organisation>/<file> or <organisation>/<folder>/<file>; null when it is no such path. One
+-- spelling for each organisation: no zeros before the number, no digits of other scripts, nothing that is a step upwards.
+create function private.file_organisation(path text) returns integer
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when octet_length(path) <= 160
+            and path ~ '^[1-9][0-9]{0,8}/([a-z0-9][a-z0-9-]{0,39}/)?[A-Za-z0-9][A-Za-z0-9 ._()-]*\.[A-Za-z0-9]+$'
+            and path !~ '\.\.|  | \.'
+            -- What a computer takes the file for, once it is saved, is its ending and not its type.
+            and lower(substring(path from '[^.]*$')) in (
+                'pdf', 'png', 'jpg', 'jpeg', 'webp', 'mp4', 'docx', 'pptx', 'xlsx', 'odt', 'odp', 'zip', 'csv', 'ics', 'txt'
+            )
+        then split_part(path, '/', 1)::integer
+    end
+$$;
+revoke execute on function private.file_organisation(text) from public;
+grant execute on function private.file_organisation(text) to authenticated;
+
+-- Organisations whose kit the caller may read, or write to; to write takes a manager, and the association's staff.
+create function private.my_kit_ids(writing boolean) returns setof integer
+    language plpgsql
+    stable
+    security definer
+    rows 5
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not private.is_ops() then
+        if coalesce((nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'is_anonymous')::boolean, false) then
+            return;
+        end if;
+        if writing and exists (select from mpp.maintenance_window w where w.starts_at <= now() and w.ends_at > now()) then
+            return;
+        end if;
+    end if;
+    return query
+    select c.id from private.my_client_ids(case when writing then 'manager' else 'viewer' end::api.staff_role) c (id);
+end
+$$;
+revoke execute on function private.my_kit_ids(boolean) from public;
+grant execute on function private.my_kit_ids(boolean) to authenticated;
+
+-- Staff read the files of their organisation while they have access. A signed link would go on working after that, for
+-- anybody who has it: only the association makes links.
+create policy client_file_select_authenticated on storage.objects
+    for select to authenticated
+    using (
+        bucket_id = 'client-files'
+        and private.file_organisation(name) in (select private.my_kit_ids(writing => false))
+        and (
+            (select private.is_ops())
+            or coalesce((select storage.operation()), '') not in ('storage.object.sign', 'storage.object.sign_many')
+        )
+    );
+
+-- The association keeps the kit. The folder own/ is for the client's managers: its logo, its own posters.
+create policy client_file_insert_authenticated on storage.objects
+    for insert to authenticated
+    with check (
+        bucket_id = 'client-files'
+        and private.file_organisation(name) in (select private.my_kit_ids(writing => true))
+        and (
+            (select private.is_ops())
+            or (
+                split_part(name, '/', 2) = 'own'
+                and coalesce((select storage.operation()), '') <> 'storage.object.sign_upload_url'
+            )
+        )
+    );
+
+create policy client_file_update_authenticated on storage.objects
+    for update to authenticated
+    using (
+        bucket_id = 'client-files'
+        and private.file_organisation(name) in (select private.my_kit_ids(writing => true))
+        and ((select private.is_ops()) or split_part(name, '/', 2) = 'own')
+    )
+    with check (
+        bucket_id = 'client-files'
+        and private.file_organisation(name) in (select private.my_kit_ids(writing => true))
+        and ((select private.is_ops()) or split_part(name, '/', 2) = 'own')
+    );
+
+create policy client_file_delete_authenticated on storage.objects
+    for delete to authenticated
+    using (
+        bucket_id = 'client-files'
+        and private.file_organisation(name) in (select private.my_kit_ids(writing => true))
+        and ((select private.is_ops()) or split_part(name, '/', 2) = 'own')
+    );
+
+-- What holds for everybody, the secret key too. After the row and not before it: who may not write is told so by the
+-- policies, and learns nothing of what is there. The row of the organisation is locked, so that two uploads at a time
+-- cannot both be the last one, and nobody deletes the organisation in between.
+create function private.check_client_file() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    organisation integer := private.file_organisation(new.name);
+    files integer;
+    own_files integer;
+begin
+    if tg_op = 'UPDATE' and (
+        old.bucket_id is distinct from new.bucket_id
+        or private.file_organisation(old.name) is distinct from organisation
+    ) then
+        raise exception 'A file of a client stays in its organisation: copy it instead.' using errcode = 'insufficient_privilege';
+    end if;
+    if organisation is null then
+        raise exception 'This is not a name for a file of a client.'
+            using hint = 'Use <organisation id>/<file> or <organisation id>/<folder>/<file>: letters, digits, spaces and ._()- in the file, small letters in the folder, a usual ending, 160 characters at most.',
+                errcode = 'insufficient_privilege';
+    end if;
+    perform from mpp.organisation o where o.id = organisation for no key update;
+    if not found then
+        raise exception 'There is no organisation %.', organisation using errcode = 'insufficient_privilege';
+    end if;
+    select count(*), count(*) filter (where split_part(f.name, '/', 2) = 'own') into files, own_files
+    from storage.objects f
+    where f.bucket_id = 'client-files' and f.name like organisation || '/%';
+    if files > 200 or own_files > 40 then
+        raise exception 'An organisation has 200 files at most, 40 of them its own.' using errcode = 'insufficient_privilege';
+    end if;
+    return null;
+end
+$$;
+revoke execute on function private.check_client_file() from public;
+
+create trigger client_file_checked_when_added
+    after insert on storage.objects
+    for each row when (new.bucket_id = 'client-files')
+    execute function private.check_client_file();
+
+create trigger client_file_checked_when_moved
+    after update of bucket_id, name on storage.objects
+    for each row when (old.bucket_id = 'client-files' or new.bucket_id = 'client-files')
+    execute function private.check_client_file();
+
+-- SQL cannot delete a file, only its row. So the files go first, through Storage, and then the organisation can.
+create function private.keep_organisation_of_files() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (
+        select from storage.objects f where f.bucket_id = 'client-files' and f.name like old.id || '/%'
+    ) then
+        raise exception 'Organisation % still has files.', old.code
+            using hint = 'Remove them first, with `mpp client files remove`.', errcode = 'foreign_key_violation';
+    end if;
+    return old;
+end
+$$;
+revoke execute on function private.keep_organisation_of_files() from public;
+
+create trigger organisation_keeps_its_files
+    before delete on mpp.organisation
+    for each row execute function private.keep_organisation_of_files();
+-- Leagues, their teams and players. Everything that changes a league waits for that league's lock (private.lock_league),
+-- which is also what a validation takes: one order of locks for the whole game.
+
+create type api.league_category as enum ('friends', 'family', 'colleagues', 'neighbours', 'students', 'association', 'other');
+
+create table mpp.league (
+    id uuid primary key default private.uuid_v7(),
+    edition_id integer not null references mpp.edition (id),
+    name mpp.line not null check (char_length(name) <= 60),
+    category api.league_category,
+    is_open boolean not null default false,
+    listed boolean not null default true,
+    created_by uuid,
+    created_at timestamptz not null default clock_timestamp(),
+    school_id uuid references mpp.school (id),
+    level mpp.school_level,
+    held_back boolean not null default false,
+    hidden_with_school boolean not null default false,
+    participation_id integer,
+    unit_id integer,
+    constraint league_in_edition unique (id, edition_id),
+    constraint league_held_back check (not (held_back and listed)),
+    constraint league_or_class check (
+        (school_id is null) = (level is null) and (school_id is null) = (category is not null) and not (school_id is not null and is_open)
+    ),
+    constraint league_of_participation foreign key (participation_id, edition_id) references mpp.participation (id, edition_id),
+    constraint league_of_unit foreign key (unit_id) references mpp.unit (id),
+    constraint league_unit_of_client check (unit_id is null or participation_id is not null)
+);
+comment on table mpp.league is 'A group that plays together: friends, family, colleagues…, or a class of a school.';
+comment on column mpp.league.held_back is 'Taken out of the rankings by the staff: its ambassadors do not put it back.';
+comment on column mpp.league.hidden_with_school is 'Held back because its school was hidden, and put back with it.';
+comment on column mpp.league.school_id is 'The school of a class; null for any other league.';
+create index league_created_by on mpp.league (created_by, edition_id);
+create index league_participation on mpp.league (participation_id) where participation_id is not null;
+create index league_unit on mpp.league (unit_id) where unit_id is not null;
+create index league_school on mpp.league (school_id) where school_id is not null;
+-- Every school may have a CM2 A.
+create unique index league_name_once
+    on mpp.league (edition_id, coalesce(school_id, '00000000-0000-0000-0000-000000000000'), lower(name));
+
+create table mpp.team (
+    id uuid primary key default private.uuid_v7(),
+    league_id uuid not null,
+    edition_id integer not null,
+    name mpp.line not null check (char_length(name) <= 40),
+    created_at timestamptz not null default clock_timestamp(),
+    constraint team_in_league unique (id, league_id, edition_id),
+    foreign key (league_id, edition_id) references mpp.league (id, edition_id)
+);
+comment on table mpp.team is 'Part of a league; its players compete with the other teams of the league.';
+create unique index team_name_once on mpp.team (league_id, lower(name));
+
+create table mpp.player (
+    id uuid primary key default private.uuid_v7(),
+    edition_id integer not null references mpp.edition (id),
+    account_id uuid references mpp.profile (id) on delete set null,
+    league_id uuid,
+    team_id uuid,
+    alias mpp.line,
+    first_name mpp.line not null,
+    picture_path text,
+    listed boolean not null default true,
+    joined_at timestamptz not null default clock_timestamp(),
+    initial text,
+    left_class_id uuid references mpp.league (id),
+    constraint player_once_per_edition unique (account_id, edition_id),
+    constraint player_in_edition unique (id, edition_id),
+    constraint player_team_with_league check ((team_id is null) = (league_id is null)),
+    -- A pupil has no alias: no account, no picture, no place in a public ranking, and one word for a name, so that there
+    -- is nowhere to write a surname, an address or a date.
+    constraint player_pupil_is_private check (
+        alias is not null
+        or (
+            account_id is null and picture_path is null and not listed
+            and (first_name = '—' or (char_length(first_name) <= 30 and private.is_one_word(first_name)))
+        )
+    ),
+    constraint player_initial_of_pupil check (
+        initial is null
+        or (alias is null and char_length(initial) <= 2 and private.is_one_word(initial) and initial !~ '[-''’]')
+    ),
+    foreign key (team_id, league_id, edition_id) references mpp.team (id, league_id, edition_id)
+);
+comment on table mpp.player is 'A person in an edition, as their league sees them; a player who left their league has none. A pupil of a class has no account and no alias.';
+comment on column mpp.player.initial is 'Of a pupil''s surname, only while the first name repeats in the class.';
+comment on column mpp.player.left_class_id is 'The class that a pupil has left: a class cannot go on taking in new ones for ever.';
+create index player_left_class on mpp.player (left_class_id) where left_class_id is not null;
+create unique index player_pupil_name_once on mpp.player (league_id, private.folded(first_name), coalesce(initial, ''))
+    where alias is null and league_id is not null and first_name <> '—';
+create index player_league on mpp.player (league_id);
+create index player_team on mpp.player (team_id);
+create index player_edition on mpp.player (edition_id);
+
+create table mpp.player_contact (
+    player_id uuid primary key references mpp.player (id) on delete cascade,
+    phone text not null check (phone ~ '^\+[1-9][0-9]{6,14}$')
+);
+comment on table mpp.player_contact is 'Phone of a player of an open league, for adding them to its conversation: the player, the ambassador and the staff.';
+
+create table mpp.ambassador (
+    league_id uuid not null references mpp.league (id),
+    account_id uuid not null references mpp.profile (id) on delete cascade,
+    player_id uuid references mpp.player (id),
+    is_principal boolean not null,
+    granted_at timestamptz not null default clock_timestamp(),
+    primary key (league_id, account_id)
+);
+comment on table mpp.ambassador is 'Who runs a league: one principal and any number of co-ambassadors.';
+create unique index ambassador_one_principal on mpp.ambassador (league_id) where is_principal;
+create index ambassador_account on mpp.ambassador (account_id);
+create index ambassador_player on mpp.ambassador (player_id);
+
+create table mpp.family (
+    account_id uuid not null references auth.users (id) on delete cascade,
+    league_id uuid not null references mpp.league (id),
+    claimed_at timestamptz not null default clock_timestamp(),
+    primary key (account_id, league_id)
+);
+comment on table mpp.family is 'Accounts, mostly anonymous, that read a class because they gave its code: pupils and parents.';
+create index family_league on mpp.family (league_id);
+
+create table mpp.join_code (
+    league_id uuid primary key references mpp.league (id),
+    code text not null unique check (code ~ '^[0-9A-HJKMNP-TV-Z]{10}$'),
+    renewed_at timestamptz not null default clock_timestamp()
+);
+comment on table mpp.join_code is 'The code that opens a league, read by its ambassadors only.';
+
+create type api.conduct_kind as enum ('expulsion', 'report');
+
+create table mpp.conduct_report (
+    id bigint generated always as identity primary key,
+    kind api.conduct_kind not null,
+    edition_id integer not null references mpp.edition (id),
+    league_id uuid not null references mpp.league (id),
+    player_id uuid not null references mpp.player (id),
+    account_id uuid,
+    reported_by uuid,
+    reason text not null check (char_length(reason) between 1 and 500),
+    reported_at timestamptz not null default clock_timestamp(),
+    resolved_at timestamptz,
+    resolution text
+);
+comment on table mpp.conduct_report is 'What ambassadors and players tell the association; an expulsion also bars the way back.';
+create index conduct_report_league on mpp.conduct_report (league_id, account_id) where kind = 'expulsion';
+create index conduct_report_player on mpp.conduct_report (player_id);
+create index conduct_report_edition on mpp.conduct_report (edition_id);
+
+-- Fifty bits without look-alike letters (Crockford's base 32): not to be guessed.
+create function private.new_join_code() returns text
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+    select string_agg(substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', 1 + get_byte(r.bytes, i) % 32, 1), '')
+    from (select sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) as bytes) r, generate_series(0, 9) i
+$$;
+revoke execute on function private.new_join_code() from public;
+
+-- Who the caller is in the leagues, read live: an expelled player, a removed teacher, a disabled account is out at once.
+create function private.my_account() returns uuid
+    language sql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+    select u.id from auth.users u where u.id = (select auth.uid()) and (u.banned_until is null or u.banned_until <= now())
+$$;
+revoke execute on function private.my_account() from public;
+grant execute on function private.my_account() to authenticated, service_role;
+
+create function private.my_player_ids() returns setof uuid
+    language sql
+    stable
+    security definer
+    rows 5
+    set search_path = pg_catalog, pg_temp
+as $$ select p.id from mpp.player p where p.account_id = (select private.my_account()) $$;
+revoke execute on function private.my_player_ids() from public;
+grant execute on function private.my_player_ids() to authenticated, service_role;
+
+create function private.my_led_league_ids() returns setof uuid
+    language sql
+    stable
+    security definer
+    rows 5
+    set search_path = pg_catalog, pg_temp
+as $$ select a.league_id from mpp.ambassador a where a.account_id = (select private.my_account()) $$;
+revoke execute on function private.my_led_league_ids() from public;
+grant execute on function private.my_led_league_ids() to authenticated;
+
+create function private.my_league_ids() returns setof uuid
+    language sql
+    stable
+    security definer
+    rows 5
+    set search_path = pg_catalog, pg_temp
+as $$
+    select p.league_id from mpp.player p where p.account_id = (select private.my_account()) and p.league_id is not null
+    union
+    select a.league_id from mpp.ambassador a where a.account_id = (select private.my_account())
+    union
+    select f.league_id from mpp.family f where f.account_id = (select private.my_account())
+$$;
+revoke execute on function private.my_league_ids() from public;
+grant execute on function private.my_league_ids() to authenticated;
+
+-- A client may ask its players for a phone number, which they may leave out.
+create function private.asks_phone(league uuid) returns boolean
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select
+        from mpp.league l
+        join mpp.participation p on p.id = l.participation_id
+        where l.id = league and p.asks_phone
+    );
+end
+$$;
+revoke execute on function private.asks_phone(uuid) from public;
+grant execute on function private.asks_phone(uuid) to authenticated;
+
+alter table mpp.league enable row level security;
+alter table mpp.team enable row level security;
+alter table mpp.player enable row level security;
+alter table mpp.player_contact enable row level security;
+alter table mpp.ambassador enable row level security;
+alter table mpp.family enable row level security;
+alter table mpp.join_code enable row level security;
+alter table mpp.conduct_report enable row level security;
+
+create policy league_select_authenticated on mpp.league
+    for select to authenticated
+    using (
+        id in (select private.my_league_ids())
+        or (is_open and edition_id in (select e.id from mpp.edition e where e.opened_at is not null and now() < e.registration_closes_at))
+        or (select private.is_ops())
+    );
+
+create policy team_select_authenticated on mpp.team
+    for select to authenticated
+    using (league_id in (select private.my_league_ids()) or (select private.is_ops()));
+
+create policy player_select_authenticated on mpp.player
+    for select to authenticated
+    using (
+        league_id in (select private.my_league_ids())
+        or id in (select private.my_player_ids())
+        or (select private.is_ops())
+    );
+
+create policy player_contact_select_authenticated on mpp.player_contact
+    for select to authenticated
+    using (
+        player_id in (select private.my_player_ids())
+        or player_id in (
+            select p.id
+            from mpp.player p
+            join mpp.league l on l.id = p.league_id
+            where (l.is_open or private.asks_phone(l.id)) and l.id in (select private.my_led_league_ids())
+        )
+        or (select private.is_ops())
+    );
+
+create policy ambassador_select_authenticated on mpp.ambassador
+    for select to authenticated
+    using (league_id in (select private.my_league_ids()) or (select private.is_ops()));
+
+create policy family_select_authenticated on mpp.family
+    for select to authenticated
+    using (account_id = (select auth.uid()) or (select private.is_ops()));
+
+create policy join_code_select_authenticated on mpp.join_code
+    for select to authenticated
+    using (league_id in (select private.my_led_league_ids()) or (select private.is_ops()));
+
+create policy conduct_report_select_ops on mpp.conduct_report
+    for select to authenticated
+    using ((select private.is_ops()));
+
+grant select (id, edition_id, name, category, is_open, listed, created_at, school_id, level) on mpp.league to authenticated;
+grant select on mpp.league to service_role;
+grant select on mpp.team, mpp.player_contact, mpp.join_code, mpp.conduct_report to authenticated, service_role;
+grant select (id, edition_id, league_id, team_id, alias, first_name, picture_path, listed, joined_at, initial) on mpp.player to authenticated;
+grant select (league_id, player_id, is_principal) on mpp.ambassador to authenticated;
+grant select on mpp.family to authenticated, service_role;
+grant select on mpp.player, mpp.ambassador to service_role;
+
+-- Locks, in this order everywhere: a profile, the edition (shared), its leagues by id, players, their scores. The score
+-- row of a league is that league's lock: a validation updates it anyway, and no foreign key refers to it.
+create function private.lock_league(league uuid) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform from mpp.score s where s.subject_id = league for no key update;
+end
+$$;
+revoke execute on function private.lock_league(uuid) from public;
+
+-- Keeps a profile from being deleted until the end of this transaction. The deletion takes the profile first, then what
+-- belongs to it; whoever adds something to a profile does the same.
+create function private.hold_profile(account uuid, plays boolean default true) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform from mpp.profile p where p.id = account and (p.alias is not null or not plays) for key share;
+    if not found then
+        perform private.refuse('MP003');
+    end if;
+end
+$$;
+revoke execute on function private.hold_profile(uuid, boolean) from public;
+
+-- The same for the person behind a player, if there still is one.
+create function private.hold_profile_of(player uuid) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+    select from mpp.profile f where f.id = (select p.account_id from mpp.player p where p.id = player) for key share
+$$;
+revoke execute on function private.hold_profile_of(uuid) from public;
+
+-- The edition, locked, in which a league may still be joined now.
+create function private.begin_join(edition_id integer) returns mpp.edition
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    e mpp.edition;
+    at timestamptz;
+begin
+    perform private.lock_edition(edition_id);
+    at := private.clock();
+    select * into e from mpp.edition where id = begin_join.edition_id;
+    if not found then
+        perform private.refuse('MP020', coalesce(edition_id::text, '(none)'));
+    end if;
+    if e.opened_at is null then
+        perform private.refuse('MP021');
+    end if;
+    if e.frozen_at is not null then
+        perform private.refuse('MP024', e.code);
+    end if;
+    if at >= e.registration_closes_at then
+        perform private.refuse('MP023', e.code, private.spoken(e.registration_closes_at));
+    end if;
+    return e;
+end
+$$;
+revoke execute on function private.begin_join(integer) from public;
+
+-- A league without an ambassador gets its first co-ambassador; an empty one, the player who comes. In any other case the
+-- staff choose (ops_leagues shows it): a newcomer must not be handed other people's phone numbers.
+create function private.settle_ambassador(league uuid, otherwise uuid default null) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (select from mpp.ambassador a where a.league_id = league and a.is_principal) then
+        return;
+    end if;
+    update mpp.ambassador a
+    set is_principal = true
+    where a.league_id = league
+        and a.account_id = (
+            select x.account_id from mpp.ambassador x where x.league_id = league order by x.granted_at, x.account_id limit 1
+        );
+    if not found and otherwise is not null then
+        insert into mpp.ambassador (league_id, account_id, player_id, is_principal)
+        select p.league_id, p.account_id, p.id, true
+        from mpp.player p
+        where p.id = otherwise and p.league_id = league and p.account_id is not null
+            and not exists (select from mpp.player o where o.league_id = league and o.id <> otherwise);
+    end if;
+end
+$$;
+revoke execute on function private.settle_ambassador(uuid, uuid) from public;
+
+-- Puts an account in a team of a league whose lock is held: the smallest team, the oldest of equals.
+create function private.seat(account uuid, league mpp.league, e mpp.edition, phone text) returns uuid
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    me mpp.player;
+    team uuid;
+    cleaned_phone text := regexp_replace(nullif(btrim(left(phone, 40)), ''), '[ .()-]', '', 'g');
+begin
+    select * into me from mpp.player p where p.account_id = account and p.edition_id = e.id for no key update;
+    if me.league_id is not null then
+        perform private.refuse('MP030');
+    end if;
+    if exists (
+        select from mpp.conduct_report r
+        where r.league_id = league.id and r.account_id = account and r.kind = 'expulsion'
+    ) then
+        perform private.refuse('MP034');
+    end if;
+    if (select count(*) from mpp.player p where p.league_id = league.id) >= e.league_max_players then
+        perform private.refuse('MP032', e.league_max_players::text);
+    end if;
+    if league.is_open and cleaned_phone is null then
+        perform private.refuse('MP033');
+    end if;
+    if (league.is_open or private.asks_phone(league.id)) and cleaned_phone !~ '^\+[1-9][0-9]{6,14}$' then
+        perform private.refuse('MP010', 'phone', 'it is not an international number', 'Write it as +33612345678.');
+    end if;
+
+    select t.id into team
+    from mpp.team t
+    where t.league_id = league.id
+    order by (select count(*) from mpp.player p where p.team_id = t.id), t.created_at, t.id
+    limit 1;
+
+    if me.id is null then
+        insert into mpp.player as p (edition_id, account_id, league_id, team_id, alias, first_name, picture_path, listed)
+        select e.id, account, league.id, team, f.alias, f.first_name, f.picture_path, private.may_be_listed(account)
+        from mpp.profile f
+        where f.id = account
+        returning * into me;
+    else
+        update mpp.player p set league_id = league.id, team_id = team where p.id = me.id;
+    end if;
+    -- The number is kept only where somebody is allowed to use it.
+    if cleaned_phone is not null and (league.is_open or private.asks_phone(league.id)) then
+        insert into mpp.player_contact (player_id, phone) values (me.id, cleaned_phone)
+        on conflict (player_id) do update set phone = excluded.phone;
+    end if;
+    return me.id;
+end
+$$;
+revoke execute on function private.seat(uuid, mpp.league, mpp.edition, text) from public;
+
+create function private.create_league(
+    edition_id integer, name text, category api.league_category, is_open boolean, phone text
+) returns uuid
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.begin_write();
+    e mpp.edition;
+    league mpp.league;
+    player uuid;
+    french boolean := private.speaks_french();
+begin
+    -- Said before anything else of a private edition is.
+    if exists (select from mpp.edition x where x.id = create_league.edition_id and x.organisation_id is not null) then
+        perform private.refuse('MP005');
+    end if;
+    perform private.hold_profile(account);
+    e := private.begin_join(edition_id);
+    if e.audience <> 'public' then
+        perform private.refuse('MP028', e.code);
+    end if;
+    if (select count(*) from mpp.league l where l.created_by = account and l.edition_id = e.id) >= 3 then
+        perform private.refuse('MP039', '3');
+    end if;
+    if category is null then
+        perform private.refuse('MP010', 'category', 'it is empty', 'Use friends, family, colleagues or another kind of league.');
+    end if;
+    begin
+        insert into mpp.league (edition_id, name, category, is_open, created_by)
+        values (e.id, private.clean_name('name', create_league.name), create_league.category,
+            coalesce(create_league.is_open, false), account)
+        returning * into league;
+    exception when unique_violation then
+        perform private.refuse('MP038', create_league.name);
+    end;
+    insert into mpp.team (league_id, edition_id, name)
+    select league.id, e.id, format(case when french then 'Équipe %s' else 'Team %s' end, n)
+    from generate_series(1, e.teams_per_league) n;
+    insert into mpp.join_code (league_id, code) values (league.id, private.new_join_code());
+    begin
+        player := private.seat(account, league, e, phone);
+    exception when unique_violation then
+        -- The same account joined elsewhere at the same moment.
+        perform private.refuse('MP030');
+    end;
+    insert into mpp.ambassador (league_id, account_id, player_id, is_principal) values (league.id, account, player, true);
+    return league.id;
+end
+$$;
+revoke execute on function private.create_league(integer, text, api.league_category, boolean, text) from public;
+grant execute on function private.create_league(integer, text, api.league_category, boolean, text) to authenticated;
+
+create function api.create_league(
+    edition_id integer, name text, category api.league_category default 'friends', is_open boolean default false,
+    phone text default null
+) returns uuid
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.create_league(edition_id, name, category, is_open, phone);
+end;
+comment on function api.create_league(integer, text, api.league_category, boolean, text)
+    is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP030, MP033, MP038, MP039.';
+revoke execute on function api.create_league(integer, text, api.league_category, boolean, text) from public;
+grant execute on function api.create_league(integer, text, api.league_category, boolean, text) to authenticated;
+
+create function private.join_league(join_code text, league_id uuid, phone text) returns uuid
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.begin_write();
+    typed text := translate(upper(regexp_replace(left(join_code, 40), '[\s-]', '', 'g')), 'OIL', '011');
+    league mpp.league;
+    e mpp.edition;
+    player uuid;
+begin
+    if (join_code is null) = (league_id is null) then
+        perform private.refuse('MP010', 'join_code', 'give either a join code or the id of an open league', 'Send one of the two.');
+    end if;
+    if join_code is not null then
+        select l.* into league
+        from mpp.join_code c
+        join mpp.league l on l.id = c.league_id
+        where c.code = typed;
+    else
+        select l.* into league
+        from mpp.league l
+        join mpp.edition ed on ed.id = l.edition_id
+        where l.id = join_league.league_id and l.is_open and ed.organisation_id is null;
+    end if;
+    if league.id is null then
+        perform private.refuse('MP031');
+    end if;
+    perform private.hold_profile(account);
+    e := private.begin_join(league.edition_id);
+    perform private.lock_league(league.id);
+    -- The code may have been renewed while this waited.
+    if join_code is not null and not exists (
+        select from mpp.join_code c
+        where c.league_id = league.id and c.code = typed
+    ) then
+        perform private.refuse('MP031');
+    end if;
+    begin
+        player := private.seat(account, league, e, phone);
+    exception when unique_violation then
+        -- The same account joined elsewhere at the same moment.
+        perform private.refuse('MP030');
+    end;
+    perform private.settle_ambassador(league.id, player);
+    return player;
+end
+$$;
+revoke execute on function private.join_league(text, uuid, text) from public;
+grant execute on function private.join_league(text, uuid, text) to authenticated;
+
+create function api.join_league(join_code text default null, league_id uuid default null, phone text default null) returns uuid
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.join_league(join_code, league_id, phone);
+end;
+comment on function api.join_league(text, uuid, text)
+    is 'Joins a league by its code, or an open league by id with a phone number; returns the player id. Errors: MP001–MP003, MP010, MP011, MP021, MP023, MP024, MP030–MP034.';
+revoke execute on function api.join_league(text, uuid, text) from public;
+grant execute on function api.join_league(text, uuid, text) to authenticated;
+
+-- Locks the league and answers whether the caller runs it; staff do too.
+create function private.begin_lead(league uuid) returns uuid
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid;
+    edition integer;
+    frozen timestamptz;
+begin
+    if private.is_ops() then
+        account := (select auth.uid());
+    else
+        account := private.begin_write();
+    end if;
+    select l.edition_id into edition from mpp.league l where l.id = league;
+    if edition is not null then
+        perform private.lock_edition(edition);
+        perform private.lock_league(league);
+    end if;
+    if edition is null or not (
+        private.is_ops()
+        or exists (select from mpp.ambassador a where a.league_id = league and a.account_id = account)
+    ) then
+        perform private.refuse('MP007');
+    end if;
+    select e.frozen_at into frozen from mpp.edition e where e.id = edition;
+    if frozen is not null then
+        perform private.refuse('MP024', (select e.code from mpp.edition e where e.id = edition));
+    end if;
+    return account;
+end
+$$;
+revoke execute on function private.begin_lead(uuid) from public;
+
+-- The team of a class says nothing about a pupil (45_class).
+create function private.clean_team_name(league uuid, name text) returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (select from mpp.league l where l.id = league and l.school_id is not null) then
+        return private.clean_class_text('name', name, 40);
+    end if;
+    return private.clean_name('name', name, 40);
+end
+$$;
+revoke execute on function private.clean_team_name(uuid, text) from public;
+
+create function private.create_team(league_id uuid, name text) returns uuid
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    most integer;
+    team uuid;
+begin
+    perform private.begin_lead(create_team.league_id);
+    select e.teams_per_league into most
+    from mpp.league l
+    join mpp.edition e on e.id = l.edition_id
+    where l.id = create_team.league_id;
+    if (select count(*) from mpp.team t where t.league_id = create_team.league_id) >= most then
+        perform private.refuse('MP037', most::text);
+    end if;
+    begin
+        insert into mpp.team (league_id, edition_id, name)
+        select l.id, l.edition_id, private.clean_team_name(l.id, create_team.name)
+        from mpp.league l
+        where l.id = create_team.league_id
+        returning id into team;
+    exception when unique_violation then
+        perform private.refuse('MP038', create_team.name);
+    end;
+    return team;
+end
+$$;
+revoke execute on function private.create_team(uuid, text) from public;
+grant execute on function private.create_team(uuid, text) to authenticated, service_role;
+
+create function api.create_team(league_id uuid, name text) returns uuid
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.create_team(league_id, name);
+end;
+comment on function api.create_team(uuid, text)
+    is 'Adds a team to a league and returns its id. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP037, MP038.';
+revoke execute on function api.create_team(uuid, text) from public;
+grant execute on function api.create_team(uuid, text) to authenticated, service_role;
+
+create function private.rename_team(team_id uuid, name text) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.begin_lead((select t.league_id from mpp.team t where t.id = rename_team.team_id));
+    update mpp.team t set name = private.clean_team_name(t.league_id, rename_team.name) where t.id = rename_team.team_id;
+exception when unique_violation then
+    perform private.refuse('MP038', name);
+end
+$$;
+revoke execute on function private.rename_team(uuid, text) from public;
+grant execute on function private.rename_team(uuid, text) to authenticated, service_role;
+
+create function api.rename_team(team_id uuid, name text) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.rename_team(team_id, name);
+end;
+comment on function api.rename_team(uuid, text)
+    is 'Names a team. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP038.';
+revoke execute on function api.rename_team(uuid, text) from public;
+grant execute on function api.rename_team(uuid, text) to authenticated, service_role;
+
+-- A player moves to another team of the league: themselves, or moved by the ambassador.
+create function private.choose_team(team_id uuid, player_id uuid) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.begin_write();
+    target mpp.team;
+    moved mpp.player;
+begin
+    select * into target from mpp.team t where t.id = choose_team.team_id;
+    perform private.lock_edition(target.edition_id);
+    perform private.lock_league(target.league_id);
+    select * into moved
+    from mpp.player p
+    where p.league_id = target.league_id
+        and case when choose_team.player_id is null then p.account_id = account else p.id = choose_team.player_id end;
+    -- A pupil has no account, nor has somebody who deleted theirs.
+    if moved.id is null or not (
+        coalesce(moved.account_id = account, false)
+        or exists (select from mpp.ambassador a where a.league_id = target.league_id and a.account_id = account)
+    ) then
+        perform private.refuse('MP005');
+    end if;
+    if exists (select from mpp.edition e where e.id = target.edition_id and e.frozen_at is not null) then
+        perform private.refuse('MP024', (select e.code from mpp.edition e where e.id = target.edition_id));
+    end if;
+    update mpp.player p set team_id = target.id where p.id = moved.id and p.team_id <> target.id;
+end
+$$;
+revoke execute on function private.choose_team(uuid, uuid) from public;
+grant execute on function private.choose_team(uuid, uuid) to authenticated;
+
+create function api.choose_team(team_id uuid, player_id uuid default null) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.choose_team(team_id, player_id);
+end;
+comment on function api.choose_team(uuid, uuid)
+    is 'Moves the caller, or for an ambassador one of the league''s players, to another team of their league; points stay where they were earned. Errors: MP001–MP003, MP005, MP011, MP024.';
+revoke execute on function api.choose_team(uuid, uuid) from public;
+grant execute on function api.choose_team(uuid, uuid) to authenticated;
+
+-- Out of the league, with what only the league needed.
+create function private.unseat(player uuid) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    league uuid := (select p.league_id from mpp.player p where p.id = player);
+begin
+    delete from mpp.player_contact c where c.player_id = player;
+    delete from mpp.ambassador a
+    using mpp.player p
+    where p.id = player and a.league_id = p.league_id and a.account_id = p.account_id;
+    update mpp.player p set league_id = null, team_id = null where p.id = player;
+    perform private.settle_ambassador(league);
+end
+$$;
+revoke execute on function private.unseat(uuid) from public;
+
+create function private.leave_league(league_id uuid) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.begin_write();
+    me mpp.player;
+begin
+    select * into me from mpp.player p where p.account_id = account and p.league_id = leave_league.league_id;
+    if not found then
+        perform private.refuse('MP035');
+    end if;
+    perform private.lock_edition(me.edition_id);
+    perform private.lock_league(leave_league.league_id);
+    -- Expelled, or gone, while this waited.
+    select * into me from mpp.player p where p.account_id = account and p.league_id = leave_league.league_id;
+    if not found then
+        perform private.refuse('MP035');
+    end if;
+    if exists (select from mpp.edition e where e.id = me.edition_id and e.frozen_at is not null) then
+        perform private.refuse('MP024', (select e.code from mpp.edition e where e.id = me.edition_id));
+    end if;
+    if exists (
+            select from mpp.ambassador a
+            where a.league_id = leave_league.league_id and a.account_id = account and a.is_principal
+        )
+        and exists (select from mpp.player p where p.league_id = leave_league.league_id and p.id <> me.id) then
+        perform private.refuse('MP036');
+    end if;
+    perform private.unseat(me.id);
+end
+$$;
+revoke execute on function private.leave_league(uuid) from public;
+grant execute on function private.leave_league(uuid) to authenticated;
+
+create function api.leave_league(league_id uuid) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.leave_league(league_id);
+end;
+comment on function api.leave_league(uuid)
+    is 'Leaves a league; what was earned there stays there. Errors: MP001–MP003, MP011, MP024, MP035, MP036.';
+revoke execute on function api.leave_league(uuid) from public;
+grant execute on function api.leave_league(uuid) to authenticated;
+
+create function private.expel_player(player_id uuid, reason text) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    league uuid := (select p.league_id from mpp.player p where p.id = expel_player.player_id);
+    account uuid := private.begin_lead(league);
+    out mpp.player;
+    why text := private.clean_line('reason', reason, 500);
+begin
+    -- A pupil is not expelled: their teacher removes them from the class.
+    select * into out from mpp.player p where p.id = expel_player.player_id and p.league_id = league and p.alias is not null;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    -- Nobody expels themselves, and a co-ambassador does not expel the principal.
+    if out.account_id = account
+        or (not private.is_ops() and exists (
+            select from mpp.ambassador a where a.league_id = league and a.account_id = out.account_id and a.is_principal
+        )) then
+        perform private.refuse('MP005');
+    end if;
+    insert into mpp.conduct_report (kind, edition_id, league_id, player_id, account_id, reported_by, reason)
+    values ('expulsion', out.edition_id, league, out.id, out.account_id, account, why);
+    perform private.unseat(out.id);
+    perform private.record_act('league.expel', league::text, jsonb_build_object('player_id', out.id));
+end
+$$;
+revoke execute on function private.expel_player(uuid, text) from public;
+grant execute on function private.expel_player(uuid, text) to authenticated, service_role;
+
+create function api.expel_player(player_id uuid, reason text) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.expel_player(player_id, reason);
+end;
+comment on function api.expel_player(uuid, text)
+    is 'Expels a player from the league, with a reason that the association receives; they lose access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024.';
+revoke execute on function api.expel_player(uuid, text) from public;
+grant execute on function api.expel_player(uuid, text) to authenticated, service_role;
+
+create function private.hand_over_league(league_id uuid, player_id uuid) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid;
+    heir mpp.player;
+begin
+    perform private.hold_profile_of(player_id);
+    account := private.begin_lead(league_id);
+    if not private.is_ops() and not exists (
+        select from mpp.ambassador a
+        where a.league_id = hand_over_league.league_id and a.account_id = account and a.is_principal
+    ) then
+        perform private.refuse('MP007');
+    end if;
+    select * into heir
+    from mpp.player p
+    where p.id = hand_over_league.player_id and p.league_id = hand_over_league.league_id and p.account_id is not null;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    update mpp.ambassador a set is_principal = false where a.league_id = hand_over_league.league_id and a.is_principal;
+    insert into mpp.ambassador (league_id, account_id, player_id, is_principal)
+    values (hand_over_league.league_id, heir.account_id, heir.id, true)
+    on conflict on constraint ambassador_pkey do update set is_principal = true;
+    perform private.record_act('league.hand_over', hand_over_league.league_id::text, jsonb_build_object('player_id', heir.id));
+end
+$$;
+revoke execute on function private.hand_over_league(uuid, uuid) from public;
+grant execute on function private.hand_over_league(uuid, uuid) to authenticated, service_role;
+
+create function api.hand_over_league(league_id uuid, player_id uuid) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.hand_over_league(league_id, player_id);
+end;
+comment on function api.hand_over_league(uuid, uuid)
+    is 'Makes another player of the league its ambassador; the former one stays co-ambassador. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
+revoke execute on function api.hand_over_league(uuid, uuid) from public;
+grant execute on function api.hand_over_league(uuid, uuid) to authenticated, service_role;
+
+create function private.set_co_ambassador(player_id uuid, granted boolean) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    league uuid := (select p.league_id from mpp.player p where p.id = set_co_ambassador.player_id);
+    account uuid;
+    helper mpp.player;
+begin
+    perform private.hold_profile_of(player_id);
+    account := private.begin_lead(league);
+    if not private.is_ops() and not exists (
+        select from mpp.ambassador a where a.league_id = league and a.account_id = account and a.is_principal
+    ) then
+        perform private.refuse('MP007');
+    end if;
+    select * into helper from mpp.player p where p.id = set_co_ambassador.player_id and p.league_id = league and p.account_id is not null;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    if granted then
+        insert into mpp.ambassador (league_id, account_id, player_id, is_principal)
+        values (league, helper.account_id, helper.id, false)
+        on conflict on constraint ambassador_pkey do nothing;
+    else
+        delete from mpp.ambassador a
+        where a.league_id = league and a.account_id = helper.account_id and not a.is_principal;
+    end if;
+end
+$$;
+revoke execute on function private.set_co_ambassador(uuid, boolean) from public;
+grant execute on function private.set_co_ambassador(uuid, boolean) to authenticated, service_role;
+
+create function api.set_co_ambassador(player_id uuid, granted boolean) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.set_co_ambassador(player_id, granted);
+end;
+comment on function api.set_co_ambassador(uuid, boolean)
+    is 'Makes a player of the league a co-ambassador, or no longer. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
+revoke execute on function api.set_co_ambassador(uuid, boolean) from public;
+grant execute on function api.set_co_ambassador(uuid, boolean) to authenticated, service_role;
+
+create function private.renew_join_code(league_id uuid) returns text
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    fresh text := private.new_join_code();
+begin
+    perform private.begin_lead(renew_join_code.league_id);
+    update mpp.join_code c set code = fresh, renewed_at = clock_timestamp() where c.league_id = renew_join_code.league_id;
+    -- A class has none: families enter by another code.
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    return fresh;
+end
+$$;
+revoke execute on function private.renew_join_code(uuid) from public;
+grant execute on function private.renew_join_code(uuid) to authenticated, service_role;
+
+create function api.renew_join_code(league_id uuid) returns text
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.renew_join_code(league_id);
+end;
+comment on function api.renew_join_code(uuid)
+    is 'Replaces the join code of a league and returns the new one; the old one no longer opens it. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
+revoke execute on function api.renew_join_code(uuid) from public;
+grant execute on function api.renew_join_code(uuid) to authenticated, service_role;
+
+-- A frozen ranking may lose a name, never gain one.
+create function private.begin_listing(edition integer, listed boolean) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    frozen text;
+begin
+    perform private.lock_edition(edition);
+    select e.code into frozen from mpp.edition e where e.id = edition and e.frozen_at is not null;
+    if frozen is not null and listed then
+        perform private.refuse('MP024', frozen);
+    end if;
+end
+$$;
+revoke execute on function private.begin_listing(integer, boolean) from public;
+
+-- In or out of the public ranking: a player for themselves, an ambassador for the league.
+create function private.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid;
+    leads boolean;
+    mine mpp.player;
+begin
+    if listed is null then
+        perform private.refuse('MP010', 'listed', 'it is empty', 'Send true or false.');
+    end if;
+    if scope = 'league' then
+        account := case when private.is_ops() then (select auth.uid()) else private.begin_write() end;
+        perform private.begin_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
+        perform private.lock_league(set_listing.subject_id);
+        leads := exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account);
+        if not leads and not (private.is_ops() and exists (select from mpp.league l where l.id = set_listing.subject_id)) then
+            perform private.refuse('MP007');
+        end if;
+        if leads and listed and exists (
+            select
+            from mpp.league l
+            left join mpp.school h on h.id = l.school_id
+            where l.id = set_listing.subject_id and (l.held_back or h.is_hidden)
+        ) then
+            perform private.refuse('MP010', 'listed', 'Ma Petite Planète took it out of the rankings', 'Write to Ma Petite Planète.');
+        end if;
+        update mpp.league l
+        set listed = set_listing.listed,
+            -- A league that says nothing good, a class that is none: what the staff take out stays out.
+            held_back = case when leads then l.held_back else not set_listing.listed end,
+            hidden_with_school = l.hidden_with_school and leads
+        where l.id = set_listing.subject_id
+            and (l.listed <> set_listing.listed or (not leads and l.held_back = set_listing.listed));
+        if not leads then
+            perform private.record_act('league.list', set_listing.subject_id::text, jsonb_build_object('listed', set_listing.listed));
+        end if;
+    elsif scope = 'player' then
+        account := private.begin_write();
+        select * into mine from mpp.player p where p.id = set_listing.subject_id and p.account_id = account;
+        if not found then
+            perform private.refuse('MP005');
+        end if;
+        if listed and not private.may_be_listed(account) then
+            perform private.refuse('MP050');
+        end if;
+        perform private.begin_listing(mine.edition_id, listed);
+        perform private.lock_league(mine.league_id);
+        update mpp.player p set listed = set_listing.listed
+        where p.id = mine.id and p.listed <> set_listing.listed;
+    else
+        perform private.refuse('MP010', 'scope', scope::text, 'Use player or league; a team follows its league.');
+    end if;
+end
+$$;
+revoke execute on function private.set_listing(api.ranking_scope, uuid, boolean) from public;
+grant execute on function private.set_listing(api.ranking_scope, uuid, boolean) to authenticated, service_role;
+
+create function api.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.set_listing(scope, subject_id, listed);
+end;
+comment on function api.set_listing(api.ranking_scope, uuid, boolean)
+    is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking; what the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
+revoke execute on function api.set_listing(api.ranking_scope, uuid, boolean) from public;
+grant execute on function api.set_listing(api.ranking_scope, uuid, boolean) to authenticated, service_role;
+
+-- Any member tells the association about a player of the league.
+create function private.report_conduct(player_id uuid, reason text) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.begin_write();
+    reported mpp.player;
+begin
+    select * into reported
+    from mpp.player p
+    where p.id = report_conduct.player_id and p.league_id in (select private.my_league_ids()) and p.alias is not null;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    -- One open report by one person about another is enough to be looked into.
+    if exists (
+        select from mpp.conduct_report r
+        where r.player_id = reported.id and r.reported_by = account and r.kind = 'report' and r.resolved_at is null
+    ) then
+        return;
+    end if;
+    insert into mpp.conduct_report (kind, edition_id, league_id, player_id, account_id, reported_by, reason)
+    values ('report', reported.edition_id, reported.league_id, reported.id, reported.account_id, account,
+        private.clean_line('reason', report_conduct.reason, 500));
+end
+$$;
+revoke execute on function private.report_conduct(uuid, text) from public;
+grant execute on function private.report_conduct(uuid, text) to authenticated;
+
+create function api.report_conduct(player_id uuid, reason text) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.report_conduct(player_id, reason);
+end;
+comment on function api.report_conduct(uuid, text)
+    is 'Tells the association about a player of one''s own league. Errors: MP001–MP003, MP005, MP010, MP011.';
+revoke execute on function api.report_conduct(uuid, text) from public;
+grant execute on function api.report_conduct(uuid, text) to authenticated;
+
+create function private.resolve_conduct_report(id bigint, resolution text) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.require_ops();
+    update mpp.conduct_report r
+    set resolved_at = private.clock(), resolution = private.clean_line('resolution', resolve_conduct_report.resolution, 500)
+    where r.id = resolve_conduct_report.id and r.resolved_at is null;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    perform private.record_act('conduct.resolve', resolve_conduct_report.id::text);
+end
+$$;
+revoke execute on function private.resolve_conduct_report(bigint, text) from public;
+grant execute on function private.resolve_conduct_report(bigint, text) to authenticated, service_role;
+
+create function api.resolve_conduct_report(id bigint, resolution text) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.resolve_conduct_report(id, resolution);
+end;
+comment on function api.resolve_conduct_report(bigint, text) is 'Closes a conduct report with a note. Staff. Errors: MP005, MP006, MP010.';
+revoke execute on function api.resolve_conduct_report(bigint, text) from public;
+grant execute on function api.resolve_conduct_report(bigint, text) to authenticated, service_role;
+
+create view api.conduct_reports with (security_invoker = true) as
+select r.id, r.kind, r.edition_id, r.league_id, r.player_id, r.account_id, r.reported_by, r.reason, r.reported_at, r.resolved_at, r.resolution
+from mpp.conduct_report r;
+comment on view api.conduct_reports is 'Expulsions and reports to look into. Staff only.';
+grant select on api.conduct_reports to authenticated, service_role;
+
+-- What a person corrects in their profile, their leagues see in every edition that is not frozen.
+create function private.profile_show_in_leagues() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update mpp.player p
+    set alias = new.alias, first_name = new.first_name, picture_path = new.picture_path
+    from mpp.edition e
+    where p.account_id = new.id and e.id = p.edition_id and e.frozen_at is null;
+    if not private.may_be_listed(new.id) then
+        update mpp.player p set listed = false where p.account_id = new.id and p.listed;
+    end if;
+    return null;
+end
+$$;
+revoke execute on function private.profile_show_in_leagues() from public;
+
+create trigger profile_show_in_leagues
+    after update of alias, first_name, picture_path, birth_date, guardian_consent_at on mpp.profile
+    for each row execute function private.profile_show_in_leagues();
+
+create function private.lock_editions_of(account uuid) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.lock_edition(p.edition_id)
+    from (select x.edition_id from mpp.player x where x.account_id = account order by x.edition_id) p;
+end
+$$;
+revoke execute on function private.lock_editions_of(uuid) from public;
+
+-- A deleted account leaves its points and its rank, under no name.
+create function private.profile_forget() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    leagues uuid[];
+begin
+    -- Leaving the ranking must not slip past a freeze.
+    perform private.lock_editions_of(old.id);
+    perform
+    from mpp.score s
+    where s.subject_id in (
+        select p.league_id from mpp.player p where p.account_id = old.id
+        union
+        select a.league_id from mpp.ambassador a where a.account_id = old.id
+    )
+    order by s.subject_id
+    for no key update;
+    delete from mpp.player_contact c using mpp.player p where p.id = c.player_id and p.account_id = old.id;
+    update mpp.player p
+    set account_id = null, alias = '—', first_name = '—', picture_path = null, listed = false
+    where p.account_id = old.id;
+    update mpp.conduct_report r set account_id = null where r.account_id = old.id;
+    with left_behind as (
+        delete from mpp.ambassador a where a.account_id = old.id returning a.league_id
+    )
+    select array_agg(l.league_id) into leagues from left_behind l;
+    perform private.settle_ambassador(l.id) from unnest(leagues) l (id);
+    -- A class that nobody teaches any more is nobody's to show. Whoever was invited may still take it, and the staff may
+    -- give it to another teacher.
+    delete from mpp.family f
+    where f.league_id in (select l.id from mpp.league l where l.id = any (leagues) and l.school_id is not null)
+        and not exists (select from mpp.ambassador a where a.league_id = f.league_id);
+    delete from mpp.class_code c
+    where c.league_id = any (leagues) and not exists (select from mpp.ambassador a where a.league_id = c.league_id);
+    return old;
+end
+$$;
+revoke execute on function private.profile_forget() from public;
+
+create trigger profile_forget
+    before delete on mpp.profile
+    for each row execute function private.profile_forget();
+-- Classes: leagues of a school, run by a teacher, whose players are pupils without accounts. Pupils are known by their
+-- first name alone; an initial is added while that name repeats in the class. Families read their class, and only it.
+
+create table mpp.class_challenge (
+    league_id uuid not null references mpp.league (id),
+    challenge_id integer not null references mpp.edition_challenge (id) on delete cascade,
+    primary key (league_id, challenge_id)
+);
+comment on table mpp.class_challenge is 'What a teacher chose for the class; without a choice, everything of its level is in play.';
+create index class_challenge_challenge on mpp.class_challenge (challenge_id);
+
+create table mpp.class_code (
+    league_id uuid primary key references mpp.league (id),
+    code text not null unique check (code ~ '^[0-9A-HJKMNP-TV-Z]{10}$'),
+    renewed_at timestamptz not null default clock_timestamp()
+);
+comment on table mpp.class_code is 'The code by which families enter a class, read by its teachers only; no row: nobody new enters.';
+
+create table mpp.class_guess (
+    account_id uuid not null references auth.users (id) on delete cascade,
+    guessed_at timestamptz not null default clock_timestamp()
+);
+comment on table mpp.class_guess is 'Wrong class codes of the last hour; older ones are deleted by the next guess.';
+create index class_guess_account on mpp.class_guess (account_id, guessed_at);
+
+create table mpp.class_invitation (
+    league_id uuid primary key references mpp.league (id),
+    code text not null unique check (code ~ '^[0-9A-HJKMNP-TV-Z]{10}$'),
+    expires_at timestamptz not null
+);
+comment on table mpp.class_invitation is 'A teacher''s invitation to a colleague: one at a time for a class, taken once, gone after seven days.';
+
+alter table mpp.class_challenge enable row level security;
+alter table mpp.class_code enable row level security;
+alter table mpp.class_guess enable row level security;
+alter table mpp.class_invitation enable row level security;
+
+create policy class_challenge_select_authenticated on mpp.class_challenge
+    for select to authenticated
+    using (league_id in (select private.my_league_ids()) or (select private.is_ops()));
+
+create policy class_code_select_authenticated on mpp.class_code
+    for select to authenticated
+    using (league_id in (select private.my_led_league_ids()) or (select private.is_ops()));
+
+grant select on mpp.class_challenge, mpp.class_code to authenticated, service_role;
+
+-- Locks a class for one of its teachers, or for the staff; returns the account.
+create function private.begin_class(class uuid, when_frozen boolean default false) returns uuid
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid := case when private.is_ops() then (select auth.uid()) else private.begin_write(registered => false) end;
+    edition integer;
+    frozen text;
+begin
+    select l.edition_id into edition from mpp.league l where l.id = class and l.school_id is not null;
+    if edition is not null then
+        perform private.lock_edition(edition);
+        perform private.lock_league(class);
+    end if;
+    if edition is null or not (
+        by_ops or exists (select from mpp.ambassador a where a.league_id = class and a.account_id = account)
+    ) then
+        perform private.refuse('MP008');
+    end if;
+    if not when_frozen then
+        select e.code into frozen from mpp.edition e where e.id = edition and e.frozen_at is not null;
+        if frozen is not null then
+            perform private.refuse('MP024', frozen);
+        end if;
+    end if;
+    return account;
+end
+$$;
+revoke execute on function private.begin_class(uuid, boolean) from public;
+
+-- What the staff do in a class in a teacher's place leaves a trace; what teachers do is theirs.
+create function private.record_for_class(action text, class uuid, details jsonb default '{}') returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if private.is_ops() then
+        perform private.record_act(action, class::text, details);
+    end if;
+end
+$$;
+revoke execute on function private.record_for_class(text, uuid, jsonb) from public;
+
+-- The edition of a class whose lock is held, if it is not over yet.
+create function private.edition_going_on(class uuid) returns mpp.edition
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    e mpp.edition;
+begin
+    select x.* into e from mpp.league l join mpp.edition x on x.id = l.edition_id where l.id = class;
+    if private.clock() >= e.ends_at then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    return e;
+end
+$$;
+revoke execute on function private.edition_going_on(uuid) from public;
+
+create function private.create_class(
+    edition_id integer, school_id uuid, name text, level text, teams text[], teacher_id uuid
+) returns uuid
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid;
+    e mpp.edition;
+    school mpp.school;
+    class uuid;
+    called text := private.clean_class_text('name', name, 60);
+    team_names text[];
+begin
+    if by_ops then
+        account := coalesce(teacher_id, (select auth.uid()));
+        if not exists (select from mpp.teacher t where t.account_id = account) then
+            perform private.refuse('MP009');
+        end if;
+    else
+        account := private.begin_teach();
+        if teacher_id is not null and teacher_id <> account then
+            perform private.refuse('MP006');
+        end if;
+    end if;
+    -- Said before anything else of a private edition is.
+    if not by_ops and exists (select from mpp.edition x where x.id = create_class.edition_id and x.organisation_id is not null) then
+        perform private.refuse('MP005');
+    end if;
+    perform private.hold_profile(account, plays => false);
+    -- One at a time for one account, so that the limit holds.
+    perform pg_advisory_xact_lock(hashtext('mpp.class'), hashtext(account::text));
+    -- Before the edition, as correct_school does; held, so that no class slips into a school that is being hidden.
+    select * into school from mpp.school s where s.id = create_class.school_id and not s.is_hidden for share;
+    e := private.begin_join(edition_id);
+    if e.audience <> 'school' then
+        perform private.refuse('MP028', e.code);
+    end if;
+    if school.id is null then
+        perform private.refuse('MP080');
+    end if;
+    if level is null or not level = any (school.levels) then
+        perform private.refuse('MP010', 'level', left(coalesce(level, 'it is empty'), 40),
+            format('Use a level of this school: %s.', array_to_string(school.levels, ', ')));
+    end if;
+    if (select count(*) from mpp.league l where l.created_by = account and l.edition_id = e.id) >= 12 then
+        perform private.refuse('MP039', '12');
+    end if;
+    if coalesce(cardinality(teams), 0) = 0 then
+        team_names := array[case when private.speaks_french() then 'Équipe 1' else 'Team 1' end];
+    elsif cardinality(teams) > e.teams_per_league then
+        perform private.refuse('MP037', e.teams_per_league::text);
+    else
+        team_names := array(
+            select private.clean_class_text('teams', t.name, 40) from unnest(teams) with ordinality t (name, place) order by t.place);
+    end if;
+    begin
+        insert into mpp.league (edition_id, name, created_by, school_id, level)
+        values (e.id, called, account, school.id, create_class.level)
+        returning id into class;
+    exception when unique_violation then
+        perform private.refuse('MP038', called);
+    end;
+    begin
+        insert into mpp.team (league_id, edition_id, name)
+        select class, e.id, t.name from unnest(team_names) with ordinality t (name, place) order by t.place;
+    exception when unique_violation then
+        perform private.refuse('MP038', array_to_string(team_names, ', '));
+    end;
+    insert into mpp.class_code (league_id, code) values (class, private.new_join_code());
+    insert into mpp.ambassador (league_id, account_id, is_principal) values (class, account, true);
+    if by_ops then
+        perform private.record_act('class.create', class::text, jsonb_build_object('teacher_id', account));
+    end if;
+    return class;
+end
+$$;
+revoke execute on function private.create_class(integer, uuid, text, text, text[], uuid) from public;
+grant execute on function private.create_class(integer, uuid, text, text, text[], uuid) to authenticated, service_role;
+
+create function api.create_class(
+    edition_id integer, school_id uuid, name text, level text, teams text[] default null, teacher_id uuid default null
+) returns uuid
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.create_class(edition_id, school_id, name, level, teams, teacher_id);
+end;
+comment on function api.create_class(integer, uuid, text, text, text[], uuid)
+    is 'Creates a class of a school with its teams (one unless they are named) and the code for its families; the caller is its teacher. Only the staff name another teacher_id. Returns the class id. Errors: MP001, MP002, MP005, MP006, MP009–MP011, MP020, MP021, MP023, MP024, MP028, MP037–MP039, MP080.';
+revoke execute on function api.create_class(integer, uuid, text, text, text[], uuid) from public;
+grant execute on function api.create_class(integer, uuid, text, text, text[], uuid) to authenticated, service_role;
+
+create function private.update_class(class_id uuid, name text, level text) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    class mpp.league;
+begin
+    perform private.begin_class(class_id);
+    select * into class from mpp.league l where l.id = class_id;
+    if level is not null and level <> class.level then
+        if not exists (select from mpp.school s where s.id = class.school_id and update_class.level = any (s.levels)) then
+            perform private.refuse('MP010', 'level', left(level, 40), 'Use a level of the school of this class.');
+        end if;
+        -- Its challenges and its place among the classes of the level would no longer be true.
+        if exists (select from mpp.validation v where v.league_id = class.id) then
+            perform private.refuse('MP010', 'level', 'the class has already validated challenges', 'Ask Ma Petite Planète.');
+        end if;
+        delete from mpp.class_challenge c where c.league_id = class.id;
+    end if;
+    update mpp.league l
+    set name = private.clean_class_text('name', coalesce(update_class.name, l.name), 60),
+        level = coalesce(update_class.level, l.level)
+    where l.id = class.id;
+exception when unique_violation then
+    perform private.refuse('MP038', name);
+end
+$$;
+revoke execute on function private.update_class(uuid, text, text) from public;
+grant execute on function private.update_class(uuid, text, text) to authenticated, service_role;
+
+create function api.update_class(class_id uuid, name text default null, level text default null) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.update_class(class_id, name, level);
+end;
+comment on function api.update_class(uuid, text, text)
+    is 'Renames a class or corrects its level; the level only before the first validation, and the choice of challenges starts again. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP024, MP038.';
+revoke execute on function api.update_class(uuid, text, text) from public;
+grant execute on function api.update_class(uuid, text, text) to authenticated, service_role;
+
+-- The name of a pupil as the class reads it.
+create function private.pupil_name(first_name text, initial text) returns text
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$ select first_name || coalesce(' ' || initial || '.', '') $$;
+revoke execute on function private.pupil_name(text, text) from public;
+grant execute on function private.pupil_name(text, text) to authenticated, service_role;
+
+-- What is typed about a pupil is never said back: a message ends up in the server's log, and what was refused may be just
+-- the surname or the address that nobody should keep. The place in the list tells which it was.
+create function private.typed(pupil jsonb, field text, place bigint) returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if coalesce(jsonb_typeof(pupil -> field), 'null') not in ('string', 'null') then
+        perform private.refuse('MP010', format('%s of pupil %s', field, place), 'it is not a text', 'Send a text, or leave it out.');
+    end if;
+    return pupil ->> field;
+end
+$$;
+revoke execute on function private.typed(jsonb, text, bigint) from public;
+
+-- One word: there must be nowhere to write a surname.
+create function private.clean_first_name(value text, place bigint) returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    field text := format('first_name of pupil %s', place);
+    cleaned text := private.clean_line(field, value, 30);
+begin
+    if cleaned ~ ' ' then
+        perform private.refuse('MP010', field, 'it has a space',
+            'Give the first name alone; join a compound one with a hyphen, such as Marie-Lou.');
+    end if;
+    if not private.is_one_word(cleaned) then
+        perform private.refuse('MP010', field, 'it has a sign that is no letter', 'Use letters, hyphens and apostrophes only.');
+    end if;
+    return cleaned;
+end
+$$;
+revoke execute on function private.clean_first_name(text, bigint) from public;
+
+create function private.clean_initial(value text, place bigint) returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    cleaned text := upper(private.folded(replace(btrim(left(value, 20)), '.', '')));
+begin
+    if coalesce(cleaned, '') = '' then
+        return null;
+    end if;
+    if char_length(cleaned) > 2 or not private.is_one_word(cleaned) then
+        perform private.refuse('MP010', format('initial of pupil %s', place), 'it is no initial', 'Give one letter, or two.');
+    end if;
+    return cleaned;
+end
+$$;
+revoke execute on function private.clean_initial(text, bigint) from public;
+
+-- The name of a class or of its team is free text; what plainly is an address, a date or a telephone number is none.
+create function private.clean_class_text(field text, value text, longest integer) returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    cleaned text := private.clean_line(field, value, longest);
+begin
+    if cleaned ~ '@' or cleaned ~ '[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}' or char_length(regexp_replace(
+            -- A class is often called by its school year.
+            regexp_replace(cleaned, '20[0-9]{2} ?[-–/] ?20[0-9]{2}', '', 'g'), '[^0-9]', '', 'g')) >= 8 then
+        perform private.refuse('MP010', field, 'it looks like an address, a date or a telephone number',
+            'Use a name that says nothing about a pupil.');
+    end if;
+    return cleaned;
+end
+$$;
+revoke execute on function private.clean_class_text(text, text, integer) from public;
+
+-- An initial goes as soon as it is not needed, and must be there while it is.
+create function private.settle_initials(class uuid, listed uuid[] default '{}') returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    repeated text;
+begin
+    update mpp.player p
+    set initial = null
+    where p.league_id = class
+        and p.initial is not null
+        and not exists (
+            select from mpp.player o
+            where o.league_id = class and o.id <> p.id and private.folded(o.first_name) = private.folded(p.first_name)
+        );
+    select min(private.folded(p.first_name)) into repeated
+    from mpp.player p
+    where p.league_id = class and p.first_name <> '—'
+    group by private.folded(p.first_name)
+    having count(*) > 1 and bool_or(p.initial is null)
+    limit 1;
+    if repeated is not null then
+        perform private.refuse('MP081', coalesce((
+            select string_agg(i.place::text, ', ' order by i.place)
+            from unnest(listed) with ordinality i (id, place)
+            join mpp.player p on p.id = i.id and private.folded(p.first_name) = repeated
+        ), '—'));
+    end if;
+end
+$$;
+revoke execute on function private.settle_initials(uuid, uuid[]) from public;
+
+create type api.class_pupil as (pupil_id uuid, first_name text, initial text, name text, team_id uuid);
+comment on type api.class_pupil is 'A pupil of a class; name is the first name with its initial, if it needs one.';
+
+-- Teams that a list of pupils names and the class does not have yet. A class that still has its one empty team gives it
+-- the first of these names.
+create function private.make_teams(class uuid, names text[], most integer) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    called text;
+    made text[];
+begin
+    foreach called in array names loop
+        continue when exists (
+            select from mpp.team t where t.league_id = class and private.folded(t.name) = private.folded(called));
+        if coalesce(cardinality(made), 0) = 0
+            and (select count(*) from mpp.team t where t.league_id = class) = 1
+            and not exists (select from mpp.player p where p.league_id = class)
+            and not exists (select from mpp.validation v where v.league_id = class) then
+            update mpp.team t set name = called where t.league_id = class;
+        else
+            if (select count(*) from mpp.team t where t.league_id = class) >= most then
+                perform private.refuse('MP037', most::text);
+            end if;
+            insert into mpp.team (league_id, edition_id, name)
+            select l.id, l.edition_id, called from mpp.league l where l.id = class;
+        end if;
+        made := made || called;
+    end loop;
+end
+$$;
+revoke execute on function private.make_teams(uuid, text[], integer) from public;
+
+create function private.add_pupils(class_id uuid, pupils jsonb, dry_run boolean) returns setof api.class_pupil
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    uuid_form constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
+    e mpp.edition;
+    item record;
+    wrong text;
+    ids uuid[] := '{}'::uuid[];
+    are_new boolean[] := '{}'::boolean[];
+    first_names text[] := '{}'::text[];
+    initials text[] := '{}'::text[];
+    team_names text[] := '{}'::text[];
+    team_ids uuid[] := '{}'::uuid[];
+    teams uuid[];
+    sizes integer[];
+    smallest integer;
+    outcome api.class_pupil[];
+begin
+    perform private.begin_class(class_id);
+    e := private.edition_going_on(class_id);
+    if jsonb_typeof(pupils) is distinct from 'array' or jsonb_array_length(pupils) not between 1 and 200 then
+        perform private.refuse('MP010', 'pupils', 'it is not a list of 1 to 200', 'Send [{"first_name": "Lina"}, …].');
+    end if;
+    for item in select x.value as pupil, x.place from jsonb_array_elements(pupils) with ordinality x (value, place) order by x.place loop
+        if jsonb_typeof(item.pupil) <> 'object' then
+            perform private.refuse('MP010', 'pupils', format('number %s is not an object', item.place), 'Send [{"first_name": "Lina"}, …].');
+        end if;
+        -- Refused by name, whatever is in it: this is where a surname or an address would come in.
+        select min(k.key) into wrong
+        from jsonb_object_keys(item.pupil) k (key)
+        where k.key not in ('pupil_id', 'first_name', 'initial', 'team', 'team_id');
+        if wrong is not null then
+            perform private.refuse('MP010', left(wrong, 40), 'a pupil is known by a first name and nothing else',
+                'Send first_name, initial and team only.');
+        end if;
+        -- Values that are no text have no business in a list of names.
+        perform private.typed(item.pupil, k.key, item.place) from jsonb_object_keys(item.pupil) k (key);
+        if coalesce(item.pupil ->> 'pupil_id', gen_random_uuid()::text) !~ uuid_form
+            or coalesce(item.pupil ->> 'team_id', gen_random_uuid()::text) !~ uuid_form then
+            perform private.refuse('MP083');
+        end if;
+        are_new := are_new || (item.pupil ->> 'pupil_id' is null);
+        ids := ids || coalesce((item.pupil ->> 'pupil_id')::uuid, private.uuid_v7());
+        first_names := array_append(first_names, case
+            when item.pupil ->> 'pupil_id' is null or item.pupil ->> 'first_name' is not null
+                then private.clean_first_name(item.pupil ->> 'first_name', item.place) end);
+        initials := array_append(initials, private.clean_initial(item.pupil ->> 'initial', item.place));
+        team_names := array_append(team_names, case
+            when item.pupil ->> 'team' is not null then private.clean_class_text(format('team of pupil %s', item.place), item.pupil ->> 'team', 40) end);
+        team_ids := array_append(team_ids, (item.pupil ->> 'team_id')::uuid);
+    end loop;
+
+    begin
+        if (select count(*) from unnest(ids, are_new) i (id, is_new) where not i.is_new)
+            <> (
+                select count(*)
+                from mpp.player p
+                where p.league_id = class_id
+                    and p.alias is null
+                    and p.id in (select i.id from unnest(ids, are_new) i (id, is_new) where not i.is_new)
+            )
+            or exists (
+                select
+                from unnest(team_ids) i (id)
+                where i.id is not null and not exists (select from mpp.team t where t.id = i.id and t.league_id = class_id)
+            ) then
+            perform private.refuse('MP083');
+        end if;
+        -- Also counted with those who left, or pupils could come and go without end, and their points with them.
+        if (select count(*) from mpp.player p where p.league_id = class_id) + (select count(*) from unnest(are_new) n (is_new) where n.is_new)
+                > e.league_max_players
+            or (select count(*) from mpp.player p where p.league_id = class_id or p.left_class_id = class_id)
+                + (select count(*) from unnest(are_new) n (is_new) where n.is_new) > 2 * e.league_max_players then
+            perform private.refuse('MP032', e.league_max_players::text);
+        end if;
+
+        perform private.make_teams(class_id, array(
+            select n.called
+            from (select t.called, min(t.place) as place from unnest(team_names) with ordinality t (called, place) group by t.called) n
+            where n.called is not null
+            order by n.place
+        ), e.teams_per_league);
+        team_ids := array(
+            select coalesce(i.id, (
+                select t.id from mpp.team t where t.league_id = class_id and private.folded(t.name) = private.folded(i.called)
+                order by t.created_at, t.id limit 1))
+            from unnest(team_ids, team_names) with ordinality i (id, called, place)
+            order by i.place
+        );
+        -- Who was given no team goes to the smallest, the oldest of equals.
+        select array_agg(t.id order by t.created_at, t.id),
+            array_agg((
+                (select count(*) from mpp.player p where p.team_id = t.id)
+                + (select count(*) from unnest(team_ids, are_new) i (id, is_new) where i.id = t.id and i.is_new)
+            )::integer order by t.created_at, t.id)
+        into teams, sizes
+        from mpp.team t
+        where t.league_id = class_id;
+        for i in 1 .. cardinality(ids) loop
+            if are_new[i] and team_ids[i] is null then
+                select s.place into smallest from unnest(sizes) with ordinality s (size, place) order by s.size, s.place limit 1;
+                team_ids[i] := teams[smallest];
+                sizes[smallest] := sizes[smallest] + 1;
+            end if;
+        end loop;
+
+        -- Corrected pupils give their names up first, so that two of them may exchange a name or an initial.
+        select array_agg(coalesce(c.first_name, p.first_name) order by c.place), array_agg(coalesce(c.initial, p.initial) order by c.place)
+        into first_names, initials
+        from unnest(ids, first_names, initials) with ordinality c (id, first_name, initial, place)
+        left join mpp.player p on p.id = c.id;
+        update mpp.player p
+        set first_name = '—', initial = null
+        from unnest(ids, are_new) c (id, is_new)
+        where p.id = c.id and not c.is_new;
+        begin
+            update mpp.player p
+            set first_name = c.first_name, initial = c.initial, team_id = coalesce(c.team_id, p.team_id)
+            from unnest(ids, are_new, first_names, initials, team_ids) c (id, is_new, first_name, initial, team_id)
+            where p.id = c.id and not c.is_new;
+            insert into mpp.player (id, edition_id, league_id, team_id, first_name, initial, listed)
+            select c.id, e.id, class_id, c.team_id, c.first_name, c.initial, false
+            from unnest(ids, are_new, first_names, initials, team_ids) with ordinality c (id, is_new, first_name, initial, team_id, place)
+            where c.is_new
+            order by c.place;
+        exception when unique_violation then
+            perform private.refuse('MP081', coalesce((
+                select string_agg(c.place::text, ', ' order by c.place)
+                from unnest(ids, first_names) with ordinality c (id, first_name, place)
+                where exists (
+                        select from mpp.player p
+                        where p.league_id = class_id and not p.id = any (ids) and private.folded(p.first_name) = private.folded(c.first_name)
+                    )
+                    or exists (
+                        select from unnest(ids, first_names) o (id, first_name)
+                        where o.id <> c.id and private.folded(o.first_name) = private.folded(c.first_name)
+                    )
+            ), '—'));
+        end;
+        perform private.settle_initials(class_id, ids);
+        outcome := array(
+            select (case when not (dry_run and c.is_new) then p.id end, p.first_name, p.initial,
+                private.pupil_name(p.first_name, p.initial), p.team_id)::api.class_pupil
+            from unnest(ids, are_new) with ordinality c (id, is_new, place)
+            join mpp.player p on p.id = c.id
+            order by c.place
+        );
+        perform private.record_for_class('class.add_pupils', class_id, jsonb_build_object('pupils', cardinality(ids)));
+        if dry_run then
+            raise exception using errcode = 'MPDRY', message = 'dry run';
+        end if;
+    exception when sqlstate 'MPDRY' then
+        null;
+    end;
+    return query select o.* from unnest(outcome) o;
+end
+$$;
+revoke execute on function private.add_pupils(uuid, jsonb, boolean) from public;
+grant execute on function private.add_pupils(uuid, jsonb, boolean) to authenticated, service_role;
+
+create function api.add_pupils(class_id uuid, pupils jsonb, dry_run boolean default false) returns setof api.class_pupil
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select * from private.add_pupils(class_id, pupils, dry_run);
+end;
+comment on function api.add_pupils(uuid, jsonb, boolean)
+    is 'Adds pupils to a class, all or none: [{"first_name", "initial", "team"}]. With pupil_id an element corrects a pupil who is there: when a first name comes twice, give an initial to both in one call. Teams that are named and missing are made. Any other key is refused by name. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP032, MP037, MP081, MP083.';
+revoke execute on function api.add_pupils(uuid, jsonb, boolean) from public;
+grant execute on function api.add_pupils(uuid, jsonb, boolean) to authenticated, service_role;
+
+-- A pupil who leaves: the name goes at once, the points stay with the class. Once the edition is over only the name goes,
+-- or taking out those who did nothing would raise an average that everybody can see already.
+create function private.remove_pupil(pupil_id uuid) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    class uuid := (select p.league_id from mpp.player p where p.id = pupil_id and p.alias is null);
+    over boolean;
+begin
+    perform private.begin_class(class, when_frozen => true);
+    select private.clock() >= e.ends_at into over from mpp.league l join mpp.edition e on e.id = l.edition_id where l.id = class;
+    update mpp.player p
+    set first_name = '—',
+        initial = null,
+        left_class_id = case when not over then p.league_id end,
+        league_id = case when over then p.league_id end,
+        team_id = case when over then p.team_id end
+    where p.id = pupil_id and p.league_id = class;
+    if not found then
+        perform private.refuse('MP083');
+    end if;
+    perform private.settle_initials(class);
+    if private.is_ops() then
+        perform private.record_act('pupil.remove', class::text, jsonb_build_object('pupil_id', pupil_id));
+    end if;
+end
+$$;
+revoke execute on function private.remove_pupil(uuid) from public;
+grant execute on function private.remove_pupil(uuid) to authenticated, service_role;
+
+create function api.remove_pupil(pupil_id uuid) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.remove_pupil(pupil_id);
+end;
+comment on function api.remove_pupil(uuid)
+    is 'Takes a pupil out of their class: the first name is deleted, for good, and what they earned stays with the class. Its teachers and staff, also after the freeze. Errors: MP001, MP002, MP008, MP011, MP083.';
+revoke execute on function api.remove_pupil(uuid) from public;
+grant execute on function api.remove_pupil(uuid) to authenticated, service_role;
+
+-- Once the diplomas are printed nobody needs to know who the pupils were.
+create function private.forget_pupils(edition_code text) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    e mpp.edition;
+    forgotten integer;
+begin
+    perform private.require_ops();
+    e := private.find_edition(edition_code);
+    perform private.lock_edition(e.id, alone => true);
+    e := private.find_edition(edition_code);
+    if e.frozen_at is null then
+        perform private.refuse('MP026', e.code, private.spoken(e.ends_at));
+    end if;
+    update mpp.player p
+    set first_name = '—', initial = null
+    where p.edition_id = e.id and p.alias is null and p.first_name <> '—';
+    get diagnostics forgotten = row_count;
+    delete from mpp.family f using mpp.league l where l.id = f.league_id and l.edition_id = e.id;
+    delete from mpp.class_code c using mpp.league l where l.id = c.league_id and l.edition_id = e.id;
+    delete from mpp.class_invitation i using mpp.league l where l.id = i.league_id and l.edition_id = e.id;
+    perform private.record_act('edition.forget_pupils', e.code, jsonb_build_object('pupils', forgotten));
+    return forgotten;
+end
+$$;
+revoke execute on function private.forget_pupils(text) from public;
+grant execute on function private.forget_pupils(text) to authenticated, service_role;
+
+create function api.forget_pupils(edition_code text) returns integer
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+    set statement_timeout = '10min'
+begin atomic
+    select private.forget_pupils(edition_code);
+end;
+comment on function api.forget_pupils(text)
+    is 'Deletes the first names of all pupils of a frozen edition, for good, and closes its classes to families; points and ranks stay. Returns how many names. Staff. Errors: MP006, MP020, MP026.';
+revoke execute on function api.forget_pupils(text) from public;
+grant execute on function api.forget_pupils(text) to authenticated, service_role;
+
+-- Whether a challenge is in play for a class.
+create function private.is_in_play(class mpp.league, challenge mpp.edition_challenge) returns boolean
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(class.level = any (challenge.levels), false)
+        and (
+            not exists (select from mpp.class_challenge c where c.league_id = class.id)
+            or exists (select from mpp.class_challenge c where c.league_id = class.id and c.challenge_id = challenge.id)
+        )
+$$;
+revoke execute on function private.is_in_play(mpp.league, mpp.edition_challenge) from public;
+
+create function private.choose_class_challenges(class_id uuid, challenge_ids integer[]) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    class mpp.league;
+begin
+    perform private.begin_class(class_id);
+    perform private.edition_going_on(class_id);
+    select * into class from mpp.league l where l.id = class_id;
+    if challenge_ids is null then
+        delete from mpp.class_challenge c where c.league_id = class.id;
+        return (select count(*) from mpp.edition_challenge c where c.edition_id = class.edition_id and class.level = any (c.levels));
+    end if;
+    if cardinality(challenge_ids) not between 1 and 300 then
+        perform private.refuse('MP010', 'challenge_ids', format('it has %s elements', cardinality(challenge_ids)),
+            'Choose at least one challenge; send null for all of the level.');
+    end if;
+    if exists (
+        select
+        from unnest(challenge_ids) i (id)
+        where not exists (
+            select from mpp.edition_challenge c where c.id = i.id and c.edition_id = class.edition_id and class.level = any (c.levels)
+        )
+    ) then
+        perform private.refuse('MP040');
+    end if;
+    delete from mpp.class_challenge c where c.league_id = class.id and not c.challenge_id = any (challenge_ids);
+    insert into mpp.class_challenge (league_id, challenge_id)
+    select class.id, i.id from unnest(challenge_ids) i (id)
+    on conflict do nothing;
+    return (select count(*) from mpp.class_challenge c where c.league_id = class.id);
+end
+$$;
+revoke execute on function private.choose_class_challenges(uuid, integer[]) from public;
+grant execute on function private.choose_class_challenges(uuid, integer[]) to authenticated, service_role;
+
+create function api.choose_class_challenges(class_id uuid, challenge_ids integer[]) returns integer
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.choose_class_challenges(class_id, challenge_ids);
+end;
+comment on function api.choose_class_challenges(uuid, integer[])
+    is 'Sets which challenges of its level a class plays, and returns how many; null: all of them. What was validated stays. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040.';
+revoke execute on function api.choose_class_challenges(uuid, integer[]) from public;
+grant execute on function api.choose_class_challenges(uuid, integer[]) to authenticated, service_role;
+
+-- Families.
+create function private.renew_class_code(class_id uuid) returns text
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    fresh text := private.new_join_code();
+begin
+    perform private.begin_class(class_id, when_frozen => true);
+    perform private.record_for_class('class.renew_code', class_id);
+    insert into mpp.class_code (league_id, code) values (class_id, fresh)
+    on conflict (league_id) do update set code = excluded.code, renewed_at = clock_timestamp();
+    delete from mpp.family f where f.league_id = class_id;
+    return fresh;
+end
+$$;
+revoke execute on function private.renew_class_code(uuid) from public;
+grant execute on function private.renew_class_code(uuid) to authenticated, service_role;
+
+create function api.renew_class_code(class_id uuid) returns text
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.renew_class_code(class_id);
+end;
+comment on function api.renew_class_code(uuid)
+    is 'Gives a class a new code and returns it; whoever entered with an older one is out until they give the new one. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
+revoke execute on function api.renew_class_code(uuid) from public;
+grant execute on function api.renew_class_code(uuid) to authenticated, service_role;
+
+create function private.revoke_class_code(class_id uuid) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.begin_class(class_id, when_frozen => true);
+    perform private.record_for_class('class.revoke_code', class_id);
+    delete from mpp.class_code c where c.league_id = class_id;
+    delete from mpp.family f where f.league_id = class_id;
+end
+$$;
+revoke execute on function private.revoke_class_code(uuid) from public;
+grant execute on function private.revoke_class_code(uuid) to authenticated, service_role;
+
+create function api.revoke_class_code(class_id uuid) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.revoke_class_code(class_id);
+end;
+comment on function api.revoke_class_code(uuid)
+    is 'Takes the code of a class away: families are out at once and nobody enters until it is renewed. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
+revoke execute on function api.revoke_class_code(uuid) from public;
+grant execute on function api.revoke_class_code(uuid) to authenticated, service_role;
+
+create type api.claim_result as (class_id uuid, claimed boolean, guesses_left integer);
+comment on type api.claim_result is 'Outcome of a class code: the class, or how many wrong codes are left in this hour.';
+
+-- The one thing an anonymous account may do. As in unlock_challenge a wrong code is an answer and not an error, so that
+-- it is remembered; per account, because a whole school shares one address.
+create function private.claim_class(code text) returns api.claim_result
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    most constant integer := 10;
+    account uuid := private.signed_in(anonymous_too => true);
+    typed text := translate(upper(regexp_replace(left(code, 40), '[\s-]', '', 'g')), 'OIL', '011');
+    at timestamptz;
+    class uuid;
+    wrong integer;
+    oldest timestamptz;
+begin
+    perform private.require_no_maintenance();
+    if not exists (select from auth.users u where u.id = account) then
+        perform private.refuse('MP001');
+    end if;
+    -- One guess at a time for one account.
+    perform pg_advisory_xact_lock(hashtext('mpp.class_guess'), hashtext(account::text));
+    at := private.clock();
+    delete from mpp.class_guess g where g.account_id = account and g.guessed_at <= at - interval '1 hour';
+    select count(*), min(g.guessed_at) into wrong, oldest from mpp.class_guess g where g.account_id = account;
+    if wrong >= most then
+        perform private.refuse('MP046', private.spoken(oldest + interval '1 hour'));
+    end if;
+    select c.league_id into class from mpp.class_code c where c.code = typed;
+    if class is not null then
+        perform private.lock_edition(l.edition_id) from mpp.league l where l.id = class;
+        perform private.lock_league(class);
+        -- It may have been renewed while this waited.
+        if not exists (select from mpp.class_code c where c.league_id = class and c.code = typed) then
+            class := null;
+        end if;
+    end if;
+    if class is null then
+        insert into mpp.class_guess (account_id, guessed_at) values (account, at);
+        return (null, false, most - wrong - 1)::api.claim_result;
+    end if;
+    if (select count(*) from mpp.family f where f.account_id = account and f.league_id <> class) >= 10 then
+        perform private.refuse('MP086', '10');
+    end if;
+    insert into mpp.family (account_id, league_id) values (account, class) on conflict do nothing;
+    return (class, true, most - wrong)::api.claim_result;
+end
+$$;
+revoke execute on function private.claim_class(text) from public;
+grant execute on function private.claim_class(text) to authenticated;
+
+create function api.claim_class(code text) returns api.claim_result
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.claim_class(code);
+end;
+comment on function api.claim_class(text)
+    is 'Opens a class, to read only, to whoever gives its code; anonymous accounts too. Wrong codes are limited per account and hour. Errors: MP001, MP011, MP046, MP086.';
+revoke execute on function api.claim_class(text) from public;
+grant execute on function api.claim_class(text) to authenticated;
+
+-- Colleagues.
+create function private.invite_co_teacher(class_id uuid) returns text
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    fresh text := private.new_join_code();
+begin
+    -- Who reads a class may change after the freeze: that is no matter of the ranking.
+    perform private.begin_class(class_id, when_frozen => true);
+    perform private.record_for_class('class.invite', class_id);
+    insert into mpp.class_invitation (league_id, code, expires_at)
+    values (class_id, fresh, private.clock() + interval '7 days')
+    on conflict (league_id) do update set code = excluded.code, expires_at = excluded.expires_at;
+    return fresh;
+end
+$$;
+revoke execute on function private.invite_co_teacher(uuid) from public;
+grant execute on function private.invite_co_teacher(uuid) to authenticated, service_role;
+
+create function api.invite_co_teacher(class_id uuid) returns text
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.invite_co_teacher(class_id);
+end;
+comment on function api.invite_co_teacher(uuid)
+    is 'Makes an invitation for one colleague, good once and for seven days, in place of an earlier one; returns its code. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
+revoke execute on function api.invite_co_teacher(uuid) from public;
+grant execute on function api.invite_co_teacher(uuid) to authenticated, service_role;
+
+create function private.accept_class(code text) returns uuid
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.begin_teach();
+    typed text := translate(upper(regexp_replace(left(code, 40), '[\s-]', '', 'g')), 'OIL', '011');
+    class mpp.league;
+begin
+    perform private.hold_profile(account, plays => false);
+    select l.* into class from mpp.class_invitation i join mpp.league l on l.id = i.league_id where i.code = typed;
+    if found then
+        perform private.lock_edition(class.edition_id);
+        perform private.lock_league(class.id);
+        if exists (select from mpp.ambassador a where a.league_id = class.id and a.account_id = account) then
+            return class.id;
+        end if;
+        delete from mpp.class_invitation i where i.league_id = class.id and i.code = typed and i.expires_at > private.clock();
+    end if;
+    -- Of twenty at once one has taken it.
+    if not found then
+        perform private.refuse('MP082');
+    end if;
+    insert into mpp.ambassador (league_id, account_id, is_principal)
+    select class.id, account, not exists (select from mpp.ambassador a where a.league_id = class.id and a.is_principal);
+    return class.id;
+end
+$$;
+revoke execute on function private.accept_class(text) from public;
+grant execute on function private.accept_class(text) to authenticated;
+
+create function api.accept_class(code text) returns uuid
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.accept_class(code);
+end;
+comment on function api.accept_class(text)
+    is 'Takes a colleague''s invitation: the caller, a teacher, now runs the class too. Returns the class id. Errors: MP001, MP002, MP009, MP011, MP082.';
+revoke execute on function api.accept_class(text) from public;
+grant execute on function api.accept_class(text) to authenticated;
+
+create function private.hand_over_class(class_id uuid, teacher_id uuid) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid;
+begin
+    perform from mpp.profile p where p.id = teacher_id for key share;
+    account := private.begin_class(class_id, when_frozen => true);
+    if not private.is_ops() and not exists (
+        select from mpp.ambassador a where a.league_id = class_id and a.account_id = account and a.is_principal
+    ) then
+        perform private.refuse('MP008');
+    end if;
+    -- The staff may give a class that lost its teacher to any other.
+    if not exists (select from mpp.teacher t where t.account_id = teacher_id)
+        or not (private.is_ops() or exists (
+            select from mpp.ambassador a where a.league_id = class_id and a.account_id = teacher_id)) then
+        perform private.refuse('MP005');
+    end if;
+    update mpp.ambassador a set is_principal = false where a.league_id = class_id and a.is_principal;
+    insert into mpp.ambassador (league_id, account_id, is_principal) values (class_id, teacher_id, true)
+    on conflict on constraint ambassador_pkey do update set is_principal = true;
+    -- Whom the former teacher invited, the new one may invite again.
+    delete from mpp.class_invitation i where i.league_id = class_id;
+    perform private.record_act('class.hand_over', class_id::text, jsonb_build_object('teacher_id', teacher_id));
+end
+$$;
+revoke execute on function private.hand_over_class(uuid, uuid) from public;
+grant execute on function private.hand_over_class(uuid, uuid) to authenticated, service_role;
+
+create function api.hand_over_class(class_id uuid, teacher_id uuid) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.hand_over_class(class_id, teacher_id);
+end;
+comment on function api.hand_over_class(uuid, uuid)
+    is 'Makes a colleague who already runs the class its principal teacher; the former one stays. The principal teacher, and staff, who may name any teacher. Errors: MP001, MP002, MP005, MP008, MP011.';
+revoke execute on function api.hand_over_class(uuid, uuid) from public;
+grant execute on function api.hand_over_class(uuid, uuid) to authenticated, service_role;
+
+create function private.remove_co_teacher(class_id uuid, teacher_id uuid) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.begin_class(class_id, when_frozen => true);
+begin
+    if not private.is_ops() and teacher_id <> account and not exists (
+        select from mpp.ambassador a where a.league_id = class_id and a.account_id = account and a.is_principal
+    ) then
+        perform private.refuse('MP008');
+    end if;
+    delete from mpp.ambassador a where a.league_id = class_id and a.account_id = teacher_id and not a.is_principal;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    perform private.record_for_class('class.remove_teacher', class_id, jsonb_build_object('teacher_id', teacher_id));
+    -- Who knew the class code, or an invitation, must not come back by it.
+    delete from mpp.class_invitation i where i.league_id = class_id;
+    delete from mpp.family f where f.league_id = class_id;
+    update mpp.class_code c set code = private.new_join_code(), renewed_at = clock_timestamp() where c.league_id = class_id;
+end
+$$;
+revoke execute on function private.remove_co_teacher(uuid, uuid) from public;
+grant execute on function private.remove_co_teacher(uuid, uuid) to authenticated, service_role;
+
+create function api.remove_co_teacher(class_id uuid, teacher_id uuid) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.remove_co_teacher(class_id, teacher_id);
+end;
+comment on function api.remove_co_teacher(uuid, uuid)
+    is 'Takes a class from a colleague, or from oneself; the principal teacher hands it over first. The class code is renewed with it, because the colleague knew it: families enter again with the new one. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011.';
+revoke execute on function api.remove_co_teacher(uuid, uuid) from public;
+grant execute on function api.remove_co_teacher(uuid, uuid) to authenticated, service_role;
+
+create type api.class_teacher as (teacher_id uuid, first_name text, last_name text, is_principal boolean, is_me boolean);
+comment on type api.class_teacher is 'A teacher of a class, for the other teachers of that class.';
+
+create function private.class_teachers(class_id uuid) returns setof api.class_teacher
+    language plpgsql
+    stable
+    security definer
+    rows 2
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := case when private.is_ops() then (select auth.uid()) else private.signed_in() end;
+begin
+    if not private.is_ops() and not exists (
+        select from mpp.ambassador a where a.league_id = class_id and a.account_id = account
+    ) then
+        perform private.refuse('MP008');
+    end if;
+    return query
+    select a.account_id, p.first_name::text, p.last_name::text, a.is_principal, coalesce(a.account_id = (select auth.uid()), false)
+    from mpp.ambassador a
+    join mpp.league l on l.id = a.league_id and l.school_id is not null
+    join mpp.profile p on p.id = a.account_id
+    where a.league_id = class_id
+    order by a.is_principal desc, a.granted_at;
+end
+$$;
+revoke execute on function private.class_teachers(uuid) from public;
+grant execute on function private.class_teachers(uuid) to authenticated, service_role;
+
+create function api.class_teachers(class_id uuid) returns setof api.class_teacher
+    language sql
+    stable
+    rows 2
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select * from private.class_teachers(class_id);
+end;
+comment on function api.class_teachers(uuid)
+    is 'Who runs a class, the principal teacher first. Its teachers and staff. Errors: MP001, MP002, MP008.';
+revoke execute on function api.class_teachers(uuid) from public;
+grant execute on function api.class_teachers(uuid) to authenticated, service_role;
+-- Clients set up their part in an edition: leagues under their units, people invited by mail, and their own staff.
+
+create table mpp.participant (
+    participation_id integer not null references mpp.participation (id),
+    email text not null check (private.is_mail_address(email) and email = lower(email)),
+    league_id uuid not null references mpp.league (id),
+    invited_at timestamptz not null default clock_timestamp(),
+    primary key (participation_id, email)
+);
+comment on table mpp.participant is 'Addresses that a client invited to one of its leagues. Whether they came is not told to the client.';
+create index participant_league on mpp.participant (league_id);
+
+alter table mpp.participant enable row level security;
+
+create policy participant_select_authenticated on mpp.participant
+    for select to authenticated
+    using (participation_id in (select p.id from mpp.participation p where p.organisation_id in (select private.my_client_ids('manager'))));
+
+grant select on mpp.participant to authenticated, service_role;
+
+-- The participation of a client's command, its edition locked and still open to new leagues.
+create function private.begin_client_leagues(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    p mpp.participation;
+begin
+    if not private.is_ops() then
+        perform private.begin_write(registered => false);
+    end if;
+    -- Of another client: the same as none.
+    select * into p
+    from mpp.participation x
+    where x.id = participation and x.organisation_id in (select m.id from private.my_organisation_ids() m (id));
+    if not found then
+        perform private.refuse('MP093');
+    end if;
+    perform private.begin_client(p.organisation_id, at_least);
+    perform private.begin_join(p.edition_id);
+    return p;
+end
+$$;
+revoke execute on function private.begin_client_leagues(integer, api.staff_role) from public;
+
+-- The leagues and guests of a client, for one change at a time; the client may have been withdrawn while this waited.
+create function private.lock_client(p mpp.participation) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), p.organisation_id);
+    if not exists (select from mpp.participation x where x.id = p.id) then
+        perform private.refuse('MP093');
+    end if;
+end
+$$;
+revoke execute on function private.lock_client(mpp.participation) from public;
+
+create type api.client_league as (league_id uuid, name text, unit text, join_code text, is_new boolean);
+comment on type api.client_league is 'A league of a client with the code that opens it.';
+
+create function private.create_client_leagues(participation_id integer, leagues jsonb) returns setof api.client_league
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    p mpp.participation := private.begin_client_leagues(participation_id);
+    o mpp.organisation;
+    e mpp.edition;
+    item record;
+    called text;
+    unit_name text;
+    unit integer;
+    league uuid;
+    fresh boolean;
+    added integer := 0;
+    units integer := 0;
+begin
+    select * into o from mpp.organisation x where x.id = p.organisation_id;
+    select * into e from mpp.edition x where x.id = p.edition_id;
+    if e.audience <> 'public' then
+        perform private.refuse('MP028', e.code);
+    end if;
+    if jsonb_typeof(leagues) is distinct from 'array' or jsonb_array_length(leagues) not between 1 and 500 then
+        perform private.refuse('MP010', 'leagues', 'it is not a list of 1 to 500', 'Send [{"name": "…", "unit": "…"}, …].');
+    end if;
+    -- One at a time for one client, so that a list sent twice makes each league once.
+    perform private.lock_client(p);
+    if (select count(*) from mpp.league l where l.participation_id = p.id) + jsonb_array_length(leagues) > 2000 then
+        perform private.refuse('MP039', '2000');
+    end if;
+    for item in select x.value as given, x.place from jsonb_array_elements(leagues) with ordinality x (value, place) order by x.place loop
+        if jsonb_typeof(item.given) <> 'object' then
+            perform private.refuse('MP010', format('leagues[%s]', item.place), 'it is not an object', 'Send {"name": "…", "unit": "…"}.');
+        end if;
+        -- A list or an object would be read as a name in brackets.
+        if jsonb_typeof(item.given -> 'name') is distinct from 'string' then
+            perform private.refuse('MP010', format('name of league %s', item.place), 'it is not a text', 'Send {"name": "…", "unit": "…"}.');
+        end if;
+        if jsonb_typeof(item.given -> 'unit') not in ('string', 'null') then
+            perform private.refuse('MP010', format('unit of league %s', item.place), 'it is not a text', 'Send {"name": "…", "unit": "…"}.');
+        end if;
+        called := private.clean_name(format('name of league %s', item.place), item.given ->> 'name', 60, o.id);
+        if p.carries_name then
+            called := private.clean_line(format('name of league %s', item.place), o.name || ' · ' || called, 60);
+        end if;
+        unit := null;
+        unit_name := null;
+        if item.given ->> 'unit' is not null then
+            unit_name := private.clean_name(format('unit of league %s', item.place), item.given ->> 'unit', 60, o.id);
+            insert into mpp.unit (organisation_id, name) values (o.id, unit_name) on conflict do nothing;
+            if found then
+                units := units + 1;
+                if (select count(*) from mpp.unit u where u.organisation_id = o.id) > 500 then
+                    perform private.refuse('MP010', format('unit of league %s', item.place), 'with it there would be more than 500 units',
+                        'Use one of the units there are.');
+                end if;
+            end if;
+            select u.id, u.name into unit, unit_name
+            from mpp.unit u where u.organisation_id = o.id and lower(u.name) = lower(unit_name);
+        end if;
+        select l.id into league from mpp.league l where l.participation_id = p.id and lower(l.name) = lower(called);
+        fresh := not found;
+        if fresh then
+            added := added + 1;
+            begin
+                insert into mpp.league (edition_id, name, category, participation_id, unit_id)
+                values (e.id, called, case o.kind when 'university' then 'students' when 'association' then 'association'
+                    else 'colleagues' end::api.league_category, p.id, unit)
+                returning id into league;
+            exception when unique_violation then
+                perform private.refuse('MP038', called);
+            end;
+            insert into mpp.team (league_id, edition_id, name)
+            select league, e.id, format(case o.language when 'fr' then 'Équipe %s' else 'Team %s' end, n)
+            from generate_series(1, e.teams_per_league) n;
+            insert into mpp.join_code (league_id, code) values (league, private.new_join_code());
+        elsif unit is not null then
+            update mpp.league l set unit_id = unit where l.id = league and l.unit_id is distinct from unit;
+        end if;
+        return next (league, called, unit_name, (select c.code from mpp.join_code c where c.league_id = league), fresh)::api.client_league;
+    end loop;
+    if added + units > 0 then
+        perform private.record_act('client.create_leagues', o.code,
+            jsonb_build_object('participation', p.id, 'added', added, 'units', units));
+    end if;
+end
+$$;
+revoke execute on function private.create_client_leagues(integer, jsonb) from public;
+grant execute on function private.create_client_leagues(integer, jsonb) to authenticated, service_role;
+
+create function api.create_client_leagues(participation_id integer, leagues jsonb) returns setof api.client_league
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select * from private.create_client_leagues(participation_id, leagues);
+end;
+comment on function api.create_client_leagues(integer, jsonb)
+    is 'Makes leagues of a client, all or none: [{"name", "unit"}]; those it has already stay, with their unit corrected. Whoever joins one first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP021, MP023, MP024, MP028, MP038, MP039, MP091–MP093.';
+revoke execute on function api.create_client_leagues(integer, jsonb) from public;
+grant execute on function api.create_client_leagues(integer, jsonb) to authenticated, service_role;
+
+create type api.client_join_code as (participation_id integer, league_id uuid, name text, unit text, listed boolean, join_code text);
+comment on type api.client_join_code is 'A league of a client with the code that opens it, for those who hand the codes out.';
+
+create function private.client_join_codes() returns setof api.client_join_code
+    language plpgsql
+    stable
+    security definer
+    rows 50
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select p.id, l.id, l.name::text, u.name::text, l.listed, c.code
+    from mpp.participation p
+    join mpp.league l on l.participation_id = p.id
+    left join mpp.unit u on u.id = l.unit_id
+    left join mpp.join_code c on c.league_id = l.id
+    where p.organisation_id in (select x.id from private.my_client_ids('manager') x (id));
+end
+$$;
+revoke execute on function private.client_join_codes() from public;
+grant execute on function private.client_join_codes() to authenticated, service_role;
+
+create view api.client_join_codes with (security_invoker = true) as
+select * from private.client_join_codes();
+comment on view api.client_join_codes is 'Every league of the caller''s organisations with its join code, for managers; sort by name, league_id.';
+grant select on api.client_join_codes to authenticated, service_role;
+
+-- Staff read no league (40_league); what theirs are called comes from there.
+create view api.client_participants with (security_invoker = true) as
+select p.participation_id, p.email, l.name as league, p.league_id, p.invited_at
+from mpp.participant p
+join private.client_join_codes() l on l.league_id = p.league_id;
+comment on view api.client_participants is 'Who was invited to which league, for the managers of the client; whether they came is not told.';
+grant select on api.client_participants to authenticated, service_role;
+
+-- The key of the first, second or third mail that invites an address; of a removed guest what has left stays in the outbox.
+create function private.invitation_key(participation integer, email text, number bigint) returns text
+    language sql
+    immutable
+    set search_path = pg_catalog, pg_temp
+as $$
+    select format('invitation:%s:%s', participation, encode(sha256(convert_to(email, 'UTF8')), 'hex'))
+        || case when number > 1 then ':' || number else '' end
+$$;
+revoke execute on function private.invitation_key(integer, text, bigint) from public;
+
+create function private.invitations_sent(participation integer, email text) returns bigint
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select count(*)
+        from mpp.outbox m
+        where m.key = any (array(select private.invitation_key(participation, invitations_sent.email, n) from generate_series(1, 3) n))
+    );
+end
+$$;
+revoke execute on function private.invitations_sent(integer, text) from public;
+
+-- Invitations that were written to a mailbox within a day, whoever sent them: an account of a client must not become a way to
+-- fill somebody's. Asked under the lock of invitations, or twenty at once would all find room.
+create function private.invitations_to(address text) returns bigint
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select count(*)
+        from mpp.outbox m
+        where m.template in ('staff_invitation', 'player_invitation')
+            and private.mailbox_of(m.address) = private.mailbox_of(invitations_to.address)
+            and m.queued_at > private.clock() - interval '1 day'
+    );
+end
+$$;
+revoke execute on function private.invitations_to(text) from public;
+
+create function private.invite_participants(participation_id integer, participants jsonb, dry_run boolean) returns api.import_outcome
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    p mpp.participation := private.begin_client_leagues(participation_id);
+    o mpp.organisation;
+    e mpp.edition;
+    wrong integer;
+    first_wrong text;
+    most integer;
+    by_ops boolean := private.is_ops();
+    guest record;
+    outcome api.import_outcome := (0, 0, 0);
+begin
+    select * into o from mpp.organisation x where x.id = p.organisation_id;
+    select * into e from mpp.edition x where x.id = p.edition_id;
+    if jsonb_typeof(participants) is distinct from 'array' or jsonb_array_length(participants) not between 1 and 2000 then
+        perform private.refuse('MP010', 'participants', 'it is not a list of 1 to 2,000', 'Send [{"email": "…", "league": "…"}, …].');
+    end if;
+    perform private.lock_client(p);
+    perform pg_advisory_xact_lock(hashtext('mpp.invitation'));
+    if not exists (select from mpp.league l where l.participation_id = p.id) then
+        perform private.refuse('MP010', 'participants', 'there is no league to invite them to', 'Make the leagues first.');
+    end if;
+    select count(*), (array_agg(format('row %s: %s', f.place, f.fault) order by f.place))[1] into wrong, first_wrong
+    from (
+        select g.place,
+            case
+                when jsonb_typeof(g.given) <> 'object' then 'it is not an object'
+                when jsonb_typeof(g.given -> 'email') not in ('string', 'null') then 'its address is not a text'
+                when jsonb_typeof(g.given -> 'league') not in ('string', 'null') then 'its league is not a text'
+                when not private.is_mail_address(lower(btrim(g.given ->> 'email'))) then 'its address is not one'
+                when count(*) over (partition by lower(btrim(g.given ->> 'email'))) > 1 then 'its address comes twice'
+                when g.given ->> 'league' is not null and not exists (
+                    select from mpp.league l
+                    where l.participation_id = p.id
+                        and lower(l.name) in (lower(btrim(g.given ->> 'league')), lower(o.name || ' · ' || btrim(g.given ->> 'league')))
+                ) then 'its league is none of the client''s'
+                -- Taken off the list and put back on: a new code comes by mail, and nobody is written to for ever.
+                when not g.known and private.invitations_sent(p.id, g.email) >= 3
+                    then 'three invitations were sent there already, hand out the code yourself'
+                -- The association answers for what it imports.
+                when not by_ops and not g.known
+                    and count(*) filter (where not g.known) over (partition by private.mailbox_of(g.email) order by g.place)
+                        + private.invitations_to(g.email) > 5
+                    then 'its mailbox has had five invitations in a day'
+            end as fault
+        from (
+            select x.given, x.place, lower(btrim(x.given ->> 'email')) as email,
+                exists (
+                    select from mpp.participant k where k.participation_id = p.id and k.email = lower(btrim(x.given ->> 'email'))
+                ) as known
+            from jsonb_array_elements(participants) with ordinality x (given, place)
+        ) g
+    ) f
+    where f.fault is not null;
+    if wrong > 0 then
+        perform private.refuse('MP070', wrong::text, first_wrong);
+    end if;
+    -- A client's account must not become a way to write to the world.
+    most := 2 * greatest(coalesce(p.expected_players, 0), 200);
+    if (
+        select count(*)
+        from (
+            select x.email::text from mpp.participant x where x.participation_id = p.id
+            union
+            select lower(btrim(g.value ->> 'email')) from jsonb_array_elements(participants) g
+        ) everybody
+    ) > most then
+        perform private.refuse('MP010', 'participants', format('with those invited before they are more than %s', most),
+            'Ask Ma Petite Planète to raise the number of expected players.');
+    end if;
+    for guest in
+        select lower(btrim(g.given ->> 'email')) as email, g.given ->> 'league' as league
+        from jsonb_array_elements(participants) with ordinality g (given, place)
+        order by g.place
+    loop
+        if exists (select from mpp.participant x where x.participation_id = p.id and x.email = guest.email) then
+            outcome.unchanged := outcome.unchanged + 1;
+            continue;
+        end if;
+        outcome.added := outcome.added + 1;
+        continue when coalesce(dry_run, false);
+        -- Without a league named: the one that fewest were invited to.
+        insert into mpp.participant (participation_id, email, league_id)
+        select p.id, guest.email, l.id
+        from mpp.league l
+        where l.participation_id = p.id
+            and (guest.league is null
+                or lower(l.name) in (lower(btrim(guest.league)), lower(o.name || ' · ' || btrim(guest.league))))
+        order by (select count(*) from mpp.participant x where x.league_id = l.id), l.created_at, l.id
+        limit 1;
+        perform private.queue_mail(
+            private.invitation_key(p.id, guest.email, 1 + private.invitations_sent(p.id, guest.email)),
+            'player_invitation',
+            jsonb_build_object('league', l.name, 'join_code', c.code, 'edition', e.title ->> o.language, 'starts_at', e.starts_at,
+                'ends_at', e.ends_at, 'time_zone', e.time_zone, 'organisation', o.name),
+            purpose => 'invitation', address => guest.email, language => o.language, organisation_id => o.id,
+            useful_until => e.registration_closes_at)
+        from mpp.participant x
+        join mpp.league l on l.id = x.league_id
+        join mpp.join_code c on c.league_id = l.id
+        where x.participation_id = p.id and x.email = guest.email;
+    end loop;
+    if outcome.added > 0 and not coalesce(dry_run, false) then
+        perform private.record_act('client.invite_participants', o.code, jsonb_build_object('participation', p.id, 'added', outcome.added));
+    end if;
+    return outcome;
+end
+$$;
+revoke execute on function private.invite_participants(integer, jsonb, boolean) from public;
+grant execute on function private.invite_participants(integer, jsonb, boolean) to authenticated, service_role;
+
+create function api.invite_participants(participation_id integer, participants jsonb, dry_run boolean default false)
+    returns api.import_outcome
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.invite_participants(participation_id, participants, dry_run);
+end;
+comment on function api.invite_participants(integer, jsonb, boolean)
+    is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]; without a league they are spread. Whoever was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP021, MP023, MP024, MP070, MP091–MP093.';
+revoke execute on function api.invite_participants(integer, jsonb, boolean) from public;
+grant execute on function api.invite_participants(integer, jsonb, boolean) to authenticated, service_role;
+
+-- Guests are taken off the list, with the mail that has not left. What was sent keeps its trace; the league stays open to
+-- whoever has its code.
+create function private.remove_participants(participation_id integer, emails text[]) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    p mpp.participation := private.begin_participation(participation_id);
+    o mpp.organisation;
+    asked text[];
+    removed integer;
+begin
+    select * into o from mpp.organisation x where x.id = p.organisation_id;
+    if emails is null or cardinality(emails) not between 1 and 2000 then
+        perform private.refuse('MP010', 'emails', 'it is not a list of 1 to 2,000', 'Send the addresses to remove.');
+    end if;
+    asked := array(select lower(btrim(x.email)) from unnest(emails) x (email) where octet_length(x.email) <= 300);
+    perform private.lock_client(p);
+    delete from mpp.participant x where x.participation_id = p.id and x.email = any (asked);
+    get diagnostics removed = row_count;
+    delete from mpp.outbox m
+    where m.state = 'queued'
+        and m.key = any (array(
+            select private.invitation_key(p.id, x.email, n) from unnest(asked) x (email) cross join generate_series(1, 3) n
+        ));
+    if removed > 0 then
+        perform private.record_act('client.remove_participants', o.code, jsonb_build_object('participation', p.id, 'removed', removed));
+    end if;
+    return removed;
+end
+$$;
+revoke execute on function private.remove_participants(integer, text[]) from public;
+grant execute on function private.remove_participants(integer, text[]) to authenticated, service_role;
+
+create function api.remove_participants(participation_id integer, emails text[]) returns integer
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.remove_participants(participation_id, emails);
+end;
+comment on function api.remove_participants(integer, text[])
+    is 'Takes people off a client''s list of those invited, and drops their invitation where it has not left yet; addresses that are not on it are passed over. Returns how many there were. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP091–MP093.';
+revoke execute on function api.remove_participants(integer, text[]) from public;
+grant execute on function api.remove_participants(integer, text[]) to authenticated, service_role;
+
+-- The opposite of set_participation, as long as nobody has joined. Scores are never taken away, so its leagues stay as
+-- empty shells: without a code, a client, a place in the rankings or the name, which is free again.
+create function private.withdraw_participation(participation_id integer) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    p mpp.participation;
+    o mpp.organisation;
+    e mpp.edition;
+    league uuid;
+    played bigint;
+    closed integer := 0;
+begin
+    perform private.require_ops();
+    -- First, as whoever plans it or takes guests off its list does.
+    select * into p from mpp.participation x where x.id = withdraw_participation.participation_id for no key update;
+    if not found then
+        perform private.refuse('MP093');
+    end if;
+    select * into o from mpp.organisation x where x.id = p.organisation_id;
+    perform private.lock_edition(p.edition_id);
+    select * into e from mpp.edition x where x.id = p.edition_id;
+    if e.frozen_at is not null then
+        perform private.refuse('MP024', e.code);
+    end if;
+    perform private.lock_client(p);
+    -- Whoever joins one waits for its lock, and then finds no code.
+    for league in select l.id from mpp.league l where l.participation_id = p.id order by l.id loop
+        perform private.lock_league(league);
+    end loop;
+    select count(*) into played
+    from mpp.league l
+    where l.participation_id = p.id
+        and (
+            exists (select from mpp.player q where q.league_id = l.id)
+            or exists (select from mpp.validation v where v.league_id = l.id)
+            or exists (select from mpp.conduct_report r where r.league_id = l.id)
+        );
+    if played > 0 then
+        perform private.refuse('MP099', e.code, played::text);
+    end if;
+    delete from mpp.outbox m
+    where m.state = 'queued' and m.purpose = 'invitation' and m.key like format('invitation:%s:%%', p.id);
+    delete from mpp.participant x where x.participation_id = p.id;
+    delete from mpp.task t where t.participation_id = p.id;
+    delete from mpp.join_code c using mpp.league l where c.league_id = l.id and l.participation_id = p.id;
+    update mpp.league l
+    set listed = false, held_back = true, participation_id = null, unit_id = null, name = format('— %s', l.id)
+    where l.participation_id = p.id;
+    get diagnostics closed = row_count;
+    delete from mpp.unit u
+    where u.organisation_id = p.organisation_id and not exists (select from mpp.league l where l.unit_id = u.id);
+    delete from mpp.participation x where x.id = p.id;
+    perform private.record_act('participation.withdraw', o.code, jsonb_build_object('edition', e.code, 'participation', p.id, 'leagues', closed));
+    return closed;
+end
+$$;
+revoke execute on function private.withdraw_participation(integer) from public;
+grant execute on function private.withdraw_participation(integer) to authenticated, service_role;
+
+create function api.withdraw_participation(participation_id integer) returns integer
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.withdraw_participation(participation_id);
+end;
+comment on function api.withdraw_participation(integer)
+    is 'Takes a client out of an edition as long as nobody has joined one of its leagues: its guests, their mails, its plan and its units without leagues go, its empty leagues are closed. Returns how many leagues were closed. Staff of the association. Errors: MP006, MP024, MP093, MP099.';
+revoke execute on function api.withdraw_participation(integer) from public;
+grant execute on function api.withdraw_participation(integer) to authenticated, service_role;
+
+-- Staff of a client. Their dates: an end that is after the beginning and has not passed.
+create function private.check_access(opens timestamptz, closes timestamptz) returns void
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if closes is null or not isfinite(closes) then
+        perform private.refuse('MP010', 'access_until', coalesce(closes::text, 'it is empty'), 'Give the end of the access.');
+    end if;
+    if not isfinite(opens) then
+        perform private.refuse('MP010', 'access_from', opens::text, 'Give the beginning of the access, or nothing for now.');
+    end if;
+    if closes <= opens then
+        perform private.refuse('MP010', 'access_until', format('%s is not after the beginning, %s', private.spoken_last(closes),
+            private.spoken_first(opens)), 'Give an end after the beginning; remove_staff takes an access away.');
+    end if;
+    if closes <= private.clock() then
+        perform private.refuse('MP010', 'access_until', format('%s has passed', private.spoken_last(closes)),
+            'Give an end that is still to come; remove_staff takes an access away.');
+    end if;
+end
+$$;
+revoke execute on function private.check_access(timestamptz, timestamptz) from public;
+
+-- Staff of a client.
+
+-- The mails of an invitation that is no more, as far as they have not left.
+create function private.drop_invitation_mails(invitation integer) returns void
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update mpp.outbox m
+    set state = 'dropped', reply = 'withdrawn', data = '{}'
+    where m.state = 'queued' and m.template = 'staff_invitation' and starts_with(m.key, format('staff:%s:', invitation));
+end
+$$;
+revoke execute on function private.drop_invitation_mails(integer) from public;
+
+-- Whatever changes somebody's access ends the invitation that waits for them: an older one must not bring back a role or
+-- dates that were taken away.
+create function private.staff_changed() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    s mpp.staff := coalesce(new, old);
+    invitation integer;
+begin
+    update mpp.staff_invitation i
+    set expires_at = private.clock()
+    from auth.users u
+    where u.id = s.account_id and i.email = lower(u.email) and i.organisation_id = s.organisation_id and i.accepted_at is null
+        and i.expires_at > private.clock()
+    returning i.id into invitation;
+    if found then
+        perform private.drop_invitation_mails(invitation);
+    end if;
+    return null;
+end
+$$;
+revoke execute on function private.staff_changed() from public;
+
+create trigger staff_changed
+    after insert or update or delete on mpp.staff
+    for each row execute function private.staff_changed();
+
+create function private.invite_staff(
+    organisation_id integer, email text, role api.staff_role, access_from timestamptz, access_until timestamptz
+) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid := private.begin_client(organisation_id, 'owner');
+    o mpp.organisation;
+    me mpp.staff;
+    address text := lower(btrim(email));
+    code text := private.new_join_code();
+    opens timestamptz := coalesce(access_from, private.clock());
+    closes timestamptz := access_until;
+    invitation integer;
+begin
+    -- Also between two of its owners at once.
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
+    perform pg_advisory_xact_lock(hashtext('mpp.invitation'));
+    select * into o from mpp.organisation x where x.id = invite_staff.organisation_id;
+    if not private.is_mail_address(address) then
+        perform private.refuse('MP010', 'email', left(coalesce(email, 'it is empty'), 100), 'Give an address such as ada@example.org.');
+    end if;
+    if role is null then
+        perform private.refuse('MP010', 'role', 'it is empty', 'Use viewer, manager or owner.');
+    end if;
+    if not by_ops then
+        -- An owner gives away what they have, and no more of it: neither longer, nor to make another owner.
+        select * into me from mpp.staff s where s.account_id = account and s.organisation_id = o.id;
+        if role = 'owner' then
+            perform private.refuse('MP010', 'role', 'owner', 'Only Ma Petite Planète makes owners.');
+        end if;
+        closes := coalesce(closes, me.access_until);
+        if opens < me.access_from or closes > me.access_until then
+            perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('Your own goes from %s to %s.',
+                private.spoken_first(me.access_from), private.spoken_last(me.access_until)));
+        end if;
+        if exists (
+            select
+            from mpp.staff s
+            join auth.users u on u.id = s.account_id
+            where s.organisation_id = o.id and s.role = 'owner' and lower(u.email) = address
+        ) then
+            perform private.refuse('MP010', 'email', left(address, 100), 'This is an owner already, whom only Ma Petite Planète changes.');
+        end if;
+        if exists (
+            select
+            from mpp.staff_invitation i
+            where i.organisation_id = o.id and i.email = address and i.role = 'owner' and i.accepted_at is null
+                and i.expires_at > private.clock()
+        ) then
+            perform private.refuse('MP010', 'email', left(address, 100), 'Ma Petite Planète has invited it as an owner, which only it changes.');
+        end if;
+        -- An invitation is a mail: an owner's account must not become a way to write to somebody again and again. What was
+        -- withdrawn or has expired was a mail, too.
+        if exists (
+            select
+            from mpp.staff_invitation i
+            where i.organisation_id = o.id and i.email = address and i.invited_at > private.clock() - interval '1 hour'
+        ) then
+            perform private.refuse('MP010', 'email', 'it was invited less than an hour ago', 'Wait before you invite it again.');
+        end if;
+        if (
+            select count(*)
+            from mpp.staff_invitation i
+            where i.organisation_id = o.id and i.email <> address and i.accepted_at is null and i.expires_at > private.clock()
+        ) >= 50 then
+            perform private.refuse('MP010', 'email', 'fifty invitations are waiting already', 'Withdraw some, or wait until they are taken.');
+        end if;
+        if (
+            select count(*)
+            from mpp.staff_invitation i
+            where i.organisation_id = o.id and i.email <> address and i.invited_at > private.clock() - interval '1 day'
+        ) >= 50 then
+            perform private.refuse('MP010', 'email', 'fifty addresses were invited within a day', 'Invite it tomorrow.');
+        end if;
+        if private.invitations_to(address) >= 5 then
+            perform private.refuse('MP010', 'email', 'its mailbox has had five invitations in a day', 'Invite it tomorrow.');
+        end if;
+    end if;
+    perform private.check_access(opens, closes);
+    insert into mpp.staff_invitation as i (organisation_id, email, role, access_from, access_until, code_digest, expires_at, invited_by)
+    values (o.id, address, invite_staff.role, opens, closes, sha256(convert_to(code, 'UTF8')),
+        least(private.clock() + interval '30 days', closes), case when not by_ops then account end)
+    on conflict on constraint staff_invitation_once do update
+    set role = excluded.role, access_from = excluded.access_from, access_until = excluded.access_until,
+        code_digest = excluded.code_digest, expires_at = excluded.expires_at, invited_at = clock_timestamp(), accepted_at = null,
+        invited_by = excluded.invited_by
+    returning i.id into invitation;
+    perform private.drop_invitation_mails(invitation);
+    perform private.queue_mail(
+        format('staff:%s:%s', invitation, encode(substring(sha256(convert_to(code, 'UTF8')) for 8), 'hex')),
+        'staff_invitation',
+        jsonb_build_object('organisation', o.name, 'role', invite_staff.role, 'code', code, 'access_from', opens, 'access_until', closes,
+            'expires_at', (select i.expires_at from mpp.staff_invitation i where i.id = invitation)),
+        -- What the association sends belongs to a contract; what a client's owner sends can be refused for good.
+        purpose => case when by_ops then 'service' else 'invitation' end::api.mail_purpose, address => address, language => o.language,
+        organisation_id => o.id,
+        useful_until => (select i.expires_at from mpp.staff_invitation i where i.id = invitation));
+    perform private.record_act('client.invite_staff', o.code, jsonb_build_object('invitation', invitation, 'role', invite_staff.role));
+    return invitation;
+end
+$$;
+revoke execute on function private.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) from public;
+grant execute on function private.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+
+create function api.invite_staff(
+    organisation_id integer, email text, role api.staff_role default 'viewer', access_from timestamptz default null,
+    access_until timestamptz default null
+) returns integer
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.invite_staff(organisation_id, email, role, access_from, access_until);
+end;
+comment on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz)
+    is 'Invites somebody by mail to work in a client''s space, from and until; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates, fifty addresses a day, and a mailbox five times. Returns the invitation id. Errors: MP001, MP002, MP010, MP011, MP090–MP092.';
+revoke execute on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) from public;
+grant execute on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+
+create function private.accept_staff_invitation(code text) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.begin_write(registered => false);
+    typed text := translate(upper(regexp_replace(left(code, 40), '[\s-]', '', 'g')), 'OIL', '011');
+    i mpp.staff_invitation;
+    inviter mpp.staff;
+begin
+    -- What they have already is locked first, as by those who change it and so end the invitation.
+    perform
+    from mpp.staff s
+    where s.account_id = account
+        and s.organisation_id = (select x.organisation_id from mpp.staff_invitation x where x.code_digest = sha256(convert_to(typed, 'UTF8')))
+    for update;
+    -- Of twenty at once one has it. It opens to the address it was sent to, and to nobody who got hold of the code.
+    select * into i
+    from mpp.staff_invitation x
+    where x.code_digest = sha256(convert_to(typed, 'UTF8'))
+        and x.accepted_at is null
+        and x.expires_at > private.clock()
+        and exists (
+            select from auth.users u
+            where u.id = account and lower(u.email) = x.email and u.email_confirmed_at is not null
+        )
+    for update;
+    if not found then
+        perform private.refuse('MP082');
+    end if;
+    if i.invited_by is not null then
+        -- An owner's invitation is worth what its owner is worth now, and changes no owner.
+        select * into inviter
+        from mpp.staff s
+        where s.account_id = i.invited_by and s.organisation_id = i.organisation_id and s.role = 'owner'
+            and s.access_from <= private.clock() and s.access_until > private.clock() and private.is_account_live(s.account_id);
+        if not found or inviter.access_until <= i.access_from or exists (
+            select from mpp.staff s where s.account_id = account and s.organisation_id = i.organisation_id and s.role = 'owner'
+        ) then
+            perform private.refuse('MP082');
+        end if;
+        i.access_from := greatest(i.access_from, inviter.access_from);
+        i.access_until := least(i.access_until, inviter.access_until);
+        if i.access_until <= i.access_from then
+            perform private.refuse('MP082');
+        end if;
+    end if;
+    update mpp.staff_invitation x set accepted_at = private.clock() where x.id = i.id;
+    insert into mpp.staff (organisation_id, account_id, role, access_from, access_until)
+    values (i.organisation_id, account, i.role, i.access_from, i.access_until)
+    on conflict on constraint staff_pkey do update
+    set role = excluded.role, access_from = excluded.access_from, access_until = excluded.access_until;
+    perform private.record_act('client.accept_invitation', i.organisation_id::text, jsonb_build_object('invitation', i.id, 'role', i.role));
+    return i.organisation_id;
+end
+$$;
+revoke execute on function private.accept_staff_invitation(text) from public;
+grant execute on function private.accept_staff_invitation(text) to authenticated;
+
+create function api.accept_staff_invitation(code text) returns integer
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.accept_staff_invitation(code);
+end;
+comment on function api.accept_staff_invitation(text)
+    is 'Takes an invitation to a client''s space with the code from the mail; the account''s confirmed address must be the one invited. Returns the organisation id. Errors: MP001, MP002, MP011, MP082.';
+revoke execute on function api.accept_staff_invitation(text) from public;
+grant execute on function api.accept_staff_invitation(text) to authenticated;
+
+create function private.set_staff(
+    organisation_id integer, account_id uuid, role api.staff_role, access_from timestamptz, access_until timestamptz
+) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid := private.begin_client(organisation_id, 'owner');
+    me mpp.staff;
+    them mpp.staff;
+begin
+    select * into them from mpp.staff s
+    where s.organisation_id = set_staff.organisation_id and s.account_id = set_staff.account_id for update;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    them.role := coalesce(role, them.role);
+    them.access_from := coalesce(access_from, them.access_from);
+    them.access_until := coalesce(access_until, them.access_until);
+    if not by_ops then
+        select * into me from mpp.staff s where s.organisation_id = set_staff.organisation_id and s.account_id = account;
+        if them.account_id = account or them.role = 'owner' or exists (
+            select from mpp.staff s
+            where s.organisation_id = them.organisation_id and s.account_id = them.account_id and s.role = 'owner'
+        ) then
+            perform private.refuse('MP005');
+        end if;
+        if set_staff.access_until > me.access_until or set_staff.access_from < me.access_from then
+            perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('Your own goes from %s to %s.',
+                private.spoken_first(me.access_from), private.spoken_last(me.access_until)));
+        end if;
+    end if;
+    -- A new role alone is none of the dates' business, also when they have passed.
+    if num_nonnulls(set_staff.access_from, set_staff.access_until) > 0 then
+        perform private.check_access(them.access_from, them.access_until);
+    end if;
+    update mpp.staff s
+    set role = them.role, access_from = them.access_from, access_until = them.access_until
+    where s.organisation_id = them.organisation_id and s.account_id = them.account_id;
+    perform private.record_act('client.set_staff', set_staff.organisation_id::text,
+        jsonb_build_object('account_id', them.account_id, 'role', them.role, 'until', them.access_until));
+end
+$$;
+revoke execute on function private.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) from public;
+grant execute on function private.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+
+create function api.set_staff(
+    organisation_id integer, account_id uuid, role api.staff_role default null, access_from timestamptz default null,
+    access_until timestamptz default null
+) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.set_staff(organisation_id, account_id, role, access_from, access_until);
+end;
+comment on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz)
+    is 'Changes the role or the dates of somebody who works for a client; what is left out stays. An end that has passed, or is not after the beginning, is refused: remove_staff takes the access away. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010, MP011, MP090–MP092.';
+revoke execute on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) from public;
+grant execute on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+
+-- Somebody is taken out of a client's space, with whatever would let them in again; or an invitation that waits is taken
+-- back. The mail that has not left goes with it.
+create function private.remove_staff(organisation_id integer, account_id uuid, invitation_id integer) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid := private.begin_client(organisation_id, 'owner');
+    taken_back integer;
+begin
+    if num_nonnulls(account_id, invitation_id) <> 1 then
+        perform private.refuse('MP010', 'account_id', 'give either an account or an invitation', 'Send one of the two.');
+    end if;
+    if remove_staff.account_id is null then
+        -- It stays as one that has expired, so that the day's count of mails stays what it is.
+        update mpp.staff_invitation i
+        set expires_at = private.clock()
+        where i.id = remove_staff.invitation_id and i.organisation_id = remove_staff.organisation_id and i.accepted_at is null
+            and i.expires_at > private.clock() and (by_ops or i.role <> 'owner')
+        returning i.id into taken_back;
+        if not found then
+            perform private.refuse('MP005');
+        end if;
+        perform private.drop_invitation_mails(taken_back);
+    else
+        -- An invitation that waits for them ends with it: see staff_changed.
+        delete from mpp.staff s
+        where s.organisation_id = remove_staff.organisation_id and s.account_id = remove_staff.account_id
+            and (by_ops or (s.role <> 'owner' and s.account_id <> account));
+        if not found then
+            perform private.refuse('MP005');
+        end if;
+    end if;
+    perform private.record_act(
+        case when remove_staff.account_id is null then 'client.cancel_invitation' else 'client.remove_staff' end,
+        remove_staff.organisation_id::text,
+        jsonb_strip_nulls(jsonb_build_object('account_id', remove_staff.account_id, 'invitation', remove_staff.invitation_id)));
+end
+$$;
+revoke execute on function private.remove_staff(integer, uuid, integer) from public;
+grant execute on function private.remove_staff(integer, uuid, integer) to authenticated, service_role;
+
+create function api.remove_staff(organisation_id integer, account_id uuid default null, invitation_id integer default null) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.remove_staff(organisation_id, account_id, invitation_id);
+end;
+comment on function api.remove_staff(integer, uuid, integer)
+    is 'Takes the access of somebody who works for a client away, at once, or takes back an invitation that waits. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010, MP011, MP090–MP092.';
+revoke execute on function api.remove_staff(integer, uuid, integer) from public;
+grant execute on function api.remove_staff(integer, uuid, integer) to authenticated, service_role;
+
+create type api.client_staff_member as (
+    account_id uuid, email text, role api.staff_role, access_from timestamptz, access_until timestamptz, is_me boolean
+);
+comment on type api.client_staff_member is 'Somebody who works for a client, as its owners see them.';
+
+create function private.client_staff(organisation_id integer) returns setof api.client_staff_member
+    language plpgsql
+    stable
+    security definer
+    rows 10
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := (select auth.uid());
+begin
+    if not private.is_ops() then
+        perform private.require_client(organisation_id, private.signed_in(), 'owner');
+    elsif not exists (select from mpp.organisation o where o.id = client_staff.organisation_id) then
+        perform private.refuse('MP090');
+    end if;
+    return query
+    select s.account_id, u.email::text, s.role, s.access_from, s.access_until, coalesce(s.account_id = account, false)
+    from mpp.staff s
+    join auth.users u on u.id = s.account_id
+    where s.organisation_id = client_staff.organisation_id
+    order by s.role desc, u.email;
+end
+$$;
+revoke execute on function private.client_staff(integer) from public;
+grant execute on function private.client_staff(integer) to authenticated, service_role;
+
+create function api.client_staff(organisation_id integer) returns setof api.client_staff_member
+    language sql
+    stable
+    rows 10
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select * from private.client_staff(organisation_id);
+end;
+comment on function api.client_staff(integer)
+    is 'Who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP001, MP002, MP090–MP092.';
+revoke execute on function api.client_staff(integer) from public;
+grant execute on function api.client_staff(integer) to authenticated, service_role;
+-- The ledger: one row for each challenge somebody validated, with the points as they were at that moment. Scores are
+-- sums of this table (60_score), and nothing of it is ever rewritten or deleted.
+
+-- pending: a collective challenge below its quorum; credited: counts; cancelled: taken back, for good.
+-- pending ⇄ credited as the quorum is reached or lost; both → cancelled.
+create type api.validation_state as enum ('pending', 'credited', 'cancelled');
+
+create table mpp.validation (
+    id uuid primary key,
+    edition_id integer not null,
+    challenge_id integer not null,
+    player_id uuid not null,
+    team_id uuid not null,
+    league_id uuid not null,
+    points smallint not null,
+    state api.validation_state not null,
+    proof_sent boolean not null default false,
+    validated_by uuid,
+    validated_at timestamptz not null default clock_timestamp(),
+    changed_at timestamptz not null default clock_timestamp(),
+    cancelled_by uuid,
+    foreign key (challenge_id, edition_id) references mpp.edition_challenge (id, edition_id),
+    foreign key (player_id, edition_id) references mpp.player (id, edition_id),
+    foreign key (team_id, league_id, edition_id) references mpp.team (id, league_id, edition_id)
+);
+comment on table mpp.validation is 'The ledger of validated challenges.';
+comment on column mpp.validation.id is 'The request key that the client made: asking twice with one key gives one row.';
+comment on column mpp.validation.team_id is 'Where the points were earned; a player who moves leaves them there.';
+create index validation_player on mpp.validation (player_id, challenge_id);
+create index validation_league on mpp.validation (league_id, validated_at);
+create index validation_challenge on mpp.validation (challenge_id);
+
+create function private.validation_keep_facts() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if tg_op <> 'UPDATE' then
+        perform private.refuse('MP060', 'rows are not deleted');
+    elsif (new.id, new.edition_id, new.challenge_id, new.player_id, new.team_id, new.league_id, new.points, new.proof_sent,
+            new.validated_at)
+        is distinct from
+            (old.id, old.edition_id, old.challenge_id, old.player_id, old.team_id, old.league_id, old.points, old.proof_sent,
+            old.validated_at) then
+        perform private.refuse('MP060', 'only its state changes');
+    elsif old.state = 'cancelled' and new.state <> 'cancelled' then
+        perform private.refuse('MP060', 'a cancelled one stays cancelled');
+    end if;
+    return new;
+end
+$$;
+revoke execute on function private.validation_keep_facts() from public;
+
+create trigger validation_keep_facts
+    before update on mpp.validation
+    for each row execute function private.validation_keep_facts();
+
+create trigger validation_keep_rows
+    before delete or truncate on mpp.validation
+    for each statement execute function private.validation_keep_facts();
+
+alter table mpp.validation enable row level security;
+
+create policy validation_select_authenticated on mpp.validation
+    for select to authenticated
+    using (
+        league_id in (select private.my_league_ids())
+        or player_id in (select private.my_player_ids())
+        or (select private.is_ops())
+    );
+
+-- Not validated_by and cancelled_by: they are accounts, and a league knows players.
+grant select (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent, validated_at, changed_at)
+    on mpp.validation to authenticated;
+grant select on mpp.validation to service_role;
+-- Scores and ranks, kept in the transaction that earns the points. Nothing here is private: a subject, what it is called
+-- in public, points, and whether it is listed. Public rankings read these tables and nothing else.
+--
+-- A rank is 1 + how many listed subjects stand higher. score_count holds how many stand at each value, so a rank costs
+-- a few hundred rows whatever the number of players. Counting in place would make those rows the hottest of the
+-- database at the opening, when everybody stands near zero: writers append to score_delta instead, and one writer in
+-- fifty folds what has gathered. Readers add both, in one snapshot.
+
+create table mpp.score (
+    subject_id uuid primary key,
+    edition_id integer not null references mpp.edition (id),
+    scope api.ranking_scope not null,
+    label text not null,
+    league_label text,
+    points integer not null default 0,
+    players integer not null default 1,
+    at_least_players smallint not null default 1,
+    by_average boolean not null default false,
+    -- What the ranking compares: points, or hundredths of a point per player. A small league counts as if it had the
+    -- least size of the edition, or a league of one would lead every ranking by average.
+    value integer not null generated always as (
+        case when by_average
+            then round(points * 100.0 / greatest(players, at_least_players, 1))::integer
+            else points
+        end
+    ) stored,
+    reached_at timestamptz not null default clock_timestamp(),
+    listed boolean not null,
+    is_public boolean not null,
+    school_id uuid,
+    level mpp.school_level,
+    constraint score_scope check (scope in ('player', 'team', 'league'))
+) with (fillfactor = 80);
+comment on table mpp.score is 'Points of a player, a team or a league in an edition: the sum of its credited validations.';
+comment on column mpp.score.listed is 'In the ranking; false for those who opted out.';
+comment on column mpp.score.school_id is 'School of a class; rankings of schools are sums of their classes.';
+comment on column mpp.score.is_public is 'Listed, and in an edition that is not private to one client.';
+create index score_ranking on mpp.score (edition_id, scope, value desc, reached_at, subject_id) where listed;
+-- A class also stands among those of its level.
+create index score_level_ranking on mpp.score (edition_id, level, value desc, reached_at, subject_id) where listed and level is not null;
+create index score_school on mpp.score (edition_id, school_id) where listed and school_id is not null;
+
+create table mpp.school_standing (
+    edition_id integer not null references mpp.edition (id),
+    level mpp.school_level,
+    rank bigint not null,
+    school_id uuid not null references mpp.school (id),
+    classes bigint not null,
+    points bigint not null,
+    players bigint not null,
+    value bigint not null,
+    reached_at timestamptz not null,
+    constraint school_standing_once unique nulls not distinct (edition_id, level, school_id)
+);
+comment on table mpp.school_standing is 'Schools as they stood at the freeze: a class that opts out later takes its name away, not its points from the others.';
+create index school_standing_school on mpp.school_standing (school_id);
+
+create trigger school_standing_keep
+    before update or delete or truncate on mpp.school_standing
+    for each statement execute function private.refuse_change();
+
+create table mpp.score_count (
+    edition_id integer not null references mpp.edition (id),
+    scope api.ranking_scope not null,
+    value integer not null,
+    subjects integer not null,
+    primary key (edition_id, scope, value)
+) with (fillfactor = 50);
+comment on table mpp.score_count is 'How many listed subjects stand at each value; not complete without score_delta.';
+
+create table mpp.score_delta (
+    edition_id integer not null,
+    scope api.ranking_scope not null,
+    value integer not null,
+    change integer not null
+);
+comment on table mpp.score_delta is 'Moves not yet folded into score_count.';
+create index score_delta_value on mpp.score_delta (edition_id, scope, value);
+
+-- Adds the moves that have gathered to the counts; skipped when somebody else is at it. Exact at any moment, because
+-- both tables change in one transaction.
+create function private.fold_scores(edition integer, wait boolean default false) returns integer
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    folded integer;
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        return 0;
+    end if;
+    if wait then
+        perform pg_advisory_xact_lock(hashtext('mpp.fold'), edition);
+    elsif not pg_try_advisory_xact_lock(hashtext('mpp.fold'), edition) then
+        return 0;
+    end if;
+    with gathered as (
+        delete from mpp.score_delta d where d.edition_id = edition returning d.scope, d.value, d.change
+    ), moved as (
+        select g.scope, g.value, sum(g.change)::integer as change, count(*) as moves from gathered g group by g.scope, g.value
+    ), counted as (
+        insert into mpp.score_count as c (edition_id, scope, value, subjects)
+        select edition, m.scope, m.value, m.change from moved m order by m.scope, m.value
+        on conflict (edition_id, scope, value) do update set subjects = c.subjects + excluded.subjects
+    )
+    select coalesce(sum(m.moves), 0) into folded from moved m;
+    return folded;
+end
+$$;
+comment on function private.fold_scores(integer, boolean) is 'Folds score_delta into score_count for one edition; returns the number of moves.';
+revoke execute on function private.fold_scores(integer, boolean) from public;
+
+-- Whatever changes a score, the counts follow: one trigger on the table, statement by statement.
+create function private.score_inserted() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into mpp.score_delta (edition_id, scope, value, change)
+    select n.edition_id, j.scope, n.value, count(*)
+    from new_rows n
+    cross join lateral (values (n.scope), (n.level::text)) j (scope)
+    where n.listed and j.scope is not null
+    group by n.edition_id, j.scope, n.value;
+    return null;
+end
+$$;
+revoke execute on function private.score_inserted() from public;
+
+create function private.score_updated() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    moves integer;
+    frozen integer[];
+begin
+    -- A frozen ranking only ever loses a name: points, order and counts stay as they were. One statement may touch others
+    -- too, when a person is forgotten in all their editions.
+    select coalesce(array_agg(distinct e.id), '{}') into frozen
+    from old_rows o
+    join mpp.edition e on e.id = o.edition_id
+    where e.frozen_at is not null;
+    if cardinality(frozen) > 0 then
+        if exists (
+            select n.subject_id, n.edition_id, n.scope, n.points, n.players, n.value, n.reached_at, n.at_least_players, n.school_id, n.level
+            from new_rows n
+            where n.subject_id in (select o.subject_id from old_rows o where o.edition_id = any (frozen))
+            except
+            select o.subject_id, o.edition_id, o.scope, o.points, o.players, o.value, o.reached_at, o.at_least_players, o.school_id, o.level
+            from old_rows o
+        ) or exists (
+            select n.subject_id
+            from new_rows n
+            where n.listed and n.subject_id in (select o.subject_id from old_rows o where o.edition_id = any (frozen))
+            except
+            select o.subject_id from old_rows o where o.listed
+        ) then
+            perform private.refuse('MP024', (select min(e.code) from mpp.edition e where e.id = any (frozen)));
+        end if;
+    end if;
+    insert into mpp.score_delta (edition_id, scope, value, change)
+    select m.edition_id, m.scope, m.value, sum(m.change)
+    from (
+        select o.edition_id, o.scope, o.value, -1 as change from old_rows o where o.listed
+        union all
+        select n.edition_id, n.scope, n.value, 1 from new_rows n where n.listed
+        union all
+        select o.edition_id, o.level, o.value, -1 from old_rows o where o.listed and o.level is not null
+        union all
+        select n.edition_id, n.level, n.value, 1 from new_rows n where n.listed and n.level is not null
+    ) m
+    where not m.edition_id = any (frozen)
+    group by m.edition_id, m.scope, m.value
+    having sum(m.change) <> 0;
+    get diagnostics moves = row_count;
+    if moves > 100 or random() < 0.02 then
+        perform private.fold_scores(n.edition_id) from (select distinct x.edition_id from new_rows x) n;
+    end if;
+    return null;
+end
+$$;
+revoke execute on function private.score_updated() from public;
+
+create trigger score_inserted
+    after insert on mpp.score
+    referencing new table as new_rows
+    for each statement execute function private.score_inserted();
+
+create trigger score_updated
+    after update on mpp.score
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.score_updated();
+
+-- A score is the history of an edition: rows are never taken away.
+create trigger score_keep
+    before delete or truncate on mpp.score
+    for each statement execute function private.refuse_change();
+
+-- How many a team or league counts: who is in it now, and who left after having played there.
+create function private.count_players(leagues uuid[]) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+    with member as (
+        select p.league_id, p.team_id, p.id as player_id from mpp.player p where p.league_id = any (leagues)
+        union
+        select v.league_id, v.team_id, v.player_id from mpp.validation v where v.league_id = any (leagues)
+    ), counted as (
+        select m.team_id as subject_id, count(*) as players from member m group by m.team_id
+        union all
+        select m.league_id, count(distinct m.player_id) from member m group by m.league_id
+    ), subject as (
+        select t.id as subject_id from mpp.team t where t.league_id = any (leagues)
+        union all
+        select l.id from mpp.league l where l.id = any (leagues)
+    )
+    update mpp.score s
+    set players = coalesce(c.players, 0)
+    from subject j
+    left join counted c on c.subject_id = j.subject_id
+    where s.subject_id = j.subject_id and s.players <> coalesce(c.players, 0)
+$$;
+revoke execute on function private.count_players(uuid[]) from public;
+
+-- What a score is called and whether it is listed follow from the player, the team and the league.
+create function private.label_players(chosen uuid[]) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+    update mpp.score s
+    set label = coalesce(p.alias, '—'),
+        league_label = case when l.listed then l.name end,
+        listed = p.listed and (s.listed or e.frozen_at is null),
+        is_public = p.listed and (s.listed or e.frozen_at is null) and e.organisation_id is null
+    from mpp.player p
+    join mpp.edition e on e.id = p.edition_id
+    left join mpp.league l on l.id = p.league_id
+    where p.id = any (chosen)
+        and s.subject_id = p.id
+        -- In a frozen edition a name is only ever taken away.
+        and (e.frozen_at is null or not p.listed or not l.listed)
+        and (s.label, s.league_label, s.listed)
+            is distinct from (coalesce(p.alias, '—')::text, case when l.listed then l.name::text end, p.listed)
+$$;
+revoke execute on function private.label_players(uuid[]) from public;
+
+create function private.label_leagues(chosen uuid[]) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update mpp.score s
+    set label = l.name, listed = l.listed, is_public = l.listed and e.organisation_id is null, level = l.level
+    from mpp.league l
+    join mpp.edition e on e.id = l.edition_id
+    where l.id = any (chosen)
+        and s.subject_id = l.id
+        and (e.frozen_at is null or not l.listed)
+        and (s.label, s.listed, s.level) is distinct from (l.name::text, l.listed, l.level);
+    update mpp.score s
+    set label = t.name,
+        league_label = case when l.listed then l.name end,
+        listed = l.listed and l.school_id is null,
+        is_public = l.listed and l.school_id is null and e.organisation_id is null
+    from mpp.team t
+    join mpp.league l on l.id = t.league_id
+    join mpp.edition e on e.id = l.edition_id
+    where t.league_id = any (chosen)
+        and s.subject_id = t.id
+        and (e.frozen_at is null or not l.listed)
+        and (s.label, s.league_label, s.listed)
+            is distinct from (t.name::text, case when l.listed then l.name::text end, l.listed and l.school_id is null);
+    perform private.label_players(array(select p.id from mpp.player p where p.league_id = any (chosen)));
+end
+$$;
+revoke execute on function private.label_leagues(uuid[]) from public;
+
+-- Every league, team and player has a score from the moment it exists.
+create function private.league_score() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if tg_op = 'INSERT' then
+        insert into mpp.score (subject_id, edition_id, scope, label, players, at_least_players, by_average, listed, is_public, school_id, level)
+        select l.id, l.edition_id, 'league', l.name, 0, e.league_min_players, e.ranking_basis = 'average', l.listed,
+            l.listed and e.organisation_id is null, l.school_id, l.level
+        from new_rows l
+        join mpp.edition e on e.id = l.edition_id;
+    else
+        perform private.label_leagues(array(select l.id from new_rows l));
+    end if;
+    return null;
+end
+$$;
+revoke execute on function private.league_score() from public;
+
+create trigger league_score_inserted
+    after insert on mpp.league
+    referencing new table as new_rows
+    for each statement execute function private.league_score();
+
+create trigger league_score_updated
+    after update on mpp.league
+    referencing new table as new_rows
+    for each statement execute function private.league_score();
+
+create function private.team_score() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if tg_op = 'INSERT' then
+        insert into mpp.score (subject_id, edition_id, scope, label, league_label, players, at_least_players, by_average, listed, is_public)
+        select t.id, t.edition_id, 'team', t.name, case when l.listed then l.name end, 0,
+            ceil(e.league_min_players::numeric / e.teams_per_league), e.ranking_basis = 'average',
+            -- Teams of a class are its own business: pupils name them.
+            l.listed and l.school_id is null, l.listed and l.school_id is null and e.organisation_id is null
+        from new_rows t
+        join mpp.league l on l.id = t.league_id
+        join mpp.edition e on e.id = t.edition_id;
+    else
+        perform private.label_leagues(array(select distinct t.league_id from new_rows t));
+    end if;
+    return null;
+end
+$$;
+revoke execute on function private.team_score() from public;
+
+create trigger team_score_inserted
+    after insert on mpp.team
+    referencing new table as new_rows
+    for each statement execute function private.team_score();
+
+create trigger team_score_updated
+    after update on mpp.team
+    referencing new table as new_rows
+    for each statement execute function private.team_score();
+
+create function private.player_joined() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into mpp.score (subject_id, edition_id, scope, label, league_label, listed, is_public)
+    select p.id, p.edition_id, 'player', coalesce(p.alias, '—'), case when l.listed then l.name end, p.listed,
+        p.listed and e.organisation_id is null
+    from new_rows p
+    join mpp.edition e on e.id = p.edition_id
+    left join mpp.league l on l.id = p.league_id;
+    perform private.count_players(array(select distinct p.league_id from new_rows p where p.league_id is not null));
+    return null;
+end
+$$;
+revoke execute on function private.player_joined() from public;
+
+create function private.player_moved() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.label_players(array(select p.id from new_rows p));
+    perform private.count_players(array(
+        select m.league_id
+        from (
+            (select o.id, o.league_id, o.team_id from old_rows o except select n.id, n.league_id, n.team_id from new_rows n)
+            union all
+            (select n.id, n.league_id, n.team_id from new_rows n except select o.id, o.league_id, o.team_id from old_rows o)
+        ) m
+        where m.league_id is not null
+        group by m.league_id
+    ));
+    return null;
+end
+$$;
+revoke execute on function private.player_moved() from public;
+
+create trigger player_joined
+    after insert on mpp.player
+    referencing new table as new_rows
+    for each statement execute function private.player_joined();
+
+create trigger player_moved
+    after update on mpp.player
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.player_moved();
+
+-- Settings of the edition that scores carry may change until the edition starts; all points are still zero then.
+create function private.edition_settle_scores() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update mpp.score s
+    set by_average = new.ranking_basis = 'average',
+        at_least_players = case s.scope
+            when 'league' then new.league_min_players
+            else ceil(new.league_min_players::numeric / new.teams_per_league) end
+    where s.edition_id = new.id and s.scope <> 'player';
+    update mpp.score s
+    set is_public = s.listed and new.organisation_id is null
+    where s.edition_id = new.id and s.is_public <> (s.listed and new.organisation_id is null);
+    return null;
+end
+$$;
+revoke execute on function private.edition_settle_scores() from public;
+
+create trigger edition_settle_scores
+    after update on mpp.edition
+    for each row
+    when ((old.ranking_basis, old.league_min_players, old.teams_per_league, old.organisation_id)
+        is distinct from (new.ranking_basis, new.league_min_players, new.teams_per_league, new.organisation_id))
+    execute function private.edition_settle_scores();
+
+-- The ledger moves the points: credited rows in, what was credited out.
+create type private.point_move as (subject_id uuid, points integer, at timestamptz);
+
+create function private.move_points(leagues uuid[], editions integer[], moves private.point_move[]) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    frozen text;
+begin
+    -- Callers that go through the commands hold these locks already; a load that writes the ledger directly gets them here.
+    perform private.lock_edition(e) from (select distinct u.e from unnest(editions) u (e) order by u.e) locked;
+    perform from mpp.score s where s.subject_id = any (leagues) order by s.subject_id for no key update;
+    select min(e.code) into frozen from mpp.edition e where e.id = any (editions) and e.frozen_at is not null;
+    if frozen is not null then
+        perform private.refuse('MP024', frozen);
+    end if;
+    update mpp.score s
+    set points = s.points + m.points, reached_at = greatest(s.reached_at, m.at)
+    from unnest(moves) m
+    where s.subject_id = m.subject_id;
+end
+$$;
+revoke execute on function private.move_points(uuid[], integer[], private.point_move[]) from public;
+
+create function private.validation_credit() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.move_points(
+        array(select distinct n.league_id from new_rows n),
+        array(select distinct n.edition_id from new_rows n),
+        array(
+            select (j.subject_id, sum(n.points), max(n.changed_at))::private.point_move
+            from new_rows n
+            cross join lateral (values (n.league_id), (n.team_id), (n.player_id)) j (subject_id)
+            where n.state = 'credited'
+            group by j.subject_id
+        )
+    );
+    return null;
+end
+$$;
+revoke execute on function private.validation_credit() from public;
+
+create function private.validation_recredit() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.move_points(
+        array(select distinct n.league_id from new_rows n),
+        array(select distinct n.edition_id from new_rows n),
+        array(
+            select (j.subject_id, sum(m.points), max(m.changed_at))::private.point_move
+            from (
+                select n.league_id, n.team_id, n.player_id, n.points, n.changed_at from new_rows n where n.state = 'credited'
+                union all
+                select o.league_id, o.team_id, o.player_id, -o.points, o.changed_at from old_rows o where o.state = 'credited'
+            ) m
+            cross join lateral (values (m.league_id), (m.team_id), (m.player_id)) j (subject_id)
+            group by j.subject_id
+            having sum(m.points) <> 0
+        )
+    );
+    return null;
+end
+$$;
+revoke execute on function private.validation_recredit() from public;
+
+create trigger validation_credit
+    after insert on mpp.validation
+    referencing new table as new_rows
+    for each statement execute function private.validation_credit();
+
+create trigger validation_recredit
+    after update on mpp.validation
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function private.validation_recredit();
+
+alter table mpp.score enable row level security;
+alter table mpp.school_standing enable row level security;
+alter table mpp.score_count enable row level security;
+alter table mpp.score_delta enable row level security;
+
+create policy score_select_anon on mpp.score
+    for select to anon
+    using (is_public);
+
+create policy score_select_authenticated on mpp.score
+    for select to authenticated
+    using (is_public or (listed and edition_id in (select private.my_private_edition_ids())) or (select private.is_ops()));
+
+-- Counts tell as much as the ranking they belong to, and are readable where the edition is.
+create policy score_count_select_everyone on mpp.score_count
+    for select to anon, authenticated
+    using (edition_id in (select e.id from mpp.edition e));
+
+create policy score_delta_select_everyone on mpp.score_delta
+    for select to anon, authenticated
+    using (edition_id in (select e.id from mpp.edition e));
+
+create policy school_standing_select_everyone on mpp.school_standing
+    for select to anon, authenticated
+    using (edition_id in (select e.id from mpp.edition e));
+
+grant select on mpp.score, mpp.school_standing, mpp.score_count, mpp.score_delta to anon, authenticated, service_role;
+-- Playing: validate, cancel, unlock; and the loading of many validations at once.
+
+create type api.validation_receipt as (
+    validation_id uuid,
+    state api.validation_state,
+    points integer,
+    player_points integer,
+    team_points integer,
+    league_points integer
+);
+comment on type api.validation_receipt is 'What a validation or a cancellation left behind: its state, its points, and the three scores.';
+
+create function private.receipt(v mpp.validation) returns api.validation_receipt
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+    select v.id, v.state, v.points::integer,
+        max(s.points) filter (where s.scope = 'player'),
+        max(s.points) filter (where s.scope = 'team'),
+        max(s.points) filter (where s.scope = 'league')
+    from mpp.score s
+    where s.subject_id in (v.player_id, v.team_id, v.league_id)
+$$;
+revoke execute on function private.receipt(mpp.validation) from public;
+
+-- Credits a collective challenge of a team that has its quorum, and takes the credit back from one that lost it.
+-- The league's lock is held: nobody else counts the same team.
+create function private.settle_quorum(challenge mpp.edition_challenge, team uuid, league uuid) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    doers integer;
+    settled api.validation_state;
+begin
+    select count(distinct v.player_id) into doers
+    from mpp.validation v
+    where v.league_id = league and v.team_id = team and v.challenge_id = challenge.id and v.state <> 'cancelled';
+    settled := (case when doers >= challenge.quorum then 'credited' else 'pending' end)::api.validation_state;
+    update mpp.validation v
+    set state = settled, changed_at = private.clock()
+    where v.league_id = league
+        and v.team_id = team
+        and v.challenge_id = challenge.id
+        and v.state not in (settled, 'cancelled');
+end
+$$;
+revoke execute on function private.settle_quorum(mpp.edition_challenge, uuid, uuid) from public;
+
+create function private.validate_challenge(player_id uuid, challenge_id integer, request_key uuid, proof_sent boolean)
+    returns api.validation_receipt
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+    -- For the triggers too: planning their short statements anew would cost more than running them.
+    set plan_cache_mode = 'force_generic_plan'
+as $$
+declare
+    account uuid := private.begin_write();
+    me mpp.player;
+    league uuid;
+    e mpp.edition;
+    c mpp.edition_challenge;
+    v mpp.validation;
+    done integer;
+    at timestamptz;
+begin
+    if request_key is null then
+        perform private.refuse('MP010', 'request_key', 'it is empty', 'Make a UUID for each validation.');
+    end if;
+    select p.edition_id, p.league_id into me.edition_id, league
+    from mpp.player p
+    where p.id = validate_challenge.player_id and p.account_id = account;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    if league is null then
+        perform private.refuse('MP035');
+    end if;
+
+    perform private.lock_edition(me.edition_id);
+    perform private.lock_league(league);
+    -- Everything is read after the locks: the league may have been left, the edition closed, while this waited.
+    at := private.clock();
+    select * into me from mpp.player p where p.id = validate_challenge.player_id and p.account_id = account;
+    if me.league_id is distinct from league then
+        perform private.refuse('MP035');
+    end if;
+
+    select * into v from mpp.validation x where x.id = request_key;
+    if found then
+        if v.player_id <> me.id or v.challenge_id <> validate_challenge.challenge_id then
+            perform private.refuse('MP044');
+        end if;
+        return private.receipt(v);
+    end if;
+
+    select * into e from mpp.edition x where x.id = me.edition_id;
+    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    select * into c from mpp.edition_challenge x where x.id = validate_challenge.challenge_id and x.edition_id = e.id;
+    if not found or (c.kind = 'hidden' and not exists (
+        select from mpp.unlock u where u.player_id = me.id and u.challenge_id = c.id)) then
+        perform private.refuse('MP040');
+    end if;
+    if c.kind <> 'boost' and not (at >= coalesce(c.opens_at, at) and at < coalesce(c.closes_at, 'infinity')) then
+        -- A flash challenge that nobody may list yet is not announced by its refusal either.
+        if c.kind = 'flash' and at < c.opens_at then
+            perform private.refuse('MP040');
+        end if;
+        perform private.refuse('MP041', private.spoken(c.opens_at), private.spoken(c.closes_at));
+    end if;
+    if c.repeat_limit is not null then
+        select count(*) into done
+        from mpp.validation x
+        where x.player_id = me.id and x.challenge_id = c.id and x.state <> 'cancelled';
+        if done >= c.repeat_limit then
+            perform private.refuse('MP042', c.repeat_limit::text);
+        end if;
+    end if;
+    if c.needs_proof and not coalesce(proof_sent, false) then
+        perform private.refuse('MP043');
+    end if;
+
+    begin
+        insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
+            validated_by, validated_at, changed_at)
+        values (request_key, e.id, c.id, me.id, me.team_id, me.league_id,
+            case when c.kind = 'boost' and c.opens_at <= at and at < c.closes_at then c.points * c.boost_factor else c.points end,
+            case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
+            coalesce(proof_sent, false), account, at, at)
+        returning * into v;
+    exception when unique_violation then
+        -- Another league used the key in the same instant.
+        perform private.refuse('MP044');
+    end;
+    if c.kind = 'collective' then
+        perform private.settle_quorum(c, v.team_id, v.league_id);
+        select * into v from mpp.validation x where x.id = v.id;
+    end if;
+    return private.receipt(v);
+end
+$$;
+revoke execute on function private.validate_challenge(uuid, integer, uuid, boolean) from public;
+grant execute on function private.validate_challenge(uuid, integer, uuid, boolean) to authenticated;
+
+create function api.validate_challenge(player_id uuid, challenge_id integer, request_key uuid, proof_sent boolean default false)
+    returns api.validation_receipt
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.validate_challenge(player_id, challenge_id, request_key, proof_sent);
+end;
+comment on function api.validate_challenge(uuid, integer, uuid, boolean)
+    is 'Validates a challenge for the caller''s player. The same request_key gives the same validation, once. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP035, MP040–MP044.';
+revoke execute on function api.validate_challenge(uuid, integer, uuid, boolean) from public;
+grant execute on function api.validate_challenge(uuid, integer, uuid, boolean) to authenticated;
+
+create function private.cancel_validation(validation_id uuid, reason text) returns api.validation_receipt
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid := case when private.is_ops() then (select auth.uid()) else private.begin_write() end;
+    e mpp.edition;
+    v mpp.validation;
+    c mpp.edition_challenge;
+    mine boolean;
+    running boolean;
+    at timestamptz;
+begin
+    select * into v from mpp.validation x where x.id = validation_id;
+    if v.id is null then
+        perform private.refuse('MP005');
+    end if;
+    perform private.lock_edition(v.edition_id);
+    perform private.lock_league(v.league_id);
+    at := private.clock();
+    select * into v from mpp.validation x where x.id = validation_id;
+    mine := exists (select from mpp.player p where p.id = v.player_id and p.account_id = account);
+    if not mine and not by_ops then
+        perform private.refuse('MP005');
+    end if;
+    select * into e from mpp.edition x where x.id = v.edition_id;
+    if e.frozen_at is not null then
+        perform private.refuse('MP024', e.code);
+    end if;
+    -- Players take back while the game runs, in the league they are in; the staff may until the ranking is frozen, and
+    -- say why, also when they play themselves.
+    running := private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) = 'running';
+    by_ops := by_ops and not (mine and running);
+    if not by_ops and not running then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    if not by_ops and not exists (select from mpp.player p where p.id = v.player_id and p.league_id = v.league_id) then
+        perform private.refuse('MP035');
+    end if;
+    if v.state = 'cancelled' then
+        perform private.refuse('MP045');
+    end if;
+    update mpp.validation x
+    set state = 'cancelled', changed_at = at, cancelled_by = account
+    where x.id = v.id
+    returning * into v;
+    select * into c from mpp.edition_challenge x where x.id = v.challenge_id;
+    if c.kind = 'collective' then
+        perform private.settle_quorum(c, v.team_id, v.league_id);
+    end if;
+    if by_ops then
+        perform private.record_act('validation.cancel', v.id::text, jsonb_build_object(
+            'reason', private.clean_line('reason', reason, 500), 'player_id', v.player_id, 'points', v.points));
+    end if;
+    return private.receipt(v);
+end
+$$;
+revoke execute on function private.cancel_validation(uuid, text) from public;
+grant execute on function private.cancel_validation(uuid, text) to authenticated, service_role;
+
+create function api.cancel_validation(validation_id uuid, reason text default null) returns api.validation_receipt
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.cancel_validation(validation_id, reason);
+end;
+comment on function api.cancel_validation(uuid, text)
+    is 'Takes back one''s own validation while the edition runs; the staff may take back any until the freeze, with a reason. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP024, MP035, MP045.';
+revoke execute on function api.cancel_validation(uuid, text) from public;
+grant execute on function api.cancel_validation(uuid, text) to authenticated, service_role;
+
+create type api.unlock_result as (challenge_id integer, unlocked boolean, guesses_left integer);
+comment on type api.unlock_result is 'Outcome of a guess: the challenge found, or how many wrong guesses are left in this hour.';
+
+-- A wrong guess must be remembered, so it is an answer and not an error: an error would take its own record back.
+create function private.unlock_challenge(edition_id integer, word text) returns api.unlock_result
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.begin_write();
+    me mpp.player;
+    e mpp.edition;
+    found_id integer;
+    wrong integer;
+    oldest timestamptz;
+    at timestamptz;
+begin
+    perform private.lock_edition(unlock_challenge.edition_id);
+    -- One guess at a time for one account.
+    perform pg_advisory_xact_lock(hashtext('mpp.guess'), hashtext(account::text));
+    at := private.clock();
+    select * into me from mpp.player p where p.account_id = account and p.edition_id = unlock_challenge.edition_id;
+    if me.league_id is null then
+        perform private.refuse('MP035');
+    end if;
+    select * into e from mpp.edition x where x.id = me.edition_id;
+    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    delete from mpp.unlock_guess g
+    where g.account_id = account and g.edition_id = e.id and g.guessed_at <= at - interval '1 hour';
+    select count(*), min(g.guessed_at) into wrong, oldest
+    from mpp.unlock_guess g
+    where g.account_id = account and g.edition_id = e.id;
+    if wrong >= e.unlock_guesses_per_hour then
+        perform private.refuse('MP046', private.spoken(oldest + interval '1 hour'));
+    end if;
+    select c.id into found_id
+    from mpp.edition_challenge c
+    where c.edition_id = e.id and c.secret_digest = private.secret_digest(e.code, left(coalesce(word, ''), 200));
+    if found_id is null then
+        begin
+            insert into mpp.unlock_guess (account_id, edition_id, guessed_at) values (account, e.id, at);
+        exception when foreign_key_violation then
+            -- The account was deleted a moment ago; the error of the constraint would show its row.
+            perform private.refuse('MP003');
+        end;
+        return (null, false, e.unlock_guesses_per_hour - wrong - 1)::api.unlock_result;
+    end if;
+    insert into mpp.unlock (player_id, challenge_id) values (me.id, found_id) on conflict do nothing;
+    return (found_id, true, e.unlock_guesses_per_hour - wrong)::api.unlock_result;
+end
+$$;
+revoke execute on function private.unlock_challenge(integer, text) from public;
+grant execute on function private.unlock_challenge(integer, text) to authenticated;
+
+create function api.unlock_challenge(edition_id integer, word text) returns api.unlock_result
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.unlock_challenge(edition_id, word);
+end;
+comment on function api.unlock_challenge(integer, text)
+    is 'Tries a secret word; case, accents and spaces do not matter. Wrong guesses are limited per account and hour. Errors: MP001–MP003, MP011, MP022, MP035, MP046.';
+revoke execute on function api.unlock_challenge(integer, text) from public;
+grant execute on function api.unlock_challenge(integer, text) to authenticated;
+
+-- Many validations at once, by the rules of the game, at the instants they were done: columns of equal length.
+create function private.import_validations(
+    edition_code text, player_ids uuid[], challenge_ids integer[], done_at timestamptz[], request_keys uuid[]
+) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    e mpp.edition;
+    leagues uuid[];
+    written integer;
+    wrong integer;
+    first_wrong text;
+    at timestamptz;
+begin
+    perform private.require_ops();
+    if not (cardinality(player_ids) = cardinality(challenge_ids)
+        and cardinality(player_ids) = cardinality(done_at)
+        and cardinality(player_ids) = cardinality(request_keys)) then
+        perform private.refuse('MP010', 'request_keys', 'the four columns differ in length', 'Send columns of equal length.');
+    end if;
+    e := private.find_edition(edition_code);
+    perform private.lock_edition(e.id);
+    leagues := array(select distinct p.league_id from mpp.player p where p.id = any (player_ids) and p.league_id is not null);
+    perform from mpp.score s where s.subject_id = any (leagues) order by s.subject_id for no key update;
+    at := private.clock();
+    e := private.find_edition(edition_code);
+    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) not in ('running', 'closed') then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+
+    with judged as (
+        select
+            r.number,
+            r.id,
+            case
+                when r.id is null then 'it has no request key'
+                when locked.id is null then 'its player does not play in this edition'
+                when c.id is null then 'its challenge is not in this edition'
+                when r.done_at is null or r.done_at < e.starts_at or r.done_at >= e.ends_at or r.done_at > at
+                    then 'it was not done while the edition was running'
+                when c.kind <> 'boost' and (r.done_at < c.opens_at or r.done_at >= c.closes_at)
+                    then 'it was not done in the window of its challenge'
+                when count(*) over (partition by r.id) > 1 then 'its request key comes twice'
+            end as fault
+        from unnest(request_keys, player_ids, challenge_ids, done_at) with ordinality
+            r (id, player_id, challenge_id, done_at, number)
+        left join mpp.player p on p.id = r.player_id and p.edition_id = e.id
+        left join unnest(leagues) locked (id) on locked.id = p.league_id
+        left join mpp.edition_challenge c on c.id = r.challenge_id and c.edition_id = e.id
+    )
+    select count(*), (array_agg(format('row %s: %s', j.number, j.fault) order by j.number))[1]
+    into wrong, first_wrong
+    from judged j
+    where j.fault is not null
+        -- What an earlier import wrote is not judged again; a count, so that only faulty rows are looked up.
+        and (select count(*) from mpp.validation v where v.id = j.id) = 0;
+    if wrong > 0 then
+        perform private.refuse('MP070', wrong::text, first_wrong);
+    end if;
+
+    insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
+        validated_by, validated_at, changed_at)
+    select r.id, e.id, c.id, p.id, p.team_id, p.league_id,
+        -- As in validate_challenge; a function would cost as much as the rest of the row.
+        case when c.kind = 'boost' and c.opens_at <= r.done_at and r.done_at < c.closes_at
+            then c.points * c.boost_factor else c.points end,
+        case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
+        c.needs_proof, (select auth.uid()), r.done_at, r.done_at
+    from unnest(request_keys, player_ids, challenge_ids, done_at) r (id, player_id, challenge_id, done_at)
+    join mpp.player p on p.id = r.player_id
+    join mpp.edition_challenge c on c.id = r.challenge_id
+    on conflict do nothing;
+    get diagnostics written = row_count;
+
+    select count(*), min(format('player %s did challenge %s %s times, and it counts %s', f.player_id, f.code, f.done, f.repeat_limit))
+    into wrong, first_wrong
+    from (
+        select r.player_id, k.code, c.repeat_limit, count(*) as done
+        from (select distinct u.player_id, u.challenge_id from unnest(player_ids, challenge_ids) u (player_id, challenge_id)) r
+        join mpp.edition_challenge c on c.id = r.challenge_id and c.repeat_limit is not null
+        join mpp.challenge k on k.id = c.challenge_id
+        join mpp.validation v on v.player_id = r.player_id and v.challenge_id = r.challenge_id and v.state <> 'cancelled'
+        group by r.player_id, k.code, c.repeat_limit
+        having count(*) > c.repeat_limit
+    ) f;
+    if wrong > 0 then
+        perform private.refuse('MP070', wrong::text, first_wrong);
+    end if;
+
+    -- One statement for all the teams that reached a quorum, so that scores move once.
+    update mpp.validation v
+    set state = 'credited', changed_at = q.last_done
+    from (
+        select x.team_id, x.challenge_id, max(x.validated_at) as last_done
+        from mpp.edition_challenge c
+        join mpp.validation x on x.challenge_id = c.id and x.state <> 'cancelled'
+        join unnest(leagues) touched (id) on touched.id = x.league_id
+        where c.edition_id = e.id and c.kind = 'collective'
+        group by x.team_id, x.challenge_id, c.quorum
+        having count(distinct x.player_id) >= c.quorum
+    ) q
+    where v.team_id = q.team_id and v.challenge_id = q.challenge_id and v.state = 'pending';
+    return written;
+end
+$$;
+revoke execute on function private.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) from public;
+grant execute on function private.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to service_role;
+
+create function api.import_validations(
+    edition_code text, player_ids uuid[], challenge_ids integer[], done_at timestamptz[], request_keys uuid[]
+) returns integer
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+    set statement_timeout = '10min'
+begin atomic
+    select private.import_validations(edition_code, player_ids, challenge_ids, done_at, request_keys);
+end;
+comment on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[])
+    is 'Records many validations by the rules of the game, all or none; rows whose key is known are left alone. Returns how many were written. Secret key only. Errors: MP006, MP010, MP020, MP022, MP070.';
+revoke execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) from public;
+grant execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to service_role;
+-- Playing at school: only teachers validate, for one pupil, several, a team or the whole class, and from the tracking
+-- sheet they keep beside the game. The ledger and the scores are the same as everybody's.
+
+create table mpp.class_request (
+    request_key uuid primary key,
+    league_id uuid not null references mpp.league (id),
+    challenge_id integer not null references mpp.edition_challenge (id),
+    team_id uuid references mpp.team (id),
+    pupil_ids uuid[],
+    answered uuid[] not null,
+    requested_at timestamptz not null default clock_timestamp()
+);
+comment on table mpp.class_request is 'Requests of validate_for_pupils by key: sent twice, a request is done once and answered for the same pupils.';
+create index class_request_league on mpp.class_request (league_id);
+create index class_request_challenge on mpp.class_request (challenge_id);
+create index class_request_team on mpp.class_request (team_id);
+
+alter table mpp.class_request enable row level security;
+
+create type api.pupil_validation as (pupil_id uuid, validation_id uuid, state api.validation_state, points integer);
+comment on type api.pupil_validation is 'What a request left for one pupil; validation_id is null for a pupil who was at the limit of the challenge.';
+
+-- One validation for each pupil of a request, always the same one.
+create function private.validation_key(request_key uuid, pupil uuid) returns uuid
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select encode(substring(sha256(uuid_send(request_key) || uuid_send(pupil)) for 16), 'hex')::uuid
+$$;
+revoke execute on function private.validation_key(uuid, uuid) from public;
+
+create function private.pupil_validations(request_key uuid, pupils uuid[]) returns setof api.pupil_validation
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+    select p.id, v.id, v.state, v.points::integer
+    from unnest(pupils) with ordinality p (id, place)
+    left join mpp.validation v on v.id = private.validation_key(request_key, p.id)
+    order by p.place
+$$;
+revoke execute on function private.pupil_validations(uuid, uuid[]) from public;
+
+create function private.validate_for_pupils(
+    class_id uuid, challenge_id integer, request_key uuid, pupil_ids uuid[], team_id uuid, proof_sent boolean
+) returns setof api.pupil_validation
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid;
+    class mpp.league;
+    e mpp.edition;
+    c mpp.edition_challenge;
+    earlier mpp.class_request;
+    at timestamptz;
+    chosen uuid[];
+    doing uuid[];
+begin
+    if request_key is null then
+        perform private.refuse('MP010', 'request_key', 'it is empty', 'Make a UUID for each request.');
+    end if;
+    if pupil_ids is not null and team_id is not null then
+        perform private.refuse('MP010', 'team_id', 'pupils are named too', 'Name pupils, or a team, or neither for the whole class.');
+    end if;
+    if cardinality(pupil_ids) not between 1 and 1000 then
+        perform private.refuse('MP010', 'pupil_ids', format('it has %s elements', cardinality(pupil_ids)), 'Name 1 to 1,000 pupils of the class.');
+    end if;
+    account := private.begin_class(class_id);
+    at := private.clock();
+    select * into class from mpp.league l where l.id = class_id;
+
+    select * into earlier from mpp.class_request r where r.request_key = validate_for_pupils.request_key;
+    if found then
+        if (earlier.league_id, earlier.challenge_id, earlier.team_id, earlier.pupil_ids)
+            is distinct from (class.id, validate_for_pupils.challenge_id, validate_for_pupils.team_id, validate_for_pupils.pupil_ids) then
+            perform private.refuse('MP044');
+        end if;
+        return query select * from private.pupil_validations(earlier.request_key, earlier.answered);
+        return;
+    end if;
+
+    select * into e from mpp.edition x where x.id = class.edition_id;
+    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    select * into c from mpp.edition_challenge x where x.id = validate_for_pupils.challenge_id and x.edition_id = e.id;
+    -- A flash challenge that nobody may list yet is not announced by its refusal either.
+    if not found or (c.kind = 'flash' and at < c.opens_at) then
+        perform private.refuse('MP040');
+    end if;
+    if not private.is_in_play(class, c) then
+        perform private.refuse('MP084');
+    end if;
+    if c.kind <> 'boost' and not (at >= coalesce(c.opens_at, at) and at < coalesce(c.closes_at, 'infinity')) then
+        perform private.refuse('MP041', private.spoken(c.opens_at), private.spoken(c.closes_at));
+    end if;
+    if c.needs_proof and not coalesce(proof_sent, false) then
+        perform private.refuse('MP043');
+    end if;
+
+    if team_id is not null and not exists (select from mpp.team t where t.id = validate_for_pupils.team_id and t.league_id = class.id) then
+        perform private.refuse('MP083');
+    end if;
+    chosen := array(
+        select p.id
+        from mpp.player p
+        where p.league_id = class.id
+            and (validate_for_pupils.team_id is null or p.team_id = validate_for_pupils.team_id)
+            and (validate_for_pupils.pupil_ids is null or p.id = any (validate_for_pupils.pupil_ids))
+        order by p.joined_at, p.id
+    );
+    if cardinality(chosen) < (select count(distinct i.id) from unnest(validate_for_pupils.pupil_ids) i (id))
+        or array_position(validate_for_pupils.pupil_ids, null) is not null then
+        perform private.refuse('MP083');
+    end if;
+    if cardinality(chosen) = 0 then
+        perform private.refuse('MP010', 'class_id', 'there is no pupil in it', 'Add pupils first.');
+    end if;
+    -- The whole class is validated at one touch, although some may have done it before: they are left as they are.
+    doing := array(
+        select p.id
+        from unnest(chosen) p (id)
+        where c.repeat_limit is null
+            or (
+                select count(*) from mpp.validation v
+                where v.player_id = p.id and v.challenge_id = c.id and v.state <> 'cancelled'
+            ) < c.repeat_limit
+    );
+    if cardinality(doing) = 0 then
+        perform private.refuse('MP042', c.repeat_limit::text);
+    end if;
+
+    begin
+        insert into mpp.class_request (request_key, league_id, challenge_id, team_id, pupil_ids, answered)
+        values (validate_for_pupils.request_key, class.id, c.id, validate_for_pupils.team_id, validate_for_pupils.pupil_ids, chosen);
+        insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
+            validated_by, validated_at, changed_at)
+        select private.validation_key(validate_for_pupils.request_key, p.id), e.id, c.id, p.id, p.team_id, p.league_id,
+            case when c.kind = 'boost' and c.opens_at <= at and at < c.closes_at then c.points * c.boost_factor else c.points end,
+            case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
+            coalesce(validate_for_pupils.proof_sent, false), account, at, at
+        from mpp.player p
+        where p.id = any (doing);
+    exception when unique_violation then
+        -- Another class used the key in the same instant.
+        perform private.refuse('MP044');
+    end;
+    if c.kind = 'collective' then
+        perform private.settle_quorum(c, t.team_id, class.id)
+        from (select distinct p.team_id from mpp.player p where p.id = any (doing)) t;
+    end if;
+    perform private.record_for_class('class.validate', class.id, jsonb_build_object('request_key', validate_for_pupils.request_key, 'pupils', cardinality(doing)));
+    return query select * from private.pupil_validations(validate_for_pupils.request_key, chosen);
+end
+$$;
+revoke execute on function private.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) from public;
+grant execute on function private.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) to authenticated, service_role;
+
+create function api.validate_for_pupils(
+    class_id uuid, challenge_id integer, request_key uuid, pupil_ids uuid[] default null, team_id uuid default null,
+    proof_sent boolean default false
+) returns setof api.pupil_validation
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select * from private.validate_for_pupils(class_id, challenge_id, request_key, pupil_ids, team_id, proof_sent);
+end;
+comment on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean)
+    is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who reached its limit before are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP083, MP084.';
+revoke execute on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) from public;
+grant execute on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) to authenticated, service_role;
+
+create function private.cancel_for_pupils(class_id uuid, validation_ids uuid[]) returns setof api.pupil_validation
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid := private.begin_class(class_id);
+    at timestamptz := private.clock();
+    e mpp.edition;
+    cancelled integer;
+begin
+    select x.* into e from mpp.league l join mpp.edition x on x.id = l.edition_id where l.id = class_id;
+    -- The staff may until the ranking is frozen.
+    if not by_ops and private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    if coalesce(cardinality(validation_ids), 0) not between 1 and 1000 then
+        perform private.refuse('MP010', 'validation_ids', format('it has %s elements', coalesce(cardinality(validation_ids), 0)),
+            'Name 1 to 1,000 validations of the class.');
+    end if;
+    if exists (
+        select
+        from unnest(validation_ids) i (id)
+        where not exists (select from mpp.validation v where v.id = i.id and v.league_id = class_id)
+    ) then
+        perform private.refuse('MP083');
+    end if;
+    update mpp.validation v
+    set state = 'cancelled', changed_at = at, cancelled_by = account
+    where v.id = any (validation_ids) and v.state <> 'cancelled';
+    get diagnostics cancelled = row_count;
+    perform private.settle_quorum(c, t.team_id, class_id)
+    from (
+        select distinct v.team_id, v.challenge_id from mpp.validation v where v.id = any (validation_ids)
+    ) t
+    join mpp.edition_challenge c on c.id = t.challenge_id and c.kind = 'collective';
+    if by_ops and cancelled > 0 then
+        perform private.record_act('class.cancel', class_id::text, jsonb_build_object('validations', validation_ids));
+    end if;
+    return query
+    select v.player_id, v.id, v.state, v.points::integer
+    from mpp.validation v
+    where v.id = any (validation_ids)
+    order by v.player_id, v.id;
+end
+$$;
+revoke execute on function private.cancel_for_pupils(uuid, uuid[]) from public;
+grant execute on function private.cancel_for_pupils(uuid, uuid[]) to authenticated, service_role;
+
+create function api.cancel_for_pupils(class_id uuid, validation_ids uuid[]) returns setof api.pupil_validation
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select * from private.cancel_for_pupils(class_id, validation_ids);
+end;
+comment on function api.cancel_for_pupils(uuid, uuid[])
+    is 'Takes back validations of a class while the edition runs, all or none; those already cancelled stay so. Its teachers, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP083.';
+revoke execute on function api.cancel_for_pupils(uuid, uuid[]) from public;
+grant execute on function api.cancel_for_pupils(uuid, uuid[]) to authenticated, service_role;
+
+create type api.sheet_outcome as (recorded integer, already integer);
+comment on type api.sheet_outcome is 'Validations that a tracking sheet added, and those of it that were there before.';
+
+-- Row i of the columns says: this pupil did this challenge so many times, on that day or without a date. What is there
+-- already counts, so that the same sheet again, or a sheet that grew, only adds what is missing.
+create function private.import_class_sheet(
+    class_id uuid, pupil_ids uuid[], challenge_ids integer[], times integer[], done_on date[], dry_run boolean
+) returns api.sheet_outcome
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid := private.begin_class(class_id);
+    class mpp.league;
+    e mpp.edition;
+    at timestamptz := private.clock();
+    phase api.edition_phase;
+    last_instant timestamptz;
+    asked integer;
+    wrong integer;
+    first_wrong text;
+    outcome api.sheet_outcome;
+begin
+    select * into class from mpp.league l where l.id = class_id;
+    select * into e from mpp.edition x where x.id = class.edition_id;
+    phase := private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at);
+    -- The staff may still type in what a teacher sends after the end, until the ranking is frozen.
+    if phase <> 'running' and not (by_ops and phase = 'closed') then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    asked := coalesce(cardinality(pupil_ids), 0);
+    if asked not between 1 and 20000 or asked <> coalesce(cardinality(challenge_ids), 0) or asked <> coalesce(cardinality(times), 0)
+        or asked <> coalesce(cardinality(done_on), 0) then
+        perform private.refuse('MP010', 'pupil_ids', 'the four columns differ in length, or are empty', 'Send columns of 1 to 20,000 rows.');
+    end if;
+    if (select sum(t.number) from unnest(times) t (number) where t.number > 0) > 20000 then
+        perform private.refuse('MP010', 'times', 'they come to more than 20,000', 'Send a sheet of one class.');
+    end if;
+    last_instant := least(at, e.ends_at - interval '1 microsecond');
+
+    begin
+        with marked as (
+            select r.number, r.pupil_id, r.challenge_id, r.times, r.done_on, p.id as player_id, p.team_id, c.kind, c.points, c.boost_factor,
+                c.opens_at, c.closes_at, c.repeat_limit, c.id is not null and private.is_in_play(class, c) as in_play, k.code,
+                -- Somewhere inside that day, the edition and the window of the challenge: at noon where it can be.
+                case
+                    when r.done_on is null then last_instant
+                    when r.done_on between (e.starts_at at time zone e.time_zone)::date and (e.ends_at at time zone e.time_zone)::date then least(
+                        greatest((r.done_on + time '12:00') at time zone e.time_zone, e.starts_at,
+                            case when c.kind <> 'boost' then c.opens_at end),
+                        last_instant,
+                        case when c.kind <> 'boost' then c.closes_at - interval '1 microsecond' end)
+                end as done_at,
+                (
+                    select count(*) from mpp.validation v
+                    where v.player_id = r.pupil_id and v.challenge_id = r.challenge_id and v.state <> 'cancelled'
+                ) as done
+            from unnest(pupil_ids, challenge_ids, times, done_on) with ordinality
+                r (pupil_id, challenge_id, times, done_on, number)
+            left join mpp.player p on p.id = r.pupil_id and p.league_id = class.id
+            left join mpp.edition_challenge c on c.id = r.challenge_id and c.edition_id = e.id
+                and not (c.kind = 'flash' and at < c.opens_at)
+            left join mpp.challenge k on k.id = c.challenge_id
+        ), judged as (
+            select m.*,
+                case
+                    when m.player_id is null then 'its pupil is not in this class'
+                    when m.code is null then 'its challenge is not in this edition'
+                    when not m.in_play then format('%s is not in play for this class', m.code)
+                    when m.times is null or m.times not between 1 and 99 then format('%s times is not between 1 and 99', coalesce(m.times::text, 'no'))
+                    when count(*) over (partition by m.pupil_id, m.challenge_id) > 1 then format('%s comes twice for this pupil', m.code)
+                    when m.done >= m.times then null
+                    when m.times > m.repeat_limit then format('%s counts %s time(s) per pupil', m.code, m.repeat_limit)
+                    when m.done_on is not null
+                        and (m.done_at is null or m.done_on <> (m.done_at at time zone e.time_zone)::date or m.done_at < e.starts_at)
+                        then format('%s is outside the edition, in the future, or outside the window of %s', m.done_on, m.code)
+                    when m.kind <> 'boost' and (m.done_at < m.opens_at or m.done_at >= m.closes_at)
+                        then format('%s has a window: give the day it was done', m.code)
+                end as fault
+            from marked m
+        ), faults as (
+            select count(*) as number, (array_agg(format('row %s: %s', j.number, j.fault) order by j.number))[1] as first
+            from judged j
+            where j.fault is not null
+        ), recorded as (
+            insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
+                validated_by, validated_at, changed_at)
+            select private.uuid_v7(), e.id, j.challenge_id, j.player_id, j.team_id, class.id,
+                case when j.kind = 'boost' and j.opens_at <= j.done_at and j.done_at < j.closes_at
+                    then j.points * j.boost_factor else j.points end,
+                case when j.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
+                -- The teacher who fills in the sheet has seen it done.
+                true, account, j.done_at, j.done_at
+            from judged j
+            cross join generate_series(j.done + 1, j.times)
+            where (select f.number from faults f) = 0
+            returning 1
+        )
+        select f.number, f.first, (select count(*) from recorded), (select coalesce(sum(least(j.done, j.times)), 0) from judged j)
+        into wrong, first_wrong, outcome.recorded, outcome.already
+        from faults f;
+        if wrong > 0 then
+            perform private.refuse('MP070', wrong::text, first_wrong);
+        end if;
+        -- One statement for all the teams that reached a quorum, so that scores move once.
+        update mpp.validation v
+        set state = 'credited', changed_at = q.last_done
+        from (
+            select x.team_id, x.challenge_id, max(x.validated_at) as last_done
+            from mpp.validation x
+            join mpp.edition_challenge c on c.id = x.challenge_id and c.kind = 'collective'
+            where x.league_id = class.id and x.state <> 'cancelled' and x.challenge_id = any (challenge_ids)
+            group by x.team_id, x.challenge_id, c.quorum
+            having count(distinct x.player_id) >= c.quorum
+        ) q
+        where v.team_id = q.team_id and v.challenge_id = q.challenge_id and v.league_id = class.id and v.state = 'pending';
+        perform private.record_for_class('class.import_sheet', class.id, jsonb_build_object('recorded', outcome.recorded));
+        if dry_run then
+            raise exception using errcode = 'MPDRY', message = 'dry run';
+        end if;
+    exception when sqlstate 'MPDRY' then
+        null;
+    end;
+    return outcome;
+end
+$$;
+revoke execute on function private.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) from public;
+grant execute on function private.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) to authenticated, service_role;
+
+create function api.import_class_sheet(
+    class_id uuid, pupil_ids uuid[], challenge_ids integer[], times integer[], done_on date[], dry_run boolean default false
+) returns api.sheet_outcome
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.import_class_sheet(class_id, pupil_ids, challenge_ids, times, done_on, dry_run);
+end;
+comment on function api.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean)
+    is 'Records a tracking sheet, all or none: row i says how many times a pupil did a challenge, and on which day (or null). What is recorded already counts, so that the same sheet again adds nothing. Its teachers while the edition runs, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP070.';
+revoke execute on function api.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) from public;
+grant execute on function api.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) to authenticated, service_role;
+-- Rankings, live and frozen: the same tables, the same views. Equal values share a rank (1, 2, 2, 4) and are shown by
+-- who got there first. Page with the three sort columns of the last row (value, reached_at, subject_id), not with offset.
+
+-- The rank is written out in each view, because a function would hide the counts from row-level security's caller and
+-- cost more than the page; private.rank_of says it once for single rows.
+create view api.player_ranking with (security_invoker = true) as
+select
+    s.edition_id,
+    1
+        + coalesce((select sum(c.subjects) from mpp.score_count c
+            where c.edition_id = s.edition_id and c.scope = 'player' and c.value > s.value), 0)
+        + coalesce((select sum(d.change) from mpp.score_delta d
+            where d.edition_id = s.edition_id and d.scope = 'player' and d.value > s.value), 0) as rank,
+    s.subject_id,
+    s.label,
+    s.league_label,
+    s.points,
+    s.value,
+    s.reached_at
+from mpp.score s
+where s.scope = 'player' and s.listed;
+comment on view api.player_ranking is 'Ranking of players who are listed: alias, league, points; value is what ranks. Sort by value desc, reached_at, subject_id.';
+grant select on api.player_ranking to anon, authenticated, service_role;
+
+create view api.team_ranking with (security_invoker = true) as
+select
+    s.edition_id,
+    1
+        + coalesce((select sum(c.subjects) from mpp.score_count c
+            where c.edition_id = s.edition_id and c.scope = 'team' and c.value > s.value), 0)
+        + coalesce((select sum(d.change) from mpp.score_delta d
+            where d.edition_id = s.edition_id and d.scope = 'team' and d.value > s.value), 0) as rank,
+    s.subject_id,
+    s.label,
+    s.league_label,
+    s.points,
+    s.players,
+    round(s.points::numeric / greatest(s.players, 1), 2) as points_per_player,
+    s.value,
+    s.reached_at
+from mpp.score s
+where s.scope = 'team' and s.listed;
+comment on view api.team_ranking is 'Ranking of the teams of listed leagues. value is what ranks: points, or hundredths of a point per player where the edition ranks by average. Sort by value desc, reached_at, subject_id.';
+grant select on api.team_ranking to anon, authenticated, service_role;
+
+create view api.league_ranking with (security_invoker = true) as
+select
+    s.edition_id,
+    1
+        + coalesce((select sum(c.subjects) from mpp.score_count c
+            where c.edition_id = s.edition_id and c.scope = 'league' and c.value > s.value), 0)
+        + coalesce((select sum(d.change) from mpp.score_delta d
+            where d.edition_id = s.edition_id and d.scope = 'league' and d.value > s.value), 0) as rank,
+    s.subject_id,
+    s.label,
+    s.points,
+    s.players,
+    round(s.points::numeric / greatest(s.players, 1), 2) as points_per_player,
+    s.value,
+    s.reached_at
+from mpp.score s
+where s.scope = 'league' and s.listed and s.school_id is null;
+comment on view api.league_ranking is 'Ranking of listed leagues; classes have their own. value is what ranks: points, or hundredths of a point per player where the edition ranks by average. Sort by value desc, reached_at, subject_id.';
+grant select on api.league_ranking to anon, authenticated, service_role;
+
+create view api.class_ranking with (security_invoker = true) as
+select
+    s.edition_id,
+    1
+        + coalesce((select sum(c.subjects) from mpp.score_count c
+            where c.edition_id = s.edition_id and c.scope = 'league' and c.value > s.value), 0)
+        + coalesce((select sum(d.change) from mpp.score_delta d
+            where d.edition_id = s.edition_id and d.scope = 'league' and d.value > s.value), 0) as rank,
+    1
+        + coalesce((select sum(c.subjects) from mpp.score_count c
+            where c.edition_id = s.edition_id and c.scope = s.level and c.value > s.value), 0)
+        + coalesce((select sum(d.change) from mpp.score_delta d
+            where d.edition_id = s.edition_id and d.scope = s.level and d.value > s.value), 0) as level_rank,
+    s.subject_id,
+    s.label,
+    s.level,
+    s.school_id,
+    h.name as school_label,
+    h.city,
+    h.country,
+    s.points,
+    s.players,
+    round(s.points::numeric / greatest(s.players, 1), 2) as points_per_player,
+    s.value,
+    s.reached_at
+from mpp.score s
+left join mpp.school h on h.id = s.school_id
+where s.scope = 'league' and s.listed and s.level is not null;
+comment on view api.class_ranking is 'Ranking of listed classes, among all (rank) and within their level (level_rank). value is what ranks: hundredths of a point per pupil, or points where the edition ranks by total. Sort by value desc, reached_at, subject_id.';
+grant select on api.class_ranking to anon, authenticated, service_role;
+
+-- A school is the sum of its listed classes: a row of its own would be the hottest of the edition, and there are few
+-- enough schools to add up. Once over all its classes (level is null) and once for each of its levels. From the freeze on
+-- they stand as they stood then, as long as one of their classes is still listed.
+create view api.school_ranking with (security_invoker = true) as
+select
+    g.edition_id,
+    g.level,
+    g.rank,
+    g.school_id as subject_id,
+    h.name as label,
+    h.city,
+    h.country,
+    g.classes,
+    g.points,
+    g.players,
+    round(g.points::numeric / greatest(g.players, 1), 2) as points_per_player,
+    g.value,
+    g.reached_at
+from (
+    select t.edition_id, t.level::text as level, t.rank, t.school_id, t.classes, t.points, t.players, t.value, t.reached_at
+    from mpp.school_standing t
+    where exists (
+        select
+        from mpp.score s
+        where s.edition_id = t.edition_id and s.school_id = t.school_id and s.listed and (t.level is null or s.level = t.level)
+    )
+    union all
+    select l.edition_id, l.level, rank() over (partition by l.edition_id, l.level order by l.value desc), l.school_id, l.classes,
+        l.points, l.players, l.value, l.reached_at
+    from (
+        select s.edition_id, null::text as level, s.school_id, count(*) as classes, sum(s.points) as points,
+            sum(s.players) as players, max(s.reached_at) as reached_at,
+            case when bool_or(s.by_average)
+                then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
+                else sum(s.points) end as value
+        from mpp.score s
+        where s.scope = 'league' and s.listed and s.school_id is not null
+        group by s.edition_id, s.school_id
+        union all
+        select s.edition_id, s.level, s.school_id, count(*), sum(s.points), sum(s.players), max(s.reached_at),
+            case when bool_or(s.by_average)
+                then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
+                else sum(s.points) end
+        from mpp.score s
+        where s.scope = 'league' and s.listed and s.school_id is not null
+        group by s.edition_id, s.school_id, s.level
+    ) l
+    where l.edition_id in (select e.id from mpp.edition e where e.frozen_at is null)
+) g
+join mpp.school h on h.id = g.school_id;
+comment on view api.school_ranking is 'Ranking of schools by their listed classes: over all levels where level is null, and once more within each level; as they stood at the freeze from then on. value is what ranks: hundredths of a point per pupil, or points. Sort by value desc, reached_at, subject_id.';
+grant select on api.school_ranking to anon, authenticated, service_role;
+
+-- In plpgsql, which keeps the plans of its queries for the session; a function in SQL would plan them at each call.
+create function private.rank_of(edition integer, among api.ranking_scope, standing integer) returns bigint
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return 1
+        + coalesce((select sum(c.subjects) from mpp.score_count c
+            where c.edition_id = edition and c.scope = among and c.value > standing), 0)
+        + coalesce((select sum(d.change) from mpp.score_delta d
+            where d.edition_id = edition and d.scope = among and d.value > standing), 0);
+end
+$$;
+revoke execute on function private.rank_of(integer, api.ranking_scope, integer) from public;
+
+create type api.standing as (
+    rank bigint,
+    subject_id uuid,
+    label text,
+    league_label text,
+    points integer,
+    players integer,
+    points_per_player numeric,
+    value integer,
+    reached_at timestamptz,
+    is_me boolean
+);
+comment on type api.standing is 'A line of a ranking; is_me marks the subject that was asked for.';
+
+-- Four short walks along the ranking index, so that neither the number of players nor the crowd at one value matters.
+create function private.standings_around(subject mpp.score, neighbours integer) returns setof api.standing
+    language plpgsql
+    stable
+    rows 7
+    set search_path = pg_catalog, pg_temp
+    -- The walks are the same whatever is asked for: planning them anew at each call would cost more than they do.
+    set plan_cache_mode = 'force_generic_plan'
+as $$
+begin
+    if neighbours = 0 then
+        return next (
+            private.rank_of(subject.edition_id, subject.scope, subject.value),
+            subject.subject_id, subject.label, subject.league_label, subject.points, subject.players,
+            round(subject.points::numeric / greatest(subject.players, 1), 2), subject.value, subject.reached_at, true
+        )::api.standing;
+        return;
+    end if;
+    return query
+    with preceding as (
+        (
+            select s.* from mpp.score s
+            where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed
+                and s.value = subject.value and (s.reached_at, s.subject_id) < (subject.reached_at, subject.subject_id)
+            order by s.reached_at desc, s.subject_id desc
+            limit neighbours
+        )
+        union all
+        (
+            select s.* from mpp.score s
+            where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed and s.value > subject.value
+            order by s.value, s.reached_at desc, s.subject_id desc
+            limit neighbours
+        )
+    ), above as (
+        select a.* from preceding a order by a.value, a.reached_at desc, a.subject_id desc limit neighbours
+    ), following as (
+        (
+            select s.* from mpp.score s
+            where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed
+                and s.value = subject.value and (s.reached_at, s.subject_id) > (subject.reached_at, subject.subject_id)
+            order by s.reached_at, s.subject_id
+            limit neighbours
+        )
+        union all
+        (
+            select s.* from mpp.score s
+            where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed and s.value < subject.value
+            order by s.value desc, s.reached_at, s.subject_id
+            limit neighbours
+        )
+    ), below as (
+        select f.* from following f order by f.value desc, f.reached_at, f.subject_id limit neighbours
+    ), page as (
+        select a.* from above a
+        union all
+        select (subject).*
+        union all
+        select b.* from below b
+    )
+    select
+        private.rank_of(p.edition_id, p.scope, p.value),
+        p.subject_id,
+        p.label,
+        p.league_label,
+        p.points,
+        p.players,
+        round(p.points::numeric / greatest(p.players, 1), 2),
+        p.value,
+        p.reached_at,
+        p.subject_id = subject.subject_id
+    from page p
+    order by p.value desc, p.reached_at, p.subject_id;
+end
+$$;
+revoke execute on function private.standings_around(mpp.score, integer) from public;
+
+create function private.check_neighbours(neighbours integer) returns void
+    language plpgsql
+    immutable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if neighbours is null or neighbours not between 0 and 50 then
+        perform private.refuse('MP010', 'neighbours', coalesce(neighbours::text, 'it is empty'), 'Ask for 0 to 50.');
+    end if;
+end
+$$;
+revoke execute on function private.check_neighbours(integer) from public;
+
+-- A player sees their own place even when they opted out of the public ranking.
+create function private.my_rank(edition_id integer, scope api.ranking_scope, neighbours integer) returns setof api.standing
+    language plpgsql
+    stable
+    security definer
+    rows 7
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    mine mpp.score;
+begin
+    perform private.check_neighbours(neighbours);
+    if (select auth.uid()) is null then
+        perform private.refuse('MP001');
+    end if;
+    if scope is null or scope not in ('player', 'team', 'league') then
+        perform private.refuse('MP010', 'scope', coalesce(scope, 'it is empty'), 'Use player, team or league.');
+    end if;
+    select s.* into mine
+    from mpp.player p
+    join mpp.score s on s.subject_id = case my_rank.scope
+        when 'player' then p.id when 'team' then p.team_id else p.league_id end
+    where p.account_id = (select auth.uid()) and p.edition_id = my_rank.edition_id;
+    if mine.subject_id is null then
+        perform private.refuse('MP035');
+    end if;
+    return query select * from private.standings_around(mine, neighbours);
+end
+$$;
+revoke execute on function private.my_rank(integer, api.ranking_scope, integer) from public;
+grant execute on function private.my_rank(integer, api.ranking_scope, integer) to authenticated;
+
+create function api.my_rank(edition_id integer, scope api.ranking_scope default 'player', neighbours integer default 3)
+    returns setof api.standing
+    language sql
+    stable
+    rows 7
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select * from private.my_rank(edition_id, scope, neighbours);
+end;
+comment on function api.my_rank(integer, api.ranking_scope, integer)
+    is 'The caller''s own rank (player), or that of their team or league, with as many neighbours above and below. Errors: MP001, MP010, MP035.';
+revoke execute on function api.my_rank(integer, api.ranking_scope, integer) from public;
+grant execute on function api.my_rank(integer, api.ranking_scope, integer) to authenticated;
+
+create function private.ranking_around(subject_id uuid, neighbours integer) returns setof api.standing
+    language plpgsql
+    stable
+    security definer
+    rows 7
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    subject mpp.score;
+begin
+    perform private.check_neighbours(neighbours);
+    select s.* into subject
+    from mpp.score s
+    where s.subject_id = ranking_around.subject_id
+        and (
+            (s.is_public and exists (select from mpp.edition e where e.id = s.edition_id and e.opened_at is not null))
+            or (s.listed and s.edition_id in (select private.my_private_edition_ids()))
+            -- A league or class that opted out still sees itself.
+            or s.subject_id in (select private.my_league_ids())
+            or private.is_ops()
+        );
+    if subject.subject_id is null then
+        perform private.refuse('MP005');
+    end if;
+    return query select * from private.standings_around(subject, neighbours);
+end
+$$;
+revoke execute on function private.ranking_around(uuid, integer) from public;
+grant execute on function private.ranking_around(uuid, integer) to anon, authenticated, service_role;
+
+create function api.ranking_around(subject_id uuid, neighbours integer default 3) returns setof api.standing
+    language sql
+    stable
+    rows 7
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select * from private.ranking_around(subject_id, neighbours);
+end;
+comment on function api.ranking_around(uuid, integer)
+    is 'Rank of a listed player, team, league or class (or of one''s own) with as many neighbours above and below. Errors: MP005, MP010.';
+revoke execute on function api.ranking_around(uuid, integer) from public;
+grant execute on function api.ranking_around(uuid, integer) to anon, authenticated, service_role;
+
+-- What an edition came to. Players who opted out are in no count; pupils are counted by their class.
+create view api.edition_statistics with (security_invoker = true) as
+select
+    e.id as edition_id,
+    e.code,
+    coalesce(case when e.audience = 'school' then t.pupils else t.players end, 0) as players,
+    coalesce(t.teams, 0) as teams,
+    coalesce(t.leagues, 0) as leagues,
+    coalesce(case when e.audience = 'school' then t.class_points else t.points end, 0) as points,
+    coalesce(t.classes, 0) as classes,
+    coalesce(t.schools, 0) as schools
+from mpp.edition e
+left join lateral (
+    select
+        count(*) filter (where s.scope = 'player') as players,
+        count(*) filter (where s.scope = 'team') as teams,
+        count(*) filter (where s.scope = 'league' and s.school_id is null) as leagues,
+        sum(s.points) filter (where s.scope = 'player') as points,
+        sum(s.players) filter (where s.school_id is not null) as pupils,
+        sum(s.points) filter (where s.school_id is not null) as class_points,
+        count(*) filter (where s.school_id is not null) as classes,
+        count(distinct s.school_id) as schools
+    from mpp.score s
+    where s.edition_id = e.id and s.listed
+) t on true;
+comment on view api.edition_statistics is 'Listed players, teams, leagues, classes and schools of each edition, and their points; players are the pupils of listed classes in a school edition.';
+grant select on api.edition_statistics to anon, authenticated, service_role;
+-- What all editions came to, and where people play. Counting a whole ledger takes seconds and a map that followed every
+-- sign-up would show where the last person lives, so both are counted at the freeze, and before it when the staff ask;
+-- what is kept here is what everybody may read.
+
+create table mpp.past_statistics (
+    as_of date primary key,
+    source text not null,
+    editions integer not null check (editions >= 0),
+    players bigint not null check (players >= 0),
+    challenges bigint not null check (challenges >= 0)
+);
+comment on table mpp.past_statistics is 'What was played before this system: totals, and the day on which they were published.';
+
+insert into mpp.past_statistics (as_of, source, editions, players, challenges)
+values ('2022-11-08', 'Share it: 18 editions, 133,380 players, 1,940,000 challenges', 18, 133380, 1940000);
+
+create table mpp.edition_count (
+    edition_id integer primary key references mpp.edition (id),
+    players bigint not null check (players >= 0),
+    challenges bigint not null check (challenges >= 0),
+    counted_at timestamptz not null
+);
+comment on table mpp.edition_count is 'Listed players (pupils of listed classes in a school edition) and their credited validations, when they were last counted.';
+
+create table mpp.map_cell (
+    id integer generated always as identity primary key,
+    edition_id integer not null references mpp.edition (id),
+    country text check (country ~ '^[A-Z]{2}$'),
+    department text check (department ~ '^([0-9]{2,3}|2[AB])$'),
+    players bigint not null check (players >= 5),
+    constraint map_cell_department_in_france check (department is null or country = 'FR'),
+    constraint map_cell_once unique nulls not distinct (edition_id, country, department)
+);
+comment on table mpp.map_cell is 'How many play where, as last counted. Places with fewer than five people are together in the row without a country.';
+
+alter table mpp.past_statistics enable row level security;
+alter table mpp.edition_count enable row level security;
+alter table mpp.map_cell enable row level security;
+
+create policy past_statistics_select_everyone on mpp.past_statistics
+    for select to anon, authenticated
+    using (as_of <= current_date);
+
+create policy edition_count_select_everyone on mpp.edition_count
+    for select to anon, authenticated
+    using (edition_id in (select e.id from mpp.edition e));
+
+create policy map_cell_select_everyone on mpp.map_cell
+    for select to anon, authenticated
+    using (edition_id in (select e.id from mpp.edition e));
+
+grant select on mpp.past_statistics, mpp.edition_count, mpp.map_cell to anon, authenticated, service_role;
+
+-- The French department of a postcode; none when there is no such thing. Corsica is 2A up to 201, 2B after it.
+create function private.department_of(country text, postcode text) returns text
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when country is distinct from 'FR' or postcode is null or postcode !~ '^[0-9]{5}$' then null
+        when postcode ~ '^9[78]' then left(postcode, 3)
+        when postcode ~ '^20[01]' then '2A'
+        when postcode ~ '^20' then '2B'
+        when left(postcode, 2) between '01' and '95' then left(postcode, 2)
+    end
+$$;
+revoke execute on function private.department_of(text, text) from public;
+
+-- Places with fewer than five people are put together into one row. When they are fewer than five even together, the
+-- smallest of the others joins them: the difference from the published total of players then gives no small number back.
+create function private.count_edition_now(edition integer) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+    -- Private columns have no statistics (99_ownership), and the planner would look up a million profiles one by one.
+    set enable_nestloop = off
+    set work_mem = '64MB'
+as $$
+declare
+    least_people constant integer := 5;
+    at timestamptz := private.clock();
+    counted mpp.edition_count;
+    hidden bigint;
+    e mpp.edition;
+begin
+    select * into e from mpp.edition x where x.id = edition;
+    if e.audience = 'school' then
+        select coalesce(sum(s.players), 0) into counted.players
+        from mpp.score s
+        where s.edition_id = edition and s.scope = 'league' and s.listed and s.school_id is not null;
+        select count(*) into hidden
+        from mpp.score s
+        join mpp.validation v on v.league_id = s.subject_id and v.state = 'credited'
+        where s.edition_id = edition and s.scope = 'league' and not s.listed;
+    else
+        select count(*) into counted.players
+        from mpp.score s
+        where s.edition_id = edition and s.scope = 'player' and s.listed;
+        select count(*) into hidden
+        from mpp.score s
+        join mpp.validation v on v.player_id = s.subject_id and v.state = 'credited'
+        where s.edition_id = edition and s.scope = 'player' and not s.listed;
+    end if;
+    -- All, less the few of those who opted out: counting those who did not would join the whole ledger.
+    select count(*) - hidden into counted.challenges
+    from mpp.validation v
+    where v.edition_id = edition and v.state = 'credited';
+    insert into mpp.edition_count (edition_id, players, challenges, counted_at)
+    values (edition, counted.players, counted.challenges, at)
+    on conflict on constraint edition_count_pkey do update
+    set players = excluded.players, challenges = excluded.challenges, counted_at = excluded.counted_at;
+
+    delete from mpp.map_cell c where c.edition_id = edition;
+    insert into mpp.map_cell (edition_id, country, department, players)
+    with cell as (
+        select w.country, w.department, sum(w.players) as players
+        from (
+            select f.country, private.department_of(f.country, f.postcode) as department, count(*) as players
+            from mpp.score s
+            join mpp.player p on p.id = s.subject_id
+            join mpp.profile f on f.id = p.account_id
+            where s.edition_id = edition and s.scope = 'player' and s.listed
+                -- Adults at the start of the edition.
+                and f.birth_date <= ((e.starts_at at time zone e.time_zone)::date - interval '18 years')::date
+            group by f.country, f.postcode
+            union all
+            select h.country, private.department_of(h.country, h.postcode), sum(s.players)
+            from mpp.score s
+            join mpp.school h on h.id = s.school_id
+            where s.edition_id = edition and s.scope = 'league' and s.listed
+            group by h.country, h.postcode
+        ) w
+        group by w.country, w.department
+        having sum(w.players) > 0
+    ), ordered as (
+        select c.*, coalesce(sum(c.players) over smaller, 0) as smaller_players
+        from cell c
+        window smaller as (order by c.players, c.country, c.department rows between unbounded preceding and 1 preceding)
+    ), sorted as (
+        -- The smallest that could be shown joins what is withheld, when that alone would give itself away.
+        select o.*, o.players < least_people or o.smaller_players between 1 and least_people - 1 as is_withheld
+        from ordered o
+    )
+    select edition, s.country, s.department, s.players from sorted s where not s.is_withheld
+    union all
+    select edition, null, null, sum(s.players) from sorted s where s.is_withheld having sum(s.players) >= least_people;
+end
+$$;
+revoke execute on function private.count_edition_now(integer) from public;
+
+-- At the freeze, in its transaction: from then on neither changes.
+create function private.edition_count_frozen() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.count_edition_now(new.id);
+    return null;
+end
+$$;
+revoke execute on function private.edition_count_frozen() from public;
+
+create trigger edition_count_frozen
+    after update on mpp.edition
+    for each row
+    when (old.frozen_at is null and new.frozen_at is not null)
+    execute function private.edition_count_frozen();
+
+create function private.count_edition(edition_code text) returns timestamptz
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    e mpp.edition;
+begin
+    perform private.require_ops();
+    e := private.find_edition(edition_code);
+    perform pg_advisory_xact_lock(hashtext('mpp.edition_count'), e.id);
+    -- Read again: it may have been frozen, and counted, in between.
+    e := private.find_edition(edition_code);
+    if e.frozen_at is null or not exists (select from mpp.edition_count c where c.edition_id = e.id) then
+        perform private.count_edition_now(e.id);
+    end if;
+    return (select c.counted_at from mpp.edition_count c where c.edition_id = e.id);
+end
+$$;
+revoke execute on function private.count_edition(text) from public;
+grant execute on function private.count_edition(text) to authenticated, service_role;
+
+create function api.count_edition(edition_code text) returns timestamptz
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+    set statement_timeout = '10min'
+begin atomic
+    select private.count_edition(edition_code);
+end;
+comment on function api.count_edition(text)
+    is 'Counts an edition for lifetime_statistics and player_map, as the freeze does by itself; returns when it was counted. A frozen one is not counted again. Staff. Errors: MP006, MP020.';
+revoke execute on function api.count_edition(text) from public;
+grant execute on function api.count_edition(text) to authenticated, service_role;
+
+create view api.lifetime_statistics with (security_invoker = true) as
+select
+    p.editions + n.editions as editions,
+    p.players + n.players as players,
+    p.challenges + n.challenges as challenges,
+    p.editions as past_editions,
+    p.players as past_players,
+    p.challenges as past_challenges,
+    p.as_of as past_as_of,
+    n.counted_at
+from (
+    select coalesce(sum(s.editions), 0) as editions, coalesce(sum(s.players), 0) as players, coalesce(sum(s.challenges), 0) as challenges,
+        max(s.as_of) as as_of
+    from mpp.past_statistics s
+) p
+cross join (
+    select
+        count(*) as editions,
+        coalesce(sum(c.players), 0) as players,
+        coalesce(sum(c.challenges), 0) as challenges,
+        min(c.counted_at) filter (where e.frozen_at is null) as counted_at
+    from mpp.edition e
+    left join mpp.edition_count c on c.edition_id = e.id
+    where e.opened_at is not null and e.organisation_id is null and e.starts_at <= now()
+) n;
+comment on view api.lifetime_statistics is 'Over all editions that have begun, with what was played before this system: editions, players (once for each edition), challenges. Running editions are in it as they were last counted (counted_at).';
+grant select on api.lifetime_statistics to anon, authenticated, service_role;
+
+create view api.player_map with (security_invoker = true) as
+select m.edition_id, e.code as edition_code, m.area, m.country, m.department, m.players
+from (
+    select c.edition_id, coalesce(concat_ws('-', c.country, c.department), '') as area, c.country, c.department, c.players
+    from mpp.map_cell c
+    union all
+    -- Over all: the sum of what is published, which gives nothing more away.
+    select null, coalesce(concat_ws('-', c.country, c.department), ''), c.country, c.department, sum(c.players)
+    from mpp.map_cell c
+    where c.edition_id in (select o.id from mpp.edition o where o.organisation_id is null)
+    group by c.country, c.department
+) m
+left join mpp.edition e on e.id = m.edition_id;
+comment on view api.player_map is 'Listed adults and pupils of listed classes by country and French department, as last counted; edition_id is null for all editions together. area is FR-75, FR or BE, and empty for the places with fewer than five people, together. Sort by area.';
+grant select on api.player_map to anon, authenticated, service_role;
+-- What a client follows: its players together, its leagues and units, week by week; and the classes of a territory. Never
+-- one person: rows are sums, and a number of people under five is withheld (null), with what they did. When what is
+-- withheld could be told from the whole, the next smallest is withheld too. Rank, points and value of a league stay in a
+-- public edition, where everybody reads them in the ranking. The functions read what their caller may not, and answer
+-- only for clients of theirs; each takes one participation, or none for all.
+
+-- Participations that the caller may follow now.
+create function private.followed(chosen integer default null) returns setof mpp.participation
+    language plpgsql
+    stable
+    security definer
+    rows 5
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select p.*
+    from mpp.participation p
+    where p.organisation_id in (select c.id from private.my_client_ids() c (id)) and (chosen is null or p.id = chosen);
+end
+$$;
+revoke execute on function private.followed(integer) from public;
+
+-- Fewer than five people could be told apart.
+create function private.withheld(people bigint) returns integer
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$ select case when people = 0 or people >= 5 then people::integer end $$;
+revoke execute on function private.withheld(bigint) from public;
+
+-- Whether a client has the five people below whom days and themes would be about known persons.
+create function private.has_five(participation integer) returns boolean
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+    select count(*) = 5
+    from (
+        select from mpp.league l join mpp.player q on q.league_id = l.id where l.participation_id = has_five.participation limit 5
+    ) somebody
+$$;
+revoke execute on function private.has_five(integer) from public;
+
+-- Weeks of an edition, from its first day on and seven civil days each; those that have begun.
+create function private.weeks_of(edition integer, at timestamptz)
+    returns table (number integer, first_day date, last_day date, opens timestamptz, closes timestamptz)
+    language sql
+    stable
+    rows 3
+    set search_path = pg_catalog, pg_temp
+as $$
+    select w.number, w.first_day, least(w.first_day + 6, w.ends_on),
+        greatest(w.first_day::timestamp at time zone w.time_zone, w.starts_at),
+        least((w.first_day + 7)::timestamp at time zone w.time_zone, w.ends_at)
+    from (
+        select n as number, e.starts_at, e.ends_at, e.time_zone,
+            (e.starts_at at time zone e.time_zone)::date + 7 * (n - 1) as first_day,
+            ((e.ends_at - interval '1 microsecond') at time zone e.time_zone)::date as ends_on
+        from mpp.edition e
+        cross join lateral generate_series(1,
+            1 + (((e.ends_at - interval '1 microsecond') at time zone e.time_zone)::date
+                - (e.starts_at at time zone e.time_zone)::date) / 7) n
+        where e.id = edition
+    ) w
+    where greatest(w.first_day::timestamp at time zone w.time_zone, w.starts_at) <= at
+$$;
+revoke execute on function private.weeks_of(integer, timestamptz) from public;
+
+create type api.client_overview_row as (
+    participation_id integer, organisation_id integer, edition_id integer, week integer, week_first date, week_last date,
+    expected_players integer, players integer, players_change integer, active_players integer, active_players_change integer,
+    active_players_ever integer, leagues integer, leagues_change integer, validations integer, validations_change integer,
+    points integer, points_change integer, points_per_player numeric, points_per_player_change numeric
+);
+comment on type api.client_overview_row is 'A client in an edition: figures since the start, active players of the week, and changes since the week before (null in the first).';
+
+create function private.client_overview(chosen integer default null) returns setof api.client_overview_row
+    language plpgsql
+    stable
+    security definer
+    rows 5
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    at timestamptz := private.clock();
+begin
+    return query
+    with mine as (
+        select p.id, p.organisation_id, p.edition_id, p.expected_players, w.number as week, w.first_day, w.last_day, w.opens, w.closes,
+            (select v.opens from private.weeks_of(p.edition_id, at) v where v.number = w.number - 1) as previous
+        from private.followed(chosen) p
+        left join lateral (select x.* from private.weeks_of(p.edition_id, at) x order by x.number desc limit 1) w on true
+    ), league as (
+        select m.id, l.id as league_id, l.created_at from mine m join mpp.league l on l.participation_id = m.id
+    ), person as (
+        -- Who is there, and who left after having played: as the scores count them.
+        select g.id, p.id as player_id, p.joined_at from league g join mpp.player p on p.league_id = g.league_id
+        union
+        select g.id, p.id, p.joined_at
+        from league g
+        join mpp.validation v on v.league_id = g.league_id
+        join mpp.player p on p.id = v.player_id
+    ), people as (
+        select m.id, count(q.player_id) as players, count(q.player_id) filter (where q.joined_at < m.opens) as before
+        from mine m
+        left join person q on q.id = m.id
+        group by m.id
+    ), ledger as (
+        select m.id,
+            count(v.id) as validations,
+            coalesce(sum(v.points), 0) as points,
+            count(v.id) filter (where v.validated_at < m.opens) as validations_before,
+            coalesce(sum(v.points) filter (where v.validated_at < m.opens), 0) as points_before,
+            count(distinct v.player_id) as active_ever,
+            count(distinct v.player_id) filter (where v.validated_at >= m.opens) as active,
+            count(distinct v.player_id) filter (where v.validated_at >= m.previous and v.validated_at < m.opens) as active_before
+        from mine m
+        left join league g on g.id = m.id
+        left join mpp.validation v on v.league_id = g.league_id and v.state = 'credited'
+        group by m.id
+    ), group_ as (
+        select m.id, count(g.league_id) as leagues, count(g.league_id) filter (where g.created_at < m.opens) as before
+        from mine m
+        left join league g on g.id = m.id
+        group by m.id
+    )
+    select
+        m.id, m.organisation_id, m.edition_id, m.week, m.first_day, m.last_day, m.expected_players,
+        private.withheld(p.players),
+        case when m.week > 1 then n.new_players end,
+        private.withheld(d.active),
+        case when m.week > 1 and private.withheld(d.active) is not null and private.withheld(d.active_before) is not null
+            then (d.active - d.active_before)::integer end,
+        private.withheld(d.active_ever),
+        g.leagues::integer,
+        case when m.week > 1 then (g.leagues - g.before)::integer end,
+        -- What one to four people did is withheld with their number.
+        case when p.players not between 1 and 4 then d.validations::integer end,
+        case when m.week > 1 and p.players not between 1 and 4 then (d.validations - d.validations_before)::integer end,
+        case when p.players not between 1 and 4 then d.points::integer end,
+        case when m.week > 1 and p.players not between 1 and 4 then (d.points - d.points_before)::integer end,
+        case when p.players >= 5 then round(d.points::numeric / p.players, 2) end,
+        -- With the change of the points it would tell how many came.
+        case when m.week > 1 and n.new_players is not null and p.players >= 5 and p.before >= 5
+            then round(d.points::numeric / p.players, 2) - round(d.points_before::numeric / p.before, 2) end
+    from mine m
+    join people p on p.id = m.id
+    left join private.client_weekly(chosen) n on n.participation_id = m.id and n.week = m.week
+    join ledger d on d.id = m.id
+    join group_ g on g.id = m.id
+    order by m.id;
+end
+$$;
+revoke execute on function private.client_overview(integer) from public;
+grant execute on function private.client_overview(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_overview with (security_invoker = true) as
+select * from private.client_overview();
+comment on view api.client_overview is 'The caller''s clients in each edition: players, activity, points, and what changed since the week before. A number of people under five is null.';
+grant select on api.client_overview to authenticated, service_role, mpp_dashboard;
+
+create type api.client_league_row as (
+    participation_id integer, league_id uuid, name text, unit_id integer, unit text, rank bigint, players integer,
+    active_players integer, active_players_ever integer, validations integer, points integer, points_per_player numeric, value integer,
+    points_this_week integer, points_last_week integer, last_validated_at timestamptz, has_ambassador boolean, push text[]
+);
+comment on type api.client_league_row is 'A league among those of its client; of one with fewer than five players only what is public (in a private edition nothing): rank, points, value. push says why it needs one: no_ambassador, not_started, quiet, few_active, falling, few_players.';
+
+-- A league that opted out of the ranking is in the sums of its client and not in this list.
+create function private.client_leagues(chosen integer default null) returns setof api.client_league_row
+    language plpgsql
+    stable
+    security definer
+    rows 50
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    at timestamptz := private.clock();
+begin
+    return query
+    with mine as (
+        select p.id, p.edition_id, w.number as week, w.opens,
+            (select v.opens from private.weeks_of(p.edition_id, at) v where v.number = w.number - 1) as previous,
+            -- The same hour on the wall, also over a clock change.
+            (at at time zone e.time_zone - interval '7 days') at time zone e.time_zone as week_ago,
+            e.league_min_players, e.time_zone, e.starts_at <= at and at < e.ends_at as running
+        from private.followed(chosen) p
+        join mpp.edition e on e.id = p.edition_id
+        left join lateral (select x.* from private.weeks_of(p.edition_id, at) x order by x.number desc limit 1) w on true
+    ), counted as (
+        -- Those that opted out too: what they withhold counts, or opting out would uncover the next one.
+        select m.id, m.week, m.running, m.opens, m.league_min_players, m.time_zone, l.id as league_id, l.name, l.unit_id, u.name as unit,
+            l.listed, s.players, s.points, s.value, s.reached_at, s.is_public,
+            exists (select from mpp.ambassador a where a.league_id = l.id and a.is_principal) as has_ambassador,
+            v.*
+        from mine m
+        join mpp.league l on l.participation_id = m.id
+        join mpp.score s on s.subject_id = l.id
+        left join mpp.unit u on u.id = l.unit_id
+        cross join lateral (
+            select
+                count(*) as validations,
+                count(distinct x.player_id) as active_ever,
+                count(distinct x.player_id) filter (where x.validated_at >= m.opens) as active,
+                coalesce(sum(x.points) filter (where x.validated_at >= m.opens), 0) as this_week,
+                coalesce(sum(x.points) filter (where x.validated_at >= m.previous and x.validated_at < m.opens), 0) as last_week,
+                -- By the same hour of the week before: a week that is on is behind a whole one until its last evening.
+                coalesce(sum(x.points) filter (where x.validated_at >= m.previous and x.validated_at < m.week_ago), 0) as last_so_far,
+                max(x.validated_at) as last_at
+            from mpp.validation x
+            where x.league_id = l.id and x.state = 'credited'
+        ) v
+    ), line as (
+        -- From the smallest on, until what is withheld is five people together; of two that are equal, both.
+        select c.*,
+            c.players < 5 or coalesce(sum(c.players) over by_players, 0) between 1 and 4 as is_small,
+            c.active = 0 or (c.active >= 5 and coalesce(sum(c.active) over by_active, 0) not between 1 and 4) as active_told,
+            c.active_ever = 0 or (c.active_ever >= 5 and coalesce(sum(c.active_ever) over by_active_ever, 0) not between 1 and 4)
+                as active_ever_told
+        from counted c
+        window
+            by_players as (partition by c.id order by c.players range between unbounded preceding and 1 preceding),
+            by_active as (partition by c.id order by c.active range between unbounded preceding and 1 preceding),
+            by_active_ever as (partition by c.id order by c.active_ever range between unbounded preceding and 1 preceding)
+    )
+    select
+        c.id, c.league_id, c.name::text, c.unit_id, c.unit::text,
+        case when c.is_public or not c.is_small
+            then rank() over (partition by c.id, c.is_public or not c.is_small order by c.value desc) end,
+        case when not c.is_small then c.players end,
+        case when not c.is_small and c.active_told then c.active::integer end,
+        case when not c.is_small and c.active_ever_told then c.active_ever::integer end,
+        case when not c.is_small then c.validations::integer end,
+        case when c.is_public or not c.is_small then c.points end,
+        case when not c.is_small then round(c.points::numeric / c.players, 2) end,
+        case when c.is_public or not c.is_small then c.value end,
+        case when not c.is_small then c.this_week::integer end,
+        case when not c.is_small and c.week > 1 then c.last_week::integer end,
+        -- To the day: the minute would say who it was.
+        case when not c.is_small then date_trunc('day', c.last_at, c.time_zone) end,
+        c.has_ambassador,
+        array_remove(array[
+            case when not c.has_ambassador then 'no_ambassador' end,
+            case when c.running and c.validations = 0 then 'not_started' end,
+            case when not c.is_small and c.running and c.validations > 0 and c.active = 0 and at > c.opens + interval '2 days'
+                then 'quiet' end,
+            -- Of one to four active people, only what is true of all four numbers.
+            case when not c.is_small and c.running and c.active > 0 and at > c.opens + interval '2 days'
+                and 2 * greatest(c.active, 4) < c.players then 'few_active' end,
+            -- Under three quarters: a little less is no reason.
+            case when not c.is_small and c.running and c.active > 0 and c.week > 1 and at > c.opens + interval '2 days'
+                and 4 * c.this_week < 3 * c.last_so_far then 'falling' end,
+            case when c.players < greatest(c.league_min_players, 5) then 'few_players' end
+        ], null)
+    from line c
+    where c.listed
+    -- The place in the list would tell what is withheld.
+    order by c.id, case when c.is_public or not c.is_small then c.value end desc nulls last,
+        case when c.is_public or not c.is_small then c.reached_at end, c.league_id;
+end
+$$;
+revoke execute on function private.client_leagues(integer) from public;
+grant execute on function private.client_leagues(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_leagues with (security_invoker = true) as
+select * from private.client_leagues();
+comment on view api.client_leagues is 'The leagues of the caller''s clients, ranked among themselves, with what they did this week and why they need a push.';
+grant select on api.client_leagues to authenticated, service_role, mpp_dashboard;
+
+create type api.client_week_row as (
+    participation_id integer, week integer, first_day date, last_day date, new_players integer, active_players integer,
+    validations integer, points integer, validations_change integer, points_change integer
+);
+comment on type api.client_week_row is 'A week of a client in an edition, and the change since the week before.';
+
+create function private.client_weekly(chosen integer default null) returns setof api.client_week_row
+    language plpgsql
+    stable
+    security definer
+    rows 20
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    at timestamptz := private.clock();
+begin
+    return query
+    with week as (
+        select p.id, k.number, k.first_day, k.last_day, k.opens, k.closes
+        from private.followed(chosen) p
+        cross join lateral private.weeks_of(p.edition_id, at) k
+    ), league as (
+        select p.id, l.id as league_id from private.followed(chosen) p join mpp.league l on l.participation_id = p.id
+    ), person as (
+        -- The same people as the overview counts.
+        select g.id, q.id as player_id, q.joined_at from league g join mpp.player q on q.league_id = g.league_id
+        union
+        select g.id, q.id, q.joined_at
+        from league g
+        join mpp.validation x on x.league_id = g.league_id
+        join mpp.player q on q.id = x.player_id
+    ), joined as (
+        -- The first week also counts who came before the start. The weeks add up to all players: see client_leagues.
+        select c.id, c.number,
+            case when c.people = 0 or (c.people >= 5 and coalesce(sum(c.people) over (
+                partition by c.id order by c.people range between unbounded preceding and 1 preceding
+            ), 0) not between 1 and 4) then c.people::integer end as new_players
+        from (
+            select k.id, k.number, count(q.player_id) as people
+            from week k
+            left join person q on q.id = k.id and q.joined_at < k.closes and (k.number = 1 or q.joined_at >= k.opens)
+            group by k.id, k.number
+        ) c
+    ), ledger as (
+        select k.id, k.number, count(distinct x.player_id) as active, count(*) as validations, sum(x.points) as points
+        from league g
+        join mpp.validation x on x.league_id = g.league_id and x.state = 'credited'
+        join week k on k.id = g.id and x.validated_at >= k.opens and x.validated_at < k.closes
+        group by k.id, k.number
+    )
+    select
+        k.id, k.number, k.first_day, k.last_day, j.new_players, private.withheld(coalesce(v.active, 0)),
+        case when not f.is_few then coalesce(v.validations, 0)::integer end,
+        case when not f.is_few then coalesce(v.points, 0)::integer end,
+        case when not f.is_few then (coalesce(v.validations, 0) - lag(coalesce(v.validations, 0)) over w)::integer end,
+        case when not f.is_few then (coalesce(v.points, 0) - lag(coalesce(v.points, 0)) over w)::integer end
+    from week k
+    join joined j on j.id = k.id and j.number = k.number
+    left join ledger v on v.id = k.id and v.number = k.number
+    -- What one to four people did is withheld with their number.
+    cross join lateral (select count(*) between 1 and 4 as is_few from person q where q.id = k.id) f
+    window w as (partition by k.id order by k.number)
+    order by k.id, k.number;
+end
+$$;
+revoke execute on function private.client_weekly(integer) from public;
+grant execute on function private.client_weekly(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_weekly with (security_invoker = true) as
+select * from private.client_weekly();
+comment on view api.client_weekly is 'Each week of the caller''s clients: new and active players, validations, points, and the change.';
+grant select on api.client_weekly to authenticated, service_role, mpp_dashboard;
+
+create type api.client_day_row as (participation_id integer, day date, validations integer, points integer);
+comment on type api.client_day_row is 'A day of a client, in the time zone of the edition.';
+
+create function private.client_daily(chosen integer default null) returns setof api.client_day_row
+    language plpgsql
+    stable
+    security definer
+    rows 50
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select p.id, (v.validated_at at time zone e.time_zone)::date as day, count(*)::integer, sum(v.points)::integer
+    from private.followed(chosen) p
+    join mpp.edition e on e.id = p.edition_id
+    join mpp.league l on l.participation_id = p.id
+    join mpp.validation v on v.league_id = l.id and v.state = 'credited'
+    where private.has_five(p.id)
+    group by p.id, (v.validated_at at time zone e.time_zone)::date
+    order by p.id, day;
+end
+$$;
+revoke execute on function private.client_daily(integer) from public;
+grant execute on function private.client_daily(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_daily with (security_invoker = true) as
+select * from private.client_daily();
+comment on view api.client_daily is 'Validations and points of the caller''s clients by day; days without any have no row, nor has a client of fewer than five people.';
+grant select on api.client_daily to authenticated, service_role, mpp_dashboard;
+
+create type api.client_rank_row as (
+    participation_id integer, scope text, rank bigint, subject_id text, label text, leagues integer, players integer,
+    points integer, points_per_player numeric, value bigint
+);
+comment on type api.client_rank_row is 'A line of a client''s own ranking, of leagues or of units.';
+
+create function private.client_ranking(chosen integer default null) returns setof api.client_rank_row
+    language plpgsql
+    stable
+    security definer
+    rows 50
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    with line as materialized (
+        select * from private.client_leagues(chosen)
+    )
+    select l.participation_id, 'league', l.rank, l.league_id::text, l.name, 1, l.players, l.points, l.points_per_player, l.value::bigint
+    from line l
+    union all
+    (
+        select t.id, 'unit', rank() over (partition by t.id order by t.value desc), t.unit_id::text, t.name::text, t.leagues::integer,
+            t.players::integer, t.points::integer,
+            case when t.is_whole then round(t.points::numeric / t.players, 2) end, t.value
+        from (
+            -- Of what its leagues show: another one cannot be told from the unit.
+            select l.participation_id as id, l.unit_id, l.unit as name, count(*) as leagues, sum(l.players) as players,
+                bool_and(l.players is not null) as is_whole, sum(l.points) as points,
+                case when bool_or(s.by_average)
+                    then round(sum(l.points) * 100.0
+                        / greatest(sum(greatest(s.players, s.at_least_players, 5)) filter (where l.points is not null), 1))::bigint
+                    else sum(l.points) end as value
+            from line l
+            join mpp.score s on s.subject_id = l.league_id
+            where l.unit_id is not null
+            group by l.participation_id, l.unit_id, l.unit
+        ) t
+        where t.points is not null
+        order by t.id, t.value desc, t.name
+    );
+end
+$$;
+revoke execute on function private.client_ranking(integer) from public;
+grant execute on function private.client_ranking(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_ranking with (security_invoker = true) as
+select * from private.client_ranking();
+comment on view api.client_ranking is 'The own ranking of the caller''s clients: scope is league or unit. A unit is the sum of what its leagues show.';
+grant select on api.client_ranking to authenticated, service_role, mpp_dashboard;
+
+create type api.client_theme_row as (participation_id integer, theme text, name jsonb, validations integer, points integer);
+comment on type api.client_theme_row is 'What a client did for a theme of its edition; zero for one that nobody touched.';
+
+create function private.client_themes(chosen integer default null) returns setof api.client_theme_row
+    language plpgsql
+    stable
+    security definer
+    rows 12
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    with mine as (
+        select p.id, p.edition_id from private.followed(chosen) p where private.has_five(p.id)
+    ), ledger as (
+        select m.id, k.theme, count(*) as validations, sum(x.points) as points
+        from mine m
+        join mpp.league l on l.participation_id = m.id
+        join mpp.validation x on x.league_id = l.id and x.state = 'credited'
+        join mpp.edition_challenge c on c.id = x.challenge_id
+        join mpp.challenge k on k.id = c.challenge_id
+        group by m.id, k.theme
+    )
+    select m.id, t.code, t.name::jsonb, coalesce(v.validations, 0)::integer, coalesce(v.points, 0)::integer
+    from mine m
+    join (
+        select distinct c.edition_id, k.theme from mpp.edition_challenge c join mpp.challenge k on k.id = c.challenge_id
+    ) played on played.edition_id = m.edition_id
+    join mpp.theme t on t.code = played.theme
+    left join ledger v on v.id = m.id and v.theme = t.code
+    order by m.id, coalesce(v.points, 0) desc, t.code;
+end
+$$;
+revoke execute on function private.client_themes(integer) from public;
+grant execute on function private.client_themes(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_themes with (security_invoker = true) as
+select * from private.client_themes();
+comment on view api.client_themes is 'Validations and points of the caller''s clients by theme; a client of fewer than five people has no row.';
+grant select on api.client_themes to authenticated, service_role, mpp_dashboard;
+
+create type api.client_map_row as (participation_id integer, department text, players integer);
+comment on type api.client_map_row is 'Players of a client in a French department; null for fewer than five.';
+
+-- What is withheld is five people or more together, or the difference from the total would say how many they are: when
+-- the small places are fewer, the smallest of the others joins them.
+create function private.client_map(chosen integer default null) returns setof api.client_map_row
+    language plpgsql
+    stable
+    security definer
+    rows 20
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    with cell as (
+        select p.id, private.department_of(f.country, f.postcode) as department, count(*) as players
+        from private.followed(chosen) p
+        join mpp.league l on l.participation_id = p.id
+        join mpp.player q on q.league_id = l.id and q.listed
+        join mpp.profile f on f.id = q.account_id and f.country = 'FR'
+        group by p.id, private.department_of(f.country, f.postcode)
+    ), elsewhere as (
+        -- Abroad or opted out: on no map, and in the total.
+        select x.id, count(*) - coalesce((select sum(c.players) from cell c where c.id = x.id), 0) as people
+        from (
+            select p.id
+            from private.followed(chosen) p
+            join mpp.league l on l.participation_id = p.id
+            join mpp.player q on q.league_id = l.id
+        ) x
+        group by x.id
+    ), ordered as (
+        select c.*, x.people + coalesce(sum(c.players) over smaller, 0) as smaller_players
+        from cell c
+        join elsewhere x on x.id = c.id
+        -- Of two that are equal both: which of them joined would say where the others are.
+        window smaller as (partition by c.id order by c.players range between unbounded preceding and 1 preceding)
+    )
+    select o.id, o.department, case when o.players >= 5 and o.smaller_players not between 1 and 4 then o.players::integer end
+    from ordered o
+    order by o.id, o.department;
+end
+$$;
+revoke execute on function private.client_map(integer) from public;
+grant execute on function private.client_map(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_map with (security_invoker = true) as
+select * from private.client_map();
+comment on view api.client_map is 'Listed players of the caller''s clients by French department; null for fewer than five.';
+grant select on api.client_map to authenticated, service_role, mpp_dashboard;
+
+-- Classes that an authority follows: those listed in the ranking, which name no pupil.
+create type api.client_territory_row as (
+    participation_id integer, class_id uuid, class text, level text, school_id uuid, school text, rne text, postcode text, city text,
+    pupils integer, points integer, points_per_pupil numeric, points_this_week integer, rank bigint, general_rank bigint, value integer
+);
+comment on type api.client_territory_row is 'A class of a client''s territory: rank among them, and general_rank among all classes of the edition.';
+
+create function private.client_territory(chosen integer default null) returns setof api.client_territory_row
+    language plpgsql
+    stable
+    security definer
+    rows 50
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    at timestamptz := private.clock();
+begin
+    return query
+    select
+        p.id, l.id, l.name::text, l.level::text, h.id, h.name::text, h.rne, h.postcode, h.city::text,
+        private.withheld(s.players), s.points,
+        case when s.players >= 5 then round(s.points::numeric / s.players, 2) end,
+        case when s.players >= 5 then (
+            select coalesce(sum(v.points), 0)::integer
+            from mpp.validation v
+            where v.league_id = l.id and v.state = 'credited'
+                and v.validated_at >= (select k.opens from private.weeks_of(p.edition_id, at) k order by k.number desc limit 1)
+        ) end,
+        rank() over (partition by p.id order by s.value desc),
+        private.rank_of(s.edition_id, 'league', s.value),
+        s.value
+    from private.followed(chosen) p
+    join mpp.league l on l.edition_id = p.edition_id and l.school_id is not null and l.listed
+    join mpp.school h on h.id = l.school_id and h.country = 'FR' and not h.is_hidden
+    join mpp.score s on s.subject_id = l.id
+    where exists (
+        select
+        from mpp.territory t
+        where t.organisation_id = p.organisation_id
+            and case t.kind
+                when 'postcode' then h.postcode = t.code
+                when 'department' then private.department_of(h.country, h.postcode) = t.code
+                else h.rne = t.code
+            end
+    )
+    order by p.id, s.value desc, s.reached_at, l.id;
+end
+$$;
+revoke execute on function private.client_territory(integer) from public;
+grant execute on function private.client_territory(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_territory with (security_invoker = true) as
+select * from private.client_territory();
+comment on view api.client_territory is 'The listed classes of the territory of the caller''s clients, ranked among themselves and among all; no pupil is named.';
+grant select on api.client_territory to authenticated, service_role, mpp_dashboard;
+
+create type api.client_ambassador_row as (participation_id integer, league_id uuid, league text, unit text, alias text, is_principal boolean);
+comment on type api.client_ambassador_row is 'Who runs a league of a client, by alias.';
+
+create function private.client_ambassadors(chosen integer default null) returns setof api.client_ambassador_row
+    language plpgsql
+    stable
+    security definer
+    rows 50
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select p.id, l.id, l.name::text, u.name::text, case when q.listed then q.alias::text end, a.is_principal
+    from private.followed(chosen) p
+    join mpp.league l on l.participation_id = p.id and l.listed
+    join mpp.ambassador a on a.league_id = l.id
+    join mpp.player q on q.id = a.player_id
+    left join mpp.unit u on u.id = l.unit_id
+    order by p.id, l.name, a.is_principal desc;
+end
+$$;
+revoke execute on function private.client_ambassadors(integer) from public;
+grant execute on function private.client_ambassadors(integer) to authenticated, service_role, mpp_dashboard;
+
+create view api.client_ambassadors with (security_invoker = true) as
+select * from private.client_ambassadors();
+comment on view api.client_ambassadors is 'Who runs the listed leagues of the caller''s clients, by alias; null for who opted out. Their address is not the client''s to see.';
+grant select on api.client_ambassadors to authenticated, service_role, mpp_dashboard;
+
+-- Everything a report says, in one snapshot and from the same functions as the views.
+create function private.client_report(participation_id integer) returns jsonb
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    at timestamptz := private.clock();
+    p mpp.participation;
+    me mpp.staff;
+    report jsonb;
+begin
+    select * into p from private.followed(participation_id);
+    if p.id is null then
+        select s.* into me
+        from mpp.participation x
+        join mpp.staff s on s.organisation_id = x.organisation_id and s.account_id = (select auth.uid())
+            and private.request_role() = 'authenticated'
+        where x.id = client_report.participation_id;
+        if found then
+            perform private.require_open(me);
+        end if;
+        perform private.refuse('MP093');
+    end if;
+    with told as materialized (
+        select * from private.client_leagues(p.id)
+    )
+    select jsonb_build_object(
+        'as_of', at,
+        'organisation', (select jsonb_build_object('code', o.code, 'name', o.name, 'kind', o.kind, 'language', o.language)
+            from mpp.organisation o where o.id = p.organisation_id),
+        'edition', (select jsonb_build_object('code', e.code, 'title', e.title, 'starts_at', e.starts_at, 'ends_at', e.ends_at,
+            'time_zone', e.time_zone, 'frozen_at', e.frozen_at, 'audience', e.audience) from mpp.edition e where e.id = p.edition_id),
+        'overview', (select to_jsonb(r) from private.client_overview(p.id) r),
+        'weeks', (select coalesce(jsonb_agg(r), '[]') from private.client_weekly(p.id) r),
+        'days', (select coalesce(jsonb_agg(r), '[]') from private.client_daily(p.id) r),
+        'leagues', (select coalesce(jsonb_agg(r), '[]') from told r),
+        'units', (select coalesce(jsonb_agg(r), '[]') from private.client_ranking(p.id) r where r.scope = 'unit'),
+        'themes', (select coalesce(jsonb_agg(r), '[]') from private.client_themes(p.id) r),
+        'map', (select coalesce(jsonb_agg(r), '[]') from private.client_map(p.id) r),
+        'territory', (select coalesce(jsonb_agg(r), '[]') from private.client_territory(p.id) r),
+        -- The best of its leagues among all of the edition, as everybody sees them.
+        'general', (
+            select coalesce(jsonb_agg(jsonb_build_object('name', g.name, 'rank', g.rank, 'points', g.points,
+                'points_per_player', g.points_per_player) order by g.rank), '[]')
+            from (
+                select l.name, private.rank_of(s.edition_id, 'league', s.value) as rank, s.points,
+                    (select r.points_per_player from told r where r.league_id = l.id) as points_per_player
+                from mpp.league l
+                join mpp.score s on s.subject_id = l.id and s.is_public
+                where l.participation_id = p.id
+                order by s.value desc, s.reached_at
+                limit 5
+            ) g
+        ),
+        'edition_totals', (
+            select jsonb_build_object('players', sum(s.players) filter (where s.scope = 'league'),
+                'leagues', count(*) filter (where s.scope = 'league'), 'points', sum(s.points) filter (where s.scope = 'league'))
+            from mpp.score s
+            -- A private edition is its client: sums of it would tell what is withheld.
+            where s.edition_id = p.edition_id and s.is_public
+        ),
+        -- Beside what a client is told of its own leagues: those of five players or more.
+        'edition_compared', (
+            select jsonb_build_object('players', sum(s.players), 'leagues', count(*), 'points', sum(s.points))
+            from mpp.score s
+            where s.edition_id = p.edition_id and s.is_public and s.scope = 'league' and s.players >= 5
+        )
+    ) into report;
+    return report;
+end
+$$;
+revoke execute on function private.client_report(integer) from public;
+grant execute on function private.client_report(integer) to authenticated, service_role, mpp_dashboard;
+
+create function api.client_report(participation_id integer) returns jsonb
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.client_report(participation_id);
+end;
+comment on function api.client_report(integer)
+    is 'Every figure of a client''s report in one snapshot, from the same functions as the views. Its staff inside their dates, and staff of the association. Errors: MP091, MP093.';
+revoke execute on function api.client_report(integer) from public;
+grant execute on function api.client_report(integer) to authenticated, service_role, mpp_dashboard;
+
+-- Who gets the mail of a client's week. Whether it may leave is asked once more when it does.
+create type api.weekly_reader as (account_id uuid, league_id uuid, language text);
+comment on type api.weekly_reader is 'Somebody who gets a weekly mail: staff of a client without league_id, otherwise an ambassador of that league.';
+
+create function private.weekly_readers(participation_id integer) returns setof api.weekly_reader
+    language plpgsql
+    stable
+    security definer
+    rows 50
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    at timestamptz := private.clock();
+    p mpp.participation;
+begin
+    perform private.require_service();
+    select * into p from mpp.participation x where x.id = weekly_readers.participation_id;
+    if not found then
+        perform private.refuse('MP093');
+    end if;
+    return query
+    select s.account_id, null::uuid, o.language
+    from mpp.staff s
+    join mpp.organisation o on o.id = s.organisation_id
+    where s.organisation_id = p.organisation_id and at >= s.access_from and at < s.access_until
+    union all
+    select a.account_id, l.id, case f.language when 'fr' then 'fr' else 'en' end
+    from mpp.league l
+    join mpp.ambassador a on a.league_id = l.id
+    join mpp.profile f on f.id = a.account_id
+    where l.participation_id = p.id
+        and (
+            select c.granted
+            from mpp.consent c
+            where c.account_id = a.account_id and c.purpose = 'league_alerts'
+            order by c.id desc
+            limit 1
+        )
+    order by 2 nulls first, 1;
+end
+$$;
+revoke execute on function private.weekly_readers(integer) from public;
+grant execute on function private.weekly_readers(integer) to service_role;
+
+create function api.weekly_readers(participation_id integer) returns setof api.weekly_reader
+    language sql
+    stable
+    rows 50
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select * from private.weekly_readers(participation_id);
+end;
+comment on function api.weekly_readers(integer)
+    is 'Who gets the weekly mails of a client: its staff inside their dates, and the ambassadors of its leagues who agreed to alerts. Secret key only. Errors: MP006, MP093.';
+revoke execute on function api.weekly_readers(integer) from public;
+grant execute on function api.weekly_readers(integer) to service_role;
+-- Freezing an edition, and proving its scores. A freeze copies nothing but the sums of schools: from then on every table of the ranking refuses
+-- to change for that edition (60_score), and its counts keep the ranks as they were. The seal proves that nothing did.
+
+create function private.seal_of(edition integer) returns text
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+    select format('1:%s:%s:%s:%s', s.number, s.digest, c.number, c.digest)
+        || coalesce((
+            select format(':%s:%s', count(*), sum(('x' || left(md5(concat_ws('|', x.level, x.rank, x.school_id, x.classes, x.points,
+                x.players, x.value, extract(epoch from x.reached_at))), 16))::bit(64)::bigint))
+            from mpp.school_standing x
+            where x.edition_id = edition
+            having count(*) > 0
+        ), '')
+    from (
+        select count(*) as number, coalesce(sum(('x' || left(md5(concat_ws('|', x.subject_id, x.scope, x.points, x.players, x.value,
+            extract(epoch from x.reached_at))), 16))::bit(64)::bigint), 0) as digest
+        from mpp.score x
+        where x.edition_id = edition
+    ) s, (
+        select count(*) as number, coalesce(sum(('x' || left(md5(concat_ws('|', x.scope, x.value, x.subjects)), 16))::bit(64)::bigint), 0) as digest
+        from (
+            select m.scope, m.value, sum(m.subjects) as subjects
+            from (
+                select k.scope, k.value, k.subjects from mpp.score_count k where k.edition_id = edition
+                union all
+                select d.scope, d.value, d.change from mpp.score_delta d where d.edition_id = edition
+            ) m
+            group by m.scope, m.value
+            having sum(m.subjects) <> 0
+        ) x
+    ) c
+$$;
+comment on function private.seal_of(integer) is 'Fingerprint of every score and count of an edition, whatever their order; names and listing are not part of it.';
+revoke execute on function private.seal_of(integer) from public;
+
+create function private.freeze_edition(edition_code text) returns timestamptz
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    e mpp.edition;
+    at timestamptz;
+begin
+    perform private.require_ops();
+    e := private.find_edition(edition_code);
+    -- Every writer of the edition is waited for, and every later one finds it frozen. Readers are not held up.
+    perform private.lock_edition(e.id, alone => true);
+    at := private.clock();
+    e := private.find_edition(edition_code);
+    if e.frozen_at is not null then
+        return e.frozen_at;
+    end if;
+    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'closed' then
+        perform private.refuse('MP026', e.code, private.spoken(e.ends_at));
+    end if;
+    perform private.fold_scores(e.id, wait => true);
+    insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value, reached_at)
+    select r.edition_id, r.level, r.rank, r.subject_id, r.classes, r.points, r.players, r.value, r.reached_at
+    from api.school_ranking r
+    where r.edition_id = e.id;
+    update mpp.edition set frozen_at = at, seal = private.seal_of(e.id) where id = e.id;
+    -- The audit keeps the seal too: it is append-only, and a seal rewritten in the edition would differ from it.
+    perform private.record_act('edition.freeze', edition_code, jsonb_build_object('seal', (select x.seal from mpp.edition x where x.id = e.id)));
+    return at;
+end
+$$;
+revoke execute on function private.freeze_edition(text) from public;
+grant execute on function private.freeze_edition(text) to authenticated, service_role;
+
+-- What the staff do at length is not held to the time limit of a page: PostgREST takes it from the exposed function.
+create function api.freeze_edition(edition_code text) returns timestamptz
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+    set statement_timeout = '10min'
+begin atomic
+    select private.freeze_edition(edition_code);
+end;
+comment on function api.freeze_edition(text)
+    is 'Freezes the ranking of an edition that has ended; returns when it was frozen, also when it already was. Staff. Errors: MP006, MP020, MP026.';
+revoke execute on function api.freeze_edition(text) from public;
+grant execute on function api.freeze_edition(text) to authenticated, service_role;
+
+create type api.score_fault as (edition_code text, scope text, subject_id uuid, fault text, expected bigint, found bigint);
+comment on type api.score_fault is 'A score that is not what the ledger says.';
+
+create function private.verify_scores(edition_code text) returns setof api.score_fault
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    e mpp.edition;
+begin
+    perform private.require_ops();
+    if edition_code is not null then
+        e := private.find_edition(edition_code);
+    end if;
+    for e in select x.* from mpp.edition x where edition_code is null or x.code = edition_code order by x.id loop
+        return query
+        with ledger as (
+            select v.player_id, v.team_id, v.league_id, sum(v.points) as points
+            from mpp.validation v
+            where v.edition_id = e.id and v.state = 'credited'
+            group by v.player_id, v.team_id, v.league_id
+        ), expected as (
+            select j.subject_id, sum(l.points) as points
+            from ledger l
+            cross join lateral (values (l.player_id), (l.team_id), (l.league_id)) j (subject_id)
+            group by j.subject_id
+        ), scored as (
+            select s.subject_id, s.scope, s.points from mpp.score s where s.edition_id = e.id
+        )
+        select e.code, s.scope::text, coalesce(s.subject_id, x.subject_id), 'points', coalesce(x.points, 0)::bigint, s.points::bigint
+        from scored s
+        full join expected x on x.subject_id = s.subject_id
+        where coalesce(x.points, 0) is distinct from coalesce(s.points, 0) or s.subject_id is null;
+
+        return query
+        select e.code, 'team', q.team_id, 'collective credit below or above its quorum', q.quorum::bigint, q.doers
+        from (
+            select v.team_id, c.quorum, count(distinct v.player_id) as doers, bool_or(v.state = 'pending') as waiting,
+                bool_or(v.state = 'credited') as credited
+            from mpp.validation v
+            join mpp.edition_challenge c on c.id = v.challenge_id and c.kind = 'collective'
+            where v.edition_id = e.id and v.state <> 'cancelled'
+            group by v.team_id, v.challenge_id, c.quorum
+        ) q
+        where (q.doers >= q.quorum and q.waiting) or (q.doers < q.quorum and q.credited);
+
+        if e.frozen_at is null then
+            return query
+            with counted as (
+                select m.scope, m.value, sum(m.subjects) as subjects
+                from (
+                    select c.scope, c.value, c.subjects from mpp.score_count c where c.edition_id = e.id
+                    union all
+                    select d.scope, d.value, d.change from mpp.score_delta d where d.edition_id = e.id
+                ) m
+                group by m.scope, m.value
+            ), standing as (
+                select j.scope, s.value, count(*) as subjects
+                from mpp.score s
+                cross join lateral (values (s.scope::text), (s.level::text)) j (scope)
+                where s.edition_id = e.id and s.listed and j.scope is not null
+                group by j.scope, s.value
+            )
+            select e.code, coalesce(c.scope, s.scope)::text, null::uuid, format('count at value %s', coalesce(c.value, s.value)),
+                coalesce(s.subjects, 0)::bigint, coalesce(c.subjects, 0)::bigint
+            from counted c
+            full join standing s on s.scope = c.scope and s.value = c.value
+            where coalesce(c.subjects, 0) <> coalesce(s.subjects, 0);
+        elsif e.seal <> private.seal_of(e.id) then
+            return query select e.code, null::text, null::uuid, 'the seal of the frozen ranking is broken', null::bigint, null::bigint;
+        end if;
+    end loop;
+end
+$$;
+revoke execute on function private.verify_scores(text) from public;
+grant execute on function private.verify_scores(text) to authenticated, service_role;
+
+create function api.verify_scores(edition_code text default null) returns setof api.score_fault
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+    set statement_timeout = '10min'
+begin atomic
+    select * from private.verify_scores(edition_code);
+end;
+comment on function api.verify_scores(text)
+    is 'Compares every score, count and seal with the ledger, for one edition or all; no row means that all is right. Staff. Errors: MP006, MP020.';
+revoke execute on function api.verify_scores(text) from public;
+grant execute on function api.verify_scores(text) to authenticated, service_role;
+-- Symbolic awards, given by rule once an edition is frozen: over all, and once more among the leagues of each client.
+
+-- The rules, in the order in which they are read out. measure and threshold say who gets one:
+--   rank               rank <= threshold in the ranking (classes within their level)
+--   points_per_player  at least so many, in a group of the least size of the edition or more
+--   no_malus           no malus, and at least so many validations
+--   every_theme        a credited challenge of every theme that was in play, at least so many themes
+--   most_collective    the most different collective challenges, at least so many
+--   regular            credited validations on at least so many days in a hundred of the edition
+-- Pupils have no award of their own: their diploma is between them and their class.
+create function private.award_rules()
+    returns table (
+        place smallint, code text, scope text, measure text, threshold integer,
+        title_fr text, title_en text, description_fr text, description_en text
+    )
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    values
+    (10::smallint, 'grand-zizou', 'player', 'rank', 1,
+        'Grand Zizou de l’écologie', 'Grand Zizou of ecology',
+        'Première place du classement des joueuses et joueurs.', 'First of all players.'),
+    (20, 'player-podium', 'player', 'rank', 3,
+        'Podium des joueuses et joueurs', 'Podium of the players',
+        'Parmi les trois premières places du classement.', 'Among the first three of the ranking.'),
+    (30, 'team-champion', 'team', 'rank', 1,
+        'Équipe championne', 'Champion team',
+        'Première place du classement des équipes.', 'First of all teams.'),
+    (40, 'league-champion', 'league', 'rank', 1,
+        'Ligue championne', 'Champion league',
+        'Première place du classement des ligues.', 'First of all leagues.'),
+    (50, 'class-champion', 'class', 'rank', 1,
+        'Classe championne de son niveau', 'Champion class of its level',
+        'Première place parmi les classes du même niveau.', 'First among the classes of its level.'),
+    (60, 'school-champion', 'school', 'rank', 1,
+        'Établissement champion', 'Champion school',
+        'Première place du classement des établissements.', 'First of all schools.'),
+    (70, 'league-of-gold', 'league', 'points_per_player', 40,
+        'Ligue en or', 'League of gold',
+        'Au moins 40 points par personne.', 'At least 40 points a person.'),
+    (80, 'class-of-gold', 'class', 'points_per_player', 40,
+        'Classe en or', 'Class of gold',
+        'Au moins 40 points par élève.', 'At least 40 points a pupil.'),
+    (90, 'faultless', 'player', 'no_malus', 10,
+        'Sans faux pas', 'Not one false step',
+        'Au moins dix défis et aucun malus.', 'Ten challenges at least and no malus.'),
+    (100, 'all-themes', 'player', 'every_theme', 2,
+        'Touche-à-tout', 'Jack of all themes',
+        'Au moins un défi dans chaque thème.', 'At least one challenge in every theme.'),
+    (110, 'class-all-themes', 'class', 'every_theme', 2,
+        'Classe touche-à-tout', 'Class of all themes',
+        'Au moins un défi dans chaque thème de son niveau.', 'At least one challenge in every theme of its level.'),
+    (120, 'team-spirit', 'team', 'most_collective', 1,
+        'Esprit d’équipe', 'Team spirit',
+        'L’équipe qui a réussi le plus de défis collectifs.', 'The team with the most collective challenges.'),
+    (130, 'class-spirit', 'class', 'most_collective', 1,
+        'Esprit de classe', 'Class spirit',
+        'La classe qui a réussi le plus de défis collectifs.', 'The class with the most collective challenges.'),
+    (140, 'regular', 'player', 'regular', 60,
+        'Régularité', 'Steady as she goes',
+        'Des défis validés la plupart des jours de l’édition.', 'Challenges on most days of the edition.'),
+    (150, 'class-regular', 'class', 'regular', 50,
+        'Classe régulière', 'Steady class',
+        'Des défis validés au moins un jour sur deux.', 'Challenges on every other day at least.')
+$$;
+comment on function private.award_rules() is 'The rules by which awards are given, with their titles.';
+revoke execute on function private.award_rules() from public;
+
+create table mpp.award (
+    id bigint generated always as identity primary key,
+    edition_id integer not null references mpp.edition (id),
+    participation_id integer references mpp.participation (id),
+    organisation_id integer references mpp.organisation (id),
+    rule text not null,
+    place smallint not null,
+    scope text not null check (scope in ('player', 'team', 'league', 'class', 'school')),
+    title mpp.translated not null,
+    description mpp.translated not null,
+    subject_id uuid not null,
+    value numeric not null,
+    granted_at timestamptz not null,
+    constraint award_once unique nulls not distinct (edition_id, participation_id, rule, subject_id),
+    constraint award_of_client check ((participation_id is null) = (organisation_id is null))
+);
+comment on table mpp.award is 'Awards of a frozen edition: over all where participation_id is null, otherwise among the leagues of a client.';
+comment on column mpp.award.value is 'What earned it: the rank, points a player, validations, themes, collective challenges, or days.';
+create index award_participation on mpp.award (participation_id) where participation_id is not null;
+create index award_organisation on mpp.award (organisation_id) where organisation_id is not null;
+
+-- A rule is applied once: who opts out afterwards leaves the list, and nobody moves up into their place.
+create table mpp.award_round (
+    edition_id integer not null references mpp.edition (id),
+    rule text not null,
+    granted_at timestamptz not null,
+    granted_by uuid,
+    primary key (edition_id, rule)
+);
+comment on table mpp.award_round is 'Rules that were applied to an edition, also those that nobody met.';
+
+alter table mpp.award enable row level security;
+alter table mpp.award_round enable row level security;
+
+create policy award_select_anon on mpp.award
+    for select to anon
+    using (participation_id is null and edition_id in (select e.id from mpp.edition e));
+
+create policy award_select_authenticated on mpp.award
+    for select to authenticated
+    using ((participation_id is null and edition_id in (select e.id from mpp.edition e)) or (select private.is_ops()));
+
+create policy award_round_select_ops on mpp.award_round
+    for select to authenticated
+    using ((select private.is_ops()));
+
+grant select on mpp.award to anon, authenticated, service_role;
+grant select on mpp.award_round to authenticated, service_role;
+
+-- The name is read from the ranking and from the schools, so that it is gone with them.
+create view api.awards with (security_invoker = true) as
+select
+    a.id as award_id,
+    a.edition_id,
+    a.place,
+    a.rule,
+    a.scope,
+    a.title,
+    a.description,
+    a.subject_id,
+    coalesce(s.label, h.name) as label,
+    s.league_label,
+    a.value,
+    a.granted_at
+from mpp.award a
+left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
+left join mpp.school h on h.id = a.subject_id and a.scope = 'school' and not h.is_hidden
+    and exists (select from mpp.score c where c.edition_id = a.edition_id and c.school_id = h.id and c.listed)
+where a.participation_id is null and coalesce(s.label, h.name) is not null;
+comment on view api.awards is 'Awards of frozen editions to players, teams, leagues, classes and schools that are listed. Sort by place, award_id.';
+grant select on api.awards to anon, authenticated, service_role;
+
+create type api.client_award as (
+    award_id bigint, participation_id integer, organisation_id integer, edition_id integer, place smallint, rule text, scope text,
+    title jsonb, description jsonb, subject_id uuid, label text, league_label text, value numeric, granted_at timestamptz
+);
+comment on type api.client_award is 'An award among the leagues of a client.';
+
+-- A client of a private edition does not play in it, and so cannot read its ranking: the names come from here.
+create function private.my_client_awards() returns setof api.client_award
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select a.id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title::jsonb, a.description::jsonb,
+        a.subject_id, coalesce(s.label, h.name::text), s.league_label, case when s.is_public or h.id is not null then a.value end, a.granted_at
+    from mpp.award a
+    -- In a private edition no league or team of fewer than five: see 82_follow_up.
+    left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
+        and (s.is_public or s.scope = 'player' or s.players >= 5)
+    left join mpp.school h on h.id = a.subject_id and a.scope = 'school' and not h.is_hidden
+        and exists (select from mpp.score c where c.edition_id = a.edition_id and c.school_id = h.id and c.listed)
+    where a.organisation_id in (select private.my_client_ids()) and coalesce(s.label, h.name::text) is not null;
+end
+$$;
+revoke execute on function private.my_client_awards() from public;
+grant execute on function private.my_client_awards() to authenticated, service_role, mpp_dashboard;
+
+create view api.client_awards with (security_invoker = true) as
+select a.award_id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title, a.description, a.subject_id,
+    a.label, a.league_label, a.value, a.granted_at
+from private.my_client_awards() a;
+comment on view api.client_awards is 'Awards among the leagues of the caller''s organisations: the same rules, within. Who opted out is not in it. Sort by place, award_id.';
+grant select on api.client_awards to authenticated, service_role, mpp_dashboard;
+
+create function private.grant_awards(edition_code text) returns integer
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, pg_temp
+    -- Private columns have no statistics (99_ownership): the planner would go through the ledger player by player.
+    set enable_nestloop = off
+    set work_mem = '64MB'
+as $$
+declare
+    e mpp.edition;
+    at timestamptz;
+    days integer;
+    given integer;
+begin
+    perform private.require_ops();
+    e := private.find_edition(edition_code);
+    perform pg_advisory_xact_lock(hashtext('mpp.award'), e.id);
+    if e.frozen_at is null then
+        perform private.refuse('MP094', e.code);
+    end if;
+    at := private.clock();
+    days := greatest(1, ((e.ends_at - interval '1 microsecond') at time zone e.time_zone)::date
+        - (e.starts_at at time zone e.time_zone)::date + 1);
+
+    with rule as materialized (
+        select r.*
+        from private.award_rules() r
+        where not exists (select from mpp.award_round x where x.edition_id = e.id and x.rule = r.code)
+    ), played as materialized (
+        select v.player_id, v.team_id, v.league_id, v.challenge_id, c.kind, k.theme,
+            (v.validated_at at time zone e.time_zone)::date as day
+        from mpp.validation v
+        join mpp.edition_challenge c on c.id = v.challenge_id
+        join mpp.challenge k on k.id = c.challenge_id
+        where v.edition_id = e.id and v.state = 'credited' and exists (select from rule)
+    ), subject as materialized (
+        select s.subject_id, case when s.scope = 'league' and s.school_id is not null then 'class' else s.scope::text end as scope,
+            s.points::numeric as points, s.players, s.at_least_players, s.value::bigint as value, s.level::text as level,
+            case s.scope when 'league' then s.subject_id when 'team' then t.league_id else p.league_id end as league_id
+        from mpp.score s
+        left join mpp.team t on s.scope = 'team' and t.id = s.subject_id
+        left join mpp.player p on s.scope = 'player' and p.id = s.subject_id
+        where s.edition_id = e.id and s.listed
+    ), entrant as materialized (
+        -- Once among all, and once among the leagues of their client.
+        select j.*, null::integer as participation_id from subject j
+        union all
+        select j.*, l.participation_id
+        from subject j
+        join mpp.league l on l.id = j.league_id
+        where l.participation_id is not null
+    ), school as (
+        select n.participation_id, s.school_id as subject_id, sum(s.points) as points, sum(s.players) as players,
+            case when bool_or(s.by_average)
+                then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
+                else sum(s.points) end as value
+        from entrant n
+        join mpp.score s on s.subject_id = n.subject_id
+        where n.scope = 'class'
+        group by n.participation_id, s.school_id
+    ), deed as (
+        select x.scope, x.subject_id, count(*) as validations, bool_or(x.kind = 'malus') as has_malus,
+            count(distinct x.theme) filter (where x.kind <> 'malus') as themes,
+            count(distinct x.challenge_id) filter (where x.kind = 'collective') as collectives,
+            count(distinct x.day) filter (where x.kind <> 'malus') as days
+        from (
+            select u.scope, u.subject_id, v.*
+            from played v
+            cross join lateral (
+                values ('player', v.player_id), ('team', v.team_id), ('league', v.league_id)
+            ) u (scope, subject_id)
+        ) x
+        group by x.scope, x.subject_id
+    ), theme_in_play as (
+        select l.level, count(distinct k.theme) as themes
+        from mpp.edition_challenge c
+        join mpp.challenge k on k.id = c.challenge_id
+        cross join lateral unnest(coalesce(c.levels::text[], array[null::text])) l (level)
+        where c.edition_id = e.id and c.kind <> 'malus'
+        group by l.level
+    ), score as (
+        select n.participation_id, n.scope, n.subject_id, r.code, r.measure, r.threshold,
+            case r.measure
+                when 'rank' then case when n.points > 0 then rank() over (
+                    partition by n.participation_id, n.scope, r.code, n.level order by n.value desc) end
+                when 'points_per_player' then case when n.players >= n.at_least_players then round(n.points / greatest(n.players, 1), 2) end
+                when 'no_malus' then case when not d.has_malus then d.validations end
+                when 'every_theme' then case when d.themes >= coalesce(w.themes, 0) then d.themes end
+                when 'most_collective' then d.collectives
+                when 'regular' then d.days
+            end as value
+        from rule r
+        join entrant n on n.scope = r.scope
+        left join deed d on d.subject_id = n.subject_id
+            and d.scope = case n.scope when 'class' then 'league' else n.scope end and r.measure not in ('rank', 'points_per_player')
+        left join theme_in_play w on w.level is not distinct from n.level and r.measure = 'every_theme'
+        union all
+        select n.participation_id, 'school', n.subject_id, r.code, r.measure, r.threshold,
+            case r.measure
+                when 'rank' then case when n.points > 0 then rank() over (partition by n.participation_id, r.code order by n.value desc) end
+                when 'points_per_player' then round(n.points / greatest(n.players, 1), 2)
+            end
+        from rule r
+        join school n on true
+        where r.scope = 'school'
+    ), best as (
+        select s.*, max(s.value) over (partition by s.participation_id, s.code) as best
+        from score s
+        where s.value is not null
+    ), winner as (
+        select b.participation_id, b.scope, b.subject_id, b.code, b.value
+        from best b
+        where case b.measure
+            when 'rank' then b.value <= b.threshold
+            when 'regular' then b.value * 100 >= b.threshold * days
+            when 'most_collective' then b.value >= b.threshold and b.value = b.best
+            else b.value >= b.threshold
+        end
+    ), applied as (
+        insert into mpp.award_round (edition_id, rule, granted_at, granted_by)
+        select e.id, r.code, at, (select auth.uid()) from rule r
+    )
+    insert into mpp.award (edition_id, participation_id, organisation_id, rule, place, scope, title, description, subject_id, value, granted_at)
+    select e.id, w.participation_id, p.organisation_id, r.code, r.place, w.scope,
+        jsonb_build_object('fr', r.title_fr, 'en', r.title_en),
+        jsonb_build_object('fr', r.description_fr, 'en', r.description_en),
+        w.subject_id, w.value, at
+    from winner w
+    join rule r on r.code = w.code
+    left join mpp.participation p on p.id = w.participation_id
+    order by w.participation_id nulls first, r.place, w.value, w.subject_id;
+    get diagnostics given = row_count;
+    if given > 0 then
+        perform private.record_act('edition.awards', e.code, jsonb_build_object('awards', given));
+    end if;
+    return given;
+end
+$$;
+revoke execute on function private.grant_awards(text) from public;
+grant execute on function private.grant_awards(text) to authenticated, service_role;
+
+create function api.grant_awards(edition_code text) returns integer
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+    set statement_timeout = '10min'
+begin atomic
+    select private.grant_awards(edition_code);
+end;
+comment on function api.grant_awards(text)
+    is 'Gives the awards of a frozen edition by rule, over all and within each client; returns how many were given, 0 when they already were. Staff. Errors: MP006, MP020, MP094.';
+revoke execute on function api.grant_awards(text) from public;
+grant execute on function api.grant_awards(text) to authenticated, service_role;
+-- Setting up an edition from one document (catalogue/*.yaml, checked and turned into JSON by mpp edition apply):
+-- {"edition": {…}, "rules": {…}, "themes": [{code, title}], "curriculum": [{code, title}], "challenges": [{…}]}. All or nothing, and the same
+-- document applied twice changes nothing.
+
+create type api.edition_change as (action text, path text, before jsonb, after jsonb);
+comment on type api.edition_change is 'One difference: action is add, change or remove; path is edition, rules, themes.<code> or challenges.<code>, with the field that changes.';
+
+-- Field by field, what turns one object into another.
+create function private.differences(path text, before jsonb, after jsonb) returns setof api.edition_change
+    language sql
+    immutable
+    set search_path = pg_catalog, pg_temp
+as $$
+    select
+        case
+            when before is null then 'add'
+            when after is null then 'remove'
+            else 'change'
+        end,
+        case when before is null or after is null then path else path || '.' || d.key end,
+        case when before is null then null when after is null then before else d.was end,
+        case when after is null then null when before is null then after else d.becomes end
+    from (
+        select distinct on (case when before is null or after is null then '' else k.key end)
+            k.key, before -> k.key as was, after -> k.key as becomes
+        from jsonb_object_keys(coalesce(before, '{}') || coalesce(after, '{}')) k (key)
+        where before is null or after is null or before -> k.key is distinct from after -> k.key
+    ) d
+$$;
+revoke execute on function private.differences(text, jsonb, jsonb) from public;
+
+-- The edition as it stands, in the shape of the document. Secrets are compared by digest and never come out.
+create function private.edition_document(e mpp.edition) returns jsonb
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+    select jsonb_build_object(
+        'edition', jsonb_build_object(
+            'code', e.code,
+            'audience', e.audience,
+            'title', e.title,
+            'time_zone', e.time_zone,
+            'starts_at', e.starts_at,
+            'ends_at', e.ends_at,
+            'registration_closes_at', e.registration_closes_at,
+            'organisation', (select o.code from mpp.organisation o where o.id = e.organisation_id)
+        ),
+        'rules', jsonb_build_object(
+            'league_size_min', e.league_min_players,
+            'league_size_max', e.league_max_players,
+            'teams_per_league', e.teams_per_league,
+            'ranking', e.ranking_basis,
+            'unlock_guesses_per_hour', e.unlock_guesses_per_hour
+        ),
+        'challenges', coalesce((
+            select jsonb_object_agg(k.code, jsonb_build_object(
+                'kind', c.kind,
+                'theme', k.theme,
+                'points', c.points,
+                'repeat', c.repeat_limit,
+                'proof', c.needs_proof,
+                'quorum', c.quorum,
+                'factor', c.boost_factor,
+                'opens_at', c.opens_at,
+                'closes_at', c.closes_at,
+                'secret', encode(c.secret_digest, 'hex'),
+                'goals', k.goals,
+                'levels', c.levels,
+                'curriculum', k.curriculum,
+                'title', k.title,
+                'description', k.description
+            ))
+            from mpp.edition_challenge c
+            join mpp.challenge k on k.id = c.challenge_id
+            where c.edition_id = e.id
+        ), '{}')
+    )
+$$;
+revoke execute on function private.edition_document(mpp.edition) from public;
+
+create function private.apply_edition(document jsonb, dry_run boolean) returns setof api.edition_change
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    e mpp.edition;
+    head jsonb := document -> 'edition';
+    rules jsonb := document -> 'rules';
+    edition_code text := document #>> '{edition,code}';
+    was jsonb;
+    becomes jsonb;
+    changes api.edition_change[];
+    organisation integer;
+    message text;
+begin
+    perform private.require_ops();
+    if edition_code is null or jsonb_typeof(document -> 'challenges') is distinct from 'array'
+        or jsonb_typeof(document -> 'themes') is distinct from 'array'
+        or jsonb_typeof(coalesce(document -> 'curriculum', '[]')) <> 'array' then
+        perform private.refuse('MP027', 'the document needs edition.code, themes and challenges');
+    end if;
+    select x.code into message
+    from (
+        select t ->> 'code' as code, 'theme' as list from jsonb_array_elements(document -> 'themes') t
+        union all
+        select c ->> 'code', 'challenge' from jsonb_array_elements(document -> 'challenges') c
+        union all
+        select t ->> 'code', 'curriculum' from jsonb_array_elements(coalesce(document -> 'curriculum', '[]')) t
+    ) x
+    group by x.list, x.code
+    having count(*) > 1
+    limit 1;
+    if message is not null then
+        perform private.refuse('MP027', format('the code %s comes twice', message));
+    end if;
+    -- Two people applying files at once take turns: cards and themes are shared by all editions.
+    perform pg_advisory_xact_lock(hashtext('mpp.catalogue'), 0);
+    select * into e from mpp.edition x where x.code = edition_code;
+    if e.id is not null then
+        perform private.lock_edition(e.id, alone => true);
+        select * into e from mpp.edition x where x.id = e.id;
+        was := private.edition_document(e);
+    end if;
+
+    begin
+        if head ->> 'organisation' is not null then
+            select o.id into organisation from mpp.organisation o where o.code = head ->> 'organisation';
+            if organisation is null then
+                perform private.refuse('MP027', format('organisation %s does not exist', head ->> 'organisation'));
+            end if;
+        end if;
+
+        changes := array(
+            select d
+            from (
+                select t ->> 'code' as code, t -> 'title' as name
+                from jsonb_array_elements(document -> 'themes') t
+            ) n
+            left join mpp.theme h on h.code = n.code
+            cross join lateral private.differences('themes.' || n.code, to_jsonb(h) - 'code', jsonb_build_object('name', n.name)) d
+            order by n.code, (d).path
+        );
+        insert into mpp.theme as h (code, name)
+        select t ->> 'code', (t -> 'title')::mpp.translated
+        from jsonb_array_elements(document -> 'themes') t
+        on conflict on constraint theme_pkey do update set name = excluded.name
+        where h.name <> excluded.name;
+
+        changes := changes || array(
+            select d
+            from (
+                select t ->> 'code' as code, t -> 'title' as name
+                from jsonb_array_elements(coalesce(document -> 'curriculum', '[]')) t
+            ) n
+            left join mpp.curriculum_theme h on h.code = n.code
+            cross join lateral private.differences('curriculum.' || n.code, to_jsonb(h) - 'code', jsonb_build_object('name', n.name)) d
+            order by n.code, (d).path
+        );
+        insert into mpp.curriculum_theme as h (code, name)
+        select t ->> 'code', (t -> 'title')::mpp.translated
+        from jsonb_array_elements(coalesce(document -> 'curriculum', '[]')) t
+        on conflict on constraint curriculum_theme_pkey do update set name = excluded.name
+        where h.name <> excluded.name;
+        select g.code into message
+        from jsonb_array_elements(document -> 'challenges') c
+        cross join lateral jsonb_array_elements_text(coalesce(c -> 'curriculum', '[]')) g (code)
+        where not exists (select from mpp.curriculum_theme h where h.code = g.code)
+        limit 1;
+        if message is not null then
+            perform private.refuse('MP027', format('the curriculum theme %s does not exist', message));
+        end if;
+
+        select l.level into message
+        from jsonb_array_elements(document -> 'challenges') c
+        cross join lateral jsonb_array_elements(coalesce(nullif(c -> 'levels', 'null'), '[]')) l (level)
+        where l.level not in ('"maternelle"', '"elementaire"', '"college"', '"lycee"')
+        limit 1;
+        if message is not null then
+            perform private.refuse('MP027', format('the level %s does not exist', message));
+        end if;
+
+        -- A card that another edition shows may be corrected here too; it is one card.
+        insert into mpp.challenge as k (code, theme, title, description, goals, curriculum)
+        select c ->> 'code', c ->> 'theme', (c -> 'title')::mpp.translated, (c -> 'description')::mpp.translated,
+            array(select g::smallint from jsonb_array_elements_text(c -> 'goals') g),
+            array(select g from jsonb_array_elements_text(coalesce(c -> 'curriculum', '[]')) g)
+        from jsonb_array_elements(document -> 'challenges') c
+        on conflict on constraint challenge_code_key do update
+        set theme = excluded.theme, title = excluded.title, description = excluded.description, goals = excluded.goals,
+            curriculum = excluded.curriculum
+        where (k.theme, k.title::jsonb, k.description::jsonb, k.goals, k.curriculum)
+            is distinct from (excluded.theme, excluded.title::jsonb, excluded.description::jsonb, excluded.goals, excluded.curriculum);
+
+        if e.id is null then
+            insert into mpp.edition (code, audience, title, organisation_id, time_zone, starts_at, ends_at,
+                registration_closes_at, ranking_basis, league_min_players, league_max_players, teams_per_league,
+                unlock_guesses_per_hour)
+            values (
+                edition_code, (head ->> 'audience')::api.audience, (head -> 'title')::mpp.translated, organisation,
+                head ->> 'time_zone', (head ->> 'starts_at')::timestamptz, (head ->> 'ends_at')::timestamptz,
+                (head ->> 'registration_closes_at')::timestamptz, (rules ->> 'ranking')::api.ranking_basis,
+                (rules #>> '{league_size,min}')::smallint, (rules #>> '{league_size,max}')::smallint,
+                (rules ->> 'teams_per_league')::smallint, (rules ->> 'unlock_guesses_per_hour')::smallint
+            )
+            returning * into e;
+        else
+            update mpp.edition x
+            set audience = (head ->> 'audience')::api.audience,
+                title = (head -> 'title')::mpp.translated,
+                organisation_id = organisation,
+                time_zone = head ->> 'time_zone',
+                starts_at = (head ->> 'starts_at')::timestamptz,
+                ends_at = (head ->> 'ends_at')::timestamptz,
+                registration_closes_at = (head ->> 'registration_closes_at')::timestamptz,
+                ranking_basis = (rules ->> 'ranking')::api.ranking_basis,
+                league_min_players = (rules #>> '{league_size,min}')::smallint,
+                league_max_players = (rules #>> '{league_size,max}')::smallint,
+                teams_per_league = (rules ->> 'teams_per_league')::smallint,
+                unlock_guesses_per_hour = (rules ->> 'unlock_guesses_per_hour')::smallint
+            where x.id = e.id
+            returning * into e;
+        end if;
+
+        -- Removed first: a secret word may move from one challenge to another.
+        delete from mpp.edition_challenge x
+        using mpp.challenge k
+        where x.edition_id = e.id
+            and k.id = x.challenge_id
+            and k.code not in (select c ->> 'code' from jsonb_array_elements(document -> 'challenges') c);
+
+        with asked as (
+            select
+                k.id as challenge_id,
+                (c ->> 'kind')::api.challenge_kind as kind,
+                (c ->> 'points')::smallint as points,
+                (c ->> 'repeat')::smallint as repeat_limit,
+                (c ->> 'quorum')::smallint as quorum,
+                (c ->> 'factor')::smallint as boost_factor,
+                coalesce((c ->> 'proof')::boolean, false) as needs_proof,
+                (c #>> '{window,from}')::timestamptz as opens_at,
+                (c #>> '{window,until}')::timestamptz as closes_at,
+                case when c ->> 'secret' is not null then private.secret_digest(e.code, c ->> 'secret') end as secret_digest,
+                case when jsonb_typeof(c -> 'levels') = 'array'
+                    then private.levels_in_order(array(select jsonb_array_elements_text(c -> 'levels'))) end as levels
+            from jsonb_array_elements(document -> 'challenges') c
+            join mpp.challenge k on k.code = c ->> 'code'
+        ), updated as (
+            update mpp.edition_challenge x
+            set kind = a.kind, points = a.points, repeat_limit = a.repeat_limit, quorum = a.quorum,
+                boost_factor = a.boost_factor, needs_proof = a.needs_proof, opens_at = a.opens_at,
+                closes_at = a.closes_at, secret_digest = a.secret_digest, levels = a.levels
+            from asked a
+            where x.edition_id = e.id
+                and x.challenge_id = a.challenge_id
+                and (x.kind, x.points, x.repeat_limit, x.quorum, x.boost_factor, x.needs_proof, x.opens_at, x.closes_at, x.secret_digest, x.levels)
+                    is distinct from
+                    (a.kind, a.points, a.repeat_limit, a.quorum, a.boost_factor, a.needs_proof, a.opens_at, a.closes_at, a.secret_digest, a.levels)
+        )
+        insert into mpp.edition_challenge (edition_id, challenge_id, kind, points, repeat_limit, quorum, boost_factor,
+            needs_proof, opens_at, closes_at, secret_digest, levels)
+        select e.id, a.challenge_id, a.kind, a.points, a.repeat_limit, a.quorum, a.boost_factor, a.needs_proof, a.opens_at,
+            a.closes_at, a.secret_digest, a.levels
+        from asked a
+        where not exists (
+            select from mpp.edition_challenge x where x.edition_id = e.id and x.challenge_id = a.challenge_id
+        );
+        if exists (
+            select from mpp.edition_challenge x
+            where x.edition_id = e.id and (x.opens_at < e.starts_at or x.closes_at > e.ends_at)
+        ) then
+            perform private.refuse('MP027', 'a window lies outside the edition');
+        end if;
+        if exists (select from mpp.edition_challenge x where x.edition_id = e.id and (x.levels is null) = (e.audience = 'school')) then
+            perform private.refuse('MP027', 'the challenges of a school edition have levels, and only they');
+        end if;
+        -- A secret word is found by an account, and pupils have none.
+        if e.audience = 'school' and exists (select from mpp.edition_challenge x where x.edition_id = e.id and x.kind = 'hidden') then
+            perform private.refuse('MP027', 'a school edition has no hidden challenge');
+        end if;
+
+        becomes := private.edition_document(e);
+        changes := changes || array(
+            select d from (
+                select d, 1 as place from private.differences('edition', was -> 'edition', becomes -> 'edition') d
+                union all
+                select d, 2 from private.differences('rules', was -> 'rules', becomes -> 'rules') d
+                union all
+                select d, 3
+                from (
+                    select k.key from jsonb_object_keys(coalesce(was -> 'challenges', '{}') || (becomes -> 'challenges')) k (key)
+                ) k
+                cross join lateral private.differences(
+                    'challenges.' || k.key, was #> array['challenges', k.key], becomes #> array['challenges', k.key]) d
+            ) x
+            order by x.place, (x.d).path
+        );
+        if cardinality(changes) > 0 and not dry_run then
+            perform private.record_act('edition.apply', edition_code, jsonb_build_object('changes', cardinality(changes)));
+        end if;
+        if dry_run then
+            raise exception using errcode = 'MPDRY', message = 'dry run';
+        end if;
+    exception
+        when sqlstate 'MPDRY' then
+            null;
+        when invalid_text_representation or invalid_datetime_format or datetime_field_overflow or numeric_value_out_of_range
+            or check_violation or not_null_violation or unique_violation or foreign_key_violation
+            or invalid_parameter_value then
+            get stacked diagnostics message = message_text;
+            perform private.refuse('MP027', message);
+    end;
+    -- A secret says only that it changed.
+    return query
+    select c.action, c.path,
+        case when c.path like '%.secret' then '"•••"' when jsonb_typeof(c.before) = 'object' then c.before - 'secret' else c.before end,
+        case when c.path like '%.secret' then '"•••"' when jsonb_typeof(c.after) = 'object' then c.after - 'secret' else c.after end
+    from unnest(changes) c;
+end
+$$;
+revoke execute on function private.apply_edition(jsonb, boolean) from public;
+grant execute on function private.apply_edition(jsonb, boolean) to authenticated, service_role;
+
+create function api.apply_edition(document jsonb, dry_run boolean default false) returns setof api.edition_change
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select * from private.apply_edition(document, dry_run);
+end;
+comment on function api.apply_edition(jsonb, boolean)
+    is 'Makes an edition what a document says and returns the differences; with dry_run nothing is written. Staff. Errors: MP006, MP024, MP025, MP027.';
+revoke execute on function api.apply_edition(jsonb, boolean) from public;
+grant execute on function api.apply_edition(jsonb, boolean) to authenticated, service_role;
+-- Support of a client through an edition, in five stages, and its retroplanning: tasks dated backwards from the start.
+
+-- checkup → preparation → launching → follow_up → celebrate.
+create type api.support_stage as enum ('checkup', 'preparation', 'launching', 'follow_up', 'celebrate');
+create type api.task_owner as enum ('client', 'association');
+
+create table mpp.task (
+    id integer generated always as identity primary key,
+    participation_id integer not null references mpp.participation (id),
+    organisation_id integer not null references mpp.organisation (id),
+    code text not null,
+    stage api.support_stage not null,
+    place smallint not null,
+    title mpp.translated not null,
+    description mpp.translated not null,
+    owner api.task_owner not null,
+    priority smallint not null check (priority between 1 and 3),
+    day date,
+    until_day date,
+    done_at timestamptz,
+    done_by uuid,
+    constraint task_once unique (participation_id, code),
+    constraint task_days check ((day is null) = (until_day is null) and until_day >= day)
+);
+comment on table mpp.task is 'What a client and the association do together around an edition, and on which day.';
+comment on column mpp.task.day is 'The day on which to begin; none when there is no time left for it.';
+create index task_organisation on mpp.task (organisation_id);
+
+alter table mpp.task enable row level security;
+
+create policy task_select_authenticated on mpp.task
+    for select to authenticated, mpp_dashboard
+    using (organisation_id in (select private.my_client_ids()));
+
+grant select (id, participation_id, organisation_id, code, stage, place, title, description, owner, priority, day, until_day, done_at)
+    on mpp.task to authenticated, mpp_dashboard;
+grant select on mpp.task to service_role;
+
+create view api.client_stages with (security_invoker = true) as
+select
+    t.id as task_id,
+    t.participation_id,
+    t.organisation_id,
+    t.stage,
+    t.place,
+    t.code,
+    t.title,
+    t.description,
+    t.owner,
+    t.priority,
+    t.day,
+    t.until_day,
+    t.done_at,
+    case when t.done_at is not null then 'done' when t.day is null then 'dropped' else 'planned' end as state
+from mpp.task t;
+comment on view api.client_stages is 'The retroplanning of the caller''s organisations: tasks by stage, with the day to begin and the last one; state is planned, done or dropped (no time left, no day). Sort by place.';
+grant select on api.client_stages to authenticated, service_role, mpp_dashboard;
+
+-- Easter Sunday (anonymous Gregorian computus), on which three public holidays depend.
+create function private.easter(year integer) returns date
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select make_date(year, (x.h + x.l - 7 * x.m + 114) / 31, (x.h + x.l - 7 * x.m + 114) % 31 + 1)
+    from (
+        select w.h, w.l, (w.a + 11 * w.h + 22 * w.l) / 451 as m
+        from (
+            select v.a, v.h, (32 + 2 * (v.b % 4) + 2 * (v.c / 4) - v.h - v.c % 4) % 7 as l
+            from (
+                select u.a, u.b, u.c, (19 * u.a + u.b - u.b / 4 - (u.b - (u.b + 8) / 25 + 1) / 3 + 15) % 30 as h
+                from (select year % 19 as a, year / 100 as b, year % 100 as c) u
+            ) v
+        ) w
+    ) x
+$$;
+revoke execute on function private.easter(integer) from public;
+
+-- The first day from this one on (or, with -1, back from it) that is no Saturday, Sunday or public holiday in France, and not
+-- between Christmas Eve and New Year, when nobody is there.
+create function private.working_day(day date, step integer default 1) returns date
+    language plpgsql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    found_day date := day;
+    since_easter integer;
+begin
+    loop
+        since_easter := found_day - private.easter(extract(year from found_day)::integer);
+        -- Easter Monday, Ascension, Whit Monday.
+        exit when extract(isodow from found_day) < 6
+            and since_easter not in (1, 39, 50)
+            and to_char(found_day, 'MM-DD') not in ('01-01', '05-01', '05-08', '07-14', '08-15', '11-01', '11-11')
+            and to_char(found_day, 'MM-DD') not between '12-24' and '12-31';
+        found_day := found_day + step;
+    end loop;
+    return found_day;
+end
+$$;
+revoke execute on function private.working_day(date, integer) from public;
+
+-- The template: one line a task, in the order in which they are done. The three numbers are for small (fewer than 200
+-- expected players), medium (fewer than 2,000) and large organisations; null: not there. ideal counts days from the
+-- anchor, the start of the edition or its last day; shortest is the shortest lead with which a task before the start is
+-- still of use. Both only ever come nearer from one line to the next, which is what keeps the order. priority 1 is never
+-- dropped, 3 first; days is how many working days it takes.
+create function private.task_templates()
+    returns table (
+        place smallint, code text, audiences api.audience[], stage api.support_stage, owner api.task_owner, priority smallint,
+        anchor text, ideal smallint[], shortest smallint[], days smallint,
+        title_fr text, title_en text, description_fr text, description_en text
+    )
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select t.place::smallint, t.code, t.audiences::api.audience[], t.stage::api.support_stage, t.owner::api.task_owner,
+        t.priority::smallint, t.anchor, t.ideal::smallint[], t.shortest::smallint[], t.days::smallint,
+        t.title_fr, t.title_en, t.description_fr, t.description_en
+    from (
+        values
+        -- checkup
+        (10, 'kickoff-meeting', '{public,school}', 'checkup', 'association', 1, 'start', '{-42,-63,-84}', '{3,5,7}', 1,
+            'Réunion de lancement du projet', 'Kick-off meeting',
+            'Une heure en visio : l’édition, les dates, les rôles de chacun et ce plan, que l’on relit ensemble.',
+            'One hour online: the edition, its dates, who does what, and this plan, read together.'),
+        (20, 'goals-agreed', '{public,school}', 'checkup', 'client', 2, 'start', '{-40,-61,-81}', '{3,5,7}', 3,
+            'Objectifs et périmètre fixés', 'Goals and perimeter agreed',
+            'Dire combien de personnes, quels sites ou établissements, et à quoi on reconnaîtra une édition réussie.',
+            'Say how many people, which sites or schools, and by what you will know that the edition went well.'),
+        (30, 'sponsor-named', '{public}', 'checkup', 'client', 2, 'start', '{null,-56,-77}', '{null,5,7}', 2,
+            'Parrain ou marraine à la direction', 'A sponsor in the management',
+            'Trouver dans l’équipe de direction une personne qui signe l’annonce et joue elle-même.',
+            'Find a member of the management who signs the announcement and plays too.'),
+        (31, 'inspectorate-informed', '{school}', 'checkup', 'client', 2, 'start', '{null,-56,-77}', '{null,5,7}', 2,
+            'Inspection et rectorat informés', 'School inspectorate informed',
+            'Écrire à l’inspection ou au rectorat : les dates, les niveaux, et qu’aucun nom de famille n’est recueilli.',
+            'Write to the inspectorate: dates, levels, and that no surname of a pupil is collected.'),
+        (40, 'privacy-explained', '{public,school}', 'checkup', 'association', 1, 'start', '{null,-54,-74}', '{null,5,6}', 1,
+            'Point sur les données personnelles', 'Personal data explained',
+            'Expliquer à la personne chargée des données ce que l’organisation voit (des totaux) et ce qu’elle ne voit pas.',
+            'Explain to the data protection officer what the organisation sees (totals) and what it never does.'),
+        -- preparation
+        (50, 'kit-received', '{public,school}', 'preparation', 'association', 1, 'start', '{-35,-49,-70}', '{3,4,5}', 1,
+            'Kit de communication reçu', 'Communication kit received',
+            'Envoyer affiches, mails, visuels et guide ; vérifier qu’ils s’ouvrent et ajouter le logo du client.',
+            'Send posters, mails, pictures and the guide; check that they open, and add the client''s logo.'),
+        (60, 'ambassadors-named', '{public}', 'preparation', 'client', 1, 'start', '{-32,-46,-63}', '{3,4,5}', 5,
+            'Ambassadeurs et ambassadrices désignés', 'Ambassadors named',
+            'Trouver une personne volontaire par équipe de six à vingt-quatre : elle créera la ligue et l’animera.',
+            'Find one volunteer for every six to twenty-four people: they make the league and keep it lively.'),
+        (61, 'schools-invited', '{school}', 'preparation', 'client', 1, 'start', '{-32,-46,-63}', '{3,4,5}', 5,
+            'Établissements invités', 'Schools invited',
+            'Écrire aux directions des établissements du territoire ou du réseau, avec la date limite d’inscription.',
+            'Write to the heads of the schools of the territory or network, with the last day to sign up.'),
+        (70, 'internal-announcement', '{public}', 'preparation', 'client', 2, 'start', '{-28,-42,-56}', '{3,4,5}', 1,
+            'Annonce interne', 'Internal announcement',
+            'Annoncer les dates sur l’intranet et en réunion d’équipe, signé par la direction.',
+            'Announce the dates on the intranet and in team meetings, signed by the management.'),
+        (71, 'teachers-registered', '{school}', 'preparation', 'client', 1, 'start', '{-28,-39,-52}', '{3,4,5}', 5,
+            'Enseignant·es inscrit·es', 'Teachers registered',
+            'Suivre les inscriptions et relancer les établissements où personne ne s’est encore inscrit.',
+            'Follow the registrations, and call the schools from which nobody has registered yet.'),
+        (80, 'units-listed', '{public}', 'preparation', 'client', 2, 'start', '{null,-37,-49}', '{null,4,5}', 3,
+            'Liste des sites et services', 'Sites and departments listed',
+            'Donner les noms des sites, services ou directions entre lesquels les ligues seront classées.',
+            'Give the names of the sites or departments among which the leagues will be ranked.'),
+        (90, 'ambassadors-trained', '{public}', 'preparation', 'association', 2, 'start', '{-23,-33,-44}', '{2,3,4}', 1,
+            'Ambassadeurs et ambassadrices formés', 'Ambassadors trained',
+            'Atelier d’une heure : créer sa ligue, inviter, animer la conversation, valider avec honnêteté.',
+            'One-hour workshop: make a league, invite, keep the conversation going, validate honestly.'),
+        (91, 'teachers-webinar', '{school}', 'preparation', 'association', 2, 'start', '{-21,-30,-40}', '{2,3,4}', 1,
+            'Webinaire pour les enseignant·es', 'Webinar for teachers',
+            'Une heure après la classe : créer sa classe, choisir les défis, valider, imprimer les diplômes.',
+            'One hour after school: make a class, choose challenges, validate, print the diplomas.'),
+        (100, 'leagues-created', '{public}', 'preparation', 'client', 1, 'start', '{-21,-28,-35}', '{2,3,4}', 5,
+            'Ligues créées', 'Leagues created',
+            'Chaque ambassadeur ou ambassadrice crée sa ligue et la rattache à son site ou à son service.',
+            'Each ambassador makes their league and puts it under its site or department.'),
+        (101, 'classes-created', '{school}', 'preparation', 'client', 1, 'start', '{-18,-25,-35}', '{2,3,4}', 5,
+            'Classes créées', 'Classes created',
+            'Chaque enseignant·e crée sa classe et y inscrit les élèves par leur prénom, au besoin depuis un tableur.',
+            'Each teacher makes their class and adds the pupils by first name, from a spreadsheet if they like.'),
+        (110, 'dry-run', '{public}', 'preparation', 'client', 3, 'start', '{null,-24,-30}', '{null,3,4}', 1,
+            'Essai à blanc', 'Dry run',
+            'Une ligue pilote s’inscrit de bout en bout avec les téléphones et le réseau de l’organisation.',
+            'One pilot league registers from end to end, on the phones and the network of the organisation.'),
+        (111, 'challenges-chosen', '{school}', 'preparation', 'client', 3, 'start', '{-16,-20,-28}', '{2,3,4}', 3,
+            'Défis de la classe choisis', 'Challenges of the class chosen',
+            'Choisir les défis que la classe jouera, selon le niveau et ce qui est travaillé en ce moment.',
+            'Choose the challenges that the class plays, by level and by what it works on at the moment.'),
+        -- launching
+        (120, 'invitations-sent', '{public}', 'launching', 'client', 1, 'start', '{-14,-19,-21}', '{2,2,3}', 2,
+            'Invitations envoyées', 'Invitations sent',
+            'Envoyer à chaque personne le mail d’invitation avec le code de sa ligue.',
+            'Send everyone the invitation mail with the code of their league.'),
+        (121, 'letter-to-families', '{school}', 'launching', 'client', 1, 'start', '{-14,-17,-21}', '{2,2,3}', 2,
+            'Lettre aux familles', 'Letter to the families',
+            'Distribuer la lettre qui explique le jeu et donne le code par lequel une famille suit sa classe.',
+            'Hand out the letter that explains the game and gives the code by which a family follows its class.'),
+        (130, 'posters-up', '{public,school}', 'launching', 'client', 3, 'start', '{-12,-14,-18}', '{2,2,3}', 2,
+            'Affiches et écrans', 'Posters and screens',
+            'Poser les affiches là où l’on passe : entrée, cantine, machine à café, salle des maîtres.',
+            'Put the posters where people pass: entrance, canteen, coffee machine, staff room.'),
+        (140, 'launch-prepared', '{public}', 'launching', 'client', 2, 'start', '{-10,-11,-14}', '{2,2,2}', 2,
+            'Événement de lancement préparé', 'Launch event prepared',
+            'Réserver le lieu, inviter, choisir un défi à faire ensemble le premier jour.',
+            'Book the place, invite, choose a challenge to do together on the first day.'),
+        (150, 'reminder-week-before', '{public,school}', 'launching', 'client', 2, 'start', '{-7,-7,-7}', '{2,2,2}', 1,
+            'Rappel à qui n’est pas inscrit·e', 'Reminder to those not registered',
+            'Relancer celles et ceux qui ne sont pas inscrits ; dire combien le sont déjà.',
+            'Remind those who have not registered, and say how many have.'),
+        (160, 'registrations-checked', '{public,school}', 'launching', 'association', 2, 'start', '{-4,-4,-4}', '{1,1,1}', 1,
+            'Vérification des inscriptions', 'Registrations checked',
+            'Repérer les ligues trop petites et les classes sans élève, et appeler qui peut aider.',
+            'Find the leagues that are too small and the classes without pupils, and call who can help.'),
+        (170, 'launch-event', '{public,school}', 'launching', 'client', 1, 'start', '{0,0,0}', '{0,0,0}', 1,
+            'Lancement', 'Launch event',
+            'Ouvrir l’édition ensemble : petit déjeuner, mot de la direction ou de la mairie, premier défi.',
+            'Open the edition together: breakfast, a word from the management or the mayor, a first challenge.'),
+        -- follow_up
+        (180, 'first-weekly-review', '{public,school}', 'follow_up', 'association', 1, 'start', '{7,7,7}', '{0,0,0}', 1,
+            'Premier bilan hebdomadaire', 'First weekly review',
+            'Lire ensemble le rapport de la semaine : qui joue, qui n’a pas commencé, quelle ligue encourager.',
+            'Read the weekly report together: who plays, who has not begun, which league to encourage.'),
+        (190, 'midway-push', '{public,school}', 'follow_up', 'client', 2, 'start', '{10,10,10}', '{0,0,0}', 1,
+            'Relance de mi-parcours', 'Mid-way push',
+            'Publier le classement interne, raconter deux belles histoires, proposer un défi collectif.',
+            'Publish the internal ranking, tell two good stories, propose a collective challenge.'),
+        (200, 'second-weekly-review', '{public,school}', 'follow_up', 'association', 2, 'start', '{14,14,14}', '{0,0,0}', 1,
+            'Deuxième bilan hebdomadaire', 'Second weekly review',
+            'Comparer avec la première semaine et choisir les ligues ou classes à relancer pour la fin.',
+            'Compare with the first week and choose the leagues or classes to push for the end.'),
+        (210, 'last-days-reminder', '{public,school}', 'follow_up', 'client', 3, 'end', '{-4,-4,-4}', '{0,0,0}', 1,
+            'Rappel des derniers jours', 'Reminder of the last days',
+            'Rappeler qu’après la fin rien ne se valide plus : il reste quelques jours.',
+            'Say that nothing can be validated after the end: a few days are left.'),
+        -- celebrate
+        (220, 'photos-collected', '{public,school}', 'celebrate', 'client', 3, 'end', '{2,2,2}', '{0,0,0}', 3,
+            'Photos et témoignages recueillis', 'Photos and stories collected',
+            'Rassembler les photos pour lesquelles on a un accord, et quelques phrases de participant·es.',
+            'Gather the photos for which there is consent, and a few sentences of participants.'),
+        (230, 'certificates-printed', '{public}', 'celebrate', 'association', 2, 'end', '{5,5,5}', '{0,0,0}', 2,
+            'Certificats préparés', 'Certificates prepared',
+            'Établir les récompenses et envoyer les certificats des équipes et des ligues.',
+            'Grant the awards and send the certificates of teams and leagues.'),
+        (231, 'diplomas-printed', '{school}', 'celebrate', 'client', 1, 'end', '{5,5,5}', '{0,0,0}', 2,
+            'Diplômes imprimés', 'Diplomas printed',
+            'Imprimer le diplôme de chaque élève et le certificat de la classe.',
+            'Print the diploma of every pupil and the certificate of the class.'),
+        (240, 'final-report', '{public,school}', 'celebrate', 'association', 1, 'end', '{7,7,7}', '{0,0,0}', 1,
+            'Bilan final remis', 'Final report delivered',
+            'Remettre le bilan final : chiffres, classement figé, récompenses, et ce que les défis ont changé.',
+            'Deliver the final report: figures, frozen ranking, awards, and what the challenges changed.'),
+        (250, 'closing-ceremony', '{public,school}', 'celebrate', 'client', 1, 'end', '{10,10,10}', '{0,0,0}', 1,
+            'Cérémonie de clôture', 'Closing ceremony',
+            'Remercier, remettre les récompenses, applaudir le Grand Zizou de l’écologie.',
+            'Thank everybody, hand over the awards, applaud the Grand Zizou of ecology.'),
+        (260, 'feedback-asked', '{public,school}', 'celebrate', 'client', 3, 'end', '{14,14,14}', '{0,0,0}', 5,
+            'Avis des participant·es', 'Feedback asked for',
+            'Envoyer le questionnaire de fin : trois minutes, et ce qui restera comme habitude.',
+            'Send the closing questionnaire: three minutes, and which habits will stay.'),
+        (270, 'next-edition', '{public,school}', 'celebrate', 'association', 2, 'end', '{21,21,21}', '{0,0,0}', 1,
+            'Rendez-vous pour la suite', 'Looking ahead',
+            'Tirer les leçons de l’édition et choisir ensemble les dates de la prochaine.',
+            'Draw the lessons of the edition and choose the dates of the next one together.')
+    ) t (place, code, audiences, stage, owner, priority, anchor, ideal, shortest, days, title_fr, title_en, description_fr, description_en)
+$$;
+revoke execute on function private.task_templates() from public;
+
+create function private.organisation_size(expected_players integer) returns integer
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    -- 1 small, 2 medium (also while nobody has said how many), 3 large.
+    select case when expected_players < 200 then 1 when expected_players >= 2000 then 3 else 2 end
+$$;
+revoke execute on function private.organisation_size(integer) from public;
+
+-- The days of the tasks that are not done, for a plan made today; no day: dropped. A task keeps its ideal day while that
+-- is ahead. What should have begun already is caught up from today on in the order of the template, two tasks a working
+-- day at most; where a task would come later than its shortest lead allows, the least important one so far goes, and
+-- among equals the earliest: what is nearest to the start is of most use then.
+create function private.plan_days(
+    audience api.audience, size integer, today date, starts_on date, last_day date, done text[] default '{}'
+) returns table (code text, day date, until_day date)
+    language plpgsql
+    immutable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    per_day constant integer := 2;
+    first_day date := private.working_day(today);
+    codes text[];
+    priorities smallint[];
+    lengths smallint[];
+    -- Ideal and latest days; no latest day: during or after the edition, where a task keeps its place.
+    ideals date[];
+    latests date[];
+    gone boolean[];
+    days date[];
+    previous date;
+    on_previous integer;
+    chosen date;
+    victim integer;
+    awaited date;
+    last_prepared date := private.working_day(starts_on - 1, -1);
+begin
+    select
+        array_agg(t.code order by t.place),
+        array_agg(t.priority order by t.place),
+        array_agg(t.days order by t.place),
+        array_agg(
+            case
+                when t.anchor = 'end' then private.working_day(last_day + t.ideal[size])
+                when t.ideal[size] < 0 then private.working_day(starts_on + t.ideal[size], -1)
+                else private.working_day(starts_on + t.ideal[size])
+            end order by t.place),
+        array_agg(
+            case when t.anchor = 'start' and t.ideal[size] < 0 then private.working_day(starts_on - t.shortest[size], -1) end
+            order by t.place),
+        array_agg(
+            case
+                -- Once the edition is over there is nothing to prepare or to push any more.
+                when today > last_day then t.anchor = 'start' or t.ideal[size] < 0
+                -- In a short edition some weeks do not exist.
+                when t.anchor = 'start' and t.ideal[size] > 0 then starts_on + t.ideal[size] > last_day
+                else false
+            end and (t.priority > 1 or today > last_day) order by t.place)
+    into codes, priorities, lengths, ideals, latests, gone
+    from private.task_templates() t
+    where plan_days.audience = any (t.audiences) and t.ideal[size] is not null and not t.code = any (done);
+
+    <<pass>>
+    loop
+        previous := first_day;
+        on_previous := 0;
+        days := array_fill(null::date, array[coalesce(cardinality(codes), 0)]);
+        for i in 1 .. coalesce(cardinality(codes), 0) loop
+            continue when gone[i];
+            chosen := greatest(ideals[i], previous);
+            if latests[i] is null then
+                if ideals[i] < first_day and priorities[i] > 1 then
+                    gone[i] := true;
+                    continue;
+                end if;
+            elsif first_day > latests[i] then
+                if priorities[i] > 1 then
+                    gone[i] := true;
+                    continue;
+                end if;
+            elsif chosen > ideals[i] then
+                if chosen = previous and on_previous >= per_day then
+                    chosen := private.working_day(chosen + 1);
+                end if;
+                if chosen > latests[i] then
+                    select x.place into victim
+                    from generate_series(1, i) x (place)
+                    where not gone[x.place] and priorities[x.place] > 1 and latests[x.place] is not null
+                    order by priorities[x.place] desc, x.place
+                    limit 1;
+                    if victim is not null then
+                        gone[victim] := true;
+                        continue pass;
+                    end if;
+                    -- Only what must be done is left: a full day rather than too late.
+                    chosen := greatest(ideals[i], previous);
+                end if;
+            end if;
+            on_previous := case when chosen = previous then on_previous + 1 else 1 end;
+            previous := chosen;
+            days[i] := chosen;
+        end loop;
+        exit;
+    end loop;
+
+    for i in 1 .. coalesce(cardinality(codes), 0) loop
+        code := codes[i];
+        day := days[i];
+        until_day := day;
+        for another in 2 .. lengths[i] loop
+            until_day := private.working_day(until_day + 1);
+        end loop;
+        -- A preparation ends before the start, however late it began; and what another task hands out is there by then.
+        if day is not null and latests[i] is not null then
+            awaited := days[array_position(codes, case code
+                when 'leagues-created' then 'invitations-sent'
+                when 'classes-created' then 'letter-to-families'
+            end)];
+            until_day := greatest(day, least(until_day, last_prepared, awaited));
+        end if;
+        return next;
+    end loop;
+end
+$$;
+comment on function private.plan_days(api.audience, integer, date, date, date, text[])
+    is 'Dates a template: size is 1, 2 or 3; today, the first and the last day of the edition are days of its zone.';
+revoke execute on function private.plan_days(api.audience, integer, date, date, date, text[]) from public;
+
+-- The participation that a command is about, locked; whoever does not work for that client is told the same as if there
+-- were none.
+create function private.begin_participation(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    asked mpp.participation;
+    account uuid;
+begin
+    select * into asked from mpp.participation p where p.id = participation for no key update;
+    if not private.is_ops() then
+        account := private.begin_write(registered => false);
+        if not exists (select from mpp.staff s where s.account_id = account and s.organisation_id = asked.organisation_id) then
+            perform private.refuse('MP093');
+        end if;
+    elsif asked.id is null then
+        perform private.refuse('MP093');
+    end if;
+    perform private.begin_client(asked.organisation_id, at_least);
+    return asked;
+end
+$$;
+revoke execute on function private.begin_participation(integer, api.staff_role) from public;
+
+create type api.plan_outcome as (planned integer, dropped integer, done integer);
+comment on type api.plan_outcome is 'How many tasks of a plan have a day, have none because time is short, and are done.';
+
+create function private.plan_participation(participation_id integer) returns api.plan_outcome
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    asked mpp.participation := private.begin_participation(participation_id);
+    e mpp.edition;
+    size integer := private.organisation_size(asked.expected_players);
+    outcome api.plan_outcome;
+begin
+    select * into e from mpp.edition x where x.id = asked.edition_id;
+    with template as (
+        select t.*, d.day, d.until_day
+        from private.task_templates() t
+        join private.plan_days(
+            e.audience, size,
+            (private.clock() at time zone e.time_zone)::date,
+            (e.starts_at at time zone e.time_zone)::date,
+            ((e.ends_at - interval '1 microsecond') at time zone e.time_zone)::date,
+            array(select x.code from mpp.task x where x.participation_id = asked.id and x.done_at is not null)
+        ) d on d.code = t.code
+        where e.audience = any (t.audiences) and t.ideal[size] is not null
+    ), no_longer as (
+        delete from mpp.task x
+        where x.participation_id = asked.id and x.done_at is null and not exists (select from template t where t.code = x.code)
+    )
+    insert into mpp.task as x (participation_id, organisation_id, code, stage, place, title, description, owner, priority, day, until_day)
+    select asked.id, asked.organisation_id, t.code, t.stage, t.place,
+        jsonb_build_object('fr', t.title_fr, 'en', t.title_en),
+        jsonb_build_object('fr', t.description_fr, 'en', t.description_en),
+        t.owner, t.priority, t.day, t.until_day
+    from template t
+    order by t.place
+    on conflict on constraint task_once do update
+    set stage = excluded.stage, place = excluded.place, title = excluded.title, description = excluded.description,
+        owner = excluded.owner, priority = excluded.priority, day = excluded.day, until_day = excluded.until_day
+    where (x.stage, x.place, x.title::jsonb, x.description::jsonb, x.owner, x.priority, x.day, x.until_day) is distinct from
+        (excluded.stage, excluded.place, excluded.title::jsonb, excluded.description::jsonb, excluded.owner, excluded.priority,
+        excluded.day, excluded.until_day);
+
+    select count(*) filter (where x.done_at is null and x.day is not null), count(*) filter (where x.done_at is null and x.day is null),
+        count(*) filter (where x.done_at is not null)
+    into outcome
+    from mpp.task x
+    where x.participation_id = asked.id;
+    return outcome;
+end
+$$;
+revoke execute on function private.plan_participation(integer) from public;
+grant execute on function private.plan_participation(integer) to authenticated, service_role;
+
+create function api.plan_participation(participation_id integer) returns api.plan_outcome
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.plan_participation(participation_id);
+end;
+comment on function api.plan_participation(integer)
+    is 'Makes or renews the retroplanning of a participation, in api.client_stages: days are never in the past, what is done stays done, and what time is too short for is dropped. Managers of the client, staff of the association. Errors: MP001, MP002, MP011, MP091–MP093.';
+revoke execute on function api.plan_participation(integer) from public;
+grant execute on function api.plan_participation(integer) to authenticated, service_role;
+
+create function private.complete_task(task_id integer, done boolean) returns void
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    by_ops boolean := private.is_ops();
+    account uuid;
+    asked mpp.task;
+begin
+    if not by_ops then
+        account := private.begin_write(registered => false);
+    end if;
+    select t.* into asked
+    from mpp.task t
+    where t.id = complete_task.task_id
+        and (by_ops or exists (select from mpp.staff s where s.account_id = account and s.organisation_id = t.organisation_id))
+    for no key update;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    perform private.begin_client(asked.organisation_id);
+    if asked.owner = 'association' and not by_ops then
+        perform private.refuse('MP006');
+    end if;
+    if done is null then
+        perform private.refuse('MP010', 'done', 'it is empty', 'Send true or false.');
+    end if;
+    update mpp.task t
+    set done_at = case when done then private.clock() end, done_by = case when done then (select auth.uid()) end
+    where t.id = asked.id and (t.done_at is not null) <> done;
+end
+$$;
+revoke execute on function private.complete_task(integer, boolean) from public;
+grant execute on function private.complete_task(integer, boolean) to authenticated, service_role;
+
+create function api.complete_task(task_id integer, done boolean default true) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.complete_task(task_id, done);
+end;
+comment on function api.complete_task(integer, boolean)
+    is 'Says that a task of a plan is done, or takes that back. Managers of the client for its own tasks, staff of the association for all. Errors: MP001, MP002, MP005, MP006, MP010, MP011, MP091, MP092.';
+revoke execute on function api.complete_task(integer, boolean) from public;
+grant execute on function api.complete_task(integer, boolean) to authenticated, service_role;
+-- What screens show: a player's own editions, the league page, and the staff's lists.
+
+create view api.my_players with (security_invoker = true) as
+select
+    p.id as player_id,
+    p.edition_id,
+    p.league_id,
+    p.team_id,
+    p.alias,
+    p.listed,
+    p.joined_at
+from mpp.player p
+where p.id in (select private.my_player_ids());
+comment on view api.my_players is 'The caller in each edition they play; league and team are empty once they left.';
+grant select on api.my_players to authenticated;
+
+create view api.my_leagues with (security_invoker = true) as
+select
+    l.id as league_id,
+    l.edition_id,
+    l.name,
+    l.category,
+    l.is_open,
+    l.listed,
+    coalesce(a.is_principal, false) as is_ambassador,
+    a.league_id is not null and not a.is_principal as is_co_ambassador,
+    c.code as join_code,
+    (select count(*) from mpp.player p where p.league_id = l.id) as players,
+    e.league_min_players,
+    e.league_max_players
+from mpp.league l
+join mpp.edition e on e.id = l.edition_id
+left join mpp.ambassador a
+    on a.league_id = l.id
+    and (a.player_id in (select private.my_player_ids()))
+left join mpp.join_code c on c.league_id = l.id and l.id in (select private.my_led_league_ids())
+where l.id in (select private.my_league_ids()) and l.school_id is null;
+comment on view api.my_leagues is 'The leagues the caller plays in or runs; the join code only for its ambassadors.';
+grant select on api.my_leagues to authenticated;
+
+create view api.league_teams with (security_invoker = true) as
+select
+    t.id as team_id,
+    t.league_id,
+    t.name,
+    (select count(*) from mpp.player p where p.team_id = t.id) as players,
+    (
+        select coalesce(sum(v.points), 0)
+        from mpp.validation v
+        where v.league_id = t.league_id and v.team_id = t.id and v.state = 'credited'
+    ) as points
+from mpp.team t;
+comment on view api.league_teams is 'Teams of the caller''s leagues and classes, with their points.';
+grant select on api.league_teams to authenticated, service_role;
+
+-- A league page shows the points earned here, to the league only: opting out of the public ranking does not matter.
+create view api.league_members with (security_invoker = true) as
+select
+    p.league_id,
+    p.id as player_id,
+    p.team_id,
+    p.alias,
+    p.first_name,
+    p.picture_path,
+    coalesce(v.points, 0) as points,
+    coalesce(v.validations, 0) as validations,
+    exists (select from mpp.ambassador a where a.league_id = p.league_id and a.player_id = p.id) as is_ambassador,
+    p.id in (select private.my_player_ids()) as is_me,
+    c.phone,
+    p.joined_at,
+    p.initial,
+    case when p.alias is null then private.pupil_name(p.first_name, p.initial) else p.first_name end as name
+from mpp.player p
+left join lateral (
+    select sum(v.points) as points, count(*) as validations
+    from mpp.validation v
+    where v.player_id = p.id and v.league_id = p.league_id and v.state = 'credited'
+) v on true
+left join mpp.player_contact c on c.player_id = p.id
+where p.league_id is not null;
+comment on view api.league_members is 'Members of the caller''s leagues and pupils of their classes, who have no alias; name is the first name, with a pupil''s initial where it is needed; the phone only where an ambassador of an open league may see it.';
+grant select on api.league_members to authenticated, service_role;
+
+create view api.league_validations with (security_invoker = true) as
+select
+    v.id as validation_id,
+    v.edition_id,
+    v.league_id,
+    v.team_id,
+    v.player_id,
+    p.alias,
+    p.first_name,
+    c.id as challenge_id,
+    k.code as challenge_code,
+    k.title,
+    v.points,
+    v.state,
+    v.proof_sent,
+    v.validated_at,
+    v.changed_at,
+    case when p.alias is null then private.pupil_name(p.first_name, p.initial) else p.first_name end as name
+from mpp.validation v
+left join mpp.player p on p.id = v.player_id
+left join mpp.edition_challenge c on c.id = v.challenge_id
+left join mpp.challenge k on k.id = c.challenge_id;
+comment on view api.league_validations is 'Validations in the caller''s leagues and classes; challenge and title are empty for a hidden challenge the caller has not found. Sort by validated_at desc.';
+grant select on api.league_validations to authenticated, service_role;
+
+-- The class page: teachers and families read the same rows. Points come from the ledger, because the score of a class
+-- that opted out of the ranking is shown to nobody.
+create view api.my_classes with (security_invoker = true) as
+select
+    l.id as class_id,
+    l.edition_id,
+    e.code as edition_code,
+    l.name,
+    l.level,
+    l.school_id,
+    h.name as school_label,
+    h.city,
+    l.listed,
+    l.id in (select private.my_led_league_ids()) as is_teacher,
+    c.code as class_code,
+    (select count(*) from mpp.player p where p.league_id = l.id) as pupils,
+    e.league_max_players as most_pupils,
+    coalesce(v.points, 0) as points,
+    coalesce(v.validations, 0) as validations,
+    exists (select from mpp.class_challenge x where x.league_id = l.id) as has_chosen,
+    l.created_at
+from mpp.league l
+join mpp.edition e on e.id = l.edition_id
+left join mpp.school h on h.id = l.school_id
+left join mpp.class_code c on c.league_id = l.id and l.id in (select private.my_led_league_ids())
+left join lateral (
+    select sum(v.points) as points, count(*) as validations
+    from mpp.validation v
+    where v.league_id = l.id and v.state = 'credited'
+) v on true
+where l.id in (select private.my_league_ids()) and l.school_id is not null;
+comment on view api.my_classes is 'The classes the caller teaches, or follows as a family; the class code only for its teachers.';
+grant select on api.my_classes to authenticated;
+
+create view api.class_challenges with (security_invoker = true) as
+select
+    l.id as class_id,
+    c.id as challenge_id,
+    k.code,
+    c.kind,
+    k.theme,
+    k.title,
+    k.description,
+    c.points,
+    c.boost_factor,
+    c.opens_at,
+    c.closes_at,
+    c.repeat_limit,
+    c.quorum,
+    c.needs_proof,
+    k.goals,
+    k.curriculum,
+    x.league_id is not null or not exists (select from mpp.class_challenge o where o.league_id = l.id) as is_in_play,
+    coalesce(v.pupils, 0) as pupils_credited,
+    coalesce(v.points, 0) as points_earned
+from mpp.league l
+join mpp.edition_challenge c
+    on c.edition_id = l.edition_id
+    and l.level = any (c.levels)
+    -- Not even the staff's sheets, which teachers get, tell of a flash challenge to come.
+    and (c.kind <> 'flash' or c.opens_at <= now())
+join mpp.challenge k on k.id = c.challenge_id
+left join mpp.class_challenge x on x.league_id = l.id and x.challenge_id = c.id
+left join lateral (
+    select count(distinct v.player_id) as pupils, sum(v.points) as points
+    from mpp.validation v
+    where v.league_id = l.id and v.challenge_id = c.id and v.state = 'credited'
+) v on true;
+comment on view api.class_challenges is 'Challenges of the level of the caller''s classes: whether the class plays them, and what it did. Filter by class_id.';
+grant select on api.class_challenges to authenticated, service_role;
+
+create view api.open_leagues with (security_invoker = true) as
+select l.id as league_id, l.edition_id, l.name, l.category, s.players, e.league_max_players
+from mpp.league l
+join mpp.edition e on e.id = l.edition_id
+-- The score is what a visitor may read of a league; it also counts who played and left, so a league may have one more
+-- place than it shows, never one less.
+join mpp.score s on s.subject_id = l.id
+where l.is_open and l.listed and s.players between 1 and e.league_max_players - 1 and now() < e.registration_closes_at;
+comment on view api.open_leagues is 'Open leagues that still have room; joining one takes a phone number.';
+grant select on api.open_leagues to authenticated, service_role;
+
+-- Staff.
+create view api.ops_leagues with (security_invoker = true) as
+select
+    l.id as league_id,
+    l.edition_id,
+    e.code as edition_code,
+    l.name,
+    l.category,
+    l.is_open,
+    l.listed,
+    c.code as join_code,
+    s.points,
+    s.players,
+    s.players < e.league_min_players as is_short,
+    a.player_id as ambassador_player_id,
+    l.created_at
+from mpp.league l
+join mpp.edition e on e.id = l.edition_id
+join mpp.score s on s.subject_id = l.id
+left join mpp.join_code c on c.league_id = l.id
+left join mpp.ambassador a on a.league_id = l.id and a.is_principal
+where (select private.is_ops()) and l.school_id is null;
+comment on view api.ops_leagues is 'Every league with its size, points and ambassador; classes are in ops_classes. Staff only.';
+grant select on api.ops_leagues to authenticated, service_role;
+
+create view api.ops_classes with (security_invoker = true) as
+select
+    l.id as class_id,
+    l.edition_id,
+    e.code as edition_code,
+    l.name,
+    l.level,
+    l.school_id,
+    h.rne,
+    h.name as school_label,
+    h.postcode,
+    h.city,
+    h.country,
+    l.listed,
+    c.code as class_code,
+    s.points,
+    (select count(*) from mpp.player p where p.league_id = l.id) as pupils,
+    (select count(*) from mpp.team t where t.league_id = l.id) as teams,
+    (select count(*) from mpp.family f where f.league_id = l.id) as families,
+    exists (select from mpp.class_challenge x where x.league_id = l.id) as has_chosen,
+    l.created_at
+from mpp.league l
+join mpp.edition e on e.id = l.edition_id
+join mpp.score s on s.subject_id = l.id
+join mpp.school h on h.id = l.school_id
+left join mpp.class_code c on c.league_id = l.id
+where (select private.is_ops());
+comment on view api.ops_classes is 'Every class with its school, size and points; class_teachers says who runs it. Staff only.';
+grant select on api.ops_classes to authenticated, service_role;
+
+-- What teachers say of their work is for statistics, so that is how the staff see it: without a name.
+create view api.teacher_statistics with (security_invoker = true) as
+select t.role, t.subject, count(*) as teachers, min(t.registered_at) as first_registered_at, max(t.registered_at) as last_registered_at
+from mpp.teacher t
+where (select private.is_ops())
+group by t.role, t.subject;
+comment on view api.teacher_statistics is 'How many teachers have which role and subject. Staff only.';
+grant select on api.teacher_statistics to authenticated, service_role;
+
+-- Misuse: more than ten validations within one minute, or more than forty in one day, by one player.
+create view api.misuse with (security_invoker = true) as
+select
+    m.edition_id,
+    m.player_id,
+    p.alias,
+    m.league_id,
+    m.pattern,
+    m.validations,
+    m.points,
+    m.first_at,
+    m.last_at,
+    coalesce(m.player_id, m.league_id) as subject_id
+from (
+    select
+        v.edition_id, v.player_id, v.league_id, 'burst' as pattern, count(*) as validations, sum(v.points) as points,
+        min(v.validated_at) as first_at, max(v.validated_at) as last_at
+    from mpp.validation v
+    where v.state <> 'cancelled'
+    group by v.edition_id, v.player_id, v.league_id, date_trunc('minute', v.validated_at)
+    having count(*) > 10
+    union all
+    select
+        v.edition_id, v.player_id, v.league_id, 'daily rate', count(*), sum(v.points), min(v.validated_at), max(v.validated_at)
+    from mpp.validation v
+    where v.state <> 'cancelled'
+    group by v.edition_id, v.player_id, v.league_id, date_trunc('day', v.validated_at at time zone 'Europe/Paris')
+    having count(*) > 40
+    union all
+    -- A teacher validates for the whole class, or types in a sheet of three weeks, in a minute: a class is looked at whole.
+    select
+        v.edition_id, null, v.league_id, 'class rate', count(*), sum(v.points), min(v.validated_at), max(v.validated_at)
+    from mpp.validation v
+    join mpp.league l on l.id = v.league_id and l.school_id is not null
+    join mpp.edition e on e.id = v.edition_id
+    where v.state <> 'cancelled'
+    group by v.edition_id, v.league_id, e.starts_at, e.ends_at
+    having count(*) > 10 * count(distinct v.player_id) * greatest(extract(epoch from least(now(), e.ends_at) - e.starts_at) / 86400, 1)
+) m
+left join mpp.player p on p.id = m.player_id
+where (select private.is_ops()) and (m.player_id is null or p.alias is not null);
+comment on view api.misuse is 'Players who validated implausibly fast: over 10 in a minute, or over 40 in a day; and classes (without player_id) with over 10 a day for each pupil. Staff only.';
+grant select on api.misuse to authenticated, service_role;
+-- What visitors write to the association: questions, requests for a quote or a webinar. They only ever write; the
+-- staff read, answer, and take down what is against the law.
+
+create type api.contact_kind as enum ('contact', 'quote', 'webinar');
+-- new → in_progress → answered, or spam; the staff may set any of them at any time.
+create type api.contact_state as enum ('new', 'in_progress', 'answered', 'spam');
+
+create table mpp.contact_request (
+    id bigint generated always as identity primary key,
+    kind api.contact_kind not null,
+    name mpp.line not null,
+    email text check (email = lower(email) and email ~ '^[^@\s]{1,64}@[^@\s]{3,190}$'),
+    organisation mpp.line,
+    size integer check (size between 1 and 10000000),
+    message text not null check (char_length(message) between 1 and 4000),
+    language text not null check (language in ('fr', 'en', 'de')),
+    received_at timestamptz not null,
+    state api.contact_state not null default 'new',
+    handled_at timestamptz,
+    handled_by uuid,
+    note text check (char_length(note) <= 2000),
+    removed_at timestamptz,
+    removal_reason text check (char_length(removal_reason) between 1 and 500),
+    is_held boolean not null default false,
+    constraint contact_request_removed_with_reason check ((removed_at is null) = (removal_reason is null)),
+    constraint contact_request_address_until_removed check ((removed_at is null) = (email is not null))
+);
+comment on table mpp.contact_request is 'Contact, quote and webinar requests; read by the staff only.';
+comment on column mpp.contact_request.size is 'How many people would play.';
+comment on column mpp.contact_request.is_held is 'It came when there were too many, of its address or of all: kept apart, and for 30 days when nobody takes it up.';
+create index contact_request_held on mpp.contact_request (received_at) where is_held and state in ('new', 'spam');
+create index contact_request_received on mpp.contact_request (received_at);
+create index contact_request_email on mpp.contact_request (email, received_at);
+
+alter table mpp.contact_request enable row level security;
+
+create policy contact_request_select_ops on mpp.contact_request
+    for select to authenticated
+    using ((select private.is_ops()));
+
+grant select on mpp.contact_request to authenticated, service_role;
+
+create view api.contact_requests with (security_invoker = true) as
+select
+    c.id,
+    c.kind,
+    c.name,
+    c.email,
+    c.organisation,
+    c.size,
+    c.message,
+    c.language,
+    c.received_at,
+    c.state,
+    c.handled_at,
+    c.handled_by,
+    c.note,
+    c.removed_at,
+    c.removal_reason,
+    c.is_held
+from mpp.contact_request c;
+comment on view api.contact_requests is 'What visitors wrote, and how far it is answered; sort by id. Staff only.';
+grant select on api.contact_requests to authenticated, service_role;
+
+-- Several typed lines, trimmed and clean, or the refusal that names the field.
+create function private.clean_text(field text, value text, longest integer) returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    cleaned text;
+begin
+    -- Measured before it is worked on: cleaning megabytes would take as long as somebody likes.
+    if octet_length(value) > 4 * longest + 200 then
+        perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
+    end if;
+    cleaned := regexp_replace(replace(normalize(value, NFC), E'\r\n', E'\n'), '[\u00ad\u200b-\u200d\ufe00-\ufe0f]', '', 'g');
+    cleaned := btrim(replace(cleaned, E'\t', ' '), E' \n');
+    if coalesce(cleaned, '') = '' then
+        perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
+    end if;
+    if char_length(cleaned) > longest then
+        perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
+            format('Use %s characters at most.', longest));
+    end if;
+    if replace(cleaned, E'\n', '') ~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
+        or cleaned ~ '[\u0300-\u036f]{3}' then
+        perform private.refuse('MP010', field, 'it holds a control or invisible character', 'Use visible characters and line breaks only.');
+    end if;
+    return cleaned;
+end
+$$;
+revoke execute on function private.clean_text(text, text, integer) from public;
+
+-- Limits are per address and for everybody together, never per IP: a whole school shares one. Past a limit a message is
+-- held: kept apart from those that the staff read first, and answered the same, so that it tells nothing about who has
+-- written. Anybody can write in anybody's name, or two hundred times: neither loses an honest message. The room for held
+-- ones has an end, or the table would not; only then is it said that nothing was kept. Who fills that too is stopped at the
+-- edge (docs/operations.md).
+create function private.send_contact_request(
+    kind text, name text, email text, message text, organisation text, size integer, language text
+) returns void
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    per_address constant integer := 3;
+    per_hour constant integer := 200;
+    most_held constant integer := 5000;
+    at timestamptz;
+    address text;
+    written mpp.contact_request;
+begin
+    if private.request_role() = 'authenticated' then
+        perform private.signed_in();
+    end if;
+    perform private.require_no_maintenance();
+    if kind is null or kind not in ('contact', 'quote', 'webinar') then
+        perform private.refuse('MP010', 'kind', coalesce(left(kind, 40), 'it is empty'), 'Use contact, quote or webinar.');
+    end if;
+    if octet_length(email) <= 300 then
+        address := lower(btrim(email));
+    end if;
+    -- Printable ASCII: what is written back to goes into the header of a mail.
+    if address is null or address !~ '^[!#-''*+\-./0-9=?^_`a-z{|}~]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+$' or char_length(address) > 254 then
+        perform private.refuse('MP010', 'email', left(coalesce(email, 'it is empty'), 80), 'Give an address such as name@example.org.');
+    end if;
+    if size is not null and size not between 1 and 10000000 then
+        perform private.refuse('MP010', 'size', size::text, 'Give a number of people, or nothing.');
+    end if;
+    if language is null or language not in ('fr', 'en', 'de') then
+        perform private.refuse('MP010', 'language', left(coalesce(language, 'it is empty'), 20), 'Use fr, en or de.');
+    end if;
+    written.name := private.clean_line('name', name, 120);
+    written.message := private.clean_text('message', message, 4000);
+    if btrim(organisation) <> '' then
+        written.organisation := private.clean_line('organisation', organisation, 120);
+    end if;
+
+    -- One at a time, or twenty at once would all find room.
+    perform pg_advisory_xact_lock(hashtext('mpp.contact_request'));
+    at := private.clock();
+    written.is_held := (
+        select count(*) from mpp.contact_request c where not c.is_held and c.received_at > at - interval '1 hour'
+    ) >= per_hour or (
+        select count(*) from mpp.contact_request c where c.email = address and c.received_at > at - interval '1 day'
+    ) >= per_address;
+    if written.is_held and (
+        select count(*) from mpp.contact_request c where c.is_held and c.state = 'new'
+    ) >= most_held then
+        perform private.refuse('MP095');
+    end if;
+    insert into mpp.contact_request (kind, name, email, organisation, size, message, language, received_at, is_held)
+    values (send_contact_request.kind::api.contact_kind, written.name, address, written.organisation, send_contact_request.size,
+        written.message, send_contact_request.language, at, written.is_held);
+end
+$$;
+revoke execute on function private.send_contact_request(text, text, text, text, text, integer, text) from public;
+grant execute on function private.send_contact_request(text, text, text, text, text, integer, text)
+    to anon, authenticated, service_role;
+
+create function api.send_contact_request(
+    kind text, name text, email text, message text, organisation text default null, size integer default null,
+    language text default 'fr'
+) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.send_contact_request(kind, name, email, message, organisation, size, language);
+end;
+comment on function api.send_contact_request(text, text, text, text, text, integer, text)
+    is 'Writes to the association: a question, or a request for a quote or a webinar. No account is needed; beyond three a day of an address, and two hundred an hour of all, messages are kept apart, and the answer does not say so. Errors: MP001, MP002, MP010, MP011, MP095.';
+revoke execute on function api.send_contact_request(text, text, text, text, text, integer, text) from public;
+grant execute on function api.send_contact_request(text, text, text, text, text, integer, text)
+    to anon, authenticated, service_role;
+
+create function private.handle_contact_request(id bigint, state api.contact_state, note text) returns void
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    said text;
+begin
+    perform private.require_ops();
+    if state is null then
+        perform private.refuse('MP010', 'state', 'it is empty', 'Use new, in_progress, answered or spam.');
+    end if;
+    if btrim(note) <> '' then
+        said := private.clean_text('note', note, 2000);
+    end if;
+    update mpp.contact_request c
+    set state = handle_contact_request.state,
+        -- What is left out stays, an empty note clears it.
+        note = case when handle_contact_request.note is null then c.note else said end,
+        handled_at = private.clock(),
+        handled_by = (select auth.uid())
+    where c.id = handle_contact_request.id;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    perform private.record_act('contact.handle', handle_contact_request.id::text,
+        jsonb_build_object('state', handle_contact_request.state));
+end
+$$;
+revoke execute on function private.handle_contact_request(bigint, api.contact_state, text) from public;
+grant execute on function private.handle_contact_request(bigint, api.contact_state, text) to authenticated, service_role;
+
+create function api.handle_contact_request(id bigint, state api.contact_state, note text default null) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.handle_contact_request(id, state, note);
+end;
+comment on function api.handle_contact_request(bigint, api.contact_state, text)
+    is 'Says how far a request is answered, with a note for colleagues; a note left out stays, an empty one clears it. Staff. Errors: MP005, MP006, MP010.';
+revoke execute on function api.handle_contact_request(bigint, api.contact_state, text) from public;
+grant execute on function api.handle_contact_request(bigint, api.contact_state, text) to authenticated, service_role;
+
+-- Text, name and address go; that there was one, when, and why it went, stays. The digest lets who has kept a copy prove
+-- what it was.
+create function private.remove_contact_content(id bigint, reason text) returns void
+    language plpgsql
+    volatile
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    asked mpp.contact_request;
+    why text;
+begin
+    perform private.require_ops();
+    why := private.clean_line('reason', reason, 500);
+    select * into asked from mpp.contact_request c where c.id = remove_contact_content.id for no key update;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    if asked.removed_at is not null then
+        return;
+    end if;
+    update mpp.contact_request c
+    set name = '—', email = null, organisation = null, message = '—', note = null, removed_at = private.clock(), removal_reason = why
+    where c.id = asked.id;
+    perform private.record_act('contact.remove', asked.id::text, jsonb_build_object(
+        'reason', why, 'received_at', asked.received_at,
+        'sha256', encode(sha256(convert_to(asked.message, 'UTF8')), 'hex')));
+end
+$$;
+revoke execute on function private.remove_contact_content(bigint, text) from public;
+grant execute on function private.remove_contact_content(bigint, text) to authenticated, service_role;
+
+create function api.remove_contact_content(id bigint, reason text) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.remove_contact_content(id, reason);
+end;
+comment on function api.remove_contact_content(bigint, text)
+    is 'Takes down the text, the name and the address of a request that is against the law, with a reason; the audit keeps that it was done and a digest. Staff. Errors: MP005, MP006, MP010.';
+revoke execute on function api.remove_contact_content(bigint, text) from public;
+grant execute on function api.remove_contact_content(bigint, text) to authenticated, service_role;
+-- Mails: what is to be sent to whom, who wants none, which addresses do not exist. Sending is `mpp mail send`
+-- (mpp_supabase/mail); here is what makes it safe: one mail per key with one Message-ID, claims with an end, and who may
+-- get a mail decided at the moment it leaves.
+
+create type api.mail_purpose as enum ('service', 'invitation', 'weekly_report', 'league_alerts', 'newsletter');
+
+create type api.mail_state as enum (
+    'queued', -- -> sending, dropped
+    'sending', -- -> sent, queued, failed, uncertain; the one mail that its sender has in hand
+    'sent',
+    'failed', -- -> queued, by a person
+    'dropped', -- its reader must not get it (any more)
+    'uncertain' -- -> sent, queued, failed; the server may have taken it, and nobody knows
+);
+
+create table mpp.outbox (
+    id bigint generated always as identity primary key,
+    key text not null unique check (key ~ '^[!-~]{1,200}$'),
+    -- The part before the @ is made of the key, so that the same mail has the same Message-ID in a database restored
+    -- from a backup; the domain is that of the first sender, and stays.
+    message_part text not null unique check (message_part ~ '^[0-9a-f]{40}$'),
+    message_domain text check (message_domain ~ '^[a-z0-9.-]{1,190}$'),
+    purpose api.mail_purpose not null,
+    account_id uuid references auth.users (id) on delete cascade,
+    address text check (address is null or (private.is_mail_address(address) and address = lower(address))),
+    organisation_id integer references mpp.organisation (id),
+    league_id uuid references mpp.league (id) on delete cascade,
+    template text not null check (template ~ '^[a-z][a-z_]{2,39}$'),
+    language text not null check (language in ('fr', 'en')),
+    data jsonb not null default '{}' check (jsonb_typeof(data) = 'object' and octet_length(data::text) <= 50000),
+    state api.mail_state not null default 'queued',
+    attempt integer not null default 0,
+    failures integer not null default 0,
+    next_attempt_at timestamptz not null default clock_timestamp(),
+    useful_until timestamptz,
+    claimed_by uuid,
+    claimed_at timestamptz,
+    claim_expires_at timestamptz,
+    sent_to text,
+    reply text,
+    queued_at timestamptz not null default clock_timestamp(),
+    sent_at timestamptz,
+    constraint outbox_one_recipient check (num_nonnulls(account_id, address) = 1),
+    -- What only a consent allows can go to nobody who could not have given one.
+    constraint outbox_consent_is_of_accounts check (purpose not in ('newsletter', 'league_alerts') or account_id is not null),
+    constraint outbox_claim_is_whole check (
+        state not in ('sending', 'uncertain') or num_nulls(claimed_by, claimed_at, claim_expires_at, message_domain) = 0
+    ),
+    constraint outbox_sent_has_time check ((state = 'sent') = (sent_at is not null))
+);
+comment on table mpp.outbox is 'Mails to send, in hand, sent or given up; one for each key.';
+comment on column mpp.outbox.data is 'Only what the mail shows; emptied once it was sent, because it may hold a code.';
+comment on column mpp.outbox.attempt is 'How often it was claimed: names one claim, so that nobody settles another one.';
+comment on column mpp.outbox.failures is 'How often a server said "later".';
+comment on column mpp.outbox.organisation_id is 'Only for those who work for this client, inside their dates, when it is sent.';
+comment on column mpp.outbox.league_id is 'Only for those who run this league when it is sent, or, of a league_note, also play in it.';
+create index outbox_account on mpp.outbox (account_id);
+create index outbox_organisation on mpp.outbox (organisation_id);
+create index outbox_league on mpp.outbox (league_id);
+-- How many invitations somebody was written within a day (46_client_league).
+create index outbox_invitation on mpp.outbox (private.mailbox_of(address), queued_at)
+    where template in ('staff_invitation', 'player_invitation');
+-- An invitation does not wait behind a newsletter.
+create index outbox_queued on mpp.outbox ((purpose <> 'service'), next_attempt_at, id) where state = 'queued';
+create index outbox_in_hand on mpp.outbox (claim_expires_at) where state in ('sending', 'uncertain');
+
+create table mpp.newsletter (
+    code text not null check (code ~ '^[a-z0-9-]{3,60}$'),
+    language text not null check (language in ('fr', 'en')),
+    subject mpp.line not null,
+    body text not null check (octet_length(body) between 1 and 100000),
+    created_at timestamptz not null default clock_timestamp(),
+    primary key (code, language)
+);
+comment on table mpp.newsletter is 'Newsletters: one text for all who get it.';
+
+create table mpp.unsubscribe_token (
+    digest bytea primary key,
+    purpose api.mail_purpose not null check (purpose <> 'service'),
+    account_id uuid references auth.users (id) on delete cascade,
+    address text,
+    made_at timestamptz not null default clock_timestamp(),
+    constraint unsubscribe_token_one_reader check (num_nonnulls(account_id, address) = 1)
+);
+comment on table mpp.unsubscribe_token is 'Digests of the tokens in the unsubscribe links of mails; the tokens themselves are in the mails only.';
+create index unsubscribe_token_account on mpp.unsubscribe_token (account_id);
+
+create table mpp.mail_suppression (
+    id bigint generated always as identity primary key,
+    purpose api.mail_purpose not null check (purpose <> 'service'),
+    account_id uuid references auth.users (id) on delete cascade,
+    address text,
+    since timestamptz not null default clock_timestamp(),
+    constraint mail_suppression_one_reader check (num_nonnulls(account_id, address) = 1),
+    constraint mail_suppression_account unique (account_id, purpose),
+    constraint mail_suppression_address unique (address, purpose)
+);
+comment on table mpp.mail_suppression is 'Who unsubscribed from what no consent covers: weekly reports, and invitations to an address without account.';
+
+create table mpp.mail_bounce (
+    id bigint generated always as identity primary key,
+    address text not null check (address = lower(address) and private.is_mail_address(address)),
+    is_hard boolean not null,
+    reason text not null check (char_length(reason) <= 500),
+    outbox_id bigint references mpp.outbox (id) on delete set null,
+    bounced_at timestamptz not null default clock_timestamp(),
+    cleared_at timestamptz
+);
+comment on table mpp.mail_bounce is 'Addresses that refused a mail. A hard bounce that was not cleared means that nothing is sent there.';
+create index mail_bounce_address on mpp.mail_bounce (address);
+create index mail_bounce_outbox on mpp.mail_bounce (outbox_id);
+
+alter table mpp.outbox enable row level security;
+alter table mpp.newsletter enable row level security;
+alter table mpp.unsubscribe_token enable row level security;
+alter table mpp.mail_suppression enable row level security;
+alter table mpp.mail_bounce enable row level security;
+
+-- Two readers: the association's staff, and nobody else. Tokens and suppressions have none.
+create policy outbox_select_ops on mpp.outbox
+    for select to authenticated
+    using ((select private.is_ops()));
+
+create policy mail_bounce_select_ops on mpp.mail_bounce
+    for select to authenticated
+    using ((select private.is_ops()));
+
+-- Not address, sent_to nor data: a code in an invitation is for its reader.
+grant select (id, key, message_part, message_domain, purpose, account_id, organisation_id, league_id, template, language, state,
+    attempt, failures, next_attempt_at, useful_until, claimed_by, claimed_at, claim_expires_at, reply, queued_at, sent_at)
+    on mpp.outbox to authenticated, service_role;
+grant select on mpp.mail_bounce to authenticated, service_role;
+
+create view api.ops_outbox with (security_invoker = true) as
+select
+    m.id,
+    m.key,
+    m.message_part || '@' || m.message_domain as message_id,
+    m.purpose,
+    m.account_id,
+    m.organisation_id,
+    m.league_id,
+    m.template,
+    m.language,
+    m.state,
+    m.attempt,
+    m.failures,
+    m.next_attempt_at,
+    m.useful_until,
+    m.claim_expires_at,
+    m.reply,
+    m.queued_at,
+    m.sent_at,
+    m.claimed_by
+from mpp.outbox m
+where (select private.is_ops());
+comment on view api.ops_outbox is 'Every mail and what became of it, without its address and content; sort by id. Staff only.';
+grant select on api.ops_outbox to authenticated, service_role;
+
+create view api.mail_bounces with (security_invoker = true) as
+select b.id, b.address, b.is_hard, b.reason, b.outbox_id, b.bounced_at, b.cleared_at
+from mpp.mail_bounce b
+where (select private.is_ops());
+comment on view api.mail_bounces is 'Addresses that refused a mail; sort by id. Staff only.';
+grant select on api.mail_bounces to authenticated, service_role;
+
+-- Queues one mail and tells whether it is new: the same key again changes nothing. For other functions of this schema,
+-- which have checked who asks. The recipient is an account, whose address is read when the mail leaves, or an address.
+create function private.queue_mail(
+    key text, template text, data jsonb, purpose api.mail_purpose default 'service', account_id uuid default null,
+    address text default null, language text default null, organisation_id integer default null,
+    league_id uuid default null, useful_until timestamptz default null, send_after timestamptz default null
+) returns boolean
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if num_nonnulls(account_id, address) <> 1 then
+        perform private.refuse('MP010', 'address', 'a mail goes to one account or to one address', 'Give one of the two.');
+    end if;
+    if address is not null and not private.is_mail_address(address) then
+        perform private.refuse('MP010', 'address', left(address, 100), 'Give an address such as ada@example.org.');
+    end if;
+    if address is not null and purpose in ('newsletter', 'league_alerts') then
+        perform private.refuse('MP010', 'purpose', purpose::text, 'Name an account: an address alone has agreed to nothing.');
+    end if;
+    -- Said here and not by the constraints, whose errors show the whole row.
+    if template is null or template !~ '^[a-z][a-z_]{2,39}$' then
+        perform private.refuse('MP010', 'template', coalesce(left(template, 40), 'it is empty'), 'Name a template of the mails.');
+    end if;
+    if language is not null and language not in ('fr', 'en') then
+        perform private.refuse('MP010', 'language', left(language, 20), 'Use fr or en.');
+    end if;
+    if data is not null and (jsonb_typeof(data) <> 'object' or octet_length(data::text) > 50000) then
+        perform private.refuse('MP010', 'data', 'they are no object, or too long', 'Send an object of 50,000 bytes at most.');
+    end if;
+    if key is null or key !~ '^[!-~]{1,200}$' then
+        perform private.refuse('MP010', 'key', coalesce(left(key, 100), 'it is empty'), 'Use up to 200 visible ASCII characters.');
+    end if;
+    insert into mpp.outbox (key, message_part, template, data, purpose, account_id, address, language, organisation_id, league_id,
+        useful_until, next_attempt_at)
+    values (queue_mail.key, substr(encode(sha256(convert_to(queue_mail.key, 'UTF8')), 'hex'), 1, 40), queue_mail.template,
+        coalesce(queue_mail.data, '{}'), coalesce(queue_mail.purpose, 'service'), queue_mail.account_id,
+        lower(queue_mail.address),
+        coalesce(
+            queue_mail.language,
+            (select case p.language when 'fr' then 'fr' else 'en' end from mpp.profile p where p.id = queue_mail.account_id),
+            (select o.language from mpp.organisation o where o.id = queue_mail.organisation_id),
+            'fr'),
+        queue_mail.organisation_id, queue_mail.league_id, queue_mail.useful_until,
+        coalesce(queue_mail.send_after, private.clock()))
+    on conflict on constraint outbox_key_key do nothing;
+    return found;
+end
+$$;
+comment on function private.queue_mail(text, text, jsonb, api.mail_purpose, uuid, text, text, integer, uuid, timestamptz, timestamptz)
+    is 'Queues a mail once for its key; true when it is new. Callers have checked who asks. Errors: MP010.';
+revoke execute on function private.queue_mail(text, text, jsonb, api.mail_purpose, uuid, text, text, integer, uuid, timestamptz, timestamptz)
+    from public;
+
+-- Why this mail must not leave now; null when it may. Asked when it is claimed and never before, so that whoever
+-- unsubscribes, loses their access or bounces between queueing and sending gets nothing.
+create function private.mail_obstacle(mail mpp.outbox, reader_address text) returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    at timestamptz := private.clock();
+    reader record;
+begin
+    if mail.useful_until <= at then
+        return 'too late';
+    end if;
+    if reader_address is null or not private.is_mail_address(reader_address) then
+        return 'no address';
+    end if;
+    if mail.account_id is not null then
+        select u.email_confirmed_at, u.banned_until, u.deleted_at into reader from auth.users u where u.id = mail.account_id;
+        if reader.banned_until > at or reader.deleted_at is not null then
+            return 'account disabled';
+        end if;
+        -- Whoever signed up with the address of somebody else has not asked for mail in their name.
+        if reader.email_confirmed_at is null and mail.purpose <> 'service' then
+            return 'address not confirmed';
+        end if;
+    end if;
+    if exists (
+        select from mpp.mail_bounce b where b.address = lower(reader_address) and b.is_hard and b.cleared_at is null
+    ) then
+        return 'address bounced';
+    end if;
+    if mail.purpose <> 'service' and exists (
+        select
+        from mpp.mail_suppression s
+        where s.purpose = mail.purpose and (s.account_id = mail.account_id or s.address in (lower(reader_address), private.mailbox_of(reader_address)))
+    ) then
+        return 'unsubscribed';
+    end if;
+    if mail.purpose in ('newsletter', 'league_alerts') and not coalesce((
+        select c.granted
+        from mpp.consent c
+        where c.account_id = mail.account_id and c.purpose::text = mail.purpose::text
+        order by c.id desc
+        limit 1
+    ), false) then
+        return 'no consent';
+    end if;
+    if mail.account_id is not null and mail.organisation_id is not null and not exists (
+        select
+        from mpp.staff s
+        where s.account_id = mail.account_id and s.organisation_id = mail.organisation_id
+            and at >= s.access_from and at < s.access_until
+    ) then
+        return 'no access';
+    end if;
+    if mail.account_id is not null and mail.league_id is not null
+        and not exists (select from mpp.ambassador a where a.account_id = mail.account_id and a.league_id = mail.league_id) then
+        if mail.template <> 'league_note' then
+            return 'no longer an ambassador';
+        end if;
+        if not exists (select from mpp.player p where p.account_id = mail.account_id and p.league_id = mail.league_id) then
+            return 'no longer in the league';
+        end if;
+    end if;
+    return null;
+end
+$$;
+revoke execute on function private.mail_obstacle(mpp.outbox, text) from public;
+
+create function private.mail_address(mail mpp.outbox) returns text
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$ select coalesce(mail.address, (select u.email::text from auth.users u where u.id = mail.account_id)) $$;
+revoke execute on function private.mail_address(mpp.outbox) from public;
+
+-- A mail holds what only its reader may know, and a token in their name: the secret key alone sends.
+create function private.require_service() returns void
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not private.is_service() then
+        perform private.refuse('MP006');
+    end if;
+end
+$$;
+revoke execute on function private.require_service() from public;
+
+create function private.queue_mails(mails jsonb) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    mail jsonb;
+    queued integer := 0;
+begin
+    perform private.require_service();
+    if jsonb_typeof(mails) is distinct from 'array' then
+        perform private.refuse('MP010', 'mails', 'it is not a list', 'Send a list of mails.');
+    end if;
+    for mail in select m.value from jsonb_array_elements(mails) m loop
+        queued := queued + private.queue_mail(
+            mail ->> 'key', mail ->> 'template', mail -> 'data', (mail ->> 'purpose')::api.mail_purpose,
+            (mail ->> 'account_id')::uuid, mail ->> 'address', mail ->> 'language', (mail ->> 'organisation_id')::integer,
+            (mail ->> 'league_id')::uuid, (mail ->> 'useful_until')::timestamptz, (mail ->> 'send_after')::timestamptz
+        )::integer;
+    end loop;
+    return queued;
+end
+$$;
+revoke execute on function private.queue_mails(jsonb) from public;
+grant execute on function private.queue_mails(jsonb) to service_role;
+
+create function api.queue_mails(mails jsonb) returns integer
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.queue_mails(mails);
+end;
+comment on function api.queue_mails(jsonb)
+    is 'Queues mails: [{"key", "template", "data", "purpose", "account_id" or "address", "language", "organisation_id", "league_id", "useful_until", "send_after"}]; returns how many are new, since a key is queued once. Secret key only. Errors: MP006, MP010.';
+revoke execute on function api.queue_mails(jsonb) from public;
+grant execute on function api.queue_mails(jsonb) to service_role;
+
+create type api.newsletter_piece as (queued integer, already integer, after uuid);
+comment on type api.newsletter_piece is 'What one call of queue_newsletter did; after is where the next one begins, empty at the end.';
+
+-- In pieces, each its own transaction: whoever is cut off begins again, and what was queued stays queued once.
+create function private.queue_newsletter(code text, language text, subject text, body text, after uuid, how_many integer)
+    returns api.newsletter_piece
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    known mpp.newsletter;
+    reader uuid;
+    seen integer := 0;
+    piece api.newsletter_piece := row (0, 0, null);
+begin
+    perform private.require_service();
+    if code is null or code !~ '^[a-z0-9-]{3,60}$' then
+        perform private.refuse('MP010', 'code', coalesce(left(code, 60), 'it is empty'), 'Use 3 to 60 small letters, digits and hyphens.');
+    end if;
+    if language is null or language not in ('fr', 'en') then
+        perform private.refuse('MP010', 'language', coalesce(left(language, 20), 'it is empty'), 'Use fr or en.');
+    end if;
+    if coalesce(btrim(body), '') = '' or octet_length(body) > 100000 then
+        perform private.refuse('MP010', 'body', 'it is empty or too long', 'Give a text of 100,000 bytes at most.');
+    end if;
+    if how_many is null or how_many not between 1 and 5000 then
+        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 5000.');
+    end if;
+    insert into mpp.newsletter (code, language, subject, body)
+    values (queue_newsletter.code, queue_newsletter.language, private.clean_line('subject', queue_newsletter.subject, 120),
+        queue_newsletter.body)
+    on conflict do nothing;
+    select * into known
+    from mpp.newsletter n
+    where n.code = queue_newsletter.code and n.language = queue_newsletter.language;
+    if (known.subject, known.body) is distinct from (private.clean_line('subject', queue_newsletter.subject, 120), queue_newsletter.body) then
+        perform private.refuse('MP098', queue_newsletter.code);
+    end if;
+    for reader in
+        select p.id
+        from mpp.profile p
+        cross join lateral (
+            select c.granted from mpp.consent c where c.account_id = p.id and c.purpose = 'newsletter' order by c.id desc limit 1
+        ) latest
+        where latest.granted
+            and p.id > coalesce(queue_newsletter.after, '00000000-0000-0000-0000-000000000000')
+            and case p.language when 'fr' then 'fr' else 'en' end = queue_newsletter.language
+        order by p.id
+        limit how_many
+    loop
+        seen := seen + 1;
+        piece.after := reader;
+        if private.queue_mail(format('newsletter/%s/%s', queue_newsletter.code, reader), 'newsletter',
+            jsonb_build_object('newsletter', queue_newsletter.code), 'newsletter', account_id => reader,
+            language => queue_newsletter.language) then
+            piece.queued := piece.queued + 1;
+        else
+            piece.already := piece.already + 1;
+        end if;
+    end loop;
+    if seen < how_many then
+        piece.after := null;
+    end if;
+    if piece.queued > 0 then
+        perform private.record_act('newsletter.queue', queue_newsletter.code,
+            jsonb_build_object('language', queue_newsletter.language, 'queued', piece.queued));
+    end if;
+    return piece;
+end
+$$;
+revoke execute on function private.queue_newsletter(text, text, text, text, uuid, integer) from public;
+grant execute on function private.queue_newsletter(text, text, text, text, uuid, integer) to service_role;
+
+create function api.queue_newsletter(
+    code text, language text, subject text, body text, after uuid default null, how_many integer default 500
+) returns api.newsletter_piece
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.queue_newsletter(code, language, subject, body, after, how_many);
+end;
+comment on function api.queue_newsletter(text, text, text, text, uuid, integer)
+    is 'Queues a newsletter for the next people who agreed to it, in their language, each once; call it again with after until after is empty. Secret key only. Errors: MP006, MP010, MP098.';
+revoke execute on function api.queue_newsletter(text, text, text, text, uuid, integer) from public;
+grant execute on function api.queue_newsletter(text, text, text, text, uuid, integer) to service_role;
+
+create type api.due_mail as (
+    id bigint, key text, purpose api.mail_purpose, template text, language text, address text, obstacle text
+);
+comment on type api.due_mail is 'A mail that would leave now, or why it would not.';
+
+create function private.due_mails(how_many integer) returns setof api.due_mail
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.require_service();
+    return query
+    select m.id, m.key, m.purpose, m.template, m.language, private.mail_address(m), private.mail_obstacle(m, private.mail_address(m))
+    from mpp.outbox m
+    where m.state = 'queued' and m.next_attempt_at <= private.clock()
+    order by (m.purpose <> 'service'), m.next_attempt_at, m.id
+    limit greatest(how_many, 0);
+end
+$$;
+revoke execute on function private.due_mails(integer) from public;
+grant execute on function private.due_mails(integer) to service_role;
+
+create function api.due_mails(how_many integer default 100) returns setof api.due_mail
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select * from private.due_mails(how_many);
+end;
+comment on function api.due_mails(integer) is 'The next mails to leave, and why some would not; changes nothing. Secret key only. Errors: MP006.';
+revoke execute on function api.due_mails(integer) from public;
+grant execute on function api.due_mails(integer) to service_role;
+
+create type api.claimed_mail as (
+    id bigint, attempt integer, message_id text, address text, first_name text, purpose api.mail_purpose, template text,
+    language text, data jsonb, unsubscribe_token text, claim_expires_at timestamptz
+);
+comment on type api.claimed_mail is 'A mail in the hand of its sender, until the claim expires.';
+
+-- One mail at a time: a sender that dies leaves exactly one mail in question. A sender whose answer got lost asks again
+-- and is given the same mail, which it cannot have sent.
+create function private.claim_mail(worker uuid, lease_seconds integer, message_domain text) returns setof api.claimed_mail
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    at timestamptz;
+    m mpp.outbox;
+    reader text;
+    obstacle text;
+    token text;
+begin
+    perform private.require_service();
+    if worker is null then
+        perform private.refuse('MP010', 'worker', 'it is empty', 'Give each sender an id of its own.');
+    end if;
+    if lease_seconds is null or lease_seconds not between 1 and 86400 then
+        perform private.refuse('MP010', 'lease_seconds', coalesce(lease_seconds::text, 'it is empty'), 'Use 1 to 86400.');
+    end if;
+    if message_domain is null or message_domain !~ '^[a-z0-9.-]{1,190}$' then
+        perform private.refuse('MP010', 'message_domain', coalesce(left(message_domain, 60), 'it is empty'), 'Give the domain of the sender.');
+    end if;
+    loop
+        at := private.clock();
+        select * into m
+        from mpp.outbox o
+        where o.state = 'sending' and o.claimed_by = worker and o.claim_expires_at > at
+        for update;
+        if not found then
+            select * into m
+            from mpp.outbox o
+            where o.state = 'queued' and o.next_attempt_at <= at
+            order by (o.purpose <> 'service'), o.next_attempt_at, o.id
+            limit 1
+            for update skip locked;
+        end if;
+        if not found then
+            return;
+        end if;
+        reader := private.mail_address(m);
+        obstacle := private.mail_obstacle(m, reader);
+        exit when obstacle is null;
+        -- With the sender's id, so that a run can say what it dropped.
+        update mpp.outbox o
+        set state = 'dropped', reply = obstacle, data = '{}', claimed_by = worker, claimed_at = at
+        where o.id = m.id;
+    end loop;
+    update mpp.outbox o
+    set state = 'sending',
+        attempt = o.attempt + 1,
+        message_domain = coalesce(o.message_domain, claim_mail.message_domain),
+        claimed_by = worker,
+        claimed_at = at,
+        claim_expires_at = at + make_interval(secs => lease_seconds),
+        sent_to = lower(reader)
+    where o.id = m.id
+    returning * into m;
+    if m.purpose <> 'service' then
+        -- 244 random bits.
+        token := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+        insert into mpp.unsubscribe_token (digest, purpose, account_id, address)
+        values (sha256(convert_to(token, 'UTF8')), m.purpose, m.account_id, case when m.account_id is null then m.address end);
+    end if;
+    return next row (
+        m.id, m.attempt, m.message_part || '@' || m.message_domain, reader,
+        (select p.first_name from mpp.profile p where p.id = m.account_id), m.purpose, m.template, m.language,
+        m.data || coalesce((
+            select jsonb_build_object('subject', n.subject, 'body', n.body)
+            from mpp.newsletter n
+            where m.template = 'newsletter' and n.code = m.data ->> 'newsletter' and n.language = m.language
+        ), '{}'),
+        token, m.claim_expires_at
+    )::api.claimed_mail;
+end
+$$;
+revoke execute on function private.claim_mail(uuid, integer, text) from public;
+grant execute on function private.claim_mail(uuid, integer, text) to service_role;
+
+create function api.claim_mail(worker uuid, lease_seconds integer, message_domain text) returns setof api.claimed_mail
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select * from private.claim_mail(worker, lease_seconds, message_domain);
+end;
+comment on function api.claim_mail(uuid, integer, text)
+    is 'Takes the next mail in hand, for so many seconds; asked again before it is settled, gives the same one. Drops those that must not leave (any more). Nothing when none is due. Secret key only. Errors: MP006, MP010.';
+revoke execute on function api.claim_mail(uuid, integer, text) from public;
+grant execute on function api.claim_mail(uuid, integer, text) to service_role;
+
+create function private.record_bounce_of(address text, is_hard boolean, reason text, outbox_id bigint) returns void
+    language sql
+    set search_path = pg_catalog, pg_temp
+as $$
+    insert into mpp.mail_bounce (address, is_hard, reason, outbox_id)
+    values (lower(address), is_hard, left(coalesce(reason, ''), 500), outbox_id)
+$$;
+revoke execute on function private.record_bounce_of(text, boolean, text, bigint) from public;
+
+create function private.settle_mail(id bigint, attempt integer, worker uuid, outcome text, reply text, retry_seconds integer)
+    returns api.mail_state
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    at timestamptz;
+    m mpp.outbox;
+    next_state api.mail_state;
+begin
+    perform private.require_service();
+    if outcome is null or outcome not in ('sent', 'later', 'unavailable', 'refused', 'bounced', 'unknown') then
+        perform private.refuse('MP010', 'outcome', coalesce(left(outcome, 40), 'it is empty'),
+            'Use sent, later, unavailable, refused, bounced or unknown.');
+    end if;
+    select * into m from mpp.outbox o where o.id = settle_mail.id for update;
+    if not found then
+        perform private.refuse('MP097', settle_mail.id::text);
+    end if;
+    if m.claimed_by is distinct from worker or m.attempt <> settle_mail.attempt then
+        perform private.refuse('MP096', m.key);
+    end if;
+    -- Said again, because the answer got lost.
+    if (outcome, m.state::text) in (('sent', 'sent'), ('unavailable', 'queued'), ('later', 'queued'), ('later', 'failed'),
+            ('unknown', 'uncertain'), ('refused', 'failed'), ('bounced', 'failed'))
+        and m.reply is not distinct from left(settle_mail.reply, 500) then
+        return m.state;
+    end if;
+    -- That it was delivered is news at any time, also after the claim has ended: it must not be sent again. Everything
+    -- else may only be said of a mail in hand.
+    if m.state <> 'sending' and not (outcome = 'sent' and m.state in ('uncertain', 'queued')) then
+        perform private.refuse('MP096', m.key);
+    end if;
+    at := private.clock();
+    next_state := (case outcome
+        when 'sent' then 'sent'
+        when 'unavailable' then 'queued'
+        when 'later' then case when m.failures + 1 >= 10 then 'failed' else 'queued' end
+        when 'unknown' then 'uncertain'
+        else 'failed'
+    end)::api.mail_state;
+    update mpp.outbox o
+    set state = next_state,
+        failures = o.failures + (outcome = 'later')::integer,
+        next_attempt_at = case when next_state = 'queued'
+            then at + make_interval(secs => greatest(least(coalesce(retry_seconds, 60), 86400), 0)) else o.next_attempt_at end,
+        -- The server may still be at work on it: nobody asks before the time of the claim has passed once more.
+        claim_expires_at = case when outcome = 'unknown' then at + (o.claim_expires_at - o.claimed_at) else o.claim_expires_at end,
+        reply = left(settle_mail.reply, 500),
+        sent_at = case when outcome = 'sent' then at end,
+        data = case when outcome = 'sent' then '{}' else o.data end
+    where o.id = m.id;
+    if outcome = 'bounced' then
+        perform private.record_bounce_of(m.sent_to, true, settle_mail.reply, m.id);
+    elsif outcome = 'later' and next_state = 'failed' then
+        perform private.record_bounce_of(m.sent_to, false, settle_mail.reply, m.id);
+    end if;
+    return next_state;
+end
+$$;
+revoke execute on function private.settle_mail(bigint, integer, uuid, text, text, integer) from public;
+grant execute on function private.settle_mail(bigint, integer, uuid, text, text, integer) to service_role;
+
+create function api.settle_mail(
+    id bigint, attempt integer, worker uuid, outcome text, reply text default null, retry_seconds integer default null
+) returns api.mail_state
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.settle_mail(id, attempt, worker, outcome, reply, retry_seconds);
+end;
+comment on function api.settle_mail(bigint, integer, uuid, text, text, integer)
+    is 'Says what became of a mail in hand: sent; later (the server asks for patience: ten times, then failed); unavailable (it never left, no fault of its own); refused; bounced (the address does not exist); unknown (the connection broke after the content had left). Returns its new state. Secret key only. Errors: MP006, MP010, MP096, MP097.';
+revoke execute on function api.settle_mail(bigint, integer, uuid, text, text, integer) from public;
+grant execute on function api.settle_mail(bigint, integer, uuid, text, text, integer) to service_role;
+
+create type api.stranded_mail as (
+    id bigint, key text, attempt integer, message_id text, state api.mail_state, claimed_at timestamptz, address text
+);
+comment on type api.stranded_mail is 'A mail that a server may or may not have taken.';
+
+create function private.stranded_mails() returns setof api.stranded_mail
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.require_service();
+    return query
+    select m.id, m.key, m.attempt, m.message_part || '@' || m.message_domain, m.state, m.claimed_at, m.sent_to
+    from mpp.outbox m
+    where m.state in ('sending', 'uncertain') and m.claim_expires_at <= private.clock()
+    order by m.id;
+end
+$$;
+revoke execute on function private.stranded_mails() from public;
+grant execute on function private.stranded_mails() to service_role;
+
+create function api.stranded_mails() returns setof api.stranded_mail
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select * from private.stranded_mails();
+end;
+comment on function api.stranded_mails() is 'Mails whose sender died, or lost the server''s last answer: each may have been delivered or not. Secret key only. Errors: MP006.';
+revoke execute on function api.stranded_mails() from public;
+grant execute on function api.stranded_mails() to service_role;
+
+create function private.settle_stranded(id bigint, attempt integer, verdict text) returns api.mail_state
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    at timestamptz;
+    m mpp.outbox;
+    next_state api.mail_state;
+begin
+    perform private.require_service();
+    if verdict is null or verdict not in ('delivered', 'not_delivered', 'unknown', 'given_up') then
+        perform private.refuse('MP010', 'verdict', coalesce(left(verdict, 40), 'it is empty'),
+            'Use delivered, not_delivered, unknown or given_up.');
+    end if;
+    select * into m from mpp.outbox o where o.id = settle_stranded.id for update;
+    if not found then
+        perform private.refuse('MP097', settle_stranded.id::text);
+    end if;
+    at := private.clock();
+    -- The attempt is named, so that what a server said of one attempt is never held for the answer about a later one.
+    if m.attempt <> settle_stranded.attempt or not (
+        (m.state in ('sending', 'uncertain') and m.claim_expires_at <= at)
+        or (m.state = 'failed' and verdict in ('delivered', 'not_delivered'))
+    ) then
+        perform private.refuse('MP096', m.key);
+    end if;
+    next_state := (case verdict
+        when 'delivered' then 'sent' when 'not_delivered' then 'queued' when 'given_up' then 'failed' else 'uncertain'
+    end)::api.mail_state;
+    update mpp.outbox o
+    set state = next_state,
+        failures = case when m.state = 'failed' then 0 else o.failures end,
+        next_attempt_at = case when next_state = 'queued' then at else o.next_attempt_at end,
+        sent_at = case when next_state = 'sent' then at end,
+        data = case when next_state = 'sent' then '{}' else o.data end,
+        reply = 'settled: ' || verdict
+    where o.id = m.id;
+    perform private.record_act('mail.settle', m.key, jsonb_build_object('from', m.state, 'verdict', verdict));
+    return next_state;
+end
+$$;
+revoke execute on function private.settle_stranded(bigint, integer, text) from public;
+grant execute on function private.settle_stranded(bigint, integer, text) to service_role;
+
+create function api.settle_stranded(id bigint, attempt integer, verdict text) returns api.mail_state
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.settle_stranded(id, attempt, verdict);
+end;
+comment on function api.settle_stranded(bigint, integer, text)
+    is 'Settles a mail of stranded_mails, or sends a failed one again: delivered, not_delivered (it is queued again), unknown (it waits for a person) or given_up. Secret key only. Errors: MP006, MP010, MP096, MP097.';
+revoke execute on function api.settle_stranded(bigint, integer, text) from public;
+grant execute on function api.settle_stranded(bigint, integer, text) to service_role;
+
+create function private.record_bounce(address text, is_hard boolean, reason text) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.require_ops();
+    if address is null or not private.is_mail_address(address) then
+        perform private.refuse('MP010', 'address', coalesce(left(address, 100), 'it is empty'), 'Give an address such as ada@example.org.');
+    end if;
+    if is_hard is null then
+        perform private.refuse('MP010', 'is_hard', 'it is empty', 'Send true or false.');
+    end if;
+    perform private.record_bounce_of(address, is_hard, reason, null);
+    perform private.record_act('mail.bounce', null, jsonb_build_object('hard', is_hard));
+end
+$$;
+revoke execute on function private.record_bounce(text, boolean, text) from public;
+grant execute on function private.record_bounce(text, boolean, text) to authenticated, service_role;
+
+create function api.record_bounce(address text, is_hard boolean, reason text default null) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.record_bounce(address, is_hard, reason);
+end;
+comment on function api.record_bounce(text, boolean, text)
+    is 'Notes that a mail came back. A hard bounce (the address does not exist) stops every mail to it, a soft one (full, away) is only noted. Staff only. Errors: MP006, MP010.';
+revoke execute on function api.record_bounce(text, boolean, text) from public;
+grant execute on function api.record_bounce(text, boolean, text) to authenticated, service_role;
+
+create function private.clear_bounces(address text) returns integer
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    cleared integer;
+begin
+    perform private.require_ops();
+    update mpp.mail_bounce b
+    set cleared_at = private.clock()
+    where b.address = lower(clear_bounces.address) and b.cleared_at is null;
+    get diagnostics cleared = row_count;
+    if cleared > 0 then
+        perform private.record_act('mail.clear_bounces', null, jsonb_build_object('cleared', cleared));
+    end if;
+    return cleared;
+end
+$$;
+revoke execute on function private.clear_bounces(text) from public;
+grant execute on function private.clear_bounces(text) to authenticated, service_role;
+
+create function api.clear_bounces(address text) returns integer
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.clear_bounces(address);
+end;
+comment on function api.clear_bounces(text) is 'Lets an address get mail again; returns how many bounces were cleared. Who unsubscribed stays unsubscribed. Staff only. Errors: MP006.';
+revoke execute on function api.clear_bounces(text) from public;
+grant execute on function api.clear_bounces(text) to authenticated, service_role;
+
+-- The token is the proof: nobody signs in to leave. Also during maintenance, because a mail program asks once. Whatever
+-- the token, the answer is the same.
+create function private.unsubscribe(token text) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    t mpp.unsubscribe_token;
+begin
+    if token is null or octet_length(token) > 200 then
+        return;
+    end if;
+    -- Locked: pressing twice writes once.
+    select * into t from mpp.unsubscribe_token u where u.digest = sha256(convert_to(token, 'UTF8')) for update;
+    if not found then
+        return;
+    end if;
+    if t.purpose in ('newsletter', 'league_alerts') then
+        insert into mpp.consent (account_id, purpose, granted, text_version, channel)
+        select t.account_id, t.purpose::text::api.consent_purpose, false, v.version, 'mail'
+        from (
+            select n.version from mpp.terms_version n where n.published_at <= private.clock() order by n.published_at desc limit 1
+        ) v
+        where coalesce((
+            select c.granted
+            from mpp.consent c
+            where c.account_id = t.account_id and c.purpose::text = t.purpose::text
+            order by c.id desc
+            limit 1
+        ), false);
+    else
+        -- Of the mailbox, or the next one would come to it under another tag.
+        insert into mpp.mail_suppression (purpose, account_id, address)
+        values (t.purpose, t.account_id, private.mailbox_of(t.address))
+        on conflict do nothing;
+    end if;
+end
+$$;
+revoke execute on function private.unsubscribe(text) from public;
+grant execute on function private.unsubscribe(text) to anon, authenticated, service_role;
+
+create function api.unsubscribe(token text) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.unsubscribe(token);
+end;
+comment on function api.unsubscribe(text)
+    is 'Stops the kind of mail that a link was in, without signing in: withdraws the consent, or notes the address. Asked again, or with a token that nobody knows, answers the same. Errors: none.';
+revoke execute on function api.unsubscribe(text) from public;
+grant execute on function api.unsubscribe(text) to anon, authenticated, service_role;
+
+-- Row-level security does not hide the planner's estimates (see 99_ownership).
+do $$
+declare
+    private_column record;
+begin
+    for private_column in
+        select a.attrelid::regclass as relation, a.attname as name
+        from pg_catalog.pg_attribute a
+        where a.attnum > 0
+            and not a.attisdropped
+            and a.attrelid in (
+                'mpp.outbox'::regclass, 'mpp.unsubscribe_token'::regclass, 'mpp.mail_suppression'::regclass,
+                'mpp.mail_bounce'::regclass, 'mpp.newsletter'::regclass
+            )
+        order by a.attrelid, a.attnum
+    loop
+        execute format('alter table %s alter column %I set statistics 0', private_column.relation, private_column.name);
+    end loop;
+end
+$$;
+alter index mpp.outbox_invitation alter column 1 set statistics 0;
+-- What each column of the views of clients means: for docs/api.md, for \d+ and for whoever builds a dashboard. null is always
+-- explained. The types of the functions behind the views say the same.
+
+comment on column api.client_overview.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_overview.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_overview.edition_id is 'The edition, as client_participations has it.';
+comment on column api.client_overview.week is 'Number of the week that is on, or of the last one; null before the start.';
+comment on column api.client_overview.week_first is 'First day of that week, in the time zone of the edition.';
+comment on column api.client_overview.week_last is 'Last day of that week.';
+comment on column api.client_overview.expected_players is 'How many players the client expects; null when it did not say.';
+comment on column api.client_overview.players is 'Players since the start, those who left after playing too; null for one to four.';
+comment on column api.client_overview.players_change is 'How many of them came this week; null in the first week, and where either number is withheld.';
+comment on column api.client_overview.active_players is 'Players who did a challenge this week; null for one to four.';
+comment on column api.client_overview.active_players_change is 'active_players less those of the whole week before: a difference between two weeks; null in the first week, and where either is withheld.';
+comment on column api.client_overview.active_players_ever is 'Players who did a challenge since the start; null for one to four.';
+comment on column api.client_overview.leagues is 'Leagues since the start, those out of the rankings too.';
+comment on column api.client_overview.leagues_change is 'How many of them are new this week; null in the first week.';
+comment on column api.client_overview.validations is 'Challenges done since the start; null while the client has one to four players.';
+comment on column api.client_overview.validations_change is 'How many of them were done this week, which is not a difference between two weeks (client_weekly has that); null in the first week; null while the client has one to four players.';
+comment on column api.client_overview.points is 'Points since the start; null while the client has one to four players.';
+comment on column api.client_overview.points_change is 'How many of them were won this week, which is not a difference between two weeks (client_weekly has that); null in the first week; null while the client has one to four players.';
+comment on column api.client_overview.points_per_player is 'points divided by players; null while there are fewer than five.';
+comment on column api.client_overview.points_per_player_change is 'How much points_per_player grew this week; null in the first week, and while there were fewer than five.';
+
+comment on column api.client_leagues.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_leagues.league_id is 'The league.';
+comment on column api.client_leagues.name is 'Its name.';
+comment on column api.client_leagues.unit_id is 'Its unit; null when it has none.';
+comment on column api.client_leagues.unit is 'Name of its unit; null when it has none.';
+comment on column api.client_leagues.rank is 'Its rank among the listed leagues of the client, by value; equals share one. In a private edition null for a small league, and counted among the others.';
+comment on column api.client_leagues.players is 'Players since the start, those who left after playing too; null for fewer than five, and for the next league where the total would tell.';
+comment on column api.client_leagues.active_players is 'Players who did a challenge this week; null for one to four, for the next league where the total would tell, and with players.';
+comment on column api.client_leagues.active_players_ever is 'Players who did a challenge since the start; null for one to four, for the next league where the total would tell, and with players.';
+comment on column api.client_leagues.validations is 'Challenges done since the start; null with players.';
+comment on column api.client_leagues.points is 'Points since the start; in a private edition null with players.';
+comment on column api.client_leagues.points_per_player is 'points divided by players; null with players.';
+comment on column api.client_leagues.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player, a small league counting as if it had the least size. In a private edition null with players.';
+comment on column api.client_leagues.points_this_week is 'Points of the week that is on, or of the last one; null with players.';
+comment on column api.client_leagues.points_last_week is 'Points of the whole week before it; null in the first week, and with players.';
+comment on column api.client_leagues.last_validated_at is 'Midnight of the last day on which a challenge was done, in the time zone of the edition: never the hour; null when none was, and with players.';
+comment on column api.client_leagues.has_ambassador is 'Whether somebody runs it.';
+comment on column api.client_leagues.push is 'Why it needs a push, empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of what the week before had by the same hour), few_players.';
+
+comment on column api.client_weekly.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_weekly.week is 'Number of the week, from 1.';
+comment on column api.client_weekly.first_day is 'Its first day, in the time zone of the edition.';
+comment on column api.client_weekly.last_day is 'Its last day.';
+comment on column api.client_weekly.new_players is 'Players who joined in it, in the first week also before it; null for one to four, and for the next week where the total would tell.';
+comment on column api.client_weekly.active_players is 'Players who did a challenge in it; null for one to four.';
+comment on column api.client_weekly.validations is 'Challenges done in it; null while the client has one to four players.';
+comment on column api.client_weekly.points is 'Points won in it; null while the client has one to four players.';
+comment on column api.client_weekly.validations_change is 'validations less those of the week before: a difference between two weeks; null in the first one; null while the client has one to four players.';
+comment on column api.client_weekly.points_change is 'points less those of the week before: a difference between two weeks; null in the first one; null while the client has one to four players.';
+
+comment on column api.client_daily.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_daily.day is 'A day with at least one challenge, in the time zone of the edition.';
+comment on column api.client_daily.validations is 'Challenges done on it.';
+comment on column api.client_daily.points is 'Points won on it.';
+
+comment on column api.client_ranking.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_ranking.scope is 'league or unit.';
+comment on column api.client_ranking.rank is 'Rank within the scope, by value; equals share one. In a private edition null for a small league.';
+comment on column api.client_ranking.subject_id is 'Id of the league or number of the unit, as text.';
+comment on column api.client_ranking.label is 'Name of the league or unit.';
+comment on column api.client_ranking.leagues is 'How many listed leagues it has; 1 for a league.';
+comment on column api.client_ranking.players is 'Players since the start; of a unit, those of its leagues that show theirs. Null when none does.';
+comment on column api.client_ranking.points is 'Points since the start; in a private edition null for a small league.';
+comment on column api.client_ranking.points_per_player is 'points divided by players; null where a number of players is withheld.';
+comment on column api.client_ranking.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player.';
+
+comment on column api.client_themes.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_themes.theme is 'Code of a theme of the edition.';
+comment on column api.client_themes.name is 'Its name by language.';
+comment on column api.client_themes.validations is 'Challenges of it done since the start; 0 when nobody touched it.';
+comment on column api.client_themes.points is 'Points of these.';
+
+comment on column api.client_map.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_map.department is 'French department, such as 69 or 2A; null for players whose postcode has none.';
+comment on column api.client_map.players is 'Listed players who live there; null for one to four, and for the next larger place where the difference would tell, those abroad or opted out counted with what is withheld.';
+
+comment on column api.client_territory.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_territory.class_id is 'The class.';
+comment on column api.client_territory.class is 'Its name.';
+comment on column api.client_territory.level is 'Its level.';
+comment on column api.client_territory.school_id is 'Its school.';
+comment on column api.client_territory.school is 'Name of the school.';
+comment on column api.client_territory.rne is 'Code of the school; null when it has none.';
+comment on column api.client_territory.postcode is 'Postcode of the school.';
+comment on column api.client_territory.city is 'City of the school.';
+comment on column api.client_territory.pupils is 'Pupils since the start; null for one to four.';
+comment on column api.client_territory.points is 'Points of the class since the start.';
+comment on column api.client_territory.points_per_pupil is 'points divided by pupils; null while there are fewer than five.';
+comment on column api.client_territory.points_this_week is 'Points of the week that is on, or of the last one; null with pupils.';
+comment on column api.client_territory.rank is 'Its rank among the listed classes of the territory, by value.';
+comment on column api.client_territory.general_rank is 'Its rank among all listed classes of the edition.';
+comment on column api.client_territory.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per pupil.';
+
+comment on column api.client_ambassadors.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_ambassadors.league_id is 'The league.';
+comment on column api.client_ambassadors.league is 'Its name.';
+comment on column api.client_ambassadors.unit is 'Name of its unit; null when it has none.';
+comment on column api.client_ambassadors.alias is 'Who runs it; null for somebody who opted out of the rankings.';
+comment on column api.client_ambassadors.is_principal is 'True for its ambassador, false for a co-ambassador.';
+
+comment on column api.client_stages.task_id is 'The task, as complete_task takes it.';
+comment on column api.client_stages.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_stages.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_stages.stage is 'checkup, preparation, launching, follow_up or celebrate, in this order.';
+comment on column api.client_stages.place is 'Its place in the plan; sort by it.';
+comment on column api.client_stages.code is 'What the task is, the same in every plan.';
+comment on column api.client_stages.title is 'Its title by language.';
+comment on column api.client_stages.description is 'What to do, by language.';
+comment on column api.client_stages.owner is 'Who does it: client or association.';
+comment on column api.client_stages.priority is '1 is never dropped for want of time, 3 first.';
+comment on column api.client_stages.day is 'The day to begin; null when it was dropped.';
+comment on column api.client_stages.until_day is 'The last day; null when it was dropped.';
+comment on column api.client_stages.done_at is 'When it was done; null while it is not.';
+comment on column api.client_stages.state is 'planned, done or dropped (no time left, no day).';
+
+comment on column api.client_awards.award_id is 'The award.';
+comment on column api.client_awards.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_awards.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_awards.edition_id is 'The edition, as client_participations has it.';
+comment on column api.client_awards.place is 'Place of the rule in the order in which they are read out.';
+comment on column api.client_awards.rule is 'Code of the rule.';
+comment on column api.client_awards.scope is 'What it went to: player, team, league, class or school.';
+comment on column api.client_awards.title is 'Title by language.';
+comment on column api.client_awards.description is 'What it is for, by language.';
+comment on column api.client_awards.subject_id is 'Id of the player, team, league, class or school.';
+comment on column api.client_awards.label is 'Its name in public.';
+comment on column api.client_awards.league_label is 'League of a player or team; null for others, and where it is out of the rankings.';
+comment on column api.client_awards.value is 'What earned it, in the unit of the rule: the rank, points a player, validations, themes, collective challenges, or days; null in a private edition.';
+comment on column api.client_awards.granted_at is 'When the awards of the edition were given.';
+
+comment on column api.client_organisations.organisation_id is 'The organisation.';
+comment on column api.client_organisations.code is 'The code by which the association calls it.';
+comment on column api.client_organisations.name is 'Its name.';
+comment on column api.client_organisations.kind is 'What it is: a company, a local authority….';
+comment on column api.client_organisations.language is 'Language of its mails and reports.';
+comment on column api.client_organisations.created_at is 'Since when it is a client.';
+
+comment on column api.client_participations.participation_id is 'The part of a client in an edition: what every other view of clients names.';
+comment on column api.client_participations.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_participations.organisation_code is 'Code of the organisation.';
+comment on column api.client_participations.organisation_name is 'Name of the organisation.';
+comment on column api.client_participations.edition_id is 'The edition.';
+comment on column api.client_participations.edition_code is 'Code of the edition.';
+comment on column api.client_participations.edition_title is 'Title of the edition by language.';
+comment on column api.client_participations.starts_at is 'First instant of the edition.';
+comment on column api.client_participations.ends_at is 'The instant at which it is over: midnight after its last day.';
+comment on column api.client_participations.frozen_at is 'When its ranking was frozen; null while it is not.';
+comment on column api.client_participations.expected_players is 'How many players the client expects; null when it did not say.';
+comment on column api.client_participations.asks_phone is 'Whether players of its leagues may give a phone number to their ambassador.';
+comment on column api.client_participations.carries_name is 'Whether its leagues carry the name of the organisation in public.';
+comment on column api.client_participations.created_at is 'Since when it takes part.';
+
+comment on column api.client_units.unit_id is 'The unit.';
+comment on column api.client_units.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_units.name is 'Its name.';
+
+comment on column api.client_territories.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_territories.kind is 'What code is: a postcode, a department, or the RNE of a school.';
+comment on column api.client_territories.code is 'The code.';
+
+comment on column api.client_invitations.invitation_id is 'The invitation.';
+comment on column api.client_invitations.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_invitations.email is 'The address it was sent to, and opens to.';
+comment on column api.client_invitations.role is 'The role it gives.';
+comment on column api.client_invitations.access_from is 'First instant of the access it gives.';
+comment on column api.client_invitations.access_until is 'The instant at which that access is over: midnight after its last day, where it is a day.';
+comment on column api.client_invitations.invited_at is 'When it was sent.';
+comment on column api.client_invitations.expires_at is 'Until when it may be taken.';
+comment on column api.client_invitations.accepted_at is 'When it was taken; null while it was not.';
+
+comment on column api.client_join_codes.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_join_codes.league_id is 'The league.';
+comment on column api.client_join_codes.name is 'Its name.';
+comment on column api.client_join_codes.unit is 'Name of its unit; null when it has none.';
+comment on column api.client_join_codes.listed is 'Whether it is in the rankings.';
+comment on column api.client_join_codes.join_code is 'The code that opens it; null when it has none.';
+
+comment on column api.client_participants.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_participants.email is 'The address that was invited.';
+comment on column api.client_participants.league is 'The league it was invited to.';
+comment on column api.client_participants.league_id is 'The same, by id.';
+comment on column api.client_participants.invited_at is 'When. Whether they came is not told.';
+
+comment on column api.my_organisations.organisation_id is 'The organisation.';
+comment on column api.my_organisations.code is 'Its code.';
+comment on column api.my_organisations.name is 'Its name.';
+comment on column api.my_organisations.kind is 'What it is.';
+comment on column api.my_organisations.role is 'The caller''s role there.';
+comment on column api.my_organisations.access_from is 'First instant of the access.';
+comment on column api.my_organisations.access_until is 'The instant at which it is over: midnight after its last day, where it is a day.';
+comment on column api.my_organisations.is_open is 'Whether it is open now.';
+comment on column api.my_organisations.closed_because is 'not_yet before the access, over after it, null inside.';
+
+do $$
+declare
+    meaning record;
+begin
+    for meaning in
+        select t.typname as type, a.attname as name, pg_catalog.col_description(v.oid, w.attnum) as said
+        from (
+            values
+                ('client_overview', 'client_overview_row'), ('client_leagues', 'client_league_row'), ('client_weekly', 'client_week_row'),
+                ('client_daily', 'client_day_row'), ('client_ranking', 'client_rank_row'), ('client_themes', 'client_theme_row'),
+                ('client_map', 'client_map_row'), ('client_territory', 'client_territory_row'),
+                ('client_ambassadors', 'client_ambassador_row'), ('client_join_codes', 'client_join_code')
+        ) x (view, type)
+        join pg_catalog.pg_class v on v.relnamespace = 'api'::regnamespace and v.relname = x.view
+        join pg_catalog.pg_attribute w on w.attrelid = v.oid and w.attnum > 0 and not w.attisdropped
+        join pg_catalog.pg_type t on t.typnamespace = 'api'::regnamespace and t.typname = x.type
+        join pg_catalog.pg_attribute a on a.attrelid = t.typrelid and a.attname = w.attname
+        order by t.typname, a.attnum
+    loop
+        execute format('comment on column api.%I.%I is %L', meaning.type, meaning.name, meaning.said);
+    end loop;
+end
+$$;
+-- Notes of a league's week, for those who agreed to the alerts of their league: its players and whoever runs it, the
+-- teachers of a class among them. Ambassadors of a client's league get the note of the client's report instead
+-- (weekly_readers): one mail a week.
+
+create type api.league_note_piece as (leagues integer, queued integer, already integer, after uuid);
+comment on type api.league_note_piece is 'What one call of queue_league_notes did; after is where the next one begins, empty at the end.';
+
+-- Whole leagues, of so many players together, each piece its own transaction: whoever is cut off begins again, and what was queued
+-- stays queued once.
+create function private.queue_league_notes(edition_code text, after uuid, how_many integer, dry_run boolean)
+    returns api.league_note_piece
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    at timestamptz := private.clock();
+    e mpp.edition;
+    week record;
+    too_late timestamptz;
+    note record;
+    piece api.league_note_piece := row (0, 0, 0, null);
+begin
+    perform private.require_service();
+    if how_many is null or how_many not between 1 and 5000 then
+        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 5000.');
+    end if;
+    select * into e from mpp.edition x where x.code = queue_league_notes.edition_code;
+    if not found then
+        perform private.refuse('MP020', coalesce(left(edition_code, 60), '—'));
+    end if;
+    select w.* into week from private.weeks_of(e.id, at) w order by w.number desc limit 1;
+    too_late := (week.last_day + 8)::timestamp at time zone e.time_zone;
+    -- Nothing has happened yet, or it is no news any more.
+    if e.opened_at is null or week.number is null or at >= too_late then
+        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+    end if;
+    for note in
+        with next_one as (
+            select l.id, l.name, l.school_id is not null as is_class, l.participation_id is not null as of_client,
+                s.points, s.players, s.value, s.listed
+            from mpp.league l
+            join mpp.score s on s.subject_id = l.id
+            where l.edition_id = e.id and l.id > coalesce(queue_league_notes.after, '00000000-0000-0000-0000-000000000000')
+            order by l.id
+            limit how_many
+        ), league as (
+            -- At least one, and until they have so many players together.
+            select n.*
+            from (select x.*, sum(x.players) over (order by x.id) - x.players as earlier from next_one x) n
+            where n.earlier < how_many
+        ), figures as (
+            select l.id, l.points, l.players, case when l.listed then private.rank_of(e.id, 'league', l.value) end as rank,
+                v.validations, v.validations_change, v.points_change
+            from league l
+            cross join lateral (
+                select
+                    count(*) as validations,
+                    count(*) filter (where x.validated_at >= week.opens) as validations_change,
+                    coalesce(sum(x.points) filter (where x.validated_at >= week.opens), 0) as points_change
+                from mpp.validation x
+                where x.league_id = l.id and x.state = 'credited'
+            ) v
+        ), reader as (
+            select p.league_id, p.account_id, p.id as player_id
+            from league l
+            join mpp.player p on p.league_id = l.id and p.account_id is not null
+            union all
+            select a.league_id, a.account_id, null
+            from league l
+            join mpp.ambassador a on a.league_id = l.id
+            where not exists (select from mpp.player p where p.league_id = l.id and p.account_id = a.account_id)
+        )
+        select l.id, l.name, l.is_class, f.rank, f.points, f.players, f.validations, f.validations_change, f.points_change, r.account_id,
+            case p.language when 'fr' then 'fr' else 'en' end as language,
+            mine.points as own_points, mine.this_week as own_change,
+            format('league-note/%s/%s/%s', l.id, week.number, r.account_id) as key
+        from league l
+        join figures f on f.id = l.id
+        left join (
+            reader r
+            join mpp.profile p on p.id = r.account_id
+            cross join lateral (
+                select c.granted
+                from mpp.consent c
+                where c.account_id = r.account_id and c.purpose = 'league_alerts'
+                order by c.id desc
+                limit 1
+            ) latest
+        ) on r.league_id = l.id
+            and latest.granted
+            and not (l.of_client and exists (
+                select from mpp.ambassador a where a.league_id = l.id and a.account_id = r.account_id
+            ))
+        left join lateral (
+            select s.points, (
+                select coalesce(sum(x.points), 0)
+                from mpp.validation x
+                where x.player_id = r.player_id and x.state = 'credited' and x.validated_at >= week.opens
+            ) as this_week
+            from mpp.score s
+            where s.subject_id = r.player_id
+        ) mine on true
+        order by l.id
+    loop
+        if piece.after is distinct from note.id then
+            piece.leagues := piece.leagues + 1;
+            piece.after := note.id;
+        end if;
+        if note.account_id is null then
+            continue;
+        end if;
+        if dry_run and not exists (select from mpp.outbox o where o.key = note.key) then
+            piece.queued := piece.queued + 1;
+        elsif not dry_run and private.queue_mail(
+            note.key, 'league_note',
+            jsonb_build_object(
+                'league', note.name,
+                'edition', coalesce(e.title ->> note.language, e.title ->> 'en', e.code),
+                'is_class', note.is_class,
+                'rank', note.rank,
+                'own_points', note.own_points,
+                'own_change', note.own_change,
+                'figures', jsonb_build_array(
+                    jsonb_build_object('name', case when note.is_class then 'pupils' else 'players' end, 'value', note.players),
+                    jsonb_build_object('name', 'validations', 'value', note.validations, 'change', note.validations_change),
+                    jsonb_build_object('name', 'points', 'value', note.points, 'change', note.points_change)
+                )
+            ),
+            'league_alerts', account_id => note.account_id, language => note.language, league_id => note.id,
+            useful_until => too_late
+        ) then
+            piece.queued := piece.queued + 1;
+        else
+            piece.already := piece.already + 1;
+        end if;
+    end loop;
+    if not exists (select from mpp.league l where l.edition_id = e.id and l.id > piece.after) then
+        piece.after := null;
+    end if;
+    if piece.queued > 0 and not dry_run then
+        perform private.record_act('league_notes.queue', e.code, jsonb_build_object('week', week.number, 'queued', piece.queued));
+    end if;
+    return piece;
+end
+$$;
+revoke execute on function private.queue_league_notes(text, uuid, integer, boolean) from public;
+grant execute on function private.queue_league_notes(text, uuid, integer, boolean) to service_role;
+
+create function api.queue_league_notes(
+    edition_code text, after uuid default null, how_many integer default 500, dry_run boolean default false
+) returns api.league_note_piece
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.queue_league_notes(edition_code, after, how_many, dry_run);
+end;
+comment on function api.queue_league_notes(text, uuid, integer, boolean)
+    is 'Queues the notes of the week for the players and ambassadors who agreed to alerts, each once a week, for the next leagues of how_many players together; call it again with after until after is empty. dry_run only counts. Secret key only. Errors: MP006, MP010, MP020, MP022.';
+revoke execute on function api.queue_league_notes(text, uuid, integer, boolean) from public;
+grant execute on function api.queue_league_notes(text, uuid, integer, boolean) to service_role;
+-- How long what is personal and no longer needed is kept: addresses that were written to, invited or that wrote. One rule
+-- a row, so that the list here is the one that docs/privacy.md shows. Who unsubscribed is not on it: their wish stays.
+
+create type api.expired as (what text, kept interval, rows bigint);
+comment on type api.expired is 'One rule of how long something is kept, and how many rows are past it.';
+
+-- A bounded piece of each kind, its own transaction: whoever is cut off begins again, and nothing waits for long.
+create function private.purge_expired(how_many integer, dry_run boolean) returns setof api.expired
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    at timestamptz := private.clock();
+    rule record;
+    found api.expired;
+    deleted bigint := 0;
+begin
+    perform private.require_ops();
+    if how_many is null or how_many not between 1 and 100000 then
+        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 100000.');
+    end if;
+    for rule in
+        select *
+        from (
+            values
+                ('mails', 'mpp.outbox'::regclass, interval '1 year', $sql$
+                    state in ('sent', 'dropped', 'failed') and coalesce(sent_at, queued_at) <= $1 - $2 $sql$),
+                -- An account keeps its links as long as it lives.
+                ('unsubscribe links of addresses without account', 'mpp.unsubscribe_token', interval '3 years', $sql$
+                    account_id is null and made_at <= $1 - $2 $sql$),
+                ('bounces', 'mpp.mail_bounce', interval '3 years', 'bounced_at <= $1 - $2'),
+                ('invitations of staff', 'mpp.staff_invitation', interval '30 days', $sql$
+                    coalesce(accepted_at, expires_at) <= $1 - $2 $sql$),
+                ('invited participants', 'mpp.participant', interval '90 days', $sql$
+                    participation_id in (
+                        select p.id
+                        from mpp.participation p
+                        join mpp.edition e on e.id = p.edition_id
+                        where e.ends_at <= $1 - $2
+                    ) $sql$),
+                ('held contact requests', 'mpp.contact_request', interval '30 days', $sql$
+                    is_held and state in ('new', 'spam') and greatest(received_at, handled_at) <= $1 - $2 $sql$),
+                -- Three years after the last word, as for anybody who once asked for an offer.
+                ('contact requests', 'mpp.contact_request', interval '3 years', $sql$
+                    greatest(received_at, handled_at, removed_at) <= $1 - $2 $sql$)
+        ) r (what, relation, kept, condition)
+    loop
+        if dry_run then
+            execute format('select count(*) from %s where %s', rule.relation, rule.condition)
+            into found.rows
+            using at, rule.kept;
+        else
+            execute format('with gone as (delete from %1$s where ctid in (select ctid from %1$s where %2$s limit $3) returning 1) select count(*) from gone',
+                rule.relation, rule.condition)
+            into found.rows
+            using at, rule.kept, how_many;
+            deleted := deleted + found.rows;
+        end if;
+        found.what := rule.what;
+        found.kept := rule.kept;
+        return next found;
+    end loop;
+    if deleted > 0 then
+        perform private.record_act('purge', null, jsonb_build_object('rows', deleted));
+    end if;
+end
+$$;
+revoke execute on function private.purge_expired(integer, boolean) from public;
+grant execute on function private.purge_expired(integer, boolean) to authenticated, service_role;
+
+create function api.purge_expired(how_many integer default 5000, dry_run boolean default false) returns setof api.expired
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select * from private.purge_expired(how_many, dry_run);
+end;
+comment on function api.purge_expired(integer, boolean)
+    is 'Deletes what was kept long enough, up to how_many rows of each kind; call it again until rows is 0 for all. dry_run only counts. Staff only. Errors: MP006, MP010.';
+revoke execute on function api.purge_expired(integer, boolean) from public;
+grant execute on function api.purge_expired(integer, boolean) to authenticated, service_role;
+-- Last. Every table and view belongs to mpp_owner, and row-level security binds the owner too. The functions stay with
+-- the role that deploys, which is what lets a security definer function read what its caller may not.
+do $$
+declare
+    relation record;
+begin
+    for relation in
+        select c.oid::regclass as name, c.relkind
+        from pg_catalog.pg_class c
+        where c.relnamespace in ('mpp'::regnamespace, 'api'::regnamespace)
+            and c.relkind in ('r', 'p', 'v')
+        order by c.oid
+    loop
+        if relation.relkind = 'v' then
+            execute format('alter view %s owner to mpp_owner', relation.name);
+        else
+            execute format('alter table %s owner to mpp_owner', relation.name);
+            execute format('alter table %s force row level security', relation.name);
+        end if;
+    end loop;
+end
+$$;
+
+-- A request may ask PostgREST for the planner's estimate of a count, and row-level security does not hide an estimate:
+-- without statistics on what is private it is the same whatever value is asked for. Ranks and lists do not need them,
+-- since every query of the game reaches these tables by a key.
+do $$
+declare
+    private_column record;
+begin
+    for private_column in
+        select a.attrelid::regclass as relation, a.attname as name
+        from pg_catalog.pg_attribute a
+        where a.attnum > 0
+            and not a.attisdropped
+            and (
+                a.attrelid in (
+                    'mpp.profile'::regclass, 'mpp.consent'::regclass, 'mpp.player'::regclass, 'mpp.player_contact'::regclass,
+                    'mpp.league'::regclass, 'mpp.team'::regclass, 'mpp.ambassador'::regclass, 'mpp.join_code'::regclass,
+                    'mpp.conduct_report'::regclass, 'mpp.validation'::regclass, 'mpp.unlock'::regclass,
+                    'mpp.unlock_guess'::regclass, 'mpp.teacher'::regclass,
+                    'mpp.family'::regclass, 'mpp.class_challenge'::regclass, 'mpp.class_code'::regclass,
+                    'mpp.class_guess'::regclass, 'mpp.class_invitation'::regclass, 'mpp.class_request'::regclass,
+                    'mpp.organisation'::regclass, 'mpp.staff'::regclass, 'mpp.staff_invitation'::regclass, 'mpp.unit'::regclass,
+                    'mpp.participation'::regclass, 'mpp.territory'::regclass, 'mpp.dashboard'::regclass, 'mpp.participant'::regclass,
+                    'mpp.task'::regclass, 'mpp.award'::regclass, 'mpp.contact_request'::regclass, 'mpp.outbox'::regclass,
+                    'mpp.newsletter'::regclass, 'mpp.unsubscribe_token'::regclass, 'mpp.mail_suppression'::regclass,
+                    'mpp.mail_bounce'::regclass,
+                    'mpp.ops_member'::regclass, 'mpp.audit'::regclass,
+                    'mpp.theme'::regclass, 'mpp.challenge'::regclass, 'mpp.edition_challenge'::regclass, 'mpp.edition'::regclass
+                )
+                or (a.attrelid = 'mpp.score'::regclass and a.attname not in ('edition_id', 'scope'))
+            )
+        order by a.attrelid, a.attnum
+    loop
+        execute format('alter table %s alter column %I set statistics 0', private_column.relation, private_column.name);
+    end loop;
+    -- An index on an expression gathers statistics of its own.
+    for private_column in
+        select a.attrelid::regclass as relation, a.attnum as name
+        from pg_catalog.pg_index i
+        join pg_catalog.pg_attribute a on a.attrelid = i.indexrelid
+        where i.indexprs is not null
+            and i.indkey[a.attnum - 1] = 0
+            and i.indrelid in (
+                'mpp.league'::regclass, 'mpp.team'::regclass, 'mpp.player'::regclass, 'mpp.unit'::regclass, 'mpp.outbox'::regclass
+            )
+        order by a.attrelid, a.attnum
+    loop
+        execute format('alter index %s alter column %s set statistics 0', private_column.relation, private_column.name);
+    end loop;
+end
+$$;
