@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
+
+from mpp_supabase.typed import trimmed
 
 MAX_BYTES = 10_000_000
 MAX_ROWS = 2_000
@@ -22,7 +23,6 @@ Value: TypeAlias = str | int | float | bool | datetime
 # What makes a spreadsheet program compute a text instead of showing it; the wide forms count in some editions.
 SIGNS = "=+-@＝＋－＠"
 
-_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]")
 _PLACE = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})\Z")
 _MARKED = re.compile(f"'+[{re.escape(SIGNS)}]")
 
@@ -31,8 +31,8 @@ _MARKED = re.compile(f"'+[{re.escape(SIGNS)}]")
 class Cell:
     """One cell that holds something: row and column from 1.
 
-    Text is clean (NFC, single plain spaces, no invisible character). `escaped` marks text that begins with a sign such
-    as = and says of itself that it is text: the quote prefix of Excel, or the ' of an export as .csv.
+    Text is trimmed (mpp_supabase.typed). `escaped` marks text that begins with a sign such as = and says of itself that
+    it is text: the quote prefix of Excel, or the ' of an export as .csv.
     """
 
     row: int
@@ -115,19 +115,14 @@ def position(place: str) -> tuple[int, int]:
     return int(found[2]), column
 
 
-def clean(text: str) -> str:
-    """Return text composed (NFC), without invisible characters, its white space single, plain and inside only."""
-    return " ".join(unicodedata.normalize("NFC", _INVISIBLE.sub("", text)).split())
-
-
 def has_sign(text: str) -> bool:
     """Whether a spreadsheet program might compute this text (= + - @) instead of showing it."""
     return text[:1] in tuple(SIGNS)
 
 
 def escape(text: str) -> str:
-    """Return clean text as a .csv may hold it: a ' before what would be computed."""
-    text = clean(text)
+    """Return trimmed text as a .csv may hold it: a ' before what would be computed."""
+    text = trimmed(text)
     return f"'{text}" if has_sign(text) or _MARKED.match(text) else text
 
 

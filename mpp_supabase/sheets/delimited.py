@@ -20,11 +20,11 @@ from mpp_supabase.sheets.cells import (
     Cell,
     Sheet,
     address,
-    clean,
     has_sign,
     unescape,
 )
 from mpp_supabase.sheets.problems import Problems
+from mpp_supabase.typed import trimmed
 
 MAX_LINE = 100_000
 MAX_LINES_OF_A_ROW = 500
@@ -57,7 +57,7 @@ def read_delimited(data: bytes, problems: Problems) -> tuple[Sheet, ...]:
                 beyond = address(number, 1)
                 break
             for column, field in enumerate(fields, start=1):
-                if not field or not (value := clean(field)):
+                if not field or not (value := trimmed(field)):
                     continue
                 if number > MAX_ROWS or column > MAX_COLUMNS or cells == MAX_CELLS or length > MAX_TEXT_IN_ALL:
                     beyond = address(number, column)

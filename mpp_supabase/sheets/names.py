@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from mpp_supabase.sheets.cells import clean
+from mpp_supabase.typed import trimmed
 
 MAX_FIRST_NAME = 30
 MAX_TEAM = 40
 
-_HYPHENS = str.maketrans("\u2010\u2011`´‘", "--''’")
+_APOSTROPHES = str.maketrans("`´‘", "''’")
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ß": "ss", "ẞ": "SS", "’": "'"})
 _WORD = re.compile(r"[^\W\d_]+")
 _LABELS = re.compile(
@@ -41,7 +41,7 @@ def folded(name: str) -> str:
 
 def loosely(text: str) -> str:
     """Return a title or header as they are compared: as names, and without punctuation or doubled spaces."""
-    return " ".join("".join(c if c.isalnum() else " " for c in folded(clean(text))).split())
+    return " ".join("".join(c if c.isalnum() else " " for c in folded(trimmed(text))).split())
 
 
 def display(first_name: str, initial: str | None) -> str:
@@ -51,7 +51,7 @@ def display(first_name: str, initial: str | None) -> str:
 
 def first_name_and_initial(text: str) -> tuple[str, str | None]:
     """Return what a first-name cell says: "Lina M.", "Lina M" and "LINA MA" hold an initial. Raises NotAName."""
-    words = clean(text).translate(_HYPHENS).split()
+    words = trimmed(text).translate(_APOSTROPHES).split()
     trailing = words[-1].rstrip(".") if len(words) > 1 else ""
     if len(words) == 2 and _may_be_initial(trailing):
         return _first_name(words[0]), trailing.upper()
@@ -62,7 +62,7 @@ def first_name_and_initial(text: str) -> tuple[str, str | None]:
 
 def initial(text: str) -> str:
     """Return what an initial cell says, in capitals and without its full stop. Raises NotAName."""
-    found = clean(text).removesuffix(".").upper()
+    found = trimmed(text).removesuffix(".").upper()
     if not 1 <= len(found) <= 2 or not all(unicodedata.category(c)[0] == "L" for c in found):
         raise NotAName("not an initial", "give one or two letters, such as M or MA; the surname must not come in")
     return found
@@ -70,7 +70,7 @@ def initial(text: str) -> str:
 
 def team(text: str) -> str:
     """Return what a team cell says. Raises NotAName."""
-    found = clean(text)
+    found = trimmed(text)
     if len(found) > MAX_TEAM:
         raise NotAName(f"a team's name of {len(found)} characters", f"use {MAX_TEAM} at most")
     if sum(c.isdecimal() for c in found) >= 8:
@@ -95,6 +95,8 @@ def _may_be_initial(word: str) -> bool:
 def _first_name(word: str) -> str:
     letters = [c for c in word if unicodedata.category(c)[0] in "LM"]
     odd = next((c for c in word if c not in "-'’" and unicodedata.category(c)[0] not in "LM"), None)
+    if odd is not None and unicodedata.category(odd)[0] == "C":
+        raise NotAName("an invisible character in a first name", "type the name again")
     if odd is not None:
         raise NotAName(f"a first name with {odd}", "use letters, hyphens and apostrophes only")
     if not letters or word[0] == "-" or unicodedata.category(word[0])[0] == "M":
@@ -103,7 +105,7 @@ def _first_name(word: str) -> str:
         raise NotAName(f"a first name of {len(word)} letters", f"use {MAX_FIRST_NAME} at most")
     if len(letters) > 1 and word.isupper():
         # The capital İ of Turkish becomes i and a dot of its own, which says nothing more.
-        return clean(_WORD.sub(lambda part: part[0][0] + part[0][1:].lower().replace("i\u0307", "i"), word))
+        return trimmed(_WORD.sub(lambda part: part[0][0] + part[0][1:].lower().replace("i\u0307", "i"), word))
     return word
 
 

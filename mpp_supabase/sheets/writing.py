@@ -17,11 +17,12 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from mpp_supabase._files import written_whole
-from mpp_supabase.sheets.cells import clean, column_name, escape, has_sign
+from mpp_supabase.sheets.cells import column_name, escape, has_sign
 from mpp_supabase.sheets.instructions import LANGUAGES, Words
 from mpp_supabase.sheets.problems import Problems
 from mpp_supabase.sheets.roster import KnownPupil, RosterPupil
 from mpp_supabase.sheets.tracking import MAX_TIMES, KnownChallenge
+from mpp_supabase.typed import trimmed
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
@@ -160,7 +161,7 @@ def _put(sheet: Worksheet, row: int, column: int, value: str | int | date) -> No
         if isinstance(value, date):
             cell.number_format = _DATE
         return
-    text = clean(_UNWRITABLE.sub("", value))
+    text = trimmed(_UNWRITABLE.sub("", value))
     cell.value = text
     # openpyxl takes what begins with = for a formula.
     cell.data_type = "s"

@@ -34,11 +34,11 @@ from mpp_supabase.sheets.cells import (
     Sheet,
     Value,
     address,
-    clean,
     has_sign,
     position,
 )
 from mpp_supabase.sheets.problems import Problems
+from mpp_supabase.typed import trimmed
 
 if TYPE_CHECKING:
     from xml.sax.xmlreader import AttributesImpl
@@ -262,7 +262,7 @@ class _Book(_Reader):
         elif name == "sheet" and len(self.sheets) < MAX_ENTRIES:
             relation = next((attrs[key] for key in attrs.getNames() if key.endswith(":id")), "")
             hidden = attrs.get("state", "visible") != "visible"
-            self.sheets.append((clean(attrs.get("name", "")[:100]), hidden, relation[:200]))
+            self.sheets.append((trimmed(attrs.get("name", "")[:100]), hidden, relation[:200]))
 
 
 class _Styles(_Reader):
@@ -486,7 +486,7 @@ def _cell(raw: _Raw, strings: _Strings, dates: _Dates) -> Cell | None:
         return as_cell("formula", f"={_unescaped(raw.formula)}")
     if raw.kind in ("s", "str", "inlineStr"):
         text = strings.found.get(int(raw.raw), "") if raw.kind == "s" and raw.raw.isdigit() else raw.raw
-        text = clean(_unescaped(text))
+        text = trimmed(_unescaped(text))
         return as_cell("text", text, dates.quoted(raw.style) and has_sign(text)) if text else None
     if raw.kind == "b":
         return as_cell("boolean", raw.raw.strip() == "1")

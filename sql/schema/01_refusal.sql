@@ -192,9 +192,7 @@ begin
     if octet_length(value) > 4 * longest + 200 then
         perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
     end if;
-    -- What keyboards add to emoji and to pasted words says nothing by itself.
-    cleaned := regexp_replace(normalize(value, NFC), '[\u00ad\u200b-\u200d\ufe00-\ufe0f]', '', 'g');
-    cleaned := btrim(regexp_replace(cleaned, '\s+', ' ', 'g'));
+    cleaned := private.trimmed(value);
     if coalesce(cleaned, '') = '' then
         perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
     end if;

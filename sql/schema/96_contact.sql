@@ -75,8 +75,9 @@ begin
     if octet_length(value) > 4 * longest + 200 then
         perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
     end if;
-    cleaned := regexp_replace(replace(normalize(value, NFC), E'\r\n', E'\n'), '[\u00ad\u200b-\u200d\ufe00-\ufe0f]', '', 'g');
-    cleaned := btrim(replace(cleaned, E'\t', ' '), E' \n');
+    -- Line by line, and without empty ones at the ends.
+    select btrim(string_agg(private.trimmed(l.line), E'\n' order by l.place), E'\n') into cleaned
+    from regexp_split_to_table(value, E'\r\n|[\n\r\u0085\u2028\u2029]') with ordinality l (line, place);
     if coalesce(cleaned, '') = '' then
         perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
     end if;

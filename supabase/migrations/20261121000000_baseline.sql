@@ -61,16 +61,38 @@ create domain mpp.translated as jsonb
     );
 comment on domain mpp.translated is 'Texts by ISO 639-1 language; fr and en are required.';
 
--- One line of text typed by a person. Control, zero-width and direction characters would let a label imitate another.
+-- One line of text typed by a person. Control, zero-width and direction characters would let a label imitate another,
+-- and so would white space of another kind.
 create domain mpp.line as text
     constraint line_is_clean check (
         value = btrim(value)
         and char_length(value) between 1 and 120
-        and value !~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
+        and value !~ '[\u0000-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u1680\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
         and value !~ '[\u0300-\u036f]{3}'
     );
 
 comment on domain mpp.line is 'One clean line of text: no control, invisible or direction characters, 120 at most.';
+
+-- The one list of what typed text is trimmed of; mpp_supabase/typed.py does the same to the cells of sheets. What keyboards
+-- add to emoji and word processors to long words goes. White space of any kind becomes one plain space, also the kind
+-- without width, which must join no words. Hyphens that do not break become plain ones. Around the text goes what address
+-- books and chats put there to say its direction; inside it such a character stays, and is refused.
+create function private.trimmed(value text) returns text
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$
+    select regexp_replace(
+        regexp_replace(
+            regexp_replace(
+                regexp_replace(normalize(value, NFC), '[\u00ad\u200c\u200d\ufe00-\ufe0f]+', '', 'g'),
+                '[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000]+', ' ', 'g'),
+            '[\u2010\u2011]', '-', 'g'),
+        '^[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+|[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+$', '', 'g')
+$$;
+revoke execute on function private.trimmed(text) from public;
 
 create domain mpp.school_level as text
     constraint school_level_known check (value in ('maternelle', 'elementaire', 'college', 'lycee'));
@@ -388,9 +410,7 @@ begin
     if octet_length(value) > 4 * longest + 200 then
         perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
     end if;
-    -- What keyboards add to emoji and to pasted words says nothing by itself.
-    cleaned := regexp_replace(normalize(value, NFC), '[\u00ad\u200b-\u200d\ufe00-\ufe0f]', '', 'g');
-    cleaned := btrim(regexp_replace(cleaned, '\s+', ' ', 'g'));
+    cleaned := private.trimmed(value);
     if coalesce(cleaned, '') = '' then
         perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
     end if;
@@ -10844,8 +10864,9 @@ begin
     if octet_length(value) > 4 * longest + 200 then
         perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
     end if;
-    cleaned := regexp_replace(replace(normalize(value, NFC), E'\r\n', E'\n'), '[\u00ad\u200b-\u200d\ufe00-\ufe0f]', '', 'g');
-    cleaned := btrim(replace(cleaned, E'\t', ' '), E' \n');
+    -- Line by line, and without empty ones at the ends.
+    select btrim(string_agg(private.trimmed(l.line), E'\n' order by l.place), E'\n') into cleaned
+    from regexp_split_to_table(value, E'\r\n|[\n\r\u0085\u2028\u2029]') with ordinality l (line, place);
     if coalesce(cleaned, '') = '' then
         perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
     end if;

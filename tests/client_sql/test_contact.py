@@ -36,7 +36,7 @@ def test_a_request_is_kept_as_it_was_written(game):
         size=250, language="en",
     )  # fmt: skip
     (row,) = sent(game)
-    assert row["message"] == "Première ligne\n Deuxième : l’été, 100 % 🌍\n\nFin"
+    assert row["message"] == "Première ligne\nDeuxième : l’été, 100 % 🌍\n\nFin"
     assert (row["kind"], row["name"], row["organisation"]) == ("webinar", "Camille Exemple", "Mairie d’Exempleville")
     assert (row["size"], row["language"], row["state"]) == (250, "en", "new")
     assert row["handled_at"] is row["note"] is row["removed_at"] is None
@@ -67,8 +67,6 @@ def test_a_request_is_kept_as_it_was_written(game):
         {"message": "a\x07b"},
         {"message": "a\x1b[31mb"},
         {"message": "a\u202eb"},
-        {"message": "a\u2028b"},
-        {"message": "a\rb"},
         {"message": "a" + "\u0301" * 5},
         {"organisation": "x" * 121},
         {"size": 0},

@@ -139,7 +139,8 @@ def test_a_separator_may_be_declared_as_excel_does(tmp_path: Path) -> None:
         ("Олена", "Олена"),
         ("محمد", "محمد"),
         ("小明", "小明"),
-        ("Li\u200bna", "Lina"),
+        ("\u202a\u200b Li\u00adna \u202c", "Lina"),
+        ("Lina\u200bM.", "Lina M."),
         ("A" * 30, "A" + "a" * 29),
     ],
 )
