@@ -208,11 +208,47 @@ as $$
 $$;
 revoke execute on function private.uuid_v7() from public;
 
--- The one clock of the game. now() is the start of the transaction: a request that waited for a lock would still
--- believe that the edition is running.
+-- The one clock of the game: nothing else reads the time, so that a test moves the whole game by replacing this function.
+-- now() would be the start of the transaction: a request that waited for a lock would still believe that the edition is
+-- running.
 create function private.clock() returns timestamptz
     language sql
     volatile
+    parallel safe
     set search_path = pg_catalog, pg_temp
 as $$ select clock_timestamp() $$;
 revoke execute on function private.clock() from public;
+grant execute on function private.clock() to mpp_owner;
+
+-- The same for what a query reads. Written as (select private.read_clock()) it is asked once, and every row is judged at one
+-- instant. Being stable it keeps a view open to the planner, which a volatile function in a column would not; being security
+-- definer it lets the caller of a view read the time without naming what is private.
+create function private.read_clock() returns timestamptz
+    language plpgsql
+    stable
+    parallel safe
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return private.clock();
+end
+$$;
+revoke execute on function private.read_clock() from public;
+grant execute on function private.read_clock() to anon, authenticated, service_role, mpp_dashboard;
+
+-- The civil day at that moment. A request may choose the session's time zone (Prefer: timezone=…), so no day comes from it:
+-- a day is one of the edition's zone, and where there is no edition one of the association's.
+create function private.today(time_zone text default 'Europe/Paris') returns date
+    language plpgsql
+    stable
+    parallel safe
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (private.clock() at time zone time_zone)::date;
+end
+$$;
+revoke execute on function private.today(text) from public;
+grant execute on function private.today(text) to anon, authenticated, service_role;

@@ -2,14 +2,14 @@
 
 create table mpp.ops_member (
     account_id uuid primary key references auth.users (id) on delete cascade,
-    granted_at timestamptz not null default now(),
+    granted_at timestamptz not null default private.clock(),
     granted_by uuid
 );
 comment on table mpp.ops_member is 'Accounts of the association''s staff. Read live at each call: a token never says who is staff.';
 
 create table mpp.audit (
     id bigint generated always as identity primary key,
-    at timestamptz not null default clock_timestamp(),
+    at timestamptz not null default private.clock(),
     actor_id uuid,
     actor_role text not null,
     action text not null,
@@ -65,7 +65,7 @@ as $$
         where m.account_id = (select auth.uid())
             and private.request_role() = 'authenticated'
             -- A disabled account is out at once, not when its token ends.
-            and (u.banned_until is null or u.banned_until <= now())
+            and (u.banned_until is null or u.banned_until <= (select private.read_clock()))
             and u.deleted_at is null
     )
 $$;

@@ -10,7 +10,7 @@ create table mpp.organisation (
     name mpp.line not null,
     kind api.organisation_kind not null default 'company',
     language text not null default 'fr' check (language in ('fr', 'en')),
-    created_at timestamptz not null default clock_timestamp()
+    created_at timestamptz not null default private.clock()
 );
 comment on table mpp.organisation is 'Client of the association; an edition may be private to one.';
 comment on column mpp.organisation.language is 'Of the mails and reports that its staff get.';

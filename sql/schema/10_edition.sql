@@ -46,7 +46,7 @@ create table mpp.maintenance_window (
     starts_at timestamptz not null,
     ends_at timestamptz not null check (ends_at > starts_at),
     message mpp.translated not null,
-    announced_at timestamptz not null default now()
+    announced_at timestamptz not null default private.clock()
 );
 comment on table mpp.maintenance_window is 'Announced interruptions: writes are refused inside, reads go on.';
 create index maintenance_window_ends on mpp.maintenance_window (ends_at);
@@ -235,7 +235,7 @@ create policy edition_select_dashboard on mpp.edition
 
 create policy maintenance_window_select_everyone on mpp.maintenance_window
     for select to anon, authenticated
-    using (ends_at > now() - interval '1 day');
+    using (ends_at > (select private.read_clock()) - interval '24 hours');
 
 grant select on mpp.edition, mpp.maintenance_window to anon, authenticated, service_role;
 grant select (id, code, title, starts_at, ends_at, frozen_at) on mpp.edition to mpp_dashboard;
@@ -246,7 +246,7 @@ select
     e.code,
     e.audience,
     e.title,
-    private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, now()) as phase,
+    private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, (select private.read_clock())) as phase,
     e.time_zone,
     e.starts_at,
     e.ends_at,
@@ -269,7 +269,7 @@ select
     w.ends_at,
     w.message,
     w.announced_at,
-    w.starts_at <= now() and now() < w.ends_at as is_active
+    tstzrange(w.starts_at, w.ends_at) @> (select private.read_clock()) as is_active
 from mpp.maintenance_window w;
 comment on view api.maintenance_windows is 'Announced maintenance: past day, present and future.';
 grant select on api.maintenance_windows to anon, authenticated, service_role;

@@ -101,7 +101,7 @@ create trigger edition_challenge_keep_rules
 create table mpp.unlock (
     player_id uuid not null,
     challenge_id integer not null references mpp.edition_challenge (id) on delete cascade,
-    unlocked_at timestamptz not null default clock_timestamp(),
+    unlocked_at timestamptz not null default private.clock(),
     primary key (player_id, challenge_id)
 );
 comment on table mpp.unlock is 'Hidden challenges that a player has found.';
@@ -110,7 +110,7 @@ create index unlock_challenge on mpp.unlock (challenge_id);
 create table mpp.unlock_guess (
     account_id uuid not null references auth.users (id) on delete cascade,
     edition_id integer not null references mpp.edition (id),
-    guessed_at timestamptz not null default clock_timestamp()
+    guessed_at timestamptz not null default private.clock()
 );
 comment on table mpp.unlock_guess is 'Wrong guesses of the last hour; older ones are deleted by the next guess.';
 create index unlock_guess_account on mpp.unlock_guess (account_id, edition_id, guessed_at);
@@ -164,9 +164,9 @@ alter table mpp.unlock_guess enable row level security;
 create policy edition_challenge_select_anon on mpp.edition_challenge
     for select to anon
     using (
-        edition_id in (select e.id from mpp.edition e where e.starts_at <= now())
+        edition_id in (select e.id from mpp.edition e where e.starts_at <= (select private.read_clock()))
         and kind <> 'hidden'
-        and (kind <> 'flash' or (opens_at <= now() and now() < closes_at))
+        and (kind <> 'flash' or tstzrange(opens_at, closes_at) @> (select private.read_clock()))
     );
 
 create policy edition_challenge_select_authenticated on mpp.edition_challenge
@@ -174,11 +174,11 @@ create policy edition_challenge_select_authenticated on mpp.edition_challenge
     using (
         (
             (
-                edition_id in (select e.id from mpp.edition e where e.opened_at is not null and e.starts_at <= now())
+                edition_id in (select e.id from mpp.edition e where e.opened_at is not null and e.starts_at <= (select private.read_clock()))
                 or edition_id in (select private.my_taught_edition_ids())
             )
             and (kind <> 'hidden' or id in (select private.my_unlocked_challenge_ids()))
-            and (kind <> 'flash' or (opens_at <= now() and now() < closes_at))
+            and (kind <> 'flash' or tstzrange(opens_at, closes_at) @> (select private.read_clock()))
         )
         or (select private.is_ops())
     );
@@ -212,7 +212,7 @@ select
     k.title,
     k.description,
     c.points,
-    case when c.kind = 'boost' and c.opens_at <= now() and now() < c.closes_at
+    case when c.kind = 'boost' and tstzrange(c.opens_at, c.closes_at) @> (select private.read_clock())
         then c.points * c.boost_factor else c.points end as points_now,
     c.boost_factor,
     c.opens_at,

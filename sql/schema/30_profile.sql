@@ -2,7 +2,7 @@
 
 create table mpp.terms_version (
     version text primary key check (version ~ '^[0-9]{4}-[0-9]{2}(\.[0-9]+)?$'),
-    published_at timestamptz not null default now()
+    published_at timestamptz not null default private.clock()
 );
 comment on table mpp.terms_version is 'Versions of the terms of use; the newest is the one to accept.';
 
@@ -21,7 +21,7 @@ create table mpp.profile (
     acquisition_channel mpp.line,
     picture_path text check (char_length(picture_path) <= 300),
     guardian_consent_at timestamptz,
-    created_at timestamptz not null default now(),
+    created_at timestamptz not null default private.clock(),
     -- A teacher who does not play gives none of these; a player gives them all.
     constraint profile_plays_or_not check (num_nulls(alias, country, postcode, birth_date) in (0, 4))
 );
@@ -36,7 +36,7 @@ create table mpp.consent (
     purpose api.consent_purpose not null,
     granted boolean not null,
     text_version text not null,
-    given_at timestamptz not null default clock_timestamp(),
+    given_at timestamptz not null default private.clock(),
     channel text not null check (channel in ('app', 'mail', 'ops'))
 );
 comment on table mpp.consent is 'What a person agreed to or withdrew, append-only; the newest row of a purpose holds.';
@@ -61,7 +61,7 @@ create function private.may_be_listed(account_id uuid) returns boolean
     stable
     set search_path = pg_catalog, pg_temp
 as $$
-    select p.guardian_consent_at is not null or private.age_on(p.birth_date, current_date) >= 15
+    select p.guardian_consent_at is not null or private.age_on(p.birth_date, (select private.today())) >= 15
     from mpp.profile p
     where p.id = account_id
 $$;
@@ -73,7 +73,7 @@ alter table mpp.consent enable row level security;
 
 create policy terms_version_select_everyone on mpp.terms_version
     for select to anon, authenticated
-    using (published_at <= now());
+    using (published_at <= (select private.read_clock()));
 
 create policy profile_select_authenticated on mpp.profile
     for select to authenticated
@@ -101,8 +101,8 @@ select
     p.country,
     p.postcode,
     p.birth_date,
-    private.age_on(p.birth_date, current_date) < 18 as is_minor,
-    private.age_on(p.birth_date, current_date) < 15 as is_under_15,
+    private.age_on(p.birth_date, (select private.today())) < 18 as is_minor,
+    private.age_on(p.birth_date, (select private.today())) < 15 as is_under_15,
     p.language,
     p.sector,
     p.acquisition_channel,
@@ -138,7 +138,7 @@ begin
         perform private.refuse('MP002');
     end if;
     -- Read live: a disabled account is out at once, not when its token ends, and so is one that was deleted softly.
-    if exists (select from auth.users u where u.id = account and (u.banned_until > now() or u.deleted_at is not null)) then
+    if exists (select from auth.users u where u.id = account and (u.banned_until > (select private.read_clock()) or u.deleted_at is not null)) then
         perform private.refuse('MP001');
     end if;
     return account;
@@ -177,7 +177,7 @@ begin
     if postcode is null or postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' or (country = 'FR' and postcode !~ '^[0-9]{5}$') then
         perform private.refuse('MP010', 'postcode', coalesce(postcode, 'it is empty'), 'Give the postcode, such as 75008.');
     end if;
-    if birth_date is null or birth_date > current_date or private.age_on(birth_date, current_date) not between 3 and 119 then
+    if birth_date is null or birth_date > private.today() or private.age_on(birth_date, private.today()) not between 3 and 119 then
         perform private.refuse('MP010', 'birth_date', coalesce(birth_date::text, 'it is empty'), 'Give a date of birth as YYYY-MM-DD.');
     end if;
     if language is null or language not in ('fr', 'en', 'de') then
@@ -292,7 +292,7 @@ begin
         coalesce(language, old_row.language), nullif(picture_path, ''));
     -- A minor cannot grow up by editing a form; the staff correct a real mistake.
     if birth_date is distinct from old_row.birth_date and birth_date is not null
-        and private.age_on(old_row.birth_date, current_date) < 15 then
+        and private.age_on(old_row.birth_date, private.today()) < 15 then
         perform private.refuse('MP050');
     end if;
     update mpp.profile p
@@ -353,7 +353,7 @@ begin
         perform private.refuse('MP010', 'purpose', 'terms', 'Terms are accepted by register; leaving them is erasing the account.');
     end if;
     select p.birth_date into birth_date from mpp.profile p where p.id = account;
-    if purpose = 'partner_sharing' and granted and private.age_on(birth_date, current_date) < 15 then
+    if purpose = 'partner_sharing' and granted and private.age_on(birth_date, private.today()) < 15 then
         perform private.refuse('MP010', 'purpose', 'partner_sharing', 'Under 15, nothing is shared with partners.');
     end if;
     select t.version into current_version

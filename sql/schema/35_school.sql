@@ -56,7 +56,7 @@ create table mpp.school (
     city mpp.line not null,
     is_hidden boolean not null default false,
     created_by uuid,
-    created_at timestamptz not null default clock_timestamp(),
+    created_at timestamptz not null default private.clock(),
     search_text text not null generated always as (
         private.searchable(coalesce(rne, '') || ' ' || postcode || ' ' || city || ' ' || name)
     ) stored,
@@ -75,7 +75,7 @@ create table mpp.teacher (
     account_id uuid primary key references mpp.profile (id) on delete cascade,
     role mpp.line not null check (char_length(role) <= 80),
     subject mpp.line check (char_length(subject) <= 80),
-    registered_at timestamptz not null default clock_timestamp()
+    registered_at timestamptz not null default private.clock()
 );
 comment on table mpp.teacher is 'A referring adult: what they do at school, for internal statistics. Their name is in mpp.profile.';
 
@@ -395,7 +395,7 @@ begin
     -- One at a time for one account, so that the limit holds.
     if account is not null then
         perform pg_advisory_xact_lock(hashtext('mpp.school'), hashtext(account::text));
-        select count(*) into added from mpp.school s where s.created_by = account and s.created_at > private.clock() - interval '1 day';
+        select count(*) into added from mpp.school s where s.created_by = account and s.created_at > private.clock() - interval '24 hours';
         if added >= 5 and not private.is_ops() then
             perform private.refuse('MP085', '5');
         end if;

@@ -9,7 +9,7 @@ create table mpp.staff (
     role api.staff_role not null,
     access_from timestamptz not null,
     access_until timestamptz not null check (access_until > access_from),
-    added_at timestamptz not null default clock_timestamp(),
+    added_at timestamptz not null default private.clock(),
     primary key (account_id, organisation_id)
 );
 comment on table mpp.staff is 'Who works for a client, and from when to when they have access. Read live at each request.';
@@ -26,7 +26,7 @@ create table mpp.staff_invitation (
     -- Whoever deletes their account takes the invitations with them that nobody took.
     invited_by uuid references auth.users (id) on delete cascade,
     expires_at timestamptz not null,
-    invited_at timestamptz not null default clock_timestamp(),
+    invited_at timestamptz not null default private.clock(),
     accepted_at timestamptz,
     constraint staff_invitation_once unique (organisation_id, email)
 );
@@ -50,7 +50,7 @@ create table mpp.participation (
     expected_players integer check (expected_players between 1 and 1000000),
     asks_phone boolean not null default false,
     carries_name boolean not null default false,
-    created_at timestamptz not null default clock_timestamp(),
+    created_at timestamptz not null default private.clock(),
     constraint participation_once unique (organisation_id, edition_id),
     constraint participation_in_edition unique (id, edition_id)
 );
@@ -101,7 +101,7 @@ create function private.is_account_live(account uuid) returns boolean
     set search_path = pg_catalog, pg_temp
 as $$
     select exists (
-        select from auth.users u where u.id = account and (u.banned_until is null or u.banned_until <= now()) and u.deleted_at is null
+        select from auth.users u where u.id = account and (u.banned_until is null or u.banned_until <= (select private.read_clock())) and u.deleted_at is null
     )
 $$;
 revoke execute on function private.is_account_live(uuid) from public;
@@ -123,8 +123,7 @@ begin
         -- A dashboard's login could write any claims into its own connection.
         and private.request_role() = 'authenticated'
         and s.role >= at_least
-        and now() >= s.access_from
-        and now() < s.access_until
+        and tstzrange(s.access_from, s.access_until) @> (select private.read_clock())
         and private.is_account_live(s.account_id)
         -- An anonymous account works for nobody, also where a row says that it does.
         and not exists (select from auth.users u where u.id = s.account_id and u.is_anonymous)
@@ -269,6 +268,7 @@ grant select (id, organisation_id, email, role, access_from, access_until, expir
     on mpp.staff_invitation to authenticated, service_role;
 
 create view api.my_organisations with (security_invoker = true) as
+with t as materialized (select private.read_clock() as at)
 select
     o.id as organisation_id,
     o.code,
@@ -277,9 +277,10 @@ select
     s.role,
     s.access_from,
     s.access_until,
-    now() >= s.access_from and now() < s.access_until as is_open,
-    case when now() < s.access_from then 'not_yet' when now() >= s.access_until then 'over' end as closed_because
-from mpp.staff s
+    tstzrange(s.access_from, s.access_until) @> t.at as is_open,
+    case when t.at < s.access_from then 'not_yet' when t.at >= s.access_until then 'over' end as closed_because
+from t
+cross join mpp.staff s
 join mpp.organisation o on o.id = s.organisation_id
 where s.account_id = (select auth.uid());
 comment on view api.my_organisations is 'The organisations the caller works for, with the dates of access; closed_because is not_yet or over when there is nothing else to see.';

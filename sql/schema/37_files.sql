@@ -56,7 +56,7 @@ begin
         if coalesce((nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'is_anonymous')::boolean, false) then
             return;
         end if;
-        if writing and exists (select from mpp.maintenance_window w where w.starts_at <= now() and w.ends_at > now()) then
+        if writing and exists (select from mpp.maintenance_window w where tstzrange(w.starts_at, w.ends_at) @> (select private.read_clock())) then
             return;
         end if;
     end if;

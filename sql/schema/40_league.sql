@@ -11,7 +11,7 @@ create table mpp.league (
     is_open boolean not null default false,
     listed boolean not null default true,
     created_by uuid,
-    created_at timestamptz not null default clock_timestamp(),
+    created_at timestamptz not null default private.clock(),
     school_id uuid references mpp.school (id),
     level mpp.school_level,
     held_back boolean not null default false,
@@ -44,7 +44,7 @@ create table mpp.team (
     league_id uuid not null,
     edition_id integer not null,
     name mpp.line not null check (char_length(name) <= 40),
-    created_at timestamptz not null default clock_timestamp(),
+    created_at timestamptz not null default private.clock(),
     constraint team_in_league unique (id, league_id, edition_id),
     foreign key (league_id, edition_id) references mpp.league (id, edition_id)
 );
@@ -61,7 +61,7 @@ create table mpp.player (
     first_name mpp.line not null,
     picture_path text,
     listed boolean not null default true,
-    joined_at timestamptz not null default clock_timestamp(),
+    joined_at timestamptz not null default private.clock(),
     initial text,
     left_class_id uuid references mpp.league (id),
     constraint player_once_per_edition unique (account_id, edition_id),
@@ -103,7 +103,7 @@ create table mpp.ambassador (
     account_id uuid not null references mpp.profile (id) on delete cascade,
     player_id uuid references mpp.player (id),
     is_principal boolean not null,
-    granted_at timestamptz not null default clock_timestamp(),
+    granted_at timestamptz not null default private.clock(),
     primary key (league_id, account_id)
 );
 comment on table mpp.ambassador is 'Who runs a league: one principal and any number of co-ambassadors.';
@@ -114,7 +114,7 @@ create index ambassador_player on mpp.ambassador (player_id);
 create table mpp.family (
     account_id uuid not null references auth.users (id) on delete cascade,
     league_id uuid not null references mpp.league (id),
-    claimed_at timestamptz not null default clock_timestamp(),
+    claimed_at timestamptz not null default private.clock(),
     primary key (account_id, league_id)
 );
 comment on table mpp.family is 'Accounts, mostly anonymous, that read a class because they gave its code: pupils and parents.';
@@ -123,7 +123,7 @@ create index family_league on mpp.family (league_id);
 create table mpp.join_code (
     league_id uuid primary key references mpp.league (id),
     code text not null unique check (code ~ '^[0-9A-HJKMNP-TV-Z]{10}$'),
-    renewed_at timestamptz not null default clock_timestamp()
+    renewed_at timestamptz not null default private.clock()
 );
 comment on table mpp.join_code is 'The code that opens a league, read by its ambassadors only.';
 
@@ -138,7 +138,7 @@ create table mpp.conduct_report (
     account_id uuid,
     reported_by uuid,
     reason text not null check (char_length(reason) between 1 and 500),
-    reported_at timestamptz not null default clock_timestamp(),
+    reported_at timestamptz not null default private.clock(),
     resolved_at timestamptz,
     resolution text
 );
@@ -165,7 +165,7 @@ create function private.my_account() returns uuid
     security definer
     set search_path = pg_catalog, pg_temp
 as $$
-    select u.id from auth.users u where u.id = (select auth.uid()) and (u.banned_until is null or u.banned_until <= now())
+    select u.id from auth.users u where u.id = (select auth.uid()) and (u.banned_until is null or u.banned_until <= (select private.read_clock()))
 $$;
 revoke execute on function private.my_account() from public;
 grant execute on function private.my_account() to authenticated, service_role;
@@ -238,7 +238,7 @@ create policy league_select_authenticated on mpp.league
     for select to authenticated
     using (
         id in (select private.my_league_ids())
-        or (is_open and edition_id in (select e.id from mpp.edition e where e.opened_at is not null and now() < e.registration_closes_at))
+        or (is_open and edition_id in (select e.id from mpp.edition e where e.opened_at is not null and (select private.read_clock()) < e.registration_closes_at))
         or (select private.is_ops())
     );
 
@@ -956,7 +956,7 @@ declare
     fresh text := private.new_join_code();
 begin
     perform private.begin_lead(renew_join_code.league_id);
-    update mpp.join_code c set code = fresh, renewed_at = clock_timestamp() where c.league_id = renew_join_code.league_id;
+    update mpp.join_code c set code = fresh, renewed_at = private.clock() where c.league_id = renew_join_code.league_id;
     -- A class has none: families enter by another code.
     if not found then
         perform private.refuse('MP005');

@@ -12,13 +12,13 @@ create index class_challenge_challenge on mpp.class_challenge (challenge_id);
 create table mpp.class_code (
     league_id uuid primary key references mpp.league (id),
     code text not null unique check (code ~ '^[0-9A-HJKMNP-TV-Z]{10}$'),
-    renewed_at timestamptz not null default clock_timestamp()
+    renewed_at timestamptz not null default private.clock()
 );
 comment on table mpp.class_code is 'The code by which families enter a class, read by its teachers only; no row: nobody new enters.';
 
 create table mpp.class_guess (
     account_id uuid not null references auth.users (id) on delete cascade,
-    guessed_at timestamptz not null default clock_timestamp()
+    guessed_at timestamptz not null default private.clock()
 );
 comment on table mpp.class_guess is 'Wrong class codes of the last hour; older ones are deleted by the next guess.';
 create index class_guess_account on mpp.class_guess (account_id, guessed_at);
@@ -744,7 +744,7 @@ begin
     perform private.begin_class(class_id, when_frozen => true);
     perform private.record_for_class('class.renew_code', class_id);
     insert into mpp.class_code (league_id, code) values (class_id, fresh)
-    on conflict (league_id) do update set code = excluded.code, renewed_at = clock_timestamp();
+    on conflict (league_id) do update set code = excluded.code, renewed_at = private.clock();
     delete from mpp.family f where f.league_id = class_id;
     return fresh;
 end
@@ -870,7 +870,7 @@ begin
     perform private.begin_class(class_id, when_frozen => true);
     perform private.record_for_class('class.invite', class_id);
     insert into mpp.class_invitation (league_id, code, expires_at)
-    values (class_id, fresh, private.clock() + interval '7 days')
+    values (class_id, fresh, private.clock() + interval '168 hours')
     on conflict (league_id) do update set code = excluded.code, expires_at = excluded.expires_at;
     return fresh;
 end
@@ -999,7 +999,7 @@ begin
     -- Who knew the class code, or an invitation, must not come back by it.
     delete from mpp.class_invitation i where i.league_id = class_id;
     delete from mpp.family f where f.league_id = class_id;
-    update mpp.class_code c set code = private.new_join_code(), renewed_at = clock_timestamp() where c.league_id = class_id;
+    update mpp.class_code c set code = private.new_join_code(), renewed_at = private.clock() where c.league_id = class_id;
 end
 $$;
 revoke execute on function private.remove_co_teacher(uuid, uuid) from public;

@@ -4,7 +4,7 @@ create table mpp.participant (
     participation_id integer not null references mpp.participation (id),
     email text not null check (private.is_mail_address(email) and email = lower(email)),
     league_id uuid not null references mpp.league (id),
-    invited_at timestamptz not null default clock_timestamp(),
+    invited_at timestamptz not null default private.clock(),
     primary key (participation_id, email)
 );
 comment on table mpp.participant is 'Addresses that a client invited to one of its leagues. Whether they came is not told to the client.';
@@ -240,7 +240,7 @@ begin
         from mpp.outbox m
         where m.template in ('staff_invitation', 'player_invitation')
             and private.mailbox_of(m.address) = private.mailbox_of(invitations_to.address)
-            and m.queued_at > private.clock() - interval '1 day'
+            and m.queued_at > private.clock() - interval '24 hours'
     );
 end
 $$;
@@ -638,7 +638,7 @@ begin
         if (
             select count(*)
             from mpp.staff_invitation i
-            where i.organisation_id = o.id and i.email <> address and i.invited_at > private.clock() - interval '1 day'
+            where i.organisation_id = o.id and i.email <> address and i.invited_at > private.clock() - interval '24 hours'
         ) >= 50 then
             perform private.refuse('MP010', 'email', 'fifty addresses were invited within a day', 'Invite it tomorrow.');
         end if;
@@ -649,10 +649,10 @@ begin
     perform private.check_access(opens, closes);
     insert into mpp.staff_invitation as i (organisation_id, email, role, access_from, access_until, code_digest, expires_at, invited_by)
     values (o.id, address, invite_staff.role, opens, closes, sha256(convert_to(code, 'UTF8')),
-        least(private.clock() + interval '30 days', closes), case when not by_ops then account end)
+        least(private.clock() + interval '720 hours', closes), case when not by_ops then account end)
     on conflict on constraint staff_invitation_once do update
     set role = excluded.role, access_from = excluded.access_from, access_until = excluded.access_until,
-        code_digest = excluded.code_digest, expires_at = excluded.expires_at, invited_at = clock_timestamp(), accepted_at = null,
+        code_digest = excluded.code_digest, expires_at = excluded.expires_at, invited_at = private.clock(), accepted_at = null,
         invited_by = excluded.invited_by
     returning i.id into invitation;
     perform private.drop_invitation_mails(invitation);

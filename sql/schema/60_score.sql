@@ -24,7 +24,7 @@ create table mpp.score (
             else points
         end
     ) stored,
-    reached_at timestamptz not null default clock_timestamp(),
+    reached_at timestamptz not null default private.clock(),
     listed boolean not null,
     is_public boolean not null,
     school_id uuid,

@@ -8,7 +8,7 @@ create table mpp.class_request (
     team_id uuid references mpp.team (id),
     pupil_ids uuid[],
     answered uuid[] not null,
-    requested_at timestamptz not null default clock_timestamp()
+    requested_at timestamptz not null default private.clock()
 );
 comment on table mpp.class_request is 'Requests of validate_for_pupils by key: sent twice, a request is done once and answered for the same pupils.';
 create index class_request_league on mpp.class_request (league_id);

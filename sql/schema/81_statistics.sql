@@ -39,7 +39,7 @@ alter table mpp.map_cell enable row level security;
 
 create policy past_statistics_select_everyone on mpp.past_statistics
     for select to anon, authenticated
-    using (as_of <= current_date);
+    using (as_of <= (select private.today()));
 
 create policy edition_count_select_everyone on mpp.edition_count
     for select to anon, authenticated
@@ -228,7 +228,7 @@ cross join (
         min(c.counted_at) filter (where e.frozen_at is null) as counted_at
     from mpp.edition e
     left join mpp.edition_count c on c.edition_id = e.id
-    where e.opened_at is not null and e.organisation_id is null and e.starts_at <= now()
+    where e.opened_at is not null and e.organisation_id is null and e.starts_at <= (select private.read_clock())
 ) n;
 comment on view api.lifetime_statistics is 'Over all editions that have begun, with what was played before this system: editions, players (once for each edition), challenges. Running editions are in it as they were last counted (counted_at).';
 grant select on api.lifetime_statistics to anon, authenticated, service_role;

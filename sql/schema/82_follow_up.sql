@@ -244,13 +244,13 @@ begin
         array_remove(array[
             case when not c.has_ambassador then 'no_ambassador' end,
             case when c.running and c.validations = 0 then 'not_started' end,
-            case when not c.is_small and c.running and c.validations > 0 and c.active = 0 and at > c.opens + interval '2 days'
+            case when not c.is_small and c.running and c.validations > 0 and c.active = 0 and at > c.opens + interval '48 hours'
                 then 'quiet' end,
             -- Of one to four active people, only what is true of all four numbers.
-            case when not c.is_small and c.running and c.active > 0 and at > c.opens + interval '2 days'
+            case when not c.is_small and c.running and c.active > 0 and at > c.opens + interval '48 hours'
                 and 2 * greatest(c.active, 4) < c.players then 'few_active' end,
             -- Under three quarters: a little less is no reason.
-            case when not c.is_small and c.running and c.active > 0 and c.week > 1 and at > c.opens + interval '2 days'
+            case when not c.is_small and c.running and c.active > 0 and c.week > 1 and at > c.opens + interval '48 hours'
                 and 4 * c.this_week < 3 * c.last_so_far then 'falling' end,
             case when c.players < greatest(c.league_min_players, 5) then 'few_players' end
         ], null)

@@ -166,7 +166,7 @@ join mpp.edition_challenge c
     on c.edition_id = l.edition_id
     and l.level = any (c.levels)
     -- Not even the staff's sheets, which teachers get, tell of a flash challenge to come.
-    and (c.kind <> 'flash' or c.opens_at <= now())
+    and (c.kind <> 'flash' or c.opens_at <= (select private.read_clock()))
 join mpp.challenge k on k.id = c.challenge_id
 left join mpp.class_challenge x on x.league_id = l.id and x.challenge_id = c.id
 left join lateral (
@@ -184,7 +184,7 @@ join mpp.edition e on e.id = l.edition_id
 -- The score is what a visitor may read of a league; it also counts who played and left, so a league may have one more
 -- place than it shows, never one less.
 join mpp.score s on s.subject_id = l.id
-where l.is_open and l.listed and s.players between 1 and e.league_max_players - 1 and now() < e.registration_closes_at;
+where l.is_open and l.listed and s.players between 1 and e.league_max_players - 1 and (select private.read_clock()) < e.registration_closes_at;
 comment on view api.open_leagues is 'Open leagues that still have room; joining one takes a phone number.';
 grant select on api.open_leagues to authenticated, service_role;
 
@@ -271,7 +271,7 @@ from (
         min(v.validated_at) as first_at, max(v.validated_at) as last_at
     from mpp.validation v
     where v.state <> 'cancelled'
-    group by v.edition_id, v.player_id, v.league_id, date_trunc('minute', v.validated_at)
+    group by v.edition_id, v.player_id, v.league_id, date_trunc('minute', v.validated_at, 'UTC')
     having count(*) > 10
     union all
     select
@@ -289,7 +289,7 @@ from (
     join mpp.edition e on e.id = v.edition_id
     where v.state <> 'cancelled'
     group by v.edition_id, v.league_id, e.starts_at, e.ends_at
-    having count(*) > 10 * count(distinct v.player_id) * greatest(extract(epoch from least(now(), e.ends_at) - e.starts_at) / 86400, 1)
+    having count(*) > 10 * count(distinct v.player_id) * greatest(extract(epoch from least((select private.read_clock()), e.ends_at) - e.starts_at) / 86400, 1)
 ) m
 left join mpp.player p on p.id = m.player_id
 where (select private.is_ops()) and (m.player_id is null or p.alias is not null);

@@ -147,7 +147,7 @@ begin
     written.is_held := (
         select count(*) from mpp.contact_request c where not c.is_held and c.received_at > at - interval '1 hour'
     ) >= per_hour or (
-        select count(*) from mpp.contact_request c where c.email = address and c.received_at > at - interval '1 day'
+        select count(*) from mpp.contact_request c where c.email = address and c.received_at > at - interval '24 hours'
     ) >= per_address;
     if written.is_held and (
         select count(*) from mpp.contact_request c where c.is_held and c.state = 'new'

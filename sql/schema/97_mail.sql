@@ -31,14 +31,14 @@ create table mpp.outbox (
     state api.mail_state not null default 'queued',
     attempt integer not null default 0,
     failures integer not null default 0,
-    next_attempt_at timestamptz not null default clock_timestamp(),
+    next_attempt_at timestamptz not null default private.clock(),
     useful_until timestamptz,
     claimed_by uuid,
     claimed_at timestamptz,
     claim_expires_at timestamptz,
     sent_to text,
     reply text,
-    queued_at timestamptz not null default clock_timestamp(),
+    queued_at timestamptz not null default private.clock(),
     sent_at timestamptz,
     constraint outbox_one_recipient check (num_nonnulls(account_id, address) = 1),
     -- What only a consent allows can go to nobody who could not have given one.
@@ -69,7 +69,7 @@ create table mpp.newsletter (
     language text not null check (language in ('fr', 'en')),
     subject mpp.line not null,
     body text not null check (octet_length(body) between 1 and 100000),
-    created_at timestamptz not null default clock_timestamp(),
+    created_at timestamptz not null default private.clock(),
     primary key (code, language)
 );
 comment on table mpp.newsletter is 'Newsletters: one text for all who get it.';
@@ -79,7 +79,7 @@ create table mpp.unsubscribe_token (
     purpose api.mail_purpose not null check (purpose <> 'service'),
     account_id uuid references auth.users (id) on delete cascade,
     address text,
-    made_at timestamptz not null default clock_timestamp(),
+    made_at timestamptz not null default private.clock(),
     constraint unsubscribe_token_one_reader check (num_nonnulls(account_id, address) = 1)
 );
 comment on table mpp.unsubscribe_token is 'Digests of the tokens in the unsubscribe links of mails; the tokens themselves are in the mails only.';
@@ -90,7 +90,7 @@ create table mpp.mail_suppression (
     purpose api.mail_purpose not null check (purpose <> 'service'),
     account_id uuid references auth.users (id) on delete cascade,
     address text,
-    since timestamptz not null default clock_timestamp(),
+    since timestamptz not null default private.clock(),
     constraint mail_suppression_one_reader check (num_nonnulls(account_id, address) = 1),
     constraint mail_suppression_account unique (account_id, purpose),
     constraint mail_suppression_address unique (address, purpose)
@@ -103,7 +103,7 @@ create table mpp.mail_bounce (
     is_hard boolean not null,
     reason text not null check (char_length(reason) <= 500),
     outbox_id bigint references mpp.outbox (id) on delete set null,
-    bounced_at timestamptz not null default clock_timestamp(),
+    bounced_at timestamptz not null default private.clock(),
     cleared_at timestamptz
 );
 comment on table mpp.mail_bounce is 'Addresses that refused a mail. A hard bounce that was not cleared means that nothing is sent there.';

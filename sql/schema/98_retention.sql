@@ -11,7 +11,8 @@ create function private.purge_expired(how_many integer, dry_run boolean) returns
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    at timestamptz := private.clock();
+    at timestamp := private.clock() at time zone 'Europe/Paris';
+    before timestamptz;
     rule record;
     found api.expired;
     deleted bigint := 0;
@@ -25,36 +26,38 @@ begin
         from (
             values
                 ('mails', 'mpp.outbox'::regclass, interval '1 year', $sql$
-                    state in ('sent', 'dropped', 'failed') and coalesce(sent_at, queued_at) <= $1 - $2 $sql$),
+                    state in ('sent', 'dropped', 'failed') and coalesce(sent_at, queued_at) <= $1 $sql$),
                 -- An account keeps its links as long as it lives.
                 ('unsubscribe links of addresses without account', 'mpp.unsubscribe_token', interval '3 years', $sql$
-                    account_id is null and made_at <= $1 - $2 $sql$),
-                ('bounces', 'mpp.mail_bounce', interval '3 years', 'bounced_at <= $1 - $2'),
+                    account_id is null and made_at <= $1 $sql$),
+                ('bounces', 'mpp.mail_bounce', interval '3 years', $sql$
+                    bounced_at <= $1 $sql$),
                 ('invitations of staff', 'mpp.staff_invitation', interval '30 days', $sql$
-                    coalesce(accepted_at, expires_at) <= $1 - $2 $sql$),
+                    coalesce(accepted_at, expires_at) <= $1 $sql$),
                 ('invited participants', 'mpp.participant', interval '90 days', $sql$
                     participation_id in (
                         select p.id
                         from mpp.participation p
                         join mpp.edition e on e.id = p.edition_id
-                        where e.ends_at <= $1 - $2
+                        where e.ends_at <= $1
                     ) $sql$),
                 ('held contact requests', 'mpp.contact_request', interval '30 days', $sql$
-                    is_held and state in ('new', 'spam') and greatest(received_at, handled_at) <= $1 - $2 $sql$),
+                    is_held and state in ('new', 'spam') and greatest(received_at, handled_at) <= $1 $sql$),
                 -- Three years after the last word, as for anybody who once asked for an offer.
                 ('contact requests', 'mpp.contact_request', interval '3 years', $sql$
-                    greatest(received_at, handled_at, removed_at) <= $1 - $2 $sql$)
+                    greatest(received_at, handled_at, removed_at) <= $1 $sql$)
         ) r (what, relation, kept, condition)
     loop
+        before := (at - rule.kept) at time zone 'Europe/Paris';
         if dry_run then
             execute format('select count(*) from %s where %s', rule.relation, rule.condition)
             into found.rows
-            using at, rule.kept;
+            using before;
         else
-            execute format('with gone as (delete from %1$s where ctid in (select ctid from %1$s where %2$s limit $3) returning 1) select count(*) from gone',
+            execute format('with gone as (delete from %1$s where ctid in (select ctid from %1$s where %2$s limit $2) returning 1) select count(*) from gone',
                 rule.relation, rule.condition)
             into found.rows
-            using at, rule.kept, how_many;
+            using before, how_many;
             deleted := deleted + found.rows;
         end if;
         found.what := rule.what;

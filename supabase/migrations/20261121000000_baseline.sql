@@ -208,14 +208,50 @@ as $$
 $$;
 revoke execute on function private.uuid_v7() from public;
 
--- The one clock of the game. now() is the start of the transaction: a request that waited for a lock would still
--- believe that the edition is running.
+-- The one clock of the game: nothing else reads the time, so that a test moves the whole game by replacing this function.
+-- now() would be the start of the transaction: a request that waited for a lock would still believe that the edition is
+-- running.
 create function private.clock() returns timestamptz
     language sql
     volatile
+    parallel safe
     set search_path = pg_catalog, pg_temp
 as $$ select clock_timestamp() $$;
 revoke execute on function private.clock() from public;
+grant execute on function private.clock() to mpp_owner;
+
+-- The same for what a query reads. Written as (select private.read_clock()) it is asked once, and every row is judged at one
+-- instant. Being stable it keeps a view open to the planner, which a volatile function in a column would not; being security
+-- definer it lets the caller of a view read the time without naming what is private.
+create function private.read_clock() returns timestamptz
+    language plpgsql
+    stable
+    parallel safe
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return private.clock();
+end
+$$;
+revoke execute on function private.read_clock() from public;
+grant execute on function private.read_clock() to anon, authenticated, service_role, mpp_dashboard;
+
+-- The civil day at that moment. A request may choose the session's time zone (Prefer: timezone=…), so no day comes from it:
+-- a day is one of the edition's zone, and where there is no edition one of the association's.
+create function private.today(time_zone text default 'Europe/Paris') returns date
+    language plpgsql
+    stable
+    parallel safe
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (private.clock() at time zone time_zone)::date;
+end
+$$;
+revoke execute on function private.today(text) from public;
+grant execute on function private.today(text) to anon, authenticated, service_role;
 -- Every refusal of the game: its SQLSTATE, and what it says in English and in French.
 -- docs/errors.md and mpp_supabase/errors.py hold the same list; a test compares the three.
 
@@ -464,14 +500,14 @@ revoke execute on function private.spoken_last(timestamptz) from public;
 
 create table mpp.ops_member (
     account_id uuid primary key references auth.users (id) on delete cascade,
-    granted_at timestamptz not null default now(),
+    granted_at timestamptz not null default private.clock(),
     granted_by uuid
 );
 comment on table mpp.ops_member is 'Accounts of the association''s staff. Read live at each call: a token never says who is staff.';
 
 create table mpp.audit (
     id bigint generated always as identity primary key,
-    at timestamptz not null default clock_timestamp(),
+    at timestamptz not null default private.clock(),
     actor_id uuid,
     actor_role text not null,
     action text not null,
@@ -527,7 +563,7 @@ as $$
         where m.account_id = (select auth.uid())
             and private.request_role() = 'authenticated'
             -- A disabled account is out at once, not when its token ends.
-            and (u.banned_until is null or u.banned_until <= now())
+            and (u.banned_until is null or u.banned_until <= (select private.read_clock()))
             and u.deleted_at is null
     )
 $$;
@@ -627,7 +663,7 @@ create table mpp.organisation (
     name mpp.line not null,
     kind api.organisation_kind not null default 'company',
     language text not null default 'fr' check (language in ('fr', 'en')),
-    created_at timestamptz not null default clock_timestamp()
+    created_at timestamptz not null default private.clock()
 );
 comment on table mpp.organisation is 'Client of the association; an edition may be private to one.';
 comment on column mpp.organisation.language is 'Of the mails and reports that its staff get.';
@@ -681,7 +717,7 @@ create table mpp.maintenance_window (
     starts_at timestamptz not null,
     ends_at timestamptz not null check (ends_at > starts_at),
     message mpp.translated not null,
-    announced_at timestamptz not null default now()
+    announced_at timestamptz not null default private.clock()
 );
 comment on table mpp.maintenance_window is 'Announced interruptions: writes are refused inside, reads go on.';
 create index maintenance_window_ends on mpp.maintenance_window (ends_at);
@@ -870,7 +906,7 @@ create policy edition_select_dashboard on mpp.edition
 
 create policy maintenance_window_select_everyone on mpp.maintenance_window
     for select to anon, authenticated
-    using (ends_at > now() - interval '1 day');
+    using (ends_at > (select private.read_clock()) - interval '24 hours');
 
 grant select on mpp.edition, mpp.maintenance_window to anon, authenticated, service_role;
 grant select (id, code, title, starts_at, ends_at, frozen_at) on mpp.edition to mpp_dashboard;
@@ -881,7 +917,7 @@ select
     e.code,
     e.audience,
     e.title,
-    private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, now()) as phase,
+    private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, (select private.read_clock())) as phase,
     e.time_zone,
     e.starts_at,
     e.ends_at,
@@ -904,7 +940,7 @@ select
     w.ends_at,
     w.message,
     w.announced_at,
-    w.starts_at <= now() and now() < w.ends_at as is_active
+    tstzrange(w.starts_at, w.ends_at) @> (select private.read_clock()) as is_active
 from mpp.maintenance_window w;
 comment on view api.maintenance_windows is 'Announced maintenance: past day, present and future.';
 grant select on api.maintenance_windows to anon, authenticated, service_role;
@@ -1153,7 +1189,7 @@ create trigger edition_challenge_keep_rules
 create table mpp.unlock (
     player_id uuid not null,
     challenge_id integer not null references mpp.edition_challenge (id) on delete cascade,
-    unlocked_at timestamptz not null default clock_timestamp(),
+    unlocked_at timestamptz not null default private.clock(),
     primary key (player_id, challenge_id)
 );
 comment on table mpp.unlock is 'Hidden challenges that a player has found.';
@@ -1162,7 +1198,7 @@ create index unlock_challenge on mpp.unlock (challenge_id);
 create table mpp.unlock_guess (
     account_id uuid not null references auth.users (id) on delete cascade,
     edition_id integer not null references mpp.edition (id),
-    guessed_at timestamptz not null default clock_timestamp()
+    guessed_at timestamptz not null default private.clock()
 );
 comment on table mpp.unlock_guess is 'Wrong guesses of the last hour; older ones are deleted by the next guess.';
 create index unlock_guess_account on mpp.unlock_guess (account_id, edition_id, guessed_at);
@@ -1216,9 +1252,9 @@ alter table mpp.unlock_guess enable row level security;
 create policy edition_challenge_select_anon on mpp.edition_challenge
     for select to anon
     using (
-        edition_id in (select e.id from mpp.edition e where e.starts_at <= now())
+        edition_id in (select e.id from mpp.edition e where e.starts_at <= (select private.read_clock()))
         and kind <> 'hidden'
-        and (kind <> 'flash' or (opens_at <= now() and now() < closes_at))
+        and (kind <> 'flash' or tstzrange(opens_at, closes_at) @> (select private.read_clock()))
     );
 
 create policy edition_challenge_select_authenticated on mpp.edition_challenge
@@ -1226,11 +1262,11 @@ create policy edition_challenge_select_authenticated on mpp.edition_challenge
     using (
         (
             (
-                edition_id in (select e.id from mpp.edition e where e.opened_at is not null and e.starts_at <= now())
+                edition_id in (select e.id from mpp.edition e where e.opened_at is not null and e.starts_at <= (select private.read_clock()))
                 or edition_id in (select private.my_taught_edition_ids())
             )
             and (kind <> 'hidden' or id in (select private.my_unlocked_challenge_ids()))
-            and (kind <> 'flash' or (opens_at <= now() and now() < closes_at))
+            and (kind <> 'flash' or tstzrange(opens_at, closes_at) @> (select private.read_clock()))
         )
         or (select private.is_ops())
     );
@@ -1264,7 +1300,7 @@ select
     k.title,
     k.description,
     c.points,
-    case when c.kind = 'boost' and c.opens_at <= now() and now() < c.closes_at
+    case when c.kind = 'boost' and tstzrange(c.opens_at, c.closes_at) @> (select private.read_clock())
         then c.points * c.boost_factor else c.points end as points_now,
     c.boost_factor,
     c.opens_at,
@@ -1289,7 +1325,7 @@ grant select on api.curriculum_themes to anon, authenticated, service_role;
 
 create table mpp.terms_version (
     version text primary key check (version ~ '^[0-9]{4}-[0-9]{2}(\.[0-9]+)?$'),
-    published_at timestamptz not null default now()
+    published_at timestamptz not null default private.clock()
 );
 comment on table mpp.terms_version is 'Versions of the terms of use; the newest is the one to accept.';
 
@@ -1308,7 +1344,7 @@ create table mpp.profile (
     acquisition_channel mpp.line,
     picture_path text check (char_length(picture_path) <= 300),
     guardian_consent_at timestamptz,
-    created_at timestamptz not null default now(),
+    created_at timestamptz not null default private.clock(),
     -- A teacher who does not play gives none of these; a player gives them all.
     constraint profile_plays_or_not check (num_nulls(alias, country, postcode, birth_date) in (0, 4))
 );
@@ -1323,7 +1359,7 @@ create table mpp.consent (
     purpose api.consent_purpose not null,
     granted boolean not null,
     text_version text not null,
-    given_at timestamptz not null default clock_timestamp(),
+    given_at timestamptz not null default private.clock(),
     channel text not null check (channel in ('app', 'mail', 'ops'))
 );
 comment on table mpp.consent is 'What a person agreed to or withdrew, append-only; the newest row of a purpose holds.';
@@ -1348,7 +1384,7 @@ create function private.may_be_listed(account_id uuid) returns boolean
     stable
     set search_path = pg_catalog, pg_temp
 as $$
-    select p.guardian_consent_at is not null or private.age_on(p.birth_date, current_date) >= 15
+    select p.guardian_consent_at is not null or private.age_on(p.birth_date, (select private.today())) >= 15
     from mpp.profile p
     where p.id = account_id
 $$;
@@ -1360,7 +1396,7 @@ alter table mpp.consent enable row level security;
 
 create policy terms_version_select_everyone on mpp.terms_version
     for select to anon, authenticated
-    using (published_at <= now());
+    using (published_at <= (select private.read_clock()));
 
 create policy profile_select_authenticated on mpp.profile
     for select to authenticated
@@ -1388,8 +1424,8 @@ select
     p.country,
     p.postcode,
     p.birth_date,
-    private.age_on(p.birth_date, current_date) < 18 as is_minor,
-    private.age_on(p.birth_date, current_date) < 15 as is_under_15,
+    private.age_on(p.birth_date, (select private.today())) < 18 as is_minor,
+    private.age_on(p.birth_date, (select private.today())) < 15 as is_under_15,
     p.language,
     p.sector,
     p.acquisition_channel,
@@ -1425,7 +1461,7 @@ begin
         perform private.refuse('MP002');
     end if;
     -- Read live: a disabled account is out at once, not when its token ends, and so is one that was deleted softly.
-    if exists (select from auth.users u where u.id = account and (u.banned_until > now() or u.deleted_at is not null)) then
+    if exists (select from auth.users u where u.id = account and (u.banned_until > (select private.read_clock()) or u.deleted_at is not null)) then
         perform private.refuse('MP001');
     end if;
     return account;
@@ -1464,7 +1500,7 @@ begin
     if postcode is null or postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' or (country = 'FR' and postcode !~ '^[0-9]{5}$') then
         perform private.refuse('MP010', 'postcode', coalesce(postcode, 'it is empty'), 'Give the postcode, such as 75008.');
     end if;
-    if birth_date is null or birth_date > current_date or private.age_on(birth_date, current_date) not between 3 and 119 then
+    if birth_date is null or birth_date > private.today() or private.age_on(birth_date, private.today()) not between 3 and 119 then
         perform private.refuse('MP010', 'birth_date', coalesce(birth_date::text, 'it is empty'), 'Give a date of birth as YYYY-MM-DD.');
     end if;
     if language is null or language not in ('fr', 'en', 'de') then
@@ -1579,7 +1615,7 @@ begin
         coalesce(language, old_row.language), nullif(picture_path, ''));
     -- A minor cannot grow up by editing a form; the staff correct a real mistake.
     if birth_date is distinct from old_row.birth_date and birth_date is not null
-        and private.age_on(old_row.birth_date, current_date) < 15 then
+        and private.age_on(old_row.birth_date, private.today()) < 15 then
         perform private.refuse('MP050');
     end if;
     update mpp.profile p
@@ -1640,7 +1676,7 @@ begin
         perform private.refuse('MP010', 'purpose', 'terms', 'Terms are accepted by register; leaving them is erasing the account.');
     end if;
     select p.birth_date into birth_date from mpp.profile p where p.id = account;
-    if purpose = 'partner_sharing' and granted and private.age_on(birth_date, current_date) < 15 then
+    if purpose = 'partner_sharing' and granted and private.age_on(birth_date, private.today()) < 15 then
         perform private.refuse('MP010', 'purpose', 'partner_sharing', 'Under 15, nothing is shared with partners.');
     end if;
     select t.version into current_version
@@ -1733,7 +1769,7 @@ create table mpp.school (
     city mpp.line not null,
     is_hidden boolean not null default false,
     created_by uuid,
-    created_at timestamptz not null default clock_timestamp(),
+    created_at timestamptz not null default private.clock(),
     search_text text not null generated always as (
         private.searchable(coalesce(rne, '') || ' ' || postcode || ' ' || city || ' ' || name)
     ) stored,
@@ -1752,7 +1788,7 @@ create table mpp.teacher (
     account_id uuid primary key references mpp.profile (id) on delete cascade,
     role mpp.line not null check (char_length(role) <= 80),
     subject mpp.line check (char_length(subject) <= 80),
-    registered_at timestamptz not null default clock_timestamp()
+    registered_at timestamptz not null default private.clock()
 );
 comment on table mpp.teacher is 'A referring adult: what they do at school, for internal statistics. Their name is in mpp.profile.';
 
@@ -2072,7 +2108,7 @@ begin
     -- One at a time for one account, so that the limit holds.
     if account is not null then
         perform pg_advisory_xact_lock(hashtext('mpp.school'), hashtext(account::text));
-        select count(*) into added from mpp.school s where s.created_by = account and s.created_at > private.clock() - interval '1 day';
+        select count(*) into added from mpp.school s where s.created_by = account and s.created_at > private.clock() - interval '24 hours';
         if added >= 5 and not private.is_ops() then
             perform private.refuse('MP085', '5');
         end if;
@@ -2273,7 +2309,7 @@ create table mpp.staff (
     role api.staff_role not null,
     access_from timestamptz not null,
     access_until timestamptz not null check (access_until > access_from),
-    added_at timestamptz not null default clock_timestamp(),
+    added_at timestamptz not null default private.clock(),
     primary key (account_id, organisation_id)
 );
 comment on table mpp.staff is 'Who works for a client, and from when to when they have access. Read live at each request.';
@@ -2290,7 +2326,7 @@ create table mpp.staff_invitation (
     -- Whoever deletes their account takes the invitations with them that nobody took.
     invited_by uuid references auth.users (id) on delete cascade,
     expires_at timestamptz not null,
-    invited_at timestamptz not null default clock_timestamp(),
+    invited_at timestamptz not null default private.clock(),
     accepted_at timestamptz,
     constraint staff_invitation_once unique (organisation_id, email)
 );
@@ -2314,7 +2350,7 @@ create table mpp.participation (
     expected_players integer check (expected_players between 1 and 1000000),
     asks_phone boolean not null default false,
     carries_name boolean not null default false,
-    created_at timestamptz not null default clock_timestamp(),
+    created_at timestamptz not null default private.clock(),
     constraint participation_once unique (organisation_id, edition_id),
     constraint participation_in_edition unique (id, edition_id)
 );
@@ -2365,7 +2401,7 @@ create function private.is_account_live(account uuid) returns boolean
     set search_path = pg_catalog, pg_temp
 as $$
     select exists (
-        select from auth.users u where u.id = account and (u.banned_until is null or u.banned_until <= now()) and u.deleted_at is null
+        select from auth.users u where u.id = account and (u.banned_until is null or u.banned_until <= (select private.read_clock())) and u.deleted_at is null
     )
 $$;
 revoke execute on function private.is_account_live(uuid) from public;
@@ -2387,8 +2423,7 @@ begin
         -- A dashboard's login could write any claims into its own connection.
         and private.request_role() = 'authenticated'
         and s.role >= at_least
-        and now() >= s.access_from
-        and now() < s.access_until
+        and tstzrange(s.access_from, s.access_until) @> (select private.read_clock())
         and private.is_account_live(s.account_id)
         -- An anonymous account works for nobody, also where a row says that it does.
         and not exists (select from auth.users u where u.id = s.account_id and u.is_anonymous)
@@ -2533,6 +2568,7 @@ grant select (id, organisation_id, email, role, access_from, access_until, expir
     on mpp.staff_invitation to authenticated, service_role;
 
 create view api.my_organisations with (security_invoker = true) as
+with t as materialized (select private.read_clock() as at)
 select
     o.id as organisation_id,
     o.code,
@@ -2541,9 +2577,10 @@ select
     s.role,
     s.access_from,
     s.access_until,
-    now() >= s.access_from and now() < s.access_until as is_open,
-    case when now() < s.access_from then 'not_yet' when now() >= s.access_until then 'over' end as closed_because
-from mpp.staff s
+    tstzrange(s.access_from, s.access_until) @> t.at as is_open,
+    case when t.at < s.access_from then 'not_yet' when t.at >= s.access_until then 'over' end as closed_because
+from t
+cross join mpp.staff s
 join mpp.organisation o on o.id = s.organisation_id
 where s.account_id = (select auth.uid());
 comment on view api.my_organisations is 'The organisations the caller works for, with the dates of access; closed_because is not_yet or over when there is nothing else to see.';
@@ -2946,7 +2983,7 @@ begin
         if coalesce((nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'is_anonymous')::boolean, false) then
             return;
         end if;
-        if writing and exists (select from mpp.maintenance_window w where w.starts_at <= now() and w.ends_at > now()) then
+        if writing and exists (select from mpp.maintenance_window w where tstzrange(w.starts_at, w.ends_at) @> (select private.read_clock())) then
             return;
         end if;
     end if;
@@ -3089,7 +3126,7 @@ create table mpp.league (
     is_open boolean not null default false,
     listed boolean not null default true,
     created_by uuid,
-    created_at timestamptz not null default clock_timestamp(),
+    created_at timestamptz not null default private.clock(),
     school_id uuid references mpp.school (id),
     level mpp.school_level,
     held_back boolean not null default false,
@@ -3122,7 +3159,7 @@ create table mpp.team (
     league_id uuid not null,
     edition_id integer not null,
     name mpp.line not null check (char_length(name) <= 40),
-    created_at timestamptz not null default clock_timestamp(),
+    created_at timestamptz not null default private.clock(),
     constraint team_in_league unique (id, league_id, edition_id),
     foreign key (league_id, edition_id) references mpp.league (id, edition_id)
 );
@@ -3139,7 +3176,7 @@ create table mpp.player (
     first_name mpp.line not null,
     picture_path text,
     listed boolean not null default true,
-    joined_at timestamptz not null default clock_timestamp(),
+    joined_at timestamptz not null default private.clock(),
     initial text,
     left_class_id uuid references mpp.league (id),
     constraint player_once_per_edition unique (account_id, edition_id),
@@ -3181,7 +3218,7 @@ create table mpp.ambassador (
     account_id uuid not null references mpp.profile (id) on delete cascade,
     player_id uuid references mpp.player (id),
     is_principal boolean not null,
-    granted_at timestamptz not null default clock_timestamp(),
+    granted_at timestamptz not null default private.clock(),
     primary key (league_id, account_id)
 );
 comment on table mpp.ambassador is 'Who runs a league: one principal and any number of co-ambassadors.';
@@ -3192,7 +3229,7 @@ create index ambassador_player on mpp.ambassador (player_id);
 create table mpp.family (
     account_id uuid not null references auth.users (id) on delete cascade,
     league_id uuid not null references mpp.league (id),
-    claimed_at timestamptz not null default clock_timestamp(),
+    claimed_at timestamptz not null default private.clock(),
     primary key (account_id, league_id)
 );
 comment on table mpp.family is 'Accounts, mostly anonymous, that read a class because they gave its code: pupils and parents.';
@@ -3201,7 +3238,7 @@ create index family_league on mpp.family (league_id);
 create table mpp.join_code (
     league_id uuid primary key references mpp.league (id),
     code text not null unique check (code ~ '^[0-9A-HJKMNP-TV-Z]{10}$'),
-    renewed_at timestamptz not null default clock_timestamp()
+    renewed_at timestamptz not null default private.clock()
 );
 comment on table mpp.join_code is 'The code that opens a league, read by its ambassadors only.';
 
@@ -3216,7 +3253,7 @@ create table mpp.conduct_report (
     account_id uuid,
     reported_by uuid,
     reason text not null check (char_length(reason) between 1 and 500),
-    reported_at timestamptz not null default clock_timestamp(),
+    reported_at timestamptz not null default private.clock(),
     resolved_at timestamptz,
     resolution text
 );
@@ -3243,7 +3280,7 @@ create function private.my_account() returns uuid
     security definer
     set search_path = pg_catalog, pg_temp
 as $$
-    select u.id from auth.users u where u.id = (select auth.uid()) and (u.banned_until is null or u.banned_until <= now())
+    select u.id from auth.users u where u.id = (select auth.uid()) and (u.banned_until is null or u.banned_until <= (select private.read_clock()))
 $$;
 revoke execute on function private.my_account() from public;
 grant execute on function private.my_account() to authenticated, service_role;
@@ -3316,7 +3353,7 @@ create policy league_select_authenticated on mpp.league
     for select to authenticated
     using (
         id in (select private.my_league_ids())
-        or (is_open and edition_id in (select e.id from mpp.edition e where e.opened_at is not null and now() < e.registration_closes_at))
+        or (is_open and edition_id in (select e.id from mpp.edition e where e.opened_at is not null and (select private.read_clock()) < e.registration_closes_at))
         or (select private.is_ops())
     );
 
@@ -4034,7 +4071,7 @@ declare
     fresh text := private.new_join_code();
 begin
     perform private.begin_lead(renew_join_code.league_id);
-    update mpp.join_code c set code = fresh, renewed_at = clock_timestamp() where c.league_id = renew_join_code.league_id;
+    update mpp.join_code c set code = fresh, renewed_at = private.clock() where c.league_id = renew_join_code.league_id;
     -- A class has none: families enter by another code.
     if not found then
         perform private.refuse('MP005');
@@ -4321,13 +4358,13 @@ create index class_challenge_challenge on mpp.class_challenge (challenge_id);
 create table mpp.class_code (
     league_id uuid primary key references mpp.league (id),
     code text not null unique check (code ~ '^[0-9A-HJKMNP-TV-Z]{10}$'),
-    renewed_at timestamptz not null default clock_timestamp()
+    renewed_at timestamptz not null default private.clock()
 );
 comment on table mpp.class_code is 'The code by which families enter a class, read by its teachers only; no row: nobody new enters.';
 
 create table mpp.class_guess (
     account_id uuid not null references auth.users (id) on delete cascade,
-    guessed_at timestamptz not null default clock_timestamp()
+    guessed_at timestamptz not null default private.clock()
 );
 comment on table mpp.class_guess is 'Wrong class codes of the last hour; older ones are deleted by the next guess.';
 create index class_guess_account on mpp.class_guess (account_id, guessed_at);
@@ -5053,7 +5090,7 @@ begin
     perform private.begin_class(class_id, when_frozen => true);
     perform private.record_for_class('class.renew_code', class_id);
     insert into mpp.class_code (league_id, code) values (class_id, fresh)
-    on conflict (league_id) do update set code = excluded.code, renewed_at = clock_timestamp();
+    on conflict (league_id) do update set code = excluded.code, renewed_at = private.clock();
     delete from mpp.family f where f.league_id = class_id;
     return fresh;
 end
@@ -5179,7 +5216,7 @@ begin
     perform private.begin_class(class_id, when_frozen => true);
     perform private.record_for_class('class.invite', class_id);
     insert into mpp.class_invitation (league_id, code, expires_at)
-    values (class_id, fresh, private.clock() + interval '7 days')
+    values (class_id, fresh, private.clock() + interval '168 hours')
     on conflict (league_id) do update set code = excluded.code, expires_at = excluded.expires_at;
     return fresh;
 end
@@ -5308,7 +5345,7 @@ begin
     -- Who knew the class code, or an invitation, must not come back by it.
     delete from mpp.class_invitation i where i.league_id = class_id;
     delete from mpp.family f where f.league_id = class_id;
-    update mpp.class_code c set code = private.new_join_code(), renewed_at = clock_timestamp() where c.league_id = class_id;
+    update mpp.class_code c set code = private.new_join_code(), renewed_at = private.clock() where c.league_id = class_id;
 end
 $$;
 revoke execute on function private.remove_co_teacher(uuid, uuid) from public;
@@ -5374,7 +5411,7 @@ create table mpp.participant (
     participation_id integer not null references mpp.participation (id),
     email text not null check (private.is_mail_address(email) and email = lower(email)),
     league_id uuid not null references mpp.league (id),
-    invited_at timestamptz not null default clock_timestamp(),
+    invited_at timestamptz not null default private.clock(),
     primary key (participation_id, email)
 );
 comment on table mpp.participant is 'Addresses that a client invited to one of its leagues. Whether they came is not told to the client.';
@@ -5610,7 +5647,7 @@ begin
         from mpp.outbox m
         where m.template in ('staff_invitation', 'player_invitation')
             and private.mailbox_of(m.address) = private.mailbox_of(invitations_to.address)
-            and m.queued_at > private.clock() - interval '1 day'
+            and m.queued_at > private.clock() - interval '24 hours'
     );
 end
 $$;
@@ -6008,7 +6045,7 @@ begin
         if (
             select count(*)
             from mpp.staff_invitation i
-            where i.organisation_id = o.id and i.email <> address and i.invited_at > private.clock() - interval '1 day'
+            where i.organisation_id = o.id and i.email <> address and i.invited_at > private.clock() - interval '24 hours'
         ) >= 50 then
             perform private.refuse('MP010', 'email', 'fifty addresses were invited within a day', 'Invite it tomorrow.');
         end if;
@@ -6019,10 +6056,10 @@ begin
     perform private.check_access(opens, closes);
     insert into mpp.staff_invitation as i (organisation_id, email, role, access_from, access_until, code_digest, expires_at, invited_by)
     values (o.id, address, invite_staff.role, opens, closes, sha256(convert_to(code, 'UTF8')),
-        least(private.clock() + interval '30 days', closes), case when not by_ops then account end)
+        least(private.clock() + interval '720 hours', closes), case when not by_ops then account end)
     on conflict on constraint staff_invitation_once do update
     set role = excluded.role, access_from = excluded.access_from, access_until = excluded.access_until,
-        code_digest = excluded.code_digest, expires_at = excluded.expires_at, invited_at = clock_timestamp(), accepted_at = null,
+        code_digest = excluded.code_digest, expires_at = excluded.expires_at, invited_at = private.clock(), accepted_at = null,
         invited_by = excluded.invited_by
     returning i.id into invitation;
     perform private.drop_invitation_mails(invitation);
@@ -6309,8 +6346,8 @@ create table mpp.validation (
     state api.validation_state not null,
     proof_sent boolean not null default false,
     validated_by uuid,
-    validated_at timestamptz not null default clock_timestamp(),
-    changed_at timestamptz not null default clock_timestamp(),
+    validated_at timestamptz not null default private.clock(),
+    changed_at timestamptz not null default private.clock(),
     cancelled_by uuid,
     foreign key (challenge_id, edition_id) references mpp.edition_challenge (id, edition_id),
     foreign key (player_id, edition_id) references mpp.player (id, edition_id),
@@ -6392,7 +6429,7 @@ create table mpp.score (
             else points
         end
     ) stored,
-    reached_at timestamptz not null default clock_timestamp(),
+    reached_at timestamptz not null default private.clock(),
     listed boolean not null,
     is_public boolean not null,
     school_id uuid,
@@ -7342,7 +7379,7 @@ create table mpp.class_request (
     team_id uuid references mpp.team (id),
     pupil_ids uuid[],
     answered uuid[] not null,
-    requested_at timestamptz not null default clock_timestamp()
+    requested_at timestamptz not null default private.clock()
 );
 comment on table mpp.class_request is 'Requests of validate_for_pupils by key: sent twice, a request is done once and answered for the same pupils.';
 create index class_request_league on mpp.class_request (league_id);
@@ -8141,7 +8178,7 @@ alter table mpp.map_cell enable row level security;
 
 create policy past_statistics_select_everyone on mpp.past_statistics
     for select to anon, authenticated
-    using (as_of <= current_date);
+    using (as_of <= (select private.today()));
 
 create policy edition_count_select_everyone on mpp.edition_count
     for select to anon, authenticated
@@ -8330,7 +8367,7 @@ cross join (
         min(c.counted_at) filter (where e.frozen_at is null) as counted_at
     from mpp.edition e
     left join mpp.edition_count c on c.edition_id = e.id
-    where e.opened_at is not null and e.organisation_id is null and e.starts_at <= now()
+    where e.opened_at is not null and e.organisation_id is null and e.starts_at <= (select private.read_clock())
 ) n;
 comment on view api.lifetime_statistics is 'Over all editions that have begun, with what was played before this system: editions, players (once for each edition), challenges. Running editions are in it as they were last counted (counted_at).';
 grant select on api.lifetime_statistics to anon, authenticated, service_role;
@@ -8596,13 +8633,13 @@ begin
         array_remove(array[
             case when not c.has_ambassador then 'no_ambassador' end,
             case when c.running and c.validations = 0 then 'not_started' end,
-            case when not c.is_small and c.running and c.validations > 0 and c.active = 0 and at > c.opens + interval '2 days'
+            case when not c.is_small and c.running and c.validations > 0 and c.active = 0 and at > c.opens + interval '48 hours'
                 then 'quiet' end,
             -- Of one to four active people, only what is true of all four numbers.
-            case when not c.is_small and c.running and c.active > 0 and at > c.opens + interval '2 days'
+            case when not c.is_small and c.running and c.active > 0 and at > c.opens + interval '48 hours'
                 and 2 * greatest(c.active, 4) < c.players then 'few_active' end,
             -- Under three quarters: a little less is no reason.
-            case when not c.is_small and c.running and c.active > 0 and c.week > 1 and at > c.opens + interval '2 days'
+            case when not c.is_small and c.running and c.active > 0 and c.week > 1 and at > c.opens + interval '48 hours'
                 and 4 * c.this_week < 3 * c.last_so_far then 'falling' end,
             case when c.players < greatest(c.league_min_players, 5) then 'few_players' end
         ], null)
@@ -10658,7 +10695,7 @@ join mpp.edition_challenge c
     on c.edition_id = l.edition_id
     and l.level = any (c.levels)
     -- Not even the staff's sheets, which teachers get, tell of a flash challenge to come.
-    and (c.kind <> 'flash' or c.opens_at <= now())
+    and (c.kind <> 'flash' or c.opens_at <= (select private.read_clock()))
 join mpp.challenge k on k.id = c.challenge_id
 left join mpp.class_challenge x on x.league_id = l.id and x.challenge_id = c.id
 left join lateral (
@@ -10676,7 +10713,7 @@ join mpp.edition e on e.id = l.edition_id
 -- The score is what a visitor may read of a league; it also counts who played and left, so a league may have one more
 -- place than it shows, never one less.
 join mpp.score s on s.subject_id = l.id
-where l.is_open and l.listed and s.players between 1 and e.league_max_players - 1 and now() < e.registration_closes_at;
+where l.is_open and l.listed and s.players between 1 and e.league_max_players - 1 and (select private.read_clock()) < e.registration_closes_at;
 comment on view api.open_leagues is 'Open leagues that still have room; joining one takes a phone number.';
 grant select on api.open_leagues to authenticated, service_role;
 
@@ -10763,7 +10800,7 @@ from (
         min(v.validated_at) as first_at, max(v.validated_at) as last_at
     from mpp.validation v
     where v.state <> 'cancelled'
-    group by v.edition_id, v.player_id, v.league_id, date_trunc('minute', v.validated_at)
+    group by v.edition_id, v.player_id, v.league_id, date_trunc('minute', v.validated_at, 'UTC')
     having count(*) > 10
     union all
     select
@@ -10781,7 +10818,7 @@ from (
     join mpp.edition e on e.id = v.edition_id
     where v.state <> 'cancelled'
     group by v.edition_id, v.league_id, e.starts_at, e.ends_at
-    having count(*) > 10 * count(distinct v.player_id) * greatest(extract(epoch from least(now(), e.ends_at) - e.starts_at) / 86400, 1)
+    having count(*) > 10 * count(distinct v.player_id) * greatest(extract(epoch from least((select private.read_clock()), e.ends_at) - e.starts_at) / 86400, 1)
 ) m
 left join mpp.player p on p.id = m.player_id
 where (select private.is_ops()) and (m.player_id is null or p.alias is not null);
@@ -10936,7 +10973,7 @@ begin
     written.is_held := (
         select count(*) from mpp.contact_request c where not c.is_held and c.received_at > at - interval '1 hour'
     ) >= per_hour or (
-        select count(*) from mpp.contact_request c where c.email = address and c.received_at > at - interval '1 day'
+        select count(*) from mpp.contact_request c where c.email = address and c.received_at > at - interval '24 hours'
     ) >= per_address;
     if written.is_held and (
         select count(*) from mpp.contact_request c where c.is_held and c.state = 'new'
@@ -11089,14 +11126,14 @@ create table mpp.outbox (
     state api.mail_state not null default 'queued',
     attempt integer not null default 0,
     failures integer not null default 0,
-    next_attempt_at timestamptz not null default clock_timestamp(),
+    next_attempt_at timestamptz not null default private.clock(),
     useful_until timestamptz,
     claimed_by uuid,
     claimed_at timestamptz,
     claim_expires_at timestamptz,
     sent_to text,
     reply text,
-    queued_at timestamptz not null default clock_timestamp(),
+    queued_at timestamptz not null default private.clock(),
     sent_at timestamptz,
     constraint outbox_one_recipient check (num_nonnulls(account_id, address) = 1),
     -- What only a consent allows can go to nobody who could not have given one.
@@ -11127,7 +11164,7 @@ create table mpp.newsletter (
     language text not null check (language in ('fr', 'en')),
     subject mpp.line not null,
     body text not null check (octet_length(body) between 1 and 100000),
-    created_at timestamptz not null default clock_timestamp(),
+    created_at timestamptz not null default private.clock(),
     primary key (code, language)
 );
 comment on table mpp.newsletter is 'Newsletters: one text for all who get it.';
@@ -11137,7 +11174,7 @@ create table mpp.unsubscribe_token (
     purpose api.mail_purpose not null check (purpose <> 'service'),
     account_id uuid references auth.users (id) on delete cascade,
     address text,
-    made_at timestamptz not null default clock_timestamp(),
+    made_at timestamptz not null default private.clock(),
     constraint unsubscribe_token_one_reader check (num_nonnulls(account_id, address) = 1)
 );
 comment on table mpp.unsubscribe_token is 'Digests of the tokens in the unsubscribe links of mails; the tokens themselves are in the mails only.';
@@ -11148,7 +11185,7 @@ create table mpp.mail_suppression (
     purpose api.mail_purpose not null check (purpose <> 'service'),
     account_id uuid references auth.users (id) on delete cascade,
     address text,
-    since timestamptz not null default clock_timestamp(),
+    since timestamptz not null default private.clock(),
     constraint mail_suppression_one_reader check (num_nonnulls(account_id, address) = 1),
     constraint mail_suppression_account unique (account_id, purpose),
     constraint mail_suppression_address unique (address, purpose)
@@ -11161,7 +11198,7 @@ create table mpp.mail_bounce (
     is_hard boolean not null,
     reason text not null check (char_length(reason) <= 500),
     outbox_id bigint references mpp.outbox (id) on delete set null,
-    bounced_at timestamptz not null default clock_timestamp(),
+    bounced_at timestamptz not null default private.clock(),
     cleared_at timestamptz
 );
 comment on table mpp.mail_bounce is 'Addresses that refused a mail. A hard bounce that was not cleared means that nothing is sent there.';
@@ -12339,7 +12376,8 @@ create function private.purge_expired(how_many integer, dry_run boolean) returns
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    at timestamptz := private.clock();
+    at timestamp := private.clock() at time zone 'Europe/Paris';
+    before timestamptz;
     rule record;
     found api.expired;
     deleted bigint := 0;
@@ -12353,36 +12391,38 @@ begin
         from (
             values
                 ('mails', 'mpp.outbox'::regclass, interval '1 year', $sql$
-                    state in ('sent', 'dropped', 'failed') and coalesce(sent_at, queued_at) <= $1 - $2 $sql$),
+                    state in ('sent', 'dropped', 'failed') and coalesce(sent_at, queued_at) <= $1 $sql$),
                 -- An account keeps its links as long as it lives.
                 ('unsubscribe links of addresses without account', 'mpp.unsubscribe_token', interval '3 years', $sql$
-                    account_id is null and made_at <= $1 - $2 $sql$),
-                ('bounces', 'mpp.mail_bounce', interval '3 years', 'bounced_at <= $1 - $2'),
+                    account_id is null and made_at <= $1 $sql$),
+                ('bounces', 'mpp.mail_bounce', interval '3 years', $sql$
+                    bounced_at <= $1 $sql$),
                 ('invitations of staff', 'mpp.staff_invitation', interval '30 days', $sql$
-                    coalesce(accepted_at, expires_at) <= $1 - $2 $sql$),
+                    coalesce(accepted_at, expires_at) <= $1 $sql$),
                 ('invited participants', 'mpp.participant', interval '90 days', $sql$
                     participation_id in (
                         select p.id
                         from mpp.participation p
                         join mpp.edition e on e.id = p.edition_id
-                        where e.ends_at <= $1 - $2
+                        where e.ends_at <= $1
                     ) $sql$),
                 ('held contact requests', 'mpp.contact_request', interval '30 days', $sql$
-                    is_held and state in ('new', 'spam') and greatest(received_at, handled_at) <= $1 - $2 $sql$),
+                    is_held and state in ('new', 'spam') and greatest(received_at, handled_at) <= $1 $sql$),
                 -- Three years after the last word, as for anybody who once asked for an offer.
                 ('contact requests', 'mpp.contact_request', interval '3 years', $sql$
-                    greatest(received_at, handled_at, removed_at) <= $1 - $2 $sql$)
+                    greatest(received_at, handled_at, removed_at) <= $1 $sql$)
         ) r (what, relation, kept, condition)
     loop
+        before := (at - rule.kept) at time zone 'Europe/Paris';
         if dry_run then
             execute format('select count(*) from %s where %s', rule.relation, rule.condition)
             into found.rows
-            using at, rule.kept;
+            using before;
         else
-            execute format('with gone as (delete from %1$s where ctid in (select ctid from %1$s where %2$s limit $3) returning 1) select count(*) from gone',
+            execute format('with gone as (delete from %1$s where ctid in (select ctid from %1$s where %2$s limit $2) returning 1) select count(*) from gone',
                 rule.relation, rule.condition)
             into found.rows
-            using at, rule.kept, how_many;
+            using before, how_many;
             deleted := deleted + found.rows;
         end if;
         found.what := rule.what;

@@ -46,7 +46,8 @@ def test_a_purge_shows_its_rules_asks_and_is_done(mpp: Mpp, world: World) -> Non
     organisation = world.ops.clients.set(f"t-{secrets.token_hex(5)}", name="Exemple SA")
     world.database.execute(
         "insert into mpp.staff_invitation (organisation_id, email, role, access_from, access_until, code_digest,"
-        " expires_at) values (%s, %s, 'viewer', now() - interval '3 days', now(), %s, now() - interval '31 days')",
+        " expires_at) values (%s, %s, 'viewer', private.clock() - interval '3 days', private.clock(), %s,"
+        " private.clock() - interval '31 days')",
         (organisation.organisation_id, f"{uuid.uuid4().hex}@example.org", uuid.uuid4().bytes),
     )
     (due,) = (

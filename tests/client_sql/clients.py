@@ -67,7 +67,8 @@ class Clients:
         person = self.game.signed_in()
         self.game.run(
             "insert into mpp.staff (organisation_id, account_id, role, access_from, access_until)"
-            " values (%s, %s, %s, now() + make_interval(days => %s), now() + make_interval(days => %s))",
+            " values (%s, %s, %s, private.clock() + make_interval(days => %s), private.clock() +"
+            " make_interval(days => %s))",
             (organisation, person.account, role, since, until),
         )
         return person

@@ -369,10 +369,12 @@ def test_the_table_itself_holds_back_what_the_views_do_not_show(game, clients):
         game.run(
             "insert into mpp.award (edition_id, participation_id, organisation_id, rule, place, scope, title,"
             " description, subject_id, value, granted_at) values (%s, %s, %s, 'r', 1, 'player',"
-            """ '{"fr": "x", "en": "x"}', '{"fr": "x", "en": "x"}', gen_random_uuid(), 1, now())""",
+            """ '{"fr": "x", "en": "x"}', '{"fr": "x", "en": "x"}', gen_random_uuid(), 1, private.clock())""",
             (edition.id, participation, participation and clients.a),
         )
-    game.run("insert into mpp.award_round (edition_id, rule, granted_at) values (%s, 'r', now())", (public.id,))
+    game.run(
+        "insert into mpp.award_round (edition_id, rule, granted_at) values (%s, 'r', private.clock())", (public.id,)
+    )
     game.run("grant usage on schema mpp to anon, authenticated")
     for name, person in clients.people.items():
         seen = [

@@ -105,7 +105,8 @@ def test_after_three_of_a_day_the_messages_of_an_address_are_held_and_told_the_s
 def fill(game: Game, minutes_ago: int, number: int = 200, *, held: bool = False, state: str = "new") -> None:
     game.run(
         "insert into mpp.contact_request (kind, name, email, message, language, received_at, is_held, state)"
-        " select 'contact', 'x', 'n' || n || '@example.org', 'x', 'fr', now() - make_interval(mins => %s), %s, %s"
+        " select 'contact', 'x', 'n' || n || '@example.org', 'x', 'fr', private.clock() - make_interval(mins =>"
+        " %s), %s, %s"
         " from generate_series(1, %s) n",
         (minutes_ago, held, state, number),
     )
@@ -169,8 +170,8 @@ def test_of_twenty_at_once_from_one_address_three_are_not_held(arena_url):
 
 def test_nothing_is_written_during_maintenance(game):
     game.run(
-        "insert into mpp.maintenance_window (starts_at, ends_at, message) values (now() - interval '1 hour',"
-        """ now() + interval '1 hour', '{"fr": "x", "en": "x"}')"""
+        "insert into mpp.maintenance_window (starts_at, ends_at, message) values (private.clock() - interval '1 hour',"
+        """ private.clock() + interval '1 hour', '{"fr": "x", "en": "x"}')"""
     )
     with game.refused("MP011"):
         game.anon.call("send_contact_request", **ASKED)

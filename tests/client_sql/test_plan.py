@@ -431,8 +431,8 @@ def test_only_staff_of_the_client_inside_their_dates_read_its_plan(game, clients
 def test_nobody_plans_during_maintenance_but_the_association(game, clients):
     participation = clients.participation(clients.a, game.edition("registration"))
     game.run(
-        "insert into mpp.maintenance_window (starts_at, ends_at, message) values (now() - interval '1 hour',"
-        """ now() + interval '1 hour', '{"fr": "x", "en": "x"}')"""
+        "insert into mpp.maintenance_window (starts_at, ends_at, message) values (private.clock() - interval '1 hour',"
+        """ private.clock() + interval '1 hour', '{"fr": "x", "en": "x"}')"""
     )
     assert clients.answers("manager_a", "plan_participation", participation_id=participation) == "MP011"
     assert clients.answers("ops", "plan_participation", participation_id=participation) == OK

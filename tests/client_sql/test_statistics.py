@@ -19,7 +19,8 @@ def crowd(
 ) -> list[uuid.UUID]:  # fmt: skip
     """So many players of the edition who live there; returns their ids."""
     rows = game.rows(
-        "with a as (insert into auth.users (id, email, email_confirmed_at) select i, i || '@example.org', now()"
+        "with a as (insert into auth.users (id, email, email_confirmed_at) select i, i || '@example.org',"
+        " private.clock()"
         " from (select gen_random_uuid() as i from generate_series(1, %(number)s)) x returning id),"
         " f as (insert into mpp.profile (id, first_name, last_name, alias, country, postcode, birth_date)"
         " select id, 'Ana', 'Belin', 'ana', %(country)s, %(postcode)s, %(born)s from a returning id)"

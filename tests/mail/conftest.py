@@ -49,7 +49,7 @@ class Office:
             self.db.execute(
                 "insert into auth.users (id, instance_id, aud, role, email, is_anonymous, created_at,"
                 " email_confirmed_at) values (%s, '00000000-0000-0000-0000-000000000000', 'authenticated',"
-                " 'authenticated', %s, false, now(), now())",
+                " 'authenticated', %s, false, private.clock(), private.clock())",
                 (account, address),
             )
             self.db.execute(
@@ -74,8 +74,10 @@ class Office:
 
     def time_passes(self) -> None:
         """Everything that waits is due; claims have ended."""
-        self.db.execute("update mpp.outbox set next_attempt_at = now() where state = 'queued'")
-        self.db.execute("update mpp.outbox set claim_expires_at = now() where state in ('sending', 'uncertain')")
+        self.db.execute("update mpp.outbox set next_attempt_at = private.clock() where state = 'queued'")
+        self.db.execute(
+            "update mpp.outbox set claim_expires_at = private.clock() where state in ('sending', 'uncertain')"
+        )
 
     def through(self, port: int, **changes: Any) -> MailSettings:
         """Settings for a server on this port."""

@@ -69,7 +69,7 @@ class Client:
         person = self.world.signed_in()
         self.world.database.execute(
             "insert into mpp.staff (organisation_id, account_id, role, access_from, access_until)"
-            " values (%s, %s, %s, now() + %s, now() + %s)",
+            " values (%s, %s, %s, private.clock() + %s, private.clock() + %s)",
             (
                 self.organisation.organisation_id,
                 person.account.id,

@@ -200,7 +200,7 @@ class Game:
         self.db = db
         self.anon = Person(db, "anon")
         self.service = Person(db, "service_role")
-        self.now: datetime = db.execute("select now()").fetchone()[0]  # type: ignore[index]
+        self.now: datetime = db.execute("select private.clock()").fetchone()[0]  # type: ignore[index]
         self.base: int = db.execute("select pg_current_xact_id()::text::bigint % 4294967296").fetchone()[0]  # type: ignore[index]
 
     # what the database holds
@@ -270,7 +270,7 @@ class Game:
         account = uuid.uuid4()
         self.db.execute(
             "insert into auth.users (id, email, is_anonymous, created_at, email_confirmed_at)"
-            " values (%s, %s, %s, now(), now())",
+            " values (%s, %s, %s, private.clock(), private.clock())",
             (account, None if anonymous else f"{account.hex}@example.org", anonymous),
         )
         return account
@@ -305,7 +305,7 @@ class Game:
 
     def child(self, age: int) -> str:
         """The birth date of somebody who turned this age yesterday."""
-        return str(self.one("select (current_date - make_interval(years => %s))::date - 1", (age,)))
+        return str(self.one("select (private.today() - make_interval(years => %s))::date - 1", (age,)))
 
     # editions and leagues
 

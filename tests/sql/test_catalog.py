@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Iterator
 
 import pytest
 
@@ -314,6 +315,130 @@ def test_every_command_of_api_is_a_thin_call_of_its_twin_in_private(game):
         " and t.prosecdef) as twin from pg_proc p where p.pronamespace = 'api'::regnamespace"
     ):
         assert (row["definer"], row["atomic"], row["twin"]) == (False, True, True), row["name"]
+
+
+#: Every text of the database that runs: bodies, views, policies, defaults, checks, indexes, triggers, domains.
+DEFINITIONS = f"""
+    select p.oid::regprocedure::text as name, pg_get_functiondef(p.oid) as said
+    from pg_proc p where p.pronamespace in {OURS} and p.prokind <> 'a'
+    union all
+    select c.oid::regclass::text, pg_get_viewdef(c.oid) from pg_class c
+    where c.relnamespace in {OURS} and c.relkind in ('v', 'm')
+    union all
+    select 'policy ' || p.polname, concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
+    from pg_policy p
+    union all
+    select d.adrelid::regclass || '.' || a.attname, pg_get_expr(d.adbin, d.adrelid)
+    from pg_attrdef d join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
+    join pg_class c on c.oid = d.adrelid where c.relnamespace in {OURS}
+    union all
+    select coalesce(nullif(c.conrelid, 0)::regclass::text, c.contypid::regtype::text) || ' ' || c.conname, pg_get_constraintdef(c.oid)
+    from pg_constraint c where c.connamespace in {OURS}
+    union all
+    select i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid)
+    from pg_index i join pg_class c on c.oid = i.indrelid where c.relnamespace in {OURS}
+    union all
+    select t.tgrelid::regclass || ' ' || t.tgname, pg_get_triggerdef(t.oid)
+    from pg_trigger t where not t.tgisinternal
+"""  # noqa: E501
+
+CLOCKS = re.compile(
+    r"\b(now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday|uuidv7)\s*\("
+    r"|\b(current_date|current_time|current_timestamp|localtime|localtimestamp)\b"
+    r"|'(now|today|tomorrow|yesterday|allballs)'",
+    re.IGNORECASE,
+)
+
+
+def spoken(game) -> dict[str, str]:
+    """Every text of the database that runs, by name, without comments."""
+    return {row["name"]: re.sub(r"--[^\n]*", "", row["said"]) for row in game.rows(DEFINITIONS)}
+
+
+def test_nothing_reads_the_time_but_the_one_clock(game):
+    found = {name for name, said in spoken(game).items() if CLOCKS.search(said)}
+    # An identifier begins with the time at which it is made, for the sake of its index. Nothing is decided by it.
+    assert found == {"private.clock()", "private.uuid_v7()"}
+
+
+def test_views_and_policies_read_the_clock_once_a_query_and_not_once_a_row(game):
+    for name, said in spoken(game).items():
+        if name.startswith("policy ") or "(" not in name:
+            assert "private.clock()" not in said or name.split()[0].count(".") == 2, name
+            calls = re.findall(r"private\.(?:read_clock|today)\(", said)
+            assert len(calls) == len(re.findall(r"SELECT private\.(?:read_clock|today)\(", said)), name
+
+
+def before(text: str, end: int) -> str:
+    """The operand that ends here: a name, or all that is between two parentheses."""
+    if text[end - 1] != ")":
+        return re.search(r"[\w.]*$", text[:end])[0]  # type: ignore[index]
+    depth, start = 0, end
+    while start > 0:
+        start -= 1
+        depth += {")": 1, "(": -1}.get(text[start], 0)
+        if depth == 0:
+            break
+    return re.search(r"[\w.]*$", text[:start])[0] + text[start:end]  # type: ignore[index]
+
+
+def after(text: str, start: int) -> str:
+    """What is between the parenthesis before `start` and the one that closes it."""
+    depth, end = 1, start
+    while depth and end < len(text):
+        depth += {"(": 1, ")": -1}.get(text[end], 0)
+        end += 1
+    return text[start:end]
+
+
+def days_of_the_session(said: str, instants: set[str]) -> Iterator[str]:
+    """What makes a civil day or hour of an instant, or adds one to it, without naming a time zone."""
+    declared = re.findall(r"\b(\w+) timestamp(?:tz| with time zone)\b", said)
+    an_instant = re.compile(rf"\b(?:{'|'.join(sorted({*instants, *declared}))})\b|\b(?:read_)?clock\(")
+
+    def unzoned(operand: str) -> bool:
+        return bool(an_instant.search(operand)) and "at time zone" not in operand.lower()
+
+    for cast in re.finditer(r"::(?:date|time|timestamp)\b(?! with time)", said):
+        if unzoned(before(said, cast.start())):
+            yield said[max(cast.start() - 60, 0) : cast.end()]
+    for call in re.finditer(r"\b(?:to_char|date_part|extract|date_trunc|age)\s*\(", said, re.IGNORECASE):
+        inside = after(said, call.end())
+        third = call[0].startswith("date_trunc") and inside.count(",") > 1
+        if unzoned(inside) and not third and not re.match(r"'?epoch\b", inside, re.IGNORECASE):
+            yield call[0] + inside
+    for line in said.splitlines():
+        # An hour is as long everywhere; a day, a month and a year are not.
+        if re.search(r"interval '[^']*(?:day|week|mon|year)|'[^']*(?:day|week|mon|year)[^']*'::interval"
+                     r"|make_interval\((?!secs|mins|hours)", line) and unzoned(line):  # fmt: skip
+            yield line.strip()
+
+
+def test_no_day_comes_from_the_time_zone_of_the_session(game):
+    """Whoever asks chooses it (Prefer: timezone=…): a day is one of the edition's zone or of the association's."""
+    instants = set(
+        names(
+            game,
+            "select distinct a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid"
+            f" where c.relnamespace in {OURS} and a.atttypid = 'timestamptz'::regtype",
+        )
+    )
+    found = {name: list(days_of_the_session(said, instants)) for name, said in spoken(game).items()}
+    assert {name: why for name, why in found.items() if why} == {}
+
+
+def test_the_rule_about_days_finds_what_it_is_about():
+    for bad in (
+        "starts_at::date", "(e.starts_at + x)::date", "private.clock()::date", "date_trunc('day', v.starts_at)",
+        "to_char(at, 'DD')", "extract(hour from starts_at)", "at + interval '1 day'", "starts_at -"
+        " make_interval(days => 1)",
+    ):  # fmt: skip
+        assert list(days_of_the_session(bad, {"starts_at", "at"})), bad
+    for good in (
+        "(starts_at at time zone 'UTC')::date", "starts_at + interval '24 hours'", "extract(epoch from starts_at)",
+        "date_trunc('day', starts_at, zone)", "birth_date + interval '18 years'",
+    ):  # fmt: skip
+        assert not list(days_of_the_session(good, {"starts_at", "at"})), good
 
 
 def test_the_planner_knows_nothing_of_private_columns(game):

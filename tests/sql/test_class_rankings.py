@@ -480,7 +480,7 @@ def test_a_row_added_to_the_standing_of_schools_is_found(game, settled):
     edition, strong, *_ = settled
     game.run(
         "insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value,"
-        " reached_at) values (%s, 'lycee', 1, %s, 1, 1, 1, 1, now())",
+        " reached_at) values (%s, 'lycee', 1, %s, 1, 1, 1, 1, private.clock())",
         (edition.id, strong.school),
     )
     assert len(game.faults(edition)) == 1

@@ -296,7 +296,8 @@ def test_in_a_maintenance_clients_read_and_do_not_write(kits: Kits) -> None:
     game = kits.game
     game.run(
         "insert into mpp.maintenance_window (starts_at, ends_at, message)"
-        ' values (now() - interval \'1 hour\', now() + interval \'1 hour\', \'{"fr": "x", "en": "x"}\')'
+        " values (private.clock() - interval '1 hour', private.clock() + interval '1 hour', '{\"fr\": \"x\","
+        ' "en": "x"}\')'
     )
     assert kits.read(kits.people["manager_a"], f"{kits.a}/own/logo.png") == OK
     with refused(DENIED):
@@ -311,7 +312,7 @@ def test_rights_end_with_the_dates_and_with_the_role(kits: Kits) -> None:
     game.run("update mpp.staff set role = 'viewer' where account_id = %s", (manager.account,))
     assert kits.remove(manager, f"{kits.a}/own/1.pdf") == NOTHING
     assert kits.read(manager, f"{kits.a}/own/1.pdf") == OK
-    game.run("update mpp.staff set access_until = now() where account_id = %s", (manager.account,))
+    game.run("update mpp.staff set access_until = private.clock() where account_id = %s", (manager.account,))
     assert kits.read(manager, f"{kits.a}/own/1.pdf") == NOTHING
 
 

@@ -130,7 +130,7 @@ class Scene:
 
 
 def disable(game: Game, person: Person) -> None:
-    game.run("update auth.users set banned_until = now() + interval '1 day' where id = %s", (person.account,))
+    game.run("update auth.users set banned_until = private.clock() + interval '1 day' where id = %s", (person.account,))
 
 
 @pytest.fixture
@@ -464,7 +464,8 @@ def test_staff_read_the_reason_before_and_after_their_dates(scene):
 def test_access_opens_and_closes_at_the_microsecond(game, scene, since, until, is_open):
     """Both for what is read, which goes by the start of the request, and for commands, which go by the clock."""
     game.run(
-        "update mpp.staff set access_from = now() + %s::interval, access_until = now() + %s::interval"
+        "update mpp.staff set access_from = private.clock() + %s::interval, access_until = private.clock() +"
+        " %s::interval"
         " where account_id = %s",
         (since, until, scene.account("manager_a")),
     )

@@ -621,7 +621,7 @@ def test_guests_are_taken_off_the_list_with_the_mail_that_has_not_left(game, cli
     manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord", "Sud"))
     asked = guests("a@example.org", "b@example.org", "c@example.org", league="Nord")
     manager.call("invite_participants", participation_id=part, participants=asked)
-    game.run("update mpp.outbox set state = 'sent', sent_at = now() where address = 'b@example.org'")
+    game.run("update mpp.outbox set state = 'sent', sent_at = private.clock() where address = 'b@example.org'")
 
     def remove(*emails: str) -> Any:
         return manager.call("remove_participants", participation_id=part, emails=list(emails))
@@ -647,7 +647,7 @@ def test_nobody_is_written_to_more_than_three_times(game, part, manager):
     manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord"))
     for _ in range(3):
         manager.call("invite_participants", participation_id=part, participants=guests("a@example.org"))
-        game.run("update mpp.outbox set state = 'sent', sent_at = now() where state = 'queued'")
+        game.run("update mpp.outbox set state = 'sent', sent_at = private.clock() where state = 'queued'")
         manager.call("remove_participants", participation_id=part, emails=["a@example.org"])
     with game.refused("MP070") as caught:
         manager.call("invite_participants", participation_id=part, participants=guests("a@example.org"))
@@ -831,7 +831,7 @@ def test_only_the_confirmed_address_that_was_invited_takes_it(game, client, owne
     game.run("update auth.users set email_confirmed_at = null where id = %s", (person.account,))
     with game.refused("MP082"):
         person.call("accept_staff_invitation", code=code)
-    game.run("update auth.users set email_confirmed_at = now() where id = %s", (person.account,))
+    game.run("update auth.users set email_confirmed_at = private.clock() where id = %s", (person.account,))
     # What the token or the profile says of an address counts for nothing.
     liar = Person(game.db, "authenticated", thief.account, email=address_of(game, person))
     with game.refused("MP082"):
@@ -961,8 +961,10 @@ def test_an_owner_writes_to_an_address_once_an_hour(game, client, owner):
 def test_fifty_invitations_of_owners_wait_at_most(game, client, owner):
     game.run(
         "insert into mpp.staff_invitation (organisation_id, email, role, access_from, access_until, code_digest,"
-        " expires_at, invited_at) select %s, n || '@example.org', 'viewer', now(), now() + interval '1 day',"
-        " sha256(gen_random_uuid()::text::bytea), now() + interval '1 day', now() - interval '1 day'"
+        " expires_at, invited_at) select %s, n || '@example.org', 'viewer', private.clock(), private.clock() +"
+        " interval '1 day',"
+        " sha256(gen_random_uuid()::text::bytea), private.clock() + interval '1 day', private.clock() -"
+        " interval '1 day'"
         " from generate_series(1, 50) n",
         (client,),
     )
@@ -970,7 +972,7 @@ def test_fifty_invitations_of_owners_wait_at_most(game, client, owner):
         owner.call("invite_staff", organisation_id=client, email="more@example.org")
     # One of them again is not one more; what has expired or was taken does not wait.
     owner.call("invite_staff", organisation_id=client, email="7@example.org")
-    for change in ("expires_at = now() - interval '1 second'", "accepted_at = now()"):
+    for change in ("expires_at = private.clock() - interval '1 second'", "accepted_at = private.clock()"):
         with game.db.transaction(force_rollback=True):
             game.run(f"update mpp.staff_invitation set {change} where email = '8@example.org'")
             owner.call("invite_staff", organisation_id=client, email="more@example.org")
@@ -1089,10 +1091,10 @@ def test_who_refuses_invitations_gets_none_of_clients_and_those_of_the_associati
     "change",
     [
         "delete from mpp.staff where account_id = %s", "update mpp.staff set role = 'manager' where account_id = %s",
-        "update mpp.staff set access_until = now() - interval '1 second' where account_id = %s",
-        "update mpp.staff set access_from = now() + interval '1 day' where account_id = %s",
-        "update auth.users set banned_until = now() + interval '1 day' where id = %s",
-        "update auth.users set deleted_at = now() where id = %s", "delete from auth.users where id = %s",
+        "update mpp.staff set access_until = private.clock() - interval '1 second' where account_id = %s",
+        "update mpp.staff set access_from = private.clock() + interval '1 day' where account_id = %s",
+        "update auth.users set banned_until = private.clock() + interval '1 day' where id = %s",
+        "update auth.users set deleted_at = private.clock() where id = %s", "delete from auth.users where id = %s",
     ],
 )  # fmt: skip
 def test_an_invitation_is_worth_nothing_once_its_owner_is_none(game, client, owner, change):
@@ -1189,7 +1191,7 @@ def test_a_second_invitation_takes_the_first_mail_back(game, client):
 def test_whose_account_was_deleted_softly_works_for_nobody(game, client):
     person, ops = game.employed(client, "owner"), game.staff()
     assert person.view("client_organisations")
-    game.run("update auth.users set deleted_at = now() where id in (%s, %s)", (person.account, ops.account))
+    game.run("update auth.users set deleted_at = private.clock() where id in (%s, %s)", (person.account, ops.account))
     for view in ("my_organisations", "client_organisations", "client_units", "client_invitations", "client_overview"):
         assert person.view(view) == [], view
     with game.refused("MP001"):
@@ -1377,8 +1379,8 @@ def test_what_concerns_access_is_in_the_audit(game, client, owner):
 
 def test_nobody_acts_for_a_client_during_maintenance_but_the_association(game, client, part, owner):
     game.run(
-        "insert into mpp.maintenance_window (starts_at, ends_at, message) values (now() - interval '1 hour',"
-        """ now() + interval '1 hour', '{"fr": "x", "en": "x"}')"""
+        "insert into mpp.maintenance_window (starts_at, ends_at, message) values (private.clock() - interval '1 hour',"
+        """ private.clock() + interval '1 hour', '{"fr": "x", "en": "x"}')"""
     )
     for command, arguments in (
         ("create_client_leagues", {"participation_id": part, "leagues": leagues("Nord")}),

@@ -154,7 +154,7 @@ def test_a_wrong_guess_is_forgotten_after_an_hour(game):
 def test_a_request_that_waited_is_judged_by_the_clock_and_not_by_its_start(game, edition):
     person = game.player(game.league(edition))
     game.clock(edition.starts_at)
-    # now() of this transaction lies before the edition's start.
+    # The transaction began before the edition's start.
     assert game.now < edition.starts_at
     game.validate(person, edition, "t-soup")
 

@@ -186,7 +186,7 @@ def test_the_row_of_a_family_goes_with_its_account(game, class_):
 
 def test_a_disabled_family_enters_no_more(game, class_):
     family = game.anonymous()
-    game.run("update auth.users set banned_until = now() + interval '1 day' where id = %s", (family.account,))
+    game.run("update auth.users set banned_until = private.clock() + interval '1 day' where id = %s", (family.account,))
     with game.refused("MP001"):
         claim(family, class_.code)
 
@@ -195,7 +195,7 @@ def test_nobody_enters_during_maintenance(game, class_):
     family = game.anonymous()
     game.run(
         "insert into mpp.maintenance_window (starts_at, ends_at, message)"
-        " values (now() - interval '1 hour', now() + interval '1 hour', %s)",
+        " values (private.clock() - interval '1 hour', private.clock() + interval '1 hour', %s)",
         (Jsonb({"fr": "Pause", "en": "Pause"}),),
     )
     with game.refused("MP011"):

@@ -258,7 +258,7 @@ def test_open_leagues_are_not_offered_once_registration_is_over(game):
     person = game.registered()
     assert len(person.view("open_leagues", edition_id=edition.id)) == 1
     game.close(edition)
-    game.run("update mpp.edition set registration_closes_at = now() where id = %s", (edition.id,))
+    game.run("update mpp.edition set registration_closes_at = private.clock() where id = %s", (edition.id,))
     assert person.view("open_leagues", edition_id=edition.id) == []
 
 

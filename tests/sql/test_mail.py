@@ -93,7 +93,7 @@ def employ(game: Game, organisation: int, begins: str = "-1 day", ends: str = "1
     person = game.registered()
     game.run(
         "insert into mpp.staff (organisation_id, account_id, role, access_from, access_until)"
-        " values (%s, %s, 'owner', now() + %s::interval, now() + %s::interval)",
+        " values (%s, %s, 'owner', private.clock() + %s::interval, private.clock() + %s::interval)",
         (organisation, person.account, begins, ends),
     )
     return person
@@ -349,7 +349,7 @@ def test_an_address_is_read_when_the_mail_leaves(game, post):
     ("change", "because"),
     [
         ("email_confirmed_at = null", "address not confirmed"),
-        ("banned_until = now() + interval '1 day'", "account disabled"),
+        ("banned_until = private.clock() + interval '1 day'", "account disabled"),
         ("email = null", "no address"),
         ("email = 'not an address'", "no address"),
     ],
@@ -496,7 +496,7 @@ def test_leaving_works_during_maintenance(game, post):
     token = token_of(post, address="asked@example.org", purpose="invitation")
     game.run(
         "insert into mpp.maintenance_window (starts_at, ends_at, message)"
-        " values (now() - interval '1 hour', now() + interval '1 hour', %s)",
+        " values (private.clock() - interval '1 hour', private.clock() + interval '1 hour', %s)",
         (Jsonb({"fr": "Travaux", "en": "Works"}),),
     )
     game.anon.call("unsubscribe", token=token)

@@ -432,10 +432,13 @@ class Beyond:
         )
         window = game.one(
             "insert into mpp.maintenance_window (starts_at, ends_at, message)"
-            " values (now() - interval '4 days', now() - interval '3 days', %s) returning id",
+            " values (private.clock() - interval '4 days', private.clock() - interval '3 days', %s) returning id",
             (Jsonb(translated("Long ago")),),
         )
-        game.run("insert into mpp.terms_version (version, published_at) values ('2099-01', now() + interval '1 year')")
+        game.run(
+            "insert into mpp.terms_version (version, published_at) values ('2099-01', private.clock() +"
+            " interval '1 year')"
+        )
         scene.people["outsider"].call("unlock_challenge", edition_id=scene.edition.id, word=SECRET_WORD)
         scene.people["outsider"].call("unlock_challenge", edition_id=scene.edition.id, word="wrong")
         return cls(organisation, private.id, league, card, window)
@@ -659,7 +662,8 @@ def test_an_anonymous_account_writes_nothing_whatever_else_it_is(game, scene):
 def test_a_disabled_account_is_out_at_once(game, scene):
     for name in ("player", "ambassador", "staff"):
         game.run(
-            "update auth.users set banned_until = now() + interval '1 day' where id = %s", (scene.people[name].account,)
+            "update auth.users set banned_until = private.clock() + interval '1 day' where id = %s",
+            (scene.people[name].account,),
         )
     for command, (arguments, expected) in COMMANDS.items():
         for name in ("player", "ambassador", "staff"):
@@ -667,7 +671,7 @@ def test_a_disabled_account_is_out_at_once(game, scene):
                 with game.refused("MP001", "MP006", "MP003", "MP005"):
                     scene.people[name].table(command, **arguments(scene))
     assert scene.people["staff"].view("audit_log") == []
-    game.run("update auth.users set banned_until = now() where id = %s", (scene.people["player"].account,))
+    game.run("update auth.users set banned_until = private.clock() where id = %s", (scene.people["player"].account,))
     scene.people["player"].call("update_profile", alias="back")
 
 

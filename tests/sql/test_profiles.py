@@ -61,10 +61,11 @@ def test_only_the_current_terms_are_accepted(game):
         with game.refused("MP051"):
             person.call("register", **game.profile(terms_version=version))
     game.run(
-        "insert into mpp.terms_version (version, published_at) values ('2026-11', clock_timestamp()"
-        " - interval '1 hour')"
+        "insert into mpp.terms_version (version, published_at) values ('2026-11', private.clock() - interval '1 hour')"
     )
-    game.run("insert into mpp.terms_version (version, published_at) values ('2099-01', now() + interval '1 year')")
+    game.run(
+        "insert into mpp.terms_version (version, published_at) values ('2099-01', private.clock() + interval '1 year')"
+    )
     with game.refused("MP051") as caught:
         person.call("register", **game.profile())
     assert "2026-11" in str(caught.value.diag.message_hint)
@@ -72,7 +73,9 @@ def test_only_the_current_terms_are_accepted(game):
 
 
 def test_everybody_reads_published_terms_and_nobody_those_to_come(game):
-    game.run("insert into mpp.terms_version (version, published_at) values ('2099-01', now() + interval '1 year')")
+    game.run(
+        "insert into mpp.terms_version (version, published_at) values ('2099-01', private.clock() + interval '1 year')"
+    )
     for person in (game.anon, game.anonymous(), game.registered()):
         assert [row["version"] for row in person.view("terms_versions")] == [TERMS]
     assert {row["version"] for row in game.service.view("terms_versions")} == {TERMS, "2099-01"}
@@ -299,7 +302,7 @@ def test_under_15_a_player_is_in_no_public_ranking_without_a_guardian(game):
     with game.refused("MP050"):
         child.call("set_listing", scope="player", subject_id=child.player_id, listed=True)
     child.call("set_listing", scope="player", subject_id=child.player_id, listed=False)
-    game.run("update mpp.profile set guardian_consent_at = now() where id = %s", (child.account,))
+    game.run("update mpp.profile set guardian_consent_at = private.clock() where id = %s", (child.account,))
     child.call("set_listing", scope="player", subject_id=child.player_id, listed=True)
     assert len(game.anon.view("player_ranking", subject_id=child.player_id)) == 1
     game.run("update mpp.profile set guardian_consent_at = null where id = %s", (child.account,))
@@ -400,7 +403,9 @@ def test_nothing_is_decided_from_what_the_token_says_about_the_person(game, data
 
 def test_a_disabled_account_writes_nothing_with_the_token_it_still_has(game):
     person = game.registered()
-    game.run("update auth.users set banned_until = now() + interval '1 hour' where id = %s", (person.account,))
+    game.run(
+        "update auth.users set banned_until = private.clock() + interval '1 hour' where id = %s", (person.account,)
+    )
     with game.refused("MP001"):
         person.call("update_profile", alias="Still here")
 

@@ -248,7 +248,7 @@ def test_an_edition_that_is_closed_while_somebody_waits_to_join_takes_nobody_mor
             (edition.id,),
             call,
             lambda: game.run(
-                "update mpp.edition set registration_closes_at = clock_timestamp() where id = %s", (edition.id,)
+                "update mpp.edition set registration_closes_at = private.clock() where id = %s", (edition.id,)
             ),
         )
         assert code == "MP023"

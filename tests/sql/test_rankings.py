@@ -345,7 +345,8 @@ def test_pages_by_the_last_row_show_everybody_once(game, edition, league):
 def test_misuse_shows_bursts_and_daily_rates_to_the_staff_only(game, edition, league):
     ana, ben, cleo = game.player(league, game.registered("burst")), game.player(league), game.player(league)
     midnight = game.one(
-        "select (date_trunc('day', now() at time zone 'Europe/Paris') - interval '2 days') at time zone 'Europe/Paris'"
+        "select (date_trunc('day', private.clock() at time zone 'Europe/Paris') - interval '2 days') at time"
+        " zone 'Europe/Paris'"
     )
     for person, number, apart in ((ana, 11, HOUR / 3600), (ben, 41, HOUR / 2), (cleo, 10, HOUR / 3600)):
         game.service.call(

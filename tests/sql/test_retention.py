@@ -98,7 +98,8 @@ def test_an_invitation_of_staff_is_kept_thirty_days_after_it_ended_or_was_taken(
     ):  # fmt: skip
         game.run(
             "insert into mpp.staff_invitation (organisation_id, email, role, access_from, access_until, code_digest,"
-            " expires_at, accepted_at) values (%s, %s, 'viewer', now(), now() + interval '1 day', %s, %s, %s)",
+            " expires_at, accepted_at) values (%s, %s, 'viewer', private.clock(), private.clock() + interval '1"
+            " day', %s, %s, %s)",
             (organisation, address(), uuid.uuid4().bytes, expires, accepted),
         )
     assert purge(game) == only(STAFF, 2)
@@ -163,7 +164,9 @@ def test_who_unsubscribed_is_never_forgotten(game, still):
         (address(), year_ago(game, 20)),
     )
     assert purge(game) == only(MAILS, 0)
-    assert game.one("select count(*) from mpp.mail_suppression where since < now() - interval '19 years'") == 1
+    assert (
+        game.one("select count(*) from mpp.mail_suppression where since < private.clock() - interval '19 years'") == 1
+    )
 
 
 def test_how_much_is_kept_is_said_with_every_rule(game):

@@ -99,7 +99,7 @@ def scene(game: Game) -> Scene:
     private = game.edition(audience="school", organisation=client)
     game.run(
         "insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value,"
-        " reached_at) values (%s, null, 1, %s, 1, 1, 1, 1, now())",
+        " reached_at) values (%s, null, 1, %s, 1, 1, 1, 1, private.clock())",
         (private.id, school),
     )
     people = {
@@ -337,7 +337,10 @@ def test_a_command_is_for_whom_it_is_meant(game, scene, command):
 
 @pytest.mark.parametrize("command", [name for name, (_, answers) in COMMANDS.items() if answers["teacher"] == OK])
 def test_a_teacher_who_is_disabled_is_out_at_once(game, scene, command):
-    game.run("update auth.users set banned_until = now() + interval '1 day' where id = %s", (scene.account("teacher"),))
+    game.run(
+        "update auth.users set banned_until = private.clock() + interval '1 day' where id = %s",
+        (scene.account("teacher"),),
+    )
     with game.refused("MP001"):
         scene.people["teacher"].table(command, **COMMANDS[command][0](scene))
 
@@ -346,10 +349,10 @@ def test_a_teacher_who_is_disabled_is_out_at_once(game, scene, command):
 def test_who_is_disabled_reads_no_class_any_more(game, scene, name):
     person = scene.people[name]
     assert person.view("league_members")
-    game.run("update auth.users set banned_until = now() + interval '1 day' where id = %s", (person.account,))
+    game.run("update auth.users set banned_until = private.clock() + interval '1 day' where id = %s", (person.account,))
     for view in ("my_classes", "league_members", "league_teams", "league_validations", "class_challenges"):
         assert person.view(view) == [], view
-    game.run("update auth.users set banned_until = now() where id = %s", (person.account,))
+    game.run("update auth.users set banned_until = private.clock() where id = %s", (person.account,))
     assert person.view("league_members")
 
 

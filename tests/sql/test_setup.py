@@ -281,8 +281,9 @@ def test_a_frozen_edition_is_not_applied_again(game, code):
     file = document(code)
     apply(game, file)
     game.run(
-        "update mpp.edition set starts_at = now() - interval '3 days', ends_at = now() - interval '1 hour',"
-        " registration_closes_at = now() - interval '1 day' where code = %s",
+        "update mpp.edition set starts_at = private.clock() - interval '3 days', ends_at = private.clock() -"
+        " interval '1 hour',"
+        " registration_closes_at = private.clock() - interval '1 day' where code = %s",
         (code,),
     )
     game.service.call("open_edition", edition_code=code)

@@ -157,7 +157,7 @@ def test_a_tiny_school_edition_is_played_and_proven(stack: StackStatus, tmp_path
     assert "11 of 11 classes" in proof_lines(outcome)[0]
     with psycopg.connect(stack.db_url) as connection:
         seen = connection.execute(
-            "select count(*), count(*) filter (where v.validated_at < now() - interval '14 days'),"
+            "select count(*), count(*) filter (where v.validated_at < private.clock() - interval '14 days'),"
             " count(*) filter (where v.state <> 'cancelled') from mpp.validation v"
             " join mpp.edition e on e.id = v.edition_id where e.code = %s",
             (outcome.edition,),

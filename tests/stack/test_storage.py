@@ -111,7 +111,8 @@ def make_office(stack: StackStatus, http: httpx.Client) -> Office:
         with psycopg.connect(stack.db_url) as db:
             db.execute(
                 "insert into mpp.staff (organisation_id, account_id, role, access_from, access_until)"
-                " values (%s, %s, %s, now() + make_interval(days => %s), now() + make_interval(days => %s))",
+                " values (%s, %s, %s, private.clock() + make_interval(days => %s), private.clock() +"
+                " make_interval(days => %s))",
                 (organisation_id, account_id, role, first, last),
             )
         return person
