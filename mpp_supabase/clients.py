@@ -246,7 +246,7 @@ class Clients(Service):
     def import_participants(
         self, participation: Participation, path: str | Path, *, sheet: str | None = None, dry_run: bool = False
     ) -> ParticipantsImport:
-        """Invite by mail the people of a spreadsheet (columns e-mail and league), all or none; once each.
+        """Invite by mail the people of a spreadsheet (addresses, maybe leagues), all or none; once each.
 
         Without a league they are spread over the client's. Whoever was invited before stays in that league, and `kept`
         says who is named for another one now. Other columns are not read and not sent. Raises SheetError with every

@@ -574,7 +574,7 @@ def import_participants(
     edition: Edition,
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="A spreadsheet, .xlsx or .csv, with columns E-mail and perhaps Ligue."),
+        typer.Argument(metavar="FILE", help="A spreadsheet, .xlsx or .csv: addresses, and maybe a column Ligue."),
     ],
     sheet: Tab = None,
     dry_run: DryRun = False,
@@ -584,8 +584,9 @@ def import_participants(
 ) -> None:
     """Queue an invitation by mail for everybody in a spreadsheet: all of them, or none. Nobody gets a second one.
 
-    Without a league people are spread over the client's. Whoever was invited before stays in that league. Other columns
-    are neither read nor sent. Every problem is named with its cell. `mpp mail send` sends.
+    An export of an address book, a form or staff software goes in as it is: the column whose cells hold addresses is
+    read, the others are listed, and not sent. Without a league people are spread over the client's. Whoever was invited
+    before stays in that league. Every problem is named with its cell. `mpp mail send` sends.
 
     Example: mpp client participants import acme adult-2026-06 people.xlsx --dry-run
     """

@@ -1,35 +1,58 @@
-"""Lists of a client: people to invite (address, league), leagues to make (name, unit). Other columns are not read."""
+"""Lists of a client: people to invite (address, league), leagues to make (name, unit). Other columns are not read.
+
+Addresses come out of every kind of program, so their column is known by what stands in its cells; headings only choose
+between several such columns.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NoReturn, TypeAlias
 
-from mpp_supabase.sheets.cells import Cell, address, has_sign, position
+from mpp_supabase.sheets.cells import Cell, Sheet, address, column_name, has_sign, position
 from mpp_supabase.sheets.names import loosely
-from mpp_supabase.sheets.problems import Problems
+from mpp_supabase.sheets.problems import Problems, addresses
 from mpp_supabase.sheets.table import HEADER_ROWS, Table, check_layout, either
 from mpp_supabase.sheets.workbook import read_workbook
 
 Role: TypeAlias = Literal["e-mail", "league", "unit"]
 
 LONGEST_NAME = 60
-SHOWN_CELLS = 20
 
 _HEADERS: Mapping[Role, frozenset[str]] = {
     "e-mail": either(
-        "e mail|email|mail|e mails|emails|mails|courriel|courriels|mel|adresse|adresse e mail|adresse email"
-        "|adresse mail|adresse courriel|adresse electronique|e mail professionnel|email professionnel"
-        "|mail professionnel|e mail pro"
-        "|email pro|mail pro|adresse e mail professionnelle|e mail address|email address|mail address|e mail adresse"
+        "e mail|email|mail|e mails|emails|mails|courriel|courriels|mel|adresse e mail|adresse email|adresse mail"
+        "|adresse courriel|adresse electronique|adresse electronique principale|adresse de messagerie|messagerie"
+        "|e mail professionnel|email professionnel|mail professionnel|courriel professionnel|e mail pro|email pro|mail"
+        " pro|adresse e mail professionnelle|adresse mail professionnelle|e mail address|email address|mail address"
+        "|primary email|primary e mail|e mail adresse|e mail 1 value"
     ),
     "league": either("ligue|ligues|nom de la ligue|nom ligue|league|leagues|league name|name of the league|liga"),
     "unit": either(
         "unite|departement|service|site|direction|division|pole|equipe|unit|units|department|abteilung|standort"
     ),
 }
+
+# Headings of addresses that are not the first one of somebody, or not theirs; then any other heading of addresses.
+_SECOND = re.compile(
+    r"\b(?:[2-9]|secondaires?|secondary|second|autres?|other|alternate|perso(?:nnel)?(?:le)?s?|personal|prive|private"
+    r"|home|domicile|recuperation|recovery|manager|responsable|superieur|chef|n 1|assistante?|assistant|parents?"
+    r"|urgence|emergency|type|nom complet|nom affiche|nom a afficher|display name|label|proxy)\b"
+)
+_MAILISH = re.compile(
+    r"\b(?:e ?mails?|mails?|courriels?|mel|messagerie|adresses? electroniques?|upn|(?:utilisateur|user) principal)\b"
+)
+
+# ada@example.org, in <>, () or [] after a name, or before a name in brackets.
+_AN_ADDRESS = r"(?:mailto:|smtp:)?(?P<{}>[^\s<>()\[\]\"',;:]+@[^\s<>()\[\]\"',;:?]+)(?:\?[^\s<>()\[\]]*)?"
+_ADDRESSED = (
+    re.compile(rf"['\"<]*{_AN_ADDRESS.format('alone')}[>'\"]*\Z", re.IGNORECASE),
+    re.compile(rf"[^@<(\[]*[<(\[]\s*{_AN_ADDRESS.format('after')}\s*[>)\]]\Z", re.IGNORECASE),
+    re.compile(rf"{_AN_ADDRESS.format('before')}\s*[<(\[][^@]*[>)\]]\Z", re.IGNORECASE),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +111,14 @@ def read_guests(path: str | Path, sheet: str | None = None, leagues: Iterable[st
     wrong; a league that is not there is told once, with all its cells.
     """
     table, columns, ignored, problems = _open(path, sheet, "e-mail", ("league",))
+    heading = loosely(table.header[columns["e-mail"]].text)
     guests: list[Guest] = []
     named: dict[str, list[Cell]] = {}
     for row, cells in table.rows.items():
         email_cell, league_cell = cells.get(columns["e-mail"]), cells.get(columns.get("league", 0))
+        if email_cell is not None and loosely(email_cell.text) == heading:
+            # A report of several parts has its headings again above each.
+            continue
         league = _text(league_cell, "a league's name", problems)
         if league and league_cell is not None:
             named.setdefault(league.casefold(), []).append(league_cell)
@@ -126,14 +153,9 @@ def _check_leagues(named: Mapping[str, list[Cell]], leagues: Iterable[str], prob
             continue
         near = problems.near(cells[0].text, known.values(), 0.6)
         fix = f"write {near[0]}, if that is it" if near else "make it first with `mpp client leagues import`"
-        problems.add(_addresses(cells), cells[0].text, "no league of this client", fix, cells[0].place)
-
-
-def _addresses(cells: Sequence[Cell]) -> str:
-    """B7, or B7, B9 and 31 more."""
-    shown_cells, more = cells[:SHOWN_CELLS], len(cells) - SHOWN_CELLS
-    listed = ", ".join(cell.address for cell in shown_cells)
-    return f"{listed} and {more} more" if more > 0 else listed
+        problems.add(
+            addresses([cell.address for cell in cells]), cells[0].text, "no league of this client", fix, cells[0].place
+        )
 
 
 def read_leagues(path: str | Path, sheet: str | None = None, carried: str = "") -> LeagueList:
@@ -194,18 +216,18 @@ def _open(
     if not sheets:
         there = ", ".join(one.name for one in workbook.sheets if one.name) or "a single sheet without a name"
         problems.refuse("", sheet, "there is no such sheet", f"the file has: {there}")
-    found = [(one, row) for one in sheets for row in [_header_row(one.rows, needed)] if row is not None]
-    shown = [(one, row) for one, row in found if not one.hidden] or found
+    found = [place for one in sheets if (place := _found(one, needed)) is not None]
+    shown = [place for place in found if not place.sheet.hidden] or found
+    # A page of explanations may name somebody's address too.
+    shown = [place for place in shown if place.rank == min(other.rank for other in shown)]
     if len(shown) > 1:
-        names = ", ".join(one.name for one, _ in shown)
+        names = ", ".join(place.sheet.name for place in shown)
         problems.refuse(
             "", names, "several sheets hold such a list", "say which one (--sheet), or keep one in the file"
         )
     if not shown:
-        heading = {"e-mail": "E-mail", "league": "Ligue (or League)", "unit": ""}[needed]
-        wrong = f"no header row with a column {needed} in the first {HEADER_ROWS} rows"
-        problems.refuse("", None, wrong, f"write {heading} above the column")
-    chosen, header_row = shown[0]
+        _no_header(sheets, needed, problems)
+    chosen, header_row = shown[0].sheet, shown[0].header_row
     problems = Problems(workbook.file, chosen.name)
     if chosen.hidden:
         problems.refuse(
@@ -216,41 +238,166 @@ def _open(
     header = {column: cell for column, cell in chosen.rows[header_row].items() if cell.text}
     rows = {row: cells for row, cells in chosen.rows.items() if row > header_row}
     table = Table(workbook.file, chosen.name, header_row, header, {}, rows)
-    check_layout(chosen, table, problems)
+    columns: dict[Role, int] = {needed: shown[0].column}
+    rivals = shown[0].rivals
+    for role in (needed, *wanted):
+        named = [column for column, found_cell in sorted(header.items()) if loosely(found_cell.text) in _HEADERS[role]]
+        if role == "e-mail":
+            # Of two columns so called, the one without addresses says nothing.
+            named = [columns[role], *rivals]
+        for column in named[1:]:
+            cell = header[column]
+            problems.add(cell.address, cell.text, f"a second column {role}", "keep one of the two", cell.place)
+        if named:
+            columns[role] = named[0]
+    check_layout(chosen, table, problems, unread=frozenset(header) - frozenset(columns.values()))
     for cells in rows.values():
         for column, cell in cells.items():
             if column not in header:
                 fix = "write a header above it, or delete it"
                 problems.add(cell.address, cell.text, "something under no header", fix, cell.place)
-    columns: dict[Role, int] = {}
-    for role in (needed, *wanted):
-        mine = [column for column, found_cell in sorted(header.items()) if loosely(found_cell.text) in _HEADERS[role]]
-        for column in mine[1:]:
-            cell = header[column]
-            problems.add(cell.address, cell.text, f"a second column {role}", "keep one of the two", cell.place)
-        if mine:
-            columns[role] = mine[0]
     ignored = tuple(cell.text for column, cell in sorted(header.items()) if column not in columns.values())
     return table, columns, ignored, problems
 
 
-def _header_row(rows: Mapping[int, dict[int, Cell]], needed: Role) -> int | None:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a list is: sheet, header row, the column that is needed, and others that might as well be meant.
+
+    `rank` says how surely: 0 by its heading, 1 by its cells alone.
+    """
+
+    sheet: Sheet
+    header_row: int
+    column: int
+    rank: int = 0
+    rivals: tuple[int, ...] = ()
+
+
+def _found(sheet: Sheet, needed: Role) -> _Place | None:
+    """Where a sheet has such a list, None when it has none."""
+    place = _by_cells(sheet) if needed == "e-mail" else None
+    return place or _by_heading(sheet, needed)
+
+
+def _by_heading(sheet: Sheet, needed: Role) -> _Place | None:
     for row in range(1, HEADER_ROWS + 1):
-        if any(cell.kind == "text" and loosely(cell.text) in _HEADERS[needed] for cell in rows.get(row, {}).values()):
-            return row
+        for column, cell in sorted(sheet.rows.get(row, {}).items()):
+            if cell.kind == "text" and loosely(cell.text) in _HEADERS[needed]:
+                return _Place(sheet, row, column)
     return None
 
 
-def _address(cell: Cell, problems: Problems) -> str | None:
-    from mpp_supabase.mail.settings import is_address
+def _by_cells(sheet: Sheet) -> _Place | None:
+    """The column that holds addresses, below its heading. Of several, the one whose heading says so best."""
+    holding: dict[int, list[Cell]] = {}
+    for cells in sheet.rows.values():
+        for column, cell in cells.items():
+            if _email(cell) is not None:
+                holding.setdefault(column, []).append(cell)
+    headed = {column: row for column, cells in holding.items() if (row := _row_above(sheet, column, cells[0].row))}
+    if not headed:
+        return None
+    rank = {column: _rank(sheet.rows[row][column].text) for column, row in headed.items()}
+    column = min(headed, key=lambda column: (rank[column], column))
+    if rank[column] > 1:
+        # Nobody is written to at an address that may be the manager's: _no_header names the column.
+        return None
+    header_row = headed[column]
+    emails = [_email(cell) for cell in holding[column]]
+    rivals = tuple(
+        other
+        for other in sorted(headed)
+        if other != column
+        and headed[other] == header_row
+        # As likely, and other addresses; or addresses of far more people.
+        and (
+            (rank[other] == rank[column] and [_email(cell) for cell in holding[other]] != emails)
+            or (rank[other] < 2 and len(holding[other]) > 2 * len(emails))
+        )
+    )
+    return _Place(sheet, header_row, column, rank[column], rivals)
 
+
+def _row_above(sheet: Sheet, column: int, first: int) -> int | None:
+    """The row of the heading of a column whose first address is in row `first`: not a title, which stands alone."""
+    above = [
+        (row, sheet.rows[row][column].text)
+        for row in range(1, min(first, HEADER_ROWS + 1))
+        if column in sheet.rows.get(row, {})
+        and sheet.rows[row][column].kind == "text"
+        and _email(sheet.rows[row][column]) is None
+    ]
+    if not above:
+        return None
+    return max(
+        above,
+        key=lambda at: (
+            loosely(at[1]) in _HEADERS["e-mail"],
+            len(sheet.rows[at[0]]),
+            _MAILISH.search(loosely(at[1])) is not None,
+            -at[0],
+        ),
+    )[0]
+
+
+def _rank(heading: str) -> int:
+    name = loosely(heading)
+    if name in _HEADERS["e-mail"]:
+        return 0
+    return 2 if _SECOND.search(name) else 1
+
+
+def _no_header(sheets: Sequence[Sheet], needed: Role, problems: Problems) -> NoReturn:
+    """Say that there is no such column, and which one looks as if it were meant."""
+    heading = {"e-mail": "E-mail", "league": "Ligue (or League)", "unit": ""}[needed]
+    wrong = f"no header row with a column {needed} in the first {HEADER_ROWS} rows"
+    fix = f"write {heading} above the column"
+    if needed == "e-mail":
+        for sheet in sheets:
+            if (near := _likely(sheet)) is not None:
+                fix = f"if column {column_name(near.column)} is meant, write {heading} above its addresses"
+                Problems(problems.file, sheet.name).refuse(near.address, near.text, wrong, fix)
+    problems.refuse("", None, wrong, fix)
+
+
+def _likely(sheet: Sheet) -> Cell | None:
+    """The cell that shows best where addresses might be: the heading of some, an address, or a heading alone."""
+    cells = [cell for row in sorted(sheet.rows) for cell in sheet.rows[row].values() if cell.kind == "text"]
+    first = next((cell for cell in cells if _email(cell) is not None), None)
+    if first is None:
+        first = next((cell for cell in cells if "@" in cell.text and " " not in cell.text), None)
+    if first is not None:
+        row = _row_above(sheet, first.column, first.row)
+        return first if row is None else sheet.rows[row][first.column]
+    headings = (cell for cell in cells if cell.row <= HEADER_ROWS and _MAILISH.search(loosely(cell.text)))
+    return next(headings, None)
+
+
+def _address(cell: Cell, problems: Problems) -> str | None:
     if not _plain(cell, problems):
         return None
-    text = cell.text.strip().removeprefix("mailto:").lower()
-    if cell.kind != "text" or not is_address(text):
-        problems.add(cell.address, cell.text, "not an e-mail address", "write one such as ada@example.org", cell.place)
+    email = _email(cell)
+    if email is None:
+        several = cell.kind == "text" and cell.text.count("@") > 1
+        wrong = "several addresses in one cell" if several else "not an e-mail address"
+        fix = "write each in a row of its own" if several else "write one such as ada@example.org"
+        problems.add(cell.address, cell.text, wrong, fix, cell.place)
+    return email
+
+
+def _email(cell: Cell) -> str | None:
+    """The address in a cell, in small letters: alone, or as mail programs copy it, Lea Exemple <lea@example.org>;."""
+    from mpp_supabase.mail.settings import is_address
+
+    if cell.kind != "text" or "@" not in cell.text:
         return None
-    return text
+    text = cell.text.strip(" ;,.")
+    found = next((match for pattern in _ADDRESSED if (match := pattern.match(text))), None)
+    if found is None or found[found.lastindex or 0].count("@") > 1:
+        return None
+    email = found[found.lastindex or 0].rstrip(".").lower()
+    return email if is_address(email) else None
 
 
 def _text(cell: Cell | None, what: str, problems: Problems) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NoReturn
@@ -12,6 +12,7 @@ from mpp_supabase.errors import MPPError
 
 MAX_PROBLEMS = 500
 MAX_GUESSES = 20
+SHOWN_CELLS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,13 @@ class SheetError(MPPError):
         return "\n".join(str(problem) for problem in self.problems)
 
 
+def addresses(cells: Sequence[str]) -> str:
+    """Return the addresses of cells with one and the same problem: B7, or B7, B9 and 31 more."""
+    more = len(cells) - SHOWN_CELLS
+    listed = ", ".join(cells[:SHOWN_CELLS])
+    return f"{listed} and {more} more" if more > 0 else listed
+
+
 class Problems:
     """Collects the problems of one sheet of one file. At most MAX_PROBLEMS are kept, and the last line says so."""
 
@@ -58,10 +66,15 @@ class Problems:
         self.file = file
         self.sheet = shown(sheet, 100)
         self._found: dict[SheetProblem, tuple[int, int]] = {}
+        self._cells: set[str] = set()
         self._left_out = 0
 
     def __bool__(self) -> bool:
         return bool(self._found)
+
+    def names(self, cell: str) -> bool:
+        """Whether something is wrong with this very cell already: what follows from that is not told too."""
+        return cell in self._cells
 
     def near(self, text: str, known: Iterable[str], cutoff: float) -> list[str]:
         """Return what was probably meant, the nearest first; nothing any more when there is much to correct already.
@@ -78,6 +91,7 @@ class Problems:
         text = "" if value is None else shown(value)
         found = SheetProblem(self.file, self.sheet, cell, text, shown(problem, 500), shown(fix, 500))
         self._found.setdefault(found, place)
+        self._cells.add(cell)
 
     def refuse(self, cell: str, value: object, problem: str, fix: str) -> NoReturn:
         """Raise SheetError with this problem and those already found: nothing more can be read."""

@@ -27,9 +27,11 @@ def either(words: str) -> frozenset[str]:
     return frozenset(words.split("|"))
 
 
-_FIRST_NAME = either(
-    "prenom|prenoms|first name|firstname|first names|given name|vorname|vornamen|rufname"
-    "|prenom de l eleve|prenom eleve|prenoms des eleves|prenom initiale|first name initial|vorname initial"
+_FIRST_NAME = re.compile(
+    r"(?:premiers? |1ers? |the )?(?:prenoms?|fore ?names?|first ?names?|given ?names?|preferred name|vornamen?|rufname)"
+    r"(?: s)?(?: (?:usuels?|usages?|d usage|courants?|principal|principaux|1))?"
+    r"(?: (?:de l |des |d |of the )?(?:eleves?|enfants?|pupils?|students?|schulers?|kindes))?"
+    r"(?: (?:initiale?|et initiale))?\Z"
 )
 _PUPIL = either("eleve|eleves|pupil|pupils|student|students|schuler|schulerin|schuler in|schulerinnen")
 _INITIAL = either(
@@ -46,7 +48,8 @@ _WHOSE = (
 _PERSONAL = re.compile(
     r"(?:(?:votre|son|le|the|sein|ihr) )?(?:"
     r"noms?|nom(?: de)? (?:famille|naissance|usage|l eleve|eleve)|noms? (?:et )?prenoms?|prenoms? (?:et )?noms?"
-    r"|patronyme|nom complet|name|names|last ?names?|family name|surnames?|full ?name|maiden name"
+    r"|(?:deuxiemes?|troisiemes?|seconds?|autres?|2e|2eme|3e|3eme) prenoms?|prenoms? [2-9]|(?:middle|second) names?"
+    r"|zweiter vorname|patronyme|nom complet|name|names|last ?names?|family name|surnames?|full ?name|maiden name"
     r"|nachname|familienname|zuname|vor und nachname|vollstandiger name"
     r"|(?:e ?|adresse )?mails?|adresse e ?mail|e ?mail address|courriels?|mel"
     r"|tel|telephone|telephones|portable|mobile|gsm|phone|phone number|telefon|telefonnummer|handy"
@@ -93,7 +96,7 @@ class Table:
 def role_of(header: str) -> Role:
     """Return what a column of this name is for."""
     name = loosely(header)
-    if name in _FIRST_NAME or name in _PUPIL:
+    if _FIRST_NAME.match(name) or name in _PUPIL:
         return "first name"
     if name in _INITIAL:
         return "initial"
@@ -168,7 +171,7 @@ def _header_row(sheet: Sheet) -> int | None:
     maybe = []
     for row in range(1, HEADER_ROWS + 1):
         names = {loosely(cell.text) for cell in sheet.rows.get(row, {}).values() if cell.kind == "text"}
-        if names & _FIRST_NAME:
+        if any(_FIRST_NAME.match(name) for name in names):
             return row
         if names & _PUPIL:
             maybe.append(row)
@@ -205,13 +208,17 @@ def _check_header(table: Table, problems: Problems) -> None:
         problems.add(cell.address, cell.text, wrong, f"delete column {column_name(column)}", cell.place)
 
 
-def check_layout(sheet: Sheet, table: Table, problems: Problems) -> None:
-    """Note what may be overlooked in a table: merged cells, hidden rows and columns that hold something."""
+def check_layout(sheet: Sheet, table: Table, problems: Problems, unread: frozenset[int] = frozenset()) -> None:
+    """Note what may be overlooked in a table: merged cells, hidden rows and columns that hold something.
+
+    In columns that are not read nothing is overlooked.
+    """
     last_row = max(table.rows, default=table.header_row)
     used = {column for cells in (table.header, *table.rows.values()) for column in cells}
     for merge in sheet.merges:
         inside = merge.first_row <= last_row and merge.last_row >= table.header_row
-        if inside and merge.first_column <= max(used):
+        read = not unread.issuperset(range(merge.first_column, merge.last_column + 1))
+        if inside and read and merge.first_column <= max(used):
             place = (merge.first_row, merge.first_column)
             problems.add(merge.range, None, "merged cells", "unmerge them, and fill in each cell", place)
     for row in sorted(sheet.hidden_rows):
@@ -219,7 +226,7 @@ def check_layout(sheet: Sheet, table: Table, problems: Problems) -> None:
             fix = "show the row and look at it, or delete it"
             problems.add(f"{row}:{row}", None, "a hidden row that is not empty", fix, (row, 0))
     for first, last in sheet.hidden_columns:
-        for column in sorted(c for c in used if first <= c <= last):
+        for column in sorted(c for c in used - unread if first <= c <= last):
             name = column_name(column)
             fix = "show the column and look at it, or delete it"
             problems.add(f"{name}:{name}", None, "a hidden column that is not empty", fix, (0, column))
