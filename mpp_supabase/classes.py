@@ -52,7 +52,16 @@ from mpp_supabase.transport import LONG_SECONDS, Reading
 
 if TYPE_CHECKING:
     from mpp_supabase.diplomas import ClassDiplomas, Figures, Language
-    from mpp_supabase.sheets import KnownChallenge, KnownPupil, Roster, RosterPlan, SheetError, Tracking, TrackingRow
+    from mpp_supabase.sheets import (
+        KnownChallenge,
+        KnownPupil,
+        Roster,
+        RosterPlan,
+        SheetError,
+        Tracking,
+        TrackingPlan,
+        TrackingRow,
+    )
 
 MAX_NAMED = 100
 """So many rows that the database refuses are named one by one."""
@@ -390,7 +399,7 @@ class Classes(Service):
         from mpp_supabase.sheets import match_roster, read_roster
 
         told = {name: initial.strip().removesuffix(".").upper() for name, initial in (initials or {}).items()}
-        roster = read_roster(path, sheet, initials=told)
+        roster = read_roster(path, sheet, initials=told, to_match=True)
         known = self._with_initials(self.get(class_id).class_id, told)
         plan = match_roster(roster, known)
         named: list[NamedPupil] = []
@@ -431,7 +440,7 @@ class Classes(Service):
         """
         from mpp_supabase.sheets import match_tracking, read_tracking
 
-        tracking = read_tracking(path, sheet)
+        tracking = read_tracking(path, sheet, to_match=True)
         class_ = self.get(class_id)
         edition = self._edition(class_.edition_id)
         challenges = {challenge.challenge_id: challenge for challenge in self.challenges(class_id)}
@@ -444,6 +453,7 @@ class Classes(Service):
             *_days(edition),
             datetime.now(zone).date(),
             counts,
+            to_record=True,
         )
         # What is there already needs nobody's leave: not the window's, nor the choice of challenges since.
         rows = [row for row in plan.rows if counts.get((str(row.pupil_id), row.challenge_id), 0) < row.times]
@@ -451,10 +461,14 @@ class Classes(Service):
         recorded = 0
         if rows:
             try:
-                outcome = self._record(class_id, rows, dry_run=dry_run)
+                # With faults in the sheet the rest of it is tried all the same, so that all faults are told at once.
+                outcome = self._record(class_id, rows, dry_run=dry_run or bool(plan.problems))
             except ImportRefused as refused:
-                raise self._in_the_sheet(refused, class_id, tracking, rows, challenges, zone) from None
+                found = self._in_the_sheet(refused, class_id, tracking, rows, challenges, zone)
+                raise _with_the_sheets_own(found, plan) from None
             recorded, already = outcome.recorded, already + outcome.already
+        if plan.problems:
+            plan.problems.check()
         return TrackingImport(
             file=tracking.file,
             sheet=tracking.sheet,
@@ -790,6 +804,20 @@ def _explained(reason: str, challenge: ClassChallenge | None, zone: ZoneInfo) ->
         if "outside" in reason and challenge.kind != "boost":
             return f"{challenge.code} counts {window} only", "correct the day, or empty the cell"
     return reason, "correct the mark, or empty the cell"
+
+
+def _with_the_sheets_own(found: ImportRefused | SheetError, plan: TrackingPlan) -> ImportRefused | SheetError:
+    """What the database refuses and what is wrong in the sheet itself, in the order of its cells."""
+    from mpp_supabase.sheets import SheetError
+    from mpp_supabase.sheets.cells import position
+
+    if not plan.problems:
+        return found
+    if isinstance(found, SheetError):
+        for problem in found.problems:
+            place = position(problem.cell) if problem.cell else (0, 0)
+            plan.problems.add(problem.cell, problem.value, problem.problem, problem.fix, place)
+    return plan.problems.error()
 
 
 def _in_the_roster(refused: Refusal, roster: Roster, plan: RosterPlan, known: Sequence[KnownPupil]) -> SheetError:

@@ -24,6 +24,12 @@ Value: TypeAlias = str | int | float | bool | datetime
 SIGNS = "=+-@＝＋－＠"
 
 _PLACE = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})\Z")
+# What LibreOffice makes of a TRUE that is typed, and Excel of one that is chosen from its functions.
+_BOOLEAN = {
+    f"={word}{end}": word in ("TRUE", "VRAI", "WAHR")
+    for word in ("TRUE", "VRAI", "WAHR", "FALSE", "FAUX", "FALSCH")
+    for end in ("()", "")
+}
 _MARKED = re.compile(f"'+[{re.escape(SIGNS)}]")
 
 
@@ -118,6 +124,11 @@ def position(place: str) -> tuple[int, int]:
 def has_sign(text: str) -> bool:
     """Whether a spreadsheet program might compute this text (= + - @) instead of showing it."""
     return text[:1] in tuple(SIGNS)
+
+
+def boolean(formula: str) -> bool | None:
+    """Return what =TRUE() and its like say, None for a formula that has to be computed."""
+    return _BOOLEAN.get(formula.replace(" ", "").upper())
 
 
 def escape(text: str) -> str:

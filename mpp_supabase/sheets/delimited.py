@@ -20,6 +20,7 @@ from mpp_supabase.sheets.cells import (
     Cell,
     Sheet,
     address,
+    boolean,
     has_sign,
     unescape,
 )
@@ -67,7 +68,11 @@ def read_delimited(data: bytes, problems: Problems) -> tuple[Sheet, ...]:
                 length += len(value)
                 # A single - or +1 is no formula, and what begins with + or - in a name is refused with the names.
                 computed = not escaped and has_sign(value) and len(value) > 1 and value[0] not in "+-＋－"
-                cell = Cell(number, column, "formula" if computed else "text", value, escaped)
+                said = boolean(value) if computed else None
+                if said is None:
+                    cell = Cell(number, column, "formula" if computed else "text", value, escaped)
+                else:
+                    cell = Cell(number, column, "boolean", said)
                 rows.setdefault(number, {})[column] = cell
             if beyond:
                 break

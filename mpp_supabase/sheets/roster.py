@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -40,12 +40,13 @@ class RosterPupil:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """What a roster says, in the order of its rows."""
+    """What a roster says, in the order of its rows; `problems` are those that wait for match_roster."""
 
     file: str
     sheet: str
     pupils: tuple[RosterPupil, ...]
     has_teams: bool
+    problems: Problems | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +84,15 @@ class RosterPlan:
         return [*self.to_correct, *self.to_add]
 
 
-def read_roster(path: str | Path, sheet: str | None = None, *, initials: Mapping[str, str] | None = None) -> Roster:
+def read_roster(
+    path: str | Path, sheet: str | None = None, *, initials: Mapping[str, str] | None = None, to_match: bool = False
+) -> Roster:
     """Read a class's roster from .xlsx or .csv; `sheet` names one when several hold pupils.
 
     Columns: first name (an initial may follow it: "Lina M."), initial, team; numbering is ignored, anything else is
     refused. Where a first name repeats, the row without an initial is the pupil whose initial is in `initials`
-    ({"Lina": "M"}), if there is one. Raises SheetError with every problem of the file.
+    ({"Lina": "M"}), if there is one. Raises SheetError with every problem of the file; those that leave somebody to
+    match wait for match_roster with `to_match`, so that everything is told at once.
     """
     table, problems = find_table(read_workbook(path), sheet)
     _refuse_other_columns(table, problems)
@@ -102,11 +106,12 @@ def read_roster(path: str | Path, sheet: str | None = None, *, initials: Mapping
             problems.add(first.address, label, "not a first name", "delete this row", first.place)
     pupils = _told_apart(pupils, initials or {})
     check_repeats(pupils, problems)
-    problems.check()
+    if not (to_match and pupils):
+        problems.check()
     if not pupils:
         below = address(table.header_row + 1, table.column("first name") or 1)
         problems.refuse(below, None, "no pupil below the header", "write one first name in each row")
-    return Roster(table.file, table.sheet, tuple(pupils), table.column("team") is not None)
+    return Roster(table.file, table.sheet, tuple(pupils), table.column("team") is not None, problems)
 
 
 def match_roster(roster: Roster, known_pupils: Iterable[KnownPupil]) -> RosterPlan:
@@ -118,7 +123,7 @@ def match_roster(roster: Roster, known_pupils: Iterable[KnownPupil]) -> RosterPl
 
     To say which one the class's only Lina is, give her an initial in `known_pupils`: it becomes part of the same call.
     """
-    problems = Problems(roster.file, roster.sheet)
+    problems = roster.problems or Problems(roster.file, roster.sheet)
     known = list(known_pupils)
     groups: dict[str, list[KnownPupil]] = {}
     for pupil in known:
@@ -277,6 +282,8 @@ def _pair(entries: list[RosterPupil], group: list[KnownPupil], problems: Problem
     left = [entry for entry in entries if entry.cell not in pairs]
     unmet = [pupil for pupil in group if pupil not in pairs.values()]
     for entry in left:
+        if problems.names(entry.cell):
+            continue
         doubtful = [pupil for pupil in unmet if _may_be(entry.initial, pupil.initial)]
         if not doubtful:
             continue

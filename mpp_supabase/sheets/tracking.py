@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from typing import TypeAlias
 from uuid import UUID
 
 from mpp_supabase._yaml import shown
 from mpp_supabase.sheets import names
 from mpp_supabase.sheets.cells import Cell, address, column_name, position
-from mpp_supabase.sheets.problems import Problems
+from mpp_supabase.sheets.problems import Problems, addresses
 from mpp_supabase.sheets.roster import KnownPupil, ReadAs, RosterPupil, check_repeats, read_pupil, unconfirmed
 from mpp_supabase.sheets.table import Table, find_table, is_label_row
 from mpp_supabase.sheets.workbook import read_workbook
@@ -20,9 +21,10 @@ from mpp_supabase.sheets.workbook import read_workbook
 MAX_TIMES = 99
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 
-_DONE = re.compile("[x×✓✔√☑✅vo1]|oui|yes|ja|true|vrai|wahr")
-_NOT_DONE = re.compile("[0☐–—-]|non|no|nein|false|faux|falsch")
-_TIMES = re.compile(r"[0-9]{1,2}\Z")
+_DONE = re.compile("[x×✓✔√☑✅voy1]|oui|yes|ja|true|vrai|wahr|ok|faite?|done|valid[ée]e?|r[ée]ussie?|erledigt|gemacht")
+_NOT_DONE = re.compile("[0n☐–—-]|non|no|nein|false|faux|falsch|(?:pas|non) faite?|not done|nicht gemacht")
+# 2, also as 2.0 and 2,0 (a number that went through another program), 2x, x2 and 2 fois.
+_TIMES = re.compile(r"(?:[x×] ?)?([0-9]{1,2})(?:[.,]0{1,9})?(?: ?(?:[x×]|fois|times?|mal))?\Z")
 _DAY_FIRST = re.compile(r"([0-9]{1,2})([/.-])([0-9]{1,2})\2([0-9]{4})\Z")
 _YEAR_FIRST = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[ T]00:00(?::00)?)?\Z")
 _SHORT_YEAR = re.compile(r"([0-9]{1,2})([/.-])([0-9]{1,2})\2([0-9]{2})\Z")
@@ -55,13 +57,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """What a tracking sheet says, row by row."""
+    """What a tracking sheet says, row by row; `problems` are those that wait for match_tracking."""
 
     file: str
     sheet: str
     pupils: tuple[RosterPupil, ...]
     challenges: tuple[TrackingChallenge, ...]
     marks: tuple[Mark, ...]
+    problems: Problems | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class TrackingPlan:
     to_record: int
     already: int
     read_as: tuple[ReadAs, ...] = ()
+    problems: Problems | None = field(default=None, compare=False, repr=False)
 
     @property
     def arguments(self) -> dict[str, list[str] | list[int] | list[str | None]]:
@@ -109,18 +113,20 @@ class TrackingPlan:
         }
 
 
-def read_tracking(path: str | Path, sheet: str | None = None) -> Tracking:
+def read_tracking(path: str | Path, sheet: str | None = None, *, to_match: bool = False) -> Tracking:
     """Read a filled tracking sheet from .xlsx or .csv; `sheet` names one when several hold pupils.
 
     The header row has the first name, maybe initial and team (which is not read), then a challenge in each column, by
     title or code; a row that begins with "code" gives the codes, one that begins with "points" or "total" is ignored,
-    and so are such columns. Raises SheetError with every problem of the file.
+    and so are such columns. Raises SheetError with every problem of the file; those that leave something to match wait
+    for match_tracking with `to_match`, so that everything is told at once.
     """
     table, problems = find_table(read_workbook(path), sheet, ignored=("team",))
     codes = _code_row(table, problems)
     columns = _challenges(table, codes, problems)
     pupils: list[RosterPupil] = []
     marks: list[Mark] = []
+    unknown: _Unknown = {}
     for cells in table.rows.values():
         if is_label_row(table, cells) is not None:
             continue
@@ -129,21 +135,26 @@ def read_tracking(path: str | Path, sheet: str | None = None) -> Tracking:
             pupils.append(pupil)
         for column, cell in cells.items():
             if column in columns:
-                mark = _mark(cell, problems)
+                mark = _mark(cell, unknown, problems)
                 if mark is not None and pupil is not None:
                     marks.append(Mark(cell.address, pupil, columns[column], *mark))
             elif column not in table.header:
                 fix = "write the challenge's title at the top of the column, or delete what is there"
                 problems.add(cell.address, cell.text, "something under no challenge", fix, cell.place)
+    for same in unknown.values():
+        # A teacher's own sign stands in the whole column: it is told once.
+        first = same[0]
+        problems.add(addresses([cell.address for cell in same]), first.value, "not a mark", _MARKS, first.place)
     check_repeats(pupils, problems)
-    problems.check()
+    if not (to_match and columns and pupils):
+        problems.check()
     if not columns:
         place = address(table.header_row, max(table.header) + 1)
         problems.refuse(place, None, "no column of a challenge", "write a challenge's title or code above each column")
     if not pupils:
         below = address(table.header_row + 1, table.column("first name") or 1)
         problems.refuse(below, None, "no pupil below the header", "write one first name in each row")
-    return Tracking(table.file, table.sheet, tuple(pupils), tuple(columns.values()), tuple(marks))
+    return Tracking(table.file, table.sheet, tuple(pupils), tuple(columns.values()), tuple(marks), problems)
 
 
 def match_tracking(
@@ -154,6 +165,8 @@ def match_tracking(
     ends_on: date,
     today: date,
     known_counts: Mapping[tuple[UUID | str, int], int] | None = None,
+    *,
+    to_record: bool = False,
 ) -> TrackingPlan:
     """Return the validations that a tracking sheet stands for.
 
@@ -161,8 +174,9 @@ def match_tracking(
     edition's time zone. `known_counts` says how often each (pupil_id, challenge_id) is recorded already; it changes the
     counts of the plan only, since importing tops up what is there. Raises SheetError: unknown pupil or challenge, a
     name that could be two children, two rows or columns for one, a date outside the edition, more times than allowed.
+    With `to_record` the plan has the rows that are right, and `problems` the rest: the database may have more to say.
     """
-    problems = Problems(tracking.file, tracking.sheet)
+    problems = tracking.problems or Problems(tracking.file, tracking.sheet)
     found_pupils = _match_pupils(tracking, list(pupils), problems)
     found_challenges = _match_challenges(tracking, list(challenges), problems)
     rows: list[TrackingRow] = []
@@ -184,14 +198,15 @@ def match_tracking(
             fix = "write x" if challenge.repeat_limit == 1 else f"write {challenge.repeat_limit} at most"
             problems.add(mark.cell, mark.times, wrong, fix, place)
         pupil = found_pupils.get(mark.pupil.cell)
-        if pupil is not None:
+        if pupil is not None and not problems.names(mark.cell):
             rows.append(TrackingRow(pupil.pupil_id, challenge.challenge_id, mark.times, mark.done_on, mark.cell))
-    problems.check()
+    if not to_record:
+        problems.check()
     known = {(str(pupil), challenge): count for (pupil, challenge), count in (known_counts or {}).items()}
     already = sum(min(row.times, known.get((str(row.pupil_id), row.challenge_id), 0)) for row in rows)
-    remarks = (unconfirmed(entry, found_pupils[entry.cell]) for entry in tracking.pupils)
+    remarks = (unconfirmed(entry, found_pupils[entry.cell]) for entry in tracking.pupils if entry.cell in found_pupils)
     read_as = tuple(remark for remark in remarks if remark is not None)
-    return TrackingPlan(tuple(rows), sum(row.times for row in rows) - already, already, read_as)
+    return TrackingPlan(tuple(rows), sum(row.times for row in rows) - already, already, read_as, problems)
 
 
 def _code_row(table: Table, problems: Problems) -> dict[int, Cell]:
@@ -222,8 +237,11 @@ def _challenges(table: Table, codes: dict[int, Cell], problems: Problems) -> dic
     return columns
 
 
-def _mark(cell: Cell, problems: Problems) -> tuple[int, date | None] | None:
-    """Return (times, day) of a mark; None when it says not done, or was noted as a problem."""
+_Unknown: TypeAlias = dict[tuple[int, str], list[Cell]]
+
+
+def _mark(cell: Cell, unknown: _Unknown, problems: Problems) -> tuple[int, date | None] | None:
+    """Return (times, day) of a mark; None when it says not done, is not known, or was noted as a problem."""
     if cell.kind in ("formula", "error"):
         return None
     if cell.kind == "boolean":
@@ -236,8 +254,8 @@ def _mark(cell: Cell, problems: Problems) -> tuple[int, date | None] | None:
         return None
     if _DONE.fullmatch(mark):
         return 1, None
-    if _TIMES.match(text) and int(text) <= MAX_TIMES:
-        return (int(text), None) if int(text) else None
+    if (found := _TIMES.match(mark)) is not None:
+        return (int(found[1]), None) if int(found[1]) else None
     if cell.kind == "number":
         wrong = (
             "not a whole number of times" if isinstance(cell.value, float) else f"not a number from 0 to {MAX_TIMES}"
@@ -248,8 +266,10 @@ def _mark(cell: Cell, problems: Problems) -> tuple[int, date | None] | None:
         return _dated(cell, _day(int(found[4]), int(found[3]), int(found[1])), problems)
     if (found := _YEAR_FIRST.match(text)) is not None:
         return _dated(cell, _day(int(found[1]), int(found[2]), int(found[3])), problems)
-    wrong, fix = _nearly_a_date(text) or ("not a mark", _MARKS)
-    problems.add(cell.address, cell.value, wrong, fix, cell.place)
+    if (nearly := _nearly_a_date(text)) is not None:
+        problems.add(cell.address, cell.value, *nearly, cell.place)
+    else:
+        unknown.setdefault((cell.column, mark), []).append(cell)
     return None
 
 
@@ -294,6 +314,8 @@ def _match_pupils(tracking: Tracking, known: list[KnownPupil], problems: Problem
     found: dict[str, KnownPupil] = {}
     taken: dict[str, str] = {}
     for entry in tracking.pupils:
+        if problems.names(entry.cell):
+            continue
         pupil_ = _match_pupil(entry, groups, problems)
         if pupil_ is None:
             continue

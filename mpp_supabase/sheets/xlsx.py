@@ -34,6 +34,7 @@ from mpp_supabase.sheets.cells import (
     Sheet,
     Value,
     address,
+    boolean,
     has_sign,
     position,
 )
@@ -483,7 +484,9 @@ def _cell(raw: _Raw, strings: _Strings, dates: _Dates) -> Cell | None:
         return Cell(raw.row, raw.column, kind, value, escaped)
 
     if raw.formula is not None:
-        return as_cell("formula", f"={_unescaped(raw.formula)}")
+        formula = f"={_unescaped(raw.formula)}"
+        said = boolean(formula)
+        return as_cell("formula", formula) if said is None else as_cell("boolean", said)
     if raw.kind in ("s", "str", "inlineStr"):
         text = strings.found.get(int(raw.raw), "") if raw.kind == "s" and raw.raw.isdigit() else raw.raw
         text = trimmed(_unescaped(text))

@@ -516,6 +516,35 @@ class TestTracking:
             assert "not in play" in found["D3"].problem
         assert world.fingerprint() == before
 
+    def test_a_rosters_own_faults_and_those_beside_the_class_are_told_at_once(
+        self, world: World, class_: SchoolClass, tmp_path: Path
+    ) -> None:
+        file = write_sheet(tmp_path / "r.csv", ["Prénom"], ["Zoé Martin"], ["Lina"], ["Ada2"])
+        with pytest.raises(SheetError) as error:
+            world.ops.classes.import_roster(class_.class_id, file)
+        assert [problem.cell for problem in error.value.problems] == ["A2", "A3", "A4"]
+
+    def test_what_is_wrong_in_the_sheet_and_what_the_database_refuses_are_told_at_once(
+        self, world: World, class_: SchoolClass, tmp_path: Path
+    ) -> None:
+        world.ops.classes.choose(class_.class_id, [challenge(world, class_, "s-walk")])
+        file = write_sheet(
+            tmp_path / "suivi.xlsx",
+            ["Prénom", "s-walk", "s-soup", "Inconnu"],
+            ["Lina M", "bof", None, "x"],
+            ["Zorglub", "x", None, None],
+            ["Noé Martin", "x", None, None],
+            ["Lina B", 2, "x", None],
+        )
+        before = world.fingerprint()
+        for dry_run in (True, False):
+            with pytest.raises(SheetError) as error:
+                world.ops.classes.import_tracking(class_.class_id, file, dry_run=dry_run)
+            # An unknown challenge, a mark, a child of another class, a surname; and a challenge that is not in play.
+            assert [problem.cell for problem in error.value.problems] == ["D1", "B2", "A3", "A4", "C5"]
+            assert "not in play" in error.value.problems[-1].problem
+        assert world.fingerprint() == before
+
     def test_what_was_done_before_the_choice_changed_is_no_fault(
         self, world: World, class_: SchoolClass, tmp_path: Path
     ) -> None:

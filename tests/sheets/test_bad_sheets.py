@@ -286,6 +286,13 @@ def test_a_bad_tracking_sheet_is_refused_with_its_cell_and_value(
     expect(refused(read_tracking, make(tmp_path)), cell, value, wrong)
 
 
+def test_a_sign_of_somebodys_own_is_told_once_for_its_column(tmp_path: Path) -> None:
+    rows = [[f"{first}{second}", "bof", "BOF" if second == "a" else "x"] for first in "ABCDE" for second in "abcde"]
+    (first, second) = refused(read_tracking, of_tracking(*rows)(tmp_path))
+    assert (first.cell.startswith("B2, B3"), first.cell.endswith("B21 and 5 more")) == (True, True)
+    assert (second.cell, second.value, second.problem) == ("C2, C7, C12, C17, C22", "BOF", "not a mark")
+
+
 def test_a_year_of_two_digits_is_answered_with_the_whole_date(tmp_path: Path) -> None:
     (problem,) = refused(read_tracking, of_tracking(["Lina", "20.11.26"])(tmp_path))
     assert problem.fix == "write the year in full: 20/11/2026"
@@ -302,7 +309,8 @@ def expect(problems: tuple[SheetProblem, ...], cell: str, value: str, wrong: str
 PERSONAL = """Nom|nom de famille|NOM DE NAISSANCE|Nom et prénom|Last name|Surname|Name|Nachname|Familienname|E-mail|Mail
 Courriel|Adresse e-mail|E-mail des parents|Mél|Téléphone|Tél.|Tél. parents|Tel 2|Phone|Telefon|Portable
 Date de naissance|Né(e) le|Née le|Birth date|Date of birth|Geburtsdatum|Âge|Adresse|Address|Code postal|Ville
-Sexe|Genre|Gender|INE|N° INE|Identifiant national|Parent|Parents|Parent 1|Responsable|Responsable légal|Mère|Photo"""
+Sexe|Genre|Gender|INE|N° INE|Identifiant national|Parent|Parents|Parent 1|Responsable|Responsable légal|Mère|Photo
+Deuxième prénom|Second prénom|Autres prénoms|Prénom 2|Middle name"""
 
 
 @pytest.mark.parametrize("header", PERSONAL.replace("\n", "|").split("|"))

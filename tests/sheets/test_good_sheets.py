@@ -99,6 +99,12 @@ def test_a_title_may_stand_above_even_merged(tmp_path: Path) -> None:
         "Élève;init.;Team",
         "pupil,Initial,team",
         "Prénom de l'élève;Initiale;Equipe",
+        "Prénom(s);Initiale;Équipe",
+        "Prénom usuel;Initiale;Équipe",
+        "Premier prénom;Initiale;Équipe",
+        "Prénom 1;Initiale;Équipe",
+        "Prénom de l'enfant;Initiale;Équipe",
+        "Forename;Initial;Team",
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
@@ -171,9 +177,25 @@ def test_numbered_rows_without_a_pupil_are_passed_over(tmp_path: Path) -> None:
 
 MARKS = {
     1: ["x", "X", "×", "✓", "✔", "✔\ufe0f", "✅", "v", "V", "oui", "Oui", "YES", "ja", 1, "1", "o", True, "vrai", 1.0],
-    0: [None, "", " ", 0, "0", "-", "–", "non", "No", "nein", False, "faux"],
-    5: [5, "5", " 5 ", 5.0, "05"],
+    0: [None, "", " ", 0, "0", "-", "–", "non", "No", "nein", False, "faux", "0,0", "n", "pas fait", "=FALSE()"],
+    5: [5, "5", " 5 ", 5.0, "05", "5.0", "5,00", "x5", "X 5", "5x", "5 ×", "×5", "5 fois"],
 }
+MARKS[1] += [
+    "1.0",
+    "1,0",
+    "OK",
+    "ok",
+    "fait",
+    "Faite",
+    "validé",
+    "x1",
+    "1x",
+    "TRUE",
+    "VRAI",
+    "=TRUE()",
+    "=VRAI()",
+    "done",
+]
 DATES = [date(2026, 3, 12), datetime(2026, 3, 12, 15, 30), "12/03/2026", "12.03.2026", "12-3-2026", "2026-03-12"]
 
 
@@ -181,6 +203,23 @@ DATES = [date(2026, 3, 12), datetime(2026, 3, 12, 15, 30), "12/03/2026", "12.03.
 def test_marks_say_how_often(tmp_path: Path, times: int, mark: object) -> None:
     tracking = read_tracking(saved(tmp_path / "a.xlsx", ["Prénom", "Vélo"], ["Zoé", mark]))
     assert [found.times for found in tracking.marks] == ([times] if times else [])
+
+
+@pytest.mark.parametrize("mark", ["1.0", "1,0", "OK", "TRUE", "VRAI", "=TRUE()", "=VRAI()", "=VRAI"])
+def test_marks_of_a_text_file_say_the_same(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"Prénom;Vélo\nZoé;{mark}\n", encoding="utf-8-sig")
+    assert [found.times for found in read_tracking(path).marks] == [1]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ['<c t="b"><v>1</v></c>', '<c t="b"><f>TRUE()</f><v>1</v></c>', '<c t="b"><f aca="false">TRUE()</f><v>1</v></c>'],
+)
+def test_a_true_of_libreoffice_and_of_excel_is_a_mark(tmp_path: Path, cell: str) -> None:
+    rows = package.row("Prénom", "Vélo") + f"<row>{package.text('Zoé')}{cell}</row>"
+    tracking = read_tracking(package.write(tmp_path / "a.xlsx", package.parts(rows)))
+    assert [found.times for found in tracking.marks] == [1]
 
 
 @pytest.mark.parametrize("mark", DATES)
