@@ -99,9 +99,9 @@ def make_edition(db: psycopg.Connection[Any], code: str, players: int) -> int:
     db.execute(
         """
         insert into mpp.score
-            (subject_id, edition_id, scope, label, league_label, points, reached_at, listed, is_public)
+            (subject_id, edition_id, scope, label, league_label, points, tie_order, listed, is_public)
         select gen_random_uuid(), %s, 'player', 'Player ' || n, 'League ' || n / 20,
-            least(320, (-40 * ln(1 - random())))::integer, now() - random() * interval '20 days', true, true
+            least(320, (-40 * ln(1 - random())))::integer, (random() * 1e9)::bigint, true, true
         from generate_series(1, %s) n
         """,
         (edition, players - 1),
@@ -134,7 +134,7 @@ def ranks(
     """Reading: one's own rank, and the top of the ranking, beside Redis and beside a small edition."""
     top = (
         "select rank, subject_id, label, league_label, points from api.player_ranking"
-        " where edition_id = %s order by value desc, reached_at, subject_id limit 50"
+        " where edition_id = %s order by value desc, tie_order, subject_id limit 50"
     )
     with _as(status, db, small) as me_small, _as(status, db, large) as me_large, _redis(db, large) as redis:
         rank = "select rank, points from api.my_rank(%s, 'player', 0)"

@@ -125,8 +125,8 @@ Lists are cut at 1,000 rows without a word. Ask for pages, and for the next page
 row, not by offset: ranks move while one reads. After a row with value 120, reached at T, of subject S:
 
 ```
-GET /rest/v1/player_ranking?edition_id=eq.1&order=value.desc,reached_at,subject_id&limit=50
-    &or=(value.lt.120,and(value.eq.120,reached_at.gt.T),and(value.eq.120,reached_at.eq.T,subject_id.gt.S))
+GET /rest/v1/player_ranking?edition_id=eq.1&order=value.desc,tie_order,subject_id&limit=50
+    &or=(value.lt.120,and(value.eq.120,tie_order.gt.T),and(value.eq.120,tie_order.eq.T,subject_id.gt.S))
 ```
 
 ## Files of clients

@@ -73,7 +73,7 @@ def one(model: type[RowModel], row: Row) -> RowModel:
 
 
 def reading(model: type[RowModel], view: str, order: str, where: Where = ()) -> Reading:
-    """Describe a list: the model's columns of a view, in an order written as `value desc, reached_at, subject_id`."""
+    """Describe a list: the model's columns of a view, in an order written as `value desc, tie_order, subject_id`."""
     orders = (part.split() for part in order.split(","))
     # A field under another name than its column says so with an alias.
     columns = tuple(str(field.validation_alias or name) for name, field in model.model_fields.items())

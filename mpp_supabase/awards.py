@@ -216,7 +216,7 @@ def _of_client(
             rank=league.rank if league.points and league.points > 0 else None,
             ranked=sum(one.rank is not None for one in found.leagues),
         )
-        for team in sorted(teams, key=lambda line: (-line.value, line.reached_at)):
+        for team in sorted(teams, key=lambda line: (-line.value, line.tie_order)):
             if home[team.subject_id] == league.league_id:
                 yield Certificate(
                     name=team.label,

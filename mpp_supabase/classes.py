@@ -668,7 +668,7 @@ class Classes(Service):
             return None
         of_edition: Where = (("edition_id", "eq", edition.id),)
         lines = self._iterate(
-            _Ranked, reading(_Ranked, "class_ranking", "value desc, reached_at, subject_id", (*of_edition, *where))
+            _Ranked, reading(_Ranked, "class_ranking", "value desc, tie_order, subject_id", (*of_edition, *where))
         )
         counts = self._first(
             EditionStatistics, reading(EditionStatistics, "edition_statistics", "edition_id", of_edition)
@@ -723,7 +723,7 @@ class _Ranked(Model):
     rank: int
     subject_id: UUID
     value: int
-    reached_at: datetime
+    tie_order: int
 
 
 class _Negative(Model):

@@ -101,7 +101,7 @@ class Standing(Model):
     players: int = 1
     points_per_player: float | None = None
     value: int
-    reached_at: datetime
+    tie_order: int
 
 
 class ClassStanding(Standing):

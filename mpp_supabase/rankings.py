@@ -56,7 +56,7 @@ def ranking_of(edition_id: int, scope: Scope | str, level: str | None = None) ->
     scope = Scope(scope)
     model, absent = _ROWS[scope]
     columns = tuple(name for name in model.model_fields if name not in absent)
-    order = (Order("value", descending=True), Order("reached_at"), Order("subject_id"))
+    order = (Order("value", descending=True), Order("tie_order"), Order("subject_id"))
     where: Where = (("edition_id", "eq", edition_id),)
     if scope is Scope.SCHOOL:
         # Its lines over all levels stand in the same view as those of one level.

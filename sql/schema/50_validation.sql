@@ -5,6 +5,9 @@
 -- pending ⇄ credited as the quorum is reached or lost; both → cancelled.
 create type api.validation_state as enum ('pending', 'credited', 'cancelled');
 
+-- A number tells who was first and no time, which what everybody reads of the order among equals must not tell.
+create sequence mpp.credit_number;
+
 create table mpp.validation (
     id uuid primary key,
     edition_id integer not null,
@@ -19,6 +22,7 @@ create table mpp.validation (
     validated_at timestamptz not null default private.clock(),
     changed_at timestamptz not null default private.clock(),
     cancelled_by uuid,
+    credit_number bigint not null default nextval('mpp.credit_number'),
     foreign key (challenge_id, edition_id) references mpp.edition_challenge (id, edition_id),
     foreign key (player_id, edition_id) references mpp.player (id, edition_id),
     foreign key (team_id, league_id, edition_id) references mpp.team (id, league_id, edition_id)
@@ -26,6 +30,7 @@ create table mpp.validation (
 comment on table mpp.validation is 'The ledger of validated challenges.';
 comment on column mpp.validation.id is 'The request key that the client made: asking twice with one key gives one row.';
 comment on column mpp.validation.team_id is 'Where the points were earned; a player who moves leaves them there.';
+comment on column mpp.validation.credit_number is 'Larger than that of every validation credited before it; a new one each time its quorum is reached.';
 create index validation_player on mpp.validation (player_id, challenge_id);
 create index validation_league on mpp.validation (league_id, validated_at);
 create index validation_challenge on mpp.validation (challenge_id);
@@ -46,6 +51,8 @@ begin
     elsif old.state = 'cancelled' and new.state <> 'cancelled' then
         perform private.refuse('MP060', 'a cancelled one stays cancelled');
     end if;
+    new.credit_number := case when old.state = 'pending' and new.state = 'credited'
+        then nextval('mpp.credit_number') else old.credit_number end;
     return new;
 end
 $$;

@@ -24,7 +24,7 @@ create table mpp.score (
             else points
         end
     ) stored,
-    reached_at timestamptz not null default private.clock(),
+    tie_order bigint not null default 0,
     listed boolean not null,
     is_public boolean not null,
     school_id uuid,
@@ -32,12 +32,13 @@ create table mpp.score (
     constraint score_scope check (scope in ('player', 'team', 'league'))
 ) with (fillfactor = 80);
 comment on table mpp.score is 'Points of a player, a team or a league in an edition: the sum of its credited validations.';
+comment on column mpp.score.tie_order is 'Order among equals, the smaller first: the largest credit_number of its credited validations, 0 without any.';
 comment on column mpp.score.listed is 'In the ranking; false for those who opted out.';
 comment on column mpp.score.school_id is 'School of a class; rankings of schools are sums of their classes.';
 comment on column mpp.score.is_public is 'Listed, and in an edition that is not private to one client.';
-create index score_ranking on mpp.score (edition_id, scope, value desc, reached_at, subject_id) where listed;
+create index score_ranking on mpp.score (edition_id, scope, value desc, tie_order, subject_id) where listed;
 -- A class also stands among those of its level.
-create index score_level_ranking on mpp.score (edition_id, level, value desc, reached_at, subject_id) where listed and level is not null;
+create index score_level_ranking on mpp.score (edition_id, level, value desc, tie_order, subject_id) where listed and level is not null;
 create index score_school on mpp.score (edition_id, school_id) where listed and school_id is not null;
 
 create table mpp.school_standing (
@@ -49,7 +50,7 @@ create table mpp.school_standing (
     points bigint not null,
     players bigint not null,
     value bigint not null,
-    reached_at timestamptz not null,
+    tie_order bigint not null,
     constraint school_standing_once unique nulls not distinct (edition_id, level, school_id)
 );
 comment on table mpp.school_standing is 'Schools as they stood at the freeze: a class that opts out later takes its name away, not its points from the others.';
@@ -146,11 +147,11 @@ begin
     where e.frozen_at is not null;
     if cardinality(frozen) > 0 then
         if exists (
-            select n.subject_id, n.edition_id, n.scope, n.points, n.players, n.value, n.reached_at, n.at_least_players, n.school_id, n.level
+            select n.subject_id, n.edition_id, n.scope, n.points, n.players, n.value, n.tie_order, n.at_least_players, n.school_id, n.level
             from new_rows n
             where n.subject_id in (select o.subject_id from old_rows o where o.edition_id = any (frozen))
             except
-            select o.subject_id, o.edition_id, o.scope, o.points, o.players, o.value, o.reached_at, o.at_least_players, o.school_id, o.level
+            select o.subject_id, o.edition_id, o.scope, o.points, o.players, o.value, o.tie_order, o.at_least_players, o.school_id, o.level
             from old_rows o
         ) or exists (
             select n.subject_id
@@ -235,18 +236,19 @@ create function private.label_players(chosen uuid[]) returns void
 as $$
     update mpp.score s
     set label = coalesce(p.alias, '—'),
-        league_label = case when l.listed then l.name end,
+        league_label = n.league_label,
         listed = p.listed and (s.listed or e.frozen_at is null),
         is_public = p.listed and (s.listed or e.frozen_at is null) and e.organisation_id is null
     from mpp.player p
     join mpp.edition e on e.id = p.edition_id
     left join mpp.league l on l.id = p.league_id
+    -- An erased player stands nowhere but in the ranking: a league would lead back to the person.
+    cross join lateral (select case when l.listed and p.account_id is not null then l.name::text end as league_label) n
     where p.id = any (chosen)
         and s.subject_id = p.id
         -- In a frozen edition a name is only ever taken away.
-        and (e.frozen_at is null or not p.listed or not l.listed)
-        and (s.label, s.league_label, s.listed)
-            is distinct from (coalesce(p.alias, '—')::text, case when l.listed then l.name::text end, p.listed)
+        and (e.frozen_at is null or p.account_id is null or not p.listed or not l.listed)
+        and (s.label, s.league_label, s.listed) is distinct from (coalesce(p.alias, '—')::text, n.league_label, p.listed)
 $$;
 revoke execute on function private.label_players(uuid[]) from public;
 
@@ -424,8 +426,32 @@ create trigger edition_settle_scores
         is distinct from (new.ranking_basis, new.league_min_players, new.teams_per_league, new.organisation_id))
     execute function private.edition_settle_scores();
 
--- The ledger moves the points: credited rows in, what was credited out.
-create type private.point_move as (subject_id uuid, points integer, at timestamptz);
+-- The ledger moves the points: credited rows in, what was credited out. Who is first among equals is whose present points
+-- were all credited first: what was taken back counts as if it had never been, and costs no place.
+create type private.point_move as (subject_id uuid, points integer, credited bigint, lost bigint);
+comment on type private.point_move is 'Points to add to a score, and the largest credit_number of what began (credited) and of what ceased (lost) to count.';
+
+-- The largest credit_number of what still counts for a subject.
+create function private.last_credit(subject mpp.score) returns bigint
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return coalesce(case subject.scope
+        when 'player' then (
+            select max(v.credit_number) from mpp.validation v
+            where v.player_id = subject.subject_id and v.state = 'credited')
+        when 'team' then (
+            select max(v.credit_number) from mpp.team t join mpp.validation v on v.league_id = t.league_id and v.team_id = t.id
+            where t.id = subject.subject_id and v.state = 'credited')
+        else (
+            select max(v.credit_number) from mpp.validation v
+            where v.league_id = subject.subject_id and v.state = 'credited')
+    end, 0);
+end
+$$;
+revoke execute on function private.last_credit(mpp.score) from public;
 
 create function private.move_points(leagues uuid[], editions integer[], moves private.point_move[]) returns void
     language plpgsql
@@ -434,6 +460,7 @@ create function private.move_points(leagues uuid[], editions integer[], moves pr
 as $$
 declare
     frozen text;
+    losers uuid[];
 begin
     -- Callers that go through the commands hold these locks already; a load that writes the ledger directly gets them here.
     perform private.lock_edition(e) from (select distinct u.e from unnest(editions) u (e) order by u.e) locked;
@@ -443,9 +470,18 @@ begin
         perform private.refuse('MP024', frozen);
     end if;
     update mpp.score s
-    set points = s.points + m.points, reached_at = greatest(s.reached_at, m.at)
+    set points = s.points + m.points, tie_order = greatest(s.tie_order, m.credited)
     from unnest(moves) m
     where s.subject_id = m.subject_id;
+    losers := array(select m.subject_id from unnest(moves) m where m.lost is not null);
+    if cardinality(losers) > 0 then
+        -- In a statement of its own: a player who changed leagues may have been credited in another one while this waited
+        -- for the score, which is locked now, and only a new snapshot shows it.
+        update mpp.score s
+        set tie_order = private.last_credit(s)
+        from unnest(moves) m
+        where s.subject_id = m.subject_id and m.lost >= s.tie_order and s.subject_id = any (losers);
+    end if;
 end
 $$;
 revoke execute on function private.move_points(uuid[], integer[], private.point_move[]) from public;
@@ -460,7 +496,7 @@ begin
         array(select distinct n.league_id from new_rows n),
         array(select distinct n.edition_id from new_rows n),
         array(
-            select (j.subject_id, sum(n.points), max(n.changed_at))::private.point_move
+            select (j.subject_id, sum(n.points), max(n.credit_number), null)::private.point_move
             from new_rows n
             cross join lateral (values (n.league_id), (n.team_id), (n.player_id)) j (subject_id)
             where n.state = 'credited'
@@ -482,15 +518,20 @@ begin
         array(select distinct n.league_id from new_rows n),
         array(select distinct n.edition_id from new_rows n),
         array(
-            select (j.subject_id, sum(m.points), max(m.changed_at))::private.point_move
+            select (j.subject_id, sum(m.points), max(m.credited), max(m.lost))::private.point_move
             from (
-                select n.league_id, n.team_id, n.player_id, n.points, n.changed_at from new_rows n where n.state = 'credited'
+                select n.league_id, n.team_id, n.player_id, n.points, n.credit_number as credited, null::bigint as lost
+                from new_rows n
+                join old_rows o on o.id = n.id
+                where n.state = 'credited' and o.state <> 'credited'
                 union all
-                select o.league_id, o.team_id, o.player_id, -o.points, o.changed_at from old_rows o where o.state = 'credited'
+                select n.league_id, n.team_id, n.player_id, -n.points, null, n.credit_number
+                from new_rows n
+                join old_rows o on o.id = n.id
+                where o.state = 'credited' and n.state <> 'credited'
             ) m
             cross join lateral (values (m.league_id), (m.team_id), (m.player_id)) j (subject_id)
             group by j.subject_id
-            having sum(m.points) <> 0
         )
     );
     return null;

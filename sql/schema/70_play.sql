@@ -376,6 +376,7 @@ begin
     from unnest(request_keys, player_ids, challenge_ids, done_at) r (id, player_id, challenge_id, done_at)
     join mpp.player p on p.id = r.player_id
     join mpp.edition_challenge c on c.id = r.challenge_id
+    order by r.done_at
     on conflict do nothing;
     get diagnostics written = row_count;
 

@@ -335,6 +335,7 @@ begin
             from judged j
             cross join generate_series(j.done + 1, j.times)
             where (select f.number from faults f) = 0
+            order by j.done_at
             returning 1
         )
         select f.number, f.first, (select count(*) from recorded), (select coalesce(sum(least(j.done, j.times)), 0) from judged j)

@@ -1,35 +1,45 @@
 -- Rankings, live and frozen: the same tables, the same views. Equal values share a rank (1, 2, 2, 4) and are shown by
--- who got there first. Page with the three sort columns of the last row (value, reached_at, subject_id), not with offset.
+-- who got there first. Page with the three sort columns of the last row (value, tie_order, subject_id), not with offset.
 
--- The rank is written out in each view, because a function would hide the counts from row-level security's caller and
--- cost more than the page; private.rank_of says it once for single rows.
+-- The rank of every value at once: a few hundred rows, added up once for a page. A rank looked up row by row would be
+-- computed for a million rows by whoever sorts by it or filters on it; here that is a join, and a filter on a rank
+-- finds its value.
+create view mpp.value_rank with (security_invoker = true) as
+select
+    m.edition_id,
+    m.scope,
+    m.value,
+    1 + coalesce(sum(sum(m.subjects)) over (
+        partition by m.edition_id, m.scope order by m.value desc rows between unbounded preceding and 1 preceding), 0)::bigint as rank
+from (
+    select c.edition_id, c.scope, c.value, c.subjects from mpp.score_count c
+    union all
+    select d.edition_id, d.scope, d.value, d.change from mpp.score_delta d
+) m
+group by m.edition_id, m.scope, m.value;
+comment on view mpp.value_rank is 'The rank of whoever stands at a value: 1 + how many listed subjects stand higher.';
+grant select on mpp.value_rank to anon, authenticated, service_role;
+
 create view api.player_ranking with (security_invoker = true) as
 select
     s.edition_id,
-    1
-        + coalesce((select sum(c.subjects) from mpp.score_count c
-            where c.edition_id = s.edition_id and c.scope = 'player' and c.value > s.value), 0)
-        + coalesce((select sum(d.change) from mpp.score_delta d
-            where d.edition_id = s.edition_id and d.scope = 'player' and d.value > s.value), 0) as rank,
+    r.rank,
     s.subject_id,
     s.label,
     s.league_label,
     s.points,
     s.value,
-    s.reached_at
+    s.tie_order
 from mpp.score s
+left join mpp.value_rank r on r.edition_id = s.edition_id and r.scope = 'player' and r.value = s.value
 where s.scope = 'player' and s.listed;
-comment on view api.player_ranking is 'Ranking of players who are listed: alias, league, points; value is what ranks. Sort by value desc, reached_at, subject_id.';
+comment on view api.player_ranking is 'Ranking of players who are listed: alias, league, points; value is what ranks. Sort by value desc, tie_order, subject_id.';
 grant select on api.player_ranking to anon, authenticated, service_role;
 
 create view api.team_ranking with (security_invoker = true) as
 select
     s.edition_id,
-    1
-        + coalesce((select sum(c.subjects) from mpp.score_count c
-            where c.edition_id = s.edition_id and c.scope = 'team' and c.value > s.value), 0)
-        + coalesce((select sum(d.change) from mpp.score_delta d
-            where d.edition_id = s.edition_id and d.scope = 'team' and d.value > s.value), 0) as rank,
+    r.rank,
     s.subject_id,
     s.label,
     s.league_label,
@@ -37,45 +47,35 @@ select
     s.players,
     round(s.points::numeric / greatest(s.players, 1), 2) as points_per_player,
     s.value,
-    s.reached_at
+    s.tie_order
 from mpp.score s
+left join mpp.value_rank r on r.edition_id = s.edition_id and r.scope = 'team' and r.value = s.value
 where s.scope = 'team' and s.listed;
-comment on view api.team_ranking is 'Ranking of the teams of listed leagues. value is what ranks: points, or hundredths of a point per player where the edition ranks by average. Sort by value desc, reached_at, subject_id.';
+comment on view api.team_ranking is 'Ranking of the teams of listed leagues. value is what ranks: points, or hundredths of a point per player where the edition ranks by average. Sort by value desc, tie_order, subject_id.';
 grant select on api.team_ranking to anon, authenticated, service_role;
 
 create view api.league_ranking with (security_invoker = true) as
 select
     s.edition_id,
-    1
-        + coalesce((select sum(c.subjects) from mpp.score_count c
-            where c.edition_id = s.edition_id and c.scope = 'league' and c.value > s.value), 0)
-        + coalesce((select sum(d.change) from mpp.score_delta d
-            where d.edition_id = s.edition_id and d.scope = 'league' and d.value > s.value), 0) as rank,
+    r.rank,
     s.subject_id,
     s.label,
     s.points,
     s.players,
     round(s.points::numeric / greatest(s.players, 1), 2) as points_per_player,
     s.value,
-    s.reached_at
+    s.tie_order
 from mpp.score s
+left join mpp.value_rank r on r.edition_id = s.edition_id and r.scope = 'league' and r.value = s.value
 where s.scope = 'league' and s.listed and s.school_id is null;
-comment on view api.league_ranking is 'Ranking of listed leagues; classes have their own. value is what ranks: points, or hundredths of a point per player where the edition ranks by average. Sort by value desc, reached_at, subject_id.';
+comment on view api.league_ranking is 'Ranking of listed leagues; classes have their own. value is what ranks: points, or hundredths of a point per player where the edition ranks by average. Sort by value desc, tie_order, subject_id.';
 grant select on api.league_ranking to anon, authenticated, service_role;
 
 create view api.class_ranking with (security_invoker = true) as
 select
     s.edition_id,
-    1
-        + coalesce((select sum(c.subjects) from mpp.score_count c
-            where c.edition_id = s.edition_id and c.scope = 'league' and c.value > s.value), 0)
-        + coalesce((select sum(d.change) from mpp.score_delta d
-            where d.edition_id = s.edition_id and d.scope = 'league' and d.value > s.value), 0) as rank,
-    1
-        + coalesce((select sum(c.subjects) from mpp.score_count c
-            where c.edition_id = s.edition_id and c.scope = s.level and c.value > s.value), 0)
-        + coalesce((select sum(d.change) from mpp.score_delta d
-            where d.edition_id = s.edition_id and d.scope = s.level and d.value > s.value), 0) as level_rank,
+    r.rank,
+    l.rank as level_rank,
     s.subject_id,
     s.label,
     s.level,
@@ -87,11 +87,13 @@ select
     s.players,
     round(s.points::numeric / greatest(s.players, 1), 2) as points_per_player,
     s.value,
-    s.reached_at
+    s.tie_order
 from mpp.score s
+left join mpp.value_rank r on r.edition_id = s.edition_id and r.scope = 'league' and r.value = s.value
+left join mpp.value_rank l on l.edition_id = s.edition_id and l.scope = s.level and l.value = s.value
 left join mpp.school h on h.id = s.school_id
 where s.scope = 'league' and s.listed and s.level is not null;
-comment on view api.class_ranking is 'Ranking of listed classes, among all (rank) and within their level (level_rank). value is what ranks: hundredths of a point per pupil, or points where the edition ranks by total. Sort by value desc, reached_at, subject_id.';
+comment on view api.class_ranking is 'Ranking of listed classes, among all (rank) and within their level (level_rank). value is what ranks: hundredths of a point per pupil, or points where the edition ranks by total. Sort by value desc, tie_order, subject_id.';
 grant select on api.class_ranking to anon, authenticated, service_role;
 
 -- A school is the sum of its listed classes: a row of its own would be the hottest of the edition, and there are few
@@ -111,9 +113,9 @@ select
     g.players,
     round(g.points::numeric / greatest(g.players, 1), 2) as points_per_player,
     g.value,
-    g.reached_at
+    g.tie_order
 from (
-    select t.edition_id, t.level::text as level, t.rank, t.school_id, t.classes, t.points, t.players, t.value, t.reached_at
+    select t.edition_id, t.level::text as level, t.rank, t.school_id, t.classes, t.points, t.players, t.value, t.tie_order
     from mpp.school_standing t
     where exists (
         select
@@ -122,10 +124,10 @@ from (
     )
     union all
     select l.edition_id, l.level, rank() over (partition by l.edition_id, l.level order by l.value desc), l.school_id, l.classes,
-        l.points, l.players, l.value, l.reached_at
+        l.points, l.players, l.value, l.tie_order
     from (
         select s.edition_id, null::text as level, s.school_id, count(*) as classes, sum(s.points) as points,
-            sum(s.players) as players, max(s.reached_at) as reached_at,
+            sum(s.players) as players, max(s.tie_order) as tie_order,
             case when bool_or(s.by_average)
                 then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
                 else sum(s.points) end as value
@@ -133,7 +135,7 @@ from (
         where s.scope = 'league' and s.listed and s.school_id is not null
         group by s.edition_id, s.school_id
         union all
-        select s.edition_id, s.level, s.school_id, count(*), sum(s.points), sum(s.players), max(s.reached_at),
+        select s.edition_id, s.level, s.school_id, count(*), sum(s.points), sum(s.players), max(s.tie_order),
             case when bool_or(s.by_average)
                 then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
                 else sum(s.points) end
@@ -144,7 +146,7 @@ from (
     where l.edition_id in (select e.id from mpp.edition e where e.frozen_at is null)
 ) g
 join mpp.school h on h.id = g.school_id;
-comment on view api.school_ranking is 'Ranking of schools by their listed classes: over all levels where level is null, and once more within each level; as they stood at the freeze from then on. value is what ranks: hundredths of a point per pupil, or points. Sort by value desc, reached_at, subject_id.';
+comment on view api.school_ranking is 'Ranking of schools by their listed classes: over all levels where level is null, and once more within each level; as they stood at the freeze from then on. value is what ranks: hundredths of a point per pupil, or points. Sort by value desc, tie_order, subject_id.';
 grant select on api.school_ranking to anon, authenticated, service_role;
 
 -- In plpgsql, which keeps the plans of its queries for the session; a function in SQL would plan them at each call.
@@ -172,7 +174,7 @@ create type api.standing as (
     players integer,
     points_per_player numeric,
     value integer,
-    reached_at timestamptz,
+    tie_order bigint,
     is_me boolean
 );
 comment on type api.standing is 'A line of a ranking; is_me marks the subject that was asked for.';
@@ -191,7 +193,7 @@ begin
         return next (
             private.rank_of(subject.edition_id, subject.scope, subject.value),
             subject.subject_id, subject.label, subject.league_label, subject.points, subject.players,
-            round(subject.points::numeric / greatest(subject.players, 1), 2), subject.value, subject.reached_at, true
+            round(subject.points::numeric / greatest(subject.players, 1), 2), subject.value, subject.tie_order, true
         )::api.standing;
         return;
     end if;
@@ -200,36 +202,36 @@ begin
         (
             select s.* from mpp.score s
             where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed
-                and s.value = subject.value and (s.reached_at, s.subject_id) < (subject.reached_at, subject.subject_id)
-            order by s.reached_at desc, s.subject_id desc
+                and s.value = subject.value and (s.tie_order, s.subject_id) < (subject.tie_order, subject.subject_id)
+            order by s.tie_order desc, s.subject_id desc
             limit neighbours
         )
         union all
         (
             select s.* from mpp.score s
             where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed and s.value > subject.value
-            order by s.value, s.reached_at desc, s.subject_id desc
+            order by s.value, s.tie_order desc, s.subject_id desc
             limit neighbours
         )
     ), above as (
-        select a.* from preceding a order by a.value, a.reached_at desc, a.subject_id desc limit neighbours
+        select a.* from preceding a order by a.value, a.tie_order desc, a.subject_id desc limit neighbours
     ), following as (
         (
             select s.* from mpp.score s
             where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed
-                and s.value = subject.value and (s.reached_at, s.subject_id) > (subject.reached_at, subject.subject_id)
-            order by s.reached_at, s.subject_id
+                and s.value = subject.value and (s.tie_order, s.subject_id) > (subject.tie_order, subject.subject_id)
+            order by s.tie_order, s.subject_id
             limit neighbours
         )
         union all
         (
             select s.* from mpp.score s
             where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed and s.value < subject.value
-            order by s.value desc, s.reached_at, s.subject_id
+            order by s.value desc, s.tie_order, s.subject_id
             limit neighbours
         )
     ), below as (
-        select f.* from following f order by f.value desc, f.reached_at, f.subject_id limit neighbours
+        select f.* from following f order by f.value desc, f.tie_order, f.subject_id limit neighbours
     ), page as (
         select a.* from above a
         union all
@@ -246,10 +248,10 @@ begin
         p.players,
         round(p.points::numeric / greatest(p.players, 1), 2),
         p.value,
-        p.reached_at,
+        p.tie_order,
         p.subject_id = subject.subject_id
     from page p
-    order by p.value desc, p.reached_at, p.subject_id;
+    order by p.value desc, p.tie_order, p.subject_id;
 end
 $$;
 revoke execute on function private.standings_around(mpp.score, integer) from public;

@@ -192,7 +192,7 @@ begin
     ), counted as (
         -- Those that opted out too: what they withhold counts, or opting out would uncover the next one.
         select m.id, m.week, m.running, m.opens, m.league_min_players, m.time_zone, l.id as league_id, l.name, l.unit_id, u.name as unit,
-            l.listed, s.players, s.points, s.value, s.reached_at, s.is_public,
+            l.listed, s.players, s.points, s.value, s.tie_order, s.is_public,
             exists (select from mpp.ambassador a where a.league_id = l.id and a.is_principal) as has_ambassador,
             v.*
         from mine m
@@ -258,7 +258,7 @@ begin
     where c.listed
     -- The place in the list would tell what is withheld.
     order by c.id, case when c.is_public or not c.is_small then c.value end desc nulls last,
-        case when c.is_public or not c.is_small then c.reached_at end, c.league_id;
+        case when c.is_public or not c.is_small then c.tie_order end, c.league_id;
 end
 $$;
 revoke execute on function private.client_leagues(integer) from public;
@@ -560,7 +560,7 @@ begin
                 else h.rne = t.code
             end
     )
-    order by p.id, s.value desc, s.reached_at, l.id;
+    order by p.id, s.value desc, s.tie_order, l.id;
 end
 $$;
 revoke execute on function private.client_territory(integer) from public;
@@ -652,7 +652,7 @@ begin
                 from mpp.league l
                 join mpp.score s on s.subject_id = l.id and s.is_public
                 where l.participation_id = p.id
-                order by s.value desc, s.reached_at
+                order by s.value desc, s.tie_order
                 limit 5
             ) g
         ),

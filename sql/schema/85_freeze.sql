@@ -9,14 +9,14 @@ as $$
     select format('1:%s:%s:%s:%s', s.number, s.digest, c.number, c.digest)
         || coalesce((
             select format(':%s:%s', count(*), sum(('x' || left(md5(concat_ws('|', x.level, x.rank, x.school_id, x.classes, x.points,
-                x.players, x.value, extract(epoch from x.reached_at))), 16))::bit(64)::bigint))
+                x.players, x.value, x.tie_order)), 16))::bit(64)::bigint))
             from mpp.school_standing x
             where x.edition_id = edition
             having count(*) > 0
         ), '')
     from (
         select count(*) as number, coalesce(sum(('x' || left(md5(concat_ws('|', x.subject_id, x.scope, x.points, x.players, x.value,
-            extract(epoch from x.reached_at))), 16))::bit(64)::bigint), 0) as digest
+            x.tie_order)), 16))::bit(64)::bigint), 0) as digest
         from mpp.score x
         where x.edition_id = edition
     ) s, (
@@ -58,8 +58,8 @@ begin
         perform private.refuse('MP026', e.code, private.spoken(e.ends_at));
     end if;
     perform private.fold_scores(e.id, wait => true);
-    insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value, reached_at)
-    select r.edition_id, r.level, r.rank, r.subject_id, r.classes, r.points, r.players, r.value, r.reached_at
+    insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value, tie_order)
+    select r.edition_id, r.level, r.rank, r.subject_id, r.classes, r.points, r.players, r.value, r.tie_order
     from api.school_ranking r
     where r.edition_id = e.id;
     update mpp.edition set frozen_at = at, seal = private.seal_of(e.id) where id = e.id;
@@ -104,22 +104,25 @@ begin
     for e in select x.* from mpp.edition x where edition_code is null or x.code = edition_code order by x.id loop
         return query
         with ledger as (
-            select v.player_id, v.team_id, v.league_id, sum(v.points) as points
+            select v.player_id, v.team_id, v.league_id, sum(v.points) as points, max(v.credit_number) as tie_order
             from mpp.validation v
             where v.edition_id = e.id and v.state = 'credited'
             group by v.player_id, v.team_id, v.league_id
         ), expected as (
-            select j.subject_id, sum(l.points) as points
+            select j.subject_id, sum(l.points) as points, max(l.tie_order) as tie_order
             from ledger l
             cross join lateral (values (l.player_id), (l.team_id), (l.league_id)) j (subject_id)
             group by j.subject_id
         ), scored as (
-            select s.subject_id, s.scope, s.points from mpp.score s where s.edition_id = e.id
+            select s.subject_id, s.scope, s.points, s.tie_order from mpp.score s where s.edition_id = e.id
         )
-        select e.code, s.scope::text, coalesce(s.subject_id, x.subject_id), 'points', coalesce(x.points, 0)::bigint, s.points::bigint
+        select e.code, s.scope::text, coalesce(s.subject_id, x.subject_id), f.fault, coalesce(f.expected, 0), f.found
         from scored s
         full join expected x on x.subject_id = s.subject_id
-        where coalesce(x.points, 0) is distinct from coalesce(s.points, 0) or s.subject_id is null;
+        cross join lateral (
+            values ('points', x.points::bigint, s.points::bigint), ('order among equals', x.tie_order, s.tie_order)
+        ) f (fault, expected, found)
+        where coalesce(f.expected, 0) is distinct from f.found;
 
         return query
         select e.code, 'team', q.team_id, 'collective credit below or above its quorum', q.quorum::bigint, q.doers

@@ -6335,6 +6335,9 @@ grant execute on function api.client_staff(integer) to authenticated, service_ro
 -- pending ⇄ credited as the quorum is reached or lost; both → cancelled.
 create type api.validation_state as enum ('pending', 'credited', 'cancelled');
 
+-- A number tells who was first and no time, which what everybody reads of the order among equals must not tell.
+create sequence mpp.credit_number;
+
 create table mpp.validation (
     id uuid primary key,
     edition_id integer not null,
@@ -6349,6 +6352,7 @@ create table mpp.validation (
     validated_at timestamptz not null default private.clock(),
     changed_at timestamptz not null default private.clock(),
     cancelled_by uuid,
+    credit_number bigint not null default nextval('mpp.credit_number'),
     foreign key (challenge_id, edition_id) references mpp.edition_challenge (id, edition_id),
     foreign key (player_id, edition_id) references mpp.player (id, edition_id),
     foreign key (team_id, league_id, edition_id) references mpp.team (id, league_id, edition_id)
@@ -6356,6 +6360,7 @@ create table mpp.validation (
 comment on table mpp.validation is 'The ledger of validated challenges.';
 comment on column mpp.validation.id is 'The request key that the client made: asking twice with one key gives one row.';
 comment on column mpp.validation.team_id is 'Where the points were earned; a player who moves leaves them there.';
+comment on column mpp.validation.credit_number is 'Larger than that of every validation credited before it; a new one each time its quorum is reached.';
 create index validation_player on mpp.validation (player_id, challenge_id);
 create index validation_league on mpp.validation (league_id, validated_at);
 create index validation_challenge on mpp.validation (challenge_id);
@@ -6376,6 +6381,8 @@ begin
     elsif old.state = 'cancelled' and new.state <> 'cancelled' then
         perform private.refuse('MP060', 'a cancelled one stays cancelled');
     end if;
+    new.credit_number := case when old.state = 'pending' and new.state = 'credited'
+        then nextval('mpp.credit_number') else old.credit_number end;
     return new;
 end
 $$;
@@ -6429,7 +6436,7 @@ create table mpp.score (
             else points
         end
     ) stored,
-    reached_at timestamptz not null default private.clock(),
+    tie_order bigint not null default 0,
     listed boolean not null,
     is_public boolean not null,
     school_id uuid,
@@ -6437,12 +6444,13 @@ create table mpp.score (
     constraint score_scope check (scope in ('player', 'team', 'league'))
 ) with (fillfactor = 80);
 comment on table mpp.score is 'Points of a player, a team or a league in an edition: the sum of its credited validations.';
+comment on column mpp.score.tie_order is 'Order among equals, the smaller first: the largest credit_number of its credited validations, 0 without any.';
 comment on column mpp.score.listed is 'In the ranking; false for those who opted out.';
 comment on column mpp.score.school_id is 'School of a class; rankings of schools are sums of their classes.';
 comment on column mpp.score.is_public is 'Listed, and in an edition that is not private to one client.';
-create index score_ranking on mpp.score (edition_id, scope, value desc, reached_at, subject_id) where listed;
+create index score_ranking on mpp.score (edition_id, scope, value desc, tie_order, subject_id) where listed;
 -- A class also stands among those of its level.
-create index score_level_ranking on mpp.score (edition_id, level, value desc, reached_at, subject_id) where listed and level is not null;
+create index score_level_ranking on mpp.score (edition_id, level, value desc, tie_order, subject_id) where listed and level is not null;
 create index score_school on mpp.score (edition_id, school_id) where listed and school_id is not null;
 
 create table mpp.school_standing (
@@ -6454,7 +6462,7 @@ create table mpp.school_standing (
     points bigint not null,
     players bigint not null,
     value bigint not null,
-    reached_at timestamptz not null,
+    tie_order bigint not null,
     constraint school_standing_once unique nulls not distinct (edition_id, level, school_id)
 );
 comment on table mpp.school_standing is 'Schools as they stood at the freeze: a class that opts out later takes its name away, not its points from the others.';
@@ -6551,11 +6559,11 @@ begin
     where e.frozen_at is not null;
     if cardinality(frozen) > 0 then
         if exists (
-            select n.subject_id, n.edition_id, n.scope, n.points, n.players, n.value, n.reached_at, n.at_least_players, n.school_id, n.level
+            select n.subject_id, n.edition_id, n.scope, n.points, n.players, n.value, n.tie_order, n.at_least_players, n.school_id, n.level
             from new_rows n
             where n.subject_id in (select o.subject_id from old_rows o where o.edition_id = any (frozen))
             except
-            select o.subject_id, o.edition_id, o.scope, o.points, o.players, o.value, o.reached_at, o.at_least_players, o.school_id, o.level
+            select o.subject_id, o.edition_id, o.scope, o.points, o.players, o.value, o.tie_order, o.at_least_players, o.school_id, o.level
             from old_rows o
         ) or exists (
             select n.subject_id
@@ -6640,18 +6648,19 @@ create function private.label_players(chosen uuid[]) returns void
 as $$
     update mpp.score s
     set label = coalesce(p.alias, '—'),
-        league_label = case when l.listed then l.name end,
+        league_label = n.league_label,
         listed = p.listed and (s.listed or e.frozen_at is null),
         is_public = p.listed and (s.listed or e.frozen_at is null) and e.organisation_id is null
     from mpp.player p
     join mpp.edition e on e.id = p.edition_id
     left join mpp.league l on l.id = p.league_id
+    -- An erased player stands nowhere but in the ranking: a league would lead back to the person.
+    cross join lateral (select case when l.listed and p.account_id is not null then l.name::text end as league_label) n
     where p.id = any (chosen)
         and s.subject_id = p.id
         -- In a frozen edition a name is only ever taken away.
-        and (e.frozen_at is null or not p.listed or not l.listed)
-        and (s.label, s.league_label, s.listed)
-            is distinct from (coalesce(p.alias, '—')::text, case when l.listed then l.name::text end, p.listed)
+        and (e.frozen_at is null or p.account_id is null or not p.listed or not l.listed)
+        and (s.label, s.league_label, s.listed) is distinct from (coalesce(p.alias, '—')::text, n.league_label, p.listed)
 $$;
 revoke execute on function private.label_players(uuid[]) from public;
 
@@ -6829,8 +6838,32 @@ create trigger edition_settle_scores
         is distinct from (new.ranking_basis, new.league_min_players, new.teams_per_league, new.organisation_id))
     execute function private.edition_settle_scores();
 
--- The ledger moves the points: credited rows in, what was credited out.
-create type private.point_move as (subject_id uuid, points integer, at timestamptz);
+-- The ledger moves the points: credited rows in, what was credited out. Who is first among equals is whose present points
+-- were all credited first: what was taken back counts as if it had never been, and costs no place.
+create type private.point_move as (subject_id uuid, points integer, credited bigint, lost bigint);
+comment on type private.point_move is 'Points to add to a score, and the largest credit_number of what began (credited) and of what ceased (lost) to count.';
+
+-- The largest credit_number of what still counts for a subject.
+create function private.last_credit(subject mpp.score) returns bigint
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return coalesce(case subject.scope
+        when 'player' then (
+            select max(v.credit_number) from mpp.validation v
+            where v.player_id = subject.subject_id and v.state = 'credited')
+        when 'team' then (
+            select max(v.credit_number) from mpp.team t join mpp.validation v on v.league_id = t.league_id and v.team_id = t.id
+            where t.id = subject.subject_id and v.state = 'credited')
+        else (
+            select max(v.credit_number) from mpp.validation v
+            where v.league_id = subject.subject_id and v.state = 'credited')
+    end, 0);
+end
+$$;
+revoke execute on function private.last_credit(mpp.score) from public;
 
 create function private.move_points(leagues uuid[], editions integer[], moves private.point_move[]) returns void
     language plpgsql
@@ -6839,6 +6872,7 @@ create function private.move_points(leagues uuid[], editions integer[], moves pr
 as $$
 declare
     frozen text;
+    losers uuid[];
 begin
     -- Callers that go through the commands hold these locks already; a load that writes the ledger directly gets them here.
     perform private.lock_edition(e) from (select distinct u.e from unnest(editions) u (e) order by u.e) locked;
@@ -6848,9 +6882,18 @@ begin
         perform private.refuse('MP024', frozen);
     end if;
     update mpp.score s
-    set points = s.points + m.points, reached_at = greatest(s.reached_at, m.at)
+    set points = s.points + m.points, tie_order = greatest(s.tie_order, m.credited)
     from unnest(moves) m
     where s.subject_id = m.subject_id;
+    losers := array(select m.subject_id from unnest(moves) m where m.lost is not null);
+    if cardinality(losers) > 0 then
+        -- In a statement of its own: a player who changed leagues may have been credited in another one while this waited
+        -- for the score, which is locked now, and only a new snapshot shows it.
+        update mpp.score s
+        set tie_order = private.last_credit(s)
+        from unnest(moves) m
+        where s.subject_id = m.subject_id and m.lost >= s.tie_order and s.subject_id = any (losers);
+    end if;
 end
 $$;
 revoke execute on function private.move_points(uuid[], integer[], private.point_move[]) from public;
@@ -6865,7 +6908,7 @@ begin
         array(select distinct n.league_id from new_rows n),
         array(select distinct n.edition_id from new_rows n),
         array(
-            select (j.subject_id, sum(n.points), max(n.changed_at))::private.point_move
+            select (j.subject_id, sum(n.points), max(n.credit_number), null)::private.point_move
             from new_rows n
             cross join lateral (values (n.league_id), (n.team_id), (n.player_id)) j (subject_id)
             where n.state = 'credited'
@@ -6887,15 +6930,20 @@ begin
         array(select distinct n.league_id from new_rows n),
         array(select distinct n.edition_id from new_rows n),
         array(
-            select (j.subject_id, sum(m.points), max(m.changed_at))::private.point_move
+            select (j.subject_id, sum(m.points), max(m.credited), max(m.lost))::private.point_move
             from (
-                select n.league_id, n.team_id, n.player_id, n.points, n.changed_at from new_rows n where n.state = 'credited'
+                select n.league_id, n.team_id, n.player_id, n.points, n.credit_number as credited, null::bigint as lost
+                from new_rows n
+                join old_rows o on o.id = n.id
+                where n.state = 'credited' and o.state <> 'credited'
                 union all
-                select o.league_id, o.team_id, o.player_id, -o.points, o.changed_at from old_rows o where o.state = 'credited'
+                select n.league_id, n.team_id, n.player_id, -n.points, null, n.credit_number
+                from new_rows n
+                join old_rows o on o.id = n.id
+                where o.state = 'credited' and n.state <> 'credited'
             ) m
             cross join lateral (values (m.league_id), (m.team_id), (m.player_id)) j (subject_id)
             group by j.subject_id
-            having sum(m.points) <> 0
         )
     );
     return null;
@@ -7318,6 +7366,7 @@ begin
     from unnest(request_keys, player_ids, challenge_ids, done_at) r (id, player_id, challenge_id, done_at)
     join mpp.player p on p.id = r.player_id
     join mpp.edition_challenge c on c.id = r.challenge_id
+    order by r.done_at
     on conflict do nothing;
     get diagnostics written = row_count;
 
@@ -7706,6 +7755,7 @@ begin
             from judged j
             cross join generate_series(j.done + 1, j.times)
             where (select f.number from faults f) = 0
+            order by j.done_at
             returning 1
         )
         select f.number, f.first, (select count(*) from recorded), (select coalesce(sum(least(j.done, j.times)), 0) from judged j)
@@ -7753,37 +7803,47 @@ comment on function api.import_class_sheet(uuid, uuid[], integer[], integer[], d
 revoke execute on function api.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) from public;
 grant execute on function api.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) to authenticated, service_role;
 -- Rankings, live and frozen: the same tables, the same views. Equal values share a rank (1, 2, 2, 4) and are shown by
--- who got there first. Page with the three sort columns of the last row (value, reached_at, subject_id), not with offset.
+-- who got there first. Page with the three sort columns of the last row (value, tie_order, subject_id), not with offset.
 
--- The rank is written out in each view, because a function would hide the counts from row-level security's caller and
--- cost more than the page; private.rank_of says it once for single rows.
+-- The rank of every value at once: a few hundred rows, added up once for a page. A rank looked up row by row would be
+-- computed for a million rows by whoever sorts by it or filters on it; here that is a join, and a filter on a rank
+-- finds its value.
+create view mpp.value_rank with (security_invoker = true) as
+select
+    m.edition_id,
+    m.scope,
+    m.value,
+    1 + coalesce(sum(sum(m.subjects)) over (
+        partition by m.edition_id, m.scope order by m.value desc rows between unbounded preceding and 1 preceding), 0)::bigint as rank
+from (
+    select c.edition_id, c.scope, c.value, c.subjects from mpp.score_count c
+    union all
+    select d.edition_id, d.scope, d.value, d.change from mpp.score_delta d
+) m
+group by m.edition_id, m.scope, m.value;
+comment on view mpp.value_rank is 'The rank of whoever stands at a value: 1 + how many listed subjects stand higher.';
+grant select on mpp.value_rank to anon, authenticated, service_role;
+
 create view api.player_ranking with (security_invoker = true) as
 select
     s.edition_id,
-    1
-        + coalesce((select sum(c.subjects) from mpp.score_count c
-            where c.edition_id = s.edition_id and c.scope = 'player' and c.value > s.value), 0)
-        + coalesce((select sum(d.change) from mpp.score_delta d
-            where d.edition_id = s.edition_id and d.scope = 'player' and d.value > s.value), 0) as rank,
+    r.rank,
     s.subject_id,
     s.label,
     s.league_label,
     s.points,
     s.value,
-    s.reached_at
+    s.tie_order
 from mpp.score s
+left join mpp.value_rank r on r.edition_id = s.edition_id and r.scope = 'player' and r.value = s.value
 where s.scope = 'player' and s.listed;
-comment on view api.player_ranking is 'Ranking of players who are listed: alias, league, points; value is what ranks. Sort by value desc, reached_at, subject_id.';
+comment on view api.player_ranking is 'Ranking of players who are listed: alias, league, points; value is what ranks. Sort by value desc, tie_order, subject_id.';
 grant select on api.player_ranking to anon, authenticated, service_role;
 
 create view api.team_ranking with (security_invoker = true) as
 select
     s.edition_id,
-    1
-        + coalesce((select sum(c.subjects) from mpp.score_count c
-            where c.edition_id = s.edition_id and c.scope = 'team' and c.value > s.value), 0)
-        + coalesce((select sum(d.change) from mpp.score_delta d
-            where d.edition_id = s.edition_id and d.scope = 'team' and d.value > s.value), 0) as rank,
+    r.rank,
     s.subject_id,
     s.label,
     s.league_label,
@@ -7791,45 +7851,35 @@ select
     s.players,
     round(s.points::numeric / greatest(s.players, 1), 2) as points_per_player,
     s.value,
-    s.reached_at
+    s.tie_order
 from mpp.score s
+left join mpp.value_rank r on r.edition_id = s.edition_id and r.scope = 'team' and r.value = s.value
 where s.scope = 'team' and s.listed;
-comment on view api.team_ranking is 'Ranking of the teams of listed leagues. value is what ranks: points, or hundredths of a point per player where the edition ranks by average. Sort by value desc, reached_at, subject_id.';
+comment on view api.team_ranking is 'Ranking of the teams of listed leagues. value is what ranks: points, or hundredths of a point per player where the edition ranks by average. Sort by value desc, tie_order, subject_id.';
 grant select on api.team_ranking to anon, authenticated, service_role;
 
 create view api.league_ranking with (security_invoker = true) as
 select
     s.edition_id,
-    1
-        + coalesce((select sum(c.subjects) from mpp.score_count c
-            where c.edition_id = s.edition_id and c.scope = 'league' and c.value > s.value), 0)
-        + coalesce((select sum(d.change) from mpp.score_delta d
-            where d.edition_id = s.edition_id and d.scope = 'league' and d.value > s.value), 0) as rank,
+    r.rank,
     s.subject_id,
     s.label,
     s.points,
     s.players,
     round(s.points::numeric / greatest(s.players, 1), 2) as points_per_player,
     s.value,
-    s.reached_at
+    s.tie_order
 from mpp.score s
+left join mpp.value_rank r on r.edition_id = s.edition_id and r.scope = 'league' and r.value = s.value
 where s.scope = 'league' and s.listed and s.school_id is null;
-comment on view api.league_ranking is 'Ranking of listed leagues; classes have their own. value is what ranks: points, or hundredths of a point per player where the edition ranks by average. Sort by value desc, reached_at, subject_id.';
+comment on view api.league_ranking is 'Ranking of listed leagues; classes have their own. value is what ranks: points, or hundredths of a point per player where the edition ranks by average. Sort by value desc, tie_order, subject_id.';
 grant select on api.league_ranking to anon, authenticated, service_role;
 
 create view api.class_ranking with (security_invoker = true) as
 select
     s.edition_id,
-    1
-        + coalesce((select sum(c.subjects) from mpp.score_count c
-            where c.edition_id = s.edition_id and c.scope = 'league' and c.value > s.value), 0)
-        + coalesce((select sum(d.change) from mpp.score_delta d
-            where d.edition_id = s.edition_id and d.scope = 'league' and d.value > s.value), 0) as rank,
-    1
-        + coalesce((select sum(c.subjects) from mpp.score_count c
-            where c.edition_id = s.edition_id and c.scope = s.level and c.value > s.value), 0)
-        + coalesce((select sum(d.change) from mpp.score_delta d
-            where d.edition_id = s.edition_id and d.scope = s.level and d.value > s.value), 0) as level_rank,
+    r.rank,
+    l.rank as level_rank,
     s.subject_id,
     s.label,
     s.level,
@@ -7841,11 +7891,13 @@ select
     s.players,
     round(s.points::numeric / greatest(s.players, 1), 2) as points_per_player,
     s.value,
-    s.reached_at
+    s.tie_order
 from mpp.score s
+left join mpp.value_rank r on r.edition_id = s.edition_id and r.scope = 'league' and r.value = s.value
+left join mpp.value_rank l on l.edition_id = s.edition_id and l.scope = s.level and l.value = s.value
 left join mpp.school h on h.id = s.school_id
 where s.scope = 'league' and s.listed and s.level is not null;
-comment on view api.class_ranking is 'Ranking of listed classes, among all (rank) and within their level (level_rank). value is what ranks: hundredths of a point per pupil, or points where the edition ranks by total. Sort by value desc, reached_at, subject_id.';
+comment on view api.class_ranking is 'Ranking of listed classes, among all (rank) and within their level (level_rank). value is what ranks: hundredths of a point per pupil, or points where the edition ranks by total. Sort by value desc, tie_order, subject_id.';
 grant select on api.class_ranking to anon, authenticated, service_role;
 
 -- A school is the sum of its listed classes: a row of its own would be the hottest of the edition, and there are few
@@ -7865,9 +7917,9 @@ select
     g.players,
     round(g.points::numeric / greatest(g.players, 1), 2) as points_per_player,
     g.value,
-    g.reached_at
+    g.tie_order
 from (
-    select t.edition_id, t.level::text as level, t.rank, t.school_id, t.classes, t.points, t.players, t.value, t.reached_at
+    select t.edition_id, t.level::text as level, t.rank, t.school_id, t.classes, t.points, t.players, t.value, t.tie_order
     from mpp.school_standing t
     where exists (
         select
@@ -7876,10 +7928,10 @@ from (
     )
     union all
     select l.edition_id, l.level, rank() over (partition by l.edition_id, l.level order by l.value desc), l.school_id, l.classes,
-        l.points, l.players, l.value, l.reached_at
+        l.points, l.players, l.value, l.tie_order
     from (
         select s.edition_id, null::text as level, s.school_id, count(*) as classes, sum(s.points) as points,
-            sum(s.players) as players, max(s.reached_at) as reached_at,
+            sum(s.players) as players, max(s.tie_order) as tie_order,
             case when bool_or(s.by_average)
                 then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
                 else sum(s.points) end as value
@@ -7887,7 +7939,7 @@ from (
         where s.scope = 'league' and s.listed and s.school_id is not null
         group by s.edition_id, s.school_id
         union all
-        select s.edition_id, s.level, s.school_id, count(*), sum(s.points), sum(s.players), max(s.reached_at),
+        select s.edition_id, s.level, s.school_id, count(*), sum(s.points), sum(s.players), max(s.tie_order),
             case when bool_or(s.by_average)
                 then round(sum(s.points) * 100.0 / greatest(sum(greatest(s.players, s.at_least_players)), 1))::bigint
                 else sum(s.points) end
@@ -7898,7 +7950,7 @@ from (
     where l.edition_id in (select e.id from mpp.edition e where e.frozen_at is null)
 ) g
 join mpp.school h on h.id = g.school_id;
-comment on view api.school_ranking is 'Ranking of schools by their listed classes: over all levels where level is null, and once more within each level; as they stood at the freeze from then on. value is what ranks: hundredths of a point per pupil, or points. Sort by value desc, reached_at, subject_id.';
+comment on view api.school_ranking is 'Ranking of schools by their listed classes: over all levels where level is null, and once more within each level; as they stood at the freeze from then on. value is what ranks: hundredths of a point per pupil, or points. Sort by value desc, tie_order, subject_id.';
 grant select on api.school_ranking to anon, authenticated, service_role;
 
 -- In plpgsql, which keeps the plans of its queries for the session; a function in SQL would plan them at each call.
@@ -7926,7 +7978,7 @@ create type api.standing as (
     players integer,
     points_per_player numeric,
     value integer,
-    reached_at timestamptz,
+    tie_order bigint,
     is_me boolean
 );
 comment on type api.standing is 'A line of a ranking; is_me marks the subject that was asked for.';
@@ -7945,7 +7997,7 @@ begin
         return next (
             private.rank_of(subject.edition_id, subject.scope, subject.value),
             subject.subject_id, subject.label, subject.league_label, subject.points, subject.players,
-            round(subject.points::numeric / greatest(subject.players, 1), 2), subject.value, subject.reached_at, true
+            round(subject.points::numeric / greatest(subject.players, 1), 2), subject.value, subject.tie_order, true
         )::api.standing;
         return;
     end if;
@@ -7954,36 +8006,36 @@ begin
         (
             select s.* from mpp.score s
             where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed
-                and s.value = subject.value and (s.reached_at, s.subject_id) < (subject.reached_at, subject.subject_id)
-            order by s.reached_at desc, s.subject_id desc
+                and s.value = subject.value and (s.tie_order, s.subject_id) < (subject.tie_order, subject.subject_id)
+            order by s.tie_order desc, s.subject_id desc
             limit neighbours
         )
         union all
         (
             select s.* from mpp.score s
             where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed and s.value > subject.value
-            order by s.value, s.reached_at desc, s.subject_id desc
+            order by s.value, s.tie_order desc, s.subject_id desc
             limit neighbours
         )
     ), above as (
-        select a.* from preceding a order by a.value, a.reached_at desc, a.subject_id desc limit neighbours
+        select a.* from preceding a order by a.value, a.tie_order desc, a.subject_id desc limit neighbours
     ), following as (
         (
             select s.* from mpp.score s
             where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed
-                and s.value = subject.value and (s.reached_at, s.subject_id) > (subject.reached_at, subject.subject_id)
-            order by s.reached_at, s.subject_id
+                and s.value = subject.value and (s.tie_order, s.subject_id) > (subject.tie_order, subject.subject_id)
+            order by s.tie_order, s.subject_id
             limit neighbours
         )
         union all
         (
             select s.* from mpp.score s
             where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed and s.value < subject.value
-            order by s.value desc, s.reached_at, s.subject_id
+            order by s.value desc, s.tie_order, s.subject_id
             limit neighbours
         )
     ), below as (
-        select f.* from following f order by f.value desc, f.reached_at, f.subject_id limit neighbours
+        select f.* from following f order by f.value desc, f.tie_order, f.subject_id limit neighbours
     ), page as (
         select a.* from above a
         union all
@@ -8000,10 +8052,10 @@ begin
         p.players,
         round(p.points::numeric / greatest(p.players, 1), 2),
         p.value,
-        p.reached_at,
+        p.tie_order,
         p.subject_id = subject.subject_id
     from page p
-    order by p.value desc, p.reached_at, p.subject_id;
+    order by p.value desc, p.tie_order, p.subject_id;
 end
 $$;
 revoke execute on function private.standings_around(mpp.score, integer) from public;
@@ -8581,7 +8633,7 @@ begin
     ), counted as (
         -- Those that opted out too: what they withhold counts, or opting out would uncover the next one.
         select m.id, m.week, m.running, m.opens, m.league_min_players, m.time_zone, l.id as league_id, l.name, l.unit_id, u.name as unit,
-            l.listed, s.players, s.points, s.value, s.reached_at, s.is_public,
+            l.listed, s.players, s.points, s.value, s.tie_order, s.is_public,
             exists (select from mpp.ambassador a where a.league_id = l.id and a.is_principal) as has_ambassador,
             v.*
         from mine m
@@ -8647,7 +8699,7 @@ begin
     where c.listed
     -- The place in the list would tell what is withheld.
     order by c.id, case when c.is_public or not c.is_small then c.value end desc nulls last,
-        case when c.is_public or not c.is_small then c.reached_at end, c.league_id;
+        case when c.is_public or not c.is_small then c.tie_order end, c.league_id;
 end
 $$;
 revoke execute on function private.client_leagues(integer) from public;
@@ -8949,7 +9001,7 @@ begin
                 else h.rne = t.code
             end
     )
-    order by p.id, s.value desc, s.reached_at, l.id;
+    order by p.id, s.value desc, s.tie_order, l.id;
 end
 $$;
 revoke execute on function private.client_territory(integer) from public;
@@ -9041,7 +9093,7 @@ begin
                 from mpp.league l
                 join mpp.score s on s.subject_id = l.id and s.is_public
                 where l.participation_id = p.id
-                order by s.value desc, s.reached_at
+                order by s.value desc, s.tie_order
                 limit 5
             ) g
         ),
@@ -9144,14 +9196,14 @@ as $$
     select format('1:%s:%s:%s:%s', s.number, s.digest, c.number, c.digest)
         || coalesce((
             select format(':%s:%s', count(*), sum(('x' || left(md5(concat_ws('|', x.level, x.rank, x.school_id, x.classes, x.points,
-                x.players, x.value, extract(epoch from x.reached_at))), 16))::bit(64)::bigint))
+                x.players, x.value, x.tie_order)), 16))::bit(64)::bigint))
             from mpp.school_standing x
             where x.edition_id = edition
             having count(*) > 0
         ), '')
     from (
         select count(*) as number, coalesce(sum(('x' || left(md5(concat_ws('|', x.subject_id, x.scope, x.points, x.players, x.value,
-            extract(epoch from x.reached_at))), 16))::bit(64)::bigint), 0) as digest
+            x.tie_order)), 16))::bit(64)::bigint), 0) as digest
         from mpp.score x
         where x.edition_id = edition
     ) s, (
@@ -9193,8 +9245,8 @@ begin
         perform private.refuse('MP026', e.code, private.spoken(e.ends_at));
     end if;
     perform private.fold_scores(e.id, wait => true);
-    insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value, reached_at)
-    select r.edition_id, r.level, r.rank, r.subject_id, r.classes, r.points, r.players, r.value, r.reached_at
+    insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value, tie_order)
+    select r.edition_id, r.level, r.rank, r.subject_id, r.classes, r.points, r.players, r.value, r.tie_order
     from api.school_ranking r
     where r.edition_id = e.id;
     update mpp.edition set frozen_at = at, seal = private.seal_of(e.id) where id = e.id;
@@ -9239,22 +9291,25 @@ begin
     for e in select x.* from mpp.edition x where edition_code is null or x.code = edition_code order by x.id loop
         return query
         with ledger as (
-            select v.player_id, v.team_id, v.league_id, sum(v.points) as points
+            select v.player_id, v.team_id, v.league_id, sum(v.points) as points, max(v.credit_number) as tie_order
             from mpp.validation v
             where v.edition_id = e.id and v.state = 'credited'
             group by v.player_id, v.team_id, v.league_id
         ), expected as (
-            select j.subject_id, sum(l.points) as points
+            select j.subject_id, sum(l.points) as points, max(l.tie_order) as tie_order
             from ledger l
             cross join lateral (values (l.player_id), (l.team_id), (l.league_id)) j (subject_id)
             group by j.subject_id
         ), scored as (
-            select s.subject_id, s.scope, s.points from mpp.score s where s.edition_id = e.id
+            select s.subject_id, s.scope, s.points, s.tie_order from mpp.score s where s.edition_id = e.id
         )
-        select e.code, s.scope::text, coalesce(s.subject_id, x.subject_id), 'points', coalesce(x.points, 0)::bigint, s.points::bigint
+        select e.code, s.scope::text, coalesce(s.subject_id, x.subject_id), f.fault, coalesce(f.expected, 0), f.found
         from scored s
         full join expected x on x.subject_id = s.subject_id
-        where coalesce(x.points, 0) is distinct from coalesce(s.points, 0) or s.subject_id is null;
+        cross join lateral (
+            values ('points', x.points::bigint, s.points::bigint), ('order among equals', x.tie_order, s.tie_order)
+        ) f (fault, expected, found)
+        where coalesce(f.expected, 0) is distinct from f.found;
 
         return query
         select e.code, 'team', q.team_id, 'collective credit below or above its quorum', q.quorum::bigint, q.doers

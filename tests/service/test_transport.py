@@ -135,11 +135,11 @@ def test_a_cursor_comes_back_as_it_left_and_only_to_its_list() -> None:
 
 
 def test_what_comes_after_a_cursor_is_written_column_by_column() -> None:
-    order = (Order("value", descending=True), Order("reached_at"), Order("subject_id"))
-    assert _beyond(order, [5, "2026-06-01", 'a"b\\c']) == (
+    order = (Order("value", descending=True), Order("tie_order"), Order("subject_id"))
+    assert _beyond(order, [5, 17, 'a"b\\c']) == (
         'and(value.lt."5"),'
-        'and(value.eq."5",reached_at.gt."2026-06-01"),'
-        'and(value.eq."5",reached_at.eq."2026-06-01",subject_id.gt."a\\"b\\\\c")'
+        'and(value.eq."5",tie_order.gt."17"),'
+        'and(value.eq."5",tie_order.eq."17",subject_id.gt."a\\"b\\\\c")'
     )
 
 

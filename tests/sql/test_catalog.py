@@ -505,7 +505,7 @@ def test_the_planner_knows_nothing_of_private_columns(game):
             "at_least_players",
             "by_average",
             "value",
-            "reached_at",
+            "tie_order",
             "listed",
         }
         assert set(found) <= (public | {"is_public"} if table == "score" else set()), table

@@ -408,7 +408,7 @@ def test_a_ranking_of_classes_is_read_in_order_by_its_columns(game):
     game.clock(game.now + HOUR / 2)
     validate(classes[3], "t-soup")
     rows = game.anon.rows(
-        "select subject_id from api.class_ranking where edition_id = %s order by value desc, reached_at, subject_id",
+        "select subject_id from api.class_ranking where edition_id = %s order by value desc, tie_order, subject_id",
         (edition.id,),
     )
     assert [r["subject_id"] for r in rows] == [classes[n].id for n in (1, 2, 3, 0)]
@@ -480,7 +480,7 @@ def test_a_row_added_to_the_standing_of_schools_is_found(game, settled):
     edition, strong, *_ = settled
     game.run(
         "insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value,"
-        " reached_at) values (%s, 'lycee', 1, %s, 1, 1, 1, 1, private.clock())",
+        " tie_order) values (%s, 'lycee', 1, %s, 1, 1, 1, 1, 1)",
         (edition.id, strong.school),
     )
     assert len(game.faults(edition)) == 1

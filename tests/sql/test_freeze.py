@@ -83,7 +83,7 @@ def test_the_frozen_ranking_is_the_sum_of_the_credited_validations(game, edition
     [
         "points = points + 1",
         "players = players + 1",
-        "reached_at = reached_at + interval '1 second'",
+        "tie_order = tie_order + 1",
         "by_average = not by_average, points = points",
         "at_least_players = 9",
         "edition_id = %(other)s",
@@ -197,9 +197,9 @@ TAMPERING = {
         "score",
         "update mpp.score set players = players + 1 where edition_id = %s and scope = 'team'",
     ),
-    "time of a score": (
+    "order of a score": (
         "score",
-        "update mpp.score set reached_at = private.clock() where edition_id = %s and scope = 'player'",
+        "update mpp.score set tie_order = tie_order + 1 where edition_id = %s and scope = 'player'",
     ),
     "a score taken away": ("score", "delete from mpp.score where edition_id = %s and scope = 'team' and points = 0"),
     "a count": (None, "update mpp.score_count set subjects = subjects + 1 where edition_id = %s"),

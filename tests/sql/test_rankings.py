@@ -19,7 +19,7 @@ def league(game, edition):
 
 def ranking(person: Person, scope: str, edition) -> list[dict]:
     return person.rows(
-        f"select * from api.{scope}_ranking where edition_id = %s order by value desc, reached_at, subject_id",
+        f"select * from api.{scope}_ranking where edition_id = %s order by value desc, tie_order, subject_id",
         (edition.id,),
     )
 
@@ -313,6 +313,40 @@ def test_statistics_count_who_is_listed_and_their_points(game, edition):
         assert (row["code"], row["players"], row["teams"], row["leagues"], row["points"]) == (edition.code, 3, 4, 2, -1)
 
 
+def nodes(plan):
+    """Every node of a plan."""
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+@pytest.mark.parametrize("scope", ["player", "team", "league", "class"])
+@pytest.mark.parametrize("asked", ["order by rank desc limit 5", "and rank = 2", "and rank > 1 order by label"])
+def test_whoever_sorts_or_filters_by_rank_has_the_ranks_added_up_once(game, edition, league, scope, asked):
+    contest(game, edition, league, [6, 8, 6, 2, 6])
+    plan = game.anon.one(
+        "explain (analyze, timing off, costs off, format json)"
+        f" select * from api.{scope}_ranking where edition_id = %s {asked}",
+        (edition.id,),
+    )[0]["Plan"]
+    counted = [node for node in nodes(plan) if node.get("Relation Name") in ("score_count", "score_delta")]
+    assert counted != []
+    assert {node["Actual Loops"] for node in counted} <= {0, 1}
+
+
+@pytest.mark.parametrize("asked", ["rank = 2", "rank between 2 and 4", "rank > 100"])
+def test_a_rank_is_found_where_it_is(game, edition, league, asked):
+    contest(game, edition, league, [6, 8, 6, 2, 6])
+    whole = ranking(game.anon, "player", edition)
+    found = game.anon.rows(
+        f"select * from api.player_ranking where edition_id = %s and {asked}"
+        " order by value desc, tie_order, subject_id",
+        (edition.id,),
+    )
+    wanted = {"rank = 2": (2, 2), "rank between 2 and 4": (2, 4), "rank > 100": (101, 999)}[asked]
+    assert found == [row for row in whole if wanted[0] <= row["rank"] <= wanted[1]]
+
+
 def test_an_edition_nobody_plays_counts_zero(game, edition):
     (row,) = game.anon.view("edition_statistics", edition_id=edition.id)
     assert (row["players"], row["teams"], row["leagues"], row["points"]) == (0, 0, 0, 0)
@@ -325,13 +359,13 @@ def test_pages_by_the_last_row_show_everybody_once(game, edition, league):
     while True:
         page = game.anon.rows(
             "select * from api.player_ranking where edition_id = %(edition)s"
-            " and (%(value)s::int is null or value < %(value)s or (value = %(value)s and (reached_at,"
+            " and (%(value)s::int is null or value < %(value)s or (value = %(value)s and (tie_order,"
             " subject_id) > (%(at)s, %(id)s)))"
-            " order by value desc, reached_at, subject_id limit 3",
+            " order by value desc, tie_order, subject_id limit 3",
             {
                 "edition": edition.id,
                 "value": last and last["value"],
-                "at": last and last["reached_at"],
+                "at": last and last["tie_order"],
                 "id": last and last["subject_id"],
             },
         )

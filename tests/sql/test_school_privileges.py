@@ -99,7 +99,7 @@ def scene(game: Game) -> Scene:
     private = game.edition(audience="school", organisation=client)
     game.run(
         "insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value,"
-        " reached_at) values (%s, null, 1, %s, 1, 1, 1, 1, private.clock())",
+        " tie_order) values (%s, null, 1, %s, 1, 1, 1, 1, 1)",
         (private.id, school),
     )
     people = {

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 
 import pytest
-
-from .game import HOUR
 
 
 @pytest.fixture
@@ -31,8 +30,16 @@ def counts(game, edition, scope="player"):
     return {row["value"]: row["n"] for row in rows}
 
 
-def reached(game, subject):
-    return game.one("select reached_at from mpp.score where subject_id = %s", (subject,))
+def order(game, edition, scope="player"):
+    """The subjects of a ranking as everybody reads them."""
+    return [
+        row["subject_id"]
+        for row in game.anon.rows(
+            f"select subject_id from api.{scope}_ranking where edition_id = %s"
+            " order by value desc, tie_order, subject_id",
+            (edition.id,),
+        )
+    ]
 
 
 def test_everybody_has_a_score_of_zero_from_the_moment_they_join(game, edition, league):
@@ -76,23 +83,133 @@ def test_folding_moves_the_counts_and_changes_none(game, edition, league):
     assert game.faults(edition) == []
 
 
-def test_a_score_says_when_it_was_reached(game, edition, league):
-    ana, ben = game.player(league), game.player(league)
-    game.clock(game.now + HOUR)
-    game.validate(ana, edition, "t-bike")
-    assert reached(game, ana.player_id) == reached(game, league.id) == game.now + HOUR
-    assert reached(game, ben.player_id) < game.now + HOUR
-    game.clock(game.now + 2 * HOUR)
-    game.validate(ana, edition, "t-soup")
-    assert reached(game, ana.player_id) == game.now + 2 * HOUR
+def test_equals_stand_in_the_order_in_which_they_got_there(game, edition, league):
+    ana, ben, cleo = game.player(league), game.player(league), game.player(league)
+    for person in (cleo, ana, ben):
+        game.validate(person, edition, "t-bike")
+    assert order(game, edition)[:3] == [cleo.player_id, ana.player_id, ben.player_id]
+    game.validate(cleo, edition, "t-soup")
+    for person in (ben, ana):
+        game.validate(person, edition, "t-soup")
+    assert order(game, edition)[:3] == [cleo.player_id, ben.player_id, ana.player_id]
 
 
-def test_a_pending_validation_does_not_touch_when_a_score_was_reached(game, edition, league):
+def test_a_validation_taken_back_costs_no_place_among_equals(game, edition):
+    first, second = game.league(edition), game.league(edition)
+    ana, ben = first.ambassador, second.ambassador
+    for person in (ana, ben):
+        game.validate(person, edition, "t-bike")
+    before = [order(game, edition, scope) for scope in ("player", "league", "team")]
+    assert before[0] == [ana.player_id, ben.player_id]
+    game.cancel(ana, game.validate(ana, edition, "t-soup"))
+    assert [order(game, edition, scope) for scope in ("player", "league", "team")] == before
+    game.cancel(game.staff(), game.validate(ana, edition, "t-soup"), reason="no proof")
+    assert [order(game, edition, scope) for scope in ("player", "league", "team")] == before
+
+
+def test_who_has_nothing_left_stands_as_if_they_had_never_begun(game, edition, league):
     ana = game.player(league)
-    before = reached(game, ana.player_id)
-    game.clock(game.now + HOUR)
-    game.validate(ana, edition, "t-picnic")
-    assert reached(game, ana.player_id) == before
+    before = order(game, edition)
+    game.cancel(ana, game.validate(ana, edition, "t-bike"))
+    assert order(game, edition) == before
+    assert game.faults(edition) == []
+
+
+def test_a_pending_validation_moves_nobody_and_its_quorum_counts_from_when_it_was_reached(game, edition, league):
+    people = [game.player(league, team=0) for _ in range(3)]
+    other = game.league(edition).ambassador
+    receipts = [game.validate(person, edition, "t-picnic") for person in people[:2]]
+    assert game.score(people[0].player_id) == 0
+    game.validate(other, edition, "t-bike")
+    game.validate(people[0], edition, "t-bike")
+    assert order(game, edition)[:2] == [other.player_id, people[0].player_id]
+    game.validate(people[2], edition, "t-picnic")
+    # The quorum is lost: what is left is what was there before it.
+    game.cancel(people[1], receipts[1])
+    assert order(game, edition)[:2] == [other.player_id, people[0].player_id]
+    assert game.faults(edition) == []
+
+
+def test_what_everybody_reads_of_the_order_tells_no_time(game, edition, league):
+    game.validate(game.player(league), edition, "t-bike")
+    for scope in ("player", "team", "league", "class", "school"):
+        found = game.rows(
+            "select a.attname from pg_attribute a where a.attrelid = %s::regclass and a.attnum > 0"
+            " and a.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype, 'time'::regtype)",
+            (f"api.{scope}_ranking",),
+        )
+        assert found == [], scope
+    assert (
+        game.rows(
+            "select a.attname from pg_attribute a join pg_type t on t.typrelid = a.attrelid"
+            " where t.oid = 'api.standing'::regtype and a.atttypid = 'timestamptz'::regtype"
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("basis", ["total", "average"])
+def test_places_among_equals_are_what_a_plain_model_says(game, basis, seed):
+    """Random plays, beside a list of what counts and in which step it was credited."""
+    chance = random.Random(seed)
+    edition = game.edition(ranking_basis=basis, league_min_players=1)
+    leagues = [game.league(edition) for _ in range(2)]
+    people = [league.ambassador for league in leagues]
+    people += [game.player(league, team=chance.randrange(2)) for league in leagues for _ in range(3)]
+    staff = game.staff()
+    #: validation: (player, team, league, is_collective)
+    ledger: dict[uuid.UUID, tuple[uuid.UUID, uuid.UUID, uuid.UUID, bool]] = {}
+    credited: dict[uuid.UUID, int] = {}
+
+    def settle(step: int) -> None:
+        """A team of which two did the swap has it; of a team that has not, nobody."""
+        for team in {row[1] for row in ledger.values()}:
+            swaps = [key for key, row in ledger.items() if row[1] == team and row[3]]
+            if len({ledger[key][0] for key in swaps}) >= 2:
+                for key in swaps:
+                    credited.setdefault(key, step)
+            else:
+                for key in swaps:
+                    credited.pop(key, None)
+
+    for step in range(1, 60):
+        person = chance.choice(people)
+        place = game.rows("select team_id, league_id from mpp.player where id = %s", (person.player_id,))[0]
+        what = chance.choice(("t-soup", "t-soup", "t-swap", "t-plane", "back", "back", "move"))
+        mine = [key for key, row in ledger.items() if row[0] == person.player_id]
+        if what == "move":
+            team = chance.choice(next(x.teams for x in leagues if x.id == place["league_id"]))
+            if team != place["team_id"]:
+                person.call("choose_team", team_id=team)
+        elif what == "back":
+            if mine:
+                key = chance.choice(mine)
+                game.cancel(staff, {"validation_id": key}, reason="a test")
+                del ledger[key]
+                credited.pop(key, None)
+                settle(step)
+        elif what != "t-swap" or sum(ledger[key][3] for key in mine) < 2:
+            key = game.validate(person, edition, what)["validation_id"]
+            ledger[key] = (person.player_id, place["team_id"], place["league_id"], what == "t-swap")
+            if what == "t-swap":
+                settle(step)
+            else:
+                credited[key] = step
+    last: dict[uuid.UUID, int] = {}
+    for key, step in credited.items():
+        for subject in ledger[key][:3]:
+            last[subject] = max(last.get(subject, 0), step)
+    for scope in ("player", "team", "league"):
+        rows = game.anon.rows(
+            f"select subject_id, value from api.{scope}_ranking where edition_id = %s"
+            " order by value desc, tie_order, subject_id",
+            (edition.id,),
+        )
+        # Who was credited in one step was so together.
+        found = [(-row["value"], last.get(row["subject_id"], 0)) for row in rows]
+        assert found == sorted(found), scope
+    assert game.faults(edition) == []
 
 
 def test_a_team_and_a_league_count_their_players(game, edition, league):
@@ -146,6 +263,11 @@ def played(game, edition, league):
 TAMPERING = {
     "points of a player": ("score", "update mpp.score set points = points + 1 where subject_id = %(player)s"),
     "points of a team": ("score", "update mpp.score set points = points - 1 where subject_id = %(team)s"),
+    "order of a player": ("score", "update mpp.score set tie_order = 0 where subject_id = %(player)s"),
+    "order in the ledger": (
+        "validation",
+        "update mpp.validation set credit_number = nextval('mpp.credit_number') where player_id = %(player)s",
+    ),
     "points of a league": ("score", "update mpp.score set points = 0 where subject_id = %(league)s"),
     "points in the ledger": (
         "validation",
