@@ -1184,7 +1184,8 @@ end
 $$;
 revoke execute on function private.lock_editions_of(uuid) from public;
 
--- A deleted account leaves its points and its rank, under no name.
+-- A deleted account leaves its points and its rank, under no name: in a frozen ranking its line stays where it stood, and
+-- in one that runs it is listed no longer.
 create function private.profile_forget() returns trigger
     language plpgsql
     security definer
@@ -1206,7 +1207,8 @@ begin
     for no key update;
     delete from mpp.player_contact c using mpp.player p where p.id = c.player_id and p.account_id = old.id;
     update mpp.player p
-    set account_id = null, alias = '—', first_name = '—', picture_path = null, listed = false
+    set account_id = null, alias = '—', first_name = '—', picture_path = null,
+        listed = p.listed and exists (select from mpp.edition e where e.id = p.edition_id and e.frozen_at is not null)
     where p.account_id = old.id;
     update mpp.conduct_report r set account_id = null where r.account_id = old.id;
     with left_behind as (

@@ -354,19 +354,54 @@ def test_a_deleted_account_leaves_its_points_and_its_rank_under_no_name(game):
     assert game.faults(edition) == []
 
 
-def test_a_deleted_account_changes_no_rank_of_a_frozen_edition(game):
+def test_a_deleted_account_changes_nothing_of_a_frozen_edition_but_its_name(game):
     edition = game.edition()
     league = game.league(edition)
-    best, second = game.player(league, game.registered("best")), game.player(league)
+    best, hidden = (game.player(league, game.registered(name)) for name in ("the-best", "the-hidden"))
+    others = [game.player(league) for _ in range(8)]
     game.validate(best, edition, "t-bike")
-    game.validate(second, edition, "t-soup")
+    game.validate(hidden, edition, "t-bike")
+    for other in others:
+        game.validate(other, edition, "t-soup")
+    hidden.call("set_listing", scope="player", subject_id=hidden.player_id, listed=False)
     game.close(edition)
     game.freeze(edition)
-    game.run("delete from auth.users where id = %s", (best.account,))
-    (row,) = game.anon.view("player_ranking", subject_id=second.player_id)
-    assert (row["rank"], row["points"]) == (2, 2)
-    assert game.anon.view("player_ranking", subject_id=best.player_id) == []
-    assert "best" not in str(game.rows("select label from mpp.score where edition_id = %s", (edition.id,)))
+    game.service.call("grant_awards", edition_code=edition.code)
+
+    def figures():
+        """All that everybody reads of the edition, without the names of players."""
+        views = {
+            view: game.anon.rows(f"select * from api.{view} where edition_id = %s order by {order}", (edition.id,))
+            for view, order in {
+                "player_ranking": "value desc, tie_order, subject_id",
+                "team_ranking": "value desc, tie_order, subject_id",
+                "league_ranking": "value desc, tie_order, subject_id",
+                "awards": "award_id",
+                "edition_statistics": "edition_id",
+                "player_map": "area",
+            }.items()
+        }
+        views["lifetime_statistics"] = game.anon.rows("select * from api.lifetime_statistics")
+        views["around"] = game.anon.table("ranking_around", subject_id=others[0].player_id, neighbours=20)
+        players = {row["subject_id"] for row in views["player_ranking"]}
+        for row in (line for rows in views.values() for line in rows if line.get("subject_id") in players):
+            row.pop("label")
+            row.pop("league_label", None)
+        return views
+
+    before = figures()
+    assert len(before["player_ranking"]) == before["edition_statistics"][0]["players"] == 10
+    for person in (best, hidden):
+        game.run("delete from auth.users where id = %s", (person.account,))
+        assert figures() == before
+    (row,) = game.anon.view("player_ranking", subject_id=best.player_id)
+    assert (row["rank"], row["points"], row["label"], row["league_label"]) == (1, 4, "—", None)
+    assert game.anon.view("player_ranking", subject_id=hidden.player_id) == []
+    # Whatever happens to the league later gives nothing back.
+    game.run("update mpp.league set category = category where id = %s", (league.id,))
+    assert game.anon.view("player_ranking", subject_id=best.player_id) == [row]
+    for name in ("the-best", "the-hidden"):
+        assert name not in str(game.rows("select label from mpp.score where edition_id = %s", (edition.id,)))
     assert game.faults(edition) == []
 
 
