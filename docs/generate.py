@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.rows import namedtuple_row
 
+from mpp_supabase.errors import ANSWERS
+
 DOCS = Path(__file__).resolve().parent
 ROLES = {"anon": "visitor", "authenticated": "signed in", "service_role": "secret key", "mpp_dashboard": "dashboard"}
 
@@ -179,6 +181,7 @@ These texts are English and for developers. Where the cause is what a person typ
 | 400 `22003` | A number is too large for its type. |
 | 400 `23514` | A value outside what its type allows: a `scope` other than `player`, `team` and `league`. |
 | 400 `42703` | The view has no column of this name. |
+| another code that begins with `22`, `23` or `42` | Something in the request is not as [api.md](api.md) says. |
 | 401 without a code | The API key is missing or unknown. |
 | 401 `PGRST301` to `PGRST303` | The user's token is broken or has expired: refresh it, or sign in again. |
 | 401 or 403 `42501` | This role may not use this view or function; 401 for a visitor, who may sign in. \
@@ -186,7 +189,49 @@ A visitor gets this and not `MP001`, which is for a good token of an account tha
 | 404 `42P01` or `PGRST205` | No view of this name. |
 | 404 `PGRST202` | No function of this name with these arguments. |
 | 406 `PGRST106` | The client asks for schema `public`: set its schema to `api`. |
-| 500 `57014` | It took longer than the time limit of the role. |
+| another code that begins with `PGRST1`, `PGRST2` or `PGRST3` | The request is not written as PostgREST reads it. |
+| 413 or 414 without a code | The body or the address is too long. |
+| 500 `55000` | This view is only read. |
+| 500 `57014` | It took longer than the time limit of the role; nothing of it was done. |
+
+## When there is no answer
+
+One rule: **an error without a code of the lists above is no answer**, but for 401, 413 and 414. What was asked may have
+been done or not. An app keeps the request, waits, and sends it again with the same request key until there is an
+answer: with the same key it counts once.
+
+| what comes | when |
+|---|---|
+| no HTTP answer, or one cut short; an empty code in supabase-js | The network, or the server, went away. |
+| 503 with `PGRST000`, `PGRST001` or `PGRST002` | PostgREST cannot reach the database, or is only starting. |
+| 504, also with `PGRST003` | Nobody behind the gateway had time, or a connection to the database. |
+| 500 or 503 with `57P01`, `57P02`, `57P03` | The database is stopping, starting or recovering. |
+| 500 or 503 with `53100`, `53200` or `53300` | The disk or the memory is full, or there are too many connections. |
+| 405 with `25006` | A hosted project whose disk is full only reads. |
+| 500 with `40001`, `40P01`, `55P03`, `XX000` | Two requests met, or the database failed. |
+| 500, 502 or 503 in plain text or HTML, or without a code | A server between the app and the database failed. |
+| 400 with an empty code | The database's connection broke under the request. |
+
+In JavaScript, with a key that is kept with the request until it is answered:
+
+```js
+const ANSWER = /ANSWERS_OF_PYTHON/;
+
+async function send(game, name, request, pause = 500) {
+  for (;;) {
+    const { data, error, status } = await game.rpc(name, request);
+    if (!error || ANSWER.test(error.code) || [401, 413, 414].includes(status)) return { data, error };
+    await new Promise((done) => setTimeout(done, pause * (0.5 + Math.random())));
+    pause = Math.min(2 * pause, 60_000);
+  }
+}
+```
+
+Writes without a request key show whether they were done: the second time joining is refused by `MP030`, registering by
+`MP004`, and for the rest a view tells. Look there before asking the person to do it again. The Python package sends by
+itself, a few times, what may be sent twice, and then raises `TransportError`.
+
+## Files
 
 Storage answers at `/storage/v1` with HTTP 400, in English; `statusCode` and `error` in the body say what it is:
 
@@ -198,6 +243,8 @@ Storage answers at `/storage/v1` with HTTP 400, in English; `statusCode` and `er
 | `413 Payload too large` | More than 50 MB. |
 | `415 invalid_mime_type` | A type of file that the bucket does not take. |
 | `400 InvalidKey` | The name has characters that Storage does not take, such as accents. |
+
+## Signing in
 
 Signing up and in is answered by Supabase Auth at `/auth/v1`, always in English and with codes of its own (`error.code`
 in JavaScript and Python). The [list](https://supabase.com/docs/guides/auth/debugging/error-codes) is long; an app meets
@@ -347,7 +394,7 @@ def _errors(connection: psycopg.Connection[Any]) -> Iterator[str]:
     for row in _rows(connection, "select * from private.refusals() order by code"):
         message, hint = (f"{en}<br>*{fr}*" for en, fr in ((row.message_en, row.message_fr), (row.hint_en, row.hint_fr)))
         yield f"| `{row.code}` | 400 | `{row.name}` | {message} | {hint} |"
-    yield ERRORS_TAIL
+    yield ERRORS_TAIL.replace("ANSWERS_OF_PYTHON", ANSWERS)
 
 
 def main(arguments: Sequence[str]) -> None:

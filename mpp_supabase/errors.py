@@ -77,7 +77,11 @@ compares the three. The files of schools have errors of their own, each beside w
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+ANSWERS = r"^(MP\d{3}|PGRST[123]\d\d|(22|23|42)[0-9A-Z]{3}|55000|57014)$"
+"""The codes of docs/errors.md: an error of PostgREST with another one, or with none, is no answer."""
 
 
 class MPPError(Exception):
@@ -589,6 +593,11 @@ REFUSALS: dict[str, type[Refusal]] = {
     )
 }
 """Class by SQLSTATE."""
+
+
+def is_answer(code: str | None) -> bool:
+    """Whether an error of PostgREST answers the request; otherwise it may have been done or not: send it again."""
+    return code is not None and re.match(ANSWERS, code) is not None
 
 
 def refusal(code: str, message: str, hint: str = "") -> Refusal:

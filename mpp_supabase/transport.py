@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mpp_supabase.errors import AccountError, CursorError, KeyRefused, MPPError, StorageError, TransportError, refusal
+from mpp_supabase.errors import (
+    AccountError,
+    CursorError,
+    KeyRefused,
+    MPPError,
+    StorageError,
+    TransportError,
+    is_answer,
+    refusal,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -33,6 +42,7 @@ CHUNK = 500
 """Rows asked for at a time; below the smallest max-rows that PostgREST is usually given."""
 
 _BUSY = frozenset((502, 503, 504, 520, 521, 522, 523, 524))
+_TOO_LARGE = frozenset((413, 414, 431))
 
 Row = dict[str, Any]
 Result = TypeVar("Result")
@@ -118,7 +128,8 @@ class Transport:
     ) -> Any:
         """Call a function of schema `api`; return its JSON value. `patience` is how many seconds to wait for it.
 
-        `idempotent` says that calling it twice does no more than once: only then is a lost answer tried again.
+        `idempotent` says that calling it twice does no more than once, as with a request key: only then is it sent
+        again when there was no answer (`is_answer`), while there is patience left.
         """
         import httpx
 
@@ -126,7 +137,9 @@ class Transport:
         usual = self._http.timeout
         self._http.timeout = httpx.Timeout(patience, connect=CONNECT_SECONDS)
         try:
-            return self._try(lambda: self._rest.rpc(function, sent).execute().data, idempotent=idempotent)
+            return self._try(
+                lambda: self._rest.rpc(function, sent).execute().data, idempotent=idempotent, patience=patience
+            )
         finally:
             self._http.timeout = usual
 
@@ -165,18 +178,18 @@ class Transport:
 
         return self._try(ask, idempotent=True)
 
-    def _try(self, act: Callable[[], Result], *, idempotent: bool) -> Result:
+    def _try(self, act: Callable[[], Result], *, idempotent: bool, patience: float = ANSWER_SECONDS) -> Result:
         import httpx
-        from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_exponential
 
         def may_try_again(error: BaseException) -> bool:
             cause = _cause(error)
             if isinstance(cause, httpx.ConnectError | httpx.ConnectTimeout):
                 return True
-            return idempotent and isinstance(cause, httpx.NetworkError | httpx.RemoteProtocolError | _Busy)
+            return idempotent and _is_no_answer(cause)
 
         retrying = Retrying(
-            stop=stop_after_attempt(ATTEMPTS),
+            stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(patience),
             wait=wait_exponential(multiplier=0.1, max=1.0),
             retry=retry_if_exception(may_try_again),
             reraise=True,
@@ -186,9 +199,9 @@ class Transport:
         except MPPError:
             raise
         except Exception as error:
-            raise self._explained(error) from None
+            raise self._explained(error, idempotent) from None
 
-    def _explained(self, error: Exception) -> MPPError:
+    def _explained(self, error: Exception, idempotent: bool) -> MPPError:
         """Turn whatever the libraries raised into one of errors.py; none of it repeats a header or a key."""
         import httpx
         from postgrest import APIError
@@ -200,12 +213,16 @@ class Transport:
         if isinstance(cause, httpx.ConnectError | httpx.ConnectTimeout):
             hint = "Check SUPABASE_URL and the network; for the local stack, `mpp stack status`."
             return TransportError(f"{self.url} does not answer.", hint)
+        again = "Try again in a moment." if idempotent else "It may have been done all the same: look, then try again."
         if isinstance(cause, httpx.TimeoutException):
-            return TransportError(f"{self.url} took too long to answer.", "Try again later.")
+            return TransportError(f"{self.url} took too long to answer.", again)
         if isinstance(cause, _Busy):
-            return TransportError(f"{self.url} is up, but not what is behind it ({cause}).", "Try again in a moment.")
+            return TransportError(f"{self.url} is up, but not what is behind it ({cause}).", again)
         if isinstance(cause, httpx.HTTPError | httpx.InvalidURL):
-            return TransportError(f"The connection to {self.url} broke ({type(cause).__name__}).", "Try again.")
+            return TransportError(f"The connection to {self.url} broke ({type(cause).__name__}).", again)
+        if isinstance(error, APIError) and _is_no_answer(error):
+            said = f"{error.code or 'no code'}: {error.message or 'no message'}"
+            return TransportError(f"{self.url} failed to answer ({said}).", again, str(error.code or "") or None)
         if isinstance(error, APIError):
             return self._of_the_database(
                 str(error.code or ""), str(error.message or "no message"), str(error.hint or "")
@@ -240,6 +257,8 @@ class Transport:
         if response.status_code in _BUSY:
             response.read()
             raise _Busy(response.status_code)
+        if response.status_code in _TOO_LARGE and not response.request.url.path.startswith("/storage/"):
+            raise TransportError(f"{self.url} does not take a request as large as this.", "Ask for less at a time.")
         if response.status_code != 401:
             return
         response.read()
@@ -317,6 +336,35 @@ def _database_code(response: httpx.Response) -> bool:
     except (ValueError, AttributeError):
         return False
     return isinstance(code, str) and bool(code) and not code.startswith("PGRST3")
+
+
+def until_answered(act: Callable[[], Result]) -> Result:
+    """Do what a phone does with a request that has a request key: send it again until it is answered, a few times."""
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
+    return Retrying(
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_exponential(multiplier=0.1, max=1.0),
+        retry=retry_if_exception(_is_no_answer),
+        reraise=True,
+    )(act)
+
+
+def _is_no_answer(error: BaseException) -> bool:
+    """Whether the server failed to answer: what was asked may have been done or not."""
+    import httpx
+    from postgrest import APIError
+    from storage3.exceptions import StorageApiError
+    from supabase_auth.errors import AuthApiError, AuthUnknownError
+
+    if isinstance(error, APIError):
+        return not is_answer(error.code)
+    if isinstance(error, AuthApiError | StorageApiError):
+        status = str(error.status)
+        return status.isdecimal() and int(status) >= 500
+    broken = httpx.NetworkError | httpx.RemoteProtocolError | httpx.ReadTimeout
+    # AuthUnknownError: a failure in plain text.
+    return isinstance(error, broken | AuthUnknownError | _Busy)
 
 
 def _cause(error: BaseException) -> BaseException:

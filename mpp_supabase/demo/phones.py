@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from mpp_supabase.demo.habits import Card
 from mpp_supabase.demo.plan import PHONE_LEAGUES, PHONES_PER_LEAGUE
+from mpp_supabase.transport import until_answered
 
 if TYPE_CHECKING:
     import httpx
@@ -144,7 +145,7 @@ class _Phone:
         key = str(uuid4())
         request = {"player_id": player, "challenge_id": challenge, "request_key": key, "proof_sent": True}
         try:
-            self.client.rpc("validate_challenge", request).execute()
+            until_answered(lambda: self.client.rpc("validate_challenge", request).execute())
         except APIError as error:
             self.refusals[str(error.code)] += 1
             return None

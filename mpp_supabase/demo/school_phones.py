@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 from mpp_supabase.demo.classes import TEAMS, Classroom, register_of
 from mpp_supabase.demo.phones import connect, rows_of
 from mpp_supabase.demo.plan import FAMILIES_PER_CLASS
+from mpp_supabase.transport import until_answered
 
 if TYPE_CHECKING:
     import httpx
@@ -99,8 +100,9 @@ class _Phone:
         """What a function answers, or None when it refuses."""
         from postgrest.exceptions import APIError
 
+        call = self.client.rpc(function, arguments)
         try:
-            return self.client.rpc(function, arguments).execute().data
+            return until_answered(lambda: call.execute().data) if "request_key" in arguments else call.execute().data
         except APIError as error:
             self.refusals[str(error.code)] += 1
             return None

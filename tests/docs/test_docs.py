@@ -17,7 +17,7 @@ import pytest
 
 from docs import generate
 from mpp_cli.app import app
-from mpp_supabase.errors import REFUSALS
+from mpp_supabase.errors import REFUSALS, is_answer
 from mpp_supabase.local import StackStatus
 from mpp_supabase.local.node import npm_command
 from tests.sql.game import Game, commit_cards
@@ -62,6 +62,17 @@ def test_the_database_the_page_and_python_have_the_same_refusals(db: Connection)
     in_python = {code: (refusal.__name__, refusal.__doc__) for code, refusal in REFUSALS.items()}
     assert on_page == in_sql
     assert in_python == in_sql
+
+
+def test_the_codes_that_answer_and_those_that_do_not_are_told_apart_as_the_page_says() -> None:
+    page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+    lists, _, rest = page.partition("## When there is no answer")
+    failures, _, _ = rest.partition("In JavaScript")
+    code = re.compile(r"`((?:MP|PGRST)\d{3}|[0-9][0-9A-Z]{4}|XX000)`")
+    assert [found for found in code.findall(lists) if not is_answer(found)] == []
+    assert [found for found in code.findall(failures) if is_answer(found)] == []
+    assert len(code.findall(failures)) > 10
+    assert not any(is_answer(nothing) for nothing in (None, "", "500", "422", "42", "MP1"))
 
 
 def api_functions(db: Connection) -> list[tuple[str, str | None]]:

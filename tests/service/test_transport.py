@@ -21,7 +21,25 @@ SECRET_KEY = "sb_secret_qrstuvwxyz0123456789"
 LIST = Reading("audit_log", ("id", "at"), (Order("at", descending=True), Order("id")))
 
 Answer = tuple[int, Any] | None
-"""Status and JSON body of an answer; None closes the connection without a word."""
+"""Status and body of an answer, JSON unless it is bytes; None closes the connection without a word."""
+
+NO_ANSWERS: list[Answer] = [
+    None,
+    (503, {"code": "PGRST000", "message": "Database connection error"}),
+    (503, {"code": "PGRST001", "message": "Database client error"}),
+    (503, {"code": "PGRST002", "message": "Could not query the database for the schema cache"}),
+    (504, {"code": "PGRST003", "message": "Timed out acquiring connection"}),
+    (504, {"message": "The upstream server is timing out"}),
+    (500, {"code": "57P01", "message": "terminating connection due to administrator command"}),
+    (500, {"code": "53100", "message": "could not extend file: No space left on device"}),
+    (405, {"code": "25006", "message": "cannot execute INSERT in a read-only transaction"}),
+    (500, {"code": "40P01", "message": "deadlock detected"}),
+    (500, {"code": "XX000", "message": "internal"}),
+    (500, {"message": "an unexpected error"}),
+    (500, b"Something went wrong"),
+    (422, b"Unprocessable"),
+    (400, {"code": "", "message": "server closed the connection unexpectedly"}),
+]
 
 
 @contextmanager
@@ -37,9 +55,10 @@ def server(answers: Callable[[int], Answer]) -> Iterator[tuple[Transport, list[s
             if answer is None:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
-            body = json.dumps(answer[1]).encode()
+            plain = isinstance(answer[1], bytes)
+            body = answer[1] if plain else json.dumps(answer[1]).encode()
             self.send_response(answer[0])
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", "text/plain" if plain else "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -81,6 +100,27 @@ def test_an_idempotent_call_is_tried_again_and_another_is_not() -> None:
     assert len(seen) == 1
 
 
+@pytest.mark.parametrize("failure", NO_ANSWERS, ids=str)
+def test_an_answer_without_a_code_of_the_list_is_no_answer(failure: Answer) -> None:
+    with server(lambda number: failure if number < 3 else (200, "done")) as (transport, seen):
+        assert transport.call("validate_for_pupils", {"request_key": "x"}, idempotent=True) == "done"
+    assert len(seen) == 3
+    with server(lambda _: failure) as (transport, seen), pytest.raises(TransportError) as raised:
+        transport.call("announce_maintenance")
+    assert len(seen) == 1
+    assert "look, then try again" in raised.value.hint
+
+
+def test_accounts_and_files_are_asked_again_too_when_their_server_fails() -> None:
+    with server(lambda number: (500, b"no") if number < 3 else (200, {"users": []})) as (transport, seen):
+        assert transport.admin(lambda admin: admin.list_users(), idempotent=True) == []
+    assert len(seen) == 3
+    failed = {"statusCode": "500", "error": "internal", "message": "Internal Server Error", "code": "InternalError"}
+    with server(lambda number: (500, failed) if number < 3 else (200, [])) as (transport, seen):
+        assert transport.storage("kit", lambda kit: kit.list("1"), idempotent=True) == []
+    assert len(seen) == 3
+
+
 def test_a_server_that_stays_away_is_given_up_after_four_tries() -> None:
     with server(lambda _: (502, {})) as (transport, seen), pytest.raises(TransportError, match="HTTP 502"):
         transport.rows(LIST, 1)
@@ -105,7 +145,8 @@ def test_nobody_listening_is_one_clear_error() -> None:
         (400, {"code": "MP020", "message": "There is no edition x.", "hint": "List."}, EditionNotFound, "no edition x"),
         (404, {"code": "PGRST202", "message": "no function"}, TransportError, "not the one this program knows"),
         (500, {"code": "57014", "message": "canceling statement"}, TransportError, "took too long"),
-        (500, {"code": "XX000", "message": "internal"}, TransportError, "XX000"),
+        (400, {"code": "22P02", "message": "invalid input syntax"}, TransportError, "22P02"),
+        (413, {"message": "The body of the request is too large"}, TransportError, "as large as this"),
         (200, "<html>", MPPError, "is not"),
     ],
 )

@@ -21,6 +21,7 @@ from supabase.lib.client_options import SyncClientOptions
 
 from mpp_supabase.edition_file import parse_edition
 from mpp_supabase.local import StackStatus
+from mpp_supabase.transport import until_answered
 from supabase import Client, create_client
 
 PASSWORD = "correct horse battery"
@@ -150,11 +151,12 @@ class Phone:
         return self
 
     def validate(self, edition: Edition, name: str, key: str | None = None, **more: Any) -> dict[str, Any]:
-        """Validate a challenge; returns the receipt."""
-        return self.rpc(
-            "validate_challenge", player_id=self.player_id, challenge_id=edition.challenges[name],
-            request_key=key or str(uuid.uuid4()), **more,
-        )  # fmt: skip
+        """Validate a challenge, sent again until it is answered; returns the receipt."""
+        request = {
+            "player_id": self.player_id, "challenge_id": edition.challenges[name],
+            "request_key": key or str(uuid.uuid4()), **more,
+        }  # fmt: skip
+        return until_answered(lambda: self.rpc("validate_challenge", **request))
 
     def points(self, edition: Edition) -> int:
         """The caller's points."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from mpp_supabase.local import StackStatus
+from tests.faults import line_to
 
 from .phone import DAY, WORD, Place, place_of, refused
 
@@ -361,3 +363,17 @@ def test_an_expelled_player_is_out_at_once_with_the_same_token(place: Place) -> 
     assert [row["alias"] for row in ana.rows("league_members")] == ["ana"]
     (own,) = ana.rpc("my_rank", edition_id=edition.id, scope="league")
     assert own["points"] == 8, "what was earned stays where it was earned"
+
+
+def test_a_phone_whose_answers_are_lost_sends_again_and_counts_once(stack: StackStatus) -> None:
+    with (
+        line_to(stack.api_url, "/rpc/validate_challenge") as line,
+        place_of(replace(stack, values={**stack.values, "API_URL": line.url})) as place,
+    ):
+        edition = place.edition()
+        phone = place.player()
+        phone.create_league(edition)
+        line.losses = 2
+        assert phone.validate(edition, "bike")["player_points"] == 4
+        assert line.lost == 2
+        assert phone.points(edition) == 4

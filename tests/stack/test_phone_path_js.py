@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from mpp_supabase.local import StackStatus
+from tests.faults import line_to
 
 from .phone import DAY, WORD, place_of, run_javascript
 from .school import school, school_edition
 
 
 def test_phones_play_an_edition_through_supabase_js(stack: StackStatus) -> None:
-    with place_of(stack) as place:
+    with place_of(stack) as place, line_to(stack.api_url, "/rpc/validate_challenge") as line:
         playing = place.edition()
         late = place.edition(joining_ends=-2 * DAY)
         planned = place.edition(starts=3 * DAY, joining_ends=5 * DAY)
-        seen = run_javascript(stack, "play", word=WORD, playing=playing, late=late, planned=planned)
+        # The first two answers are lost: sent again with the same key, the validation counts once.
+        line.losses = 2
+        seen = run_javascript(stack, "play", url=line.url, word=WORD, playing=playing, late=late, planned=planned)
+        assert line.lost == 2
         assert place.desk("verify_scores", edition_code=playing.code) == []
     assert seen == {
         "wrongCode": "MP031",
@@ -68,9 +72,11 @@ def test_phones_play_an_edition_through_supabase_js(stack: StackStatus) -> None:
 
 
 def test_a_class_plays_through_supabase_js(stack: StackStatus) -> None:
-    with place_of(stack) as place:
+    with place_of(stack) as place, line_to(stack.api_url, "/rpc/validate_for_pupils") as line:
         playing = school_edition(place)
-        seen = run_javascript(stack, "school", playing=playing, school=school(place))
+        line.losses = 2
+        seen = run_javascript(stack, "school", url=line.url, playing=playing, school=school(place))
+        assert line.lost == 2
         assert place.desk("verify_scores", edition_code=playing.code) == []
     assert seen == {
         "notYet": "MP009",

@@ -1,11 +1,16 @@
 // What phones do and are refused, through supabase-js with the publishable key. Prints what it saw as one JSON object.
 // Usage: node phone_path.mjs SCENARIO '{"url": …, "key": …, …}', where SCENARIO is play, school or maintenance.
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { createClient } from '@supabase/supabase-js'
 
 const [scenario, given] = process.argv.slice(2)
 const { url, key, word, playing, late, planned, school } = JSON.parse(given)
 const seen = {}
+
+// How docs/errors.md sends what has a request key.
+const [, example] = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8').match(/```js\n(.*?)```/s)
+const send = new Function(`${example}; return send`)()
 
 class Phone {
   constructor() {
@@ -34,6 +39,10 @@ class Phone {
     return must(await this.client.rpc(name, args))
   }
 
+  async sent(name, args) {
+    return must(await send(this.client, name, args, 10))
+  }
+
   async rows(view, equal = {}) {
     return must(await this.client.from(view).select().match(equal))
   }
@@ -51,7 +60,7 @@ class Phone {
   }
 
   validate(edition, name, request_key, more) {
-    return this.rpc('validate_challenge', this.validation(edition, name, request_key, more))
+    return this.sent('validate_challenge', this.validation(edition, name, request_key, more))
   }
 
   cannot(edition, name, request_key) {
@@ -157,7 +166,7 @@ async function classroom() {
   const two = [{ pupil_id: Lina.player_id, initial: 'B' }, { first_name: 'Lina', initial: 'M' }]
   seen.linas = (await tess.rpc('add_pupils', { class_id, pupils: two })).map((row) => row.name)
 
-  const validate = (name, request_key, who = {}) => tess.rpc('validate_for_pupils', {
+  const validate = (name, request_key, who = {}) => tess.sent('validate_for_pupils', {
     class_id, challenge_id: playing.challenges[name], request_key, ...who,
   })
   const request_key = randomUUID()
