@@ -2337,8 +2337,7 @@ create index staff_invitation_inviter on mpp.staff_invitation (invited_by);
 create table mpp.unit (
     id integer generated always as identity primary key,
     organisation_id integer not null references mpp.organisation (id),
-    name mpp.line not null check (char_length(name) <= 60),
-    constraint unit_of_organisation unique (id, organisation_id)
+    name mpp.line not null check (char_length(name) <= 60)
 );
 comment on table mpp.unit is 'A department, site or service of a client, under which its leagues are ranked.';
 create unique index unit_name_once on mpp.unit (organisation_id, lower(name));
