@@ -675,6 +675,7 @@ def test_who_reads_a_class_may_change_after_the_freeze(game, edition, class_):
 def test_the_names_of_a_frozen_edition_are_forgotten_for_good(game, edition, class_):
     validate(class_, "t-soup")
     family, points = game.family(class_), game.score(class_.id)
+    invitation = class_.teacher.call("invite_co_teacher", class_id=class_.id)
     with game.refused("MP026"):
         game.service.call("forget_pupils", edition_code=edition.code)
     game.close(edition)
@@ -685,6 +686,9 @@ def test_the_names_of_a_frozen_edition_are_forgotten_for_good(game, edition, cla
     assert names == {"—"}
     assert family.view("my_classes") == []
     assert game.anonymous().call("claim_class", code=class_.code)["claimed"] is False
+    colleague = game.teacher()
+    with game.refused("MP082"):
+        colleague.call("accept_class", code=invitation)
     assert game.score(class_.id) == points
     assert game.faults(edition) == []
 

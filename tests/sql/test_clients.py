@@ -946,6 +946,23 @@ def test_an_owner_does_not_invite_another_owner_into_less(game, client, owner):
     assert invite(game, game.service, client, other, "viewer")
 
 
+def test_an_owner_does_not_replace_an_invitation_as_owner_that_the_association_sent(game, client, owner):
+    address = f"{fresh()}@example.org"
+    given = {"organisation_id": client, "email": address, "access_until": game.now + DAY}
+    game.service.call("invite_staff", role="owner", **given)
+    # Long enough ago for another invitation to go there.
+    game.run(
+        "update mpp.staff_invitation set invited_at = invited_at - interval '2 hours' where email = %s", (address,)
+    )
+    with game.refused("MP010") as caught:
+        owner.call("invite_staff", **given)
+    assert "invited it as an owner" in str(caught.value.diag.message_hint)
+    assert [row["role"] for row in game.service.view("client_invitations", email=address)] == ["owner"]
+    # Nobody waits for what was taken or has expired.
+    game.run("update mpp.staff_invitation set expires_at = now() where email = %s", (address,))
+    assert owner.call("invite_staff", **given)
+
+
 def test_an_owner_writes_to_an_address_once_an_hour(game, client, owner):
     owner.call("invite_staff", organisation_id=client, email="a@example.org")
     with game.refused("MP010"):
