@@ -25,7 +25,10 @@ OWNERS = {
 
 
 class Task(Model):
-    """A task of a plan; `state` is planned, done or dropped, which has no day. `priority` 1 is never dropped."""
+    """A task of a plan; `state` is planned, done or dropped, which has no day. `priority` 1 is never dropped.
+
+    `revision` counts its changes, the last at `changed_at`; a dropped task had `last_day` and `last_until_day`.
+    """
 
     task_id: int
     participation_id: int
@@ -41,6 +44,10 @@ class Task(Model):
     until_day: date | None
     done_at: datetime | None
     state: str
+    revision: int
+    changed_at: datetime
+    last_day: date | None
+    last_until_day: date | None
 
 
 class PlanOutcome(Model):
@@ -82,7 +89,8 @@ class Plans(Service):
     def ics(self, participation_id: int, language: str = "fr", *, at: datetime | None = None) -> str:
         """Return the plan as an iCalendar file (RFC 5545): an all-day event for each task that has a day.
 
-        A task keeps its UID when it moves, so that a calendar that reads the file again moves it too. `at` is when the
+        A task keeps its UID when it moves, and its SEQUENCE grows, so that a calendar that reads the file again moves it
+        too. A task that was dropped is in the file as cancelled, on the day that it had. `at` is when the
         file says it was made, now by default. Raises NotAllowed when there is no such participation, ValueError for
         a language other than fr and en.
         """
@@ -108,8 +116,9 @@ def write_calendar(tasks: Iterable[Task], name: str, language: str, at: datetime
         f"X-WR-CALNAME:{_escaped(name)}",
     ]
     for task in tasks:
-        if task.day is not None and task.until_day is not None:
-            lines += _event(task, task.day, task.until_day, language, at)
+        day, until = task.day or task.last_day, task.until_day or task.last_until_day
+        if day is not None and until is not None:
+            lines += _event(task, day, until, language, at)
     lines.append("END:VCALENDAR")
     return "".join(f"{_folded(line)}\r\n" for line in lines)
 
@@ -121,7 +130,10 @@ def _event(task: Task, day: date, until: date, language: str, at: datetime) -> l
     return [
         "BEGIN:VEVENT",
         f"UID:{task.code}.{task.participation_id}@plan.mpp.invalid",
+        f"SEQUENCE:{task.revision}",
         f"DTSTAMP:{at.astimezone(UTC):%Y%m%dT%H%M%SZ}",
+        f"LAST-MODIFIED:{task.changed_at.astimezone(UTC):%Y%m%dT%H%M%SZ}",
+        f"STATUS:{'CONFIRMED' if task.day else 'CANCELLED'}",
         f"DTSTART;VALUE=DATE:{day:%Y%m%d}",
         # The end is not part of the event.
         f"DTEND;VALUE=DATE:{until + timedelta(days=1):%Y%m%d}",

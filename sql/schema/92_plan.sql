@@ -19,12 +19,39 @@ create table mpp.task (
     until_day date,
     done_at timestamptz,
     done_by uuid,
+    revision integer not null default 0,
+    changed_at timestamptz not null default private.clock(),
+    last_day date,
+    last_until_day date,
     constraint task_once unique (participation_id, code),
-    constraint task_days check ((day is null) = (until_day is null) and until_day >= day)
+    constraint task_days check ((day is null) = (until_day is null) and until_day >= day),
+    constraint task_last_days check ((last_day is null) = (last_until_day is null) and (day is null or last_day is null))
 );
 comment on table mpp.task is 'What a client and the association do together around an edition, and on which day.';
 comment on column mpp.task.day is 'The day on which to begin; none when there is no time left for it.';
+comment on column mpp.task.revision is 'How often it changed: calendars that have it know by this that they read it again.';
+comment on column mpp.task.last_day is 'The day that it had when it was dropped: calendars that have it take it off that day.';
 create index task_organisation on mpp.task (organisation_id);
+
+-- Calendars have read it as it was.
+create function private.task_counts_revisions() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.revision := old.revision + 1;
+    new.changed_at := private.clock();
+    new.last_day := case when new.day is null then coalesce(old.day, old.last_day) end;
+    new.last_until_day := case when new.day is null then coalesce(old.until_day, old.last_until_day) end;
+    return new;
+end
+$$;
+revoke execute on function private.task_counts_revisions() from public;
+
+create trigger task_counts_revisions
+    before update on mpp.task
+    for each row
+    execute function private.task_counts_revisions();
 
 alter table mpp.task enable row level security;
 
@@ -32,7 +59,8 @@ create policy task_select_authenticated on mpp.task
     for select to authenticated, mpp_dashboard
     using (organisation_id in (select private.my_client_ids()));
 
-grant select (id, participation_id, organisation_id, code, stage, place, title, description, owner, priority, day, until_day, done_at)
+grant select (id, participation_id, organisation_id, code, stage, place, title, description, owner, priority, day, until_day, done_at,
+    revision, changed_at, last_day, last_until_day)
     on mpp.task to authenticated, mpp_dashboard;
 grant select on mpp.task to service_role;
 
@@ -51,7 +79,11 @@ select
     t.day,
     t.until_day,
     t.done_at,
-    case when t.done_at is not null then 'done' when t.day is null then 'dropped' else 'planned' end as state
+    case when t.done_at is not null then 'done' when t.day is null then 'dropped' else 'planned' end as state,
+    t.revision,
+    t.changed_at,
+    t.last_day,
+    t.last_until_day
 from mpp.task t;
 comment on view api.client_stages is 'The retroplanning of the caller''s organisations: tasks by stage, with the day to begin and the last one; state is planned, done or dropped (no time left, no day). Sort by place.';
 grant select on api.client_stages to authenticated, service_role, mpp_dashboard;
@@ -458,9 +490,16 @@ begin
             array(select x.code from mpp.task x where x.participation_id = asked.id and x.done_at is not null)
         ) d on d.code = t.code
         where e.audience = any (t.audiences) and t.ideal[size] is not null
-    ), no_longer as (
+    ), never_dated as (
         delete from mpp.task x
-        where x.participation_id = asked.id and x.done_at is null and not exists (select from template t where t.code = x.code)
+        where x.participation_id = asked.id and x.done_at is null and x.day is null and x.last_day is null
+            and not exists (select from template t where t.code = x.code)
+    ), no_longer as (
+        -- Kept as dropped: a calendar that has it must be told.
+        update mpp.task x
+        set day = null, until_day = null
+        where x.participation_id = asked.id and x.done_at is null and x.day is not null
+            and not exists (select from template t where t.code = x.code)
     )
     insert into mpp.task as x (participation_id, organisation_id, code, stage, place, title, description, owner, priority, day, until_day)
     select asked.id, asked.organisation_id, t.code, t.stage, t.place,

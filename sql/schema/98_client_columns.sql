@@ -115,7 +115,11 @@ comment on column api.client_stages.priority is '1 is never dropped for want of 
 comment on column api.client_stages.day is 'The day to begin; null when it was dropped.';
 comment on column api.client_stages.until_day is 'The last day; null when it was dropped.';
 comment on column api.client_stages.done_at is 'When it was done; null while it is not.';
-comment on column api.client_stages.state is 'planned, done or dropped (no time left, no day).';
+comment on column api.client_stages.state is 'planned, done or dropped (no time left, or no part of this plan any more; no day).';
+comment on column api.client_stages.revision is 'How often it has changed: SEQUENCE of a calendar.';
+comment on column api.client_stages.changed_at is 'When it last changed: LAST-MODIFIED of a calendar.';
+comment on column api.client_stages.last_day is 'The day that it had when it was dropped; null while it has one, and if it never had.';
+comment on column api.client_stages.last_until_day is 'The last day that it had when it was dropped.';
 
 comment on column api.client_awards.award_id is 'The award.';
 comment on column api.client_awards.participation_id is 'The part of a client in an edition, as client_participations has it.';

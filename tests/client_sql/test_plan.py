@@ -349,7 +349,7 @@ def test_a_plan_follows_the_size_and_the_audience(game, clients):
 
     def codes() -> set[str]:
         manager.call("plan_participation", participation_id=participation)
-        return {row["code"] for row in stages(manager, participation)}
+        return {row["code"] for row in stages(manager, participation) if row["state"] != "dropped"}
 
     large = codes()
     assert "dry-run" in large
@@ -449,7 +449,8 @@ def task(**changes: Any) -> Task:
             "task_id": 1, "participation_id": 7, "organisation_id": 3, "stage": "preparation", "place": 50,
             "code": "kit-received", "title": {"fr": "Kit reçu", "en": "Kit received"},
             "description": {"fr": "Envoyer le kit.", "en": "Send the kit."}, "owner": "association", "priority": 1,
-            "day": "2026-04-13", "until_day": "2026-04-14", "done_at": None, "state": "planned", **changes,
+            "day": "2026-04-13", "until_day": "2026-04-14", "done_at": None, "state": "planned",
+            "revision": 0, "changed_at": "2026-02-27T08:00:00Z", "last_day": None, "last_until_day": None, **changes,
         }
     )  # fmt: skip
 
@@ -486,6 +487,48 @@ def test_the_calendar_is_what_other_programs_read(game, clients):
             assert not event.errors
 
 
+def test_a_calendar_that_is_read_again_moves_what_moved_and_cancels_what_was_dropped(game, clients):
+    edition = game.edition("registration", starts=100 * DAY, ends=121 * DAY)
+    participation = clients.participation(clients.a, edition, 2500)
+    ops = clients["ops"]
+
+    def read() -> dict[str, Any]:
+        ops.call("plan_participation", participation_id=participation)
+        tasks = [Task.model_validate(row) for row in stages(ops, participation)]
+        return {str(event["uid"]): event for event in events(write_calendar(tasks, "x", "fr", AT))}
+
+    first = read()
+    assert {str(event["status"]) for event in first.values()} == {"CONFIRMED"}
+    assert {int(event["sequence"]) for event in first.values()} == {0}
+    assert {uid: int(event["sequence"]) for uid, event in read().items()} == dict.fromkeys(first, 0)
+
+    # A smaller organisation, and nearer: tasks are dropped for both reasons, the others move.
+    game.clock(edition.starts_at - 10 * DAY)
+    clients.participation(clients.a, edition, 199)
+    second = read()
+    assert second.keys() == first.keys()
+    dropped = {uid for uid, event in second.items() if str(event["status"]) == "CANCELLED"}
+    assert f"dry-run.{participation}@plan.mpp.invalid" in dropped
+    for uid, event in second.items():
+        moved = event.decoded("dtstart") != first[uid].decoded("dtstart")
+        if uid in dropped:
+            assert not moved
+        if uid in dropped or moved:
+            assert int(event["sequence"]) == 1
+            assert event.decoded("last-modified") >= first[uid].decoded("last-modified")
+    assert any(second[uid].decoded("dtstart") != first[uid].decoded("dtstart") for uid in first)
+
+    # Back again: the same events, on a day once more.
+    game.clock(edition.starts_at - 100 * DAY)
+    clients.participation(clients.a, edition, 2500)
+    third = read()
+    assert {uid: event.decoded("dtstart") for uid, event in third.items()} == {
+        uid: event.decoded("dtstart") for uid, event in first.items()
+    }
+    assert {str(event["status"]) for event in third.values()} == {"CONFIRMED"}
+    assert all(int(third[uid]["sequence"]) == 2 for uid in dropped)
+
+
 def test_texts_of_the_calendar_are_escaped_and_folded_between_characters():
     odd = "Réunion; virgule, barre \\ et\nligne\r\nBEGIN:VALARM — " + "é漢😀" * 60
     text = write_calendar([task(title={"fr": odd, "en": odd})], odd, "fr", AT)
@@ -499,9 +542,14 @@ def test_texts_of_the_calendar_are_escaped_and_folded_between_characters():
     assert "\r" not in text.replace("\r\n", "")
 
 
-def test_a_dropped_task_is_not_in_the_calendar_and_a_done_one_is_ticked():
-    dropped = task(day=None, until_day=None, state="dropped")
-    assert events(write_calendar([dropped], "x", "fr", AT)) == []
+def test_a_dropped_task_is_not_in_the_calendar_unless_it_was_and_a_done_one_is_ticked():
+    dropped = {"day": None, "until_day": None, "state": "dropped"}
+    assert events(write_calendar([task(**dropped)], "x", "fr", AT)) == []
+    before = task(**dropped, last_day="2026-04-13", last_until_day="2026-04-14")
+    (event,) = events(write_calendar([before], "x", "fr", AT))
+    assert (str(event["status"]), event.decoded("dtstart"), event.decoded("dtend")) == (
+        "CANCELLED", date(2026, 4, 13), date(2026, 4, 15),
+    )  # fmt: skip
     (event,) = events(write_calendar([task(state="done", done_at=AT)], "x", "en", AT))
     assert str(event["summary"]) == "✓ Kit received"
 
