@@ -78,7 +78,9 @@ compares the three. The files of schools have errors of their own, each beside w
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 ANSWERS = r"^(MP\d{3}|PGRST[123]\d\d|(22|23|42)[0-9A-Z]{3}|55000|57014)$"
 """The codes of docs/errors.md: an error of PostgREST with another one, or with none, is no answer."""
@@ -169,9 +171,18 @@ class EditionFileError(MPPError):
 
 
 class Refusal(MPPError):
-    """A rule of the game said no. The message and hint are the database's, in the language asked for."""
+    """A rule of the game said no. The message and hint are the database's, in the language asked for.
+
+    `times` are those that the message tells, by name: {"starts_at": …, "ends_at": …}.
+    """
 
     code = "MP000"
+
+    def __init__(
+        self, message: str, hint: str = "", code: str | None = None, times: Mapping[str, datetime] | None = None
+    ) -> None:
+        super().__init__(message, hint, code)
+        self.times: dict[str, datetime] = dict(times or {})
 
 
 class SignInRequired(Refusal):
@@ -397,7 +408,7 @@ class TooManyGuesses(Refusal):
 
 
 class GuardianConsentRequired(Refusal):
-    """Under 15, a guardian must agree before the alias is shown in public."""
+    """Under 15, this needs the agreement of a guardian."""
 
     code = "MP050"
 
@@ -600,6 +611,17 @@ def is_answer(code: str | None) -> bool:
     return code is not None and re.match(ANSWERS, code) is not None
 
 
-def refusal(code: str, message: str, hint: str = "") -> Refusal:
+def refusal(code: str, message: str, hint: str = "", details: str | None = None) -> Refusal:
     """Return the error for a SQLSTATE `MP…`; a code this version does not know yet is a plain Refusal that keeps it."""
-    return REFUSALS.get(code, Refusal)(message, hint, code)
+    return REFUSALS.get(code, Refusal)(message, hint, code, _times(details))
+
+
+def _times(details: str | None) -> dict[str, datetime]:
+    """The times in the details of an answer; none when they are not what this version knows."""
+    import json
+
+    try:
+        found = json.loads(details or "{}")
+        return {str(key): datetime.fromisoformat(value) for key, value in found.items() if value is not None}
+    except (ValueError, TypeError, AttributeError):
+        return {}

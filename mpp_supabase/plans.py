@@ -89,8 +89,8 @@ class Plans(Service):
     def ics(self, participation_id: int, language: str = "fr", *, at: datetime | None = None) -> str:
         """Return the plan as an iCalendar file (RFC 5545): an all-day event for each task that has a day.
 
-        A task keeps its UID when it moves, and its SEQUENCE grows, so that a calendar that reads the file again moves it
-        too. A task that was dropped is in the file as cancelled, on the day that it had. `at` is when the
+        A task keeps its UID when it moves, and its SEQUENCE grows: a calendar that reads the file again moves it too.
+        A task that was dropped is in the file as cancelled, on the day that it had. `at` is when the
         file says it was made, now by default. Raises NotAllowed when there is no such participation, ValueError for
         a language other than fr and en.
         """

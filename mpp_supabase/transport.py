@@ -225,7 +225,7 @@ class Transport:
             return TransportError(f"{self.url} failed to answer ({said}).", again, str(error.code or "") or None)
         if isinstance(error, APIError):
             return self._of_the_database(
-                str(error.code or ""), str(error.message or "no message"), str(error.hint or "")
+                str(error.code or ""), str(error.message or "no message"), str(error.hint or ""), error.details
             )
         if isinstance(error, AuthApiError):
             hint = _ACCOUNT_HINTS.get(str(error.code), "")
@@ -238,9 +238,9 @@ class Transport:
             return TransportError(f"{self.url} gave an answer that is not Supabase's.", "Check SUPABASE_URL.")
         raise error
 
-    def _of_the_database(self, code: str, message: str, hint: str) -> MPPError:
+    def _of_the_database(self, code: str, message: str, hint: str, details: str | None) -> MPPError:
         if len(code) == 5 and code.startswith("MP"):
-            return refusal(code, message, hint)
+            return refusal(code, message, hint, details)
         if code == "42501":
             return KeyRefused(f"The {self.role} key may not do this: {message}.", "Use the key that may.")
         if code == "57014":

@@ -89,7 +89,7 @@ as $$
     ('MP046', 'TooManyGuesses', 'No guess is left before %1$s.', 'Plus d’essai possible avant le %1$s.',
         'Try again after %1$s.', 'Réessayez après le %1$s.'),
     -- privacy
-    ('MP050', 'GuardianConsentRequired', 'Under 15, a guardian must agree before the alias is shown in public.', 'Avant 15 ans, l’accord d’un responsable légal est nécessaire pour afficher l’alias.',
+    ('MP050', 'GuardianConsentRequired', 'Under 15, this needs the agreement of a guardian.', 'Avant 15 ans, il faut pour cela l’accord d’un responsable légal.',
         'Ask a guardian to write to Ma Petite Planète.', 'Demandez à un responsable légal d’écrire à Ma Petite Planète.'),
     ('MP051', 'TermsVersionUnknown', 'Version %1$s of the terms of use is not the current one.', 'La version %1$s des conditions d’utilisation n’est pas la version en vigueur.',
         'Show the current version (%2$s) and ask again.', 'Présentez la version en vigueur (%2$s) et redemandez.'),
@@ -152,8 +152,9 @@ as $$
 $$;
 revoke execute on function private.speaks_french() from public;
 
--- Never a DETAIL: it would be the place where a hidden row shows.
-create function private.refuse(code text, variadic arguments text[] default '{}') returns void
+-- A DETAIL is the place where a hidden row would show, so that there is none but times: a JSON object of the keys below,
+-- which say nothing that the message does not. PostgREST hands it on as `details`.
+create function private.refuse(code text, times jsonb, variadic arguments text[] default '{}') returns void
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
@@ -171,10 +172,33 @@ begin
     from private.refusals() r
     where r.code = refuse.code;
 
+    if times is null then
+        raise exception using
+            errcode = code,
+            message = format(said.message, variadic shown || array['', '', '']),
+            hint = format(said.hint, variadic shown || array['', '', '']);
+    end if;
     raise exception using
         errcode = code,
         message = format(said.message, variadic shown || array['', '', '']),
-        hint = format(said.hint, variadic shown || array['', '', '']);
+        hint = format(said.hint, variadic shown || array['', '', '']),
+        detail = (
+            select coalesce(jsonb_object_agg(t.key, case when isfinite(t.value::timestamptz)
+                then to_char(t.value::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end), '{}')::text
+            from jsonb_each_text(times) t
+            where t.key in ('starts_at', 'ends_at', 'opens_at', 'closes_at', 'registration_closes_at', 'until', 'access_from', 'access_until')
+        );
+end
+$$;
+revoke execute on function private.refuse(text, jsonb, text[]) from public;
+
+create function private.refuse(code text, variadic arguments text[] default '{}') returns void
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse(code, null::jsonb, variadic arguments);
 end
 $$;
 revoke execute on function private.refuse(text, text[]) from public;

@@ -108,7 +108,7 @@ begin
     from mpp.maintenance_window w
     where w.ends_at > at and w.starts_at <= at;
     if until is not null then
-        perform private.refuse('MP011', private.spoken(until));
+        perform private.refuse('MP011', jsonb_build_object('until', until), private.spoken(until));
     end if;
 end
 $$;
@@ -325,7 +325,8 @@ begin
     at := private.clock();
     e := private.find_edition(edition_code);
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     update mpp.edition
     set ends_at = at, registration_closes_at = least(registration_closes_at, at)

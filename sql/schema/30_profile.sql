@@ -177,8 +177,16 @@ begin
     if postcode is null or postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' or (country = 'FR' and postcode !~ '^[0-9]{5}$') then
         perform private.refuse('MP010', 'postcode', coalesce(postcode, 'it is empty'), 'Give the postcode, such as 75008.');
     end if;
-    if birth_date is null or birth_date > private.today() or private.age_on(birth_date, private.today()) not between 3 and 119 then
-        perform private.refuse('MP010', 'birth_date', coalesce(birth_date::text, 'it is empty'), 'Give a date of birth as YYYY-MM-DD.');
+    -- Nobody's date of birth is said back: refusals are logged.
+    if birth_date is null then
+        perform private.refuse('MP010', 'birth_date', 'it is empty', 'Give a date of birth as YYYY-MM-DD.');
+    end if;
+    if birth_date > private.today() then
+        perform private.refuse('MP010', 'birth_date', 'that day is still to come', 'Check the year.');
+    end if;
+    if private.age_on(birth_date, private.today()) not between 3 and 119 then
+        perform private.refuse('MP010', 'birth_date', format('it makes somebody %s years old', private.age_on(birth_date, private.today())),
+            'Check the year; players are 3 to 119 years old.');
     end if;
     if language is null or language not in ('fr', 'en', 'de') then
         perform private.refuse('MP010', 'language', coalesce(language, 'it is empty'), 'Use fr, en or de.');

@@ -210,7 +210,8 @@ declare
     end;
 begin
     if closed is not null then
-        perform private.refuse('MP091', private.spoken_first(me.access_from), private.spoken_last(me.access_until), closed);
+        perform private.refuse('MP091', jsonb_build_object('access_from', me.access_from, 'access_until', me.access_until),
+            private.spoken_first(me.access_from), private.spoken_last(me.access_until), closed);
     end if;
 end
 $$;

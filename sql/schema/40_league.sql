@@ -353,7 +353,8 @@ begin
         perform private.refuse('MP024', e.code);
     end if;
     if at >= e.registration_closes_at then
-        perform private.refuse('MP023', e.code, private.spoken(e.registration_closes_at));
+        perform private.refuse('MP023', jsonb_build_object('registration_closes_at', e.registration_closes_at),
+            e.code, private.spoken(e.registration_closes_at));
     end if;
     return e;
 end

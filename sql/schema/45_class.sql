@@ -103,7 +103,8 @@ declare
 begin
     select x.* into e from mpp.league l join mpp.edition x on x.id = l.edition_id where l.id = class;
     if private.clock() >= e.ends_at then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     return e;
 end
@@ -414,7 +415,6 @@ declare
     uuid_form constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
     e mpp.edition;
     item record;
-    wrong text;
     ids uuid[] := '{}'::uuid[];
     are_new boolean[] := '{}'::boolean[];
     first_names text[] := '{}'::text[];
@@ -436,11 +436,12 @@ begin
             perform private.refuse('MP010', 'pupils', format('number %s is not an object', item.place), 'Send [{"first_name": "Lina"}, …].');
         end if;
         -- Refused by name, whatever is in it: this is where a surname or an address would come in.
-        select min(k.key) into wrong
-        from jsonb_object_keys(item.pupil) k (key)
-        where k.key not in ('pupil_id', 'first_name', 'initial', 'team', 'team_id');
-        if wrong is not null then
-            perform private.refuse('MP010', left(wrong, 40), 'a pupil is known by a first name and nothing else',
+        -- Nor is the key said back, in which somebody may have written it.
+        if exists (
+            select from jsonb_object_keys(item.pupil) k (key)
+            where k.key not in ('pupil_id', 'first_name', 'initial', 'team', 'team_id')
+        ) then
+            perform private.refuse('MP010', format('pupil %s', item.place), 'a pupil is known by a first name and nothing else',
                 'Send first_name, initial and team only.');
         end if;
         -- Values that are no text have no business in a list of names.
@@ -639,7 +640,7 @@ begin
     perform private.lock_edition(e.id, alone => true);
     e := private.find_edition(edition_code);
     if e.frozen_at is null then
-        perform private.refuse('MP026', e.code, private.spoken(e.ends_at));
+        perform private.refuse('MP026', jsonb_build_object('ends_at', e.ends_at), e.code, private.spoken(e.ends_at));
     end if;
     update mpp.player p
     set first_name = '—', initial = null
@@ -820,7 +821,8 @@ begin
     delete from mpp.class_guess g where g.account_id = account and g.guessed_at <= at - interval '1 hour';
     select count(*), min(g.guessed_at) into wrong, oldest from mpp.class_guess g where g.account_id = account;
     if wrong >= most then
-        perform private.refuse('MP046', private.spoken(oldest + interval '1 hour'));
+        perform private.refuse('MP046', jsonb_build_object('until', oldest + interval '1 hour'),
+            private.spoken(oldest + interval '1 hour'));
     end if;
     select c.league_id into class from mpp.class_code c where c.code = typed;
     if class is not null then

@@ -99,7 +99,8 @@ begin
 
     select * into e from mpp.edition x where x.id = me.edition_id;
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     select * into c from mpp.edition_challenge x where x.id = validate_challenge.challenge_id and x.edition_id = e.id;
     if not found or (c.kind = 'hidden' and not exists (
@@ -111,7 +112,8 @@ begin
         if c.kind = 'flash' and at < c.opens_at then
             perform private.refuse('MP040');
         end if;
-        perform private.refuse('MP041', private.spoken(c.opens_at), private.spoken(c.closes_at));
+        perform private.refuse('MP041', jsonb_build_object('opens_at', c.opens_at, 'closes_at', c.closes_at),
+            private.spoken(c.opens_at), private.spoken(c.closes_at));
     end if;
     if c.repeat_limit is not null then
         select count(*) into done
@@ -196,7 +198,8 @@ begin
     running := private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) = 'running';
     by_ops := by_ops and not (mine and running);
     if not by_ops and not running then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     if not by_ops and not exists (select from mpp.player p where p.id = v.player_id and p.league_id = v.league_id) then
         perform private.refuse('MP035');
@@ -262,7 +265,8 @@ begin
     end if;
     select * into e from mpp.edition x where x.id = me.edition_id;
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     delete from mpp.unlock_guess g
     where g.account_id = account and g.edition_id = e.id and g.guessed_at <= at - interval '1 hour';
@@ -270,7 +274,8 @@ begin
     from mpp.unlock_guess g
     where g.account_id = account and g.edition_id = e.id;
     if wrong >= e.unlock_guesses_per_hour then
-        perform private.refuse('MP046', private.spoken(oldest + interval '1 hour'));
+        perform private.refuse('MP046', jsonb_build_object('until', oldest + interval '1 hour'),
+            private.spoken(oldest + interval '1 hour'));
     end if;
     select c.id into found_id
     from mpp.edition_challenge c
@@ -332,7 +337,8 @@ begin
     at := private.clock();
     e := private.find_edition(edition_code);
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) not in ('running', 'closed') then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
 
     with judged as (

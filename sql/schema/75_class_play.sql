@@ -85,7 +85,8 @@ begin
 
     select * into e from mpp.edition x where x.id = class.edition_id;
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     select * into c from mpp.edition_challenge x where x.id = validate_for_pupils.challenge_id and x.edition_id = e.id;
     -- A flash challenge that nobody may list yet is not announced by its refusal either.
@@ -96,7 +97,8 @@ begin
         perform private.refuse('MP084');
     end if;
     if c.kind <> 'boost' and not (at >= coalesce(c.opens_at, at) and at < coalesce(c.closes_at, 'infinity')) then
-        perform private.refuse('MP041', private.spoken(c.opens_at), private.spoken(c.closes_at));
+        perform private.refuse('MP041', jsonb_build_object('opens_at', c.opens_at, 'closes_at', c.closes_at),
+            private.spoken(c.opens_at), private.spoken(c.closes_at));
     end if;
     if c.needs_proof and not coalesce(proof_sent, false) then
         perform private.refuse('MP043');
@@ -190,7 +192,8 @@ begin
     select x.* into e from mpp.league l join mpp.edition x on x.id = l.edition_id where l.id = class_id;
     -- The staff may until the ranking is frozen.
     if not by_ops and private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     if coalesce(cardinality(validation_ids), 0) not between 1 and 1000 then
         perform private.refuse('MP010', 'validation_ids', format('it has %s elements', coalesce(cardinality(validation_ids), 0)),
@@ -267,7 +270,8 @@ begin
     phase := private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at);
     -- The staff may still type in what a teacher sends after the end, until the ranking is frozen.
     if phase <> 'running' and not (by_ops and phase = 'closed') then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     asked := coalesce(cardinality(pupil_ids), 0);
     if asked not between 1 and 20000 or asked <> coalesce(cardinality(challenge_ids), 0) or asked <> coalesce(cardinality(times), 0)

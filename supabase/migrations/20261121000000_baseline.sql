@@ -343,7 +343,7 @@ as $$
     ('MP046', 'TooManyGuesses', 'No guess is left before %1$s.', 'Plus d’essai possible avant le %1$s.',
         'Try again after %1$s.', 'Réessayez après le %1$s.'),
     -- privacy
-    ('MP050', 'GuardianConsentRequired', 'Under 15, a guardian must agree before the alias is shown in public.', 'Avant 15 ans, l’accord d’un responsable légal est nécessaire pour afficher l’alias.',
+    ('MP050', 'GuardianConsentRequired', 'Under 15, this needs the agreement of a guardian.', 'Avant 15 ans, il faut pour cela l’accord d’un responsable légal.',
         'Ask a guardian to write to Ma Petite Planète.', 'Demandez à un responsable légal d’écrire à Ma Petite Planète.'),
     ('MP051', 'TermsVersionUnknown', 'Version %1$s of the terms of use is not the current one.', 'La version %1$s des conditions d’utilisation n’est pas la version en vigueur.',
         'Show the current version (%2$s) and ask again.', 'Présentez la version en vigueur (%2$s) et redemandez.'),
@@ -406,8 +406,9 @@ as $$
 $$;
 revoke execute on function private.speaks_french() from public;
 
--- Never a DETAIL: it would be the place where a hidden row shows.
-create function private.refuse(code text, variadic arguments text[] default '{}') returns void
+-- A DETAIL is the place where a hidden row would show, so that there is none but times: a JSON object of the keys below,
+-- which say nothing that the message does not. PostgREST hands it on as `details`.
+create function private.refuse(code text, times jsonb, variadic arguments text[] default '{}') returns void
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
@@ -425,10 +426,33 @@ begin
     from private.refusals() r
     where r.code = refuse.code;
 
+    if times is null then
+        raise exception using
+            errcode = code,
+            message = format(said.message, variadic shown || array['', '', '']),
+            hint = format(said.hint, variadic shown || array['', '', '']);
+    end if;
     raise exception using
         errcode = code,
         message = format(said.message, variadic shown || array['', '', '']),
-        hint = format(said.hint, variadic shown || array['', '', '']);
+        hint = format(said.hint, variadic shown || array['', '', '']),
+        detail = (
+            select coalesce(jsonb_object_agg(t.key, case when isfinite(t.value::timestamptz)
+                then to_char(t.value::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end), '{}')::text
+            from jsonb_each_text(times) t
+            where t.key in ('starts_at', 'ends_at', 'opens_at', 'closes_at', 'registration_closes_at', 'until', 'access_from', 'access_until')
+        );
+end
+$$;
+revoke execute on function private.refuse(text, jsonb, text[]) from public;
+
+create function private.refuse(code text, variadic arguments text[] default '{}') returns void
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse(code, null::jsonb, variadic arguments);
 end
 $$;
 revoke execute on function private.refuse(text, text[]) from public;
@@ -779,7 +803,7 @@ begin
     from mpp.maintenance_window w
     where w.ends_at > at and w.starts_at <= at;
     if until is not null then
-        perform private.refuse('MP011', private.spoken(until));
+        perform private.refuse('MP011', jsonb_build_object('until', until), private.spoken(until));
     end if;
 end
 $$;
@@ -996,7 +1020,8 @@ begin
     at := private.clock();
     e := private.find_edition(edition_code);
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     update mpp.edition
     set ends_at = at, registration_closes_at = least(registration_closes_at, at)
@@ -1500,8 +1525,16 @@ begin
     if postcode is null or postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' or (country = 'FR' and postcode !~ '^[0-9]{5}$') then
         perform private.refuse('MP010', 'postcode', coalesce(postcode, 'it is empty'), 'Give the postcode, such as 75008.');
     end if;
-    if birth_date is null or birth_date > private.today() or private.age_on(birth_date, private.today()) not between 3 and 119 then
-        perform private.refuse('MP010', 'birth_date', coalesce(birth_date::text, 'it is empty'), 'Give a date of birth as YYYY-MM-DD.');
+    -- Nobody's date of birth is said back: refusals are logged.
+    if birth_date is null then
+        perform private.refuse('MP010', 'birth_date', 'it is empty', 'Give a date of birth as YYYY-MM-DD.');
+    end if;
+    if birth_date > private.today() then
+        perform private.refuse('MP010', 'birth_date', 'that day is still to come', 'Check the year.');
+    end if;
+    if private.age_on(birth_date, private.today()) not between 3 and 119 then
+        perform private.refuse('MP010', 'birth_date', format('it makes somebody %s years old', private.age_on(birth_date, private.today())),
+            'Check the year; players are 3 to 119 years old.');
     end if;
     if language is null or language not in ('fr', 'en', 'de') then
         perform private.refuse('MP010', 'language', coalesce(language, 'it is empty'), 'Use fr, en or de.');
@@ -2510,7 +2543,8 @@ declare
     end;
 begin
     if closed is not null then
-        perform private.refuse('MP091', private.spoken_first(me.access_from), private.spoken_last(me.access_until), closed);
+        perform private.refuse('MP091', jsonb_build_object('access_from', me.access_from, 'access_until', me.access_until),
+            private.spoken_first(me.access_from), private.spoken_last(me.access_until), closed);
     end if;
 end
 $$;
@@ -3467,7 +3501,8 @@ begin
         perform private.refuse('MP024', e.code);
     end if;
     if at >= e.registration_closes_at then
-        perform private.refuse('MP023', e.code, private.spoken(e.registration_closes_at));
+        perform private.refuse('MP023', jsonb_build_object('registration_closes_at', e.registration_closes_at),
+            e.code, private.spoken(e.registration_closes_at));
     end if;
     return e;
 end
@@ -4450,7 +4485,8 @@ declare
 begin
     select x.* into e from mpp.league l join mpp.edition x on x.id = l.edition_id where l.id = class;
     if private.clock() >= e.ends_at then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     return e;
 end
@@ -4761,7 +4797,6 @@ declare
     uuid_form constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
     e mpp.edition;
     item record;
-    wrong text;
     ids uuid[] := '{}'::uuid[];
     are_new boolean[] := '{}'::boolean[];
     first_names text[] := '{}'::text[];
@@ -4783,11 +4818,12 @@ begin
             perform private.refuse('MP010', 'pupils', format('number %s is not an object', item.place), 'Send [{"first_name": "Lina"}, …].');
         end if;
         -- Refused by name, whatever is in it: this is where a surname or an address would come in.
-        select min(k.key) into wrong
-        from jsonb_object_keys(item.pupil) k (key)
-        where k.key not in ('pupil_id', 'first_name', 'initial', 'team', 'team_id');
-        if wrong is not null then
-            perform private.refuse('MP010', left(wrong, 40), 'a pupil is known by a first name and nothing else',
+        -- Nor is the key said back, in which somebody may have written it.
+        if exists (
+            select from jsonb_object_keys(item.pupil) k (key)
+            where k.key not in ('pupil_id', 'first_name', 'initial', 'team', 'team_id')
+        ) then
+            perform private.refuse('MP010', format('pupil %s', item.place), 'a pupil is known by a first name and nothing else',
                 'Send first_name, initial and team only.');
         end if;
         -- Values that are no text have no business in a list of names.
@@ -4986,7 +5022,7 @@ begin
     perform private.lock_edition(e.id, alone => true);
     e := private.find_edition(edition_code);
     if e.frozen_at is null then
-        perform private.refuse('MP026', e.code, private.spoken(e.ends_at));
+        perform private.refuse('MP026', jsonb_build_object('ends_at', e.ends_at), e.code, private.spoken(e.ends_at));
     end if;
     update mpp.player p
     set first_name = '—', initial = null
@@ -5167,7 +5203,8 @@ begin
     delete from mpp.class_guess g where g.account_id = account and g.guessed_at <= at - interval '1 hour';
     select count(*), min(g.guessed_at) into wrong, oldest from mpp.class_guess g where g.account_id = account;
     if wrong >= most then
-        perform private.refuse('MP046', private.spoken(oldest + interval '1 hour'));
+        perform private.refuse('MP046', jsonb_build_object('until', oldest + interval '1 hour'),
+            private.spoken(oldest + interval '1 hour'));
     end if;
     select c.league_id into class from mpp.class_code c where c.code = typed;
     if class is not null then
@@ -7090,7 +7127,8 @@ begin
 
     select * into e from mpp.edition x where x.id = me.edition_id;
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     select * into c from mpp.edition_challenge x where x.id = validate_challenge.challenge_id and x.edition_id = e.id;
     if not found or (c.kind = 'hidden' and not exists (
@@ -7102,7 +7140,8 @@ begin
         if c.kind = 'flash' and at < c.opens_at then
             perform private.refuse('MP040');
         end if;
-        perform private.refuse('MP041', private.spoken(c.opens_at), private.spoken(c.closes_at));
+        perform private.refuse('MP041', jsonb_build_object('opens_at', c.opens_at, 'closes_at', c.closes_at),
+            private.spoken(c.opens_at), private.spoken(c.closes_at));
     end if;
     if c.repeat_limit is not null then
         select count(*) into done
@@ -7187,7 +7226,8 @@ begin
     running := private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) = 'running';
     by_ops := by_ops and not (mine and running);
     if not by_ops and not running then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     if not by_ops and not exists (select from mpp.player p where p.id = v.player_id and p.league_id = v.league_id) then
         perform private.refuse('MP035');
@@ -7253,7 +7293,8 @@ begin
     end if;
     select * into e from mpp.edition x where x.id = me.edition_id;
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     delete from mpp.unlock_guess g
     where g.account_id = account and g.edition_id = e.id and g.guessed_at <= at - interval '1 hour';
@@ -7261,7 +7302,8 @@ begin
     from mpp.unlock_guess g
     where g.account_id = account and g.edition_id = e.id;
     if wrong >= e.unlock_guesses_per_hour then
-        perform private.refuse('MP046', private.spoken(oldest + interval '1 hour'));
+        perform private.refuse('MP046', jsonb_build_object('until', oldest + interval '1 hour'),
+            private.spoken(oldest + interval '1 hour'));
     end if;
     select c.id into found_id
     from mpp.edition_challenge c
@@ -7323,7 +7365,8 @@ begin
     at := private.clock();
     e := private.find_edition(edition_code);
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) not in ('running', 'closed') then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
 
     with judged as (
@@ -7506,7 +7549,8 @@ begin
 
     select * into e from mpp.edition x where x.id = class.edition_id;
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     select * into c from mpp.edition_challenge x where x.id = validate_for_pupils.challenge_id and x.edition_id = e.id;
     -- A flash challenge that nobody may list yet is not announced by its refusal either.
@@ -7517,7 +7561,8 @@ begin
         perform private.refuse('MP084');
     end if;
     if c.kind <> 'boost' and not (at >= coalesce(c.opens_at, at) and at < coalesce(c.closes_at, 'infinity')) then
-        perform private.refuse('MP041', private.spoken(c.opens_at), private.spoken(c.closes_at));
+        perform private.refuse('MP041', jsonb_build_object('opens_at', c.opens_at, 'closes_at', c.closes_at),
+            private.spoken(c.opens_at), private.spoken(c.closes_at));
     end if;
     if c.needs_proof and not coalesce(proof_sent, false) then
         perform private.refuse('MP043');
@@ -7611,7 +7656,8 @@ begin
     select x.* into e from mpp.league l join mpp.edition x on x.id = l.edition_id where l.id = class_id;
     -- The staff may until the ranking is frozen.
     if not by_ops and private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     if coalesce(cardinality(validation_ids), 0) not between 1 and 1000 then
         perform private.refuse('MP010', 'validation_ids', format('it has %s elements', coalesce(cardinality(validation_ids), 0)),
@@ -7688,7 +7734,8 @@ begin
     phase := private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at);
     -- The staff may still type in what a teacher sends after the end, until the ranking is frozen.
     if phase <> 'running' and not (by_ops and phase = 'closed') then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     asked := coalesce(cardinality(pupil_ids), 0);
     if asked not between 1 and 20000 or asked <> coalesce(cardinality(challenge_ids), 0) or asked <> coalesce(cardinality(times), 0)
@@ -9243,7 +9290,7 @@ begin
         return e.frozen_at;
     end if;
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'closed' then
-        perform private.refuse('MP026', e.code, private.spoken(e.ends_at));
+        perform private.refuse('MP026', jsonb_build_object('ends_at', e.ends_at), e.code, private.spoken(e.ends_at));
     end if;
     perform private.fold_scores(e.id, wait => true);
     insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value, tie_order)
@@ -10055,12 +10102,39 @@ create table mpp.task (
     until_day date,
     done_at timestamptz,
     done_by uuid,
+    revision integer not null default 0,
+    changed_at timestamptz not null default private.clock(),
+    last_day date,
+    last_until_day date,
     constraint task_once unique (participation_id, code),
-    constraint task_days check ((day is null) = (until_day is null) and until_day >= day)
+    constraint task_days check ((day is null) = (until_day is null) and until_day >= day),
+    constraint task_last_days check ((last_day is null) = (last_until_day is null) and (day is null or last_day is null))
 );
 comment on table mpp.task is 'What a client and the association do together around an edition, and on which day.';
 comment on column mpp.task.day is 'The day on which to begin; none when there is no time left for it.';
+comment on column mpp.task.revision is 'How often it changed: calendars that have it know by this that they read it again.';
+comment on column mpp.task.last_day is 'The day that it had when it was dropped: calendars that have it take it off that day.';
 create index task_organisation on mpp.task (organisation_id);
+
+-- Calendars have read it as it was.
+create function private.task_counts_revisions() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.revision := old.revision + 1;
+    new.changed_at := private.clock();
+    new.last_day := case when new.day is null then coalesce(old.day, old.last_day) end;
+    new.last_until_day := case when new.day is null then coalesce(old.until_day, old.last_until_day) end;
+    return new;
+end
+$$;
+revoke execute on function private.task_counts_revisions() from public;
+
+create trigger task_counts_revisions
+    before update on mpp.task
+    for each row
+    execute function private.task_counts_revisions();
 
 alter table mpp.task enable row level security;
 
@@ -10068,7 +10142,8 @@ create policy task_select_authenticated on mpp.task
     for select to authenticated, mpp_dashboard
     using (organisation_id in (select private.my_client_ids()));
 
-grant select (id, participation_id, organisation_id, code, stage, place, title, description, owner, priority, day, until_day, done_at)
+grant select (id, participation_id, organisation_id, code, stage, place, title, description, owner, priority, day, until_day, done_at,
+    revision, changed_at, last_day, last_until_day)
     on mpp.task to authenticated, mpp_dashboard;
 grant select on mpp.task to service_role;
 
@@ -10087,7 +10162,11 @@ select
     t.day,
     t.until_day,
     t.done_at,
-    case when t.done_at is not null then 'done' when t.day is null then 'dropped' else 'planned' end as state
+    case when t.done_at is not null then 'done' when t.day is null then 'dropped' else 'planned' end as state,
+    t.revision,
+    t.changed_at,
+    t.last_day,
+    t.last_until_day
 from mpp.task t;
 comment on view api.client_stages is 'The retroplanning of the caller''s organisations: tasks by stage, with the day to begin and the last one; state is planned, done or dropped (no time left, no day). Sort by place.';
 grant select on api.client_stages to authenticated, service_role, mpp_dashboard;
@@ -10494,9 +10573,16 @@ begin
             array(select x.code from mpp.task x where x.participation_id = asked.id and x.done_at is not null)
         ) d on d.code = t.code
         where e.audience = any (t.audiences) and t.ideal[size] is not null
-    ), no_longer as (
+    ), never_dated as (
         delete from mpp.task x
-        where x.participation_id = asked.id and x.done_at is null and not exists (select from template t where t.code = x.code)
+        where x.participation_id = asked.id and x.done_at is null and x.day is null and x.last_day is null
+            and not exists (select from template t where t.code = x.code)
+    ), no_longer as (
+        -- Kept as dropped: a calendar that has it must be told.
+        update mpp.task x
+        set day = null, until_day = null
+        where x.participation_id = asked.id and x.done_at is null and x.day is not null
+            and not exists (select from template t where t.code = x.code)
     )
     insert into mpp.task as x (participation_id, organisation_id, code, stage, place, title, description, owner, priority, day, until_day)
     select asked.id, asked.organisation_id, t.code, t.stage, t.place,
@@ -12154,7 +12240,11 @@ comment on column api.client_stages.priority is '1 is never dropped for want of 
 comment on column api.client_stages.day is 'The day to begin; null when it was dropped.';
 comment on column api.client_stages.until_day is 'The last day; null when it was dropped.';
 comment on column api.client_stages.done_at is 'When it was done; null while it is not.';
-comment on column api.client_stages.state is 'planned, done or dropped (no time left, no day).';
+comment on column api.client_stages.state is 'planned, done or dropped (no time left, or no part of this plan any more; no day).';
+comment on column api.client_stages.revision is 'How often it has changed: SEQUENCE of a calendar.';
+comment on column api.client_stages.changed_at is 'When it last changed: LAST-MODIFIED of a calendar.';
+comment on column api.client_stages.last_day is 'The day that it had when it was dropped; null while it has one, and if it never had.';
+comment on column api.client_stages.last_until_day is 'The last day that it had when it was dropped.';
 
 comment on column api.client_awards.award_id is 'The award.';
 comment on column api.client_awards.participation_id is 'The part of a client in an edition, as client_participations has it.';
@@ -12292,7 +12382,8 @@ begin
     too_late := (week.last_day + 8)::timestamp at time zone e.time_zone;
     -- Nothing has happened yet, or it is no news any more.
     if e.opened_at is null or week.number is null or at >= too_late then
-        perform private.refuse('MP022', e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
     end if;
     for note in
         with next_one as (

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from tests.refusal_details import only_times
 from tests.sql.game import DAY, Edition, Game, League, Person
 
 OK = "00000"
@@ -89,7 +90,7 @@ class Clients:
         return league
 
     def answers(self, who: str, function: str, /, **arguments: Any) -> str:
-        """The SQLSTATE with which a command answers somebody; nothing is kept. A refusal shows no DETAIL."""
+        """The SQLSTATE with which a command answers somebody; nothing is kept. A refusal shows no DETAIL but times."""
         before = self.game.fingerprint()
         code = _code_of(lambda: self.people[who].table(function, **arguments), self.game)
         assert self.game.fingerprint() == before, (who, function)
@@ -110,7 +111,8 @@ def _code_of(act: Callable[[], Any], game: Game) -> str:
         with game.db.transaction(force_rollback=True):
             act()
     except psycopg.Error as error:
-        return (error.sqlstate or "?") if error.diag.message_detail is None else f"DETAIL {error.diag.message_detail}"
+        detail = error.diag.message_detail
+        return (error.sqlstate or "?") if only_times(detail) else f"DETAIL {detail}"
     return OK
 
 

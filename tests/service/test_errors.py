@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,13 @@ def test_the_tree_in_the_docstring_names_every_class() -> None:
     tree = ast.parse(Path(errors.__file__).read_text(encoding="utf-8"))
     defined = {node.name for node in tree.body if isinstance(node, ast.ClassDef)} - {"FileProblem"}
     assert drawn == defined
+
+
+def test_a_refusal_keeps_the_times_of_its_details() -> None:
+    error = errors.refusal("MP041", "x", "", '{"opens_at": "2026-11-16T11:00:00.000000Z", "closes_at": null}')
+    assert error.times == {"opens_at": datetime(2026, 11, 16, 11, tzinfo=UTC)}
+    for odd in (None, "", "Key (alias)=(x) exists.", "[1]", '{"until": "soon"}', '{"until": 3}'):
+        assert errors.refusal("MP041", "x", "", odd).times == {}
 
 
 def test_an_unknown_code_is_still_a_refusal_that_keeps_it() -> None:

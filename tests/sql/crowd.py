@@ -12,6 +12,8 @@ from typing import Any
 
 import psycopg
 
+from tests.refusal_details import only_times
+
 from .game import Connection, Edition, Game
 
 #: What a command may answer in the middle of a crowd; anything else is a fault.
@@ -46,7 +48,7 @@ def attempt(call: Callable[[], Any]) -> Answer:
     try:
         return "00000", call()
     except psycopg.Error as error:
-        return error.sqlstate or "?" if error.diag.message_detail is None else "DETAIL", str(error)
+        return error.sqlstate or "?" if only_times(error.diag.message_detail) else "DETAIL", str(error)
 
 
 def at_once(url: str, work: Sequence[Callable[[Connection], Any]]) -> list[Answer]:

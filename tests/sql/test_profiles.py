@@ -89,7 +89,7 @@ INVALID = [
     ("first_name", "a\u2060b"),
     ("first_name", "a\u202eb"),
     ("last_name", None),
-    ("last_name", "\ufeffx"),
+    ("last_name", "x\ufeffx"),
     ("alias", None),
     ("alias", "x" * 31),
     ("alias", "a\u0007b"),
@@ -121,6 +121,20 @@ def test_a_field_that_is_not_valid_is_named(game, field, value):
     with game.refused("MP010") as caught:
         person.call("register", **game.profile(**{field: value}))
     assert str(caught.value).startswith(f"{field} is not valid")
+
+
+@pytest.mark.parametrize(
+    ("day", "wrong"),
+    [(None, "it is empty"), ("2999-01-01", "still to come"), ("1901-01-01", "years old")],
+)
+def test_what_is_wrong_with_a_date_of_birth_is_said_without_it(game, day, wrong):
+    with game.refused("MP010") as caught:
+        game.signed_in().call("register", **game.profile(birth_date=day))
+    said = f"{caught.value.diag.message_primary} {caught.value.diag.message_hint}"
+    assert wrong in said
+    # A date that is well written is not answered with how to write one, nor said back.
+    assert ("YYYY-MM-DD" in said) == (day is None)
+    assert str(day) not in said
 
 
 def test_a_baby_does_not_register(game):
@@ -179,8 +193,9 @@ def test_a_correction_is_checked_as_registering_is(game, field, value):
 
 def test_a_child_does_not_grow_up_by_editing_a_form(game):
     person = game.registered(birth_date=game.child(14))
-    with game.refused("MP050"):
+    with game.refused("MP050") as caught:
         person.call("update_profile", birth_date="1990-01-01")
+    assert "alias" not in str(caught.value)
     person.call("update_profile", alias="still-allowed")
 
 

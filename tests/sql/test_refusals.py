@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import string
+from datetime import datetime
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
-from .game import Person
+from tests.refusal_details import only_times
+
+from .game import DAY, Person
 
 
 def refusals(game):
@@ -82,6 +87,29 @@ def test_arguments_of_a_refusal_are_text_and_never_a_format(game):
     assert "%s %1$s %n" in caught.value.diag.message_primary
 
 
+def test_the_times_of_a_refusal_are_in_its_detail_and_nothing_else_is(game):
+    edition = game.edition(starts=-30 * DAY, ends=-DAY)
+    player = game.signed_in()
+    with game.refused("MP022") as caught:
+        game.service.call("close_edition", edition_code=edition.code, reason="A test")
+    detail = json.loads(caught.value.diag.message_detail)
+    assert {key: datetime.fromisoformat(value) for key, value in detail.items()} == {
+        "starts_at": edition.starts_at, "ends_at": edition.ends_at,
+    }  # fmt: skip
+    # No other key gets in, whoever passes it; what never ends has no time; without times there is no detail.
+    for times, kept in (
+        ({"until": "2026-11-30T12:00:00+01:00", "row": "Secret"}, {"until": "2026-11-30T11:00:00.000000Z"}),
+        ({"until": "infinity"}, {"until": None}),
+        ({"row": "Secret"}, {}),
+    ):
+        with pytest.raises(psycopg.Error) as error, game.db.transaction(force_rollback=True):
+            game.db.execute("select private.refuse('MP011', %s, 'then')", (Jsonb(times),))
+        assert json.loads(error.value.diag.message_detail or "") == kept
+    with game.refused("MP003") as caught:
+        player.call("update_profile", alias="x")
+    assert caught.value.diag.message_detail is None
+
+
 def test_instants_are_said_in_paris_time_with_the_zone(game):
     assert game.one("select private.spoken('2026-07-01T10:00:00Z')") == "2026-07-01 12:00:00 (Europe/Paris)"
     assert game.one("select private.spoken('2026-12-01T10:00:00Z')") == "2026-12-01 11:00:00 (Europe/Paris)"
@@ -119,7 +147,8 @@ def answers(person: Person, call: str) -> str:
         with person.db.transaction(force_rollback=True):
             person.rows(call)
     except psycopg.Error as error:
-        return error.sqlstate or "?" if error.diag.message_detail is None else f"DETAIL: {error.diag.message_detail}"
+        detail = error.diag.message_detail
+        return error.sqlstate or "?" if only_times(detail) else f"DETAIL: {detail}"
     return "00000"
 
 

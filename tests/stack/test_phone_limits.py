@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import time
@@ -46,6 +47,7 @@ def test_maintenance_refuses_writes_until_its_end_and_reads_go_on(place: Place) 
         with refused("MP011") as caught:
             ana.validate(edition, "bike")
         assert caught.value.message == f"Maintenance in progress until {end}: nothing can be written."
+        assert datetime.fromisoformat(json.loads(caught.value.details)["until"]) == now + HOUR
         newcomer = place.phone()
         for write in (lambda: newcomer.register("bob"), lambda: ana.rpc("leave_league", league_id=league["league_id"])):
             with refused("MP011"):
