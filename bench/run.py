@@ -23,6 +23,7 @@ from uuid import uuid4
 
 import psycopg
 
+from mpp_supabase import clock
 from mpp_supabase.local import Ports, Stack, StackStatus
 
 HERE = Path(__file__).parent
@@ -443,9 +444,9 @@ def _result(what: str, ours: float, theirs: float, goal: str, unit: str = "secon
 
 
 def _three_weeks() -> tuple[str, str, str]:
-    from datetime import UTC, datetime, timedelta
+    from datetime import timedelta
 
-    start = datetime.now(UTC) - timedelta(hours=1)
+    start = clock.now() - timedelta(hours=1)
     end = (start + timedelta(days=21)).isoformat()
     return start.isoformat(), end, end
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,6 +21,10 @@ class Service:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+
+    def read_clock(self) -> datetime:
+        """Return the time by the database's clock, which decides what is open and what is over."""
+        return datetime.fromisoformat(str(self._transport.call("read_clock", idempotent=True)))
 
     def _page(self, model: type[RowModel], reading: Reading, limit: int, after: str | None) -> Page[RowModel]:
         if limit < 1:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID, uuid4
@@ -451,7 +451,7 @@ class Classes(Service):
             self._known_pupils(class_id),
             map(_known_challenge, challenges.values()),
             *_days(edition),
-            datetime.now(zone).date(),
+            self.read_clock().astimezone(zone).date(),
             counts,
             to_record=True,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cached_property
 
 from mpp_supabase.audit import Audit
@@ -63,6 +64,10 @@ class MPP:
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
+
+    def read_clock(self) -> datetime:
+        """Return the time by the database's clock, which decides what is open and what is over."""
+        return self.editions.read_clock()
 
     @cached_property
     def editions(self) -> Editions:

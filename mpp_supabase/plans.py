@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
+from mpp_supabase import clock
 from mpp_supabase._service import Service, absent, one, reading
 from mpp_supabase.errors import NotAllowed
 from mpp_supabase.models import Model
@@ -99,7 +100,7 @@ class Plans(Service):
         if found is None:
             raise NotAllowed(f"There is no participation {participation_id}.", "List those of the organisation.")
         name = f"{found.organisation_name} – {_text(found.edition_title, language)}"
-        return write_calendar(self.tasks(participation_id), name, language, at or datetime.now(UTC))
+        return write_calendar(self.tasks(participation_id), name, language, at or clock.now())
 
 
 def write_calendar(tasks: Iterable[Task], name: str, language: str, at: datetime) -> str:

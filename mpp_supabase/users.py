@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pydantic import SecretStr
 
+from mpp_supabase import clock
 from mpp_supabase._service import Service, absent
 from mpp_supabase.errors import AccountError
 from mpp_supabase.models import Account
@@ -98,6 +99,6 @@ def _account(user: User) -> Account:
         created_at=user.created_at,
         confirmed_at=user.email_confirmed_at or user.confirmed_at,
         last_sign_in_at=user.last_sign_in_at,
-        disabled_until=until if until is not None and until > datetime.now(UTC) else None,
+        disabled_until=until if until is not None and until > clock.now() else None,
         is_anonymous=user.is_anonymous,
     )

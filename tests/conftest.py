@@ -21,7 +21,10 @@ import psycopg
 import pytest
 
 from mpp_supabase.local import Ports, Stack, StackStatus
+from tests import clock
 from tests.postgres_versions import binaries_of
+
+clock.move_program()
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +76,7 @@ def _embedded(directory: Path) -> Iterator[StackStatus]:
     with choosing_ports(directory):
         embedded = Stack(home, Ports.free())
         status = embedded.start()
+    clock.move_database(status.db_url)
     try:
         yield status
     finally:

@@ -18,6 +18,7 @@ from pathlib import Path
 from mpp_supabase.local import PostgresServer
 from mpp_supabase.local.auth.schema import migrate
 from mpp_supabase.local.migrations import apply_migrations
+from tests import clock
 from tests.postgres_versions import ROOT, binaries_of, server_of
 
 
@@ -27,6 +28,7 @@ def loaded_postgres(binaries: Path | None = None) -> Iterator[PostgresServer]:
     with server_of((binaries or binaries_of(17)).resolve()) as server:
         migrate(server.url("supabase_auth_admin"))
         apply_migrations(server.url(), ROOT / "supabase/migrations")
+        clock.move_database(server.url())
         yield server
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -719,8 +719,8 @@ def invite(
     """
     _one_of(role, ROLES, "--role")
     opens, closes = _moment(since, "--from"), _moment(until, "--until", last=True)
-    _check_dates(since, until, opens, closes)
     with connection.staff() as mpp:
+        _check_dates(mpp, since, until, opens, closes)
         organisation = mpp.clients.get(org)
         mpp.clients.invite(organisation.organisation_id, email, role, access_from=opens, access_until=closes)
     start = "now" if opens is None else _first(opens)
@@ -751,11 +751,12 @@ def list_staff(
     with connection.staff() as mpp:
         organisation_id = mpp.clients.get(org).organisation_id
         if invited:
+            now = mpp.read_clock()
             output.rows(
                 mpp.clients.invitations(organisation_id),
                 (
                     Column("E-mail", lambda one: one.email),
-                    Column("State", _waits),
+                    Column("State", lambda one: _state(one, now)),
                     *dates,
                     Column("Taken (UTC)", lambda one: output.clock(one.accepted_at)),
                     Column("Good until (UTC)", lambda one: output.clock(one.expires_at)),
@@ -780,10 +781,10 @@ def list_staff(
         )
 
 
-def _waits(invitation: StaffInvitation) -> str:
+def _state(invitation: StaffInvitation, now: datetime) -> str:
     if invitation.accepted_at is not None:
         return "taken"
-    return "waits" if invitation.expires_at > datetime.now(UTC) else "over"
+    return "waits" if invitation.expires_at > now else "over"
 
 
 @staff.command("set")
@@ -806,7 +807,7 @@ def set_staff(
         organisation_id = mpp.clients.get(org).organisation_id
         member = _member(mpp, organisation_id, account)
         if since is not None or until is not None:
-            _check_dates(since, until, opens or member.access_from, closes or member.access_until)
+            _check_dates(mpp, since, until, opens or member.access_from, closes or member.access_until)
         mpp.clients.set_staff(organisation_id, member.account_id, role=role, access_from=opens, access_until=closes)
         member = _member(mpp, organisation_id, account)
     output.say(
@@ -860,14 +861,16 @@ def _member(mpp: MPP, organisation_id: int, who: str) -> StaffMember:
     return found
 
 
-def _check_dates(since: str | None, until: str | None, opens: datetime | None, closes: datetime | None) -> None:
+def _check_dates(
+    mpp: MPP, since: str | None, until: str | None, opens: datetime | None, closes: datetime | None
+) -> None:
     """Say in the words of the command what the database would refuse: an end before the beginning, or in the past."""
     option, typed = ("--until", until) if until is not None else ("--from", since)
     if closes is None:
         return
     if opens is not None and closes <= opens:
         wrong = f"the access begins on {_first(opens)}" if until is not None else f"the access ends on {_last(closes)}"
-    elif closes <= datetime.now(UTC):
+    elif closes <= mpp.read_clock():
         wrong = "it has passed" if until is not None else f"the access ended on {_last(closes)}: give --until too"
     else:
         return

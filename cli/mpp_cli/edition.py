@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,7 +47,7 @@ def apply(
             return
         count = f"{len(changes)} change" + ("s" if len(changes) > 1 else "")
         ends_at = datetime.fromisoformat(wanted.document["edition"]["ends_at"])
-        if ends_at <= datetime.now(UTC):
+        if ends_at <= mpp.read_clock():
             output.say(f"Warning: {wanted.code} ends in the past, on {ends_at:%Y-%m-%d %H:%M}.")
         if dry_run:
             output.say(f"{count} to {wanted.code}; nothing was written (dry run).")
@@ -176,15 +176,14 @@ def open_edition(code: Code, yes: Yes = False) -> None:
         if edition.opened_at is not None:
             output.say(f"{code} has been open since {output.moment(edition.opened_at, edition.time_zone)}.")
             return
-        _warn_of_the_past(edition)
+        _warn_of_the_past(edition, mpp.read_clock())
         output.confirm(f"Open {code}? Everybody sees it from then on, and it cannot be a draft again.", yes=yes)
         mpp.editions.open(code)
         edition = mpp.editions.get(code)
     output.say(f"{code} is open (phase: {edition.phase}).")
 
 
-def _warn_of_the_past(edition: Edition) -> None:
-    now = datetime.now(UTC)
+def _warn_of_the_past(edition: Edition, now: datetime) -> None:
     if edition.ends_at <= now:
         output.say(f"Warning: {edition.code} ended on {output.moment(edition.ends_at, edition.time_zone)}.")
     elif edition.starts_at <= now:

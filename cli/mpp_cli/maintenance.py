@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -28,9 +28,12 @@ def announce(
 
     Example: mpp maintenance announce --from 2026-06-10T22:00+02:00 --until 2h --fr "Mise à jour" --en "Update"
     """
-    starts_at = datetime.now(UTC) if starts == "now" else _time(starts, "--from")
-    ends_at = starts_at + timedelta(minutes=_minutes(ends)) if ends[-1:] in "mh" else _time(ends, "--until")
+    since = None if starts == "now" else _time(starts, "--from")
+    length = timedelta(minutes=_minutes(ends)) if ends[-1:] in "mh" else None
+    until = None if length is not None else _time(ends, "--until")
     with connection.staff() as mpp:
+        starts_at = since or mpp.read_clock()
+        ends_at = until or starts_at + (length or timedelta())
         window_id = mpp.maintenance.announce(starts_at, ends_at, {"fr": french, "en": english})
     output.say(f"Announced from {output.moment(starts_at)} to {output.moment(ends_at)}; cancel with its number:")
     print(window_id)

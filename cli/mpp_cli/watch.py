@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,6 +59,6 @@ def _picture(mpp: MPP, code: str, scope: str, limit: int) -> Group:
 
     edition = mpp.editions.get(code)
     lines = mpp.rankings.page(edition.id, scope, limit).rows
-    title = f"{edition.title['en']} · {scope} ranking · {edition.phase} · {datetime.now(UTC):%H:%M:%S} UTC"
+    title = f"{edition.title['en']} · {scope} ranking · {edition.phase} · {mpp.read_clock():%H:%M:%S} UTC"
     body = output.table(lines, ranking.columns(scope)) if lines else Text("Nobody is in this ranking yet.")
     return Group(Text(output.clean(title), style="bold"), body, Text("Ctrl-C ends.", style="dim"))

@@ -6,7 +6,7 @@ import csv
 import re
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,6 +17,7 @@ import httpx
 import psycopg
 from pydantic import SecretStr
 
+from mpp_supabase import clock
 from mpp_supabase.client import MPP
 from mpp_supabase.client_files import BUCKET
 from mpp_supabase.config import Settings
@@ -81,7 +82,7 @@ def play_client(
     `env` holds the names of `mpp stack status --json`; `files` is the project's folder; `mail` sends to the mailbox of
     the local stack. Each call makes organisations and editions of its own. Raises the errors of mpp_supabase.
     """
-    now = datetime.now(UTC)
+    now = clock.now()
     stamp = f"{now:%Y%m%d-%H%M%S}"
     rng = Random(stamp)
     outcome = ClientOutcome(f"client-demo-{stamp}", f"company-{stamp}", reports / f"client-demo-{stamp}")
@@ -149,11 +150,11 @@ def play_client(
         with timed(outcome, "proof"):
             on_progress("Computing every figure again", 0, 2)
             seen = readers["inside"].views()
-            outcome.proof = prove_client(db, edition, part.participation_id, seen, datetime.now(UTC))
+            outcome.proof = prove_client(db, edition, part.participation_id, seen, clock.now())
             on_progress("Computing every figure again", 1, 2)
             classes = readers["authority"].views()["client_territory"]
             outcome.followed = len(classes)
-            territory = prove_territory(db, school, followed, classes, datetime.now(UTC))
+            territory = prove_territory(db, school, followed, classes, clock.now())
             outcome.proof.compared.update(territory.compared)
             outcome.proof.agree.update(territory.agree)
             outcome.proof.differences += territory.differences
@@ -458,7 +459,7 @@ class Town:
 
     def hire_staff(self, company: int, authority: int, mail: MailSettings, outcome: ClientOutcome) -> dict[str, Reader]:
         """Invite staff by mail, let them read it and accept with their own account; two have other dates."""
-        now = datetime.now(UTC)
+        now = clock.now()
         readers = {
             name: Reader(self._env, self._http, f"{name}-{self._stamp}@demo.invalid")
             for name in ("inside", "before", "after", "authority")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,6 +16,7 @@ import httpx
 import psycopg
 from pydantic import SecretStr
 
+from mpp_supabase import clock
 from mpp_supabase.client import MPP
 from mpp_supabase.config import Settings
 from mpp_supabase.demo.habits import Card, Columns, days_of_play
@@ -45,7 +46,7 @@ def play(env: Mapping[str, str], files: Path, reports: Path, plan: Plan, on_prog
     catalogue/ and sql/; the report is written under `reports`. Each call makes an edition of its own, demo-DATE-TIME,
     and keeps the accounts of earlier ones. Raises the errors of mpp_supabase.
     """
-    now = datetime.now(UTC)
+    now = clock.now()
     code = f"demo-{now:%Y%m%d-%H%M%S}"
     rng = Random(code)
     outcome = Outcome(code, reports / f"{code}.html")

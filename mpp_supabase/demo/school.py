@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from threading import Lock
@@ -15,6 +15,7 @@ import httpx
 import psycopg
 from pydantic import SecretStr
 
+from mpp_supabase import clock
 from mpp_supabase.client import MPP
 from mpp_supabase.config import Settings
 from mpp_supabase.demo.classes import Classroom, enrol, hire, open_classes, schools_of
@@ -43,7 +44,7 @@ def play_school(
     Arguments are those of play. Each call makes an edition of its own, school-demo-DATE-TIME, with a folder of its own
     under `reports`, and keeps schools and teachers of earlier ones. Raises the errors of mpp_supabase.
     """
-    now = datetime.now(UTC)
+    now = clock.now()
     code = f"school-demo-{now:%Y%m%d-%H%M%S}"
     rng = Random(code)
     outcome = SchoolOutcome(code, reports / code / "report.html")
@@ -257,7 +258,7 @@ def cards_by_level(connection: psycopg.Connection[Any], edition_id: int) -> dict
     """The challenges of each level, those that have not opened yet left out."""
     rows = connection.execute(
         "select id, kind::text, points, repeat_limit, opens_at, closes_at, levels from api.challenges"
-        " where edition_id = %s and (opens_at is null or opens_at < now()) order by code",
+        " where edition_id = %s and (opens_at is null or opens_at < private.clock()) order by code",
         (edition_id,),
     ).fetchall()
     return {level: [Card(*row[:6]) for row in rows if level in row[6]] for level in LEVELS}

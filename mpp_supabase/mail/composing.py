@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import re
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from email import policy
 from email.header import decode_header
 from email.message import EmailMessage
@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+from mpp_supabase import clock
 from mpp_supabase.mail.letters import Letter, LetterError, Links, write_letter
 from mpp_supabase.mail.outbox import ClaimedMail
 from mpp_supabase.mail.settings import MailSettings, clean_header, is_address
@@ -53,7 +54,7 @@ def compose(mail: ClaimedMail, settings: MailSettings, *, now: datetime | None =
         ("From", f"{encoded(settings.sender_name)} <{settings.sender}>"),
         ("To", mail.address),
         ("Subject", encoded(letter.subject)),
-        ("Date", format_datetime(now or datetime.now(UTC))),
+        ("Date", format_datetime(now or clock.now())),
         ("Message-ID", f"<{mail.message_id}>"),
         ("Auto-Submitted", "auto-generated"),
     ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+from mpp_supabase import clock
 from mpp_supabase.errors import MPPError
 from mpp_supabase.mail.composing import render
 from mpp_supabase.mail.letters import write_letter
@@ -68,7 +68,7 @@ def newsletter_page(newsletter: NewsletterText, language: Language) -> str:
         template="newsletter",
         language=language,
         data=data,
-        claim_expires_at=datetime.now(UTC),
+        claim_expires_at=clock.now(),
     )
     letter = write_letter("newsletter", data, language)
     return render(letter, shown, language, "https://example.org/unsubscribe")[1]

@@ -189,7 +189,8 @@ def match_tracking(
                 fix = f"the edition goes from {starts_on:%d/%m/%Y} to {ends_on:%d/%m/%Y}: correct the date, or write x"
                 problems.add(mark.cell, day, "a day outside the edition", fix, place)
             elif mark.done_on > today:
-                problems.add(mark.cell, day, "a day that is still to come", "mark it once it is done", place)
+                fix = f"it is {today:%d/%m/%Y} in the edition's zone: write x for what was done today"
+                problems.add(mark.cell, day, "a day that is still to come", fix, place)
         if challenge is None:
             continue
         if challenge.repeat_limit is not None and mark.times > challenge.repeat_limit:

@@ -237,6 +237,17 @@ $$;
 revoke execute on function private.read_clock() from public;
 grant execute on function private.read_clock() to anon, authenticated, service_role, mpp_dashboard;
 
+create function api.read_clock() returns timestamptz
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.read_clock();
+end;
+comment on function api.read_clock() is 'The time by which the game decides what has begun and what is over: count down by it, not by the clock of a phone or a laptop.';
+revoke execute on function api.read_clock() from public;
+grant execute on function api.read_clock() to anon, authenticated, service_role;
+
 -- The civil day at that moment. A request may choose the session's time zone (Prefer: timezone=…), so no day comes from it:
 -- a day is one of the edition's zone, and where there is no edition one of the association's.
 create function private.today(time_zone text default 'Europe/Paris') returns date

@@ -316,9 +316,12 @@ begin
                     when count(*) over (partition by m.pupil_id, m.challenge_id) > 1 then format('%s comes twice for this pupil', m.code)
                     when m.done >= m.times then null
                     when m.times > m.repeat_limit then format('%s counts %s time(s) per pupil', m.code, m.repeat_limit)
+                    -- East of the edition the day may have begun: done is done, but on the day that it is here.
+                    when m.done_on > (at at time zone e.time_zone)::date
+                        then format('%s is still to come: it is %s in %s', m.done_on, (at at time zone e.time_zone)::date, e.time_zone)
                     when m.done_on is not null
                         and (m.done_at is null or m.done_on <> (m.done_at at time zone e.time_zone)::date or m.done_at < e.starts_at)
-                        then format('%s is outside the edition, in the future, or outside the window of %s', m.done_on, m.code)
+                        then format('%s is outside the edition, or outside the window of %s', m.done_on, m.code)
                     when m.kind <> 'boost' and (m.done_at < m.opens_at or m.done_at >= m.closes_at)
                         then format('%s has a window: give the day it was done', m.code)
                 end as fault

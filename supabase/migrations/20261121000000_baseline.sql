@@ -237,6 +237,17 @@ $$;
 revoke execute on function private.read_clock() from public;
 grant execute on function private.read_clock() to anon, authenticated, service_role, mpp_dashboard;
 
+create function api.read_clock() returns timestamptz
+    language sql
+    stable
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.read_clock();
+end;
+comment on function api.read_clock() is 'The time by which the game decides what has begun and what is over: count down by it, not by the clock of a phone or a laptop.';
+revoke execute on function api.read_clock() from public;
+grant execute on function api.read_clock() to anon, authenticated, service_role;
+
 -- The civil day at that moment. A request may choose the session's time zone (Prefer: timezone=…), so no day comes from it:
 -- a day is one of the edition's zone, and where there is no edition one of the association's.
 create function private.today(time_zone text default 'Europe/Paris') returns date
@@ -7780,9 +7791,12 @@ begin
                     when count(*) over (partition by m.pupil_id, m.challenge_id) > 1 then format('%s comes twice for this pupil', m.code)
                     when m.done >= m.times then null
                     when m.times > m.repeat_limit then format('%s counts %s time(s) per pupil', m.code, m.repeat_limit)
+                    -- East of the edition the day may have begun: done is done, but on the day that it is here.
+                    when m.done_on > (at at time zone e.time_zone)::date
+                        then format('%s is still to come: it is %s in %s', m.done_on, (at at time zone e.time_zone)::date, e.time_zone)
                     when m.done_on is not null
                         and (m.done_at is null or m.done_on <> (m.done_at at time zone e.time_zone)::date or m.done_at < e.starts_at)
-                        then format('%s is outside the edition, in the future, or outside the window of %s', m.done_on, m.code)
+                        then format('%s is outside the edition, or outside the window of %s', m.done_on, m.code)
                     when m.kind <> 'boost' and (m.done_at < m.opens_at or m.done_at >= m.closes_at)
                         then format('%s has a window: give the day it was done', m.code)
                 end as fault

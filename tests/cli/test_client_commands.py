@@ -6,13 +6,14 @@ import csv
 import io
 import re
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from mpp_cli.exits import Exit
+from tests import clock
 from tests.service.clients import Client, new_client, played_client, running_edition
 from tests.service.sheets import write_sheet
 from tests.service.world import World
@@ -154,7 +155,7 @@ def test_people_are_invited_once_after_a_question(mpp: Mpp, fresh: Client, tmp_p
 
 def test_staff_are_invited_listed_changed_and_removed(mpp: Mpp, world: World, fresh: Client) -> None:
     person = world.signed_in()
-    first, last = datetime.now(UTC) - timedelta(days=2), datetime.now(UTC) + timedelta(days=30)
+    first, last = clock.now() - timedelta(days=2), clock.now() + timedelta(days=30)
     invited = mpp(
         *("client", "invite", fresh.code, person.account.email, "--role", "manager"),
         *("--from", f"{first:%Y-%m-%d}", "--until", f"{last:%Y-%m-%d}"),

@@ -21,6 +21,7 @@ from mpp_supabase.mail.letters import TEMPLATES, LetterError
 from mpp_supabase.mail.outbox import ClaimedMail
 from mpp_supabase.mail.settings import clean_header
 from mpp_supabase.mail.wording import change, day, number
+from tests import clock
 
 SETTINGS = MailSettings(
     host="mail.example.org", port=587, security="starttls", sender_name="Ma Petite Planète",
@@ -80,7 +81,7 @@ def claimed(template: str, language: str = "fr", **changes: Any) -> ClaimedMail:
     made = ClaimedMail(
         id=1, attempt=1, message_id=f"{'a' * 40}@example.org", address="lina@example.org", first_name="Lina",
         purpose=purpose, template=template, language=language, data=data,
-        unsubscribe_token=None if purpose == "service" else "ab" * 32, claim_expires_at=datetime.now(UTC),
+        unsubscribe_token=None if purpose == "service" else "ab" * 32, claim_expires_at=clock.now(),
     )  # fmt: skip
     return made.model_copy(update=changes)
 

@@ -7,11 +7,12 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from mpp_supabase import Edition, MadeLeague, Organisation, Participation
+from tests import clock
 
 from .world import Person, World
 
@@ -24,7 +25,7 @@ _numbers = itertools.count(1)
 
 def running_edition(world: World, days: int = 9, **changes: Any) -> Edition:
     """An edition that began some days ago and may still be joined."""
-    until = datetime.now(UTC) + timedelta(days=2)
+    until = clock.now() + timedelta(days=2)
     return world.edition(
         name="client", starts_in=timedelta(days=-days), registration_closes_on=f"{until:%Y-%m-%d}", **changes
     )
@@ -52,7 +53,7 @@ class Client:
             "select c.id from api.challenges c where c.edition_id = %s and c.code = %s", (self.edition.id, card)
         ).fetchone()
         assert row is not None
-        at = datetime.now(UTC) - timedelta(days=days_ago)
+        at = clock.now() - timedelta(days=days_ago)
         self.world.database.execute(
             "select api.import_validations(%s, %s, %s, %s, %s)",
             (

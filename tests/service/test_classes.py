@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 
 from mpp_supabase import DiplomaError, Edition, MPPError, SchoolClass, SheetError
 from mpp_supabase import errors as refused
+from tests import clock
 
 from .sheets import write_sheet
 from .world import World
@@ -460,8 +461,8 @@ class TestTracking:
     def test_marks_become_validations_and_again_none(
         self, world: World, edition: Edition, class_: SchoolClass, tmp_path: Path
     ) -> None:
-        flash_day = datetime.now(UTC).date() - timedelta(days=2)
-        yesterday = datetime.now(UTC).date() - timedelta(days=1)
+        flash_day = clock.now().date() - timedelta(days=2)
+        yesterday = clock.now().date() - timedelta(days=1)
         file = write_sheet(
             tmp_path / "suivi.xlsx",
             ["Prénom", "Walk", "Soupe", "Éclair", "Lampes"],
@@ -492,7 +493,7 @@ class TestTracking:
     def test_every_cell_that_the_database_refuses_is_named(
         self, world: World, class_: SchoolClass, tmp_path: Path
     ) -> None:
-        flash_day = datetime.now(UTC).date() - timedelta(days=2)
+        flash_day = clock.now().date() - timedelta(days=2)
         world.ops.classes.choose(
             class_.class_id,
             [challenge(world, class_, code) for code in ("s-walk", "s-flash")],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -33,6 +33,7 @@ from mpp_supabase.local import StackStatus
 from mpp_supabase.local.project import find_project
 from mpp_supabase.reports import write_report
 from mpp_supabase.sheets import read_guests, read_leagues
+from tests import clock
 
 from .clients import VIEWS, Client, new_client, pages, played_client, running_edition
 from .sheets import write_sheet
@@ -325,7 +326,7 @@ def test_guests_are_invited_once_each_and_a_dry_run_writes_nothing(fresh: Client
 def test_staff_are_invited_by_mail_let_in_changed_and_removed(world: World, fresh: Client) -> None:
     clients, id_ = world.ops.clients, fresh.organisation.organisation_id
     person, other = world.signed_in(), world.signed_in()
-    until = datetime.now(UTC) + timedelta(days=20)
+    until = clock.now() + timedelta(days=20)
     clients.invite(id_, str(person.account.email), "manager", access_until=until)
     ((_, address, _, data),) = fresh.mails("staff_invitation")
     assert address == person.account.email
@@ -430,7 +431,7 @@ def test_a_report_of_200_players_and_4000_challenges_takes_less_than_three_secon
     world: World, stack: StackStatus, tmp_path: Path
 ) -> None:
     code, files = new_code("big"), find_project().files
-    world.ops.editions.apply(moved_edition(files / "catalogue" / "adult-2026-09.yaml", code, datetime.now(UTC)))
+    world.ops.editions.apply(moved_edition(files / "catalogue" / "adult-2026-09.yaml", code, clock.now()))
     world.ops.editions.open(code)
     edition = world.ops.editions.get(code)
     names = [(f"Grande {number} {secrets.token_hex(3)}", f"U{number % 4}") for number in range(12)]
@@ -438,7 +439,7 @@ def test_a_report_of_200_players_and_4000_challenges_takes_less_than_three_secon
     with httpx.Client(timeout=30) as http:
         town = Town(world.ops, world.database, stack.env(), http, files, secrets.token_hex(3), Random(7))
         members = town.seat(edition, client.leagues, 200)
-        done = town.play(edition, members, 4_000, datetime.now(UTC))
+        done = town.play(edition, members, 4_000, clock.now())
     assert done == 4_000
     start = time.perf_counter()
     report = world.ops.reports.weekly(client.part.participation_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -12,6 +12,7 @@ from mpp_supabase import AccountError, KeyRefused, MPPError, Settings, parse_edi
 from mpp_supabase import errors as refused
 from mpp_supabase.client import MPP
 from mpp_supabase.transport import Transport
+from tests import clock
 
 from .conftest import Played
 from .world import PASSWORD, World, edition_text, new_code
@@ -127,7 +128,7 @@ class TestEditions:
             lambda: list(world.visitor.conduct.misuse(played.edition.id)),
             lambda: list(world.visitor.conduct.reports(played.edition.id)),
             lambda: world.visitor.audit.page(),
-            lambda: world.visitor.maintenance.announce(datetime.now(UTC), datetime.now(UTC), {}),
+            lambda: world.visitor.maintenance.announce(clock.now(), clock.now(), {}),
             lambda: list(world.visitor.users.iterate()),
             lambda: world.visitor.users.set_ops(played.ada.account.id, True),
         )
@@ -255,7 +256,7 @@ class TestConduct:
 
 class TestMaintenance:
     def test_a_window_is_announced_listed_and_taken_back(self, world: World) -> None:
-        starts_at = datetime.now(UTC) + timedelta(days=30)
+        starts_at = clock.now() + timedelta(days=30)
         text = {"fr": "Mise à jour", "en": "Update"}
         window_id = world.ops.maintenance.announce(starts_at, starts_at + timedelta(hours=2), text)
         (window,) = [w for w in world.visitor.maintenance.iterate() if w.id == window_id]
@@ -266,7 +267,7 @@ class TestMaintenance:
             world.ops.maintenance.cancel(window_id)
 
     def test_a_window_that_ends_before_it_starts_or_says_nothing_is_refused(self, world: World) -> None:
-        at = datetime.now(UTC) + timedelta(days=30)
+        at = clock.now() + timedelta(days=30)
         with pytest.raises(refused.InvalidField):
             world.ops.maintenance.announce(at, at - timedelta(hours=1), {"fr": "a", "en": "b"})
         with pytest.raises(refused.InvalidField):
@@ -283,7 +284,7 @@ class TestUsers:
         assert world.ops.users.find(email.upper()).id == world.ops.users.find(str(account.id)).id == account.id
         until = world.ops.users.disable(account.id).disabled_until
         assert until is not None
-        assert until > datetime.now(UTC) + timedelta(days=3650)
+        assert until > clock.now() + timedelta(days=3650)
         sign_in = {"email": email, "password": PASSWORD}
         token = world.http.post("/auth/v1/token", params={"grant_type": "password"}, json=sign_in)
         assert token.status_code == 400

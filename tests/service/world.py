@@ -6,7 +6,7 @@ import itertools
 import secrets
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from mpp_supabase import MPP, Account, Edition, School, SchoolClass, Settings, parse_edition
 from mpp_supabase.local import StackStatus
 from mpp_supabase.school_directory import CHECK_LETTERS
+from tests import clock
 
 PASSWORD = "correct horse battery staple"
 
@@ -65,7 +66,7 @@ def edition_text(code: str, starts_in: timedelta = timedelta(hours=-1), days: in
         "audience": "public",
         "title": f"{{fr: Édition {code}, en: Edition {code}}}",
         "time_zone": "UTC",
-        "starts_at": f"{datetime.now(UTC) + starts_in:%Y-%m-%d %H:%M}",
+        "starts_at": f"{clock.now() + starts_in:%Y-%m-%d %H:%M}",
         "days": str(days),
     }
     lines |= changes
@@ -75,7 +76,7 @@ def edition_text(code: str, starts_in: timedelta = timedelta(hours=-1), days: in
 
 def _school_cards(starts_in: timedelta) -> str:
     """Cards of school editions; the flash challenge is open the whole second day."""
-    day = datetime.now(UTC) + starts_in + timedelta(days=1)
+    day = clock.now() + starts_in + timedelta(days=1)
     return SCHOOL_CARDS.replace("FLASH_FROM", f"{day:%Y-%m-%d} 00:00").replace(
         "FLASH_UNTIL", f"{day + timedelta(days=1):%Y-%m-%d} 00:00"
     )

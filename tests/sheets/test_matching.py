@@ -199,7 +199,7 @@ def test_a_code_wins_over_a_title_nobody_knows(tmp_path: Path) -> None:
         ("Prénom;bike-to-school;Ride learn repeat / Zoé;x;", "C1", "a second column", "one column"),
         ("Prénom;bike-to-school / Zoé;08/03/2026", "B2", "outside the edition", "from 09/03/2026 to 29/03/2026"),
         ("Prénom;bike-to-school / Zoé;30/03/2026", "B2", "outside the edition", "from 09/03/2026 to 29/03/2026"),
-        ("Prénom;bike-to-school / Zoé;21/03/2026", "B2", "still to come", "once it is done"),
+        ("Prénom;bike-to-school / Zoé;21/03/2026", "B2", "still to come", "in the edition's zone: write x"),
         ("Prénom;bike-to-school / Zoé;4", "B2", "more often than this challenge counts (3 times", "write 3 at most"),
         ("Prénom;street-juice / Zoé;2", "B2", "more often than this challenge counts (once", "write x"),
     ],

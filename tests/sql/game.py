@@ -13,7 +13,7 @@ import random
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -22,6 +22,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from tests import clock
 from tests.refusal_details import only_times
 
 Connection = psycopg.Connection[Any]
@@ -264,6 +265,11 @@ class Game:
                 " set search_path = pg_catalog, pg_temp as $$ select {}::timestamptz $$"
             ).format(sql.Literal(instant.isoformat()))
         )
+
+    def begin(self, instant: datetime) -> None:
+        """The same, for a test whose days fall as they do on that day: editions are made around it, too."""
+        self.clock(instant)
+        self.now = instant
 
     # people
 
@@ -534,7 +540,7 @@ class Game:
 
 def document(code: str = "t-file", **changes: Any) -> dict[str, Any]:
     """A small edition document with all six kinds, three weeks from tomorrow; ``changes`` replace top-level keys."""
-    start = (datetime.now(UTC) + DAY).replace(hour=6, minute=0, second=0, microsecond=0)
+    start = (clock.now() + DAY).replace(hour=6, minute=0, second=0, microsecond=0)
     plain = {"theme": "t-theme", "repeat": 1, "proof": False, "quorum": None, "factor": None, "window": None,
              "secret": None, "goals": [11]}  # fmt: skip
     window = {"from": (start + DAY).isoformat(), "until": (start + 2 * DAY).isoformat()}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+
+from tests import clock
 
 from .game import DAY, HOUR, Class, Edition, Game, Jsonb, Person
 
@@ -505,7 +507,7 @@ def test_a_day_is_recorded_at_noon_where_it_can_be(game, edition, class_):
     for name, day in (("Ada", first), ("Eve", yesterday), ("Lou", today)):
         done = at[class_.pupils[name]]
         assert done.astimezone(PARIS).date() == day, name
-        assert edition.starts_at <= done <= datetime.now(UTC), name
+        assert edition.starts_at <= done <= clock.now(), name
     assert at[class_.pupils["Eve"]].astimezone(PARIS).hour == 12
 
 
@@ -642,7 +644,7 @@ def test_after_the_end_only_the_staff_bring_in_a_sheet_until_the_freeze(game, ed
     for by in (None, game.teacher()):
         with game.refused("MP022", "MP008"):
             sheet(class_, ("Ada", "t-soup"), by=by)
-    game.clock(datetime.now(UTC) + 3 * DAY)
+    game.clock(clock.now() + 3 * DAY)
     staff = game.staff()
     assert sheet(class_, ("Ada", "t-soup"), ("Eve", "t-soup", 1, today), by=staff) == (2, 0)
     with game.refused("MP070"):
@@ -676,16 +678,26 @@ def test_a_pupil_who_moved_team_keeps_what_was_earned_and_earns_in_the_new_one(g
     assert game.faults(edition) == []
 
 
+def test_a_mark_of_a_day_that_has_begun_in_noumea_only_is_told_which_day_it_is(game, edition):
+    class_ = game.class_(edition, pupils=("Ada",))
+    at = datetime.combine(edition.starts_at.date() + 3 * DAY, time(20), PARIS)
+    game.clock(at)
+    with game.refused("MP070") as caught:
+        sheet(class_, ("Ada", "t-soup", 1, at.date() + DAY))
+    assert f"it is {at.date()} in Europe/Paris" in str(caught.value)
+    assert sheet(class_, ("Ada", "t-soup", 1, at.date())) == (1, 0)
+
+
 def test_a_whole_sheet_of_a_large_class_is_recorded_in_well_under_a_second(game, edition):
     class_ = game.class_(edition, level="lycee")
     letters = "abcdefghijklmnopqrst"
     game.pupils(class_, *(f"P{a}{b}" for a in letters[:2] for b in letters))
     codes = [c for c in edition.challenges if c not in ("t-later", "t-flash-soon", "t-flash-over")]
     rows = [(name, code) for name in class_.pupils for code in codes]
-    started = datetime.now(UTC)
+    started = clock.now()
     assert sheet(class_, *rows) == (len(rows), 0)
     assert sheet(class_, *rows) == (0, len(rows))
-    assert datetime.now(UTC) - started < timedelta(seconds=5)
+    assert clock.now() - started < timedelta(seconds=5)
     assert game.faults(edition) == []
 
 

@@ -222,3 +222,41 @@ def test_the_day_of_a_clock_change_is_played_to_its_very_end(game, first, last):
     game.clock(last.astimezone(UTC))
     with game.refused("MP022"):
         game.validate(person, edition, "t-soup")
+
+
+@pytest.mark.parametrize(
+    ("at", "zone"),
+    [
+        # The eve of a birthday in Paris, and the birthday already where the request says that it is.
+        (datetime(2026, 12, 1, 12, 30, tzinfo=PARIS), "Pacific/Kiritimati"),
+        (datetime(2026, 12, 1, 23, 59, tzinfo=PARIS), "UTC-14"),
+    ],
+)
+def test_nobody_is_older_in_the_time_zone_that_a_request_asks_for(game, at, zone):
+    game.clock(at)
+    game.run("select set_config('timezone', %s, true)", (zone,))
+    assert game.one("select clock_timestamp() at time zone %s is not null", (zone,))
+    child = game.registered(birth_date="2011-12-02")
+    (mine,) = child.view("my_profile")
+    assert (mine["is_under_15"], mine["is_minor"]) == (True, True)
+    with game.refused("MP010"):
+        child.call("set_consent", purpose="partner_sharing", granted=True)
+    with game.refused("MP010"):
+        game.registered(birth_date="2026-12-02")
+    assert game.one("select private.may_be_listed(%s)", (child.account,)) is False
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Pago_Pago"])
+def test_nobody_is_younger_in_the_time_zone_that_a_request_asks_for(game, zone):
+    game.clock(datetime(2026, 12, 2, 0, 0, tzinfo=PARIS))
+    game.run("select set_config('timezone', %s, true)", (zone,))
+    (mine,) = game.registered(birth_date="2011-12-02").view("my_profile")
+    assert mine["is_under_15"] is False
+    assert game.one("select private.today()::text") == "2026-12-02"
+
+
+def test_an_app_counts_down_by_the_clock_of_the_game(game):
+    at = datetime(2027, 3, 28, 1, 30, tzinfo=UTC)
+    game.clock(at)
+    for person in (game.anon, game.anonymous(), game.service):
+        assert person.call("read_clock") == at

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
+from tests import clock
 
 from .game import DAY, HOUR, TERMS, Class, Edition, Game, Jsonb, Person
 
@@ -89,7 +90,7 @@ def test_ten_wrong_codes_are_answered_and_then_no_more_for_an_hour(game, class_)
             claim(family, code)
     # Another account is another count.
     assert claim(game.anonymous(), class_.code)["claimed"]
-    game.clock(datetime.now(UTC) + HOUR)
+    game.clock(clock.now() + HOUR)
     assert claim(family, "0000000000")["guesses_left"] == 9
     assert claim(family, class_.code) == {"class_id": class_.id, "claimed": True, "guesses_left": 9}
     # What is older than an hour is not kept.
@@ -98,7 +99,7 @@ def test_ten_wrong_codes_are_answered_and_then_no_more_for_an_hour(game, class_)
 
 def test_the_hour_of_each_wrong_code_passes_by_itself(game, class_):
     family = game.anonymous()
-    start = datetime.now(UTC)
+    start = clock.now()
     for minute in range(10):
         game.clock(start + minute * HOUR / 60)
         claim(family, "wrong")

@@ -6,7 +6,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ from mpp_supabase import MPP, Settings
 from mpp_supabase.edition_file import parse_edition
 from mpp_supabase.mail.sending import MailSender
 from mpp_supabase.mail.settings import MailSettings
+from tests import clock
 
 from .phone import DAY, PARIS, Edition, Phone, Place
 from .school import LEVELS, Class, account_of, acts, class_of, letters, rne, school_edition, teacher, views
@@ -59,7 +60,7 @@ def client_edition(
 ) -> Edition:
     """A running edition of the test's own; `organisation` is the code of the client it is private to."""
     code = f"trial-{uuid.uuid4().hex[:12]}"
-    begins = (datetime.now(UTC) + starts).astimezone(PARIS)
+    begins = (clock.now() + starts).astimezone(PARIS)
     text = _EDITION.format(
         code=code, starts=begins.isoformat(sep=" ", timespec="seconds"), least=least, ranking=ranking,
         more=f"organisation: {organisation}" if organisation else f"registration_closes_on: {begins.date() + 20 * DAY}",
@@ -89,7 +90,7 @@ def player(place: Place, join_code: str, postcode: str = "69003", alias: str = "
 
 def earlier(place: Place, edition: Edition, players: list[Phone], days: float, card: str = "bike") -> None:
     """Each of the players did a challenge so many days ago."""
-    done_at = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    done_at = (clock.now() - timedelta(days=days)).isoformat()
     place.desk(
         "import_validations", edition_code=edition.code, player_ids=[phone.player_id for phone in players],
         challenge_ids=[edition.challenges[card]] * len(players), done_at=[done_at] * len(players),
@@ -133,7 +134,7 @@ class Client:
 
     def hire(self, phone: Phone, role: str, since: timedelta = -30 * DAY, until: timedelta = 30 * DAY) -> Phone:
         """Put whoever is signed in on the staff."""
-        now = datetime.now(UTC)
+        now = clock.now()
         with psycopg.connect(self.place.status.db_url) as connection:
             connection.execute(
                 "insert into mpp.staff (organisation_id, account_id, role, access_from, access_until)"
@@ -328,7 +329,7 @@ def acts_on(whole: Whole, another: str) -> dict[str, dict[str, Any]]:
         mail = one("select max(o.id) from mpp.outbox o where o.key like %s", f"invitation:{asked.part}:%")
     (task, *_) = [row for row in whole.owner.rows("client_stages", organisation_id=asked.organisation) if row["day"]]
     own, part = {"organisation_id": asked.organisation}, {"participation_id": asked.part}
-    ends = (datetime.now(UTC) + DAY).isoformat()
+    ends = (clock.now() + DAY).isoformat()
     other = first[1].player_id
     return {
         **acts(class_, another),

@@ -9,7 +9,7 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ from mpp_supabase.edition_file import parse_edition
 from mpp_supabase.local import StackStatus
 from mpp_supabase.transport import until_answered
 from supabase import Client, create_client
+from tests import clock
 from tests.refusal_details import only_times
 
 PASSWORD = "correct horse battery"
@@ -64,7 +65,7 @@ _CHALLENGES = {
 
 def edition_text(code: str, *, starts: timedelta = -7 * DAY, joining_ends: timedelta = 7 * DAY) -> str:
     """The YAML of an edition with all six kinds, its times counted from now."""
-    now = datetime.now(UTC)
+    now = clock.now()
     origin = max(now, now + starts + 3 * DAY)
 
     def local(instant: datetime) -> str:

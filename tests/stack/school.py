@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import random
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from mpp_supabase.edition_file import parse_edition
+from tests import clock
 
 from .phone import DAY, HOUR, PARIS, Edition, Phone, Place
 
@@ -48,12 +50,12 @@ _CHALLENGES = {
     "plane": "kind: malus, points: -5, levels: [lycee]",
 }
 
-_numbers = itertools.count(int(datetime.now(UTC).timestamp()) % 5_000_000)
+_numbers = itertools.count(random.randrange(5_000_000))
 
 
 def school_edition(place: Place) -> Edition:
     """A running school edition of the test's own: cards of every kind, some for some levels only."""
-    code, now = f"trial-{uuid.uuid4().hex[:12]}", datetime.now(UTC)
+    code, now = f"trial-{uuid.uuid4().hex[:12]}", clock.now()
 
     def local(before: timedelta) -> str:
         return (now + before).astimezone(PARIS).isoformat(sep=" ", timespec="seconds")
@@ -255,7 +257,7 @@ def acts(class_: Class, another: str) -> dict[str, dict[str, Any]]:
     pupil, team = next(iter(class_.pupils.values())), next(iter(class_.teams.values()))
     edition, card = class_.edition, class_.edition.challenges["bike"]
     done = class_.teacher.rows("league_validations", league_id=class_.id)[0]["validation_id"]
-    now = datetime.now(UTC).isoformat()
+    now = clock.now().isoformat()
     return {
         "accept_class": {"code": class_.row["class_code"]},
         "add_pupils": {"class_id": class_.id, "pupils": [{"first_name": "Intrus"}]},

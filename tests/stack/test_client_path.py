@@ -10,7 +10,7 @@ import contextlib
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +20,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from mpp_supabase.local import StackStatus
+from tests import clock
 from tests.refusal_details import only_times
 
 from .client import (
@@ -142,7 +143,7 @@ def test_a_client_goes_from_the_contract_to_its_figures(place: Place) -> None:
         "add_school", name=f"École {letters()}", city="Exempleville", postcode="01000", levels=["elementaire"], rne=code
     )
     assert place.desk("set_territory", **own, codes={"rne": [code]}) == 1
-    until = (datetime.now(UTC) + 60 * DAY).isoformat()
+    until = (clock.now() + 60 * DAY).isoformat()
     owner, manager, viewer = (place.phone() for _ in range(3))
     place.desk("invite_staff", **own, email=owner.email, role="owner", access_until=until)
 

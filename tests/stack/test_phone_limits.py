@@ -8,7 +8,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -16,6 +16,7 @@ import pytest
 
 from mpp_supabase.edition_file import parse_edition
 from mpp_supabase.local import Ports, Stack
+from tests import clock
 
 from .phone import HOUR, PARIS, Place, edition_text, place_of, refused, run_javascript
 
@@ -37,7 +38,7 @@ def test_maintenance_refuses_writes_until_its_end_and_reads_go_on(place: Place) 
     edition = place.edition()
     ana = place.player("ana")
     league = ana.create_league(edition)
-    now = datetime.now(UTC)
+    now = clock.now()
     window = place.desk(
         "announce_maintenance", starts_at=(now - HOUR).isoformat(), ends_at=(now + HOUR).isoformat(),
         message={"fr": "Nous déménageons", "en": "We move house"},
@@ -107,7 +108,7 @@ def test_a_count_says_nothing_about_the_rows_of_others(place: Place, kind: str) 
     ana, bob = place.player("ana"), place.player("bob")
     ana.create_league(edition)
     league = bob.create_league(edition)
-    many, then = 500, datetime.now(UTC) - 2 * HOUR
+    many, then = 500, clock.now() - 2 * HOUR
     place.desk(
         "import_validations", edition_code=edition.code, player_ids=[bob.player_id] * many,
         challenge_ids=[edition.challenges["plane"]] * many, request_keys=[str(uuid.uuid4()) for _ in range(many)],

@@ -1,0 +1,76 @@
+"""The time is read in one place: what a test cannot move must not decide anything."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mpp_supabase import clock
+from tests.cli.conftest import Mpp, mpp
+
+from .world import World
+
+__all__ = ["mpp"]
+
+ROOT = Path(__file__).resolve().parents[2]
+READS = {
+    *(("datetime", name) for name in ("now", "utcnow", "today")),
+    ("date", "today"),
+    *(("time", name) for name in ("time", "time_ns", "localtime", "gmtime", "ctime", "asctime")),
+}
+#: What keeps the real time, and why.
+MAY = {
+    "mpp_supabase/clock.py": "it is the clock",
+    "tests/clock.py": "it is the clock of the tests",
+    "mpp_supabase/mail/courier.py": "seconds that pass, where the machine has no clock that goes on while it sleeps",
+    "mpp_supabase/local": "tokens, mails and processes of the local Auth and Storage, like the hosted ones",
+    "tests/stack/auth": "the same",
+    "tests/stack/test_keys.py": "tokens",
+    "tests/stack/test_storage.py": "tokens",
+}
+
+
+def readings(source: str) -> Iterator[str]:
+    """Where a program asks the machine for the time."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            of = node.value.id if isinstance(node.value, ast.Name) else getattr(node.value, "attr", "")
+            if (of, node.attr) in READS:
+                yield f"{node.lineno}: {of}.{node.attr}"
+
+
+def test_nothing_reads_the_time_but_the_one_clock() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}:{reading}"
+        for folder in ("mpp_supabase", "cli", "tests", "bench", "docs")
+        for path in (ROOT / folder).rglob("*.py")
+        if "node_modules" not in path.parts and not str(path.relative_to(ROOT)).startswith(tuple(MAY))
+        for reading in readings(path.read_text(encoding="utf-8"))
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize("source", ["datetime.now(UTC)", "dt.date.today()", "x = time.time", "datetime.datetime.now()"])
+def test_the_rule_finds_what_it_is_about(source: str) -> None:
+    assert list(readings(source))
+
+
+def test_maintenance_from_now_begins_by_the_clock_of_the_database(
+    world: World, mpp: Mpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop that is a year late, or early, announces what begins at once all the same."""
+    real = clock.now
+    for years in (-1, 1):
+        monkeypatch.setattr(clock, "now", lambda years=years: real() + years * timedelta(days=365))
+        ended = mpp("maintenance", "announce", "--from", "now", "--until", "2h", "--fr", "Pause", "--en", "Break")
+        number = int(ended.out)
+        try:
+            (window,) = [w for w in world.ops.maintenance.iterate() if w.id == number]
+            assert window.is_active
+            assert window.ends_at - window.starts_at == timedelta(hours=2)
+        finally:
+            world.ops.maintenance.cancel(number)
