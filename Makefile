@@ -16,7 +16,7 @@ help:
 	@echo "make baseline  write the baseline migration again from sql/schema (until the first release)"
 	@echo "make docs      write docs/api.md, docs/errors.md and docs/cli.md again"
 	@echo "make bench     measure the speeds and write bench/results.json (some minutes)"
-	@echo "make mutation  drop every policy, grant and trigger in turn, and see the tests fail (long)"
+	@echo "make mutation  take away every rule of the database in turn, and see a test fail (half an hour)"
 	@echo "make clean     remove what setup made; stop the stack first"
 
 setup: $(VENV)/.set-up node_modules/.set-up
@@ -66,7 +66,7 @@ bench: setup
 	@$(VENV)/bin/python bench/run.py
 
 mutation: setup
-	@$(VENV)/bin/python tests/mutation/run.py
+	@$(VENV)/bin/python -m tests.mutation.run
 
 clean:
 	rm -rf $(VENV) node_modules tests/postgres-versions/node_modules

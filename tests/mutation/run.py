@@ -1,115 +1,76 @@
-"""Drop one policy, one trigger or one grant at a time, or open one policy to everybody, and see that a test notices.
+"""Take one rule of the database away at a time, and see that a test notices.
 
     python -m tests.mutation.run                         every mutation, two at a time
     python -m tests.mutation.run --kind policy trigger   some kinds: see below
-    python -m tests.mutation.run --only 'mpp.score'      those whose statement matches a pattern
+    python -m tests.mutation.run --only 'mpp.score'      those whose name matches a pattern
     python -m tests.mutation.run --part 2/4              one of four equal parts, to share the work among machines
 
-Kinds: policy and trigger are dropped; grants on a table, column, function or schema are revoked; an open policy lets
-everything through; an unguarded table has row-level security off.
+Kinds: mutants.py says what each takes away.
 
-Each mutation is made in a database of its own, copied from a loaded one. The tests that name the object run first, then
-the rest of tests/sql; the first failure ends the run of a mutation. The tests of the catalogs (test_catalog.py, with
-the golden file of the grants) do not count: they compare lists, and would notice everything. The exit code is the
-number of survivors, 100 at most. Not part of the suite: it takes minutes.
+The suite runs once without any mutation, and what each test touches is recorded (record.py). Each mutation is made in a
+database of its own, copied from a loaded one, and there run the tests that touched what it changes: those to which the
+refusal or constraint spoke first, then the quickest; the first failure ends it. The tests of the catalogs
+(test_catalog.py, with the golden file of the grants) do not count: they compare lists, and would notice everything.
+
+A survivor wants a test. equivalent.txt names those that no test can notice, each with the reason. The exit code is the
+number of other survivors, 100 at most. Not part of the suite: it takes half an hour.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
+import contextlib
 import json
 import multiprocessing
 import os
+import pickle
 import re
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
+from mpp_supabase.local import PostgresServer
 from tests.loaded_postgres import copy_database, loaded_postgres
+from tests.mutation.mutants import KINDS, Mutation, mutations
+from tests.mutation.record import Recorder, Touched
 from tests.sql.game import commit_cards
 
 SUITE = Path(__file__).resolve().parent.parent / "sql"
-KINDS = ("policy", "trigger", "table", "column", "function", "schema", "open", "unguarded")
-#: The races are slow, and last; the catalog and what is compared with it do not count.
-LAST = ("test_races.py",)
-NOT_COUNTED = ("test_catalog.py", "test_deployment.py")
-
-_MUTATIONS = """
-set search_path = pg_catalog, pg_temp;
-select 'policy', format('drop policy %I on %s', p.polname, p.polrelid::regclass), p.polrelid::regclass::text
-from pg_catalog.pg_policy p
-union all
-select 'open', format('alter policy %I on %s using (true)', p.polname, p.polrelid::regclass), p.polrelid::regclass::text
-from pg_catalog.pg_policy p
-where p.polcmd <> 'a'
-union all
-select 'open', format('alter policy %I on %s with check (true)', p.polname, p.polrelid::regclass),
-    p.polrelid::regclass::text
-from pg_catalog.pg_policy p
-where p.polcmd in ('a', 'w')
-union all
-select 'unguarded', format('alter table %s disable row level security', c.oid::regclass), c.oid::regclass::text
-from pg_catalog.pg_class c
-where c.relnamespace = 'mpp'::regnamespace and c.relkind in ('r', 'p')
-union all
-select 'trigger', format('drop trigger %I on %s', t.tgname, t.tgrelid::regclass), t.tgrelid::regclass::text
-from pg_catalog.pg_trigger t
-join pg_catalog.pg_proc f on f.oid = t.tgfoid and f.pronamespace = 'private'::regnamespace
-where not t.tgisinternal
-union all
-select 'table', format('revoke %s on %s from %s', g.privilege_type, c.oid::regclass, g.grantee::regrole),
-    c.oid::regclass::text
-from pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) g
-where c.relnamespace in ('api'::regnamespace, 'mpp'::regnamespace)
-    and g.grantee::regrole::text in ('anon', 'authenticated', 'service_role')
-union all
-select 'column',
-    format('revoke %s (%I) on %s from %s', g.privilege_type, a.attname, c.oid::regclass, g.grantee::regrole),
-    c.oid::regclass::text
-from pg_catalog.pg_class c
-join pg_catalog.pg_attribute a on a.attrelid = c.oid, pg_catalog.aclexplode(a.attacl) g
-where c.relnamespace in ('api'::regnamespace, 'mpp'::regnamespace)
-    and g.grantee::regrole::text in ('anon', 'authenticated', 'service_role')
-union all
-select 'function', format('revoke execute on function %s from %s', p.oid::regprocedure, g.grantee::regrole),
-    p.pronamespace::regnamespace || '.' || p.proname
-from pg_catalog.pg_proc p, pg_catalog.aclexplode(p.proacl) g
-where p.pronamespace in ('api'::regnamespace, 'private'::regnamespace)
-    and g.grantee::regrole::text in ('anon', 'authenticated', 'service_role')
-union all
-select 'schema', format('revoke %s on schema %s from %s', g.privilege_type, n.nspname, g.grantee::regrole), n.nspname
-from pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) g
-where n.nspname in ('api', 'mpp', 'private')
-    and g.grantee::regrole::text in ('anon', 'authenticated', 'service_role', 'mpp_owner')
-    and g.privilege_type = 'USAGE'
-order by 1, 2
-"""
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """One statement that takes a protection or a permission away; ``target`` is what it is about."""
-
-    kind: str
-    statement: str
-    target: str
+EQUIVALENT = Path(__file__).with_name("equivalent.txt")
+#: What compares lists, or has databases of its own, which no mutation reaches.
+NOT_COUNTED = ("test_catalog.py", "test_deployment.py", "test_migrations.py")
+#: The kinds that the tests of who may do what are most likely to notice.
+ACCESS = ("policy", "open", "unguarded", "table", "column", "function", "schema")
+#: A test that takes longer than this many seconds waits for something that never comes.
+LIMIT = 300.0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a mutation: the test that failed first, or none."""
+    """What became of a mutation: the test that failed first, or none; ``tried`` tests ran."""
 
     mutation: Mutation
     killer: str | None
+    tried: int
     seconds: float
+
+
+@dataclass
+class Child:
+    """A process that tries a mutation, since when, and when a test of it ended last."""
+
+    process: BaseProcess
+    mutation: Mutation
+    started: float
+    heard: float
 
 
 class FirstFailure:
@@ -117,90 +78,229 @@ class FirstFailure:
 
     def __init__(self) -> None:
         self.test: str | None = None
+        self.text = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed and self.test is None:
             self.test = report.nodeid
+            self.text = report.longreprtext
 
 
-def mutations(url: str) -> list[Mutation]:
-    """Every mutation of the database at ``url``."""
-    with psycopg.connect(url) as db:
-        cursor = db.execute(_MUTATIONS)
-        cursor.nextset()
-        return [Mutation(*row) for row in cursor]
+def chosen_mutations(db: psycopg.Connection[Any], arguments: argparse.Namespace) -> list[Mutation]:
+    """The mutations that the arguments ask for."""
+    chosen = [m for m in mutations(db) if m.kind in arguments.kind and re.search(arguments.only, m.name)]
+    part, parts = map(int, arguments.part.split("/"))
+    return chosen[part - 1 :: parts]
 
 
-def test_files(target: str, left_out: Sequence[str]) -> list[str]:
-    """Files of the suite, those that name the target first."""
-    name = target.rpartition(".")[2]
-    files = [file for file in sorted(SUITE.glob("test_*.py")) if file.name not in left_out]
-    mentions = {file: file.read_text().count(name) for file in files}
-    files.sort(key=lambda file: (file.name in LAST, file.name != "test_privileges.py", -mentions[file]))
-    return [str(file) for file in files]
+def chosen_tests(mutation: Mutation, touched: Sequence[Touched], names: Sequence[str]) -> list[int]:
+    """The places of the tests that could notice a mutation, the likeliest first."""
+
+    def place(number: int) -> tuple[float, ...] | None:
+        test, name = touched[number], names[number]
+        told = bool(test.named.intersection(mutation.named)) or any(
+            (function, mutation.line) in test.lines for function in mutation.functions
+        )
+        if told:
+            return (0, test.seconds)
+        if mutation.kind in ACCESS:
+            about = {text.rpartition(".")[2] for text in (*mutation.tables, *mutation.functions)}
+            if "privileges.py" in name:
+                likely = "every_view" in name or "policies_alone" in name or any(word in name for word in about)
+                return (1 if likely else 3, test.seconds)
+        if test.functions.intersection(mutation.functions) or test.written.intersection(mutation.tables):
+            return (2, test.seconds)
+        # A view or a schema leaves no trace of its own in the statistics: for those, everything.
+        if mutation.kind in ACCESS:
+            return (4 if test.read.intersection(mutation.tables) else 5, number)
+        return None
+
+    places = {number: place(number) for number in range(len(touched))}
+    likely = sorted((key, number) for number, key in places.items() if key is not None)
+    return [number for _, number in likely]
 
 
-def likely(target: str) -> str:
-    """A choice of test_privileges.py that is likely to notice: every view, every policy, the command of this name."""
-    return f"every_view or policies_alone or {target.rpartition('.')[2]}"
+class Mutating:
+    """A plugin of pytest that runs the collected tests on mutants instead of once."""
+
+    def __init__(self, server: PostgresServer, arguments: argparse.Namespace) -> None:
+        self.server = server
+        self.arguments = arguments
+        self.failure = FirstFailure()
+        self.outcomes: list[Outcome] = []
+        self.items: list[pytest.Item] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        session.config.pluginmanager.register(self.failure)
+        self.items = session.items
+        names = [item.nodeid for item in self.items]
+        with psycopg.connect(self.server.url()) as db:
+            chosen = chosen_mutations(db, self.arguments)
+        touched = self._recorded()
+        print(
+            f"{len(chosen)} mutations, {len(names)} tests; recorded in {sum(t.seconds for t in touched):.0f} s",
+            flush=True,
+        )
+        jobs = ((m, [self.items[place] for place in chosen_tests(m, touched, names)]) for m in chosen)
+        for outcome in self._in_parallel(jobs):
+            self.outcomes.append(outcome)
+            verdict = f"killed by {outcome.killer}" if outcome.killer else "SURVIVED"
+            print(
+                f"[{len(self.outcomes)}/{len(chosen)}] {outcome.mutation.kind} {outcome.mutation.name}: {verdict}"
+                f" ({outcome.tried} tests, {outcome.seconds:.1f} s)",
+                flush=True,
+            )
+        return True
+
+    def _recorded(self) -> list[Touched]:
+        """What each test touches: from the file of an earlier run, or by running it without any mutation."""
+        file = self.arguments.record
+        known: dict[str, Touched] = pickle.loads(file.read_bytes()) if file and file.exists() else {}
+        new = [item for item in self.items if item.nodeid not in known]
+        if new:
+            known |= zip([item.nodeid for item in new], self._record(new), strict=True)
+            if file:
+                file.write_bytes(pickle.dumps(known))
+        return [known[item.nodeid] for item in self.items]
+
+    def _record(self, items: list[pytest.Item]) -> list[Touched]:
+        with _copy(self.server, "recorded") as url:
+            with self.server.connect("supabase_admin", "recorded") as db:
+                db.execute("alter database recorded set track_functions = 'all'")
+            assert self.server.log is not None
+            recorder = Recorder(url, self.server.log)
+            ours, theirs = multiprocessing.Pipe(duplex=False)
+            child = multiprocessing.get_context("fork").Process(target=self._run_all, args=(recorder, items, theirs))
+            child.start()
+            theirs.close()
+            touched, failed = ours.recv()
+            child.join()
+        if failed:
+            raise pytest.UsageError(f"The tests fail without any mutation: {failed}")
+        return touched  # type: ignore[no-any-return]
+
+    def _run_all(self, recorder: Recorder, items: list[pytest.Item], answer: Connection) -> None:
+        self._become_child(recorder.url)
+        items[0].config.pluginmanager.register(recorder)
+        touched = recorder.run(items, lambda: self.failure.test is not None)
+        answer.send((touched, f"{self.failure.test}\n{self.failure.text}" if self.failure.test else ""))
+        os._exit(0)
+
+    def _in_parallel(self, jobs: Iterator[tuple[Mutation, list[pytest.Item]]]) -> Iterator[Outcome]:
+        """Outcomes as they come, each from a process of its own: a fork has the tests and no connection yet."""
+        running: dict[Connection, Child] = {}
+        fork = multiprocessing.get_context("fork")
+        for number, (mutation, items) in enumerate(jobs):
+            if len(running) >= self.arguments.jobs:
+                yield from self._finished(running)
+            ours, theirs = multiprocessing.Pipe(duplex=False)
+            process = fork.Process(target=self._try, args=(f"mutant_{number}", mutation, items, theirs))
+            process.start()
+            theirs.close()
+            running[ours] = Child(process, mutation, time.monotonic(), time.monotonic())
+        while running:
+            yield from self._finished(running)
+
+    def _finished(self, running: dict[Connection, Child]) -> Iterator[Outcome]:
+        """Wait until at least one is finished, or says nothing for too long."""
+        before = len(running)
+        while len(running) == before:
+            ready = wait(list(running), timeout=5)
+            for end, child in list(running.items()):
+                if end in ready:
+                    try:
+                        killer, tried = end.recv()
+                    except EOFError:
+                        killer, tried = "nothing: the process of the tests died", 0
+                    child.heard = time.monotonic()
+                    if tried < 0:
+                        continue
+                elif time.monotonic() - child.heard < LIMIT:
+                    continue
+                else:
+                    child.process.kill()
+                    killer, tried = "nothing: a test that never ended", 0
+                del running[end]
+                child.process.join()
+                yield Outcome(child.mutation, killer, tried, time.monotonic() - child.started)
+
+    def _try(self, name: str, mutation: Mutation, items: list[pytest.Item], answer: Connection) -> None:
+        """In a process of its own: make the mutation in a copy of the template and run the tests until one fails."""
+        tried = 0
+        with _copy(self.server, name, of="mpp_template") as url:
+            with self.server.connect("supabase_admin", name) as db:
+                try:
+                    db.execute(mutation.statement)
+                except psycopg.Error as error:
+                    answer.send((f"NOT MADE: {error}", 0))
+                    os._exit(0)
+            self._become_child(url)
+            for item, following in zip(items, [*items[1:], None], strict=False):
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                tried += 1
+                if self.failure.test:
+                    break
+                answer.send((None, -tried))
+        answer.send((self.failure.test, tried))
+        # Nothing of pytest's own end: its fixtures are the parent's business.
+        os._exit(0)
+
+    def _become_child(self, url: str) -> None:
+        os.environ["MPP_TEST_DB_URL"] = url
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        os.dup2(quiet, 2)
 
 
-def first_failure(url: str, arguments: list[str]) -> str | None:
-    """The first test that fails with the database at ``url``; None when all pass."""
-    os.environ["MPP_TEST_DB_URL"] = url
-    plugin = FirstFailure()
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--no-header", *arguments], plugins=[plugin])
-    if plugin.test is None and code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-        return f"pytest ended with {code!s}"
-    return plugin.test
-
-
-@dataclass(frozen=True)
-class Job:
-    """One mutation to try: the server as its superuser and as postgres, and what pytest is told besides."""
-
-    number: int
-    mutation: Mutation
-    admin: str
-    base: str
-    left_out: tuple[str, ...]
-    more: tuple[str, ...]
-
-
-def try_mutation(job: Job) -> Outcome:
-    """Make the mutation in a copy of the template and run the tests until one fails."""
-    started = time.monotonic()
-    name = f"mutant_{job.number}"
-    with psycopg.connect(f"{job.admin}/template1", autocommit=True) as db:
-        db.execute(f"create database {name} template mpp_template owner postgres")
+@contextlib.contextmanager
+def _copy(server: PostgresServer, name: str, of: str = "mpp_template") -> Iterator[str]:
+    """The URL of a copy of the template, as role postgres; dropped at the end, whoever is connected to it."""
+    url = copy_database(server, name, of=of)
     try:
-        with psycopg.connect(f"{job.admin}/{name}", autocommit=True) as db:
-            db.execute(job.mutation.statement)  # type: ignore[call-overload]
-        url, target = f"{job.base}/{name}", job.mutation.target
-        # Most are noticed by the tests that try every view and this command as everybody.
-        killer = first_failure(url, [str(SUITE / "test_privileges.py"), "-k", likely(target), *job.more])
-        killer = killer or first_failure(url, [*test_files(target, job.left_out), *job.more])
+        yield url
     finally:
-        with psycopg.connect(f"{job.admin}/template1", autocommit=True) as db:
-            db.execute(f"drop database {name} with (force)")
-    return Outcome(job.mutation, killer, time.monotonic() - started)
+        with server.connect("supabase_admin", "template1") as db:
+            db.execute(f"drop database {name} with (force)".encode())
 
 
-def in_parallel(jobs: list[Job], processes: int) -> Iterator[Outcome]:
-    """Outcomes as they come, each from a process of its own."""
-    # A fresh process each time: pytest keeps what it has imported and the connection it has opened.
-    with multiprocessing.get_context("fork").Pool(processes, maxtasksperchild=1) as pool:
-        yield from pool.imap_unordered(try_mutation, jobs, chunksize=1)
+def equivalent() -> dict[str, str]:
+    """The mutations that no test can notice, by name, and why: a name at the margin, then the reason, indented."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in EQUIVALENT.read_text().splitlines():
+        if line.startswith(" "):
+            found[name] = f"{found[name]} {line.strip()}".strip()
+        elif line and not line.startswith("#"):
+            name = line
+            found[name] = ""
+    return found
 
 
-def report(outcomes: list[Outcome]) -> str:
-    """Killed and total by kind, and every survivor."""
-    total, killed = Counter(o.mutation.kind for o in outcomes), Counter(o.mutation.kind for o in outcomes if o.killer)
-    lines = [f"{kind:10} {killed[kind]:4} / {total[kind]}" for kind in KINDS if total[kind]]
-    lines.append(f"{'all':10} {sum(killed.values()):4} / {len(outcomes)}")
-    lines += [f"survived: {o.mutation.statement}" for o in outcomes if not o.killer]
+def report(outcomes: Sequence[Outcome]) -> str:
+    """By kind how many there are, were killed, and are equivalent; then every survivor."""
+    known = equivalent()
+    lines = [f"{'kind':10} {'made':>5} {'killed':>7} {'equivalent':>11} {'survived':>9}"]
+    for kind in (*KINDS, "all"):
+        of_kind = [o for o in outcomes if kind in (o.mutation.kind, "all")]
+        alive = [o for o in of_kind if not o.killer]
+        same = sum(1 for o in alive if o.mutation.name in known)
+        if of_kind:
+            lines.append(f"{kind:10} {len(of_kind):5} {len(of_kind) - len(alive):7} {same:11} {len(alive) - same:9}")
+    lines += [f"survived: {o.mutation.kind} {o.mutation.name}" for o in survivors(outcomes)]
+    lines += [
+        f"not equivalent, for it is killed: {o.mutation.name}"
+        for o in outcomes
+        if o.killer and o.mutation.name in known
+    ]
+    lines += [f"not made: {o.mutation.name}: {o.killer}" for o in outcomes if (o.killer or "").startswith("NOT MADE")]
     return "\n".join(lines)
+
+
+def survivors(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Those that no test noticed and equivalent.txt does not explain."""
+    known = equivalent()
+    return [o for o in outcomes if not o.killer and o.mutation.name not in known]
 
 
 def main() -> int:
@@ -208,50 +308,33 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--postgres", type=Path, help="another directory with bin/postgres")
     parser.add_argument("--kind", nargs="+", choices=KINDS, default=KINDS)
-    parser.add_argument("--only", default="", help="a pattern that the statement matches")
+    parser.add_argument("--only", default="", help="a pattern that the name matches")
     parser.add_argument("--part", default="1/1", help="K/N: the Kth of N equal parts")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--no-races", action="store_true", help="leave test_races.py out")
+    parser.add_argument("--record", type=Path, help="a file that keeps what the tests touch from one run to the next")
     parser.add_argument("--list", action="store_true", help="print the mutations and run none")
     parser.add_argument("--out", type=Path, help="write the outcomes as JSON")
     parser.add_argument("pytest", nargs="*", help="more arguments for pytest, after --")
     arguments = parser.parse_args()
-    part, parts = map(int, arguments.part.split("/"))
 
     with loaded_postgres(arguments.postgres) as server:
         commit_cards(server.url())
-        chosen = [
-            m for m in mutations(server.url()) if m.kind in arguments.kind and re.search(arguments.only, m.statement)
-        ]
-        chosen = chosen[part - 1 :: parts]
         if arguments.list:
-            print("\n".join(m.statement for m in chosen))
+            with psycopg.connect(server.url()) as db:
+                print("\n".join(f"{m.kind} {m.name}" for m in chosen_mutations(db, arguments)))
             return 0
-        admin, base = (server.url(role).rpartition("/")[0] for role in ("supabase_admin", "postgres"))
         copy_database(server, "mpp_template")
-        left_out = (*NOT_COUNTED, *(LAST if arguments.no_races else ()))
-        nothing = Mutation("none", "select 1", "nothing")
-        first, *jobs = (
-            Job(number, mutation, admin, base, left_out, tuple(arguments.pytest))
-            for number, mutation in enumerate([nothing, *chosen])
+        plugin = Mutating(server, arguments)
+        left_out = [f"--ignore={SUITE / name}" for name in NOT_COUNTED]
+        code = pytest.main(
+            [str(SUITE), "-q", "-s", "-p", "no:cacheprovider", *left_out, *arguments.pytest], plugins=[plugin]
         )
-        (baseline,) = in_parallel([first], 1)
-        if baseline.killer:
-            print(f"The tests fail without any mutation: {baseline.killer}", file=sys.stderr)
-            return 101
-        print(f"{len(chosen)} mutations; the tests pass without any in {baseline.seconds:.0f} s", flush=True)
-        outcomes = []
-        for outcome in in_parallel(jobs, arguments.jobs):
-            outcomes.append(outcome)
-            verdict = f"killed by {outcome.killer}" if outcome.killer else "SURVIVED"
-            print(
-                f"[{len(outcomes)}/{len(chosen)}] {outcome.mutation.statement}: {verdict} ({outcome.seconds:.1f} s)",
-                flush=True,
-            )
+    if code != pytest.ExitCode.OK:
+        return 101
     if arguments.out:
-        arguments.out.write_text(json.dumps([asdict(o) for o in outcomes], indent=1))
-    print(report(outcomes))
-    return min(100, sum(1 for o in outcomes if not o.killer))
+        arguments.out.write_text(json.dumps([asdict(o) for o in plugin.outcomes], indent=1))
+    print(report(plugin.outcomes))
+    return min(100, len(survivors(plugin.outcomes)))
 
 
 if __name__ == "__main__":
