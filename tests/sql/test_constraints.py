@@ -111,6 +111,7 @@ RULES = {
     "staff_invitation_check": "update mpp.staff_invitation set access_until = access_from",
     "staff_invitation_email_check": "update mpp.staff_invitation set email = 'Upper@example.org'",
     "task_days": "update mpp.task set until_day = null where day is not null",
+    "task_last_days": "update mpp.task set last_day = day, last_until_day = until_day where day is not null",
     "task_priority_check": "update mpp.task set priority = 4",
     "teacher_role_check": "update mpp.teacher set role = repeat('r', 81)",
     "teacher_subject_check": "update mpp.teacher set subject = repeat('s', 81)",
@@ -263,7 +264,7 @@ NEVER_NULL = {
     "mpp.player_contact": "phone",
     "mpp.profile": "first_name last_name",
     "mpp.school": "name levels postcode city",
-    "mpp.school_standing": "edition_id rank school_id classes points players value reached_at",
+    "mpp.school_standing": "edition_id rank school_id classes points players value tie_order",
     "mpp.score": "edition_id scope label listed is_public",
     "mpp.score_count": "subjects",
     "mpp.score_delta": "edition_id scope value change",
@@ -403,7 +404,7 @@ def settle(game: Game) -> None:
          (edition,)),
         ("insert into mpp.map_cell (edition_id, country, department, players) values (%s, 'FR', '69', 5)", (edition,)),
         ("insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value,"
-         " reached_at) values (%s, null, 1, %s, 1, 1, 1, 1, now())", (edition, school)),
+         " tie_order) values (%s, null, 1, %s, 1, 1, 1, 1, 1)", (edition, school)),
     ):  # fmt: skip
         game.run(statement, parameters)
     game.run("select private.fold_scores(%s)", (edition,))
