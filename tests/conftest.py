@@ -1,8 +1,9 @@
 """Fixtures for every layer: one stack a test session, and a database connection whose work is rolled back.
 
-MPP_TEST_BACKEND chooses the stack: ``embedded`` (default) starts one of its own in a temporary directory, ``url``
-takes SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY, SUPABASE_SECRET_KEY and SUPABASE_DB_URL, ``docker`` runs the official
-images. MPP_TEST_POSTGRES=15 (or 16, 17, 18) runs the embedded stack on that version of Postgres. Each
+MPP_TEST_BACKEND chooses the stack: ``embedded`` (default) starts one of its own in a temporary directory, ``docker``
+runs the official images, ``url`` takes SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY, SUPABASE_SECRET_KEY and SUPABASE_DB_URL,
+and ``native`` the same of a stack that the Supabase CLI runs without Docker. What each offers is in tests/backends.py.
+MPP_TEST_POSTGRES=15 (or 16, 17, 18) runs the embedded stack on that version of Postgres. Each
 worker of pytest-xdist has a stack of its own, so that no test meets the catalogue of another.
 """
 
@@ -21,30 +22,42 @@ import psycopg
 import pytest
 
 from mpp_supabase.local import Ports, Stack, StackStatus
-from tests import clock
+from tests import backends, clock
 from tests.postgres_versions import binaries_of
 
 clock.move_program()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what the backend does not offer."""
+    backends.leave_out(items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out, and why."""
+    skipped = (report.longrepr for report in terminalreporter.stats.get("skipped", []))
+    lines = backends.summary(reason[2] for reason in skipped if isinstance(reason, tuple))
+    terminalreporter.section("what the backend offers")
+    for line in lines:
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackStatus]:
     """The running stack: ``.api_url``, ``.db_url`` and ``.env()`` with every key."""
-    backend = os.environ.get("MPP_TEST_BACKEND", "embedded")
-    if backend == "url":
+    backend = backends.backend()
+    if backend in ("url", "native"):
         yield _from_environment()
     elif backend == "docker":
         from tests.docker_backend import docker_stack
 
         with docker_stack() as status:
             yield status
-    elif backend == "embedded":
+    else:
         if version := os.environ.get("MPP_TEST_POSTGRES"):
             os.environ["MPP_POSTGRES"] = str(binaries_of(int(version)))
         with _embedded(session_directory(tmp_path_factory)) as status:
             yield status
-    else:
-        raise pytest.UsageError(f"MPP_TEST_BACKEND is {backend!r}: use embedded, url or docker")
 
 
 @pytest.fixture
@@ -85,20 +98,10 @@ def _embedded(directory: Path) -> Iterator[StackStatus]:
 
 
 def _from_environment() -> StackStatus:
-    names = {
-        "API_URL": ("SUPABASE_URL", "API_URL"),
-        "PUBLISHABLE_KEY": ("SUPABASE_PUBLISHABLE_KEY", "PUBLISHABLE_KEY", "SUPABASE_ANON_KEY"),
-        "SECRET_KEY": ("SUPABASE_SECRET_KEY", "SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY"),
-        "DB_URL": ("SUPABASE_DB_URL", "DB_URL"),
-    }
-    values = {}
-    for name, variables in names.items():
-        found = next((os.environ[variable] for variable in variables if os.environ.get(variable)), None)
-        if found is None:
-            raise pytest.UsageError(f"MPP_TEST_BACKEND=url needs {variables[0]} in the environment")
-        values[name] = found
+    values = {name: backends.address(name) for name in backends.VARIABLES}
     url = values["API_URL"].rstrip("/")
     values |= {"API_URL": url, "REST_URL": f"{url}/rest/v1", "FUNCTIONS_URL": f"{url}/functions/v1"}
     for name in ("ANON_KEY", "SERVICE_ROLE_KEY", "JWT_SECRET", "MAILPIT_URL"):
         values[name] = os.environ.get(name, os.environ.get(f"SUPABASE_{name}", ""))
-    return StackStatus(Path(), Ports(), (), values)
+    # 0 is no port: what needs one is left out where none is named.
+    return StackStatus(Path(), Ports(smtp=int(os.environ.get("MPP_TEST_SMTP_PORT") or 0)), (), values)

@@ -1,7 +1,8 @@
 """The stack from the official images, behind our gateway: MPP_TEST_BACKEND=docker.
 
 Each image is overridable: MPP_TEST_IMAGE_POSTGRES, MPP_TEST_IMAGE_POSTGREST, MPP_TEST_IMAGE_AUTH,
-MPP_TEST_IMAGE_STORAGE, MPP_TEST_IMAGE_MAILPIT.
+MPP_TEST_IMAGE_STORAGE, MPP_TEST_IMAGE_MAILPIT. testcontainers would start one more, ``ryuk``, which removes the
+containers of a session that was killed: it runs only where MPP_TEST_IMAGE_RYUK names its image.
 """
 
 from __future__ import annotations
@@ -46,7 +47,11 @@ def image(name: str) -> str:
 def docker_stack() -> Iterator[StackStatus]:
     """Run Postgres, Auth, Storage, PostgREST and Mailpit as containers on loopback, and our gateway before them."""
     from docker.errors import DockerException
+    from testcontainers.core.config import testcontainers_config
     from testcontainers.core.network import Network
+
+    testcontainers_config.ryuk_disabled = not os.environ.get("MPP_TEST_IMAGE_RYUK")
+    testcontainers_config.ryuk_image = os.environ.get("MPP_TEST_IMAGE_RYUK") or testcontainers_config.ryuk_image
 
     keys, password, project = Keys.generate(), secrets.token_urlsafe(24), find_project()
     config = Config.read(project.supabase / "config.toml")
@@ -58,17 +63,18 @@ def docker_stack() -> Iterator[StackStatus]:
         except DockerException as error:
             raise pytest.UsageError(f"MPP_TEST_BACKEND=docker needs a Docker daemon: {error}") from None
 
-        def run(name: str, port: int, env: dict[str, str], alias: str) -> Any:
+        def run(name: str, env: dict[str, str], alias: str, *ports: int) -> Any:
             from testcontainers.core.container import DockerContainer
 
             container = DockerContainer(image(name)).with_network(network).with_network_aliases(alias)
-            container.ports[f"{port}/tcp"] = ("127.0.0.1", None)  # loopback only
+            for port in ports:
+                container.ports[f"{port}/tcp"] = ("127.0.0.1", None)  # loopback only
             for variable, value in env.items():
                 container.with_env(variable, value)
             return stack.enter_context(container)
 
-        postgres = run("postgres", 5432, {"POSTGRES_PASSWORD": password}, "db")
-        mailpit = run("mailpit", 8025, {}, "mailpit")
+        postgres = run("postgres", {"POSTGRES_PASSWORD": password}, "db", 5432)
+        mailpit = run("mailpit", {}, "mailpit", 8025, 1025)
         db_url = f"postgresql://postgres:{password}@127.0.0.1:{postgres.get_exposed_port(5432)}/postgres"
         admin_url = db_url.replace("//postgres:", "//supabase_admin:", 1)
         _wait("postgres", lambda: _connects(admin_url), 120)
@@ -88,7 +94,7 @@ def docker_stack() -> Iterator[StackStatus]:
             port=9999,
             **config.auth_options(),
         )
-        auth = run("auth", 9999, auth_env, "auth")
+        auth = run("auth", auth_env, "auth", 9999)
         auth_url = f"http://127.0.0.1:{auth.get_exposed_port(9999)}"
         _wait("auth", lambda: _answers(f"{auth_url}/health"), 60)
         # It makes the tables of schema storage, which the migrations write policies for.
@@ -110,7 +116,7 @@ def docker_stack() -> Iterator[StackStatus]:
             "UPLOAD_FILE_SIZE_LIMIT": str(config.largest_file),
             "UPLOAD_FILE_SIZE_LIMIT_STANDARD": str(config.largest_file),
         }
-        storage = run("storage", 5000, storage_env, "storage")
+        storage = run("storage", storage_env, "storage", 5000)
         storage_url = f"http://127.0.0.1:{storage.get_exposed_port(5000)}"
         _wait("storage", lambda: _answers(f"{storage_url}/status"), 60)
         apply_migrations(db_url, project.supabase / "migrations")
@@ -124,7 +130,7 @@ def docker_stack() -> Iterator[StackStatus]:
             "PGRST_JWT_AUD": "authenticated",
             "PGRST_ADMIN_SERVER_PORT": "3001",
         }
-        postgrest = run("postgrest", 3000, postgrest_env, "postgrest")
+        postgrest = run("postgrest", postgrest_env, "postgrest", 3000)
         postgrest_url = f"http://127.0.0.1:{postgrest.get_exposed_port(3000)}"
         _wait("postgrest", lambda: _answers(f"{postgrest_url}/"), 60)
 
@@ -155,7 +161,8 @@ def docker_stack() -> Iterator[StackStatus]:
             "JWT_SECRET": keys.jwt_secret,
             "MAILPIT_URL": f"http://127.0.0.1:{mailpit.get_exposed_port(8025)}",
         }
-        yield StackStatus(logs, Ports(gateway=gateway_port), (), values)
+        ports = Ports(gateway=gateway_port, smtp=int(mailpit.get_exposed_port(1025)))
+        yield StackStatus(logs, ports, (), values)
 
 
 def _wait(name: str, ready: Any, seconds: float) -> None:

@@ -150,7 +150,9 @@ class Stack:
             process.rotate(self.logs / f"{service}.log")
         config = Config.read(self.supabase / "config.toml")
         state.data["functions"] = sorted(config.functions) if binaries.deno else []
-        state.data["storage"] = config.storage
+        # The real Storage, started by whoever names it: the gateway sends it what ours would get.
+        state.data["storage_url"] = os.environ.get("MPP_STORAGE_URL", "") if config.storage else ""
+        state.data["storage"] = config.storage and not state.data["storage_url"]
         # These two need no database: they load while Postgres starts.
         self._spawn(state, "gateway", self._spawn_gateway)
         self._spawn(state, "mailbox", self._spawn_mailbox)
@@ -295,10 +297,16 @@ class Stack:
             "logs": str(self.logs),
             "functions": f"http://{HOST}:{ports.functions}" if "functions" in state.services else "",
             "open_functions": served.open_functions,
-            "storage": f"http://{HOST}:{ports.storage}" if "storage" in state.services else "",
+            "storage": self._storage_url(state, ports),
             "largest_file": served.largest_file,
         }
         return self._spawn_python("gateway", "mpp_supabase.local.gateway", {"MPP_GATEWAY": json.dumps(config)})
+
+    @staticmethod
+    def _storage_url(state: State, ports: Ports) -> str:
+        if "storage" in state.services:
+            return f"http://{HOST}:{ports.storage}"
+        return str(state.data.get("storage_url", ""))
 
     def _spawn_mailbox(self, state: State) -> Process:
         ports = Ports(**state.data["ports"])

@@ -42,6 +42,7 @@ def run(office: Office, *arguments: object, **environment: str) -> tuple[int, st
     return int(code), said.getvalue()
 
 
+@pytest.mark.needs("home")
 def test_send_uses_the_mailbox_of_the_local_stack_when_no_server_is_set(office: Office, stack: StackStatus) -> None:
     httpx.delete(f"{stack.values['MAILPIT_URL']}/api/v1/messages")
     addresses = set(office.queue_invitations(3).values())
@@ -52,6 +53,7 @@ def test_send_uses_the_mailbox_of_the_local_stack_when_no_server_is_set(office: 
     assert run(office, "mail", "send", MPP_HOME=str(stack.home))[1].rstrip().endswith("No mail was due.")
 
 
+@pytest.mark.needs("home")
 def test_a_hosted_project_does_not_send_into_the_local_mailbox(
     office: Office, stack: StackStatus, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -62,6 +64,7 @@ def test_a_hosted_project_does_not_send_into_the_local_mailbox(
     assert load_mail_settings(office.settings, tmp_path / ".env").mailbox_url == stack.values["MAILPIT_URL"]
 
 
+@pytest.mark.needs("mailbox", "smtp")
 def test_the_mailbox_tells_what_it_took_and_what_it_surely_did_not(office: Office, stack: StackStatus) -> None:
     url = stack.values["MAILPIT_URL"]
     kept, unsent = office.queue_invitations(2)
@@ -334,6 +337,7 @@ def test_a_wrong_setting_is_named_and_its_value_never_shown(
     assert "hunter2" not in str(caught.value) + caught.value.hint
 
 
+@pytest.mark.needs("home")
 def test_the_app_and_the_space_of_clients_are_read_beside_the_server(
     office: Office,
     stack: StackStatus,

@@ -17,6 +17,8 @@ from mpp_supabase.local import StackStatus
 from .conftest import MARK, Office
 from .fickle import FickleServer
 
+pytestmark = pytest.mark.needs("functions")
+
 Start = Callable[..., FickleServer]
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
@@ -138,6 +140,7 @@ def test_an_unknown_token_is_answered_like_a_known_one(office: Office, server: S
     }
 
 
+@pytest.mark.needs("processes")
 def test_the_functions_process_has_the_publishable_key_and_no_secret(stack: StackStatus) -> None:
     """What a fault in a function could give away is what every phone holds already."""
     (functions,) = [service for service in stack.services if service.name == "functions"]

@@ -39,6 +39,7 @@ def test_the_second_computation_finds_every_difference() -> None:
         assert len(wrong.differences) == 1, shown
 
 
+@pytest.mark.needs("home")
 def test_a_small_client_is_played_reported_and_proven(
     stack: StackStatus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -131,6 +131,7 @@ def for_a_stranger(*, plays: bool) -> dict[str, str]:
 # the path
 
 
+@pytest.mark.needs("mailbox", "smtp")
 def test_a_client_goes_from_the_contract_to_its_figures(place: Place) -> None:
     post = Post(place)
     # The association: an organisation, its part in an edition, the schools that it follows, and an owner.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import socket
 import subprocess
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -308,6 +310,7 @@ def test_links_are_the_associations_and_open_one_file_for_one_purpose(office: Of
     assert office.viewer_a.get(f"{office.a}/own/given.pdf").content == b"given"
 
 
+@pytest.mark.needs("files")
 def test_what_the_bucket_does_not_take_leaves_nothing_behind(office: Office) -> None:
     before, kept = office.rows(), stored(office.status.home)
     path = f"object/{BUCKET}/{office.a}/own/new.pdf"
@@ -357,6 +360,7 @@ def stored(home: Path) -> set[str]:
     return {path.name for path in (home / "storage").iterdir()}
 
 
+@pytest.mark.needs("files")
 @pytest.mark.parametrize("form", [False, True])
 def test_an_upload_that_is_cut_leaves_nothing_half_written(office: Office, form: bool) -> None:
     before, kept = office.rows(), stored(office.status.home)
@@ -375,6 +379,7 @@ def test_an_upload_that_is_cut_leaves_nothing_half_written(office: Office, form:
     assert office.viewer_a.get(f"{office.a}/{name}").content == f"%PDF {office.a} {name}".encode()
 
 
+@pytest.mark.needs("files")
 def test_a_replaced_a_removed_and_a_moved_file_leave_no_bytes_behind(office: Office) -> None:
     kept = stored(office.status.home)
     own = f"{office.a}/own"
@@ -458,6 +463,32 @@ def test_where_storage_is_switched_off_the_gateway_says_so(new_stack: Callable[.
     answer = httpx.get(f"{status.api_url}/storage/v1/bucket", headers={"apikey": status.env()["SECRET_KEY"]})
     assert answer.status_code == 503
     assert answer.json()["message"] == "The embedded stack does not run storage"
+
+
+def test_the_gateway_sends_files_to_the_storage_server_that_is_named(
+    new_stack: Callable[..., Stack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Real(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"[]")
+
+        def log_message(self, *_: object) -> None:
+            """Keep the test's output clean."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Real) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MPP_STORAGE_URL", f"http://127.0.0.1:{server.server_port}")
+        status = new_stack().start()
+        answer = httpx.get(f"{status.api_url}/storage/v1/bucket", headers={"apikey": status.env()["SECRET_KEY"]})
+        server.shutdown()
+    assert (answer.status_code, answer.json(), asked) == (200, [], ["/bucket"])
+    assert "storage" not in {service.name for service in status.services}
 
 
 def test_a_client_uses_its_kit_through_supabase_js(office: Office) -> None:
