@@ -43,9 +43,11 @@ class Strangers:
     def require_pause(self, address: str, interval: float) -> None:
         """Raise Refusal (429) when the address was asked for less than `interval` seconds ago."""
         now = time.monotonic()
-        left = self._asked.get(address, now - interval) + interval - now
-        if left > 0:
-            raise Refusal(429, "over_email_send_rate_limit", pause_message(left))
+        asked = self._asked.get(address)
+        # Whether it was asked is one question and how long ago another: by the sums of a clock that counts from the
+        # machine's start, an address that nobody asked for can seem to be some nanoseconds too early.
+        if asked is not None and now - asked < interval:
+            raise Refusal(429, "over_email_send_rate_limit", pause_message(interval - (now - asked)))
         self._asked[address] = now
         self._asked.move_to_end(address)
         if len(self._asked) > REMEMBERED:
