@@ -11,6 +11,11 @@ import uvicorn
 from mpp_supabase.local import process
 
 from .app import Gateway, config_from
+from .protocol import BoundedProtocol
+
+#: Connections at once; who comes after them is answered 503. With those to the services they stay below the thousand
+#: open files that a process may have.
+MOST_CONNECTIONS = 600
 
 
 def main() -> None:
@@ -19,8 +24,12 @@ def main() -> None:
     if config.logs:
         # Here because the gateway runs as the stack's owner for as long as the stack does.
         threading.Thread(target=process.keep_short, args=[Path(config.logs)], daemon=True).start()
+    BoundedProtocol.seconds = config.patience
     uvicorn.run(
         Gateway(config),
+        http=BoundedProtocol,
+        ws="none",
+        limit_concurrency=MOST_CONNECTIONS,
         host="127.0.0.1",
         port=config.port,
         log_level="warning",

@@ -5,9 +5,11 @@ It decides nothing about users: their tokens go through untouched, and PostgREST
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +32,22 @@ INTERNAL_TOKEN_SECONDS = 120
 LARGEST_BODY = 1_000_000
 LARGEST_BODY_OF_SECRET = 64_000_000
 
+#: The longest address in bytes, path and query together, and the longest ``select`` in it: PostgREST spends seconds on
+#: planning some thousand columns, which no timeout of the database ends.
+LONGEST_ADDRESS = 8_000
+LONGEST_SELECT = 2_000
+
+#: How many bytes of a body are read before the service behind is asked, so that who sends slowly keeps nobody's place;
+#: and how long, in seconds, the next bytes of a body, or a reader of an answer, may take.
+READ_AHEAD = LARGEST_BODY
+PATIENCE = 20.0
+
+#: Bytes a second below which the sender of a large body is given up.
+SLOWEST = 100_000
+
+#: Connections to each service at once.
+MOST_UPSTREAM = 100
+
 #: What a mail link or an OAuth provider opens in a browser, and what verifiers fetch: no API key there, as hosted.
 OPEN_PATHS = (
     "/auth/v1/verify",
@@ -50,6 +68,9 @@ _LINKS = tuple(f"{_STORAGE}/object/{kind}/" for kind in ("sign", "public", "uplo
 _FORM = 1_000_000
 
 _READING = ("GET", "HEAD", "OPTIONS")
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SEPARATOR = re.compile(r"[/\\]")
 
 _HOP_BY_HOP = {
     b"connection",
@@ -74,6 +95,9 @@ _CORS: Headers = [
     ),
 ]
 
+#: What every answer gets: a browser takes it for what it says it is, whatever is in it.
+_ADDED: Headers = [*_CORS, (b"x-content-type-options", b"nosniff")]
+
 
 @dataclass(frozen=True)
 class GatewayConfig:
@@ -93,6 +117,8 @@ class GatewayConfig:
     #: Where Storage is, empty when it does not run; and the most bytes of a file.
     storage: str = ""
     largest_file: int = 0
+    #: How long the next bytes of a body, or a reader of an answer, may take, in seconds.
+    patience: float = PATIENCE
     #: The directory of the stack's logs, which the gateway keeps short; none when empty.
     logs: str = ""
 
@@ -115,6 +141,9 @@ SECRET_IN_BROWSER = Refusal(
 )
 TOO_LARGE = Refusal(413, "The body of the request is too large")
 BAD_URL = Refusal(400, "The address of the request is not valid")
+LONG_URL = Refusal(414, f"The address of the request is longer than {LONGEST_ADDRESS} bytes")
+LONG_SELECT = Refusal(414, f"The select of the request is longer than {LONGEST_SELECT} characters")
+SLOW_BODY = Refusal(408, "The body of the request did not arrive in time")
 NO_ROUTE = Refusal(404, "no Route matched with those values")
 UNAVAILABLE = Refusal(
     503, "The service behind this path does not answer", "See `mpp stack status` and `mpp stack logs`."
@@ -123,13 +152,13 @@ TIMED_OUT = Refusal(504, "The upstream server is timing out")
 
 
 class Gateway:
-    """The ASGI application. One HTTP connection pool serves all requests and is closed at shutdown."""
+    """The ASGI application. Each service has its own pool of connections: one that hangs keeps nobody from another."""
 
     def __init__(self, config: GatewayConfig) -> None:
         self._config = config
         # Idle connections are given up before PostgREST gives them up, after 30 seconds.
-        self._transport = httpx.AsyncHTTPTransport(
-            limits=httpx.Limits(max_connections=200, max_keepalive_connections=100, keepalive_expiry=20), retries=0
+        limits = httpx.Limits(
+            max_connections=MOST_UPSTREAM, max_keepalive_connections=MOST_UPSTREAM, keepalive_expiry=20
         )
         self._timeout = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 30.0}
         self._roles = {config.publishable: "anon", config.secret: "service_role"}
@@ -139,19 +168,19 @@ class Gateway:
         self._tokens: dict[str, tuple[float, bytes]] = {}
         optional = {_FUNCTIONS: config.functions, _STORAGE: config.storage}
         routes = {"/rest/v1": config.postgrest, "/auth/v1": config.auth, **optional}
-        self._routes = tuple((prefix, httpx.URL(url)) for prefix, url in routes.items() if url)
+        self._routes = tuple(
+            (prefix, httpx.URL(url), httpx.AsyncHTTPTransport(limits=limits, retries=0))
+            for prefix, url in routes.items()
+            if url
+        )
         self._not_run = (*(prefix for prefix, url in optional.items() if not url), *_NOT_RUN)
         self._open_paths = (*OPEN_PATHS, *(f"{_FUNCTIONS}/{name}" for name in config.open_functions))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["type"] == "http":
-            await self._http(scope, receive, send)
         else:
-            # A WebSocket: Realtime does not run here.
-            await receive()
-            await send({"type": "websocket.close", "code": 1013})
+            await self._http(scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -159,13 +188,17 @@ class Gateway:
             if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await self._transport.aclose()
+                for _, _, transport in self._routes:
+                    await transport.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         headers: Headers = scope["headers"]
+        if refusal := _wrong_address(path, scope["raw_path"], scope["query_string"]):
+            await self._refuse(refusal, scope, receive, send)
+            return
         if scope["method"] == "OPTIONS" and _first(headers, b"access-control-request-method"):
             await self._answer(_preflight(headers), scope, receive, send)
             return
@@ -176,14 +209,22 @@ class Gateway:
             name = path.split("/")[1]
             await self._refuse(Refusal(503, f"The embedded stack does not run {name}"), scope, receive, send)
             return
-        for prefix, upstream in self._routes:
+        for prefix, upstream, transport in self._routes:
             # The service gets the path as it was written, so the prefix must be there unescaped as well.
             if _below(path, prefix) and _below(scope["raw_path"].decode("latin-1"), prefix):
-                await self._proxy(prefix, upstream, scope, receive, send)
+                await self._proxy(prefix, upstream, transport, scope, receive, send)
                 return
         await self._refuse(NO_ROUTE, scope, receive, send)
 
-    async def _proxy(self, prefix: str, upstream: httpx.URL, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _proxy(
+        self,
+        prefix: str,
+        upstream: httpx.URL,
+        transport: httpx.AsyncHTTPTransport,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
         headers: Headers = scope["headers"]
         query, key = _take_key(headers, scope["query_string"])
         authorization = given = _first(headers, b"authorization")
@@ -206,15 +247,21 @@ class Gateway:
         except (httpx.InvalidURL, UnicodeError):
             await self._refuse(BAD_URL, scope, receive, send)
             return
+        body = _Body(receive, largest, self._config.patience) if _has_body(headers) else None
         request = httpx.Request(
             scope["method"],
             url,
             headers=self._forwarded(scope, prefix, authorization),
-            stream=_Body(receive, largest) if _has_body(headers) else None,
+            stream=body,
             extensions={"timeout": self._timeout},
         )
         try:
-            response = await self._sent(request, again=scope["method"] in _READING and not _has_body(headers))
+            if body is not None:
+                await body.read_ahead()
+            response = await self._sent(transport, request, again=scope["method"] in _READING and body is None)
+        except _SlowBodyError:
+            await self._refuse(SLOW_BODY, scope, receive, send, close=True)
+            return
         except _BodyTooLargeError:
             await self._refuse(TOO_LARGE, scope, receive, send)
             return
@@ -233,26 +280,33 @@ class Gateway:
                     "headers": [
                         (name.lower(), value)
                         for name, value in response.headers.raw
-                        if name.lower() not in _HOP_BY_HOP and not name.lower().startswith(b"access-control-")
+                        if name.lower() not in _HOP_BY_HOP
+                        and not name.lower().startswith((b"access-control-", b"x-content-type-options"))
                     ]
-                    + _CORS,
+                    + _ADDED,
                 }
             )
             assert isinstance(response.stream, httpx.AsyncByteStream)
             async for chunk in response.stream:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                async with asyncio.timeout(self._config.patience):
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
+        except TimeoutError:
+            # Nobody reads the answer. The server closes a connection whose answer has no end.
+            log.warning("%s %s: the answer was not read", scope["method"], prefix)
         finally:
             await response.aclose()
 
-    async def _sent(self, request: httpx.Request, *, again: bool) -> httpx.Response:
+    async def _sent(
+        self, transport: httpx.AsyncHTTPTransport, request: httpx.Request, *, again: bool
+    ) -> httpx.Response:
         """The answer of a service, asked once more if it closed the connection before any of it (``again``)."""
         try:
-            return await self._transport.handle_async_request(request)
+            return await transport.handle_async_request(request)
         except (httpx.RemoteProtocolError, httpx.ReadError):
             if not again:
                 raise
-            return await self._transport.handle_async_request(request)
+            return await transport.handle_async_request(request)
 
     def _authorize(self, key: str, authorization: bytes, user_agent: bytes) -> bytes | Refusal:
         """The Authorization header to send on, or why the request is refused."""
@@ -287,11 +341,13 @@ class Gateway:
         return any(self._known(given) in secrets for given in (key, _bearer(authorization)))
 
     def _token(self, role: str) -> bytes:
-        expires, token = self._tokens.get(role, (0.0, b""))
-        now = time.monotonic()
-        if expires - now < INTERNAL_TOKEN_SECONDS / 2:
+        made, token = self._tokens.get(role, (0.0, b""))
+        # The clock that who verifies it looks at: the monotonic one stands still while the machine is suspended. A
+        # clock that was set back makes a token of the future, which is none either.
+        now = time.time()
+        if not 0 <= now - made < INTERNAL_TOKEN_SECONDS / 2:
             token = role_token(role, self._config.jwt_secret, INTERNAL_TOKEN_SECONDS).encode()
-            self._tokens[role] = (now + INTERNAL_TOKEN_SECONDS, token)
+            self._tokens[role] = (now, token)
         return token
 
     def _forwarded(self, scope: Scope, prefix: str, authorization: bytes) -> Headers:
@@ -320,12 +376,15 @@ class Gateway:
             headers.append((b"transfer-encoding", b"chunked"))
         return headers
 
-    async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(
+        self, refusal: Refusal, scope: Scope, receive: Receive, send: Send, *, close: bool = False
+    ) -> None:
         body = {"message": refusal.message} | ({"hint": refusal.hint} if refusal.hint else {})
-        await self._answer(JSONResponse(body, refusal.status), scope, receive, send)
+        headers = {"connection": "close"} if close else None
+        await self._answer(JSONResponse(body, refusal.status, headers), scope, receive, send)
 
     async def _answer(self, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
-        response.raw_headers.extend(_CORS)
+        response.raw_headers.extend(_ADDED)
         await response(scope, receive, send)
 
 
@@ -333,25 +392,72 @@ class _BodyTooLargeError(Exception):
     """More came than the sender may send; the service behind has seen only the beginning, and no end."""
 
 
-class _Body(httpx.AsyncByteStream):
-    """The request's body, passed on as it arrives, up to ``largest`` bytes."""
+class _SlowBodyError(Exception):
+    """The next bytes of a body did not come in time."""
 
-    def __init__(self, receive: Receive, largest: int) -> None:
+
+class _Body(httpx.AsyncByteStream):
+    """The request's body, up to ``largest`` bytes: its first READ_AHEAD at once, the rest passed on as it arrives."""
+
+    def __init__(self, receive: Receive, largest: int, patience: float) -> None:
         self._receive = receive
         self._left = largest
+        self._patience = patience
+        # Bytes that keep trickling in end as well.
+        self._deadline = asyncio.get_running_loop().time() + 10 * patience + largest / SLOWEST
+        self._ahead: list[bytes] = []
+        self._whole = False
+
+    async def read_ahead(self) -> None:
+        """Wait for the first bytes. Raises _SlowBodyError."""
+        size = 0
+        while not self._whole and size < READ_AHEAD:
+            chunk = await self._next()
+            size += len(chunk)
+            self._ahead.append(chunk)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while True:
-            message: Message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise httpx.ReadError("the client went away")
-            if message.get("body"):
-                self._left -= len(message["body"])
-                if self._left < 0:
-                    raise _BodyTooLargeError
-                yield message["body"]
-            if not message.get("more_body"):
-                return
+        ahead, self._ahead = self._ahead, []
+        for chunk in ahead:
+            if chunk:
+                yield chunk
+        while not self._whole:
+            if chunk := await self._next():
+                yield chunk
+
+    async def _next(self) -> bytes:
+        next_bytes = asyncio.get_running_loop().time() + self._patience
+        try:
+            async with asyncio.timeout_at(min(next_bytes, self._deadline)):
+                message: Message = await self._receive()
+        except TimeoutError:
+            raise _SlowBodyError from None
+        if message["type"] == "http.disconnect":
+            raise httpx.ReadError("the client went away")
+        chunk: bytes = message.get("body", b"")
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise _BodyTooLargeError
+        self._whole = not message.get("more_body")
+        return chunk
+
+
+def _wrong_address(path: str, raw_path: bytes, query: bytes) -> Refusal | None:
+    """Why an address is refused, before anything is decided by it; None when it is not.
+
+    A path is decided by as it is written. One that means another path, by a step upwards in whatever spelling, is of
+    no client that we know, and so is one with a control character.
+    """
+    if len(raw_path) + len(query) > LONGEST_ADDRESS:
+        return LONG_URL
+    if _CONTROL.search(path) or not {".", ".."}.isdisjoint(_SEPARATOR.split(path)):
+        return BAD_URL
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    if any("\0" in part for pair in pairs for part in pair):
+        # No text of Postgres holds it.
+        return BAD_URL
+    select = (value for name, value in pairs if name in ("select", "columns"))
+    return LONG_SELECT if sum(map(len, select)) > LONGEST_SELECT else None
 
 
 def _below(path: str, prefix: str) -> bool:
