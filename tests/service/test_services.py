@@ -5,12 +5,14 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
+import psycopg
 import pytest
 from pydantic import SecretStr
 
 from mpp_supabase import AccountError, KeyRefused, MPPError, Settings, parse_edition
 from mpp_supabase import errors as refused
 from mpp_supabase.client import MPP
+from mpp_supabase.local import StackStatus
 from mpp_supabase.transport import Transport
 from tests import clock
 
@@ -321,6 +323,25 @@ class TestUsers:
         listed = [account.id for account in world.ops.users.iterate()]
         assert made <= set(listed)
         assert len(listed) == len(set(listed))
+
+    def test_accounts_that_were_made_in_one_moment_are_listed_and_found_each_once(
+        self, world: World, stack: StackStatus, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tag = new_code("bulk")
+        with psycopg.connect(stack.db_url) as connection:
+            made = connection.execute(
+                "insert into auth.users (instance_id, id, aud, role, email, created_at, updated_at)"
+                " select %s, gen_random_uuid(), 'authenticated', 'authenticated', %s || n || '@example.org',"
+                " '2026-11-01 10:00+00', now() from generate_series(1, 60) n returning id",
+                [uuid.UUID(int=0), f"{tag}-"],
+            ).fetchall()
+        monkeypatch.setattr("mpp_supabase.users.ACCOUNTS_PER_PAGE", 7)
+        listed = [account.id for account in world.ops.users.iterate()]
+        assert len(listed) == len(set(listed))
+        assert {account for (account,) in made} <= set(listed)
+        assert len(list(world.ops.users.iterate(tag.upper()))) == 60
+        for number in (1, 30, 60):
+            assert world.ops.users.find(f"{tag.upper()}-{number}@example.org").email == f"{tag}-{number}@example.org"
 
     def test_the_rights_of_the_staff_are_given_and_taken_back(self, world: World) -> None:
         person = world.person("Staff")

@@ -246,7 +246,11 @@ async def providers(connection: Connection, user_id: UUID) -> list[str]:
 async def list_users(
     connection: Connection, audience: str, *, text: str, page: int, per_page: int, ascending: bool
 ) -> tuple[list[User], int]:
-    """One page of accounts by creation, and how many there are. `text` filters by address or full name."""
+    """One page of accounts by creation, and how many there are. `text` filters by address or full name.
+
+    Accounts made in one moment come in any order, another one for each page: the real server sorts by nothing else, and
+    who counts on more is to notice here.
+    """
     matching = sql.SQL(
         "users.instance_id = %(nil)s and users.aud = %(audience)s and (%(text)s = ''"
         " or users.email like '%%' || %(text)s || '%%'"
@@ -263,7 +267,7 @@ async def list_users(
     row = await (await connection.execute(counting, values)).fetchone()
     reading = sql.SQL(
         "select {columns} from auth.users as users where {matching}"
-        " order by users.created_at {order}, users.id {order} limit %(limit)s offset %(offset)s"
+        " order by users.created_at {order}, random() limit %(limit)s offset %(offset)s"
     ).format(columns=_COLUMNS, matching=matching, order=sql.SQL("asc" if ascending else "desc"))
     cursor = await connection.execute(reading, values)
     return [User(**found) for found in await cursor.fetchall()], row["total"] if row else 0
