@@ -40,7 +40,9 @@ def start(
         typer.Option(help="Port of the gateway; the others follow it. Default: 54321.", min=1024, max=65_000),
     ] = None,
 ) -> None:
-    """Start the stack, or say that it runs already. The first time it installs what it needs and makes the database.
+    """Start the stack, or say that it runs already; what is dead or does not answer is started again.
+
+    The first time it installs what it needs and makes the database.
 
     Example: mpp stack start --port-base 55321
     """
@@ -74,7 +76,7 @@ def stop() -> None:
 def status(
     as_json: output.Json = False,
 ) -> None:
-    """Show addresses, keys and processes; the exit code is 3 when the stack does not run.
+    """Show addresses, keys and services, each of which is asked; the exit code is 3 unless all of them answer.
 
     Example: mpp stack status --json
     """
@@ -86,15 +88,21 @@ def status(
         print(json.dumps(found.env(), indent=2))
     else:
         _print_tables(found)
-    if not found.running:
+    if not any(service.running for service in found.services):
         output.say("The stack is not running: start it with `mpp stack start`.")
+        raise typer.Exit(Exit.CONNECTION)
+    if not found.running:
+        wrong = ", ".join(
+            f"{service.name} ({service.state})" for service in found.services if service.state != "running"
+        )
+        output.say(f"Not well: {wrong}. `mpp stack start` starts these again and leaves the rest as it is.")
         raise typer.Exit(Exit.CONNECTION)
 
 
 @app.command()
 def logs(
     service: Annotated[
-        str | None, typer.Argument(help="postgres, postgrest, auth, mailbox, gateway or npm; all when left out.")
+        str | None, typer.Argument(help="A service of `mpp stack status`, keeper or npm; all when left out.")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing what is written.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", help="Lines of each log to begin with.", min=0)] = 50,
@@ -178,7 +186,7 @@ def _print_tables(found: StackStatus) -> None:
         output.Column("service", lambda service: service.name),
         output.Column("port", lambda service: service.port, right=True),
         output.Column("pid", lambda service: service.pid or None, right=True),
-        output.Column("state", lambda service: "running" if service.running else "stopped"),
+        output.Column("state", lambda service: service.state),
     ]
     output.rows(found.services, columns, fields=(), as_json=False, as_csv=False)
     print()

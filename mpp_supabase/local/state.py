@@ -73,12 +73,21 @@ class Ports:
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """One process of the stack: its name, port, pid (0 when it was not started) and whether it runs."""
+    """One process of the stack: its name, port, pid (0 when it was not started) and how it is.
+
+    ``running`` says whether the process is there, ``answers`` whether it answered; who was not asked is taken to.
+    """
 
     name: str
     port: int
     pid: int
     running: bool
+    answers: bool = True
+
+    @property
+    def state(self) -> str:
+        """How it is, in a word or two."""
+        return "stopped" if not self.running else "running" if self.answers else "does not answer"
 
 
 @dataclass(frozen=True)
@@ -96,8 +105,8 @@ class StackStatus:
 
     @property
     def running(self) -> bool:
-        """Whether every process of the stack runs."""
-        return bool(self.services) and all(service.running for service in self.services)
+        """Whether every process of the stack runs and answers."""
+        return bool(self.services) and all(service.running and service.answers for service in self.services)
 
     @property
     def api_url(self) -> str:
@@ -160,6 +169,11 @@ class State:
         return {name: Process(**data) for name, data in self.data.get("processes", {}).items()}
 
     @property
+    def complete(self) -> bool:
+        """Whether a start has come to its end, so that what is missing has died since."""
+        return bool(self.data.get("complete"))
+
+    @property
     def services(self) -> tuple[str, ...]:
         """The services that this stack runs: Storage unless switched off, functions when there is one to serve."""
         left_out = {name for name in ("functions", "storage") if not self.data.get(name)}
@@ -173,10 +187,11 @@ class State:
     def forget_processes(self) -> None:
         """Remember that nothing runs."""
         self.data["processes"] = {}
+        self.data["complete"] = False
         self.write()
 
-    def status(self, *, already_running: bool = False) -> StackStatus:
-        """The status of a stack that has been set up."""
+    def status(self, *, already_running: bool = False, answers: Mapping[str, bool] | None = None) -> StackStatus:
+        """The status of a stack that has been set up; ``answers`` is what its services said when they were asked."""
         ports = Ports(**self.data["ports"])
         processes = self.processes
         services = tuple(
@@ -185,6 +200,7 @@ class State:
                 port=getattr(ports, name),
                 pid=processes[name].pid if name in processes else 0,
                 running=name in processes and processes[name].alive,
+                answers=answers is None or answers.get(name, True),
             )
             for name in self.services
         )
@@ -221,23 +237,26 @@ def write_private(path: Path, text: str) -> None:
 
 
 def running_stack(home: Path | None = None) -> StackStatus | None:
-    """The stack that runs for this project (or in ``home``), None when none does. Reads one file, connects nowhere."""
+    """The stack that runs for this project (or in ``home``), None when none does. Reads one file, connects nowhere.
+
+    A stack of which a service is dead runs all the same: who needs that service is told so by the gateway.
+    """
     state = State.read(home or find_project().home)
-    if not state.data.get("processes"):
+    if not state.complete:
         return None
     status = state.status()
-    return status if status.running else None
+    return status if any(service.running for service in status.services) else None
 
 
 @contextlib.contextmanager
 def exclusive(home: Path) -> Iterator[None]:
-    """Hold the stack's lock: one start, stop or reset at a time. StackError when another holds it for a minute."""
+    """Hold the stack's lock: one start, stop or reset at a time. StackError when another holds it for three minutes."""
     import fcntl
     import time
 
     lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -245,7 +264,7 @@ def exclusive(home: Path) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise StackError(
-                        "Another `mpp stack` command has been busy with this stack for a minute.",
+                        "Another `mpp stack` command has been busy with this stack for three minutes.",
                         "Wait for it to end, or stop it.",
                     ) from None
                 time.sleep(0.05)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
+from mpp_cli.stack import app as stack_commands
 from mpp_supabase.local import Ports, PostgresServer, Stack, StackError, StackStatus, running_stack
+from mpp_supabase.local.health import port_use
 from mpp_supabase.local.process import LOG_BYTES, Process, spawn, start_token, wait, wait_until
 from mpp_supabase.local.state import State
 from tests.stack.stack_tools import alive_below, processes_of, take
@@ -100,10 +104,7 @@ def test_a_stopped_stack_leaves_no_process_and_starts_again_with_its_data(new_st
     assert stopped is not None
     assert not stopped.running
 
-    begun = time.monotonic()
     second = stack.start()
-    took = time.monotonic() - begun
-    assert took < 5
     assert second.env() == first.env()
     with psycopg.connect(second.db_url) as connection:
         assert connection.execute("select body from api.note").fetchall() == [("kept",)]
@@ -138,6 +139,135 @@ def test_a_stopped_stack_leaves_no_process_and_starts_again_with_its_data(new_st
     assert stack.status() is None
 
 
+def test_a_service_that_dies_is_started_again_and_the_rest_goes_on(probe: Stack, running: StackStatus) -> None:
+    before = processes_of(probe)
+    for name in running_names(running):
+        processes_of(probe)[name].signal(signal.SIGKILL)
+        assert wait_until(lambda: is_well(probe), 120), probe.status()
+        after = processes_of(probe)
+        assert {other for other in after if after[other] != before[other]} == {name}
+        before = after
+        # PostgREST is there before it has read the schema.
+        assert wait_until(lambda: asked(running, "GET", "/rest/v1/rpc/whoami") == 200, 60), name
+        assert asked(running, "POST", "/auth/v1/signup") == 200, name
+    assert "had ended and was started again" in (probe.logs / "keeper.log").read_text()
+
+
+def asked(status: StackStatus, method: str, path: str) -> int:
+    key = {"apikey": status.env()["PUBLISHABLE_KEY"]}
+    body = {} if method == "POST" else None
+    return httpx.request(method, status.api_url + path, headers=key, json=body, timeout=60).status_code
+
+
+def is_well(stack: Stack) -> bool:
+    status = stack.status()
+    return status is not None and status.running
+
+
+def running_names(status: StackStatus) -> list[str]:
+    return [service.name for service in status.services]
+
+
+def test_a_service_that_does_not_answer_is_seen_and_started_again_alone(probe: Stack, running: StackStatus) -> None:
+    before = processes_of(probe)
+    for name in ("postgres", "postgrest"):
+        before[name].signal(signal.SIGSTOP)
+    status = probe.status()
+    assert status is not None
+    assert not status.running
+    states = {service.name: service.state for service in status.services}
+    assert {name for name, state in states.items() if state != "running"} == {"postgres", "postgrest"}
+    assert states["postgres"] == states["postgrest"] == "does not answer"
+    said: list[str] = []
+    assert probe.start(said.append).running
+    assert [line.split(" service")[0] for line in said] == ["The postgres", "The postgrest"]
+    assert is_well(probe)
+    # They had only been stopped, and were told to go on.
+    assert processes_of(probe) == before
+
+    # One that cannot be woken: its keeper is gone as well, and its port is held by something that says nothing.
+    before["keeper"].signal(signal.SIGKILL)
+    before["mailbox"].signal(signal.SIGKILL)
+    assert wait_until(lambda: not before["mailbox"].alive and not before["keeper"].alive, 10)
+    found = running_stack(probe.home)
+    assert found is not None, "the staff go on working without a mailbox"
+    assert probe.start().running
+    after = processes_of(probe)
+    assert {name for name in after if after[name] != before[name]} == {"keeper", "mailbox"}
+    assert is_well(probe)
+
+
+def test_the_status_names_what_is_wrong_and_what_to_do(
+    probe: Stack, running: StackStatus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MPP_HOME", str(probe.home))
+    processes_of(probe)["auth"].signal(signal.SIGSTOP)
+    shown = CliRunner().invoke(stack_commands, ["status"])
+    assert shown.exit_code == 3
+    assert "auth (does not answer)" in shown.output
+    assert "mpp stack start" in shown.output
+    processes_of(probe)["auth"].signal(signal.SIGCONT)
+    assert wait_until(lambda: is_well(probe), 30)
+    assert CliRunner().invoke(stack_commands, ["status"]).exit_code == 0
+
+
+def test_another_user_s_stack_is_left_alone_by_root_too(stopped: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = os.geteuid() + 1
+    owned = {path: path.stat() for path in (stopped.home, stopped.home / "stack.json", stopped.home / "lock")}
+    with monkeypatch.context() as patch:
+        # Whoever asks, root above all, is not the one to whom it belongs.
+        patch.setattr(os, "geteuid", lambda: other)
+        for act in (stopped.start, stopped.stop, stopped.reset, stopped.rotate_keys):
+            with pytest.raises(StackError, match="belongs to the user") as refused:
+                act()
+            assert is_one_line(refused.value)
+    assert {path: path.stat() for path in owned} == owned
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems give such ports to a listener at once")
+def test_a_port_that_an_ended_connection_keeps_is_waited_for(new_stack: NewStack) -> None:
+    ports = Ports.free()
+    with take(0) as elsewhere, socket.socket() as client:
+        client.bind(("127.0.0.1", ports.auth))
+        client.connect(elsewhere.getsockname())
+        accepted, _ = elsewhere.accept()
+        with pytest.raises(StackError, match="is used by a connection of another program") as refused:
+            new_stack(ports).start()
+        assert is_one_line(refused.value)
+        # Who ends a connection first keeps its port for a minute.
+        client.shutdown(socket.SHUT_RDWR)
+        assert accepted.recv(1) == b""
+        accepted.close()
+    assert wait_until(lambda: port_use(ports.auth) == "ended", 10)
+
+    class GoneOnError(Exception):
+        pass
+
+    def tell(text: str) -> None:
+        if text.startswith("Waiting up to a minute"):
+            assert f"port {ports.auth} (auth)" in text
+            raise GoneOnError
+
+    with pytest.raises(GoneOnError):
+        new_stack(ports).start(tell)
+    assert alive_below(new_stack().home) == []
+
+
+def test_functions_are_served_from_a_path_with_a_comma(new_stack: NewStack, directory: Path) -> None:
+    supabase = directory / "a, b,c" / "supabase"
+    (supabase / "migrations").mkdir(parents=True)
+    (supabase / "migrations" / "1_nothing.sql").write_text("create schema api;")
+    (supabase / "functions" / "hello").mkdir(parents=True)
+    (supabase / "functions" / "hello" / "index.ts").write_text(
+        'import { greeting } from "./words.ts";\nDeno.serve(() => new Response(greeting));\n'
+    )
+    (supabase / "functions" / "hello" / "words.ts").write_text('export const greeting = "bonjour";\n')
+    (supabase / "config.toml").write_text("[functions.hello]\nverify_jwt = false\n")
+    # Where the project is, and where the stack is.
+    status = new_stack(supabase=supabase, home=directory / "x,y" / "home").start()
+    assert httpx.get(f"{status.api_url}/functions/v1/hello", timeout=60).text == "bonjour"
+
+
 def as_owner_of(path: Path) -> dict[str, int]:
     return {"user": path.stat().st_uid} if os.geteuid() == 0 else {}
 
@@ -145,7 +275,7 @@ def as_owner_of(path: Path) -> dict[str, int]:
 @pytest.mark.parametrize("service", ["gateway", "postgres", "smtp"])
 def test_a_taken_port_is_named_and_nothing_stays_behind(new_stack: NewStack, service: str) -> None:
     ports = Ports.free()
-    with take(getattr(ports, service)) as _, pytest.raises(StackError) as refused:
+    with take(getattr(ports, service)), pytest.raises(StackError) as refused:
         new_stack(ports).start()
     assert f"Port {getattr(ports, service)} ({service}) is used by another program" in refused.value.message
     assert f"MPP_PORT_{service.upper()}" in refused.value.hint
@@ -211,9 +341,9 @@ def test_an_interrupted_start_leaves_nothing_running(
 ) -> None:
     stack = new_stack()
     starting = start_in_a_process(stack)
-    assert wait_until(lambda: "postgres" in processes_of(stack), 30)
+    assert wait_until(lambda: "postgres" in processes_of(stack), 120)
     starting.send_signal(number)
-    said = starting.communicate(timeout=30)[1]
+    said = starting.communicate(timeout=180)[1]
     assert starting.returncode == 130, said
     assert "Interrupted: nothing of the stack is left running." in said
     assert "Traceback" not in said
@@ -223,18 +353,18 @@ def test_an_interrupted_start_leaves_nothing_running(
 def test_a_start_that_is_killed_is_cleaned_up_and_two_starts_at_once_make_one_stack(new_stack: NewStack) -> None:
     stack = new_stack()
     killed = start_in_a_process(stack)
-    assert wait_until(lambda: "postgres" in processes_of(stack), 30)
+    assert wait_until(lambda: "postgres" in processes_of(stack), 120)
     killed.kill()
     killed.communicate()
     left = processes_of(stack)
     assert any(found.alive for found in left.values())
     starting = [start_in_a_process(stack), start_in_a_process(stack)]
-    said = [one.communicate(timeout=60)[1] for one in starting]
+    said = [one.communicate(timeout=180)[1] for one in starting]
     assert [one.returncode for one in starting] == [0, 0], said
     assert sum("left behind" in text for text in said) == 1
     assert sum("already running" in text for text in said) == 1
     assert not any(found.alive for found in left.values())
-    assert set(processes_of(stack)) == set(State.read(stack.home).services)
+    assert set(processes_of(stack)) == {*State.read(stack.home).services, "keeper"}
     assert running_stack(stack.home) is not None
 
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
-from pathlib import Path
 
 import uvicorn
-
-from mpp_supabase.local import process
 
 from .app import Gateway, config_from
 from .protocol import BoundedProtocol
@@ -21,9 +17,6 @@ MOST_CONNECTIONS = 600
 def main() -> None:
     """Serve until SIGTERM."""
     config = config_from(os.environ.pop("MPP_GATEWAY"))
-    if config.logs:
-        # Here because the gateway runs as the stack's owner for as long as the stack does.
-        threading.Thread(target=process.keep_short, args=[Path(config.logs)], daemon=True).start()
     BoundedProtocol.seconds = config.patience
     uvicorn.run(
         Gateway(config),

@@ -119,8 +119,6 @@ class GatewayConfig:
     largest_file: int = 0
     #: How long the next bytes of a body, or a reader of an answer, may take, in seconds.
     patience: float = PATIENCE
-    #: The directory of the stack's logs, which the gateway keeps short; none when empty.
-    logs: str = ""
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class ServerUser:
     def choose(cls) -> ServerUser:
         """Ourselves, or when we are root an existing unprivileged user: postgres, else nobody."""
         if os.geteuid() != 0:
-            return cls(pwd.getpwuid(os.geteuid()).pw_name if _known(os.geteuid()) else str(os.geteuid()), None)
+            return cls(user_name(os.geteuid()), None)
         for name in ("postgres", "nobody"):
             with contextlib.suppress(KeyError):
                 entry = pwd.getpwnam(name)
@@ -92,12 +92,12 @@ class ServerUser:
             os.chown(path, *self.ids)
 
 
-def _known(uid: int) -> bool:
+def user_name(uid: int) -> str:
+    """The name of a user of this system, or the number when it has none."""
     try:
-        pwd.getpwuid(uid)
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        return False
-    return True
+        return str(uid)
 
 
 @dataclass
