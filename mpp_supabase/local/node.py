@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -67,6 +68,33 @@ def npm_command() -> list[str]:
     if not node.exists() or not script.exists():
         raise _NO_NPM
     return [str(node), str(script)]
+
+
+def npm_environment(command: list[str], directory: Path) -> dict[str, str]:
+    """The environment for npm: what it keeps goes beside what it installs, so that nothing is written elsewhere."""
+    env = dict(os.environ)
+    if not any(name.lower() == "npm_config_cache" for name in env):
+        env["npm_config_cache"] = str(directory / "node_modules" / ".cache" / "npm")
+    # The npm of the wheel has its node beside it, not on PATH.
+    env["PATH"] = os.pathsep.join([str(Path(command[0]).parent), env.get("PATH", "")])
+    return env
+
+
+def main(arguments: list[str]) -> int:
+    """Run npm with these arguments where the command runs. Returns its exit code, 130 when it was interrupted."""
+    try:
+        command = npm_command()
+    except StackError as error:
+        print(f"{error.message} {error.hint}", file=sys.stderr)
+        return 1
+    running = subprocess.Popen([*command, *arguments], env=npm_environment(command, Path.cwd()))
+    while True:
+        try:
+            code = running.wait()
+        except KeyboardInterrupt:
+            # npm was interrupted as well, and ends by itself once it has tidied up.
+            continue
+        return 130 if code in (-signal.SIGINT, 130) else code
 
 
 def find_binaries(project: Project, home: Path, *, install: bool = True) -> Binaries:
@@ -130,9 +158,7 @@ def install_packages(project: Project, home: Path) -> None:
 
 def _npm(command: list[str], directory: Path, home: Path) -> None:
     log = home / "logs" / "npm.log"
-    env = dict(os.environ)
-    # The npm of the wheel has its node beside it, not on PATH.
-    env["PATH"] = os.pathsep.join([str(Path(command[0]).parent), env.get("PATH", "")])
+    env = npm_environment(command, directory)
     with process.open_log(log) as output:
         try:
             done = subprocess.run(
@@ -169,4 +195,4 @@ def hydrate_symlinks(postgres: Path) -> None:
 
 if __name__ == "__main__":
     # `python -m mpp_supabase.local.node …` is npm, wherever this machine has it.
-    sys.exit(subprocess.call([*npm_command(), *sys.argv[1:]]))
+    sys.exit(main(sys.argv[1:]))

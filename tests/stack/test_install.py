@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +57,38 @@ def test_npm_of_the_wheel_is_used_where_the_machine_has_none(directory: Path, mo
     node, script = npm_command()
     assert Path(node).name == "node"
     assert script.endswith("npm-cli.js")
+
+
+def test_npm_keeps_what_it_keeps_beside_what_it_installs(directory: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name.lower() != "npm_config_cache"}
+    environment |= {"HOME": "/dev/null", "PYTHONPATH": str(find_project().files)}
+    asked = [sys.executable, "-m", "mpp_supabase.local.node", "config", "get", "cache"]
+    done = subprocess.run(asked, cwd=directory, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()) == directory / "node_modules" / ".cache" / "npm"
+    environment["npm_config_cache"] = str(directory / "elsewhere")
+    done = subprocess.run(asked, cwd=directory, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == str(directory / "elsewhere"), "unless somebody chose a place"
+
+
+def test_npm_that_is_interrupted_ends_without_a_traceback(directory: Path) -> None:
+    slow = directory / "npm"
+    slow.write_text("#!/bin/sh\ntrap 'exit 130' INT\necho begun\nwhile :; do sleep 0.1; done\n")
+    slow.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{directory}:{os.environ['PATH']}"}
+    environment["PYTHONPATH"] = str(find_project().files)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "mpp_supabase.local.node", "install"],
+        cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    assert running.stdout is not None
+    assert running.stdout.readline() == "begun\n"
+    # As a terminal does: to all of them at once.
+    os.killpg(running.pid, signal.SIGINT)
+    said = running.communicate(timeout=60)[1]
+    assert running.returncode == 130
+    assert "Traceback" not in said
 
 
 def test_an_installed_package_finds_its_files_inside_itself_and_installs_into_the_home(directory: Path) -> None:
