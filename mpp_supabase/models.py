@@ -709,7 +709,7 @@ class TerritoryClass(Model):
     """A listed class of an authority's territory (E3); no pupil is named."""
 
     class_id: UUID
-    name: str = Field(validation_alias="class")
+    name: str = Field(validation_alias="class_name")
     level: str | None
     school_id: UUID
     school: str

@@ -308,7 +308,7 @@ def prove_territory(
         [
             {
                 "class_id": each.id,
-                "class": each.name,
+                "class_name": each.name,
                 "pupils": _few(len(each.people)),
                 "points": each.points,
                 "points_per_pupil": _per_head(each.points, len(each.people)),

@@ -517,7 +517,7 @@ grant select on api.client_map to authenticated, service_role, mpp_dashboard;
 
 -- Classes that an authority follows: those listed in the ranking, which name no pupil.
 create type api.client_territory_row as (
-    participation_id integer, class_id uuid, class text, level text, school_id uuid, school text, rne text, postcode text, city text,
+    participation_id integer, class_id uuid, class_name text, level text, school_id uuid, school text, rne text, postcode text, city text,
     pupils integer, points integer, points_per_pupil numeric, points_this_week integer, rank bigint, general_rank bigint, value integer
 );
 comment on type api.client_territory_row is 'A class of a client''s territory: rank among them, and general_rank among all classes of the edition.';

@@ -80,7 +80,7 @@ comment on column api.client_map.players is 'Listed players who live there; null
 
 comment on column api.client_territory.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_territory.class_id is 'The class.';
-comment on column api.client_territory.class is 'Its name.';
+comment on column api.client_territory.class_name is 'Its name.';
 comment on column api.client_territory.level is 'Its level.';
 comment on column api.client_territory.school_id is 'Its school.';
 comment on column api.client_territory.school is 'Name of the school.';

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 import uuid
 from collections.abc import Iterator
@@ -545,3 +546,17 @@ def test_every_column_of_what_a_client_reads_says_what_it_means(game):
     )
     assert len(rows) > 150
     assert [row["name"] for row in rows if not row["said"]] == []
+
+
+def test_nothing_of_the_api_has_a_name_that_programs_cannot_use(game):
+    # Types for Python are generated from these names: one that is a word of the language makes the file unreadable.
+    found = names(
+        game,
+        "select distinct a.attname::text from pg_class c"
+        " join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
+        " where c.relnamespace = 'api'::regnamespace"
+        " union"
+        " select n from pg_proc p, unnest(p.proargnames) n where p.pronamespace = 'api'::regnamespace",
+    )
+    assert len(found) > 100
+    assert [name for name in found if keyword.iskeyword(name)] == []
