@@ -380,6 +380,51 @@ def test_an_upload_that_is_cut_leaves_nothing_half_written(office: Office, form:
 
 
 @pytest.mark.needs("files")
+def test_who_is_removed_while_a_file_arrives_leaves_nothing_of_it(office: Office) -> None:
+    before = office.rows()
+    files = Path(office.status.home / "storage")
+    kept = sorted(path.name for path in files.iterdir())
+    removed = threading.Event()
+
+    def in_two_halves() -> Iterator[bytes]:
+        yield b"%PDF-1.4 the beginning"
+        # The bytes are arriving once the server keeps a half; then the manager is removed.
+        assert wait_until(lambda: any(path.suffix == ".part" for path in files.iterdir()), 60)
+        with psycopg.connect(office.status.db_url) as db:
+            db.execute("delete from mpp.staff where organisation_id = %s", [office.a])
+        removed.set()
+        yield b" and the end"
+
+    # Past the gateway, which would ask Storage only once it has the whole of so small a file.
+    with httpx.Client(base_url=f"http://127.0.0.1:{office.status.ports.storage}", timeout=60) as straight:
+        for method, name in (("POST", "own/new.pdf"), ("PUT", "own/logo.pdf")):
+            removed.clear()
+            headers = {**office.owner_a.headers, **PDF, "x-upsert": "true"}
+            answer = straight.request(
+                method, f"/object/{BUCKET}/{office.a}/{name}", content=in_two_halves(), headers=headers
+            )
+            assert removed.is_set()
+            assert said(answer) == DENIED
+            assert office.rows() == before
+            assert sorted(path.name for path in files.iterdir()) == kept
+            with psycopg.connect(office.status.db_url) as db:
+                # Back again, for the other way to send a file.
+                token = office.owner_a.headers["authorization"].removeprefix("Bearer ")
+                account = jwt.decode(token, options={"verify_signature": False})["sub"]
+                db.execute(
+                    "insert into mpp.staff (organisation_id, account_id, role, access_from, access_until)"
+                    " values (%s, %s, 'owner', now() - interval '1 day', now() + interval '1 day')",
+                    (office.a, account),
+                )
+
+
+def test_a_file_is_what_it_says_it_is(office: Office) -> None:
+    assert office.owner_a.put(f"{office.a}/own/words.pdf", b"<script>").status_code == 200
+    for answer in (office.viewer_a.get(f"{office.a}/own/words.pdf"), office.viewer_a.get(f"{office.a}/own/none.pdf")):
+        assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
+
+
+@pytest.mark.needs("files")
 def test_a_replaced_a_removed_and_a_moved_file_leave_no_bytes_behind(office: Office) -> None:
     kept = stored(office.status.home)
     own = f"{office.a}/own"

@@ -88,6 +88,8 @@ def create_app(config: StorageConfig) -> Starlette:
             },
             min_size=1,
             max_size=5,
+            # Postgres may have been started again meanwhile.
+            check=AsyncConnectionPool.check_connection,
             open=False,
         )
         async with pool:
@@ -249,10 +251,14 @@ async def _rehearse(
 
 
 async def _recorded(server: _Server, caller: Caller, row: Row, *, upsert: bool) -> str | None:
-    """Write the row of bytes that are there; without the row they go again."""
+    """Write the row of bytes that are there, if the caller may still do so; without the row they go again."""
+
+    async def write(connection: Connection) -> str | None:
+        return await server.database.write(connection, row, upsert=upsert)
+
     try:
-        async with server.database.as_caller(caller.as_service()) as connection:
-            return await server.database.write(connection, row, upsert=upsert)
+        async with server.database.rehearsed(caller, write) as connection:
+            return await write(connection)
     except BaseException:
         server.files.delete(row["version"])
         raise
@@ -425,11 +431,13 @@ async def move(request: Request) -> Response:
     server, caller = _asked(request, "storage.object.move")
     bucket, name, to_bucket, to_name = await _both_names(request)
     values = {"to_bucket": to_bucket, "to_name": to_name}
-    async with server.database.as_caller(caller, rehearsal=True) as connection:
+
+    async def rename(connection: Connection) -> None:
         await server.database.object(connection, bucket, name)
         await server.database.rename(connection, bucket, name, values)
-    async with server.database.as_caller(caller.as_service()) as connection:
-        await server.database.rename(connection, bucket, name, values)
+
+    async with server.database.rehearsed(caller, rename) as connection:
+        await rename(connection)
     return _json({"message": "Successfully moved"})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
@@ -49,6 +49,18 @@ class Caller:
         subject = self.claims.get("sub")
         return subject if isinstance(subject, str) else None
 
+    @property
+    def scope(self) -> dict[str, str]:
+        """What the database is told of the request."""
+        return {
+            "role": self.role,
+            "subject": self.owner or "",
+            "claims": json.dumps(self.claims),
+            "method": self.method,
+            "path": self.path,
+            "operation": self.operation,
+        }
+
     def as_service(self) -> Caller:
         """The same request past row-level security, for what the server itself has to know or to write down."""
         return Caller("service_role", {"role": "service_role"}, self.method, self.path, self.operation)
@@ -65,18 +77,25 @@ class Database:
         """A transaction with the caller's role and claims; a ``rehearsal`` is rolled back. Raises Refusal."""
         try:
             async with self._pool.connection() as connection, connection.transaction(force_rollback=rehearsal):
-                scope = {
-                    "role": caller.role,
-                    "subject": caller.owner or "",
-                    "claims": json.dumps(caller.claims),
-                    "method": caller.method,
-                    "path": caller.path,
-                    "operation": caller.operation,
-                }
-                await connection.execute(_SCOPE, scope)
+                await connection.execute(_SCOPE, caller.scope)
                 yield connection
         except (psycopg.Error, PoolTimeout) as error:
             raise _explained(error) from error
+
+    @asynccontextmanager
+    async def rehearsed(
+        self, caller: Caller, act: Callable[[Connection], Awaitable[object]]
+    ) -> AsyncIterator[Connection]:
+        """A transaction of the server itself, at whose beginning the caller does the same and it is taken back.
+
+        Long may have passed since the request began: who may no longer do it is refused, and nothing is written.
+        Raises Refusal.
+        """
+        async with self.as_caller(caller.as_service()) as connection:
+            async with connection.transaction(force_rollback=True):
+                await connection.execute(_SCOPE, caller.scope)
+                await act(connection)
+            yield connection
 
     # Buckets
 
