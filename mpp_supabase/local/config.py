@@ -14,6 +14,8 @@ _SIZE = re.compile(r"(\d+)\s*(B|[KMG]B|[KMG]iB)?", re.IGNORECASE)
 # As the Supabase CLI reads them: MB and MiB are both 1024 times 1024 bytes.
 _POWERS = {"": 0, "b": 0, "kb": 1, "mb": 2, "gb": 3}
 
+_HOSTED_RATES = {"anonymous_users": 30, "sign_in_sign_ups": 30, "token_verifications": 30, "token_refresh": 150}
+
 
 @dataclass(frozen=True)
 class Config:
@@ -55,6 +57,10 @@ class Config:
             storage=storage.get("enabled", True),
             largest_file=_bytes(storage.get("file_size_limit", "50MiB"), path),
         )
+
+    def auth_rates(self) -> dict[str, int]:
+        """The limits of [auth.rate_limit], where it says nothing those of a new hosted project."""
+        return _HOSTED_RATES | {name: n for name, n in self.auth.get("rate_limit", {}).items() if name in _HOSTED_RATES}
 
     def auth_options(self) -> dict[str, Any]:
         """The [auth] section as arguments of ``auth_environment``."""

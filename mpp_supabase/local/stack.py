@@ -487,6 +487,8 @@ class Stack:
             smtp_port=ports.smtp,
             port=ports.auth,
             templates_url=f"http://{HOST}:{ports.mailbox}/templates",
+            # Everybody on this machine has one address: a whole edition is played from it.
+            rates=config.auth_rates() if os.environ.get("MPP_AUTH_LIMITS") else None,
             **config.auth_options(),
         )
         return _environment(values)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
 from psycopg import AsyncConnection
+from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from starlette.applications import Starlette
@@ -21,7 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mpp_supabase.local.auth.context import Context, context_of
 from mpp_supabase.local.auth.endpoints import account, administration, mailing, registration, signing_in, verification
-from mpp_supabase.local.auth.errors import Refusal, not_found, unexpected
+from mpp_supabase.local.auth.endpoints.account import DUPLICATE_EMAIL
+from mpp_supabase.local.auth.errors import Refusal, not_found, unexpected, unprocessable
 from mpp_supabase.local.auth.keys import KeySet
 from mpp_supabase.local.auth.mails import Mailer
 from mpp_supabase.local.auth.sessions import Sessions
@@ -47,18 +49,25 @@ def create_app(settings: AuthSettings) -> Starlette:
             },
             min_size=1,
             max_size=settings.db_max_pool_size or 10,
+            # Postgres may have been started again meanwhile.
+            check=AsyncConnectionPool.check_connection,
             open=False,
         )
         async with pool:
             app.state.context = Context(settings, pool, keys, Mailer(settings), Sessions(settings, keys))
             yield
 
-    handlers = {Refusal: _on_refusal, HTTPException: _on_http_exception, Exception: _on_failure}
+    handlers = {
+        Refusal: _on_refusal,
+        UniqueViolation: _on_taken,
+        HTTPException: _on_http_exception,
+        Exception: _on_failure,
+    }
     return Starlette(
         routes=_ROUTES,
         lifespan=lifespan,
         exception_handlers=handlers,  # type: ignore[arg-type]
-        middleware=[Middleware(_RequestLog)],
+        middleware=[Middleware(_RequestLog), Middleware(_RateLimits)],
     )
 
 
@@ -120,6 +129,14 @@ async def _on_refusal(request: Request, refusal: Refusal) -> Response:
     return refusal.response(request)
 
 
+async def _on_taken(request: Request, error: UniqueViolation) -> Response:
+    # Every endpoint looks first whether an address is free. Of ten who take it at once, nine learn it here.
+    if "email" in (error.diag.constraint_name or ""):
+        return unprocessable("email_exists", DUPLICATE_EMAIL).response(request)
+    log.error("%s %s: %s", request.method, request.url.path, error.diag.constraint_name)
+    return unexpected().response(request)
+
+
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
     return Refusal(error.status_code, "unknown", error.detail).response(request)
 
@@ -154,6 +171,26 @@ class _RequestLog:
         finally:
             spent = round((time.monotonic() - started) * 1000)
             log.info("%s %s %d %d ms", scope["method"], scope["path"], status, spent)
+
+
+class _RateLimits:
+    """Refuses a client that asks too often, before anything of its request is read.
+
+    A sign-up looks for itself: it may be an anonymous one, which is counted otherwise.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] != "/signup":
+            request = Request(scope)
+            try:
+                context_of(request).require_rate(request)
+            except Refusal as refusal:
+                await refusal.response(request)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 _THIRD_PARTIES = (

@@ -14,12 +14,27 @@ from starlette.requests import Request
 from mpp_supabase.local.auth import codes, sessions, users
 from mpp_supabase.local.auth.errors import Refusal, bad_request, forbidden, invalid
 from mpp_supabase.local.auth.keys import KeySet
-from mpp_supabase.local.auth.limits import Guesses, Strangers
+from mpp_supabase.local.auth.limits import Guesses, Rates, Strangers
 from mpp_supabase.local.auth.mails import Mailer
 from mpp_supabase.local.auth.sessions import Sessions
 from mpp_supabase.local.auth.settings import AuthSettings
 from mpp_supabase.local.auth.users import Connection, User
-from mpp_supabase.local.auth.wire import bearer_token, client_ip
+from mpp_supabase.local.auth.wire import bearer_token, client_ip, peer
+
+#: How many requests of a kind may come at once, whatever the rate for five minutes is: as on the real server.
+BURST = 30
+
+_COUNTED = {
+    ("POST", "/otp"): "rate_limit_otp",
+    ("POST", "/magiclink"): "rate_limit_otp",
+    ("POST", "/recover"): "rate_limit_otp",
+    ("POST", "/resend"): "rate_limit_otp",
+    ("PUT", "/user"): "rate_limit_otp",
+    ("POST", "/signup"): "rate_limit_otp",
+    ("GET", "/verify"): "rate_limit_verify",
+    ("POST", "/verify"): "rate_limit_verify",
+    ("POST", "/token"): "rate_limit_token_refresh",
+}
 
 
 @dataclass(frozen=True)
@@ -42,6 +57,7 @@ class Context:
     strangers: Strangers = field(default_factory=Strangers)
     guessed_codes: Guesses = field(default_factory=Guesses)
     guessed_passwords: Guesses = field(default_factory=Guesses)
+    rates: Rates = field(default_factory=Rates)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -76,6 +92,19 @@ class Context:
         if user.is_banned:
             raise forbidden("user_banned", "User is banned")
         return Caller(user, session_id)
+
+    def require_rate(self, request: Request) -> None:
+        """Refuse (429) a client that asks too often, where the limits of the hosted server are imitated."""
+        name = _COUNTED.get((request.method, request.url.path))
+        if name is not None and self.settings.rate_limit_header:
+            limit = getattr(self.settings, name)
+            self.rates.require(request.url.path, peer(request), limit / 300, BURST)
+
+    def require_anonymous_rate(self, request: Request) -> None:
+        """Refuse (429) a client that makes too many anonymous accounts. There is always a limit: nobody invites them,
+        and no address is asked for."""
+        limit = self.settings.rate_limit_anonymous_users
+        self.rates.require("anonymous", peer(request), limit / 3600, int(limit))
 
     async def require_admin(self, request: Request) -> None:
         """Let only tokens with an admin role (service_role) pass. Raises Refusal: 401 or 403."""

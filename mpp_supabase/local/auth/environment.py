@@ -12,6 +12,17 @@ from mpp_supabase.local.auth.mail_texts import SUBJECTS
 #: a league of pupils is invited at once, must not meet it; the limit per account is `mail_interval`.
 MAILS_PER_HOUR = 1_000_000
 
+#: What counts requests by network address: the server's variables, and the names of `[auth.rate_limit]` in config.toml.
+RATES = {
+    "ANONYMOUS_USERS": "anonymous_users",
+    "OTP": "sign_in_sign_ups",
+    "VERIFY": "token_verifications",
+    "TOKEN_REFRESH": "token_refresh",
+}
+
+#: Anonymous accounts that one network address may make in an hour in a local stack, where everybody has the same one.
+LOCAL_ANONYMOUS = 10_000
+
 
 def auth_environment(
     *,
@@ -37,6 +48,7 @@ def auth_environment(
     password_min_length: int = 8,
     sender: str = "bonjour@mapetiteplanete.localhost",
     sender_name: str = "Ma Petite Planète",
+    rates: Mapping[str, int] | None = None,
 ) -> dict[str, str]:
     """Build the environment variables that both Auth servers read.
 
@@ -46,7 +58,9 @@ def auth_environment(
     older anon and service_role keys pass. `templates_url` serves the mail
     templates (the mailbox does, at `/templates`); ours has them anyway. `access_token_hook` names a database function
     as "schema.function". Durations are in seconds, except `mail_interval`, written as Go does ("1s", "1m"): the least
-    time between two mails of one kind to one account; "0s" would mean the server's default of a minute.
+    time between two mails of one kind to one account; "0s" would mean the server's default of a minute. `rates` are the
+    limits by network address of a hosted project, by the names of `RATES`: without them only anonymous accounts
+    have one.
     """
     verify = f"{external_url}/verify"
     environment = {
@@ -83,6 +97,7 @@ def auth_environment(
         "GOTRUE_SMTP_SENDER_NAME": sender_name,
         "GOTRUE_SMTP_MAX_FREQUENCY": mail_interval,
         "GOTRUE_RATE_LIMIT_EMAIL_SENT": str(MAILS_PER_HOUR),
+        "GOTRUE_RATE_LIMIT_ANONYMOUS_USERS": str(LOCAL_ANONYMOUS),
         "GOTRUE_PASSWORD_MIN_LENGTH": str(password_min_length),
         "GOTRUE_SECURITY_REFRESH_TOKEN_ROTATION_ENABLED": "true",
         "GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL": str(reuse_seconds),
@@ -92,6 +107,10 @@ def auth_environment(
         "GOTRUE_MFA_TOTP_VERIFY_ENABLED": "false",
         "GOTRUE_LOG_LEVEL": "info",
     }
+    if rates is not None:
+        environment["GOTRUE_RATE_LIMIT_HEADER"] = "X-Forwarded-For"
+        for variable, name in RATES.items():
+            environment[f"GOTRUE_RATE_LIMIT_{variable}"] = str(rates[name])
     for name, subject in SUBJECTS.items():
         environment[f"GOTRUE_MAILER_SUBJECTS_{name.upper()}"] = subject
         if templates_url is not None:

@@ -1,4 +1,10 @@
-"""Limits per account, kept in memory: mails asked for, codes and passwords guessed. Never per network address."""
+"""Limits, kept in memory: mails asked for and codes guessed, per account; passwords guessed, per account and client.
+
+A code has six digits: ten wrong ones are enough, whoever sends them, and the link in the same mail still works. A
+password is what its owner comes in with: were it closed to everybody after ten wrong ones, anybody could lock an owner
+out. So each client has ten tries of its own at an account. No limit of ours is per network address alone: a whole
+school shares one. Those of the hosted server are, and `Rates` imitates them where it is asked to.
+"""
 
 from __future__ import annotations
 
@@ -87,6 +93,30 @@ class Guesses:
     def forget(self, address: str, account: UUID) -> None:
         """A right guess: the earlier ones no longer count."""
         self._accounts.pop((account, address), None)
+
+    def forget_all(self, account: UUID) -> None:
+        """What was guessed is no longer the account's."""
+        for key in [key for key in self._accounts if key[0] == account]:
+            del self._accounts[key]
+
+
+@dataclass
+class Rates:
+    """How often a client may ask, as the real server counts it: by network address, from a bucket that fills again."""
+
+    _left: OrderedDict[tuple[str, str], tuple[float, float]] = field(default_factory=OrderedDict)
+
+    def require(self, kind: str, client: str, per_second: float, burst: int) -> None:
+        """Raise Refusal (429) when a client asked too often for one kind of thing."""
+        now = time.monotonic()
+        left, since = self._left.get((kind, client), (float(burst), now))
+        left = min(burst, left + (now - since) * per_second)
+        if left < 1:
+            raise Refusal(429, "over_request_rate_limit", "Request rate limit reached")
+        self._left[kind, client] = (left - 1, now)
+        self._left.move_to_end((kind, client))
+        if len(self._left) > REMEMBERED:
+            self._left.popitem(last=False)
 
 
 def _add(wrong: OrderedDict[Key, list[float]], key: Key) -> None:

@@ -76,6 +76,12 @@ class AuthSettings(BaseSettings):
     smtp_sender_name: str = ""
     smtp_max_frequency: float = 60.0
 
+    rate_limit_header: str = ""
+    rate_limit_anonymous_users: float = 30
+    rate_limit_otp: float = 30
+    rate_limit_verify: float = 30
+    rate_limit_token_refresh: float = 150
+
     password_min_length: int = 6
     security_refresh_token_rotation_enabled: bool = True
     security_refresh_token_reuse_interval: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,8 +12,14 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection, sql
 from psycopg.types.json import Jsonb
 
+from mpp_supabase.local.auth.errors import unprocessable
+
 Row: TypeAlias = dict[str, Any]
 Connection: TypeAlias = AsyncConnection[Row]
+
+#: The most bytes of what an account says about itself. Anybody may write it, and it is in every token; the real server
+#: takes as much as a request holds.
+LARGEST_METADATA = 8_000
 
 #: Every row of hosted Supabase belongs to this instance.
 NIL = UUID(int=0)
@@ -161,11 +168,18 @@ async def email_taken(connection: Connection, email: str, except_user: UUID | No
     return await cursor.fetchone() is not None
 
 
+def _require_small(columns: Mapping[str, Any]) -> None:
+    data = columns.get("raw_user_meta_data")
+    if data is not None and len(json.dumps(data, ensure_ascii=False).encode()) > LARGEST_METADATA:
+        raise unprocessable("validation_failed", f"User metadata may have {LARGEST_METADATA} bytes at most")
+
+
 async def create(connection: Connection, columns: Mapping[str, Any]) -> User:
     """Insert an account. `columns` needs aud and role; the rest has the values of a fresh account.
 
-    Raises psycopg.errors.UniqueViolation when someone else took the address or id.
+    Raises psycopg.errors.UniqueViolation when someone else took the address or id, Refusal (422) for too much metadata.
     """
+    _require_small(columns)
     values: dict[str, Any] = {
         "instance_id": NIL,
         "id": uuid4(),
@@ -192,7 +206,8 @@ async def create(connection: Connection, columns: Mapping[str, Any]) -> User:
 
 
 async def change(connection: Connection, user_id: UUID, columns: Mapping[str, Any]) -> User:
-    """Update columns of an account and return it as it then is."""
+    """Update columns of an account and return it as it then is. Raises Refusal (422) for too much metadata."""
+    _require_small(columns)
     values = dict(columns) | {"updated_at": datetime.now(UTC)}
     query = sql.SQL("update auth.users as users set {changes} where users.id = %s returning {columns}").format(
         changes=sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in values),

@@ -134,6 +134,12 @@ def client_ip(request: Request) -> str | None:
     return None
 
 
+def peer(request: Request) -> str:
+    """The network address that the gateway saw: what came before it in X-Forwarded-For, the client wrote itself."""
+    forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return forwarded or (request.client.host if request.client is not None else "")
+
+
 def redirect_target(request: Request, settings: AuthSettings, wished: str = "") -> str:
     """Where a link in a mail leads in the end: the address asked for, if it is allowed, else the site."""
     asked = (

@@ -24,8 +24,10 @@ from mpp_supabase.local.auth.schema import migrate
 from mpp_supabase.local.auth.settings import AuthSettings, seconds_of
 from mpp_supabase.local.auth.users import NIL
 from mpp_supabase.local.auth.wire import is_allowed_redirect
+from mpp_supabase.local.config import Config
 from mpp_supabase.local.keys import Keys
 from mpp_supabase.local.postgres.server import PostgresServer
+from mpp_supabase.local.project import find_project
 
 from .conftest import PASSWORD, AuthServer, copy_database
 
@@ -84,6 +86,80 @@ def test_after_ten_wrong_passwords_the_right_one_no_longer_helps(auth: AuthServe
     other = f"other-{address}"
     auth.sign_up(other)
     assert auth.sign_in(other).status_code == 200
+
+
+def test_who_guesses_passwords_does_not_lock_the_owner_out(auth: AuthServer, address: str) -> None:
+    auth.sign_up(address)
+    body = {"email": address, "password": "wrong"}
+
+    def sign_in(place: str, password: str) -> int:
+        sent = body | {"password": password}
+        return auth.call("POST", "/token?grant_type=password", sent, X_Forwarded_For=place).status_code
+
+    assert [sign_in("192.0.2.1", "wrong") for _ in range(11)] == [400] * 10 + [429]
+    # What a client writes into the header stands before what the gateway adds: it is no other client for that.
+    assert sign_in("203.0.113.9, 192.0.2.1", PASSWORD) == 429
+    assert sign_in("192.0.2.2", PASSWORD) == 200
+    assert [sign_in("192.0.2.2", "wrong") for _ in range(11)] == [400] * 10 + [429]
+    account = str(auth.rows("select id from auth.users where email = %s", address)[0][0])
+    auth.admin().update_user_by_id(account, {"password": "new password"})
+    assert [sign_in(place, "new password") for place in ("192.0.2.1", "192.0.2.2")] == [200, 200]
+
+
+def test_ten_who_take_one_address_at_once_are_answered(auth: AuthServer, address: str) -> None:
+    tokens = [auth.call("POST", "/signup", {}).json()["access_token"] for _ in range(10)]
+    with psycopg.connect(auth.database_url) as first, ThreadPoolExecutor(10) as pool:
+        # Somebody has just taken it, and nobody sees it yet: all of them find it free, and wait.
+        first.execute(
+            "insert into auth.users (instance_id, id, aud, role, email) values (%s, gen_random_uuid(), 'x', 'x', %s)",
+            [NIL, address],
+        )
+        answers = [pool.submit(auth.call, "PUT", "/user", {"email": address}, token) for token in tokens]
+        auth.await_waiting(5)
+        first.commit()
+        codes = [answer.result().json().get("error_code") for answer in answers]
+    assert codes == ["email_exists"] * 10
+    with ThreadPoolExecutor(10) as pool:
+        other = {"email": f"other-{address}"}
+        answers_at_once = list(pool.map(lambda token: auth.call("PUT", "/user", other, token).status_code, tokens))
+    assert sorted(answers_at_once) == [200] + [422] * 9
+
+
+def test_what_an_account_says_about_itself_is_bounded(auth: AuthServer, address: str) -> None:
+    token = auth.call("POST", "/signup", {"data": {"a": "b" * 7_000}}).json()["access_token"]
+    large = {"data": {"a": "b" * 8_000}}
+    for answer in (
+        auth.call("POST", "/signup", large),
+        auth.sign_up(address, **large),
+        auth.call("PUT", "/user", {"data": {"another": "c" * 1_000}}, token),
+    ):
+        assert (answer.status_code, answer.json()["error_code"]) == (422, "validation_failed")
+    assert auth.rows("select 1 from auth.users where email = %s", address) == []
+
+
+def test_anonymous_accounts_are_bounded_and_the_limits_of_a_hosted_project_are_imitated(
+    launch: Launch, address: str
+) -> None:
+    def signup(server: AuthServer, place: str, body: object) -> int:
+        return server.call("POST", "/signup", body, X_Forwarded_For=place).status_code
+
+    rates = {"anonymous_users": 40, "sign_in_sign_ups": 1, "token_verifications": 1, "token_refresh": 1}
+    with launch(rates=rates) as server:
+        assert [signup(server, "192.0.2.1", {}) for _ in range(41)] == [200] * 40 + [429]
+        assert signup(server, "192.0.2.2", {}) == 200
+        refused = server.call("POST", "/signup", {}, X_Forwarded_For="192.0.2.1").json()
+        assert refused["error_code"] == "over_request_rate_limit"
+        for method, path in (("POST", "/token?grant_type=refresh_token"), ("POST", "/verify"), ("POST", "/recover")):
+            codes = [server.call(method, path, {}, X_Forwarded_For="192.0.2.3").status_code for _ in range(31)]
+            assert 429 not in codes[:30]
+            assert codes[30] == 429, path
+
+
+def test_a_class_comes_in_under_the_limits_of_the_project(backend: str) -> None:
+    rates = Config.read(find_project().supabase / "config.toml").auth_rates()
+    # Forty pupils of each of twenty classes in one lesson, from the one address of their school.
+    assert rates["anonymous_users"] >= 800
+    assert Config().auth_rates()["anonymous_users"] == 30, "what a new hosted project allows"
 
 
 def test_a_right_password_and_a_new_one_end_the_count(auth: AuthServer, address: str) -> None:

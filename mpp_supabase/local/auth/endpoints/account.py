@@ -59,7 +59,7 @@ async def update(request: Request) -> Response:
                 user = await mail_email_change(context, connection, user, email, redirect_to, challenge)
     if hashed is not None:
         # What was guessed was the password before.
-        context.guessed_passwords.forget(user.email, user.id)
+        context.guessed_passwords.forget_all(user.id)
     return JSONResponse(user.as_json())
 
 

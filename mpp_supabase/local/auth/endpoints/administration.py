@@ -139,7 +139,7 @@ async def update_account(request: Request) -> Response:
         if columns:
             user = await users.change(connection, user.id, columns)
     if hashed is not None:
-        context.guessed_passwords.forget(user.email, user.id)
+        context.guessed_passwords.forget_all(user.id)
     return JSONResponse(user.as_json())
 
 

@@ -25,6 +25,7 @@ async def signup(request: Request) -> Response:
     body = await read_body(request)
     if not body.text("email") and not body.text("phone"):
         return await _signup_anonymous(context, request, body)
+    context.require_rate(request)
     _require_open(context)
     if body.text("phone"):
         raise bad_request("phone_provider_disabled", "Phone signups are disabled")
@@ -139,6 +140,7 @@ async def _signup_anonymous(context: Context, request: Request, body: Body) -> R
     if not context.settings.external_anonymous_users_enabled:
         raise unprocessable("anonymous_provider_disabled", "Anonymous sign-ins are disabled")
     _require_open(context)
+    context.require_anonymous_rate(request)
     columns = {
         "aud": context.settings.jwt_aud,
         "role": context.settings.jwt_default_group_name,

@@ -11,7 +11,7 @@ from mpp_supabase.local.auth import pkce, sessions, users
 from mpp_supabase.local.auth.context import Context, context_of
 from mpp_supabase.local.auth.errors import Refusal, bad_request, invalid, not_found
 from mpp_supabase.local.auth.passwords import matches, weakness
-from mpp_supabase.local.auth.wire import client_ip, read_body
+from mpp_supabase.local.auth.wire import client_ip, peer, read_body
 
 _REFRESH_TOKEN = re.compile(r"[a-z0-9]{12}")
 
@@ -57,6 +57,8 @@ async def _by_password(context: Context, request: Request) -> Response:
         user = await users.find_by_email(connection, email, context.settings.jwt_aud)
     # As the account writes it, so that another way to write it is no other count; a stranger's may be of any length.
     address, accounts = (user.email, [user.id]) if user else (email.lower()[:255], [])
+    # And for each client by itself, so that nobody locks the owner out by guessing.
+    address = f"{peer(request)} {address}"
     context.guessed_passwords.require(address, *accounts)
     right = await matches(password, user.encrypted_password if user else None)
     if user is not None and user.encrypted_password and user.is_banned:
