@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,6 +49,9 @@ LONGEST_LINK = 30 * 86_400
 _NAME = re.compile(r"([a-z0-9][a-z0-9-]{0,39}/)?[A-Za-z0-9][A-Za-z0-9 ._()-]*\.[A-Za-z0-9]+")
 _MISPLACED = re.compile(r"\.\.|  | \.")
 _LONGEST_PATH = 160
+#: What makes a name one that nobody can guess: 64 random bits before its ending.
+_SECRET_BYTES = 8
+_SECRET = re.compile(r"-[0-9a-f]{16}(?=\.[A-Za-z0-9]+$)")
 _PAGE = 100
 #: A replaced file is seen soon; the bytes are private all the same.
 _CACHE_SECONDS = "60"
@@ -70,6 +74,9 @@ class _Sending:
 class ClientFiles(Service):
     """The files of clients, each by its name in the kit: `poster.pdf`, or `guides/ambassadors.pdf` in a folder.
 
+    A file that is given no name gets its own with a part that nobody can guess, `poster-5f0c….pdf`, because Storage
+    tells anybody whether there is a file of a name. Without that part it is understood as long as no other is so called.
+
     The folder `own` is the client's: its managers may add to it in their app. With the secret key the association may
     do everything.
     """
@@ -87,7 +94,8 @@ class ClientFiles(Service):
     def add(
         self, organisation_id: int, paths: Sequence[str | Path], *, name: str | None = None, replace: bool = False
     ) -> list[ClientFile]:
-        """Put files of this computer into a client's kit; return them. `name` is for one file, else each keeps its own.
+        """Put files of this computer into a client's kit; return them. `name` is for one file, and is kept as it is;
+        else each has its own name with a part that nobody can guess.
 
         Everything is checked before the first is sent. When one then fails, those sent before it are taken out again;
         what `replace` has replaced stays replaced. Raises ClientFileError for what is wrong with a
@@ -95,14 +103,17 @@ class ClientFiles(Service):
         """
         if name is not None and len(paths) != 1:
             raise ClientFileError(f"{len(paths)} files cannot all be {name}.", "Give --name with one file.")
-        known = {file.name for file in self.iterate(organisation_id)}
-        sending = [_checked(organisation_id, Path(path), name) for path in paths]
-        for number, each in enumerate(sending):
-            if any(other.name == each.name for other in sending[:number]):
+        known = [file.name for file in self.iterate(organisation_id)]
+        checked = [_checked(organisation_id, Path(path), name) for path in paths]
+        sending: list[_Sending] = []
+        for number, each in enumerate(checked):
+            if any(other.name == each.name for other in checked[:number]):
                 raise ClientFileError(f"Two files would be {each.name}.", "Add one of them under another --name.")
-            if each.name in known and not replace:
+            there = _among(known, each.name)
+            if there is not None and not replace:
                 hint = "Replace it with --replace, or choose another --name."
                 raise StorageError(f"The kit has a file {each.name} already.", hint, "ResourceAlreadyExists")
+            sending.append(_Sending(each.path, there or (each.name if name is not None else _unguessable(each.name))))
         new: list[str] = []
         try:
             for each in sending:
@@ -118,7 +129,7 @@ class ClientFiles(Service):
 
     def get(self, organisation_id: int, name: str) -> bytes:
         """Return the bytes of a file. Raises StorageError when there is no such file."""
-        path = _path(organisation_id, name)
+        path = f"{organisation_id}/{self._full_name(organisation_id, name)}"
         with _of_file(name):
             return self._do(lambda bucket: bucket.download(path), idempotent=True)
 
@@ -140,15 +151,19 @@ class ClientFiles(Service):
 
     def check(self, organisation_id: int, names: Sequence[str]) -> None:
         """Raise StorageError when one of these files is not in the kit."""
-        known = {file.name for file in self.iterate(organisation_id)}
+        known = [file.name for file in self.iterate(organisation_id)]
         for name in names:
-            if name not in known:
+            if _among(known, name) is None:
                 raise _unknown(name)
 
     def remove(self, organisation_id: int, names: Sequence[str]) -> None:
         """Remove files of a client, all or none. Raises StorageError when one is not there."""
-        self.check(organisation_id, names)
-        paths = [f"{organisation_id}/{name}" for name in names]
+        known = [file.name for file in self.iterate(organisation_id)]
+        found = {name: _among(known, name) for name in names}
+        for name, whole in found.items():
+            if whole is None:
+                raise _unknown(name)
+        paths = [f"{organisation_id}/{whole}" for whole in found.values()]
         self._do(lambda bucket: bucket.remove(paths), idempotent=True)
 
     def link(self, organisation_id: int, name: str, seconds: int) -> str:
@@ -158,9 +173,16 @@ class ClientFiles(Service):
         """
         if not 1 <= seconds <= LONGEST_LINK:
             raise ValueError("seconds must be 1 to LONGEST_LINK")
-        path = _path(organisation_id, name)
+        path = f"{organisation_id}/{self._full_name(organisation_id, name)}"
         with _of_file(name):
             return self._do(lambda bucket: str(bucket.create_signed_url(path, seconds)["signedURL"]), idempotent=True)
+
+    def _full_name(self, organisation_id: int, name: str) -> str:
+        """The whole name of a file. Raises StorageError when it is not there."""
+        found = _among([file.name for file in self.iterate(organisation_id)], name)
+        if found is None:
+            raise _unknown(name)
+        return found
 
     def _send(self, organisation_id: int, sending: _Sending, *, replace: bool) -> None:
         options: Any = {
@@ -191,12 +213,35 @@ class ClientFiles(Service):
         return self._transport.storage(BUCKET, act, idempotent=idempotent)
 
 
-def file_name_problem(organisation_id: int, name: str) -> str | None:
-    """Say what is wrong with a name for the kit, None when nothing is; the database checks the same."""
+def plain_name(name: str) -> str:
+    """The name of a file without the part that nobody can guess, as people call it."""
+    return _SECRET.sub("", name)
+
+
+def _unguessable(name: str) -> str:
+    stem, _, ending = name.rpartition(".")
+    return f"{stem}-{secrets.token_hex(_SECRET_BYTES)}.{ending}"
+
+
+def _among(known: Sequence[str], name: str) -> str | None:
+    """The whole name of the file that is meant, None when there is none. Raises StorageError when several could be."""
+    if name in known:
+        return name
+    meant = [each for each in known if plain_name(each) == name]
+    if len(meant) > 1:
+        raise StorageError(f"The kit has {len(meant)} files {name}.", f"Name one of {', '.join(meant)}.", "NoSuchKey")
+    return meant[0] if meant else None
+
+
+def file_name_problem(organisation_id: int, name: str, *, spare: int = 0) -> str | None:
+    """Say what is wrong with a name for the kit, None when nothing is; the database checks the same.
+
+    `spare` is how many characters are still to come.
+    """
     if _ending(name) not in TYPES:
         return f"its ending is none of {', '.join(TYPES)}"
-    if len(f"{organisation_id}/{name}") > _LONGEST_PATH:
-        return f"it is longer than {_LONGEST_PATH - len(str(organisation_id)) - 1} characters"
+    if len(f"{organisation_id}/{name}") + spare > _LONGEST_PATH:
+        return f"it is longer than {_LONGEST_PATH - spare - len(str(organisation_id)) - 1} characters"
     if not _NAME.fullmatch(name) or _MISPLACED.search(name):
         return "a name is letters without accents, digits, single spaces and . _ - ( ), in one folder at most"
     return None
@@ -213,7 +258,7 @@ def _checked(organisation_id: int, path: Path, name: str | None) -> _Sending:
             pass
     except OSError as error:
         raise ClientFileError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from None
-    if wrong := file_name_problem(organisation_id, called):
+    if wrong := file_name_problem(organisation_id, called, spare=0 if name is not None else 1 + 2 * _SECRET_BYTES):
         hint = f"Give it another name, such as --name {_suggested(called)}."
         if _ending(called) not in TYPES:
             hint = "Save it as one of these, or put it into a .zip."
@@ -244,13 +289,6 @@ def _suggested(name: str) -> str:
 def _described(row: dict[str, Any]) -> dict[str, Any]:
     about = row.get("metadata") or {}
     return {"size": about.get("size"), "type": about.get("mimetype"), "updated_at": row.get("updated_at")}
-
-
-def _path(organisation_id: int, name: str) -> str:
-    """Where a file of the kit is. Raises StorageError for a name that none of its files can have."""
-    if file_name_problem(organisation_id, name):
-        raise _unknown(name)
-    return f"{organisation_id}/{name}"
 
 
 def _unknown(name: str) -> StorageError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import httpx
 import pytest
 
 from mpp_supabase import ClientFileError, StorageError
-from mpp_supabase.client_files import LARGEST_FILE, LONGEST_LINK, ClientFiles
+from mpp_supabase.client_files import LARGEST_FILE, LONGEST_LINK, ClientFiles, plain_name
 from mpp_supabase.errors import TransportError
 
 from .world import World
@@ -33,14 +34,15 @@ def made(directory: Path, name: str, content: bytes = b"%PDF-1.4 example") -> Pa
 
 
 def names(kit: ClientFiles, organisation: int) -> list[str]:
-    return [file.name for file in kit.iterate(organisation)]
+    """The files of a kit as people call them."""
+    return [plain_name(file.name) for file in kit.iterate(organisation)]
 
 
 def test_files_are_added_listed_read_and_removed(kit: ClientFiles, organisation: int, tmp_path: Path) -> None:
     content = os.urandom(300_000)
     poster, logo = made(tmp_path, "Poster (A3).pdf", content), made(tmp_path, "logo.png", b"png")
     added = kit.add(organisation, [poster, logo])
-    assert [(file.name, file.size, file.type) for file in added] == [
+    assert [(plain_name(file.name), file.size, file.type) for file in added] == [
         ("Poster (A3).pdf", 300_000, "application/pdf"),
         ("logo.png", 3, "image/png"),
     ]
@@ -49,6 +51,31 @@ def test_files_are_added_listed_read_and_removed(kit: ClientFiles, organisation:
     assert kit.get(organisation, "Poster (A3).pdf") == content
     kit.remove(organisation, ["logo.png", "own/their-logo.png"])
     assert names(kit, organisation) == ["Poster (A3).pdf"]
+
+
+def test_a_file_has_a_name_that_nobody_can_guess_and_is_found_without_that_part(
+    kit: ClientFiles, organisation: int, tmp_path: Path
+) -> None:
+    file = made(tmp_path, "poster.pdf", b"one")
+    (first,) = kit.add(organisation, [file])
+    assert re.fullmatch(r"poster-[0-9a-f]{16}\.pdf", first.name)
+    assert kit.get(organisation, "poster.pdf") == kit.get(organisation, first.name) == b"one"
+    file.write_bytes(b"two")
+    with pytest.raises(StorageError, match=r"has a file poster\.pdf already"):
+        kit.add(organisation, [file])
+    assert [each.name for each in kit.add(organisation, [file], replace=True)] == [first.name]
+    assert kit.get(organisation, "poster.pdf") == b"two"
+    # As a manager's app may have named it, and as somebody chose to.
+    kit.add(organisation, [file], name="poster-0123456789abcdef.pdf")
+    for act in (lambda: kit.get(organisation, "poster.pdf"), lambda: kit.remove(organisation, ["poster.pdf"])):
+        with pytest.raises(StorageError, match=r"has 2 files poster\.pdf") as several:
+            act()
+        assert first.name in several.value.hint
+    kit.remove(organisation, ["poster-0123456789abcdef.pdf"])
+    (chosen,) = kit.add(organisation, [file], name="guides/start.pdf")
+    assert chosen.name == "guides/start.pdf"
+    kit.remove(organisation, ["poster.pdf", "guides/start.pdf"])
+    assert names(kit, organisation) == []
 
 
 def test_a_name_that_is_taken_is_refused_or_replaced(kit: ClientFiles, organisation: int, tmp_path: Path) -> None:
@@ -136,7 +163,7 @@ def test_when_one_of_several_fails_those_before_it_are_taken_out_again(
     send = ClientFiles._send
 
     def failing(self: ClientFiles, organisation_id: int, sending: object, **more: bool) -> None:
-        if getattr(sending, "name", "") == "third.pdf":
+        if plain_name(getattr(sending, "name", "")) == "third.pdf":
             raise TransportError("The connection broke.")
         send(self, organisation_id, sending, **more)  # type: ignore[arg-type]
 

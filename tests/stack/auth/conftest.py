@@ -189,7 +189,7 @@ def directory() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def http() -> Iterator[httpx.Client]:
     """The connections of all phones and tools."""
-    with httpx.Client(timeout=20) as client:
+    with httpx.Client(timeout=120) as client:
         yield client
 
 
@@ -325,7 +325,7 @@ def _running(command: list[str], environment: dict[str, str], log: Path, ready_u
             stderr=subprocess.STDOUT,
         )
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not _answers(ready_url):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
