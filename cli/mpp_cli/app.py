@@ -160,6 +160,9 @@ def run(arguments: list[str] | None = None) -> int:
     streams = sys.stdout, sys.stderr
     try:
         result = app(args=arguments, prog_name="mpp", standalone_mode=False)
+        if result == Exit.INTERRUPTED:
+            # Typer makes this of a Ctrl-C, without a word.
+            output.say("\nInterrupted.")
         return result if isinstance(result, int) else Exit.OK
     except (KeyboardInterrupt, typer.Abort):
         output.say("\nInterrupted.")

@@ -54,7 +54,8 @@ def start(
             status = stack.start(output.say)
         except KeyboardInterrupt:
             output.say("Interrupted: nothing of the stack is left running.")
-            raise typer.Exit(Exit.INTERRUPTED) from None
+            # All is said: Typer's own exit would be told as an interruption once more.
+            raise SystemExit(Exit.INTERRUPTED) from None
     if status.already_running:
         output.say(f"The stack is already running at {status.api_url} (`mpp stack status` shows the keys).")
         if port_base and port_base != status.ports.gateway:

@@ -458,12 +458,14 @@ class TestTrouble:
         assert "could not be written" in ended.stderr
         assert "Traceback" not in ended.stderr
 
-    def test_ctrl_c_ends_with_130(self, mpp: Mpp, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_ctrl_c_is_said_and_ends_with_130(self, mpp: Mpp, monkeypatch: pytest.MonkeyPatch) -> None:
         def interrupted(*_: object, **__: object) -> None:
             raise KeyboardInterrupt
 
         monkeypatch.setattr("mpp_cli.connection._connect", interrupted)
-        assert mpp("edition", "list").code == Exit.INTERRUPTED
+        ended = mpp("edition", "list")
+        assert ended.code == Exit.INTERRUPTED
+        assert ended.err.split() == ["Interrupted."]
 
     def test_no_color_is_respected_on_a_terminal(self, world: World, tmp_path: Path) -> None:
         file = tmp_path / "edition.yaml"
