@@ -919,7 +919,9 @@ def add_files(
     ],
     name: Annotated[
         str | None,
-        typer.Option("--name", metavar="NAME", help="Its name in the kit, such as guides/start.pdf, kept as it is; of one file."),
+        typer.Option(
+            "--name", metavar="NAME", help="Its name in the kit, such as guides/start.pdf, kept as it is; of one file."
+        ),
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of the file of that name.")] = False,
     as_json: Json = False,

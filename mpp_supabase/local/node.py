@@ -87,14 +87,14 @@ def main(arguments: list[str]) -> int:
     except StackError as error:
         print(f"{error.message} {error.hint}", file=sys.stderr)
         return 1
-    running = subprocess.Popen([*command, *arguments], env=npm_environment(command, Path.cwd()))
-    while True:
-        try:
-            code = running.wait()
-        except KeyboardInterrupt:
-            # npm was interrupted as well, and ends by itself once it has tidied up.
-            continue
-        return 130 if code in (-signal.SIGINT, 130) else code
+    # A Ctrl-C reaches npm as well, which ends by itself once it has tidied up. A handler is ours alone: npm inherits
+    # none, as it would inherit that the signal is ignored.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        code = subprocess.call([*command, *arguments], env=npm_environment(command, Path.cwd()))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return 130 if code in (-signal.SIGINT, 130) else code
 
 
 def find_binaries(project: Project, home: Path, *, install: bool = True) -> Binaries:

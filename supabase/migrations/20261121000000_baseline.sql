@@ -699,6 +699,8 @@ create type api.account as (
     is_anonymous boolean
 );
 
+comment on type api.account is 'An account of Supabase Auth: disabled while banned_until is ahead.';
+
 create function private.list_accounts(search text, before_at timestamptz, before_id uuid, size integer)
     returns setof api.account
     language plpgsql
