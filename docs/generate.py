@@ -144,8 +144,8 @@ The communication kit of a client is in the private bucket `client-files` of Sup
 
 Nobody else reads a file or sees it in a list. That a file of a certain name is there, hosted Storage tells anybody who
 guesses the name: those that the association adds have 16 random characters before the ending
-(`poster-5f0c3a1d9b7e2468.pdf`), and an app does the same when it uploads to `own`, and shows the name without them. A link
-would work for whoever has it, after rights have ended too; apps show a file with `download`.
+(`poster-5f0c3a1d9b7e2468.pdf`), and an app does the same when it uploads to `own`, and shows the name without them. A
+link would work for whoever has it, after rights have ended too; apps show a file with `download`.
 
 An upload is a PDF, PNG, JPEG, WebP, MP4, DOCX, PPTX, XLSX, ODT, ODP, ZIP, CSV, ICS or plain text of 50 MB at most, sent
 with its type. A file's name is letters without accents, digits, single spaces and `._()-`, with one of the usual

@@ -75,7 +75,7 @@ class ClientFiles(Service):
     """The files of clients, each by its name in the kit: `poster.pdf`, or `guides/ambassadors.pdf` in a folder.
 
     A file that is given no name gets its own with a part that nobody can guess, `poster-5f0c….pdf`, because Storage
-    tells anybody whether there is a file of a name. Without that part it is understood as long as no other is so called.
+    tells anybody whether there is a file of a name. Without that part it is understood as long as it is the only one.
 
     The folder `own` is the client's: its managers may add to it in their app. With the secret key the association may
     do everything.
