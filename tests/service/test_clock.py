@@ -29,6 +29,7 @@ MAY = {
     "mpp_supabase/mail/courier.py": "seconds that pass, where the machine has no clock that goes on while it sleeps",
     "mpp_supabase/local": "tokens, mails and processes of the local Auth and Storage, like the hosted ones",
     "tests/stack/auth": "the same",
+    "tests/stack/test_gateway.py": "tokens",
     "tests/stack/test_keys.py": "tokens",
     "tests/stack/test_storage.py": "tokens",
 }
