@@ -418,6 +418,7 @@ def test_who_is_removed_while_a_file_arrives_leaves_nothing_of_it(office: Office
                 )
 
 
+@pytest.mark.needs("processes")
 def test_a_file_is_what_it_says_it_is(office: Office) -> None:
     assert office.owner_a.put(f"{office.a}/own/words.pdf", b"<script>").status_code == 200
     for answer in (office.viewer_a.get(f"{office.a}/own/words.pdf"), office.viewer_a.get(f"{office.a}/own/none.pdf")):
