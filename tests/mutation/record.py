@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,18 +54,16 @@ class Recorder:
             self.connection = made
         return made
 
-    def run(self, items: Sequence[pytest.Item], failed: Callable[[], bool]) -> list[Touched]:
-        """What each test touched, in their order, until one has failed."""
+    def run(self, items: Sequence[pytest.Item]) -> Iterator[Touched]:
+        """Run the tests and say of each what it touched."""
         with psycopg.connect(self.url, autocommit=True) as db, self.log.open("rb") as log:
             db.execute("set stats_fetch_consistency = none")
             log.seek(0, 2)
-            found, before = [], self._counts(db)
+            before = self._counts(db)
             for item, following in zip(items, [*items[1:], None], strict=True):
                 started = time.monotonic()
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
                 seconds = time.monotonic() - started
-                if failed():
-                    break
                 if self.connection and not self.connection.closed:
                     self.connection.execute("select pg_stat_force_next_flush()")
                     self.connection.rollback()
@@ -79,9 +77,8 @@ class Recorder:
                 named = {*_NAMED.findall(said), *(f"{table}.{column}" for column, table in _NULL.findall(said))}
                 functions = grown[0] | {function for function, _ in lines}
                 told = (functions, grown[1], grown[2], lines, named)
-                found.append(Touched(seconds, *(frozenset(each) for each in told)))
+                yield Touched(seconds, *(frozenset(each) for each in told))
                 before = after
-        return found
 
     def _counts(self, db: psycopg.Connection[Any]) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
         rows = db.execute(_ROWS).fetchall()

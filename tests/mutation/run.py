@@ -155,16 +155,26 @@ class Mutating:
 
     def _recorded(self) -> list[Touched]:
         """What each test touches: from the file of an earlier run, or by running it without any mutation."""
+        known: dict[str, Touched] = {}
         file = self.arguments.record
-        known: dict[str, Touched] = pickle.loads(file.read_bytes()) if file and file.exists() else {}
-        new = [item for item in self.items if item.nodeid not in known]
-        if new:
-            known |= zip([item.nodeid for item in new], self._record(new), strict=True)
-            if file:
-                file.write_bytes(pickle.dumps(known))
+        with contextlib.ExitStack() as stack:
+            kept = stack.enter_context(file.open("ab+")) if file else None
+            if kept:
+                kept.seek(0)
+                with contextlib.suppress(EOFError):
+                    while True:
+                        known |= pickle.load(kept)
+            for test in self._record([item for item in self.items if item.nodeid not in known]):
+                known |= test
+                if kept:
+                    pickle.dump(test, kept)
+                    kept.flush()
         return [known[item.nodeid] for item in self.items]
 
-    def _record(self, items: list[pytest.Item]) -> list[Touched]:
+    def _record(self, items: list[pytest.Item]) -> Iterator[dict[str, Touched]]:
+        """Run the tests without any mutation in a process of its own; what each touches, by its name."""
+        if not items:
+            return
         with _copy(self.server, "recorded") as url:
             with self.server.connect("supabase_admin", "recorded") as db:
                 db.execute("alter database recorded set track_functions = 'all'")
@@ -174,17 +184,21 @@ class Mutating:
             child = multiprocessing.get_context("fork").Process(target=self._run_all, args=(recorder, items, theirs))
             child.start()
             theirs.close()
-            touched, failed = ours.recv()
+            for item in items:
+                touched = ours.recv()
+                if isinstance(touched, str):
+                    raise pytest.UsageError(f"The tests fail without any mutation: {item.nodeid}\n{touched}")
+                yield {item.nodeid: touched}
             child.join()
-        if failed:
-            raise pytest.UsageError(f"The tests fail without any mutation: {failed}")
-        return touched  # type: ignore[no-any-return]
 
     def _run_all(self, recorder: Recorder, items: list[pytest.Item], answer: Connection) -> None:
         self._become_child(recorder.url)
         items[0].config.pluginmanager.register(recorder)
-        touched = recorder.run(items, lambda: self.failure.test is not None)
-        answer.send((touched, f"{self.failure.test}\n{self.failure.text}" if self.failure.test else ""))
+        for touched in recorder.run(items):
+            if self.failure.test:
+                answer.send(self.failure.text)
+                break
+            answer.send(touched)
         os._exit(0)
 
     def _in_parallel(self, jobs: Iterator[tuple[Mutation, list[pytest.Item]]]) -> Iterator[Outcome]:
