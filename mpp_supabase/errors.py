@@ -20,6 +20,7 @@
         ├── NotATeacher               MP009
         ├── InvalidField              MP010
         ├── Maintenance               MP011
+        ├── AddressNotProven          MP012
         ├── EditionNotFound           MP020
         ├── EditionNotOpen            MP021
         ├── EditionNotRunning         MP022
@@ -46,8 +47,11 @@
         ├── RequestKeyReused          MP044
         ├── AlreadyCancelled          MP045
         ├── TooManyGuesses            MP046
+        ├── DailyLimit                MP047
         ├── GuardianConsentRequired   MP050
         ├── TermsVersionUnknown       MP051
+        ├── OpenLeagueTooYoung        MP052
+        ├── TeacherTooYoung           MP053
         ├── LedgerFact                MP060
         ├── AppendOnly                MP061
         ├── ImportRefused             MP070
@@ -251,6 +255,12 @@ class Maintenance(Refusal):
     code = "MP011"
 
 
+class AddressNotProven(Refusal):
+    """This session does not prove that the e-mail address is yours."""
+
+    code = "MP012"
+
+
 class EditionNotFound(Refusal):
     """There is no edition %1$s."""
 
@@ -407,6 +417,12 @@ class TooManyGuesses(Refusal):
     code = "MP046"
 
 
+class DailyLimit(Refusal):
+    """This can be done %1$s times a day, and was."""
+
+    code = "MP047"
+
+
 class GuardianConsentRequired(Refusal):
     """Under 15, this needs the agreement of a guardian."""
 
@@ -417,6 +433,18 @@ class TermsVersionUnknown(Refusal):
     """Version %1$s of the terms of use is not the current one."""
 
     code = "MP051"
+
+
+class OpenLeagueTooYoung(Refusal):
+    """Open leagues, in which strangers meet, are for people of %1$s or older."""
+
+    code = "MP052"
+
+
+class TeacherTooYoung(Refusal):
+    """A class is run by an adult: teachers are %1$s or older."""
+
+    code = "MP053"
 
 
 class LedgerFact(Refusal):
@@ -553,6 +581,7 @@ REFUSALS: dict[str, type[Refusal]] = {
         NotATeacher,
         InvalidField,
         Maintenance,
+        AddressNotProven,
         EditionNotFound,
         EditionNotOpen,
         EditionNotRunning,
@@ -579,8 +608,11 @@ REFUSALS: dict[str, type[Refusal]] = {
         RequestKeyReused,
         AlreadyCancelled,
         TooManyGuesses,
+        DailyLimit,
         GuardianConsentRequired,
         TermsVersionUnknown,
+        OpenLeagueTooYoung,
+        TeacherTooYoung,
         LedgerFact,
         AppendOnly,
         ImportRefused,

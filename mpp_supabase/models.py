@@ -202,7 +202,8 @@ class LeagueMember(Model):
 class Misuse(Model):
     """Who validated faster than people play (B8): a player, by pattern `burst` (one minute) or `daily rate` (one day).
 
-    Or a whole class, without a player, by pattern `class rate` (per pupil and day of the edition).
+    Or a whole class, without a player, by pattern `class rate` (per pupil and day of the edition). Or who fills logs
+    in a day: `taken back`, `consents`, and `hand-overs` of a league, without a player; `validations` is their number.
     """
 
     edition_id: int
@@ -650,7 +651,7 @@ class ClientLeague(Model):
     points_this_week: int | None
     points_last_week: int | None
     last_validated_at: datetime | None
-    has_ambassador: bool
+    has_ambassador: bool | None
     push: tuple[str, ...]
 
 

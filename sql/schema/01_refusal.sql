@@ -28,6 +28,8 @@ as $$
         'Ask the teacher of the class.', 'Demandez à l’enseignant·e de la classe.'),
     ('MP009', 'NotATeacher', 'This account is not registered as a teacher.', 'Ce compte n’est pas inscrit comme enseignant·e.',
         'Call register_teacher first.', 'Appelez d’abord register_teacher.'),
+    ('MP012', 'AddressNotProven', 'This session does not prove that the e-mail address is yours.', 'Cette session ne prouve pas que l’adresse e-mail est la vôtre.',
+        'Sign in by a link sent to the address; with a password set after that, the password will do.', 'Connectez-vous par un lien envoyé à l’adresse ; un mot de passe défini ensuite suffira.'),
     -- what was sent
     ('MP010', 'InvalidField', '%1$s is not valid: %2$s.', '%1$s n’est pas valable : %2$s.',
         '%3$s', '%3$s'),
@@ -88,11 +90,17 @@ as $$
         'Validate the challenge again with a new key.', 'Validez à nouveau le défi avec une nouvelle clé.'),
     ('MP046', 'TooManyGuesses', 'No guess is left before %1$s.', 'Plus d’essai possible avant le %1$s.',
         'Try again after %1$s.', 'Réessayez après le %1$s.'),
+    ('MP047', 'DailyLimit', 'This can be done %1$s times a day, and was.', 'Cela se fait %1$s fois par jour au plus, et l’a été.',
+        'Try again tomorrow.', 'Réessayez demain.'),
     -- privacy
     ('MP050', 'GuardianConsentRequired', 'Under 15, this needs the agreement of a guardian.', 'Avant 15 ans, il faut pour cela l’accord d’un responsable légal.',
         'Ask a guardian to write to Ma Petite Planète.', 'Demandez à un responsable légal d’écrire à Ma Petite Planète.'),
     ('MP051', 'TermsVersionUnknown', 'Version %1$s of the terms of use is not the current one.', 'La version %1$s des conditions d’utilisation n’est pas la version en vigueur.',
         'Show the current version (%2$s) and ask again.', 'Présentez la version en vigueur (%2$s) et redemandez.'),
+    ('MP052', 'OpenLeagueTooYoung', 'Open leagues, in which strangers meet, are for people of %1$s or older.', 'Les ligues ouvertes, où l’on joue avec des inconnu·es, sont réservées aux personnes de %1$s ans ou plus.',
+        'Play in a league of people you know, by its join code.', 'Jouez dans une ligue de personnes que vous connaissez, avec son code.'),
+    ('MP053', 'TeacherTooYoung', 'A class is run by an adult: teachers are %1$s or older.', 'Une classe est animée par une personne majeure : il faut avoir %1$s ans.',
+        'Ask an adult of the school to register.', 'Demandez à un·e adulte de l’établissement de s’inscrire.'),
     -- schools and classes
     ('MP080', 'SchoolUnknown', 'There is no such school.', 'Cet établissement n’existe pas.',
         'Search for it, or add it.', 'Cherchez-le, ou ajoutez-le.'),

@@ -18,6 +18,7 @@ create table mpp.audit (
 );
 comment on table mpp.audit is 'Privileged acts, append-only for everyone.';
 create index audit_subject on mpp.audit (subject, at desc);
+create index audit_actor on mpp.audit (actor_id, at desc);
 
 create function private.refuse_change() returns trigger
     language plpgsql
@@ -52,22 +53,76 @@ create function private.is_service() returns boolean
 as $$ select private.request_role() in ('service_role', 'postgres', 'supabase_admin') $$;
 revoke execute on function private.is_service() from public;
 
-create function private.is_ops() returns boolean
-    language sql
+-- Who is live: an account that is there, not disabled, and not deleted softly, which keeps its row. Whoever asks, asks here.
+create function private.is_live(account uuid) returns boolean
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select
+        from auth.users u
+        where u.id = account and (u.banned_until is null or u.banned_until <= private.clock()) and u.deleted_at is null
+    );
+end
+$$;
+revoke execute on function private.is_live(uuid) from public;
+
+-- The account behind a request, if it is live; null for anybody else. Read live: an account that was disabled or deleted is
+-- out with its next request, not when its token ends. The claims of a token mean something only where PostgREST or Storage
+-- has verified it: a login that speaks SQL could write any into its own connection. A test finds whatever reads them elsewhere.
+create function private.my_account() returns uuid
+    language plpgsql
     stable
     security definer
     set search_path = pg_catalog, pg_temp
 as $$
-    select private.is_service() or exists (
-        select
-        from mpp.ops_member m
-        join auth.users u on u.id = m.account_id
-        where m.account_id = (select auth.uid())
-            and private.request_role() = 'authenticated'
-            -- A disabled account is out at once, not when its token ends.
-            and (u.banned_until is null or u.banned_until <= (select private.read_clock()))
-            and u.deleted_at is null
-    )
+declare
+    account uuid;
+begin
+    if private.request_role() <> 'authenticated' then
+        return null;
+    end if;
+    account := auth.uid();
+    if private.is_live(account) then
+        return account;
+    end if;
+    return null;
+end
+$$;
+revoke execute on function private.my_account() from public;
+grant execute on function private.my_account() to authenticated, service_role;
+
+-- Keeps an account from being deleted until the end of this transaction: first of all locks, as the deletion takes it first.
+-- Whoever adds a row that refers to an account does so; the error of a foreign key would show the row.
+create function private.hold_account(account uuid) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform from auth.users u where u.id = account for key share;
+    if not found then
+        perform private.refuse('MP001');
+    end if;
+end
+$$;
+revoke execute on function private.hold_account(uuid) from public;
+
+create function private.is_ops() returns boolean
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return private.is_service()
+        or (
+            exists (select from mpp.ops_member m where m.account_id = (select private.my_account()))
+            and private.my_proven_account() is not null
+        );
+end
 $$;
 comment on function private.is_ops() is 'True for the service role and for staff accounts.';
 revoke execute on function private.is_ops() from public;
@@ -86,13 +141,27 @@ end
 $$;
 revoke execute on function private.require_ops() from public;
 
+-- What players, teachers and staff of clients do is bounded: rows that nobody deletes are no place to fill for one account.
 create function private.record_act(action text, subject text, details jsonb default '{}') returns void
-    language sql
+    language plpgsql
     volatile
     set search_path = pg_catalog, pg_temp
 as $$
+declare
+    most constant integer := 200;
+    account uuid := private.my_account();
+begin
+    if account is not null and not private.is_ops() and (
+        select count(*)
+        from (
+            select from mpp.audit a where a.actor_id = account and a.at > private.clock() - interval '24 hours' limit most
+        ) today
+    ) >= most then
+        perform private.refuse('MP047', most::text);
+    end if;
     insert into mpp.audit (actor_id, actor_role, action, subject, details)
-    values ((select auth.uid()), private.request_role(), action, subject, details)
+    values (account, private.request_role(), action, subject, details);
+end
 $$;
 revoke execute on function private.record_act(text, text, jsonb) from public;
 
@@ -122,7 +191,8 @@ begin
     if not private.is_service() then
         perform private.refuse('MP006');
     end if;
-    if not exists (select from auth.users u where u.id = member_id) then
+    perform from auth.users u where u.id = member_id for key share;
+    if not found then
         perform private.refuse('MP005');
     end if;
     -- An address that nobody has confirmed may belong to somebody else.
@@ -132,7 +202,7 @@ begin
         perform private.refuse('MP010', 'member_id', 'its e-mail address is not confirmed', 'Let the person sign in first.');
     end if;
     if granted then
-        insert into mpp.ops_member (account_id, granted_by) values (member_id, (select auth.uid()))
+        insert into mpp.ops_member (account_id, granted_by) values (member_id, (select private.my_account()))
         on conflict do nothing;
     else
         delete from mpp.ops_member m where m.account_id = member_id;

@@ -176,12 +176,7 @@ create function private.my_private_edition_ids() returns setof integer
 as $$
 begin
     return query
-    select p.edition_id
-    from mpp.player p
-    join mpp.edition e on e.id = p.edition_id
-    where p.account_id = (select auth.uid()) and e.organisation_id is not null
-    union
-    select l.edition_id
+    select distinct l.edition_id
     from private.my_league_ids() m (league_id)
     join mpp.league l on l.id = m.league_id
     join mpp.edition e on e.id = l.edition_id

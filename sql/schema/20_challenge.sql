@@ -128,7 +128,7 @@ begin
     select u.challenge_id
     from mpp.player p
     join mpp.unlock u on u.player_id = p.id
-    where p.account_id = (select auth.uid());
+    where p.account_id = (select private.my_account());
 end
 $$;
 revoke execute on function private.my_unlocked_challenge_ids() from public;
@@ -147,7 +147,7 @@ begin
     select distinct l.edition_id
     from mpp.ambassador a
     join mpp.league l on l.id = a.league_id
-    where a.account_id = (select auth.uid()) and l.school_id is not null;
+    where a.account_id = (select private.my_account()) and l.school_id is not null;
 end
 $$;
 revoke execute on function private.my_taught_edition_ids() from public;

@@ -55,6 +55,46 @@ as $$ select extract(year from age(day, birth_date))::integer $$;
 revoke execute on function private.age_on(date, date) from public;
 grant execute on function private.age_on(date, date) to authenticated;
 
+-- Whether somebody is younger than so many years today, in Paris. Nobody knows of a teacher who does not play.
+create function private.is_under(account_id uuid, years integer) returns boolean
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return coalesce((
+        select private.age_on(p.birth_date, private.today()) < years
+        from mpp.profile p
+        where p.id = is_under.account_id
+    ), false);
+end
+$$;
+revoke execute on function private.is_under(uuid, integer) from public;
+
+-- What an age forbids, said where a profile, a league or a class would break it: under 15 nobody plays in a league that
+-- strangers may join and whose ambassador reads phone numbers; under 18 nobody runs a class.
+create function private.check_age(account_id uuid) returns void
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if private.is_under(check_age.account_id, 18) and exists (select from mpp.teacher t where t.account_id = check_age.account_id) then
+        perform private.refuse('MP053', '18');
+    end if;
+    if private.is_under(check_age.account_id, 15) and exists (
+        select
+        from mpp.player p
+        join mpp.league l on l.id = p.league_id and l.is_open
+        join mpp.edition e on e.id = l.edition_id and e.frozen_at is null
+        where p.account_id = check_age.account_id
+    ) then
+        perform private.refuse('MP052', '15');
+    end if;
+end
+$$;
+revoke execute on function private.check_age(uuid) from public;
+
 -- Under 15, the alias is shown in public only once a guardian has agreed.
 create function private.may_be_listed(account_id uuid) returns boolean
     language sql
@@ -77,11 +117,11 @@ create policy terms_version_select_everyone on mpp.terms_version
 
 create policy profile_select_authenticated on mpp.profile
     for select to authenticated
-    using (id = (select auth.uid()) or (select private.is_ops()));
+    using (id = (select private.my_account()) or (select private.is_ops()));
 
 create policy consent_select_authenticated on mpp.consent
     for select to authenticated
-    using (account_id = (select auth.uid()) or (select private.is_ops()));
+    using (account_id = (select private.my_account()) or (select private.is_ops()));
 
 grant select on mpp.terms_version to anon, authenticated, service_role;
 grant select on mpp.profile, mpp.consent to authenticated;
@@ -109,14 +149,14 @@ select
     p.picture_path,
     p.created_at
 from mpp.profile p
-where p.id = (select auth.uid()) and p.alias is not null;
+where p.id = (select private.my_account()) and p.alias is not null;
 comment on view api.my_profile is 'The caller''s own profile: one row, or none before register.';
 grant select on api.my_profile to authenticated;
 
 create view api.my_consents with (security_invoker = true) as
 select distinct on (c.purpose) c.purpose, c.granted, c.text_version, c.given_at
 from mpp.consent c
-where c.account_id = (select auth.uid())
+where c.account_id = (select private.my_account())
 order by c.purpose, c.id desc;
 comment on view api.my_consents is 'What the caller agrees to now, by purpose.';
 grant select on api.my_consents to authenticated;
@@ -128,18 +168,13 @@ create function private.signed_in(anonymous_too boolean default false) returns u
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
-    account uuid := (claims ->> 'sub')::uuid;
+    account uuid := private.my_account();
 begin
-    if account is null or private.request_role() <> 'authenticated' then
+    if account is null then
         perform private.refuse('MP001');
     end if;
-    if not anonymous_too and coalesce((claims ->> 'is_anonymous')::boolean, false) then
+    if not anonymous_too and coalesce((auth.jwt() ->> 'is_anonymous')::boolean, false) then
         perform private.refuse('MP002');
-    end if;
-    -- Read live: a disabled account is out at once, not when its token ends, and so is one that was deleted softly.
-    if exists (select from auth.users u where u.id = account and (u.banned_until > (select private.read_clock()) or u.deleted_at is not null)) then
-        perform private.refuse('MP001');
     end if;
     return account;
 end
@@ -193,7 +228,7 @@ begin
     end if;
     -- Pictures live under the owner's own folder of a private bucket.
     if picture_path is not null and (
-        char_length(picture_path) > 300 or picture_path !~ ('^' || (select auth.uid()) || '/[A-Za-z0-9][A-Za-z0-9._-]*$')) then
+        char_length(picture_path) > 300 or picture_path !~ ('^' || (select private.my_account()) || '/[A-Za-z0-9][A-Za-z0-9._-]*$')) then
         perform private.refuse('MP010', 'picture_path', left(picture_path, 80), 'Begin the path with the id of your account.');
     end if;
 end
@@ -221,10 +256,7 @@ begin
         perform private.refuse('MP051', coalesce(terms_version, '(none)'), current_terms);
     end if;
     perform private.check_profile(country, postcode, birth_date, language, picture_path);
-    -- The token of a deleted account still signs in until it expires.
-    if not exists (select from auth.users u where u.id = account) then
-        perform private.refuse('MP001');
-    end if;
+    perform private.hold_account(account);
 
     insert into mpp.profile as p (id, first_name, last_name, alias, country, postcode, birth_date, language, sector,
         acquisition_channel, picture_path)
@@ -251,6 +283,7 @@ begin
     if not found then
         perform private.refuse('MP004');
     end if;
+    perform private.check_age(account);
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
     select account, c.purpose::api.consent_purpose, c.granted, current_terms, 'app'
     from (values ('terms', true), ('league_alerts', league_alerts), ('newsletter', newsletter)) c (purpose, granted)
@@ -274,7 +307,7 @@ begin atomic
         acquisition_channel, picture_path, league_alerts, newsletter);
 end;
 comment on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean)
-    is 'Makes the caller''s profile, accepting the current terms of use (the newest of api.terms_versions); returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051.';
+    is 'Makes the caller''s profile, accepting the current terms of use (the newest of api.terms_versions); returns the account id. A teacher who is under 18 is refused. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
 revoke execute on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) from public;
 grant execute on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) to authenticated;
 
@@ -319,6 +352,9 @@ begin
         picture_path = case when update_profile.picture_path = '' then null
             else coalesce(update_profile.picture_path, p.picture_path) end
     where p.id = account;
+    if birth_date is distinct from old_row.birth_date then
+        perform private.check_age(account);
+    end if;
 end
 $$;
 revoke execute on function private.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
@@ -337,7 +373,7 @@ begin atomic
         acquisition_channel, picture_path);
 end;
 comment on function api.update_profile(text, text, text, text, text, date, text, text, text, text)
-    is 'Corrects the caller''s profile; what is left out stays, an empty text clears an optional field. Errors: MP001, MP002, MP003, MP010, MP011, MP050.';
+    is 'Corrects the caller''s profile; what is left out stays, an empty text clears an optional field. Errors: MP001, MP002, MP003, MP010, MP011, MP050, MP052, MP053.';
 revoke execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
 grant execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) to authenticated;
 
@@ -366,6 +402,12 @@ begin
     end if;
     select t.version into current_version
     from mpp.terms_version t where t.published_at <= private.clock() order by t.published_at desc limit 1;
+    -- The log is never deleted from. Whoever may give no more may still withdraw.
+    if granted and (
+        select count(*) from mpp.consent c where c.account_id = account and c.given_at > private.clock() - interval '24 hours'
+    ) >= 20 then
+        perform private.refuse('MP047', '20');
+    end if;
     -- Saying the same again adds nothing to the log.
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
     select account, set_consent.purpose, set_consent.granted, current_version, 'app'
@@ -393,6 +435,6 @@ begin atomic
     select private.set_consent(purpose, granted);
 end;
 comment on function api.set_consent(api.consent_purpose, boolean)
-    is 'Gives or withdraws one consent of the caller. Errors: MP001, MP002, MP003, MP010, MP011.';
+    is 'Gives or withdraws one consent of the caller; none is given once the log has twenty rows of a day. Errors: MP001, MP002, MP003, MP010, MP011, MP047.';
 revoke execute on function api.set_consent(api.consent_purpose, boolean) from public;
 grant execute on function api.set_consent(api.consent_purpose, boolean) to authenticated;

@@ -88,7 +88,7 @@ create policy school_select_everyone on mpp.school
 
 create policy teacher_select_authenticated on mpp.teacher
     for select to authenticated
-    using (account_id = (select auth.uid()) or (select private.is_ops()));
+    using (account_id = (select private.my_account()) or (select private.is_ops()));
 
 grant select (id, rne, name, levels, country, postcode, city, is_hidden) on mpp.school to anon, authenticated;
 grant select on mpp.school to service_role;
@@ -113,7 +113,7 @@ select
     t.registered_at
 from mpp.teacher t
 join mpp.profile p on p.id = t.account_id
-where t.account_id = (select auth.uid());
+where t.account_id = (select private.my_account());
 comment on view api.my_teacher is 'The caller as a teacher: one row, or none before register_teacher.';
 grant select on api.my_teacher to authenticated;
 
@@ -157,10 +157,7 @@ begin
     if language is null or language not in ('fr', 'en', 'de') then
         perform private.refuse('MP010', 'language', coalesce(language, 'it is empty'), 'Use fr, en or de.');
     end if;
-    -- The token of a deleted account still signs in until it expires.
-    if not exists (select from auth.users u where u.id = account) then
-        perform private.refuse('MP001');
-    end if;
+    perform private.hold_account(account);
     -- Somebody who plays already keeps their profile.
     insert into mpp.profile (id, first_name, last_name, language)
     values (account, private.clean_line('first_name', register_teacher.first_name),
@@ -173,6 +170,7 @@ begin
     if not found then
         perform private.refuse('MP004');
     end if;
+    perform private.check_age(account);
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
     select account, c.purpose::api.consent_purpose, c.granted, current_terms, 'app'
     from (values ('terms', true), ('league_alerts', class_alerts), ('newsletter', newsletter)) c (purpose, granted)
@@ -194,7 +192,7 @@ begin atomic
     select private.register_teacher(first_name, last_name, role, terms_version, subject, language, class_alerts, newsletter);
 end;
 comment on function api.register_teacher(text, text, text, text, text, text, boolean, boolean)
-    is 'Registers the caller as a teacher, accepting the current terms of use; an adult who plays already keeps their profile. Returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051.';
+    is 'Registers the caller as a teacher, accepting the current terms of use; an adult who plays already keeps their profile, and who is under 18 there is refused. Returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
 revoke execute on function api.register_teacher(text, text, text, text, text, text, boolean, boolean) from public;
 grant execute on function api.register_teacher(text, text, text, text, text, text, boolean, boolean) to authenticated;
 
@@ -372,7 +370,7 @@ create function private.add_school(name text, city text, postcode text, levels t
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := case when private.is_ops() then (select auth.uid()) else private.begin_teach() end;
+    account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_teach() end;
     code text := upper(regexp_replace(left(rne, 40), '\s', '', 'g'));
     cleaned_name text := private.clean_line('name', name, 120);
     cleaned_city text := private.clean_line('city', city, 80);

@@ -93,18 +93,6 @@ create table mpp.dashboard (
 comment on table mpp.dashboard is 'Database logins of client dashboards, members of mpp_dashboard, each bound to one organisation.';
 create index dashboard_organisation on mpp.dashboard (organisation_id);
 
--- Neither disabled nor deleted softly, whose row stays.
-create function private.is_account_live(account uuid) returns boolean
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
-as $$
-    select exists (
-        select from auth.users u where u.id = account and (u.banned_until is null or u.banned_until <= (select private.read_clock())) and u.deleted_at is null
-    )
-$$;
-revoke execute on function private.is_account_live(uuid) from public;
-
 -- Organisations whose staff the caller is, at this moment and with at least this role. For a dashboard's own login, the
 -- one it is bound to; for the association's staff, all.
 create function private.my_client_ids(at_least api.staff_role default 'viewer') returns setof integer
@@ -118,12 +106,9 @@ begin
     return query
     select s.organisation_id
     from mpp.staff s
-    where s.account_id = (select auth.uid())
-        -- A dashboard's login could write any claims into its own connection.
-        and private.request_role() = 'authenticated'
+    where s.account_id = (select private.my_proven_account())
         and s.role >= at_least
         and tstzrange(s.access_from, s.access_until) @> (select private.read_clock())
-        and private.is_account_live(s.account_id)
         -- An anonymous account works for nobody, also where a row says that it does.
         and not exists (select from auth.users u where u.id = s.account_id and u.is_anonymous)
     union
@@ -149,9 +134,7 @@ begin
     return query
     select s.organisation_id
     from mpp.staff s
-    where s.account_id = (select auth.uid())
-        and private.request_role() = 'authenticated'
-        and private.is_account_live(s.account_id)
+    where s.account_id = (select private.my_proven_account())
         -- An anonymous account works for nobody, also where a row says that it does.
         and not exists (select from auth.users u where u.id = s.account_id and u.is_anonymous)
     union
@@ -172,7 +155,7 @@ alter table mpp.dashboard enable row level security;
 create policy staff_select_authenticated on mpp.staff
     for select to authenticated
     using (
-        (account_id = (select auth.uid()) and organisation_id in (select private.my_organisation_ids()))
+        (account_id = (select private.my_proven_account()) and organisation_id in (select private.my_organisation_ids()))
         or organisation_id in (select private.my_client_ids('owner'))
     );
 
@@ -231,6 +214,9 @@ begin
     if not found then
         perform private.refuse('MP090');
     end if;
+    if private.my_proven_account() is distinct from account then
+        perform private.refuse('MP012');
+    end if;
     perform private.require_open(me);
     if me.role < at_least then
         perform private.refuse('MP092', at_least::text);
@@ -252,7 +238,7 @@ begin
         if not exists (select from mpp.organisation o where o.id = organisation) then
             perform private.refuse('MP090');
         end if;
-        return (select auth.uid());
+        return (select private.my_account());
     end if;
     account := private.begin_write(registered => false);
     perform private.require_client(organisation, account, at_least);
@@ -282,7 +268,7 @@ select
 from t
 cross join mpp.staff s
 join mpp.organisation o on o.id = s.organisation_id
-where s.account_id = (select auth.uid());
+where s.account_id = (select private.my_proven_account());
 comment on view api.my_organisations is 'The organisations the caller works for, with the dates of access; closed_because is not_yet or over when there is nothing else to see.';
 grant select on api.my_organisations to authenticated;
 

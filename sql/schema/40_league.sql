@@ -64,6 +64,7 @@ create table mpp.player (
     joined_at timestamptz not null default private.clock(),
     initial text,
     left_class_id uuid references mpp.league (id),
+    seated_at timestamptz not null default private.clock(),
     constraint player_once_per_edition unique (account_id, edition_id),
     constraint player_in_edition unique (id, edition_id),
     constraint player_team_with_league check ((team_id is null) = (league_id is null)),
@@ -84,6 +85,7 @@ create table mpp.player (
 );
 comment on table mpp.player is 'A person in an edition, as their league sees them; a player who left their league has none. A pupil of a class has no account and no alias.';
 comment on column mpp.player.initial is 'Of a pupil''s surname, only while the first name repeats in the class.';
+comment on column mpp.player.seated_at is 'Since when in this league; joined_at is since when in the edition.';
 comment on column mpp.player.left_class_id is 'The class that a pupil has left: a class cannot go on taking in new ones for ever.';
 create index player_left_class on mpp.player (left_class_id) where left_class_id is not null;
 create unique index player_pupil_name_once on mpp.player (league_id, private.folded(first_name), coalesce(initial, ''))
@@ -158,18 +160,7 @@ as $$
 $$;
 revoke execute on function private.new_join_code() from public;
 
--- Who the caller is in the leagues, read live: an expelled player, a removed teacher, a disabled account is out at once.
-create function private.my_account() returns uuid
-    language sql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
-as $$
-    select u.id from auth.users u where u.id = (select auth.uid()) and (u.banned_until is null or u.banned_until <= (select private.read_clock()))
-$$;
-revoke execute on function private.my_account() from public;
-grant execute on function private.my_account() to authenticated, service_role;
-
+-- Who the caller is in the leagues, read live: an expelled player, a removed teacher is out at once.
 create function private.my_player_ids() returns setof uuid
     language sql
     stable
@@ -273,7 +264,7 @@ create policy ambassador_select_authenticated on mpp.ambassador
 
 create policy family_select_authenticated on mpp.family
     for select to authenticated
-    using (account_id = (select auth.uid()) or (select private.is_ops()));
+    using (account_id = (select private.my_account()) or (select private.is_ops()));
 
 create policy join_code_select_authenticated on mpp.join_code
     for select to authenticated
@@ -361,13 +352,61 @@ end
 $$;
 revoke execute on function private.begin_join(integer) from public;
 
--- A league without an ambassador gets its first co-ambassador; an empty one, the player who comes. In any other case the
--- staff choose (ops_leagues shows it): a newcomer must not be handed other people's phone numbers.
+-- New codes for leagues and classes: whoever knew the old one enters no more, under no account. Families that came by the
+-- code of a class are out until they give the new one, since one of them may be who was put out. The invitation of a
+-- colleague is void. An invitation to a league of a client that has not left gets the new code.
+create function private.renew_codes(leagues uuid[]) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- A family that is coming in waits, and then finds no such code. Whoever joins a league came before it changed.
+    perform private.lock_edition(x.edition_id)
+    from (
+        select distinct l.edition_id from mpp.league l where l.id = any (leagues) and l.school_id is not null order by l.edition_id
+    ) x;
+    perform
+    from mpp.score s
+    where s.subject_id in (select l.id from mpp.league l where l.id = any (leagues) and l.school_id is not null)
+    order by s.subject_id
+    for no key update;
+    update mpp.class_code c
+    set code = private.new_join_code(), renewed_at = private.clock()
+    where c.league_id = any (leagues);
+    delete from mpp.family f where f.league_id = any (leagues);
+    delete from mpp.class_invitation i where i.league_id = any (leagues);
+    -- In order, so that of two that renew the codes of one client the second waits for the first.
+    perform from mpp.join_code c where c.league_id = any (leagues) order by c.league_id for update;
+    with known as materialized (
+        select c.league_id, c.code from mpp.join_code c where c.league_id = any (leagues)
+    ), renewed as (
+        update mpp.join_code c
+        set code = private.new_join_code(), renewed_at = private.clock()
+        where c.league_id = any (leagues)
+        returning c.league_id, c.code
+    )
+    update mpp.outbox m
+    set data = jsonb_set(m.data, '{join_code}', to_jsonb(r.code))
+    from renewed r
+    join known k on k.league_id = r.league_id
+    join mpp.league l on l.id = r.league_id
+    join mpp.participation p on p.id = l.participation_id
+    where m.organisation_id = p.organisation_id and m.state = 'queued' and m.template = 'player_invitation'
+        and m.data ->> 'join_code' = k.code;
+end
+$$;
+revoke execute on function private.renew_codes(uuid[]) from public;
+
+-- A league without an ambassador gets its first co-ambassador, else the player who has been in it longest; an empty one,
+-- the player who comes. Never somebody who came later than others: they would be handed other people's phone numbers.
 create function private.settle_ambassador(league uuid, otherwise uuid default null) returns void
     language plpgsql
     volatile
     set search_path = pg_catalog, pg_temp
 as $$
+declare
+    heir mpp.player;
 begin
     if exists (select from mpp.ambassador a where a.league_id = league and a.is_principal) then
         return;
@@ -376,14 +415,31 @@ begin
     set is_principal = true
     where a.league_id = league
         and a.account_id = (
-            select x.account_id from mpp.ambassador x where x.league_id = league order by x.granted_at, x.account_id limit 1
+            select x.account_id
+            from mpp.ambassador x
+            where x.league_id = league
+            order by private.is_live(x.account_id) desc, x.granted_at, x.account_id
+            limit 1
         );
-    if not found and otherwise is not null then
+    if found then
+        return;
+    end if;
+    -- An account that is being deleted at this moment holds its profile, and waits for this league: it is passed over.
+    select p.* into heir
+    from mpp.player p
+    join mpp.profile f on f.id = p.account_id
+    where p.league_id = league and p.id is distinct from otherwise and private.is_live(p.account_id)
+    order by p.seated_at, p.id
+    limit 1
+    for key share of f skip locked;
+    if found then
+        insert into mpp.ambassador (league_id, account_id, player_id, is_principal)
+        values (league, heir.account_id, heir.id, true);
+    elsif otherwise is not null then
         insert into mpp.ambassador (league_id, account_id, player_id, is_principal)
         select p.league_id, p.account_id, p.id, true
         from mpp.player p
-        where p.id = otherwise and p.league_id = league and p.account_id is not null
-            and not exists (select from mpp.player o where o.league_id = league and o.id <> otherwise);
+        where p.id = otherwise and p.league_id = league and p.account_id is not null;
     end if;
 end
 $$;
@@ -413,6 +469,9 @@ begin
     if (select count(*) from mpp.player p where p.league_id = league.id) >= e.league_max_players then
         perform private.refuse('MP032', e.league_max_players::text);
     end if;
+    if league.is_open and private.is_under(account, 15) then
+        perform private.refuse('MP052', '15');
+    end if;
     if league.is_open and cleaned_phone is null then
         perform private.refuse('MP033');
     end if;
@@ -433,7 +492,7 @@ begin
         where f.id = account
         returning * into me;
     else
-        update mpp.player p set league_id = league.id, team_id = team where p.id = me.id;
+        update mpp.player p set league_id = league.id, team_id = team, seated_at = private.clock() where p.id = me.id;
     end if;
     -- The number is kept only where somebody is allowed to use it.
     if cleaned_phone is not null and (league.is_open or private.asks_phone(league.id)) then
@@ -510,7 +569,7 @@ begin atomic
     select private.create_league(edition_id, name, category, is_open, phone);
 end;
 comment on function api.create_league(integer, text, api.league_category, boolean, text)
-    is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP030, MP033, MP038, MP039.';
+    is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone, and an age of 15. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP030, MP033, MP038, MP039, MP052.';
 revoke execute on function api.create_league(integer, text, api.league_category, boolean, text) from public;
 grant execute on function api.create_league(integer, text, api.league_category, boolean, text) to authenticated;
 
@@ -574,7 +633,7 @@ begin atomic
     select private.join_league(join_code, league_id, phone);
 end;
 comment on function api.join_league(text, uuid, text)
-    is 'Joins a league by its code, or an open league by id with a phone number; returns the player id. Errors: MP001–MP003, MP010, MP011, MP021, MP023, MP024, MP030–MP034.';
+    is 'Joins a league by its code, or an open league by id with a phone number; nobody under 15 joins an open one. Returns the player id. Errors: MP001–MP003, MP010, MP011, MP021, MP023, MP024, MP030–MP034, MP052.';
 revoke execute on function api.join_league(text, uuid, text) from public;
 grant execute on function api.join_league(text, uuid, text) to authenticated;
 
@@ -590,7 +649,7 @@ declare
     frozen timestamptz;
 begin
     if private.is_ops() then
-        account := (select auth.uid());
+        account := (select private.my_account());
     else
         account := private.begin_write();
     end if;
@@ -746,24 +805,30 @@ comment on function api.choose_team(uuid, uuid)
 revoke execute on function api.choose_team(uuid, uuid) from public;
 grant execute on function api.choose_team(uuid, uuid) to authenticated;
 
--- Out of the league, with what only the league needed.
-create function private.unseat(player uuid) returns void
+-- Out of the league, with what only the league needed. The code changes with whoever ran it or was expelled. A player who
+-- leaves of their own will could come back anyway, and the code of an empty league is all that leads to it.
+create function private.unseat(player uuid, expelled boolean) returns void
     language plpgsql
     volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = player);
+    ran boolean;
 begin
     delete from mpp.player_contact c where c.player_id = player;
     delete from mpp.ambassador a
     using mpp.player p
     where p.id = player and a.league_id = p.league_id and a.account_id = p.account_id;
+    ran := found;
     update mpp.player p set league_id = null, team_id = null where p.id = player;
     perform private.settle_ambassador(league);
+    if expelled or (ran and exists (select from mpp.player p where p.league_id = league)) then
+        perform private.renew_codes(array[league]);
+    end if;
 end
 $$;
-revoke execute on function private.unseat(uuid) from public;
+revoke execute on function private.unseat(uuid, boolean) from public;
 
 create function private.leave_league(league_id uuid) returns void
     language plpgsql
@@ -795,7 +860,7 @@ begin
         and exists (select from mpp.player p where p.league_id = leave_league.league_id and p.id <> me.id) then
         perform private.refuse('MP036');
     end if;
-    perform private.unseat(me.id);
+    perform private.unseat(me.id, expelled => false);
 end
 $$;
 revoke execute on function private.leave_league(uuid) from public;
@@ -838,7 +903,7 @@ begin
     end if;
     insert into mpp.conduct_report (kind, edition_id, league_id, player_id, account_id, reported_by, reason)
     values ('expulsion', out.edition_id, league, out.id, out.account_id, account, why);
-    perform private.unseat(out.id);
+    perform private.unseat(out.id, expelled => true);
     perform private.record_act('league.expel', league::text, jsonb_build_object('player_id', out.id));
 end
 $$;
@@ -853,7 +918,7 @@ begin atomic
     select private.expel_player(player_id, reason);
 end;
 comment on function api.expel_player(uuid, text)
-    is 'Expels a player from the league, with a reason that the association receives; they lose access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024.';
+    is 'Expels a player from the league, with a reason that the association receives; they lose access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP047.';
 revoke execute on function api.expel_player(uuid, text) from public;
 grant execute on function api.expel_player(uuid, text) to authenticated, service_role;
 
@@ -898,7 +963,7 @@ begin atomic
     select private.hand_over_league(league_id, player_id);
 end;
 comment on function api.hand_over_league(uuid, uuid)
-    is 'Makes another player of the league its ambassador; the former one stays co-ambassador. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
+    is 'Makes another player of the league its ambassador; the former one stays co-ambassador. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024, MP047.';
 revoke execute on function api.hand_over_league(uuid, uuid) from public;
 grant execute on function api.hand_over_league(uuid, uuid) to authenticated, service_role;
 
@@ -930,6 +995,10 @@ begin
     else
         delete from mpp.ambassador a
         where a.league_id = league and a.account_id = helper.account_id and not a.is_principal;
+        -- They read the code.
+        if found then
+            perform private.renew_codes(array[league]);
+        end if;
     end if;
 end
 $$;
@@ -953,16 +1022,14 @@ create function private.renew_join_code(league_id uuid) returns text
     security definer
     set search_path = pg_catalog, pg_temp
 as $$
-declare
-    fresh text := private.new_join_code();
 begin
     perform private.begin_lead(renew_join_code.league_id);
-    update mpp.join_code c set code = fresh, renewed_at = private.clock() where c.league_id = renew_join_code.league_id;
     -- A class has none: families enter by another code.
-    if not found then
+    if not exists (select from mpp.join_code c where c.league_id = renew_join_code.league_id) then
         perform private.refuse('MP005');
     end if;
-    return fresh;
+    perform private.renew_codes(array[renew_join_code.league_id]);
+    return (select c.code from mpp.join_code c where c.league_id = renew_join_code.league_id);
 end
 $$;
 revoke execute on function private.renew_join_code(uuid) from public;
@@ -1013,7 +1080,7 @@ begin
         perform private.refuse('MP010', 'listed', 'it is empty', 'Send true or false.');
     end if;
     if scope = 'league' then
-        account := case when private.is_ops() then (select auth.uid()) else private.begin_write() end;
+        account := case when private.is_ops() then (select private.my_account()) else private.begin_write() end;
         perform private.begin_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
         perform private.lock_league(set_listing.subject_id);
         leads := exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account);
@@ -1217,13 +1284,17 @@ begin
     )
     select array_agg(l.league_id) into leagues from left_behind l;
     perform private.settle_ambassador(l.id) from unnest(leagues) l (id);
-    -- A class that nobody teaches any more is nobody's to show. Whoever was invited may still take it, and the staff may
-    -- give it to another teacher.
+    -- A class that nobody teaches any more is nobody's to show, until the staff give it to another teacher. An invitation
+    -- would let in whoever made it, under another account.
+    delete from mpp.class_invitation i where i.league_id = any (leagues);
     delete from mpp.family f
     where f.league_id in (select l.id from mpp.league l where l.id = any (leagues) and l.school_id is not null)
         and not exists (select from mpp.ambassador a where a.league_id = f.league_id);
     delete from mpp.class_code c
     where c.league_id = any (leagues) and not exists (select from mpp.ambassador a where a.league_id = c.league_id);
+    -- What they ran and others go on running, nobody enters by what they knew.
+    perform private.renew_codes(array(
+        select l.id from unnest(leagues) l (id) where exists (select from mpp.ambassador a where a.league_id = l.id)));
     return old;
 end
 $$;

@@ -53,7 +53,7 @@ create function private.begin_class(class uuid, when_frozen boolean default fals
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := case when private.is_ops() then (select auth.uid()) else private.begin_write(registered => false) end;
+    account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_write(registered => false) end;
     edition integer;
     frozen text;
 begin
@@ -128,7 +128,7 @@ declare
     team_names text[];
 begin
     if by_ops then
-        account := coalesce(teacher_id, (select auth.uid()));
+        account := coalesce(teacher_id, (select private.my_account()));
         if not exists (select from mpp.teacher t where t.account_id = account) then
             perform private.refuse('MP009');
         end if;
@@ -812,9 +812,7 @@ declare
     oldest timestamptz;
 begin
     perform private.require_no_maintenance();
-    if not exists (select from auth.users u where u.id = account) then
-        perform private.refuse('MP001');
-    end if;
+    perform private.hold_account(account);
     -- One guess at a time for one account.
     perform pg_advisory_xact_lock(hashtext('mpp.class_guess'), hashtext(account::text));
     at := private.clock();
@@ -976,7 +974,7 @@ begin atomic
     select private.hand_over_class(class_id, teacher_id);
 end;
 comment on function api.hand_over_class(uuid, uuid)
-    is 'Makes a colleague who already runs the class its principal teacher; the former one stays. The principal teacher, and staff, who may name any teacher. Errors: MP001, MP002, MP005, MP008, MP011.';
+    is 'Makes a colleague who already runs the class its principal teacher; the former one stays. The principal teacher, and staff, who may name any teacher. Errors: MP001, MP002, MP005, MP008, MP011, MP047.';
 revoke execute on function api.hand_over_class(uuid, uuid) from public;
 grant execute on function api.hand_over_class(uuid, uuid) to authenticated, service_role;
 
@@ -999,9 +997,7 @@ begin
     end if;
     perform private.record_for_class('class.remove_teacher', class_id, jsonb_build_object('teacher_id', teacher_id));
     -- Who knew the class code, or an invitation, must not come back by it.
-    delete from mpp.class_invitation i where i.league_id = class_id;
-    delete from mpp.family f where f.league_id = class_id;
-    update mpp.class_code c set code = private.new_join_code(), renewed_at = private.clock() where c.league_id = class_id;
+    perform private.renew_codes(array[class_id]);
 end
 $$;
 revoke execute on function private.remove_co_teacher(uuid, uuid) from public;
@@ -1030,7 +1026,7 @@ create function private.class_teachers(class_id uuid) returns setof api.class_te
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := case when private.is_ops() then (select auth.uid()) else private.signed_in() end;
+    account uuid := case when private.is_ops() then (select private.my_account()) else private.signed_in() end;
 begin
     if not private.is_ops() and not exists (
         select from mpp.ambassador a where a.league_id = class_id and a.account_id = account
@@ -1038,7 +1034,7 @@ begin
         perform private.refuse('MP008');
     end if;
     return query
-    select a.account_id, p.first_name::text, p.last_name::text, a.is_principal, coalesce(a.account_id = (select auth.uid()), false)
+    select a.account_id, p.first_name::text, p.last_name::text, a.is_principal, coalesce(a.account_id = (select private.my_account()), false)
     from mpp.ambassador a
     join mpp.league l on l.id = a.league_id and l.school_id is not null
     join mpp.profile p on p.id = a.account_id

@@ -161,7 +161,7 @@ begin atomic
     select * from private.create_client_leagues(participation_id, leagues);
 end;
 comment on function api.create_client_leagues(integer, jsonb)
-    is 'Makes leagues of a client, all or none: [{"name", "unit"}]; those it has already stay, with their unit corrected. Whoever joins one first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP021, MP023, MP024, MP028, MP038, MP039, MP091–MP093.';
+    is 'Makes leagues of a client, all or none: [{"name", "unit"}]; those it has already stay, with their unit corrected. Whoever joins one first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP028, MP038, MP039, MP047, MP091–MP093.';
 revoke execute on function api.create_client_leagues(integer, jsonb) from public;
 grant execute on function api.create_client_leagues(integer, jsonb) to authenticated, service_role;
 
@@ -370,7 +370,7 @@ begin atomic
     select private.invite_participants(participation_id, participants, dry_run);
 end;
 comment on function api.invite_participants(integer, jsonb, boolean)
-    is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]; without a league they are spread. Whoever was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP021, MP023, MP024, MP070, MP091–MP093.';
+    is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]; without a league they are spread. Whoever was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP047, MP070, MP091–MP093.';
 revoke execute on function api.invite_participants(integer, jsonb, boolean) from public;
 grant execute on function api.invite_participants(integer, jsonb, boolean) to authenticated, service_role;
 
@@ -417,7 +417,7 @@ begin atomic
     select private.remove_participants(participation_id, emails);
 end;
 comment on function api.remove_participants(integer, text[])
-    is 'Takes people off a client''s list of those invited, and drops their invitation where it has not left yet; addresses that are not on it are passed over. Returns how many there were. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP091–MP093.';
+    is 'Takes people off a client''s list of those invited, and drops their invitation where it has not left yet; addresses that are not on it are passed over. Returns how many there were. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP047, MP091–MP093.';
 revoke execute on function api.remove_participants(integer, text[]) from public;
 grant execute on function api.remove_participants(integer, text[]) to authenticated, service_role;
 
@@ -535,6 +535,36 @@ end
 $$;
 revoke execute on function private.drop_invitation_mails(integer) from public;
 
+-- What a client's staff knew ends: the codes of its leagues that may still be joined, which managers read, and the
+-- invitations that they sent.
+create function private.end_staff_access(organisation integer, account uuid, read_codes boolean) returns void
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    invitation integer;
+begin
+    for invitation in
+        update mpp.staff_invitation i
+        set expires_at = private.clock()
+        where i.organisation_id = organisation and i.invited_by = account and i.accepted_at is null and i.expires_at > private.clock()
+        returning i.id
+    loop
+        perform private.drop_invitation_mails(invitation);
+    end loop;
+    if read_codes then
+        perform private.renew_codes(array(
+            select l.id
+            from mpp.participation p
+            join mpp.edition e on e.id = p.edition_id and e.registration_closes_at > private.clock()
+            join mpp.league l on l.participation_id = p.id
+            where p.organisation_id = organisation
+        ));
+    end if;
+end
+$$;
+revoke execute on function private.end_staff_access(integer, uuid, boolean) from public;
+
 -- Whatever changes somebody's access ends the invitation that waits for them: an older one must not bring back a role or
 -- dates that were taken away.
 create function private.staff_changed() returns trigger
@@ -554,6 +584,10 @@ begin
     returning i.id into invitation;
     if found then
         perform private.drop_invitation_mails(invitation);
+    end if;
+    if tg_op = 'DELETE' or (tg_op = 'UPDATE' and new.role < old.role) then
+        perform private.end_staff_access(s.organisation_id, s.account_id,
+            old.role >= 'manager' and (tg_op = 'DELETE' or new.role < 'manager'));
     end if;
     return null;
 end
@@ -582,6 +616,9 @@ declare
     closes timestamptz := access_until;
     invitation integer;
 begin
+    if not by_ops then
+        perform private.hold_account(account);
+    end if;
     -- Also between two of its owners at once.
     perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
     perform pg_advisory_xact_lock(hashtext('mpp.invitation'));
@@ -683,7 +720,7 @@ begin atomic
     select private.invite_staff(organisation_id, email, role, access_from, access_until);
 end;
 comment on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz)
-    is 'Invites somebody by mail to work in a client''s space, from and until; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates, fifty addresses a day, and a mailbox five times. Returns the invitation id. Errors: MP001, MP002, MP010, MP011, MP090–MP092.';
+    is 'Invites somebody by mail to work in a client''s space, from and until; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates, fifty addresses a day, and a mailbox five times. Returns the invitation id. Errors: MP001, MP002, MP010–MP012, MP047, MP090–MP092.';
 revoke execute on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) from public;
 grant execute on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
 
@@ -698,6 +735,7 @@ declare
     i mpp.staff_invitation;
     inviter mpp.staff;
 begin
+    perform private.hold_account(account);
     -- What they have already is locked first, as by those who change it and so end the invitation.
     perform
     from mpp.staff s
@@ -718,12 +756,15 @@ begin
     if not found then
         perform private.refuse('MP082');
     end if;
+    if private.my_proven_account() is distinct from account then
+        perform private.refuse('MP012');
+    end if;
     if i.invited_by is not null then
         -- An owner's invitation is worth what its owner is worth now, and changes no owner.
         select * into inviter
         from mpp.staff s
         where s.account_id = i.invited_by and s.organisation_id = i.organisation_id and s.role = 'owner'
-            and s.access_from <= private.clock() and s.access_until > private.clock() and private.is_account_live(s.account_id);
+            and s.access_from <= private.clock() and s.access_until > private.clock() and private.is_live(s.account_id);
         if not found or inviter.access_until <= i.access_from or exists (
             select from mpp.staff s where s.account_id = account and s.organisation_id = i.organisation_id and s.role = 'owner'
         ) then
@@ -755,7 +796,7 @@ begin atomic
     select private.accept_staff_invitation(code);
 end;
 comment on function api.accept_staff_invitation(text)
-    is 'Takes an invitation to a client''s space with the code from the mail; the account''s confirmed address must be the one invited. Returns the organisation id. Errors: MP001, MP002, MP011, MP082.';
+    is 'Takes an invitation to a client''s space with the code from the mail; the account''s confirmed address must be the one invited, and its session opened by a mail to it or by a password that its owner has set since. Returns the organisation id. Errors: MP001, MP002, MP011, MP012, MP047, MP082.';
 revoke execute on function api.accept_staff_invitation(text) from public;
 grant execute on function api.accept_staff_invitation(text) to authenticated;
 
@@ -818,7 +859,7 @@ begin atomic
     select private.set_staff(organisation_id, account_id, role, access_from, access_until);
 end;
 comment on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz)
-    is 'Changes the role or the dates of somebody who works for a client; what is left out stays. An end that has passed, or is not after the beginning, is refused: remove_staff takes the access away. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010, MP011, MP090–MP092.';
+    is 'Changes the role or the dates of somebody who works for a client; what is left out stays. An end that has passed, or is not after the beginning, is refused: remove_staff takes the access away. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
 revoke execute on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) from public;
 grant execute on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
 
@@ -874,7 +915,7 @@ begin atomic
     select private.remove_staff(organisation_id, account_id, invitation_id);
 end;
 comment on function api.remove_staff(integer, uuid, integer)
-    is 'Takes the access of somebody who works for a client away, at once, or takes back an invitation that waits. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010, MP011, MP090–MP092.';
+    is 'Takes the access of somebody who works for a client away, at once, or takes back an invitation that waits. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
 revoke execute on function api.remove_staff(integer, uuid, integer) from public;
 grant execute on function api.remove_staff(integer, uuid, integer) to authenticated, service_role;
 
@@ -891,7 +932,7 @@ create function private.client_staff(organisation_id integer) returns setof api.
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := (select auth.uid());
+    account uuid := (select private.my_account());
 begin
     if not private.is_ops() then
         perform private.require_client(organisation_id, private.signed_in(), 'owner');
@@ -918,6 +959,6 @@ begin atomic
     select * from private.client_staff(organisation_id);
 end;
 comment on function api.client_staff(integer)
-    is 'Who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP001, MP002, MP090–MP092.';
+    is 'Who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP001, MP002, MP012, MP090–MP092.';
 revoke execute on function api.client_staff(integer) from public;
 grant execute on function api.client_staff(integer) to authenticated, service_role;

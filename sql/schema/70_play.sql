@@ -64,6 +64,7 @@ declare
     e mpp.edition;
     c mpp.edition_challenge;
     v mpp.validation;
+    left_behind api.validation_receipt;
     done integer;
     at timestamptz;
 begin
@@ -76,25 +77,30 @@ begin
     if not found then
         perform private.refuse('MP005');
     end if;
-    if league is null then
-        perform private.refuse('MP035');
-    end if;
 
     perform private.lock_edition(me.edition_id);
     perform private.lock_league(league);
     -- Everything is read after the locks: the league may have been left, the edition closed, while this waited.
     at := private.clock();
     select * into me from mpp.player p where p.id = validate_challenge.player_id and p.account_id = account;
-    if me.league_id is distinct from league then
-        perform private.refuse('MP035');
-    end if;
 
+    -- First of all, also for a player who has left meanwhile: what was recorded has its receipt.
     select * into v from mpp.validation x where x.id = request_key;
     if found then
-        if v.player_id <> me.id or v.challenge_id <> validate_challenge.challenge_id then
+        if v.player_id is distinct from me.id or v.challenge_id <> validate_challenge.challenge_id then
             perform private.refuse('MP044');
         end if;
-        return private.receipt(v);
+        if v.league_id is not distinct from me.league_id then
+            return private.receipt(v);
+        end if;
+        -- The points of a league and a team that they are in no longer are not told.
+        left_behind := private.receipt(v);
+        left_behind.team_points := null;
+        left_behind.league_points := null;
+        return left_behind;
+    end if;
+    if me.league_id is null or me.league_id is distinct from league then
+        perform private.refuse('MP035');
     end if;
 
     select * into e from mpp.edition x where x.id = me.edition_id;
@@ -158,7 +164,7 @@ begin atomic
     select private.validate_challenge(player_id, challenge_id, request_key, proof_sent);
 end;
 comment on function api.validate_challenge(uuid, integer, uuid, boolean)
-    is 'Validates a challenge for the caller''s player. The same request_key gives the same validation, once. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP035, MP040–MP044.';
+    is 'Validates a challenge for the caller''s player. The same request_key gives the same validation, once; after leaving the league too, then without the points of team and league. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP035, MP040–MP044.';
 revoke execute on function api.validate_challenge(uuid, integer, uuid, boolean) from public;
 grant execute on function api.validate_challenge(uuid, integer, uuid, boolean) to authenticated;
 
@@ -169,7 +175,7 @@ create function private.cancel_validation(validation_id uuid, reason text) retur
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := case when private.is_ops() then (select auth.uid()) else private.begin_write() end;
+    account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_write() end;
     e mpp.edition;
     v mpp.validation;
     c mpp.edition_challenge;
@@ -207,6 +213,14 @@ begin
     if v.state = 'cancelled' then
         perform private.refuse('MP045');
     end if;
+    -- The ledger keeps what was taken back: to and fro without end would fill it.
+    if not by_ops and (
+        select count(*)
+        from mpp.validation x
+        where x.player_id = v.player_id and x.cancelled_by = account and x.changed_at > at - interval '24 hours'
+    ) >= 20 then
+        perform private.refuse('MP047', '20');
+    end if;
     update mpp.validation x
     set state = 'cancelled', changed_at = at, cancelled_by = account
     where x.id = v.id
@@ -233,7 +247,7 @@ begin atomic
     select private.cancel_validation(validation_id, reason);
 end;
 comment on function api.cancel_validation(uuid, text)
-    is 'Takes back one''s own validation while the edition runs; the staff may take back any until the freeze, with a reason. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP024, MP035, MP045.';
+    is 'Takes back one''s own validation while the edition runs, twenty a day; the staff may take back any until the freeze, with a reason. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP024, MP035, MP045, MP047.';
 revoke execute on function api.cancel_validation(uuid, text) from public;
 grant execute on function api.cancel_validation(uuid, text) to authenticated, service_role;
 
@@ -255,6 +269,7 @@ declare
     oldest timestamptz;
     at timestamptz;
 begin
+    perform private.hold_account(account);
     perform private.lock_edition(unlock_challenge.edition_id);
     -- One guess at a time for one account.
     perform pg_advisory_xact_lock(hashtext('mpp.guess'), hashtext(account::text));
@@ -281,12 +296,7 @@ begin
     from mpp.edition_challenge c
     where c.edition_id = e.id and c.secret_digest = private.secret_digest(e.code, left(coalesce(word, ''), 200));
     if found_id is null then
-        begin
-            insert into mpp.unlock_guess (account_id, edition_id, guessed_at) values (account, e.id, at);
-        exception when foreign_key_violation then
-            -- The account was deleted a moment ago; the error of the constraint would show its row.
-            perform private.refuse('MP003');
-        end;
+        insert into mpp.unlock_guess (account_id, edition_id, guessed_at) values (account, e.id, at);
         return (null, false, e.unlock_guesses_per_hour - wrong - 1)::api.unlock_result;
     end if;
     insert into mpp.unlock (player_id, challenge_id) values (me.id, found_id) on conflict do nothing;
@@ -378,7 +388,7 @@ begin
         case when c.kind = 'boost' and c.opens_at <= r.done_at and r.done_at < c.closes_at
             then c.points * c.boost_factor else c.points end,
         case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
-        c.needs_proof, (select auth.uid()), r.done_at, r.done_at
+        c.needs_proof, (select private.my_account()), r.done_at, r.done_at
     from unnest(request_keys, player_ids, challenge_ids, done_at) r (id, player_id, challenge_id, done_at)
     join mpp.player p on p.id = r.player_id
     join mpp.edition_challenge c on c.id = r.challenge_id

@@ -136,6 +136,12 @@ begin
         perform private.refuse('MP042', c.repeat_limit::text);
     end if;
 
+    if not private.is_ops() and (
+        select count(*) from mpp.class_request r where r.league_id = class.id and r.requested_at > at - interval '24 hours'
+    ) >= 1000 then
+        perform private.refuse('MP047', '1000');
+    end if;
+
     begin
         insert into mpp.class_request (request_key, league_id, challenge_id, team_id, pupil_ids, answered)
         values (validate_for_pupils.request_key, class.id, c.id, validate_for_pupils.team_id, validate_for_pupils.pupil_ids, chosen);
@@ -173,7 +179,7 @@ begin atomic
     select * from private.validate_for_pupils(class_id, challenge_id, request_key, pupil_ids, team_id, proof_sent);
 end;
 comment on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean)
-    is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who reached its limit before are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP083, MP084.';
+    is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who reached its limit before are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP047, MP083, MP084.';
 revoke execute on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) from public;
 grant execute on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) to authenticated, service_role;
 
@@ -206,6 +212,14 @@ begin
     ) then
         perform private.refuse('MP083');
     end if;
+    -- As in cancel_validation; a sheet that was read wrongly may be taken back whole.
+    if not by_ops and (
+        select count(*)
+        from mpp.validation v
+        where v.league_id = class_id and v.cancelled_by is not null and v.changed_at > at - interval '24 hours'
+    ) >= 2000 then
+        perform private.refuse('MP047', '2000');
+    end if;
     update mpp.validation v
     set state = 'cancelled', changed_at = at, cancelled_by = account
     where v.id = any (validation_ids) and v.state <> 'cancelled';
@@ -236,7 +250,7 @@ begin atomic
     select * from private.cancel_for_pupils(class_id, validation_ids);
 end;
 comment on function api.cancel_for_pupils(uuid, uuid[])
-    is 'Takes back validations of a class while the edition runs, all or none; those already cancelled stay so. Its teachers, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP083.';
+    is 'Takes back validations of a class while the edition runs, all or none; those already cancelled stay so. Its teachers, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP047, MP083.';
 revoke execute on function api.cancel_for_pupils(uuid, uuid[]) from public;
 grant execute on function api.cancel_for_pupils(uuid, uuid[]) to authenticated, service_role;
 

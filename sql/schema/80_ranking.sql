@@ -278,12 +278,11 @@ create function private.my_rank(edition_id integer, scope api.ranking_scope, nei
     set search_path = pg_catalog, pg_temp
 as $$
 declare
+    account uuid;
     mine mpp.score;
 begin
     perform private.check_neighbours(neighbours);
-    if (select auth.uid()) is null then
-        perform private.refuse('MP001');
-    end if;
+    account := private.signed_in(anonymous_too => true);
     if scope is null or scope not in ('player', 'team', 'league') then
         perform private.refuse('MP010', 'scope', coalesce(scope, 'it is empty'), 'Use player, team or league.');
     end if;
@@ -291,8 +290,12 @@ begin
     from mpp.player p
     join mpp.score s on s.subject_id = case my_rank.scope
         when 'player' then p.id when 'team' then p.team_id else p.league_id end
-    where p.account_id = (select auth.uid()) and p.edition_id = my_rank.edition_id;
-    if mine.subject_id is null then
+    where p.account_id = account and p.edition_id = my_rank.edition_id;
+    -- Whoever left a private edition, or was put out of it, reads its ranking no longer, nor their own place in it.
+    if mine.subject_id is null or (
+        exists (select from mpp.edition e where e.id = my_rank.edition_id and e.organisation_id is not null)
+        and my_rank.edition_id not in (select private.my_private_edition_ids())
+    ) then
         perform private.refuse('MP035');
     end if;
     return query select * from private.standings_around(mine, neighbours);

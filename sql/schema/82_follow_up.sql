@@ -1,7 +1,8 @@
 -- What a client follows: its players together, its leagues and units, week by week; and the classes of a territory. Never
 -- one person: rows are sums, and a number of people under five is withheld (null), with what they did. When what is
 -- withheld could be told from the whole, the next smallest is withheld too. Rank, points and value of a league stay in a
--- public edition, where everybody reads them in the ranking. The functions read what their caller may not, and answer
+-- public edition, where everybody reads them in the ranking. In an edition that is private to the client nobody at all is
+-- withheld as well: the step from none to one would say that the one who was invited came. The functions read what their caller may not, and answer
 -- only for clients of theirs; each takes one participation, or none for all.
 
 -- Participations that the caller may follow now.
@@ -89,6 +90,7 @@ begin
     return query
     with mine as (
         select p.id, p.organisation_id, p.edition_id, p.expected_players, w.number as week, w.first_day, w.last_day, w.opens, w.closes,
+            exists (select from mpp.edition e where e.id = p.edition_id and e.organisation_id is not null) as is_private,
             (select v.opens from private.weeks_of(p.edition_id, at) v where v.number = w.number - 1) as previous
         from private.followed(chosen) p
         left join lateral (select x.* from private.weeks_of(p.edition_id, at) x order by x.number desc limit 1) w on true
@@ -103,10 +105,11 @@ begin
         join mpp.validation v on v.league_id = g.league_id
         join mpp.player p on p.id = v.player_id
     ), people as (
-        select m.id, count(q.player_id) as players, count(q.player_id) filter (where q.joined_at < m.opens) as before
+        select m.id, count(q.player_id) as players, count(q.player_id) filter (where q.joined_at < m.opens) as before,
+            count(q.player_id) >= 5 or (count(q.player_id) = 0 and not m.is_private) as is_told
         from mine m
         left join person q on q.id = m.id
-        group by m.id
+        group by m.id, m.is_private
     ), ledger as (
         select m.id,
             count(v.id) as validations,
@@ -128,19 +131,20 @@ begin
     )
     select
         m.id, m.organisation_id, m.edition_id, m.week, m.first_day, m.last_day, m.expected_players,
-        private.withheld(p.players),
+        case when p.is_told then p.players::integer end,
         case when m.week > 1 then n.new_players end,
-        private.withheld(d.active),
-        case when m.week > 1 and private.withheld(d.active) is not null and private.withheld(d.active_before) is not null
+        case when p.is_told or not m.is_private then private.withheld(d.active) end,
+        case when (p.is_told or not m.is_private)
+            and m.week > 1 and private.withheld(d.active) is not null and private.withheld(d.active_before) is not null
             then (d.active - d.active_before)::integer end,
-        private.withheld(d.active_ever),
+        case when p.is_told or not m.is_private then private.withheld(d.active_ever) end,
         g.leagues::integer,
         case when m.week > 1 then (g.leagues - g.before)::integer end,
         -- What one to four people did is withheld with their number.
-        case when p.players not between 1 and 4 then d.validations::integer end,
-        case when m.week > 1 and p.players not between 1 and 4 then (d.validations - d.validations_before)::integer end,
-        case when p.players not between 1 and 4 then d.points::integer end,
-        case when m.week > 1 and p.players not between 1 and 4 then (d.points - d.points_before)::integer end,
+        case when p.is_told then d.validations::integer end,
+        case when m.week > 1 and p.is_told then (d.validations - d.validations_before)::integer end,
+        case when p.is_told then d.points::integer end,
+        case when m.week > 1 and p.is_told then (d.points - d.points_before)::integer end,
         case when p.players >= 5 then round(d.points::numeric / p.players, 2) end,
         -- With the change of the points it would tell how many came.
         case when m.week > 1 and n.new_players is not null and p.players >= 5 and p.before >= 5
@@ -185,13 +189,14 @@ begin
             (select v.opens from private.weeks_of(p.edition_id, at) v where v.number = w.number - 1) as previous,
             -- The same hour on the wall, also over a clock change.
             (at at time zone e.time_zone - interval '7 days') at time zone e.time_zone as week_ago,
-            e.league_min_players, e.time_zone, e.starts_at <= at and at < e.ends_at as running
+            e.league_min_players, e.time_zone, e.starts_at <= at and at < e.ends_at as running,
+            case when e.organisation_id is null then 1 else 0 end as fewest
         from private.followed(chosen) p
         join mpp.edition e on e.id = p.edition_id
         left join lateral (select x.* from private.weeks_of(p.edition_id, at) x order by x.number desc limit 1) w on true
     ), counted as (
         -- Those that opted out too: what they withhold counts, or opting out would uncover the next one.
-        select m.id, m.week, m.running, m.opens, m.league_min_players, m.time_zone, l.id as league_id, l.name, l.unit_id, u.name as unit,
+        select m.id, m.week, m.running, m.opens, m.league_min_players, m.time_zone, m.fewest, l.id as league_id, l.name, l.unit_id, u.name as unit,
             l.listed, s.players, s.points, s.value, s.tie_order, s.is_public,
             exists (select from mpp.ambassador a where a.league_id = l.id and a.is_principal) as has_ambassador,
             v.*
@@ -215,7 +220,7 @@ begin
     ), line as (
         -- From the smallest on, until what is withheld is five people together; of two that are equal, both.
         select c.*,
-            c.players < 5 or coalesce(sum(c.players) over by_players, 0) between 1 and 4 as is_small,
+            c.players < 5 or coalesce(sum(c.players) over by_players between c.fewest and 4, false) as is_small,
             c.active = 0 or (c.active >= 5 and coalesce(sum(c.active) over by_active, 0) not between 1 and 4) as active_told,
             c.active_ever = 0 or (c.active_ever >= 5 and coalesce(sum(c.active_ever) over by_active_ever, 0) not between 1 and 4)
                 as active_ever_told
@@ -240,8 +245,10 @@ begin
         case when not c.is_small and c.week > 1 then c.last_week::integer end,
         -- To the day: the minute would say who it was.
         case when not c.is_small then date_trunc('day', c.last_at, c.time_zone) end,
-        c.has_ambassador,
-        array_remove(array[
+        -- In a private edition nothing at all of a small league, whatever it is: that somebody runs it, or that it has begun, would
+        -- tell of the one person who was invited to it that they came.
+        case when c.is_public or not c.is_small then c.has_ambassador end,
+        case when c.is_small and not c.is_public then array['few_players'] else array_remove(array[
             case when not c.has_ambassador then 'no_ambassador' end,
             case when c.running and c.validations = 0 then 'not_started' end,
             case when not c.is_small and c.running and c.validations > 0 and c.active = 0 and at > c.opens + interval '48 hours'
@@ -253,7 +260,7 @@ begin
             case when not c.is_small and c.running and c.active > 0 and c.week > 1 and at > c.opens + interval '48 hours'
                 and 4 * c.this_week < 3 * c.last_so_far then 'falling' end,
             case when c.players < greatest(c.league_min_players, 5) then 'few_players' end
-        ], null)
+        ], null) end
     from line c
     where c.listed
     -- The place in the list would tell what is withheld.
@@ -287,8 +294,9 @@ declare
 begin
     return query
     with week as (
-        select p.id, k.number, k.first_day, k.last_day, k.opens, k.closes
+        select p.id, k.number, k.first_day, k.last_day, k.opens, k.closes, e.organisation_id is not null as is_private
         from private.followed(chosen) p
+        join mpp.edition e on e.id = p.edition_id
         cross join lateral private.weeks_of(p.edition_id, at) k
     ), league as (
         select p.id, l.id as league_id from private.followed(chosen) p join mpp.league l on l.participation_id = p.id
@@ -320,7 +328,9 @@ begin
         group by k.id, k.number
     )
     select
-        k.id, k.number, k.first_day, k.last_day, j.new_players, private.withheld(coalesce(v.active, 0)),
+        k.id, k.number, k.first_day, k.last_day,
+        case when not (f.is_few and k.is_private) then j.new_players end,
+        case when not (f.is_few and k.is_private) then private.withheld(coalesce(v.active, 0)) end,
         case when not f.is_few then coalesce(v.validations, 0)::integer end,
         case when not f.is_few then coalesce(v.points, 0)::integer end,
         case when not f.is_few then (coalesce(v.validations, 0) - lag(coalesce(v.validations, 0)) over w)::integer end,
@@ -329,7 +339,9 @@ begin
     join joined j on j.id = k.id and j.number = k.number
     left join ledger v on v.id = k.id and v.number = k.number
     -- What one to four people did is withheld with their number.
-    cross join lateral (select count(*) between 1 and 4 as is_few from person q where q.id = k.id) f
+    cross join lateral (
+        select count(*) between case when k.is_private then 0 else 1 end and 4 as is_few from person q where q.id = k.id
+    ) f
     window w as (partition by k.id order by k.number)
     order by k.id, k.number;
 end
@@ -484,6 +496,8 @@ begin
         join mpp.league l on l.participation_id = p.id
         join mpp.player q on q.league_id = l.id and q.listed
         join mpp.profile f on f.id = q.account_id and f.country = 'FR'
+        -- Of one to four people, not even where they live.
+        where private.has_five(p.id)
         group by p.id, private.department_of(f.country, f.postcode)
     ), elsewhere as (
         -- Abroad or opted out: on no map, and in the total.
@@ -586,6 +600,8 @@ begin
     select p.id, l.id, l.name::text, u.name::text, case when q.listed then q.alias::text end, a.is_principal
     from private.followed(chosen) p
     join mpp.league l on l.participation_id = p.id and l.listed
+    -- Only where a client is told that somebody runs the league.
+    join private.client_leagues(chosen) told on told.league_id = l.id and told.has_ambassador
     join mpp.ambassador a on a.league_id = l.id
     join mpp.player q on q.id = a.player_id
     left join mpp.unit u on u.id = l.unit_id
@@ -617,10 +633,12 @@ begin
     if p.id is null then
         select s.* into me
         from mpp.participation x
-        join mpp.staff s on s.organisation_id = x.organisation_id and s.account_id = (select auth.uid())
-            and private.request_role() = 'authenticated'
+        join mpp.staff s on s.organisation_id = x.organisation_id and s.account_id = (select private.my_account())
         where x.id = client_report.participation_id;
         if found then
+            if private.my_proven_account() is null then
+                perform private.refuse('MP012');
+            end if;
             perform private.require_open(me);
         end if;
         perform private.refuse('MP093');
@@ -684,7 +702,7 @@ begin atomic
     select private.client_report(participation_id);
 end;
 comment on function api.client_report(integer)
-    is 'Every figure of a client''s report in one snapshot, from the same functions as the views. Its staff inside their dates, and staff of the association. Errors: MP091, MP093.';
+    is 'Every figure of a client''s report in one snapshot, from the same functions as the views. Its staff inside their dates, and staff of the association. Errors: MP012, MP091, MP093.';
 revoke execute on function api.client_report(integer) from public;
 grant execute on function api.client_report(integer) to authenticated, service_role, mpp_dashboard;
 

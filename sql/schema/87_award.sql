@@ -158,9 +158,10 @@ begin
     select a.id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title::jsonb, a.description::jsonb,
         a.subject_id, coalesce(s.label, h.name::text), s.league_label, case when s.is_public or h.id is not null then a.value end, a.granted_at
     from mpp.award a
-    -- In a private edition no league or team of fewer than five: see 82_follow_up.
+    -- In a private edition no league or team of fewer than five, and no player of one: see 82_follow_up.
     left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
-        and (s.is_public or s.scope = 'player' or s.players >= 5)
+        and (s.is_public or s.players >= 5 or (s.scope = 'player' and exists (
+            select from mpp.player q join mpp.score g on g.subject_id = q.league_id where q.id = a.subject_id and g.players >= 5)))
     left join mpp.school h on h.id = a.subject_id and a.scope = 'school' and not h.is_hidden
         and exists (select from mpp.score c where c.edition_id = a.edition_id and c.school_id = h.id and c.listed)
     where a.organisation_id in (select private.my_client_ids()) and coalesce(s.label, h.name::text) is not null;
@@ -297,7 +298,7 @@ begin
         end
     ), applied as (
         insert into mpp.award_round (edition_id, rule, granted_at, granted_by)
-        select e.id, r.code, at, (select auth.uid()) from rule r
+        select e.id, r.code, at, (select private.my_account()) from rule r
     )
     insert into mpp.award (edition_id, participation_id, organisation_id, rule, place, scope, title, description, subject_id, value, granted_at)
     select e.id, w.participation_id, p.organisation_id, r.code, r.place, w.scope,

@@ -534,7 +534,7 @@ begin atomic
     select private.plan_participation(participation_id);
 end;
 comment on function api.plan_participation(integer)
-    is 'Makes or renews the retroplanning of a participation, in api.client_stages: days are never in the past, what is done stays done, and what time is too short for is dropped. Managers of the client, staff of the association. Errors: MP001, MP002, MP011, MP091–MP093.';
+    is 'Makes or renews the retroplanning of a participation, in api.client_stages: days are never in the past, what is done stays done, and what time is too short for is dropped. Managers of the client, staff of the association. Errors: MP001, MP002, MP011, MP012, MP091–MP093.';
 revoke execute on function api.plan_participation(integer) from public;
 grant execute on function api.plan_participation(integer) to authenticated, service_role;
 
@@ -568,7 +568,7 @@ begin
         perform private.refuse('MP010', 'done', 'it is empty', 'Send true or false.');
     end if;
     update mpp.task t
-    set done_at = case when done then private.clock() end, done_by = case when done then (select auth.uid()) end
+    set done_at = case when done then private.clock() end, done_by = case when done then (select private.my_account()) end
     where t.id = asked.id and (t.done_at is not null) <> done;
 end
 $$;
@@ -583,6 +583,6 @@ begin atomic
     select private.complete_task(task_id, done);
 end;
 comment on function api.complete_task(integer, boolean)
-    is 'Says that a task of a plan is done, or takes that back. Managers of the client for its own tasks, staff of the association for all. Errors: MP001, MP002, MP005, MP006, MP010, MP011, MP091, MP092.';
+    is 'Says that a task of a plan is done, or takes that back. Managers of the client for its own tasks, staff of the association for all. Errors: MP001, MP002, MP005, MP006, MP010–MP012, MP091, MP092.';
 revoke execute on function api.complete_task(integer, boolean) from public;
 grant execute on function api.complete_task(integer, boolean) to authenticated, service_role;

@@ -252,7 +252,48 @@ group by t.role, t.subject;
 comment on view api.teacher_statistics is 'How many teachers have which role and subject. Staff only.';
 grant select on api.teacher_statistics to authenticated, service_role;
 
--- Misuse: more than ten validations within one minute, or more than forty in one day, by one player.
+-- Logs that one account fills, for api.misuse: consents of an account, where it plays, and changes of who runs a league. Nobody reads
+-- the consents themselves.
+create function private.filled_logs()
+    returns table (
+        edition_id integer, player_id uuid, league_id uuid, pattern text, times bigint, first_at timestamptz, last_at timestamptz
+    )
+    language plpgsql
+    stable
+    security definer
+    rows 10
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not private.is_ops() then
+        return;
+    end if;
+    return query
+    select q.edition_id, q.id, q.league_id, 'consents', c.times, c.first_at, c.last_at
+    from (
+        select o.account_id, count(*) as times, min(o.given_at) as first_at, max(o.given_at) as last_at
+        from mpp.consent o
+        group by o.account_id, date_trunc('day', o.given_at at time zone 'Europe/Paris')
+        having count(*) > 10
+    ) c
+    join mpp.player q on q.account_id = c.account_id
+    union all
+    select l.edition_id, null, l.id, 'hand-overs', h.times, h.first_at, h.last_at
+    from (
+        select a.subject, count(*) as times, min(a.at) as first_at, max(a.at) as last_at
+        from mpp.audit a
+        where a.action in ('league.hand_over', 'class.hand_over')
+        group by a.subject, date_trunc('day', a.at at time zone 'Europe/Paris')
+        having count(*) > 10
+    ) h
+    join mpp.league l on l.id::text = h.subject;
+end
+$$;
+revoke execute on function private.filled_logs() from public;
+grant execute on function private.filled_logs() to authenticated, service_role;
+
+-- Misuse: more than ten validations within one minute, or more than forty in one day, by one player. And what fills logs: more
+-- than ten validations taken back, consents, or changes of who runs a league in one day.
 create view api.misuse with (security_invoker = true) as
 select
     m.edition_id,
@@ -290,8 +331,17 @@ from (
     where v.state <> 'cancelled'
     group by v.edition_id, v.league_id, e.starts_at, e.ends_at
     having count(*) > 10 * count(distinct v.player_id) * greatest(extract(epoch from least((select private.read_clock()), e.ends_at) - e.starts_at) / 86400, 1)
+    union all
+    select
+        v.edition_id, v.player_id, v.league_id, 'taken back', count(*), sum(v.points), min(v.changed_at), max(v.changed_at)
+    from mpp.validation v
+    where v.state = 'cancelled'
+    group by v.edition_id, v.player_id, v.league_id, date_trunc('day', v.changed_at at time zone 'Europe/Paris')
+    having count(*) > 10
+    union all
+    select g.edition_id, g.player_id, g.league_id, g.pattern, g.times, 0, g.first_at, g.last_at from private.filled_logs() g
 ) m
 left join mpp.player p on p.id = m.player_id
 where (select private.is_ops()) and (m.player_id is null or p.alias is not null);
-comment on view api.misuse is 'Players who validated implausibly fast: over 10 in a minute, or over 40 in a day; and classes (without player_id) with over 10 a day for each pupil. Staff only.';
+comment on view api.misuse is 'Players who validated implausibly fast: over 10 in a minute, or over 40 in a day; and classes (without player_id) with over 10 a day for each pupil. Also over 10 validations taken back or consents in a day, and leagues handed over as often (without player_id); validations then is their number. Staff only.';
 grant select on api.misuse to authenticated, service_role;

@@ -200,7 +200,7 @@ begin
         -- What is left out stays, an empty note clears it.
         note = case when handle_contact_request.note is null then c.note else said end,
         handled_at = private.clock(),
-        handled_by = (select auth.uid())
+        handled_by = (select private.my_account())
     where c.id = handle_contact_request.id;
     if not found then
         perform private.refuse('MP005');

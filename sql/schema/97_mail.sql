@@ -197,6 +197,13 @@ begin
     if key is null or key !~ '^[!-~]{1,200}$' then
         perform private.refuse('MP010', 'key', coalesce(left(key, 100), 'it is empty'), 'Use up to 200 visible ASCII characters.');
     end if;
+    if account_id is not null then
+        -- Nothing is queued for an account that was deleted a moment ago.
+        perform from auth.users u where u.id = queue_mail.account_id for key share;
+        if not found then
+            return false;
+        end if;
+    end if;
     insert into mpp.outbox (key, message_part, template, data, purpose, account_id, address, language, organisation_id, league_id,
         useful_until, next_attempt_at)
     values (queue_mail.key, substr(encode(sha256(convert_to(queue_mail.key, 'UTF8')), 'hex'), 1, 40), queue_mail.template,
@@ -227,7 +234,6 @@ create function private.mail_obstacle(mail mpp.outbox, reader_address text) retu
 as $$
 declare
     at timestamptz := private.clock();
-    reader record;
 begin
     if mail.useful_until <= at then
         return 'too late';
@@ -236,12 +242,12 @@ begin
         return 'no address';
     end if;
     if mail.account_id is not null then
-        select u.email_confirmed_at, u.banned_until, u.deleted_at into reader from auth.users u where u.id = mail.account_id;
-        if reader.banned_until > at or reader.deleted_at is not null then
+        if not private.is_live(mail.account_id) then
             return 'account disabled';
         end if;
         -- Whoever signed up with the address of somebody else has not asked for mail in their name.
-        if reader.email_confirmed_at is null and mail.purpose <> 'service' then
+        if mail.purpose <> 'service'
+            and exists (select from auth.users u where u.id = mail.account_id and u.email_confirmed_at is null) then
             return 'address not confirmed';
         end if;
     end if;
@@ -824,8 +830,11 @@ begin
     if token is null or octet_length(token) > 200 then
         return;
     end if;
+    select * into t from mpp.unsubscribe_token u where u.digest = sha256(convert_to(token, 'UTF8'));
+    -- The account first, as by its deletion, with which the token goes.
+    perform from auth.users u where u.id = t.account_id for key share;
     -- Locked: pressing twice writes once.
-    select * into t from mpp.unsubscribe_token u where u.digest = sha256(convert_to(token, 'UTF8')) for update;
+    select * into t from mpp.unsubscribe_token u where u.digest = t.digest for update;
     if not found then
         return;
     end if;

@@ -38,8 +38,8 @@ comment on column api.client_leagues.value is 'What the ranking compares: points
 comment on column api.client_leagues.points_this_week is 'Points of the week that is on, or of the last one; null with players.';
 comment on column api.client_leagues.points_last_week is 'Points of the whole week before it; null in the first week, and with players.';
 comment on column api.client_leagues.last_validated_at is 'Midnight of the last day on which a challenge was done, in the time zone of the edition: never the hour; null when none was, and with players.';
-comment on column api.client_leagues.has_ambassador is 'Whether somebody runs it.';
-comment on column api.client_leagues.push is 'Why it needs a push, empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of what the week before had by the same hour), few_players.';
+comment on column api.client_leagues.has_ambassador is 'Whether somebody runs it; in a private edition null with players.';
+comment on column api.client_leagues.push is 'Why it needs a push, empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of what the week before had by the same hour), few_players. In a private edition a league whose players are withheld has few_players and nothing else.';
 
 comment on column api.client_weekly.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_weekly.week is 'Number of the week, from 1.';

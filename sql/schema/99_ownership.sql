@@ -46,7 +46,7 @@ begin
                     'mpp.task'::regclass, 'mpp.award'::regclass, 'mpp.contact_request'::regclass, 'mpp.outbox'::regclass,
                     'mpp.newsletter'::regclass, 'mpp.unsubscribe_token'::regclass, 'mpp.mail_suppression'::regclass,
                     'mpp.mail_bounce'::regclass,
-                    'mpp.ops_member'::regclass, 'mpp.audit'::regclass,
+                    'mpp.ops_member'::regclass, 'mpp.account_proof'::regclass, 'mpp.audit'::regclass,
                     'mpp.theme'::regclass, 'mpp.challenge'::regclass, 'mpp.edition_challenge'::regclass, 'mpp.edition'::regclass
                 )
                 or (a.attrelid = 'mpp.score'::regclass and a.attname not in ('edition_id', 'scope'))

@@ -293,6 +293,8 @@ as $$
         'Ask the teacher of the class.', 'Demandez à l’enseignant·e de la classe.'),
     ('MP009', 'NotATeacher', 'This account is not registered as a teacher.', 'Ce compte n’est pas inscrit comme enseignant·e.',
         'Call register_teacher first.', 'Appelez d’abord register_teacher.'),
+    ('MP012', 'AddressNotProven', 'This session does not prove that the e-mail address is yours.', 'Cette session ne prouve pas que l’adresse e-mail est la vôtre.',
+        'Sign in by a link sent to the address; with a password set after that, the password will do.', 'Connectez-vous par un lien envoyé à l’adresse ; un mot de passe défini ensuite suffira.'),
     -- what was sent
     ('MP010', 'InvalidField', '%1$s is not valid: %2$s.', '%1$s n’est pas valable : %2$s.',
         '%3$s', '%3$s'),
@@ -353,11 +355,17 @@ as $$
         'Validate the challenge again with a new key.', 'Validez à nouveau le défi avec une nouvelle clé.'),
     ('MP046', 'TooManyGuesses', 'No guess is left before %1$s.', 'Plus d’essai possible avant le %1$s.',
         'Try again after %1$s.', 'Réessayez après le %1$s.'),
+    ('MP047', 'DailyLimit', 'This can be done %1$s times a day, and was.', 'Cela se fait %1$s fois par jour au plus, et l’a été.',
+        'Try again tomorrow.', 'Réessayez demain.'),
     -- privacy
     ('MP050', 'GuardianConsentRequired', 'Under 15, this needs the agreement of a guardian.', 'Avant 15 ans, il faut pour cela l’accord d’un responsable légal.',
         'Ask a guardian to write to Ma Petite Planète.', 'Demandez à un responsable légal d’écrire à Ma Petite Planète.'),
     ('MP051', 'TermsVersionUnknown', 'Version %1$s of the terms of use is not the current one.', 'La version %1$s des conditions d’utilisation n’est pas la version en vigueur.',
         'Show the current version (%2$s) and ask again.', 'Présentez la version en vigueur (%2$s) et redemandez.'),
+    ('MP052', 'OpenLeagueTooYoung', 'Open leagues, in which strangers meet, are for people of %1$s or older.', 'Les ligues ouvertes, où l’on joue avec des inconnu·es, sont réservées aux personnes de %1$s ans ou plus.',
+        'Play in a league of people you know, by its join code.', 'Jouez dans une ligue de personnes que vous connaissez, avec son code.'),
+    ('MP053', 'TeacherTooYoung', 'A class is run by an adult: teachers are %1$s or older.', 'Une classe est animée par une personne majeure : il faut avoir %1$s ans.',
+        'Ask an adult of the school to register.', 'Demandez à un·e adulte de l’établissement de s’inscrire.'),
     -- schools and classes
     ('MP080', 'SchoolUnknown', 'There is no such school.', 'Cet établissement n’existe pas.',
         'Search for it, or add it.', 'Cherchez-le, ou ajoutez-le.'),
@@ -551,6 +559,7 @@ create table mpp.audit (
 );
 comment on table mpp.audit is 'Privileged acts, append-only for everyone.';
 create index audit_subject on mpp.audit (subject, at desc);
+create index audit_actor on mpp.audit (actor_id, at desc);
 
 create function private.refuse_change() returns trigger
     language plpgsql
@@ -585,22 +594,76 @@ create function private.is_service() returns boolean
 as $$ select private.request_role() in ('service_role', 'postgres', 'supabase_admin') $$;
 revoke execute on function private.is_service() from public;
 
-create function private.is_ops() returns boolean
-    language sql
+-- Who is live: an account that is there, not disabled, and not deleted softly, which keeps its row. Whoever asks, asks here.
+create function private.is_live(account uuid) returns boolean
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (
+        select
+        from auth.users u
+        where u.id = account and (u.banned_until is null or u.banned_until <= private.clock()) and u.deleted_at is null
+    );
+end
+$$;
+revoke execute on function private.is_live(uuid) from public;
+
+-- The account behind a request, if it is live; null for anybody else. Read live: an account that was disabled or deleted is
+-- out with its next request, not when its token ends. The claims of a token mean something only where PostgREST or Storage
+-- has verified it: a login that speaks SQL could write any into its own connection. A test finds whatever reads them elsewhere.
+create function private.my_account() returns uuid
+    language plpgsql
     stable
     security definer
     set search_path = pg_catalog, pg_temp
 as $$
-    select private.is_service() or exists (
-        select
-        from mpp.ops_member m
-        join auth.users u on u.id = m.account_id
-        where m.account_id = (select auth.uid())
-            and private.request_role() = 'authenticated'
-            -- A disabled account is out at once, not when its token ends.
-            and (u.banned_until is null or u.banned_until <= (select private.read_clock()))
-            and u.deleted_at is null
-    )
+declare
+    account uuid;
+begin
+    if private.request_role() <> 'authenticated' then
+        return null;
+    end if;
+    account := auth.uid();
+    if private.is_live(account) then
+        return account;
+    end if;
+    return null;
+end
+$$;
+revoke execute on function private.my_account() from public;
+grant execute on function private.my_account() to authenticated, service_role;
+
+-- Keeps an account from being deleted until the end of this transaction: first of all locks, as the deletion takes it first.
+-- Whoever adds a row that refers to an account does so; the error of a foreign key would show the row.
+create function private.hold_account(account uuid) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform from auth.users u where u.id = account for key share;
+    if not found then
+        perform private.refuse('MP001');
+    end if;
+end
+$$;
+revoke execute on function private.hold_account(uuid) from public;
+
+create function private.is_ops() returns boolean
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return private.is_service()
+        or (
+            exists (select from mpp.ops_member m where m.account_id = (select private.my_account()))
+            and private.my_proven_account() is not null
+        );
+end
 $$;
 comment on function private.is_ops() is 'True for the service role and for staff accounts.';
 revoke execute on function private.is_ops() from public;
@@ -619,13 +682,27 @@ end
 $$;
 revoke execute on function private.require_ops() from public;
 
+-- What players, teachers and staff of clients do is bounded: rows that nobody deletes are no place to fill for one account.
 create function private.record_act(action text, subject text, details jsonb default '{}') returns void
-    language sql
+    language plpgsql
     volatile
     set search_path = pg_catalog, pg_temp
 as $$
+declare
+    most constant integer := 200;
+    account uuid := private.my_account();
+begin
+    if account is not null and not private.is_ops() and (
+        select count(*)
+        from (
+            select from mpp.audit a where a.actor_id = account and a.at > private.clock() - interval '24 hours' limit most
+        ) today
+    ) >= most then
+        perform private.refuse('MP047', most::text);
+    end if;
     insert into mpp.audit (actor_id, actor_role, action, subject, details)
-    values ((select auth.uid()), private.request_role(), action, subject, details)
+    values (account, private.request_role(), action, subject, details);
+end
 $$;
 revoke execute on function private.record_act(text, text, jsonb) from public;
 
@@ -655,7 +732,8 @@ begin
     if not private.is_service() then
         perform private.refuse('MP006');
     end if;
-    if not exists (select from auth.users u where u.id = member_id) then
+    perform from auth.users u where u.id = member_id for key share;
+    if not found then
         perform private.refuse('MP005');
     end if;
     -- An address that nobody has confirmed may belong to somebody else.
@@ -665,7 +743,7 @@ begin
         perform private.refuse('MP010', 'member_id', 'its e-mail address is not confirmed', 'Let the person sign in first.');
     end if;
     if granted then
-        insert into mpp.ops_member (account_id, granted_by) values (member_id, (select auth.uid()))
+        insert into mpp.ops_member (account_id, granted_by) values (member_id, (select private.my_account()))
         on conflict do nothing;
     else
         delete from mpp.ops_member m where m.account_id = member_id;
@@ -741,6 +819,127 @@ end;
 comment on function api.list_accounts(text, timestamptz, uuid, integer) is 'Accounts of Supabase Auth, the latest first, a page at a time: created_at and id of the last one lead to the next page. search keeps addresses with this text in them. Secret key only. Errors: MP006.';
 revoke execute on function api.list_accounts(text, timestamptz, uuid, integer) from public;
 grant execute on function api.list_accounts(text, timestamptz, uuid, integer) to service_role;
+-- Whether whoever asks is the owner of the account's address. Some roles rest on an address: those of a client's staff and of the
+-- association's. But anybody may sign up with somebody else's address and a password of their own, and when the owner confirms it,
+-- that password works too. So these roles take a session that a link or a code sent to the address has opened, or one
+-- opened with a password that was set by such a session, or by the association.
+
+create table mpp.account_proof (
+    account_id uuid primary key references auth.users (id) on delete cascade,
+    address_since timestamptz,
+    password_since timestamptz
+);
+comment on table mpp.account_proof is 'What of an account is known to be its owner''s; without a row, only sessions that a mail has opened prove anything.';
+comment on column mpp.account_proof.address_since is 'When the address last changed: mails of before went elsewhere.';
+comment on column mpp.account_proof.password_since is 'When the owner, or the association, set the password; empty for one that was there before the address was confirmed.';
+
+alter table mpp.account_proof enable row level security;
+
+-- What a sign-in is worth, by its method in the token (amr) and in Auth''s tables. Tokens tell whole seconds.
+create function private.proves(method text, at timestamptz, proof mpp.account_proof) returns boolean
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if method in ('otp', 'magiclink', 'recovery', 'invite', 'email/signup', 'email_change') then
+        return proof.address_since is null or extract(epoch from at) >= floor(extract(epoch from proof.address_since));
+    end if;
+    return coalesce(method = 'password' and extract(epoch from at) >= floor(extract(epoch from proof.password_since)), false);
+end
+$$;
+revoke execute on function private.proves(text, timestamptz, mpp.account_proof) from public;
+
+-- The account behind a request, if it is live and its session proves that the owner of the address has opened it; else null.
+create function private.my_proven_account() returns uuid
+    language plpgsql
+    stable
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.my_account();
+    methods jsonb := auth.jwt() -> 'amr';
+    proof mpp.account_proof;
+begin
+    if account is null or jsonb_typeof(methods) is distinct from 'array' then
+        return null;
+    end if;
+    select * into proof from mpp.account_proof p where p.account_id = account;
+    if exists (
+        select
+        from jsonb_array_elements(methods) m
+        where private.proves(m.value ->> 'method', to_timestamp((m.value ->> 'timestamp')::double precision), proof)
+    ) then
+        return account;
+    end if;
+    return null;
+end
+$$;
+revoke execute on function private.my_proven_account() from public;
+grant execute on function private.my_proven_account() to authenticated;
+
+-- Auth writes in several steps, so it is judged when they are done: a password that comes with a confirmed address was given by
+-- the association (or by whoever confirms every address by itself, as the local stack does); one that is changed later is as good as the
+-- sessions that Auth has left open, which is the one that changed it, or none. Its own stamps are the clock that tokens are made by.
+create function private.account_proved() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    was mpp.account_proof;
+    is_confirmed boolean;
+begin
+    select u.email_confirmed_at is not null into is_confirmed from auth.users u where u.id = new.id;
+    if not found then
+        return null;
+    end if;
+    select * into was from mpp.account_proof p where p.account_id = new.id;
+    was.account_id := new.id;
+    if tg_op = 'INSERT' then
+        was.password_since := case when is_confirmed and new.encrypted_password <> '' then new.created_at end;
+    else
+        if new.email is distinct from old.email then
+            was.address_since := coalesce(new.updated_at, private.clock());
+            was.password_since := null;
+        end if;
+        if new.encrypted_password is distinct from old.encrypted_password then
+            was.password_since := case when is_confirmed and not exists (
+                select
+                from auth.sessions s
+                where s.user_id = new.id
+                    and not exists (
+                        select
+                        from auth.mfa_amr_claims c
+                        where c.session_id = s.id and private.proves(c.authentication_method, c.updated_at, was)
+                    )
+            ) then coalesce(new.updated_at, private.clock()) end;
+        end if;
+    end if;
+    insert into mpp.account_proof (account_id, address_since, password_since)
+    values (was.account_id, was.address_since, was.password_since)
+    on conflict on constraint account_proof_pkey do update
+    set address_since = excluded.address_since, password_since = excluded.password_since;
+    return null;
+end
+$$;
+revoke execute on function private.account_proved() from public;
+
+create constraint trigger account_proved_when_made
+    after insert on auth.users
+    deferrable initially deferred
+    for each row
+    when (new.encrypted_password <> '')
+    execute function private.account_proved();
+
+create constraint trigger account_proved_when_changed
+    after update of email, encrypted_password on auth.users
+    deferrable initially deferred
+    for each row
+    when (new.email is distinct from old.email or new.encrypted_password is distinct from old.encrypted_password)
+    execute function private.account_proved();
+
 -- Clients of the association. Who works for one, and what they follow: 36_client.
 
 create type api.organisation_kind as enum (
@@ -937,12 +1136,7 @@ create function private.my_private_edition_ids() returns setof integer
 as $$
 begin
     return query
-    select p.edition_id
-    from mpp.player p
-    join mpp.edition e on e.id = p.edition_id
-    where p.account_id = (select auth.uid()) and e.organisation_id is not null
-    union
-    select l.edition_id
+    select distinct l.edition_id
     from private.my_league_ids() m (league_id)
     join mpp.league l on l.id = m.league_id
     join mpp.edition e on e.id = l.edition_id
@@ -1307,7 +1501,7 @@ begin
     select u.challenge_id
     from mpp.player p
     join mpp.unlock u on u.player_id = p.id
-    where p.account_id = (select auth.uid());
+    where p.account_id = (select private.my_account());
 end
 $$;
 revoke execute on function private.my_unlocked_challenge_ids() from public;
@@ -1326,7 +1520,7 @@ begin
     select distinct l.edition_id
     from mpp.ambassador a
     join mpp.league l on l.id = a.league_id
-    where a.account_id = (select auth.uid()) and l.school_id is not null;
+    where a.account_id = (select private.my_account()) and l.school_id is not null;
 end
 $$;
 revoke execute on function private.my_taught_edition_ids() from public;
@@ -1469,6 +1663,46 @@ as $$ select extract(year from age(day, birth_date))::integer $$;
 revoke execute on function private.age_on(date, date) from public;
 grant execute on function private.age_on(date, date) to authenticated;
 
+-- Whether somebody is younger than so many years today, in Paris. Nobody knows of a teacher who does not play.
+create function private.is_under(account_id uuid, years integer) returns boolean
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return coalesce((
+        select private.age_on(p.birth_date, private.today()) < years
+        from mpp.profile p
+        where p.id = is_under.account_id
+    ), false);
+end
+$$;
+revoke execute on function private.is_under(uuid, integer) from public;
+
+-- What an age forbids, said where a profile, a league or a class would break it: under 15 nobody plays in a league that
+-- strangers may join and whose ambassador reads phone numbers; under 18 nobody runs a class.
+create function private.check_age(account_id uuid) returns void
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if private.is_under(check_age.account_id, 18) and exists (select from mpp.teacher t where t.account_id = check_age.account_id) then
+        perform private.refuse('MP053', '18');
+    end if;
+    if private.is_under(check_age.account_id, 15) and exists (
+        select
+        from mpp.player p
+        join mpp.league l on l.id = p.league_id and l.is_open
+        join mpp.edition e on e.id = l.edition_id and e.frozen_at is null
+        where p.account_id = check_age.account_id
+    ) then
+        perform private.refuse('MP052', '15');
+    end if;
+end
+$$;
+revoke execute on function private.check_age(uuid) from public;
+
 -- Under 15, the alias is shown in public only once a guardian has agreed.
 create function private.may_be_listed(account_id uuid) returns boolean
     language sql
@@ -1491,11 +1725,11 @@ create policy terms_version_select_everyone on mpp.terms_version
 
 create policy profile_select_authenticated on mpp.profile
     for select to authenticated
-    using (id = (select auth.uid()) or (select private.is_ops()));
+    using (id = (select private.my_account()) or (select private.is_ops()));
 
 create policy consent_select_authenticated on mpp.consent
     for select to authenticated
-    using (account_id = (select auth.uid()) or (select private.is_ops()));
+    using (account_id = (select private.my_account()) or (select private.is_ops()));
 
 grant select on mpp.terms_version to anon, authenticated, service_role;
 grant select on mpp.profile, mpp.consent to authenticated;
@@ -1523,14 +1757,14 @@ select
     p.picture_path,
     p.created_at
 from mpp.profile p
-where p.id = (select auth.uid()) and p.alias is not null;
+where p.id = (select private.my_account()) and p.alias is not null;
 comment on view api.my_profile is 'The caller''s own profile: one row, or none before register.';
 grant select on api.my_profile to authenticated;
 
 create view api.my_consents with (security_invoker = true) as
 select distinct on (c.purpose) c.purpose, c.granted, c.text_version, c.given_at
 from mpp.consent c
-where c.account_id = (select auth.uid())
+where c.account_id = (select private.my_account())
 order by c.purpose, c.id desc;
 comment on view api.my_consents is 'What the caller agrees to now, by purpose.';
 grant select on api.my_consents to authenticated;
@@ -1542,18 +1776,13 @@ create function private.signed_in(anonymous_too boolean default false) returns u
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
-    account uuid := (claims ->> 'sub')::uuid;
+    account uuid := private.my_account();
 begin
-    if account is null or private.request_role() <> 'authenticated' then
+    if account is null then
         perform private.refuse('MP001');
     end if;
-    if not anonymous_too and coalesce((claims ->> 'is_anonymous')::boolean, false) then
+    if not anonymous_too and coalesce((auth.jwt() ->> 'is_anonymous')::boolean, false) then
         perform private.refuse('MP002');
-    end if;
-    -- Read live: a disabled account is out at once, not when its token ends, and so is one that was deleted softly.
-    if exists (select from auth.users u where u.id = account and (u.banned_until > (select private.read_clock()) or u.deleted_at is not null)) then
-        perform private.refuse('MP001');
     end if;
     return account;
 end
@@ -1607,7 +1836,7 @@ begin
     end if;
     -- Pictures live under the owner's own folder of a private bucket.
     if picture_path is not null and (
-        char_length(picture_path) > 300 or picture_path !~ ('^' || (select auth.uid()) || '/[A-Za-z0-9][A-Za-z0-9._-]*$')) then
+        char_length(picture_path) > 300 or picture_path !~ ('^' || (select private.my_account()) || '/[A-Za-z0-9][A-Za-z0-9._-]*$')) then
         perform private.refuse('MP010', 'picture_path', left(picture_path, 80), 'Begin the path with the id of your account.');
     end if;
 end
@@ -1635,10 +1864,7 @@ begin
         perform private.refuse('MP051', coalesce(terms_version, '(none)'), current_terms);
     end if;
     perform private.check_profile(country, postcode, birth_date, language, picture_path);
-    -- The token of a deleted account still signs in until it expires.
-    if not exists (select from auth.users u where u.id = account) then
-        perform private.refuse('MP001');
-    end if;
+    perform private.hold_account(account);
 
     insert into mpp.profile as p (id, first_name, last_name, alias, country, postcode, birth_date, language, sector,
         acquisition_channel, picture_path)
@@ -1665,6 +1891,7 @@ begin
     if not found then
         perform private.refuse('MP004');
     end if;
+    perform private.check_age(account);
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
     select account, c.purpose::api.consent_purpose, c.granted, current_terms, 'app'
     from (values ('terms', true), ('league_alerts', league_alerts), ('newsletter', newsletter)) c (purpose, granted)
@@ -1688,7 +1915,7 @@ begin atomic
         acquisition_channel, picture_path, league_alerts, newsletter);
 end;
 comment on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean)
-    is 'Makes the caller''s profile, accepting the current terms of use (the newest of api.terms_versions); returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051.';
+    is 'Makes the caller''s profile, accepting the current terms of use (the newest of api.terms_versions); returns the account id. A teacher who is under 18 is refused. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
 revoke execute on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) from public;
 grant execute on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) to authenticated;
 
@@ -1733,6 +1960,9 @@ begin
         picture_path = case when update_profile.picture_path = '' then null
             else coalesce(update_profile.picture_path, p.picture_path) end
     where p.id = account;
+    if birth_date is distinct from old_row.birth_date then
+        perform private.check_age(account);
+    end if;
 end
 $$;
 revoke execute on function private.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
@@ -1751,7 +1981,7 @@ begin atomic
         acquisition_channel, picture_path);
 end;
 comment on function api.update_profile(text, text, text, text, text, date, text, text, text, text)
-    is 'Corrects the caller''s profile; what is left out stays, an empty text clears an optional field. Errors: MP001, MP002, MP003, MP010, MP011, MP050.';
+    is 'Corrects the caller''s profile; what is left out stays, an empty text clears an optional field. Errors: MP001, MP002, MP003, MP010, MP011, MP050, MP052, MP053.';
 revoke execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
 grant execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) to authenticated;
 
@@ -1780,6 +2010,12 @@ begin
     end if;
     select t.version into current_version
     from mpp.terms_version t where t.published_at <= private.clock() order by t.published_at desc limit 1;
+    -- The log is never deleted from. Whoever may give no more may still withdraw.
+    if granted and (
+        select count(*) from mpp.consent c where c.account_id = account and c.given_at > private.clock() - interval '24 hours'
+    ) >= 20 then
+        perform private.refuse('MP047', '20');
+    end if;
     -- Saying the same again adds nothing to the log.
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
     select account, set_consent.purpose, set_consent.granted, current_version, 'app'
@@ -1807,7 +2043,7 @@ begin atomic
     select private.set_consent(purpose, granted);
 end;
 comment on function api.set_consent(api.consent_purpose, boolean)
-    is 'Gives or withdraws one consent of the caller. Errors: MP001, MP002, MP003, MP010, MP011.';
+    is 'Gives or withdraws one consent of the caller; none is given once the log has twenty rows of a day. Errors: MP001, MP002, MP003, MP010, MP011, MP047.';
 revoke execute on function api.set_consent(api.consent_purpose, boolean) from public;
 grant execute on function api.set_consent(api.consent_purpose, boolean) to authenticated;
 -- Schools and their teachers. A school is public knowledge (the Ministry publishes its directory); classes, which belong
@@ -1900,7 +2136,7 @@ create policy school_select_everyone on mpp.school
 
 create policy teacher_select_authenticated on mpp.teacher
     for select to authenticated
-    using (account_id = (select auth.uid()) or (select private.is_ops()));
+    using (account_id = (select private.my_account()) or (select private.is_ops()));
 
 grant select (id, rne, name, levels, country, postcode, city, is_hidden) on mpp.school to anon, authenticated;
 grant select on mpp.school to service_role;
@@ -1925,7 +2161,7 @@ select
     t.registered_at
 from mpp.teacher t
 join mpp.profile p on p.id = t.account_id
-where t.account_id = (select auth.uid());
+where t.account_id = (select private.my_account());
 comment on view api.my_teacher is 'The caller as a teacher: one row, or none before register_teacher.';
 grant select on api.my_teacher to authenticated;
 
@@ -1969,10 +2205,7 @@ begin
     if language is null or language not in ('fr', 'en', 'de') then
         perform private.refuse('MP010', 'language', coalesce(language, 'it is empty'), 'Use fr, en or de.');
     end if;
-    -- The token of a deleted account still signs in until it expires.
-    if not exists (select from auth.users u where u.id = account) then
-        perform private.refuse('MP001');
-    end if;
+    perform private.hold_account(account);
     -- Somebody who plays already keeps their profile.
     insert into mpp.profile (id, first_name, last_name, language)
     values (account, private.clean_line('first_name', register_teacher.first_name),
@@ -1985,6 +2218,7 @@ begin
     if not found then
         perform private.refuse('MP004');
     end if;
+    perform private.check_age(account);
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
     select account, c.purpose::api.consent_purpose, c.granted, current_terms, 'app'
     from (values ('terms', true), ('league_alerts', class_alerts), ('newsletter', newsletter)) c (purpose, granted)
@@ -2006,7 +2240,7 @@ begin atomic
     select private.register_teacher(first_name, last_name, role, terms_version, subject, language, class_alerts, newsletter);
 end;
 comment on function api.register_teacher(text, text, text, text, text, text, boolean, boolean)
-    is 'Registers the caller as a teacher, accepting the current terms of use; an adult who plays already keeps their profile. Returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051.';
+    is 'Registers the caller as a teacher, accepting the current terms of use; an adult who plays already keeps their profile, and who is under 18 there is refused. Returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
 revoke execute on function api.register_teacher(text, text, text, text, text, text, boolean, boolean) from public;
 grant execute on function api.register_teacher(text, text, text, text, text, text, boolean, boolean) to authenticated;
 
@@ -2184,7 +2418,7 @@ create function private.add_school(name text, city text, postcode text, levels t
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := case when private.is_ops() then (select auth.uid()) else private.begin_teach() end;
+    account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_teach() end;
     code text := upper(regexp_replace(left(rne, 40), '\s', '', 'g'));
     cleaned_name text := private.clean_line('name', name, 120);
     cleaned_city text := private.clean_line('city', city, 80);
@@ -2492,18 +2726,6 @@ create table mpp.dashboard (
 comment on table mpp.dashboard is 'Database logins of client dashboards, members of mpp_dashboard, each bound to one organisation.';
 create index dashboard_organisation on mpp.dashboard (organisation_id);
 
--- Neither disabled nor deleted softly, whose row stays.
-create function private.is_account_live(account uuid) returns boolean
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
-as $$
-    select exists (
-        select from auth.users u where u.id = account and (u.banned_until is null or u.banned_until <= (select private.read_clock())) and u.deleted_at is null
-    )
-$$;
-revoke execute on function private.is_account_live(uuid) from public;
-
 -- Organisations whose staff the caller is, at this moment and with at least this role. For a dashboard's own login, the
 -- one it is bound to; for the association's staff, all.
 create function private.my_client_ids(at_least api.staff_role default 'viewer') returns setof integer
@@ -2517,12 +2739,9 @@ begin
     return query
     select s.organisation_id
     from mpp.staff s
-    where s.account_id = (select auth.uid())
-        -- A dashboard's login could write any claims into its own connection.
-        and private.request_role() = 'authenticated'
+    where s.account_id = (select private.my_proven_account())
         and s.role >= at_least
         and tstzrange(s.access_from, s.access_until) @> (select private.read_clock())
-        and private.is_account_live(s.account_id)
         -- An anonymous account works for nobody, also where a row says that it does.
         and not exists (select from auth.users u where u.id = s.account_id and u.is_anonymous)
     union
@@ -2548,9 +2767,7 @@ begin
     return query
     select s.organisation_id
     from mpp.staff s
-    where s.account_id = (select auth.uid())
-        and private.request_role() = 'authenticated'
-        and private.is_account_live(s.account_id)
+    where s.account_id = (select private.my_proven_account())
         -- An anonymous account works for nobody, also where a row says that it does.
         and not exists (select from auth.users u where u.id = s.account_id and u.is_anonymous)
     union
@@ -2571,7 +2788,7 @@ alter table mpp.dashboard enable row level security;
 create policy staff_select_authenticated on mpp.staff
     for select to authenticated
     using (
-        (account_id = (select auth.uid()) and organisation_id in (select private.my_organisation_ids()))
+        (account_id = (select private.my_proven_account()) and organisation_id in (select private.my_organisation_ids()))
         or organisation_id in (select private.my_client_ids('owner'))
     );
 
@@ -2630,6 +2847,9 @@ begin
     if not found then
         perform private.refuse('MP090');
     end if;
+    if private.my_proven_account() is distinct from account then
+        perform private.refuse('MP012');
+    end if;
     perform private.require_open(me);
     if me.role < at_least then
         perform private.refuse('MP092', at_least::text);
@@ -2651,7 +2871,7 @@ begin
         if not exists (select from mpp.organisation o where o.id = organisation) then
             perform private.refuse('MP090');
         end if;
-        return (select auth.uid());
+        return (select private.my_account());
     end if;
     account := private.begin_write(registered => false);
     perform private.require_client(organisation, account, at_least);
@@ -2681,7 +2901,7 @@ select
 from t
 cross join mpp.staff s
 join mpp.organisation o on o.id = s.organisation_id
-where s.account_id = (select auth.uid());
+where s.account_id = (select private.my_proven_account());
 comment on view api.my_organisations is 'The organisations the caller works for, with the dates of access; closed_because is not_yet or over when there is nothing else to see.';
 grant select on api.my_organisations to authenticated;
 
@@ -3078,13 +3298,9 @@ create function private.my_kit_ids(writing boolean) returns setof integer
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if not private.is_ops() then
-        if coalesce((nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'is_anonymous')::boolean, false) then
-            return;
-        end if;
-        if writing and exists (select from mpp.maintenance_window w where tstzrange(w.starts_at, w.ends_at) @> (select private.read_clock())) then
-            return;
-        end if;
+    if writing and not private.is_ops()
+        and exists (select from mpp.maintenance_window w where tstzrange(w.starts_at, w.ends_at) @> (select private.read_clock())) then
+        return;
     end if;
     return query
     select c.id from private.my_client_ids(case when writing then 'manager' else 'viewer' end::api.staff_role) c (id);
@@ -3278,6 +3494,7 @@ create table mpp.player (
     joined_at timestamptz not null default private.clock(),
     initial text,
     left_class_id uuid references mpp.league (id),
+    seated_at timestamptz not null default private.clock(),
     constraint player_once_per_edition unique (account_id, edition_id),
     constraint player_in_edition unique (id, edition_id),
     constraint player_team_with_league check ((team_id is null) = (league_id is null)),
@@ -3298,6 +3515,7 @@ create table mpp.player (
 );
 comment on table mpp.player is 'A person in an edition, as their league sees them; a player who left their league has none. A pupil of a class has no account and no alias.';
 comment on column mpp.player.initial is 'Of a pupil''s surname, only while the first name repeats in the class.';
+comment on column mpp.player.seated_at is 'Since when in this league; joined_at is since when in the edition.';
 comment on column mpp.player.left_class_id is 'The class that a pupil has left: a class cannot go on taking in new ones for ever.';
 create index player_left_class on mpp.player (left_class_id) where left_class_id is not null;
 create unique index player_pupil_name_once on mpp.player (league_id, private.folded(first_name), coalesce(initial, ''))
@@ -3372,18 +3590,7 @@ as $$
 $$;
 revoke execute on function private.new_join_code() from public;
 
--- Who the caller is in the leagues, read live: an expelled player, a removed teacher, a disabled account is out at once.
-create function private.my_account() returns uuid
-    language sql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
-as $$
-    select u.id from auth.users u where u.id = (select auth.uid()) and (u.banned_until is null or u.banned_until <= (select private.read_clock()))
-$$;
-revoke execute on function private.my_account() from public;
-grant execute on function private.my_account() to authenticated, service_role;
-
+-- Who the caller is in the leagues, read live: an expelled player, a removed teacher is out at once.
 create function private.my_player_ids() returns setof uuid
     language sql
     stable
@@ -3487,7 +3694,7 @@ create policy ambassador_select_authenticated on mpp.ambassador
 
 create policy family_select_authenticated on mpp.family
     for select to authenticated
-    using (account_id = (select auth.uid()) or (select private.is_ops()));
+    using (account_id = (select private.my_account()) or (select private.is_ops()));
 
 create policy join_code_select_authenticated on mpp.join_code
     for select to authenticated
@@ -3575,13 +3782,61 @@ end
 $$;
 revoke execute on function private.begin_join(integer) from public;
 
--- A league without an ambassador gets its first co-ambassador; an empty one, the player who comes. In any other case the
--- staff choose (ops_leagues shows it): a newcomer must not be handed other people's phone numbers.
+-- New codes for leagues and classes: whoever knew the old one enters no more, under no account. Families that came by the
+-- code of a class are out until they give the new one, since one of them may be who was put out. The invitation of a
+-- colleague is void. An invitation to a league of a client that has not left gets the new code.
+create function private.renew_codes(leagues uuid[]) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- A family that is coming in waits, and then finds no such code. Whoever joins a league came before it changed.
+    perform private.lock_edition(x.edition_id)
+    from (
+        select distinct l.edition_id from mpp.league l where l.id = any (leagues) and l.school_id is not null order by l.edition_id
+    ) x;
+    perform
+    from mpp.score s
+    where s.subject_id in (select l.id from mpp.league l where l.id = any (leagues) and l.school_id is not null)
+    order by s.subject_id
+    for no key update;
+    update mpp.class_code c
+    set code = private.new_join_code(), renewed_at = private.clock()
+    where c.league_id = any (leagues);
+    delete from mpp.family f where f.league_id = any (leagues);
+    delete from mpp.class_invitation i where i.league_id = any (leagues);
+    -- In order, so that of two that renew the codes of one client the second waits for the first.
+    perform from mpp.join_code c where c.league_id = any (leagues) order by c.league_id for update;
+    with known as materialized (
+        select c.league_id, c.code from mpp.join_code c where c.league_id = any (leagues)
+    ), renewed as (
+        update mpp.join_code c
+        set code = private.new_join_code(), renewed_at = private.clock()
+        where c.league_id = any (leagues)
+        returning c.league_id, c.code
+    )
+    update mpp.outbox m
+    set data = jsonb_set(m.data, '{join_code}', to_jsonb(r.code))
+    from renewed r
+    join known k on k.league_id = r.league_id
+    join mpp.league l on l.id = r.league_id
+    join mpp.participation p on p.id = l.participation_id
+    where m.organisation_id = p.organisation_id and m.state = 'queued' and m.template = 'player_invitation'
+        and m.data ->> 'join_code' = k.code;
+end
+$$;
+revoke execute on function private.renew_codes(uuid[]) from public;
+
+-- A league without an ambassador gets its first co-ambassador, else the player who has been in it longest; an empty one,
+-- the player who comes. Never somebody who came later than others: they would be handed other people's phone numbers.
 create function private.settle_ambassador(league uuid, otherwise uuid default null) returns void
     language plpgsql
     volatile
     set search_path = pg_catalog, pg_temp
 as $$
+declare
+    heir mpp.player;
 begin
     if exists (select from mpp.ambassador a where a.league_id = league and a.is_principal) then
         return;
@@ -3590,14 +3845,31 @@ begin
     set is_principal = true
     where a.league_id = league
         and a.account_id = (
-            select x.account_id from mpp.ambassador x where x.league_id = league order by x.granted_at, x.account_id limit 1
+            select x.account_id
+            from mpp.ambassador x
+            where x.league_id = league
+            order by private.is_live(x.account_id) desc, x.granted_at, x.account_id
+            limit 1
         );
-    if not found and otherwise is not null then
+    if found then
+        return;
+    end if;
+    -- An account that is being deleted at this moment holds its profile, and waits for this league: it is passed over.
+    select p.* into heir
+    from mpp.player p
+    join mpp.profile f on f.id = p.account_id
+    where p.league_id = league and p.id is distinct from otherwise and private.is_live(p.account_id)
+    order by p.seated_at, p.id
+    limit 1
+    for key share of f skip locked;
+    if found then
+        insert into mpp.ambassador (league_id, account_id, player_id, is_principal)
+        values (league, heir.account_id, heir.id, true);
+    elsif otherwise is not null then
         insert into mpp.ambassador (league_id, account_id, player_id, is_principal)
         select p.league_id, p.account_id, p.id, true
         from mpp.player p
-        where p.id = otherwise and p.league_id = league and p.account_id is not null
-            and not exists (select from mpp.player o where o.league_id = league and o.id <> otherwise);
+        where p.id = otherwise and p.league_id = league and p.account_id is not null;
     end if;
 end
 $$;
@@ -3627,6 +3899,9 @@ begin
     if (select count(*) from mpp.player p where p.league_id = league.id) >= e.league_max_players then
         perform private.refuse('MP032', e.league_max_players::text);
     end if;
+    if league.is_open and private.is_under(account, 15) then
+        perform private.refuse('MP052', '15');
+    end if;
     if league.is_open and cleaned_phone is null then
         perform private.refuse('MP033');
     end if;
@@ -3647,7 +3922,7 @@ begin
         where f.id = account
         returning * into me;
     else
-        update mpp.player p set league_id = league.id, team_id = team where p.id = me.id;
+        update mpp.player p set league_id = league.id, team_id = team, seated_at = private.clock() where p.id = me.id;
     end if;
     -- The number is kept only where somebody is allowed to use it.
     if cleaned_phone is not null and (league.is_open or private.asks_phone(league.id)) then
@@ -3724,7 +3999,7 @@ begin atomic
     select private.create_league(edition_id, name, category, is_open, phone);
 end;
 comment on function api.create_league(integer, text, api.league_category, boolean, text)
-    is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP030, MP033, MP038, MP039.';
+    is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone, and an age of 15. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP030, MP033, MP038, MP039, MP052.';
 revoke execute on function api.create_league(integer, text, api.league_category, boolean, text) from public;
 grant execute on function api.create_league(integer, text, api.league_category, boolean, text) to authenticated;
 
@@ -3788,7 +4063,7 @@ begin atomic
     select private.join_league(join_code, league_id, phone);
 end;
 comment on function api.join_league(text, uuid, text)
-    is 'Joins a league by its code, or an open league by id with a phone number; returns the player id. Errors: MP001–MP003, MP010, MP011, MP021, MP023, MP024, MP030–MP034.';
+    is 'Joins a league by its code, or an open league by id with a phone number; nobody under 15 joins an open one. Returns the player id. Errors: MP001–MP003, MP010, MP011, MP021, MP023, MP024, MP030–MP034, MP052.';
 revoke execute on function api.join_league(text, uuid, text) from public;
 grant execute on function api.join_league(text, uuid, text) to authenticated;
 
@@ -3804,7 +4079,7 @@ declare
     frozen timestamptz;
 begin
     if private.is_ops() then
-        account := (select auth.uid());
+        account := (select private.my_account());
     else
         account := private.begin_write();
     end if;
@@ -3960,24 +4235,30 @@ comment on function api.choose_team(uuid, uuid)
 revoke execute on function api.choose_team(uuid, uuid) from public;
 grant execute on function api.choose_team(uuid, uuid) to authenticated;
 
--- Out of the league, with what only the league needed.
-create function private.unseat(player uuid) returns void
+-- Out of the league, with what only the league needed. The code changes with whoever ran it or was expelled. A player who
+-- leaves of their own will could come back anyway, and the code of an empty league is all that leads to it.
+create function private.unseat(player uuid, expelled boolean) returns void
     language plpgsql
     volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = player);
+    ran boolean;
 begin
     delete from mpp.player_contact c where c.player_id = player;
     delete from mpp.ambassador a
     using mpp.player p
     where p.id = player and a.league_id = p.league_id and a.account_id = p.account_id;
+    ran := found;
     update mpp.player p set league_id = null, team_id = null where p.id = player;
     perform private.settle_ambassador(league);
+    if expelled or (ran and exists (select from mpp.player p where p.league_id = league)) then
+        perform private.renew_codes(array[league]);
+    end if;
 end
 $$;
-revoke execute on function private.unseat(uuid) from public;
+revoke execute on function private.unseat(uuid, boolean) from public;
 
 create function private.leave_league(league_id uuid) returns void
     language plpgsql
@@ -4009,7 +4290,7 @@ begin
         and exists (select from mpp.player p where p.league_id = leave_league.league_id and p.id <> me.id) then
         perform private.refuse('MP036');
     end if;
-    perform private.unseat(me.id);
+    perform private.unseat(me.id, expelled => false);
 end
 $$;
 revoke execute on function private.leave_league(uuid) from public;
@@ -4052,7 +4333,7 @@ begin
     end if;
     insert into mpp.conduct_report (kind, edition_id, league_id, player_id, account_id, reported_by, reason)
     values ('expulsion', out.edition_id, league, out.id, out.account_id, account, why);
-    perform private.unseat(out.id);
+    perform private.unseat(out.id, expelled => true);
     perform private.record_act('league.expel', league::text, jsonb_build_object('player_id', out.id));
 end
 $$;
@@ -4067,7 +4348,7 @@ begin atomic
     select private.expel_player(player_id, reason);
 end;
 comment on function api.expel_player(uuid, text)
-    is 'Expels a player from the league, with a reason that the association receives; they lose access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024.';
+    is 'Expels a player from the league, with a reason that the association receives; they lose access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP047.';
 revoke execute on function api.expel_player(uuid, text) from public;
 grant execute on function api.expel_player(uuid, text) to authenticated, service_role;
 
@@ -4112,7 +4393,7 @@ begin atomic
     select private.hand_over_league(league_id, player_id);
 end;
 comment on function api.hand_over_league(uuid, uuid)
-    is 'Makes another player of the league its ambassador; the former one stays co-ambassador. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
+    is 'Makes another player of the league its ambassador; the former one stays co-ambassador. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024, MP047.';
 revoke execute on function api.hand_over_league(uuid, uuid) from public;
 grant execute on function api.hand_over_league(uuid, uuid) to authenticated, service_role;
 
@@ -4144,6 +4425,10 @@ begin
     else
         delete from mpp.ambassador a
         where a.league_id = league and a.account_id = helper.account_id and not a.is_principal;
+        -- They read the code.
+        if found then
+            perform private.renew_codes(array[league]);
+        end if;
     end if;
 end
 $$;
@@ -4167,16 +4452,14 @@ create function private.renew_join_code(league_id uuid) returns text
     security definer
     set search_path = pg_catalog, pg_temp
 as $$
-declare
-    fresh text := private.new_join_code();
 begin
     perform private.begin_lead(renew_join_code.league_id);
-    update mpp.join_code c set code = fresh, renewed_at = private.clock() where c.league_id = renew_join_code.league_id;
     -- A class has none: families enter by another code.
-    if not found then
+    if not exists (select from mpp.join_code c where c.league_id = renew_join_code.league_id) then
         perform private.refuse('MP005');
     end if;
-    return fresh;
+    perform private.renew_codes(array[renew_join_code.league_id]);
+    return (select c.code from mpp.join_code c where c.league_id = renew_join_code.league_id);
 end
 $$;
 revoke execute on function private.renew_join_code(uuid) from public;
@@ -4227,7 +4510,7 @@ begin
         perform private.refuse('MP010', 'listed', 'it is empty', 'Send true or false.');
     end if;
     if scope = 'league' then
-        account := case when private.is_ops() then (select auth.uid()) else private.begin_write() end;
+        account := case when private.is_ops() then (select private.my_account()) else private.begin_write() end;
         perform private.begin_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
         perform private.lock_league(set_listing.subject_id);
         leads := exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account);
@@ -4431,13 +4714,17 @@ begin
     )
     select array_agg(l.league_id) into leagues from left_behind l;
     perform private.settle_ambassador(l.id) from unnest(leagues) l (id);
-    -- A class that nobody teaches any more is nobody's to show. Whoever was invited may still take it, and the staff may
-    -- give it to another teacher.
+    -- A class that nobody teaches any more is nobody's to show, until the staff give it to another teacher. An invitation
+    -- would let in whoever made it, under another account.
+    delete from mpp.class_invitation i where i.league_id = any (leagues);
     delete from mpp.family f
     where f.league_id in (select l.id from mpp.league l where l.id = any (leagues) and l.school_id is not null)
         and not exists (select from mpp.ambassador a where a.league_id = f.league_id);
     delete from mpp.class_code c
     where c.league_id = any (leagues) and not exists (select from mpp.ambassador a where a.league_id = c.league_id);
+    -- What they ran and others go on running, nobody enters by what they knew.
+    perform private.renew_codes(array(
+        select l.id from unnest(leagues) l (id) where exists (select from mpp.ambassador a where a.league_id = l.id)));
     return old;
 end
 $$;
@@ -4501,7 +4788,7 @@ create function private.begin_class(class uuid, when_frozen boolean default fals
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := case when private.is_ops() then (select auth.uid()) else private.begin_write(registered => false) end;
+    account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_write(registered => false) end;
     edition integer;
     frozen text;
 begin
@@ -4576,7 +4863,7 @@ declare
     team_names text[];
 begin
     if by_ops then
-        account := coalesce(teacher_id, (select auth.uid()));
+        account := coalesce(teacher_id, (select private.my_account()));
         if not exists (select from mpp.teacher t where t.account_id = account) then
             perform private.refuse('MP009');
         end if;
@@ -5260,9 +5547,7 @@ declare
     oldest timestamptz;
 begin
     perform private.require_no_maintenance();
-    if not exists (select from auth.users u where u.id = account) then
-        perform private.refuse('MP001');
-    end if;
+    perform private.hold_account(account);
     -- One guess at a time for one account.
     perform pg_advisory_xact_lock(hashtext('mpp.class_guess'), hashtext(account::text));
     at := private.clock();
@@ -5424,7 +5709,7 @@ begin atomic
     select private.hand_over_class(class_id, teacher_id);
 end;
 comment on function api.hand_over_class(uuid, uuid)
-    is 'Makes a colleague who already runs the class its principal teacher; the former one stays. The principal teacher, and staff, who may name any teacher. Errors: MP001, MP002, MP005, MP008, MP011.';
+    is 'Makes a colleague who already runs the class its principal teacher; the former one stays. The principal teacher, and staff, who may name any teacher. Errors: MP001, MP002, MP005, MP008, MP011, MP047.';
 revoke execute on function api.hand_over_class(uuid, uuid) from public;
 grant execute on function api.hand_over_class(uuid, uuid) to authenticated, service_role;
 
@@ -5447,9 +5732,7 @@ begin
     end if;
     perform private.record_for_class('class.remove_teacher', class_id, jsonb_build_object('teacher_id', teacher_id));
     -- Who knew the class code, or an invitation, must not come back by it.
-    delete from mpp.class_invitation i where i.league_id = class_id;
-    delete from mpp.family f where f.league_id = class_id;
-    update mpp.class_code c set code = private.new_join_code(), renewed_at = private.clock() where c.league_id = class_id;
+    perform private.renew_codes(array[class_id]);
 end
 $$;
 revoke execute on function private.remove_co_teacher(uuid, uuid) from public;
@@ -5478,7 +5761,7 @@ create function private.class_teachers(class_id uuid) returns setof api.class_te
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := case when private.is_ops() then (select auth.uid()) else private.signed_in() end;
+    account uuid := case when private.is_ops() then (select private.my_account()) else private.signed_in() end;
 begin
     if not private.is_ops() and not exists (
         select from mpp.ambassador a where a.league_id = class_id and a.account_id = account
@@ -5486,7 +5769,7 @@ begin
         perform private.refuse('MP008');
     end if;
     return query
-    select a.account_id, p.first_name::text, p.last_name::text, a.is_principal, coalesce(a.account_id = (select auth.uid()), false)
+    select a.account_id, p.first_name::text, p.last_name::text, a.is_principal, coalesce(a.account_id = (select private.my_account()), false)
     from mpp.ambassador a
     join mpp.league l on l.id = a.league_id and l.school_id is not null
     join mpp.profile p on p.id = a.account_id
@@ -5672,7 +5955,7 @@ begin atomic
     select * from private.create_client_leagues(participation_id, leagues);
 end;
 comment on function api.create_client_leagues(integer, jsonb)
-    is 'Makes leagues of a client, all or none: [{"name", "unit"}]; those it has already stay, with their unit corrected. Whoever joins one first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP021, MP023, MP024, MP028, MP038, MP039, MP091–MP093.';
+    is 'Makes leagues of a client, all or none: [{"name", "unit"}]; those it has already stay, with their unit corrected. Whoever joins one first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP028, MP038, MP039, MP047, MP091–MP093.';
 revoke execute on function api.create_client_leagues(integer, jsonb) from public;
 grant execute on function api.create_client_leagues(integer, jsonb) to authenticated, service_role;
 
@@ -5881,7 +6164,7 @@ begin atomic
     select private.invite_participants(participation_id, participants, dry_run);
 end;
 comment on function api.invite_participants(integer, jsonb, boolean)
-    is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]; without a league they are spread. Whoever was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP021, MP023, MP024, MP070, MP091–MP093.';
+    is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]; without a league they are spread. Whoever was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP047, MP070, MP091–MP093.';
 revoke execute on function api.invite_participants(integer, jsonb, boolean) from public;
 grant execute on function api.invite_participants(integer, jsonb, boolean) to authenticated, service_role;
 
@@ -5928,7 +6211,7 @@ begin atomic
     select private.remove_participants(participation_id, emails);
 end;
 comment on function api.remove_participants(integer, text[])
-    is 'Takes people off a client''s list of those invited, and drops their invitation where it has not left yet; addresses that are not on it are passed over. Returns how many there were. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010, MP011, MP091–MP093.';
+    is 'Takes people off a client''s list of those invited, and drops their invitation where it has not left yet; addresses that are not on it are passed over. Returns how many there were. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP047, MP091–MP093.';
 revoke execute on function api.remove_participants(integer, text[]) from public;
 grant execute on function api.remove_participants(integer, text[]) to authenticated, service_role;
 
@@ -6046,6 +6329,36 @@ end
 $$;
 revoke execute on function private.drop_invitation_mails(integer) from public;
 
+-- What a client's staff knew ends: the codes of its leagues that may still be joined, which managers read, and the
+-- invitations that they sent.
+create function private.end_staff_access(organisation integer, account uuid, read_codes boolean) returns void
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    invitation integer;
+begin
+    for invitation in
+        update mpp.staff_invitation i
+        set expires_at = private.clock()
+        where i.organisation_id = organisation and i.invited_by = account and i.accepted_at is null and i.expires_at > private.clock()
+        returning i.id
+    loop
+        perform private.drop_invitation_mails(invitation);
+    end loop;
+    if read_codes then
+        perform private.renew_codes(array(
+            select l.id
+            from mpp.participation p
+            join mpp.edition e on e.id = p.edition_id and e.registration_closes_at > private.clock()
+            join mpp.league l on l.participation_id = p.id
+            where p.organisation_id = organisation
+        ));
+    end if;
+end
+$$;
+revoke execute on function private.end_staff_access(integer, uuid, boolean) from public;
+
 -- Whatever changes somebody's access ends the invitation that waits for them: an older one must not bring back a role or
 -- dates that were taken away.
 create function private.staff_changed() returns trigger
@@ -6065,6 +6378,10 @@ begin
     returning i.id into invitation;
     if found then
         perform private.drop_invitation_mails(invitation);
+    end if;
+    if tg_op = 'DELETE' or (tg_op = 'UPDATE' and new.role < old.role) then
+        perform private.end_staff_access(s.organisation_id, s.account_id,
+            old.role >= 'manager' and (tg_op = 'DELETE' or new.role < 'manager'));
     end if;
     return null;
 end
@@ -6093,6 +6410,9 @@ declare
     closes timestamptz := access_until;
     invitation integer;
 begin
+    if not by_ops then
+        perform private.hold_account(account);
+    end if;
     -- Also between two of its owners at once.
     perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
     perform pg_advisory_xact_lock(hashtext('mpp.invitation'));
@@ -6194,7 +6514,7 @@ begin atomic
     select private.invite_staff(organisation_id, email, role, access_from, access_until);
 end;
 comment on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz)
-    is 'Invites somebody by mail to work in a client''s space, from and until; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates, fifty addresses a day, and a mailbox five times. Returns the invitation id. Errors: MP001, MP002, MP010, MP011, MP090–MP092.';
+    is 'Invites somebody by mail to work in a client''s space, from and until; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates, fifty addresses a day, and a mailbox five times. Returns the invitation id. Errors: MP001, MP002, MP010–MP012, MP047, MP090–MP092.';
 revoke execute on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) from public;
 grant execute on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
 
@@ -6209,6 +6529,7 @@ declare
     i mpp.staff_invitation;
     inviter mpp.staff;
 begin
+    perform private.hold_account(account);
     -- What they have already is locked first, as by those who change it and so end the invitation.
     perform
     from mpp.staff s
@@ -6229,12 +6550,15 @@ begin
     if not found then
         perform private.refuse('MP082');
     end if;
+    if private.my_proven_account() is distinct from account then
+        perform private.refuse('MP012');
+    end if;
     if i.invited_by is not null then
         -- An owner's invitation is worth what its owner is worth now, and changes no owner.
         select * into inviter
         from mpp.staff s
         where s.account_id = i.invited_by and s.organisation_id = i.organisation_id and s.role = 'owner'
-            and s.access_from <= private.clock() and s.access_until > private.clock() and private.is_account_live(s.account_id);
+            and s.access_from <= private.clock() and s.access_until > private.clock() and private.is_live(s.account_id);
         if not found or inviter.access_until <= i.access_from or exists (
             select from mpp.staff s where s.account_id = account and s.organisation_id = i.organisation_id and s.role = 'owner'
         ) then
@@ -6266,7 +6590,7 @@ begin atomic
     select private.accept_staff_invitation(code);
 end;
 comment on function api.accept_staff_invitation(text)
-    is 'Takes an invitation to a client''s space with the code from the mail; the account''s confirmed address must be the one invited. Returns the organisation id. Errors: MP001, MP002, MP011, MP082.';
+    is 'Takes an invitation to a client''s space with the code from the mail; the account''s confirmed address must be the one invited, and its session opened by a mail to it or by a password that its owner has set since. Returns the organisation id. Errors: MP001, MP002, MP011, MP012, MP047, MP082.';
 revoke execute on function api.accept_staff_invitation(text) from public;
 grant execute on function api.accept_staff_invitation(text) to authenticated;
 
@@ -6329,7 +6653,7 @@ begin atomic
     select private.set_staff(organisation_id, account_id, role, access_from, access_until);
 end;
 comment on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz)
-    is 'Changes the role or the dates of somebody who works for a client; what is left out stays. An end that has passed, or is not after the beginning, is refused: remove_staff takes the access away. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010, MP011, MP090–MP092.';
+    is 'Changes the role or the dates of somebody who works for a client; what is left out stays. An end that has passed, or is not after the beginning, is refused: remove_staff takes the access away. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
 revoke execute on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) from public;
 grant execute on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
 
@@ -6385,7 +6709,7 @@ begin atomic
     select private.remove_staff(organisation_id, account_id, invitation_id);
 end;
 comment on function api.remove_staff(integer, uuid, integer)
-    is 'Takes the access of somebody who works for a client away, at once, or takes back an invitation that waits. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010, MP011, MP090–MP092.';
+    is 'Takes the access of somebody who works for a client away, at once, or takes back an invitation that waits. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
 revoke execute on function api.remove_staff(integer, uuid, integer) from public;
 grant execute on function api.remove_staff(integer, uuid, integer) to authenticated, service_role;
 
@@ -6402,7 +6726,7 @@ create function private.client_staff(organisation_id integer) returns setof api.
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := (select auth.uid());
+    account uuid := (select private.my_account());
 begin
     if not private.is_ops() then
         perform private.require_client(organisation_id, private.signed_in(), 'owner');
@@ -6429,9 +6753,92 @@ begin atomic
     select * from private.client_staff(organisation_id);
 end;
 comment on function api.client_staff(integer)
-    is 'Who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP001, MP002, MP090–MP092.';
+    is 'Who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP001, MP002, MP012, MP090–MP092.';
 revoke execute on function api.client_staff(integer) from public;
 grant execute on function api.client_staff(integer) to authenticated, service_role;
+-- What ends with an account: whatever it knew. Accounts are disabled and deleted in Auth (its API, its console, SQL), so it
+-- is caught where Auth writes, on auth.users, of which hosted Supabase lets the deploying role make triggers.
+
+-- Disabled, or deleted softly: its rows stay and it is out (private.is_live). It would come back under another account, by the
+-- code of whatever it ran, played in or followed. What it sent and what waits for it ends too.
+create function private.account_ended() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    s mpp.staff;
+begin
+    if private.is_live(new.id) then
+        return null;
+    end if;
+    perform private.renew_codes(array(
+        select a.league_id from mpp.ambassador a where a.account_id = new.id
+        union
+        select p.league_id from mpp.player p where p.account_id = new.id and p.league_id is not null
+        union
+        select v.league_id from mpp.player p join mpp.validation v on v.player_id = p.id where p.account_id = new.id
+        union
+        select f.league_id from mpp.family f where f.account_id = new.id
+    ));
+    for s in select x.* from mpp.staff x where x.account_id = new.id order by x.organisation_id loop
+        perform private.end_staff_access(s.organisation_id, s.account_id, s.role >= 'manager');
+    end loop;
+    perform private.end_invitations_of(new.id, new.email);
+    return null;
+end
+$$;
+revoke execute on function private.account_ended() from public;
+
+-- Invitations to a client's space that wait for the address of somebody who works there.
+create function private.end_invitations_of(account uuid, address text) returns void
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    invitation integer;
+begin
+    for invitation in
+        update mpp.staff_invitation i
+        set expires_at = private.clock()
+        where i.email = lower(address) and i.accepted_at is null and i.expires_at > private.clock()
+            and exists (select from mpp.staff s where s.account_id = account and s.organisation_id = i.organisation_id)
+        returning i.id
+    loop
+        perform private.drop_invitation_mails(invitation);
+    end loop;
+end
+$$;
+revoke execute on function private.end_invitations_of(uuid, text) from public;
+
+create trigger account_ended
+    after update of banned_until, deleted_at on auth.users
+    for each row
+    when (new.banned_until is distinct from old.banned_until or new.deleted_at is distinct from old.deleted_at)
+    execute function private.account_ended();
+
+-- Deleted: what it ran follows it (profile_forget), and what it read as staff of a client (staff_changed). A league in which
+-- it only played keeps its code, like one that a player leaves: whoever is to be kept out is expelled or disabled first.
+create function private.account_deleted() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    s mpp.staff;
+begin
+    for s in select x.* from mpp.staff x where x.account_id = old.id order by x.organisation_id loop
+        perform private.end_staff_access(s.organisation_id, s.account_id, read_codes => false);
+    end loop;
+    perform private.end_invitations_of(old.id, old.email);
+    return old;
+end
+$$;
+revoke execute on function private.account_deleted() from public;
+
+create trigger account_deleted
+    before delete on auth.users
+    for each row execute function private.account_deleted();
 -- The ledger: one row for each challenge somebody validated, with the points as they were at that moment. Scores are
 -- sums of this table (60_score), and nothing of it is ever rewritten or deleted.
 
@@ -7158,6 +7565,7 @@ declare
     e mpp.edition;
     c mpp.edition_challenge;
     v mpp.validation;
+    left_behind api.validation_receipt;
     done integer;
     at timestamptz;
 begin
@@ -7170,25 +7578,30 @@ begin
     if not found then
         perform private.refuse('MP005');
     end if;
-    if league is null then
-        perform private.refuse('MP035');
-    end if;
 
     perform private.lock_edition(me.edition_id);
     perform private.lock_league(league);
     -- Everything is read after the locks: the league may have been left, the edition closed, while this waited.
     at := private.clock();
     select * into me from mpp.player p where p.id = validate_challenge.player_id and p.account_id = account;
-    if me.league_id is distinct from league then
-        perform private.refuse('MP035');
-    end if;
 
+    -- First of all, also for a player who has left meanwhile: what was recorded has its receipt.
     select * into v from mpp.validation x where x.id = request_key;
     if found then
-        if v.player_id <> me.id or v.challenge_id <> validate_challenge.challenge_id then
+        if v.player_id is distinct from me.id or v.challenge_id <> validate_challenge.challenge_id then
             perform private.refuse('MP044');
         end if;
-        return private.receipt(v);
+        if v.league_id is not distinct from me.league_id then
+            return private.receipt(v);
+        end if;
+        -- The points of a league and a team that they are in no longer are not told.
+        left_behind := private.receipt(v);
+        left_behind.team_points := null;
+        left_behind.league_points := null;
+        return left_behind;
+    end if;
+    if me.league_id is null or me.league_id is distinct from league then
+        perform private.refuse('MP035');
     end if;
 
     select * into e from mpp.edition x where x.id = me.edition_id;
@@ -7252,7 +7665,7 @@ begin atomic
     select private.validate_challenge(player_id, challenge_id, request_key, proof_sent);
 end;
 comment on function api.validate_challenge(uuid, integer, uuid, boolean)
-    is 'Validates a challenge for the caller''s player. The same request_key gives the same validation, once. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP035, MP040–MP044.';
+    is 'Validates a challenge for the caller''s player. The same request_key gives the same validation, once; after leaving the league too, then without the points of team and league. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP035, MP040–MP044.';
 revoke execute on function api.validate_challenge(uuid, integer, uuid, boolean) from public;
 grant execute on function api.validate_challenge(uuid, integer, uuid, boolean) to authenticated;
 
@@ -7263,7 +7676,7 @@ create function private.cancel_validation(validation_id uuid, reason text) retur
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := case when private.is_ops() then (select auth.uid()) else private.begin_write() end;
+    account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_write() end;
     e mpp.edition;
     v mpp.validation;
     c mpp.edition_challenge;
@@ -7301,6 +7714,14 @@ begin
     if v.state = 'cancelled' then
         perform private.refuse('MP045');
     end if;
+    -- The ledger keeps what was taken back: to and fro without end would fill it.
+    if not by_ops and (
+        select count(*)
+        from mpp.validation x
+        where x.player_id = v.player_id and x.cancelled_by = account and x.changed_at > at - interval '24 hours'
+    ) >= 20 then
+        perform private.refuse('MP047', '20');
+    end if;
     update mpp.validation x
     set state = 'cancelled', changed_at = at, cancelled_by = account
     where x.id = v.id
@@ -7327,7 +7748,7 @@ begin atomic
     select private.cancel_validation(validation_id, reason);
 end;
 comment on function api.cancel_validation(uuid, text)
-    is 'Takes back one''s own validation while the edition runs; the staff may take back any until the freeze, with a reason. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP024, MP035, MP045.';
+    is 'Takes back one''s own validation while the edition runs, twenty a day; the staff may take back any until the freeze, with a reason. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP024, MP035, MP045, MP047.';
 revoke execute on function api.cancel_validation(uuid, text) from public;
 grant execute on function api.cancel_validation(uuid, text) to authenticated, service_role;
 
@@ -7349,6 +7770,7 @@ declare
     oldest timestamptz;
     at timestamptz;
 begin
+    perform private.hold_account(account);
     perform private.lock_edition(unlock_challenge.edition_id);
     -- One guess at a time for one account.
     perform pg_advisory_xact_lock(hashtext('mpp.guess'), hashtext(account::text));
@@ -7375,12 +7797,7 @@ begin
     from mpp.edition_challenge c
     where c.edition_id = e.id and c.secret_digest = private.secret_digest(e.code, left(coalesce(word, ''), 200));
     if found_id is null then
-        begin
-            insert into mpp.unlock_guess (account_id, edition_id, guessed_at) values (account, e.id, at);
-        exception when foreign_key_violation then
-            -- The account was deleted a moment ago; the error of the constraint would show its row.
-            perform private.refuse('MP003');
-        end;
+        insert into mpp.unlock_guess (account_id, edition_id, guessed_at) values (account, e.id, at);
         return (null, false, e.unlock_guesses_per_hour - wrong - 1)::api.unlock_result;
     end if;
     insert into mpp.unlock (player_id, challenge_id) values (me.id, found_id) on conflict do nothing;
@@ -7472,7 +7889,7 @@ begin
         case when c.kind = 'boost' and c.opens_at <= r.done_at and r.done_at < c.closes_at
             then c.points * c.boost_factor else c.points end,
         case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
-        c.needs_proof, (select auth.uid()), r.done_at, r.done_at
+        c.needs_proof, (select private.my_account()), r.done_at, r.done_at
     from unnest(request_keys, player_ids, challenge_ids, done_at) r (id, player_id, challenge_id, done_at)
     join mpp.player p on p.id = r.player_id
     join mpp.edition_challenge c on c.id = r.challenge_id
@@ -7666,6 +8083,12 @@ begin
         perform private.refuse('MP042', c.repeat_limit::text);
     end if;
 
+    if not private.is_ops() and (
+        select count(*) from mpp.class_request r where r.league_id = class.id and r.requested_at > at - interval '24 hours'
+    ) >= 1000 then
+        perform private.refuse('MP047', '1000');
+    end if;
+
     begin
         insert into mpp.class_request (request_key, league_id, challenge_id, team_id, pupil_ids, answered)
         values (validate_for_pupils.request_key, class.id, c.id, validate_for_pupils.team_id, validate_for_pupils.pupil_ids, chosen);
@@ -7703,7 +8126,7 @@ begin atomic
     select * from private.validate_for_pupils(class_id, challenge_id, request_key, pupil_ids, team_id, proof_sent);
 end;
 comment on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean)
-    is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who reached its limit before are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP083, MP084.';
+    is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who reached its limit before are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP047, MP083, MP084.';
 revoke execute on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) from public;
 grant execute on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) to authenticated, service_role;
 
@@ -7736,6 +8159,14 @@ begin
     ) then
         perform private.refuse('MP083');
     end if;
+    -- As in cancel_validation; a sheet that was read wrongly may be taken back whole.
+    if not by_ops and (
+        select count(*)
+        from mpp.validation v
+        where v.league_id = class_id and v.cancelled_by is not null and v.changed_at > at - interval '24 hours'
+    ) >= 2000 then
+        perform private.refuse('MP047', '2000');
+    end if;
     update mpp.validation v
     set state = 'cancelled', changed_at = at, cancelled_by = account
     where v.id = any (validation_ids) and v.state <> 'cancelled';
@@ -7766,7 +8197,7 @@ begin atomic
     select * from private.cancel_for_pupils(class_id, validation_ids);
 end;
 comment on function api.cancel_for_pupils(uuid, uuid[])
-    is 'Takes back validations of a class while the edition runs, all or none; those already cancelled stay so. Its teachers, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP083.';
+    is 'Takes back validations of a class while the edition runs, all or none; those already cancelled stay so. Its teachers, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP047, MP083.';
 revoke execute on function api.cancel_for_pupils(uuid, uuid[]) from public;
 grant execute on function api.cancel_for_pupils(uuid, uuid[]) to authenticated, service_role;
 
@@ -8199,12 +8630,11 @@ create function private.my_rank(edition_id integer, scope api.ranking_scope, nei
     set search_path = pg_catalog, pg_temp
 as $$
 declare
+    account uuid;
     mine mpp.score;
 begin
     perform private.check_neighbours(neighbours);
-    if (select auth.uid()) is null then
-        perform private.refuse('MP001');
-    end if;
+    account := private.signed_in(anonymous_too => true);
     if scope is null or scope not in ('player', 'team', 'league') then
         perform private.refuse('MP010', 'scope', coalesce(scope, 'it is empty'), 'Use player, team or league.');
     end if;
@@ -8212,8 +8642,12 @@ begin
     from mpp.player p
     join mpp.score s on s.subject_id = case my_rank.scope
         when 'player' then p.id when 'team' then p.team_id else p.league_id end
-    where p.account_id = (select auth.uid()) and p.edition_id = my_rank.edition_id;
-    if mine.subject_id is null then
+    where p.account_id = account and p.edition_id = my_rank.edition_id;
+    -- Whoever left a private edition, or was put out of it, reads its ranking no longer, nor their own place in it.
+    if mine.subject_id is null or (
+        exists (select from mpp.edition e where e.id = my_rank.edition_id and e.organisation_id is not null)
+        and my_rank.edition_id not in (select private.my_private_edition_ids())
+    ) then
         perform private.refuse('MP035');
     end if;
     return query select * from private.standings_around(mine, neighbours);
@@ -8559,7 +8993,8 @@ grant select on api.player_map to anon, authenticated, service_role;
 -- What a client follows: its players together, its leagues and units, week by week; and the classes of a territory. Never
 -- one person: rows are sums, and a number of people under five is withheld (null), with what they did. When what is
 -- withheld could be told from the whole, the next smallest is withheld too. Rank, points and value of a league stay in a
--- public edition, where everybody reads them in the ranking. The functions read what their caller may not, and answer
+-- public edition, where everybody reads them in the ranking. In an edition that is private to the client nobody at all is
+-- withheld as well: the step from none to one would say that the one who was invited came. The functions read what their caller may not, and answer
 -- only for clients of theirs; each takes one participation, or none for all.
 
 -- Participations that the caller may follow now.
@@ -8647,6 +9082,7 @@ begin
     return query
     with mine as (
         select p.id, p.organisation_id, p.edition_id, p.expected_players, w.number as week, w.first_day, w.last_day, w.opens, w.closes,
+            exists (select from mpp.edition e where e.id = p.edition_id and e.organisation_id is not null) as is_private,
             (select v.opens from private.weeks_of(p.edition_id, at) v where v.number = w.number - 1) as previous
         from private.followed(chosen) p
         left join lateral (select x.* from private.weeks_of(p.edition_id, at) x order by x.number desc limit 1) w on true
@@ -8661,10 +9097,11 @@ begin
         join mpp.validation v on v.league_id = g.league_id
         join mpp.player p on p.id = v.player_id
     ), people as (
-        select m.id, count(q.player_id) as players, count(q.player_id) filter (where q.joined_at < m.opens) as before
+        select m.id, count(q.player_id) as players, count(q.player_id) filter (where q.joined_at < m.opens) as before,
+            count(q.player_id) >= 5 or (count(q.player_id) = 0 and not m.is_private) as is_told
         from mine m
         left join person q on q.id = m.id
-        group by m.id
+        group by m.id, m.is_private
     ), ledger as (
         select m.id,
             count(v.id) as validations,
@@ -8686,19 +9123,20 @@ begin
     )
     select
         m.id, m.organisation_id, m.edition_id, m.week, m.first_day, m.last_day, m.expected_players,
-        private.withheld(p.players),
+        case when p.is_told then p.players::integer end,
         case when m.week > 1 then n.new_players end,
-        private.withheld(d.active),
-        case when m.week > 1 and private.withheld(d.active) is not null and private.withheld(d.active_before) is not null
+        case when p.is_told or not m.is_private then private.withheld(d.active) end,
+        case when (p.is_told or not m.is_private)
+            and m.week > 1 and private.withheld(d.active) is not null and private.withheld(d.active_before) is not null
             then (d.active - d.active_before)::integer end,
-        private.withheld(d.active_ever),
+        case when p.is_told or not m.is_private then private.withheld(d.active_ever) end,
         g.leagues::integer,
         case when m.week > 1 then (g.leagues - g.before)::integer end,
         -- What one to four people did is withheld with their number.
-        case when p.players not between 1 and 4 then d.validations::integer end,
-        case when m.week > 1 and p.players not between 1 and 4 then (d.validations - d.validations_before)::integer end,
-        case when p.players not between 1 and 4 then d.points::integer end,
-        case when m.week > 1 and p.players not between 1 and 4 then (d.points - d.points_before)::integer end,
+        case when p.is_told then d.validations::integer end,
+        case when m.week > 1 and p.is_told then (d.validations - d.validations_before)::integer end,
+        case when p.is_told then d.points::integer end,
+        case when m.week > 1 and p.is_told then (d.points - d.points_before)::integer end,
         case when p.players >= 5 then round(d.points::numeric / p.players, 2) end,
         -- With the change of the points it would tell how many came.
         case when m.week > 1 and n.new_players is not null and p.players >= 5 and p.before >= 5
@@ -8743,13 +9181,14 @@ begin
             (select v.opens from private.weeks_of(p.edition_id, at) v where v.number = w.number - 1) as previous,
             -- The same hour on the wall, also over a clock change.
             (at at time zone e.time_zone - interval '7 days') at time zone e.time_zone as week_ago,
-            e.league_min_players, e.time_zone, e.starts_at <= at and at < e.ends_at as running
+            e.league_min_players, e.time_zone, e.starts_at <= at and at < e.ends_at as running,
+            case when e.organisation_id is null then 1 else 0 end as fewest
         from private.followed(chosen) p
         join mpp.edition e on e.id = p.edition_id
         left join lateral (select x.* from private.weeks_of(p.edition_id, at) x order by x.number desc limit 1) w on true
     ), counted as (
         -- Those that opted out too: what they withhold counts, or opting out would uncover the next one.
-        select m.id, m.week, m.running, m.opens, m.league_min_players, m.time_zone, l.id as league_id, l.name, l.unit_id, u.name as unit,
+        select m.id, m.week, m.running, m.opens, m.league_min_players, m.time_zone, m.fewest, l.id as league_id, l.name, l.unit_id, u.name as unit,
             l.listed, s.players, s.points, s.value, s.tie_order, s.is_public,
             exists (select from mpp.ambassador a where a.league_id = l.id and a.is_principal) as has_ambassador,
             v.*
@@ -8773,7 +9212,7 @@ begin
     ), line as (
         -- From the smallest on, until what is withheld is five people together; of two that are equal, both.
         select c.*,
-            c.players < 5 or coalesce(sum(c.players) over by_players, 0) between 1 and 4 as is_small,
+            c.players < 5 or coalesce(sum(c.players) over by_players between c.fewest and 4, false) as is_small,
             c.active = 0 or (c.active >= 5 and coalesce(sum(c.active) over by_active, 0) not between 1 and 4) as active_told,
             c.active_ever = 0 or (c.active_ever >= 5 and coalesce(sum(c.active_ever) over by_active_ever, 0) not between 1 and 4)
                 as active_ever_told
@@ -8798,8 +9237,10 @@ begin
         case when not c.is_small and c.week > 1 then c.last_week::integer end,
         -- To the day: the minute would say who it was.
         case when not c.is_small then date_trunc('day', c.last_at, c.time_zone) end,
-        c.has_ambassador,
-        array_remove(array[
+        -- In a private edition nothing at all of a small league, whatever it is: that somebody runs it, or that it has begun, would
+        -- tell of the one person who was invited to it that they came.
+        case when c.is_public or not c.is_small then c.has_ambassador end,
+        case when c.is_small and not c.is_public then array['few_players'] else array_remove(array[
             case when not c.has_ambassador then 'no_ambassador' end,
             case when c.running and c.validations = 0 then 'not_started' end,
             case when not c.is_small and c.running and c.validations > 0 and c.active = 0 and at > c.opens + interval '48 hours'
@@ -8811,7 +9252,7 @@ begin
             case when not c.is_small and c.running and c.active > 0 and c.week > 1 and at > c.opens + interval '48 hours'
                 and 4 * c.this_week < 3 * c.last_so_far then 'falling' end,
             case when c.players < greatest(c.league_min_players, 5) then 'few_players' end
-        ], null)
+        ], null) end
     from line c
     where c.listed
     -- The place in the list would tell what is withheld.
@@ -8845,8 +9286,9 @@ declare
 begin
     return query
     with week as (
-        select p.id, k.number, k.first_day, k.last_day, k.opens, k.closes
+        select p.id, k.number, k.first_day, k.last_day, k.opens, k.closes, e.organisation_id is not null as is_private
         from private.followed(chosen) p
+        join mpp.edition e on e.id = p.edition_id
         cross join lateral private.weeks_of(p.edition_id, at) k
     ), league as (
         select p.id, l.id as league_id from private.followed(chosen) p join mpp.league l on l.participation_id = p.id
@@ -8878,7 +9320,9 @@ begin
         group by k.id, k.number
     )
     select
-        k.id, k.number, k.first_day, k.last_day, j.new_players, private.withheld(coalesce(v.active, 0)),
+        k.id, k.number, k.first_day, k.last_day,
+        case when not (f.is_few and k.is_private) then j.new_players end,
+        case when not (f.is_few and k.is_private) then private.withheld(coalesce(v.active, 0)) end,
         case when not f.is_few then coalesce(v.validations, 0)::integer end,
         case when not f.is_few then coalesce(v.points, 0)::integer end,
         case when not f.is_few then (coalesce(v.validations, 0) - lag(coalesce(v.validations, 0)) over w)::integer end,
@@ -8887,7 +9331,9 @@ begin
     join joined j on j.id = k.id and j.number = k.number
     left join ledger v on v.id = k.id and v.number = k.number
     -- What one to four people did is withheld with their number.
-    cross join lateral (select count(*) between 1 and 4 as is_few from person q where q.id = k.id) f
+    cross join lateral (
+        select count(*) between case when k.is_private then 0 else 1 end and 4 as is_few from person q where q.id = k.id
+    ) f
     window w as (partition by k.id order by k.number)
     order by k.id, k.number;
 end
@@ -9042,6 +9488,8 @@ begin
         join mpp.league l on l.participation_id = p.id
         join mpp.player q on q.league_id = l.id and q.listed
         join mpp.profile f on f.id = q.account_id and f.country = 'FR'
+        -- Of one to four people, not even where they live.
+        where private.has_five(p.id)
         group by p.id, private.department_of(f.country, f.postcode)
     ), elsewhere as (
         -- Abroad or opted out: on no map, and in the total.
@@ -9144,6 +9592,8 @@ begin
     select p.id, l.id, l.name::text, u.name::text, case when q.listed then q.alias::text end, a.is_principal
     from private.followed(chosen) p
     join mpp.league l on l.participation_id = p.id and l.listed
+    -- Only where a client is told that somebody runs the league.
+    join private.client_leagues(chosen) told on told.league_id = l.id and told.has_ambassador
     join mpp.ambassador a on a.league_id = l.id
     join mpp.player q on q.id = a.player_id
     left join mpp.unit u on u.id = l.unit_id
@@ -9175,10 +9625,12 @@ begin
     if p.id is null then
         select s.* into me
         from mpp.participation x
-        join mpp.staff s on s.organisation_id = x.organisation_id and s.account_id = (select auth.uid())
-            and private.request_role() = 'authenticated'
+        join mpp.staff s on s.organisation_id = x.organisation_id and s.account_id = (select private.my_account())
         where x.id = client_report.participation_id;
         if found then
+            if private.my_proven_account() is null then
+                perform private.refuse('MP012');
+            end if;
             perform private.require_open(me);
         end if;
         perform private.refuse('MP093');
@@ -9242,7 +9694,7 @@ begin atomic
     select private.client_report(participation_id);
 end;
 comment on function api.client_report(integer)
-    is 'Every figure of a client''s report in one snapshot, from the same functions as the views. Its staff inside their dates, and staff of the association. Errors: MP091, MP093.';
+    is 'Every figure of a client''s report in one snapshot, from the same functions as the views. Its staff inside their dates, and staff of the association. Errors: MP012, MP091, MP093.';
 revoke execute on function api.client_report(integer) from public;
 grant execute on function api.client_report(integer) to authenticated, service_role, mpp_dashboard;
 
@@ -9643,9 +10095,10 @@ begin
     select a.id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title::jsonb, a.description::jsonb,
         a.subject_id, coalesce(s.label, h.name::text), s.league_label, case when s.is_public or h.id is not null then a.value end, a.granted_at
     from mpp.award a
-    -- In a private edition no league or team of fewer than five: see 82_follow_up.
+    -- In a private edition no league or team of fewer than five, and no player of one: see 82_follow_up.
     left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
-        and (s.is_public or s.scope = 'player' or s.players >= 5)
+        and (s.is_public or s.players >= 5 or (s.scope = 'player' and exists (
+            select from mpp.player q join mpp.score g on g.subject_id = q.league_id where q.id = a.subject_id and g.players >= 5)))
     left join mpp.school h on h.id = a.subject_id and a.scope = 'school' and not h.is_hidden
         and exists (select from mpp.score c where c.edition_id = a.edition_id and c.school_id = h.id and c.listed)
     where a.organisation_id in (select private.my_client_ids()) and coalesce(s.label, h.name::text) is not null;
@@ -9782,7 +10235,7 @@ begin
         end
     ), applied as (
         insert into mpp.award_round (edition_id, rule, granted_at, granted_by)
-        select e.id, r.code, at, (select auth.uid()) from rule r
+        select e.id, r.code, at, (select private.my_account()) from rule r
     )
     insert into mpp.award (edition_id, participation_id, organisation_id, rule, place, scope, title, description, subject_id, value, granted_at)
     select e.id, w.participation_id, p.organisation_id, r.code, r.place, w.scope,
@@ -10686,7 +11139,7 @@ begin atomic
     select private.plan_participation(participation_id);
 end;
 comment on function api.plan_participation(integer)
-    is 'Makes or renews the retroplanning of a participation, in api.client_stages: days are never in the past, what is done stays done, and what time is too short for is dropped. Managers of the client, staff of the association. Errors: MP001, MP002, MP011, MP091–MP093.';
+    is 'Makes or renews the retroplanning of a participation, in api.client_stages: days are never in the past, what is done stays done, and what time is too short for is dropped. Managers of the client, staff of the association. Errors: MP001, MP002, MP011, MP012, MP091–MP093.';
 revoke execute on function api.plan_participation(integer) from public;
 grant execute on function api.plan_participation(integer) to authenticated, service_role;
 
@@ -10720,7 +11173,7 @@ begin
         perform private.refuse('MP010', 'done', 'it is empty', 'Send true or false.');
     end if;
     update mpp.task t
-    set done_at = case when done then private.clock() end, done_by = case when done then (select auth.uid()) end
+    set done_at = case when done then private.clock() end, done_by = case when done then (select private.my_account()) end
     where t.id = asked.id and (t.done_at is not null) <> done;
 end
 $$;
@@ -10735,7 +11188,7 @@ begin atomic
     select private.complete_task(task_id, done);
 end;
 comment on function api.complete_task(integer, boolean)
-    is 'Says that a task of a plan is done, or takes that back. Managers of the client for its own tasks, staff of the association for all. Errors: MP001, MP002, MP005, MP006, MP010, MP011, MP091, MP092.';
+    is 'Says that a task of a plan is done, or takes that back. Managers of the client for its own tasks, staff of the association for all. Errors: MP001, MP002, MP005, MP006, MP010–MP012, MP091, MP092.';
 revoke execute on function api.complete_task(integer, boolean) from public;
 grant execute on function api.complete_task(integer, boolean) to authenticated, service_role;
 -- What screens show: a player's own editions, the league page, and the staff's lists.
@@ -10992,7 +11445,48 @@ group by t.role, t.subject;
 comment on view api.teacher_statistics is 'How many teachers have which role and subject. Staff only.';
 grant select on api.teacher_statistics to authenticated, service_role;
 
--- Misuse: more than ten validations within one minute, or more than forty in one day, by one player.
+-- Logs that one account fills, for api.misuse: consents of an account, where it plays, and changes of who runs a league. Nobody reads
+-- the consents themselves.
+create function private.filled_logs()
+    returns table (
+        edition_id integer, player_id uuid, league_id uuid, pattern text, times bigint, first_at timestamptz, last_at timestamptz
+    )
+    language plpgsql
+    stable
+    security definer
+    rows 10
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not private.is_ops() then
+        return;
+    end if;
+    return query
+    select q.edition_id, q.id, q.league_id, 'consents', c.times, c.first_at, c.last_at
+    from (
+        select o.account_id, count(*) as times, min(o.given_at) as first_at, max(o.given_at) as last_at
+        from mpp.consent o
+        group by o.account_id, date_trunc('day', o.given_at at time zone 'Europe/Paris')
+        having count(*) > 10
+    ) c
+    join mpp.player q on q.account_id = c.account_id
+    union all
+    select l.edition_id, null, l.id, 'hand-overs', h.times, h.first_at, h.last_at
+    from (
+        select a.subject, count(*) as times, min(a.at) as first_at, max(a.at) as last_at
+        from mpp.audit a
+        where a.action in ('league.hand_over', 'class.hand_over')
+        group by a.subject, date_trunc('day', a.at at time zone 'Europe/Paris')
+        having count(*) > 10
+    ) h
+    join mpp.league l on l.id::text = h.subject;
+end
+$$;
+revoke execute on function private.filled_logs() from public;
+grant execute on function private.filled_logs() to authenticated, service_role;
+
+-- Misuse: more than ten validations within one minute, or more than forty in one day, by one player. And what fills logs: more
+-- than ten validations taken back, consents, or changes of who runs a league in one day.
 create view api.misuse with (security_invoker = true) as
 select
     m.edition_id,
@@ -11030,10 +11524,19 @@ from (
     where v.state <> 'cancelled'
     group by v.edition_id, v.league_id, e.starts_at, e.ends_at
     having count(*) > 10 * count(distinct v.player_id) * greatest(extract(epoch from least((select private.read_clock()), e.ends_at) - e.starts_at) / 86400, 1)
+    union all
+    select
+        v.edition_id, v.player_id, v.league_id, 'taken back', count(*), sum(v.points), min(v.changed_at), max(v.changed_at)
+    from mpp.validation v
+    where v.state = 'cancelled'
+    group by v.edition_id, v.player_id, v.league_id, date_trunc('day', v.changed_at at time zone 'Europe/Paris')
+    having count(*) > 10
+    union all
+    select g.edition_id, g.player_id, g.league_id, g.pattern, g.times, 0, g.first_at, g.last_at from private.filled_logs() g
 ) m
 left join mpp.player p on p.id = m.player_id
 where (select private.is_ops()) and (m.player_id is null or p.alias is not null);
-comment on view api.misuse is 'Players who validated implausibly fast: over 10 in a minute, or over 40 in a day; and classes (without player_id) with over 10 a day for each pupil. Staff only.';
+comment on view api.misuse is 'Players who validated implausibly fast: over 10 in a minute, or over 40 in a day; and classes (without player_id) with over 10 a day for each pupil. Also over 10 validations taken back or consents in a day, and leagues handed over as often (without player_id); validations then is their number. Staff only.';
 grant select on api.misuse to authenticated, service_role;
 -- What visitors write to the association: questions, requests for a quote or a webinar. They only ever write; the
 -- staff read, answer, and take down what is against the law.
@@ -11237,7 +11740,7 @@ begin
         -- What is left out stays, an empty note clears it.
         note = case when handle_contact_request.note is null then c.note else said end,
         handled_at = private.clock(),
-        handled_by = (select auth.uid())
+        handled_by = (select private.my_account())
     where c.id = handle_contact_request.id;
     if not found then
         perform private.refuse('MP005');
@@ -11503,6 +12006,13 @@ begin
     if key is null or key !~ '^[!-~]{1,200}$' then
         perform private.refuse('MP010', 'key', coalesce(left(key, 100), 'it is empty'), 'Use up to 200 visible ASCII characters.');
     end if;
+    if account_id is not null then
+        -- Nothing is queued for an account that was deleted a moment ago.
+        perform from auth.users u where u.id = queue_mail.account_id for key share;
+        if not found then
+            return false;
+        end if;
+    end if;
     insert into mpp.outbox (key, message_part, template, data, purpose, account_id, address, language, organisation_id, league_id,
         useful_until, next_attempt_at)
     values (queue_mail.key, substr(encode(sha256(convert_to(queue_mail.key, 'UTF8')), 'hex'), 1, 40), queue_mail.template,
@@ -11533,7 +12043,6 @@ create function private.mail_obstacle(mail mpp.outbox, reader_address text) retu
 as $$
 declare
     at timestamptz := private.clock();
-    reader record;
 begin
     if mail.useful_until <= at then
         return 'too late';
@@ -11542,12 +12051,12 @@ begin
         return 'no address';
     end if;
     if mail.account_id is not null then
-        select u.email_confirmed_at, u.banned_until, u.deleted_at into reader from auth.users u where u.id = mail.account_id;
-        if reader.banned_until > at or reader.deleted_at is not null then
+        if not private.is_live(mail.account_id) then
             return 'account disabled';
         end if;
         -- Whoever signed up with the address of somebody else has not asked for mail in their name.
-        if reader.email_confirmed_at is null and mail.purpose <> 'service' then
+        if mail.purpose <> 'service'
+            and exists (select from auth.users u where u.id = mail.account_id and u.email_confirmed_at is null) then
             return 'address not confirmed';
         end if;
     end if;
@@ -12130,8 +12639,11 @@ begin
     if token is null or octet_length(token) > 200 then
         return;
     end if;
+    select * into t from mpp.unsubscribe_token u where u.digest = sha256(convert_to(token, 'UTF8'));
+    -- The account first, as by its deletion, with which the token goes.
+    perform from auth.users u where u.id = t.account_id for key share;
     -- Locked: pressing twice writes once.
-    select * into t from mpp.unsubscribe_token u where u.digest = sha256(convert_to(token, 'UTF8')) for update;
+    select * into t from mpp.unsubscribe_token u where u.digest = t.digest for update;
     if not found then
         return;
     end if;
@@ -12232,8 +12744,8 @@ comment on column api.client_leagues.value is 'What the ranking compares: points
 comment on column api.client_leagues.points_this_week is 'Points of the week that is on, or of the last one; null with players.';
 comment on column api.client_leagues.points_last_week is 'Points of the whole week before it; null in the first week, and with players.';
 comment on column api.client_leagues.last_validated_at is 'Midnight of the last day on which a challenge was done, in the time zone of the edition: never the hour; null when none was, and with players.';
-comment on column api.client_leagues.has_ambassador is 'Whether somebody runs it.';
-comment on column api.client_leagues.push is 'Why it needs a push, empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of what the week before had by the same hour), few_players.';
+comment on column api.client_leagues.has_ambassador is 'Whether somebody runs it; in a private edition null with players.';
+comment on column api.client_leagues.push is 'Why it needs a push, empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of what the week before had by the same hour), few_players. In a private edition a league whose players are withheld has few_players and nothing else.';
 
 comment on column api.client_weekly.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_weekly.week is 'Number of the week, from 1.';
@@ -12712,7 +13224,7 @@ begin
                     'mpp.task'::regclass, 'mpp.award'::regclass, 'mpp.contact_request'::regclass, 'mpp.outbox'::regclass,
                     'mpp.newsletter'::regclass, 'mpp.unsubscribe_token'::regclass, 'mpp.mail_suppression'::regclass,
                     'mpp.mail_bounce'::regclass,
-                    'mpp.ops_member'::regclass, 'mpp.audit'::regclass,
+                    'mpp.ops_member'::regclass, 'mpp.account_proof'::regclass, 'mpp.audit'::regclass,
                     'mpp.theme'::regclass, 'mpp.challenge'::regclass, 'mpp.edition_challenge'::regclass, 'mpp.edition'::regclass
                 )
                 or (a.attrelid = 'mpp.score'::regclass and a.attname not in ('edition_id', 'scope'))

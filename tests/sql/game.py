@@ -286,7 +286,12 @@ class Game:
     def signed_in(self) -> Person:
         """Somebody with an account and no profile."""
         account = self.account()
-        return Person(self.db, "authenticated", account, email=f"{account.hex}@example.org", is_anonymous=False)
+        address = f"{account.hex}@example.org"
+        return Person(self.db, "authenticated", account, email=address, is_anonymous=False, amr=self.by("otp"))
+
+    def by(self, method: str) -> list[dict[str, Any]]:
+        """How a session was opened, as its token says it: just now, by this method."""
+        return [{"method": method, "timestamp": int(self.one("select extract(epoch from clock_timestamp())"))}]
 
     def anonymous(self) -> Person:
         """Somebody on an anonymous account."""

@@ -110,6 +110,38 @@ def test_policies_ask_who_is_calling_once_a_query_and_not_once_a_row(game):
             assert calls == len(re.findall(rf"SELECT {function}", row["said"])), row["name"]
 
 
+#: What reads the claims of a token itself, and why it may; everything else asks private.my_account().
+READS_CLAIMS = {
+    "private.my_account()": "it is the one that says who is calling, and whether they are live",
+    "private.my_proven_account()": "by which way, and when, the session of the token was opened",
+    "private.signed_in(boolean)": "whether the token is one of an anonymous account",
+    "api.my_profile": "shows its owner the address of their own token",
+    "api.my_teacher": "shows its owner the address of their own token",
+}
+
+
+def test_who_is_calling_and_whether_they_are_live_is_asked_of_one_function(game):
+    """A token outlives what happens to its account: whatever reads its subject alone lets the disabled go on."""
+    bodies = {
+        row["name"]: row["body"]
+        for row in game.rows(
+            "select oid::regprocedure::text as name, coalesce(pg_get_function_sqlbody(oid), prosrc) as body"
+            " from pg_proc"
+            f" where pronamespace in {OURS}"
+            " union all select c.oid::regclass::text, pg_get_viewdef(c.oid) from pg_class c"
+            " where c.relnamespace = 'api'::regnamespace and c.relkind = 'v'"
+            " union all select polname || ' on ' || polrelid::regclass,"
+            " concat(pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) from pg_policy"
+        )
+    }
+    assert len(bodies) > 400
+    claims = {name for name, body in bodies.items() if re.search(r"auth\.(uid|jwt|role|email)\(|request\.jwt", body)}
+    assert claims == set(READS_CLAIMS)
+    ends = {name.split("(")[0] for name, body in bodies.items() if re.search("banned_until|deleted_at", body)}
+    # The list of accounts decides nothing: it shows the secret key which of them are disabled.
+    assert ends == {"private.is_live", "private.list_accounts", "api.list_accounts"}
+
+
 def test_the_ids_that_policies_filter_by_lead_an_index(game):
     missing = names(
         game,

@@ -52,7 +52,7 @@ class Kits:
             "early_a": game.employed(self.a, "owner", since=DAY, until=60 * DAY),
             "late_a": game.employed(self.a, "owner", since=-60 * DAY, until=-DAY),
             "disabled_a": game.employed(self.a, "owner"),
-            "anonymous_owner_a": Person(game.db, "authenticated", owner.account, is_anonymous=True),
+            "anonymous_owner_a": Person(game.db, "authenticated", owner.account, is_anonymous=True, amr=game.by("otp")),
             "viewer_b": game.employed(self.b, "viewer"),
             "manager_b": game.employed(self.b, "manager"),
             "owner_b": game.employed(self.b, "owner"),

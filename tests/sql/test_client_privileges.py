@@ -336,7 +336,7 @@ def test_a_request_without_a_subject_is_not_signed_in(game, scene):
 
 
 def test_an_anonymous_account_writes_nothing_even_if_it_worked_for_a_client(game, scene):
-    turned = Person(game.db, "authenticated", scene.account("owner_a"), is_anonymous=True)
+    turned = Person(game.db, "authenticated", scene.account("owner_a"), is_anonymous=True, amr=game.by("otp"))
     for command, (arguments, expected) in COMMANDS.items():
         if expected["owner_a"] == OK and command != "client_report":
             with game.refused("MP002"):

@@ -104,8 +104,8 @@ def what_storage_has(url: str) -> list[tuple[Any, ...]]:
         ).fetchall()
         assert found
         found += db.execute(
-            "select pg_get_triggerdef(t.oid) from pg_trigger t where tgrelid = 'storage.objects'::regclass"
-            " and not tgisinternal order by 1"
+            "select pg_get_triggerdef(t.oid) from pg_trigger t"
+            " where tgrelid in ('storage.objects'::regclass, 'auth.users'::regclass) and not tgisinternal order by 1"
         ).fetchall()
         found += db.execute(
             "select id, name, public, file_size_limit, allowed_mime_types from storage.buckets order by id"

@@ -71,6 +71,7 @@ def scene(game: Game) -> Scene:
     people["ambassador"].call("choose_team", team_id=ours.teams[0])
     people["ambassador"].call("set_co_ambassador", player_id=people["helper"].player_id, granted=True)
     people["ambassador"].call("expel_player", player_id=people["expelled"].player_id, reason="why")
+    ours.join_code = game.one("select code from mpp.join_code where league_id = %s", (ours.id,))
     # Room for one team more, which no rule of a running edition would make.
     game.run("delete from mpp.team where id = %s", (ours.teams[1],))
     receipt = game.validate(people["player"], edition, "t-bike")

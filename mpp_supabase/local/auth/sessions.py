@@ -41,18 +41,20 @@ class Sessions:
         cursor = await connection.execute(
             "with session as ("
             "  insert into auth.sessions (id, user_id, created_at, updated_at, aal, user_agent, ip)"
-            "  values (%(session)s, %(user)s, now(), now(), 'aal1', nullif(%(agent)s, ''), %(ip)s)"
+            "  values (%(session)s, %(user)s, %(at)s, %(at)s, 'aal1', nullif(%(agent)s, ''), %(ip)s)"
             "), token as ("
             "  insert into auth.refresh_tokens"
             "  (instance_id, token, user_id, revoked, created_at, updated_at, parent, session_id)"
             "  values (%(nil)s, %(token)s, %(user)s::text, false, now(), now(), null, %(session)s)"
             "), amr as ("
             "  insert into auth.mfa_amr_claims (id, session_id, created_at, updated_at, authentication_method)"
-            "  values (%(amr)s, %(session)s, now(), now(), %(method)s)"
-            ") update auth.users set last_sign_in_at = now() where id = %(user)s returning last_sign_in_at",
+            "  values (%(amr)s, %(session)s, %(at)s, %(at)s, %(method)s)"
+            ") update auth.users set last_sign_in_at = %(at)s where id = %(user)s returning last_sign_in_at",
             {
                 "session": session_id,
                 "user": user.id,
+                # Not when the transaction began: an address confirmed in it is confirmed before the session is opened.
+                "at": datetime.now(UTC),
                 "agent": user_agent,
                 "ip": ip,
                 "nil": NIL,
