@@ -132,9 +132,13 @@ def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show where an unexpected error happened.", envvar="MPP_DEBUG")
     ] = False,
+    excel: Annotated[
+        bool, typer.Option("--excel", help="Write --csv as French Excel opens it.", envvar="MPP_EXCEL")
+    ] = False,
 ) -> None:
     """Ma Petite Planète: editions, rankings, leagues, classes and accounts, for the association's staff."""
     _state["debug"] = debug
+    output.write_for_excel(excel)
 
 
 _state: dict[str, Any] = {"debug": False}

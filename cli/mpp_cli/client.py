@@ -1047,7 +1047,7 @@ def weekly(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv = Fals
     if found.follows_only:
         output.say(
             f"{found.organisation.name} has no league and follows classes:"
-            f" `mpp client territory {org} --edition {edition}`."
+            f" `mpp client territory classes {org} {edition}`."
         )
 
     def change(week: ClientWeek, value: int | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -253,20 +254,40 @@ def _json_rows(records: Iterable[Record]) -> int:
     return count
 
 
+def write_for_excel(wanted: bool) -> None:
+    """Say whether CSV is for somebody who opens it by a double click, or plain, for programs."""
+    _state["excel"] = wanted
+
+
+_state = {"excel": False}
+
+
 def _csv_rows(records: Iterable[Record], fields: Sequence[str]) -> int:
-    return write_csv(sys.stdout, (plain(value) for value in records), fields)
+    return write_csv(sys.stdout, (plain(value) for value in records), fields, for_excel=_state["excel"])
 
 
-def write_csv(out: TextIO, records: Iterable[dict[str, Any]], fields: Sequence[str]) -> int:
-    """Write records as CSV. Text that a spreadsheet would run as a formula gets a leading apostrophe."""
+def write_csv(out: TextIO, records: Iterable[dict[str, Any]], fields: Sequence[str], *, for_excel: bool = False) -> int:
+    """Write records as CSV. Text that a spreadsheet would run as a formula gets a leading apostrophe.
+
+    `for_excel` is for a double click in Excel in French: a byte order mark, without which accents break, semicolons
+    between the columns and a comma in numbers.
+    """
     import csv
 
-    writer = csv.writer(out, lineterminator="\n")
+    if for_excel:
+        # UTF-8 whatever the locale: another encoding has no such mark.
+        if isinstance(out, io.TextIOWrapper):
+            out.reconfigure(encoding="utf-8")
+        out.write("\ufeff")
+    writer = csv.writer(out, delimiter=";" if for_excel else ",", lineterminator="\r\n" if for_excel else "\n")
     writer.writerow(fields)
     count = 0
     for values in records:
         count += 1
-        writer.writerow([_csv_cell(values.get(field)) for field in fields])
+        cells = [_csv_cell(values.get(field)) for field in fields]
+        if for_excel:
+            cells = [str(cell).replace(".", ",") if isinstance(cell, float) else cell for cell in cells]
+        writer.writerow(cells)
     return count
 
 

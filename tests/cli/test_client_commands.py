@@ -384,7 +384,7 @@ def test_an_authority_sees_the_sums_of_its_territory_and_no_company(mpp: Mpp, wo
     }  # fmt: skip
     assert sums["points_per_pupil"] == 2.0
     weeks = mpp("client", "weekly", *where)
-    assert (weeks.code, f"mpp client territory {client.code} --edition {edition.code}" in weeks.err) == (Exit.OK, True)
+    assert (weeks.code, f"mpp client territory classes {client.code} {edition.code}" in weeks.err) == (Exit.OK, True)
 
 
 def test_the_mails_of_a_week_are_queued_once(mpp: Mpp, world: World) -> None:

@@ -24,6 +24,29 @@ def test_a_formula_is_text_in_csv(start: str) -> None:
     assert row == [f"'{start}cmd|' /C calc'!A0".replace("\r", "\n"), "-3"]
 
 
+def test_csv_for_excel_opens_by_a_double_click_and_the_other_stays_plain() -> None:
+    values = {"name": 'Été; "x"', "half": 0.5, "count": 3, "sum": "=1+1"}
+    out = io.StringIO()
+    output.write_csv(out, [values], tuple(values), for_excel=True)
+    assert out.getvalue() == '\ufeffname;half;count;sum\r\n"Été; ""x""";0,5;3;\'=1+1\r\n'
+    out = io.StringIO()
+    output.write_csv(out, [values], tuple(values))
+    assert out.getvalue().startswith("name,half,count,sum\n")
+
+
+PRINTS = "from mpp_cli import output\noutput.rows([{'a': 'é'}], (), fields=('a',), as_json=False, as_csv=True)\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "bytes_"), [("", "a\né\n".encode()), ("output.write_for_excel(True)\n", "\ufeffa\r\né\r\n".encode())]
+)
+def test_csv_is_the_same_in_every_locale_that_can_write_it(before: str, bytes_: bytes) -> None:
+    code = PRINTS.replace("output\n", f"output\n{before}", 1)
+    environment = os.environ | {"LC_ALL": "C.UTF-8", "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=environment)
+    assert ended.stdout == bytes_
+
+
 def test_csv_keeps_quotes_lines_and_values_that_are_no_text() -> None:
     out = io.StringIO()
     values = {"text": 'a "b"\nc', "no": None, "yes": True, "map": {"fr": "é"}, "half": 0.5}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -142,24 +143,98 @@ def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
     assert named <= targets
 
 
-@each(WRITTEN)
-def test_every_mpp_command_and_option_that_a_page_names_exists(page: Path) -> None:
+@cache
+def root() -> Any:
+    """The tree of commands, which takes a while to build."""
     import typer
 
-    root = typer.main.get_command(app)
+    return typer.main.get_command(app)
+
+
+def wrong_with(said: str) -> str | None:
+    """What is wrong with a command as somebody is told to type it, without its `mpp`; None when it parses."""
+    import shlex
+
+    command: Any = root()
+    # What may be left out, or is left to the reader, is no part of it.
+    words = shlex.split(said.replace("[", " ").replace("]", " "))
+    known = {name for parameter in command.params for name in parameter.opts}
+    words = [word for word in words if word not in known or command.commands.get(word)]
+    named = list(words)
+    while words and not words[0].startswith(("-", "…")) and (children := getattr(command, "commands", None)):
+        if words[0] in ("NOUN", "VERB"):
+            return None
+        if words[0] not in children:
+            return f"there is no {words[0]} in mpp {' '.join(named[: len(named) - len(words)])}"
+        command = children[words.pop(0)]
+    if getattr(command, "commands", None) and not command.invoke_without_command:
+        return "a command is missing" if any(word != "…" for word in words) else None
+    options = {name: p for p in command.params for name in (*p.opts, *p.secondary_opts) if name.startswith("-")}
+    room: float = sum(p.nargs if p.nargs > 0 else 1_000 for p in command.params if p.param_type_name == "argument")
+    while words:
+        word = words.pop(0)
+        name, _, value = word.partition("=")
+        if word.startswith("-") and not word.lstrip("-").replace(".", "").isdecimal():
+            if name not in options:
+                return f"there is no {name}"
+            if not getattr(options[name], "is_flag", False) and not value and words and words[0] != "…":
+                words.pop(0)
+        elif word != "…":
+            room -= 1
+    return "too many arguments" if room < 0 else None
+
+
+@each(WRITTEN)
+def test_every_mpp_command_and_option_that_a_page_names_exists(page: Path) -> None:
     for line in code_of(page):
         for said in re.findall(r"(?:^|[\s(=])mpp ([^|>#)]+)", line):
-            command: Any = root
-            words = said.split()
-            for word in words:
-                children = getattr(command, "commands", None)
-                if not children or word.startswith("-") or word == "…":
-                    break
-                assert word in children, f"{page.name}: mpp {said}"
-                command = children[word]
-            options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
-            for word in words:
-                assert not word.startswith("--") or word in options, f"{page.name}: mpp {said}"
+            assert wrong_with(said) is None, f"{page.name}: mpp {said}: {wrong_with(said)}"
+
+
+def texts_of(path: Path) -> Iterator[str]:
+    """The texts of a program, X where something is filled in; of any other file, all of it."""
+    import ast
+
+    whole = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        yield whole
+        return
+    for node in ast.walk(ast.parse(whole)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
+
+
+def test_every_mpp_command_that_a_message_a_hint_or_a_help_names_exists() -> None:
+    files = [path for place in ("cli", "mpp_supabase", "sql") for path in (ROOT / place).rglob("*") if path.is_file()]
+    said = [
+        (path.relative_to(ROOT), " ".join(command.split()))
+        for path in sorted(files)
+        if path.suffix in (".py", ".sql", ".html", ".txt", ".ts", ".typ")
+        for text in texts_of(path)
+        for command in re.findall(r"`mpp ([^`|>#]+)|Example: mpp ([^|>#\n]+)", text)
+        for command in command
+        if command
+    ]
+    assert len(said) > 150
+    wrong = [f"{path}: mpp {command}: {fault}" for path, command in said if (fault := wrong_with(command))]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "client territory acme",
+        "client territory",
+        "editions list",
+        "edition stats --nothing x",
+        "edition stats a b",
+        "edition",
+    ],
+)
+def test_a_command_that_does_not_parse_is_noticed(said: str) -> None:
+    assert (wrong_with(said) is None) == (said in ("client territory", "edition"))
 
 
 @each(WRITTEN)
