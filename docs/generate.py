@@ -106,11 +106,12 @@ invisible or direction characters. What does not fit is refused with `MP010`, wh
 | `role`, `subject` of a teacher | 80 characters |
 | `sector`, `acquisition_channel` | 80 characters |
 | `reason`, `resolution` | 500 characters |
-| `country` | two capital letters (ISO 3166), such as `FR` |
-| `postcode` | 2 to 12 of A–Z, 0–9, space and hyphen, the first a letter or digit; five digits in France |
+| `country` | two capital letters of ISO 3166, such as `FR`; overseas France (`RE`, `GP`…) is kept as `FR` |
+| `postcode` | 2 to 12 of A–Z, 0–9, space and hyphen, kept in capitals; in France five digits of a department |
 | `birth_date` | `YYYY-MM-DD`, of somebody 3 to 119 years old |
 | `language` | `fr`, `en` or `de` |
-| `phone` | international, `+33612345678`; spaces, dots, hyphens and parentheses are dropped |
+| `phone` | international, or as dialled in the country of the account; kept as `+33612345678` |
+| any name that others read | no link (`a.bc` is one, `engagé.es` is not), no imitation of the association or a client |
 | `picture_path` | 300 characters: the account's id, a slash, a file name of A–Z, a–z, 0–9, dot, hyphen and underscore |
 | `join_code`, `code` of a class | spaces, hyphens and case do not matter |
 | `neighbours` | 0 to 50 |

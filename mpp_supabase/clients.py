@@ -129,7 +129,7 @@ class Clients(Service):
         return int(self._transport.call("withdraw_participation", {"participation_id": participation_id}))
 
     def territory(self, organisation_id: int) -> list[Territory]:
-        """Return the postcodes, departments and schools (RNE) that an authority follows."""
+        """Return the communes, postcodes, departments and schools (RNE) that an authority follows."""
         where: Where = (("organisation_id", "eq", organisation_id),)
         return list(self._iterate(Territory, reading(Territory, "client_territories", "kind, code", where)))
 
@@ -139,15 +139,21 @@ class Clients(Service):
         *,
         postcodes: Sequence[str] = (),
         departments: Sequence[str] = (),
+        communes: Sequence[str] = (),
         schools: Sequence[str] = (),
         change: str = "replace",
     ) -> int:
         """Say what an authority follows, in place of what was there, or `change` (add, remove) it.
 
         Return how many codes there are.
-        Raises InvalidField: a code that matches no department, a kind of client that follows no schools.
+        Raises InvalidField: a code that cannot be one, a kind of client that follows no schools.
         """
-        codes = {"postcode": list(postcodes), "department": list(departments), "rne": list(schools)}
+        codes = {
+            "commune": list(communes),
+            "postcode": list(postcodes),
+            "department": list(departments),
+            "rne": list(schools),
+        }
         arguments = {"organisation_id": organisation_id, "codes": codes, "change": change}
         return int(self._transport.call("set_territory", arguments, idempotent=True))
 

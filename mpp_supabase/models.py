@@ -473,7 +473,7 @@ class Participation(Model):
 
 
 class Territory(Model):
-    """A postcode, department or school (`kind` postcode, department, rne) that an authority follows (E3)."""
+    """What an authority follows (E3): `kind` is commune (INSEE code), postcode, department or rne (a school)."""
 
     organisation_id: int
     kind: str
@@ -481,11 +481,17 @@ class Territory(Model):
 
 
 class TerritoryMatch(Model):
-    """A code that an authority follows, and how many schools have it."""
+    """A code that an authority follows, and how many schools have it.
+
+    Of a postcode, `communes` are the INSEE codes of its towns, and `missed` the schools there that have a postcode of
+    their own (CEDEX) and that the authority does not follow.
+    """
 
     kind: str
     code: str
     schools: int
+    communes: list[str]
+    missed: list[str]
 
 
 class JoinCode(Model):

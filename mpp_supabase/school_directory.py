@@ -24,6 +24,7 @@ from typing import TextIO
 
 from mpp_supabase._yaml import shown
 from mpp_supabase.errors import MPPError
+from mpp_supabase.typed import trimmed
 
 LEVELS = ("maternelle", "elementaire", "college", "lycee")
 
@@ -39,6 +40,8 @@ NAME_LENGTH = 120
 CITY_LENGTH = 80
 
 _RNE = re.compile(r"[0-9]{7}[A-Z]\Z")
+_DEPARTMENT = re.compile(r"(?:0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5]|97[1-8]|98[678])\Z")
+_COMMUNE = re.compile(r"(?:(?:0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5])[0-9]{3}|9(?:7[1-8]|8[678])[0-9]{2})\Z")
 _POSTCODE = re.compile(r"(?:0[1-9]|[1-8][0-9]|9[0-8])[0-9]{3}\Z")
 # What the database refuses beside control characters: fillers, and accents piled on one letter.
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0]|[\u0300-\u036f]{3}")
@@ -59,6 +62,7 @@ _USEFUL = (
     "ecole_elementaire",
     "etat",
     "code_departement",
+    "code_commune",
     "libelle_nature",
     "multi_uai",
     "etablissement_multi_lignes",
@@ -79,7 +83,10 @@ class DirectoryError(MPPError):
 
 @dataclass(frozen=True, slots=True)
 class DirectorySchool:
-    """A school of the directory. `levels` are in the order of LEVELS; `line` is where the row starts, from 1."""
+    """A school of the directory. `levels` are in the order of LEVELS; `line` is where the row starts, from 1.
+
+    `department` is the one the file states (35, 2A, 974), `commune` the INSEE code; both may be missing.
+    """
 
     rne: str
     name: str
@@ -88,6 +95,8 @@ class DirectorySchool:
     postcode: str
     city: str
     line: int
+    department: str | None = None
+    commune: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +208,7 @@ class DirectoryReading:
                 "put a value that holds the separator between quotation marks",
             )
             return None
-        row = {key: " ".join(values[index].split()) for key, index in self._columns.items()}
+        row = {key: trimmed(values[index]) for key, index in self._columns.items()}
         reason = _reason_to_leave_out(row)
         if reason:
             self._leave_out(reason)
@@ -211,7 +220,7 @@ class DirectoryReading:
                 self._problem(line, self._header[self._columns[key]], value, problem, fix)
             return None
         if rne in self._lines_by_code:
-            if _plain(row.get("multi_uai") or row.get("etablissement_multi_lignes", "")) in _YES:
+            if _several_sites(row):
                 self._leave_out("another site of a school that is listed already")
                 return None
             first = self._lines_by_code[rne]
@@ -220,7 +229,15 @@ class DirectoryReading:
             return None
         self._lines_by_code[rne] = line
         return DirectorySchool(
-            rne, row["nom_etablissement"], _levels(row), "FR", row["code_postal"], row["nom_commune"], line
+            rne,
+            _shortened(row["nom_etablissement"]),
+            _levels(row),
+            "FR",
+            row["code_postal"],
+            row["nom_commune"],
+            line,
+            _department(row.get("code_departement", "")) or None,
+            _commune(row.get("code_commune", "")) or None,
         )
 
     def _leave_out(self, reason: str) -> None:
@@ -248,11 +265,11 @@ def _wrong_code(rne: str) -> Iterator[_Wrong]:
 
 
 def _wrong_values(row: Mapping[str, str]) -> Iterator[_Wrong]:
-    for key, what, limit in (("nom_etablissement", "name", NAME_LENGTH), ("nom_commune", "city", CITY_LENGTH)):
+    for key, what, limit in (("nom_etablissement", "name", None), ("nom_commune", "city", CITY_LENGTH)):
         text = row[key]
         if not text:
             yield key, "", f"there is no {what}", f"give the school's {what}"
-        elif len(text) > limit:
+        elif limit and len(text) > limit:
             yield key, text, f"the {what} has {len(text)} characters", f"shorten it to {limit}"
         elif not text.isprintable() or _UNSEEN.search(text):
             yield key, text, f"the {what} holds characters that cannot be seen", "remove them"
@@ -266,12 +283,43 @@ def _wrong_values(row: Mapping[str, str]) -> Iterator[_Wrong]:
         if _POSTCODE.match("0" + postcode):
             fix = f"write 0{postcode}; a spreadsheet dropped the zero, so use the file as it was downloaded"
         yield "code_postal", postcode, "this is not a French postcode", fix
+    department, commune = _department(row.get("code_departement", "")), _commune(row.get("code_commune", ""))
+    if department and not _DEPARTMENT.match(department):
+        fix = "give the code of one, as in 035 or 02A"
+        yield "code_departement", row["code_departement"], "this is not a French department", fix
+    if commune and not _COMMUNE.match(commune):
+        fix = "give the five characters of INSEE, as in 35047"
+        yield "code_commune", row["code_commune"], "this is not the code of a commune", fix
+
+
+def _department(text: str) -> str:
+    """The file writes three characters, 035 and 02A; a spreadsheet leaves 35, or 1."""
+    return text.upper().lstrip("0").zfill(2) if text else ""
+
+
+def _commune(text: str) -> str:
+    return text.upper().zfill(5) if text else ""
+
+
+def _shortened(name: str) -> str:
+    """Cut a name that is longer than the database keeps, between two words."""
+    if len(name) <= NAME_LENGTH:
+        return name
+    cut = name[:NAME_LENGTH]
+    return cut[: cut.rfind(" ", NAME_LENGTH // 2)].rstrip(" ,;-–—") + "…"
 
 
 def _reason_to_leave_out(row: Mapping[str, str]) -> str:
     kind = _plain(row["type_etablissement"])
     if kind and kind != "ecole" and kind not in _TYPE_LEVELS:
         return f"type {shown(row['type_etablissement'])}"
+    # A school with several sites has a row for each; the main one says where the school is.
+    if _several_sites(row) and re.search(r"\bannexe\b", _plain(row["nom_etablissement"])):
+        return "the annexe of a school"
+    # Classes behind the baccalauréat only: the directory gives these no type.
+    nature = _plain(row.get("libelle_nature", ""))
+    if not kind and re.search(r"\b(sts|cpge|superieur)", nature):
+        return "after the baccalauréat"
     state = _plain(row.get("etat", ""))
     if state.startswith("ferme"):
         return "closed"
@@ -280,6 +328,10 @@ def _reason_to_leave_out(row: Mapping[str, str]) -> str:
     if row.get("code_departement", "").lstrip("0") == "99" or "etranger" in _plain(row.get("libelle_nature", "")):
         return "abroad"
     return ""
+
+
+def _several_sites(row: Mapping[str, str]) -> bool:
+    return _plain(row.get("multi_uai") or row.get("etablissement_multi_lignes", "")) in _YES
 
 
 def _levels(row: Mapping[str, str]) -> tuple[str, ...]:

@@ -184,4 +184,6 @@ def _rows(piece: Iterable[DirectorySchool]) -> Iterable[dict[str, object]]:
             "country": school.country,
             "postcode": school.postcode,
             "city": school.city,
+            "commune": school.commune,
+            "department": school.department,
         }

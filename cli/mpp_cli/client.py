@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Participation,
         StaffInvitation,
         StaffMember,
+        TerritoryMatch,
     )
 
 app = typer.Typer(no_args_is_help=True)
@@ -47,6 +48,8 @@ LONGEST_LINK = 30 * 86_400
 #: Kinds that may follow classes, and hence take part in school editions.
 FOLLOWERS = ("local_authority", "public_administration", "school_network")
 ACCESS_ZONE = "Europe/Paris"
+#: What a territory is made of.
+_TERRITORY = ("department", "commune", "postcode", "rne")
 
 Org = Annotated[str, typer.Argument(metavar="ORG", help="Code of the organisation; `mpp client list` shows it.")]
 Edition = Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")]
@@ -62,6 +65,9 @@ Spoken = Annotated[
 ]
 Departments = Annotated[
     list[str] | None, typer.Option("--department", metavar="CODE", help="A department: 69, 2A, 974. Repeat it.")
+]
+Communes = Annotated[
+    list[str] | None, typer.Option("--commune", metavar="CODE", help="A commune by its INSEE code: 35047. Repeat it.")
 ]
 Postcodes = Annotated[
     list[str] | None, typer.Option("--postcode", metavar="CODE", help="A postcode: 69003. Repeat it.")
@@ -181,7 +187,7 @@ def show(org: Org, as_json: Json = False, as_csv: Csv = False) -> None:
         found = mpp.clients.get(org)
         codes = mpp.clients.territory(found.organisation_id)
         parts = list(mpp.clients.participations(organisation_id=found.organisation_id))
-    followed = {kind: [each.code for each in codes if each.kind == kind] for kind in ("department", "postcode", "rne")}
+    followed = {kind: [each.code for each in codes if each.kind == kind] for kind in _TERRITORY}
     lines = [
         *_lines(found),
         *(
@@ -292,6 +298,7 @@ def show_territory(org: Org, as_json: Json = False, as_csv: Csv = False) -> None
             Column("Kind", lambda one: one.kind),
             Column("Code", lambda one: one.code),
             Column("Schools", lambda one: output.number(one.schools), right=True),
+            Column("Missed (CEDEX)", lambda one: output.number(len(one.missed)) if one.missed else None, right=True),
         ),
         fields=tuple(TerritoryMatch.model_fields),
         as_json=as_json,
@@ -304,6 +311,7 @@ def show_territory(org: Org, as_json: Json = False, as_csv: Csv = False) -> None
 def set_territory(
     org: Org,
     departments: Departments = None,
+    communes: Communes = None,
     postcodes: Postcodes = None,
     schools: Schools = None,
     nothing: Annotated[bool, typer.Option("--none", help="Follow nothing any more.")] = False,
@@ -313,7 +321,7 @@ def set_territory(
 
     Example: mpp client territory set lyon --department 69 --postcode 01700
     """
-    codes = _codes(departments, postcodes, schools)
+    codes = _codes(department=departments, commune=communes, postcode=postcodes, rne=schools)
     if bool(codes) == nothing:
         raise typer.BadParameter("give codes, or --none", param_hint="--none")
     _change_territory(org, "replace", codes, yes=yes)
@@ -321,13 +329,17 @@ def set_territory(
 
 @territory.command("add")
 def add_territory(
-    org: Org, departments: Departments = None, postcodes: Postcodes = None, schools: Schools = None
+    org: Org,
+    departments: Departments = None,
+    communes: Communes = None,
+    postcodes: Postcodes = None,
+    schools: Schools = None,
 ) -> None:
     """Let a client follow more schools; what it follows already stays.
 
     Example: mpp client territory add lyon --postcode 01700
     """
-    codes = _codes(departments, postcodes, schools)
+    codes = _codes(department=departments, commune=communes, postcode=postcodes, rne=schools)
     if not codes:
         raise typer.BadParameter("give codes", param_hint="--department")
     _change_territory(org, "add", codes, yes=True)
@@ -337,6 +349,7 @@ def add_territory(
 def remove_territory(
     org: Org,
     departments: Departments = None,
+    communes: Communes = None,
     postcodes: Postcodes = None,
     schools: Schools = None,
     yes: Yes = False,
@@ -345,7 +358,7 @@ def remove_territory(
 
     Example: mpp client territory remove lyon --postcode 01700
     """
-    codes = _codes(departments, postcodes, schools)
+    codes = _codes(department=departments, commune=communes, postcode=postcodes, rne=schools)
     if not codes:
         raise typer.BadParameter("give codes", param_hint="--department")
     _change_territory(org, "remove", codes, yes=yes)
@@ -380,11 +393,10 @@ def list_classes(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv 
     )
 
 
-def _codes(
-    departments: list[str] | None, postcodes: list[str] | None, schools: list[str] | None
-) -> set[tuple[str, str]]:
-    given = (("department", departments), ("postcode", postcodes), ("rne", schools))
-    return {(kind, code.strip().upper()) for kind, codes in given for code in codes or ()}
+def _codes(**given: list[str] | None) -> set[tuple[str, str]]:
+    from mpp_supabase.typed import trimmed
+
+    return {(kind, trimmed(code).upper()) for kind, codes in given.items() for code in codes or ()}
 
 
 def _change_territory(org: str, change: str, codes: set[tuple[str, str]], *, yes: bool) -> None:
@@ -401,12 +413,11 @@ def _change_territory(org: str, change: str, codes: set[tuple[str, str]], *, yes
         if gone:
             output.say(f"No longer followed: {_said(sorted(gone))}." + (f" New: {_said(sorted(new))}." if new else ""))
             output.confirm(f"Change the territory of {organisation.name}?", yes=yes)
-        kinds = {
-            kind: sorted(code for each, code in codes if each == kind) for kind in ("department", "postcode", "rne")
-        }
+        kinds = {kind: sorted(code for each, code in codes if each == kind) for kind in _TERRITORY}
         count = mpp.clients.set_territory(
             organisation.organisation_id,
             departments=kinds["department"],
+            communes=kinds["commune"],
             postcodes=kinds["postcode"],
             schools=kinds["rne"],
             change=change,
@@ -416,8 +427,25 @@ def _change_territory(org: str, change: str, codes: set[tuple[str, str]], *, yes
     for one in matches:
         if (one.kind, one.code) in new:
             output.say(f"{one.kind} {one.code}: {_counted(one.schools, 'school')}.")
+            _say_missed(org, one)
         if not one.schools:
             output.say(f"No school known here has {one.kind} {one.code}: is the directory imported?")
+
+
+def _say_missed(org: str, match: TerritoryMatch) -> None:
+    if not match.missed:
+        return
+    output.say(
+        f"postcode {match.code} misses {_counted(len(match.missed), 'school')} of the same town with a postcode of"
+        " their own (CEDEX):"
+    )
+    for school in match.missed[:20]:
+        output.say(f"  {school}")
+    if len(match.missed) > 20:
+        output.say(f"  and {len(match.missed) - 20} more")
+    if match.communes:
+        options = " ".join(f"--commune {code}" for code in match.communes)
+        output.say(f"To follow them too: mpp client territory add {org} {options}")
 
 
 def _said(codes: list[tuple[str, str]]) -> str:

@@ -274,13 +274,15 @@ def _towns(department: list[str], count: int, rng: Random) -> list[tuple[str, st
         for ending in _fiction()["town_endings"]
     ]
     width = 5 - len(prefix)
+    # Overseas, the code of a commune has two digits of its own.
+    most = min(len(every), 10 ** (5 - len(digits)) - 1)
     return [
         (
             name,
             f"{prefix}{rng.randrange(1, 100) * 10 % 10**width:0{width}d}",
             f"{digits}{number:0{5 - len(digits)}d}",
         )
-        for number, name in enumerate(rng.sample(every, min(count, len(every))), start=1)
+        for number, name in enumerate(rng.sample(every, min(count, most)), start=1)
     ]
 
 

@@ -18,6 +18,8 @@ MAX_TEAM = 40
 _APOSTROPHES = str.maketrans("`´‘", "''’")
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ß": "ss", "ẞ": "SS", "’": "'"})
 _WORD = re.compile(r"[^\W\d_]+")
+_MANY_DIGITS = re.compile(r"\d(?:[ ./()-]*\d){7}")
+_SCHOOL_YEAR = re.compile(r"\b20\d\d ?[-–/] ?(?:20)?\d\d\b(?![/.-]\d)")
 _LABELS = re.compile(
     "total|totals|totaux|sum|somme|summe|gesamt|points?|punkte|pts|codes?|moyenne|average|durchschnitt|effectif"
 )
@@ -73,7 +75,7 @@ def team(text: str) -> str:
     found = trimmed(text)
     if len(found) > MAX_TEAM:
         raise NotAName(f"a team's name of {len(found)} characters", f"use {MAX_TEAM} at most")
-    if sum(c.isdecimal() for c in found) >= 8:
+    if _MANY_DIGITS.search(_SCHOOL_YEAR.sub("", found)):
         raise NotAName("this looks like a telephone number", "put a team's name here, such as Les loutres")
     if any(unicodedata.category(c)[0] == "C" for c in found):
         raise NotAName("an invisible character in a team's name", "type the name again")

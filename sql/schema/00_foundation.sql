@@ -93,6 +93,7 @@ as $$
         '^[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+|[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+$', '', 'g')
 $$;
 revoke execute on function private.trimmed(text) from public;
+grant execute on function private.trimmed(text) to mpp_owner;
 
 create domain mpp.school_level as text
     constraint school_level_known check (value in ('maternelle', 'elementaire', 'college', 'lycee'));
@@ -146,6 +147,66 @@ as $$
 $$;
 revoke execute on function private.is_one_word(text) from public;
 grant execute on function private.is_one_word(text) to mpp_owner;
+
+-- ISO 3166-1, and XK, which Kosovo uses.
+create function private.is_country(code text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$
+    select code ~ '^[A-Z]{2}$' and strpos(
+        ' AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ'
+        || ' BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR'
+        || ' CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR'
+        || ' GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU'
+        || ' ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ'
+        || ' LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ'
+        || ' MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF'
+        || ' PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI'
+        || ' SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR'
+        || ' TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW',
+        ' ' || code) > 0
+$$;
+revoke execute on function private.is_country(text) from public;
+grant execute on function private.is_country(text) to mpp_owner;
+
+-- A typed telephone number as its network knows it (E.164), or nothing: without what stands between digits, without the zero
+-- that is only dialled inside a country, 00 for +, and a number of the country that is named. The numbers of overseas
+-- France have codes of their own.
+create function private.phone_number(value text, country text) returns text
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select substring(i.number from '^\+(?:(?:33|262|590|594|596)[1-9][0-9]{8}|508[1-9][0-9]{5}|508[1-9][0-9]{8}'
+        || '|(?!33|262|590|594|596|508)[1-9][0-9]{6,14})$')
+    from (
+        select translate(
+            -- Who writes +33 (0)6 means +33 6. In Italy the zero belongs to the number.
+            regexp_replace(private.trimmed(left(phone_number.value, 60)), '^((?:\+|00)(?!39)[0-9 ]+)\(0\)', '\1'),
+            U&' ./()-\2012\2013\2014\2212\061C\200E\200F\202A\202B\202C\202D\202E\2066\2067\2068\2069\FEFF', '')
+    ) t (bare)
+    cross join lateral (
+        select case
+            when t.bare ~ '^00' then '+' || substr(t.bare, 3)
+            when t.bare ~ '^0[1-9]' then case phone_number.country
+                when 'FR' then case
+                    when t.bare ~ '^0(590|690|691)' then '+590' when t.bare ~ '^0(262|269|639|692|693)' then '+262'
+                    when t.bare ~ '^0(594|694)' then '+594' when t.bare ~ '^0(596|696|697)' then '+596'
+                    else '+33' end
+                when 'BE' then '+32' when 'CH' then '+41' when 'DE' then '+49' when 'GB' then '+44' when 'NL' then '+31'
+                when 'AT' then '+43' when 'MA' then '+212' when 'DZ' then '+213'
+            end || substr(t.bare, 2)
+            else t.bare
+        end
+    ) d (number)
+    cross join lateral (select regexp_replace(d.number, '^\+(33|32|41|49|44|31|43|262|590|594|596)0', '+\1')) i (number)
+$$;
+revoke execute on function private.phone_number(text, text) from public;
+grant execute on function private.phone_number(text, text) to mpp_owner;
 
 -- Plain addresses only: no quotes, comments, lists or line ends, which a header would take for something else.
 create function private.is_mail_address(value text) returns boolean

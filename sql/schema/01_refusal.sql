@@ -245,6 +245,49 @@ end
 $$;
 revoke execute on function private.clean_line(text, text, integer) from public;
 
+-- Where somebody lives or a school stands, as it is kept: a country of the list and a postcode that may be there. The French
+-- territories that ISO lists as countries are France, so that maps and departments know them.
+create function private.clean_place(inout country text, inout postcode text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    territory text;
+    form text;
+begin
+    country := private.trimmed(left(country, 20));
+    if private.is_country(country) is not true then
+        perform private.refuse('MP010', 'country', coalesce(nullif(country, ''), 'it is empty'),
+            'Use two capital letters of a country (ISO 3166), such as FR.');
+    end if;
+    postcode := upper(private.trimmed(left(postcode, 40)));
+    territory := case country
+        when 'GP' then '971' when 'MQ' then '972' when 'GF' then '973' when 'RE' then '974' when 'PM' then '975' when 'YT' then '976'
+        when 'BL' then '97(133|7)' when 'MF' then '97(150|8)' when 'TF' then '984' when 'WF' then '986' when 'PF' then '987'
+        when 'NC' then '988'
+    end;
+    if territory is not null then
+        country := 'FR';
+    end if;
+    if country in ('FR', 'DE', 'ES', 'IT', 'BE', 'CH', 'LU', 'AT') then
+        postcode := replace(postcode, ' ', '');
+    end if;
+    form := case
+        when territory is not null then '^' || territory
+        when country = 'FR' then '^(0[1-9]|[1-8][0-9]|9[0-5]|97[1-8]|98[4678])'
+        when country in ('BE', 'CH', 'LU', 'AT') then '^[1-9][0-9]{3}$'
+        else ''
+    end;
+    if coalesce(postcode, '') !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' or postcode !~ form
+        or (country in ('FR', 'DE', 'ES', 'IT') and postcode !~ '^(?!00000)[0-9]{5}$') then
+        perform private.refuse('MP010', 'postcode', coalesce(nullif(left(postcode, 20), ''), 'it is empty'),
+            'Give a postcode of the country, such as 75008 in FR.');
+    end if;
+end
+$$;
+revoke execute on function private.clean_place(text, text) from public;
+
 -- Instants are said to people in Paris time, with the zone, so that no one has to guess.
 create function private.spoken(at timestamptz) returns text
     language sql

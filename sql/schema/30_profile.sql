@@ -13,7 +13,7 @@ create table mpp.profile (
     first_name mpp.line not null,
     last_name mpp.line not null,
     alias mpp.line,
-    country text check (country ~ '^[A-Z]{2}$'),
+    country text check (private.is_country(country)),
     postcode text check (postcode ~ '^[0-9A-Z][0-9A-Z -]{1,11}$'),
     birth_date date check (birth_date > '1900-01-01'),
     language text not null default 'fr' check (language in ('fr', 'en', 'de')),
@@ -200,18 +200,12 @@ $$;
 comment on function private.begin_write(boolean) is 'First line of every player''s command; returns the account.';
 revoke execute on function private.begin_write(boolean) from public;
 
-create function private.check_profile(country text, postcode text, birth_date date, language text, picture_path text) returns void
+create function private.check_profile(birth_date date, language text, picture_path text) returns void
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if country is null or country !~ '^[A-Z]{2}$' then
-        perform private.refuse('MP010', 'country', coalesce(country, 'it is empty'), 'Use two capital letters (ISO 3166), such as FR.');
-    end if;
-    if postcode is null or postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' or (country = 'FR' and postcode !~ '^[0-9]{5}$') then
-        perform private.refuse('MP010', 'postcode', coalesce(postcode, 'it is empty'), 'Give the postcode, such as 75008.');
-    end if;
     -- Nobody's date of birth is said back: refusals are logged.
     if birth_date is null then
         perform private.refuse('MP010', 'birth_date', 'it is empty', 'Give a date of birth as YYYY-MM-DD.');
@@ -233,7 +227,7 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.check_profile(text, text, date, text, text) from public;
+revoke execute on function private.check_profile(date, text, text) from public;
 
 create function private.register(
     first_name text, last_name text, alias text, country text, postcode text, birth_date date, terms_version text,
@@ -246,6 +240,7 @@ as $$
 declare
     account uuid := private.begin_write(registered => false);
     current_terms text;
+    place record;
 begin
     select t.version into current_terms
     from mpp.terms_version t
@@ -255,18 +250,19 @@ begin
     if terms_version is distinct from current_terms then
         perform private.refuse('MP051', coalesce(terms_version, '(none)'), current_terms);
     end if;
-    perform private.check_profile(country, postcode, birth_date, language, picture_path);
+    place := private.clean_place(country, postcode);
+    perform private.check_profile(birth_date, language, picture_path);
     perform private.hold_account(account);
 
     insert into mpp.profile as p (id, first_name, last_name, alias, country, postcode, birth_date, language, sector,
         acquisition_channel, picture_path)
     values (
         account,
-        private.clean_line('first_name', register.first_name),
-        private.clean_line('last_name', register.last_name),
-        private.clean_line('alias', register.alias, 30),
-        register.country,
-        register.postcode,
+        private.clean_label('first_name', register.first_name),
+        private.clean_label('last_name', register.last_name),
+        private.clean_name('alias', register.alias, 30),
+        place.country,
+        place.postcode,
         register.birth_date,
         register.language,
         case when register.sector is not null then private.clean_line('sector', register.sector, 80) end,
@@ -322,26 +318,29 @@ as $$
 declare
     account uuid := private.begin_write();
     old_row mpp.profile;
+    place record;
 begin
     perform private.lock_editions_of(account);
     select * into old_row from mpp.profile p where p.id = account for no key update;
     if old_row.alias is null then
         perform private.refuse('MP003');
     end if;
-    perform private.check_profile(
-        coalesce(country, old_row.country), coalesce(postcode, old_row.postcode), coalesce(birth_date, old_row.birth_date),
-        coalesce(language, old_row.language), nullif(picture_path, ''));
+    place := old_row;
+    if country is not null or postcode is not null then
+        place := private.clean_place(coalesce(country, old_row.country), coalesce(postcode, old_row.postcode));
+    end if;
+    perform private.check_profile(coalesce(birth_date, old_row.birth_date), coalesce(language, old_row.language), nullif(picture_path, ''));
     -- A minor cannot grow up by editing a form; the staff correct a real mistake.
     if birth_date is distinct from old_row.birth_date and birth_date is not null
         and private.age_on(old_row.birth_date, private.today()) < 15 then
         perform private.refuse('MP050');
     end if;
     update mpp.profile p
-    set first_name = private.clean_line('first_name', coalesce(update_profile.first_name, p.first_name)),
-        last_name = private.clean_line('last_name', coalesce(update_profile.last_name, p.last_name)),
-        alias = private.clean_line('alias', coalesce(update_profile.alias, p.alias), 30),
-        country = coalesce(update_profile.country, p.country),
-        postcode = coalesce(update_profile.postcode, p.postcode),
+    set first_name = case when update_profile.first_name is null then p.first_name else private.clean_label('first_name', update_profile.first_name) end,
+        last_name = case when update_profile.last_name is null then p.last_name else private.clean_label('last_name', update_profile.last_name) end,
+        alias = case when update_profile.alias is null then p.alias else private.clean_name('alias', update_profile.alias, 30) end,
+        country = place.country,
+        postcode = place.postcode,
         birth_date = coalesce(update_profile.birth_date, p.birth_date),
         language = coalesce(update_profile.language, p.language),
         sector = case when update_profile.sector = '' then null

@@ -29,6 +29,70 @@ $$;
 revoke execute on function private.searchable(text) from public;
 grant execute on function private.searchable(text) to mpp_owner;
 
+-- The same, with Saint in one spelling: directories write St and Ste, people all of them.
+create function private.findable(value text) returns text
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$ select regexp_replace(private.searchable(value), '(^| )(st|ste|sts|stes|sainte|saints|saintes)(?= |$)', '\1saint', 'g') $$;
+revoke execute on function private.findable(text) from public;
+grant execute on function private.findable(text) to mpp_owner;
+
+-- The French department of a postcode; none when there is no such thing. Corsica is 2A up to 201, 2B after it.
+create function private.department_of(country text, postcode text) returns text
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when country is distinct from 'FR' or postcode is null or postcode !~ '^[0-9]{5}$' then null
+        when postcode ~ '^9[78]' then left(postcode, 3)
+        when postcode ~ '^20[01]' then '2A'
+        when postcode ~ '^20' then '2B'
+        when left(postcode, 2) between '01' and '95' then left(postcode, 2)
+    end
+$$;
+revoke execute on function private.department_of(text, text) from public;
+grant execute on function private.department_of(text, text) to mpp_owner;
+
+-- A department that there is.
+create function private.is_department(code text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$ select code ~ '^(0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5]|97[1-8]|98[678])$' $$;
+revoke execute on function private.is_department(text) from public;
+grant execute on function private.is_department(text) to mpp_owner;
+
+-- The code that INSEE gives a commune, which begins with its department.
+create function private.is_commune(code text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$ select code ~ '^((0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5])[0-9]{3}|9(7[1-8]|8[678])[0-9]{2})$' $$;
+revoke execute on function private.is_commune(text) from public;
+grant execute on function private.is_commune(text) to mpp_owner;
+
+-- The commune as people know it: Paris, Lyon and Marseille have a code of their own beside those of their districts.
+create function private.whole_commune(code text) returns text
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case when code ~ '^751(0[1-9]|1[0-9]|20)$' then '75056' when code ~ '^6938[1-9]$' then '69123'
+        when code ~ '^132(0[1-9]|1[0-6])$' then '13055' else code end
+$$;
+revoke execute on function private.whole_commune(text) from public;
+
 -- Every three characters in a row inside its words. An index on this array finds a part of a name without an extension.
 create function private.trigrams(searchable text) returns text[]
     language sql
@@ -51,18 +115,27 @@ create table mpp.school (
     rne text unique check (rne is null or private.is_rne(rne)),
     name mpp.line not null,
     levels mpp.school_level[] not null check (cardinality(levels) between 1 and 4),
-    country text not null default 'FR' check (country ~ '^[A-Z]{2}$'),
+    country text not null default 'FR' check (private.is_country(country)),
     postcode text not null check (postcode ~ '^[0-9A-Z][0-9A-Z -]{1,11}$'),
     city mpp.line not null,
+    commune text check (private.is_commune(commune)),
+    stated_department text check (private.is_department(stated_department)),
+    -- Postcodes cross the borders of departments, so that one is the last to be asked.
+    department text generated always as (coalesce(
+        stated_department, substring(commune from '^9[78].|^..'), private.department_of(country, postcode)
+    )) stored,
     is_hidden boolean not null default false,
     created_by uuid,
     created_at timestamptz not null default private.clock(),
     search_text text not null generated always as (
-        private.searchable(coalesce(rne, '') || ' ' || postcode || ' ' || city || ' ' || name)
+        private.findable(coalesce(rne, '') || ' ' || postcode || ' ' || city || ' ' || name)
     ) stored,
+    constraint school_place_in_france check (country = 'FR' or num_nonnulls(commune, stated_department) = 0),
     constraint school_in_france_has_rne check (country <> 'FR' or rne is not null)
 );
 comment on table mpp.school is 'Schools: from the directory of the Ministry, or added by a teacher. Abroad there is no RNE.';
+comment on column mpp.school.commune is 'INSEE code of its commune, as the directory states it.';
+comment on column mpp.school.stated_department is 'As the directory states it; department is this, or what commune and postcode tell.';
 comment on column mpp.school.is_hidden is 'Taken off the lists by the staff: a joke, a double, a name against the law.';
 create unique index school_abroad_once
     on mpp.school (country, private.searchable(postcode), private.searchable(city), private.searchable(name))
@@ -160,8 +233,8 @@ begin
     perform private.hold_account(account);
     -- Somebody who plays already keeps their profile.
     insert into mpp.profile (id, first_name, last_name, language)
-    values (account, private.clean_line('first_name', register_teacher.first_name),
-        private.clean_line('last_name', register_teacher.last_name), register_teacher.language)
+    values (account, private.clean_label('first_name', register_teacher.first_name),
+        private.clean_label('last_name', register_teacher.last_name), register_teacher.language)
     on conflict do nothing;
     insert into mpp.teacher (account_id, role, subject)
     values (account, private.clean_line('role', register_teacher.role, 80),
@@ -209,8 +282,8 @@ begin
     end if;
     perform private.lock_editions_of(account);
     update mpp.profile p
-    set first_name = private.clean_line('first_name', coalesce(update_teacher.first_name, p.first_name)),
-        last_name = private.clean_line('last_name', coalesce(update_teacher.last_name, p.last_name)),
+    set first_name = case when update_teacher.first_name is null then p.first_name else private.clean_label('first_name', update_teacher.first_name) end,
+        last_name = case when update_teacher.last_name is null then p.last_name else private.clean_label('last_name', update_teacher.last_name) end,
         language = coalesce(update_teacher.language, p.language)
     where p.id = account;
     update mpp.teacher t
@@ -264,7 +337,7 @@ begin
     if octet_length(query) > 400 then
         perform private.refuse('MP010', 'query', 'it is too long', 'Type a code, a postcode, a city or a part of the name.');
     end if;
-    asked := coalesce(private.searchable(query), '');
+    asked := coalesce(private.findable(query), '');
     if cardinality(private.trigrams(asked)) = 0 then
         perform private.refuse('MP010', 'query', 'it has no three letters in a row', 'Type a code, a postcode, a city or a part of the name.');
     end if;
@@ -276,8 +349,10 @@ begin
             select from unnest(string_to_array(asked, ' ')) o (word) where o.word <> w.word and strpos(o.word, w.word) > 0
         )
     );
-    if cardinality(patterns) > 8 then
-        perform private.refuse('MP010', 'query', format('it has %s words', cardinality(patterns)), 'Use 8 words at most.');
+    -- An official name with its town has up to thirty. What narrows nothing by index costs a look at every candidate.
+    if cardinality(patterns) > 30 or (select count(*) from unnest(patterns) w (word) where char_length(w.word) < 5) > 8 then
+        perform private.refuse('MP010', 'query', format('it has %s words', cardinality(patterns)),
+            'Use 30 words at most, 8 of them of one or two letters.');
     end if;
     if results is null or results not between 1 and 100 then
         perform private.refuse('MP010', 'results', coalesce(results::text, 'it is empty'), 'Ask for 1 to 100.');
@@ -298,7 +373,7 @@ begin
             and s.search_text like all (patterns)
         limit 500
     ) f
-    order by strpos(private.searchable(f.name), asked) <> 1, private.searchable(f.name), f.city, f.id
+    order by strpos(private.findable(f.name), asked) <> 1, private.findable(f.name), f.city, f.id
     limit results;
 end
 $$;
@@ -320,7 +395,7 @@ comment on function api.search_schools(text, text, text, integer)
 revoke execute on function api.search_schools(text, text, text, integer) from public;
 grant execute on function api.search_schools(text, text, text, integer) to authenticated, service_role;
 
-create function private.check_school(rne text, country text, postcode text, levels text[]) returns void
+create function private.check_school(rne text, country text, levels text[]) returns void
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
@@ -330,14 +405,8 @@ begin
         perform private.refuse('MP010', 'rne', format('%s is not a school code', left(rne, 20)),
             'Copy the seven digits and the letter that checks them, such as 0123456S.');
     end if;
-    if country is null or country !~ '^[A-Z]{2}$' then
-        perform private.refuse('MP010', 'country', coalesce(left(country, 20), 'it is empty'), 'Use two capital letters (ISO 3166), such as FR.');
-    end if;
     if country = 'FR' and rne is null then
         perform private.refuse('MP010', 'rne', 'it is empty', 'Give the RNE code of the school; only schools abroad have none.');
-    end if;
-    if postcode is null or postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' or (country = 'FR' and postcode !~ '^[0-9]{5}$') then
-        perform private.refuse('MP010', 'postcode', coalesce(left(postcode, 20), 'it is empty'), 'Give the postcode, such as 75008.');
     end if;
     if coalesce(cardinality(levels), 0) = 0 or not levels <@ array['maternelle', 'elementaire', 'college', 'lycee']
         or array_position(levels, null) is not null then
@@ -346,7 +415,7 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.check_school(text, text, text, text[]) from public;
+revoke execute on function private.check_school(text, text, text[]) from public;
 
 -- In the order of a pupil's life, each once.
 create function private.levels_in_order(levels text[]) returns mpp.school_level[]
@@ -371,20 +440,22 @@ create function private.add_school(name text, city text, postcode text, levels t
 as $$
 declare
     account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_teach() end;
-    code text := upper(regexp_replace(left(rne, 40), '\s', '', 'g'));
-    cleaned_name text := private.clean_line('name', name, 120);
-    cleaned_city text := private.clean_line('city', city, 80);
+    code text := upper(replace(private.trimmed(left(rne, 40)), ' ', ''));
+    cleaned_name text := private.clean_name('name', name, 120);
+    cleaned_city text := private.clean_label('city', city, 80);
+    place record;
     added integer;
     school uuid;
 begin
-    perform private.check_school(nullif(code, ''), country, postcode, levels);
+    place := private.clean_place(country, postcode);
+    perform private.check_school(nullif(code, ''), place.country, levels);
     code := nullif(code, '');
     -- A school that is known stays as it is, whoever describes it again.
     select s.id into school
     from mpp.school s
     where case when code is not null then s.rne = code
-        else s.rne is null and s.country = add_school.country
-            and private.searchable(s.postcode) = private.searchable(add_school.postcode)
+        else s.rne is null and s.country = place.country
+            and private.searchable(s.postcode) = private.searchable(place.postcode)
             and private.searchable(s.city) = private.searchable(cleaned_city)
             and private.searchable(s.name) = private.searchable(cleaned_name) end;
     if found then
@@ -399,7 +470,7 @@ begin
         end if;
     end if;
     insert into mpp.school (rne, name, levels, country, postcode, city, created_by)
-    values (code, cleaned_name, private.levels_in_order(add_school.levels), add_school.country, add_school.postcode, cleaned_city, account)
+    values (code, cleaned_name, private.levels_in_order(add_school.levels), place.country, place.postcode, cleaned_city, account)
     on conflict do nothing
     returning id into school;
     if school is null then
@@ -407,8 +478,8 @@ begin
         select s.id into school
         from mpp.school s
         where case when code is not null then s.rne = code
-            else s.rne is null and s.country = add_school.country
-                and private.searchable(s.postcode) = private.searchable(add_school.postcode)
+            else s.rne is null and s.country = place.country
+                and private.searchable(s.postcode) = private.searchable(place.postcode)
                 and private.searchable(s.city) = private.searchable(cleaned_city)
                 and private.searchable(s.name) = private.searchable(cleaned_name) end;
     end if;
@@ -441,17 +512,19 @@ create function private.correct_school(
 as $$
 declare
     was mpp.school;
+    place record;
 begin
     perform private.require_ops();
     select * into was from mpp.school s where s.id = correct_school.school_id for no key update;
     if not found then
         perform private.refuse('MP080');
     end if;
-    perform private.check_school(was.rne, was.country, coalesce(postcode, was.postcode), coalesce(levels, was.levels::text[]));
+    place := private.clean_place(was.country, coalesce(postcode, was.postcode));
+    perform private.check_school(was.rne, was.country, coalesce(levels, was.levels::text[]));
     update mpp.school s
     set name = private.clean_line('name', coalesce(correct_school.name, s.name), 120),
         city = private.clean_line('city', coalesce(correct_school.city, s.city), 80),
-        postcode = coalesce(correct_school.postcode, s.postcode),
+        postcode = place.postcode,
         levels = case when correct_school.levels is null then s.levels else private.levels_in_order(correct_school.levels) end,
         is_hidden = coalesce(correct_school.is_hidden, s.is_hidden)
     where s.id = was.id;
@@ -503,7 +576,7 @@ grant execute on function api.correct_school(uuid, text, text, text, text[], boo
 create type api.import_outcome as (added integer, changed integer, unchanged integer);
 comment on type api.import_outcome is 'How many rows an import added, changed, and found as they were.';
 
--- One piece of the directory: [{"rne", "name", "levels", "country", "postcode", "city"}]. The same piece again changes
+-- One piece of the directory: [{"rne", "name", "levels", "country", "postcode", "city", "commune", "department"}]. The same piece again changes
 -- nothing, so that a load that was cut short is simply done again.
 create function private.import_schools(schools jsonb) returns api.import_outcome
     language plpgsql
@@ -531,14 +604,19 @@ begin
                 when count(*) over (partition by p.rne) > 1 then format('%s comes twice', p.rne)
                 when coalesce(btrim(p.name), '') = '' or char_length(p.name) > 120 then format('the name of %s', p.rne)
                 when coalesce(btrim(p.city), '') = '' or char_length(p.city) > 80 then format('the city of %s', p.rne)
-                when p.country is null or p.country !~ '^[A-Z]{2}$' then format('the country of %s', p.rne)
+                when private.is_country(p.country) is not true then format('the country of %s', p.rne)
                 when p.postcode is null or p.postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' then format('the postcode of %s', p.rne)
                 when coalesce(cardinality(p.levels), 0) = 0 or not p.levels <@ array['maternelle', 'elementaire', 'college', 'lycee']
                     then format('the levels of %s', p.rne)
+                when p.commune is not null and (p.country <> 'FR' or not private.is_commune(p.commune)) then format('the commune of %s', p.rne)
+                when p.department is not null and (p.country <> 'FR' or not private.is_department(p.department))
+                    then format('the department of %s', p.rne)
             end as fault
         from rows from (
-            jsonb_to_recordset(schools) as (rne text, name text, levels text[], country text, postcode text, city text)
-        ) with ordinality p (rne, name, levels, country, postcode, city, row_number)
+            jsonb_to_recordset(schools) as (
+                rne text, name text, levels text[], country text, postcode text, city text, commune text, department text
+            )
+        ) with ordinality p (rne, name, levels, country, postcode, city, commune, department, row_number)
     ) f
     where f.fault is not null;
     if wrong > 0 then
@@ -546,16 +624,19 @@ begin
     end if;
     with piece as (
         select p.rne, private.clean_line('name', p.name, 120) as name, private.levels_in_order(p.levels) as levels, p.country,
-            p.postcode, private.clean_line('city', p.city, 80) as city
-        from jsonb_to_recordset(schools) p (rne text, name text, levels text[], country text, postcode text, city text)
+            p.postcode, private.clean_line('city', p.city, 80) as city, p.commune, p.department
+        from jsonb_to_recordset(schools) p (
+            rne text, name text, levels text[], country text, postcode text, city text, commune text, department text
+        )
         order by p.rne
     ), written as (
-        insert into mpp.school as s (rne, name, levels, country, postcode, city)
-        select p.rne, p.name, p.levels, p.country, p.postcode, p.city from piece p
+        insert into mpp.school as s (rne, name, levels, country, postcode, city, commune, stated_department)
+        select p.rne, p.name, p.levels, p.country, p.postcode, p.city, p.commune, p.department from piece p
         on conflict on constraint school_rne_key do update
-        set name = excluded.name, levels = excluded.levels, country = excluded.country, postcode = excluded.postcode, city = excluded.city
-        where (s.name, s.levels, s.country, s.postcode, s.city)
-            is distinct from (excluded.name, excluded.levels, excluded.country, excluded.postcode, excluded.city)
+        set name = excluded.name, levels = excluded.levels, country = excluded.country, postcode = excluded.postcode,
+            city = excluded.city, commune = excluded.commune, stated_department = excluded.stated_department
+        where (s.name, s.levels, s.country, s.postcode, s.city, s.commune, s.stated_department) is distinct from
+            (excluded.name, excluded.levels, excluded.country, excluded.postcode, excluded.city, excluded.commune, excluded.stated_department)
         returning xmax = 0 as is_new
     )
     select count(*) filter (where w.is_new), count(*) filter (where not w.is_new), jsonb_array_length(schools) - count(*)

@@ -58,9 +58,9 @@ comment on column mpp.participation.asks_phone is 'Players of its leagues may gi
 comment on column mpp.participation.carries_name is 'Its leagues carry the name of the organisation in public.';
 create index participation_edition on mpp.participation (edition_id);
 
-create type api.territory_kind as enum ('postcode', 'department', 'rne');
+create type api.territory_kind as enum ('postcode', 'department', 'commune', 'rne');
 
--- A department that there is, a postcode of one, or a school's code: what matches nothing would only look like a territory.
+-- A department that there is, a postcode or a commune of one, or a school's code: what matches nothing would only look like a territory.
 create function private.is_territory_code(kind text, code text) returns boolean
     language sql
     immutable
@@ -69,7 +69,8 @@ create function private.is_territory_code(kind text, code text) returns boolean
 as $$
     select coalesce(case kind
         when 'postcode' then code ~ '^((0[1-9]|[1-8][0-9]|9[0-5])[0-9]{3}|9(7[1-8]|8[678])[0-9]{2})$'
-        when 'department' then code ~ '^(0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5]|97[1-8]|98[678])$'
+        when 'department' then private.is_department(code)
+        when 'commune' then private.is_commune(code)
         when 'rne' then private.is_rne(code)
     end, false)
 $$;
@@ -83,7 +84,7 @@ create table mpp.territory (
     primary key (organisation_id, kind, code),
     constraint territory_code check (private.is_territory_code(kind::text, code))
 );
-comment on table mpp.territory is 'The schools that a local authority follows: by postcode, department or code.';
+comment on table mpp.territory is 'The schools that a local authority follows: by commune, postcode, department or code.';
 
 -- A login of a dashboard that speaks SQL (Retool) and the one client whose rows it reads.
 create table mpp.dashboard (
@@ -307,7 +308,7 @@ grant select on api.client_units to authenticated, service_role, mpp_dashboard;
 
 create view api.client_territories with (security_invoker = true) as
 select t.organisation_id, t.kind, t.code from mpp.territory t;
-comment on view api.client_territories is 'Postcodes, departments and schools that the caller''s organisations follow.';
+comment on view api.client_territories is 'Communes, postcodes, departments and schools that the caller''s organisations follow.';
 grant select on api.client_territories to authenticated, service_role;
 
 create view api.client_invitations with (security_invoker = true) as
@@ -325,43 +326,107 @@ create function private.may_follow(kind api.organisation_kind) returns boolean
 as $$ select kind in ('local_authority', 'public_administration', 'school_network') $$;
 revoke execute on function private.may_follow(api.organisation_kind) from public;
 
--- A name that others read, of a league, a team, a class or a unit: clean, no link that a mail program would make one of
--- it, and nobody else's name. The association may call its leagues after itself. `own` is the client that types.
-create function private.clean_name(field text, value text, longest integer default 60, own integer default null) returns text
+-- A name in the letters that it seems to be written in: wide ones, small capitals, those of Greek and Cyrillic that look
+-- like ours, digits for letters. i, l and 1 look alike and all become l.
+create function private.look_alike(value text) returns text
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$
+    select translate(
+        private.folded(value),
+        'аеіӏмортсухАЕІМОРТСαειορτμνκΑΕΙΜΟΡΤΝΚłƥ℮ϲѕԁոսϱɑıօɡᴀᴄᴅᴇꜰɪʟᴍɴᴏᴘʀꜱᴛᴜ134057$|!i',
+        'aellmoptcyxaelmoptcaeloptmvkaelmoptnklpecsdnupalogacdefllmnoprstuleaostslll')
+$$;
+revoke execute on function private.look_alike(text) from public;
+
+-- Whether a mail program might make a link of it: an address, or words joined by a dot as hosts are, whatever the ending,
+-- because new endings come every year. Inclusive writing is none: “engagé.es”, “étudiant.e.s”, “citoyen.nes”.
+-- The endings that are also those of a country count as writing only behind what nouns end in.
+create function private.holds_link(value text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$
+    select w.folded ~ '//|@|\mwww\.|\mmailto:|\mxn--'
+        or w.folded ~ '[^\s[:punct:]]\.[^\s[:punct:]0-9]{2,}($|[\s[:punct:]])'
+        or w.folded ~ '(^|[^0-9.])[0-9]{1,3}(\.[0-9]{1,3}){3}($|[^0-9.])'
+    from (
+        select private.folded(
+            regexp_replace(
+                regexp_replace(
+                    translate(normalize(value, NFKC), '。', '.'),
+                    '([^\s[:punct:]0-9](é|É|i|I|u|U|en|EN|an|AN|in|IN|nt|NT|gnon|pion|tron|and|ard|ois|ais|at|it|et|ut|rt|ct|eur|ier|al))'
+                        || '\.(es|ES)(?![[:alnum:]/:?#@-]|\.\S)', '\1', 'g'),
+                '[^\s[:punct:]0-9]{2}([nN]\.nes?|x\.ses?|r\.ses?|f\.ves?'
+                    || '|\.(les?|tes?|nes|ses|ves|fes?|ches?|ques?|lles?|nnes?|ttes?|rices?|trices?|euses?|[èe]res?|i[èe]res?|esses?))'
+                    || '(?![[:alnum:]/:?#@-]|\.\S)', 'xx', 'g')
+        ) as folded
+    ) w
+$$;
+revoke execute on function private.holds_link(text) from public;
+
+-- What strangers or mails show of somebody or something: clean, no link, and no imitation of the association, which
+-- alone may call things after itself.
+create function private.clean_label(field text, value text, longest integer default 60) returns text
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text := private.clean_line(field, value, longest);
-    said text;
-    letters text;
+    said text := private.look_alike(cleaned);
+    letters text := regexp_replace(said, '[^a-z]', '', 'g');
+    -- As look_alike writes them.
+    duties constant text := 'offlclel|offlclal|admln|support|staff|moderat|securlt|asslstance|servlce|alde|help|assoclat|contact|organlsat';
 begin
     if private.is_ops() then
         return cleaned;
     end if;
-    -- Also in wide letters, and in those of Greek and Cyrillic that look like ours.
-    said := translate(private.folded(cleaned), 'аеіӏмортсАЕІМОРТСαειορτμΑΕΙΜΟΡΤłƥ℮', 'aeilmoptcaeimoptcaeioptmaeimoptlpe');
-    -- What mail programs make a link of.
-    if said ~ '//|@|\mwww\.|\w\.(app|be|biz|ca|ch|click|club|co|com|de|dev|es|eu|fr|gl|info|io|it|link|ly|me|net|online|org|ru|shop|site|to|top|tv|uk|us|xyz)\M' then
-        perform private.refuse('MP010', field, 'it holds a link', 'Use a name without an address: no //, no @, nothing like example.com.');
+    if private.holds_link(cleaned) then
+        perform private.refuse('MP010', field, 'it holds a link',
+            'Use a name without an address: no //, no @, nothing like example.com; put a space behind a full stop.');
     end if;
-    -- i, l and 1 look alike.
-    letters := regexp_replace(translate(said, '1340i', 'leaol'), '[^a-z]', '', 'g');
-    if letters ~ 'mapetlteplanete' or letters = 'mpp'
-        or (said ~ '\mmpp\M' and said ~ '\m(officiel|officielle|official|admin|administration|support|staff|moderation|securite|security)\M') then
+    if letters ~ 'mapetlteplanete' or letters = 'mpp' or letters ~ ('^mpp(' || duties || ')|(' || duties || ')mpp$')
+        -- Also M.P.P. and m p p.
+        or (said ~ '(^|[^a-z])m[^a-z]*p[^a-z]*p($|[^a-z])' and letters ~ duties) then
         perform private.refuse('MP010', field, 'it is the name of the association', 'Choose a name of your own.');
     end if;
-    said := private.folded(cleaned);
-    if exists (
-        select
-        from mpp.organisation o
-        where o.id is distinct from own
-            and starts_with(said, private.folded(o.name))
-            -- Alone, or as leagues carry it: “Exemple · Lyon”.
-            and substr(said, char_length(private.folded(o.name)) + 1) ~ '^(\s*[·•∙‧・:|(/,–—]|-\s|\s+-|$)'
-            and private.folded(o.name) is distinct from (select private.folded(x.name) from mpp.organisation x where x.id = own)
-    ) then
+    return cleaned;
+end
+$$;
+revoke execute on function private.clean_label(text, text, integer) from public;
+
+-- A label that is chosen, of a league, a team, a class, a unit, a school or a player: not a client's name either, whatever
+-- follows it. “Exemple · Lyon” is how leagues carry it, and “Exemple Lyon” reads alike. `own` is the client that types.
+create function private.clean_name(field text, value text, longest integer default 60, own integer default null) returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    cleaned text := private.clean_label(field, value, longest);
+    said text := private.searchable(cleaned) || ' ';
+    others integer;
+    ours integer;
+begin
+    if private.is_ops() then
+        return cleaned;
+    end if;
+    -- A client's own name may begin with another's. No index: what the planner knows of it would tell who the clients are.
+    select max(o.words) filter (where o.id is distinct from own), max(o.words) filter (where o.id = own)
+    into others, ours
+    from (
+        select x.id, cardinality(string_to_array(n.name, ' ')) as words
+        from mpp.organisation x
+        cross join lateral (select private.searchable(x.name) offset 0) n (name)
+        where n.name <> '' and starts_with(said, n.name || ' ')
+    ) o;
+    if others > coalesce(ours, 0) then
         perform private.refuse('MP010', field, 'it is the name of an organisation that plays', 'Choose a name of your own.');
     end if;
     return cleaned;
@@ -501,7 +566,7 @@ begin
     perform private.require_ops();
     perform private.begin_client(organisation_id);
     if jsonb_typeof(codes) is distinct from 'object' then
-        perform private.refuse('MP010', 'codes', 'it is not an object', 'Send {"postcode": […], "department": […], "rne": […]}.');
+        perform private.refuse('MP010', 'codes', 'it is not an object', 'Send {"commune": […], "postcode": […], "department": […], "rne": […]}.');
     end if;
     if change is null then
         perform private.refuse('MP010', 'change', 'it is empty', 'Use replace, add or remove.');
@@ -520,7 +585,7 @@ begin
     ) c;
     if wrong is not null then
         perform private.refuse('MP010', 'codes', wrong,
-            'Use postcodes such as 69003, departments such as 69 or 2A, and RNE codes of which each exists.');
+            'Use INSEE codes of communes such as 35047, postcodes such as 69003, departments such as 69 or 2A, and RNE codes of which each exists.');
     end if;
     if named is not null and change <> 'remove' and not private.may_follow(kind) then
         perform private.refuse('MP010', 'codes', format('a client of kind %s follows no schools', kind),
@@ -558,12 +623,12 @@ begin atomic
     select private.set_territory(organisation_id, codes, change);
 end;
 comment on function api.set_territory(integer, jsonb, api.territory_change)
-    is 'Says which schools a client follows: {"postcode": […], "department": […], "rne": […]}, in place of what was there, added to it or taken away from it; returns how many codes there are now. For local authorities, public administrations and networks of schools. Staff of the association. Errors: MP006, MP010, MP090.';
+    is 'Says which schools a client follows: {"commune": […], "postcode": […], "department": […], "rne": […]}, in place of what was there, added to it or taken away from it; returns how many codes there are now. For local authorities, public administrations and networks of schools. Staff of the association. Errors: MP006, MP010, MP090.';
 revoke execute on function api.set_territory(integer, jsonb, api.territory_change) from public;
 grant execute on function api.set_territory(integer, jsonb, api.territory_change) to authenticated, service_role;
 
-create type api.territory_match as (kind api.territory_kind, code text, schools integer);
-comment on type api.territory_match is 'A code of a territory, and how many schools that are not hidden have it.';
+create type api.territory_match as (kind api.territory_kind, code text, schools integer, communes text[], missed text[]);
+comment on type api.territory_match is 'A code of a territory, how many schools that are not hidden have it, and of a postcode the INSEE codes of its communes and the schools there that it misses: those with a postcode of their own (CEDEX), which nothing else of the territory names.';
 
 create function private.territory_schools(organisation_id integer) returns setof api.territory_match
     language plpgsql
@@ -576,24 +641,57 @@ begin
     perform private.require_ops();
     perform private.begin_client(organisation_id);
     return query
-    with place as (
-        -- One pass over the schools, however many codes there are.
-        select 'postcode' as kind, h.postcode as code, count(*) as schools
-        from mpp.school h where h.country = 'FR' and not h.is_hidden group by h.postcode
-        union all
-        select 'department', private.department_of(h.country, h.postcode), count(*)
-        from mpp.school h where h.country = 'FR' and not h.is_hidden group by private.department_of(h.country, h.postcode)
-        union all
-        select 'rne', h.rne, 1
+    with school as materialized (
+        select h.rne, h.name, h.postcode, h.city, h.commune, private.whole_commune(h.commune) as whole, h.department,
+            h.levels && array['maternelle', 'elementaire']::mpp.school_level[] as is_first,
+            -- Where the directory states no commune, the name of the town must do.
+            coalesce(h.commune, h.department || ' ' || private.searchable(h.city)) as town
         from mpp.school h
         where h.country = 'FR' and not h.is_hidden
-            and h.rne in (select t.code from mpp.territory t where t.organisation_id = territory_schools.organisation_id and t.kind = 'rne')
+    ), code as materialized (
+        select t.kind, t.code from mpp.territory t where t.organisation_id = territory_schools.organisation_id
+    ), place as (
+        -- One pass over the schools, however many codes there are.
+        select 'postcode' as kind, s.postcode as code, count(*) as schools from school s group by s.postcode
+        union all
+        select 'department', s.department, count(*) from school s group by s.department
+        union all
+        select 'commune', x.code, count(*)
+        from school s
+        cross join lateral (select s.commune union select s.whole) x (code)
+        where x.code is not null
+        group by x.code
+        union all
+        select 'rne', s.rne, 1 from school s where s.rne in (select c.code from code c where c.kind = 'rne')
+    ), town as materialized (
+        -- The towns of the postcodes that are followed.
+        select distinct c.code, s.town, s.commune from code c join school s on s.postcode = c.code where c.kind = 'postcode'
+    ), beside as (
+        select w.code, array_agg(format('%s %s (%s %s)', s.rne, s.name, s.postcode, s.city) order by s.city, s.name, s.rne) as schools
+        from town w
+        join school s on s.town = w.town and s.postcode <> w.code
+        where not exists (
+                select
+                from code c
+                where case c.kind when 'postcode' then s.postcode = c.code when 'department' then s.department = c.code
+                    when 'commune' then c.code in (s.commune, s.whole) else s.rne = c.code end
+            )
+            -- A CEDEX postcode is of those who get many letters: seldom of schools for small children.
+            and (s.town, s.postcode) in (
+                select o.town, o.postcode from school o group by o.town, o.postcode having 2 * count(*) filter (where o.is_first) <= count(*)
+            )
+        group by w.code
     )
-    select t.kind, t.code, coalesce(x.schools, 0)::integer
-    from mpp.territory t
-    left join place x on x.kind = t.kind::text and x.code = t.code
-    where t.organisation_id = territory_schools.organisation_id
-    order by t.kind, t.code;
+    select c.kind, c.code, coalesce(x.schools, 0)::integer,
+        coalesce((
+            select array_agg(distinct w.commune order by w.commune)
+            from town w where c.kind = 'postcode' and w.code = c.code and w.commune is not null
+        ), '{}'),
+        coalesce(b.schools, '{}')
+    from code c
+    left join place x on x.kind = c.kind::text and x.code = c.code
+    left join beside b on c.kind = 'postcode' and b.code = c.code
+    order by c.kind, c.code;
 end
 $$;
 revoke execute on function private.territory_schools(integer) from public;
@@ -608,6 +706,6 @@ begin atomic
     select * from private.territory_schools(organisation_id);
 end;
 comment on function api.territory_schools(integer)
-    is 'The codes that a client follows, and how many schools each of them matches. Staff of the association. Errors: MP006, MP090.';
+    is 'The codes that a client follows, how many schools each of them matches, and which schools of its town a postcode misses. Staff of the association. Errors: MP006, MP090.';
 revoke execute on function api.territory_schools(integer) from public;
 grant execute on function api.territory_schools(integer) to authenticated, service_role;

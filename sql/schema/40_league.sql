@@ -96,7 +96,7 @@ create index player_edition on mpp.player (edition_id);
 
 create table mpp.player_contact (
     player_id uuid primary key references mpp.player (id) on delete cascade,
-    phone text not null check (phone ~ '^\+[1-9][0-9]{6,14}$')
+    phone text not null check (phone = private.phone_number(phone, null))
 );
 comment on table mpp.player_contact is 'Phone of a player of an open league, for adding them to its conversation: the player, the ambassador and the staff.';
 
@@ -454,7 +454,8 @@ as $$
 declare
     me mpp.player;
     team uuid;
-    cleaned_phone text := regexp_replace(nullif(btrim(left(phone, 40)), ''), '[ .()-]', '', 'g');
+    typed_phone text := nullif(private.trimmed(left(phone, 60)), '');
+    cleaned_phone text := private.phone_number(typed_phone, (select f.country from mpp.profile f where f.id = account));
 begin
     select * into me from mpp.player p where p.account_id = account and p.edition_id = e.id for no key update;
     if me.league_id is not null then
@@ -472,11 +473,11 @@ begin
     if league.is_open and private.is_under(account, 15) then
         perform private.refuse('MP052', '15');
     end if;
-    if league.is_open and cleaned_phone is null then
+    if league.is_open and typed_phone is null then
         perform private.refuse('MP033');
     end if;
-    if (league.is_open or private.asks_phone(league.id)) and cleaned_phone !~ '^\+[1-9][0-9]{6,14}$' then
-        perform private.refuse('MP010', 'phone', 'it is not an international number', 'Write it as +33612345678.');
+    if (league.is_open or private.asks_phone(league.id)) and typed_phone is not null and cleaned_phone is null then
+        perform private.refuse('MP010', 'phone', 'it is not a telephone number', 'Write it with the code of its country, as +33612345678.');
     end if;
 
     select t.id into team
@@ -683,7 +684,12 @@ begin
     if exists (select from mpp.league l where l.id = league and l.school_id is not null) then
         return private.clean_class_text('name', name, 40);
     end if;
-    return private.clean_name('name', name, 40);
+    return private.clean_name('name', name, 40, (
+        select p.organisation_id
+        from mpp.league l
+        join mpp.participation p on p.id = l.participation_id
+        where l.id = league
+    ));
 end
 $$;
 revoke execute on function private.clean_team_name(uuid, text) from public;

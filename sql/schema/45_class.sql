@@ -228,7 +228,7 @@ begin
         delete from mpp.class_challenge c where c.league_id = class.id;
     end if;
     update mpp.league l
-    set name = private.clean_class_text('name', coalesce(update_class.name, l.name), 60),
+    set name = case when update_class.name is null then l.name else private.clean_class_text('name', update_class.name, 60) end,
         level = coalesce(update_class.level, l.level)
     where l.id = class.id;
 exception when unique_violation then
@@ -317,18 +317,21 @@ end
 $$;
 revoke execute on function private.clean_initial(text, bigint) from public;
 
--- The name of a class or of its team is free text; what plainly is an address, a date or a telephone number is none.
+-- The name of a class or of its team is free text, read by strangers like any other name; a date of birth or a telephone
+-- number says something about a pupil. School years, levels and counting rhymes are neither.
 create function private.clean_class_text(field text, value text, longest integer) returns text
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    cleaned text := private.clean_line(field, value, longest);
+    cleaned text := private.clean_name(field, value, longest);
+    rest text := regexp_replace(cleaned, '\m20[0-9]{2} ?[-–/] ?(20)?[0-9]{2}\M(?![/.-][0-9])', '', 'g');
 begin
-    if cleaned ~ '@' or cleaned ~ '[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}' or char_length(regexp_replace(
-            -- A class is often called by its school year.
-            regexp_replace(cleaned, '20[0-9]{2} ?[-–/] ?20[0-9]{2}', '', 'g'), '[^0-9]', '', 'g')) >= 8 then
+    if cleaned ~ '@'
+        or rest ~ '\m(0?[1-9]|[12][0-9]|3[01])([/.-])(0?[1-9]|1[0-2])\2((19|20)[0-9]{2}|[0-9]{2})\M'
+        or rest ~ '\m(19|20)[0-9]{2}([/.-])(0?[1-9]|1[0-2])\2(0?[1-9]|[12][0-9]|3[01])\M'
+        or rest ~ '[0-9]([ ./()-]*[0-9]){7}' then
         perform private.refuse('MP010', field, 'it looks like an address, a date or a telephone number',
             'Use a name that says nothing about a pupil.');
     end if;

@@ -25,7 +25,7 @@ comment on table mpp.edition_count is 'Listed players (pupils of listed classes 
 create table mpp.map_cell (
     id integer generated always as identity primary key,
     edition_id integer not null references mpp.edition (id),
-    country text check (country ~ '^[A-Z]{2}$'),
+    country text check (private.is_country(country)),
     department text check (department ~ '^([0-9]{2,3}|2[AB])$'),
     players bigint not null check (players >= 5),
     constraint map_cell_department_in_france check (department is null or country = 'FR'),
@@ -50,23 +50,6 @@ create policy map_cell_select_everyone on mpp.map_cell
     using (edition_id in (select e.id from mpp.edition e));
 
 grant select on mpp.past_statistics, mpp.edition_count, mpp.map_cell to anon, authenticated, service_role;
-
--- The French department of a postcode; none when there is no such thing. Corsica is 2A up to 201, 2B after it.
-create function private.department_of(country text, postcode text) returns text
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
-as $$
-    select case
-        when country is distinct from 'FR' or postcode is null or postcode !~ '^[0-9]{5}$' then null
-        when postcode ~ '^9[78]' then left(postcode, 3)
-        when postcode ~ '^20[01]' then '2A'
-        when postcode ~ '^20' then '2B'
-        when left(postcode, 2) between '01' and '95' then left(postcode, 2)
-    end
-$$;
-revoke execute on function private.department_of(text, text) from public;
 
 -- Places with fewer than five people are put together into one row. When they are fewer than five even together, the
 -- smallest of the others joins them: the difference from the published total of players then gives no small number back.
@@ -126,11 +109,11 @@ begin
                 and f.birth_date <= ((e.starts_at at time zone e.time_zone)::date - interval '18 years')::date
             group by f.country, f.postcode
             union all
-            select h.country, private.department_of(h.country, h.postcode), sum(s.players)
+            select h.country, h.department, sum(s.players)
             from mpp.score s
             join mpp.school h on h.id = s.school_id
             where s.edition_id = edition and s.scope = 'league' and s.listed
-            group by h.country, h.postcode
+            group by h.country, h.department
         ) w
         group by w.country, w.department
         having sum(w.players) > 0

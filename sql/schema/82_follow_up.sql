@@ -570,7 +570,8 @@ begin
         where t.organisation_id = p.organisation_id
             and case t.kind
                 when 'postcode' then h.postcode = t.code
-                when 'department' then private.department_of(h.country, h.postcode) = t.code
+                when 'department' then h.department = t.code
+                when 'commune' then t.code in (h.commune, private.whole_commune(h.commune))
                 else h.rne = t.code
             end
     )

@@ -93,6 +93,7 @@ as $$
         '^[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+|[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+$', '', 'g')
 $$;
 revoke execute on function private.trimmed(text) from public;
+grant execute on function private.trimmed(text) to mpp_owner;
 
 create domain mpp.school_level as text
     constraint school_level_known check (value in ('maternelle', 'elementaire', 'college', 'lycee'));
@@ -146,6 +147,66 @@ as $$
 $$;
 revoke execute on function private.is_one_word(text) from public;
 grant execute on function private.is_one_word(text) to mpp_owner;
+
+-- ISO 3166-1, and XK, which Kosovo uses.
+create function private.is_country(code text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$
+    select code ~ '^[A-Z]{2}$' and strpos(
+        ' AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ'
+        || ' BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR'
+        || ' CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR'
+        || ' GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU'
+        || ' ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ'
+        || ' LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ'
+        || ' MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF'
+        || ' PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI'
+        || ' SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR'
+        || ' TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW',
+        ' ' || code) > 0
+$$;
+revoke execute on function private.is_country(text) from public;
+grant execute on function private.is_country(text) to mpp_owner;
+
+-- A typed telephone number as its network knows it (E.164), or nothing: without what stands between digits, without the zero
+-- that is only dialled inside a country, 00 for +, and a number of the country that is named. The numbers of overseas
+-- France have codes of their own.
+create function private.phone_number(value text, country text) returns text
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select substring(i.number from '^\+(?:(?:33|262|590|594|596)[1-9][0-9]{8}|508[1-9][0-9]{5}|508[1-9][0-9]{8}'
+        || '|(?!33|262|590|594|596|508)[1-9][0-9]{6,14})$')
+    from (
+        select translate(
+            -- Who writes +33 (0)6 means +33 6. In Italy the zero belongs to the number.
+            regexp_replace(private.trimmed(left(phone_number.value, 60)), '^((?:\+|00)(?!39)[0-9 ]+)\(0\)', '\1'),
+            U&' ./()-\2012\2013\2014\2212\061C\200E\200F\202A\202B\202C\202D\202E\2066\2067\2068\2069\FEFF', '')
+    ) t (bare)
+    cross join lateral (
+        select case
+            when t.bare ~ '^00' then '+' || substr(t.bare, 3)
+            when t.bare ~ '^0[1-9]' then case phone_number.country
+                when 'FR' then case
+                    when t.bare ~ '^0(590|690|691)' then '+590' when t.bare ~ '^0(262|269|639|692|693)' then '+262'
+                    when t.bare ~ '^0(594|694)' then '+594' when t.bare ~ '^0(596|696|697)' then '+596'
+                    else '+33' end
+                when 'BE' then '+32' when 'CH' then '+41' when 'DE' then '+49' when 'GB' then '+44' when 'NL' then '+31'
+                when 'AT' then '+43' when 'MA' then '+212' when 'DZ' then '+213'
+            end || substr(t.bare, 2)
+            else t.bare
+        end
+    ) d (number)
+    cross join lateral (select regexp_replace(d.number, '^\+(33|32|41|49|44|31|43|262|590|594|596)0', '+\1')) i (number)
+$$;
+revoke execute on function private.phone_number(text, text) from public;
+grant execute on function private.phone_number(text, text) to mpp_owner;
 
 -- Plain addresses only: no quotes, comments, lists or line ends, which a header would take for something else.
 create function private.is_mail_address(value text) returns boolean
@@ -509,6 +570,49 @@ begin
 end
 $$;
 revoke execute on function private.clean_line(text, text, integer) from public;
+
+-- Where somebody lives or a school stands, as it is kept: a country of the list and a postcode that may be there. The French
+-- territories that ISO lists as countries are France, so that maps and departments know them.
+create function private.clean_place(inout country text, inout postcode text)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    territory text;
+    form text;
+begin
+    country := private.trimmed(left(country, 20));
+    if private.is_country(country) is not true then
+        perform private.refuse('MP010', 'country', coalesce(nullif(country, ''), 'it is empty'),
+            'Use two capital letters of a country (ISO 3166), such as FR.');
+    end if;
+    postcode := upper(private.trimmed(left(postcode, 40)));
+    territory := case country
+        when 'GP' then '971' when 'MQ' then '972' when 'GF' then '973' when 'RE' then '974' when 'PM' then '975' when 'YT' then '976'
+        when 'BL' then '97(133|7)' when 'MF' then '97(150|8)' when 'TF' then '984' when 'WF' then '986' when 'PF' then '987'
+        when 'NC' then '988'
+    end;
+    if territory is not null then
+        country := 'FR';
+    end if;
+    if country in ('FR', 'DE', 'ES', 'IT', 'BE', 'CH', 'LU', 'AT') then
+        postcode := replace(postcode, ' ', '');
+    end if;
+    form := case
+        when territory is not null then '^' || territory
+        when country = 'FR' then '^(0[1-9]|[1-8][0-9]|9[0-5]|97[1-8]|98[4678])'
+        when country in ('BE', 'CH', 'LU', 'AT') then '^[1-9][0-9]{3}$'
+        else ''
+    end;
+    if coalesce(postcode, '') !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' or postcode !~ form
+        or (country in ('FR', 'DE', 'ES', 'IT') and postcode !~ '^(?!00000)[0-9]{5}$') then
+        perform private.refuse('MP010', 'postcode', coalesce(nullif(left(postcode, 20), ''), 'it is empty'),
+            'Give a postcode of the country, such as 75008 in FR.');
+    end if;
+end
+$$;
+revoke execute on function private.clean_place(text, text) from public;
 
 -- Instants are said to people in Paris time, with the zone, so that no one has to guess.
 create function private.spoken(at timestamptz) returns text
@@ -1621,7 +1725,7 @@ create table mpp.profile (
     first_name mpp.line not null,
     last_name mpp.line not null,
     alias mpp.line,
-    country text check (country ~ '^[A-Z]{2}$'),
+    country text check (private.is_country(country)),
     postcode text check (postcode ~ '^[0-9A-Z][0-9A-Z -]{1,11}$'),
     birth_date date check (birth_date > '1900-01-01'),
     language text not null default 'fr' check (language in ('fr', 'en', 'de')),
@@ -1808,18 +1912,12 @@ $$;
 comment on function private.begin_write(boolean) is 'First line of every player''s command; returns the account.';
 revoke execute on function private.begin_write(boolean) from public;
 
-create function private.check_profile(country text, postcode text, birth_date date, language text, picture_path text) returns void
+create function private.check_profile(birth_date date, language text, picture_path text) returns void
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if country is null or country !~ '^[A-Z]{2}$' then
-        perform private.refuse('MP010', 'country', coalesce(country, 'it is empty'), 'Use two capital letters (ISO 3166), such as FR.');
-    end if;
-    if postcode is null or postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' or (country = 'FR' and postcode !~ '^[0-9]{5}$') then
-        perform private.refuse('MP010', 'postcode', coalesce(postcode, 'it is empty'), 'Give the postcode, such as 75008.');
-    end if;
     -- Nobody's date of birth is said back: refusals are logged.
     if birth_date is null then
         perform private.refuse('MP010', 'birth_date', 'it is empty', 'Give a date of birth as YYYY-MM-DD.');
@@ -1841,7 +1939,7 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.check_profile(text, text, date, text, text) from public;
+revoke execute on function private.check_profile(date, text, text) from public;
 
 create function private.register(
     first_name text, last_name text, alias text, country text, postcode text, birth_date date, terms_version text,
@@ -1854,6 +1952,7 @@ as $$
 declare
     account uuid := private.begin_write(registered => false);
     current_terms text;
+    place record;
 begin
     select t.version into current_terms
     from mpp.terms_version t
@@ -1863,18 +1962,19 @@ begin
     if terms_version is distinct from current_terms then
         perform private.refuse('MP051', coalesce(terms_version, '(none)'), current_terms);
     end if;
-    perform private.check_profile(country, postcode, birth_date, language, picture_path);
+    place := private.clean_place(country, postcode);
+    perform private.check_profile(birth_date, language, picture_path);
     perform private.hold_account(account);
 
     insert into mpp.profile as p (id, first_name, last_name, alias, country, postcode, birth_date, language, sector,
         acquisition_channel, picture_path)
     values (
         account,
-        private.clean_line('first_name', register.first_name),
-        private.clean_line('last_name', register.last_name),
-        private.clean_line('alias', register.alias, 30),
-        register.country,
-        register.postcode,
+        private.clean_label('first_name', register.first_name),
+        private.clean_label('last_name', register.last_name),
+        private.clean_name('alias', register.alias, 30),
+        place.country,
+        place.postcode,
         register.birth_date,
         register.language,
         case when register.sector is not null then private.clean_line('sector', register.sector, 80) end,
@@ -1930,26 +2030,29 @@ as $$
 declare
     account uuid := private.begin_write();
     old_row mpp.profile;
+    place record;
 begin
     perform private.lock_editions_of(account);
     select * into old_row from mpp.profile p where p.id = account for no key update;
     if old_row.alias is null then
         perform private.refuse('MP003');
     end if;
-    perform private.check_profile(
-        coalesce(country, old_row.country), coalesce(postcode, old_row.postcode), coalesce(birth_date, old_row.birth_date),
-        coalesce(language, old_row.language), nullif(picture_path, ''));
+    place := old_row;
+    if country is not null or postcode is not null then
+        place := private.clean_place(coalesce(country, old_row.country), coalesce(postcode, old_row.postcode));
+    end if;
+    perform private.check_profile(coalesce(birth_date, old_row.birth_date), coalesce(language, old_row.language), nullif(picture_path, ''));
     -- A minor cannot grow up by editing a form; the staff correct a real mistake.
     if birth_date is distinct from old_row.birth_date and birth_date is not null
         and private.age_on(old_row.birth_date, private.today()) < 15 then
         perform private.refuse('MP050');
     end if;
     update mpp.profile p
-    set first_name = private.clean_line('first_name', coalesce(update_profile.first_name, p.first_name)),
-        last_name = private.clean_line('last_name', coalesce(update_profile.last_name, p.last_name)),
-        alias = private.clean_line('alias', coalesce(update_profile.alias, p.alias), 30),
-        country = coalesce(update_profile.country, p.country),
-        postcode = coalesce(update_profile.postcode, p.postcode),
+    set first_name = case when update_profile.first_name is null then p.first_name else private.clean_label('first_name', update_profile.first_name) end,
+        last_name = case when update_profile.last_name is null then p.last_name else private.clean_label('last_name', update_profile.last_name) end,
+        alias = case when update_profile.alias is null then p.alias else private.clean_name('alias', update_profile.alias, 30) end,
+        country = place.country,
+        postcode = place.postcode,
         birth_date = coalesce(update_profile.birth_date, p.birth_date),
         language = coalesce(update_profile.language, p.language),
         sector = case when update_profile.sector = '' then null
@@ -2077,6 +2180,70 @@ $$;
 revoke execute on function private.searchable(text) from public;
 grant execute on function private.searchable(text) to mpp_owner;
 
+-- The same, with Saint in one spelling: directories write St and Ste, people all of them.
+create function private.findable(value text) returns text
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$ select regexp_replace(private.searchable(value), '(^| )(st|ste|sts|stes|sainte|saints|saintes)(?= |$)', '\1saint', 'g') $$;
+revoke execute on function private.findable(text) from public;
+grant execute on function private.findable(text) to mpp_owner;
+
+-- The French department of a postcode; none when there is no such thing. Corsica is 2A up to 201, 2B after it.
+create function private.department_of(country text, postcode text) returns text
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when country is distinct from 'FR' or postcode is null or postcode !~ '^[0-9]{5}$' then null
+        when postcode ~ '^9[78]' then left(postcode, 3)
+        when postcode ~ '^20[01]' then '2A'
+        when postcode ~ '^20' then '2B'
+        when left(postcode, 2) between '01' and '95' then left(postcode, 2)
+    end
+$$;
+revoke execute on function private.department_of(text, text) from public;
+grant execute on function private.department_of(text, text) to mpp_owner;
+
+-- A department that there is.
+create function private.is_department(code text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$ select code ~ '^(0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5]|97[1-8]|98[678])$' $$;
+revoke execute on function private.is_department(text) from public;
+grant execute on function private.is_department(text) to mpp_owner;
+
+-- The code that INSEE gives a commune, which begins with its department.
+create function private.is_commune(code text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$ select code ~ '^((0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5])[0-9]{3}|9(7[1-8]|8[678])[0-9]{2})$' $$;
+revoke execute on function private.is_commune(text) from public;
+grant execute on function private.is_commune(text) to mpp_owner;
+
+-- The commune as people know it: Paris, Lyon and Marseille have a code of their own beside those of their districts.
+create function private.whole_commune(code text) returns text
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case when code ~ '^751(0[1-9]|1[0-9]|20)$' then '75056' when code ~ '^6938[1-9]$' then '69123'
+        when code ~ '^132(0[1-9]|1[0-6])$' then '13055' else code end
+$$;
+revoke execute on function private.whole_commune(text) from public;
+
 -- Every three characters in a row inside its words. An index on this array finds a part of a name without an extension.
 create function private.trigrams(searchable text) returns text[]
     language sql
@@ -2099,18 +2266,27 @@ create table mpp.school (
     rne text unique check (rne is null or private.is_rne(rne)),
     name mpp.line not null,
     levels mpp.school_level[] not null check (cardinality(levels) between 1 and 4),
-    country text not null default 'FR' check (country ~ '^[A-Z]{2}$'),
+    country text not null default 'FR' check (private.is_country(country)),
     postcode text not null check (postcode ~ '^[0-9A-Z][0-9A-Z -]{1,11}$'),
     city mpp.line not null,
+    commune text check (private.is_commune(commune)),
+    stated_department text check (private.is_department(stated_department)),
+    -- Postcodes cross the borders of departments, so that one is the last to be asked.
+    department text generated always as (coalesce(
+        stated_department, substring(commune from '^9[78].|^..'), private.department_of(country, postcode)
+    )) stored,
     is_hidden boolean not null default false,
     created_by uuid,
     created_at timestamptz not null default private.clock(),
     search_text text not null generated always as (
-        private.searchable(coalesce(rne, '') || ' ' || postcode || ' ' || city || ' ' || name)
+        private.findable(coalesce(rne, '') || ' ' || postcode || ' ' || city || ' ' || name)
     ) stored,
+    constraint school_place_in_france check (country = 'FR' or num_nonnulls(commune, stated_department) = 0),
     constraint school_in_france_has_rne check (country <> 'FR' or rne is not null)
 );
 comment on table mpp.school is 'Schools: from the directory of the Ministry, or added by a teacher. Abroad there is no RNE.';
+comment on column mpp.school.commune is 'INSEE code of its commune, as the directory states it.';
+comment on column mpp.school.stated_department is 'As the directory states it; department is this, or what commune and postcode tell.';
 comment on column mpp.school.is_hidden is 'Taken off the lists by the staff: a joke, a double, a name against the law.';
 create unique index school_abroad_once
     on mpp.school (country, private.searchable(postcode), private.searchable(city), private.searchable(name))
@@ -2208,8 +2384,8 @@ begin
     perform private.hold_account(account);
     -- Somebody who plays already keeps their profile.
     insert into mpp.profile (id, first_name, last_name, language)
-    values (account, private.clean_line('first_name', register_teacher.first_name),
-        private.clean_line('last_name', register_teacher.last_name), register_teacher.language)
+    values (account, private.clean_label('first_name', register_teacher.first_name),
+        private.clean_label('last_name', register_teacher.last_name), register_teacher.language)
     on conflict do nothing;
     insert into mpp.teacher (account_id, role, subject)
     values (account, private.clean_line('role', register_teacher.role, 80),
@@ -2257,8 +2433,8 @@ begin
     end if;
     perform private.lock_editions_of(account);
     update mpp.profile p
-    set first_name = private.clean_line('first_name', coalesce(update_teacher.first_name, p.first_name)),
-        last_name = private.clean_line('last_name', coalesce(update_teacher.last_name, p.last_name)),
+    set first_name = case when update_teacher.first_name is null then p.first_name else private.clean_label('first_name', update_teacher.first_name) end,
+        last_name = case when update_teacher.last_name is null then p.last_name else private.clean_label('last_name', update_teacher.last_name) end,
         language = coalesce(update_teacher.language, p.language)
     where p.id = account;
     update mpp.teacher t
@@ -2312,7 +2488,7 @@ begin
     if octet_length(query) > 400 then
         perform private.refuse('MP010', 'query', 'it is too long', 'Type a code, a postcode, a city or a part of the name.');
     end if;
-    asked := coalesce(private.searchable(query), '');
+    asked := coalesce(private.findable(query), '');
     if cardinality(private.trigrams(asked)) = 0 then
         perform private.refuse('MP010', 'query', 'it has no three letters in a row', 'Type a code, a postcode, a city or a part of the name.');
     end if;
@@ -2324,8 +2500,10 @@ begin
             select from unnest(string_to_array(asked, ' ')) o (word) where o.word <> w.word and strpos(o.word, w.word) > 0
         )
     );
-    if cardinality(patterns) > 8 then
-        perform private.refuse('MP010', 'query', format('it has %s words', cardinality(patterns)), 'Use 8 words at most.');
+    -- An official name with its town has up to thirty. What narrows nothing by index costs a look at every candidate.
+    if cardinality(patterns) > 30 or (select count(*) from unnest(patterns) w (word) where char_length(w.word) < 5) > 8 then
+        perform private.refuse('MP010', 'query', format('it has %s words', cardinality(patterns)),
+            'Use 30 words at most, 8 of them of one or two letters.');
     end if;
     if results is null or results not between 1 and 100 then
         perform private.refuse('MP010', 'results', coalesce(results::text, 'it is empty'), 'Ask for 1 to 100.');
@@ -2346,7 +2524,7 @@ begin
             and s.search_text like all (patterns)
         limit 500
     ) f
-    order by strpos(private.searchable(f.name), asked) <> 1, private.searchable(f.name), f.city, f.id
+    order by strpos(private.findable(f.name), asked) <> 1, private.findable(f.name), f.city, f.id
     limit results;
 end
 $$;
@@ -2368,7 +2546,7 @@ comment on function api.search_schools(text, text, text, integer)
 revoke execute on function api.search_schools(text, text, text, integer) from public;
 grant execute on function api.search_schools(text, text, text, integer) to authenticated, service_role;
 
-create function private.check_school(rne text, country text, postcode text, levels text[]) returns void
+create function private.check_school(rne text, country text, levels text[]) returns void
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
@@ -2378,14 +2556,8 @@ begin
         perform private.refuse('MP010', 'rne', format('%s is not a school code', left(rne, 20)),
             'Copy the seven digits and the letter that checks them, such as 0123456S.');
     end if;
-    if country is null or country !~ '^[A-Z]{2}$' then
-        perform private.refuse('MP010', 'country', coalesce(left(country, 20), 'it is empty'), 'Use two capital letters (ISO 3166), such as FR.');
-    end if;
     if country = 'FR' and rne is null then
         perform private.refuse('MP010', 'rne', 'it is empty', 'Give the RNE code of the school; only schools abroad have none.');
-    end if;
-    if postcode is null or postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' or (country = 'FR' and postcode !~ '^[0-9]{5}$') then
-        perform private.refuse('MP010', 'postcode', coalesce(left(postcode, 20), 'it is empty'), 'Give the postcode, such as 75008.');
     end if;
     if coalesce(cardinality(levels), 0) = 0 or not levels <@ array['maternelle', 'elementaire', 'college', 'lycee']
         or array_position(levels, null) is not null then
@@ -2394,7 +2566,7 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.check_school(text, text, text, text[]) from public;
+revoke execute on function private.check_school(text, text, text[]) from public;
 
 -- In the order of a pupil's life, each once.
 create function private.levels_in_order(levels text[]) returns mpp.school_level[]
@@ -2419,20 +2591,22 @@ create function private.add_school(name text, city text, postcode text, levels t
 as $$
 declare
     account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_teach() end;
-    code text := upper(regexp_replace(left(rne, 40), '\s', '', 'g'));
-    cleaned_name text := private.clean_line('name', name, 120);
-    cleaned_city text := private.clean_line('city', city, 80);
+    code text := upper(replace(private.trimmed(left(rne, 40)), ' ', ''));
+    cleaned_name text := private.clean_name('name', name, 120);
+    cleaned_city text := private.clean_label('city', city, 80);
+    place record;
     added integer;
     school uuid;
 begin
-    perform private.check_school(nullif(code, ''), country, postcode, levels);
+    place := private.clean_place(country, postcode);
+    perform private.check_school(nullif(code, ''), place.country, levels);
     code := nullif(code, '');
     -- A school that is known stays as it is, whoever describes it again.
     select s.id into school
     from mpp.school s
     where case when code is not null then s.rne = code
-        else s.rne is null and s.country = add_school.country
-            and private.searchable(s.postcode) = private.searchable(add_school.postcode)
+        else s.rne is null and s.country = place.country
+            and private.searchable(s.postcode) = private.searchable(place.postcode)
             and private.searchable(s.city) = private.searchable(cleaned_city)
             and private.searchable(s.name) = private.searchable(cleaned_name) end;
     if found then
@@ -2447,7 +2621,7 @@ begin
         end if;
     end if;
     insert into mpp.school (rne, name, levels, country, postcode, city, created_by)
-    values (code, cleaned_name, private.levels_in_order(add_school.levels), add_school.country, add_school.postcode, cleaned_city, account)
+    values (code, cleaned_name, private.levels_in_order(add_school.levels), place.country, place.postcode, cleaned_city, account)
     on conflict do nothing
     returning id into school;
     if school is null then
@@ -2455,8 +2629,8 @@ begin
         select s.id into school
         from mpp.school s
         where case when code is not null then s.rne = code
-            else s.rne is null and s.country = add_school.country
-                and private.searchable(s.postcode) = private.searchable(add_school.postcode)
+            else s.rne is null and s.country = place.country
+                and private.searchable(s.postcode) = private.searchable(place.postcode)
                 and private.searchable(s.city) = private.searchable(cleaned_city)
                 and private.searchable(s.name) = private.searchable(cleaned_name) end;
     end if;
@@ -2489,17 +2663,19 @@ create function private.correct_school(
 as $$
 declare
     was mpp.school;
+    place record;
 begin
     perform private.require_ops();
     select * into was from mpp.school s where s.id = correct_school.school_id for no key update;
     if not found then
         perform private.refuse('MP080');
     end if;
-    perform private.check_school(was.rne, was.country, coalesce(postcode, was.postcode), coalesce(levels, was.levels::text[]));
+    place := private.clean_place(was.country, coalesce(postcode, was.postcode));
+    perform private.check_school(was.rne, was.country, coalesce(levels, was.levels::text[]));
     update mpp.school s
     set name = private.clean_line('name', coalesce(correct_school.name, s.name), 120),
         city = private.clean_line('city', coalesce(correct_school.city, s.city), 80),
-        postcode = coalesce(correct_school.postcode, s.postcode),
+        postcode = place.postcode,
         levels = case when correct_school.levels is null then s.levels else private.levels_in_order(correct_school.levels) end,
         is_hidden = coalesce(correct_school.is_hidden, s.is_hidden)
     where s.id = was.id;
@@ -2551,7 +2727,7 @@ grant execute on function api.correct_school(uuid, text, text, text, text[], boo
 create type api.import_outcome as (added integer, changed integer, unchanged integer);
 comment on type api.import_outcome is 'How many rows an import added, changed, and found as they were.';
 
--- One piece of the directory: [{"rne", "name", "levels", "country", "postcode", "city"}]. The same piece again changes
+-- One piece of the directory: [{"rne", "name", "levels", "country", "postcode", "city", "commune", "department"}]. The same piece again changes
 -- nothing, so that a load that was cut short is simply done again.
 create function private.import_schools(schools jsonb) returns api.import_outcome
     language plpgsql
@@ -2579,14 +2755,19 @@ begin
                 when count(*) over (partition by p.rne) > 1 then format('%s comes twice', p.rne)
                 when coalesce(btrim(p.name), '') = '' or char_length(p.name) > 120 then format('the name of %s', p.rne)
                 when coalesce(btrim(p.city), '') = '' or char_length(p.city) > 80 then format('the city of %s', p.rne)
-                when p.country is null or p.country !~ '^[A-Z]{2}$' then format('the country of %s', p.rne)
+                when private.is_country(p.country) is not true then format('the country of %s', p.rne)
                 when p.postcode is null or p.postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' then format('the postcode of %s', p.rne)
                 when coalesce(cardinality(p.levels), 0) = 0 or not p.levels <@ array['maternelle', 'elementaire', 'college', 'lycee']
                     then format('the levels of %s', p.rne)
+                when p.commune is not null and (p.country <> 'FR' or not private.is_commune(p.commune)) then format('the commune of %s', p.rne)
+                when p.department is not null and (p.country <> 'FR' or not private.is_department(p.department))
+                    then format('the department of %s', p.rne)
             end as fault
         from rows from (
-            jsonb_to_recordset(schools) as (rne text, name text, levels text[], country text, postcode text, city text)
-        ) with ordinality p (rne, name, levels, country, postcode, city, row_number)
+            jsonb_to_recordset(schools) as (
+                rne text, name text, levels text[], country text, postcode text, city text, commune text, department text
+            )
+        ) with ordinality p (rne, name, levels, country, postcode, city, commune, department, row_number)
     ) f
     where f.fault is not null;
     if wrong > 0 then
@@ -2594,16 +2775,19 @@ begin
     end if;
     with piece as (
         select p.rne, private.clean_line('name', p.name, 120) as name, private.levels_in_order(p.levels) as levels, p.country,
-            p.postcode, private.clean_line('city', p.city, 80) as city
-        from jsonb_to_recordset(schools) p (rne text, name text, levels text[], country text, postcode text, city text)
+            p.postcode, private.clean_line('city', p.city, 80) as city, p.commune, p.department
+        from jsonb_to_recordset(schools) p (
+            rne text, name text, levels text[], country text, postcode text, city text, commune text, department text
+        )
         order by p.rne
     ), written as (
-        insert into mpp.school as s (rne, name, levels, country, postcode, city)
-        select p.rne, p.name, p.levels, p.country, p.postcode, p.city from piece p
+        insert into mpp.school as s (rne, name, levels, country, postcode, city, commune, stated_department)
+        select p.rne, p.name, p.levels, p.country, p.postcode, p.city, p.commune, p.department from piece p
         on conflict on constraint school_rne_key do update
-        set name = excluded.name, levels = excluded.levels, country = excluded.country, postcode = excluded.postcode, city = excluded.city
-        where (s.name, s.levels, s.country, s.postcode, s.city)
-            is distinct from (excluded.name, excluded.levels, excluded.country, excluded.postcode, excluded.city)
+        set name = excluded.name, levels = excluded.levels, country = excluded.country, postcode = excluded.postcode,
+            city = excluded.city, commune = excluded.commune, stated_department = excluded.stated_department
+        where (s.name, s.levels, s.country, s.postcode, s.city, s.commune, s.stated_department) is distinct from
+            (excluded.name, excluded.levels, excluded.country, excluded.postcode, excluded.city, excluded.commune, excluded.stated_department)
         returning xmax = 0 as is_new
     )
     select count(*) filter (where w.is_new), count(*) filter (where not w.is_new), jsonb_array_length(schools) - count(*)
@@ -2691,9 +2875,9 @@ comment on column mpp.participation.asks_phone is 'Players of its leagues may gi
 comment on column mpp.participation.carries_name is 'Its leagues carry the name of the organisation in public.';
 create index participation_edition on mpp.participation (edition_id);
 
-create type api.territory_kind as enum ('postcode', 'department', 'rne');
+create type api.territory_kind as enum ('postcode', 'department', 'commune', 'rne');
 
--- A department that there is, a postcode of one, or a school's code: what matches nothing would only look like a territory.
+-- A department that there is, a postcode or a commune of one, or a school's code: what matches nothing would only look like a territory.
 create function private.is_territory_code(kind text, code text) returns boolean
     language sql
     immutable
@@ -2702,7 +2886,8 @@ create function private.is_territory_code(kind text, code text) returns boolean
 as $$
     select coalesce(case kind
         when 'postcode' then code ~ '^((0[1-9]|[1-8][0-9]|9[0-5])[0-9]{3}|9(7[1-8]|8[678])[0-9]{2})$'
-        when 'department' then code ~ '^(0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5]|97[1-8]|98[678])$'
+        when 'department' then private.is_department(code)
+        when 'commune' then private.is_commune(code)
         when 'rne' then private.is_rne(code)
     end, false)
 $$;
@@ -2716,7 +2901,7 @@ create table mpp.territory (
     primary key (organisation_id, kind, code),
     constraint territory_code check (private.is_territory_code(kind::text, code))
 );
-comment on table mpp.territory is 'The schools that a local authority follows: by postcode, department or code.';
+comment on table mpp.territory is 'The schools that a local authority follows: by commune, postcode, department or code.';
 
 -- A login of a dashboard that speaks SQL (Retool) and the one client whose rows it reads.
 create table mpp.dashboard (
@@ -2940,7 +3125,7 @@ grant select on api.client_units to authenticated, service_role, mpp_dashboard;
 
 create view api.client_territories with (security_invoker = true) as
 select t.organisation_id, t.kind, t.code from mpp.territory t;
-comment on view api.client_territories is 'Postcodes, departments and schools that the caller''s organisations follow.';
+comment on view api.client_territories is 'Communes, postcodes, departments and schools that the caller''s organisations follow.';
 grant select on api.client_territories to authenticated, service_role;
 
 create view api.client_invitations with (security_invoker = true) as
@@ -2958,43 +3143,107 @@ create function private.may_follow(kind api.organisation_kind) returns boolean
 as $$ select kind in ('local_authority', 'public_administration', 'school_network') $$;
 revoke execute on function private.may_follow(api.organisation_kind) from public;
 
--- A name that others read, of a league, a team, a class or a unit: clean, no link that a mail program would make one of
--- it, and nobody else's name. The association may call its leagues after itself. `own` is the client that types.
-create function private.clean_name(field text, value text, longest integer default 60, own integer default null) returns text
+-- A name in the letters that it seems to be written in: wide ones, small capitals, those of Greek and Cyrillic that look
+-- like ours, digits for letters. i, l and 1 look alike and all become l.
+create function private.look_alike(value text) returns text
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$
+    select translate(
+        private.folded(value),
+        'аеіӏмортсухАЕІМОРТСαειορτμνκΑΕΙΜΟΡΤΝΚłƥ℮ϲѕԁոսϱɑıօɡᴀᴄᴅᴇꜰɪʟᴍɴᴏᴘʀꜱᴛᴜ134057$|!i',
+        'aellmoptcyxaelmoptcaeloptmvkaelmoptnklpecsdnupalogacdefllmnoprstuleaostslll')
+$$;
+revoke execute on function private.look_alike(text) from public;
+
+-- Whether a mail program might make a link of it: an address, or words joined by a dot as hosts are, whatever the ending,
+-- because new endings come every year. Inclusive writing is none: “engagé.es”, “étudiant.e.s”, “citoyen.nes”.
+-- The endings that are also those of a country count as writing only behind what nouns end in.
+create function private.holds_link(value text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$
+    select w.folded ~ '//|@|\mwww\.|\mmailto:|\mxn--'
+        or w.folded ~ '[^\s[:punct:]]\.[^\s[:punct:]0-9]{2,}($|[\s[:punct:]])'
+        or w.folded ~ '(^|[^0-9.])[0-9]{1,3}(\.[0-9]{1,3}){3}($|[^0-9.])'
+    from (
+        select private.folded(
+            regexp_replace(
+                regexp_replace(
+                    translate(normalize(value, NFKC), '。', '.'),
+                    '([^\s[:punct:]0-9](é|É|i|I|u|U|en|EN|an|AN|in|IN|nt|NT|gnon|pion|tron|and|ard|ois|ais|at|it|et|ut|rt|ct|eur|ier|al))'
+                        || '\.(es|ES)(?![[:alnum:]/:?#@-]|\.\S)', '\1', 'g'),
+                '[^\s[:punct:]0-9]{2}([nN]\.nes?|x\.ses?|r\.ses?|f\.ves?'
+                    || '|\.(les?|tes?|nes|ses|ves|fes?|ches?|ques?|lles?|nnes?|ttes?|rices?|trices?|euses?|[èe]res?|i[èe]res?|esses?))'
+                    || '(?![[:alnum:]/:?#@-]|\.\S)', 'xx', 'g')
+        ) as folded
+    ) w
+$$;
+revoke execute on function private.holds_link(text) from public;
+
+-- What strangers or mails show of somebody or something: clean, no link, and no imitation of the association, which
+-- alone may call things after itself.
+create function private.clean_label(field text, value text, longest integer default 60) returns text
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text := private.clean_line(field, value, longest);
-    said text;
-    letters text;
+    said text := private.look_alike(cleaned);
+    letters text := regexp_replace(said, '[^a-z]', '', 'g');
+    -- As look_alike writes them.
+    duties constant text := 'offlclel|offlclal|admln|support|staff|moderat|securlt|asslstance|servlce|alde|help|assoclat|contact|organlsat';
 begin
     if private.is_ops() then
         return cleaned;
     end if;
-    -- Also in wide letters, and in those of Greek and Cyrillic that look like ours.
-    said := translate(private.folded(cleaned), 'аеіӏмортсАЕІМОРТСαειορτμΑΕΙΜΟΡΤłƥ℮', 'aeilmoptcaeimoptcaeioptmaeimoptlpe');
-    -- What mail programs make a link of.
-    if said ~ '//|@|\mwww\.|\w\.(app|be|biz|ca|ch|click|club|co|com|de|dev|es|eu|fr|gl|info|io|it|link|ly|me|net|online|org|ru|shop|site|to|top|tv|uk|us|xyz)\M' then
-        perform private.refuse('MP010', field, 'it holds a link', 'Use a name without an address: no //, no @, nothing like example.com.');
+    if private.holds_link(cleaned) then
+        perform private.refuse('MP010', field, 'it holds a link',
+            'Use a name without an address: no //, no @, nothing like example.com; put a space behind a full stop.');
     end if;
-    -- i, l and 1 look alike.
-    letters := regexp_replace(translate(said, '1340i', 'leaol'), '[^a-z]', '', 'g');
-    if letters ~ 'mapetlteplanete' or letters = 'mpp'
-        or (said ~ '\mmpp\M' and said ~ '\m(officiel|officielle|official|admin|administration|support|staff|moderation|securite|security)\M') then
+    if letters ~ 'mapetlteplanete' or letters = 'mpp' or letters ~ ('^mpp(' || duties || ')|(' || duties || ')mpp$')
+        -- Also M.P.P. and m p p.
+        or (said ~ '(^|[^a-z])m[^a-z]*p[^a-z]*p($|[^a-z])' and letters ~ duties) then
         perform private.refuse('MP010', field, 'it is the name of the association', 'Choose a name of your own.');
     end if;
-    said := private.folded(cleaned);
-    if exists (
-        select
-        from mpp.organisation o
-        where o.id is distinct from own
-            and starts_with(said, private.folded(o.name))
-            -- Alone, or as leagues carry it: “Exemple · Lyon”.
-            and substr(said, char_length(private.folded(o.name)) + 1) ~ '^(\s*[·•∙‧・:|(/,–—]|-\s|\s+-|$)'
-            and private.folded(o.name) is distinct from (select private.folded(x.name) from mpp.organisation x where x.id = own)
-    ) then
+    return cleaned;
+end
+$$;
+revoke execute on function private.clean_label(text, text, integer) from public;
+
+-- A label that is chosen, of a league, a team, a class, a unit, a school or a player: not a client's name either, whatever
+-- follows it. “Exemple · Lyon” is how leagues carry it, and “Exemple Lyon” reads alike. `own` is the client that types.
+create function private.clean_name(field text, value text, longest integer default 60, own integer default null) returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    cleaned text := private.clean_label(field, value, longest);
+    said text := private.searchable(cleaned) || ' ';
+    others integer;
+    ours integer;
+begin
+    if private.is_ops() then
+        return cleaned;
+    end if;
+    -- A client's own name may begin with another's. No index: what the planner knows of it would tell who the clients are.
+    select max(o.words) filter (where o.id is distinct from own), max(o.words) filter (where o.id = own)
+    into others, ours
+    from (
+        select x.id, cardinality(string_to_array(n.name, ' ')) as words
+        from mpp.organisation x
+        cross join lateral (select private.searchable(x.name) offset 0) n (name)
+        where n.name <> '' and starts_with(said, n.name || ' ')
+    ) o;
+    if others > coalesce(ours, 0) then
         perform private.refuse('MP010', field, 'it is the name of an organisation that plays', 'Choose a name of your own.');
     end if;
     return cleaned;
@@ -3134,7 +3383,7 @@ begin
     perform private.require_ops();
     perform private.begin_client(organisation_id);
     if jsonb_typeof(codes) is distinct from 'object' then
-        perform private.refuse('MP010', 'codes', 'it is not an object', 'Send {"postcode": […], "department": […], "rne": […]}.');
+        perform private.refuse('MP010', 'codes', 'it is not an object', 'Send {"commune": […], "postcode": […], "department": […], "rne": […]}.');
     end if;
     if change is null then
         perform private.refuse('MP010', 'change', 'it is empty', 'Use replace, add or remove.');
@@ -3153,7 +3402,7 @@ begin
     ) c;
     if wrong is not null then
         perform private.refuse('MP010', 'codes', wrong,
-            'Use postcodes such as 69003, departments such as 69 or 2A, and RNE codes of which each exists.');
+            'Use INSEE codes of communes such as 35047, postcodes such as 69003, departments such as 69 or 2A, and RNE codes of which each exists.');
     end if;
     if named is not null and change <> 'remove' and not private.may_follow(kind) then
         perform private.refuse('MP010', 'codes', format('a client of kind %s follows no schools', kind),
@@ -3191,12 +3440,12 @@ begin atomic
     select private.set_territory(organisation_id, codes, change);
 end;
 comment on function api.set_territory(integer, jsonb, api.territory_change)
-    is 'Says which schools a client follows: {"postcode": […], "department": […], "rne": […]}, in place of what was there, added to it or taken away from it; returns how many codes there are now. For local authorities, public administrations and networks of schools. Staff of the association. Errors: MP006, MP010, MP090.';
+    is 'Says which schools a client follows: {"commune": […], "postcode": […], "department": […], "rne": […]}, in place of what was there, added to it or taken away from it; returns how many codes there are now. For local authorities, public administrations and networks of schools. Staff of the association. Errors: MP006, MP010, MP090.';
 revoke execute on function api.set_territory(integer, jsonb, api.territory_change) from public;
 grant execute on function api.set_territory(integer, jsonb, api.territory_change) to authenticated, service_role;
 
-create type api.territory_match as (kind api.territory_kind, code text, schools integer);
-comment on type api.territory_match is 'A code of a territory, and how many schools that are not hidden have it.';
+create type api.territory_match as (kind api.territory_kind, code text, schools integer, communes text[], missed text[]);
+comment on type api.territory_match is 'A code of a territory, how many schools that are not hidden have it, and of a postcode the INSEE codes of its communes and the schools there that it misses: those with a postcode of their own (CEDEX), which nothing else of the territory names.';
 
 create function private.territory_schools(organisation_id integer) returns setof api.territory_match
     language plpgsql
@@ -3209,24 +3458,57 @@ begin
     perform private.require_ops();
     perform private.begin_client(organisation_id);
     return query
-    with place as (
-        -- One pass over the schools, however many codes there are.
-        select 'postcode' as kind, h.postcode as code, count(*) as schools
-        from mpp.school h where h.country = 'FR' and not h.is_hidden group by h.postcode
-        union all
-        select 'department', private.department_of(h.country, h.postcode), count(*)
-        from mpp.school h where h.country = 'FR' and not h.is_hidden group by private.department_of(h.country, h.postcode)
-        union all
-        select 'rne', h.rne, 1
+    with school as materialized (
+        select h.rne, h.name, h.postcode, h.city, h.commune, private.whole_commune(h.commune) as whole, h.department,
+            h.levels && array['maternelle', 'elementaire']::mpp.school_level[] as is_first,
+            -- Where the directory states no commune, the name of the town must do.
+            coalesce(h.commune, h.department || ' ' || private.searchable(h.city)) as town
         from mpp.school h
         where h.country = 'FR' and not h.is_hidden
-            and h.rne in (select t.code from mpp.territory t where t.organisation_id = territory_schools.organisation_id and t.kind = 'rne')
+    ), code as materialized (
+        select t.kind, t.code from mpp.territory t where t.organisation_id = territory_schools.organisation_id
+    ), place as (
+        -- One pass over the schools, however many codes there are.
+        select 'postcode' as kind, s.postcode as code, count(*) as schools from school s group by s.postcode
+        union all
+        select 'department', s.department, count(*) from school s group by s.department
+        union all
+        select 'commune', x.code, count(*)
+        from school s
+        cross join lateral (select s.commune union select s.whole) x (code)
+        where x.code is not null
+        group by x.code
+        union all
+        select 'rne', s.rne, 1 from school s where s.rne in (select c.code from code c where c.kind = 'rne')
+    ), town as materialized (
+        -- The towns of the postcodes that are followed.
+        select distinct c.code, s.town, s.commune from code c join school s on s.postcode = c.code where c.kind = 'postcode'
+    ), beside as (
+        select w.code, array_agg(format('%s %s (%s %s)', s.rne, s.name, s.postcode, s.city) order by s.city, s.name, s.rne) as schools
+        from town w
+        join school s on s.town = w.town and s.postcode <> w.code
+        where not exists (
+                select
+                from code c
+                where case c.kind when 'postcode' then s.postcode = c.code when 'department' then s.department = c.code
+                    when 'commune' then c.code in (s.commune, s.whole) else s.rne = c.code end
+            )
+            -- A CEDEX postcode is of those who get many letters: seldom of schools for small children.
+            and (s.town, s.postcode) in (
+                select o.town, o.postcode from school o group by o.town, o.postcode having 2 * count(*) filter (where o.is_first) <= count(*)
+            )
+        group by w.code
     )
-    select t.kind, t.code, coalesce(x.schools, 0)::integer
-    from mpp.territory t
-    left join place x on x.kind = t.kind::text and x.code = t.code
-    where t.organisation_id = territory_schools.organisation_id
-    order by t.kind, t.code;
+    select c.kind, c.code, coalesce(x.schools, 0)::integer,
+        coalesce((
+            select array_agg(distinct w.commune order by w.commune)
+            from town w where c.kind = 'postcode' and w.code = c.code and w.commune is not null
+        ), '{}'),
+        coalesce(b.schools, '{}')
+    from code c
+    left join place x on x.kind = c.kind::text and x.code = c.code
+    left join beside b on c.kind = 'postcode' and b.code = c.code
+    order by c.kind, c.code;
 end
 $$;
 revoke execute on function private.territory_schools(integer) from public;
@@ -3241,7 +3523,7 @@ begin atomic
     select * from private.territory_schools(organisation_id);
 end;
 comment on function api.territory_schools(integer)
-    is 'The codes that a client follows, and how many schools each of them matches. Staff of the association. Errors: MP006, MP090.';
+    is 'The codes that a client follows, how many schools each of them matches, and which schools of its town a postcode misses. Staff of the association. Errors: MP006, MP090.';
 revoke execute on function api.territory_schools(integer) from public;
 grant execute on function api.territory_schools(integer) to authenticated, service_role;
 -- The communication kit of a client: files of the private bucket client-files, which Supabase Storage keeps. Here is who
@@ -3526,7 +3808,7 @@ create index player_edition on mpp.player (edition_id);
 
 create table mpp.player_contact (
     player_id uuid primary key references mpp.player (id) on delete cascade,
-    phone text not null check (phone ~ '^\+[1-9][0-9]{6,14}$')
+    phone text not null check (phone = private.phone_number(phone, null))
 );
 comment on table mpp.player_contact is 'Phone of a player of an open league, for adding them to its conversation: the player, the ambassador and the staff.';
 
@@ -3884,7 +4166,8 @@ as $$
 declare
     me mpp.player;
     team uuid;
-    cleaned_phone text := regexp_replace(nullif(btrim(left(phone, 40)), ''), '[ .()-]', '', 'g');
+    typed_phone text := nullif(private.trimmed(left(phone, 60)), '');
+    cleaned_phone text := private.phone_number(typed_phone, (select f.country from mpp.profile f where f.id = account));
 begin
     select * into me from mpp.player p where p.account_id = account and p.edition_id = e.id for no key update;
     if me.league_id is not null then
@@ -3902,11 +4185,11 @@ begin
     if league.is_open and private.is_under(account, 15) then
         perform private.refuse('MP052', '15');
     end if;
-    if league.is_open and cleaned_phone is null then
+    if league.is_open and typed_phone is null then
         perform private.refuse('MP033');
     end if;
-    if (league.is_open or private.asks_phone(league.id)) and cleaned_phone !~ '^\+[1-9][0-9]{6,14}$' then
-        perform private.refuse('MP010', 'phone', 'it is not an international number', 'Write it as +33612345678.');
+    if (league.is_open or private.asks_phone(league.id)) and typed_phone is not null and cleaned_phone is null then
+        perform private.refuse('MP010', 'phone', 'it is not a telephone number', 'Write it with the code of its country, as +33612345678.');
     end if;
 
     select t.id into team
@@ -4113,7 +4396,12 @@ begin
     if exists (select from mpp.league l where l.id = league and l.school_id is not null) then
         return private.clean_class_text('name', name, 40);
     end if;
-    return private.clean_name('name', name, 40);
+    return private.clean_name('name', name, 40, (
+        select p.organisation_id
+        from mpp.league l
+        join mpp.participation p on p.id = l.participation_id
+        where l.id = league
+    ));
 end
 $$;
 revoke execute on function private.clean_team_name(uuid, text) from public;
@@ -4963,7 +5251,7 @@ begin
         delete from mpp.class_challenge c where c.league_id = class.id;
     end if;
     update mpp.league l
-    set name = private.clean_class_text('name', coalesce(update_class.name, l.name), 60),
+    set name = case when update_class.name is null then l.name else private.clean_class_text('name', update_class.name, 60) end,
         level = coalesce(update_class.level, l.level)
     where l.id = class.id;
 exception when unique_violation then
@@ -5052,18 +5340,21 @@ end
 $$;
 revoke execute on function private.clean_initial(text, bigint) from public;
 
--- The name of a class or of its team is free text; what plainly is an address, a date or a telephone number is none.
+-- The name of a class or of its team is free text, read by strangers like any other name; a date of birth or a telephone
+-- number says something about a pupil. School years, levels and counting rhymes are neither.
 create function private.clean_class_text(field text, value text, longest integer) returns text
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    cleaned text := private.clean_line(field, value, longest);
+    cleaned text := private.clean_name(field, value, longest);
+    rest text := regexp_replace(cleaned, '\m20[0-9]{2} ?[-–/] ?(20)?[0-9]{2}\M(?![/.-][0-9])', '', 'g');
 begin
-    if cleaned ~ '@' or cleaned ~ '[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}' or char_length(regexp_replace(
-            -- A class is often called by its school year.
-            regexp_replace(cleaned, '20[0-9]{2} ?[-–/] ?20[0-9]{2}', '', 'g'), '[^0-9]', '', 'g')) >= 8 then
+    if cleaned ~ '@'
+        or rest ~ '\m(0?[1-9]|[12][0-9]|3[01])([/.-])(0?[1-9]|1[0-2])\2((19|20)[0-9]{2}|[0-9]{2})\M'
+        or rest ~ '\m(19|20)[0-9]{2}([/.-])(0?[1-9]|1[0-2])\2(0?[1-9]|[12][0-9]|3[01])\M'
+        or rest ~ '[0-9]([ ./()-]*[0-9]){7}' then
         perform private.refuse('MP010', field, 'it looks like an address, a date or a telephone number',
             'Use a name that says nothing about a pupil.');
     end if;
@@ -8767,7 +9058,7 @@ comment on table mpp.edition_count is 'Listed players (pupils of listed classes 
 create table mpp.map_cell (
     id integer generated always as identity primary key,
     edition_id integer not null references mpp.edition (id),
-    country text check (country ~ '^[A-Z]{2}$'),
+    country text check (private.is_country(country)),
     department text check (department ~ '^([0-9]{2,3}|2[AB])$'),
     players bigint not null check (players >= 5),
     constraint map_cell_department_in_france check (department is null or country = 'FR'),
@@ -8792,23 +9083,6 @@ create policy map_cell_select_everyone on mpp.map_cell
     using (edition_id in (select e.id from mpp.edition e));
 
 grant select on mpp.past_statistics, mpp.edition_count, mpp.map_cell to anon, authenticated, service_role;
-
--- The French department of a postcode; none when there is no such thing. Corsica is 2A up to 201, 2B after it.
-create function private.department_of(country text, postcode text) returns text
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
-as $$
-    select case
-        when country is distinct from 'FR' or postcode is null or postcode !~ '^[0-9]{5}$' then null
-        when postcode ~ '^9[78]' then left(postcode, 3)
-        when postcode ~ '^20[01]' then '2A'
-        when postcode ~ '^20' then '2B'
-        when left(postcode, 2) between '01' and '95' then left(postcode, 2)
-    end
-$$;
-revoke execute on function private.department_of(text, text) from public;
 
 -- Places with fewer than five people are put together into one row. When they are fewer than five even together, the
 -- smallest of the others joins them: the difference from the published total of players then gives no small number back.
@@ -8868,11 +9142,11 @@ begin
                 and f.birth_date <= ((e.starts_at at time zone e.time_zone)::date - interval '18 years')::date
             group by f.country, f.postcode
             union all
-            select h.country, private.department_of(h.country, h.postcode), sum(s.players)
+            select h.country, h.department, sum(s.players)
             from mpp.score s
             join mpp.school h on h.id = s.school_id
             where s.edition_id = edition and s.scope = 'league' and s.listed
-            group by h.country, h.postcode
+            group by h.country, h.department
         ) w
         group by w.country, w.department
         having sum(w.players) > 0
@@ -9562,7 +9836,8 @@ begin
         where t.organisation_id = p.organisation_id
             and case t.kind
                 when 'postcode' then h.postcode = t.code
-                when 'department' then private.department_of(h.country, h.postcode) = t.code
+                when 'department' then h.department = t.code
+                when 'commune' then t.code in (h.commune, private.whole_commune(h.commune))
                 else h.rne = t.code
             end
     )

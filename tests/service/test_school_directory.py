@@ -130,6 +130,7 @@ def test_a_row_becomes_a_school(path: Path) -> None:
             postcode="01430",
             city="Hêtre-les-Étangs",
             line=2,
+            department="01",
         )
     ]
     assert (reading.rows, reading.schools, reading.problem_count, reading.lines) == (1, 1, 0, 2)
@@ -200,6 +201,11 @@ def test_a_code_in_small_letters_is_written_in_capitals(path: Path) -> None:
         ({"etat": "A OUVRIR"}, "not open yet"),
         ({"Code_departement": "099", "Code_postal": "W1A 1AA"}, "abroad"),
         ({"libelle_nature": "ECOLE PRIMAIRE FRANCAISE A L ETRANGER", "Code_postal": ""}, "abroad"),
+        ({"multi_uai": "1", "Nom_etablissement": "Collège des Saules (annexe)"}, "the annexe of a school"),
+        (
+            {"Type_etablissement": "", "libelle_nature": "ECOLES COMPOSEES UNIQT DE STS ET OU CPGE"},
+            "after the baccalauréat",
+        ),
     ],
 )
 def test_rows_that_are_no_schools_of_the_game_are_left_out_with_the_reason(
@@ -209,6 +215,38 @@ def test_rows_that_are_no_schools_of_the_game_are_left_out_with_the_reason(
     assert schools == []
     assert reading.problems == []
     assert dict(reading.left_out) == {reason: 1}
+
+
+def test_a_name_that_is_too_long_is_cut_between_two_words(path: Path) -> None:
+    long = (
+        "Section d'enseignement professionnel du Lycée polyvalent des Saules - Lycée des métiers du bois, " + "xy " * 20
+    )
+    schools, reading = read(path, {"Nom_etablissement": long})
+    assert reading.problems == []
+    assert long.startswith(schools[0].name.removesuffix("…"))
+    assert 110 < len(schools[0].name) <= 120
+    assert schools[0].name.endswith("xy…")
+    (other,), _ = read(path, {"Nom_etablissement": "x" * 121})
+    assert len(other.name) == 120
+
+
+@pytest.mark.parametrize(
+    ("stated", "department"),
+    [("024", "24"), ("001", "01"), ("1", "01"), ("02a", "2A"), ("2B", "2B"), ("974", "974"), ("", None)],
+)
+def test_the_department_is_the_one_that_the_file_states(path: Path, stated: str, department: str | None) -> None:
+    (school,), reading = read(path, {"Code_departement": stated, "Code_postal": "33220"})
+    assert (school.department, reading.problems) == (department, [])
+
+
+def test_the_commune_is_read_where_the_file_has_it(path: Path) -> None:
+    header = tuple("Code_commune" if name == "multi_uai" else name for name in HEADER)
+    path.write_text(text_of({"multi_uai": "35047"}, header=header), encoding="utf-8")
+    assert [school.commune for school in read_directory(path)] == ["35047"]
+    path.write_text(text_of({"multi_uai": "Bruz"}, header=header), encoding="utf-8")
+    reading = read_directory(path)
+    assert list(reading) == []
+    assert "not the code of a commune" in reading.problems[0].problem
 
 
 def test_a_school_that_closes_next_summer_is_still_a_school(path: Path) -> None:
@@ -251,13 +289,8 @@ def test_another_site_of_the_same_school_is_left_out(path: Path) -> None:
             "seven digits and a letter",
         ),
         ({"Nom_etablissement": " "}, "Nom_etablissement", "", "there is no name", "give the school's name"),
-        (
-            {"Nom_etablissement": "x" * 121},
-            "Nom_etablissement",
-            "x" * 59 + "…",
-            "the name has 121",
-            "shorten it to 120",
-        ),
+        ({"Nom_commune": "x" * 81}, "Nom_commune", "x" * 59 + "…", "the city has 81", "shorten it to 80"),
+        ({"Code_departement": "096"}, "Code_departement", "096", "not a French department", "035 or 02A"),
         ({"Nom_etablissement": "a\x1bb"}, "Nom_etablissement", "a\\x1bb", "cannot be seen", "remove them"),
         ({"Nom_commune": "a\u2800b"}, "Nom_commune", "a\u2800b", "cannot be seen", "remove them"),
         ({"Nom_commune": ""}, "Nom_commune", "", "there is no city", "give the school's city"),

@@ -213,6 +213,70 @@ def test_a_territory_says_how_many_schools_each_code_has(game, client):
     assert (found["department", "38"], found["department", "2A"]) == (3, 0)
 
 
+def described(number: int, city: str, **more: object) -> dict[str, object]:
+    """A school of the directory in Bruz or beside it."""
+    return {
+        "rne": f"{number:07d}{'ABCDEFGHJKLMNPRSTUVWXYZ'[number % 23]}", "name": f"School {number}", "country": "FR",
+        "levels": ["elementaire"], "postcode": "35170", "city": city, "department": "35", **more,
+    }  # fmt: skip
+
+
+TOWN = [
+    described(9_996_001, "Bruz", commune="35047"),
+    described(9_996_002, "Bruz", commune="35047", postcode="35171", levels=["college"]),
+    described(9_996_003, "Bruz", commune="35047", postcode="35174", levels=["lycee"]),
+    described(9_996_004, "Elsewhere", commune="35001", postcode="35172", levels=["lycee"]),
+    # A second ordinary postcode of the town: nobody forgot its school by a CEDEX.
+    described(9_996_005, "Bruz", commune="35047", postcode="35175"),
+    described(9_996_006, "Bruz", commune="35047", postcode="35175", levels=["college"]),
+    described(9_996_007, "Bruz", commune="35047", postcode="35175"),
+]
+
+
+def follow(game, client: int, **codes: list[str]) -> dict[tuple[str, str], dict[str, object]]:
+    game.service.call("set_territory", organisation_id=client, codes=Jsonb(codes))
+    rows = game.service.table("territory_schools", organisation_id=client)
+    return {(row["kind"], row["code"]): row for row in rows}
+
+
+def test_a_commune_is_all_schools_of_it_whatever_their_postcode(game, client):
+    game.service.table("import_schools", schools=Jsonb(TOWN))
+    found = follow(game, client, commune=["35047"])["commune", "35047"]
+    assert (found["schools"], found["missed"]) == (6, [])
+    with game.refused("MP010"):
+        follow(game, client, commune=["35"])
+
+
+def test_a_postcode_says_which_schools_of_its_town_have_another(game, client):
+    game.service.table("import_schools", schools=Jsonb(TOWN))
+    found = follow(game, client, postcode=["35170"])["postcode", "35170"]
+    assert (found["schools"], found["communes"]) == (1, ["35047"])
+    assert found["missed"] == [
+        f"{one['rne']} {one['name']} ({one['postcode']} Bruz)" for one in TOWN[1:3]
+    ]  # fmt: skip
+    # What something else of the territory names is not missed.
+    found = follow(game, client, postcode=["35170", "35171"], rne=[str(TOWN[2]["rne"])])["postcode", "35170"]
+    assert found["missed"] == []
+    assert follow(game, client, postcode=["35170"], commune=["35047"])["postcode", "35170"]["missed"] == []
+
+
+def test_a_town_without_a_code_is_known_by_its_name(game, client):
+    schools = [{name: value for name, value in one.items() if name != "commune"} for one in TOWN]
+    game.service.table("import_schools", schools=Jsonb(schools))
+    found = follow(game, client, postcode=["35170"])["postcode", "35170"]
+    assert (found["communes"], len(found["missed"])) == ([], 2)
+
+
+def test_the_districts_of_paris_are_paris(game, client):
+    districts = [
+        described(9_996_010, "Paris", commune="75111", postcode="75011", department="75"),
+        described(9_996_011, "Paris", commune="75112", postcode="75012", department="75"),
+    ]
+    game.service.table("import_schools", schools=Jsonb(districts))
+    found = follow(game, client, commune=["75056", "75111", "69123"])
+    assert [found["commune", code]["schools"] for code in ("75056", "75111", "69123")] == [2, 1, 0]
+
+
 @pytest.mark.parametrize("kind", ["company", "university", "association"])
 def test_only_who_answers_for_schools_follows_some(game, kind):
     client = game.organisation(kind=kind)
@@ -418,7 +482,7 @@ def test_a_phone_that_a_client_asks_for_may_be_left_out_and_is_seen_by_the_ambas
     silent = game.player(league)
     newcomer = game.registered()
     with game.refused("MP010"):
-        game.player(league, newcomer, phone="0612345678")
+        game.player(league, newcomer, phone="612345678")
     assert given.player_id is not None
     assert phones_seen(league.ambassador, league.id)[given.player_id] == "+33612345678"
     assert phones_seen(given, league.id)[given.player_id] == "+33612345678"

@@ -100,7 +100,7 @@ INVALID = [
     ("postcode", None),
     ("postcode", "7500"),
     ("postcode", "2A004"),
-    ("postcode", "75 011"),
+    ("postcode", "75 01"),
     ("birth_date", None),
     ("birth_date", "2999-01-01"),
     ("birth_date", "1901-01-01"),

@@ -211,5 +211,5 @@ def test_labels_cannot_hold_characters_that_hide(game):
     for code in (0x09, 0x0A, 0x20):
         person.call("update_profile", alias=f"a{chr(code)}{chr(code)}b")
         assert person.view("my_profile")[0]["alias"] == "a b"
-    for shown in ("Zoé", "山田", "Ömer", "a" * 30, string.punctuation[:30]):
+    for shown in ("Zoé", "山田", "Ömer", "a" * 30, string.punctuation.replace("@", "")[:30]):
         person.call("update_profile", alias=shown)

@@ -26,7 +26,7 @@ def schools(tmp_path: Path) -> list[dict[str, Any]]:
     write_directory(path, rows=ROWS)
     return [
         {"rne": s.rne, "name": s.name, "levels": list(s.levels), "country": s.country, "postcode": s.postcode,
-         "city": s.city}
+         "city": s.city, "department": s.department, "commune": s.commune}
         for s in read_directory(path)
     ]  # fmt: skip
 
@@ -57,7 +57,18 @@ def whole_scans(db: Connection) -> int:
 
 def queries(schools: list[dict[str, Any]]) -> list[str]:
     """What teachers type: codes, postcodes, cities, parts of names, and words that half of the schools have."""
-    typed = ["école", "ECOLE primaire", "saint", "lycée", "nowhere at all", "collège 75", "jean mou"]
+    typed = [
+        "école",
+        "ECOLE primaire",
+        "saint",
+        "lycée",
+        "nowhere at all",
+        "collège 75",
+        "jean mou",
+        "st",
+        "ste anne",
+        "st-jean de la",
+    ]
     for school in schools[:: len(schools) // 5]:
         words = school["name"].split()
         typed += [

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from string import ascii_uppercase
 
+import phonenumbers
 import psycopg
 import pytest
 
@@ -72,3 +74,134 @@ def test_the_lines_of_a_message_are_trimmed_like_any_text(game):
 def test_the_tables_keep_no_line_that_was_not_trimmed(game, text):
     with pytest.raises(psycopg.errors.CheckViolation), game.db.transaction():
         game.one("select %s::mpp.line", (text,))
+
+
+PHONES = [
+    ("+33 (0)6 12 34 56 78", "FR", "+33612345678"),
+    ("\u202d+33 6 12 34 56 78\u202c", "FR", "+33612345678"),
+    ("\u202a+33\u00a06\u202f12\u201134\u201156\u201178\u202c", "BE", "+33612345678"),
+    ("0033 6 12 34 56 78", "DE", "+33612345678"),
+    ("0033 (0)6.12.34.56.78", "FR", "+33612345678"),
+    ("+33 06 12 34 56 78", "FR", "+33612345678"),
+    ("06 12 34 56 78", "FR", "+33612345678"),
+    ("06/12/34/56/78", "FR", "+33612345678"),
+    ("0692 12 34 56", "FR", "+262692123456"),
+    ("0639 12 34 56", "FR", "+262639123456"),
+    ("0690 12 34 56", "FR", "+590690123456"),
+    ("0694 20 12 34", "FR", "+594694201234"),
+    ("0696 12 34 56", "FR", "+596696123456"),
+    ("0470 12 34 56", "BE", "+32470123456"),
+    ("078 123 45 67", "CH", "+41781234567"),
+    ("0151 23456789", "DE", "+4915123456789"),
+    ("07400 123456", "GB", "+447400123456"),
+    ("+44 (0)7400 123456", "FR", "+447400123456"),
+    ("06 12345678", "NL", "+31612345678"),
+    ("+39 06 1234 5678", "FR", "+390612345678"),
+    ("+1 (202) 555-0123", "US", "+12025550123"),
+]
+
+
+@pytest.mark.parametrize(("typed", "country", "number"), PHONES)
+def test_a_telephone_number_is_kept_as_its_network_knows_it(game, typed, country, number):
+    assert game.one("select private.phone_number(%s, %s)", (typed, country)) == number
+    assert game.one("select private.phone_number(%s, null)", (number,)) == number
+    # A library that knows the numbers of the world reads the same.
+    parsed = phonenumbers.parse(trimmed(typed), country)
+    assert phonenumbers.is_possible_number(parsed)
+    assert phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == number or country == "FR"
+
+
+@pytest.mark.parametrize(
+    "typed", ["+330612345678"[:11], "+33061234567", "06 12 34 56", "+33 6 12 34 56 789", "612345678", "+0612345678",
+              "06 12 34 56 78 ou 01", "0\u0666 12 34 56 78", "+", "", "tel", "+33 (0)"]
+)  # fmt: skip
+def test_what_nobody_can_call_is_no_telephone_number(game, typed):
+    assert game.one("select private.phone_number(%s, 'FR')", (typed,)) is None
+
+
+def test_a_league_keeps_the_number_that_its_ambassador_can_call(game):
+    league = game.league(game.edition(), is_open=True, phone="+33 (0)6 12 34 56 78")
+    abroad = game.registered(country="BE", postcode="1000")
+    with game.refused("MP010"):
+        abroad.call("join_league", league_id=league.id, phone="612345678")
+    abroad.call("join_league", league_id=league.id, phone="\u202d0470 12 34 56\u202c")
+    rows = game.rows(
+        "select c.phone from mpp.player_contact c join mpp.player p on p.id = c.player_id where p.league_id = %s"
+        " order by 1",
+        (league.id,),
+    )
+    assert [row["phone"] for row in rows] == ["+32470123456", "+33612345678"]
+
+
+PLACES = [
+    ("FR", "75011 ", ("FR", "75011")),
+    ("FR", "\u00a075011", ("FR", "75011")),
+    ("FR", "75 011", ("FR", "75011")),
+    ("FR", "20000", ("FR", "20000")),
+    ("GB", " sw1a 1aa", ("GB", "SW1A 1AA")),
+    ("NL", "1012 jx", ("NL", "1012 JX")),
+    ("BE", "1000", ("BE", "1000")),
+    ("MC", "98000", ("MC", "98000")),
+    ("CI", "00000", ("CI", "00000")),  # a country without postcodes
+    ("XK", "10000", ("XK", "10000")),
+    ("RE", "97400", ("FR", "97400")),
+    ("GP", "97110", ("FR", "97110")),
+    ("MQ", "97200", ("FR", "97200")),
+    ("GF", "97300", ("FR", "97300")),
+    ("YT", "97600", ("FR", "97600")),
+    ("PM", "97500", ("FR", "97500")),
+    ("BL", "97133", ("FR", "97133")),
+    ("MF", "97150", ("FR", "97150")),
+    ("NC", "98800", ("FR", "98800")),
+    ("PF", "98714", ("FR", "98714")),
+    ("WF", "98600", ("FR", "98600")),
+    ("FR", "97400", ("FR", "97400")),
+]
+
+
+@pytest.mark.parametrize(("country", "postcode", "kept"), PLACES)
+def test_a_place_is_a_country_of_the_list_and_a_postcode_of_it(game, country, postcode, kept):
+    person = game.registered(country=country, postcode=postcode)
+    assert tuple(person.view("my_profile")[0][name] for name in ("country", "postcode")) == kept
+    other = game.registered(country="AU", postcode="2000")
+    other.call("update_profile", country=country, postcode=postcode)
+    assert tuple(other.view("my_profile")[0][name] for name in ("country", "postcode")) == kept
+
+
+@pytest.mark.parametrize(
+    ("country", "postcode"),
+    [("ZZ", "75011"), ("AA", "1000"), ("EU", "1000"), ("fr", "75011"), ("FR", "00000"), ("FR", "96000"), ("FR", "7501"),
+     ("FR", "98000"), ("FR", "SW1A 1AA"), ("RE", "75011"), ("GP", "97400"), ("BE", "0999"), ("BE", "10000"),
+     ("DE", "00000"), ("DE", "1234"), ("CH", "800"), ("GB", "?"), ("GB", ""), ("A ", "1000"), ("F", "75011")],
+)  # fmt: skip
+def test_unknown_countries_and_impossible_postcodes_are_refused(game, country, postcode):
+    person = game.signed_in()
+    with game.refused("MP010"):
+        person.call("register", **game.profile(country=country, postcode=postcode))
+    teacher = game.teacher()
+    with game.refused("MP010"):
+        teacher.call(
+            "add_school", name="École", city="Ys", postcode=postcode, country=country, levels=["college"],
+            rne="0759999L",
+        )  # fmt: skip
+
+
+def test_overseas_france_is_a_department_of_the_map(game):
+    edition = game.edition()
+    league = game.league(edition)
+    for _ in range(6):
+        game.player(league, game.registered(country="RE", postcode="97400"))
+    game.service.call("count_edition", edition_code=edition.code)
+    areas = {row["area"]: row["players"] for row in game.anon.view("player_map", edition_id=edition.id)}
+    assert "RE" not in areas
+    assert areas.get("FR-974", 0) >= 6 or sum(areas.values()) == 7
+
+
+def test_the_list_of_countries_is_that_of_iso(game):
+    codes = [a + b for a in ascii_uppercase for b in ascii_uppercase]
+    rows = game.rows("select c.code from unnest(%s::text[]) c (code) where private.is_country(c.code)", (codes,))
+    known = {row["code"] for row in rows}
+    callable_ = {code for code in phonenumbers.SUPPORTED_REGIONS if code not in ("AC", "TA")}
+    # The library leaves out places where nobody lives for long.
+    assert known - callable_ == {"AQ", "BV", "GS", "HM", "PN", "TF", "UM"}
+    assert callable_ <= known

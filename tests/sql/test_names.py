@@ -1,0 +1,162 @@
+"""Names that strangers or mails show: one rule for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from .game import Game
+
+HONEST = [
+    "Les engagé.es du 11e", "Étudiant.es en vadrouille", "Étudiant.e.s", "Les ami.es", "ÉLU.ES", "Citoyen.nes",
+    "Heureux.ses", "Les acteur.rices", "Tou.tes ensemble", "Actif.ves", "CE1-CE2 2026-27", "1-2-3 Soleil", "CM1.CM2",
+    "J.O. 2026", "Go...team", "3.14", "v2.0", "Équipe MPP Lyon", "À 10 km de Paris", "S.O.S.",
+]  # fmt: skip
+LINKS = [
+    "evil.ai", "evil.cc", "evil.nl", "Gagnez: evil.pl", "evil.cloud/a", "evil.museum", "пример.рф", "evil.xn--p1ai",
+    "evil。com", "ｅｖｉｌ．ｃｏｍ", "evil․com", "192.168.1.12", "amazon.es", "google.es", "evil.se", "ami.es/login",
+    "shop.ami.es", "mailto:ada", "a@b", "//evil", "www.evil",
+]  # fmt: skip
+IMITATIONS = [
+    "MPP officiel", "M.P.P. support", "M P P support", "m-p-p Support", "MPP 0ffic1el", "Admin M.P.P", "MPPsupport",
+    "ᴍᴘᴘ support", "МРР support", "Ma Petite Planète", "M.a P.e.t.i.t.e Planète", "MPP",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_honest_names_hold_no_link(game, name):
+    assert not game.one("select private.holds_link(%s)", (name,))
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_what_a_mail_program_makes_a_link_of_is_one(game, name):
+    assert game.one("select private.holds_link(%s)", (name,))
+
+
+def writers(game: Game) -> dict[str, list[Callable[[str], Any]]]:
+    """By column of type mpp.line: who writes it, with a name, as calls that are refused or not."""
+    edition = game.edition()
+    league = game.league(edition)
+    player, ambassador = game.registered(), league.ambassador
+    organisation = game.organisation()
+    part = game.participation(organisation, edition)
+    manager = game.employed(organisation, "manager")
+    school_edition = game.edition(audience="school")
+    class_ = game.class_(school_edition)
+    teacher = class_.teacher
+
+    def client_league(**given):
+        return manager.table("create_client_leagues", participation_id=part, leagues=Jsonb([given]))
+
+    def school(**given):
+        arguments = {"name": "Lycée", "city": "Londres", "postcode": "SW7 2DG", "levels": ["lycee"], "country": "GB"}
+        return teacher.call("add_school", **arguments | given)
+
+    return {
+        "league.name": [
+            lambda name: player.call("create_league", edition_id=edition.id, name=name),
+            lambda name: client_league(name=name),
+            lambda name: teacher.call("update_class", class_id=class_.id, name=name),
+        ],
+        "team.name": [
+            lambda name: ambassador.call("rename_team", team_id=league.teams[0], name=name),
+            lambda name: teacher.call("create_team", league_id=class_.id, name=name),
+            lambda name: teacher.call("rename_team", team_id=class_.teams[0], name=name),
+        ],
+        "unit.name": [lambda name: client_league(name="Nord", unit=name)],
+        "profile.alias": [lambda name: player.call("update_profile", alias=name)],
+        "profile.first_name": [lambda name: player.call("update_profile", first_name=name)],
+        "profile.last_name": [lambda name: player.call("update_profile", last_name=name)],
+        "school.name": [lambda name: school(name=name)],
+        "school.city": [lambda name: school(city=name)],
+    }
+
+
+#: Columns of type mpp.line that no stranger writes for others, and why.
+OTHERWISE = {
+    "organisation.name": "the association types it",
+    "player.alias": "copied from the profile",
+    "player.first_name": "copied from the profile; of a pupil one word of letters",
+    "profile.sector": "for the statistics of the association",
+    "profile.acquisition_channel": "for the statistics of the association",
+    "teacher.role": "for the statistics of the association",
+    "teacher.subject": "for the statistics of the association",
+    "contact_request.name": "a message to the association, whose staff reads it as such",
+    "contact_request.organisation": "a message to the association, whose staff reads it as such",
+    "newsletter.subject": "the association types it",
+}
+
+
+def test_every_name_that_is_shown_goes_through_the_one_rule(game):
+    found = {
+        f"{row['relname']}.{row['attname']}"
+        for row in game.rows(
+            "select c.relname, a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid"
+            " where a.atttypid = 'mpp.line'::regtype and c.relkind = 'r' and not a.attisdropped"
+        )
+    }
+    checked = writers(game)
+    assert found == set(checked) | set(OTHERWISE), "give the new column its writer here, or say why it has none"
+    for column, calls in checked.items():
+        for write in calls:
+            for wrong, what in (
+                *((name, "it holds a link") for name in ("Visitez evil.ai", "x.cloud")),
+                *((name, "it is the name of the association") for name in ("MPP officiel", "M.P.P. support")),
+            ):
+                with game.refused("MP010") as caught:
+                    write(wrong)
+                assert what in caught.value.diag.message_primary, (column, wrong)
+
+
+@pytest.mark.parametrize("name", IMITATIONS)
+def test_an_alias_does_not_imitate_the_association(game, name):
+    person = game.registered()
+    with game.refused("MP010"):
+        person.call("update_profile", alias=name)
+
+
+@pytest.mark.parametrize("name", [name for name in HONEST if len(name) <= 30])
+def test_honest_names_are_kept_as_they_are_typed(game, name):
+    person = game.registered()
+    person.call("update_profile", alias=name)
+    assert person.view("my_profile")[0]["alias"] == name
+
+
+def test_what_imitates_a_client_without_a_separator_is_refused(game):
+    edition = game.edition()
+    organisation = game.organisation(name="Carrefour Vert")
+    longer = game.organisation(name="Carrefour Vert Market")
+    person = game.registered()
+    for name in ("Carrefour Vert Lyon", "CARREFOUR-VERT Lyon", "Carrefour Vert", "Carrefour  vert!"):
+        with game.refused("MP010"):
+            person.call("create_league", edition_id=edition.id, name=name)
+        with game.refused("MP010"):
+            person.call("update_profile", alias=name)
+    # The clients themselves, and whoever is called so.
+    league = game.client_league(game.participation(longer, edition), edition)
+    league.ambassador.call("rename_team", team_id=league.teams[0], name="Carrefour Vert Market Lyon")
+    person.call("update_profile", last_name="Carrefour Vert")
+    person.call("create_league", edition_id=edition.id, name="Les amis du Carrefour Vert")
+    assert organisation != longer
+
+
+@pytest.mark.parametrize(
+    ("name", "fine"),
+    [("CE1-CE2 2026-27", True), ("1-2-3 Soleil", True), ("CM2 2026/2027", True), ("6e 3 - 5e 2", True),
+     ("Lina 12/03/2015", False), ("12.03.15", False), ("2015-03-12", False), ("06 12 34 56 78", False),
+     ("+33612345678", False), ("06-12-34-56", False)],
+)  # fmt: skip
+def test_the_name_of_a_class_holds_no_date_and_no_telephone_number(game, name, fine):
+    class_ = game.class_(game.edition(audience="school"))
+    for call in (
+        lambda: class_.teacher.call("update_class", class_id=class_.id, name=name),
+        lambda: class_.teacher.call("rename_team", team_id=class_.teams[0], name=name),
+    ):
+        if fine:
+            call()
+        else:
+            with game.refused("MP010"):
+                call()
