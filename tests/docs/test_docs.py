@@ -168,7 +168,7 @@ def wrong_with(said: str) -> str | None:
             return f"there is no {words[0]} in mpp {' '.join(named[: len(named) - len(words)])}"
         command = children[words.pop(0)]
     if getattr(command, "commands", None) and not command.invoke_without_command:
-        return "a command is missing" if any(word != "…" for word in words) else None
+        return "a command is missing" if words and words[0] != "…" else None
     options = {name: p for p in command.params for name in (*p.opts, *p.secondary_opts) if name.startswith("-")}
     room: float = sum(p.nargs if p.nargs > 0 else 1_000 for p in command.params if p.param_type_name == "argument")
     while words:
