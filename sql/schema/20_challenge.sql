@@ -16,16 +16,17 @@ comment on table mpp.curriculum_theme is 'What of the school curriculum a challe
 
 create table mpp.challenge (
     id integer generated always as identity primary key,
-    code text not null unique check (code ~ '^[a-z0-9-]{3,60}$'),
+    code text not null check (code ~ '^[a-z0-9-]{3,60}$'),
     theme text not null references mpp.theme (code),
     title mpp.translated not null,
     description mpp.translated not null,
     goals smallint[] not null default '{}' check (goals <@ array[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]::smallint[]),
     curriculum text[] not null default '{}'
 );
-comment on table mpp.challenge is 'A card of the catalogue: its texts, whatever the edition.';
+comment on table mpp.challenge is 'A card as one or more editions show it. Other texts under the same code are another row: what one edition corrects changes no other.';
 comment on column mpp.challenge.goals is 'United Nations sustainable development goals, 1 to 17.';
 comment on column mpp.challenge.curriculum is 'Codes of mpp.curriculum_theme; apply_edition, the only writer, checks them.';
+create index challenge_code on mpp.challenge (code);
 create index challenge_theme on mpp.challenge (theme);
 
 create table mpp.edition_challenge (
@@ -76,7 +77,8 @@ as $$
 $$;
 revoke execute on function private.secret_digest(text, text) from public;
 
--- Editing a challenge never rewrites a score already earned: once the edition has started its rules stand.
+-- Editing a challenge never rewrites a score already earned: once the edition has started its rules stand. The texts of
+-- its card may be corrected.
 create function private.edition_challenge_keep_rules() returns trigger
     language plpgsql
     set search_path = pg_catalog, pg_temp
@@ -84,6 +86,11 @@ as $$
 declare
     e mpp.edition;
 begin
+    if tg_op = 'UPDATE' and to_jsonb(old) - 'challenge_id' = to_jsonb(new) - 'challenge_id'
+        and (select k.code from mpp.challenge k where k.id = old.challenge_id)
+            = (select k.code from mpp.challenge k where k.id = new.challenge_id) then
+        return new;
+    end if;
     select * into e from mpp.edition where id = coalesce(old.edition_id, new.edition_id);
     if e.opened_at is not null and e.starts_at <= private.clock() then
         perform private.refuse('MP025', e.code, 'its challenges, their points and rules');

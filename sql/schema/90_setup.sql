@@ -79,6 +79,72 @@ as $$
 $$;
 revoke execute on function private.edition_document(mpp.edition) from public;
 
+-- The card of the catalogue that says what this one of a document says: a new row unless there is one.
+create function private.card_for(asked jsonb) returns integer
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    card mpp.challenge;
+begin
+    card.code := asked ->> 'code';
+    card.theme := asked ->> 'theme';
+    card.title := asked -> 'title';
+    card.description := asked -> 'description';
+    card.goals := array(select g::smallint from jsonb_array_elements_text(asked -> 'goals') g);
+    card.curriculum := array(select g from jsonb_array_elements_text(coalesce(asked -> 'curriculum', '[]')) g);
+    select k.id into card.id
+    from mpp.challenge k
+    where k.code = card.code
+        and (k.theme, k.title::jsonb, k.description::jsonb, k.goals, k.curriculum)
+            = (card.theme, card.title::jsonb, card.description::jsonb, card.goals, card.curriculum)
+    order by k.id
+    limit 1;
+    if card.id is null then
+        insert into mpp.challenge (code, theme, title, description, goals, curriculum)
+        values (card.code, card.theme, card.title, card.description, card.goals, card.curriculum)
+        returning id into card.id;
+    end if;
+    return card.id;
+end
+$$;
+revoke execute on function private.card_for(jsonb) from public;
+
+-- The names of themes are shown by every edition that uses them: those of an edition that has opened stay.
+create function private.check_theme_names(document jsonb, edition integer) returns void
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    taken text;
+begin
+    select format('the theme %s has another name in the edition %s, which has opened: keep that name or take another code', n.code, o.code)
+    into taken
+    from (
+        select t ->> 'code' as code, t -> 'title' as name, false as is_curriculum
+        from jsonb_array_elements(document -> 'themes') t
+        union all
+        select t ->> 'code', t -> 'title', true
+        from jsonb_array_elements(coalesce(document -> 'curriculum', '[]')) t
+    ) n
+    join mpp.challenge k on case when n.is_curriculum then n.code = any (k.curriculum) else n.code = k.theme end
+    join mpp.edition_challenge c on c.challenge_id = k.id
+    join mpp.edition o on o.id = c.edition_id and o.opened_at is not null and o.id is distinct from edition
+    where n.name is distinct from (
+        case when n.is_curriculum
+            then (select h.name::jsonb from mpp.curriculum_theme h where h.code = n.code)
+            else (select h.name::jsonb from mpp.theme h where h.code = n.code) end)
+    order by n.code, o.code
+    limit 1;
+    if taken is not null then
+        perform private.refuse('MP027', taken);
+    end if;
+end
+$$;
+revoke execute on function private.check_theme_names(jsonb, integer) from public;
+
 create function private.apply_edition(document jsonb, dry_run boolean) returns setof api.edition_change
     language plpgsql
     security definer
@@ -93,6 +159,7 @@ declare
     becomes jsonb;
     changes api.edition_change[];
     organisation integer;
+    cards jsonb;
     message text;
 begin
     perform private.require_ops();
@@ -132,6 +199,7 @@ begin
             end if;
         end if;
 
+        perform private.check_theme_names(document, e.id);
         changes := array(
             select d
             from (
@@ -181,17 +249,8 @@ begin
             perform private.refuse('MP027', format('the level %s does not exist', message));
         end if;
 
-        -- A card that another edition shows may be corrected here too; it is one card.
-        insert into mpp.challenge as k (code, theme, title, description, goals, curriculum)
-        select c ->> 'code', c ->> 'theme', (c -> 'title')::mpp.translated, (c -> 'description')::mpp.translated,
-            array(select g::smallint from jsonb_array_elements_text(c -> 'goals') g),
-            array(select g from jsonb_array_elements_text(coalesce(c -> 'curriculum', '[]')) g)
-        from jsonb_array_elements(document -> 'challenges') c
-        on conflict on constraint challenge_code_key do update
-        set theme = excluded.theme, title = excluded.title, description = excluded.description, goals = excluded.goals,
-            curriculum = excluded.curriculum
-        where (k.theme, k.title::jsonb, k.description::jsonb, k.goals, k.curriculum)
-            is distinct from (excluded.theme, excluded.title::jsonb, excluded.description::jsonb, excluded.goals, excluded.curriculum);
+        select jsonb_object_agg(c ->> 'code', private.card_for(c)) into cards
+        from jsonb_array_elements(document -> 'challenges') c;
 
         if e.id is null then
             insert into mpp.edition (code, audience, title, organisation_id, time_zone, starts_at, ends_at,
@@ -232,7 +291,8 @@ begin
 
         with asked as (
             select
-                k.id as challenge_id,
+                c ->> 'code' as code,
+                (cards ->> (c ->> 'code'))::integer as challenge_id,
                 (c ->> 'kind')::api.challenge_kind as kind,
                 (c ->> 'points')::smallint as points,
                 (c ->> 'repeat')::smallint as repeat_limit,
@@ -245,18 +305,18 @@ begin
                 case when jsonb_typeof(c -> 'levels') = 'array'
                     then private.levels_in_order(array(select jsonb_array_elements_text(c -> 'levels'))) end as levels
             from jsonb_array_elements(document -> 'challenges') c
-            join mpp.challenge k on k.code = c ->> 'code'
         ), updated as (
             update mpp.edition_challenge x
-            set kind = a.kind, points = a.points, repeat_limit = a.repeat_limit, quorum = a.quorum,
+            set challenge_id = a.challenge_id, kind = a.kind, points = a.points, repeat_limit = a.repeat_limit, quorum = a.quorum,
                 boost_factor = a.boost_factor, needs_proof = a.needs_proof, opens_at = a.opens_at,
                 closes_at = a.closes_at, secret_digest = a.secret_digest, levels = a.levels
             from asked a
+            join mpp.challenge k on k.code = a.code
             where x.edition_id = e.id
-                and x.challenge_id = a.challenge_id
-                and (x.kind, x.points, x.repeat_limit, x.quorum, x.boost_factor, x.needs_proof, x.opens_at, x.closes_at, x.secret_digest, x.levels)
+                and x.challenge_id = k.id
+                and (x.challenge_id, x.kind, x.points, x.repeat_limit, x.quorum, x.boost_factor, x.needs_proof, x.opens_at, x.closes_at, x.secret_digest, x.levels)
                     is distinct from
-                    (a.kind, a.points, a.repeat_limit, a.quorum, a.boost_factor, a.needs_proof, a.opens_at, a.closes_at, a.secret_digest, a.levels)
+                    (a.challenge_id, a.kind, a.points, a.repeat_limit, a.quorum, a.boost_factor, a.needs_proof, a.opens_at, a.closes_at, a.secret_digest, a.levels)
         )
         insert into mpp.edition_challenge (edition_id, challenge_id, kind, points, repeat_limit, quorum, boost_factor,
             needs_proof, opens_at, closes_at, secret_digest, levels)
@@ -264,8 +324,15 @@ begin
             a.closes_at, a.secret_digest, a.levels
         from asked a
         where not exists (
-            select from mpp.edition_challenge x where x.edition_id = e.id and x.challenge_id = a.challenge_id
+            select
+            from mpp.edition_challenge x
+            join mpp.challenge k on k.id = x.challenge_id
+            where x.edition_id = e.id and k.code = a.code
         );
+        -- What no edition shows any more.
+        delete from mpp.challenge k
+        where (k.code in (select jsonb_object_keys(cards)) or was -> 'challenges' ? k.code)
+            and not exists (select from mpp.edition_challenge x where x.challenge_id = k.id);
         if exists (
             select from mpp.edition_challenge x
             where x.edition_id = e.id and (x.opens_at < e.starts_at or x.closes_at > e.ends_at)

@@ -605,8 +605,8 @@ def commit_cards(url: str) -> None:
         )
         for code in CHALLENGES:
             db.execute(
-                "insert into mpp.challenge (code, theme, title, description, goals) values (%s, 't-theme',"
-                " %s, %s, '{11}')"
-                " on conflict do nothing",
-                (code, Jsonb(translated(code)), Jsonb(translated("What to do"))),
+                "insert into mpp.challenge (code, theme, title, description, goals)"
+                " select %(code)s, 't-theme', %(title)s, %(description)s, '{11}'"
+                " where not exists (select from mpp.challenge k where k.code = %(code)s)",
+                {"code": code, "title": Jsonb(translated(code)), "description": Jsonb(translated("What to do"))},
             )

@@ -199,9 +199,9 @@ def deal(game: Game, edition: Edition) -> None:
     game.run("delete from mpp.edition_challenge where edition_id = %s", (edition.id,))
     for card, (theme, points) in CARDS.items():
         game.run(
-            "insert into mpp.challenge (code, theme, title, description) values (%s, %s, %s, %s)"
-            " on conflict do nothing",
-            (card, theme, Jsonb(translated(card)), Jsonb(translated(card))),
+            "insert into mpp.challenge (code, theme, title, description) select %(code)s, %(theme)s, %(text)s, %(text)s"
+            " where not exists (select from mpp.challenge k where k.code = %(code)s)",
+            {"code": card, "theme": theme, "text": Jsonb(translated(card))},
         )
         edition.challenges[card] = game.one(
             "insert into mpp.edition_challenge (edition_id, challenge_id, kind, points)"

@@ -292,14 +292,104 @@ def test_a_frozen_edition_is_not_applied_again(game, code):
         apply(game, file)
 
 
-def test_a_card_shared_by_two_editions_is_one_card(game, code):
+def texts(game, code):
+    """What an edition says of its cards."""
+    edition = game.service.view("editions", code=code)[0]["id"]
+    return {
+        row["code"]: {name: row[name] for name in ("theme", "theme_name", "title", "description", "goals")}
+        for row in game.service.view("challenges", edition_id=edition)
+    }
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("challenges.0.title", translated("Elsewhere")),
+        ("challenges.0.description", translated("Do it elsewhere")),
+        ("challenges.0.goals", [12, 13]),
+    ],
+)
+def test_a_file_changes_no_text_of_another_edition_that_has_its_cards(game, code, opened, path, value):
     first, second = document(code), document(code + "-b")
     apply(game, first)
-    assert not any(path.startswith("themes") for _, path in changed(game, second))
-    apply(game, changed_document(second, "challenges.0.title", translated("Everywhere")))
-    edition = game.service.view("editions", code=code)[0]["id"]
-    rows = {r["code"]: r for r in game.service.view("challenges", edition_id=edition)}
-    assert rows["f-standard"]["title"]["en"] == "Everywhere"
+    if opened:
+        game.service.call("open_edition", edition_code=code)
+    before = texts(game, code)
+    changes = apply(game, changed_document(second, path, value))
+    assert {c["path"] for c in changes if c["path"].startswith("challenges.f-standard")} == {"challenges.f-standard"}
+    assert texts(game, code) == before
+    field = path.rsplit(".", 1)[1]
+    assert texts(game, code + "-b")["f-standard"][field] == value
+    # Its own file still corrects it, and says what changes and nothing else.
+    (change,) = apply(game, changed_document(first, path, value))
+    assert (change["action"], change["path"]) == ("change", f"challenges.f-standard.{field}")
+    assert (change["before"], change["after"]) == (before["f-standard"][field], value)
+    assert changed(game, first) == {("change", f"challenges.f-standard.{field}")}
+    assert texts(game, code + "-b")["f-standard"][field] == value
+
+
+def test_editions_that_say_the_same_share_a_card_and_none_is_kept_that_nobody_shows(game, code):
+    file = changed_document(document(code), "challenges.0.code", f"{code}-card")
+    other = changed_document(file, "edition.code", code + "-b")
+    cards = "select count(*) from mpp.challenge where code = %s"
+    apply(game, file)
+    apply(game, other)
+    assert game.one(cards, (f"{code}-card",)) == 1
+    apply(game, changed_document(other, "challenges.0.title", translated("Another")))
+    assert game.one(cards, (f"{code}-card",)) == 2
+    apply(game, other)
+    assert game.one(cards, (f"{code}-card",)) == 1
+
+
+def test_texts_of_a_card_are_corrected_after_the_start_and_its_rules_are_not(game, code):
+    file = document(code)
+    apply(game, file)
+    game.service.call("open_edition", edition_code=code)
+    ids = {r["code"]: r["id"] for r in game.service.view("challenges")}
+    game.clock(game.now + 2 * DAY)
+    corrected = changed_document(file, "challenges.0.title", translated("Corrected"))
+    assert changed(game, corrected) == {("change", "challenges.f-standard.title")}
+    assert texts(game, code)["f-standard"]["title"] == translated("Corrected")
+    assert {r["code"]: r["id"] for r in game.service.view("challenges")} == ids
+    with game.refused("MP025"):
+        apply(game, changed_document(corrected, "challenges.0.points", 5))
+
+
+def test_the_name_of_a_theme_that_an_opened_edition_shows_stays(game, code):
+    theme = f"{code}-theme"
+    file = document(code, themes=[{"code": theme, "title": translated("Theme")}])
+    for card in file["challenges"]:
+        card["theme"] = theme
+    other = changed_document(
+        changed_document(file, "edition.code", code + "-b"), "themes.0.title", translated("Another name")
+    )
+    apply(game, file)
+    assert ("change", f"themes.{theme}.name") in changed(game, other, dry_run=True)
+    game.service.call("open_edition", edition_code=code)
+    with game.refused("MP027") as refusal:
+        apply(game, other)
+    assert theme in str(refusal.value)
+    assert code in str(refusal.value)
+    assert texts(game, code)["f-standard"]["theme_name"] == translated("Theme")
+    # Its own file may correct it, for nobody else shows it.
+    assert changed(game, changed_document(file, "themes.0.title", translated("Corrected"))) == {
+        ("change", f"themes.{theme}.name")
+    }
+
+
+def test_the_name_of_a_curriculum_theme_that_an_opened_edition_shows_stays(game, code):
+    theme = f"{code}-living"
+    file = school_document(code, curriculum=[{"code": theme, "title": translated("The living world")}])
+    for card in file["challenges"]:
+        card["curriculum"] = [theme]
+    apply(game, file)
+    game.service.call("open_edition", edition_code=code)
+    other = changed_document(
+        changed_document(file, "edition.code", code + "-b"), "curriculum.0.title", translated("Another name")
+    )
+    with game.refused("MP027"):
+        apply(game, other)
 
 
 # school editions
