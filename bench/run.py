@@ -91,7 +91,7 @@ def make_edition(db: psycopg.Connection[Any], code: str, players: int) -> int:
             "ranking": "total",
             "unlock_guesses_per_hour": 10,
         },
-        "themes": [{"code": "bench", "title": text}],
+        "themes": [{"code": "bench", "title": {"fr": "Mesure", "en": "Bench"}}],
         "challenges": [card],
     }
     db.execute("select api.apply_edition(%s)", (json.dumps(document),))

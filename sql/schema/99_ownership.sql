@@ -71,3 +71,32 @@ begin
     end loop;
 end
 $$;
+
+-- Views are read. Postgres finds out that it cannot write to one that joins or computes before it asks who may, and
+-- answers with an error that PostgREST passes on as its own fault (500). With a trigger for it, the missing grant answers.
+create function private.refuse_view_write() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise exception using errcode = 'insufficient_privilege', message = format('view %s is read, not written', tg_table_name);
+end
+$$;
+revoke execute on function private.refuse_view_write() from public;
+
+do $$
+declare
+    read_only record;
+begin
+    for read_only in
+        select c.oid::regclass as name, c.relname
+        from pg_catalog.pg_class c
+        where c.relnamespace in ('mpp'::regnamespace, 'api'::regnamespace) and c.relkind = 'v'
+        order by c.oid
+    loop
+        execute format(
+            'create trigger %I instead of insert or update or delete on %s for each row execute function private.refuse_view_write()',
+            read_only.relname || '_is_read', read_only.name);
+    end loop;
+end
+$$;
