@@ -6320,7 +6320,7 @@ $$;
 revoke execute on function private.invitations_sent(integer, text) from public;
 
 -- Invitations that were written to a mailbox within a day, whoever sent them: an account of a client must not become a way to
--- fill somebody's. Asked under the lock of invitations, or twenty at once would all find room.
+-- fill somebody's. Asked under the lock of the mailbox, or twenty at once would all find room.
 create function private.invitations_to(address text) returns bigint
     language plpgsql
     stable
@@ -6338,6 +6338,92 @@ end
 $$;
 revoke execute on function private.invitations_to(text) from public;
 
+-- A row of a table and not an advisory lock: a call names up to 2,000 mailboxes, and the table of locks is shared by the
+-- whole server.
+create table mpp.mailbox_lock (
+    digest bytea primary key
+);
+comment on table mpp.mailbox_lock is 'Empty for everybody: a row lives inside the transaction that invites a mailbox, and the next one for the same mailbox waits for its end.';
+alter table mpp.mailbox_lock enable row level security;
+
+-- Until the end of the transaction, in one order, so that two lists that share mailboxes do not wait for each other.
+create function private.lock_mailboxes(addresses text[]) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    digests bytea[] := array(
+        select distinct sha256(convert_to(private.mailbox_of(a.address), 'UTF8')) as digest
+        from unnest(addresses) a (address)
+        where a.address is not null
+        order by digest
+    );
+begin
+    insert into mpp.mailbox_lock (digest) select d.digest from unnest(digests) with ordinality d (digest, place) order by d.place;
+    -- Gone already, and still waited for: a key that another transaction inserted is free when that one has ended.
+    delete from mpp.mailbox_lock m where m.digest = any (digests);
+end
+$$;
+revoke execute on function private.lock_mailboxes(text[]) from public;
+
+-- What the leagues of a client may be called in a list of its guests, in lower case: their name, and without the client's before it.
+create function private.league_names(participation integer) returns table (called text, league_id uuid, is_whole boolean)
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select lower(l.name), l.id, true
+    from mpp.league l
+    where l.participation_id = participation
+    union all
+    select substr(lower(l.name), char_length(b.before) + 1), l.id, false
+    from mpp.participation p
+    join mpp.organisation o on o.id = p.organisation_id
+    cross join lateral (select lower(o.name || ' · ') as before) b
+    join mpp.league l on l.participation_id = p.id and starts_with(lower(l.name), b.before)
+    where p.id = participation;
+end
+$$;
+revoke execute on function private.league_names(integer) from public;
+
+-- Guests without a league, each to the one that fewest were invited to, as if one after the other: leagues are filled up to a
+-- level like vessels, and the guests take the places below it, the lowest first.
+create function private.spread_participants(participation integer, emails text[]) returns void
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into mpp.participant (participation_id, email, league_id)
+    with filled as (
+        select l.id, l.created_at, count(x.email) as guests
+        from mpp.league l
+        left join mpp.participant x on x.league_id = l.id
+        where l.participation_id = participation
+        group by l.id, l.created_at
+    ), level as (
+        select ceil(min((f.below + cardinality(emails)) / f.leagues))::bigint as guests
+        from (
+            select sum(v.guests) over lowest as below, row_number() over lowest as leagues
+            from filled v
+            window lowest as (order by v.guests, v.id)
+        ) f
+    ), place as (
+        select f.id as league_id, row_number() over (order by n.guests, f.created_at, f.id) as turn
+        from filled f
+        cross join level v
+        cross join lateral generate_series(f.guests, v.guests) n (guests)
+    )
+    select participation, g.email, q.league_id
+    from unnest(emails) with ordinality g (email, turn)
+    join place q on q.turn = g.turn;
+end
+$$;
+revoke execute on function private.spread_participants(integer, text[]) from public;
+
 create function private.invite_participants(participation_id integer, participants jsonb, dry_run boolean) returns api.import_outcome
     language plpgsql
     security definer
@@ -6351,7 +6437,7 @@ declare
     first_wrong text;
     most integer;
     by_ops boolean := private.is_ops();
-    guest record;
+    added text[];
     outcome api.import_outcome := (0, 0, 0);
 begin
     select * into o from mpp.organisation x where x.id = p.organisation_id;
@@ -6360,7 +6446,7 @@ begin
         perform private.refuse('MP010', 'participants', 'it is not a list of 1 to 2,000', 'Send [{"email": "…", "league": "…"}, …].');
     end if;
     perform private.lock_client(p);
-    perform pg_advisory_xact_lock(hashtext('mpp.invitation'));
+    perform private.lock_mailboxes(array(select lower(btrim(g.value ->> 'email')) from jsonb_array_elements(participants) g));
     if not exists (select from mpp.league l where l.participation_id = p.id) then
         perform private.refuse('MP010', 'participants', 'there is no league to invite them to', 'Make the leagues first.');
     end if;
@@ -6373,11 +6459,7 @@ begin
                 when jsonb_typeof(g.given -> 'league') not in ('string', 'null') then 'its league is not a text'
                 when not private.is_mail_address(lower(btrim(g.given ->> 'email'))) then 'its address is not one'
                 when count(*) over (partition by lower(btrim(g.given ->> 'email'))) > 1 then 'its address comes twice'
-                when g.given ->> 'league' is not null and not exists (
-                    select from mpp.league l
-                    where l.participation_id = p.id
-                        and lower(l.name) in (lower(btrim(g.given ->> 'league')), lower(o.name || ' · ' || btrim(g.given ->> 'league')))
-                ) then 'its league is none of the client''s'
+                when g.given ->> 'league' is not null and not g.has_league then 'its league is none of the client''s'
                 -- Taken off the list and put back on: a new code comes by mail, and nobody is written to for ever.
                 when not g.known and private.invitations_sent(p.id, g.email) >= 3
                     then 'three invitations were sent there already, hand out the code yourself'
@@ -6391,7 +6473,8 @@ begin
             select x.given, x.place, lower(btrim(x.given ->> 'email')) as email,
                 exists (
                     select from mpp.participant k where k.participation_id = p.id and k.email = lower(btrim(x.given ->> 'email'))
-                ) as known
+                ) as known,
+                lower(btrim(x.given ->> 'league')) in (select n.called from private.league_names(p.id) n) as has_league
             from jsonb_array_elements(participants) with ordinality x (given, place)
         ) g
     ) f
@@ -6412,41 +6495,45 @@ begin
         perform private.refuse('MP010', 'participants', format('with those invited before they are more than %s', most),
             'Ask Ma Petite Planète to raise the number of expected players.');
     end if;
-    for guest in
-        select lower(btrim(g.given ->> 'email')) as email, g.given ->> 'league' as league
-        from jsonb_array_elements(participants) with ordinality g (given, place)
-        order by g.place
-    loop
-        if exists (select from mpp.participant x where x.participation_id = p.id and x.email = guest.email) then
-            outcome.unchanged := outcome.unchanged + 1;
-            continue;
-        end if;
-        outcome.added := outcome.added + 1;
-        continue when coalesce(dry_run, false);
-        -- Without a league named: the one that fewest were invited to.
-        insert into mpp.participant (participation_id, email, league_id)
-        select p.id, guest.email, l.id
-        from mpp.league l
-        where l.participation_id = p.id
-            and (guest.league is null
-                or lower(l.name) in (lower(btrim(guest.league)), lower(o.name || ' · ' || btrim(guest.league))))
-        order by (select count(*) from mpp.participant x where x.league_id = l.id), l.created_at, l.id
-        limit 1;
-        perform private.queue_mail(
-            private.invitation_key(p.id, guest.email, 1 + private.invitations_sent(p.id, guest.email)),
-            'player_invitation',
-            jsonb_build_object('league', l.name, 'join_code', c.code, 'edition', e.title ->> o.language, 'starts_at', e.starts_at,
-                'ends_at', e.ends_at, 'time_zone', e.time_zone, 'organisation', o.name),
-            purpose => 'invitation', address => guest.email, language => o.language, organisation_id => o.id,
-            useful_until => e.registration_closes_at)
-        from mpp.participant x
-        join mpp.league l on l.id = x.league_id
-        join mpp.join_code c on c.league_id = l.id
-        where x.participation_id = p.id and x.email = guest.email;
-    end loop;
-    if outcome.added > 0 and not coalesce(dry_run, false) then
-        perform private.record_act('client.invite_participants', o.code, jsonb_build_object('participation', p.id, 'added', outcome.added));
+    select count(*) filter (where k.email is null), count(k.email) into outcome.added, outcome.unchanged
+    from jsonb_array_elements(participants) g
+    left join mpp.participant k on k.participation_id = p.id and k.email = lower(btrim(g.value ->> 'email'));
+    if outcome.added = 0 or coalesce(dry_run, false) then
+        return outcome;
     end if;
+    added := array(
+        select lower(btrim(g.given ->> 'email'))
+        from jsonb_array_elements(participants) with ordinality g (given, place)
+        where not exists (
+            select from mpp.participant k where k.participation_id = p.id and k.email = lower(btrim(g.given ->> 'email'))
+        )
+        order by g.place
+    );
+    insert into mpp.participant (participation_id, email, league_id)
+    select distinct on (g.place) p.id, lower(btrim(g.given ->> 'email')), n.league_id
+    from jsonb_array_elements(participants) with ordinality g (given, place)
+    join private.league_names(p.id) n on n.called = lower(btrim(g.given ->> 'league'))
+    where lower(btrim(g.given ->> 'email')) = any (added)
+    -- A league of exactly that name before one that has it after the client's.
+    order by g.place, n.is_whole desc, n.league_id;
+    perform private.spread_participants(p.id, array(
+        select a.email
+        from unnest(added) with ordinality a (email, place)
+        where not exists (select from mpp.participant x where x.participation_id = p.id and x.email = a.email)
+        order by a.place
+    ));
+    perform private.queue_mail(
+        private.invitation_key(p.id, a.email, 1 + private.invitations_sent(p.id, a.email)),
+        'player_invitation',
+        jsonb_build_object('league', l.name, 'join_code', c.code, 'edition', e.title ->> o.language, 'starts_at', e.starts_at,
+            'ends_at', e.ends_at, 'time_zone', e.time_zone, 'organisation', o.name),
+        purpose => 'invitation', address => a.email, language => o.language, organisation_id => o.id,
+        useful_until => e.registration_closes_at)
+    from unnest(added) with ordinality a (email, place)
+    join mpp.participant x on x.participation_id = p.id and x.email = a.email
+    join mpp.league l on l.id = x.league_id
+    join mpp.join_code c on c.league_id = l.id;
+    perform private.record_act('client.invite_participants', o.code, jsonb_build_object('participation', p.id, 'added', outcome.added));
     return outcome;
 end
 $$;
@@ -6713,7 +6800,7 @@ begin
     end if;
     -- Also between two of its owners at once.
     perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
-    perform pg_advisory_xact_lock(hashtext('mpp.invitation'));
+    perform private.lock_mailboxes(array[address]);
     select * into o from mpp.organisation x where x.id = invite_staff.organisation_id;
     if not private.is_mail_address(address) then
         perform private.refuse('MP010', 'email', left(coalesce(email, 'it is empty'), 100), 'Give an address such as ada@example.org.');
@@ -13595,6 +13682,35 @@ begin
         order by a.attrelid, a.attnum
     loop
         execute format('alter index %s alter column %s set statistics 0', private_column.relation, private_column.name);
+    end loop;
+end
+$$;
+
+-- Views are read. Postgres finds out that it cannot write to one that joins or computes before it asks who may, and
+-- answers with an error that PostgREST passes on as its own fault (500). With a trigger for it, the missing grant answers.
+create function private.refuse_view_write() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise exception using errcode = 'insufficient_privilege', message = format('view %s is read, not written', tg_table_name);
+end
+$$;
+revoke execute on function private.refuse_view_write() from public;
+
+do $$
+declare
+    read_only record;
+begin
+    for read_only in
+        select c.oid::regclass as name, c.relname
+        from pg_catalog.pg_class c
+        where c.relnamespace in ('mpp'::regnamespace, 'api'::regnamespace) and c.relkind = 'v'
+        order by c.oid
+    loop
+        execute format(
+            'create trigger %I instead of insert or update or delete on %s for each row execute function private.refuse_view_write()',
+            read_only.relname || '_is_read', read_only.name);
     end loop;
 end
 $$;

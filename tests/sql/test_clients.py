@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,7 +13,7 @@ import pytest
 
 from mpp_supabase.mail.letters import write_letter
 
-from .crowd import at_once, codes, committed
+from .crowd import at_once, codes, committed, connect
 from .game import DAY, HOUR, Connection, Edition, Game, Jsonb, Person
 
 MICROSECOND = timedelta(microseconds=1)
@@ -592,6 +593,69 @@ def test_a_league_is_named_with_or_without_the_name_of_the_client(game, client, 
     manager.call("invite_participants", participation_id=part, participants=asked)
     found = {r["email"]: r["league"] for r in manager.view("client_participants", participation_id=part)}
     assert found == {"a@example.org": "Exemple SA · Nord", "b@example.org": "Exemple SA · Sud"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_guests_without_a_league_go_to_the_emptiest_one_after_the_other(game, part, manager, seed):
+    chance = random.Random(seed)
+    names = [f"L{n}" for n in range(chance.randrange(1, 8))]
+    manager.table("create_client_leagues", participation_id=part, leagues=leagues(*names))
+    order = [
+        row["name"]
+        for row in game.rows("select name from mpp.league where participation_id = %s order by created_at, id", (part,))
+    ]
+    expected = dict.fromkeys(order, 0)
+    for call in range(4):
+        rows = []
+        for n in range(chance.randrange(1, 30)):
+            named = chance.choice(names) if chance.random() < 0.3 else None
+            rows.append({"email": f"{call}-{n}@example.org", "league": named})
+        manager.call("invite_participants", participation_id=part, participants=Jsonb(rows))
+        # Those with a league first, then each of the others to the emptiest.
+        for row in sorted(rows, key=lambda row: row["league"] is None):
+            expected[row["league"] or min(order, key=lambda name: expected[name])] += 1
+    found = dict.fromkeys(order, 0)
+    for row in manager.view("client_participants", participation_id=part):
+        found[row["league"]] += 1
+    assert found == expected
+
+
+def test_inviting_many_people_to_many_leagues_reads_each_league_a_few_times(game, part, manager):
+    names = [f"L{n}" for n in range(150)]
+    manager.table("create_client_leagues", participation_id=part, leagues=leagues(*names))
+    read = (
+        "select sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) from pg_stat_xact_user_tables"
+        " where schemaname = 'mpp' and relname in ('league', 'participant')"
+    )
+    asked = [{"email": f"{n}@example.org", "league": names[n] if n % 3 == 0 else None} for n in range(150)]
+    before = game.one(read)
+    assert manager.call("invite_participants", participation_id=part, participants=Jsonb(asked))["added"] == 150
+    # Less than every guest asks of every league, and of its own: 150 times 150.
+    assert game.one(read) - before < 150 * 100
+
+
+def test_inviting_makes_no_other_client_wait(arena_url):
+    with committed(arena_url) as game:
+        edition = game.edition()
+        parts, managers = [], []
+        for _ in range(2):
+            client = game.organisation()
+            parts.append(game.participation(client, edition))
+            game.service.table("create_client_leagues", participation_id=parts[-1], leagues=leagues(f"L {fresh()}"))
+            managers.append(game.employed(client, "manager"))
+        owner = game.employed(game.organisation(), "owner")
+        organisation = game.one("select organisation_id from mpp.staff where account_id = %s", (owner.account,))
+        game.db.commit()
+        with connect(arena_url) as first, connect(arena_url, autocommit=True) as second:
+            mine = guests(*(f"{fresh()}@example.org" for _ in range(5)))
+            managers[0].on(first).call("invite_participants", participation_id=parts[0], participants=mine)
+            # It has not ended, and nothing of it is in the way.
+            second.execute("set lock_timeout = '20s'")
+            theirs = guests(*(f"{fresh()}@example.org" for _ in range(5)))
+            answer = managers[1].on(second).call("invite_participants", participation_id=parts[1], participants=theirs)
+            assert answer["added"] == 5
+            owner.on(second).call("invite_staff", organisation_id=organisation, email=f"{fresh()}@example.org")
+            first.rollback()
 
 
 def test_guests_without_a_league_are_spread_evenly(game, part, manager):
