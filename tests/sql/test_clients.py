@@ -647,6 +647,7 @@ def test_inviting_makes_no_other_client_wait(arena_url):
         organisation = game.one("select organisation_id from mpp.staff where account_id = %s", (owner.account,))
         game.db.commit()
         with connect(arena_url) as first, connect(arena_url, autocommit=True) as second:
+            first.execute("select 1")
             mine = guests(*(f"{fresh()}@example.org" for _ in range(5)))
             managers[0].on(first).call("invite_participants", participation_id=parts[0], participants=mine)
             # It has not ended, and nothing of it is in the way.
