@@ -9,11 +9,12 @@ NPM := $(VENV)/bin/python -m mpp_supabase.local.node
 # What pip keeps stays in this folder too, as what npm keeps does.
 export PIP_CACHE_DIR ?= $(CURDIR)/$(VENV)/.cache/pip
 
-.PHONY: help demo test setup baseline lint docs bench mutation clean
+.PHONY: help demo test calendar setup baseline lint docs bench mutation clean
 
 help:
 	@echo "make demo      set up, start the local stack and play a whole edition (SCALE=0.1 for a tenth)"
 	@echo "make test      set up and run every test"
+	@echo "make calendar  run the tests that ask a clock on hard days and in other time zones (long)"
 	@echo "make lint      ruff, mypy, and the Supabase linter on the local stack"
 	@echo "make baseline  write the baseline migration again from sql/schema (until the first release)"
 	@echo "make docs      write docs/api.md, docs/errors.md and docs/cli.md again"
@@ -44,6 +45,9 @@ test: setup tests/postgres-versions/node_modules/.set-up
 	@tests/plpgsql_check.sh
 	@$(VENV)/bin/pytest --numprocesses 2 --dist loadgroup
 
+calendar: setup
+	@$(VENV)/bin/python -m tests.calendar
+
 tests/postgres-versions/node_modules/.set-up: tests/postgres-versions/package.json $(VENV)/.set-up
 	@echo "Installing Postgres 15 to 18 for the tests"
 	@cd tests/postgres-versions && ../../$(VENV)/bin/python -m mpp_supabase.local.node install --no-save --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error > /dev/null
@@ -65,7 +69,7 @@ docs: setup
 	@$(VENV)/bin/python -m mpp_cli.reference docs/cli.md
 
 bench: setup
-	@$(VENV)/bin/python bench/run.py
+	@$(VENV)/bin/python -m bench.run
 
 mutation: setup
 	@$(VENV)/bin/python -m tests.mutation.run
