@@ -23,6 +23,7 @@ from uuid import uuid4
 
 import psycopg
 
+from bench.durations import durations
 from mpp_supabase import clock
 from mpp_supabase.local import Ports, Stack, StackStatus
 
@@ -56,6 +57,7 @@ def measure(status: StackStatus, players: int, seconds: float) -> Iterator[dict[
         yield from writers(status, db, seconds)
         yield load(db)
         yield freeze(db, large)
+    yield from durations()
 
 
 def make_edition(db: psycopg.Connection[Any], code: str, players: int) -> int:

