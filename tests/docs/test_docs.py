@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
+import tomllib
 import uuid
 from collections.abc import Iterator
 from functools import cache
@@ -235,6 +237,18 @@ def test_every_mpp_command_that_a_message_a_hint_or_a_help_names_exists() -> Non
 )
 def test_a_command_that_does_not_parse_is_noticed(said: str) -> None:
     assert (wrong_with(said) is None) == (said in ("client territory", "edition"))
+
+
+def test_the_settings_of_a_project_that_operations_shows_belong_to_the_file() -> None:
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    (block,) = (block for language, block in FENCE.findall(text) if language == "toml")
+    file = (ROOT / "supabase/config.toml").read_text(encoding="utf-8")
+    both = tomllib.loads(f"{file}\n{textwrap.dedent(block)}")
+    remote = both["remotes"]["production"]
+    # What is written for a laptop and would be wrong on a project.
+    assert "127.0.0.1" in both["auth"]["site_url"]
+    assert set(remote["auth"]) >= {"site_url", "additional_redirect_urls"}
+    assert both["auth"]["email"]["max_frequency"] != remote["auth"]["email"]["max_frequency"]
 
 
 @each(WRITTEN)
