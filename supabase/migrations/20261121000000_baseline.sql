@@ -3815,7 +3815,7 @@ create index player_edition on mpp.player (edition_id);
 
 create table mpp.player_contact (
     player_id uuid primary key references mpp.player (id) on delete cascade,
-    phone text not null check (phone = private.phone_number(phone, null))
+    phone text not null check (phone is not distinct from private.phone_number(phone, null))
 );
 comment on table mpp.player_contact is 'Phone of a player of an open league, for adding them to its conversation: the player, the ambassador and the staff.';
 

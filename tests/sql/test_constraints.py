@@ -101,6 +101,9 @@ RULES = {
     "profile_picture_path_check": "update mpp.profile set picture_path = repeat('p', 301)",
     "profile_plays_or_not": "update mpp.profile set country = null where country is not null",
     "profile_postcode_check": "update mpp.profile set postcode = '-' where postcode is not null",
+    "school_commune_check": "update mpp.school set commune = 'nowhere' where country = 'FR'",
+    "school_place_in_france": "update mpp.school set stated_department = '69' where country <> 'FR'",
+    "school_stated_department_check": "update mpp.school set stated_department = '1' where country = 'FR'",
     "school_country_check": "update mpp.school set country = 'fr'",
     "school_in_france_has_rne": "update mpp.school set rne = null where country = 'FR'",
     "school_levels_check": "update mpp.school set levels = '{}'",
@@ -159,6 +162,7 @@ RULES = {
 
 #: A foreign key, and the column that is made to point at nothing.
 REFERENCES = {
+    "account_proof_account_id_fkey": "mpp.account_proof.account_id",
     "ambassador_account_id_fkey": "mpp.ambassador.account_id",
     "ambassador_league_id_fkey": "mpp.ambassador.league_id",
     "ambassador_player_id_fkey": "mpp.ambassador.player_id",
@@ -326,7 +330,7 @@ def play(game: Game) -> None:
         game.validate(player, edition, "t-bike")
         player.call("unlock_challenge", edition_id=edition.id, word="wrong")
         player.call("unlock_challenge", edition_id=edition.id, word=SECRET_WORD)
-    game.staff()
+    game.run("insert into mpp.account_proof (account_id) values (%s)", (game.staff().account,))
     game.service.call(
         "announce_maintenance", starts_at=game.now + DAY, ends_at=game.now + 2 * DAY, message=translated("Moving")
     )
