@@ -145,7 +145,7 @@ class Mutating:
         jobs = ((m, [self.items[place] for place in chosen_tests(m, touched, names)]) for m in chosen)
         for outcome in self._in_parallel(jobs):
             self.outcomes.append(outcome)
-            verdict = f"killed by {outcome.killer}" if outcome.killer else "SURVIVED"
+            verdict = f"killed by {outcome.killer[:150]}" if outcome.killer else "SURVIVED"
             print(
                 f"[{len(self.outcomes)}/{len(chosen)}] {outcome.mutation.kind} {outcome.mutation.name}: {verdict}"
                 f" ({outcome.tried} tests, {outcome.seconds:.1f} s)",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import uuid
 
-from .game import HOUR, document, translated
+import pytest
+from psycopg.types.json import Jsonb
+
+from .game import DAY, HOUR, document, translated
 
 
 def traces(game, **equal):
@@ -44,6 +47,51 @@ def test_every_privileged_act_leaves_who_did_what_to_what(game):
         ("edition.apply", f"{edition.code}-b"),
     ]
     assert {a["actor_role"] for a in acts} == {"authenticated"}
+
+
+def test_what_is_done_to_classes_clients_and_mails_leaves_its_trace(game):
+    class_ = game.class_(game.edition(audience="school"), pupils=("Lina",))
+    colleague = game.teacher()
+    colleague.call("accept_class", code=class_.teacher.call("invite_co_teacher", class_id=class_.id))
+    game.service.call("remove_co_teacher", class_id=class_.id, teacher_id=colleague.account)
+    game.close(class_.edition)
+    game.freeze(class_.edition)
+    game.service.call("forget_pupils", edition_code=class_.edition.code)
+
+    edition = game.edition(starts=-10 * DAY, ends=11 * DAY)
+    client = game.organisation()
+    code = game.one("select code from mpp.organisation where id = %s", (client,))
+    part = game.participation(client, edition)
+    game.client_league(part, edition)
+    guests = Jsonb([{"email": "guest@example.org"}])
+    game.service.call("invite_participants", participation_id=part, participants=guests, dry_run=True)
+    game.service.call("invite_participants", participation_id=part, participants=guests)
+
+    game.league(edition, game.registered(newsletter=True, league_alerts=True))
+    issue = {"code": code, "language": "fr", "subject": "Le printemps", "body": "Bonjour"}
+    game.run("delete from mpp.outbox")
+    game.service.call("queue_newsletter", **issue)
+    worker = uuid.uuid4()
+    (mail,) = game.service.table("claim_mail", worker=worker, lease_seconds=60, message_domain="example.org")
+    game.run(
+        "update mpp.outbox set claimed_at = claimed_at - interval '1 hour', claim_expires_at = now() where id = %s",
+        (mail["id"],),
+    )
+    key = game.one("select key from mpp.outbox where id = %s", (mail["id"],))
+    game.service.call("settle_stranded", id=mail["id"], attempt=mail["attempt"], verdict="delivered")
+    game.service.call("queue_league_notes", edition_code=edition.code)
+    game.service.call("record_bounce", address=f"{code}@example.org", is_hard=True, reason="550")
+    game.service.call("clear_bounces", address=f"{code}@example.org")
+
+    before = game.one("select min(id) from mpp.audit where subject = %s", (class_.edition.code,))
+    acts = game.rows("select action, subject from mpp.audit where id >= %s", (before,))
+    assert {
+        ("class.remove_teacher", str(class_.id)), ("edition.forget_pupils", class_.edition.code),
+        ("participation.set", str(client)), ("client.invite_participants", code), ("newsletter.queue", code),
+        ("mail.settle", key), ("league_notes.queue", edition.code), ("mail.bounce", None),
+        ("mail.clear_bounces", None),
+    } <= {(act["action"], act["subject"]) for act in acts}  # fmt: skip
+    assert [act["action"] for act in acts].count("client.invite_participants") == 1, "a dry run is no act"
 
 
 def test_acts_of_the_secret_key_are_traced_under_its_role(game):
