@@ -39,7 +39,7 @@ ZONES = ("Pacific/Noumea", "America/Los_Angeles", "UTC")
 #: Layers that ask a clock. What is left out reads files, or keeps the real time: Auth, sockets, processes.
 LAYERS = (
     "tests/sql", "tests/client_sql", "tests/service", "tests/cli", "tests/mail", "tests/reports", "tests/diplomas",
-    "tests/stack/test_school_demo.py", "tests/stack/test_client_demo.py",
+    "tests/stack/test_demo.py", "tests/stack/test_school_demo.py", "tests/stack/test_client_demo.py",
     "tests/stack/test_phone_path.py", "tests/stack/test_phone_limits.py", "tests/stack/test_school_path.py",
     "tests/stack/test_client_path.py",
 )  # fmt: skip
