@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import json
 import multiprocessing
+import random
 import shutil
 import statistics
 import subprocess
@@ -29,6 +30,7 @@ from mpp_supabase.local import Ports, Stack, StackStatus
 
 HERE = Path(__file__).parent
 BARE = "mpp_bench.bare"
+CARDS = 300
 
 
 def main() -> None:
@@ -61,10 +63,9 @@ def measure(status: StackStatus, players: int, seconds: float) -> Iterator[dict[
 
 
 def make_edition(db: psycopg.Connection[Any], code: str, players: int) -> int:
-    """An edition that runs now with one open challenge, and `players` scores spread as at the end of three weeks."""
+    """An edition that runs now with open challenges, and `players` scores spread as at the end of three weeks."""
     text = {"fr": code, "en": code}
     card = {
-        "code": "bench-card",
         "kind": "standard",
         "theme": "bench",
         "points": 2,
@@ -94,7 +95,8 @@ def make_edition(db: psycopg.Connection[Any], code: str, players: int) -> int:
             "unlock_guesses_per_hour": 10,
         },
         "themes": [{"code": "bench", "title": {"fr": "Mesure", "en": "Bench"}}],
-        "challenges": [card],
+        # So many because each counts fifty times a day, and the writers of the bench do nothing else.
+        "challenges": [{**card, "code": f"bench-card-{number}"} for number in range(CARDS)],
     }
     db.execute("select api.apply_edition(%s)", (json.dumps(document),))
     db.execute("select api.open_edition(%s)", (code,))
@@ -173,11 +175,11 @@ def writers(status: StackStatus, db: psycopg.Connection[Any], seconds: float) ->
     for columns in ("player_id, challenge_id", "league_id, validated_at", "challenge_id"):
         db.execute(f"create index on {BARE} ({columns})")
     people = seat_people(db, edition, leagues=64, each=10)
-    challenge = _one(db, "select id from mpp.edition_challenge where edition_id = %s", edition)
+    challenges = _challenges(db, edition)
     for count in (8, 32):
         spread = [people[number % len(people)] for number in range(0, count * 10, 10)]
-        ours = _rate(status.db_url, "validate", spread, edition, challenge, seconds)
-        bare = _rate(status.db_url, "bare", spread, edition, challenge, seconds)
+        ours = _rate(status.db_url, "validate", spread, edition, challenges, seconds)
+        bare = _rate(status.db_url, "bare", spread, edition, challenges, seconds)
         yield _result(
             f"validate_challenge, {count} writers in {count} leagues, against bare inserts (per second)",
             ours,
@@ -186,8 +188,8 @@ def writers(status: StackStatus, db: psycopg.Connection[Any], seconds: float) ->
             "per_second",
         )
     crowd = people[:8]
-    ours = _rate(status.db_url, "validate", crowd, edition, challenge, seconds)
-    bare = _rate(status.db_url, "bare", crowd, edition, challenge, seconds)
+    ours = _rate(status.db_url, "validate", crowd, edition, challenges, seconds)
+    bare = _rate(status.db_url, "bare", crowd, edition, challenges, seconds)
     yield _result(
         "validate_challenge, 8 writers in one league, against bare inserts (per second)",
         ours,
@@ -233,7 +235,7 @@ def load(db: psycopg.Connection[Any]) -> dict[str, Any]:
     edition = make_edition(db, "bench-load", 1)
     db.execute("update auth.users set email = 'earlier-' || email where email like 'writer-%%'")
     people = [(player,) for _, player in seat_people(db, edition, leagues=1_000, each=20)]
-    challenge = _one(db, "select id from mpp.edition_challenge where edition_id = %s", edition)
+    challenge = _challenges(db, edition)[0]
     keys = [uuid4() for _ in range(300_000)]
     start = _one(db, "select starts_at from mpp.edition where id = %s", edition)
     began = time.perf_counter()
@@ -280,13 +282,19 @@ def freeze(db: psycopg.Connection[Any], edition: int) -> dict[str, Any]:
     )
 
 
-def _rate(url: str, what: str, people: list[tuple[Any, Any]], edition: int, challenge: int, seconds: float) -> float:
+def _challenges(db: psycopg.Connection[Any], edition: int) -> list[int]:
+    return [row[0] for row in db.execute("select id from mpp.edition_challenge where edition_id = %s", (edition,))]
+
+
+def _rate(
+    url: str, what: str, people: list[tuple[Any, Any]], edition: int, challenges: list[int], seconds: float
+) -> float:
     """Commits per second of as many processes as there are people, each on its own connection."""
     context = multiprocessing.get_context("fork")
     barrier = context.Barrier(len(people) + 1)
     counts = context.Queue()
     work = [
-        context.Process(target=_write, args=(url, what, account, player, edition, challenge, seconds, barrier, counts))
+        context.Process(target=_write, args=(url, what, account, player, edition, challenges, seconds, barrier, counts))
         for account, player in people
     ]
     for process in work:
@@ -304,7 +312,7 @@ def _write(
     account: Any,
     player: Any,
     edition: int,
-    challenge: int,
+    challenges: list[int],
     seconds: float,
     barrier: Any,
     counts: Any,
@@ -316,20 +324,19 @@ def _write(
         )
         if what == "validate":
             _become(db, account)
-            statement, rest = "select state from api.validate_challenge(%s, %s, %s)", (player, challenge)
+            statement = "select state from api.validate_challenge(%s, %s, %s)"
         else:
             statement = (
                 f"insert into {BARE} (player_id, challenge_id, id, edition_id, team_id, league_id, points, state)"
                 " values (%s, %s, %s, %s, %s, %s, 2, 'credited')"
             )
-            rest = (player, challenge)
         tail = () if what == "validate" else (edition, team, league)
         done = 0
-        db.execute(statement, (*rest, uuid4(), *tail), prepare=True)
+        db.execute(statement, (player, random.choice(challenges), uuid4(), *tail), prepare=True)
         barrier.wait()
         end = time.perf_counter() + seconds
         while time.perf_counter() < end:
-            db.execute(statement, (*rest, uuid4(), *tail), prepare=True)
+            db.execute(statement, (player, random.choice(challenges), uuid4(), *tail), prepare=True)
             done += 1
         counts.put(done)
 

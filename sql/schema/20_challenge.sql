@@ -59,7 +59,7 @@ create table mpp.edition_challenge (
     )
 );
 comment on table mpp.edition_challenge is 'A card in play in an edition: kind, points and limits, fixed when the edition starts.';
-comment on column mpp.edition_challenge.repeat_limit is 'How often one player may validate it; null: without limit.';
+comment on column mpp.edition_challenge.repeat_limit is 'How often one player may validate it; null: without limit, fifty times in 24 hours at most.';
 comment on column mpp.edition_challenge.opens_at is 'Window [opens_at, closes_at): open only inside, except boost, which multiplies inside.';
 comment on column mpp.edition_challenge.levels is 'Levels whose classes may play it; null in a public edition.';
 create index edition_challenge_card on mpp.edition_challenge (challenge_id);

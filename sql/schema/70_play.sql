@@ -128,6 +128,14 @@ begin
         if done >= c.repeat_limit then
             perform private.refuse('MP042', c.repeat_limit::text);
         end if;
+    else
+        -- Without a limit there is one a day all the same, with those taken back: the ledger keeps them.
+        select count(*) into done
+        from mpp.validation x
+        where x.player_id = me.id and x.challenge_id = c.id and x.validated_at > at - interval '24 hours';
+        if done >= 50 then
+            perform private.refuse('MP047', '50');
+        end if;
     end if;
     if c.needs_proof and not coalesce(proof_sent, false) then
         perform private.refuse('MP043');
@@ -164,7 +172,7 @@ begin atomic
     select private.validate_challenge(player_id, challenge_id, request_key, proof_sent);
 end;
 comment on function api.validate_challenge(uuid, integer, uuid, boolean)
-    is 'Validates a challenge for the caller''s player. The same request_key gives the same validation, once; after leaving the league too, then without the points of team and league. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP035, MP040–MP044.';
+    is 'Validates a challenge for the caller''s player. The same request_key gives the same validation, once; after leaving the league too, then without the points of team and league. One without a limit is done fifty times in 24 hours at most. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP035, MP040–MP044, MP047.';
 revoke execute on function api.validate_challenge(uuid, integer, uuid, boolean) from public;
 grant execute on function api.validate_challenge(uuid, integer, uuid, boolean) to authenticated;
 

@@ -126,13 +126,22 @@ begin
     doing := array(
         select p.id
         from unnest(chosen) p (id)
-        where c.repeat_limit is null
-            or (
+        where case
+            -- As in validate_challenge.
+            when c.repeat_limit is null then (
+                select count(*) from mpp.validation v
+                where v.player_id = p.id and v.challenge_id = c.id and v.validated_at > at - interval '24 hours'
+            ) < 50
+            else (
                 select count(*) from mpp.validation v
                 where v.player_id = p.id and v.challenge_id = c.id and v.state <> 'cancelled'
             ) < c.repeat_limit
+        end
     );
     if cardinality(doing) = 0 then
+        if c.repeat_limit is null then
+            perform private.refuse('MP047', '50');
+        end if;
         perform private.refuse('MP042', c.repeat_limit::text);
     end if;
 
@@ -179,7 +188,7 @@ begin atomic
     select * from private.validate_for_pupils(class_id, challenge_id, request_key, pupil_ids, team_id, proof_sent);
 end;
 comment on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean)
-    is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who reached its limit before are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP047, MP083, MP084.';
+    is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who reached its limit before, or did one without a limit fifty times in 24 hours, are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP047, MP083, MP084.';
 revoke execute on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) from public;
 grant execute on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) to authenticated, service_role;
 

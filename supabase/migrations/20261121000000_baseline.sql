@@ -1536,7 +1536,7 @@ create table mpp.edition_challenge (
     )
 );
 comment on table mpp.edition_challenge is 'A card in play in an edition: kind, points and limits, fixed when the edition starts.';
-comment on column mpp.edition_challenge.repeat_limit is 'How often one player may validate it; null: without limit.';
+comment on column mpp.edition_challenge.repeat_limit is 'How often one player may validate it; null: without limit, fifty times in 24 hours at most.';
 comment on column mpp.edition_challenge.opens_at is 'Window [opens_at, closes_at): open only inside, except boost, which multiplies inside.';
 comment on column mpp.edition_challenge.levels is 'Levels whose classes may play it; null in a public edition.';
 create index edition_challenge_card on mpp.edition_challenge (challenge_id);
@@ -8014,6 +8014,14 @@ begin
         if done >= c.repeat_limit then
             perform private.refuse('MP042', c.repeat_limit::text);
         end if;
+    else
+        -- Without a limit there is one a day all the same, with those taken back: the ledger keeps them.
+        select count(*) into done
+        from mpp.validation x
+        where x.player_id = me.id and x.challenge_id = c.id and x.validated_at > at - interval '24 hours';
+        if done >= 50 then
+            perform private.refuse('MP047', '50');
+        end if;
     end if;
     if c.needs_proof and not coalesce(proof_sent, false) then
         perform private.refuse('MP043');
@@ -8050,7 +8058,7 @@ begin atomic
     select private.validate_challenge(player_id, challenge_id, request_key, proof_sent);
 end;
 comment on function api.validate_challenge(uuid, integer, uuid, boolean)
-    is 'Validates a challenge for the caller''s player. The same request_key gives the same validation, once; after leaving the league too, then without the points of team and league. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP035, MP040–MP044.';
+    is 'Validates a challenge for the caller''s player. The same request_key gives the same validation, once; after leaving the league too, then without the points of team and league. One without a limit is done fifty times in 24 hours at most. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP035, MP040–MP044, MP047.';
 revoke execute on function api.validate_challenge(uuid, integer, uuid, boolean) from public;
 grant execute on function api.validate_challenge(uuid, integer, uuid, boolean) to authenticated;
 
@@ -8458,13 +8466,22 @@ begin
     doing := array(
         select p.id
         from unnest(chosen) p (id)
-        where c.repeat_limit is null
-            or (
+        where case
+            -- As in validate_challenge.
+            when c.repeat_limit is null then (
+                select count(*) from mpp.validation v
+                where v.player_id = p.id and v.challenge_id = c.id and v.validated_at > at - interval '24 hours'
+            ) < 50
+            else (
                 select count(*) from mpp.validation v
                 where v.player_id = p.id and v.challenge_id = c.id and v.state <> 'cancelled'
             ) < c.repeat_limit
+        end
     );
     if cardinality(doing) = 0 then
+        if c.repeat_limit is null then
+            perform private.refuse('MP047', '50');
+        end if;
         perform private.refuse('MP042', c.repeat_limit::text);
     end if;
 
@@ -8511,7 +8528,7 @@ begin atomic
     select * from private.validate_for_pupils(class_id, challenge_id, request_key, pupil_ids, team_id, proof_sent);
 end;
 comment on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean)
-    is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who reached its limit before are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP047, MP083, MP084.';
+    is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who reached its limit before, or did one without a limit fifty times in 24 hours, are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP047, MP083, MP084.';
 revoke execute on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) from public;
 grant execute on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) to authenticated, service_role;
 

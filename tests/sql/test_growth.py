@@ -62,7 +62,7 @@ BOUNDS = {
     "unlock": "the hidden challenges of an edition",
     "unlock_guess": "so many an hour (MP046), deleted by the next",
     "unsubscribe_token": "one a mail",
-    "validation": "the limit of a challenge, and 20 taken back a day (MP047); one without a limit is seen as a burst",
+    "validation": "the limit of a challenge, and 20 taken back a day (MP047); without a limit 50 a day (MP047)",
 }
 
 
@@ -95,6 +95,45 @@ def test_to_and_fro_ends_after_twenty_validations_taken_back_in_a_day(game, edit
     last = game.validate(player, edition, "t-bike")
     game.clock(game.now + DAY + DAY)
     assert game.cancel(player, last)["state"] == "cancelled"
+
+
+def test_a_challenge_without_a_limit_is_done_fifty_times_a_day_at_most(game, edition):
+    player = game.player(game.league(edition))
+    for _ in range(40):
+        game.validate(player, edition, "t-soup")
+    # What was taken back is kept, so that it counts.
+    game.cancel(player, game.validate(player, edition, "t-soup"))
+    for _ in range(8):
+        game.validate(player, edition, "t-soup")
+    key = uuid.uuid4()
+    last = game.validate(player, edition, "t-soup", key=key)
+    with game.refused("MP047"):
+        game.validate(player, edition, "t-soup")
+    assert game.validate(player, edition, "t-soup", key=key) == last
+    game.validate(player, edition, "t-plane")
+    game.clock(game.now + DAY + DAY)
+    game.validate(player, edition, "t-soup")
+
+
+def test_a_pupil_does_a_challenge_without_a_limit_fifty_times_a_day_at_most(game):
+    edition = game.edition(audience="school")
+    class_ = game.class_(edition, pupils=("Lina", "Noé"))
+    lina, noe = class_.pupils.values()
+    asked = {"class_id": class_.id, "challenge_id": edition.challenges["t-soup"]}
+
+    def validate(*pupils: uuid.UUID) -> list[dict]:
+        return class_.teacher.table(
+            "validate_for_pupils", **asked, request_key=uuid.uuid4(), pupil_ids=list(pupils) or None
+        )
+
+    for _ in range(50):
+        validate(lina)
+    with game.refused("MP047"):
+        validate(lina)
+    # A touch for the whole class leaves her as she is.
+    done = {row["pupil_id"]: row["validation_id"] for row in validate()}
+    assert done[lina] is None
+    assert done[noe] is not None
 
 
 def test_consents_are_given_twenty_times_a_day_and_always_withdrawn(game):

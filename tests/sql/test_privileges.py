@@ -214,6 +214,7 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
     ),
     "cancel_maintenance": row(lambda s: {"id": s.window}, "MP006", **STAFF),
     "resolve_conduct_report": row(lambda s: {"id": s.report, "resolution": "done"}, "MP006", **STAFF),
+    "list_accounts": row(lambda s: {"size": 2}, DENIED, service=OK),
     "set_ops_member": row(lambda s: {"member_id": s.people["newcomer"].account, "granted": True}, DENIED, service=OK),
 }
 
@@ -235,7 +236,9 @@ def test_a_command_is_for_whom_it_is_meant(game, scene, command):
             with game.db.transaction(force_rollback=True):
                 before = game.fingerprint()
                 person.table(command, **given)
-                reads = command in ("my_rank", "ranking_around", "read_clock", "verify_scores", "choose_team")
+                reads = command in (
+                    "my_rank", "ranking_around", "read_clock", "verify_scores", "choose_team", "list_accounts",
+                )  # fmt: skip
                 assert reads or game.fingerprint() != before, (command, name)
         else:
             try:
@@ -524,6 +527,8 @@ def through_policies(scene: Scene, beyond: Beyond) -> dict[str, tuple[str, dict[
         ),
         "score_count": (editions.format("score_count"), everybody({scene.edition.id}, {beyond.private})),
         "score_delta": (editions.format("score_delta"), everybody({scene.edition.id}, {beyond.private})),
+        "account_proof": ("select account_id from mpp.account_proof", {}),
+        "mailbox_lock": ("select digest from mpp.mailbox_lock", {}),
         "ops_member": ("select account_id from mpp.ops_member", {}),
         "organisation": ("select id from mpp.organisation", {"staff": {beyond.organisation}}),
         "unlock": ("select player_id from mpp.unlock", {}),
