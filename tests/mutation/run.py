@@ -7,7 +7,8 @@
 
 Kinds: mutants.py says what each takes away.
 
-The suite runs once without any mutation, and what each test touches is recorded (record.py). Each mutation is made in a
+The suite runs once without any mutation, and what each test touches is recorded (record.py); a test that fails even so
+is named and left out. Each mutation is made in a
 database of its own, copied from a loaded one, and there run the tests that touched what it changes: those to which the
 refusal or constraint spoke first, then the quickest; the first failure ends it. The tests of the catalogs
 (test_catalog.py, with the golden file of the grants) do not count: they compare lists, and would notice everything.
@@ -132,12 +133,14 @@ class Mutating:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed:
+            raise session.Interrupted("some tests cannot be collected")
         session.config.pluginmanager.register(self.failure)
         self.items = session.items
-        names = [item.nodeid for item in self.items]
         with psycopg.connect(self.server.url()) as db:
             chosen = chosen_mutations(db, self.arguments)
         touched = self._recorded()
+        names = [item.nodeid for item in self.items]
         print(
             f"{len(chosen)} mutations, {len(names)} tests; recorded in {sum(t.seconds for t in touched):.0f} s",
             flush=True,
@@ -169,6 +172,7 @@ class Mutating:
                 if kept:
                     pickle.dump(test, kept)
                     kept.flush()
+        self.items = [item for item in self.items if item.nodeid in known]
         return [known[item.nodeid] for item in self.items]
 
     def _record(self, items: list[pytest.Item]) -> Iterator[dict[str, Touched]]:
@@ -187,18 +191,17 @@ class Mutating:
             for item in items:
                 touched = ours.recv()
                 if isinstance(touched, str):
-                    raise pytest.UsageError(f"The tests fail without any mutation: {item.nodeid}\n{touched}")
-                yield {item.nodeid: touched}
+                    print(f"left out, for it fails without any mutation: {item.nodeid}\n{touched}", flush=True)
+                else:
+                    yield {item.nodeid: touched}
             child.join()
 
     def _run_all(self, recorder: Recorder, items: list[pytest.Item], answer: Connection) -> None:
         self._become_child(recorder.url)
         items[0].config.pluginmanager.register(recorder)
         for touched in recorder.run(items):
-            if self.failure.test:
-                answer.send(self.failure.text)
-                break
-            answer.send(touched)
+            answer.send(self.failure.text if self.failure.test else touched)
+            self.failure.test = None
         os._exit(0)
 
     def _in_parallel(self, jobs: Iterator[tuple[Mutation, list[pytest.Item]]]) -> Iterator[Outcome]:
