@@ -133,7 +133,8 @@ class Neighbour(Standing):
 class EditionStatistics(Model):
     """Counts of an edition (C7): who is listed, and their points. Who opted out is in no count.
 
-    In a school edition `players` are the pupils of its listed classes.
+    In a school edition `players` are the pupils of its listed classes. `challenges` are the validations that count, as
+    they were last counted (`counted_at`): at the freeze, or before it when the staff asked; None until then.
     """
 
     edition_id: int
@@ -144,6 +145,8 @@ class EditionStatistics(Model):
     points: int
     classes: int
     schools: int
+    challenges: int | None
+    counted_at: datetime | None
 
 
 class Mismatch(Model):

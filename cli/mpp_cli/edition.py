@@ -227,7 +227,7 @@ def freeze(code: Code, yes: Yes = False) -> None:
 
 @app.command()
 def stats(code: Code, as_json: Json = False, as_csv: Csv = False) -> None:
-    """Show the counts of an edition: players, teams, leagues, validations and points.
+    """Show the counts of an edition: players, teams, leagues, classes, points, and challenges done as last counted.
 
     Example: mpp edition stats adult-2026-06
     """
@@ -237,12 +237,22 @@ def stats(code: Code, as_json: Json = False, as_csv: Csv = False) -> None:
     if found is None:
         output.say(f"{code} has no statistics yet.")
         return
-    lines = [
-        (name.replace("_", " ").capitalize(), output.number(value) if isinstance(value, int | float) else value)
-        for name, value in output.plain(found).items()
-        if name != "edition_id"
+    lines: list[tuple[str, object]] = [
+        ("Code", found.code),
+        ("Players", output.number(found.players)),
+        ("Teams", output.number(found.teams)),
+        ("Leagues", output.number(found.leagues)),
+        ("Classes", output.number(found.classes)),
+        ("Schools", output.number(found.schools)),
+        ("Points", output.number(found.points)),
+        ("Challenges done", None if found.challenges is None else output.number(found.challenges)),
+        ("Counted at", None if found.counted_at is None else output.moment(found.counted_at)),
     ]
     output.record(found, lines, as_json=as_json, as_csv=as_csv)
+    if found.counted_at is None:
+        output.say(
+            f"Challenges were not counted yet: `mpp statistics count {code}` counts them, and so does the freeze."
+        )
 
 
 @app.command()

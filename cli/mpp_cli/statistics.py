@@ -65,7 +65,7 @@ def map_(
 def count(
     edition: Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")],
 ) -> None:
-    """Count a running edition for the totals and the map; the freeze does it by itself.
+    """Count a running edition for its challenges done, the totals and the map; the freeze does it by itself.
 
     Example: mpp statistics count adult-2026-06
     """

@@ -360,31 +360,3 @@ comment on function api.ranking_around(uuid, integer)
     is 'Rank of a listed player, team, league or class (or of one''s own) with as many neighbours above and below. Errors: MP005, MP010.';
 revoke execute on function api.ranking_around(uuid, integer) from public;
 grant execute on function api.ranking_around(uuid, integer) to anon, authenticated, service_role;
-
--- What an edition came to. Players who opted out are in no count; pupils are counted by their class.
-create view api.edition_statistics with (security_invoker = true) as
-select
-    e.id as edition_id,
-    e.code,
-    coalesce(case when e.audience = 'school' then t.pupils else t.players end, 0) as players,
-    coalesce(t.teams, 0) as teams,
-    coalesce(t.leagues, 0) as leagues,
-    coalesce(case when e.audience = 'school' then t.class_points else t.points end, 0) as points,
-    coalesce(t.classes, 0) as classes,
-    coalesce(t.schools, 0) as schools
-from mpp.edition e
-left join lateral (
-    select
-        count(*) filter (where s.scope = 'player') as players,
-        count(*) filter (where s.scope = 'team') as teams,
-        count(*) filter (where s.scope = 'league' and s.school_id is null) as leagues,
-        sum(s.points) filter (where s.scope = 'player') as points,
-        sum(s.players) filter (where s.school_id is not null) as pupils,
-        sum(s.points) filter (where s.school_id is not null) as class_points,
-        count(*) filter (where s.school_id is not null) as classes,
-        count(distinct s.school_id) as schools
-    from mpp.score s
-    where s.edition_id = e.id and s.listed
-) t on true;
-comment on view api.edition_statistics is 'Listed players, teams, leagues, classes and schools of each edition, and their points; players are the pupils of listed classes in a school edition.';
-grant select on api.edition_statistics to anon, authenticated, service_role;

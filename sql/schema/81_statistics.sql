@@ -184,9 +184,41 @@ begin atomic
     select private.count_edition(edition_code);
 end;
 comment on function api.count_edition(text)
-    is 'Counts an edition for lifetime_statistics and player_map, as the freeze does by itself; returns when it was counted. A frozen one is not counted again. Staff. Errors: MP006, MP020.';
+    is 'Counts an edition for edition_statistics, lifetime_statistics and player_map, as the freeze does by itself; returns when it was counted. A frozen one is not counted again. Staff. Errors: MP006, MP020.';
 revoke execute on function api.count_edition(text) from public;
 grant execute on function api.count_edition(text) to authenticated, service_role;
+
+-- What an edition came to. Players who opted out are in no count; pupils are counted by their class. Challenges are those
+-- that were done, as everywhere in the statistics: how many cards an edition has would tell how many are still hidden.
+create view api.edition_statistics with (security_invoker = true) as
+select
+    e.id as edition_id,
+    e.code,
+    coalesce(case when e.audience = 'school' then t.pupils else t.players end, 0) as players,
+    coalesce(t.teams, 0) as teams,
+    coalesce(t.leagues, 0) as leagues,
+    coalesce(case when e.audience = 'school' then t.class_points else t.points end, 0) as points,
+    coalesce(t.classes, 0) as classes,
+    coalesce(t.schools, 0) as schools,
+    c.challenges,
+    c.counted_at
+from mpp.edition e
+left join mpp.edition_count c on c.edition_id = e.id
+left join lateral (
+    select
+        count(*) filter (where s.scope = 'player') as players,
+        count(*) filter (where s.scope = 'team') as teams,
+        count(*) filter (where s.scope = 'league' and s.school_id is null) as leagues,
+        sum(s.points) filter (where s.scope = 'player') as points,
+        sum(s.players) filter (where s.school_id is not null) as pupils,
+        sum(s.points) filter (where s.school_id is not null) as class_points,
+        count(*) filter (where s.school_id is not null) as classes,
+        count(distinct s.school_id) as schools
+    from mpp.score s
+    where s.edition_id = e.id and s.listed
+) t on true;
+comment on view api.edition_statistics is 'Listed players, teams, leagues, classes and schools of each edition, and their points; players are the pupils of listed classes in a school edition. challenges are their credited validations as last counted (counted_at), at the freeze or by count_edition before it; null until then.';
+grant select on api.edition_statistics to anon, authenticated, service_role;
 
 create view api.lifetime_statistics with (security_invoker = true) as
 select

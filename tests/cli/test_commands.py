@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -121,11 +122,22 @@ class TestEditions:
 
     def test_keys_of_json_and_columns_of_csv_are_those_of_the_model(self, mpp: Mpp, played: Played) -> None:
         keys = ["edition_id", "code", "players", "teams", "leagues", "points", "classes", "schools"]
+        keys += ["challenges", "counted_at"]
         code = played.edition.code
         assert list(mpp("edition", "stats", code, "--json").json()) == keys
         header, row = csv.reader(io.StringIO(mpp("edition", "stats", code, "--csv").out))
         assert (header, row[1:3]) == (keys, [code, "4"])
-        assert "Players  4" in mpp("edition", "stats", code).out
+        assert re.search("Players +4", mpp("edition", "stats", code).out)
+
+    def test_the_challenges_done_are_told_or_how_to_count_them(self, mpp: Mpp, world: World) -> None:
+        code = world.edition().code
+        before = mpp("edition", "stats", code)
+        assert re.search("Challenges done +–", before.out)
+        assert f"mpp statistics count {code}" in before.err
+        assert mpp("statistics", "count", code).code == Exit.OK
+        after = mpp("edition", "stats", code)
+        assert re.search("Challenges done +0", after.out)
+        assert "statistics count" not in after.err
 
     def test_challenges_are_listed_with_the_hidden_ones(self, mpp: Mpp, played: Played) -> None:
         listed = mpp("edition", "challenges", played.edition.code, "--json").json()
