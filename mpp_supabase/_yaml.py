@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 MAX_BYTES = 2_000_000
@@ -17,6 +17,9 @@ MAX_NODES = 40_000
 MAX_INTEGER_DIGITS = 18
 
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# As the parser counts lines.
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_VALUE = re.compile(r"\s*(?:- +)*[^\s:]+:\s+(?P<first>[^\w\s])")
 _INTEGER = re.compile(r"[-+]?[0-9]+\Z")
 _DECIMAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 
@@ -25,7 +28,8 @@ _DECIMAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 class Scalar:
     """One value. `value` is a str, int, float, bool or None, resolved by YAML 1.2's core rules (dates stay text).
 
-    `unread` marks an alias, whose value is not looked up: it was refused already.
+    `unread` marks an alias, whose value is not looked up: it was refused already. `comment` is the line and column of a
+    `#` behind a value without quotes: what follows it is no part of the value, and may have been meant to be.
     """
 
     line: int
@@ -33,6 +37,7 @@ class Scalar:
     text: str
     value: str | int | float | bool | None
     unread: bool = False
+    comment: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,7 @@ class _Reader:
 
     def __init__(self, text: str, flaws: list[Flaw]) -> None:
         self._text = text
+        self._lines = _LINE_BREAK.split(text)
         self._flaws = flaws
         self._nodes = 0
         self._aliases: set[str] = set()
@@ -166,12 +172,19 @@ class _Reader:
             raise _Unreadable(Flaw(1, 1, "", wrong, "check quotes, brackets and indentation")) from None
 
     def _advice(self, line: int, wrong: str) -> str:
-        lines = self._text.splitlines()
-        content = lines[line - 1] if 0 < line <= len(lines) else ""
-        if "\\t" in wrong or "\t" in content:
+        content = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
+        before = self._lines[line - 2] if 1 < line <= len(self._lines) else ""
+        if "\t" in content[: len(content) - len(content.lstrip())]:
             return "indent with spaces, not tabs"
-        if "mapping values are not allowed" in wrong:
+        if "\\t" in wrong or "\t" in content:
+            return "write a space for the tab, or put the text between quotes"
+        if "mapping values are not allowed" in wrong or "but got ':'" in wrong:
             return "put a text that contains `: ` between quotes"
+        if " #" in content or " #" in before:
+            return "put a text that contains ` #` between quotes; without them it ends there"
+        value = _VALUE.match(content)
+        if value and value["first"] not in "\"'":
+            return f"put a text that begins with {value['first']} between quotes, the whole of it"
         return "check quotes, brackets and indentation on this line and the one before"
 
     def _flaw(self, event: Any, field: str, wrong: str, fix: str) -> None:
@@ -193,10 +206,10 @@ class _Reader:
             # Once for each name: a file made to explode repeats them by the thousand.
             if event.anchor not in self._aliases:
                 self._aliases.add(event.anchor)
-                self._flaw(event, field, f"an alias (*{event.anchor})", "write the value out; aliases are refused")
+                self._flaw(event, field, f"an alias (*{event.anchor})", "write the value out, or a text between quotes")
             return Scalar(line, column, "", None, unread=True)
         if event.anchor is not None:
-            self._flaw(event, field, f"an anchor (&{event.anchor})", "remove it; anchors and aliases are refused")
+            self._flaw(event, field, f"an anchor (&{event.anchor})", "remove it, or put a text between quotes")
         if kind == "ScalarEvent":
             tagged = self._refuse_tag(event, field)
             plain = event.style is None and not tagged
@@ -210,7 +223,7 @@ class _Reader:
         tag = event.tag
         if tag is None:
             return False
-        self._flaw(event, field, f"a tag ({shown(str(tag))})", "remove it; tags are refused")
+        self._flaw(event, field, f"a tag ({shown(str(tag))})", "remove it, or put a text between quotes")
         return True
 
     def _items(self, events: Iterator[Any], field: str, depth: int) -> Iterator[Node]:
@@ -227,7 +240,10 @@ class _Reader:
             key = self._node(event, events, field, depth + 1)
             name = key.text if isinstance(key, Scalar) else "?"
             path = f"{field}.{name}" if field else name
-            value = self._node(next(events), events, path, depth + 1)
+            opening = next(events)
+            value = self._node(opening, events, path, depth + 1)
+            if isinstance(value, Scalar) and type(opening).__name__ == "ScalarEvent" and opening.style is None:
+                value = replace(value, comment=self._comment(event, opening))
             if not isinstance(key, Scalar):
                 self._flaw(event, field, "a key that is not text", "use a plain name as key")
             elif name == "<<" and event.style is None:
@@ -237,6 +253,24 @@ class _Reader:
             else:
                 seen[name] = key.line
                 yield Entry(key.line, key.column, name, value)
+
+    def _comment(self, key: Any, value: Any) -> tuple[int, int] | None:
+        """Where a comment begins that a person may have meant as more of this value, which has no quotes."""
+        # A value that is left out stands nowhere: `title: #1 on Monday`.
+        end = value.end_mark if value.value else key.end_mark
+        behind = self._lines[end.line][end.column :] if end.line < len(self._lines) else ""
+        found = re.match(r"[ \t]+#" if value.value else r"[ \t]*:[ \t]+#", behind)
+        if found:
+            return end.line + 1, end.column + found.end()
+        if not value.value or behind.strip():
+            return None
+        # On the next line, and further in than the key: more lines of the value would stand there.
+        for number in range(end.line + 1, len(self._lines)):
+            text = self._lines[number].lstrip(" \t")
+            if text:
+                column = len(self._lines[number]) - len(text)
+                return (number + 1, column + 1) if text[0] == "#" and column > key.start_mark.column else None
+        return None
 
 
 def _resolve(text: str) -> str | int | float | bool | None:

@@ -143,7 +143,10 @@ class _Check:
             if entry.key in known:
                 entries[entry.key] = entry
             else:
-                self.wrong(entry, _join(field, shown(entry.key)), "unknown key", _nearest(entry.key, known))
+                fix = _nearest(entry.key, known)
+                if known == LANGUAGES and _is_null(entry.value):
+                    fix = "put a text that contains a comma between quotes"
+                self.wrong(entry, _join(field, shown(entry.key)), "unknown key", fix)
         fields = Fields(self, node, field, entries, usable=True)
         for key in required:
             fields.require(key)
@@ -195,6 +198,8 @@ class Fields:
         return None
 
     def text(self, key: str, longest: int, *, private: bool = False, lines: bool = False) -> str | None:
+        if self._is_cut(key):
+            return None
         found = self._scalar(key, "text", "put the text between quotes", lambda value: isinstance(value, str))
         if found is None:
             return None
@@ -211,6 +216,16 @@ class Fields:
         else:
             return text
         return None
+
+    def _is_cut(self, key: str) -> bool:
+        """Refuse a comment behind a text without quotes: `Challenge #1 of Monday` would be "Challenge"."""
+        entry = self.entries.get(key)
+        if entry is None or not isinstance(entry.value, Scalar) or entry.value.comment is None:
+            return False
+        wrong = "a text without quotes ends before this #, the rest would be lost"
+        fix = "put the whole text between quotes, or a comment on a line of its own before it"
+        self.check.at(*entry.value.comment, self.field(key), wrong, fix)
+        return True
 
     def code(self, key: str, pattern: re.Pattern[str], rule: str) -> str | None:
         found = self._scalar(key, "text", "write a code between quotes", lambda value: isinstance(value, str))
@@ -238,6 +253,11 @@ class Fields:
         )
         if found is None:
             return None
+        node = self.value(key)
+        if isinstance(node, Scalar) and re.match(r"[-+]?0[0-9]", node.text):
+            # Half the world's readers of YAML take 010 for eight.
+            self.wrong(key, f"a number that begins with 0 ({shown(node.text)})", f"write {found}")
+            return None
         if least <= found <= most:
             return int(found)
         self.wrong(key, f"out of range ({found})", fix)
@@ -257,15 +277,16 @@ class Fields:
             return None
         fields = self.check.mapping(node, self.field(key), (), LANGUAGES)
         before = len(self.check.problems)
+        texts = {language: fields.text(language, longest, lines=lines) for language in LANGUAGES}
+        cut = {problem.field for problem in self.check.problems[before:]}
         for language in REQUIRED_LANGUAGES:
-            if not fields.given(language):
+            if not fields.given(language) and fields.field(language) not in cut:
                 self.check.wrong(
                     fields.entries.get(language, node),
                     fields.field(language),
                     "translation missing",
                     f"add the {_LANGUAGE_NAMES[language]} text: {{fr: …, en: …}}",
                 )
-        texts = {language: fields.text(language, longest, lines=lines) for language in LANGUAGES}
         if len(self.check.problems) > before:
             return None
         return {language: text for language, text in texts.items() if text is not None}

@@ -292,6 +292,58 @@ def test_quotes_make_text_of_what_looks_like_a_number() -> None:
     assert document(plain().replace("fr: Carte", "fr: '2026'"))["challenges"][0]["title"]["fr"] == "2026"
 
 
+@pytest.mark.parametrize(
+    ("title", "place", "advice"),
+    [
+        ("{fr: Carte #1, en: Card}", "", "contains ` #` between quotes"),
+        ("{fr: Manger: boire, en: Card}", "15:23", "contains `: ` between quotes"),
+        ("\n      fr: Défi : manger\n      en: Card", "16:16", "contains `: ` between quotes"),
+        ("{fr: Manger, boire, en: Card}", "15:25", "contains a comma between quotes"),
+        ("\n      fr: Carte\tdeux\n      en: Card", "16:16", "a space for the tab"),
+        ("\n      fr: @home\n      en: Card", "16:11", "begins with @ between quotes"),
+        ("\n      fr: - un\n      en: Card", "16:11", "begins with - between quotes"),
+        ("\n      fr: [x] home\n      en: Card", "16:15", "begins with [ between quotes"),
+        ("\n      fr: > home\n      en: Card", "16:13", "begins with > between quotes"),
+        ("\n      fr: *home*\n      en: Card", "16:11", "text between quotes"),
+        ("\n      fr: !home\n      en: Card", "16:11", "text between quotes"),
+    ],
+)
+def test_what_yaml_makes_of_a_text_without_quotes_is_answered_with_quotes(title: str, place: str, advice: str) -> None:
+    with pytest.raises(EditionFileError) as refused:
+        parse_edition(plain().replace("{fr: Carte, en: Card}", title))
+    first = refused.value.problems[0]
+    assert advice in first.fix
+    assert f"{first.line}:{first.column}".startswith(place)
+
+
+@pytest.mark.parametrize("title", ["fr: Carte #1", "fr: #1", "fr: Carte\n        #1 du lundi", "de: #1"])
+def test_a_text_is_not_cut_by_a_comment_without_a_word(title: str) -> None:
+    block = "title:\n      fr: Carte\n      en: Card".replace("fr: Carte", title)
+    if title[:2] != "fr":
+        block = f"title:\n      fr: Carte\n      en: Card\n      {title}"
+    with pytest.raises(EditionFileError) as refused:
+        parse_edition(plain().replace("title: {fr: Carte, en: Card}", block))
+    (problem,) = refused.value.problems
+    lines = plain().replace("title: {fr: Carte, en: Card}", block).splitlines()
+    assert lines[problem.line - 1][problem.column - 1] == "#"
+    assert "between quotes" in problem.fix
+
+
+def test_a_comment_that_can_be_no_part_of_a_text_is_one() -> None:
+    text = plain(points="4  # four").replace("zone: Europe/Paris", "zone: Europe/Paris # here")
+    text = text.replace(
+        "title: {fr: Carte, en: Card}", "title: # both\n      fr: 'Carte' # one\n      # two\n      en: Card"
+    )
+    assert document(text)["challenges"][0]["title"] == {"fr": "Carte", "en": "Card"}
+    assert document(text + "    # the end\n# of the file\n") == document(text)
+
+
+@pytest.mark.parametrize("days", ["010", "+021", "007"])
+def test_a_number_that_begins_with_a_nought_is_not_guessed(days: str) -> None:
+    (problem,) = problems(plain(start=f"starts_on: 2026-06-01\n  days: {days}"))
+    assert f"a number that begins with 0 ({days})" in problem
+
+
 def test_every_problem_of_a_file_is_reported_at_once() -> None:
     found = problems(plain(audience="all", zone="Mars/Olympus", points=0, start="starts_on: 2026-13-01"))
     assert [line.split(":")[1].strip() for line in found] == [
