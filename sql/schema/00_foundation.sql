@@ -7,10 +7,12 @@
 create schema if not exists mpp;
 create schema if not exists private;
 create schema if not exists api;
+create schema if not exists request;
 
 comment on schema api is 'Ma Petite Planète: the views and functions that apps, dashboards and the CLI may use.';
 comment on schema mpp is 'Ma Petite Planète: tables. Read through api; written by the functions of private only.';
 comment on schema private is 'Ma Petite Planète: rules, triggers and every security definer function. Never exposed.';
+comment on schema request is 'Ma Petite Planète: what PostgREST runs before each request, as its caller. Never exposed.';
 
 -- The tables belong to a role that cannot log in and does not bypass row-level security: a view that forgets
 -- security_invoker then shows nothing at all, instead of everything.
@@ -47,9 +49,9 @@ grant usage on schema api to anon, authenticated, service_role;
 
 -- A function is executable by everyone unless this is said; grants stand under each function instead.
 alter default privileges revoke execute on functions from public;
-alter default privileges in schema mpp, private, api revoke all on tables from public, anon, authenticated, service_role;
-alter default privileges in schema mpp, private, api revoke all on sequences from public, anon, authenticated, service_role;
-alter default privileges in schema mpp, private, api revoke all on functions from public, anon, authenticated, service_role;
+alter default privileges in schema mpp, private, api, request revoke all on tables from public, anon, authenticated, service_role;
+alter default privileges in schema mpp, private, api, request revoke all on sequences from public, anon, authenticated, service_role;
+alter default privileges in schema mpp, private, api, request revoke all on functions from public, anon, authenticated, service_role;
 
 -- What a person reads on a screen, by language: {"fr": "…", "en": "…", "de": "…"}; French and English always.
 create domain mpp.translated as jsonb
@@ -115,6 +117,7 @@ $$;
 revoke execute on function private.folded(text) from public;
 -- Indexes are computed by the owner of the table when it is analysed or indexed again.
 grant usage on schema private to mpp_owner;
+grant usage on schema request to anon, authenticated, service_role;
 grant execute on function private.folded(text) to mpp_owner;
 
 -- One word of letters, in any script; a hyphen or an apostrophe may join two. The letters are listed, because what a

@@ -176,7 +176,7 @@ grant select on mpp.audit to authenticated, service_role;
 
 create view api.audit_log with (security_invoker = true) as
 select a.id, a.at, a.actor_id, a.actor_role, a.action, a.subject, a.details
-from mpp.audit a;
+from mpp.audit a cross join (select) read_only;
 comment on view api.audit_log is 'Privileged acts; sort by id. Staff only.';
 grant select on api.audit_log to authenticated, service_role;
 

@@ -253,7 +253,7 @@ select
     e.organisation_id is not null as is_private,
     e.opened_at,
     e.frozen_at
-from mpp.edition e;
+from mpp.edition e cross join (select) read_only;
 comment on view api.editions is 'Editions that are open, with their phase now. Staff also see drafts.';
 grant select on api.editions to anon, authenticated, service_role;
 
@@ -265,7 +265,7 @@ select
     w.message,
     w.announced_at,
     tstzrange(w.starts_at, w.ends_at) @> (select private.read_clock()) as is_active
-from mpp.maintenance_window w;
+from mpp.maintenance_window w cross join (select) read_only;
 comment on view api.maintenance_windows is 'Announced maintenance: past day, present and future.';
 grant select on api.maintenance_windows to anon, authenticated, service_role;
 

@@ -237,6 +237,6 @@ comment on view api.challenges is 'Challenges in play and visible to the caller 
 grant select on api.challenges to anon, authenticated, service_role;
 
 create view api.curriculum_themes with (security_invoker = true) as
-select t.code, t.name from mpp.curriculum_theme t;
+select t.code, t.name from mpp.curriculum_theme t cross join (select) read_only;
 comment on view api.curriculum_themes is 'Names of the curriculum themes that challenges refer to.';
 grant select on api.curriculum_themes to anon, authenticated, service_role;

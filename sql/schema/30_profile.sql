@@ -127,7 +127,7 @@ grant select on mpp.terms_version to anon, authenticated, service_role;
 grant select on mpp.profile, mpp.consent to authenticated;
 
 create view api.terms_versions with (security_invoker = true) as
-select t.version, t.published_at from mpp.terms_version t;
+select t.version, t.published_at from mpp.terms_version t cross join (select) read_only;
 comment on view api.terms_versions is 'Published versions of the terms of use; register takes the newest.';
 grant select on api.terms_versions to anon, authenticated, service_role;
 
@@ -148,7 +148,7 @@ select
     p.acquisition_channel,
     p.picture_path,
     p.created_at
-from mpp.profile p
+from mpp.profile p cross join (select) read_only
 where p.id = (select private.my_account()) and p.alias is not null;
 comment on view api.my_profile is 'The caller''s own profile: one row, or none before register.';
 grant select on api.my_profile to authenticated;

@@ -169,7 +169,7 @@ grant select on mpp.teacher to authenticated, service_role;
 
 create view api.schools with (security_invoker = true) as
 select s.id as school_id, s.rne, s.name, s.levels::text[] as levels, s.country, s.postcode, s.city
-from mpp.school s
+from mpp.school s cross join (select) read_only
 where not s.is_hidden;
 comment on view api.schools is 'Schools by id or RNE. To find one by a part of its name use search_schools.';
 grant select on api.schools to anon, authenticated, service_role;

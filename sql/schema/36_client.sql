@@ -275,7 +275,7 @@ grant select on api.my_organisations to authenticated;
 
 create view api.client_organisations with (security_invoker = true) as
 select o.id as organisation_id, o.code, o.name, o.kind, o.language, o.created_at
-from mpp.organisation o;
+from mpp.organisation o cross join (select) read_only;
 comment on view api.client_organisations is 'The organisations the caller works for, whatever the dates; for the association all.';
 grant select on api.client_organisations to authenticated, service_role, mpp_dashboard;
 
@@ -302,18 +302,18 @@ comment on view api.client_participations is 'The editions in which the caller''
 grant select on api.client_participations to authenticated, service_role, mpp_dashboard;
 
 create view api.client_units with (security_invoker = true) as
-select u.id as unit_id, u.organisation_id, u.name from mpp.unit u;
+select u.id as unit_id, u.organisation_id, u.name from mpp.unit u cross join (select) read_only;
 comment on view api.client_units is 'Departments, sites or services of the caller''s organisations.';
 grant select on api.client_units to authenticated, service_role, mpp_dashboard;
 
 create view api.client_territories with (security_invoker = true) as
-select t.organisation_id, t.kind, t.code from mpp.territory t;
+select t.organisation_id, t.kind, t.code from mpp.territory t cross join (select) read_only;
 comment on view api.client_territories is 'Communes, postcodes, departments and schools that the caller''s organisations follow.';
 grant select on api.client_territories to authenticated, service_role;
 
 create view api.client_invitations with (security_invoker = true) as
 select i.id as invitation_id, i.organisation_id, i.email, i.role, i.access_from, i.access_until, i.invited_at, i.expires_at, i.accepted_at
-from mpp.staff_invitation i;
+from mpp.staff_invitation i cross join (select) read_only;
 comment on view api.client_invitations is 'Invitations of staff, for the owners of the organisation and the association.';
 grant select on api.client_invitations to authenticated, service_role;
 

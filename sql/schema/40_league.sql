@@ -1219,7 +1219,7 @@ grant execute on function api.resolve_conduct_report(bigint, text) to authentica
 
 create view api.conduct_reports with (security_invoker = true) as
 select r.id, r.kind, r.edition_id, r.league_id, r.player_id, r.account_id, r.reported_by, r.reason, r.reported_at, r.resolved_at, r.resolution
-from mpp.conduct_report r;
+from mpp.conduct_report r cross join (select) read_only;
 comment on view api.conduct_reports is 'Expulsions and reports to look into. Staff only.';
 grant select on api.conduct_reports to authenticated, service_role;
 

@@ -84,7 +84,7 @@ select
     t.changed_at,
     t.last_day,
     t.last_until_day
-from mpp.task t;
+from mpp.task t cross join (select) read_only;
 comment on view api.client_stages is 'The retroplanning of the caller''s organisations: tasks by stage, with the day to begin and the last one; state is planned, done or dropped (no time left, no day). Sort by place.';
 grant select on api.client_stages to authenticated, service_role, mpp_dashboard;
 

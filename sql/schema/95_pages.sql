@@ -9,7 +9,7 @@ select
     p.alias,
     p.listed,
     p.joined_at
-from mpp.player p
+from mpp.player p cross join (select) read_only
 where p.id in (select private.my_player_ids());
 comment on view api.my_players is 'The caller in each edition they play; league and team are empty once they left.';
 grant select on api.my_players to authenticated;
@@ -49,7 +49,7 @@ select
         from mpp.validation v
         where v.league_id = t.league_id and v.team_id = t.id and v.state = 'credited'
     ) as points
-from mpp.team t;
+from mpp.team t cross join (select) read_only;
 comment on view api.league_teams is 'Teams of the caller''s leagues and classes, with their points.';
 grant select on api.league_teams to authenticated, service_role;
 

@@ -58,7 +58,7 @@ select
     c.removed_at,
     c.removal_reason,
     c.is_held
-from mpp.contact_request c;
+from mpp.contact_request c cross join (select) read_only;
 comment on view api.contact_requests is 'What visitors wrote, and how far it is answered; sort by id. Staff only.';
 grant select on api.contact_requests to authenticated, service_role;
 

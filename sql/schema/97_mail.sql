@@ -152,14 +152,14 @@ select
     m.queued_at,
     m.sent_at,
     m.claimed_by
-from mpp.outbox m
+from mpp.outbox m cross join (select) read_only
 where (select private.is_ops());
 comment on view api.ops_outbox is 'Every mail and what became of it, without its address and content; sort by id. Staff only.';
 grant select on api.ops_outbox to authenticated, service_role;
 
 create view api.mail_bounces with (security_invoker = true) as
 select b.id, b.address, b.is_hard, b.reason, b.outbox_id, b.bounced_at, b.cleared_at
-from mpp.mail_bounce b
+from mpp.mail_bounce b cross join (select) read_only
 where (select private.is_ops());
 comment on view api.mail_bounces is 'Addresses that refused a mail; sort by id. Staff only.';
 grant select on api.mail_bounces to authenticated, service_role;

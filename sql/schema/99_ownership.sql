@@ -72,31 +72,24 @@ begin
 end
 $$;
 
--- Views are read. Postgres finds out that it cannot write to one that joins or computes before it asks who may, and
--- answers with an error that PostgREST passes on as its own fault (500). With a trigger for it, the missing grant answers.
-create function private.refuse_view_write() returns trigger
+-- Views are read. Postgres finds out that it cannot write to one that joins before it asks who may, and PostgREST
+-- passes that on as a fault of its own (500). So whoever writes to anything but a function is told before: 401 or 403.
+-- A trigger on each view would answer too, but apps would then be shown types for writing to it. For the same reason
+-- every view joins something, if only nothing: `cross join (select) read_only`, which the planner takes away.
+create function request.refuse_writes() returns void
     language plpgsql
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    raise exception using errcode = 'insufficient_privilege', message = format('view %s is read, not written', tg_table_name);
+    if current_setting('request.method', true) not in ('GET', 'HEAD') and current_setting('request.path', true) not like '/rpc/%' then
+        raise exception using errcode = 'insufficient_privilege', message = 'Views are read, not written.',
+            hint = 'Call the function of the API that does it.';
+    end if;
 end
 $$;
-revoke execute on function private.refuse_view_write() from public;
+comment on function request.refuse_writes() is 'What PostgREST runs before each request, as its caller.';
+revoke execute on function request.refuse_writes() from public;
+grant execute on function request.refuse_writes() to anon, authenticated, service_role;
 
-do $$
-declare
-    read_only record;
-begin
-    for read_only in
-        select c.oid::regclass as name, c.relname
-        from pg_catalog.pg_class c
-        where c.relnamespace in ('mpp'::regnamespace, 'api'::regnamespace) and c.relkind = 'v'
-        order by c.oid
-    loop
-        execute format(
-            'create trigger %I instead of insert or update or delete on %s for each row execute function private.refuse_view_write()',
-            read_only.relname || '_is_read', read_only.name);
-    end loop;
-end
-$$;
+alter role authenticator set pgrst.db_pre_request = 'request.refuse_writes';
+notify pgrst, 'reload config';

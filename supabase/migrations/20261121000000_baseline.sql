@@ -7,10 +7,12 @@
 create schema if not exists mpp;
 create schema if not exists private;
 create schema if not exists api;
+create schema if not exists request;
 
 comment on schema api is 'Ma Petite Planète: the views and functions that apps, dashboards and the CLI may use.';
 comment on schema mpp is 'Ma Petite Planète: tables. Read through api; written by the functions of private only.';
 comment on schema private is 'Ma Petite Planète: rules, triggers and every security definer function. Never exposed.';
+comment on schema request is 'Ma Petite Planète: what PostgREST runs before each request, as its caller. Never exposed.';
 
 -- The tables belong to a role that cannot log in and does not bypass row-level security: a view that forgets
 -- security_invoker then shows nothing at all, instead of everything.
@@ -47,9 +49,9 @@ grant usage on schema api to anon, authenticated, service_role;
 
 -- A function is executable by everyone unless this is said; grants stand under each function instead.
 alter default privileges revoke execute on functions from public;
-alter default privileges in schema mpp, private, api revoke all on tables from public, anon, authenticated, service_role;
-alter default privileges in schema mpp, private, api revoke all on sequences from public, anon, authenticated, service_role;
-alter default privileges in schema mpp, private, api revoke all on functions from public, anon, authenticated, service_role;
+alter default privileges in schema mpp, private, api, request revoke all on tables from public, anon, authenticated, service_role;
+alter default privileges in schema mpp, private, api, request revoke all on sequences from public, anon, authenticated, service_role;
+alter default privileges in schema mpp, private, api, request revoke all on functions from public, anon, authenticated, service_role;
 
 -- What a person reads on a screen, by language: {"fr": "…", "en": "…", "de": "…"}; French and English always.
 create domain mpp.translated as jsonb
@@ -115,6 +117,7 @@ $$;
 revoke execute on function private.folded(text) from public;
 -- Indexes are computed by the owner of the table when it is analysed or indexed again.
 grant usage on schema private to mpp_owner;
+grant usage on schema request to anon, authenticated, service_role;
 grant execute on function private.folded(text) to mpp_owner;
 
 -- One word of letters, in any script; a hyphen or an apostrophe may join two. The letters are listed, because what a
@@ -821,7 +824,7 @@ grant select on mpp.audit to authenticated, service_role;
 
 create view api.audit_log with (security_invoker = true) as
 select a.id, a.at, a.actor_id, a.actor_role, a.action, a.subject, a.details
-from mpp.audit a;
+from mpp.audit a cross join (select) read_only;
 comment on view api.audit_log is 'Privileged acts; sort by id. Staff only.';
 grant select on api.audit_log to authenticated, service_role;
 
@@ -1317,7 +1320,7 @@ select
     e.organisation_id is not null as is_private,
     e.opened_at,
     e.frozen_at
-from mpp.edition e;
+from mpp.edition e cross join (select) read_only;
 comment on view api.editions is 'Editions that are open, with their phase now. Staff also see drafts.';
 grant select on api.editions to anon, authenticated, service_role;
 
@@ -1329,7 +1332,7 @@ select
     w.message,
     w.announced_at,
     tstzrange(w.starts_at, w.ends_at) @> (select private.read_clock()) as is_active
-from mpp.maintenance_window w;
+from mpp.maintenance_window w cross join (select) read_only;
 comment on view api.maintenance_windows is 'Announced maintenance: past day, present and future.';
 grant select on api.maintenance_windows to anon, authenticated, service_role;
 
@@ -1714,7 +1717,7 @@ comment on view api.challenges is 'Challenges in play and visible to the caller 
 grant select on api.challenges to anon, authenticated, service_role;
 
 create view api.curriculum_themes with (security_invoker = true) as
-select t.code, t.name from mpp.curriculum_theme t;
+select t.code, t.name from mpp.curriculum_theme t cross join (select) read_only;
 comment on view api.curriculum_themes is 'Names of the curriculum themes that challenges refer to.';
 grant select on api.curriculum_themes to anon, authenticated, service_role;
 -- The person: what only they and the association's staff may read, and what they consented to.
@@ -1846,7 +1849,7 @@ grant select on mpp.terms_version to anon, authenticated, service_role;
 grant select on mpp.profile, mpp.consent to authenticated;
 
 create view api.terms_versions with (security_invoker = true) as
-select t.version, t.published_at from mpp.terms_version t;
+select t.version, t.published_at from mpp.terms_version t cross join (select) read_only;
 comment on view api.terms_versions is 'Published versions of the terms of use; register takes the newest.';
 grant select on api.terms_versions to anon, authenticated, service_role;
 
@@ -1867,7 +1870,7 @@ select
     p.acquisition_channel,
     p.picture_path,
     p.created_at
-from mpp.profile p
+from mpp.profile p cross join (select) read_only
 where p.id = (select private.my_account()) and p.alias is not null;
 comment on view api.my_profile is 'The caller''s own profile: one row, or none before register.';
 grant select on api.my_profile to authenticated;
@@ -2327,7 +2330,7 @@ grant select on mpp.teacher to authenticated, service_role;
 
 create view api.schools with (security_invoker = true) as
 select s.id as school_id, s.rne, s.name, s.levels::text[] as levels, s.country, s.postcode, s.city
-from mpp.school s
+from mpp.school s cross join (select) read_only
 where not s.is_hidden;
 comment on view api.schools is 'Schools by id or RNE. To find one by a part of its name use search_schools.';
 grant select on api.schools to anon, authenticated, service_role;
@@ -3099,7 +3102,7 @@ grant select on api.my_organisations to authenticated;
 
 create view api.client_organisations with (security_invoker = true) as
 select o.id as organisation_id, o.code, o.name, o.kind, o.language, o.created_at
-from mpp.organisation o;
+from mpp.organisation o cross join (select) read_only;
 comment on view api.client_organisations is 'The organisations the caller works for, whatever the dates; for the association all.';
 grant select on api.client_organisations to authenticated, service_role, mpp_dashboard;
 
@@ -3126,18 +3129,18 @@ comment on view api.client_participations is 'The editions in which the caller''
 grant select on api.client_participations to authenticated, service_role, mpp_dashboard;
 
 create view api.client_units with (security_invoker = true) as
-select u.id as unit_id, u.organisation_id, u.name from mpp.unit u;
+select u.id as unit_id, u.organisation_id, u.name from mpp.unit u cross join (select) read_only;
 comment on view api.client_units is 'Departments, sites or services of the caller''s organisations.';
 grant select on api.client_units to authenticated, service_role, mpp_dashboard;
 
 create view api.client_territories with (security_invoker = true) as
-select t.organisation_id, t.kind, t.code from mpp.territory t;
+select t.organisation_id, t.kind, t.code from mpp.territory t cross join (select) read_only;
 comment on view api.client_territories is 'Communes, postcodes, departments and schools that the caller''s organisations follow.';
 grant select on api.client_territories to authenticated, service_role;
 
 create view api.client_invitations with (security_invoker = true) as
 select i.id as invitation_id, i.organisation_id, i.email, i.role, i.access_from, i.access_until, i.invited_at, i.expires_at, i.accepted_at
-from mpp.staff_invitation i;
+from mpp.staff_invitation i cross join (select) read_only;
 comment on view api.client_invitations is 'Invitations of staff, for the owners of the organisation and the association.';
 grant select on api.client_invitations to authenticated, service_role;
 
@@ -4938,7 +4941,7 @@ grant execute on function api.resolve_conduct_report(bigint, text) to authentica
 
 create view api.conduct_reports with (security_invoker = true) as
 select r.id, r.kind, r.edition_id, r.league_id, r.player_id, r.account_id, r.reported_by, r.reason, r.reported_at, r.resolved_at, r.resolution
-from mpp.conduct_report r;
+from mpp.conduct_report r cross join (select) read_only;
 comment on view api.conduct_reports is 'Expulsions and reports to look into. Staff only.';
 grant select on api.conduct_reports to authenticated, service_role;
 
@@ -11146,7 +11149,7 @@ select
     t.changed_at,
     t.last_day,
     t.last_until_day
-from mpp.task t;
+from mpp.task t cross join (select) read_only;
 comment on view api.client_stages is 'The retroplanning of the caller''s organisations: tasks by stage, with the day to begin and the last one; state is planned, done or dropped (no time left, no day). Sort by place.';
 grant select on api.client_stages to authenticated, service_role, mpp_dashboard;
 
@@ -11659,7 +11662,7 @@ select
     p.alias,
     p.listed,
     p.joined_at
-from mpp.player p
+from mpp.player p cross join (select) read_only
 where p.id in (select private.my_player_ids());
 comment on view api.my_players is 'The caller in each edition they play; league and team are empty once they left.';
 grant select on api.my_players to authenticated;
@@ -11699,7 +11702,7 @@ select
         from mpp.validation v
         where v.league_id = t.league_id and v.team_id = t.id and v.state = 'credited'
     ) as points
-from mpp.team t;
+from mpp.team t cross join (select) read_only;
 comment on view api.league_teams is 'Teams of the caller''s leagues and classes, with their points.';
 grant select on api.league_teams to authenticated, service_role;
 
@@ -12055,7 +12058,7 @@ select
     c.removed_at,
     c.removal_reason,
     c.is_held
-from mpp.contact_request c;
+from mpp.contact_request c cross join (select) read_only;
 comment on view api.contact_requests is 'What visitors wrote, and how far it is answered; sort by id. Staff only.';
 grant select on api.contact_requests to authenticated, service_role;
 
@@ -12418,14 +12421,14 @@ select
     m.queued_at,
     m.sent_at,
     m.claimed_by
-from mpp.outbox m
+from mpp.outbox m cross join (select) read_only
 where (select private.is_ops());
 comment on view api.ops_outbox is 'Every mail and what became of it, without its address and content; sort by id. Staff only.';
 grant select on api.ops_outbox to authenticated, service_role;
 
 create view api.mail_bounces with (security_invoker = true) as
 select b.id, b.address, b.is_hard, b.reason, b.outbox_id, b.bounced_at, b.cleared_at
-from mpp.mail_bounce b
+from mpp.mail_bounce b cross join (select) read_only
 where (select private.is_ops());
 comment on view api.mail_bounces is 'Addresses that refused a mail; sort by id. Staff only.';
 grant select on api.mail_bounces to authenticated, service_role;
@@ -13707,31 +13710,24 @@ begin
 end
 $$;
 
--- Views are read. Postgres finds out that it cannot write to one that joins or computes before it asks who may, and
--- answers with an error that PostgREST passes on as its own fault (500). With a trigger for it, the missing grant answers.
-create function private.refuse_view_write() returns trigger
+-- Views are read. Postgres finds out that it cannot write to one that joins before it asks who may, and PostgREST
+-- passes that on as a fault of its own (500). So whoever writes to anything but a function is told before: 401 or 403.
+-- A trigger on each view would answer too, but apps would then be shown types for writing to it. For the same reason
+-- every view joins something, if only nothing: `cross join (select) read_only`, which the planner takes away.
+create function request.refuse_writes() returns void
     language plpgsql
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    raise exception using errcode = 'insufficient_privilege', message = format('view %s is read, not written', tg_table_name);
+    if current_setting('request.method', true) not in ('GET', 'HEAD') and current_setting('request.path', true) not like '/rpc/%' then
+        raise exception using errcode = 'insufficient_privilege', message = 'Views are read, not written.',
+            hint = 'Call the function of the API that does it.';
+    end if;
 end
 $$;
-revoke execute on function private.refuse_view_write() from public;
+comment on function request.refuse_writes() is 'What PostgREST runs before each request, as its caller.';
+revoke execute on function request.refuse_writes() from public;
+grant execute on function request.refuse_writes() to anon, authenticated, service_role;
 
-do $$
-declare
-    read_only record;
-begin
-    for read_only in
-        select c.oid::regclass as name, c.relname
-        from pg_catalog.pg_class c
-        where c.relnamespace in ('mpp'::regnamespace, 'api'::regnamespace) and c.relkind = 'v'
-        order by c.oid
-    loop
-        execute format(
-            'create trigger %I instead of insert or update or delete on %s for each row execute function private.refuse_view_write()',
-            read_only.relname || '_is_read', read_only.name);
-    end loop;
-end
-$$;
+alter role authenticator set pgrst.db_pre_request = 'request.refuse_writes';
+notify pgrst, 'reload config';

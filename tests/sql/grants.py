@@ -16,23 +16,24 @@ from .game import Connection
 
 GOLDEN = Path(__file__).with_name("grants.golden")
 
+_SCHEMAS = "('api', 'mpp', 'private', 'request')"
 _ROLES = "('anon', 'authenticated', 'service_role', 'mpp_dashboard', 'public')"
 
 _QUERY = f"""
 with acl as (
     select 'schema ' || n.nspname as object, n.nspacl as acl
-    from pg_namespace n where n.nspname in ('api', 'mpp', 'private')
+    from pg_namespace n where n.nspname in {_SCHEMAS}
     union all
     select case c.relkind when 'v' then 'view ' when 'S' then 'sequence ' else 'table ' end || c.oid::regclass::text,
         c.relacl
-    from pg_class c where c.relnamespace in ('api'::regnamespace, 'mpp'::regnamespace, 'private'::regnamespace)
+    from pg_class c where c.relnamespace::regnamespace::text in {_SCHEMAS}
     union all
     select 'column ' || c.oid::regclass::text || '.' || a.attname, a.attacl
     from pg_class c join pg_attribute a on a.attrelid = c.oid
-    where c.relnamespace in ('api'::regnamespace, 'mpp'::regnamespace, 'private'::regnamespace) and not a.attisdropped
+    where c.relnamespace::regnamespace::text in {_SCHEMAS} and not a.attisdropped
     union all
     select 'function ' || p.oid::regprocedure::text, coalesce(p.proacl, acldefault('f', p.proowner))
-    from pg_proc p where p.pronamespace in ('api'::regnamespace, 'mpp'::regnamespace, 'private'::regnamespace)
+    from pg_proc p where p.pronamespace::regnamespace::text in {_SCHEMAS}
 ), granted as (
     select acl.object, lower(g.privilege_type) as privilege,
         case g.grantee when 0 then 'public' else pg_get_userbyid(g.grantee) end as role

@@ -808,7 +808,7 @@ def test_a_dashboard_is_denied_everything_else_of_ours(logins):
                 assert caught.value.sqlstate in (DENIED, "55000", "0A000", "428C9"), statement
         granted = db.execute(
             "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
-            " where n.nspname in ('api', 'mpp', 'private') and has_function_privilege(p.oid, 'execute')"
+            " where n.nspname in ('api', 'mpp', 'private', 'request') and has_function_privilege(p.oid, 'execute')"
             " and has_schema_privilege(n.oid, 'usage')"
         ).fetchall()
         assert granted == [("api.client_report(integer)",)]

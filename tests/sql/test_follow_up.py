@@ -732,7 +732,7 @@ NOT_PEOPLE = {
     "active_players_change", "leagues", "leagues_change", "validations", "validations_change", "points",
     "points_change", "points_per_player", "points_per_player_change", "unit_id", "rank", "value", "points_this_week",
     "points_last_week", "points_per_pupil", "general_rank", "place", "award_id", "task_id", "priority",
-    "invitation_id",
+    "invitation_id", "revision",
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from mpp_supabase.local import Ports, Stack
 from tests import clock
 
 from .phone import HOUR, PARIS, Place, edition_text, place_of, refused, run_javascript
+from .school import contents, views
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +145,27 @@ def test_nobody_aggregates_or_reads_plans(place: Place) -> None:
     for media in ("application/vnd.pgrst.plan+json", "application/vnd.pgrst.plan+text; options=analyze"):
         answer = place.raw("GET", "my_profile", ana, headers={"accept": media})
         assert (answer.status_code, answer.json()["code"]) == (415, "PGRST107")
+
+
+def test_nobody_writes_to_a_view_and_no_view_says_it_can_be_written_to(place: Place) -> None:
+    ana = place.player("ana")
+    secret = {"apikey": place.status.env()["SECRET_KEY"]}
+    before = contents(place)
+    for view, columns in views(place).items():
+        for verb, address, body in (
+            ("POST", view, {}),
+            ("POST", view, {columns[0]: None}),
+            ("PUT", f"{view}?{columns[0]}=eq.1", {columns[0]: 1}),
+            ("PATCH", f"{view}?{columns[0]}=is.null", {columns[0]: None}),
+            ("DELETE", f"{view}?{columns[0]}=is.null", None),
+        ):
+            for status, phone, headers in ((401, None, {}), (403, ana, {}), (403, None, secret)):
+                answer = place.raw(verb, address, phone, json=body, headers=headers)
+                assert answer.status_code in (status, 405), (verb, address, answer.text)
+    assert contents(place) == before
+    # What generators of types and of documentation are told; views that are not for the secret key are left out.
+    told = place.raw("GET", "", headers=secret).json()["paths"]
+    assert {verb for view in views(place) for verb in told.get(f"/{view}", ())} == {"get"}
 
 
 def test_an_error_shows_no_details(place: Place) -> None:
