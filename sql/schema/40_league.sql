@@ -52,7 +52,8 @@ comment on table mpp.team is 'Part of a league; its players compete with the oth
 create unique index team_name_once on mpp.team (league_id, lower(name));
 
 create table mpp.player (
-    id uuid primary key default private.uuid_v7(),
+    -- Random: everybody reads it in the rankings, and a time-ordered one would tell when the person joined.
+    id uuid primary key default gen_random_uuid(),
     edition_id integer not null references mpp.edition (id),
     account_id uuid references mpp.profile (id) on delete set null,
     league_id uuid,

@@ -454,7 +454,7 @@ begin
             perform private.refuse('MP083');
         end if;
         are_new := are_new || (item.pupil ->> 'pupil_id' is null);
-        ids := ids || coalesce((item.pupil ->> 'pupil_id')::uuid, private.uuid_v7());
+        ids := ids || coalesce((item.pupil ->> 'pupil_id')::uuid, gen_random_uuid());
         first_names := array_append(first_names, case
             when item.pupil ->> 'pupil_id' is null or item.pupil ->> 'first_name' is not null
                 then private.clean_first_name(item.pupil ->> 'first_name', item.place) end);

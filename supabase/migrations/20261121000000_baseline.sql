@@ -3774,7 +3774,8 @@ comment on table mpp.team is 'Part of a league; its players compete with the oth
 create unique index team_name_once on mpp.team (league_id, lower(name));
 
 create table mpp.player (
-    id uuid primary key default private.uuid_v7(),
+    -- Random: everybody reads it in the rankings, and a time-ordered one would tell when the person joined.
+    id uuid primary key default gen_random_uuid(),
     edition_id integer not null references mpp.edition (id),
     account_id uuid references mpp.profile (id) on delete set null,
     league_id uuid,
@@ -5487,7 +5488,7 @@ begin
             perform private.refuse('MP083');
         end if;
         are_new := are_new || (item.pupil ->> 'pupil_id' is null);
-        ids := ids || coalesce((item.pupil ->> 'pupil_id')::uuid, private.uuid_v7());
+        ids := ids || coalesce((item.pupil ->> 'pupil_id')::uuid, gen_random_uuid());
         first_names := array_append(first_names, case
             when item.pupil ->> 'pupil_id' is null or item.pupil ->> 'first_name' is not null
                 then private.clean_first_name(item.pupil ->> 'first_name', item.place) end);

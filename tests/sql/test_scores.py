@@ -148,6 +148,14 @@ def test_what_everybody_reads_of_the_order_tells_no_time(game, edition, league):
     )
 
 
+def test_the_id_of_a_player_tells_nothing(game, edition, league):
+    game.player(league)
+    lines = game.anon.view("player_ranking", edition_id=edition.id)
+    assert lines
+    # The first half of a version 7 is the millisecond in which it was made.
+    assert {line["subject_id"].version for line in lines} == {4}
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("basis", ["total", "average"])
 def test_places_among_equals_are_what_a_plain_model_says(game, basis, seed):
