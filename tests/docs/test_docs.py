@@ -193,6 +193,57 @@ def test_every_mpp_command_and_option_that_a_page_names_exists(page: Path) -> No
             assert wrong_with(said) is None, f"{page.name}: mpp {said}: {wrong_with(said)}"
 
 
+@cache
+def supabase_commands() -> dict[tuple[str, ...], set[str]]:
+    """The options of every command of the Supabase CLI, by its words: one start tells all, and takes seconds itself."""
+    path = os.pathsep.join([str(Path(npm_command()[0]).parent), os.environ["PATH"]])
+    script = subprocess.run(
+        [ROOT / "node_modules/.bin/supabase", "--completions", "bash"],
+        env=os.environ | {"PATH": path}, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    functions = dict(re.findall(r"^(_supabase\w*)\(\)\n(.*?)^}", script, re.MULTILINE | re.DOTALL))
+    found: dict[tuple[str, ...], set[str]] = {}
+
+    def look(name: str, words: tuple[str, ...]) -> None:
+        children = re.findall(r"^ +([a-z-]+)\)\n +(_supabase\w+) ", functions[name], re.MULTILINE)
+        if not children:
+            found[words] = {
+                option
+                for options in re.findall(r"_filtered_flags\+=\"([^\"]+)", functions[name])
+                for option in options.split()
+            }
+        for word, function in children:
+            look(function, (*words, word))
+
+    look("_supabase", ())
+    return found
+
+
+#: A command of a newer CLI than the one of package.json, as the page says.
+NEWER = ("stack", "start")
+
+
+@each(WRITTEN)
+def test_every_supabase_command_and_option_that_a_page_names_exists(page: Path) -> None:
+    for line in code_of(page):
+        for said in re.findall(r"(?:^|[\s(=])supabase ((?!import )[a-z][^|>#)]*)", line):
+            words = said.split()
+            command = next((c for n in (1, 2, 3) if (c := tuple(words[:n])) in {*supabase_commands(), NEWER}), None)
+            assert command, f"{page.name}: there is no supabase {said}"
+            named = {word.partition("=")[0] for word in words[len(command) :] if re.match(r"--?[a-z]", word)}
+            if command != NEWER:
+                unknown = named - supabase_commands()[command]
+                assert not unknown, f"{page.name}: supabase {said}: there is no {' '.join(sorted(unknown))}"
+
+
+def test_the_commands_of_the_supabase_cli_are_read_with_their_options() -> None:
+    assert {"--remote", "--dry-run"} <= supabase_commands()["db", "push"]
+    assert "--reveal" in supabase_commands()["projects", "api-keys"]
+    assert "--use-api" not in supabase_commands()["db", "push"]
+    assert ("link",) in supabase_commands()
+    assert ("db", "pusch") not in supabase_commands()
+
+
 def texts_of(path: Path) -> Iterator[str]:
     """The texts of a program, X where something is filled in; of any other file, all of it."""
     import ast
