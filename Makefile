@@ -14,7 +14,7 @@ export PIP_CACHE_DIR ?= $(CURDIR)/$(VENV)/.cache/pip
 help:
 	@echo "make demo      set up, start the local stack and play a whole edition (SCALE=0.1 for a tenth)"
 	@echo "make test      set up and run every test"
-	@echo "make calendar  run the tests that ask a clock on hard days and in other time zones (long)"
+	@echo "make calendar  run the tests that ask a clock on twelve hard days, in other time zones (long)"
 	@echo "make lint      ruff, mypy, and the Supabase linter on the local stack"
 	@echo "make baseline  write the baseline migration again from sql/schema (until the first release)"
 	@echo "make docs      write docs/api.md, docs/errors.md and docs/cli.md again"

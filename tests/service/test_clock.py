@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mpp_supabase import clock
+from tests import calendar
 from tests.cli.conftest import Mpp, mpp
 
 from .world import World
@@ -58,6 +59,18 @@ def test_nothing_reads_the_time_but_the_one_clock() -> None:
 @pytest.mark.parametrize("source", ["datetime.now(UTC)", "dt.date.today()", "x = time.time", "datetime.datetime.now()"])
 def test_the_rule_finds_what_it_is_about(source: str) -> None:
     assert list(readings(source))
+
+
+def test_the_calendar_names_files_that_are_there() -> None:
+    for name in (*calendar.LAYERS, *calendar.NOW, *calendar.NEVER):
+        assert (ROOT / name).exists(), name
+    # pytest says nothing of a file that it is told to leave out and does not find.
+    assert not set(calendar.NOW) & set(calendar.NEVER)
+    every, hardest = calendar.chosen("2027-01-04T08:00"), calendar.chosen(calendar.HARDEST[0])
+    assert "tests/stack/test_phone_path.py" in hardest
+    assert "tests/stack/test_phone_path.py" not in every
+    assert "--ignore=tests/sql/test_scores.py" in every
+    assert "--ignore=tests/sql/test_scores.py" not in hardest
 
 
 def test_maintenance_from_now_begins_by_the_clock_of_the_database(
