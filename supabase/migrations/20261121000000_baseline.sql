@@ -929,7 +929,7 @@ grant execute on function api.list_accounts(text, timestamptz, uuid, integer) to
 -- Whether whoever asks is the owner of the account's address. Some roles rest on an address: those of a client's staff and of the
 -- association's. But anybody may sign up with somebody else's address and a password of their own, and when the owner confirms it,
 -- that password works too. So these roles take a session that a link or a code sent to the address has opened, or one
--- opened with a password that was set by such a session, or by the association.
+-- opened with a password that was set by such a session, or given by the association to an account that it made.
 
 create table mpp.account_proof (
     account_id uuid primary key references auth.users (id) on delete cascade,
@@ -937,22 +937,28 @@ create table mpp.account_proof (
     password_since timestamptz
 );
 comment on table mpp.account_proof is 'What of an account is known to be its owner''s; without a row, only sessions that a mail has opened prove anything.';
-comment on column mpp.account_proof.address_since is 'When the address last changed: mails of before went elsewhere.';
-comment on column mpp.account_proof.password_since is 'When the owner, or the association, set the password; empty for one that was there before the address was confirmed.';
+comment on column mpp.account_proof.address_since is 'When the address last changed: mails and sessions of before went elsewhere, and so did the one that the change opened.';
+comment on column mpp.account_proof.password_since is 'When the owner set the password, or the association made the account with it; empty for any other.';
 
 alter table mpp.account_proof enable row level security;
 
--- What a sign-in is worth, by its method in the token (amr) and in Auth''s tables. Tokens tell whole seconds.
+-- What a sign-in is worth, by its method in the token (amr) and in Auth's tables. Tokens tell whole seconds. Whoever changes
+-- an address needs both mailboxes, and Auth opens a session for the link that is followed last, which may be the one sent
+-- to the old address: that session proves nothing (email_change; otp in the second of the change). An app that asks for a link
+-- with a challenge (PKCE) gets a code, which it exchanges for a session up to five minutes later: a link of before the change too.
 create function private.proves(method text, at timestamptz, proof mpp.account_proof) returns boolean
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if method in ('otp', 'magiclink', 'recovery', 'invite', 'email/signup', 'email_change') then
-        return proof.address_since is null or extract(epoch from at) >= floor(extract(epoch from proof.address_since));
+    if method = 'otp' then
+        return proof.address_since is null or date_trunc('second', at) > date_trunc('second', proof.address_since);
     end if;
-    return coalesce(method = 'password' and extract(epoch from at) >= floor(extract(epoch from proof.password_since)), false);
+    if method in ('magiclink', 'recovery', 'invite', 'email/signup') then
+        return proof.address_since is null or at > proof.address_since + interval '10 minutes';
+    end if;
+    return coalesce(method = 'password' and date_trunc('second', at) >= date_trunc('second', proof.password_since), false);
 end
 $$;
 revoke execute on function private.proves(text, timestamptz, mpp.account_proof) from public;
@@ -987,8 +993,10 @@ revoke execute on function private.my_proven_account() from public;
 grant execute on function private.my_proven_account() to authenticated;
 
 -- Auth writes in several steps, so it is judged when they are done: a password that comes with a confirmed address was given by
--- the association (or by whoever confirms every address by itself, as the local stack does); one that is changed later is as good as the
--- sessions that Auth has left open, which is the one that changed it, or none. Its own stamps are the clock that tokens are made by.
+-- the association (or by whoever confirms every address by itself, as the local stack does). One that is changed later is
+-- good if a session that proves the address changed it: Auth ends all others, so it is there and no other is. No session at all says
+-- nothing: whoever changes a password may sign out meanwhile. So what the association sets later with the secret key takes
+-- one sign-in by mail. Auth's own stamps are the clock that tokens are made by.
 create function private.account_proved() returns trigger
     language plpgsql
     security definer
@@ -1008,20 +1016,27 @@ begin
         was.password_since := case when is_confirmed and new.encrypted_password <> '' then new.created_at end;
     else
         if new.email is distinct from old.email then
-            was.address_since := coalesce(new.updated_at, private.clock());
+            -- Not before any session that is there: the one that the change opens is among them.
+            was.address_since := greatest(coalesce(new.updated_at, private.clock()), (
+                select max(c.updated_at)
+                from auth.sessions s
+                join auth.mfa_amr_claims c on c.session_id = s.id
+                where s.user_id = new.id
+            ));
             was.password_since := null;
         end if;
         if new.encrypted_password is distinct from old.encrypted_password then
-            was.password_since := case when is_confirmed and not exists (
-                select
+            select case when is_confirmed and bool_and(x.proves) then coalesce(new.updated_at, private.clock()) end
+            into was.password_since
+            from (
+                select exists (
+                    select
+                    from auth.mfa_amr_claims c
+                    where c.session_id = s.id and private.proves(c.authentication_method, c.updated_at, was)
+                ) as proves
                 from auth.sessions s
                 where s.user_id = new.id
-                    and not exists (
-                        select
-                        from auth.mfa_amr_claims c
-                        where c.session_id = s.id and private.proves(c.authentication_method, c.updated_at, was)
-                    )
-            ) then coalesce(new.updated_at, private.clock()) end;
+            ) x;
         end if;
     end if;
     insert into mpp.account_proof (account_id, address_since, password_since)

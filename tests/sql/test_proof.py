@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -45,14 +45,21 @@ class Auth:
 
     def session(self, method: str, at: timedelta = timedelta()) -> Person:
         """A session opened by this method."""
+        person = self.opens(method, self.at + at)
+        self.step("select 1")
+        return person
+
+    def opens(self, method: str, moment: datetime) -> Person:
+        """The same inside a transaction that does more."""
         session = uuid.uuid4()
-        moment = self.at + at
-        self.step("insert into auth.sessions (id, user_id, created_at) values (%s, %s, %s)", session, self.id, moment)
-        self.step(
+        self.game.run(
+            "insert into auth.sessions (id, user_id, created_at) values (%s, %s, %s)", (session, self.id, moment)
+        )
+        self.game.run(
             "insert into auth.mfa_amr_claims (id, session_id, authentication_method, created_at, updated_at)"
             " values (%s, %s, %s, %s, %s)",
-            uuid.uuid4(), session, method, moment, moment,
-        )  # fmt: skip
+            (uuid.uuid4(), session, method, moment, moment),
+        )
         amr = [{"method": method, "timestamp": int(moment.timestamp())}]
         return Person(
             self.game.db, "authenticated", self.id, is_anonymous=False, email=self.address,
@@ -138,13 +145,25 @@ def test_a_password_set_while_another_session_is_open_that_nobody_knows_is_not_t
     assert not is_let_in(game, account.session("password"), client)
 
 
-@pytest.mark.parametrize("when", ["made", "changed"])
-def test_a_password_that_the_association_gives_is_trusted(game, account, when):
-    account.sign_up(confirmed=when == "made")
-    if when == "changed":
-        account.confirm()
-        account.set_password("given")
+def test_a_password_that_the_association_gives_with_the_account_is_trusted(game, account):
+    account.sign_up(confirmed=True)
     assert is_let_in(game, account.session("password"), works(game, account, "owner"))
+
+
+@pytest.mark.parametrize("who", ["the association", "somebody who signs out meanwhile"])
+def test_a_password_that_no_open_session_has_set_takes_one_sign_in_by_mail(game, account, who):
+    account.sign_up()
+    account.confirm()
+    if who != "the association":
+        account.session("password")
+    # Auth has read the session before it hashes, and at its commit there is none.
+    account.set_password("given")
+    client = works(game, account, "owner")
+    assert not is_let_in(game, account.session("password"), client)
+    owner = account.session("otp")
+    assert is_let_in(game, owner, client)
+    account.set_password("mine", by=owner)
+    assert is_let_in(game, account.session("password"), client)
 
 
 def test_an_address_confirmed_by_hand_does_not_make_the_password_good(game, account):
@@ -163,8 +182,38 @@ def test_a_new_address_takes_a_new_proof(game, account):
     )
     assert not is_let_in(game, before, client)
     assert not is_let_in(game, by_mail, client)
-    assert is_let_in(game, account.session("email_change"), client)
+    assert is_let_in(game, account.session("otp"), client)
     assert not is_let_in(game, account.session("password"), client)
+
+
+@pytest.mark.parametrize("method", ["otp", "email_change"])
+def test_the_session_that_the_change_of_an_address_opens_does_not_prove_the_new_one(game, account, method):
+    account.sign_up(confirmed=True)
+    client = works(game, account, "owner")
+    # In the same transaction, for whoever follows the second link: perhaps the one sent to the old address.
+    with game.db.transaction():
+        moment = account.at + timedelta(minutes=1)
+        game.run(
+            "update auth.users set email = 'other@example.org', updated_at = %s where id = %s", (moment, account.id)
+        )
+        session = account.opens(method, moment + timedelta(seconds=1))
+    account.step("select 1")
+    assert not is_let_in(game, session, client)
+    account.set_password("theirs", by=session)
+    assert not is_let_in(game, account.session("password"), client)
+    assert is_let_in(game, account.session("otp"), client)
+
+
+def test_a_code_for_a_link_of_before_the_change_of_an_address_proves_nothing(game, account):
+    account.sign_up(confirmed=True)
+    client = works(game, account, "owner")
+    account.step(
+        "update auth.users set email = 'other@example.org', updated_at = %s where id = %s", account.at, account.id
+    )
+    # Auth takes the code for five minutes after the link was followed.
+    assert not is_let_in(game, account.session("magiclink"), client)
+    account.at += timedelta(minutes=10)
+    assert is_let_in(game, account.session("magiclink"), client)
 
 
 def test_an_invitation_is_taken_by_whoever_reads_the_mail_and_not_by_a_password_from_before(game, account):
