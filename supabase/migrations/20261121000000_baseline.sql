@@ -4029,6 +4029,10 @@ create function private.lock_league(league uuid) returns void
 as $$
 begin
     perform from mpp.score s where s.subject_id = league for no key update;
+    -- Whoever was put out while this waited would write what the end of their access has just renewed.
+    if private.request_role() = 'authenticated' and private.my_account() is null then
+        perform private.refuse('MP001');
+    end if;
 end
 $$;
 revoke execute on function private.lock_league(uuid) from public;

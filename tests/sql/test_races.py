@@ -292,6 +292,30 @@ def test_who_stops_being_co_ambassador_while_waiting_hides_no_league(game, lines
     assert len(game.anon.view("league_ranking", subject_id=league.id)) == 1
 
 
+def test_a_player_or_an_ambassador_put_out_while_waiting_does_nothing_more(game, lines):
+    edition = game.edition()
+    deeds = {
+        "renew_join_code": lambda league, person: {"league_id": league.id},
+        "set_listing": lambda league, person: {"scope": "league", "subject_id": league.id, "listed": False},
+        "choose_team": lambda league, person: {"team_id": league.teams[0]},
+        "validate_challenge": lambda league, person: {
+            "player_id": person.player_id, "challenge_id": edition.challenges["t-soup"], "request_key": uuid.uuid4(),
+        },
+        "leave_league": lambda league, person: {"league_id": league.id},
+    }  # fmt: skip
+    for deed, arguments in deeds.items():
+        league = game.league(edition)
+        person = league.ambassador
+        code, _ = meanwhile(
+            game, lines, LEAGUE, (edition.id, league.id),
+            lambda db, p=person, d=deed, a=arguments(league, person): p.on(db).call(d, **a),
+            lambda p=person: game.run(
+                "update auth.users set banned_until = private.clock() + interval '1 year' where id = %s", (p.account,)
+            ),
+        )  # fmt: skip
+        assert code == "MP001", deed
+
+
 def test_who_is_expelled_while_changing_team_or_leaving_is_simply_out(game, lines):
     edition = game.edition()
     for deed, code in (("choose_team", "MP005"), ("leave_league", "MP035")):

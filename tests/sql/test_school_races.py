@@ -286,6 +286,20 @@ def test_a_colleague_removed_while_waiting_does_nothing_more(game, lines):
     assert game.score(class_.id) == 0
 
 
+@pytest.mark.parametrize(
+    "ended", ["banned_until = private.clock() + interval '1 year'", "deleted_at = private.clock()"]
+)
+@pytest.mark.parametrize("command", ["renew_class_code", "invite_co_teacher"])
+def test_a_teacher_put_out_while_waiting_does_nothing_more(game, lines, command, ended):
+    class_ = game.class_(game.edition(audience="school"), pupils=("Ada",))
+    code, _ = meanwhile(
+        game, lines, LEAGUE, (class_.edition.id, class_.id),
+        lambda db: class_.teacher.on(db).call(command, class_id=class_.id),
+        lambda: game.run(f"update auth.users set {ended} where id = %s", (class_.teacher.account,)),
+    )  # fmt: skip
+    assert code == "MP001"
+
+
 def test_an_edition_closed_or_frozen_while_a_class_waits_takes_nothing_more(game, lines):
     for freezing, expected in ((False, "MP022"), (True, "MP024")):
         edition = game.edition(audience="school")
