@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from mpp_supabase._files import written_whole
 from mpp_supabase._service import Service, one
@@ -175,7 +176,9 @@ class ClientFiles(Service):
             raise ValueError("seconds must be 1 to LONGEST_LINK")
         path = f"{organisation_id}/{self._full_name(organisation_id, name)}"
         with _of_file(name):
-            return self._do(lambda bucket: str(bucket.create_signed_url(path, seconds)["signedURL"]), idempotent=True)
+            return _uncut(
+                self._do(lambda bucket: str(bucket.create_signed_url(path, seconds)["signedURL"]), idempotent=True)
+            )
 
     def _full_name(self, organisation_id: int, name: str) -> str:
         """The whole name of a file. Raises StorageError when it is not there."""
@@ -284,6 +287,12 @@ def _suggested(name: str) -> str:
     stem = re.sub(r"[^A-Za-z0-9()_-]+", "-", stem).strip("-_()")[:80] or "file"
     folder = re.sub(r"[^a-z0-9-]+", "-", folder.lower()).strip("-")[:40]
     return f"{folder}/{stem}.{ending}" if folder else f"{stem}.{ending}"
+
+
+def _uncut(address: str) -> str:
+    """The same address without spaces and parentheses: mail programs and chats end a link at such signs."""
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(path=quote(unquote(parts.path), safe="/")))
 
 
 def _described(row: dict[str, Any]) -> dict[str, Any]:

@@ -184,6 +184,16 @@ def test_a_link_gives_the_file_to_whoever_has_it(kit: ClientFiles, organisation:
             kit.link(organisation, "A poster.pdf", seconds)
 
 
+def test_a_link_has_no_sign_at_which_a_mail_program_cuts_it(
+    kit: ClientFiles, organisation: int, tmp_path: Path
+) -> None:
+    (file,) = kit.add(organisation, [made(tmp_path, "Kit (v2) mars.pdf")])
+    assert plain_name(file.name) == "Kit (v2) mars.pdf"
+    address = kit.link(organisation, "Kit (v2) mars.pdf", 60)
+    assert re.fullmatch(r"https?://[A-Za-z0-9._~/:%?=-]+", address)
+    assert httpx.get(address).content == b"%PDF-1.4 example"
+
+
 def test_more_files_than_one_page_are_all_listed(
     kit: ClientFiles, organisation: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
