@@ -49,6 +49,7 @@ from mpp_supabase.models import (
 )
 from mpp_supabase.sheets.names import folded
 from mpp_supabase.transport import LONG_SECONDS, Reading
+from mpp_supabase.typed import trimmed
 
 if TYPE_CHECKING:
     from mpp_supabase.diplomas import ClassDiplomas, Figures, Language
@@ -199,7 +200,7 @@ class Classes(Service):
         """Return a team of a class by id or name. Raises NotInClass."""
         teams = list(self.teams(class_id))
         for team in teams:
-            if str(team.team_id) == name.strip().lower() or folded(team.name) == folded(name.strip()):
+            if str(team.team_id) == trimmed(name).lower() or folded(team.name) == folded(trimmed(name)):
                 return team
         there = ", ".join(team.name for team in teams)
         raise NotInClass(f"This class has no team {name}.", f"Its teams: {there}." if there else "It has no team.")
@@ -266,7 +267,7 @@ class Classes(Service):
     def find_challenges(self, class_id: UUID | str, codes: Iterable[str]) -> list[ClassChallenge]:
         """Return challenges of the level of a class by code, in the order asked for. Raises ChallengeNotFound."""
         known = {challenge.code: challenge for challenge in self.challenges(class_id)}
-        wanted = [code.strip().lower() for code in codes]
+        wanted = [trimmed(code).lower() for code in codes]
         faults = []
         for code in (code for code in wanted if code not in known):
             near = _near(code, known)
@@ -398,7 +399,7 @@ class Classes(Service):
         """
         from mpp_supabase.sheets import match_roster, read_roster
 
-        told = {name: initial.strip().removesuffix(".").upper() for name, initial in (initials or {}).items()}
+        told = {name: trimmed(initial).removesuffix(".").upper() for name, initial in (initials or {}).items()}
         roster = read_roster(path, sheet, initials=told, to_match=True)
         known = self._with_initials(self.get(class_id).class_id, told)
         plan = match_roster(roster, known)
@@ -590,7 +591,7 @@ class Classes(Service):
     def _with_initials(self, class_id: UUID, initials: Mapping[str, str]) -> list[KnownPupil]:
         known = self._known_pupils(class_id)
         for name, initial in initials.items():
-            same = [i for i, pupil in enumerate(known) if folded(pupil.first_name) == folded(name.strip())]
+            same = [i for i, pupil in enumerate(known) if folded(pupil.first_name) == folded(trimmed(name))]
             if len(same) != 1:
                 count = "several pupils are" if same else "nobody is"
                 raise NotInClass(

@@ -13,6 +13,7 @@ from mpp_supabase import clock
 from mpp_supabase._service import Service, absent
 from mpp_supabase.errors import AccountError
 from mpp_supabase.models import Account
+from mpp_supabase.typed import trimmed
 
 if TYPE_CHECKING:
     from supabase_auth import User
@@ -59,7 +60,7 @@ class Users(Service):
         try:
             user_id = str(UUID(who))
         except ValueError:
-            address = who.strip().casefold()
+            address = trimmed(who).casefold()
             for account in self.iterate(address):
                 if account.email is not None and account.email.casefold() == address:
                     return account

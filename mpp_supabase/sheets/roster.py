@@ -14,6 +14,7 @@ from mpp_supabase.sheets.cells import Cell, address, column_name, position
 from mpp_supabase.sheets.problems import Problems
 from mpp_supabase.sheets.table import A_TEAM, Table, check_words, find_table, is_label_row
 from mpp_supabase.sheets.workbook import read_workbook
+from mpp_supabase.typed import trimmed
 
 # With so many unknown columns, it is another kind of sheet, and one problem says more than thirty.
 _MANY = 6
@@ -241,7 +242,7 @@ def unconfirmed(entry: RosterPupil, pupil: KnownPupil) -> ReadAs | None:
 
 
 def _told_apart(pupils: list[RosterPupil], initials: Mapping[str, str]) -> list[RosterPupil]:
-    told = {names.folded(name.strip()): initial for name, initial in initials.items()}
+    told = {names.folded(trimmed(name)): initial for name, initial in initials.items()}
     often = Counter(names.folded(pupil.first_name) for pupil in pupils)
     return [
         replace(pupil, initial=told[name])

@@ -228,6 +228,18 @@ $$;
 revoke execute on function private.is_mail_address(text) from public;
 grant execute on function private.is_mail_address(text) to mpp_owner;
 
+-- An address as somebody typed it, as it is kept and compared; nothing when it is too long to be one.
+create function private.typed_address(value text) returns text
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case when octet_length(value) <= 300 then lower(private.trimmed(value)) end
+$$;
+revoke execute on function private.typed_address(text) from public;
+grant execute on function private.typed_address(text) to mpp_owner;
+
 -- Where a mail to an address arrives: ada+2@example.org is a way to write to ada@example.org once more, and Gmail reads over
 -- dots.
 create function private.mailbox_of(address text) returns text

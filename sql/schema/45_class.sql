@@ -304,7 +304,7 @@ create function private.clean_initial(value text, place bigint) returns text
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    cleaned text := upper(private.folded(replace(btrim(left(value, 20)), '.', '')));
+    cleaned text := upper(private.folded(replace(private.trimmed(left(value, 20)), '.', '')));
 begin
     if coalesce(cleaned, '') = '' then
         return null;

@@ -354,7 +354,7 @@ begin
         perform private.refuse('MP010', 'participants', 'it is not a list of 1 to 2,000', 'Send [{"email": "…", "league": "…"}, …].');
     end if;
     perform private.lock_client(p);
-    perform private.lock_mailboxes(array(select lower(btrim(g.value ->> 'email')) from jsonb_array_elements(participants) g));
+    perform private.lock_mailboxes(array(select private.typed_address(g.value ->> 'email') from jsonb_array_elements(participants) g));
     if not exists (select from mpp.league l where l.participation_id = p.id) then
         perform private.refuse('MP010', 'participants', 'there is no league to invite them to', 'Make the leagues first.');
     end if;
@@ -365,8 +365,8 @@ begin
                 when jsonb_typeof(g.given) <> 'object' then 'it is not an object'
                 when jsonb_typeof(g.given -> 'email') not in ('string', 'null') then 'its address is not a text'
                 when jsonb_typeof(g.given -> 'league') not in ('string', 'null') then 'its league is not a text'
-                when not private.is_mail_address(lower(btrim(g.given ->> 'email'))) then 'its address is not one'
-                when count(*) over (partition by lower(btrim(g.given ->> 'email'))) > 1 then 'its address comes twice'
+                when not private.is_mail_address(private.typed_address(g.given ->> 'email')) then 'its address is not one'
+                when count(*) over (partition by private.typed_address(g.given ->> 'email')) > 1 then 'its address comes twice'
                 when g.given ->> 'league' is not null and not g.has_league then 'its league is none of the client''s'
                 -- Taken off the list and put back on: a new code comes by mail, and nobody is written to for ever.
                 when not g.known and private.invitations_sent(p.id, g.email) >= 3
@@ -378,11 +378,11 @@ begin
                     then 'its mailbox has had five invitations in a day'
             end as fault
         from (
-            select x.given, x.place, lower(btrim(x.given ->> 'email')) as email,
+            select x.given, x.place, private.typed_address(x.given ->> 'email') as email,
                 exists (
-                    select from mpp.participant k where k.participation_id = p.id and k.email = lower(btrim(x.given ->> 'email'))
+                    select from mpp.participant k where k.participation_id = p.id and k.email = private.typed_address(x.given ->> 'email')
                 ) as known,
-                lower(btrim(x.given ->> 'league')) in (select n.called from private.league_names(p.id) n) as has_league
+                lower(private.trimmed(left(x.given ->> 'league', 300))) in (select n.called from private.league_names(p.id) n) as has_league
             from jsonb_array_elements(participants) with ordinality x (given, place)
         ) g
     ) f
@@ -397,7 +397,7 @@ begin
         from (
             select x.email::text from mpp.participant x where x.participation_id = p.id
             union
-            select lower(btrim(g.value ->> 'email')) from jsonb_array_elements(participants) g
+            select private.typed_address(g.value ->> 'email') from jsonb_array_elements(participants) g
         ) everybody
     ) > most then
         perform private.refuse('MP010', 'participants', format('with those invited before they are more than %s', most),
@@ -405,23 +405,23 @@ begin
     end if;
     select count(*) filter (where k.email is null), count(k.email) into outcome.added, outcome.unchanged
     from jsonb_array_elements(participants) g
-    left join mpp.participant k on k.participation_id = p.id and k.email = lower(btrim(g.value ->> 'email'));
+    left join mpp.participant k on k.participation_id = p.id and k.email = private.typed_address(g.value ->> 'email');
     if outcome.added = 0 or coalesce(dry_run, false) then
         return outcome;
     end if;
     added := array(
-        select lower(btrim(g.given ->> 'email'))
+        select private.typed_address(g.given ->> 'email')
         from jsonb_array_elements(participants) with ordinality g (given, place)
         where not exists (
-            select from mpp.participant k where k.participation_id = p.id and k.email = lower(btrim(g.given ->> 'email'))
+            select from mpp.participant k where k.participation_id = p.id and k.email = private.typed_address(g.given ->> 'email')
         )
         order by g.place
     );
     insert into mpp.participant (participation_id, email, league_id)
-    select distinct on (g.place) p.id, lower(btrim(g.given ->> 'email')), n.league_id
+    select distinct on (g.place) p.id, private.typed_address(g.given ->> 'email'), n.league_id
     from jsonb_array_elements(participants) with ordinality g (given, place)
-    join private.league_names(p.id) n on n.called = lower(btrim(g.given ->> 'league'))
-    where lower(btrim(g.given ->> 'email')) = any (added)
+    join private.league_names(p.id) n on n.called = lower(private.trimmed(left(g.given ->> 'league', 300)))
+    where private.typed_address(g.given ->> 'email') = any (added)
     -- A league of exactly that name before one that has it after the client's.
     order by g.place, n.is_whole desc, n.league_id;
     perform private.spread_participants(p.id, array(
@@ -478,7 +478,7 @@ begin
     if emails is null or cardinality(emails) not between 1 and 2000 then
         perform private.refuse('MP010', 'emails', 'it is not a list of 1 to 2,000', 'Send the addresses to remove.');
     end if;
-    asked := array(select lower(btrim(x.email)) from unnest(emails) x (email) where octet_length(x.email) <= 300);
+    asked := array(select private.typed_address(x.email) from unnest(emails) x (email));
     perform private.lock_client(p);
     delete from mpp.participant x where x.participation_id = p.id and x.email = any (asked);
     get diagnostics removed = row_count;
@@ -697,7 +697,7 @@ declare
     account uuid := private.begin_client(organisation_id, 'owner');
     o mpp.organisation;
     me mpp.staff;
-    address text := lower(btrim(email));
+    address text := private.typed_address(email);
     code text := private.new_join_code();
     opens timestamptz := coalesce(access_from, private.clock());
     closes timestamptz := access_until;

@@ -112,7 +112,7 @@ declare
     per_hour constant integer := 200;
     most_held constant integer := 5000;
     at timestamptz;
-    address text;
+    address text := private.typed_address(email);
     written mpp.contact_request;
 begin
     if private.request_role() = 'authenticated' then
@@ -121,9 +121,6 @@ begin
     perform private.require_no_maintenance();
     if kind is null or kind not in ('contact', 'quote', 'webinar') then
         perform private.refuse('MP010', 'kind', coalesce(left(kind, 40), 'it is empty'), 'Use contact, quote or webinar.');
-    end if;
-    if octet_length(email) <= 300 then
-        address := lower(btrim(email));
     end if;
     -- Printable ASCII: what is written back to goes into the header of a mail.
     if address is null or address !~ '^[!#-''*+\-./0-9=?^_`a-z{|}~]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+$' or char_length(address) > 254 then
@@ -137,7 +134,7 @@ begin
     end if;
     written.name := private.clean_line('name', name, 120);
     written.message := private.clean_text('message', message, 4000);
-    if btrim(organisation) <> '' then
+    if private.trimmed(left(organisation, 300)) <> '' then
         written.organisation := private.clean_line('organisation', organisation, 120);
     end if;
 
@@ -192,7 +189,7 @@ begin
     if state is null then
         perform private.refuse('MP010', 'state', 'it is empty', 'Use new, in_progress, answered or spam.');
     end if;
-    if btrim(note) <> '' then
+    if private.trimmed(left(note, 3000)) <> '' then
         said := private.clean_text('note', note, 2000);
     end if;
     update mpp.contact_request c

@@ -228,6 +228,18 @@ $$;
 revoke execute on function private.is_mail_address(text) from public;
 grant execute on function private.is_mail_address(text) to mpp_owner;
 
+-- An address as somebody typed it, as it is kept and compared; nothing when it is too long to be one.
+create function private.typed_address(value text) returns text
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case when octet_length(value) <= 300 then lower(private.trimmed(value)) end
+$$;
+revoke execute on function private.typed_address(text) from public;
+grant execute on function private.typed_address(text) to mpp_owner;
+
 -- Where a mail to an address arrives: ada+2@example.org is a way to write to ada@example.org once more, and Gmail reads over
 -- dots.
 create function private.mailbox_of(address text) returns text
@@ -5357,7 +5369,7 @@ create function private.clean_initial(value text, place bigint) returns text
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    cleaned text := upper(private.folded(replace(btrim(left(value, 20)), '.', '')));
+    cleaned text := upper(private.folded(replace(private.trimmed(left(value, 20)), '.', '')));
 begin
     if coalesce(cleaned, '') = '' then
         return null;
@@ -6469,7 +6481,7 @@ begin
         perform private.refuse('MP010', 'participants', 'it is not a list of 1 to 2,000', 'Send [{"email": "…", "league": "…"}, …].');
     end if;
     perform private.lock_client(p);
-    perform private.lock_mailboxes(array(select lower(btrim(g.value ->> 'email')) from jsonb_array_elements(participants) g));
+    perform private.lock_mailboxes(array(select private.typed_address(g.value ->> 'email') from jsonb_array_elements(participants) g));
     if not exists (select from mpp.league l where l.participation_id = p.id) then
         perform private.refuse('MP010', 'participants', 'there is no league to invite them to', 'Make the leagues first.');
     end if;
@@ -6480,8 +6492,8 @@ begin
                 when jsonb_typeof(g.given) <> 'object' then 'it is not an object'
                 when jsonb_typeof(g.given -> 'email') not in ('string', 'null') then 'its address is not a text'
                 when jsonb_typeof(g.given -> 'league') not in ('string', 'null') then 'its league is not a text'
-                when not private.is_mail_address(lower(btrim(g.given ->> 'email'))) then 'its address is not one'
-                when count(*) over (partition by lower(btrim(g.given ->> 'email'))) > 1 then 'its address comes twice'
+                when not private.is_mail_address(private.typed_address(g.given ->> 'email')) then 'its address is not one'
+                when count(*) over (partition by private.typed_address(g.given ->> 'email')) > 1 then 'its address comes twice'
                 when g.given ->> 'league' is not null and not g.has_league then 'its league is none of the client''s'
                 -- Taken off the list and put back on: a new code comes by mail, and nobody is written to for ever.
                 when not g.known and private.invitations_sent(p.id, g.email) >= 3
@@ -6493,11 +6505,11 @@ begin
                     then 'its mailbox has had five invitations in a day'
             end as fault
         from (
-            select x.given, x.place, lower(btrim(x.given ->> 'email')) as email,
+            select x.given, x.place, private.typed_address(x.given ->> 'email') as email,
                 exists (
-                    select from mpp.participant k where k.participation_id = p.id and k.email = lower(btrim(x.given ->> 'email'))
+                    select from mpp.participant k where k.participation_id = p.id and k.email = private.typed_address(x.given ->> 'email')
                 ) as known,
-                lower(btrim(x.given ->> 'league')) in (select n.called from private.league_names(p.id) n) as has_league
+                lower(private.trimmed(left(x.given ->> 'league', 300))) in (select n.called from private.league_names(p.id) n) as has_league
             from jsonb_array_elements(participants) with ordinality x (given, place)
         ) g
     ) f
@@ -6512,7 +6524,7 @@ begin
         from (
             select x.email::text from mpp.participant x where x.participation_id = p.id
             union
-            select lower(btrim(g.value ->> 'email')) from jsonb_array_elements(participants) g
+            select private.typed_address(g.value ->> 'email') from jsonb_array_elements(participants) g
         ) everybody
     ) > most then
         perform private.refuse('MP010', 'participants', format('with those invited before they are more than %s', most),
@@ -6520,23 +6532,23 @@ begin
     end if;
     select count(*) filter (where k.email is null), count(k.email) into outcome.added, outcome.unchanged
     from jsonb_array_elements(participants) g
-    left join mpp.participant k on k.participation_id = p.id and k.email = lower(btrim(g.value ->> 'email'));
+    left join mpp.participant k on k.participation_id = p.id and k.email = private.typed_address(g.value ->> 'email');
     if outcome.added = 0 or coalesce(dry_run, false) then
         return outcome;
     end if;
     added := array(
-        select lower(btrim(g.given ->> 'email'))
+        select private.typed_address(g.given ->> 'email')
         from jsonb_array_elements(participants) with ordinality g (given, place)
         where not exists (
-            select from mpp.participant k where k.participation_id = p.id and k.email = lower(btrim(g.given ->> 'email'))
+            select from mpp.participant k where k.participation_id = p.id and k.email = private.typed_address(g.given ->> 'email')
         )
         order by g.place
     );
     insert into mpp.participant (participation_id, email, league_id)
-    select distinct on (g.place) p.id, lower(btrim(g.given ->> 'email')), n.league_id
+    select distinct on (g.place) p.id, private.typed_address(g.given ->> 'email'), n.league_id
     from jsonb_array_elements(participants) with ordinality g (given, place)
-    join private.league_names(p.id) n on n.called = lower(btrim(g.given ->> 'league'))
-    where lower(btrim(g.given ->> 'email')) = any (added)
+    join private.league_names(p.id) n on n.called = lower(private.trimmed(left(g.given ->> 'league', 300)))
+    where private.typed_address(g.given ->> 'email') = any (added)
     -- A league of exactly that name before one that has it after the client's.
     order by g.place, n.is_whole desc, n.league_id;
     perform private.spread_participants(p.id, array(
@@ -6593,7 +6605,7 @@ begin
     if emails is null or cardinality(emails) not between 1 and 2000 then
         perform private.refuse('MP010', 'emails', 'it is not a list of 1 to 2,000', 'Send the addresses to remove.');
     end if;
-    asked := array(select lower(btrim(x.email)) from unnest(emails) x (email) where octet_length(x.email) <= 300);
+    asked := array(select private.typed_address(x.email) from unnest(emails) x (email));
     perform private.lock_client(p);
     delete from mpp.participant x where x.participation_id = p.id and x.email = any (asked);
     get diagnostics removed = row_count;
@@ -6812,7 +6824,7 @@ declare
     account uuid := private.begin_client(organisation_id, 'owner');
     o mpp.organisation;
     me mpp.staff;
-    address text := lower(btrim(email));
+    address text := private.typed_address(email);
     code text := private.new_join_code();
     opens timestamptz := coalesce(access_from, private.clock());
     closes timestamptz := access_until;
@@ -12132,7 +12144,7 @@ declare
     per_hour constant integer := 200;
     most_held constant integer := 5000;
     at timestamptz;
-    address text;
+    address text := private.typed_address(email);
     written mpp.contact_request;
 begin
     if private.request_role() = 'authenticated' then
@@ -12141,9 +12153,6 @@ begin
     perform private.require_no_maintenance();
     if kind is null or kind not in ('contact', 'quote', 'webinar') then
         perform private.refuse('MP010', 'kind', coalesce(left(kind, 40), 'it is empty'), 'Use contact, quote or webinar.');
-    end if;
-    if octet_length(email) <= 300 then
-        address := lower(btrim(email));
     end if;
     -- Printable ASCII: what is written back to goes into the header of a mail.
     if address is null or address !~ '^[!#-''*+\-./0-9=?^_`a-z{|}~]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+$' or char_length(address) > 254 then
@@ -12157,7 +12166,7 @@ begin
     end if;
     written.name := private.clean_line('name', name, 120);
     written.message := private.clean_text('message', message, 4000);
-    if btrim(organisation) <> '' then
+    if private.trimmed(left(organisation, 300)) <> '' then
         written.organisation := private.clean_line('organisation', organisation, 120);
     end if;
 
@@ -12212,7 +12221,7 @@ begin
     if state is null then
         perform private.refuse('MP010', 'state', 'it is empty', 'Use new, in_progress, answered or spam.');
     end if;
-    if btrim(note) <> '' then
+    if private.trimmed(left(note, 3000)) <> '' then
         said := private.clean_text('note', note, 2000);
     end if;
     update mpp.contact_request c

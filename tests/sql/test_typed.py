@@ -9,8 +9,11 @@ from string import ascii_uppercase
 import phonenumbers
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from mpp_supabase.typed import trimmed
+
+from .game import DAY
 
 #: Characters that are on no keyboard and in many clipboards, with what is kept of A, the character and B.
 PASTED = {
@@ -61,6 +64,39 @@ def test_direction_characters_go_around_a_text_and_are_refused_inside(game, sign
     assert [row["name"] for row in game.rows("select name from mpp.league where edition_id = %s", (edition.id,))] == [
         "Les Verts"
     ]
+
+
+def test_an_address_is_trimmed_like_any_text(game):
+    edition = game.edition("registration")
+    client = game.organisation()
+    part = game.participation(client, edition)
+    game.client_league(part, edition, name="Les Saules")
+    until = game.now + 30 * DAY
+    pasted = "\u202a\u00a0Ada@Example.ORG\u200b\u202c"
+    guests = [{"email": pasted, "league": "\u202dLes\u202fSaules\u202c"}]
+    game.service.call("invite_participants", participation_id=part, participants=Jsonb(guests))
+    guests.append({"email": "ada@example.org"})
+    with game.refused("MP070") as caught:
+        game.service.call("invite_participants", participation_id=part, participants=Jsonb(guests))
+    assert "its address comes twice" in caught.value.diag.message_primary
+    game.service.call("invite_staff", organisation_id=client, email=pasted, role="viewer", access_until=until)
+    asked = {"kind": "contact", "name": "Ada", "message": "Hello", "organisation": "\u00a0"}
+    game.anon.call("send_contact_request", email=pasted, **asked)
+    for table in ("participant", "staff_invitation", "contact_request"):
+        assert game.rows(f"select email from mpp.{table}") == [{"email": "ada@example.org"}], table
+    for wrong in ("ada\u202a@example.org", "ada\u00a0@example.org", " " * 400 + "ada@example.org"):
+        with game.refused("MP070"):
+            game.service.call("invite_participants", participation_id=part, participants=Jsonb([{"email": wrong}]))
+        with game.refused("MP010"):
+            game.service.call("invite_staff", organisation_id=client, email=wrong, role="viewer", access_until=until)
+    assert game.service.call("remove_participants", participation_id=part, emails=[pasted]) == 1
+
+
+def test_an_initial_is_trimmed_like_any_text(game):
+    class_ = game.class_(game.edition(audience="school"))
+    pupils = Jsonb([{"first_name": "Lina", "initial": initial} for initial in ("\u202a\u00a0m.\u202c", "B")])
+    rows = class_.teacher.table("add_pupils", class_id=class_.id, pupils=pupils)
+    assert sorted(row["initial"] for row in rows) == ["B", "M"]
 
 
 def test_the_lines_of_a_message_are_trimmed_like_any_text(game):
