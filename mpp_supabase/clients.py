@@ -284,6 +284,7 @@ class Clients(Service):
             unchanged=int(outcome["unchanged"]),
             kept=tuple(kept),
             ignored=guests.ignored,
+            repeated=guests.repeated,
             dry_run=dry_run,
         )
 

@@ -559,7 +559,10 @@ class KeptGuest(Model):
 
 
 class ParticipantsImport(Model):
-    """What inviting the people of a list did, or would do; `kept` are those the list names for another league."""
+    """What inviting the people of a list did, or would do; `kept` are those the list names for another league.
+
+    `ignored` are headers of columns that were not read, `repeated` cells that say again what another said.
+    """
 
     file: str
     sheet: str
@@ -567,6 +570,7 @@ class ParticipantsImport(Model):
     unchanged: int
     kept: tuple[KeptGuest, ...]
     ignored: tuple[str, ...]
+    repeated: tuple[str, ...]
     dry_run: bool
 
 

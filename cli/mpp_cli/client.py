@@ -629,6 +629,9 @@ def import_participants(
     if as_json or as_csv:
         output.record(done, (), as_json=as_json, as_csv=as_csv)
     _say_ignored(done.ignored)
+    if done.repeated:
+        more = f" and {len(done.repeated) - 20} more" if len(done.repeated) > 20 else ""
+        output.say(f"There more than once, and read once: {', '.join(done.repeated[:20])}{more}.")
     for guest in done.kept[:20]:
         output.say(f"{guest.cell}: {guest.email} stays in {guest.league}, not {guest.named}: invited there before.")
     if done.kept:

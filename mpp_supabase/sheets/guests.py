@@ -30,7 +30,9 @@ _HEADERS: Mapping[Role, frozenset[str]] = {
         " pro|adresse e mail professionnelle|adresse mail professionnelle|e mail address|email address|mail address"
         "|primary email|primary e mail|e mail adresse|e mail 1 value"
     ),
-    "league": either("ligue|ligues|nom de la ligue|nom ligue|league|leagues|league name|name of the league|liga"),
+    "league": either(
+        "ligue|ligues|nom de la ligue|nom de ligue|nom ligue|league|leagues|league name|name of the league|liga"
+    ),
     "unit": either(
         "unite|departement|service|site|direction|division|pole|equipe|unit|units|department|abteilung|standort"
     ),
@@ -40,14 +42,25 @@ _HEADERS: Mapping[Role, frozenset[str]] = {
 _SECOND = re.compile(
     r"\b(?:[2-9]|secondaires?|secondary|second|autres?|other|alternate|perso(?:nnel)?(?:le)?s?|personal|prive|private"
     r"|home|domicile|recuperation|recovery|manager|responsable|superieur|chef|n 1|assistante?|assistant|parents?"
+    r"|resp|hierarch\w+|supervisor|boss|vorgesetzter?|rh|drh|hr|tut(?:eur|rice|or)|conjointe?|spouse|partner|suppleante?|referente?"
+    r"|famil\w+|mere|pere|n 2"
     r"|urgence|emergency|type|nom complet|nom affiche|nom a afficher|display name|label|proxy)\b"
 )
+# "E-mail du …": of whom nobody knows, but for those who are asked themselves.
+_OF_SOMEBODY = re.compile(
+    r"\b(?:du|de la|de l|des|d un|d une|of the|of|von|vom|der|des) (?!(?:la |l )?(?:participant|salarie|collabora"
+    r"|joueu|agent|employe|etudiant|personne|membre|adherent|benevole|inscrit|player|employee|member|spieler|mitarbeiter|teilnehmer))"
+)
+_OF_THE_READER = re.compile(
+    r"\b(?:ton|votre|tes|vos|your|deine?|ihre?|mon|my|participant\w*|salarie\w*|joueu\w+|player|employee)\b"
+)
+_LEAGUE = re.compile(r"\b(?:ligues?|leagues?|liga)\b")
 _MAILISH = re.compile(
     r"\b(?:e ?mails?|mails?|courriels?|mel|messagerie|adresses? electroniques?|upn|(?:utilisateur|user) principal)\b"
 )
 
 # ada@example.org, in <>, () or [] after a name, or before a name in brackets.
-_AN_ADDRESS = r"(?:mailto:|smtp:)?(?P<{}>[^\s<>()\[\]\"',;:]+@[^\s<>()\[\]\"',;:?]+)(?:\?[^\s<>()\[\]]*)?"
+_AN_ADDRESS = r"(?:mailto:|smtp:)?(?P<{}>[^\s<>()\[\]\",;:]+@[^\s<>()\[\]\"',;:?]+)(?:\?[^\s<>()\[\]]*)?"
 _ADDRESSED = (
     re.compile(rf"['\"<]*{_AN_ADDRESS.format('alone')}[>'\"]*\Z", re.IGNORECASE),
     re.compile(rf"[^@<(\[]*[<(\[]\s*{_AN_ADDRESS.format('after')}\s*[>)\]]\Z", re.IGNORECASE),
@@ -72,12 +85,16 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class Guests:
-    """Who is to be invited, in the order of the rows; `ignored` are the headers of columns that were not read."""
+    """Who is to be invited, in the order of the rows, each once.
+
+    `ignored` are the headers of columns that were not read, `repeated` the cells that say again what another one said.
+    """
 
     file: str
     sheet: str
     guests: tuple[Guest, ...]
     ignored: tuple[str, ...]
+    repeated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +127,8 @@ def read_guests(path: str | Path, sheet: str | None = None, leagues: Iterable[st
     With `leagues` every league named must be one of them, compared without case. Raises SheetError with all that is
     wrong; a league that is not there is told once, with all its cells.
     """
-    table, columns, ignored, problems = _open(path, sheet, "e-mail", ("league",))
+    known = None if leagues is None else tuple(leagues)
+    table, columns, ignored, problems = _open(path, sheet, "e-mail", ("league",), known or ())
     heading = loosely(table.header[columns["e-mail"]].text)
     guests: list[Guest] = []
     named: dict[str, list[Cell]] = {}
@@ -135,15 +153,36 @@ def read_guests(path: str | Path, sheet: str | None = None, leagues: Iterable[st
         email = _address(email_cell, problems)
         if email is not None:
             guests.append(Guest(email, league, email_cell.address, league_cell.address if league_cell else ""))
-    _check_twice(((guest.email, guest.cell) for guest in guests), "the address", "keep it once", problems)
-    if leagues is not None:
-        _check_leagues(named, leagues, problems)
+    guests, repeated = _once(guests, problems)
+    if known is not None:
+        _check_leagues(named, known, problems)
     problems.check()
     if not guests:
         problems.refuse(
             address(table.header_row + 1, columns["e-mail"]), None, "no address below the header", "write one"
         )
-    return Guests(table.file, table.sheet, tuple(guests), ignored)
+    return Guests(table.file, table.sheet, tuple(guests), ignored, repeated)
+
+
+def _once(guests: Iterable[Guest], problems: Problems) -> tuple[list[Guest], tuple[str, ...]]:
+    """Everybody once, and the cells that say no more: reports name people again in each part, and forms are sent twice.
+
+    Somebody in two leagues is a problem.
+    """
+    kept: dict[str, Guest] = {}
+    repeated: list[str] = []
+    for guest in guests:
+        before = kept.setdefault(guest.email, guest)
+        if before is guest:
+            continue
+        if guest.league and before.league and guest.league.casefold() != before.league.casefold():
+            wrong = f"the address is there more than once (first in {before.cell}), with another league"
+            problems.add(guest.cell, guest.email, wrong, "keep it once", position(guest.cell))
+            continue
+        repeated.append(guest.cell)
+        if guest.league and not before.league:
+            kept[guest.email] = guest
+    return list(kept.values()), tuple(repeated)
 
 
 def _check_leagues(named: Mapping[str, list[Cell]], leagues: Iterable[str], problems: Problems) -> None:
@@ -207,7 +246,7 @@ def too_long(carried: str) -> str:
 
 
 def _open(
-    path: str | Path, sheet: str | None, needed: Role, wanted: tuple[Role, ...]
+    path: str | Path, sheet: str | None, needed: Role, wanted: tuple[Role, ...], leagues: Sequence[str] = ()
 ) -> tuple[Table, dict[Role, int], tuple[str, ...], Problems]:
     """Find the table with a header for `needed`, and the columns of the roles; note what cannot be read for sure."""
     workbook = read_workbook(path)
@@ -242,6 +281,8 @@ def _open(
     rivals = shown[0].rivals
     for role in (needed, *wanted):
         named = [column for column, found_cell in sorted(header.items()) if loosely(found_cell.text) in _HEADERS[role]]
+        if role == "league" and role != needed and not named:
+            named = _of_leagues(table, leagues, columns[needed])
         if role == "e-mail":
             # Of two columns so called, the one without addresses says nothing.
             named = [columns[role], *rivals]
@@ -258,6 +299,21 @@ def _open(
                 problems.add(cell.address, cell.text, "something under no header", fix, cell.place)
     ignored = tuple(cell.text for column, cell in sorted(header.items()) if column not in columns.values())
     return table, columns, ignored, problems
+
+
+def _of_leagues(table: Table, leagues: Sequence[str], emails: int) -> list[int]:
+    """The columns that may be of leagues though no heading says just that: "Dans quelle ligue ?", or by their cells."""
+    known = {name.casefold() for name in leagues if name}
+    worded, holding = [], []
+    for column, heading in sorted(table.header.items()):
+        if column == emails:
+            continue
+        cells = [cells[column] for cells in table.rows.values() if column in cells]
+        if _LEAGUE.search(loosely(heading.text)):
+            worded.append(column)
+        if cells and all(cell.text.casefold() in known for cell in cells):
+            holding.append(column)
+    return [column for column in worded if column in holding] or holding or worded
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +356,12 @@ def _by_cells(sheet: Sheet) -> _Place | None:
         return None
     rank = {column: _rank(sheet.rows[row][column].text) for column, row in headed.items()}
     column = min(headed, key=lambda column: (rank[column], column))
+    heading = sheet.rows[headed[column]][column].text
+    if rank[column] > 0 and not _OF_THE_READER.search(loosely(heading)):
+        # The people's own column is there, and empty: the addresses are somebody else's.
+        for other, cell in sorted(sheet.rows[headed[column]].items()):
+            if other not in holding and cell.kind == "text" and loosely(cell.text) in _HEADERS["e-mail"]:
+                return _Place(sheet, headed[column], other)
     if rank[column] > 1:
         # Nobody is written to at an address that may be the manager's: _no_header names the column.
         return None
@@ -345,7 +407,7 @@ def _rank(heading: str) -> int:
     name = loosely(heading)
     if name in _HEADERS["e-mail"]:
         return 0
-    return 2 if _SECOND.search(name) else 1
+    return 2 if _SECOND.search(name) or (_MAILISH.search(name) and _OF_SOMEBODY.search(name)) else 1
 
 
 def _no_header(sheets: Sequence[Sheet], needed: Role, problems: Problems) -> NoReturn:

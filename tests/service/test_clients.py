@@ -165,8 +165,8 @@ BROKEN_GUESTS = [
     ("a number", (("Mail",), (12,)), "A2: not an e-mail address (12)"),
     (
         "twice",
-        (("Mail",), ("a@example.org",), ("A@example.org",)),
-        "A3: the address is there more than once (first in A2)",
+        (("Mail", "Ligue"), ("a@example.org", "Ormes"), ("A@example.org", "Pins")),
+        "A3: the address is there more than once (first in A2), with another league",
     ),
     ("a league alone", (("Mail", "Ligue"), (None, "Ormes")), "A2: no address, though B2 names a league"),
     ("a formula", (("Mail", "Ligue"), ("a@example.org", "=A1")), "B2: a formula"),

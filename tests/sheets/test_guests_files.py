@@ -211,3 +211,73 @@ def test_a_workbook_of_the_staff_goes_in_with_titles_merged_units_and_a_page_of_
 def test_headings_that_come_again_are_no_addresses(tmp_path: Path) -> None:
     text = "Nom;E-mail\nLea;lea@example.org\n\nSite de Lyon;\nNom;E-mail\nTom;tom@example.org\n"
     assert emails(read(tmp_path / "people.csv", text)) == ["lea@example.org", "tom@example.org"]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["Dans quelle ligue veux-tu jouer ?", "Votre ligue ?", "Ligue MPP", "Ligue (optionnel)", "Ligue*", "Groupe"],
+)
+def test_the_league_is_known_by_a_word_of_its_heading_or_by_its_cells(tmp_path: Path, heading: str) -> None:
+    (tmp_path / "people.csv").write_text(
+        f"E-mail;{heading};Site\nada@example.org;Les Saules;Lyon\ntom@example.org;;Lyon\n"
+    )
+    found = read_guests(tmp_path / "people.csv", leagues=["Les Saules", "Les Tilleuls"])
+    assert [guest.league for guest in found.guests] == ["Les Saules", None]
+    assert found.ignored == ("Site",)
+
+
+def test_of_two_columns_that_may_be_the_league_one_is_asked_for(tmp_path: Path) -> None:
+    text = "E-mail;Ligue 2026;Ligue 2027\nada@example.org;Les Saules;Les Saules\n"
+    with pytest.raises(SheetError, match="a second column league"):
+        read(tmp_path / "people.csv", text)
+
+
+def test_an_apostrophe_belongs_to_an_address_and_quotes_around_it_do_not(tmp_path: Path) -> None:
+    text = "E-mail\no'brien@example.org\n'd'angelo@example.org'\nAda <o'neil@example.org>\n"
+    assert emails(read(tmp_path / "people.csv", text)) == [
+        "o'brien@example.org",
+        "d'angelo@example.org",
+        "o'neil@example.org",
+    ]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "E-mail resp. hiérarchique",
+        "E-mail du RH",
+        "E-mail du conjoint",
+        "E-mail suppléant",
+        "E-mail tuteur",
+        "E-mail 1",
+    ],
+)
+def test_an_address_of_somebody_else_is_not_taken_for_one_that_is_missing(tmp_path: Path, heading: str) -> None:
+    with pytest.raises(SheetError) as refused:
+        read(tmp_path / "people.csv", f"Nom;{heading};E-mail\nAda;chief@example.org;\n")
+    (problem,) = refused.value.problems
+    assert (problem.cell, problem.problem) == ("C2", "no address below the header")
+
+
+@pytest.mark.parametrize(
+    "heading", ["E-mail resp. hiérarchique", "E-mail du RH", "Mail de la conjointe", "E-mail of the boss"]
+)
+def test_whose_address_it_is_is_asked_when_the_heading_names_somebody(tmp_path: Path, heading: str) -> None:
+    with pytest.raises(SheetError, match="if column B is meant"):
+        read(tmp_path / "people.csv", f"Nom;{heading}\nAda;chief@example.org\n")
+
+
+@pytest.mark.parametrize("heading", ["Ton adresse e-mail", "E-mail du participant", "E-mail des salariés"])
+def test_the_address_that_people_gave_themselves_is_theirs(tmp_path: Path, heading: str) -> None:
+    text = f"Adresse de messagerie;{heading}\nanonymous;ada@example.org\n"
+    assert emails(read(tmp_path / "people.csv", text)) == ["ada@example.org"]
+
+
+def test_who_is_there_again_with_the_same_league_or_none_is_read_once(tmp_path: Path) -> None:
+    text = "E-mail;Ligue\nada@example.org;\ntom@example.org;Saules\nAda@example.org;Saules\ntom@example.org;\n"
+    found = read(tmp_path / "people.csv", text)
+    assert [(guest.email, guest.league) for guest in found.guests] == [
+        ("ada@example.org", "Saules"),
+        ("tom@example.org", "Saules"),
+    ]
+    assert found.repeated == ("A4", "A5")
