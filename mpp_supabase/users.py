@@ -9,7 +9,6 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from mpp_supabase import clock
 from mpp_supabase._service import Service, absent
 from mpp_supabase.errors import AccountError
 from mpp_supabase.models import Account
@@ -37,11 +36,11 @@ class Users(Service):
             hint = f"Use at least {PASSWORD_LENGTH} characters."
             raise AccountError(f"The password has only {len(secret)} characters.", hint, "weak_password")
         attributes: Any = {"email": email, "password": secret, "email_confirm": confirmed}
-        return _account(self._transport.admin(lambda api: api.create_user(attributes)).user)
+        return self._account(self._transport.admin(lambda api: api.create_user(attributes)).user)
 
     def invite(self, email: str) -> Account:
         """Send an invitation by mail; the account exists from then on. Raises AccountError (`email_exists`)."""
-        return _account(self._transport.admin(lambda api: api.invite_user_by_email(email)).user)
+        return self._account(self._transport.admin(lambda api: api.invite_user_by_email(email)).user)
 
     def iterate(self, search: str = "") -> Iterator[Account]:
         """Yield every account, the latest first, 500 at a time; `search` keeps addresses with this text in them."""
@@ -49,7 +48,8 @@ class Users(Service):
         while True:
             asked = {"search": search.strip(), "size": ACCOUNTS_PER_PAGE, **before}
             found = self._transport.call("list_accounts", asked, idempotent=True)
-            yield from (_listed(row) for row in found)
+            now = self.read_clock() if any(row["banned_until"] for row in found) else None
+            yield from (Account(disabled_until=_ahead(row.pop("banned_until"), now), **row) for row in found)
             # The server may cut any answer short without a word: there is an end when nothing comes.
             if not found:
                 return
@@ -65,7 +65,7 @@ class Users(Service):
                 if account.email is not None and account.email.casefold() == address:
                     return account
             raise AccountError(f"There is no account {who}.", _LIST, "user_not_found") from None
-        return _account(self._transport.admin(lambda api: api.get_user_by_id(user_id), idempotent=True).user)
+        return self._account(self._transport.admin(lambda api: api.get_user_by_id(user_id), idempotent=True).user)
 
     def disable(self, account_id: UUID) -> Account:
         """Stop an account from signing in, also on phones already signed in. Its players and points stay."""
@@ -83,28 +83,24 @@ class Users(Service):
     def _ban(self, account_id: UUID, duration: str) -> Account:
         attributes: Any = {"ban_duration": duration}
         user = self._transport.admin(lambda api: api.update_user_by_id(str(account_id), attributes), idempotent=True)
-        return _account(user.user)
+        return self._account(user.user)
+
+    def _account(self, user: User) -> Account:
+        return Account(
+            id=UUID(user.id),
+            email=user.email or None,
+            created_at=user.created_at,
+            confirmed_at=user.email_confirmed_at or user.confirmed_at,
+            last_sign_in_at=user.last_sign_in_at,
+            disabled_until=_ahead(user.banned_until, self.read_clock() if user.banned_until else None),
+            is_anonymous=user.is_anonymous,
+        )
 
 
 _LIST = "List them with `mpp user list`."
 
 
-def _listed(row: dict[str, Any]) -> Account:
-    return Account(disabled_until=_ahead(row.pop("banned_until")), **row)
-
-
-def _ahead(until: str | None) -> datetime | None:
+def _ahead(until: str | None, now: datetime | None) -> datetime | None:
+    # By the clock of the database, as for everything that a disabled account asks it for: this machine's may be wrong.
     moment = datetime.fromisoformat(until) if until else None
-    return moment if moment is not None and moment > clock.now() else None
-
-
-def _account(user: User) -> Account:
-    return Account(
-        id=UUID(user.id),
-        email=user.email or None,
-        created_at=user.created_at,
-        confirmed_at=user.email_confirmed_at or user.confirmed_at,
-        last_sign_in_at=user.last_sign_in_at,
-        disabled_until=_ahead(user.banned_until),
-        is_anonymous=user.is_anonymous,
-    )
+    return moment if moment is not None and now is not None and moment > now else None

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
+import mpp_supabase.clock
 from mpp_supabase import AccountError, KeyRefused, MPPError, Settings, parse_edition
 from mpp_supabase import errors as refused
 from mpp_supabase.client import MPP
@@ -293,6 +294,22 @@ class TestUsers:
         assert world.ops.users.enable(account.id).disabled_until is None
         token = world.http.post("/auth/v1/token", params={"grant_type": "password"}, json=sign_in)
         assert token.status_code == 200
+
+    def test_the_clock_of_the_database_says_whether_an_account_is_still_disabled(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        email = f"{new_code('user')}@example.org"
+        account = world.ops.users.create(email, SecretStr(PASSWORD))
+        real = clock.now
+        for hours, expected in ((1, True), (-1, False)):
+            world.database.execute(
+                "update auth.users set banned_until = private.clock() + make_interval(hours => %s) where id = %s",
+                (hours, account.id),
+            )
+            for days in (-365, 365):
+                monkeypatch.setattr(mpp_supabase.clock, "now", lambda days=days: real() + timedelta(days=days))
+                assert (world.ops.users.find(str(account.id)).disabled_until is not None) is expected
+                assert (world.ops.users.find(email).disabled_until is not None) is expected
 
     def test_the_same_address_twice_a_weak_password_and_nobody_are_refused(self, world: World) -> None:
         email = f"{new_code('user')}@example.org"
