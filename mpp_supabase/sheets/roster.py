@@ -12,7 +12,15 @@ from uuid import UUID
 from mpp_supabase.sheets import names
 from mpp_supabase.sheets.cells import Cell, address, column_name, position
 from mpp_supabase.sheets.problems import Problems
-from mpp_supabase.sheets.table import A_TEAM, Table, check_words, find_table, is_label_row
+from mpp_supabase.sheets.table import (
+    A_TEAM,
+    Table,
+    check_words,
+    find_table,
+    heads_a_group,
+    is_label_row,
+    is_repeated_header,
+)
 from mpp_supabase.sheets.workbook import read_workbook
 from mpp_supabase.typed import trimmed
 
@@ -172,7 +180,7 @@ def match_roster(roster: Roster, known_pupils: Iterable[KnownPupil]) -> RosterPl
 
 def read_pupil(table: Table, row: dict[int, Cell], problems: Problems, with_team: bool = True) -> RosterPupil | None:
     """Return the pupil of a row, or None: another row (numbered but empty, total), or a problem that was noted."""
-    if is_label_row(table, row) is not None:
+    if is_label_row(table, row) is not None or is_repeated_header(table, row):
         return None
     cell = table.first_name(row)
     column = table.column("first name") or 1
@@ -187,6 +195,10 @@ def read_pupil(table: Table, row: dict[int, Cell], problems: Problems, with_team
             problems.add(empty, None, wrong, "write the first name, or empty the row", (saying[0].row, column))
         return None
     text = check_words(cell, "a first name", problems)
+    if text is not None and heads_a_group(text):
+        fix = "write the team in a column Équipe, one for each pupil, and delete this row"
+        problems.add(cell.address, cell.text, "no first name: it heads those below", fix, cell.place)
+        return None
     initial_text = check_words(initial_cell, "an initial", problems)
     team_text = check_words(team_cell, A_TEAM, problems)
     first_name, initial, team = "", None, None
@@ -263,7 +275,7 @@ def _refuse_other_columns(table: Table, problems: Problems) -> None:
         problems.add(cell.address, cell.text, "a column that a roster does not have", fix, cell.place)
     for row in table.rows.values():
         for column, cell in row.items():
-            if column not in table.header:
+            if column not in table.header and table.roles.get(column) != "numbering":
                 fix = "delete it; a roster has the columns first name, initial and team only"
                 problems.add(cell.address, cell.text, "something under no header", fix, cell.place)
 

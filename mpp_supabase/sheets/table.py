@@ -31,14 +31,27 @@ _FIRST_NAME = re.compile(
     r"(?:premiers? |1ers? |the )?(?:prenoms?|fore ?names?|first ?names?|given ?names?|preferred name|vornamen?|rufname)"
     r"(?: s)?(?: (?:usuels?|usages?|d usage|courants?|principal|principaux|1))?"
     r"(?: (?:de l |des |d |of the )?(?:eleves?|enfants?|pupils?|students?|schulers?|kindes))?"
-    r"(?: (?:initiale?|et initiale))?\Z"
+    r"(?: (?:seuls?|seulement|uniquement|only))?"
+    r"(?: (?:et )?(?:l )?initiale?(?: d[eu] (?:nom|famille|nom de famille))?)?\Z"
 )
-_PUPIL = either("eleve|eleves|pupil|pupils|student|students|schuler|schulerin|schuler in|schulerinnen")
-_INITIAL = either(
-    "initiale|initiale du nom|initiales|init|initial|initials|initial of last name|initial of surname"
-    "|anfangsbuchstabe|initiale des nachnamens"
+_PUPIL = re.compile(
+    r"(?:eleves?|eleve s|enfants?|enfant s|pupils?|students?|child(?:ren)?|schuler|schulerin|schuler in|schulerinnen"
+    r"|eleves? (?:de|du|de la) .{1,30})\Z"
 )
-_TEAM = either("equipe|equipes|nom de l equipe|team|team name|teams|gruppe|groupe|group|mannschaft")
+_INITIAL = re.compile(
+    r"(?:(?:l )?(?:initiales?|init)(?: (?:du |de |de leur )?nom(?: de famille)?)?"
+    r"|(?:1re|1ere|premiere) lettre (?:du |de leur )?nom(?: de famille)?"
+    r"|initials?(?: of (?:the )?(?:last name|surname))?|first letter of (?:the )?(?:last name|surname)"
+    r"|anfangsbuchstabe|initiale des nachnamens)\Z"
+)
+_TEAM = re.compile(
+    r"(?:(?:nom |n |no |numero |couleur )?(?:de l |d |de )?(?:equipes?|groupe)(?: couleur| n| no| numero)?"
+    r"|team|team name|teams|gruppe|group|mannschaft)\Z"
+)
+# A row that heads those below it, or says something of them: the first name of nobody.
+_HEADING = re.compile(
+    r"(?:equipe|groupe|team|group|gruppe|mannschaft|classe|klasse)(?: .*)?\Z|(?:absente?s?|absent e s|abwesend)\Z"
+)
 _NUMBERING = either("|n|no|nr|num|numero|number|nummer|rang|ordre|lfd nr")
 _TOTAL = either("total|totals|totaux|sum|somme|summe|gesamt|points|total points|total des points|punkte")
 _WHOSE = (
@@ -96,11 +109,11 @@ class Table:
 def role_of(header: str) -> Role:
     """Return what a column of this name is for."""
     name = loosely(header)
-    if _FIRST_NAME.match(name) or name in _PUPIL:
+    if _FIRST_NAME.match(name) or _PUPIL.match(name):
         return "first name"
-    if name in _INITIAL:
+    if _INITIAL.match(name):
         return "initial"
-    if name in _TEAM:
+    if _TEAM.match(name):
         return "team"
     if name in _NUMBERING:
         return "numbering"
@@ -127,6 +140,7 @@ def find_table(workbook: Workbook, sheet: str | None = None, ignored: tuple[Role
     header = {column: cell for column, cell in chosen.rows[header_row].items() if cell.text}
     roles = {column: role_of(cell.text) for column, cell in header.items()}
     rows = {row: cells for row, cells in chosen.rows.items() if row > header_row}
+    roles |= _numbered(header, roles, rows)
     table = Table(workbook.file, chosen.name, header_row, header, roles, rows)
     for row in rows.values():
         if is_label_row(table, row) == "code":
@@ -136,6 +150,31 @@ def find_table(workbook: Workbook, sheet: str | None = None, ignored: tuple[Role
     check_layout(chosen, table, problems)
     _check_cells(chosen, table, (*ignored, "numbering", "total", "personal"), problems)
     return table, problems
+
+
+def _numbered(header: dict[int, Cell], roles: dict[int, Role], rows: dict[int, dict[int, Cell]]) -> dict[int, Role]:
+    """The columns of numbers left of the first names that have no heading, as class lists are often numbered."""
+    first = min((column for column, role in roles.items() if role == "first name"), default=0)
+    found: dict[int, Role] = {}
+    for column in range(1, first):
+        cells = [cells[column] for cells in rows.values() if column in cells]
+        if column not in header and cells and all(_NUMBER.fullmatch(cell.text) for cell in cells):
+            found[column] = "numbering"
+    return found
+
+
+def is_repeated_header(table: Table, row: dict[int, Cell]) -> bool:
+    """Whether a row only says the headings again, as prints of several pages do."""
+    return len(row) > 0 and all(
+        column in table.header and loosely(cell.text) == loosely(table.header[column].text)
+        for column, cell in row.items()
+    )
+
+
+def heads_a_group(text: str) -> bool:
+    """Whether this names a group, or a column, rather than a pupil: "Équipe A", "Prénom", "Absents"."""
+    name = loosely(text)
+    return _HEADING.match(name) is not None or _FIRST_NAME.match(name) is not None
 
 
 def is_label_row(table: Table, row: dict[int, Cell]) -> str | None:
@@ -168,15 +207,15 @@ def _choose(workbook: Workbook, name: str | None) -> tuple[Sheet, int]:
 
 
 def _header_row(sheet: Sheet) -> int | None:
-    maybe = []
+    maybe: dict[int, tuple[int, bool, int]] = {}
     for row in range(1, HEADER_ROWS + 1):
-        names = {loosely(cell.text) for cell in sheet.rows.get(row, {}).values() if cell.kind == "text"}
-        if any(_FIRST_NAME.match(name) for name in names):
-            return row
-        if names & _PUPIL:
-            maybe.append(row)
-    # "Élèves" may also be the title of the sheet, alone in its row.
-    return max(maybe, key=lambda row: len(sheet.rows[row]), default=None)
+        cells = [cell for cell in sheet.rows.get(row, {}).values() if cell.kind == "text"]
+        roles = [role_of(cell.text) for cell in cells]
+        if "first name" in roles:
+            sure = any(_FIRST_NAME.match(loosely(cell.text)) for cell in cells)
+            maybe[row] = (sum(role != "other" for role in roles), sure, len(sheet.rows[row]))
+    # "Prénoms des élèves" may also be the sheet's title, alone in its row: the row that knows most columns is meant.
+    return max(maybe, key=lambda row: (*maybe[row], -row), default=None)
 
 
 def _no_header(sheets: tuple[Sheet, ...], problems: Problems) -> None:

@@ -15,7 +15,7 @@ from mpp_supabase.sheets import names
 from mpp_supabase.sheets.cells import Cell, address, column_name, position
 from mpp_supabase.sheets.problems import Problems, addresses
 from mpp_supabase.sheets.roster import KnownPupil, ReadAs, RosterPupil, check_repeats, read_pupil, unconfirmed
-from mpp_supabase.sheets.table import Table, find_table, is_label_row
+from mpp_supabase.sheets.table import Table, find_table, is_label_row, is_repeated_header
 from mpp_supabase.sheets.workbook import read_workbook
 
 MAX_TIMES = 99
@@ -128,7 +128,7 @@ def read_tracking(path: str | Path, sheet: str | None = None, *, to_match: bool 
     marks: list[Mark] = []
     unknown: _Unknown = {}
     for cells in table.rows.values():
-        if is_label_row(table, cells) is not None:
+        if is_label_row(table, cells) is not None or is_repeated_header(table, cells):
             continue
         pupil = read_pupil(table, cells, problems, with_team=False)
         if pupil is not None:
@@ -138,7 +138,7 @@ def read_tracking(path: str | Path, sheet: str | None = None, *, to_match: bool 
                 mark = _mark(cell, unknown, problems)
                 if mark is not None and pupil is not None:
                     marks.append(Mark(cell.address, pupil, columns[column], *mark))
-            elif column not in table.header:
+            elif column not in table.header and table.roles.get(column) != "numbering":
                 fix = "write the challenge's title at the top of the column, or delete what is there"
                 problems.add(cell.address, cell.text, "something under no challenge", fix, cell.place)
     for same in unknown.values():

@@ -408,3 +408,52 @@ def test_odd_xml_is_refused_or_read_and_nothing_else_happens(
     package.write(path, package.parts(package.row("Prénom", "Vélo") + rows))
     with suppress(SheetError):
         read_tracking(path)
+
+
+@pytest.mark.parametrize("title", ["Prénoms des élèves", "Prénom", "Élèves de CE2"])
+def test_the_row_that_knows_most_columns_is_the_header(tmp_path: Path, title: str) -> None:
+    path = saved(tmp_path / "class.xlsx", [title], ["N°", "Prénom", "Équipe"], [1, "Léa", "A"], [2, "Tom", "B"])
+    assert pupils(read_roster(path)) == [("Léa", "A"), ("Tom", "B")]
+
+
+def test_a_header_that_comes_again_on_the_next_page_is_nobody(tmp_path: Path) -> None:
+    path = saved(tmp_path / "class.xlsx", ["Prénom", "Équipe"], ["Léa", "A"], ["Prénom", "Équipe"], ["Tom", "B"])
+    assert pupils(read_roster(path)) == [("Léa", "A"), ("Tom", "B")]
+    tracking = saved(tmp_path / "marks.xlsx", ["Prénom", "Vélo"], ["Léa", "x"], ["Prénom", "Vélo"], ["Tom", "x"])
+    assert [mark.pupil.name for mark in read_tracking(tracking).marks] == ["Léa", "Tom"]
+
+
+@pytest.mark.parametrize("head", ["Équipe A", "Groupe 2", "Team Otters", "Absents", "Prénoms"])
+def test_a_row_that_heads_a_group_is_no_pupil(tmp_path: Path, head: str) -> None:
+    with pytest.raises(SheetError) as refused:
+        read_roster(saved(tmp_path / "class.xlsx", ["Prénom"], [head], ["Léa"]))
+    (problem,) = refused.value.problems
+    assert (problem.cell, problem.problem) == ("A2", "no first name: it heads those below")
+
+
+@pytest.mark.parametrize(
+    ("first", "initial", "team"),
+    [
+        ("Prénom seul", "Initiale du nom de famille", "Nom d'équipe"),
+        ("Prénom uniquement", "Initiale nom", "N° équipe"),
+        ("Enfant(s)", "1re lettre du nom", "Équipe (couleur)"),
+        ("Élèves de CE2", "First letter of the surname", "Groupe"),
+    ],
+)
+def test_teachers_headings_are_understood(tmp_path: Path, first: str, initial: str, team: str) -> None:
+    roster = read_roster(
+        saved(tmp_path / "class.xlsx", [first, initial, team], ["Léa", "M", "Rouge"], ["Léa", "B", ""])
+    )
+    assert pupils(roster) == [("Léa M.", "Rouge"), ("Léa B.", None)]
+
+
+def test_a_first_name_and_its_initial_may_share_a_heading(tmp_path: Path) -> None:
+    roster = read_roster(saved(tmp_path / "class.xlsx", ["Prénom et initiale du nom"], ["Léa M."], ["Tom"]))
+    assert pupils(roster) == [("Léa M.", None), ("Tom", None)]
+
+
+def test_numbers_left_of_the_names_need_no_heading(tmp_path: Path) -> None:
+    path = saved(tmp_path / "class.xlsx", [None, "Prénom"], [1, "Léa"], ["2.", "Tom"])
+    assert pupils(read_roster(path)) == [("Léa", None), ("Tom", None)]
+    with pytest.raises(SheetError, match="something under no header"):
+        read_roster(saved(tmp_path / "class.xlsx", [None, "Prénom"], [1, "Léa"], ["Exemple", "Tom"]))
