@@ -25,12 +25,12 @@ create function private.proves(method text, at timestamptz, proof mpp.account_pr
 as $$
 begin
     if method = 'otp' then
-        return proof.address_since is null or date_trunc('second', at) > date_trunc('second', proof.address_since);
+        return proof.address_since is null or floor(extract(epoch from at)) > floor(extract(epoch from proof.address_since));
     end if;
     if method in ('magiclink', 'recovery', 'invite', 'email/signup') then
         return proof.address_since is null or at > proof.address_since + interval '10 minutes';
     end if;
-    return coalesce(method = 'password' and date_trunc('second', at) >= date_trunc('second', proof.password_since), false);
+    return coalesce(method = 'password' and extract(epoch from at) >= floor(extract(epoch from proof.password_since)), false);
 end
 $$;
 revoke execute on function private.proves(text, timestamptz, mpp.account_proof) from public;

@@ -479,34 +479,43 @@ grant select on api.client_themes to authenticated, service_role, mpp_dashboard;
 create type api.client_map_row as (participation_id integer, department text, players integer);
 comment on type api.client_map_row is 'Players of a client in a French department; null for fewer than five.';
 
+-- As it was at the freeze. Whoever deletes their account or moves afterwards changes no figure of an edition that is over, and where
+-- they lived is kept of nobody: only these counts.
+create table mpp.client_map_cell (
+    participation_id integer not null references mpp.participation (id),
+    department text,
+    players integer,
+    constraint client_map_cell_once unique nulls not distinct (participation_id, department)
+);
+comment on table mpp.client_map_cell is 'What client_map says of an edition that is frozen: listed players of a client by French department; null for fewer than five.';
+
+alter table mpp.client_map_cell enable row level security;
+
 -- What is withheld is five people or more together, or the difference from the total would say how many they are: when
 -- the small places are fewer, the smallest of the others joins them.
-create function private.client_map(chosen integer default null) returns setof api.client_map_row
-    language plpgsql
+create function private.count_client_map(participations integer[]) returns setof api.client_map_row
+    language sql
     stable
-    security definer
     rows 20
     set search_path = pg_catalog, pg_temp
 as $$
-begin
-    return query
     with cell as (
-        select p.id, private.department_of(f.country, f.postcode) as department, count(*) as players
-        from private.followed(chosen) p
-        join mpp.league l on l.participation_id = p.id
+        select l.participation_id as id, private.department_of(f.country, f.postcode) as department, count(*) as players
+        from mpp.league l
         join mpp.player q on q.league_id = l.id and q.listed
         join mpp.profile f on f.id = q.account_id and f.country = 'FR'
-        -- Of one to four people, not even where they live.
-        where private.has_five(p.id)
-        group by p.id, private.department_of(f.country, f.postcode)
+        where l.participation_id = any (participations)
+            -- Of one to four people, not even where they live.
+            and private.has_five(l.participation_id)
+        group by l.participation_id, private.department_of(f.country, f.postcode)
     ), elsewhere as (
         -- Abroad or opted out: on no map, and in the total.
         select x.id, count(*) - coalesce((select sum(c.players) from cell c where c.id = x.id), 0) as people
         from (
-            select p.id
-            from private.followed(chosen) p
-            join mpp.league l on l.participation_id = p.id
+            select l.participation_id as id
+            from mpp.league l
             join mpp.player q on q.league_id = l.id
+            where l.participation_id = any (participations)
         ) x
         group by x.id
     ), ordered as (
@@ -518,7 +527,48 @@ begin
     )
     select o.id, o.department, case when o.players >= 5 and o.smaller_players not between 1 and 4 then o.players::integer end
     from ordered o
-    order by o.id, o.department;
+$$;
+revoke execute on function private.count_client_map(integer[]) from public;
+
+create function private.client_map_frozen() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into mpp.client_map_cell (participation_id, department, players)
+    select * from private.count_client_map(array(select p.id from mpp.participation p where p.edition_id = new.id));
+    return null;
+end
+$$;
+revoke execute on function private.client_map_frozen() from public;
+
+create trigger client_map_frozen
+    after update on mpp.edition
+    for each row
+    when (old.frozen_at is null and new.frozen_at is not null)
+    execute function private.client_map_frozen();
+
+create function private.client_map(chosen integer default null) returns setof api.client_map_row
+    language plpgsql
+    stable
+    security definer
+    rows 20
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    frozen integer[];
+    live integer[];
+begin
+    select coalesce(array_agg(p.id) filter (where e.frozen_at is not null), '{}'), coalesce(array_agg(p.id) filter (where e.frozen_at is null), '{}')
+    into frozen, live
+    from private.followed(chosen) p
+    join mpp.edition e on e.id = p.edition_id;
+    return query
+    select c.participation_id, c.department, c.players from mpp.client_map_cell c where c.participation_id = any (frozen)
+    union all
+    select m.participation_id, m.department, m.players from private.count_client_map(live) m
+    order by 1, 2;
 end
 $$;
 revoke execute on function private.client_map(integer) from public;
@@ -526,7 +576,7 @@ grant execute on function private.client_map(integer) to authenticated, service_
 
 create view api.client_map with (security_invoker = true) as
 select * from private.client_map();
-comment on view api.client_map is 'Listed players of the caller''s clients by French department; null for fewer than five.';
+comment on view api.client_map is 'Listed players of the caller''s clients by French department, as they were at the freeze once there was one; null for fewer than five.';
 grant select on api.client_map to authenticated, service_role, mpp_dashboard;
 
 -- Classes that an authority follows: those listed in the ranking, which name no pupil.

@@ -525,6 +525,7 @@ TABLES: dict[str, tuple[str, Seen]] = {
 UNOWNED = {
     "staff", "contact_request", "award_round", "outbox", "mail_bounce", "newsletter", "unsubscribe_token",
     "mail_suppression", "past_statistics", "edition_count", "map_cell",
+    "client_map_cell",
 }  # fmt: skip
 ALL_TABLES = {*TABLES, *UNOWNED}
 
@@ -570,6 +571,7 @@ def test_policies_alone_show_what_belongs_to_no_client_to_those_it_is_for(game, 
     game.service.call("record_bounce", address="gone@example.org", is_hard=True)
     game.service.call("count_edition", edition_code=scene.edition.code)
     game.run("insert into mpp.map_cell (edition_id, country, players) values (%s, 'BE', 5)", (scene.edition.id,))
+    game.run("insert into mpp.client_map_cell (participation_id) values (%s)", (scene.parts["A"],))
     game.run("insert into mpp.mail_suppression (purpose, address) values ('invitation', 'no@example.org')")
     game.run(
         "insert into mpp.unsubscribe_token (digest, purpose, address) values ('x', 'invitation', 'no@example.org')"
@@ -582,6 +584,7 @@ def test_policies_alone_show_what_belongs_to_no_client_to_those_it_is_for(game, 
         "past_statistics": everybody, "edition_count": everybody, "map_cell": everybody, "award_round": association,
         "outbox": association, "mail_bounce": association, "contact_request": association, "newsletter": nobody,
         "unsubscribe_token": nobody, "mail_suppression": nobody, "dashboard": nobody,
+        "client_map_cell": nobody,
     }.items():  # fmt: skip
         assert game.rows(f"select from mpp.{table} limit 1"), table
         found = {

@@ -1240,6 +1240,33 @@ def crowd(game: Game, participations: int, players: int, deeds: int) -> World:
     return world
 
 
+def test_no_figure_of_a_frozen_edition_follows_whoever_is_erased_or_moves(game):
+    edition = game.edition()
+    client = game.organisation()
+    part = game.participation(client, edition)
+    league = game.client_league(part, edition)
+    players = [league.ambassador, *(game.player(league) for _ in range(5))]
+    players += [game.player(league, game.registered(postcode="69003")) for _ in range(2)]
+    for player in players:
+        game.validate(player, edition, "t-soup")
+    manager = game.employed(client, "manager")
+    running = manager.view("client_map")
+    game.close(edition)
+    game.freeze(edition)
+    views = (
+        "client_map", "client_overview", "client_leagues", "client_weekly", "client_daily", "client_ranking",
+        "client_themes",
+    )  # fmt: skip
+    before = {view: manager.view(view) for view in views}
+    assert before["client_map"] == running
+    assert {row["department"]: row["players"] for row in running} == {"69": None, "75": None}
+    players[1].call("update_profile", postcode="33000")
+    game.run("delete from auth.users where id in (%s, %s)", (players[2].account, players[-1].account))
+    assert {view: manager.view(view) for view in views} == before
+    other = game.employed(game.organisation(), "manager")
+    assert other.view("client_map") == []
+
+
 def test_the_report_of_a_client_with_200_players_and_4000_validations_counts_them_all(game):
     world = crowd(game, 1, 200, 4000)
     person = world.staff[0]
