@@ -52,6 +52,7 @@
         ├── TermsVersionUnknown       MP051
         ├── OpenLeagueTooYoung        MP052
         ├── TeacherTooYoung           MP053
+        ├── BirthDateLocked           MP054
         ├── LedgerFact                MP060
         ├── AppendOnly                MP061
         ├── ImportRefused             MP070
@@ -445,6 +446,12 @@ class TeacherTooYoung(Refusal):
     """A class is run by an adult: teachers are %1$s or older."""
 
     code = "MP053"
+
+
+class BirthDateLocked(Refusal):
+    """A birth date by which somebody is under 18, or was, is corrected by Ma Petite Planète."""
+
+    code = "MP054"
 
 
 class LedgerFact(Refusal):

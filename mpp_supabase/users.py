@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -79,6 +79,15 @@ class Users(Service):
         """Give an account the rights of the staff, or take them back. Raises NotAllowed when there is no account."""
         with absent(f"There is no account {account_id}.", _LIST):
             self._transport.call("set_ops_member", {"member_id": str(account_id), "granted": granted}, idempotent=True)
+
+    def correct_birth_date(self, account_id: UUID, birth_date: date, reason: str) -> None:
+        """Correct the birth date of a player, also of a minor; the reason goes into the audit.
+
+        Raises NotAllowed when nobody plays under this account, OpenLeagueTooYoung and TeacherTooYoung.
+        """
+        given = {"account_id": str(account_id), "birth_date": birth_date.isoformat(), "reason": reason}
+        with absent(f"Nobody plays under account {account_id}.", _LIST):
+            self._transport.call("correct_birth_date", given, idempotent=True)
 
     def _ban(self, account_id: UUID, duration: str) -> Account:
         attributes: Any = {"ban_duration": duration}

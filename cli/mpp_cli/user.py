@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -128,6 +129,26 @@ def enable(who: Who) -> None:
         account = mpp.users.find(who)
         mpp.users.enable(account.id)
     output.say(f"{account.email or account.id} may sign in.")
+
+
+@app.command("birth-date")
+def birth_date(
+    who: Who,
+    day: Annotated[
+        datetime, typer.Argument(metavar="DATE", formats=["%Y-%m-%d"], help="The right date, as YYYY-MM-DD.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Who said so; kept in the audit.")],
+    yes: Yes = False,
+) -> None:
+    """Correct the birth date of a player, also of a minor, who cannot do it themselves.
+
+    Example: mpp user birth-date tom@example.org 2011-05-17 --reason "letter of his mother"
+    """
+    with connection.staff() as mpp:
+        account = mpp.users.find(who)
+        output.confirm(f"Set the birth date of {account.email or account.id} to {day:%Y-%m-%d}?", yes=yes)
+        mpp.users.correct_birth_date(account.id, day.date(), reason)
+    output.say(f"The birth date of {account.email or account.id} is {day:%Y-%m-%d}.")
 
 
 @app.command()

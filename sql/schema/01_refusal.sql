@@ -101,6 +101,8 @@ as $$
         'Play in a league of people you know, by its join code.', 'Jouez dans une ligue de personnes que vous connaissez, avec son code.'),
     ('MP053', 'TeacherTooYoung', 'A class is run by an adult: teachers are %1$s or older.', 'Une classe est animée par une personne majeure : il faut avoir %1$s ans.',
         'Ask an adult of the school to register.', 'Demandez à un·e adulte de l’établissement de s’inscrire.'),
+    ('MP054', 'BirthDateLocked', 'A birth date by which somebody is under 18, or was, is corrected by Ma Petite Planète.', 'Une date de naissance qui fait ou faisait de quelqu’un une personne mineure est corrigée par Ma Petite Planète.',
+        'Check the year; if it is right, write to Ma Petite Planète.', 'Vérifiez l’année ; si elle est juste, écrivez à Ma Petite Planète.'),
     -- schools and classes
     ('MP080', 'SchoolUnknown', 'There is no such school.', 'Cet établissement n’existe pas.',
         'Search for it, or add it.', 'Cherchez-le, ou ajoutez-le.'),

@@ -330,10 +330,11 @@ begin
         place := private.clean_place(coalesce(country, old_row.country), coalesce(postcode, old_row.postcode));
     end if;
     perform private.check_profile(coalesce(birth_date, old_row.birth_date), coalesce(language, old_row.language), nullif(picture_path, ''));
-    -- A minor cannot grow up by editing a form; the staff correct a real mistake.
+    -- A minor cannot grow up by editing a form, nor by a day at a time; and the slip of a digit locks no adult out. The staff
+    -- correct a real mistake.
     if birth_date is distinct from old_row.birth_date and birth_date is not null
-        and private.age_on(old_row.birth_date, private.today()) < 15 then
-        perform private.refuse('MP050');
+        and private.age_on(greatest(old_row.birth_date, birth_date), private.today()) < 18 then
+        perform private.refuse('MP054');
     end if;
     update mpp.profile p
     set first_name = case when update_profile.first_name is null then p.first_name else private.clean_label('first_name', update_profile.first_name) end,
@@ -351,9 +352,6 @@ begin
         picture_path = case when update_profile.picture_path = '' then null
             else coalesce(update_profile.picture_path, p.picture_path) end
     where p.id = account;
-    if birth_date is distinct from old_row.birth_date then
-        perform private.check_age(account);
-    end if;
 end
 $$;
 revoke execute on function private.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
@@ -372,9 +370,47 @@ begin atomic
         acquisition_channel, picture_path);
 end;
 comment on function api.update_profile(text, text, text, text, text, date, text, text, text, text)
-    is 'Corrects the caller''s profile; what is left out stays, an empty text clears an optional field. Errors: MP001, MP002, MP003, MP010, MP011, MP050, MP052, MP053.';
+    is 'Corrects the caller''s profile; what is left out stays, an empty text clears an optional field. A birth date under 18, the old or the new one, is corrected by the staff (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP054.';
 revoke execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
 grant execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) to authenticated;
+
+-- The staff correct what update_profile refuses. Nobody adds to the profile meanwhile: who registers as a teacher or joins a league
+-- holds it, and sees the new age.
+create function private.correct_birth_date(account_id uuid, birth_date date, reason text) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    old_row mpp.profile;
+begin
+    perform private.require_ops();
+    select * into old_row from mpp.profile p where p.id = account_id and p.alias is not null for update;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    perform private.lock_editions_of(account_id);
+    perform private.check_profile(birth_date, old_row.language, null);
+    update mpp.profile p set birth_date = correct_birth_date.birth_date where p.id = account_id;
+    perform private.check_age(account_id);
+    perform private.record_act('profile.correct_birth_date', account_id::text,
+        jsonb_build_object('reason', private.clean_line('reason', correct_birth_date.reason, 200)));
+end
+$$;
+revoke execute on function private.correct_birth_date(uuid, date, text) from public;
+grant execute on function private.correct_birth_date(uuid, date, text) to authenticated, service_role;
+
+create function api.correct_birth_date(account_id uuid, birth_date date, reason text) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.correct_birth_date(account_id, birth_date, reason);
+end;
+comment on function api.correct_birth_date(uuid, date, text)
+    is 'Corrects the birth date of a player, also one of a minor; the reason is kept in the audit, the date is not. Who would be too young for an open league or a class is refused. Staff. Errors: MP005, MP006, MP010, MP052, MP053.';
+revoke execute on function api.correct_birth_date(uuid, date, text) from public;
+grant execute on function api.correct_birth_date(uuid, date, text) to authenticated, service_role;
 
 create function private.set_consent(purpose api.consent_purpose, granted boolean) returns void
     language plpgsql

@@ -54,7 +54,7 @@ create table mpp.participation (
     constraint participation_in_edition unique (id, edition_id)
 );
 comment on table mpp.participation is 'A client''s part in an edition.';
-comment on column mpp.participation.asks_phone is 'Players of its leagues may give a phone number, which their ambassador sees.';
+comment on column mpp.participation.asks_phone is 'Players of its leagues of 15 and older may give a phone number, which their ambassador sees.';
 comment on column mpp.participation.carries_name is 'Its leagues carry the name of the organisation in public.';
 create index participation_edition on mpp.participation (edition_id);
 

@@ -99,7 +99,7 @@ create table mpp.player_contact (
     player_id uuid primary key references mpp.player (id) on delete cascade,
     phone text not null check (phone is not distinct from private.phone_number(phone, null))
 );
-comment on table mpp.player_contact is 'Phone of a player of an open league, for adding them to its conversation: the player, the ambassador and the staff.';
+comment on table mpp.player_contact is 'Phone of a player of an open league, or of a client''s that asks for it, for adding them to its conversation: the player, the ambassador and the staff; of and for nobody under 15.';
 
 create table mpp.ambassador (
     league_id uuid not null references mpp.league (id),
@@ -255,6 +255,12 @@ create policy player_contact_select_authenticated on mpp.player_contact
             from mpp.player p
             join mpp.league l on l.id = p.league_id
             where (l.is_open or private.asks_phone(l.id)) and l.id in (select private.my_led_league_ids())
+                -- A child who runs a league reads nobody's number.
+                and not exists (
+                    select
+                    from mpp.profile f
+                    where f.id = (select private.my_account()) and private.age_on(f.birth_date, (select private.today())) < 15
+                )
         )
         or (select private.is_ops())
     );
@@ -500,8 +506,8 @@ begin
     else
         update mpp.player p set league_id = league.id, team_id = team, seated_at = private.clock() where p.id = me.id;
     end if;
-    -- The number is kept only where somebody is allowed to use it.
-    if cleaned_phone is not null and (league.is_open or private.asks_phone(league.id)) then
+    -- The number is kept only where somebody is allowed to use it, and never of a child.
+    if cleaned_phone is not null and (league.is_open or private.asks_phone(league.id)) and not private.is_under(account, 15) then
         insert into mpp.player_contact (player_id, phone) values (me.id, cleaned_phone)
         on conflict (player_id) do update set phone = excluded.phone;
     end if;
@@ -1241,6 +1247,9 @@ begin
     where p.account_id = new.id and e.id = p.edition_id and e.frozen_at is null;
     if not private.may_be_listed(new.id) then
         update mpp.player p set listed = false where p.account_id = new.id and p.listed;
+    end if;
+    if private.is_under(new.id, 15) then
+        delete from mpp.player_contact c using mpp.player p where p.id = c.player_id and p.account_id = new.id;
     end if;
     return null;
 end

@@ -78,7 +78,7 @@ left join lateral (
 ) v on true
 left join mpp.player_contact c on c.player_id = p.id
 where p.league_id is not null;
-comment on view api.league_members is 'Members of the caller''s leagues and pupils of their classes, who have no alias; name is the first name, with a pupil''s initial where it is needed; the phone only where an ambassador of an open league may see it.';
+comment on view api.league_members is 'Members of the caller''s leagues and pupils of their classes, who have no alias; name is the first name, with a pupil''s initial where it is needed; the phone only where an ambassador may see it, of a league that is open or whose client asks for it; nobody under 15 gives or sees one.';
 grant select on api.league_members to authenticated, service_role;
 
 create view api.league_validations with (security_invoker = true) as

@@ -154,7 +154,7 @@ comment on column api.client_participations.starts_at is 'First instant of the e
 comment on column api.client_participations.ends_at is 'The instant at which it is over: midnight after its last day.';
 comment on column api.client_participations.frozen_at is 'When its ranking was frozen; null while it is not.';
 comment on column api.client_participations.expected_players is 'How many players the client expects; null when it did not say.';
-comment on column api.client_participations.asks_phone is 'Whether players of its leagues may give a phone number to their ambassador.';
+comment on column api.client_participations.asks_phone is 'Whether players of its leagues, of 15 and older, may give a phone number to their ambassador.';
 comment on column api.client_participations.carries_name is 'Whether its leagues carry the name of the organisation in public.';
 comment on column api.client_participations.created_at is 'Since when it takes part.';
 

@@ -442,6 +442,8 @@ as $$
         'Play in a league of people you know, by its join code.', 'Jouez dans une ligue de personnes que vous connaissez, avec son code.'),
     ('MP053', 'TeacherTooYoung', 'A class is run by an adult: teachers are %1$s or older.', 'Une classe est animée par une personne majeure : il faut avoir %1$s ans.',
         'Ask an adult of the school to register.', 'Demandez à un·e adulte de l’établissement de s’inscrire.'),
+    ('MP054', 'BirthDateLocked', 'A birth date by which somebody is under 18, or was, is corrected by Ma Petite Planète.', 'Une date de naissance qui fait ou faisait de quelqu’un une personne mineure est corrigée par Ma Petite Planète.',
+        'Check the year; if it is right, write to Ma Petite Planète.', 'Vérifiez l’année ; si elle est juste, écrivez à Ma Petite Planète.'),
     -- schools and classes
     ('MP080', 'SchoolUnknown', 'There is no such school.', 'Cet établissement n’existe pas.',
         'Search for it, or add it.', 'Cherchez-le, ou ajoutez-le.'),
@@ -2079,10 +2081,11 @@ begin
         place := private.clean_place(coalesce(country, old_row.country), coalesce(postcode, old_row.postcode));
     end if;
     perform private.check_profile(coalesce(birth_date, old_row.birth_date), coalesce(language, old_row.language), nullif(picture_path, ''));
-    -- A minor cannot grow up by editing a form; the staff correct a real mistake.
+    -- A minor cannot grow up by editing a form, nor by a day at a time; and the slip of a digit locks no adult out. The staff
+    -- correct a real mistake.
     if birth_date is distinct from old_row.birth_date and birth_date is not null
-        and private.age_on(old_row.birth_date, private.today()) < 15 then
-        perform private.refuse('MP050');
+        and private.age_on(greatest(old_row.birth_date, birth_date), private.today()) < 18 then
+        perform private.refuse('MP054');
     end if;
     update mpp.profile p
     set first_name = case when update_profile.first_name is null then p.first_name else private.clean_label('first_name', update_profile.first_name) end,
@@ -2100,9 +2103,6 @@ begin
         picture_path = case when update_profile.picture_path = '' then null
             else coalesce(update_profile.picture_path, p.picture_path) end
     where p.id = account;
-    if birth_date is distinct from old_row.birth_date then
-        perform private.check_age(account);
-    end if;
 end
 $$;
 revoke execute on function private.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
@@ -2121,9 +2121,47 @@ begin atomic
         acquisition_channel, picture_path);
 end;
 comment on function api.update_profile(text, text, text, text, text, date, text, text, text, text)
-    is 'Corrects the caller''s profile; what is left out stays, an empty text clears an optional field. Errors: MP001, MP002, MP003, MP010, MP011, MP050, MP052, MP053.';
+    is 'Corrects the caller''s profile; what is left out stays, an empty text clears an optional field. A birth date under 18, the old or the new one, is corrected by the staff (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP054.';
 revoke execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
 grant execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) to authenticated;
+
+-- The staff correct what update_profile refuses. Nobody adds to the profile meanwhile: who registers as a teacher or joins a league
+-- holds it, and sees the new age.
+create function private.correct_birth_date(account_id uuid, birth_date date, reason text) returns void
+    language plpgsql
+    security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    old_row mpp.profile;
+begin
+    perform private.require_ops();
+    select * into old_row from mpp.profile p where p.id = account_id and p.alias is not null for update;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    perform private.lock_editions_of(account_id);
+    perform private.check_profile(birth_date, old_row.language, null);
+    update mpp.profile p set birth_date = correct_birth_date.birth_date where p.id = account_id;
+    perform private.check_age(account_id);
+    perform private.record_act('profile.correct_birth_date', account_id::text,
+        jsonb_build_object('reason', private.clean_line('reason', correct_birth_date.reason, 200)));
+end
+$$;
+revoke execute on function private.correct_birth_date(uuid, date, text) from public;
+grant execute on function private.correct_birth_date(uuid, date, text) to authenticated, service_role;
+
+create function api.correct_birth_date(account_id uuid, birth_date date, reason text) returns void
+    language sql
+    volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.correct_birth_date(account_id, birth_date, reason);
+end;
+comment on function api.correct_birth_date(uuid, date, text)
+    is 'Corrects the birth date of a player, also one of a minor; the reason is kept in the audit, the date is not. Who would be too young for an open league or a class is refused. Staff. Errors: MP005, MP006, MP010, MP052, MP053.';
+revoke execute on function api.correct_birth_date(uuid, date, text) from public;
+grant execute on function api.correct_birth_date(uuid, date, text) to authenticated, service_role;
 
 create function private.set_consent(purpose api.consent_purpose, granted boolean) returns void
     language plpgsql
@@ -2908,7 +2946,7 @@ create table mpp.participation (
     constraint participation_in_edition unique (id, edition_id)
 );
 comment on table mpp.participation is 'A client''s part in an edition.';
-comment on column mpp.participation.asks_phone is 'Players of its leagues may give a phone number, which their ambassador sees.';
+comment on column mpp.participation.asks_phone is 'Players of its leagues of 15 and older may give a phone number, which their ambassador sees.';
 comment on column mpp.participation.carries_name is 'Its leagues carry the name of the organisation in public.';
 create index participation_edition on mpp.participation (edition_id);
 
@@ -3848,7 +3886,7 @@ create table mpp.player_contact (
     player_id uuid primary key references mpp.player (id) on delete cascade,
     phone text not null check (phone is not distinct from private.phone_number(phone, null))
 );
-comment on table mpp.player_contact is 'Phone of a player of an open league, for adding them to its conversation: the player, the ambassador and the staff.';
+comment on table mpp.player_contact is 'Phone of a player of an open league, or of a client''s that asks for it, for adding them to its conversation: the player, the ambassador and the staff; of and for nobody under 15.';
 
 create table mpp.ambassador (
     league_id uuid not null references mpp.league (id),
@@ -4004,6 +4042,12 @@ create policy player_contact_select_authenticated on mpp.player_contact
             from mpp.player p
             join mpp.league l on l.id = p.league_id
             where (l.is_open or private.asks_phone(l.id)) and l.id in (select private.my_led_league_ids())
+                -- A child who runs a league reads nobody's number.
+                and not exists (
+                    select
+                    from mpp.profile f
+                    where f.id = (select private.my_account()) and private.age_on(f.birth_date, (select private.today())) < 15
+                )
         )
         or (select private.is_ops())
     );
@@ -4249,8 +4293,8 @@ begin
     else
         update mpp.player p set league_id = league.id, team_id = team, seated_at = private.clock() where p.id = me.id;
     end if;
-    -- The number is kept only where somebody is allowed to use it.
-    if cleaned_phone is not null and (league.is_open or private.asks_phone(league.id)) then
+    -- The number is kept only where somebody is allowed to use it, and never of a child.
+    if cleaned_phone is not null and (league.is_open or private.asks_phone(league.id)) and not private.is_under(account, 15) then
         insert into mpp.player_contact (player_id, phone) values (me.id, cleaned_phone)
         on conflict (player_id) do update set phone = excluded.phone;
     end if;
@@ -4990,6 +5034,9 @@ begin
     where p.account_id = new.id and e.id = p.edition_id and e.frozen_at is null;
     if not private.may_be_listed(new.id) then
         update mpp.player p set listed = false where p.account_id = new.id and p.listed;
+    end if;
+    if private.is_under(new.id, 15) then
+        delete from mpp.player_contact c using mpp.player p where p.id = c.player_id and p.account_id = new.id;
     end if;
     return null;
 end
@@ -11813,7 +11860,7 @@ left join lateral (
 ) v on true
 left join mpp.player_contact c on c.player_id = p.id
 where p.league_id is not null;
-comment on view api.league_members is 'Members of the caller''s leagues and pupils of their classes, who have no alias; name is the first name, with a pupil''s initial where it is needed; the phone only where an ambassador of an open league may see it.';
+comment on view api.league_members is 'Members of the caller''s leagues and pupils of their classes, who have no alias; name is the first name, with a pupil''s initial where it is needed; the phone only where an ambassador may see it, of a league that is open or whose client asks for it; nobody under 15 gives or sees one.';
 grant select on api.league_members to authenticated, service_role;
 
 create view api.league_validations with (security_invoker = true) as
@@ -13399,7 +13446,7 @@ comment on column api.client_participations.starts_at is 'First instant of the e
 comment on column api.client_participations.ends_at is 'The instant at which it is over: midnight after its last day.';
 comment on column api.client_participations.frozen_at is 'When its ranking was frozen; null while it is not.';
 comment on column api.client_participations.expected_players is 'How many players the client expects; null when it did not say.';
-comment on column api.client_participations.asks_phone is 'Whether players of its leagues may give a phone number to their ambassador.';
+comment on column api.client_participations.asks_phone is 'Whether players of its leagues, of 15 and older, may give a phone number to their ambassador.';
 comment on column api.client_participations.carries_name is 'Whether its leagues carry the name of the organisation in public.';
 comment on column api.client_participations.created_at is 'Since when it takes part.';
 

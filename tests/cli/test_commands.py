@@ -303,6 +303,8 @@ class TestUsers:
         assert mpp("user", "ops", email, "--yes").code == Exit.OK
         assert mpp("user", "ops", email, "--revoke").code == Exit.OK
         assert mpp("user", "disable", "nobody@example.org", "--yes").code == Exit.REFUSED
+        nobody_plays = mpp("user", "birth-date", email, "2011-05-17", "--reason", "a letter", "--yes")
+        assert (nobody_plays.code, "Nobody plays under" in nobody_plays.err) == (Exit.REFUSED, True)
 
     def test_an_invitation_is_sent(self, mpp: Mpp) -> None:
         email = f"{new_code('user')}@example.org"

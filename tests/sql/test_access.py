@@ -477,10 +477,12 @@ def test_nobody_becomes_younger_than_fifteen_in_an_open_league(game, edition):
     league = game.league(edition, is_open=True, phone="+33612345678")
     player = game.registered()
     player.call("join_league", league_id=league.id, phone="+33612345678")
+    younger = {"account_id": player.account, "birth_date": game.child(12), "reason": "a letter"}
+    staff = game.staff()
     with game.refused("MP052"):
-        player.call("update_profile", birth_date=game.child(12))
+        staff.call("correct_birth_date", **younger)
     player.call("leave_league", league_id=league.id)
-    player.call("update_profile", birth_date=game.child(12))
+    staff.call("correct_birth_date", **younger)
 
 
 def test_nobody_under_eighteen_registers_as_a_teacher(game):
@@ -497,8 +499,9 @@ def test_a_teacher_who_says_later_that_they_are_a_child_is_refused(game):
     with game.refused("MP053"):
         teacher.call("register", **game.profile(birth_date=game.child(10)))
     teacher.call("register", **game.profile(birth_date=game.child(18)))
+    staff = game.staff()
     with game.refused("MP053"):
-        teacher.call("update_profile", birth_date=game.child(17))
+        staff.call("correct_birth_date", account_id=teacher.account, birth_date=game.child(17), reason="a letter")
 
 
 def test_ages_are_of_the_day_in_paris(game, edition):

@@ -497,6 +497,24 @@ def test_a_phone_that_a_client_asks_for_may_be_left_out_and_is_seen_by_the_ambas
     assert phones_seen(given, league.id)[given.player_id] == "+33612345678"
 
 
+def test_nobody_under_fifteen_gives_or_sees_a_phone_that_a_client_asks_for(game, client, edition):
+    league = game.client_league(game.participation(client, edition, asks_phone=True), edition)
+    adult = game.player(league, phone="+33 6 12 34 56 78")
+    children = [game.registered(birth_date=game.child(age)) for age in (12, 14)]
+    for child in children:
+        game.player(league, child, phone="+33 6 11 11 11 11")
+        assert phones_seen(child, league.id)[child.player_id] is None
+    adolescent = game.player(league, game.registered(birth_date=game.child(15)), phone="+33 6 15 15 15 15")
+    assert game.one("select count(*) from mpp.player_contact") == 2
+    league.ambassador.call("set_co_ambassador", player_id=children[0].player_id, granted=True)
+    assert set(phones_seen(children[0], league.id).values()) == {None}
+    assert phones_seen(league.ambassador, league.id)[adolescent.player_id] == "+33615151515"
+    # Nor once it turns out how young somebody is.
+    game.staff().call("correct_birth_date", account_id=adult.account, birth_date=game.child(14), reason="a letter")
+    assert phones_seen(league.ambassador, league.id)[adult.player_id] is None
+    assert game.one("select count(*) from mpp.player_contact") == 1
+
+
 def test_a_phone_that_nobody_asked_for_is_not_kept(game, part, edition):
     league = game.client_league(part, edition)
     game.player(league, phone="+33612345678")

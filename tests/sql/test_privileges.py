@@ -214,6 +214,11 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
     ),
     "cancel_maintenance": row(lambda s: {"id": s.window}, "MP006", **STAFF),
     "resolve_conduct_report": row(lambda s: {"id": s.report, "resolution": "done"}, "MP006", **STAFF),
+    "correct_birth_date": row(
+        lambda s: {"account_id": s.people["newcomer"].account, "birth_date": "1991-01-01", "reason": "a letter"},
+        "MP006",
+        **STAFF,
+    ),
     "list_accounts": row(lambda s: {"size": 2}, DENIED, service=OK),
     "set_ops_member": row(lambda s: {"member_id": s.people["newcomer"].account, "granted": True}, DENIED, service=OK),
 }

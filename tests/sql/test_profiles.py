@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import psycopg
 import pytest
 
@@ -191,12 +193,42 @@ def test_a_correction_is_checked_as_registering_is(game, field, value):
         person.call("update_profile", **{field: value})
 
 
-def test_a_child_does_not_grow_up_by_editing_a_form(game):
-    person = game.registered(birth_date=game.child(14))
-    with game.refused("MP050") as caught:
-        person.call("update_profile", birth_date="1990-01-01")
-    assert "alias" not in str(caught.value)
-    person.call("update_profile", alias="still-allowed")
+@pytest.mark.parametrize("age", [12, 14, 15, 17])
+def test_a_minor_does_not_grow_up_by_editing_a_form(game, age):
+    person = game.registered(birth_date=game.child(age))
+    for new in ("1990-01-01", game.child(18), game.child(age + 1), game.child(11)):
+        with game.refused("MP054") as caught:
+            person.call("update_profile", birth_date=new)
+        assert "alias" not in str(caught.value)
+    person.call("update_profile", alias="still-allowed", birth_date=game.child(age))
+
+
+@pytest.mark.parametrize("age", [10, 15, 17])
+def test_a_mistyped_year_locks_no_adult_out(game, age):
+    person = game.registered(birth_date="1990-05-17")
+    with game.refused("MP054"):
+        person.call("update_profile", birth_date=game.child(age))
+    person.call("update_profile", birth_date="1990-05-18")
+    assert str(person.view("my_profile")[0]["birth_date"]) == "1990-05-18"
+
+
+def test_the_staff_correct_the_birth_date_of_a_minor_with_a_reason(game):
+    staff, person = game.staff(), game.registered(birth_date=game.child(12))
+    staff.call("correct_birth_date", account_id=person.account, birth_date="1990-05-17", reason="a letter")
+    assert str(person.view("my_profile")[0]["birth_date"]) == "1990-05-17"
+    act = staff.view("audit_log", subject=str(person.account))[0]
+    assert (act["action"], act["details"]) == ("profile.correct_birth_date", {"reason": "a letter"})
+    for wrong in ({"reason": " "}, {"birth_date": "2990-01-01"}, {"birth_date": None}):
+        with game.refused("MP010"):
+            staff.call(
+                "correct_birth_date",
+                **{"account_id": person.account, "birth_date": "1991-01-01", "reason": "x"} | wrong,
+            )
+    for nobody in (uuid.uuid4(), game.teacher().account):
+        with game.refused("MP005"):
+            staff.call("correct_birth_date", account_id=nobody, birth_date="1990-05-17", reason="a letter")
+    with game.refused("MP006"):
+        person.call("correct_birth_date", account_id=person.account, birth_date="1990-05-17", reason="mine")
 
 
 def test_a_corrected_name_shows_in_leagues_and_rankings(game):

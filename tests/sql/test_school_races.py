@@ -300,6 +300,18 @@ def test_a_teacher_put_out_while_waiting_does_nothing_more(game, lines, command,
     assert code == "MP001"
 
 
+@pytest.mark.parametrize("adult", [False, True])
+def test_who_registers_as_a_teacher_while_their_age_is_corrected_is_as_old_as_that(game, lines, adult):
+    person = game.registered(birth_date="1990-06-15" if not adult else game.child(17))
+    right = "1990-06-15" if adult else game.child(17)
+    given = {"first_name": "A", "last_name": "B", "role": "Pirate", "terms_version": "2026-01"}
+    code, _ = meanwhile(
+        game, lines, "select api.correct_birth_date(%s, %s, 'a letter')", (person.account, right),
+        lambda db: person.on(db).call("register_teacher", **given), lambda: None,
+    )  # fmt: skip
+    assert code == ("00000" if adult else "MP053")
+
+
 def test_an_edition_closed_or_frozen_while_a_class_waits_takes_nothing_more(game, lines):
     for freezing, expected in ((False, "MP022"), (True, "MP024")):
         edition = game.edition(audience="school")

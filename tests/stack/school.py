@@ -272,6 +272,7 @@ def acts(class_: Class, another: str) -> dict[str, dict[str, Any]]:
         "choose_class_challenges": {"class_id": class_.id, "challenge_ids": [card]},
         "choose_team": {"team_id": team, "player_id": pupil},
         "close_edition": {"edition_code": edition.code, "reason": "because"},
+        "correct_birth_date": {"account_id": str(uuid.uuid4()), "birth_date": "1990-01-01", "reason": "because"},
         "correct_school": {"school_id": class_.school, "name": "École Pirate"},
         "create_class": {"edition_id": edition.id, "school_id": class_.school, "name": "Pirate", "level": "lycee"},
         "create_league": {"edition_id": edition.id, "name": "Pirates"},

@@ -58,9 +58,10 @@ SERVER_ONLY = {
     "queue_newsletter", "set_ops_member", "settle_mail", "settle_stranded", "stranded_mails", "weekly_readers",
 }  # fmt: skip
 ASSOCIATION_ONLY = {
-    "announce_maintenance", "apply_edition", "cancel_maintenance", "clear_bounces", "close_edition", "correct_school",
-    "count_edition", "forget_pupils", "freeze_edition", "grant_awards", "handle_contact_request", "open_edition",
-    "purge_expired", "record_bounce", "remove_contact_content", "resolve_conduct_report", "set_organisation",
+    "announce_maintenance", "apply_edition", "cancel_maintenance", "clear_bounces", "close_edition",
+    "correct_birth_date", "correct_school", "count_edition", "forget_pupils", "freeze_edition", "grant_awards",
+    "handle_contact_request", "open_edition", "purge_expired",
+    "record_bounce", "remove_contact_content", "resolve_conduct_report", "set_organisation",
     "set_participation", "set_territory", "territory_schools", "verify_scores", "withdraw_participation",
 }  # fmt: skip
 OF_TEACHERS = {

@@ -50,8 +50,8 @@ ONE_S_OWN = {
     "update_teacher",
 }
 STAFF_ONLY = {
-    "announce_maintenance", "apply_edition", "cancel_maintenance", "close_edition", "correct_school", "forget_pupils",
-    "freeze_edition", "open_edition", "resolve_conduct_report",
+    "announce_maintenance", "apply_edition", "cancel_maintenance", "close_edition", "correct_birth_date",
+    "correct_school", "forget_pupils", "freeze_edition", "open_edition", "resolve_conduct_report",
 }  # fmt: skip
 SERVER_ONLY = {"import_schools", "import_validations", "set_ops_member"}
 #: Functions of client spaces and mails have nothing to do with a class; tests/sql tries them on everybody.
