@@ -320,7 +320,7 @@ create function api.read_clock() returns timestamptz
 begin atomic
     select private.read_clock();
 end;
-comment on function api.read_clock() is 'The time by which the game decides what has begun and what is over: count down by it, not by the clock of a phone or a laptop.';
+comment on function api.read_clock() is 'The time by which the game decides what has begun and what is over: count down by it, not by the clock of a phone or a laptop. Errors: none.';
 revoke execute on function api.read_clock() from public;
 grant execute on function api.read_clock() to anon, authenticated, service_role;
 
