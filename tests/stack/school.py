@@ -293,6 +293,7 @@ def acts(class_: Class, another: str) -> dict[str, dict[str, Any]]:
         "invite_co_teacher": {"class_id": class_.id},
         "join_league": {"league_id": class_.id},
         "leave_league": {"league_id": class_.id},
+        "list_accounts": {"search": "@"},
         "open_edition": {"edition_code": edition.code},
         "register": {
             "first_name": "A", "last_name": "B", "alias": "c", "country": "FR", "postcode": "75011",
