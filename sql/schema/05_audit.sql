@@ -94,6 +94,20 @@ $$;
 revoke execute on function private.my_account() from public;
 grant execute on function private.my_account() to authenticated, service_role;
 
+-- Asked again by whoever had to wait for a lock: the account may have been disabled meanwhile.
+create function private.require_still_live() returns void
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if private.request_role() = 'authenticated' and private.my_account() is null then
+        perform private.refuse('MP001');
+    end if;
+end
+$$;
+revoke execute on function private.require_still_live() from public;
+
 -- Keeps an account from being deleted until the end of this transaction: first of all locks, as the deletion takes it first.
 -- Whoever adds a row that refers to an account does so; the error of a foreign key would show the row.
 create function private.hold_account(account uuid) returns void

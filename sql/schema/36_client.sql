@@ -10,9 +10,11 @@ create table mpp.staff (
     access_from timestamptz not null,
     access_until timestamptz not null check (access_until > access_from),
     added_at timestamptz not null default private.clock(),
+    ended_at timestamptz,
     primary key (account_id, organisation_id)
 );
 comment on table mpp.staff is 'Who works for a client, and from when to when they have access. Read live at each request.';
+comment on column mpp.staff.ended_at is 'When, after their dates, what they knew was ended too; before access_until: it is still to be.';
 create index staff_organisation on mpp.staff (organisation_id);
 
 create table mpp.staff_invitation (

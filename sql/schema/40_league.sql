@@ -290,7 +290,8 @@ grant select on mpp.family to authenticated, service_role;
 grant select on mpp.player, mpp.ambassador to service_role;
 
 -- Locks, in this order everywhere: a profile, the edition (shared), its leagues by id, players, their scores. The score
--- row of a league is that league's lock: a validation updates it anyway, and no foreign key refers to it.
+-- row of a league is that league's lock: a validation updates it anyway, and no foreign key refers to it. What somebody may do is
+-- asked once they have it, and whatever ends an access takes it too (47_access): the second of the two sees the first.
 create function private.lock_league(league uuid) returns void
     language plpgsql
     volatile
@@ -298,10 +299,7 @@ create function private.lock_league(league uuid) returns void
 as $$
 begin
     perform from mpp.score s where s.subject_id = league for no key update;
-    -- Whoever was put out while this waited would write what the end of their access has just renewed.
-    if private.request_role() = 'authenticated' and private.my_account() is null then
-        perform private.refuse('MP001');
-    end if;
+    perform private.require_still_live();
 end
 $$;
 revoke execute on function private.lock_league(uuid) from public;
@@ -343,6 +341,7 @@ declare
     at timestamptz;
 begin
     perform private.lock_edition(edition_id);
+    perform private.require_still_live();
     at := private.clock();
     select * into e from mpp.edition where id = begin_join.edition_id;
     if not found then

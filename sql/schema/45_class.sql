@@ -52,7 +52,6 @@ create function private.begin_class(class uuid, when_frozen boolean default fals
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    by_ops boolean := private.is_ops();
     account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_write(registered => false) end;
     edition integer;
     frozen text;
@@ -63,7 +62,7 @@ begin
         perform private.lock_league(class);
     end if;
     if edition is null or not (
-        by_ops or exists (select from mpp.ambassador a where a.league_id = class and a.account_id = account)
+        private.is_ops() or exists (select from mpp.ambassador a where a.league_id = class and a.account_id = account)
     ) then
         perform private.refuse('MP008');
     end if;

@@ -44,20 +44,26 @@ end
 $$;
 revoke execute on function private.begin_client_leagues(integer, api.staff_role) from public;
 
--- The leagues and guests of a client, for one change at a time; the client may have been withdrawn while this waited.
-create function private.lock_client(p mpp.participation) returns void
+-- The leagues and guests of a client, for one change at a time. The client may have been withdrawn while this waited, or
+-- whoever asks been removed: their access ends under the same lock, and its codes are renewed.
+create function private.lock_client(p mpp.participation, at_least api.staff_role default 'manager') returns void
     language plpgsql
     volatile
     set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform pg_advisory_xact_lock(hashtext('mpp.client'), p.organisation_id);
-    if not exists (select from mpp.participation x where x.id = p.id) then
+    if not exists (
+        select
+        from mpp.participation x
+        where x.id = p.id and x.organisation_id in (select m.id from private.my_organisation_ids() m (id))
+    ) then
         perform private.refuse('MP093');
     end if;
+    perform private.begin_client(p.organisation_id, at_least);
 end
 $$;
-revoke execute on function private.lock_client(mpp.participation) from public;
+revoke execute on function private.lock_client(mpp.participation, api.staff_role) from public;
 
 create type api.client_league as (league_id uuid, name text, unit text, join_code text, is_new boolean);
 comment on type api.client_league is 'A league of a client with the code that opens it.';
@@ -90,6 +96,7 @@ begin
     end if;
     -- One at a time for one client, so that a list sent twice makes each league once.
     perform private.lock_client(p);
+    perform private.end_overdue_access(p.organisation_id);
     if (select count(*) from mpp.league l where l.participation_id = p.id) + jsonb_array_length(leagues) > 2000 then
         perform private.refuse('MP039', '2000');
     end if;
@@ -354,6 +361,7 @@ begin
         perform private.refuse('MP010', 'participants', 'it is not a list of 1 to 2,000', 'Send [{"email": "…", "league": "…"}, …].');
     end if;
     perform private.lock_client(p);
+    perform private.end_overdue_access(p.organisation_id);
     perform private.lock_mailboxes(array(select private.typed_address(g.value ->> 'email') from jsonb_array_elements(participants) g));
     if not exists (select from mpp.league l where l.participation_id = p.id) then
         perform private.refuse('MP010', 'participants', 'there is no league to invite them to', 'Make the leagues first.');
@@ -622,8 +630,26 @@ end
 $$;
 revoke execute on function private.drop_invitation_mails(integer) from public;
 
--- What a client's staff knew ends: the codes of its leagues that may still be joined, which managers read, and the
--- invitations that they sent.
+-- The leagues of clients that may still be joined: managers read their codes.
+create function private.open_leagues_of(clients integer[]) returns uuid[]
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array(
+        select l.id
+        from mpp.participation p
+        join mpp.edition e on e.id = p.edition_id and e.registration_closes_at > private.clock()
+        join mpp.league l on l.participation_id = p.id
+        where p.organisation_id = any (clients)
+    );
+end
+$$;
+revoke execute on function private.open_leagues_of(integer[]) from public;
+
+-- What a client's staff knew ends: the codes that managers read, and the invitations that they sent. Under the lock of whatever
+-- staff do for the client: a call under way ends first and its codes are renewed, and one that waits asks again.
 create function private.end_staff_access(organisation integer, account uuid, read_codes boolean) returns void
     language plpgsql
     set search_path = pg_catalog, pg_temp
@@ -631,6 +657,7 @@ as $$
 declare
     invitation integer;
 begin
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation);
     for invitation in
         update mpp.staff_invitation i
         set expires_at = private.clock()
@@ -640,17 +667,47 @@ begin
         perform private.drop_invitation_mails(invitation);
     end loop;
     if read_codes then
-        perform private.renew_codes(array(
-            select l.id
-            from mpp.participation p
-            join mpp.edition e on e.id = p.edition_id and e.registration_closes_at > private.clock()
-            join mpp.league l on l.participation_id = p.id
-            where p.organisation_id = organisation
-        ));
+        perform private.renew_codes(private.open_leagues_of(array[organisation]));
     end if;
 end
 $$;
 revoke execute on function private.end_staff_access(integer, uuid, boolean) from public;
+
+-- Dates run out without a call, so what staff knew whose dates have passed ends with the next one: of the client (leagues,
+-- guests) or of the day (purge_expired). Not at the moment when an end is set: until then they read on. Returns how many there were.
+create function private.end_overdue_access(organisation integer default null) returns integer
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    client integer;
+    s mpp.staff;
+    ended integer := 0;
+begin
+    for client in
+        select distinct x.organisation_id
+        from mpp.staff x
+        where (end_overdue_access.organisation is null or x.organisation_id = end_overdue_access.organisation)
+            and x.access_until <= private.clock() and (x.ended_at is null or x.ended_at < x.access_until)
+        order by x.organisation_id
+    loop
+        perform pg_advisory_xact_lock(hashtext('mpp.client'), client);
+        for s in
+            update mpp.staff x
+            set ended_at = private.clock()
+            where x.organisation_id = client and x.access_until <= private.clock()
+                and (x.ended_at is null or x.ended_at < x.access_until)
+            returning x.*
+        loop
+            perform private.end_staff_access(s.organisation_id, s.account_id, s.role >= 'manager');
+            ended := ended + 1;
+        end loop;
+    end loop;
+    return ended;
+end
+$$;
+revoke execute on function private.end_overdue_access(integer) from public;
 
 -- Whatever changes somebody's access ends the invitation that waits for them: an older one must not bring back a role or
 -- dates that were taken away.
@@ -682,7 +739,7 @@ $$;
 revoke execute on function private.staff_changed() from public;
 
 create trigger staff_changed
-    after insert or update or delete on mpp.staff
+    after insert or delete or update of role, access_from, access_until on mpp.staff
     for each row execute function private.staff_changed();
 
 create function private.invite_staff(
@@ -706,8 +763,9 @@ begin
     if not by_ops then
         perform private.hold_account(account);
     end if;
-    -- Also between two of its owners at once.
+    -- Also between two of its owners at once, of whom one may remove the other.
     perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
+    perform private.begin_client(organisation_id, 'owner');
     perform private.lock_mailboxes(array[address]);
     select * into o from mpp.organisation x where x.id = invite_staff.organisation_id;
     if not private.is_mail_address(address) then
@@ -823,7 +881,12 @@ declare
     inviter mpp.staff;
 begin
     perform private.hold_account(account);
-    -- What they have already is locked first, as by those who change it and so end the invitation.
+    -- What they have already is locked first, as by those who change it and so end the invitation. The client comes before: a
+    -- lower role ends what the former one read.
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), x.organisation_id)
+    from mpp.staff_invitation x
+    where x.code_digest = sha256(convert_to(typed, 'UTF8'));
+    perform private.require_still_live();
     perform
     from mpp.staff s
     where s.account_id = account
@@ -900,6 +963,8 @@ declare
     me mpp.staff;
     them mpp.staff;
 begin
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
+    perform private.begin_client(organisation_id, 'owner');
     select * into them from mpp.staff s
     where s.organisation_id = set_staff.organisation_id and s.account_id = set_staff.account_id for update;
     if not found then
@@ -965,6 +1030,8 @@ begin
     if num_nonnulls(account_id, invitation_id) <> 1 then
         perform private.refuse('MP010', 'account_id', 'give either an account or an invitation', 'Send one of the two.');
     end if;
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
+    perform private.begin_client(organisation_id, 'owner');
     if remove_staff.account_id is null then
         -- It stays as one that has expired, so that the day's count of mails stays what it is.
         update mpp.staff_invitation i

@@ -1,6 +1,51 @@
 -- What ends with an account: whatever it knew. Accounts are disabled and deleted in Auth (its API, its console, SQL), so it
 -- is caught where Auth writes, on auth.users, of which hosted Supabase lets the deploying role make triggers.
 
+-- What an account runs, played in or follows, locked in the order of every command, and with it the clients that it works for: a
+-- command of this account that is under way ends first, and what it handed out ends with the rest; one that waits asks
+-- again when it has the lock.
+create function private.lock_what_ends(account uuid) returns uuid[]
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    leagues uuid[] := private.leagues_known_to(account);
+begin
+    perform private.lock_edition(x.edition_id)
+    from (
+        select l.edition_id from mpp.league l where l.id = any (leagues)
+        union
+        select p.edition_id from mpp.player p where p.account_id = account
+        order by edition_id
+    ) x;
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), x.organisation_id)
+    from (select s.organisation_id from mpp.staff s where s.account_id = account order by s.organisation_id) x;
+    perform from mpp.score s where s.subject_id = any (leagues) order by s.subject_id for no key update;
+    return private.leagues_known_to(account);
+end
+$$;
+revoke execute on function private.lock_what_ends(uuid) from public;
+
+create function private.leagues_known_to(account uuid) returns uuid[]
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array(
+        select a.league_id from mpp.ambassador a where a.account_id = account
+        union
+        select p.league_id from mpp.player p where p.account_id = account and p.league_id is not null
+        union
+        select v.league_id from mpp.player p join mpp.validation v on v.player_id = p.id where p.account_id = account
+        union
+        select f.league_id from mpp.family f where f.account_id = account
+    );
+end
+$$;
+revoke execute on function private.leagues_known_to(uuid) from public;
+
 -- Disabled, or deleted softly: its rows stay and it is out (private.is_live). It would come back under another account, by the
 -- code of whatever it ran, played in or followed. What it sent and what waits for it ends too.
 create function private.account_ended() returns trigger
@@ -9,22 +54,18 @@ create function private.account_ended() returns trigger
     set search_path = pg_catalog, pg_temp
 as $$
 declare
+    leagues uuid[];
     s mpp.staff;
 begin
     if private.is_live(new.id) then
         return null;
     end if;
-    perform private.renew_codes(array(
-        select a.league_id from mpp.ambassador a where a.account_id = new.id
-        union
-        select p.league_id from mpp.player p where p.account_id = new.id and p.league_id is not null
-        union
-        select v.league_id from mpp.player p join mpp.validation v on v.player_id = p.id where p.account_id = new.id
-        union
-        select f.league_id from mpp.family f where f.account_id = new.id
-    ));
+    leagues := private.lock_what_ends(new.id);
+    -- All codes in one go, so that of two who renew some of the same the second waits for the first.
+    perform private.renew_codes(leagues || private.open_leagues_of(array(
+        select x.organisation_id from mpp.staff x where x.account_id = new.id and x.role >= 'manager')));
     for s in select x.* from mpp.staff x where x.account_id = new.id order by x.organisation_id loop
-        perform private.end_staff_access(s.organisation_id, s.account_id, s.role >= 'manager');
+        perform private.end_staff_access(s.organisation_id, s.account_id, read_codes => false);
     end loop;
     perform private.end_invitations_of(new.id, new.email);
     return null;
@@ -69,6 +110,9 @@ as $$
 declare
     s mpp.staff;
 begin
+    -- Its profile before them, as profile_forget has it.
+    perform from mpp.profile p where p.id = old.id for update;
+    perform private.lock_what_ends(old.id);
     for s in select x.* from mpp.staff x where x.account_id = old.id order by x.organisation_id loop
         perform private.end_staff_access(s.organisation_id, s.account_id, read_codes => false);
     end loop;

@@ -16,6 +16,7 @@ declare
     rule record;
     found api.expired;
     deleted bigint := 0;
+    ended integer;
 begin
     perform private.require_ops();
     if how_many is null or how_many not between 1 and 100000 then
@@ -67,6 +68,13 @@ begin
     if deleted > 0 then
         perform private.record_act('purge', null, jsonb_build_object('rows', deleted));
     end if;
+    -- Once a day is often enough for this too.
+    if not coalesce(dry_run, false) then
+        ended := private.end_overdue_access();
+        if ended > 0 then
+            perform private.record_act('client.end_access', null, jsonb_build_object('staff', ended));
+        end if;
+    end if;
 end
 $$;
 revoke execute on function private.purge_expired(integer, boolean) from public;
@@ -80,6 +88,6 @@ begin atomic
     select * from private.purge_expired(how_many, dry_run);
 end;
 comment on function api.purge_expired(integer, boolean)
-    is 'Deletes what was kept long enough, up to how_many rows of each kind; call it again until rows is 0 for all. dry_run only counts. Staff only. Errors: MP006, MP010.';
+    is 'Deletes what was kept long enough, up to how_many rows of each kind; call it again until rows is 0 for all. dry_run only counts. It also renews the join codes that managers of clients knew whose dates have passed. Staff only. Errors: MP006, MP010.';
 revoke execute on function api.purge_expired(integer, boolean) from public;
 grant execute on function api.purge_expired(integer, boolean) to authenticated, service_role;

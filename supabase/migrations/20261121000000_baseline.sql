@@ -756,6 +756,20 @@ $$;
 revoke execute on function private.my_account() from public;
 grant execute on function private.my_account() to authenticated, service_role;
 
+-- Asked again by whoever had to wait for a lock: the account may have been disabled meanwhile.
+create function private.require_still_live() returns void
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if private.request_role() = 'authenticated' and private.my_account() is null then
+        perform private.refuse('MP001');
+    end if;
+end
+$$;
+revoke execute on function private.require_still_live() from public;
+
 -- Keeps an account from being deleted until the end of this transaction: first of all locks, as the deletion takes it first.
 -- Whoever adds a row that refers to an account does so; the error of a foreign key would show the row.
 create function private.hold_account(account uuid) returns void
@@ -2902,9 +2916,11 @@ create table mpp.staff (
     access_from timestamptz not null,
     access_until timestamptz not null check (access_until > access_from),
     added_at timestamptz not null default private.clock(),
+    ended_at timestamptz,
     primary key (account_id, organisation_id)
 );
 comment on table mpp.staff is 'Who works for a client, and from when to when they have access. Read live at each request.';
+comment on column mpp.staff.ended_at is 'When, after their dates, what they knew was ended too; before access_until: it is still to be.';
 create index staff_organisation on mpp.staff (organisation_id);
 
 create table mpp.staff_invitation (
@@ -4077,7 +4093,8 @@ grant select on mpp.family to authenticated, service_role;
 grant select on mpp.player, mpp.ambassador to service_role;
 
 -- Locks, in this order everywhere: a profile, the edition (shared), its leagues by id, players, their scores. The score
--- row of a league is that league's lock: a validation updates it anyway, and no foreign key refers to it.
+-- row of a league is that league's lock: a validation updates it anyway, and no foreign key refers to it. What somebody may do is
+-- asked once they have it, and whatever ends an access takes it too (47_access): the second of the two sees the first.
 create function private.lock_league(league uuid) returns void
     language plpgsql
     volatile
@@ -4085,10 +4102,7 @@ create function private.lock_league(league uuid) returns void
 as $$
 begin
     perform from mpp.score s where s.subject_id = league for no key update;
-    -- Whoever was put out while this waited would write what the end of their access has just renewed.
-    if private.request_role() = 'authenticated' and private.my_account() is null then
-        perform private.refuse('MP001');
-    end if;
+    perform private.require_still_live();
 end
 $$;
 revoke execute on function private.lock_league(uuid) from public;
@@ -4130,6 +4144,7 @@ declare
     at timestamptz;
 begin
     perform private.lock_edition(edition_id);
+    perform private.require_still_live();
     at := private.clock();
     select * into e from mpp.edition where id = begin_join.edition_id;
     if not found then
@@ -5164,7 +5179,6 @@ create function private.begin_class(class uuid, when_frozen boolean default fals
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    by_ops boolean := private.is_ops();
     account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_write(registered => false) end;
     edition integer;
     frozen text;
@@ -5175,7 +5189,7 @@ begin
         perform private.lock_league(class);
     end if;
     if edition is null or not (
-        by_ops or exists (select from mpp.ambassador a where a.league_id = class and a.account_id = account)
+        private.is_ops() or exists (select from mpp.ambassador a where a.league_id = class and a.account_id = account)
     ) then
         perform private.refuse('MP008');
     end if;
@@ -6218,20 +6232,26 @@ end
 $$;
 revoke execute on function private.begin_client_leagues(integer, api.staff_role) from public;
 
--- The leagues and guests of a client, for one change at a time; the client may have been withdrawn while this waited.
-create function private.lock_client(p mpp.participation) returns void
+-- The leagues and guests of a client, for one change at a time. The client may have been withdrawn while this waited, or
+-- whoever asks been removed: their access ends under the same lock, and its codes are renewed.
+create function private.lock_client(p mpp.participation, at_least api.staff_role default 'manager') returns void
     language plpgsql
     volatile
     set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform pg_advisory_xact_lock(hashtext('mpp.client'), p.organisation_id);
-    if not exists (select from mpp.participation x where x.id = p.id) then
+    if not exists (
+        select
+        from mpp.participation x
+        where x.id = p.id and x.organisation_id in (select m.id from private.my_organisation_ids() m (id))
+    ) then
         perform private.refuse('MP093');
     end if;
+    perform private.begin_client(p.organisation_id, at_least);
 end
 $$;
-revoke execute on function private.lock_client(mpp.participation) from public;
+revoke execute on function private.lock_client(mpp.participation, api.staff_role) from public;
 
 create type api.client_league as (league_id uuid, name text, unit text, join_code text, is_new boolean);
 comment on type api.client_league is 'A league of a client with the code that opens it.';
@@ -6264,6 +6284,7 @@ begin
     end if;
     -- One at a time for one client, so that a list sent twice makes each league once.
     perform private.lock_client(p);
+    perform private.end_overdue_access(p.organisation_id);
     if (select count(*) from mpp.league l where l.participation_id = p.id) + jsonb_array_length(leagues) > 2000 then
         perform private.refuse('MP039', '2000');
     end if;
@@ -6528,6 +6549,7 @@ begin
         perform private.refuse('MP010', 'participants', 'it is not a list of 1 to 2,000', 'Send [{"email": "…", "league": "…"}, …].');
     end if;
     perform private.lock_client(p);
+    perform private.end_overdue_access(p.organisation_id);
     perform private.lock_mailboxes(array(select private.typed_address(g.value ->> 'email') from jsonb_array_elements(participants) g));
     if not exists (select from mpp.league l where l.participation_id = p.id) then
         perform private.refuse('MP010', 'participants', 'there is no league to invite them to', 'Make the leagues first.');
@@ -6796,8 +6818,26 @@ end
 $$;
 revoke execute on function private.drop_invitation_mails(integer) from public;
 
--- What a client's staff knew ends: the codes of its leagues that may still be joined, which managers read, and the
--- invitations that they sent.
+-- The leagues of clients that may still be joined: managers read their codes.
+create function private.open_leagues_of(clients integer[]) returns uuid[]
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array(
+        select l.id
+        from mpp.participation p
+        join mpp.edition e on e.id = p.edition_id and e.registration_closes_at > private.clock()
+        join mpp.league l on l.participation_id = p.id
+        where p.organisation_id = any (clients)
+    );
+end
+$$;
+revoke execute on function private.open_leagues_of(integer[]) from public;
+
+-- What a client's staff knew ends: the codes that managers read, and the invitations that they sent. Under the lock of whatever
+-- staff do for the client: a call under way ends first and its codes are renewed, and one that waits asks again.
 create function private.end_staff_access(organisation integer, account uuid, read_codes boolean) returns void
     language plpgsql
     set search_path = pg_catalog, pg_temp
@@ -6805,6 +6845,7 @@ as $$
 declare
     invitation integer;
 begin
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation);
     for invitation in
         update mpp.staff_invitation i
         set expires_at = private.clock()
@@ -6814,17 +6855,47 @@ begin
         perform private.drop_invitation_mails(invitation);
     end loop;
     if read_codes then
-        perform private.renew_codes(array(
-            select l.id
-            from mpp.participation p
-            join mpp.edition e on e.id = p.edition_id and e.registration_closes_at > private.clock()
-            join mpp.league l on l.participation_id = p.id
-            where p.organisation_id = organisation
-        ));
+        perform private.renew_codes(private.open_leagues_of(array[organisation]));
     end if;
 end
 $$;
 revoke execute on function private.end_staff_access(integer, uuid, boolean) from public;
+
+-- Dates run out without a call, so what staff knew whose dates have passed ends with the next one: of the client (leagues,
+-- guests) or of the day (purge_expired). Not at the moment when an end is set: until then they read on. Returns how many there were.
+create function private.end_overdue_access(organisation integer default null) returns integer
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    client integer;
+    s mpp.staff;
+    ended integer := 0;
+begin
+    for client in
+        select distinct x.organisation_id
+        from mpp.staff x
+        where (end_overdue_access.organisation is null or x.organisation_id = end_overdue_access.organisation)
+            and x.access_until <= private.clock() and (x.ended_at is null or x.ended_at < x.access_until)
+        order by x.organisation_id
+    loop
+        perform pg_advisory_xact_lock(hashtext('mpp.client'), client);
+        for s in
+            update mpp.staff x
+            set ended_at = private.clock()
+            where x.organisation_id = client and x.access_until <= private.clock()
+                and (x.ended_at is null or x.ended_at < x.access_until)
+            returning x.*
+        loop
+            perform private.end_staff_access(s.organisation_id, s.account_id, s.role >= 'manager');
+            ended := ended + 1;
+        end loop;
+    end loop;
+    return ended;
+end
+$$;
+revoke execute on function private.end_overdue_access(integer) from public;
 
 -- Whatever changes somebody's access ends the invitation that waits for them: an older one must not bring back a role or
 -- dates that were taken away.
@@ -6856,7 +6927,7 @@ $$;
 revoke execute on function private.staff_changed() from public;
 
 create trigger staff_changed
-    after insert or update or delete on mpp.staff
+    after insert or delete or update of role, access_from, access_until on mpp.staff
     for each row execute function private.staff_changed();
 
 create function private.invite_staff(
@@ -6880,8 +6951,9 @@ begin
     if not by_ops then
         perform private.hold_account(account);
     end if;
-    -- Also between two of its owners at once.
+    -- Also between two of its owners at once, of whom one may remove the other.
     perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
+    perform private.begin_client(organisation_id, 'owner');
     perform private.lock_mailboxes(array[address]);
     select * into o from mpp.organisation x where x.id = invite_staff.organisation_id;
     if not private.is_mail_address(address) then
@@ -6997,7 +7069,12 @@ declare
     inviter mpp.staff;
 begin
     perform private.hold_account(account);
-    -- What they have already is locked first, as by those who change it and so end the invitation.
+    -- What they have already is locked first, as by those who change it and so end the invitation. The client comes before: a
+    -- lower role ends what the former one read.
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), x.organisation_id)
+    from mpp.staff_invitation x
+    where x.code_digest = sha256(convert_to(typed, 'UTF8'));
+    perform private.require_still_live();
     perform
     from mpp.staff s
     where s.account_id = account
@@ -7074,6 +7151,8 @@ declare
     me mpp.staff;
     them mpp.staff;
 begin
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
+    perform private.begin_client(organisation_id, 'owner');
     select * into them from mpp.staff s
     where s.organisation_id = set_staff.organisation_id and s.account_id = set_staff.account_id for update;
     if not found then
@@ -7139,6 +7218,8 @@ begin
     if num_nonnulls(account_id, invitation_id) <> 1 then
         perform private.refuse('MP010', 'account_id', 'give either an account or an invitation', 'Send one of the two.');
     end if;
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
+    perform private.begin_client(organisation_id, 'owner');
     if remove_staff.account_id is null then
         -- It stays as one that has expired, so that the day's count of mails stays what it is.
         update mpp.staff_invitation i
@@ -7226,6 +7307,51 @@ grant execute on function api.client_staff(integer) to authenticated, service_ro
 -- What ends with an account: whatever it knew. Accounts are disabled and deleted in Auth (its API, its console, SQL), so it
 -- is caught where Auth writes, on auth.users, of which hosted Supabase lets the deploying role make triggers.
 
+-- What an account runs, played in or follows, locked in the order of every command, and with it the clients that it works for: a
+-- command of this account that is under way ends first, and what it handed out ends with the rest; one that waits asks
+-- again when it has the lock.
+create function private.lock_what_ends(account uuid) returns uuid[]
+    language plpgsql
+    volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    leagues uuid[] := private.leagues_known_to(account);
+begin
+    perform private.lock_edition(x.edition_id)
+    from (
+        select l.edition_id from mpp.league l where l.id = any (leagues)
+        union
+        select p.edition_id from mpp.player p where p.account_id = account
+        order by edition_id
+    ) x;
+    perform pg_advisory_xact_lock(hashtext('mpp.client'), x.organisation_id)
+    from (select s.organisation_id from mpp.staff s where s.account_id = account order by s.organisation_id) x;
+    perform from mpp.score s where s.subject_id = any (leagues) order by s.subject_id for no key update;
+    return private.leagues_known_to(account);
+end
+$$;
+revoke execute on function private.lock_what_ends(uuid) from public;
+
+create function private.leagues_known_to(account uuid) returns uuid[]
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array(
+        select a.league_id from mpp.ambassador a where a.account_id = account
+        union
+        select p.league_id from mpp.player p where p.account_id = account and p.league_id is not null
+        union
+        select v.league_id from mpp.player p join mpp.validation v on v.player_id = p.id where p.account_id = account
+        union
+        select f.league_id from mpp.family f where f.account_id = account
+    );
+end
+$$;
+revoke execute on function private.leagues_known_to(uuid) from public;
+
 -- Disabled, or deleted softly: its rows stay and it is out (private.is_live). It would come back under another account, by the
 -- code of whatever it ran, played in or followed. What it sent and what waits for it ends too.
 create function private.account_ended() returns trigger
@@ -7234,22 +7360,18 @@ create function private.account_ended() returns trigger
     set search_path = pg_catalog, pg_temp
 as $$
 declare
+    leagues uuid[];
     s mpp.staff;
 begin
     if private.is_live(new.id) then
         return null;
     end if;
-    perform private.renew_codes(array(
-        select a.league_id from mpp.ambassador a where a.account_id = new.id
-        union
-        select p.league_id from mpp.player p where p.account_id = new.id and p.league_id is not null
-        union
-        select v.league_id from mpp.player p join mpp.validation v on v.player_id = p.id where p.account_id = new.id
-        union
-        select f.league_id from mpp.family f where f.account_id = new.id
-    ));
+    leagues := private.lock_what_ends(new.id);
+    -- All codes in one go, so that of two who renew some of the same the second waits for the first.
+    perform private.renew_codes(leagues || private.open_leagues_of(array(
+        select x.organisation_id from mpp.staff x where x.account_id = new.id and x.role >= 'manager')));
     for s in select x.* from mpp.staff x where x.account_id = new.id order by x.organisation_id loop
-        perform private.end_staff_access(s.organisation_id, s.account_id, s.role >= 'manager');
+        perform private.end_staff_access(s.organisation_id, s.account_id, read_codes => false);
     end loop;
     perform private.end_invitations_of(new.id, new.email);
     return null;
@@ -7294,6 +7416,9 @@ as $$
 declare
     s mpp.staff;
 begin
+    -- Its profile before them, as profile_forget has it.
+    perform from mpp.profile p where p.id = old.id for update;
+    perform private.lock_what_ends(old.id);
     for s in select x.* from mpp.staff x where x.account_id = old.id order by x.organisation_id loop
         perform private.end_staff_access(s.organisation_id, s.account_id, read_codes => false);
     end loop;
@@ -13695,6 +13820,7 @@ declare
     rule record;
     found api.expired;
     deleted bigint := 0;
+    ended integer;
 begin
     perform private.require_ops();
     if how_many is null or how_many not between 1 and 100000 then
@@ -13746,6 +13872,13 @@ begin
     if deleted > 0 then
         perform private.record_act('purge', null, jsonb_build_object('rows', deleted));
     end if;
+    -- Once a day is often enough for this too.
+    if not coalesce(dry_run, false) then
+        ended := private.end_overdue_access();
+        if ended > 0 then
+            perform private.record_act('client.end_access', null, jsonb_build_object('staff', ended));
+        end if;
+    end if;
 end
 $$;
 revoke execute on function private.purge_expired(integer, boolean) from public;
@@ -13759,7 +13892,7 @@ begin atomic
     select * from private.purge_expired(how_many, dry_run);
 end;
 comment on function api.purge_expired(integer, boolean)
-    is 'Deletes what was kept long enough, up to how_many rows of each kind; call it again until rows is 0 for all. dry_run only counts. Staff only. Errors: MP006, MP010.';
+    is 'Deletes what was kept long enough, up to how_many rows of each kind; call it again until rows is 0 for all. dry_run only counts. It also renews the join codes that managers of clients knew whose dates have passed. Staff only. Errors: MP006, MP010.';
 revoke execute on function api.purge_expired(integer, boolean) from public;
 grant execute on function api.purge_expired(integer, boolean) to authenticated, service_role;
 -- Last. Every table and view belongs to mpp_owner, and row-level security binds the owner too. The functions stay with

@@ -348,6 +348,57 @@ def test_a_manager_who_goes_takes_no_code_of_the_clients_leagues_along(game, edi
     assert mail["code"] == code
 
 
+@pytest.mark.parametrize("touched", ["create_client_leagues", "invite_participants", "purge_expired"])
+def test_what_a_manager_knew_whose_dates_are_over_ends_with_the_next_call(game, edition, touched):
+    client = game.organisation()
+    part = game.participation(client, edition)
+    league = game.client_league(part, edition)
+    owner = game.employed(client, "owner")
+    manager = game.employed(client, "manager")
+    owner.call("set_staff", organisation_id=client, account_id=manager.account, access_until=game.now + HOUR)
+    # Until then they read on.
+    assert manager.view("client_join_codes")[0]["join_code"] == league.join_code
+
+    def touch() -> None:
+        if touched == "purge_expired":
+            game.service.table("purge_expired", how_many=100)
+        elif touched == "invite_participants":
+            guests = Jsonb([{"email": "guest@example.org"}])
+            owner.call("invite_participants", participation_id=part, participants=guests)
+        else:
+            owner.table("create_client_leagues", participation_id=part, leagues=Jsonb([{"name": "Another"}]))
+
+    touch()
+    assert join_code(game, league) == league.join_code
+    game.clock(game.now + HOUR)
+    assert manager.view("client_join_codes") == []
+    touch()
+    code = join_code(game, league)
+    assert code != league.join_code
+    person = game.registered()
+    with game.refused("MP031"):
+        person.call("join_league", join_code=league.join_code)
+    # Once, and again when they were given more time and that is over too.
+    touch()
+    assert join_code(game, league) == code
+    game.service.call("set_staff", organisation_id=client, account_id=manager.account, access_until=game.now + 2 * HOUR)
+    game.clock(game.now + 2 * HOUR)
+    touch()
+    assert join_code(game, league) != code
+
+
+def test_what_ends_by_itself_takes_no_invitation_to_come_back_along(game):
+    client = game.organisation()
+    manager = game.employed(client, "manager", until=HOUR)
+    game.clock(game.now + HOUR)
+    address = game.one("select email from auth.users where id = %s", (manager.account,))
+    game.service.call("invite_staff", organisation_id=client, email=address, access_until=game.now + 30 * DAY)
+    game.service.table("purge_expired", how_many=100)
+    assert game.rows(
+        "select 1 from mpp.staff_invitation where organisation_id = %s and expires_at > private.clock()", (client,)
+    )
+
+
 def test_a_viewer_who_goes_changes_no_code(game, edition):
     client = game.organisation()
     league = game.client_league(game.participation(client, edition), edition)

@@ -26,7 +26,7 @@ from .crowd import (
     meanwhile,
     open_lines,
 )
-from .game import SECRET_WORD, Connection, Edition, Game, Person, document
+from .game import SECRET_WORD, Connection, Edition, Game, Jsonb, Person, document
 
 #: With pytest-xdist on one worker: two crowds at once would only wait for each other.
 pytestmark = pytest.mark.xdist_group("races")
@@ -328,6 +328,120 @@ def test_who_is_expelled_while_changing_team_or_leaving_is_simply_out(game, line
             lambda g=league, p=ana: g.ambassador.call("expel_player", player_id=p.player_id, reason="why"),
         )  # fmt: skip
         assert answer == code, deed
+
+
+#: What happens to an account in Auth while a call of it waits.
+ENDS = {
+    "disabled": "update auth.users set banned_until = now() + interval '10 years' where id = %s",
+    "deleted softly": "update auth.users set deleted_at = now() where id = %s",
+}
+
+
+@pytest.mark.parametrize("deed", ["join_league", "create_league"])
+def test_whoever_is_disabled_while_waiting_joins_and_makes_no_league(game, lines, deed):
+    edition = game.edition()
+    league, person = game.league(edition), game.registered()
+    call = {"join_code": league.join_code} if deed == "join_league" else {"edition_id": edition.id, "name": "Late"}
+    code, _ = meanwhile(
+        game, lines, EDITION, (edition.id,),
+        lambda db: person.on(db).call(deed, **call),
+        lambda: game.run(ENDS["disabled"], (person.account,)),
+    )  # fmt: skip
+    assert code == "MP001"
+
+
+@pytest.mark.parametrize("deed", ["renew_join_code", "renew_class_code", "invite_co_teacher"])
+def test_what_somebody_is_handed_while_their_disabling_waits_is_void(game, lines, deed):
+    if deed == "renew_join_code":
+        edition = game.edition()
+        league = game.league(edition)
+        person, call = league.ambassador, {"league_id": league.id}
+    else:
+        edition = game.edition(audience="school")
+        league = game.class_(edition)
+        person, call = league.teacher, {"class_id": league.id}
+    handed: list[str] = []
+    code, _ = meanwhile(
+        game, lines, LEAGUE, (edition.id, league.id),
+        lambda db: db.execute(ENDS["disabled"], (person.account,)),
+        lambda: handed.append(person.call(deed, **call)),
+    )  # fmt: skip
+    assert code == "00000"
+    for table in ("join_code", "class_code", "class_invitation"):
+        assert game.rows(f"select code from mpp.{table} where code = %s", (handed[0],)) == []
+
+
+#: Whatever staff of a client do for it.
+CLIENT = "select pg_advisory_xact_lock(hashtext('mpp.client'), %s)"
+
+
+@pytest.mark.parametrize("end", ["removed", "made a viewer", "over", *ENDS])
+@pytest.mark.parametrize(
+    "deed", ["create_client_leagues", "invite_participants", "invite_staff", "set_staff", "remove_staff"]
+)
+def test_whoever_works_for_a_client_no_more_when_their_turn_comes_does_nothing(game, lines, deed, end):
+    edition, client = game.edition(), game.organisation()
+    part = game.participation(client, edition)
+    league = game.client_league(part, edition)
+    person, other = game.employed(client, "owner"), game.employed(client, "manager")
+    name = game.one("select name from mpp.league where id = %s", (league.id,))
+    calls: dict[str, dict[str, Any]] = {
+        "create_client_leagues": {"participation_id": part, "leagues": Jsonb([{"name": name}])},
+        "invite_participants": {"participation_id": part, "participants": Jsonb([{"email": "guest@example.org"}])},
+        "invite_staff": {"organisation_id": client, "email": "new@example.org"},
+        "set_staff": {"organisation_id": client, "account_id": other.account, "role": "viewer"},
+        "remove_staff": {"organisation_id": client, "account_id": other.account},
+    }
+
+    def then() -> None:
+        if end == "removed":
+            game.service.call("remove_staff", organisation_id=client, account_id=person.account)
+        elif end == "made a viewer":
+            game.service.call("set_staff", organisation_id=client, account_id=person.account, role="viewer")
+        elif end == "over":
+            game.run("update mpp.staff set access_until = private.clock() where account_id = %s", (person.account,))
+        else:
+            game.run(ENDS[end], (person.account,))
+
+    def call(db: Connection) -> Any:
+        act = person.on(db)
+        return act.table(deed, **calls[deed]) if deed == "create_client_leagues" else act.call(deed, **calls[deed])
+
+    code, _ = meanwhile(game, lines, CLIENT, (client,), call, then)
+    assert code in {
+        "removed": ("MP090", "MP093"),
+        "made a viewer": ("MP092",),
+        "over": ("MP091", "MP093"),
+    }.get(end, ("MP001", "MP093", "MP090"))
+    assert game.rows("select 1 from mpp.staff where account_id = %s and role = 'manager'", (other.account,))
+    assert game.rows("select 1 from mpp.staff_invitation where organisation_id = %s", (client,)) == []
+    assert game.rows("select 1 from mpp.participant where participation_id = %s", (part,)) == []
+
+
+@pytest.mark.parametrize("how", ["removed", "disabled", "deleted"])
+def test_the_codes_that_a_manager_is_given_while_their_removal_waits_are_void(game, lines, how):
+    edition, client = game.edition(), game.organisation()
+    part = game.participation(client, edition)
+    league = game.client_league(part, edition)
+    owner, manager = game.employed(client, "owner"), game.employed(client, "manager")
+    name = game.one("select name from mpp.league where id = %s", (league.id,))
+    given: list[str] = []
+
+    def end(db: Connection) -> Any:
+        if how == "removed":
+            return owner.on(db).call("remove_staff", organisation_id=client, account_id=manager.account)
+        if how == "disabled":
+            return db.execute(ENDS["disabled"], (manager.account,))
+        return db.execute("delete from auth.users where id = %s", (manager.account,))
+
+    def then() -> None:
+        asked = Jsonb([{"name": name}])
+        given.append(manager.table("create_client_leagues", participation_id=part, leagues=asked)[0]["join_code"])
+
+    code, _ = meanwhile(game, lines, CLIENT, (client,), end, then)
+    assert code == "00000"
+    assert given == [league.join_code]
+    assert game.rows("select 1 from mpp.join_code where code = %s", (given[0],)) == []
 
 
 def test_an_account_deleted_while_it_waits_to_join_leaves_nothing_of_it(game, lines, arena_url):
