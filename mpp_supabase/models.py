@@ -503,7 +503,7 @@ class JoinCode(Model):
     league_id: UUID
     name: str
     unit: str | None
-    listed: bool
+    listed: bool | None
     join_code: str | None
 
 

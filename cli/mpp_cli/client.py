@@ -583,7 +583,7 @@ def codes(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv = False
             Column("League", lambda one: one.name, folds=True),
             Column("Unit", lambda one: one.unit, folds=True, optional=True),
             Column("Join code", lambda one: one.join_code),
-            Column("In rankings", lambda one: "yes" if one.listed else "no"),
+            Column("In rankings", lambda one: "" if one.listed is None else "yes" if one.listed else "no"),
             Column("Id", lambda one: one.league_id),
         ),
         fields=tuple(JoinCode.model_fields),

@@ -184,8 +184,10 @@ create function private.client_join_codes() returns setof api.client_join_code
 as $$
 begin
     return query
-    select p.id, l.id, l.name::text, u.name::text, l.listed, c.code
+    -- In a private edition it would tell that somebody came, who alone can have opted out.
+    select p.id, l.id, l.name::text, u.name::text, case when e.organisation_id is null then l.listed end, c.code
     from mpp.participation p
+    join mpp.edition e on e.id = p.edition_id
     join mpp.league l on l.participation_id = p.id
     left join mpp.unit u on u.id = l.unit_id
     left join mpp.join_code c on c.league_id = l.id

@@ -41,13 +41,30 @@ create policy past_statistics_select_everyone on mpp.past_statistics
     for select to anon, authenticated
     using (as_of <= (select private.today()));
 
-create policy edition_count_select_everyone on mpp.edition_count
-    for select to anon, authenticated
-    using (edition_id in (select e.id from mpp.edition e));
+-- Of a private edition its players read them, as its rankings: to its client they would tell what the one person did who came.
+create policy edition_count_select_anon on mpp.edition_count
+    for select to anon
+    using (edition_id in (select e.id from mpp.edition e where e.organisation_id is null));
 
-create policy map_cell_select_everyone on mpp.map_cell
-    for select to anon, authenticated
-    using (edition_id in (select e.id from mpp.edition e));
+create policy edition_count_select_authenticated on mpp.edition_count
+    for select to authenticated
+    using (
+        edition_id in (select e.id from mpp.edition e where e.organisation_id is null)
+        or edition_id in (select private.my_private_edition_ids())
+        or (select private.is_ops())
+    );
+
+create policy map_cell_select_anon on mpp.map_cell
+    for select to anon
+    using (edition_id in (select e.id from mpp.edition e where e.organisation_id is null));
+
+create policy map_cell_select_authenticated on mpp.map_cell
+    for select to authenticated
+    using (
+        edition_id in (select e.id from mpp.edition e where e.organisation_id is null)
+        or edition_id in (select private.my_private_edition_ids())
+        or (select private.is_ops())
+    );
 
 grant select on mpp.past_statistics, mpp.edition_count, mpp.map_cell to anon, authenticated, service_role;
 

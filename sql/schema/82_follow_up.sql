@@ -197,7 +197,7 @@ begin
     ), counted as (
         -- Those that opted out too: what they withhold counts, or opting out would uncover the next one.
         select m.id, m.week, m.running, m.opens, m.league_min_players, m.time_zone, m.fewest, l.id as league_id, l.name, l.unit_id, u.name as unit,
-            l.listed, s.players, s.points, s.value, s.tie_order, s.is_public,
+            l.listed, m.fewest = 0 as is_private, s.players, s.points, s.value, s.tie_order, s.is_public,
             exists (select from mpp.ambassador a where a.league_id = l.id and a.is_principal) as has_ambassador,
             v.*
         from mine m
@@ -262,7 +262,8 @@ begin
             case when c.players < greatest(c.league_min_players, 5) then 'few_players' end
         ], null) end
     from line c
-    where c.listed
+    -- Only somebody who came can have opted a league out.
+    where c.listed or (c.is_small and not c.is_public and c.is_private)
     -- The place in the list would tell what is withheld.
     order by c.id, case when c.is_public or not c.is_small then c.value end desc nulls last,
         case when c.is_public or not c.is_small then c.tie_order end, c.league_id;

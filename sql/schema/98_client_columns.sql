@@ -180,7 +180,7 @@ comment on column api.client_join_codes.participation_id is 'The part of a clien
 comment on column api.client_join_codes.league_id is 'The league.';
 comment on column api.client_join_codes.name is 'Its name.';
 comment on column api.client_join_codes.unit is 'Name of its unit; null when it has none.';
-comment on column api.client_join_codes.listed is 'Whether it is in the rankings.';
+comment on column api.client_join_codes.listed is 'Whether it is in the rankings; null in a private edition.';
 comment on column api.client_join_codes.join_code is 'The code that opens it; null when it has none.';
 
 comment on column api.client_participants.participation_id is 'The part of a client in an edition, as client_participations has it.';

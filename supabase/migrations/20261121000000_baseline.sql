@@ -6372,8 +6372,10 @@ create function private.client_join_codes() returns setof api.client_join_code
 as $$
 begin
     return query
-    select p.id, l.id, l.name::text, u.name::text, l.listed, c.code
+    -- In a private edition it would tell that somebody came, who alone can have opted out.
+    select p.id, l.id, l.name::text, u.name::text, case when e.organisation_id is null then l.listed end, c.code
     from mpp.participation p
+    join mpp.edition e on e.id = p.edition_id
     join mpp.league l on l.participation_id = p.id
     left join mpp.unit u on u.id = l.unit_id
     left join mpp.join_code c on c.league_id = l.id
@@ -9364,13 +9366,30 @@ create policy past_statistics_select_everyone on mpp.past_statistics
     for select to anon, authenticated
     using (as_of <= (select private.today()));
 
-create policy edition_count_select_everyone on mpp.edition_count
-    for select to anon, authenticated
-    using (edition_id in (select e.id from mpp.edition e));
+-- Of a private edition its players read them, as its rankings: to its client they would tell what the one person did who came.
+create policy edition_count_select_anon on mpp.edition_count
+    for select to anon
+    using (edition_id in (select e.id from mpp.edition e where e.organisation_id is null));
 
-create policy map_cell_select_everyone on mpp.map_cell
-    for select to anon, authenticated
-    using (edition_id in (select e.id from mpp.edition e));
+create policy edition_count_select_authenticated on mpp.edition_count
+    for select to authenticated
+    using (
+        edition_id in (select e.id from mpp.edition e where e.organisation_id is null)
+        or edition_id in (select private.my_private_edition_ids())
+        or (select private.is_ops())
+    );
+
+create policy map_cell_select_anon on mpp.map_cell
+    for select to anon
+    using (edition_id in (select e.id from mpp.edition e where e.organisation_id is null));
+
+create policy map_cell_select_authenticated on mpp.map_cell
+    for select to authenticated
+    using (
+        edition_id in (select e.id from mpp.edition e where e.organisation_id is null)
+        or edition_id in (select private.my_private_edition_ids())
+        or (select private.is_ops())
+    );
 
 grant select on mpp.past_statistics, mpp.edition_count, mpp.map_cell to anon, authenticated, service_role;
 
@@ -9785,7 +9804,7 @@ begin
     ), counted as (
         -- Those that opted out too: what they withhold counts, or opting out would uncover the next one.
         select m.id, m.week, m.running, m.opens, m.league_min_players, m.time_zone, m.fewest, l.id as league_id, l.name, l.unit_id, u.name as unit,
-            l.listed, s.players, s.points, s.value, s.tie_order, s.is_public,
+            l.listed, m.fewest = 0 as is_private, s.players, s.points, s.value, s.tie_order, s.is_public,
             exists (select from mpp.ambassador a where a.league_id = l.id and a.is_principal) as has_ambassador,
             v.*
         from mine m
@@ -9850,7 +9869,8 @@ begin
             case when c.players < greatest(c.league_min_players, 5) then 'few_players' end
         ], null) end
     from line c
-    where c.listed
+    -- Only somebody who came can have opted a league out.
+    where c.listed or (c.is_small and not c.is_public and c.is_private)
     -- The place in the list would tell what is withheld.
     order by c.id, case when c.is_public or not c.is_small then c.value end desc nulls last,
         case when c.is_public or not c.is_small then c.tie_order end, c.league_id;
@@ -13597,7 +13617,7 @@ comment on column api.client_join_codes.participation_id is 'The part of a clien
 comment on column api.client_join_codes.league_id is 'The league.';
 comment on column api.client_join_codes.name is 'Its name.';
 comment on column api.client_join_codes.unit is 'Name of its unit; null when it has none.';
-comment on column api.client_join_codes.listed is 'Whether it is in the rankings.';
+comment on column api.client_join_codes.listed is 'Whether it is in the rankings; null in a private edition.';
 comment on column api.client_join_codes.join_code is 'The code that opens it; null when it has none.';
 
 comment on column api.client_participants.participation_id is 'The part of a client in an edition, as client_participations has it.';

@@ -162,6 +162,7 @@ def test_a_client_does_not_learn_that_the_one_person_it_invited_came_to_a_privat
             small,
             manager.view("client_ambassadors", participation_id=part),
             [(row["league_id"], row["players"] is None) for row in rows],
+            [(row["league_id"], row["listed"]) for row in manager.view("client_join_codes", participation_id=part)],
         )
 
     before = told()
@@ -173,6 +174,9 @@ def test_a_client_does_not_learn_that_the_one_person_it_invited_came_to_a_privat
     game.validate(first, edition, "t-soup")
     for _ in range(others):
         game.registered().call("join_league", join_code=made["join_code"])
+    assert told() == before
+    # Nobody else can have opted it out.
+    first.call("set_listing", scope="league", subject_id=made["league_id"], listed=False)
     assert told() == before
     assert manager.view("client_leagues", league_id=big.id)[0]["has_ambassador"] is True
 
@@ -188,12 +192,19 @@ def test_a_client_does_not_learn_whether_anybody_came_to_its_private_edition(gam
     def told() -> dict[str, object]:
         report = manager.call("client_report", participation_id=part)
         report.pop("as_of")
-        return {"report": report} | {name: manager.view(f"client_{name}", participation_id=part) for name in views}
+        return {"report": report, "statistics": manager.view("edition_statistics", edition_id=edition.id)} | {
+            name: manager.view(f"client_{name}", participation_id=part) for name in views
+        }
 
+    game.service.call("count_edition", edition_code=edition.code)
     before = told()
     first = game.registered()
     first.player_id = first.call("join_league", join_code=made["join_code"])
     game.validate(first, edition, "t-soup")
+    game.service.call("count_edition", edition_code=edition.code)
+    assert first.view("edition_statistics", edition_id=edition.id)[0]["challenges"] == 1
+    assert told() == before
+    first.call("set_listing", scope="league", subject_id=made["league_id"], listed=False)
     assert told() == before
 
 
