@@ -247,6 +247,20 @@ end
 $$;
 revoke execute on function private.clean_line(text, text, integer) from public;
 
+-- In a name of a person a space without width between two letters is neither dropped nor a space: it is refused.
+create function private.refuse_unseen(field text, value text) returns void
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if value ~ '\S\u200b+\S' then
+        perform private.refuse('MP010', field, 'it holds an invisible character', 'Type the name again.');
+    end if;
+end
+$$;
+revoke execute on function private.refuse_unseen(text, text) from public;
+
 -- Where somebody lives or a school stands, as it is kept: a country of the list and a postcode that may be there. The French
 -- territories that ISO lists as countries are France, so that maps and departments know them.
 create function private.clean_place(inout country text, inout postcode text)

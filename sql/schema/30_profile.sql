@@ -251,6 +251,7 @@ begin
         perform private.refuse('MP051', coalesce(terms_version, '(none)'), current_terms);
     end if;
     place := private.clean_place(country, postcode);
+    perform private.refuse_unseen('alias', left(alias, 1000));
     perform private.check_profile(birth_date, language, picture_path);
     perform private.hold_account(account);
 
@@ -258,8 +259,8 @@ begin
         acquisition_channel, picture_path)
     values (
         account,
-        private.clean_label('first_name', register.first_name),
-        private.clean_label('last_name', register.last_name),
+        private.clean_person('first_name', register.first_name),
+        private.clean_person('last_name', register.last_name),
         private.clean_name('alias', register.alias, 30),
         place.country,
         place.postcode,
@@ -330,6 +331,7 @@ begin
         place := private.clean_place(coalesce(country, old_row.country), coalesce(postcode, old_row.postcode));
     end if;
     perform private.check_profile(coalesce(birth_date, old_row.birth_date), coalesce(language, old_row.language), nullif(picture_path, ''));
+    perform private.refuse_unseen('alias', left(alias, 1000));
     -- A minor cannot grow up by editing a form, nor by a day at a time; and the slip of a digit locks no adult out. The staff
     -- correct a real mistake.
     if birth_date is distinct from old_row.birth_date and birth_date is not null
@@ -337,8 +339,8 @@ begin
         perform private.refuse('MP054');
     end if;
     update mpp.profile p
-    set first_name = case when update_profile.first_name is null then p.first_name else private.clean_label('first_name', update_profile.first_name) end,
-        last_name = case when update_profile.last_name is null then p.last_name else private.clean_label('last_name', update_profile.last_name) end,
+    set first_name = case when update_profile.first_name is null then p.first_name else private.clean_person('first_name', update_profile.first_name) end,
+        last_name = case when update_profile.last_name is null then p.last_name else private.clean_person('last_name', update_profile.last_name) end,
         alias = case when update_profile.alias is null then p.alias else private.clean_name('alias', update_profile.alias, 30) end,
         country = place.country,
         postcode = place.postcode,

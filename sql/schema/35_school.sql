@@ -233,8 +233,8 @@ begin
     perform private.hold_account(account);
     -- Somebody who plays already keeps their profile.
     insert into mpp.profile (id, first_name, last_name, language)
-    values (account, private.clean_label('first_name', register_teacher.first_name),
-        private.clean_label('last_name', register_teacher.last_name), register_teacher.language)
+    values (account, private.clean_person('first_name', register_teacher.first_name),
+        private.clean_person('last_name', register_teacher.last_name), register_teacher.language)
     on conflict do nothing;
     insert into mpp.teacher (account_id, role, subject)
     values (account, private.clean_line('role', register_teacher.role, 80),
@@ -282,8 +282,8 @@ begin
     end if;
     perform private.lock_editions_of(account);
     update mpp.profile p
-    set first_name = case when update_teacher.first_name is null then p.first_name else private.clean_label('first_name', update_teacher.first_name) end,
-        last_name = case when update_teacher.last_name is null then p.last_name else private.clean_label('last_name', update_teacher.last_name) end,
+    set first_name = case when update_teacher.first_name is null then p.first_name else private.clean_person('first_name', update_teacher.first_name) end,
+        last_name = case when update_teacher.last_name is null then p.last_name else private.clean_person('last_name', update_teacher.last_name) end,
         language = coalesce(update_teacher.language, p.language)
     where p.id = account;
     update mpp.teacher t

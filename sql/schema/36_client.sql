@@ -328,8 +328,8 @@ create function private.may_follow(kind api.organisation_kind) returns boolean
 as $$ select kind in ('local_authority', 'public_administration', 'school_network') $$;
 revoke execute on function private.may_follow(api.organisation_kind) from public;
 
--- A name in the letters that it seems to be written in: wide ones, small capitals, those of Greek and Cyrillic that look
--- like ours, digits for letters. i, l and 1 look alike and all become l.
+-- A name in the letters that it seems to be written in: wide ones, small capitals, those in circles, squares and flags, those of
+-- Greek, Cyrillic, Cherokee and Lisu that look like ours, digits for letters. i, l and 1 look alike and all become l.
 create function private.look_alike(value text) returns text
     language sql
     immutable
@@ -338,15 +338,50 @@ create function private.look_alike(value text) returns text
     set search_path = pg_catalog, pg_temp
 as $$
     select translate(
-        private.folded(value),
-        'аеіӏмортсухАЕІМОРТСαειορτμνκΑΕΙΜΟΡΤΝΚłƥ℮ϲѕԁոսϱɑıօɡᴀᴄᴅᴇꜰɪʟᴍɴᴏᴘʀꜱᴛᴜ134057$|!i',
-        'aellmoptcyxaelmoptcaeloptmvkaelmoptnklpecsdnupalogacdefllmnoprstuleaostslll')
+        translate(
+            private.folded(value),
+            '🅐🅑🅒🅓🅔🅕🅖🅗🅘🅙🅚🅛🅜🅝🅞🅟🅠🅡🅢🅣🅤🅥🅦🅧🅨🅩🅰🅱🅲🅳🅴🅵🅶🅷🅸🅹🅺🅻🅼🅽🅾🅿🆀🆁🆂🆃🆄🆅🆆🆇🆈🆉🇦🇧🇨🇩🇪🇫🇬🇭🇮🇯🇰🇱🇲🇳🇴🇵🇶🇷🇸🇹🇺🇻🇼🇽🇾🇿',
+            'abcdefghljklmnopqrstuvwxyzabcdefghljklmnopqrstuvwxyzabcdefghljklmnopqrstuvwxyz'),
+        'аеіӏмортсухАЕІМОРТСαειορτμνκΑΕΙΜΟΡΤΝΚłƥ℮ϲѕԁոսϱɑıօɡᴀᴄᴅᴇꜰɪʟᴍɴᴏᴘʀꜱᴛᴜƜɯ℗Ƥᵽ₱ɱϻϺᎷᏢᎪᎬᎢꮇꮲꭺꭼꭲꓟꓑꓮꓰꓔꓡꓲ134057$|!i',
+        'aellmoptcyxaelmoptcaeloptmvkaelmoptnklpecsdnupalogacdefllmnoprstumm' || 'pppp' || 'mmm' || 'mpaetmpaet' || 'mpaetll' || 'leaostslll')
 $$;
 revoke execute on function private.look_alike(text) from public;
 
+-- A text without the inclusive writing in it: “engagé.es”, “étudiant.e.s”, “citoyen.ne.s”, “acteur.trice.s”, “beau.belle”.
+-- Endings that no country and no domain has, and whatever ends in “.s”, are writing behind any word. “es”, “ne”, “se” and “ve” are
+-- countries: alone they are writing behind an accent and behind what persons are called.
+create function private.without_inclusive_writing(value text) returns text
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$
+    select regexp_replace(
+        regexp_replace(
+            -- The accent before the dot becomes a sign, which folding keeps.
+            private.folded(regexp_replace(translate(value, '§', ' '), '[éÉ](?=\.)', '§', 'g')),
+            '([a-z][a-z§])(?:'
+                || '\.(?:les?|tes?|nes|ses|ves|fes?|hes?|ces|ches?|ques?|ues?|gues?|ices?|rices?|trices?|drices?|euses?|esses?|resses?|eresses?|oresses?'
+                || '|sses?|lles?|elles?|belles?|eilles?|celles?|nnes?|ines?|ttes?|i?eres?|soeurs?)(?:\.s)?'
+                || '|\.(?:ne|se|ve)\.s)(?![[:alnum:]/:?#@-]|\.\S)', '\1', 'g'),
+        '(?:(§|ants?|ents?|eurs?|iens?|yens?|eens?|ois|ais|ards?'
+            || '|\m(?:amis?|ennemis?|favoris?|reunis?|unis?|ravis?|hardis?|aguerris?|avertis?|apprentis?|elus?|bienvenus?|inconnus?|connus?|convaincus?|tetus?|perdus?'
+            || '|petits?|inscrits?|erudits?|avocats?|candidats?|laureats?|soldats?|experts?|verts?|forts?|idiots?|adroits?|prets?|cadets?'
+            || '|(?:co-?)?voisins?|cousins?|copains?|citadins?|gamins?|orphelins?|marins?|malins?|coquins?|humains?|riverains?|urbains?|africains?'
+            || '|americains?|mexicains?|cubains?|artisans?|partisans?|paysans?|musulmans?|catalans?|grands?|allemands?|flamands?|normands?'
+            || '|marchands?|gourmands?|champions?|compagnons?|patrons?|mignons?|premiers?|derniers?|ecoliers?|infirmiers?|cuisiniers?|jardiniers?'
+            || '|policiers?|ouvriers?|heritiers?|aventuriers?|fermiers?|conseillers?|etrangers?|boulangers?|bergers?|passagers?|messagers?'
+            || '|usagers?|amical|loyal|rival|genial|jovial|assis|surpris|espagnols?|filleuls?|seuls?|rurals?))\.es'
+            || '|(§|ien|yen|een|\m(?:paysan|champion|compagnon|patron|lion|breton|pieton|vigneron|mignon|bucheron|baron|espion|pion|macon'
+            || '|wallon|bourguignon|gascon|letton|saxon|bon))\.ne'
+            || '|(eux|oux|eurs?)\.se'
+            || '|([iu]f|\mloup)\.ve)(?![[:alnum:]/:?#@-]|\.\S)', '\1\2\3\4', 'g')
+$$;
+revoke execute on function private.without_inclusive_writing(text) from public;
+
 -- Whether a mail program might make a link of it: an address, or words joined by a dot as hosts are, whatever the ending,
--- because new endings come every year. Inclusive writing is none: “engagé.es”, “étudiant.e.s”, “citoyen.nes”.
--- The endings that are also those of a country count as writing only behind what nouns end in.
+-- because new endings come every year. Inclusive writing is none. Digits in circles, raised ones and fractions end a host.
 create function private.holds_link(value text) returns boolean
     language sql
     immutable
@@ -354,20 +389,13 @@ create function private.holds_link(value text) returns boolean
     strict
     set search_path = pg_catalog, pg_temp
 as $$
-    select w.folded ~ '//|@|\mwww\.|\mmailto:|\mxn--'
+    select w.folded ~ '//|@|\mwww\.|\mxn--|\mhttps?\s*:|\m[a-z][a-z0-9+-]*:/|\m(?:javascript|vbscript|data|blob|file|ftp|mailto|tel|sms):\S'
         or w.folded ~ '[^\s[:punct:]]\.[^\s[:punct:]0-9]{2,}($|[\s[:punct:]])'
         or w.folded ~ '(^|[^0-9.])[0-9]{1,3}(\.[0-9]{1,3}){3}($|[^0-9.])'
     from (
-        select private.folded(
-            regexp_replace(
-                regexp_replace(
-                    translate(normalize(value, NFKC), '。', '.'),
-                    '([^\s[:punct:]0-9](é|É|i|I|u|U|en|EN|an|AN|in|IN|nt|NT|gnon|pion|tron|and|ard|ois|ais|at|it|et|ut|rt|ct|eur|ier|al))'
-                        || '\.(es|ES)(?![[:alnum:]/:?#@-]|\.\S)', '\1', 'g'),
-                '[^\s[:punct:]0-9]{2}([nN]\.nes?|x\.ses?|r\.ses?|f\.ves?'
-                    || '|\.(les?|tes?|nes|ses|ves|fes?|ches?|ques?|lles?|nnes?|ttes?|rices?|trices?|euses?|[èe]res?|i[èe]res?|esses?))'
-                    || '(?![[:alnum:]/:?#@-]|\.\S)', 'xx', 'g')
-        ) as folded
+        select private.without_inclusive_writing(translate(normalize(
+            regexp_replace(value, '[\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u209c\u2150-\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793\uff10-\uff19\U0001d7ce-\U0001d7ff\U0001f100-\U0001f10c]', ' ', 'g'),
+            NFKC), '。', '.')) as folded
     ) w
 $$;
 revoke execute on function private.holds_link(text) from public;
@@ -385,6 +413,8 @@ declare
     letters text := regexp_replace(said, '[^a-z]', '', 'g');
     -- As look_alike writes them.
     duties constant text := 'offlclel|offlclal|admln|support|staff|moderat|securlt|asslstance|servlce|alde|help|assoclat|contact|organlsat';
+    -- What a league may call itself too, “Équipe MPP Lyon”: alone with the letters it is the association.
+    places constant text := 'equlpes?|teams?|bureau|dlrectlon|lnfos?';
 begin
     if private.is_ops() then
         return cleaned;
@@ -394,6 +424,7 @@ begin
             'Use a name without an address: no //, no @, nothing like example.com; put a space behind a full stop.');
     end if;
     if letters ~ 'mapetlteplanete' or letters = 'mpp' or letters ~ ('^mpp(' || duties || ')|(' || duties || ')mpp$')
+        or letters ~ ('^(l|la|le|les|the)?((' || places || ')(de|dela|du)?mpp|mpp(' || places || '))$')
         -- Also M.P.P. and m p p.
         or (said ~ '(^|[^a-z])m[^a-z]*p[^a-z]*p($|[^a-z])' and letters ~ duties) then
         perform private.refuse('MP010', field, 'it is the name of the association', 'Choose a name of your own.');
@@ -402,6 +433,45 @@ begin
 end
 $$;
 revoke execute on function private.clean_label(text, text, integer) from public;
+
+-- A person's own name. An initial or a saint before a name is no host (“O.Henry”, “St.John”). A space without width
+-- between two letters is refused: nobody sees whether it parts a first name and a surname.
+create function private.clean_person(field text, value text, longest integer default 60) returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse_unseen(field, left(value, 1000));
+    perform private.clean_label(field, regexp_replace(value,
+        '\m(St|Ste|Dr|[A-Z])\.(?=[A-Z][a-z]{3})(?!(?:Info|Shop|Site|Store|Cloud|Online|Link|Page|Club|Live|Blog|Tech|Work|Team|News)\M)', '\1. ', 'g'),
+        longest + 4);
+    return private.clean_line(field, value, longest);
+end
+$$;
+revoke execute on function private.clean_person(text, text, integer) from public;
+
+-- Whether the words of a name begin as a client's name does, however they are joined or parted: “ExempleSA”, “Exemple S.A. Lyon”.
+-- Short names are ordinary words, which others contain by chance: they count only word by word. An article may stand before a
+-- name of several words, or before a word that is all there is (“La vie en vert” is no “Vie”).
+create function private.opens_with(said text, name text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$
+    select exists (
+        select
+        from (values (opens_with.said), (regexp_replace(opens_with.said, '^(l|le|la|les|the|der|die|dle|das) ', ''))) s (said)
+        cross join lateral (select string_to_array(s.said, ' ')) w (words)
+        cross join lateral generate_series(1, cardinality(w.words)) n
+        where array_to_string(w.words[1:n], '') = replace(opens_with.name, ' ', '')
+            and (array_to_string(w.words[1:n], ' ') = opens_with.name or char_length(replace(opens_with.name, ' ', '')) >= 6)
+            and (s.said = opens_with.said or strpos(opens_with.name, ' ') > 0 or n = cardinality(w.words))
+    )
+$$;
+revoke execute on function private.opens_with(text, text) from public;
 
 -- A label that is chosen, of a league, a team, a class, a unit, a school or a player: not a client's name either, whatever
 -- follows it. “Exemple · Lyon” is how leagues carry it, and “Exemple Lyon” reads alike. `own` is the client that types.
@@ -412,7 +482,10 @@ create function private.clean_name(field text, value text, longest integer defau
 as $$
 declare
     cleaned text := private.clean_label(field, value, longest);
-    said text := private.searchable(cleaned) || ' ';
+    -- What is no letter and no digit parts words.
+    signs constant text := '[\u2000-\u2bff\u3000-\u303f\U0001f000-\U0001faff]';
+    plain text := private.searchable(regexp_replace(cleaned, signs, ' ', 'g'));
+    alike text := private.searchable(regexp_replace(private.look_alike(cleaned), signs, ' ', 'g'));
     others integer;
     ours integer;
 begin
@@ -420,13 +493,16 @@ begin
         return cleaned;
     end if;
     -- A client's own name may begin with another's. No index: what the planner knows of it would tell who the clients are.
-    select max(o.words) filter (where o.id is distinct from own), max(o.words) filter (where o.id = own)
+    select max(o.letters) filter (where o.id is distinct from own), max(o.letters) filter (where o.id = own)
     into others, ours
     from (
-        select x.id, cardinality(string_to_array(n.name, ' ')) as words
+        select x.id, char_length(replace(n.name, ' ', '')) as letters
         from mpp.organisation x
-        cross join lateral (select private.searchable(x.name) offset 0) n (name)
-        where n.name <> '' and starts_with(said, n.name || ' ')
+        cross join lateral (
+            values (private.searchable(regexp_replace(x.name, signs, ' ', 'g')), plain),
+                (private.searchable(regexp_replace(private.look_alike(x.name), signs, ' ', 'g')), alike)
+        ) n (name, said)
+        where n.name <> '' and private.opens_with(n.said, n.name)
     ) o;
     if others > coalesce(ours, 0) then
         perform private.refuse('MP010', field, 'it is the name of an organisation that plays', 'Choose a name of your own.');

@@ -285,6 +285,7 @@ declare
     field text := format('first_name of pupil %s', place);
     cleaned text := private.clean_line(field, value, 30);
 begin
+    perform private.refuse_unseen(field, value);
     if cleaned ~ ' ' then
         perform private.refuse('MP010', field, 'it has a space',
             'Give the first name alone; join a compound one with a hyphen, such as Marie-Lou.');

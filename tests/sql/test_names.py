@@ -8,21 +8,29 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from .game import Game
+from .game import Game, refused
 
 HONEST = [
     "Les engagé.es du 11e", "Étudiant.es en vadrouille", "Étudiant.e.s", "Les ami.es", "ÉLU.ES", "Citoyen.nes",
     "Heureux.ses", "Les acteur.rices", "Tou.tes ensemble", "Actif.ves", "CE1-CE2 2026-27", "1-2-3 Soleil", "CM1.CM2",
-    "J.O. 2026", "Go...team", "3.14", "v2.0", "Équipe MPP Lyon", "À 10 km de Paris", "S.O.S.",
+    "J.O. 2026", "Go...team", "3.14", "v2.0", "Équipe MPP Lyon", "À 10 km de Paris", "S.O.S.", "Les citoyen.ne.s",
+    "Auteur.rice.s", "Animateur.ice.s", "Les acteur.trice.s", "Actif.ve.s", "Heureux.se.s", "Maître.sse.s",
+    "Chef.fe.s", "Copain.ine.s", "Fou.lle.s", "Nouveaux.elles", "Beau.belle", "Invité.ne", "Engagé.e.s", "Voisin.es",
+    "Curieux.ses", "Tous.tes", "Créateur.rices", "INVITÉ.ES", "Citoyen.ne", "Danseur.se", "Sportif.ve",
+    "Professeur.es", "Data: les as", "CO₂.0",
 ]  # fmt: skip
 LINKS = [
     "evil.ai", "evil.cc", "evil.nl", "Gagnez: evil.pl", "evil.cloud/a", "evil.museum", "пример.рф", "evil.xn--p1ai",
     "evil。com", "ｅｖｉｌ．ｃｏｍ", "evil․com", "192.168.1.12", "amazon.es", "google.es", "evil.se", "ami.es/login",
-    "shop.ami.es", "mailto:ada", "a@b", "//evil", "www.evil",
+    "shop.ami.es", "mailto:ada", "a@b", "//evil", "www.evil", "paypal.es", "portal.es", "amazon.ne", "linkedin.es",
+    "correo-digital.es", "evil.com²", "evil.com①", "evil.com½", "evil.com❷", "javascript:alert(1)", "https:/evil",
+    "https:evil", "citoyen.ne.s.es", "citoyen.ne.s/a", "evil.ne", "visa.se", "nike.ve", "O.Henry",
 ]  # fmt: skip
 IMITATIONS = [
     "MPP officiel", "M.P.P. support", "M P P support", "m-p-p Support", "MPP 0ffic1el", "Admin M.P.P", "MPPsupport",
-    "ᴍᴘᴘ support", "МРР support", "Ma Petite Planète", "M.a P.e.t.i.t.e Planète", "MPP",
+    "ᴍᴘᴘ support", "МРР support", "Ma Petite Planète", "M.a P.e.t.i.t.e Planète", "MPP", "Équipe MPP", "L’équipe MPP",
+    "Équipe de MPP", "MPP équipe", "Team MPP", "MPP infos", "Bureau M.P.P.", "Direction MPP", "🅜🅟🅟 support", "🅼🅿🅿",
+    "🇲🇵🇵", "M℗P support", "ƜPP", "ᎷᏢᏢ",
 ]  # fmt: skip
 
 
@@ -111,6 +119,33 @@ def test_every_name_that_is_shown_goes_through_the_one_rule(game):
                 assert what in caught.value.diag.message_primary, (column, wrong)
 
 
+@pytest.mark.parametrize("name", ["St.John", "O.Henry", "Ste.Marie", "O.Henry-St.John"])
+def test_an_initial_or_a_saint_before_a_persons_name_is_no_link(game, name):
+    person = game.registered()
+    person.call("update_profile", first_name=name, last_name=name)
+    assert person.view("my_profile")[0]["last_name"] == name
+    for link in ("O.Info", "X.Cloud", "O.Henry.com", "o.henry", "evil.St.John.com"):
+        with game.refused("MP010"):
+            person.call("update_profile", last_name=link)
+
+
+@pytest.mark.parametrize("name", ["Zo\u200be", "Lina\u200bMartin", "Zo\u200b\u200be"])
+def test_a_space_without_width_inside_a_persons_name_is_refused(game, name):
+    person, edition = game.registered(), game.edition(audience="school")
+    class_ = game.class_(edition)
+    for call in (
+        *(lambda f=f: person.call("update_profile", **{f: name}) for f in ("alias", "first_name", "last_name")),
+        *(lambda f=f: game.registered(**{f: name}) for f in ("alias", "first_name", "last_name")),
+        lambda: class_.teacher.call("add_pupils", class_id=class_.id, pupils=Jsonb([{"first_name": name}])),
+        lambda: class_.teacher.call("update_teacher", first_name=name),
+    ):
+        with refused("MP010") as caught, game.db.transaction():
+            call()
+        assert "invisible" in caught.value.diag.message_primary
+    person.call("update_profile", alias="\u200bZoe\u200b", first_name="Zoe \u200bLou")
+    assert person.view("my_profile")[0]["alias"] == "Zoe"
+
+
 @pytest.mark.parametrize("name", IMITATIONS)
 def test_an_alias_does_not_imitate_the_association(game, name):
     person = game.registered()
@@ -141,6 +176,34 @@ def test_what_imitates_a_client_without_a_separator_is_refused(game):
     person.call("update_profile", last_name="Carrefour Vert")
     person.call("create_league", edition_id=edition.id, name="Les amis du Carrefour Vert")
     assert organisation != longer
+
+
+IMITATED = "Exemple SA"
+
+
+@pytest.mark.parametrize(
+    ("client", "name", "fine"),
+    [
+        *((IMITATED, name, False) for name in (
+            "ExempleSA", "Exemple S.A.", "Exеmple SA", "🌱Exemple SA", "L’Exemple SA", "L'Exemple SA Lyon",
+            "EXEMPLE-SA", "Exemple S.A. Lyon", "ExempleSA Lyon", "Ex3mple SA", "ＥＸＥＭＰＬＥ SA",
+            "E x e m p l e SA")),
+        *((IMITATED, name, True) for name in ("Exemple", "Exemple Sabine", "Les exemples", "Bel exemple SA")),
+        ("Vie", "La Vie", False), ("Vie", "La vie en vert", True), ("Vie", "Vi e", True), ("Vie", "Vietnam", True),
+        ("Martin", "Martin", False), ("Martin", "Les Martinets", True), ("Martin", "Lou Martin", True),
+        ("Carrefour", "Les Carrefours du Nord", True), ("Carrefour", "Le Carrefour", False),
+        ("Poste", "La Poste", False),
+    ],
+)  # fmt: skip
+def test_a_client_is_imitated_as_the_association_is(game, client, name, fine):
+    game.organisation(name=client)
+    person = game.registered()
+    if fine:
+        person.call("update_profile", alias=name)
+    else:
+        with game.refused("MP010") as caught:
+            person.call("update_profile", alias=name)
+        assert "organisation that plays" in caught.value.diag.message_primary
 
 
 @pytest.mark.parametrize(

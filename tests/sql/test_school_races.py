@@ -312,6 +312,19 @@ def test_who_registers_as_a_teacher_while_their_age_is_corrected_is_as_old_as_th
     assert code == ("00000" if adult else "MP053")
 
 
+def test_an_age_corrected_while_somebody_registers_as_a_teacher_is_refused(game, lines):
+    person = game.registered(birth_date="1990-06-15")
+    given = {"first_name": "A", "last_name": "B", "role": "Pirate", "terms_version": "2026-01"}
+    younger = "select api.correct_birth_date(%s, %s, 'a letter')"
+    birth_date = game.child(17)
+    code, _ = meanwhile(
+        game, lines, "select from mpp.profile p where p.id = %s for key share", (person.account,),
+        lambda db: db.execute(younger, (person.account, birth_date)),
+        lambda: person.call("register_teacher", **given),
+    )  # fmt: skip
+    assert code == "MP053"
+
+
 def test_an_edition_closed_or_frozen_while_a_class_waits_takes_nothing_more(game, lines):
     for freezing, expected in ((False, "MP022"), (True, "MP024")):
         edition = game.edition(audience="school")
