@@ -110,7 +110,9 @@ invisible or direction characters. What does not fit is refused with `MP010`, wh
 | `postcode` | 2 to 12 of A–Z, 0–9, space and hyphen, kept in capitals; in France five digits of a department |
 | `birth_date` | `YYYY-MM-DD`, of somebody 3 to 119 years old |
 | `language` | `fr`, `en` or `de` |
-| `phone` | international, or as dialled in the country of the account; kept as `+33612345678` |
+| `phone` | with the `+` and the code of a country, or as dialled in the country of \
+the account if the number can be one there; \
+this is known of AT, BE, CA, CH, DE, DZ, ES, FR, GB, IT, LU, MA, NL, PT and US; kept as `+33612345678` |
 | any name that others read | no link (`a.bc` is one, `engagé.es` is not), no imitation of the association or a client |
 | `picture_path` | 300 characters: the account's id, a slash, a file name of A–Z, a–z, 0–9, dot, hyphen and underscore |
 | `join_code`, `code` of a class | spaces, hyphens and case do not matter |

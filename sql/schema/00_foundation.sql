@@ -175,17 +175,48 @@ $$;
 revoke execute on function private.is_country(text) from public;
 grant execute on function private.is_country(text) to mpp_owner;
 
--- A typed telephone number as its network knows it (E.164), or nothing: without what stands between digits, without the zero
--- that is only dialled inside a country, 00 for +, and a number of the country that is named. The numbers of overseas
--- France have codes of their own.
+-- The numbers that can be, without their +: behind a code that the ITU gave to a country, and in the length and with the first
+-- digits of the country where players live. The numbers of overseas France have codes of their own.
+create function private.is_phone_number(digits text) returns boolean
+    language sql
+    immutable
+    parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(case
+        when digits ~ '^(33|262|590|594|596)' then digits ~ '^(33|262|590|594|596)[1-9][0-9]{8}$'
+        when digits ~ '^508' then digits ~ '^508([1-9][0-9]{5}|[1-9][0-9]{8})$'
+        when digits ~ '^32' then digits ~ '^32(4[5-9][0-9]{7}|(?!4[5-9])[1-9][0-9]{7})$'
+        when digits ~ '^41' then digits ~ '^41[2-9][0-9]{8}$'
+        when digits ~ '^352' then digits ~ '^352(6[0-9]{8}|(?!6)[2-9][0-9]{3,10})$'
+        when digits ~ '^49' then digits ~ '^49(1[5-7][0-9]{8,9}|[2-9][0-9]{5,10})$'
+        when digits ~ '^44' then digits ~ '^44([1-35789][0-9]{9}|[158][0-9]{8})$'
+        when digits ~ '^31' then digits ~ '^31[1-9][0-9]{8}$'
+        when digits ~ '^43' then digits ~ '^43[1-9][0-9]{5,12}$'
+        when digits ~ '^39' then digits ~ '^39(3[0-9]{8,9}|0[0-9]{5,10})$'
+        when digits ~ '^34' then digits ~ '^34[5-9][0-9]{8}$'
+        when digits ~ '^351' then digits ~ '^351[2-9][0-9]{8}$'
+        when digits ~ '^212' then digits ~ '^212[5-8][0-9]{8}$'
+        when digits ~ '^213' then digits ~ '^213([5-7][0-9]{8}|[1-49][0-9]{7})$'
+        when digits ~ '^1' then digits ~ '^1([2-9][0-9]{2}){2}[0-9]{4}$'
+        else digits ~ '^[1-9][0-9]{6,14}$' and digits ~ ('^(7|20|27|30|36|40|4[5-8]|5[1-8]|6[0-6]|8[1246]|9[0-58]'
+            || '|21[1368]|22|23|24|25[0-8]|26[0-9]|29[01789]|35|37[0-8]|38[0-35-79]|42[013]|50|59|67[02-9]|68[0-35-9]|69[0-2]'
+            || '|85[02356]|88[06]|96[0-8]|97[0-7]|99[2-68])')
+    end, false)
+$$;
+revoke execute on function private.is_phone_number(text) from public;
+grant execute on function private.is_phone_number(text) to mpp_owner;
+
+-- A typed telephone number as its network knows it (E.164), or nothing: without what stands between digits, and 00 for +. As it
+-- is dialled inside a country it is understood where the account lives in one whose way is known here, and only if it can be a number there: a
+-- Frenchman in Brussels writes 06… too, and +32 6… is nobody. The zero that is only dialled inside a country goes.
 create function private.phone_number(value text, country text) returns text
     language sql
     immutable
     parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
-    select substring(i.number from '^\+(?:(?:33|262|590|594|596)[1-9][0-9]{8}|508[1-9][0-9]{5}|508[1-9][0-9]{8}'
-        || '|(?!33|262|590|594|596|508)[1-9][0-9]{6,14})$')
+    select case when private.is_phone_number(substr(i.number, 2)) then i.number end
     from (
         select translate(
             -- Who writes +33 (0)6 means +33 6. In Italy the zero belongs to the number.
@@ -194,19 +225,25 @@ as $$
     ) t (bare)
     cross join lateral (
         select case
-            when t.bare ~ '^00' then '+' || substr(t.bare, 3)
-            when t.bare ~ '^0[1-9]' then case phone_number.country
-                when 'FR' then case
-                    when t.bare ~ '^0(590|690|691)' then '+590' when t.bare ~ '^0(262|269|639|692|693)' then '+262'
-                    when t.bare ~ '^0(594|694)' then '+594' when t.bare ~ '^0(596|696|697)' then '+596'
-                    else '+33' end
-                when 'BE' then '+32' when 'CH' then '+41' when 'DE' then '+49' when 'GB' then '+44' when 'NL' then '+31'
-                when 'AT' then '+43' when 'MA' then '+212' when 'DZ' then '+213'
-            end || substr(t.bare, 2)
-            else t.bare
+            when t.bare ~ '^\+[0-9]+$' then t.bare
+            when t.bare ~ '^00[0-9]+$' then '+' || substr(t.bare, 3)
+            when t.bare ~ '^0[1-9][0-9]+$' then case
+                when phone_number.country = 'IT' then '+39' || t.bare
+                else case phone_number.country
+                    when 'FR' then case
+                        when t.bare ~ '^0(590|690|691)' then '+590' when t.bare ~ '^0(262|269|639|692|693)' then '+262'
+                        when t.bare ~ '^0(594|694)' then '+594' when t.bare ~ '^0(596|696|697)' then '+596'
+                        else '+33' end
+                    when 'BE' then '+32' when 'CH' then '+41' when 'DE' then '+49' when 'GB' then '+44' when 'NL' then '+31'
+                    when 'AT' then '+43' when 'MA' then '+212' when 'DZ' then '+213'
+                end || substr(t.bare, 2)
+            end
+            when t.bare ~ '^[1-9][0-9]+$' then case phone_number.country
+                when 'LU' then '+352' when 'ES' then '+34' when 'PT' then '+351' when 'IT' then '+39' when 'US' then '+1' when 'CA' then '+1'
+            end || t.bare
         end
     ) d (number)
-    cross join lateral (select regexp_replace(d.number, '^\+(33|32|41|49|44|31|43|262|590|594|596)0', '+\1')) i (number)
+    cross join lateral (select regexp_replace(d.number, '^\+(33|32|41|49|44|31|43|212|213|262|590|594|596)0', '+\1')) i (number)
 $$;
 revoke execute on function private.phone_number(text, text) from public;
 grant execute on function private.phone_number(text, text) to mpp_owner;

@@ -487,7 +487,7 @@ begin
         perform private.refuse('MP033');
     end if;
     if (league.is_open or private.asks_phone(league.id)) and typed_phone is not null and cleaned_phone is null then
-        perform private.refuse('MP010', 'phone', 'it is not a telephone number', 'Write it with the code of its country, as +33612345678.');
+        perform private.refuse('MP010', 'phone', 'it is not a telephone number of your country', 'Write it with the + and the code of its country, as +33612345678.');
     end if;
 
     select t.id into team

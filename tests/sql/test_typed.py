@@ -133,6 +133,20 @@ PHONES = [
     ("+44 (0)7400 123456", "FR", "+447400123456"),
     ("06 12345678", "NL", "+31612345678"),
     ("+39 06 1234 5678", "FR", "+390612345678"),
+    ("02 512 34 56", "BE", "+3225123456"),
+    ("04 223 12 34", "BE", "+3242231234"),
+    ("621 123 456", "LU", "+352621123456"),
+    ("26 12 34 56", "LU", "+35226123456"),
+    ("612 34 56 78", "ES", "+34612345678"),
+    ("912 345 678", "PT", "+351912345678"),
+    ("333 123 4567", "IT", "+393331234567"),
+    ("06 1234 5678", "IT", "+390612345678"),
+    ("(514) 555-0123", "CA", "+15145550123"),
+    ("0650-123456", "MA", "+212650123456"),
+    ("0550 12 34 56", "DZ", "+213550123456"),
+    ("0650-123456 7", "AT", "+436501234567"),
+    ("+221 77 123 45 67", "BE", "+221771234567"),
+    ("+377 6 12 34 56 78", "MC", "+377612345678"),
     ("+1 (202) 555-0123", "US", "+12025550123"),
 ]
 
@@ -148,6 +162,38 @@ def test_a_telephone_number_is_kept_as_its_network_knows_it(game, typed, country
 
 
 @pytest.mark.parametrize(
+    ("typed", "country"),
+    [
+        ("06 12 34 56 78", "BE"), ("0470 12 34 5", "BE"), ("+32 612345678", "BE"), ("06 12 34 56 78", "LU"),
+        ("06 12 34 56 78", "MC"), ("06 12 34 56 78", "ES"), ("77 123 45 67", "SN"), ("06 12 34 56 78", "SN"),
+        ("06 12 34 56 78", None), ("01 12 34 56 78", "CH"), ("+999 123456789", "FR"), ("+210 123456789", "FR"),
+        ("+800 12345678", "FR"), ("+1 123 456 7890", "US"), ("078 123 45 67 8", "CH"), ("0112", "DE"),
+        ("612345678", "BE"),
+    ],
+)  # fmt: skip
+def test_a_number_that_cannot_be_one_of_the_country_is_refused(game, typed, country):
+    assert game.one("select private.phone_number(%s, %s)", (typed, country)) is None
+
+
+def test_the_codes_of_countries_are_those_that_the_itu_gave(game):
+    """Every example of a library that knows the numbers of the world is a number, and no other code is one."""
+    kinds = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE)
+    examples = [
+        phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+        for region in phonenumbers.SUPPORTED_REGIONS
+        for kind in kinds
+        if (example := phonenumbers.example_number_for_type(region, kind))
+    ]
+    refused = [n for n in examples if len(n) >= 8 and game.one("select private.phone_number(%s, null)", (n,)) != n]
+    assert refused == []
+    given = {str(code) for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items() if regions != ("001",)}
+    free = [str(code) for code in range(100, 1000) if not {str(code), str(code)[:2], str(code)[:1]} & given]
+    kept = [code for code in free if game.one("select private.phone_number(%s, null)", (f"+{code}23456789",))]
+    assert len(free) > 50
+    assert kept == []
+
+
+@pytest.mark.parametrize(
     "typed", ["+330612345678"[:11], "+33061234567", "06 12 34 56", "+33 6 12 34 56 789", "612345678", "+0612345678",
               "06 12 34 56 78 ou 01", "0\u0666 12 34 56 78", "+", "", "tel", "+33 (0)"]
 )  # fmt: skip
@@ -159,7 +205,7 @@ def test_a_league_keeps_the_number_that_its_ambassador_can_call(game):
     league = game.league(game.edition(), is_open=True, phone="+33 (0)6 12 34 56 78")
     abroad = game.registered(country="BE", postcode="1000")
     with game.refused("MP010"):
-        abroad.call("join_league", league_id=league.id, phone="612345678")
+        abroad.call("join_league", league_id=league.id, phone="06 12 34 56 78")
     abroad.call("join_league", league_id=league.id, phone="\u202d0470 12 34 56\u202c")
     rows = game.rows(
         "select c.phone from mpp.player_contact c join mpp.player p on p.id = c.player_id where p.league_id = %s"
