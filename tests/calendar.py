@@ -96,12 +96,13 @@ def main() -> int:
         began = time.monotonic()
         # Sessions of Postgres, too, in that zone: no day may come from it.
         environment = {**os.environ, VARIABLE: instant, "TZ": zone, "PGTZ": zone}
-        command = [sys.executable, "-m", "pytest", "-q", "--numprocesses", "2", "--dist", "loadgroup", *arguments]
-        command += [] if named else chosen(instant)
-        run = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
-        ends = re.compile(r"(FAILED|ERROR) |\d+ (passed|failed|error)")
-        told = [line for line in run.stdout.splitlines() if ends.match(line)]
-        print("\n".join(f"    {line}" for line in told or run.stderr.splitlines()[-5:]), flush=True)
+        command = [sys.executable, "-m", "pytest", "-v", "--tb=short", "--numprocesses", "2", "--dist", "loadgroup"]
+        command += arguments if named else [*arguments, *chosen(instant)]
+        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as run:
+            # A failure is told when it happens, and again with its message at the end.
+            for line in run.stdout or ():
+                if re.match(r"(\[gw\d+\] \[ *\d+%\] )?(FAILED|ERROR) |=.* (passed|failed|error)", line):
+                    print(f"    {line.strip()}", flush=True)
         print(f"    {time.monotonic() - began:.0f} s", flush=True)
         if run.returncode != 0:
             failed.append(instant)
