@@ -349,7 +349,7 @@ class TestUsers:
             made = connection.execute(
                 "insert into auth.users (instance_id, id, aud, role, email, created_at, updated_at)"
                 " select %s, gen_random_uuid(), 'authenticated', 'authenticated', %s || n || '@example.org',"
-                " '2026-11-01 10:00+00', now() from generate_series(1, 60) n returning id",
+                " '2026-11-01 10:00+00', private.clock() from generate_series(1, 60) n returning id",
                 [uuid.UUID(int=0), f"{tag}-"],
             ).fetchall()
         monkeypatch.setattr("mpp_supabase.users.ACCOUNTS_PER_PAGE", 7)

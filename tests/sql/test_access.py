@@ -11,8 +11,8 @@ from .game import DAY, HOUR, Jsonb
 
 #: What happens to an account in Auth: it is disabled, deleted softly (its row stays), deleted.
 ENDS = {
-    "disabled": "update auth.users set banned_until = now() + interval '10 years' where id = %s",
-    "deleted softly": "update auth.users set deleted_at = now() where id = %s",
+    "disabled": "update auth.users set banned_until = private.clock() + interval '10 years' where id = %s",
+    "deleted softly": "update auth.users set deleted_at = private.clock() where id = %s",
     "deleted": "delete from auth.users where id = %s",
 }
 

@@ -74,7 +74,8 @@ def test_what_is_done_to_classes_clients_and_mails_leaves_its_trace(game):
     worker = uuid.uuid4()
     (mail,) = game.service.table("claim_mail", worker=worker, lease_seconds=60, message_domain="example.org")
     game.run(
-        "update mpp.outbox set claimed_at = claimed_at - interval '1 hour', claim_expires_at = now() where id = %s",
+        "update mpp.outbox set claimed_at = claimed_at - interval '1 hour', claim_expires_at = private.clock()"
+        " where id = %s",
         (mail["id"],),
     )
     key = game.one("select key from mpp.outbox where id = %s", (mail["id"],))

@@ -1106,7 +1106,7 @@ def test_an_owner_does_not_replace_an_invitation_as_owner_that_the_association_s
     assert "invited it as an owner" in str(caught.value.diag.message_hint)
     assert [row["role"] for row in game.service.view("client_invitations", email=address)] == ["owner"]
     # Nobody waits for what was taken or has expired.
-    game.run("update mpp.staff_invitation set expires_at = now() where email = %s", (address,))
+    game.run("update mpp.staff_invitation set expires_at = private.clock() where email = %s", (address,))
     assert owner.call("invite_staff", **given)
 
 

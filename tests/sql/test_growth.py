@@ -198,7 +198,7 @@ def test_a_class_takes_two_thousand_validations_back_a_day_at_most(game):
     game.run(
         "insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state,"
         " changed_at, cancelled_by) select gen_random_uuid(), v.edition_id, v.challenge_id, v.player_id, v.team_id,"
-        " v.league_id, v.points, 'cancelled', now(), %s from mpp.validation v, generate_series(1, 2000)"
+        " v.league_id, v.points, 'cancelled', private.clock(), %s from mpp.validation v, generate_series(1, 2000)"
         " where v.league_id = %s",
         (class_.teacher.account, class_.id),
     )

@@ -365,7 +365,7 @@ def test_at_15_a_player_is_listed(game):
 def test_who_turns_out_to_be_under_15_leaves_the_public_ranking(game):
     edition = game.edition()
     person = game.player(game.league(edition))
-    person.call("update_profile", birth_date=game.child(12))
+    game.staff().call("correct_birth_date", account_id=person.account, birth_date=game.child(12), reason="asked")
     assert game.anon.view("player_ranking", subject_id=person.player_id) == []
     assert game.faults(edition) == []
 

@@ -413,7 +413,7 @@ def test_who_is_removed_while_a_file_arrives_leaves_nothing_of_it(office: Office
                 account = jwt.decode(token, options={"verify_signature": False})["sub"]
                 db.execute(
                     "insert into mpp.staff (organisation_id, account_id, role, access_from, access_until)"
-                    " values (%s, %s, 'owner', now() - interval '1 day', now() + interval '1 day')",
+                    " values (%s, %s, 'owner', private.clock() - interval '1 day', private.clock() + interval '1 day')",
                     (office.a, account),
                 )
 
