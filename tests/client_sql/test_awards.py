@@ -349,11 +349,13 @@ def test_awards_of_a_private_edition_are_for_its_players_and_its_client(game, cl
         (league_id, edition.id, f"Private {league_id}", participation),
     )
     game.run("insert into mpp.team (league_id, edition_id, name) values (%s, %s, 'T')", (league_id, edition.id))
-    ambassador.player_id = game.one(
-        "insert into mpp.player (edition_id, account_id, league_id, team_id, alias, first_name)"
-        " select t.edition_id, %s, t.league_id, t.id, 'a', 'A' from mpp.team t where t.league_id = %s returning id",
-        (ambassador.account, league_id),
-    )
+    # Five, or the client sees nothing of the league.
+    for person in (*(game.registered() for _ in range(4)), ambassador):
+        person.player_id = game.one(
+            "insert into mpp.player (edition_id, account_id, league_id, team_id, alias, first_name)"
+            " select t.edition_id, %s, t.league_id, t.id, 'a', 'A' from mpp.team t where t.league_id = %s returning id",
+            (person.account, league_id),
+        )
     played(game, edition, ambassador, "t-bike")
     grant(game, edition)
     seen = clients.may_read("awards", edition_id=edition.id)
