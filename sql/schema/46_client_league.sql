@@ -236,9 +236,9 @@ end
 $$;
 revoke execute on function private.invitations_sent(integer, text) from public;
 
--- Invitations that were written to a mailbox within a day, whoever sent them: an account of a client must not become a way to
--- fill somebody's. Asked under the lock of the mailbox, or twenty at once would all find room.
-create function private.invitations_to(address text) returns bigint
+-- Invitations of a client that were written to a mailbox within a day: its account must not become a way to fill somebody's.
+-- Those of other clients are none of its business, and are counted when the mail is to leave (mail_obstacle).
+create function private.invitations_to(address text, organisation integer) returns bigint
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
@@ -250,39 +250,11 @@ begin
         where m.template in ('staff_invitation', 'player_invitation')
             and private.mailbox_of(m.address) = private.mailbox_of(invitations_to.address)
             and m.queued_at > private.clock() - interval '24 hours'
+            and m.organisation_id = invitations_to.organisation
     );
 end
 $$;
-revoke execute on function private.invitations_to(text) from public;
-
--- A row of a table and not an advisory lock: a call names up to 2,000 mailboxes, and the table of locks is shared by the
--- whole server.
-create table mpp.mailbox_lock (
-    digest bytea primary key
-);
-comment on table mpp.mailbox_lock is 'Empty for everybody: a row lives inside the transaction that invites a mailbox, and the next one for the same mailbox waits for its end.';
-alter table mpp.mailbox_lock enable row level security;
-
--- Until the end of the transaction, in one order, so that two lists that share mailboxes do not wait for each other.
-create function private.lock_mailboxes(addresses text[]) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
-as $$
-declare
-    digests bytea[] := array(
-        select distinct sha256(convert_to(private.mailbox_of(a.address), 'UTF8')) as digest
-        from unnest(addresses) a (address)
-        where a.address is not null
-        order by digest
-    );
-begin
-    insert into mpp.mailbox_lock (digest) select d.digest from unnest(digests) with ordinality d (digest, place) order by d.place;
-    -- Gone already, and still waited for: a key that another transaction inserted is free when that one has ended.
-    delete from mpp.mailbox_lock m where m.digest = any (digests);
-end
-$$;
-revoke execute on function private.lock_mailboxes(text[]) from public;
+revoke execute on function private.invitations_to(text, integer) from public;
 
 -- What the leagues of a client may be called in a list of its guests, in lower case: their name, and without the client's before it.
 create function private.league_names(participation integer) returns table (called text, league_id uuid, is_whole boolean)
@@ -364,7 +336,6 @@ begin
     end if;
     perform private.lock_client(p);
     perform private.end_overdue_access(p.organisation_id);
-    perform private.lock_mailboxes(array(select private.typed_address(g.value ->> 'email') from jsonb_array_elements(participants) g));
     if not exists (select from mpp.league l where l.participation_id = p.id) then
         perform private.refuse('MP010', 'participants', 'there is no league to invite them to', 'Make the leagues first.');
     end if;
@@ -384,8 +355,8 @@ begin
                 -- The association answers for what it imports.
                 when not by_ops and not g.known
                     and count(*) filter (where not g.known) over (partition by private.mailbox_of(g.email) order by g.place)
-                        + private.invitations_to(g.email) > 5
-                    then 'its mailbox has had five invitations in a day'
+                        + private.invitations_to(g.email, o.id) > 5
+                    then 'you have sent its mailbox five invitations in a day'
             end as fault
         from (
             select x.given, x.place, private.typed_address(x.given ->> 'email') as email,
@@ -400,12 +371,16 @@ begin
     if wrong > 0 then
         perform private.refuse('MP070', wrong::text, first_wrong);
     end if;
-    -- A client's account must not become a way to write to the world.
+    -- A client's account must not become a way to write to the world: who was taken off the list again counts, if written to.
     most := 2 * greatest(coalesce(p.expected_players, 0), 200);
     if (
         select count(*)
         from (
             select x.email::text from mpp.participant x where x.participation_id = p.id
+            union
+            select m.address
+            from mpp.outbox m
+            where m.organisation_id = o.id and m.template = 'player_invitation' and starts_with(m.key, format('invitation:%s:', p.id))
             union
             select private.typed_address(g.value ->> 'email') from jsonb_array_elements(participants) g
         ) everybody
@@ -768,7 +743,6 @@ begin
     -- Also between two of its owners at once, of whom one may remove the other.
     perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
     perform private.begin_client(organisation_id, 'owner');
-    perform private.lock_mailboxes(array[address]);
     select * into o from mpp.organisation x where x.id = invite_staff.organisation_id;
     if not private.is_mail_address(address) then
         perform private.refuse('MP010', 'email', left(coalesce(email, 'it is empty'), 100), 'Give an address such as ada@example.org.');
@@ -826,8 +800,8 @@ begin
         ) >= 50 then
             perform private.refuse('MP010', 'email', 'fifty addresses were invited within a day', 'Invite it tomorrow.');
         end if;
-        if private.invitations_to(address) >= 5 then
-            perform private.refuse('MP010', 'email', 'its mailbox has had five invitations in a day', 'Invite it tomorrow.');
+        if private.invitations_to(address, o.id) >= 5 then
+            perform private.refuse('MP010', 'email', 'you have sent its mailbox five invitations in a day', 'Invite it tomorrow.');
         end if;
     end if;
     perform private.check_access(opens, closes);

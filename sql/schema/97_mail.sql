@@ -57,7 +57,7 @@ comment on column mpp.outbox.league_id is 'Only for those who run this league wh
 create index outbox_account on mpp.outbox (account_id);
 create index outbox_organisation on mpp.outbox (organisation_id);
 create index outbox_league on mpp.outbox (league_id);
--- How many invitations somebody was written within a day (46_client_league).
+-- How many invitations somebody was written within a day (46_client_league, mail_obstacle).
 create index outbox_invitation on mpp.outbox (private.mailbox_of(address), queued_at)
     where template in ('staff_invitation', 'player_invitation');
 -- An invitation does not wait behind a newsletter.
@@ -262,6 +262,18 @@ begin
         where s.purpose = mail.purpose and (s.account_id = mail.account_id or s.address in (lower(reader_address), private.mailbox_of(reader_address)))
     ) then
         return 'unsubscribed';
+    end if;
+    -- Five a day over all clients, of whom none may learn what others write to a mailbox: what is more goes without a word. One
+    -- sender at a time for a mailbox, or two would both find room (claim_mail).
+    if mail.purpose = 'invitation' and (
+        select count(*)
+        from mpp.outbox m
+        where m.template in ('staff_invitation', 'player_invitation')
+            and private.mailbox_of(m.address) = private.mailbox_of(reader_address)
+            and m.state in ('sending', 'sent', 'uncertain') and coalesce(m.sent_at, m.claimed_at) > at - interval '24 hours'
+            and m.id <> mail.id
+    ) >= 5 then
+        return 'mailbox has had five invitations';
     end if;
     if mail.purpose in ('newsletter', 'league_alerts') and not coalesce((
         select c.granted
@@ -524,6 +536,9 @@ begin
             return;
         end if;
         reader := private.mail_address(m);
+        if m.purpose = 'invitation' then
+            perform pg_advisory_xact_lock(hashtext('mpp.mailbox'), hashtext(private.mailbox_of(reader)));
+        end if;
         obstacle := private.mail_obstacle(m, reader);
         exit when obstacle is null;
         -- With the sender's id, so that a run can say what it dropped.

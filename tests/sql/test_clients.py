@@ -1163,13 +1163,14 @@ def test_an_owner_invites_fifty_addresses_a_day_whatever_became_of_them(game, cl
     owner.call("invite_staff", organisation_id=client, email="more@example.org")
 
 
-def test_a_mailbox_gets_five_invitations_a_day_over_all_clients_and_tags(game, client, owner, part, edition, manager):
+def test_a_client_writes_five_invitations_a_day_to_a_mailbox_whatever_its_tag(
+    game, client, owner, part, edition, manager
+):
     game.client_league(part, edition)
     mailbox = fresh()
     for n in range(3):
         owner.call("invite_staff", organisation_id=client, email=f"{mailbox}+{n}@example.org")
-    other = game.organisation()
-    game.employed(other, "owner").call("invite_staff", organisation_id=other, email=f"{mailbox}@example.org")
+    owner.call("invite_staff", organisation_id=client, email=f"{mailbox}@example.org")
     with game.refused("MP070"):
         manager.call("invite_participants", participation_id=part,
             participants=guests(f"{mailbox}+x@example.org", "b@example.org", f"{mailbox}+y@example.org"))  # fmt: skip
@@ -1208,19 +1209,49 @@ def test_twenty_invitations_at_once_of_one_address_are_one_mail(arena_url):
         assert game.one("select count(*) from mpp.outbox where address = %s", (address,)) == 1
 
 
-def test_twenty_clients_at_once_write_five_mails_to_a_mailbox(arena_url):
+def test_a_mailbox_gets_five_invitations_a_day_of_all_clients_and_none_learns_of_the_others(arena_url):
     with committed(arena_url) as game:
-        owned = [(client, game.employed(client, "owner")) for client in [game.organisation() for _ in range(20)]]
+        owned = [(client, game.employed(client, "owner")) for client in [game.organisation() for _ in range(9)]]
         mailbox = fresh()
+        game.run("update mpp.outbox set next_attempt_at = 'infinity' where state = 'queued'")
+        for place, (client, owner) in enumerate(owned):
+            owner.call("invite_staff", organisation_id=client, email=f"{mailbox}+{place}@example.org")
         game.db.commit()
 
-        def ask(place: int) -> Callable[[Connection], Any]:
-            client, owner = owned[place]
-            address = f"{mailbox}+{place}@example.org"
-            return lambda db: owner.on(db).call("invite_staff", organisation_id=client, email=address)
+        def claim(db: Connection) -> Any:
+            worker = {"worker": uuid.uuid4(), "lease_seconds": 60, "message_domain": "example.org"}
+            return game.service.on(db).table("claim_mail", **worker)
 
-        assert codes(at_once(arena_url, [ask(n) for n in range(20)])) == {"00000": 5, "MP010": 15}
-        assert game.one("select count(*) from mpp.outbox where address like %s", (f"{mailbox}+%",)) == 5
+        answers = at_once(arena_url, [claim] * 9)
+        assert codes(answers) == {"00000": 9}
+        assert sum(len(mails) for _, mails in answers) == 5
+        states = game.rows(
+            "select state::text, count(*) from mpp.outbox where address like %s group by state", (f"{mailbox}+%",)
+        )
+        assert {row["state"]: row["count"] for row in states} == {"sending": 5, "dropped": 4}
+        for _, owner in owned:
+            assert len(owner.view("client_invitations")) == 1
+
+
+def test_what_others_wrote_to_a_mailbox_refuses_no_client_its_list(game, part, edition, manager):
+    game.client_league(part, edition)
+    mailbox, other = fresh(), game.organisation()
+    for n in range(5):
+        game.employed(other, "owner").call("invite_staff", organisation_id=other, email=f"{mailbox}+{n}@example.org")
+    asked = guests(*(f"{mailbox}+{n}@example.org" for n in range(5)))
+    assert manager.call("invite_participants", participation_id=part, participants=asked, dry_run=True)["added"] == 5
+
+
+def test_who_was_written_to_counts_after_they_are_taken_off_the_list(game, part, edition, manager):
+    game.client_league(part, edition)
+    first = [f"{fresh()}@example.org" for _ in range(600)]
+    manager.call("invite_participants", participation_id=part, participants=guests(*first))
+    game.run("update mpp.outbox set state = 'sent', sent_at = queued_at where template = 'player_invitation'")
+    manager.call("remove_participants", participation_id=part, emails=first)
+    with game.refused("MP010"):
+        manager.call("invite_participants", participation_id=part, participants=guests(f"{fresh()}@example.org"))
+    # A mail that has not left is none.
+    assert manager.call("invite_participants", participation_id=part, participants=guests(first[0]))["added"] == 1
 
 
 def test_who_refuses_invitations_gets_none_of_clients_and_those_of_the_association(game, client, owner):

@@ -32,7 +32,6 @@ BOUNDS = {
     "join_code": "one a league",
     "league": "three leagues or twelve classes an edition (MP039), 2,000 a client",
     "mail_bounce": "the secret key",
-    "mailbox_lock": "deleted by the function that writes it",
     "mail_suppression": "one a purpose and reader",
     "maintenance_window": "the association",
     "client_map_cell": "counted at the freeze",

@@ -533,7 +533,6 @@ def through_policies(scene: Scene, beyond: Beyond) -> dict[str, tuple[str, dict[
         "score_count": (editions.format("score_count"), everybody({scene.edition.id}, {beyond.private})),
         "score_delta": (editions.format("score_delta"), everybody({scene.edition.id}, {beyond.private})),
         "account_proof": ("select account_id from mpp.account_proof", {}),
-        "mailbox_lock": ("select digest from mpp.mailbox_lock", {}),
         "ops_member": ("select account_id from mpp.ops_member", {}),
         "organisation": ("select id from mpp.organisation", {"staff": {beyond.organisation}}),
         "unlock": ("select player_id from mpp.unlock", {}),
