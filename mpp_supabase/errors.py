@@ -620,6 +620,7 @@ REFUSALS: dict[str, type[Refusal]] = {
         TermsVersionUnknown,
         OpenLeagueTooYoung,
         TeacherTooYoung,
+        BirthDateLocked,
         LedgerFact,
         AppendOnly,
         ImportRefused,

@@ -275,7 +275,6 @@ as $$
     select case when octet_length(value) <= 300 then lower(private.trimmed(value)) end
 $$;
 revoke execute on function private.typed_address(text) from public;
-grant execute on function private.typed_address(text) to mpp_owner;
 
 -- Where a mail to an address arrives: ada+2@example.org is a way to write to ada@example.org once more, and Gmail reads over
 -- dots.
