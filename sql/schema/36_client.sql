@@ -20,7 +20,7 @@ create index staff_organisation on mpp.staff (organisation_id);
 create table mpp.staff_invitation (
     id integer generated always as identity primary key,
     organisation_id integer not null references mpp.organisation (id),
-    email text not null check (email = lower(email) and email ~ '^[^@\s]{1,64}@[^@\s]{3,190}$'),
+    email text not null check (email = lower(email) and private.is_mail_address(email)),
     role api.staff_role not null,
     access_from timestamptz not null,
     access_until timestamptz not null check (access_until > access_from),

@@ -2978,7 +2978,7 @@ create index staff_organisation on mpp.staff (organisation_id);
 create table mpp.staff_invitation (
     id integer generated always as identity primary key,
     organisation_id integer not null references mpp.organisation (id),
-    email text not null check (email = lower(email) and email ~ '^[^@\s]{1,64}@[^@\s]{3,190}$'),
+    email text not null check (email = lower(email) and private.is_mail_address(email)),
     role api.staff_role not null,
     access_from timestamptz not null,
     access_until timestamptz not null check (access_until > access_from),
@@ -12386,7 +12386,7 @@ create table mpp.contact_request (
     id bigint generated always as identity primary key,
     kind api.contact_kind not null,
     name mpp.line not null,
-    email text check (email = lower(email) and email ~ '^[^@\s]{1,64}@[^@\s]{3,190}$'),
+    email text check (email is null or (email = lower(email) and private.is_mail_address(email))),
     organisation mpp.line,
     size integer check (size between 1 and 10000000),
     message text not null check (char_length(message) between 1 and 4000),
@@ -12499,8 +12499,8 @@ begin
     if kind is null or kind not in ('contact', 'quote', 'webinar') then
         perform private.refuse('MP010', 'kind', coalesce(left(kind, 40), 'it is empty'), 'Use contact, quote or webinar.');
     end if;
-    -- Printable ASCII: what is written back to goes into the header of a mail.
-    if address is null or address !~ '^[!#-''*+\-./0-9=?^_`a-z{|}~]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+$' or char_length(address) > 254 then
+    -- What is written back to goes into the header of a mail.
+    if not private.is_mail_address(address) then
         perform private.refuse('MP010', 'email', left(coalesce(email, 'it is empty'), 80), 'Give an address such as name@example.org.');
     end if;
     if size is not null and size not between 1 and 10000000 then

@@ -262,3 +262,15 @@ def test_content_taken_down_is_gone_from_every_field_and_its_trace_stays(game, c
     before = game.fingerprint()
     ops.call("remove_contact_content", id=row["id"], reason="Again")
     assert game.fingerprint() == before
+
+
+@pytest.mark.parametrize(
+    "domain", ["a-" * 120 + "a.fr", ".".join(["a" * 60] * 4) + ".fr", ".".join(["a" * 60] * 3) + ".fr"]
+)
+def test_a_long_address_is_taken_or_refused_and_never_shows_a_row(game, domain):
+    address = f"a@{domain}"
+    if len(max(domain.split("."), key=len)) <= 63 and len(address) <= 254:
+        game.anon.call("send_contact_request", **ASKED | {"email": address})
+    else:
+        with game.refused("MP010"):
+            game.anon.call("send_contact_request", **ASKED | {"email": address})
