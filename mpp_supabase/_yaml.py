@@ -178,8 +178,10 @@ class _Reader:
             return "indent with spaces, not tabs"
         if "\\t" in wrong or "\t" in content:
             return "write a space for the tab, or put the text between quotes"
-        if "mapping values are not allowed" in wrong or "but got ':'" in wrong:
+        if "mapping values are not allowed" in wrong:
             return "put a text that contains `: ` between quotes"
+        if "but got ':'" in wrong:
+            return "close the bracket that is open before it, or put a text that contains `: ` between quotes"
         if " #" in content or " #" in before:
             return "put a text that contains ` #` between quotes; without them it ends there"
         value = _VALUE.match(content)

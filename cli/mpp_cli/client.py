@@ -394,9 +394,7 @@ def list_classes(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv 
 
 
 def _codes(**given: list[str] | None) -> set[tuple[str, str]]:
-    from mpp_supabase.typed import trimmed
-
-    return {(kind, trimmed(code).upper()) for kind, codes in given.items() for code in codes or ()}
+    return {(kind, code.strip().upper()) for kind, codes in given.items() for code in codes or ()}
 
 
 def _change_territory(org: str, change: str, codes: set[tuple[str, str]], *, yes: bool) -> None:

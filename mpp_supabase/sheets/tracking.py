@@ -400,5 +400,6 @@ def _match_challenges(tracking: Tracking, known: list[KnownChallenge], problems:
         if before != column.cell:
             fix = "keep one column for each challenge"
             problems.add(cell, given, f"a second column for this challenge (the first is {before})", fix, place)
+            continue
         found[column.cell] = challenge_
     return found

@@ -256,9 +256,9 @@ class TestPupils:
 
 
 BROKEN_ROSTERS: dict[str, tuple[tuple[Row, ...], list[str], str]] = {
-    "surname column": ((["Prénom", "Nom"], ["Lina", "Martin"]), ["B1"], "delete column B"),
-    "e-mail column": ((["Prénom", "E-mail"], ["Lina", "lina@example.org"]), ["B1", "B2"], "delete"),
-    "birth date column": ((["Prénom", "Date de naissance"], ["Lina", "2017-03-12"]), ["B1"], "delete column B"),
+    "surname column": ((["Prénom", "Nom"], ["Zoé", "Martin"]), ["B1"], "delete column B"),
+    "e-mail column": ((["Prénom", "E-mail"], ["Zoé", "zoe@example.org"]), ["B1", "B2"], "delete"),
+    "birth date column": ((["Prénom", "Date de naissance"], ["Zoé", "2017-03-12"]), ["B1"], "delete column B"),
     "a surname in the cell": ((["Prénom"], ["Lina Martin"], ["Noé"]), ["A2"], "leave the surname out"),
     "the same name twice": ((["Prénom"], ["Zoé"], ["Ana"], ["zoe"]), ["A2", "A4"], "initial"),
     "nobody": ((["Prénom"],), ["A2"], "write one first name in each row"),
