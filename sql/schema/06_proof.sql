@@ -47,7 +47,9 @@ declare
     methods jsonb := auth.jwt() -> 'amr';
     proof mpp.account_proof;
 begin
-    if account is null or jsonb_typeof(methods) is distinct from 'array' then
+    -- An anonymous session has no address to prove, also where its account has been given one since.
+    if account is null or jsonb_typeof(methods) is distinct from 'array'
+        or coalesce((auth.jwt() ->> 'is_anonymous')::boolean, false) then
         return null;
     end if;
     select * into proof from mpp.account_proof p where p.account_id = account;

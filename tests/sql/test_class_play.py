@@ -708,7 +708,7 @@ def test_a_class_that_plays_as_a_class_does_is_no_misuse(game, class_):
 def test_a_class_that_races_is_shown_to_the_staff_whole_and_names_no_pupil(game, edition, class_):
     sheet(class_, *((name, "t-soup", 75) for name in class_.pupils))
     for _ in range(3):
-        cancel(class_, validate(class_, "t-soup", "Ada"))
+        cancel(class_, validate(class_, "t-bike", "Ada"))
     (row,) = game.staff().view("misuse", edition_id=edition.id)
     assert (row["pattern"], row["player_id"], row["alias"], row["league_id"], row["subject_id"]) == (
         "class rate", None, None, class_.id, class_.id,
