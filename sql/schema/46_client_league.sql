@@ -425,7 +425,9 @@ begin
     from unnest(added) with ordinality a (email, place)
     join mpp.participant x on x.participation_id = p.id and x.email = a.email
     join mpp.league l on l.id = x.league_id
-    join mpp.join_code c on c.league_id = l.id;
+    join mpp.join_code c on c.league_id = l.id
+    -- Mails leave in the order of the list.
+    order by a.place;
     perform private.record_act('client.invite_participants', o.code, jsonb_build_object('participation', p.id, 'added', outcome.added));
     return outcome;
 end
