@@ -357,8 +357,12 @@ def test_an_expelled_player_is_out_at_once_with_the_same_token(place: Place) -> 
         bob.validate(edition, "flash")
     with refused("MP035"):
         bob.rpc("cancel_validation", validation_id=key)
-    with refused("MP034"):
+    # The code that they knew is no more, and the new one does not let them in.
+    with refused("MP031"):
         bob.rpc("join_league", join_code=league["join_code"])
+    (renewed,) = ana.rows("my_leagues")
+    with refused("MP034"):
+        bob.rpc("join_league", join_code=renewed["join_code"])
     assert bob.client.auth.get_session() == session
     assert [row["alias"] for row in ana.rows("league_members")] == ["ana"]
     (own,) = ana.rpc("my_rank", edition_id=edition.id, scope="league")

@@ -47,11 +47,12 @@ class Phone {
     return must(await this.client.from(view).select().match(equal))
   }
 
-  // The code of a refusal, which has a sentence and no details.
+  // The code of a refusal, which has a sentence, and no details but times as JSON.
   async refused(name, args = {}) {
     const { data, error } = await this.client.rpc(name, args)
     if (!error) throw new Error(`${name} was not refused: ${JSON.stringify(data)}`)
-    if (!error.message || error.details !== null) throw new Error(`${name}: ${JSON.stringify(error)}`)
+    const times = Object.values(JSON.parse(error.details ?? '{}'))
+    if (!error.message || times.some((time) => Number.isNaN(Date.parse(time)))) throw new Error(`${name}: ${JSON.stringify(error)}`)
     return error.code
   }
 
@@ -139,7 +140,12 @@ async function play() {
   seen.others = [(await dan.rows('league_members', { league_id })).length, (await dan.rows('my_profile')).length]
   await ana.rpc('expel_player', { player_id: carol.player, reason: 'insults' })
   seen.expelled = [(await carol.rows('league_members')).length, await carol.cannot(playing, 'bike')]
-  seen.backAgain = await carol.refused('join_league', { join_code: league.join_code })
+  // The code that she knew is no more, and the new one does not let her in.
+  const [renewed] = await ana.rows('my_leagues', { league_id })
+  seen.backAgain = [
+    await carol.refused('join_league', { join_code: league.join_code }),
+    await carol.refused('join_league', { join_code: renewed.join_code }),
+  ]
   seen.table = (await dan.client.from('validation').insert({ points: 100 })).status
   seen.schema = (await dan.client.schema('mpp').from('validation').select()).error.code
 
