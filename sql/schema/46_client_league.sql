@@ -359,12 +359,10 @@ begin
                     then 'you have sent its mailbox five invitations in a day'
             end as fault
         from (
-            select x.given, x.place, private.typed_address(x.given ->> 'email') as email,
-                exists (
-                    select from mpp.participant k where k.participation_id = p.id and k.email = private.typed_address(x.given ->> 'email')
-                ) as known,
+            select x.given, x.place, private.typed_address(x.given ->> 'email') as email, k.email is not null as known,
                 lower(private.trimmed(left(x.given ->> 'league', 300))) in (select n.called from private.league_names(p.id) n) as has_league
             from jsonb_array_elements(participants) with ordinality x (given, place)
+            left join mpp.participant k on k.participation_id = p.id and k.email = private.typed_address(x.given ->> 'email')
         ) g
     ) f
     where f.fault is not null;

@@ -646,6 +646,8 @@ def test_inviting_many_people_to_many_leagues_reads_each_league_a_few_times(game
         " where schemaname = 'mpp' and relname in ('league', 'participant')"
     )
     asked = [{"email": f"{n}@example.org", "league": names[n] if n % 3 == 0 else None} for n in range(150)]
+    # Which join the planner takes hangs on when autovacuum last came by; what the function asks for does not.
+    game.run("set local enable_nestloop = off")
     before = game.one(read)
     assert manager.call("invite_participants", participation_id=part, participants=Jsonb(asked))["added"] == 150
     # Less than every guest asks of every league, and of its own: 150 times 150.
