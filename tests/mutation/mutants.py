@@ -60,12 +60,12 @@ union all
 select 'function', format('revoke execute on function %s from %s', p.oid::regprocedure, g.grantee::regrole),
     '{}', array[p.pronamespace::regnamespace || '.' || p.proname]
 from pg_catalog.pg_proc p, pg_catalog.aclexplode(p.proacl) g
-where p.pronamespace in ('api'::regnamespace, 'private'::regnamespace)
+where p.pronamespace in ('api'::regnamespace, 'private'::regnamespace, 'request'::regnamespace)
     and g.grantee::regrole::text in ('anon', 'authenticated', 'service_role')
 union all
 select 'schema', format('revoke %s on schema %s from %s', g.privilege_type, n.nspname, g.grantee::regrole), '{}', '{}'
 from pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) g
-where n.nspname in ('api', 'mpp', 'private')
+where n.nspname in ('api', 'mpp', 'private', 'request')
     and g.grantee::regrole::text in ('anon', 'authenticated', 'service_role', 'mpp_owner')
     and g.privilege_type = 'USAGE'
 union all
@@ -108,7 +108,7 @@ select n.nspname || '.' || p.proname, p.prosrc, pg_catalog.pg_get_functiondef(p.
 from pg_catalog.pg_proc p
 join pg_catalog.pg_namespace n on n.oid = p.pronamespace
 join pg_catalog.pg_language l on l.oid = p.prolang
-where n.nspname in ('api', 'mpp', 'private') and p.prosqlbody is null and l.lanname in ('plpgsql', 'sql')
+where n.nspname in ('api', 'mpp', 'private', 'request') and p.prosqlbody is null and l.lanname in ('plpgsql', 'sql')
 order by 1, p.oid
 """
 
@@ -156,17 +156,19 @@ def mutations(db: psycopg.Connection[Any]) -> list[Mutation]:
 
 
 #: The functions that say who may do or see what.
-_DECIDES = re.compile(r"private\.(begin|is|my|require|signed)_")
+_DECIDES = re.compile(r"(private\.(begin|is|my|require|signed)|request\.\w+?)_")
 #: What ends a condition, unless it stands in brackets that the condition opened.
 _ENDS = re.compile(
     r"\s+(and|or|then|loop|(left )?join|where|order by|group by|limit|for (no key )?(update|share)|union|returning)\b"
     r"|[,;]|\s*$"
 )
 _PERFORM = re.compile(r"\bperform (private\.(\w+))\(")
+#: A refusal in the words of the function itself.
+_RAISE = re.compile(r"\braise exception\b[^;]*")
 
 
 def _of_function(function: str, source: str, definition: str, accounts: list[str]) -> list[Mutation]:
-    """A mutation for each `perform private.…` of a function, and for each account that a step of it answers."""
+    """A mutation for each `perform private.…` and `raise` of a function, and for each account that a step answers."""
     assert definition.count(source) == 1, function
     plain = _without_comments(source)
     changes: list[tuple[str, int, int, str]] = []
@@ -175,6 +177,8 @@ def _of_function(function: str, source: str, definition: str, accounts: list[str
         called = match[2]
         kind = "refusal" if called == "refuse" else "lock" if called.startswith("lock_") else "step"
         changes.append((kind, match.start(), end, "null"))
+    for match in _RAISE.finditer(plain):
+        changes.append(("refusal", match.start(), match.end(), "null"))
     for name in accounts:
         for match in re.finditer(rf"(?<!perform )(?<!function ){re.escape(name)}\(", plain):
             changes.append(("step", match.start(), _closing(plain, match.end()) + 1, "auth.uid()"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import keyword
 import re
 import uuid
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .game import Jsonb, Person
+from .game import Jsonb
 from .grants import GOLDEN, grants
 
 OURS = "('api'::regnamespace, 'mpp'::regnamespace, 'private'::regnamespace, 'request'::regnamespace)"
@@ -253,23 +252,6 @@ def test_no_view_is_one_that_postgres_would_write_through(game):
         )
         == []
     )
-
-
-@pytest.mark.parametrize("role", CLIENTS)
-def test_a_request_that_writes_to_anything_but_a_function_is_refused_before_it_is_read(game, role):
-    asked = game.one(
-        "select setting from pg_roles, unnest(rolconfig) setting where rolname = 'authenticator'"
-        " and setting like 'pgrst.db_pre_request=%%'"
-    )
-    function = asked.partition("=")[2]
-    caller = Person(game.db, role)
-    for method, path, refused in (
-        ("GET", "/editions", False), ("HEAD", "/editions", False), ("POST", "/rpc/register", False),
-        ("POST", "/editions", True), ("PATCH", "/editions", True), ("PUT", "/rpc", True), ("DELETE", "/editions", True),
-    ):  # fmt: skip
-        game.run("select set_config('request.method', %s, true), set_config('request.path', %s, true)", (method, path))
-        with game.refused("42501") if refused else contextlib.nullcontext():
-            caller.rows(f"select {function}()")
 
 
 def test_what_is_made_later_is_granted_to_nobody(game):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -718,3 +719,20 @@ def test_a_player_whose_account_is_gone_is_moved_by_an_ambassador_and_nobody_els
             scene.people[name].call("choose_team", team_id=target, player_id=moved)
     scene.people["helper"].call("choose_team", team_id=target, player_id=moved)
     assert game.one("select team_id from mpp.player where id = %s", (moved,)) == target
+
+
+@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role"])
+def test_a_request_that_writes_to_anything_but_a_function_is_refused_before_it_is_read(game, role):
+    asked = game.one(
+        "select setting from pg_roles, unnest(rolconfig) setting where rolname = 'authenticator'"
+        " and setting like 'pgrst.db_pre_request=%%'"
+    )
+    function = asked.partition("=")[2]
+    caller = Person(game.db, role)
+    for method, path, refused in (
+        ("GET", "/editions", False), ("HEAD", "/editions", False), ("POST", "/rpc/register", False),
+        ("POST", "/editions", True), ("PATCH", "/editions", True), ("PUT", "/rpc", True), ("DELETE", "/editions", True),
+    ):  # fmt: skip
+        game.run("select set_config('request.method', %s, true), set_config('request.path', %s, true)", (method, path))
+        with game.refused("42501") if refused else contextlib.nullcontext():
+            caller.rows(f"select {function}()")
