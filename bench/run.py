@@ -26,7 +26,7 @@ import psycopg
 
 from bench.durations import durations
 from mpp_supabase import clock
-from mpp_supabase.local import Ports, Stack, StackStatus
+from supabase_embedded import Ports, Stack, StackStatus
 
 HERE = Path(__file__).parent
 BARE = "mpp_bench.bare"

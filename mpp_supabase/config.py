@@ -196,7 +196,7 @@ def _local_stack() -> Settings:
         f"Run `mpp stack start`, or set {URL} with {PUBLISHABLE[0]} and {SECRET[0]}.",
     )
     try:
-        from mpp_supabase.local import running_stack
+        from supabase_embedded import running_stack
     except ImportError:
         raise nothing from None
     status = running_stack()

@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from mpp_supabase.local import Ports, Stack, StackStatus
+from supabase_embedded import Ports, Stack, StackStatus
 from tests import backends, clock
 from tests.postgres_versions import binaries_of
 

@@ -22,12 +22,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from mpp_supabase.local import Ports, StackStatus, process
-from mpp_supabase.local.auth.environment import auth_environment
-from mpp_supabase.local.config import Config
-from mpp_supabase.local.keys import Keys
-from mpp_supabase.local.migrations import apply_migrations
-from mpp_supabase.local.project import find_project
+from mpp_supabase.project import find_project
+from supabase_embedded import Ports, StackStatus, process
+from supabase_embedded.auth.environment import auth_environment
+from supabase_embedded.config import Config
+from supabase_embedded.keys import Keys
+from supabase_embedded.migrations import apply_migrations
 
 IMAGES = {
     "postgres": "supabase/postgres:17.6.1.136",
@@ -145,7 +145,7 @@ def docker_stack() -> Iterator[StackStatus]:
         }
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "MPP_GATEWAY": json.dumps(gateway)}
         running = process.spawn(
-            [sys.executable, "-m", "mpp_supabase.local.gateway"], log=logs / "gateway.log", env=env, cwd=logs
+            [sys.executable, "-m", "supabase_embedded.gateway"], log=logs / "gateway.log", env=env, cwd=logs
         )
         stack.callback(process.stop, running)
         _wait("gateway", lambda: _answers(f"{api_url}/health"), 30)

@@ -15,9 +15,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from mpp_supabase.local import PostgresServer
-from mpp_supabase.local.auth.schema import migrate
-from mpp_supabase.local.migrations import apply_migrations
+from supabase_embedded import PostgresServer
+from supabase_embedded.auth.schema import migrate
+from supabase_embedded.migrations import apply_migrations
 from tests import clock
 from tests.postgres_versions import ROOT, binaries_of, server_of
 

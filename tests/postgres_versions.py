@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from mpp_supabase.local import Ports, PostgresServer
-from mpp_supabase.local.node import hydrate_symlinks, platform_name
-from mpp_supabase.local.postgres import ServerUser
+from supabase_embedded import Ports, PostgresServer
+from supabase_embedded.node import hydrate_symlinks, platform_name
+from supabase_embedded.postgres import ServerUser
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import psycopg
 
-from mpp_supabase.local.auth.schema import migrate
-from mpp_supabase.local.migrations import apply_migrations
-from mpp_supabase.local.node import npm_command
+from supabase_embedded.auth.schema import migrate
+from supabase_embedded.migrations import apply_migrations
+from supabase_embedded.node import npm_command
 from tests.postgres_versions import ROOT, binaries_of, server_of
 
 

@@ -146,8 +146,8 @@ def _without_password(url: str) -> tuple[str, str]:
 
 
 def _supabase(url: str, *arguments: str) -> int:
-    from mpp_supabase.local.node import npm_command
-    from mpp_supabase.local.project import find_project
+    from mpp_supabase.project import find_project
+    from supabase_embedded.node import npm_command
 
     project = find_project()
     program = project.npm_directory(project.home) / "node_modules" / ".bin" / "supabase"

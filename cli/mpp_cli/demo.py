@@ -16,8 +16,8 @@ from mpp_cli.output import Column
 
 if TYPE_CHECKING:
     from mpp_supabase.demo import ClientOutcome, Outcome, SchoolOutcome
-    from mpp_supabase.local import StackStatus
-    from mpp_supabase.local.project import Project
+    from mpp_supabase.project import Project
+    from supabase_embedded import StackStatus
 
 app = typer.Typer(help="Play a whole edition on the local stack.")
 
@@ -36,7 +36,7 @@ def demo(
     if context.invoked_subcommand is not None:
         return
     from mpp_supabase.demo import Plan, play
-    from mpp_supabase.local.project import find_project
+    from mpp_supabase.project import find_project
 
     project = find_project()
     status = _local_stack()
@@ -63,7 +63,7 @@ def school(
     Example: mpp demo school --scale 0.1
     """
     from mpp_supabase.demo import SchoolPlan, play_school
-    from mpp_supabase.local.project import find_project
+    from mpp_supabase.project import find_project
 
     project = find_project()
     status = _local_stack()
@@ -92,7 +92,7 @@ def client(
     """
     from mpp_supabase import load_mail_settings, load_settings
     from mpp_supabase.demo import ClientPlan, play_client
-    from mpp_supabase.local.project import find_project
+    from mpp_supabase.project import find_project
 
     project = find_project()
     status = _local_stack()
@@ -117,7 +117,7 @@ def _reports(project: Project, status: StackStatus) -> Path:
 def _local_stack() -> StackStatus:
     """The local stack, running. A demonstration fills its database with made-up people: never any other."""
     from mpp_supabase import ConfigError
-    from mpp_supabase.local import Stack
+    from supabase_embedded import Stack
 
     stack = Stack()
     status = stack.status()

@@ -18,7 +18,7 @@ from mpp_cli.exits import Exit
 if TYPE_CHECKING:
     from types import FrameType
 
-    from mpp_supabase.local import Ports, Stack, StackStatus
+    from supabase_embedded import Ports, Stack, StackStatus
 
 app = typer.Typer(no_args_is_help=True, help="The embedded Supabase: Postgres, PostgREST, Auth, mailbox and gateway.")
 
@@ -46,7 +46,7 @@ def start(
 
     Example: mpp stack start --port-base 55321
     """
-    from mpp_supabase.local import Ports
+    from supabase_embedded import Ports
 
     stack = _stack(Ports.from_base(port_base) if port_base else None)
     with _terminated_like_interrupted():
@@ -112,9 +112,9 @@ def logs(
 
     Example: mpp stack logs postgrest -f
     """
-    from mpp_supabase.local import StackError
-    from mpp_supabase.local.process import follow as follow_logs
-    from mpp_supabase.local.process import tail
+    from supabase_embedded import StackError
+    from supabase_embedded.process import follow as follow_logs
+    from supabase_embedded.process import tail
 
     directory = _stack().logs
     found = sorted(directory.glob("*.log"))
@@ -177,7 +177,7 @@ def rotate_keys() -> None:
 
 
 def _stack(ports: Ports | None = None) -> Stack:
-    from mpp_supabase.local import Stack
+    from supabase_embedded import Stack
 
     return Stack(ports=ports)
 

@@ -96,7 +96,7 @@ def _local_mailbox(project: Settings, found: Mapping[str, str]) -> MailSettings:
         f"No mail server is configured for {project.url}.", f"Set {HOST}, MPP_SMTP_FROM and the rest of docs/mail.md."
     )
     try:
-        from mpp_supabase.local import running_stack
+        from supabase_embedded import running_stack
     except ImportError:
         raise nothing from None
     stack = running_stack()

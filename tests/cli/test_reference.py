@@ -52,7 +52,7 @@ def test_every_exit_code_has_a_meaning() -> None:
 def test_help_loads_nothing_that_takes_time() -> None:
     program = (
         "import sys\nfrom mpp_cli.app import run\nrun(['--help'])\n"
-        "print(*{'pydantic', 'httpx', 'postgrest', 'psycopg', 'openpyxl', 'typst', 'mpp_supabase.local'}"
+        "print(*{'pydantic', 'httpx', 'postgrest', 'psycopg', 'openpyxl', 'typst', 'supabase_embedded'}"
         " & set(sys.modules), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

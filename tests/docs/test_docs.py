@@ -21,8 +21,8 @@ import pytest
 from docs import generate
 from mpp_cli.app import app
 from mpp_supabase.errors import REFUSALS, is_answer
-from mpp_supabase.local import StackStatus
-from mpp_supabase.local.node import npm_command
+from supabase_embedded import StackStatus
+from supabase_embedded.node import npm_command
 from tests.sql.game import Game, commit_cards
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from mpp_supabase import MPP, MailSettings, Settings
-from mpp_supabase.local import StackStatus
+from supabase_embedded import StackStatus
 
 from .fickle import FickleServer
 

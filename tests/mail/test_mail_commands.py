@@ -20,9 +20,9 @@ import pytest
 from mpp_cli import app
 from mpp_cli.exits import Exit, code_of
 from mpp_supabase import ConfigError, MailSender, MailServerError, load_mail_settings, settle_stranded_mails
-from mpp_supabase.local import StackStatus
 from mpp_supabase.mail.evidence import MailboxRecord
 from mpp_supabase.mail.settings import NAMES
+from supabase_embedded import StackStatus
 
 from .conftest import MARK, Office, invitation
 from .fickle import FickleServer

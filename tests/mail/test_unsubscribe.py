@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from mpp_supabase import MailSender
-from mpp_supabase.local import StackStatus
+from supabase_embedded import StackStatus
 
 from .conftest import MARK, Office
 from .fickle import FickleServer

@@ -38,7 +38,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from mpp_supabase.local import PostgresServer
+from supabase_embedded import PostgresServer
 from tests.loaded_postgres import copy_database, loaded_postgres
 from tests.mutation.mutants import KINDS, Mutation, mutations
 from tests.mutation.record import Recorder, Touched

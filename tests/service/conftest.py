@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from mpp_supabase import Edition
-from mpp_supabase.local import StackStatus
+from supabase_embedded import StackStatus
 
 from .world import Person, World
 

@@ -28,10 +28,10 @@ from mpp_supabase.errors import (
     WrongAudience,
     refusal,
 )
-from mpp_supabase.local import StackStatus
-from mpp_supabase.local.project import find_project
+from mpp_supabase.project import find_project
 from mpp_supabase.reports import write_report
 from mpp_supabase.sheets import read_guests, read_leagues
+from supabase_embedded import StackStatus
 from tests import clock
 
 from .clients import VIEWS, Client, new_client, pages, played_client, running_edition

@@ -28,7 +28,7 @@ MAY = {
     "mpp_supabase/clock.py": "it is the clock",
     "tests/clock.py": "it is the clock of the tests",
     "mpp_supabase/mail/courier.py": "seconds that pass, where the machine has no clock that goes on while it sleeps",
-    "mpp_supabase/local": "tokens, mails and processes of the local Auth and Storage, like the hosted ones",
+    "supabase_embedded": "tokens, mails and processes of the local Auth and Storage, like the hosted ones",
     "tests/stack/auth": "the same",
     "tests/stack/test_gateway.py": "tokens",
     "tests/stack/test_keys.py": "tokens",
@@ -48,7 +48,7 @@ def readings(source: str) -> Iterator[str]:
 def test_nothing_reads_the_time_but_the_one_clock() -> None:
     found = {
         f"{path.relative_to(ROOT)}:{reading}"
-        for folder in ("mpp_supabase", "cli", "tests", "bench", "docs")
+        for folder in ("mpp_supabase", "supabase_embedded", "cli", "tests", "bench", "docs")
         for path in (ROOT / folder).rglob("*.py")
         if "node_modules" not in path.parts and not str(path.relative_to(ROOT)).startswith(tuple(MAY))
         for reading in readings(path.read_text(encoding="utf-8"))

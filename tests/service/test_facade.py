@@ -31,6 +31,6 @@ def test_importing_the_package_and_reading_a_file_load_no_client() -> None:
         "assert 'httpx' not in sys.modules and 'postgrest' not in sys.modules\n"
         "mpp_supabase.MPP\n"
         "assert 'postgrest' not in sys.modules and 'supabase_auth' not in sys.modules\n"
-        "assert 'mpp_supabase.local' not in sys.modules\n"
+        "assert 'supabase_embedded' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,8 +13,8 @@ import mpp_supabase.clock
 from mpp_supabase import AccountError, KeyRefused, MPPError, Settings, parse_edition
 from mpp_supabase import errors as refused
 from mpp_supabase.client import MPP
-from mpp_supabase.local import StackStatus
 from mpp_supabase.transport import Transport
+from supabase_embedded import StackStatus
 from tests import clock
 
 from .conftest import Played

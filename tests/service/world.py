@@ -14,8 +14,8 @@ import psycopg
 from pydantic import SecretStr
 
 from mpp_supabase import MPP, Account, Edition, School, SchoolClass, Settings, parse_edition
-from mpp_supabase.local import StackStatus
 from mpp_supabase.school_directory import CHECK_LETTERS
+from supabase_embedded import StackStatus
 from tests import clock
 
 PASSWORD = "correct horse battery staple"

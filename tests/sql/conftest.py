@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from mpp_supabase.local import PostgresServer
+from supabase_embedded import PostgresServer
 from tests.loaded_postgres import copy_database, loaded_postgres
 
 from .game import Connection, Game, commit_cards

@@ -18,9 +18,9 @@ import psycopg
 import pytest
 
 from mpp_supabase import read_edition_file
-from mpp_supabase.local import PostgresServer
-from mpp_supabase.local.auth.schema import migrate
-from mpp_supabase.local.migrations import apply_migrations
+from supabase_embedded import PostgresServer
+from supabase_embedded.auth.schema import migrate
+from supabase_embedded.migrations import apply_migrations
 from tests.postgres_versions import MAJORS, ROOT, binaries_of, server_of
 
 from .game import DAY, HOUR, Game

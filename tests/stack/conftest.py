@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mpp_supabase.local import Ports, Stack, StackStatus
+from supabase_embedded import Ports, Stack, StackStatus
 from tests.conftest import choosing_ports, session_directory
 
 MIGRATION = """
@@ -119,8 +119,8 @@ def tiny_disk(directory: Path) -> Iterator[Path]:
 
 
 def _full_initdb(place: Path) -> Iterator[Path]:
-    from mpp_supabase.local.node import find_binaries
-    from mpp_supabase.local.project import find_project
+    from mpp_supabase.project import find_project
+    from supabase_embedded.node import find_binaries
 
     project = find_project()
     binaries = place / "postgres"

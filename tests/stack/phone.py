@@ -20,9 +20,9 @@ from postgrest import APIError
 from supabase.lib.client_options import SyncClientOptions
 
 from mpp_supabase.edition_file import parse_edition
-from mpp_supabase.local import StackStatus
 from mpp_supabase.transport import until_answered
 from supabase import Client, create_client
+from supabase_embedded import StackStatus
 from tests import clock
 from tests.refusal_details import only_times
 

@@ -6,9 +6,9 @@ import os
 import socket
 from pathlib import Path
 
-from mpp_supabase.local import Stack
-from mpp_supabase.local.process import Process
-from mpp_supabase.local.state import State
+from supabase_embedded import Stack
+from supabase_embedded.process import Process
+from supabase_embedded.state import State
 
 
 def processes_of(stack: Stack) -> dict[str, Process]:

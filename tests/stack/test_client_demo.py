@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from mpp_supabase import Settings, load_mail_settings
 from mpp_supabase.demo import ClientPlan, play_client
 from mpp_supabase.demo.client_proof import ClientProof
-from mpp_supabase.local import StackStatus
-from mpp_supabase.local.project import find_project
+from mpp_supabase.project import find_project
+from supabase_embedded import StackStatus
 
 
 def test_a_plan_of_scale_1_is_a_company_of_200_and_30_classes() -> None:

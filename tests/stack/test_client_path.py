@@ -19,7 +19,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from mpp_supabase.local import StackStatus
+from supabase_embedded import StackStatus
 from tests import clock
 from tests.refusal_details import only_times
 

@@ -14,8 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from mpp_cli.stack import app
-from mpp_supabase.local import Stack, StackError, StackStatus
-from mpp_supabase.local.project import find_project
+from mpp_supabase.project import find_project
+from supabase_embedded import Stack, StackError, StackStatus
 
 NAMES = {
     "API_URL",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mpp_supabase.demo import Plan, play
-from mpp_supabase.local import StackStatus
-from mpp_supabase.local.project import find_project
+from mpp_supabase.project import find_project
+from supabase_embedded import StackStatus
 
 
 def test_a_small_edition_is_played_frozen_and_proven(stack: StackStatus, tmp_path: Path) -> None:

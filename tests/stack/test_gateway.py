@@ -19,11 +19,11 @@ import httpx
 import pytest
 from starlette.types import Message
 
-from mpp_supabase.local import Ports, Stack, StackStatus
-from mpp_supabase.local.gateway import app as gateway_app
-from mpp_supabase.local.gateway.app import Gateway, GatewayConfig
-from mpp_supabase.local.process import wait_until
-from mpp_supabase.local.state import State
+from supabase_embedded import Ports, Stack, StackStatus
+from supabase_embedded.gateway import app as gateway_app
+from supabase_embedded.gateway.app import Gateway, GatewayConfig
+from supabase_embedded.process import wait_until
+from supabase_embedded.state import State
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ def impatient(running: StackStatus, directory: Path) -> Iterator[StackStatus]:
     log = directory / "gateway.log"
     with log.open("w") as output:
         gateway = subprocess.Popen(
-            [sys.executable, "-m", "mpp_supabase.local.gateway"],
+            [sys.executable, "-m", "supabase_embedded.gateway"],
             env={**os.environ, "MPP_GATEWAY": json.dumps(config)},
             stdout=output,
             stderr=output,

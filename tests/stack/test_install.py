@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from mpp_supabase.local import StackError
-from mpp_supabase.local import process as processes
-from mpp_supabase.local.node import find_binaries, hydrate_symlinks, npm_command
-from mpp_supabase.local.project import Project, find_project
+from mpp_supabase.project import Project, find_project
+from supabase_embedded import StackError
+from supabase_embedded import process as processes
+from supabase_embedded.node import find_binaries, hydrate_symlinks, npm_command
 
 
 def test_the_lock_file_names_no_registry() -> None:
@@ -62,7 +62,7 @@ def test_npm_of_the_wheel_is_used_where_the_machine_has_none(directory: Path, mo
 def test_npm_keeps_what_it_keeps_beside_what_it_installs(directory: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name.lower() != "npm_config_cache"}
     environment |= {"HOME": "/dev/null", "PYTHONPATH": str(find_project().files)}
-    asked = [sys.executable, "-m", "mpp_supabase.local.node", "config", "get", "cache"]
+    asked = [sys.executable, "-m", "supabase_embedded.node", "config", "get", "cache"]
     done = subprocess.run(asked, cwd=directory, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()) == directory / "node_modules" / ".cache" / "npm"
@@ -78,7 +78,7 @@ def test_npm_that_is_interrupted_ends_without_a_traceback(directory: Path) -> No
     environment = {**os.environ, "PATH": f"{directory}:{os.environ['PATH']}"}
     environment["PYTHONPATH"] = str(find_project().files)
     running = subprocess.Popen(
-        [sys.executable, "-m", "mpp_supabase.local.node", "install"],
+        [sys.executable, "-m", "supabase_embedded.node", "install"],
         cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip

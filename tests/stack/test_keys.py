@@ -12,9 +12,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from mpp_supabase.local import Stack, StackStatus
-from mpp_supabase.local.keys import signing_key
-from mpp_supabase.local.state import State
+from supabase_embedded import Stack, StackStatus
+from supabase_embedded.keys import signing_key
+from supabase_embedded.state import State
 
 WHOAMI = "/rest/v1/rpc/whoami"
 

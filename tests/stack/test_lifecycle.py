@@ -19,10 +19,10 @@ import pytest
 from typer.testing import CliRunner
 
 from mpp_cli.stack import app as stack_commands
-from mpp_supabase.local import Ports, PostgresServer, Stack, StackError, StackStatus, running_stack
-from mpp_supabase.local.health import port_use
-from mpp_supabase.local.process import LOG_BYTES, Process, spawn, start_token, wait, wait_until
-from mpp_supabase.local.state import State
+from supabase_embedded import Ports, PostgresServer, Stack, StackError, StackStatus, running_stack
+from supabase_embedded.health import port_use
+from supabase_embedded.process import LOG_BYTES, Process, spawn, start_token, wait, wait_until
+from supabase_embedded.state import State
 from tests.stack.stack_tools import alive_below, processes_of, take
 
 NewStack = Callable[..., Stack]
@@ -294,7 +294,7 @@ def test_ports_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_missing_npm_is_said(new_stack: NewStack, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mpp_supabase.local.project import Project, find_project
+    from mpp_supabase.project import Project, find_project
 
     bare = directory / "project"
     bare.mkdir()
@@ -372,7 +372,7 @@ def start_in_a_process(stack: Stack) -> subprocess.Popen[str]:
     """`mpp stack start` for the same home, project and ports."""
     ports = {f"MPP_PORT_{name.upper()}": str(port) for name, port in asdict(stack._ports or Ports()).items()}
     script = (
-        "import sys; from pathlib import Path; from mpp_supabase.local import stack; from mpp_cli.stack import app\n"
+        "import sys; from pathlib import Path; from supabase_embedded import stack; from mpp_cli.stack import app\n"
         "original = stack.Stack.__init__\n"
         "def small(self, *a, **k): original(self, *a, **{**k, 'supabase': Path(sys.argv.pop())})\n"
         "stack.Stack.__init__ = small\n"

@@ -15,9 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mpp_supabase.local import mailbox
-from mpp_supabase.local.mailbox import Mail, Mailbox
-from mpp_supabase.local.state import Ports
+from supabase_embedded import mailbox
+from supabase_embedded.mailbox import Mail, Mailbox
+from supabase_embedded.state import Ports
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     log = tmp_path_factory.mktemp("mailbox") / "log"
     with log.open("w") as output:
         started = subprocess.Popen(
-            [sys.executable, "-m", "mpp_supabase.local.mailbox"],
+            [sys.executable, "-m", "supabase_embedded.mailbox"],
             env=os.environ | environment,
             cwd=Path(__file__).parents[2],
             stdout=output,

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from mpp_supabase.edition_file import parse_edition
-from mpp_supabase.local import Ports, Stack
+from supabase_embedded import Ports, Stack
 from tests import clock
 
 from .phone import HOUR, PARIS, Place, edition_text, place_of, refused, run_javascript

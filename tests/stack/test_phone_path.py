@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from mpp_supabase.local import StackStatus
+from supabase_embedded import StackStatus
 from tests.faults import line_to
 
 from .phone import DAY, WORD, Place, place_of, refused

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mpp_supabase.local import StackStatus
+from supabase_embedded import StackStatus
 from tests.faults import line_to
 
 from .phone import DAY, WORD, place_of, run_javascript

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from mpp_supabase.local import PostgresServer, StackStatus
+from supabase_embedded import PostgresServer, StackStatus
 from tests.postgres_versions import MAJORS, binaries_of, server_of
 
 

@@ -18,8 +18,8 @@ from mpp_supabase.demo.classes import PlaceToLearn, enrol, register_of
 from mpp_supabase.demo.habits import Card
 from mpp_supabase.demo.lessons import sheets_of
 from mpp_supabase.demo.school_proof import ClassFacts, Proof, rank_classes, rank_schools
-from mpp_supabase.local import StackStatus
-from mpp_supabase.local.project import find_project
+from mpp_supabase.project import find_project
+from supabase_embedded import StackStatus
 
 PARIS = ZoneInfo("Europe/Paris")
 LEVELS = ("maternelle", "elementaire", "college", "lycee")

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from mpp_supabase.local import StackStatus
+from supabase_embedded import StackStatus
 from tests.refusal_details import only_times
 
 from .phone import Phone, Place, place_of, refused

@@ -20,10 +20,10 @@ import jwt
 import psycopg
 import pytest
 
-from mpp_supabase.local import Ports, Stack, StackStatus
-from mpp_supabase.local.config import Config
-from mpp_supabase.local.process import wait_until
-from mpp_supabase.local.project import find_project
+from mpp_supabase.project import find_project
+from supabase_embedded import Ports, Stack, StackStatus
+from supabase_embedded.config import Config
+from supabase_embedded.process import wait_until
 
 from .phone import node
 from .stack_tools import processes_of

@@ -32,12 +32,12 @@ import pytest
 from supabase_auth import SyncGoTrueClient
 from supabase_auth._sync.gotrue_admin_api import SyncGoTrueAdminAPI
 
-from mpp_supabase.local.auth.environment import auth_environment
-from mpp_supabase.local.keys import Keys
-from mpp_supabase.local.node import find_binaries
-from mpp_supabase.local.postgres.server import PostgresServer
-from mpp_supabase.local.project import find_project
-from mpp_supabase.local.state import Ports
+from mpp_supabase.project import find_project
+from supabase_embedded.auth.environment import auth_environment
+from supabase_embedded.keys import Keys
+from supabase_embedded.node import find_binaries
+from supabase_embedded.postgres.server import PostgresServer
+from supabase_embedded.state import Ports
 
 BACKENDS = ["ours", "real"] if os.environ.get("MPP_AUTH_BIN") else ["ours"]
 PASSWORD = "correct horse battery"
@@ -208,7 +208,7 @@ def mailbox(directory: Path, http: httpx.Client) -> Iterator[Mailbox]:
     ports = Ports.free()
     environment = {"MPP_MAILBOX_HTTP_PORT": str(ports.mailbox), "MPP_MAILBOX_SMTP_PORT": str(ports.smtp)}
     url = f"http://127.0.0.1:{ports.mailbox}"
-    command = [sys.executable, "-m", "mpp_supabase.local.mailbox"]
+    command = [sys.executable, "-m", "supabase_embedded.mailbox"]
     with _running(command, environment, directory / "mailbox.log", f"{url}/readyz"):
         yield Mailbox(url, ports.smtp, http)
 
@@ -305,7 +305,7 @@ def address() -> str:
 
 def auth_command(backend: str) -> list[str]:
     """The program of a backend, without its verb."""
-    return [os.environ["MPP_AUTH_BIN"]] if backend == "real" else [sys.executable, "-m", "mpp_supabase.local.auth"]
+    return [os.environ["MPP_AUTH_BIN"]] if backend == "real" else [sys.executable, "-m", "supabase_embedded.auth"]
 
 
 def copy_database(postgres: PostgresServer, name: str) -> None:

@@ -16,17 +16,17 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from mpp_supabase.local.auth import limits
-from mpp_supabase.local.auth.environment import auth_environment
-from mpp_supabase.local.auth.errors import Refusal
-from mpp_supabase.local.auth.schema import migrate
-from mpp_supabase.local.auth.settings import AuthSettings, seconds_of
-from mpp_supabase.local.auth.users import NIL
-from mpp_supabase.local.auth.wire import is_allowed_redirect
-from mpp_supabase.local.config import Config
-from mpp_supabase.local.keys import Keys
-from mpp_supabase.local.postgres.server import PostgresServer
-from mpp_supabase.local.project import find_project
+from mpp_supabase.project import find_project
+from supabase_embedded.auth import limits
+from supabase_embedded.auth.environment import auth_environment
+from supabase_embedded.auth.errors import Refusal
+from supabase_embedded.auth.schema import migrate
+from supabase_embedded.auth.settings import AuthSettings, seconds_of
+from supabase_embedded.auth.users import NIL
+from supabase_embedded.auth.wire import is_allowed_redirect
+from supabase_embedded.config import Config
+from supabase_embedded.keys import Keys
+from supabase_embedded.postgres.server import PostgresServer
 
 from .conftest import PASSWORD, AuthServer, copy_database
 
@@ -429,7 +429,7 @@ def _run(action: str, environment: dict[str, str]) -> subprocess.CompletedProces
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     project = Path(__file__).parents[3]
     return subprocess.run(
-        [sys.executable, "-m", "mpp_supabase.local.auth", action],
+        [sys.executable, "-m", "supabase_embedded.auth", action],
         env=inherited | environment,
         cwd=project,
         check=False,

@@ -8,9 +8,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from mpp_supabase.local.auth.environment import auth_environment
-from mpp_supabase.local.keys import Keys
-from mpp_supabase.local.postgres.server import PostgresServer
+from supabase_embedded.auth.environment import auth_environment
+from supabase_embedded.keys import Keys
+from supabase_embedded.postgres.server import PostgresServer
 
 from .conftest import SITE, AuthServer, auth_command, copy_database, run_once
 

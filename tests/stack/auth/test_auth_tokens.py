@@ -11,7 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from mpp_supabase.local.keys import signing_key
+from supabase_embedded.keys import signing_key
 
 from .conftest import PASSWORD, AuthServer
 

@@ -1,0 +1,68 @@
+"""The keeper of a running stack: it starts again a service that has died, and keeps the logs short.
+
+`python -m supabase_embedded.keeper`, with the stack's home and its supabase/ directory as JSON in MPP_KEEPER. It ends
+by itself when the stack is no longer its own. A service that only does not answer is left alone: somebody may be
+looking at it. `mpp stack start` starts that one again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+from supabase_embedded import process
+from supabase_embedded.errors import StackError
+from supabase_embedded.stack import Stack
+from supabase_embedded.state import State
+
+#: How often to look, in seconds, and the longest pause before trying again what fails to start.
+EVERY = 1.0
+LONGEST_PAUSE = 60.0
+
+log = logging.getLogger("mpp.keeper")
+
+
+def main() -> None:
+    """Watch over a stack until it is stopped."""
+    config = json.loads(os.environ.pop("MPP_KEEPER"))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
+    stack = Stack(Path(config["home"]), supabase=Path(config["supabase"]))
+    threading.Thread(target=process.keep_short, args=[stack.logs], daemon=True).start()
+    pause = EVERY
+    while is_ours(stack.home):
+        try:
+            revived = stack.revive() if has_dead(stack.home) else []
+        except StackError as error:
+            log.warning("%s %s", error.message, error.hint)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        else:
+            for name in revived:
+                log.warning("%s had ended and was started again", name)
+            # What dies at once again and again is started less and less often.
+            pause = min(2 * pause, LONGEST_PAUSE) if revived else max(pause / 2, EVERY)
+        time.sleep(pause)
+
+
+def is_ours(home: Path) -> bool:
+    """Whether this process is the keeper that the stack knows."""
+    try:
+        keeper = State.read(home).processes.get("keeper")
+    except StackError:
+        return False
+    return keeper is not None and keeper.pid == os.getpid()
+
+
+def has_dead(home: Path) -> bool:
+    """Whether a service has ended, without taking the stack's lock to see it."""
+    state = State.read(home)
+    running = state.processes
+    return state.complete and not all(name in running and running[name].alive for name in state.services)
+
+
+if __name__ == "__main__":
+    main()
