@@ -2,8 +2,7 @@
 
 create table mpp.ops_member (
     account_id uuid primary key references auth.users (id) on delete cascade,
-    granted_at timestamptz not null default private.clock(),
-    granted_by uuid
+    granted_at timestamptz not null default private.clock()
 );
 comment on table mpp.ops_member is 'Accounts of the association''s staff. Read live at each call: a token never says who is staff.';
 
@@ -216,7 +215,7 @@ begin
         perform private.refuse('MP010', 'member_id', 'its e-mail address is not confirmed', 'Let the person sign in first.');
     end if;
     if granted then
-        insert into mpp.ops_member (account_id, granted_by) values (member_id, (select private.my_account()))
+        insert into mpp.ops_member (account_id) values (member_id)
         on conflict do nothing;
     else
         delete from mpp.ops_member m where m.account_id = member_id;

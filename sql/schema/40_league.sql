@@ -148,6 +148,8 @@ create table mpp.conduct_report (
 comment on table mpp.conduct_report is 'What ambassadors and players tell the association; an expulsion also bars the way back.';
 create index conduct_report_league on mpp.conduct_report (league_id, account_id) where kind = 'expulsion';
 create index conduct_report_player on mpp.conduct_report (player_id);
+create index conduct_report_account on mpp.conduct_report (account_id) where account_id is not null;
+create index conduct_report_reporter on mpp.conduct_report (reported_by) where reported_by is not null;
 create index conduct_report_edition on mpp.conduct_report (edition_id);
 
 -- Fifty bits without look-alike letters (Crockford's base 32): not to be guessed.
@@ -1297,7 +1299,6 @@ begin
     set account_id = null, alias = '—', first_name = '—', picture_path = null,
         listed = p.listed and exists (select from mpp.edition e where e.id = p.edition_id and e.frozen_at is not null)
     where p.account_id = old.id;
-    update mpp.conduct_report r set account_id = null where r.account_id = old.id;
     with left_behind as (
         delete from mpp.ambassador a where a.account_id = old.id returning a.league_id
     )

@@ -30,10 +30,15 @@ create table mpp.validation (
 comment on table mpp.validation is 'The ledger of validated challenges.';
 comment on column mpp.validation.id is 'The request key that the client made: asking twice with one key gives one row.';
 comment on column mpp.validation.team_id is 'Where the points were earned; a player who moves leaves them there.';
+comment on column mpp.validation.validated_by is 'The account that validated for a pupil; empty for a player, who does so alone, and once the account is erased.';
+comment on column mpp.validation.cancelled_by is 'The account that took it back; empty for the secret key, and once the account is erased.';
 comment on column mpp.validation.credit_number is 'Larger than that of every validation credited before it; a new one each time its quorum is reached.';
 create index validation_player on mpp.validation (player_id, challenge_id);
 create index validation_league on mpp.validation (league_id, validated_at);
 create index validation_challenge on mpp.validation (challenge_id);
+-- An account that is erased is found without reading the ledger.
+create index validation_validated_by on mpp.validation (validated_by) where validated_by is not null;
+create index validation_cancelled_by on mpp.validation (cancelled_by) where cancelled_by is not null;
 
 create function private.validation_keep_facts() returns trigger
     language plpgsql
@@ -48,6 +53,8 @@ begin
             (old.id, old.edition_id, old.challenge_id, old.player_id, old.team_id, old.league_id, old.points, old.proof_sent,
             old.validated_at) then
         perform private.refuse('MP060', 'only its state changes');
+    elsif new.validated_by is distinct from old.validated_by and new.validated_by is not null then
+        perform private.refuse('MP060', 'who validated it is only forgotten');
     elsif old.state = 'cancelled' and new.state <> 'cancelled' then
         perform private.refuse('MP060', 'a cancelled one stays cancelled');
     end if;

@@ -514,6 +514,10 @@ create function private.validation_recredit() returns trigger
     set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- Whoever did it is forgotten in a frozen edition too.
+    if not exists (select from new_rows n join old_rows o on o.id = n.id where n.state <> o.state) then
+        return null;
+    end if;
     perform private.move_points(
         array(select distinct n.league_id from new_rows n),
         array(select distinct n.edition_id from new_rows n),

@@ -143,11 +143,11 @@ begin
 
     begin
         insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
-            validated_by, validated_at, changed_at)
+            validated_at, changed_at)
         values (request_key, e.id, c.id, me.id, me.team_id, me.league_id,
             case when c.kind = 'boost' and c.opens_at <= at and at < c.closes_at then c.points * c.boost_factor else c.points end,
             case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
-            coalesce(proof_sent, false), account, at, at)
+            coalesce(proof_sent, false), at, at)
         returning * into v;
     exception when unique_violation then
         -- Another league used the key in the same instant.
@@ -390,13 +390,13 @@ begin
     end if;
 
     insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
-        validated_by, validated_at, changed_at)
+        validated_at, changed_at)
     select r.id, e.id, c.id, p.id, p.team_id, p.league_id,
         -- As in validate_challenge; a function would cost as much as the rest of the row.
         case when c.kind = 'boost' and c.opens_at <= r.done_at and r.done_at < c.closes_at
             then c.points * c.boost_factor else c.points end,
         case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
-        c.needs_proof, (select private.my_account()), r.done_at, r.done_at
+        c.needs_proof, r.done_at, r.done_at
     from unnest(request_keys, player_ids, challenge_ids, done_at) r (id, player_id, challenge_id, done_at)
     join mpp.player p on p.id = r.player_id
     join mpp.edition_challenge c on c.id = r.challenge_id

@@ -94,7 +94,6 @@ create table mpp.award_round (
     edition_id integer not null references mpp.edition (id),
     rule text not null,
     granted_at timestamptz not null,
-    granted_by uuid,
     primary key (edition_id, rule)
 );
 comment on table mpp.award_round is 'Rules that were applied to an edition, also those that nobody met.';
@@ -297,8 +296,8 @@ begin
             else b.value >= b.threshold
         end
     ), applied as (
-        insert into mpp.award_round (edition_id, rule, granted_at, granted_by)
-        select e.id, r.code, at, (select private.my_account()) from rule r
+        insert into mpp.award_round (edition_id, rule, granted_at)
+        select e.id, r.code, at from rule r
     )
     insert into mpp.award (edition_id, participation_id, organisation_id, rule, place, scope, title, description, subject_id, value, granted_at)
     select e.id, w.participation_id, p.organisation_id, r.code, r.place, w.scope,

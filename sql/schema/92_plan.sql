@@ -18,7 +18,6 @@ create table mpp.task (
     day date,
     until_day date,
     done_at timestamptz,
-    done_by uuid,
     revision integer not null default 0,
     changed_at timestamptz not null default private.clock(),
     last_day date,
@@ -568,7 +567,7 @@ begin
         perform private.refuse('MP010', 'done', 'it is empty', 'Send true or false.');
     end if;
     update mpp.task t
-    set done_at = case when done then private.clock() end, done_by = case when done then (select private.my_account()) end
+    set done_at = case when done then private.clock() end
     where t.id = asked.id and (t.done_at is not null) <> done;
 end
 $$;

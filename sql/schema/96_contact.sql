@@ -30,6 +30,7 @@ comment on column mpp.contact_request.size is 'How many people would play.';
 comment on column mpp.contact_request.is_held is 'It came when there were too many, of its address or of all: kept apart, and for 30 days when nobody takes it up.';
 create index contact_request_held on mpp.contact_request (received_at) where is_held and state in ('new', 'spam');
 create index contact_request_received on mpp.contact_request (received_at);
+create index contact_request_handled_by on mpp.contact_request (handled_by) where handled_by is not null;
 create index contact_request_email on mpp.contact_request (email, received_at);
 
 alter table mpp.contact_request enable row level security;
