@@ -525,7 +525,8 @@ class Stack:
             "server-port": ports.postgrest,
             "admin-server-port": ports.postgrest_admin,
             "openapi-server-proxy-uri": f"http://{HOST}:{ports.gateway}/rest/v1",
-            "log-level": "warn",
+            # The address of a request that was refused, a filter with a name for one, is in no log.
+            "log-level": "error",
         }
         lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
         write_private(self.home / "postgrest.conf", "\n".join(lines) + "\n")

@@ -92,4 +92,7 @@ revoke execute on function request.refuse_writes() from public;
 grant execute on function request.refuse_writes() to anon, authenticated, service_role;
 
 alter role authenticator set pgrst.db_pre_request = 'request.refuse_writes';
+-- What goes wrong in a request is told to whoever sent it, and not written down: Postgres logs the place where it stumbled along
+-- with the error, `"first_name":"Lina\u0000…` or `invalid input syntax for type uuid: "Lina"`. Deadlocks and slow statements are still logged.
+alter role authenticator set log_min_messages = 'log';
 notify pgrst, 'reload config';

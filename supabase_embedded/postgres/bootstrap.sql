@@ -31,8 +31,9 @@ alter role supabase_auth_admin set search_path = auth;
 alter role supabase_auth_admin set idle_in_transaction_session_timeout = '60s';
 alter role supabase_storage_admin set search_path = storage;
 
--- Hosted lets the owner configure PostgREST through the role it logs in as.
+-- Hosted lets the owner configure PostgREST through the role it logs in as, and what is logged of whom (supautils).
 grant set on parameter
+    log_min_messages,
     "pgrst.db_schemas",
     "pgrst.db_extra_search_path",
     "pgrst.db_max_rows",

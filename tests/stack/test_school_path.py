@@ -28,6 +28,7 @@ from .school import (
     contents,
     family,
     functions,
+    letters,
     reads,
     rne,
     school,
@@ -594,3 +595,26 @@ def test_a_refusal_about_a_class_speaks_the_language_of_the_phone(place: Place) 
     ).json()  # fmt: skip
     assert [team["name"] for team in made.teacher.rows("league_teams", league_id=made_in_french)] == ["Équipe 1"]
     assert school(place) != made.school
+
+
+@pytest.mark.needs("home")
+def test_nothing_that_was_typed_about_a_pupil_is_in_a_log(place: Place) -> None:
+    """Postgres logs an error with what it stumbled over; the errors of requests are told to who sent them only."""
+    tess = teacher(place)
+    word, nobody = f"Dupont{letters()}", str(uuid.uuid4())
+    bodies = [
+        json.dumps({"class_id": class_id, "pupils": [{"first_name": name}]})
+        for class_id, name in ((nobody, f"{word}\0"), (nobody, f"{word}\ud800"), (word, "Lina"))
+    ]
+    bodies += [json.dumps({"class_id": nobody, "pupils": f"[{word}"}), f'{{"class_id": "{nobody}", "pupils": [{word}']
+    as_json = {"content-type": "application/json"}
+    answers = [place.raw("POST", "rpc/add_pupils", tess, content=body, headers=as_json) for body in bodies]
+    answers.append(place.raw("GET", f"league_members?league_id=eq.{word}", tess))
+    assert all(400 <= answer.status_code < 500 for answer in answers), [answer.text for answer in answers]
+    # What others do wrong is logged, so that the log was not simply asleep.
+    other = f"Durand{letters()}"
+    with psycopg.connect(place.status.db_url) as connection, pytest.raises(psycopg.errors.InvalidTextRepresentation):
+        connection.execute(f"select '{other}'::uuid")
+    written = {path.name: path.read_text(errors="replace") for path in (place.status.home / "logs").glob("*.log*")}
+    assert other in written["postgres.log"]
+    assert [name for name, text in written.items() if word in text] == []
