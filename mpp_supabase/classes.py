@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         TrackingPlan,
         TrackingRow,
     )
+    from mpp_supabase.sheets.problems import Problems
 
 MAX_NAMED = 100
 """So many rows that the database refuses are named one by one."""
@@ -402,13 +403,20 @@ class Classes(Service):
         told = {name: trimmed(initial).removesuffix(".").upper() for name, initial in (initials or {}).items()}
         roster = read_roster(path, sheet, initials=told, to_match=True)
         known = self._with_initials(self.get(class_id).class_id, told)
-        plan = match_roster(roster, known)
+        plan = match_roster(roster, known, to_record=True)
+        problems = cast("Problems", roster.problems)
         named: list[NamedPupil] = []
         if plan.pupils:
             try:
-                named = self.add_pupils(class_id, plan.pupils, dry_run=dry_run)
-            except (RepeatedFirstName, TeamLimit, LeagueFull, InvalidField) as refused:
-                raise _in_the_roster(refused, roster, plan, known) from None
+                # With faults in the sheet the rest of it is tried all the same, so that all faults are told at once.
+                named = self.add_pupils(class_id, plan.pupils, dry_run=dry_run or bool(problems))
+            except InvalidField as refused:
+                self._note_refused(refused, class_id, roster, plan, known)
+            except (RepeatedFirstName, TeamLimit, LeagueFull) as refused:
+                # Of a part of the sheet these say nothing.
+                if not problems:
+                    _note(refused, roster, plan.pupils, known)
+        problems.check()
         corrected = len(plan.to_correct)
         return RosterImport(
             file=roster.file,
@@ -627,6 +635,27 @@ class Classes(Service):
         with _there(class_id):
             return one(_Recorded, self._transport.call("import_class_sheet", arguments, idempotent=True))
 
+    def _note_refused(
+        self, refused: Refusal, class_id: UUID | str, roster: Roster, plan: RosterPlan, known: Sequence[KnownPupil]
+    ) -> None:
+        """Note what the database does not take. It names the first pupil: those that are left are tried again."""
+        pupils = list(plan.pupils)
+        for _ in range(MAX_NAMED):
+            _note(refused, roster, pupils, known)
+            place = _PUPIL.search(refused.message)
+            if place is None:
+                break
+            del pupils[int(place[1]) - 1]
+            if not pupils:
+                break
+            try:
+                self.add_pupils(class_id, pupils, dry_run=True)
+                break
+            except InvalidField as next_one:
+                refused = next_one
+            except (RepeatedFirstName, TeamLimit, LeagueFull):
+                break
+
     def _in_the_sheet(
         self,
         refused: ImportRefused,
@@ -741,6 +770,7 @@ class _Ranks:
 
 
 _LIST = "List them with `mpp class list EDITION`."
+_PUPIL = re.compile(r" of pupil ([0-9]+)")
 _FIRST_ROW = re.compile(r"the first: row (\d+): (.*?)\.?\Z", re.DOTALL)
 
 
@@ -821,9 +851,9 @@ def _with_the_sheets_own(found: ImportRefused | SheetError, plan: TrackingPlan) 
     return plan.problems.error()
 
 
-def _in_the_roster(refused: Refusal, roster: Roster, plan: RosterPlan, known: Sequence[KnownPupil]) -> SheetError:
-    """A refusal of the database as the cells of the roster that it is about; of the whole sheet if none can be told."""
-    from mpp_supabase.sheets import SheetError, SheetProblem
+def _note(refused: Refusal, roster: Roster, pupils: Sequence[Mapping[str, str]], known: Sequence[KnownPupil]) -> None:
+    """Note a refusal of the database at the cells of the roster it is about, or of the sheet if none can be told."""
+    from mpp_supabase.sheets.cells import position
 
     cells: list[tuple[str, str]] = []
     problem, fix = refused.message.rstrip("."), refused.hint.rstrip(".")
@@ -846,7 +876,7 @@ def _in_the_roster(refused: Refusal, roster: Roster, plan: RosterPlan, known: Se
             problem = f"{field} {why}".rstrip(".")
         first_names = {str(pupil.pupil_id): pupil.first_name for pupil in known}
         for place in re.findall(r"[0-9]+", places_said):
-            sent = plan.pupils[int(place) - 1]
+            sent = pupils[int(place) - 1]
             name, initial = sent.get("first_name") or first_names[sent["pupil_id"]], sent.get("initial")
             for entry in roster.pupils:
                 same_initial = initial is None or folded(entry.initial or "") == folded(initial)
@@ -855,7 +885,6 @@ def _in_the_roster(refused: Refusal, roster: Roster, plan: RosterPlan, known: Se
                     cells.append(
                         (where, {"team": entry.team or "", "initial": entry.initial or ""}.get(field, entry.name))
                     )
-    places = cells or [("", "")]
-    return SheetError(
-        roster.file, [SheetProblem(roster.file, roster.sheet, cell, value, problem, fix) for cell, value in places]
-    )
+    problems = cast("Problems", roster.problems)
+    for cell, value in cells or [("", "")]:
+        problems.add(cell, value, problem, fix, position(cell) if cell else (0, 0))

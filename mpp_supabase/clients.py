@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -30,7 +31,7 @@ from mpp_supabase.models import (
 )
 
 if TYPE_CHECKING:
-    from mpp_supabase.sheets import Guests, LeagueList
+    from mpp_supabase.sheets import Guests, LeagueList, SheetError
 
 ORGANISATION_KINDS = (
     "company",
@@ -41,6 +42,8 @@ ORGANISATION_KINDS = (
     "association",
 )
 ROLES = ("viewer", "manager", "owner")
+
+_LEAGUE = re.compile(r"(name|unit) of league ([0-9]+) (.*?)\.?\Z", re.DOTALL)
 
 
 class _InvitationMail(Model):
@@ -211,7 +214,10 @@ class Clients(Service):
                 for name in [_carried(participation, league["name"])]
             ]
         elif wanted:
-            made = self.create_leagues(participation.participation_id, wanted)
+            try:
+                made = self.create_leagues(participation.participation_id, wanted)
+            except InvalidField as refused:
+                raise _in_the_list(refused, read, len(leagues)) from None
         made = [_compared(league, known.get(league.name.casefold())) for league in made]
         ignored = read.ignored if read else ()
         return LeaguesImport(leagues=tuple(made), ignored=ignored, dry_run=dry_run)
@@ -375,6 +381,19 @@ def _compared(league: MadeLeague, before: JoinCode | None) -> MadeLeague:
             "unit_before": before.unit if corrected else None,
         }
     )
+
+
+def _in_the_list(refused: InvalidField, read: LeagueList | None, typed: int) -> InvalidField | SheetError:
+    """A refusal of the database as the cell of the league it is about; those typed come before those of the file."""
+    from mpp_supabase.sheets import SheetError, SheetProblem
+
+    found = _LEAGUE.search(refused.message)
+    if read is None or found is None or int(found[2]) <= typed:
+        return refused
+    row = read.leagues[int(found[2]) - 1 - typed]
+    cell, value = (row.cell, row.name) if found[1] == "name" else (row.unit_cell, row.unit or "")
+    problem, fix = f"the {found[1]} {found[3]}", refused.hint.rstrip(".")
+    return SheetError(read.file, [SheetProblem(read.file, read.sheet, cell, value, problem, fix)])
 
 
 def _carried(participation: Participation, name: str) -> str:

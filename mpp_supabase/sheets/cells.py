@@ -38,7 +38,8 @@ class Cell:
     """One cell that holds something: row and column from 1.
 
     Text is trimmed (mpp_supabase.typed). `escaped` marks text that begins with a sign such as = and says of itself that
-    it is text: the quote prefix of Excel, or the ' of an export as .csv.
+    it is text: the quote prefix of Excel, or the ' of an export as .csv. `unseen` marks text that had a space without
+    width between two letters, which trimming made a plain one.
     """
 
     row: int
@@ -46,6 +47,7 @@ class Cell:
     kind: Kind
     value: Value
     escaped: bool = False
+    unseen: bool = False
 
     @property
     def address(self) -> str:

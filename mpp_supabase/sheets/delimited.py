@@ -25,7 +25,7 @@ from mpp_supabase.sheets.cells import (
     unescape,
 )
 from mpp_supabase.sheets.problems import Problems
-from mpp_supabase.typed import trimmed
+from mpp_supabase.typed import joins_unseen, trimmed
 
 MAX_LINE = 100_000
 MAX_LINES_OF_A_ROW = 500
@@ -70,7 +70,7 @@ def read_delimited(data: bytes, problems: Problems) -> tuple[Sheet, ...]:
                 computed = not escaped and has_sign(value) and len(value) > 1 and value[0] not in "+-＋－"
                 said = boolean(value) if computed else None
                 if said is None:
-                    cell = Cell(number, column, "formula" if computed else "text", value, escaped)
+                    cell = Cell(number, column, "formula" if computed else "text", value, escaped, joins_unseen(field))
                 else:
                     cell = Cell(number, column, "boolean", said)
                 rows.setdefault(number, {})[column] = cell

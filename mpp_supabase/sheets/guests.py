@@ -104,6 +104,7 @@ class ListedLeague:
     name: str
     unit: str | None
     cell: str
+    unit_cell: str
 
     @property
     def element(self) -> dict[str, str]:
@@ -228,7 +229,7 @@ def read_leagues(path: str | Path, sheet: str | None = None, carried: str = "") 
                     too_long(carried),
                     cell.place,
                 )
-            leagues.append(ListedLeague(name, unit, cell.address))
+            leagues.append(ListedLeague(name, unit, cell.address, unit_cell.address if unit_cell else ""))
     _check_twice(((league.name, league.cell) for league in leagues), "the league", "keep it once", problems)
     problems.check()
     if not leagues:

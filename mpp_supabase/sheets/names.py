@@ -15,7 +15,20 @@ from mpp_supabase.typed import trimmed
 MAX_FIRST_NAME = 30
 MAX_TEAM = 40
 
-_APOSTROPHES = str.maketrans("`´‘", "''’")
+# As the database (private.clean_first_name): what stands for one on some keyboards; the last three are letters.
+_APOSTROPHES = str.maketrans("`´‘ʻʼˈ", "''’’’’")
+# The letters that the database lists (private.is_one_word): what Python counts as one changes with its version.
+_LETTERS = (
+    "[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02af\u0300-\u036f\u1e00-\u1eff"
+    "\u0370-\u0373\u0376\u0377\u037b-\u037d\u037f\u0386\u0388-\u03ff\u1f00-\u1fff\u0400-\u0481\u048a-\u052f"
+    "\u0531-\u0556\u0560-\u0588\u10a0-\u10fa\u10fc-\u10ff\u1c90-\u1cbf"
+    "\u05b0-\u05bd\u05d0-\u05f2\u0620-\u065f\u066e-\u06d3\u06fa-\u06fc\u1200-\u135f"
+    "\u0900-\u0963\u0971-\u0983\u0985-\u09e3\u0a01-\u0a65\u0a81-\u0ae3\u0b01-\u0b63\u0b82-\u0be3\u0c00-\u0c63"
+    "\u0c80-\u0ce3\u0d00-\u0d63\u0d81-\u0de3"
+    "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ecd\u0f40-\u0fbc\u1000-\u103f\u1050-\u108f\u1100-\u11ff\u1780-\u17d3\u1820-\u18aa"
+    "\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]+"
+)
+_ONE_WORD = re.compile(rf"(?=.*[^\u0300-\u036f]){_LETTERS}(?:[-'’]{_LETTERS})*", re.DOTALL)
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ß": "ss", "ẞ": "SS", "’": "'"})
 _WORD = re.compile(r"[^\W\d_]+")
 _MANY_DIGITS = re.compile(r"\d(?:[ ./()-]*\d){7}")
@@ -23,6 +36,7 @@ _SCHOOL_YEAR = re.compile(r"\b20\d\d ?[-–/] ?(?:20)?\d\d\b(?![/.-]\d)")
 _LABELS = re.compile(
     "total|totals|totaux|sum|somme|summe|gesamt|points?|punkte|pts|codes?|moyenne|average|durchschnitt|effectif"
 )
+UNSEEN = ("an invisible character in a first name", "type the name again")
 _JOIN = "join a compound first name with a hyphen (Marie-Lou); leave the surname out, or give its initial (Lina M.)"
 
 
@@ -65,7 +79,7 @@ def first_name_and_initial(text: str) -> tuple[str, str | None]:
 def initial(text: str) -> str:
     """Return what an initial cell says, in capitals and without its full stop. Raises NotAName."""
     found = trimmed(text).removesuffix(".").upper()
-    if not 1 <= len(found) <= 2 or not all(unicodedata.category(c)[0] == "L" for c in found):
+    if not 1 <= len(found) <= 2 or not _all_letters(found):
         raise NotAName("not an initial", "give one or two letters, such as M or MA; the surname must not come in")
     return found
 
@@ -87,22 +101,33 @@ def is_label(text: str) -> bool:
     return _LABELS.fullmatch(loosely(text)) is not None
 
 
+def is_one_word(text: str) -> bool:
+    """Whether the database takes this as a first name: letters, which hyphens and apostrophes may join."""
+    return _ONE_WORD.fullmatch(text) is not None
+
+
+def _all_letters(text: str) -> bool:
+    return all(unicodedata.category(c)[0] == "L" and is_one_word(c) for c in text)
+
+
 def _may_be_initial(word: str) -> bool:
     # "Lina Ma" could be a short surname; only capitals are surely an initial.
-    return all(unicodedata.category(c)[0] == "L" for c in word) and (
-        len(word) == 1 or (len(word) == 2 and word.isupper())
-    )
+    return _all_letters(word) and (len(word) == 1 or (len(word) == 2 and word.isupper()))
 
 
 def _first_name(word: str) -> str:
     letters = [c for c in word if unicodedata.category(c)[0] in "LM"]
     odd = next((c for c in word if c not in "-'’" and unicodedata.category(c)[0] not in "LM"), None)
     if odd is not None and unicodedata.category(odd)[0] == "C":
-        raise NotAName("an invisible character in a first name", "type the name again")
+        raise NotAName(*UNSEEN)
     if odd is not None:
         raise NotAName(f"a first name with {odd}", "use letters, hyphens and apostrophes only")
     if not letters or word[0] == "-" or unicodedata.category(word[0])[0] == "M":
         raise NotAName("not a first name", "begin with a letter; use letters, hyphens and apostrophes only")
+    if not is_one_word(word):
+        wrong = next((c for c in word if c not in "-'’" and re.fullmatch(_LETTERS, c) is None), "")
+        problem = f"a first name with {wrong}" if wrong else "not a first name"
+        raise NotAName(problem, "begin and end with a letter; use letters, hyphens and apostrophes only")
     if len(word) > MAX_FIRST_NAME:
         raise NotAName(f"a first name of {len(word)} letters", f"use {MAX_FIRST_NAME} at most")
     if len(letters) > 1 and word.isupper():

@@ -123,16 +123,17 @@ def read_roster(
     return Roster(table.file, table.sheet, tuple(pupils), table.column("team") is not None, problems)
 
 
-def match_roster(roster: Roster, known_pupils: Iterable[KnownPupil]) -> RosterPlan:
+def match_roster(roster: Roster, known_pupils: Iterable[KnownPupil], *, to_record: bool = False) -> RosterPlan:
     """Return what has to be added and corrected so that the class holds everybody of the roster. No change is made.
 
     First names are compared without case and accents. With one Lina in the file and one in the class, they are the same
     child; with more, their initials tell. Accents missing in the class are corrected, never taken away; an empty team
-    cell changes nothing. Raises SheetError where nobody could say which child is meant.
+    cell changes nothing. Raises SheetError where nobody could say which child is meant; with `to_record` what is wrong
+    waits in the roster's `problems`, and the plan holds the rest, so that the database may be asked about it.
 
     To say which one the class's only Lina is, give her an initial in `known_pupils`: it becomes part of the same call.
     """
-    problems = roster.problems or Problems(roster.file, roster.sheet)
+    problems = Problems(roster.file, roster.sheet) if roster.problems is None else roster.problems
     known = list(known_pupils)
     groups: dict[str, list[KnownPupil]] = {}
     for pupil in known:
@@ -143,7 +144,8 @@ def match_roster(roster: Roster, known_pupils: Iterable[KnownPupil]) -> RosterPl
     pairs: dict[str, KnownPupil] = {}
     for name, entries in wanted.items():
         pairs |= _pair(entries, groups.get(name, []), problems)
-    problems.check()
+    if not to_record:
+        problems.check()
 
     growing = {names.folded(entry.first_name) for entry in roster.pupils if entry.cell not in pairs}
     remarks = (unconfirmed(entry, pairs[entry.cell]) for entry in roster.pupils if entry.cell in pairs)
@@ -153,6 +155,8 @@ def match_roster(roster: Roster, known_pupils: Iterable[KnownPupil]) -> RosterPl
     for entry in roster.pupils:
         team = spelling[names.folded(entry.team)] if entry.team else None
         pupil_ = pairs.get(entry.cell)
+        if pupil_ is None and problems.names(entry.cell):
+            continue
         if pupil_ is None:
             to_add.append(_given({"first_name": entry.first_name, "initial": entry.initial, "team": team}))
             continue
@@ -203,6 +207,8 @@ def read_pupil(table: Table, row: dict[int, Cell], problems: Problems, with_team
     team_text = check_words(team_cell, A_TEAM, problems)
     first_name, initial, team = "", None, None
     try:
+        if text is not None and cell.unseen:
+            raise names.NotAName(*names.UNSEEN)
         if text is not None:
             first_name, initial = names.first_name_and_initial(text)
     except names.NotAName as wrong_name:

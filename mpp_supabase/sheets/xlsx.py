@@ -39,7 +39,7 @@ from mpp_supabase.sheets.cells import (
     position,
 )
 from mpp_supabase.sheets.problems import Problems
-from mpp_supabase.typed import trimmed
+from mpp_supabase.typed import joins_unseen, trimmed
 
 if TYPE_CHECKING:
     from xml.sax.xmlreader import AttributesImpl
@@ -480,8 +480,8 @@ def _sheet(name: str, hidden: bool, reader: _Rows, strings: _Strings, dates: _Da
 
 
 def _cell(raw: _Raw, strings: _Strings, dates: _Dates) -> Cell | None:
-    def as_cell(kind: Kind, value: Value, escaped: bool = False) -> Cell:
-        return Cell(raw.row, raw.column, kind, value, escaped)
+    def as_cell(kind: Kind, value: Value, escaped: bool = False, unseen: bool = False) -> Cell:
+        return Cell(raw.row, raw.column, kind, value, escaped, unseen)
 
     if raw.formula is not None:
         formula = f"={_unescaped(raw.formula)}"
@@ -489,8 +489,10 @@ def _cell(raw: _Raw, strings: _Strings, dates: _Dates) -> Cell | None:
         return as_cell("formula", formula) if said is None else as_cell("boolean", said)
     if raw.kind in ("s", "str", "inlineStr"):
         text = strings.found.get(int(raw.raw), "") if raw.kind == "s" and raw.raw.isdigit() else raw.raw
-        text = trimmed(_unescaped(text))
-        return as_cell("text", text, dates.quoted(raw.style) and has_sign(text)) if text else None
+        typed = _unescaped(text)
+        if not (text := trimmed(typed)):
+            return None
+        return as_cell("text", text, dates.quoted(raw.style) and has_sign(text), joins_unseen(typed))
     if raw.kind == "b":
         return as_cell("boolean", raw.raw.strip() == "1")
     if raw.kind == "e":

@@ -76,8 +76,8 @@ create domain mpp.line as text
 comment on domain mpp.line is 'One clean line of text: no control, invisible or direction characters, 120 at most.';
 
 -- The one list of what typed text is trimmed of; mpp_supabase/typed.py does the same to the cells of sheets. What keyboards
--- add to emoji and word processors to long words goes. White space of any kind becomes one plain space, also the kind
--- without width, which must join no words. Hyphens that do not break become plain ones. Around the text goes what address
+-- add to emoji and word processors to long words goes, and the ligatures of a PDF are letters again. White space of any kind
+-- becomes one plain space, also the kind without width, which must join no words. Hyphens that do not break become plain ones. Around the text goes what address
 -- books and chats put there to say its direction; inside it such a character stays, and is refused.
 create function private.trimmed(value text) returns text
     language sql
@@ -89,7 +89,9 @@ as $$
     select regexp_replace(
         regexp_replace(
             regexp_replace(
-                regexp_replace(normalize(value, NFC), '[\u00ad\u200c\u200d\ufe00-\ufe0f]+', '', 'g'),
+                regexp_replace(normalize(
+                    replace(replace(replace(replace(replace(value,
+                        'ﬃ', 'ffi'), 'ﬄ', 'ffl'), 'ﬀ', 'ff'), 'ﬁ', 'fi'), 'ﬂ', 'fl'), NFC), '[\u00ad\u200c\u200d\ufe00-\ufe0f]+', '', 'g'),
                 '[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000]+', ' ', 'g'),
             '[\u2010\u2011]', '-', 'g'),
         '^[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+|[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+$', '', 'g')
@@ -120,7 +122,7 @@ grant usage on schema private to mpp_owner;
 grant usage on schema request to anon, authenticated, service_role;
 grant execute on function private.folded(text) to mpp_owner;
 
--- One word of letters, in any script; a hyphen or an apostrophe may join two. The letters are listed, because what a
+-- One word of letters, in any script (mpp_supabase/sheets/names.py has the same list); a hyphen or an apostrophe may join two. The letters are listed, because what a
 -- database counts as one depends on its locale.
 create function private.is_one_word(value text) returns boolean
     language sql

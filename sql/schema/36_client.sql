@@ -401,8 +401,9 @@ $$;
 revoke execute on function private.holds_link(text) from public;
 
 -- What strangers or mails show of somebody or something: clean, no link, and no imitation of the association, which
--- alone may call things after itself.
-create function private.clean_label(field text, value text, longest integer default 60) returns text
+-- alone may call things after itself, where it types one name. `listed` is a name of a list: others made it, and staff
+-- only pass it on.
+create function private.clean_label(field text, value text, longest integer default 60, listed boolean default false) returns text
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
@@ -416,7 +417,7 @@ declare
     -- What a league may call itself too, “Équipe MPP Lyon”: alone with the letters it is the association.
     places constant text := 'equlpes?|teams?|bureau|dlrectlon|lnfos?';
 begin
-    if private.is_ops() then
+    if private.is_ops() and not listed then
         return cleaned;
     end if;
     if private.holds_link(cleaned) then
@@ -432,7 +433,7 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_label(text, text, integer) from public;
+revoke execute on function private.clean_label(text, text, integer, boolean) from public;
 
 -- A person's own name. An initial or a saint before a name is no host (“O.Henry”, “St.John”). A space without width
 -- between two letters is refused: nobody sees whether it parts a first name and a surname.
@@ -474,14 +475,17 @@ $$;
 revoke execute on function private.opens_with(text, text) from public;
 
 -- A label that is chosen, of a league, a team, a class, a unit, a school or a player: not a client's name either, whatever
--- follows it. “Exemple · Lyon” is how leagues carry it, and “Exemple Lyon” reads alike. `own` is the client that types.
-create function private.clean_name(field text, value text, longest integer default 60, own integer default null) returns text
+-- follows it. “Exemple · Lyon” is how leagues carry it, and “Exemple Lyon” reads alike. `own` is the client that types,
+-- `listed` as above.
+create function private.clean_name(
+    field text, value text, longest integer default 60, own integer default null, listed boolean default false
+) returns text
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    cleaned text := private.clean_label(field, value, longest);
+    cleaned text := private.clean_label(field, value, longest, listed);
     -- What is no letter and no digit parts words.
     signs constant text := '[\u2000-\u2bff\u3000-\u303f\U0001f000-\U0001faff]';
     plain text := private.searchable(regexp_replace(cleaned, signs, ' ', 'g'));
@@ -489,7 +493,7 @@ declare
     others integer;
     ours integer;
 begin
-    if private.is_ops() then
+    if private.is_ops() and not listed then
         return cleaned;
     end if;
     -- A client's own name may begin with another's. No index: what the planner knows of it would tell who the clients are.
@@ -510,7 +514,7 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_name(text, text, integer, integer) from public;
+revoke execute on function private.clean_name(text, text, integer, integer, boolean) from public;
 
 -- The association sets up its clients.
 create function private.set_organisation(code text, name text, kind api.organisation_kind, language text) returns integer

@@ -283,7 +283,8 @@ create function private.clean_first_name(value text, place bigint) returns text
 as $$
 declare
     field text := format('first_name of pupil %s', place);
-    cleaned text := private.clean_line(field, value, 30);
+    -- What stands for an apostrophe on some keyboards, and the okina.
+    cleaned text := translate(private.clean_line(field, value, 30), '`´‘ʻʼˈ', '''''’’’’');
 begin
     perform private.refuse_unseen(field, value);
     if cleaned ~ ' ' then
@@ -319,13 +320,13 @@ revoke execute on function private.clean_initial(text, bigint) from public;
 
 -- The name of a class or of its team is free text, read by strangers like any other name; a date of birth or a telephone
 -- number says something about a pupil. School years, levels and counting rhymes are neither.
-create function private.clean_class_text(field text, value text, longest integer) returns text
+create function private.clean_class_text(field text, value text, longest integer, listed boolean default false) returns text
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    cleaned text := private.clean_name(field, value, longest);
+    cleaned text := private.clean_name(field, value, longest, null, listed);
     rest text := regexp_replace(cleaned, '\m20[0-9]{2} ?[-–/] ?(20)?[0-9]{2}\M(?![/.-][0-9])', '', 'g');
 begin
     if cleaned ~ '@'
@@ -338,7 +339,7 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_class_text(text, text, integer) from public;
+revoke execute on function private.clean_class_text(text, text, integer, boolean) from public;
 
 -- An initial goes as soon as it is not needed, and must be there while it is.
 create function private.settle_initials(class uuid, listed uuid[] default '{}') returns void
@@ -460,7 +461,13 @@ begin
                 then private.clean_first_name(item.pupil ->> 'first_name', item.place) end);
         initials := array_append(initials, private.clean_initial(item.pupil ->> 'initial', item.place));
         team_names := array_append(team_names, case
-            when item.pupil ->> 'team' is not null then private.clean_class_text(format('team of pupil %s', item.place), item.pupil ->> 'team', 40) end);
+            when item.pupil ->> 'team' is not null
+                -- A team that the class has is no new name.
+                then private.clean_class_text(format('team of pupil %s', item.place), item.pupil ->> 'team', 40, not exists (
+                    select
+                    from mpp.team t
+                    where t.league_id = class_id and private.folded(t.name) = private.folded(private.trimmed(left(item.pupil ->> 'team', 200)))
+                )) end);
         team_ids := array_append(team_ids, (item.pupil ->> 'team_id')::uuid);
     end loop;
 

@@ -111,14 +111,14 @@ begin
         if jsonb_typeof(item.given -> 'unit') not in ('string', 'null') then
             perform private.refuse('MP010', format('unit of league %s', item.place), 'it is not a text', 'Send {"name": "…", "unit": "…"}.');
         end if;
-        called := private.clean_name(format('name of league %s', item.place), item.given ->> 'name', 60, o.id);
+        called := private.clean_name(format('name of league %s', item.place), item.given ->> 'name', 60, o.id, true);
         if p.carries_name then
             called := private.clean_line(format('name of league %s', item.place), o.name || ' · ' || called, 60);
         end if;
         unit := null;
         unit_name := null;
         if item.given ->> 'unit' is not null then
-            unit_name := private.clean_name(format('unit of league %s', item.place), item.given ->> 'unit', 60, o.id);
+            unit_name := private.clean_name(format('unit of league %s', item.place), item.given ->> 'unit', 60, o.id, true);
             insert into mpp.unit (organisation_id, name) values (o.id, unit_name) on conflict do nothing;
             if found then
                 units := units + 1;

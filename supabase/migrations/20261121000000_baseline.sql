@@ -76,8 +76,8 @@ create domain mpp.line as text
 comment on domain mpp.line is 'One clean line of text: no control, invisible or direction characters, 120 at most.';
 
 -- The one list of what typed text is trimmed of; mpp_supabase/typed.py does the same to the cells of sheets. What keyboards
--- add to emoji and word processors to long words goes. White space of any kind becomes one plain space, also the kind
--- without width, which must join no words. Hyphens that do not break become plain ones. Around the text goes what address
+-- add to emoji and word processors to long words goes, and the ligatures of a PDF are letters again. White space of any kind
+-- becomes one plain space, also the kind without width, which must join no words. Hyphens that do not break become plain ones. Around the text goes what address
 -- books and chats put there to say its direction; inside it such a character stays, and is refused.
 create function private.trimmed(value text) returns text
     language sql
@@ -89,7 +89,9 @@ as $$
     select regexp_replace(
         regexp_replace(
             regexp_replace(
-                regexp_replace(normalize(value, NFC), '[\u00ad\u200c\u200d\ufe00-\ufe0f]+', '', 'g'),
+                regexp_replace(normalize(
+                    replace(replace(replace(replace(replace(value,
+                        'ﬃ', 'ffi'), 'ﬄ', 'ffl'), 'ﬀ', 'ff'), 'ﬁ', 'fi'), 'ﬂ', 'fl'), NFC), '[\u00ad\u200c\u200d\ufe00-\ufe0f]+', '', 'g'),
                 '[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000]+', ' ', 'g'),
             '[\u2010\u2011]', '-', 'g'),
         '^[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+|[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+$', '', 'g')
@@ -120,7 +122,7 @@ grant usage on schema private to mpp_owner;
 grant usage on schema request to anon, authenticated, service_role;
 grant execute on function private.folded(text) to mpp_owner;
 
--- One word of letters, in any script; a hyphen or an apostrophe may join two. The letters are listed, because what a
+-- One word of letters, in any script (mpp_supabase/sheets/names.py has the same list); a hyphen or an apostrophe may join two. The letters are listed, because what a
 -- database counts as one depends on its locale.
 create function private.is_one_word(value text) returns boolean
     language sql
@@ -3360,8 +3362,9 @@ $$;
 revoke execute on function private.holds_link(text) from public;
 
 -- What strangers or mails show of somebody or something: clean, no link, and no imitation of the association, which
--- alone may call things after itself.
-create function private.clean_label(field text, value text, longest integer default 60) returns text
+-- alone may call things after itself, where it types one name. `listed` is a name of a list: others made it, and staff
+-- only pass it on.
+create function private.clean_label(field text, value text, longest integer default 60, listed boolean default false) returns text
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
@@ -3375,7 +3378,7 @@ declare
     -- What a league may call itself too, “Équipe MPP Lyon”: alone with the letters it is the association.
     places constant text := 'equlpes?|teams?|bureau|dlrectlon|lnfos?';
 begin
-    if private.is_ops() then
+    if private.is_ops() and not listed then
         return cleaned;
     end if;
     if private.holds_link(cleaned) then
@@ -3391,7 +3394,7 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_label(text, text, integer) from public;
+revoke execute on function private.clean_label(text, text, integer, boolean) from public;
 
 -- A person's own name. An initial or a saint before a name is no host (“O.Henry”, “St.John”). A space without width
 -- between two letters is refused: nobody sees whether it parts a first name and a surname.
@@ -3433,14 +3436,17 @@ $$;
 revoke execute on function private.opens_with(text, text) from public;
 
 -- A label that is chosen, of a league, a team, a class, a unit, a school or a player: not a client's name either, whatever
--- follows it. “Exemple · Lyon” is how leagues carry it, and “Exemple Lyon” reads alike. `own` is the client that types.
-create function private.clean_name(field text, value text, longest integer default 60, own integer default null) returns text
+-- follows it. “Exemple · Lyon” is how leagues carry it, and “Exemple Lyon” reads alike. `own` is the client that types,
+-- `listed` as above.
+create function private.clean_name(
+    field text, value text, longest integer default 60, own integer default null, listed boolean default false
+) returns text
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    cleaned text := private.clean_label(field, value, longest);
+    cleaned text := private.clean_label(field, value, longest, listed);
     -- What is no letter and no digit parts words.
     signs constant text := '[\u2000-\u2bff\u3000-\u303f\U0001f000-\U0001faff]';
     plain text := private.searchable(regexp_replace(cleaned, signs, ' ', 'g'));
@@ -3448,7 +3454,7 @@ declare
     others integer;
     ours integer;
 begin
-    if private.is_ops() then
+    if private.is_ops() and not listed then
         return cleaned;
     end if;
     -- A client's own name may begin with another's. No index: what the planner knows of it would tell who the clients are.
@@ -3469,7 +3475,7 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_name(text, text, integer, integer) from public;
+revoke execute on function private.clean_name(text, text, integer, integer, boolean) from public;
 
 -- The association sets up its clients.
 create function private.set_organisation(code text, name text, kind api.organisation_kind, language text) returns integer
@@ -5540,7 +5546,8 @@ create function private.clean_first_name(value text, place bigint) returns text
 as $$
 declare
     field text := format('first_name of pupil %s', place);
-    cleaned text := private.clean_line(field, value, 30);
+    -- What stands for an apostrophe on some keyboards, and the okina.
+    cleaned text := translate(private.clean_line(field, value, 30), '`´‘ʻʼˈ', '''''’’’’');
 begin
     perform private.refuse_unseen(field, value);
     if cleaned ~ ' ' then
@@ -5576,13 +5583,13 @@ revoke execute on function private.clean_initial(text, bigint) from public;
 
 -- The name of a class or of its team is free text, read by strangers like any other name; a date of birth or a telephone
 -- number says something about a pupil. School years, levels and counting rhymes are neither.
-create function private.clean_class_text(field text, value text, longest integer) returns text
+create function private.clean_class_text(field text, value text, longest integer, listed boolean default false) returns text
     language plpgsql
     stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    cleaned text := private.clean_name(field, value, longest);
+    cleaned text := private.clean_name(field, value, longest, null, listed);
     rest text := regexp_replace(cleaned, '\m20[0-9]{2} ?[-–/] ?(20)?[0-9]{2}\M(?![/.-][0-9])', '', 'g');
 begin
     if cleaned ~ '@'
@@ -5595,7 +5602,7 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_class_text(text, text, integer) from public;
+revoke execute on function private.clean_class_text(text, text, integer, boolean) from public;
 
 -- An initial goes as soon as it is not needed, and must be there while it is.
 create function private.settle_initials(class uuid, listed uuid[] default '{}') returns void
@@ -5717,7 +5724,13 @@ begin
                 then private.clean_first_name(item.pupil ->> 'first_name', item.place) end);
         initials := array_append(initials, private.clean_initial(item.pupil ->> 'initial', item.place));
         team_names := array_append(team_names, case
-            when item.pupil ->> 'team' is not null then private.clean_class_text(format('team of pupil %s', item.place), item.pupil ->> 'team', 40) end);
+            when item.pupil ->> 'team' is not null
+                -- A team that the class has is no new name.
+                then private.clean_class_text(format('team of pupil %s', item.place), item.pupil ->> 'team', 40, not exists (
+                    select
+                    from mpp.team t
+                    where t.league_id = class_id and private.folded(t.name) = private.folded(private.trimmed(left(item.pupil ->> 'team', 200)))
+                )) end);
         team_ids := array_append(team_ids, (item.pupil ->> 'team_id')::uuid);
     end loop;
 
@@ -6430,14 +6443,14 @@ begin
         if jsonb_typeof(item.given -> 'unit') not in ('string', 'null') then
             perform private.refuse('MP010', format('unit of league %s', item.place), 'it is not a text', 'Send {"name": "…", "unit": "…"}.');
         end if;
-        called := private.clean_name(format('name of league %s', item.place), item.given ->> 'name', 60, o.id);
+        called := private.clean_name(format('name of league %s', item.place), item.given ->> 'name', 60, o.id, true);
         if p.carries_name then
             called := private.clean_line(format('name of league %s', item.place), o.name || ' · ' || called, 60);
         end if;
         unit := null;
         unit_name := null;
         if item.given ->> 'unit' is not null then
-            unit_name := private.clean_name(format('unit of league %s', item.place), item.given ->> 'unit', 60, o.id);
+            unit_name := private.clean_name(format('unit of league %s', item.place), item.given ->> 'unit', 60, o.id, true);
             insert into mpp.unit (organisation_id, name) values (o.id, unit_name) on conflict do nothing;
             if found then
                 units := units + 1;

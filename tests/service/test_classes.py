@@ -525,6 +525,21 @@ class TestTracking:
             world.ops.classes.import_roster(class_.class_id, file)
         assert [problem.cell for problem in error.value.problems] == ["A2", "A3", "A4"]
 
+    def test_every_row_that_the_database_refuses_is_told_in_one_round(
+        self, world: World, class_: SchoolClass, tmp_path: Path
+    ) -> None:
+        file = write_sheet(
+            tmp_path / "r.csv", ["Prénom", "Équipe"], ["Zoé", "www.fr"], ["Ada", "Loutres"], ["Tom", "06 12 34 56.78"],
+            ["Eli", "Ma Petite Planète"], ["Mia Exemple", "Loutres"], ["Noa", "12-03-15"],
+        )  # fmt: skip
+        before = world.fingerprint()
+        with pytest.raises(SheetError) as error:
+            world.ops.classes.import_roster(class_.class_id, file)
+        assert [problem.cell for problem in error.value.problems] == ["B2", "B4", "B5", "A6", "B7"]
+        # A telephone number and a surname by the sheet itself, the others by the database.
+        assert ["link" in problem.problem for problem in error.value.problems] == [True, False, False, False, False]
+        assert world.fingerprint() == before
+
     def test_what_is_wrong_in_the_sheet_and_what_the_database_refuses_are_told_at_once(
         self, world: World, class_: SchoolClass, tmp_path: Path
     ) -> None:

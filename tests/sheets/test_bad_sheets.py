@@ -242,6 +242,20 @@ ROSTERS: list[tuple[str, Make, str, str, str]] = [
     ),
 ]
 
+# What the database takes for no first name, or for two.
+ROSTERS += [
+    (f"{typed!a} as a first name", excel(["Prénom"], [typed]), "A2", "", wrong)
+    for typed, wrong in (
+        ("Zo\u200be", "an invisible character"),
+        ("Lina\u200bM.", "an invisible character"),
+        ("'Olu", "not a first name"),
+        ("\u02bbOlu", "not a first name"),
+        ("Marie-", "not a first name"),
+        ("Marie--Lou", "not a first name"),
+        ("Zo\u02d0", "a first name with \u02d0"),
+    )
+]
+
 TRACKINGS: list[tuple[str, Make, str, str, str]] = [
     ("an unknown mark", of_tracking(["Lina", "peut-être"]), "B2", "peut-être", "not a mark"),
     ("a cross that says nothing", of_tracking(["Lina", "✗"]), "B2", "✗", "not a mark"),

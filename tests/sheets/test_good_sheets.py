@@ -146,7 +146,9 @@ def test_a_separator_may_be_declared_as_excel_does(tmp_path: Path) -> None:
         ("محمد", "محمد"),
         ("小明", "小明"),
         ("\u202a\u200b Li\u00adna \u202c", "Lina"),
-        ("Lina\u200bM.", "Lina M."),
+        ("\ufb01ona", "fiona"),
+        ("Sto\ufb00el", "Stoffel"),
+        ("O\u02bcneal", "O’neal"),
         ("A" * 30, "A" + "a" * 29),
     ],
 )

@@ -25,7 +25,7 @@ from mpp_supabase.sheets import (
     write_roster,
     write_tracking,
 )
-from mpp_supabase.sheets.names import folded, is_label, loosely
+from mpp_supabase.sheets.names import folded, is_label, is_one_word, loosely
 
 STARTS, ENDS = date(2026, 3, 9), date(2026, 3, 29)
 PUPILS = [
@@ -160,7 +160,7 @@ WORDS = st.text(LETTERS, min_size=1, max_size=7)
 FIRST_NAMES = (
     st.lists(WORDS, min_size=1, max_size=3)
     .flatmap(lambda words: st.sampled_from(["-", "'", "’"]).map(lambda joint: joint.join(words)))
-    .filter(lambda name: not is_label(name))
+    .filter(lambda name: is_one_word(name) and not is_label(name))
 )
 LINES = st.text(st.characters(exclude_categories=["C", "Z", "M"]) | st.just(" "), min_size=1, max_size=30).map(
     str.strip

@@ -146,6 +146,37 @@ def test_a_space_without_width_inside_a_persons_name_is_refused(game, name):
     assert person.view("my_profile")[0]["alias"] == "Zoe"
 
 
+@pytest.mark.parametrize("key", [True, False], ids=["key", "account"])
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("www.fr", "a link"),
+        ("ESS.Org", "a link"),
+        ("Ma Petite Planète", "the association"),
+        ("Exemple SA", "an organisation"),
+    ],
+)
+def test_staff_pass_lists_on_and_the_names_in_them_are_checked(game, name, what, key):
+    """The association may use its name where it types one; a list that it imports was made by somebody else."""
+    game.organisation(name="Exemple SA")
+    part = game.participation(game.organisation(), game.edition())
+    class_ = game.class_(game.edition(audience="school"))
+    staff = game.service if key else game.staff()
+    for function, place, listed in (
+        ("add_pupils", {"class_id": class_.id}, {"pupils": [{"first_name": "Léa", "team": name}]}),
+        ("create_client_leagues", {"participation_id": part}, {"leagues": [{"name": name}]}),
+        ("create_client_leagues", {"participation_id": part}, {"leagues": [{"name": "Nord", "unit": name}]}),
+    ):
+        with game.refused("MP010") as caught:
+            staff.table(function, **place, **{key: Jsonb(value) for key, value in listed.items()})
+        assert what in caught.value.diag.message_primary
+        assert " 1 is not valid" in caught.value.diag.message_primary
+    staff.call("rename_team", team_id=class_.teams[0], name=name)
+    # A team of the class is no new name.
+    pupils = Jsonb([{"first_name": "Léa", "team": name}])
+    assert staff.table("add_pupils", class_id=class_.id, dry_run=True, pupils=pupils)
+
+
 @pytest.mark.parametrize("name", IMITATIONS)
 def test_an_alias_does_not_imitate_the_association(game, name):
     person = game.registered()

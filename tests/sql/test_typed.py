@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from mpp_supabase.sheets.names import is_one_word
 from mpp_supabase.typed import trimmed
 
 from .game import DAY
@@ -28,6 +29,8 @@ PASTED = {
     "\ufe0f": "AB",
     "\u2011": "A-B",  # a hyphen that does not break
     "\u2010": "A-B",
+    "\ufb00": "AffB",  # a ligature of a PDF
+    "\ufb03": "AffiB",
 }
 AROUND = ["\u202a", "\u202c", "\u202d", "\u2066", "\u2069", "\u200e", "\u200f", "\ufeff", "\u2060", "\u061c"]
 
@@ -51,6 +54,21 @@ def test_pasted_characters_are_trimmed_or_plain(game, sign, kept):
     assert trimmed(f"A{sign}B") == game.one("select private.trimmed(%s)", (f"A{sign}B",)) == kept
     outside = kept[1:-1].strip()
     assert trimmed(f"{sign}AB{sign}") == f"{outside}AB{outside}"
+
+
+def test_the_database_and_the_sheets_take_the_same_first_names(game):
+    signs = [chr(code) for code in range(1, 0x3FFFF) if unicodedata.category(chr(code)) not in ("Cs", "Cn", "Co")]
+    forms = [form for sign in signs for form in (sign, f"a{sign}", f"a{sign}a")] + [
+        "a'",
+        "'a",
+        "a--a",
+        "a-’a",
+        "-a",
+        "",
+    ]
+    rows = game.rows("select w.form, private.is_one_word(w.form) as taken from unnest(%s::text[]) w (form)", (forms,))
+    assert len(rows) > 100_000
+    assert [row["form"] for row in rows if row["taken"] != is_one_word(row["form"])] == []
 
 
 @pytest.mark.parametrize("sign", AROUND, ids=repr)
