@@ -26,6 +26,7 @@ import psycopg
 
 from bench.durations import durations
 from mpp_supabase import clock
+from mpp_supabase.local_stack import stack_settings
 from supabase_embedded import Ports, Stack, StackStatus
 
 HERE = Path(__file__).parent
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="how long writers write")
     options = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="mpp-bench-"))
-    stack = Stack(home, Ports.free())
+    stack = Stack(stack_settings(home=home), Ports.free())
     try:
         status = stack.start(lambda line: print(f"· {line}", flush=True))
         results = list(measure(status, options.players, options.seconds))

@@ -195,10 +195,8 @@ def _local_stack() -> Settings:
         "No Supabase is configured and no local stack is running.",
         f"Run `mpp stack start`, or set {URL} with {PUBLISHABLE[0]} and {SECRET[0]}.",
     )
-    try:
-        from supabase_embedded import running_stack
-    except ImportError:
-        raise nothing from None
+    from mpp_supabase.local_stack import running_stack
+
     status = running_stack()
     if status is None:
         raise nothing

@@ -21,7 +21,7 @@ _HOSTED_RATES = {"anonymous_users": 30, "sign_in_sign_ups": 30, "token_verificat
 class Config:
     """The settings of config.toml that the embedded services know; the rest of the file is for the Supabase CLI."""
 
-    schemas: tuple[str, ...] = ("api",)
+    schemas: tuple[str, ...] = ("public",)
     extra_search_path: tuple[str, ...] = ()
     max_rows: int = 1000
     auth: dict[str, Any] = field(default_factory=dict)

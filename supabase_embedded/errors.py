@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+from collections.abc import Iterator
 from pathlib import Path
 
-from mpp_supabase.errors import ConfigError
 
-
-class StackError(ConfigError):
+class StackError(Exception):
     """The embedded stack cannot do what was asked.
 
-    ``message`` says what happened and to what, ``hint`` what to do next; both are one line and hold no secret.
+    ``message`` says what happened and to what, ``hint`` what to do next; both are one line and hold no secret. A hint
+    may be written with ``{stack}`` and ``{variables}``: `told_as` puts the command and the prefix there that the people
+    who run this stack know.
     """
 
-    code = "stack"
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self._hint = hint
+        self._command, self._variables = "stack", "EMBEDDED_"
+
+    @property
+    def hint(self) -> str:
+        """What to do next."""
+        return self._hint.replace("{stack}", self._command).replace("{variables}", self._variables)
+
+    def tell_as(self, command: str, variables: str) -> None:
+        """Name this command and this prefix of environment variables in the hint."""
+        self._command, self._variables = command, variables
+
+
+@contextlib.contextmanager
+def told_as(command: str, variables: str) -> Iterator[None]:
+    """Let every StackError of a block name the command and the variables that its reader knows."""
+    try:
+        yield
+    except StackError as error:
+        error.tell_as(command, variables)
+        raise
 
 
 def disk_full(path: Path | str) -> StackError:
     """The error for a file system without room, naming the place that is full."""
     return StackError(
         f"The disk is full: there is no room left under {path}.",
-        "Free some space (a new stack needs about 200 MB), or set MPP_HOME to a directory on another disk.",
+        "Free some space (a new stack needs about 200 MB), or set {variables}HOME to a directory on another disk.",
     )
 
 
@@ -33,6 +58,6 @@ def from_os_error(error: OSError, path: Path | str) -> StackError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StackError(
             f"Writing {where} is not allowed ({error.strerror}).",
-            "Give your user access to it, or set MPP_HOME to a directory that you can write.",
+            "Give your user access to it, or set {variables}HOME to a directory that you can write.",
         )
-    return StackError(f"The operating system refused: {error.strerror or error} ({where}).", "See `mpp stack logs`.")
+    return StackError(f"The operating system refused: {error.strerror or error} ({where}).", "See `{stack} logs`.")

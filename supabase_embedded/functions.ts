@@ -3,7 +3,7 @@
 
 type Handler = (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
 
-const { port, entrypoints } = JSON.parse(Deno.env.get("MPP_FUNCTIONS")!) as {
+const { port, entrypoints } = JSON.parse(Deno.env.get("EMBEDDED_FUNCTIONS")!) as {
   port: number;
   entrypoints: Record<string, string>;
 };

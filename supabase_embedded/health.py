@@ -13,7 +13,7 @@ from pathlib import Path
 from .state import HOST, Ports
 
 #: How long a service may take to answer, in seconds: a busy machine is no sick one.
-PATIENCE = 5.0
+TIMEOUT = 5.0
 
 # Where each service is asked, by the name of its port, and what it answers there whatever the others do.
 _ASKED = {
@@ -29,14 +29,14 @@ _ASKED = {
 _SSL_REQUEST = struct.pack("!II", 8, 80877103)
 
 
-def answering(services: Iterable[str], ports: Ports, seconds: float = PATIENCE) -> dict[str, bool]:
+def answering(services: Iterable[str], ports: Ports, seconds: float = TIMEOUT) -> dict[str, bool]:
     """Ask services at the same time; say of each whether it answered within so many seconds."""
     names = list(services)
     with ThreadPoolExecutor(max(len(names), 1)) as pool:
         return dict(zip(names, pool.map(lambda name: answers(name, ports, seconds), names), strict=True))
 
 
-def answers(service: str, ports: Ports, seconds: float = PATIENCE) -> bool:
+def answers(service: str, ports: Ports, seconds: float = TIMEOUT) -> bool:
     """Whether a service answers within so many seconds."""
     if service == "postgres":
         return _postgres_answers(ports.postgres, seconds)

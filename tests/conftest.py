@@ -21,6 +21,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from mpp_supabase.local_stack import stack_settings
 from supabase_embedded import Ports, Stack, StackStatus
 from tests import backends, clock
 from tests.postgres_versions import binaries_of
@@ -87,7 +88,7 @@ def _embedded(directory: Path) -> Iterator[StackStatus]:
     # Not pytest's own directory: the user who runs Postgres for root could not enter it.
     home = Path(tempfile.mkdtemp(prefix="mpp-tests-"))
     with choosing_ports(directory):
-        embedded = Stack(home, Ports.free())
+        embedded = Stack(stack_settings(home=home), Ports.free())
         status = embedded.start()
     clock.move_database(status.db_url)
     try:

@@ -143,7 +143,7 @@ def docker_stack() -> Iterator[StackStatus]:
             "largest_file": config.largest_file,
             **{name: getattr(keys, name) for name in ("publishable", "secret", "anon", "service_role", "jwt_secret")},
         }
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "MPP_GATEWAY": json.dumps(gateway)}
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "EMBEDDED_GATEWAY": json.dumps(gateway)}
         running = process.spawn(
             [sys.executable, "-m", "supabase_embedded.gateway"], log=logs / "gateway.log", env=env, cwd=logs
         )

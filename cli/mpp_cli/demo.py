@@ -117,9 +117,9 @@ def _reports(project: Project, status: StackStatus) -> Path:
 def _local_stack() -> StackStatus:
     """The local stack, running. A demonstration fills its database with made-up people: never any other."""
     from mpp_supabase import ConfigError
-    from supabase_embedded import Stack
+    from mpp_supabase.local_stack import local_stack
 
-    stack = Stack()
+    stack = local_stack()
     status = stack.status()
     if status is None or not status.running:
         status = stack.start(output.say)

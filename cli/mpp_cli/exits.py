@@ -51,12 +51,13 @@ def code_of(error: Exception) -> Exit:
         StorageError,
         TransportError,
     )
+    from supabase_embedded import StackError
 
     kinds: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Exit], ...] = (
         ((EditionFileError, SheetError, DirectoryError, ClientFileError, NewsletterError), Exit.FILE_INVALID),
         ((Refusal, AccountError, StorageError), Exit.REFUSED),
         ((DiplomaError, ReportError), Exit.OUTPUT),
         (CursorError, Exit.USAGE),
-        ((ConfigError, TransportError), Exit.CONNECTION),
+        ((ConfigError, TransportError, StackError), Exit.CONNECTION),
     )
     return next((code for kind, code in kinds if isinstance(error, kind)), Exit.UNEXPECTED)

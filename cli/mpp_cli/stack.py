@@ -177,9 +177,9 @@ def rotate_keys() -> None:
 
 
 def _stack(ports: Ports | None = None) -> Stack:
-    from supabase_embedded import Stack
+    from mpp_supabase.local_stack import local_stack
 
-    return Stack(ports=ports)
+    return local_stack(ports)
 
 
 def _print_tables(found: StackStatus) -> None:

@@ -95,10 +95,8 @@ def _local_mailbox(project: Settings, found: Mapping[str, str]) -> MailSettings:
     nothing = ConfigError(
         f"No mail server is configured for {project.url}.", f"Set {HOST}, MPP_SMTP_FROM and the rest of docs/mail.md."
     )
-    try:
-        from supabase_embedded import running_stack
-    except ImportError:
-        raise nothing from None
+    from mpp_supabase.local_stack import running_stack
+
     stack = running_stack()
     if stack is None or stack.api_url != project.url:
         raise nothing

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 
 from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
@@ -20,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from supabase_embedded import __version__
 from supabase_embedded.auth.context import Context, context_of
 from supabase_embedded.auth.endpoints import account, administration, mailing, registration, signing_in, verification
 from supabase_embedded.auth.endpoints.account import DUPLICATE_EMAIL
@@ -30,7 +30,7 @@ from supabase_embedded.auth.sessions import Sessions
 from supabase_embedded.auth.settings import AuthSettings
 from supabase_embedded.auth.users import Row
 
-log = logging.getLogger("mpp.auth")
+log = logging.getLogger("embedded.auth")
 
 
 def create_app(settings: AuthSettings) -> Starlette:
@@ -45,7 +45,7 @@ def create_app(settings: AuthSettings) -> Starlette:
             kwargs={
                 "row_factory": dict_row,
                 "autocommit": True,
-                "options": "-c search_path=auth -c timezone=UTC -c application_name=mpp-auth",
+                "options": "-c search_path=auth -c timezone=UTC -c application_name=embedded-auth",
             },
             min_size=1,
             max_size=settings.db_max_pool_size or 10,
@@ -73,12 +73,8 @@ def create_app(settings: AuthSettings) -> Starlette:
 
 async def health(request: Request) -> Response:
     """GET /health: that the server runs, and which one."""
-    try:
-        number = version("mpp-supabase")
-    except PackageNotFoundError:
-        number = "unknown"
     description = "A local Auth server that speaks as Supabase Auth does"
-    return JSONResponse({"version": f"mpp-{number}", "name": "GoTrue", "description": description})
+    return JSONResponse({"version": f"embedded-{__version__}", "name": "GoTrue", "description": description})
 
 
 async def show_settings(request: Request) -> Response:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from supabase_embedded.auth import codes, sessions, users
 from supabase_embedded.auth.errors import Refusal, bad_request, forbidden, invalid
 from supabase_embedded.auth.keys import KeySet
-from supabase_embedded.auth.limits import Guesses, Rates, Strangers
+from supabase_embedded.auth.limits import Guesses, Rates, UnknownAddresses
 from supabase_embedded.auth.mails import Mailer
 from supabase_embedded.auth.sessions import Sessions
 from supabase_embedded.auth.settings import AuthSettings
@@ -54,7 +54,7 @@ class Context:
     keys: KeySet
     mailer: Mailer
     sessions: Sessions
-    strangers: Strangers = field(default_factory=Strangers)
+    unknown_addresses: UnknownAddresses = field(default_factory=UnknownAddresses)
     guessed_codes: Guesses = field(default_factory=Guesses)
     guessed_passwords: Guesses = field(default_factory=Guesses)
     rates: Rates = field(default_factory=Rates)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from supabase_embedded.auth.mail_texts import SUBJECTS
 
 #: Mails that one server may send in an hour. The real server counts them for the whole server, so a local stack, where
-#: a league of pupils is invited at once, must not meet it; the limit per account is `mail_interval`.
+#: hundreds are invited at once, must not meet it; the limit per account is `mail_interval`.
 MAILS_PER_HOUR = 1_000_000
 
 #: What counts requests by network address: the server's variables, and the names of `[auth.rate_limit]` in config.toml.
@@ -46,8 +46,8 @@ def auth_environment(
     mail_interval: str = "1s",
     reuse_seconds: int = 10,
     password_min_length: int = 8,
-    sender: str = "bonjour@mapetiteplanete.localhost",
-    sender_name: str = "Ma Petite Planète",
+    sender: str = "noreply@stack.localhost",
+    sender_name: str = "Local stack",
     rates: Mapping[str, int] | None = None,
 ) -> dict[str, str]:
     """Build the environment variables that both Auth servers read.

@@ -3,7 +3,7 @@
 A code has six digits: ten wrong ones are enough, whoever sends them, and the link in the same mail still works. A
 password is what its owner comes in with: were it closed to everybody after ten wrong ones, anybody could lock an owner
 out. So each client has ten tries of its own at an account. No limit of ours is per network address alone: a whole
-school shares one. Those of the hosted server are, and `Rates` imitates them where it is asked to.
+office shares one. Those of the hosted server are, and `Rates` imitates them where it is asked to.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def pause_message(left: float) -> str:
 
 
 @dataclass
-class Strangers:
+class UnknownAddresses:
     """When mails were asked for addresses without an account, so that the pause tells nobody which ones have one."""
 
     _asked: OrderedDict[str, float] = field(default_factory=OrderedDict)
@@ -66,13 +66,13 @@ class Guesses:
     cannot. An address without an account is counted too, so that a refusal tells nobody which ones have one."""
 
     _accounts: OrderedDict[tuple[UUID, str], list[float]] = field(default_factory=OrderedDict)
-    _strangers: OrderedDict[str, list[float]] = field(default_factory=OrderedDict)
+    _unknown_addresses: OrderedDict[str, list[float]] = field(default_factory=OrderedDict)
 
     def require(self, address: str, *accounts: UUID) -> None:
         """Raise Refusal (429) when there were too many wrong guesses."""
         since = time.monotonic() - GUESS_WINDOW
         kept = [self._accounts.get((account, address), []) for account in accounts]
-        for moments in kept or [self._strangers.get(address, [])]:
+        for moments in kept or [self._unknown_addresses.get(address, [])]:
             if len([moment for moment in moments if moment > since]) >= GUESSES:
                 raise Refusal(429, "over_request_rate_limit", "Request rate limit reached")
 
@@ -85,10 +85,10 @@ class Guesses:
         for account in accounts:
             _add(self._accounts, (account, address))
         if not accounts:
-            _add(self._strangers, address)
+            _add(self._unknown_addresses, address)
             # Made-up addresses push out one another, never an account.
-            if len(self._strangers) > REMEMBERED:
-                self._strangers.popitem(last=False)
+            if len(self._unknown_addresses) > REMEMBERED:
+                self._unknown_addresses.popitem(last=False)
 
     def forget(self, address: str, account: UUID) -> None:
         """A right guess: the earlier ones no longer count."""

@@ -11,7 +11,7 @@ from pathlib import Path
 #: Subject by mail, `{{ .Token }}` standing for the one-time code.
 SUBJECTS = {
     "confirmation": "Confirmez votre adresse / Confirm your address",
-    "invite": "Vous êtes invité·e sur Ma Petite Planète / You are invited",
+    "invite": "Vous êtes invité·e / You are invited",
     "magic_link": "Votre lien de connexion / Your sign-in link",
     "recovery": "Nouveau mot de passe / Reset your password",
     "email_change": "Confirmez votre nouvelle adresse / Confirm your new address",

@@ -1,4 +1,4 @@
-"""Run the gateway on 127.0.0.1; its configuration is JSON in MPP_GATEWAY, so that no key is an argument."""
+"""Run the gateway on 127.0.0.1; its configuration is JSON in EMBEDDED_GATEWAY, so that no key is an argument."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MOST_CONNECTIONS = 600
 
 def main() -> None:
     """Serve until SIGTERM."""
-    config = config_from(os.environ.pop("MPP_GATEWAY"))
-    BoundedProtocol.seconds = config.patience
+    config = config_from(os.environ.pop("EMBEDDED_GATEWAY"))
+    BoundedProtocol.seconds = config.timeout
     uvicorn.run(
         Gateway(config),
         http=BoundedProtocol,

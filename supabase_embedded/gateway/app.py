@@ -21,7 +21,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from supabase_embedded.keys import role_token
 
-log = logging.getLogger("mpp.gateway")
+log = logging.getLogger("embedded.gateway")
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -40,7 +40,7 @@ LONGEST_SELECT = 2_000
 #: How many bytes of a body are read before the service behind is asked, so that who sends slowly keeps nobody's place;
 #: and how long, in seconds, the next bytes of a body, or a reader of an answer, may take.
 READ_AHEAD = LARGEST_BODY
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 #: Bytes a second below which the sender of a large body is given up.
 SLOWEST = 100_000
@@ -118,7 +118,7 @@ class GatewayConfig:
     storage: str = ""
     largest_file: int = 0
     #: How long the next bytes of a body, or a reader of an answer, may take, in seconds.
-    patience: float = PATIENCE
+    timeout: float = TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -143,9 +143,7 @@ LONG_URL = Refusal(414, f"The address of the request is longer than {LONGEST_ADD
 LONG_SELECT = Refusal(414, f"The select of the request is longer than {LONGEST_SELECT} characters")
 SLOW_BODY = Refusal(408, "The body of the request did not arrive in time")
 NO_ROUTE = Refusal(404, "no Route matched with those values")
-UNAVAILABLE = Refusal(
-    503, "The service behind this path does not answer", "See `mpp stack status` and `mpp stack logs`."
-)
+UNAVAILABLE = Refusal(503, "The service behind this path does not answer", "See the status and the logs of the stack.")
 TIMED_OUT = Refusal(504, "The upstream server is timing out")
 
 
@@ -245,7 +243,7 @@ class Gateway:
         except (httpx.InvalidURL, UnicodeError):
             await self._refuse(BAD_URL, scope, receive, send)
             return
-        body = _Body(receive, largest, self._config.patience) if _has_body(headers) else None
+        body = _Body(receive, largest, self._config.timeout) if _has_body(headers) else None
         request = httpx.Request(
             scope["method"],
             url,
@@ -286,7 +284,7 @@ class Gateway:
             )
             assert isinstance(response.stream, httpx.AsyncByteStream)
             async for chunk in response.stream:
-                async with asyncio.timeout(self._config.patience):
+                async with asyncio.timeout(self._config.timeout):
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         except TimeoutError:
@@ -397,12 +395,12 @@ class _SlowBodyError(Exception):
 class _Body(httpx.AsyncByteStream):
     """The request's body, up to ``largest`` bytes: its first READ_AHEAD at once, the rest passed on as it arrives."""
 
-    def __init__(self, receive: Receive, largest: int, patience: float) -> None:
+    def __init__(self, receive: Receive, largest: int, timeout: float) -> None:
         self._receive = receive
         self._left = largest
-        self._patience = patience
+        self._timeout = timeout
         # Bytes that keep trickling in end as well.
-        self._deadline = asyncio.get_running_loop().time() + 10 * patience + largest / SLOWEST
+        self._deadline = asyncio.get_running_loop().time() + 10 * timeout + largest / SLOWEST
         self._ahead: list[bytes] = []
         self._whole = False
 
@@ -424,7 +422,7 @@ class _Body(httpx.AsyncByteStream):
                 yield chunk
 
     async def _next(self) -> bytes:
-        next_bytes = asyncio.get_running_loop().time() + self._patience
+        next_bytes = asyncio.get_running_loop().time() + self._timeout
         try:
             async with asyncio.timeout_at(min(next_bytes, self._deadline)):
                 message: Message = await self._receive()

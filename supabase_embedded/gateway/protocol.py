@@ -1,4 +1,4 @@
-"""HTTP as the gateway speaks it: uvicorn's, with an end to the patience for requests that do not arrive."""
+"""HTTP as the gateway speaks it: uvicorn's, with a timeout for requests that do not arrive."""
 
 from __future__ import annotations
 
@@ -80,4 +80,4 @@ class BoundedProtocol(HttpToolsProtocol):
         return False
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Nothing: the application's answer says it, and a log is no place for what strangers try."""
+        """Nothing: the application's answer says it, and a log is no place for what anybody may try."""

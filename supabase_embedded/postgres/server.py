@@ -144,7 +144,7 @@ class PostgresServer:
         if not found:
             raise StackError(
                 f"{self.binaries / 'bin' / 'postgres'} does not run: {(shown.stderr.strip() or 'no answer')[:200]}.",
-                "Remove node_modules and run `make setup` again.",
+                "Remove node_modules and install the programs again.",
             )
         return int(found[1])
 
@@ -172,7 +172,7 @@ class PostgresServer:
         if made_by != self.major():
             raise StackError(
                 f"The database was made by Postgres {made_by}, and this is Postgres {self.major()}.",
-                "Go back to that version, or run `mpp stack reset` to begin afresh.",
+                "Go back to that version, or run `{stack} reset` to begin afresh.",
             )
 
     def reload_api(self, what: str = "schema") -> None:
@@ -189,7 +189,7 @@ class PostgresServer:
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         if self.major() < 17:
             locale = ["--locale=C.UTF-8" if sys.platform.startswith("linux") else "--locale=C"]
-        with tempfile.NamedTemporaryFile("w", prefix="mpp-", dir=self._password_directory()) as password:
+        with tempfile.NamedTemporaryFile("w", prefix="initdb-", dir=self._password_directory()) as password:
             password.write(self.passwords["supabase_admin"])
             password.flush()
             self.user.give(Path(password.name))
@@ -266,7 +266,7 @@ class PostgresServer:
             return
         if not process.wait_until(lambda: not self._users_of_data(), 10, every=0.05):
             raise StackError(
-                f"Another Postgres server uses {self.data}.", "Stop it, or give this stack another MPP_HOME."
+                f"Another Postgres server uses {self.data}.", "Stop it, or give this stack another {variables}HOME."
             )
         lock.unlink(missing_ok=True)
 
@@ -305,7 +305,7 @@ class PostgresServer:
         if "Address already in use" in text:
             raise StackError(
                 f"Port {self.port} (postgres) was taken by another program while Postgres started.",
-                "Stop that program, or choose other ports with --port-base or MPP_PORT_POSTGRES.",
+                "Stop that program, or choose other ports with --port-base or {variables}PORT_POSTGRES.",
             )
         reason = next((line for line in said if "FATAL" in line or "error:" in line or "PANIC" in line), "")
         reason = re.sub(r"^.*?(FATAL|PANIC|error): *", "", reason) or (said[-1] if said else "it said nothing")

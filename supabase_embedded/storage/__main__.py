@@ -1,4 +1,4 @@
-"""Run the Storage server on 127.0.0.1; its configuration is JSON in MPP_STORAGE, so that no key is an argument."""
+"""Run the Storage server on 127.0.0.1; its configuration is JSON in EMBEDDED_STORAGE, so that no key is an argument."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from supabase_embedded.storage.app import StorageConfig, create_app
 
 def main() -> None:
     """Serve until SIGTERM."""
-    config = StorageConfig(**json.loads(os.environ.pop("MPP_STORAGE")))
+    config = StorageConfig(**json.loads(os.environ.pop("EMBEDDED_STORAGE")))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     uvicorn.run(

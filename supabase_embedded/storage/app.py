@@ -33,7 +33,7 @@ from supabase_embedded.storage.errors import Refusal, denied, invalid, no_bucket
 from supabase_embedded.storage.files import Files, TooLargeError, chunks_of
 from supabase_embedded.storage.tokens import Tokens
 
-log = logging.getLogger("mpp.storage")
+log = logging.getLogger("embedded.storage")
 
 #: How long a link to upload is good, in seconds, and how many files one request may name: as hosted.
 UPLOAD_LINK_SECONDS = 7200
@@ -84,7 +84,7 @@ def create_app(config: StorageConfig) -> Starlette:
             kwargs={
                 "row_factory": dict_row,
                 "autocommit": True,
-                "options": "-c timezone=UTC -c application_name=mpp-storage -c statement_timeout=30s",
+                "options": "-c timezone=UTC -c application_name=embedded-storage -c statement_timeout=30s",
             },
             min_size=1,
             max_size=5,
@@ -192,7 +192,7 @@ async def sign_upload(request: Request) -> Response:
     server, caller = _asked(request, "storage.object.sign_upload_url")
     bucket, name = _named(request)
     upsert = request.headers.get("x-upsert") == "true"
-    await _rehearse(server, caller, bucket, name, upsert=upsert)
+    await _dry_run(server, caller, bucket, name, upsert=upsert)
     path = f"{bucket}/{name}"
     token = server.tokens.sign("upload", path, UPLOAD_LINK_SECONDS, owner=caller.owner, upsert=upsert)
     return _json({"url": f"/object/upload/sign/{quote(path)}?token={token}", "token": token})
@@ -220,7 +220,7 @@ async def _uploaded(
         _check_type(arriving.type, limits["allowed_mime_types"])
     owner = owner or caller.owner
     # Before the bytes come: who may not write learns it at once, and nothing is kept meanwhile.
-    await _rehearse(server, caller, bucket, name, upsert=upsert, owner=owner)
+    await _dry_run(server, caller, bucket, name, upsert=upsert, owner=owner)
     try:
         stored = await server.files.store(arriving.chunks, largest)
     except TooLargeError:
@@ -241,11 +241,11 @@ async def _uploaded(
     return _json({"Id": str(found["id"]), "Key": f"{bucket}/{name}"})
 
 
-async def _rehearse(
+async def _dry_run(
     server: _Server, caller: Caller, bucket: str, name: str, *, upsert: bool, owner: str | None = None
 ) -> None:
     """Write the row as the caller and take it back: row-level security and triggers say whether it may be."""
-    async with server.database.as_caller(caller, rehearsal=True) as connection:
+    async with server.database.as_caller(caller, dry_run=True) as connection:
         row = {"bucket_id": bucket, "name": name, "version": "1", **_owner(owner or caller.owner)}
         await server.database.write(connection, row, upsert=upsert)
 
@@ -257,7 +257,7 @@ async def _recorded(server: _Server, caller: Caller, row: Row, *, upsert: bool) 
         return await server.database.write(connection, row, upsert=upsert)
 
     try:
-        async with server.database.rehearsed(caller, write) as connection:
+        async with server.database.after_dry_run(caller, write) as connection:
             return await write(connection)
     except BaseException:
         server.files.delete(row["version"])
@@ -269,7 +269,7 @@ async def _recorded(server: _Server, caller: Caller, row: Row, *, upsert: bool) 
 
 async def download(request: Request) -> Response:
     """GET and HEAD /object/{bucket}/{name} and /object/authenticated/{bucket}/{name}"""
-    server, caller = _asked(request, "storage.object.get_authenticated", strangers=True)
+    server, caller = _asked(request, "storage.object.get_authenticated", visitors=True)
     return await _answered(request, server, await _readable(request, server, caller))
 
 
@@ -291,7 +291,7 @@ async def download_signed(request: Request) -> Response:
 
 async def info(request: Request) -> Response:
     """GET /object/info/{bucket}/{name}"""
-    server, caller = _asked(request, "object.get_authenticated_info", strangers=True)
+    server, caller = _asked(request, "object.get_authenticated_info", visitors=True)
     found = await _readable(request, server, caller)
     about = found["metadata"] or {}
     shown = {name: found[name] for name in ("id", "name", "version", "bucket_id", "created_at")}
@@ -436,7 +436,7 @@ async def move(request: Request) -> Response:
         await server.database.object(connection, bucket, name)
         await server.database.rename(connection, bucket, name, values)
 
-    async with server.database.rehearsed(caller, rename) as connection:
+    async with server.database.after_dry_run(caller, rename) as connection:
         await rename(connection)
     return _json({"message": "Successfully moved"})
 
@@ -448,7 +448,7 @@ async def copy(request: Request) -> Response:
     upsert = request.headers.get("x-upsert") == "true"
     async with server.database.as_caller(caller) as connection:
         source = await server.database.object(connection, bucket, name)
-    await _rehearse(server, caller, to_bucket, to_name, upsert=upsert)
+    await _dry_run(server, caller, to_bucket, to_name, upsert=upsert)
     try:
         version = await run_in_threadpool(server.files.copy, source["version"])
     except (OSError, TypeError, ValueError):
@@ -497,14 +497,14 @@ def _server(request: Request) -> _Server:
     return server
 
 
-def _asked(request: Request, operation: str, *, strangers: bool = False) -> tuple[_Server, Caller]:
-    """The server, and the caller by the token; ``strangers`` may come without one. Raises Refusal (403)."""
+def _asked(request: Request, operation: str, *, visitors: bool = False) -> tuple[_Server, Caller]:
+    """The server, and the caller by the token; ``visitors`` may come without one. Raises Refusal (403)."""
     server = _server(request)
     stranger = Caller(method=request.method, path=request.url.path, operation=operation)
     try:
         claims = server.tokens.claims_of(request.headers.get("authorization", ""))
     except Refusal:
-        if not strangers:
+        if not visitors:
             raise
         return server, stranger
     role = claims.get("role") or "anon"

@@ -73,17 +73,17 @@ class Database:
         self._pool = pool
 
     @asynccontextmanager
-    async def as_caller(self, caller: Caller, *, rehearsal: bool = False) -> AsyncIterator[Connection]:
-        """A transaction with the caller's role and claims; a ``rehearsal`` is rolled back. Raises Refusal."""
+    async def as_caller(self, caller: Caller, *, dry_run: bool = False) -> AsyncIterator[Connection]:
+        """A transaction with the caller's role and claims; a ``dry_run`` is rolled back. Raises Refusal."""
         try:
-            async with self._pool.connection() as connection, connection.transaction(force_rollback=rehearsal):
+            async with self._pool.connection() as connection, connection.transaction(force_rollback=dry_run):
                 await connection.execute(_SCOPE, caller.scope)
                 yield connection
         except (psycopg.Error, PoolTimeout) as error:
             raise _explained(error) from error
 
     @asynccontextmanager
-    async def rehearsed(
+    async def after_dry_run(
         self, caller: Caller, act: Callable[[Connection], Awaitable[object]]
     ) -> AsyncIterator[Connection]:
         """A transaction of the server itself, at whose beginning the caller does the same and it is taken back.

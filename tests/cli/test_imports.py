@@ -1,4 +1,4 @@
-"""The command line stands on public names: cli -> mpp_supabase, and only stack, db and demo know the local stack."""
+"""The command line stands on public names: cli -> mpp_supabase; only stack, db, demo and exits know the local stack."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import mpp_supabase
 ROOT = Path(__file__).resolve().parents[2]
 CLI = sorted((ROOT / "cli" / "mpp_cli").glob("*.py"))
 SERVICES = sorted((ROOT / "mpp_supabase").glob("*.py"))
-KNOW_THE_STACK = {"stack", "db", "demo"}
+KNOW_THE_STACK = {"stack", "db", "demo", "exits"}
+OF_THE_STACK = {"mpp_supabase.project", "mpp_supabase.local_stack"}
 NOUNS = {"audit", "classes", "conduct", "editions", "leagues", "maintenance", "rankings", "schools", "users"}
 
 
@@ -31,7 +32,7 @@ def imports(path: Path) -> Iterator[tuple[str, tuple[str, ...], int]]:
 def test_a_command_uses_public_names_only(path: Path) -> None:
     for module, names, line in imports(path):
         where = f"{path.name}:{line}"
-        if module.partition(".")[0] == "supabase_embedded" or module == "mpp_supabase.project":
+        if module.partition(".")[0] == "supabase_embedded" or module in OF_THE_STACK:
             assert path.stem in KNOW_THE_STACK, f"{where}: {module}"
             continue
         if module.partition(".")[0] != "mpp_supabase":
@@ -50,7 +51,7 @@ def test_a_service_knows_the_transport_and_no_other_service(path: Path) -> None:
         if path.stem in NOUNS:
             assert module.removeprefix("mpp_supabase.") not in NOUNS, f"{path.name}:{line}: {module}"
         if module.startswith("supabase_embedded"):
-            assert path.stem == "config" or path.stem.startswith("demo"), f"{path.name}:{line}: {module}"
+            assert path.stem == "local_stack", f"{path.name}:{line}: {module}"
 
 
 @pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.stem)

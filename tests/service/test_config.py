@@ -144,6 +144,14 @@ def test_without_any_project_and_without_a_stack_the_error_says_what_to_do() -> 
     assert "mpp stack start" in refused.value.hint
 
 
+def test_a_local_stack_whose_state_cannot_be_read_is_an_error_of_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "no-stack").mkdir()
+    (tmp_path / "no-stack" / "stack.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"stack\.json is damaged") as refused:
+        load_settings()
+    assert refused.value.hint == "Run `mpp stack reset` to begin afresh."
+
+
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from mpp_supabase.local_stack import stack_settings
 from supabase_embedded import Ports, Stack, StackStatus
 from tests.conftest import choosing_ports, session_directory
 
@@ -58,8 +59,9 @@ def new_stack(directory: Path, supabase_directory: Path) -> Iterator[Callable[..
     made: list[Stack] = []
 
     def make(ports: Ports | None = None, **options: object) -> Stack:
-        options = {"home": directory / "home", "supabase": supabase_directory, **options}
-        made.append(Stack(ports=ports or Ports.free(), **options))  # type: ignore[arg-type]
+        given = {"home": directory / "home", "supabase": supabase_directory, **options}
+        limits = {name: given.pop(name) for name in ("least_free_bytes",) if name in given}
+        made.append(Stack(stack_settings(**given), ports or Ports.free(), **limits))  # type: ignore[arg-type]
         return made[-1]
 
     yield make
@@ -72,7 +74,7 @@ def probe(supabase_directory: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """One running stack of the small project, for the tests that only ask it questions."""
     home = Path(tempfile.mkdtemp(prefix="mpp-tests-"))
     with choosing_ports(session_directory(tmp_path_factory)):
-        stack = Stack(home, Ports.free(), supabase=supabase_directory)
+        stack = Stack(stack_settings(home=home, supabase=supabase_directory), Ports.free())
         stack.start()
     yield stack
     stack.reset()
@@ -119,12 +121,10 @@ def tiny_disk(directory: Path) -> Iterator[Path]:
 
 
 def _full_initdb(place: Path) -> Iterator[Path]:
-    from mpp_supabase.project import find_project
     from supabase_embedded.node import find_binaries
 
-    project = find_project()
     binaries = place / "postgres"
-    shutil.copytree(find_binaries(project, project.home).postgres, binaries, symlinks=True)
+    shutil.copytree(find_binaries(stack_settings()).postgres, binaries, symlinks=True)
     (binaries / "bin" / "initdb").write_text(
         "#!/bin/sh\necho 'initdb: error: could not write file: No space left on device' >&2\nexit 1\n"
     )

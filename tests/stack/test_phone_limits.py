@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from mpp_supabase.edition_file import parse_edition
+from mpp_supabase.local_stack import stack_settings
 from supabase_embedded import Ports, Stack
 from tests import clock
 
@@ -25,7 +26,7 @@ from .school import contents, views
 def place() -> Iterator[Place]:
     """A stack of this module alone."""
     home = Path(tempfile.mkdtemp(prefix="mpp-tests-"))
-    stack = Stack(home, Ports.free())
+    stack = Stack(stack_settings(home=home), Ports.free())
     try:
         with place_of(stack.start()) as place:
             yield place

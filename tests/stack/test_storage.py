@@ -20,7 +20,7 @@ import jwt
 import psycopg
 import pytest
 
-from mpp_supabase.project import find_project
+from mpp_supabase.local_stack import stack_settings
 from supabase_embedded import Ports, Stack, StackStatus
 from supabase_embedded.config import Config
 from supabase_embedded.process import wait_until
@@ -467,8 +467,7 @@ def test_bodies_that_make_no_sense_are_refused_and_not_a_failure(office: Office)
 
 
 def test_files_outlive_a_stop_and_what_a_killed_server_left_does_not(tmp_path: Path, directory: Path) -> None:
-    project = find_project()
-    embedded = Stack(directory / "home", Ports.free(), supabase=project.supabase)
+    embedded = Stack(stack_settings(home=directory / "home"), Ports.free())
     try:
         status = embedded.start()
         with httpx.Client(base_url=status.api_url, timeout=60) as http:

@@ -55,7 +55,7 @@ async def recover(request: Request) -> Response:
         found = await users.find_by_email(connection, email, context.settings.jwt_aud)
         user = found and await users.find_by_id(connection, found.id, lock=True)
         if user is None:
-            context.strangers.require_pause(email, context.settings.smtp_max_frequency)
+            context.unknown_addresses.require_pause(email, context.settings.smtp_max_frequency)
         else:
             await mail_recovery(context, connection, user, redirect_to, challenge)
     return JSONResponse({})
@@ -78,7 +78,7 @@ async def resend(request: Request) -> Response:
         found = await users.find_by_email(connection, email, context.settings.jwt_aud)
         user = found and await users.find_by_id(connection, found.id, lock=True)
         if user is None:
-            context.strangers.require_pause(email, context.settings.smtp_max_frequency)
+            context.unknown_addresses.require_pause(email, context.settings.smtp_max_frequency)
         elif kind == "signup" and not user.is_confirmed:
             await mail_confirmation(context, connection, user, redirect_to, challenge)
         elif kind == "email_change" and user.email_change:

@@ -32,6 +32,7 @@ import pytest
 from supabase_auth import SyncGoTrueClient
 from supabase_auth._sync.gotrue_admin_api import SyncGoTrueAdminAPI
 
+from mpp_supabase.local_stack import stack_settings
 from mpp_supabase.project import find_project
 from supabase_embedded.auth.environment import auth_environment
 from supabase_embedded.keys import Keys
@@ -206,7 +207,7 @@ def http() -> Iterator[httpx.Client]:
 def mailbox(directory: Path, http: httpx.Client) -> Iterator[Mailbox]:
     """A mailbox process."""
     ports = Ports.free()
-    environment = {"MPP_MAILBOX_HTTP_PORT": str(ports.mailbox), "MPP_MAILBOX_SMTP_PORT": str(ports.smtp)}
+    environment = {"EMBEDDED_MAILBOX_HTTP_PORT": str(ports.mailbox), "EMBEDDED_MAILBOX_SMTP_PORT": str(ports.smtp)}
     url = f"http://127.0.0.1:{ports.mailbox}"
     command = [sys.executable, "-m", "supabase_embedded.mailbox"]
     with _running(command, environment, directory / "mailbox.log", f"{url}/readyz"):
@@ -216,9 +217,8 @@ def mailbox(directory: Path, http: httpx.Client) -> Iterator[Mailbox]:
 @pytest.fixture(scope="session")
 def postgres(directory: Path) -> Iterator[PostgresServer]:
     """A Postgres with Supabase's roles, durability off: nothing here outlives the tests."""
-    project = find_project()
     server = PostgresServer(
-        find_binaries(project, project.home).postgres,
+        find_binaries(stack_settings()).postgres,
         directory / "data",
         Ports.free().postgres,
         settings={"fsync": "off", "synchronous_commit": "off", "shared_buffers": "64MB"},

@@ -240,12 +240,12 @@ def test_asking_twice_for_an_unknown_address_is_refused_like_for_a_known_one(aut
 def test_the_first_time_is_never_too_soon_however_long_the_machine_runs(
     backend: str, monkeypatch: pytest.MonkeyPatch, interval: float
 ) -> None:
-    strangers = limits.Strangers()
+    unknown = limits.UnknownAddresses()
     for number in range(2_000):
         monkeypatch.setattr(limits.time, "monotonic", lambda number=number: 1_000 + number / 7)
-        strangers.require_pause(f"{number}@example.org", interval)
+        unknown.require_pause(f"{number}@example.org", interval)
         with pytest.raises(Refusal, match="only request this after"):
-            strangers.require_pause(f"{number}@example.org", interval)
+            unknown.require_pause(f"{number}@example.org", interval)
 
 
 def test_after_a_theft_not_even_the_newest_token_works(auth: AuthServer, address: str) -> None:
