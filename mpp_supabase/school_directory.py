@@ -6,7 +6,8 @@
     reading.problems, reading.left_out
 
 The Ministry exports the file with headers in capitals, in lower case or mixed, with or without a byte-order mark, and
-the portal lets people choose the separator: all of these are read. Schools keep their names as they are written there.
+the portal lets people choose the separator: all of these are read, and what Excel makes of the file when it saves it
+again (a first line `sep=;`, UTF-16, 35.0 for 35). Schools keep their names as they are written there.
 What becomes of them in the database is decided elsewhere.
 """
 
@@ -46,6 +47,10 @@ _POSTCODE = re.compile(r"(?:0[1-9]|[1-8][0-9]|9[0-8])[0-9]{3}\Z")
 # What the database refuses beside control characters: fillers, and accents piled on one letter.
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0]|[\u0300-\u036f]{3}")
 _SEPARATORS = (";", ",", "\t", "|")
+# Excel's first line, which says the separator.
+_DECLARED = re.compile(r'"?sep=(.)"?[;,\t]*\s*\Z', re.IGNORECASE)
+# A number of a spreadsheet: 35.0, 35,00.
+_DECIMALS = re.compile(r"(?<=[0-9])[.,]0+\Z")
 _CHUNK = 1 << 20
 _YES = frozenset(("1", "1.0", "oui", "o", "true", "vrai"))
 _MAX_REASONS = 50
@@ -150,7 +155,7 @@ class DirectoryReading:
         self.path = path
         self.encoding, self.lines = _encoding(path)
         with self._open() as file:
-            self._separator, self._header, self._columns = _header(path, file)
+            self._above, self._separator, self._header, self._columns = _header(path, file)
         self._start_over()
 
     def _start_over(self) -> None:
@@ -170,12 +175,15 @@ class DirectoryReading:
     def __iter__(self) -> Iterator[DirectorySchool]:
         self._start_over()
         with self._open() as file:
-            reader = csv.reader(_lines(self.path, file), delimiter=self._separator)
+            lines = _lines(self.path, file)
+            reader = csv.reader(lines, delimiter=self._separator)
             try:
+                for _ in range(self._above):
+                    next(lines)
                 next(reader)
-                start = reader.line_num + 1
+                start = self._above + reader.line_num + 1
                 for values in reader:
-                    line, start = start, reader.line_num + 1
+                    line, start = start, self._above + reader.line_num + 1
                     if not any(value.strip() for value in values):
                         continue
                     self.rows += 1
@@ -209,6 +217,8 @@ class DirectoryReading:
             )
             return None
         row = {key: trimmed(values[index]) for key, index in self._columns.items()}
+        for key in ("code_postal", "code_departement", "code_commune"):
+            row[key] = _DECIMALS.sub("", row.get(key, "")).replace(" ", "")
         reason = _reason_to_leave_out(row)
         if reason:
             self._leave_out(reason)
@@ -259,7 +269,11 @@ def _wrong_code(rne: str) -> Iterator[_Wrong]:
     if not rne:
         yield key, "", "there is no code", "give the school's RNE: seven digits and a letter"
     elif not _RNE.match(rne):
-        yield key, rne, "this is not an RNE", "it is seven digits and a letter, such as 0759999L"
+        fix = "it is seven digits and a letter, such as 0759999L"
+        whole = rne.zfill(8)
+        if is_rne(whole):
+            fix = f"write {whole}; a spreadsheet dropped the zero, so use the file as it was downloaded"
+        yield key, rne, "this is not an RNE", fix
     elif not is_rne(rne):
         yield key, rne, "the letter does not go with the digits", f"check the digits; theirs is {check_letter(rne)}"
 
@@ -372,6 +386,8 @@ def _encoding(path: Path) -> tuple[str, int]:
             while chunk := file.read(_CHUNK):
                 if size == 0:
                     _refuse_other_kinds(path, chunk)
+                    if chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                        return "utf-16", _lines_of_utf16(path)
                 size += len(chunk)
                 if size > MAX_BYTES:
                     raise DirectoryError(
@@ -404,6 +420,23 @@ def _encoding(path: Path) -> tuple[str, int]:
     return "cp1252", lines
 
 
+def _lines_of_utf16(path: Path) -> int:
+    """What Excel calls Unicode text: the number of its lines, once it is known to be one."""
+    lines = size = 0
+    try:
+        with path.open(encoding="utf-16", newline="") as file:
+            while chunk := file.read(_CHUNK):
+                size += len(chunk)
+                lines += chunk.count("\n")
+                if "\0" in chunk or size > MAX_BYTES:
+                    raise DirectoryError(f"{path.name} is not a text file.", "Give the CSV file of the directory.")
+    except UnicodeError:
+        raise DirectoryError(
+            f"{path.name} is not UTF-16, though it begins as if.", "Export the directory as CSV, in UTF-8."
+        ) from None
+    return lines
+
+
 _UTF8_ACCENT = re.compile(rb"\xc3[\x80-\xbf]")
 
 
@@ -412,23 +445,28 @@ def _refuse_other_kinds(path: Path, start: bytes) -> None:
         (b"PK\x03\x04", "a zip or Excel file"),
         (b"\xd0\xcf\x11\xe0", "an old Excel file"),
         (b"\x1f\x8b", "a gzip file"),
-        (codecs.BOM_UTF16_LE, "in UTF-16"),
-        (codecs.BOM_UTF16_BE, "in UTF-16"),
     )
     for beginning, kind in kinds:
         if start.startswith(beginning):
             raise DirectoryError(f"{path.name} is {kind}.", "Export the directory as CSV, in UTF-8.")
 
 
-def _header(path: Path, file: TextIO) -> tuple[str, list[str], dict[str, int]]:
-    """Return the separator, the names of the columns as written, and where each known column is."""
+def _header(path: Path, file: TextIO) -> tuple[int, str, list[str], dict[str, int]]:
+    """Return the lines above the header, the separator, the columns as written, and where each known column is."""
     try:
-        line = next(_lines(path, file), "")
-        by_separator = {separator: next(csv.reader([line], delimiter=separator), []) for separator in _SEPARATORS}
+        lines = _lines(path, file)
+        line = next(lines, "")
+        declared = _DECLARED.match(line)
+        if declared:
+            line = next(lines, "")
+        by_separator = {
+            separator: next(csv.reader([line], delimiter=separator), [])
+            for separator in (*_SEPARATORS, *(declared.groups() if declared else ()))
+        }
     except UnicodeDecodeError:
         raise _undecodable(path) from None
     except csv.Error:
-        by_separator = {}
+        declared, by_separator = None, {}
     separator, names = max(by_separator.items(), key=lambda item: _known(item[1]), default=(";", []))
     columns: dict[str, int] = {}
     twice: list[str] = []
@@ -446,7 +484,7 @@ def _header(path: Path, file: TextIO) -> tuple[str, list[str], dict[str, int]]:
             f"{path.name} {wrong}.",
             f"Give the CSV of fr-en-annuaire-education with its header line; this file's is: {found or 'empty'}.",
         )
-    return separator, names, columns
+    return 1 if declared else 0, separator, names, columns
 
 
 def _lines(path: Path, file: TextIO) -> Iterator[str]:

@@ -231,11 +231,33 @@ def test_a_name_that_is_too_long_is_cut_between_two_words(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("stated", "department"),
-    [("024", "24"), ("001", "01"), ("1", "01"), ("02a", "2A"), ("2B", "2B"), ("974", "974"), ("", None)],
+    [
+        ("024", "24"),
+        ("001", "01"),
+        ("1", "01"),
+        ("02a", "2A"),
+        ("2B", "2B"),
+        ("974", "974"),
+        ("35.0", "35"),
+        ("1,0", "01"),
+        ("", None),
+    ],
 )
 def test_the_department_is_the_one_that_the_file_states(path: Path, stated: str, department: str | None) -> None:
     (school,), reading = read(path, {"Code_departement": stated, "Code_postal": "33220"})
     assert (school.department, reading.problems) == (department, [])
+
+
+@pytest.mark.parametrize("declared", ["sep=;", '"sep=;"', "SEP=;;;;", "sep=~"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-16"])
+def test_a_file_that_excel_saved_again_is_read(path: Path, declared: str, encoding: str) -> None:
+    separator = "~" if "~" in declared else ";"
+    odd = {"Code_postal": "35 170", "Code_departement": "35.0", "Identifiant_de_l_etablissement": a_code(19998)}
+    text = text_of(odd, {"Code_postal": "?"}, separator=separator)
+    path.write_bytes(f"{declared}\n{text}".replace("\n", "\r\n").encode(encoding))
+    reading = read_directory(path)
+    assert [(school.postcode, school.department, school.line) for school in reading] == [("35170", "35", 3)]
+    assert [problem.line for problem in reading.problems] == [4]
 
 
 def test_the_commune_is_read_where_the_file_has_it(path: Path) -> None:
@@ -284,6 +306,13 @@ def test_another_site_of_the_same_school_is_left_out(path: Path) -> None:
             {"Identifiant_de_l_etablissement": "19999N"},
             "Identifiant_de_l_etablissement",
             "19999N",
+            "this is not an RNE",
+            "write 0019999N; a spreadsheet dropped the zero",
+        ),
+        (
+            {"Identifiant_de_l_etablissement": "19999A"},
+            "Identifiant_de_l_etablissement",
+            "19999A",
             "this is not an RNE",
             "seven digits and a letter",
         ),
@@ -371,7 +400,7 @@ def test_reading_twice_finds_the_same(path: Path) -> None:
 # ------------------------------------------------------------------------------------------------------ files
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
 @pytest.mark.parametrize("separator", [";", ",", "\t", "|"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_every_usual_encoding_and_separator_is_read(path: Path, encoding: str, separator: str, ending: str) -> None:
@@ -430,7 +459,7 @@ def wrong_files() -> dict[str, tuple[bytes, str]]:
         "zip": (b"PK\x03\x04rest", "a zip or Excel file"),
         "old-excel": (b"\xd0\xcf\x11\xe0\xa1\xb1rest", "an old Excel file"),
         "gzip": (b"\x1f\x8brest", "a gzip file"),
-        "utf-16": (good.encode("utf-16"), "in UTF-16"),
+        "utf-16": (good.encode("utf-16") + b"\x00", "is not UTF-16, though it begins as if"),
         "nul": (good.encode() + b"a\0b\n", "is not a text file"),
         "mixed": (broken, "line 3: a letter there is not UTF-8"),
         "neither": (good.encode("cp1252") + b"\x81\x8d\n", "neither UTF-8 nor Windows-1252"),
