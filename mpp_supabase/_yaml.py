@@ -20,8 +20,15 @@ _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U0001000
 # As the parser counts lines.
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _VALUE = re.compile(r"\s*(?:- +)*[^\s:]+:\s+(?P<first>[^\w\s])")
+# Of word processors and web pages: they look like spaces, and part and indent nothing.
+_NO_BREAK = "\u00a0\u2007\u202f"
+_UNPARTED = re.compile(rf"(?:[A-Za-z_][\w-]*:|-)[{_NO_BREAK}]")
 _INTEGER = re.compile(r"[-+]?[0-9]+\Z")
 _DECIMAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+
+
+_INDENT = "indent with plain spaces; a no-break space stands there, which does not indent"
+_PART = "write a plain space behind the `:` or the `-`; a no-break space stands there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,24 +171,35 @@ class _Reader:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
             wrong = f"not valid YAML: {error.problem or error.context or 'it cannot be read'}"
-            raise _Unreadable(Flaw(line, column, "", wrong, self._advice(line, wrong))) from None
+            raise _Unreadable(Flaw(line, column, "", wrong, self._advice(line, column, wrong))) from None
         except Exception as error:
             # In a few corners the parser fails with a plain Python error (OverflowError at an escape beyond Unicode):
             # the file is at fault all the same.
             wrong = f"not valid YAML: {type(error).__name__}"
             raise _Unreadable(Flaw(1, 1, "", wrong, "check quotes, brackets and indentation")) from None
 
-    def _advice(self, line: int, wrong: str) -> str:
+    def _advice(self, line: int, column: int, wrong: str) -> str:
         content = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
         before = self._lines[line - 2] if 1 < line <= len(self._lines) else ""
         if "\t" in content[: len(content) - len(content.lstrip())]:
             return "indent with spaces, not tabs"
+        for text in (content, before):
+            if re.match(rf" *[{_NO_BREAK}]", text):
+                return _INDENT
+            if _UNPARTED.match(text.lstrip(" ")):
+                return _PART
         if "\\t" in wrong or "\t" in content:
             return "write a space for the tab, or put the text between quotes"
         if "mapping values are not allowed" in wrong:
+            if re.match(r" *-[^\s-][^\s:]*:\s", before):
+                return "write a space behind the hyphen of the line before, as in `- code: …`"
+            if before.strip() and not re.search(r":\s", content[: column - 1]):
+                return "indent this line as those beside it, or put a text that contains `: ` between quotes"
             return "put a text that contains `: ` between quotes"
         if "but got ':'" in wrong:
             return "close the bracket that is open before it, or put a text that contains `: ` between quotes"
+        if "expected <block end>" in wrong and "<block mapping start>" in wrong:
+            return "indent this line as the other keys beside it"
         if " #" in content or " #" in before:
             return "put a text that contains ` #` between quotes; without them it ends there"
         value = _VALUE.match(content)
@@ -215,6 +233,7 @@ class _Reader:
         if kind == "ScalarEvent":
             tagged = self._refuse_tag(event, field)
             plain = event.style is None and not tagged
+            self._refuse_no_break(event, field)
             return Scalar(line, column, event.value, _resolve(event.value) if plain else event.value)
         self._refuse_tag(event, field)
         if kind == "SequenceStartEvent":
@@ -227,6 +246,17 @@ class _Reader:
             return False
         self._flaw(event, field, f"a tag ({shown(str(tag))})", "remove it, or put a text between quotes")
         return True
+
+    def _refuse_no_break(self, event: Any, field: str) -> None:
+        """Where a key or an item begins its line, a no-break space makes a text of it."""
+        start = event.start_mark
+        before = self._lines[start.line][: start.column] if start.line < len(self._lines) else ""
+        if event.style is not None or before.strip(" -"):
+            return
+        if event.value[:1] in tuple(_NO_BREAK):
+            self._flaw(event, field, "a no-break space at the beginning of the line", _INDENT)
+        elif _UNPARTED.match(event.value):
+            self._flaw(event, field, "a no-break space where a space has to be", _PART)
 
     def _items(self, events: Iterator[Any], field: str, depth: int) -> Iterator[Node]:
         for index, event in enumerate(events, start=1):

@@ -316,6 +316,27 @@ def test_what_yaml_makes_of_a_text_without_quotes_is_answered_with_quotes(title:
     assert f"{first.line}:{first.column}".startswith(place)
 
 
+@pytest.mark.parametrize(
+    ("right", "typed", "advice"),
+    [
+        ("  - code: first-card", "  -code: first-card", "write a space behind the hyphen"),
+        ("    kind:", "      kind:", "indent this line as those beside it"),
+        ("    kind:", "   kind:", "indent this line as the other keys beside it"),
+        ("    kind:", "\u00a0   kind:", "indent with plain spaces"),
+        ("    kind:", "  \u202f kind:", "indent with plain spaces"),
+        ("    kind: ", "    kind:\u00a0", "a plain space behind the `:`"),
+        ("  - code: first-card", "  -\u00a0code: first-card", "a plain space behind the `:` or the `-`"),
+    ],
+)
+def test_an_indent_or_a_space_that_yaml_does_not_take_is_answered_as_such(right: str, typed: str, advice: str) -> None:
+    text = plain()
+    assert right in text
+    with pytest.raises(EditionFileError) as refused:
+        parse_edition(text.replace(right, typed, 1))
+    assert any(advice in problem.fix for problem in refused.value.problems), refused.value.problems
+    assert all("`: ` between quotes" not in p.fix or "indent" in p.fix for p in refused.value.problems)
+
+
 @pytest.mark.parametrize("title", ["fr: Carte #1", "fr: #1", "fr: Carte\n        #1 du lundi", "de: #1"])
 def test_a_text_is_not_cut_by_a_comment_without_a_word(title: str) -> None:
     block = "title:\n      fr: Carte\n      en: Card".replace("fr: Carte", title)
