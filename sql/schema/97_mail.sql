@@ -164,6 +164,15 @@ where (select private.is_ops());
 comment on view api.mail_bounces is 'Addresses that refused a mail; sort by id. Staff only.';
 grant select on api.mail_bounces to authenticated, service_role;
 
+-- The part of a Message-ID before the @.
+create function private.message_part(key text) returns text
+    language sql
+    immutable
+    strict
+    set search_path = pg_catalog, pg_temp
+as $$ select substr(encode(sha256(convert_to(key, 'UTF8')), 'hex'), 1, 40) $$;
+revoke execute on function private.message_part(text) from public;
+
 -- Queues one mail and tells whether it is new: the same key again changes nothing. For other functions of this schema,
 -- which have checked who asks. The recipient is an account, whose address is read when the mail leaves, or an address.
 create function private.queue_mail(
@@ -206,7 +215,7 @@ begin
     end if;
     insert into mpp.outbox (key, message_part, template, data, purpose, account_id, address, language, organisation_id, league_id,
         useful_until, next_attempt_at)
-    values (queue_mail.key, substr(encode(sha256(convert_to(queue_mail.key, 'UTF8')), 'hex'), 1, 40), queue_mail.template,
+    values (queue_mail.key, private.message_part(queue_mail.key), queue_mail.template,
         coalesce(queue_mail.data, '{}'), coalesce(queue_mail.purpose, 'service'), queue_mail.account_id,
         lower(queue_mail.address),
         coalesce(

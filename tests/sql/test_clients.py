@@ -654,6 +654,18 @@ def test_inviting_many_people_to_many_leagues_reads_each_league_a_few_times(game
     assert game.one(read) - before < 150 * 100
 
 
+def test_inviting_many_people_looks_into_the_mails_of_all_together(game, part, manager):
+    """Not once a guest and once more for each of their mails: 2,000 guests would take longer than a page may."""
+    manager.table("create_client_leagues", participation_id=part, leagues=leagues("L"))
+    game.run("set local enable_nestloop = off")
+    looked = "select idx_scan + seq_scan from pg_stat_xact_user_tables where relid = 'mpp.outbox'::regclass"
+    before = game.one(looked)
+    asked = [{"email": f"{n}@example.org"} for n in range(150)]
+    assert manager.call("invite_participants", participation_id=part, participants=Jsonb(asked))["added"] == 150
+    # One look each at the most, whether the new mail is there already.
+    assert game.one(looked) - before < 2 * 150
+
+
 def test_inviting_makes_no_other_client_wait(arena_url):
     with committed(arena_url) as game:
         edition = game.edition()
