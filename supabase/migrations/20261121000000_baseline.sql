@@ -9145,7 +9145,10 @@ from (
     union all
     select d.edition_id, d.scope, d.value, d.change from mpp.score_delta d
 ) m
-group by m.edition_id, m.scope, m.value;
+group by m.edition_id, m.scope, m.value
+-- Sorted, the ranks are kept for whoever reads them again and again: a planner that knows nothing of the tables yet, on the first day
+-- of a game, takes the players for one and goes through all ranks for each, which must not mean to add them up for each.
+order by m.edition_id, m.scope, m.value;
 comment on view mpp.value_rank is 'The rank of whoever stands at a value: 1 + how many listed subjects stand higher.';
 grant select on mpp.value_rank to anon, authenticated, service_role;
 

@@ -324,13 +324,17 @@ def nodes(plan):
 @pytest.mark.parametrize("asked", ["order by rank desc limit 5", "and rank = 2", "and rank > 1 order by label"])
 def test_whoever_sorts_or_filters_by_rank_has_the_ranks_added_up_once(game, edition, league, scope, asked):
     contest(game, edition, league, [6, 8, 6, 2, 6])
+    # What the planner takes for tables that nobody has analysed yet: one row, and for one row anything will do.
+    for shortcut in ("hashjoin", "mergejoin", "material"):
+        game.run(f"set local enable_{shortcut} = off")
     plan = game.anon.one(
         "explain (analyze, timing off, costs off, format json)"
         f" select * from api.{scope}_ranking where edition_id = %s {asked}",
         (edition.id,),
     )[0]["Plan"]
-    counted = [node for node in nodes(plan) if node.get("Relation Name") in ("score_count", "score_delta")]
-    assert counted != []
+    tables = ("score_count", "score_delta")
+    counted = [node for node in nodes(plan) if node.get("Relation Name") in tables or node["Node Type"] == "WindowAgg"]
+    assert len(counted) >= 3
     assert {node["Actual Loops"] for node in counted} <= {0, 1}
 
 
