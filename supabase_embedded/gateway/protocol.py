@@ -11,12 +11,17 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 class BoundedProtocol(HttpToolsProtocol):
     """Closes a connection whose request line and headers take longer than ``seconds``, or more than ``largest`` bytes.
 
-    From the headers on, the application watches over the body. A WebSocket is a request like any other: nothing behind
-    the gateway speaks it, and the application says so.
+    When more than ``most_waiting`` connections wait for a request, the one that has waited longest is closed: whoever
+    opens hundreds and begins a request on each keeps out nobody whose request arrives whole. From the headers on, the
+    application watches over the body. A WebSocket is a request like any other: nothing behind the gateway speaks it,
+    and the application says so.
     """
 
     seconds: ClassVar[float] = 20.0
     largest: ClassVar[int] = 64_000
+    most_waiting: ClassVar[int] = 400
+    #: Those that wait for a request, the longest first.
+    waiting: ClassVar[dict[BoundedProtocol, None]] = {}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
@@ -65,14 +70,18 @@ class BoundedProtocol(HttpToolsProtocol):
     def _wait(self) -> None:
         if self._timer is None and not self.transport.is_closing():
             self._timer = self.loop.call_later(self.seconds, self._give_up)
+            self.waiting[self] = None
+            if len(self.waiting) > self.most_waiting:
+                next(iter(self.waiting))._give_up()
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self.waiting.pop(self, None)
 
     def _give_up(self) -> None:
-        self._timer = None
+        self._stop_waiting()
         if not self._is_answering():
             self.transport.close()
 

@@ -203,6 +203,15 @@ def test_bodies_that_never_end_keep_nobody_out(running: StackStatus, http: httpx
         assert http.post("/rest/v1/rpc/echo", json={"body": "on"}, headers=key, timeout=60).json() == "on"
 
 
+def test_headers_that_never_end_keep_nobody_out(running: StackStatus, key: dict[str, str]) -> None:
+    with contextlib.ExitStack() as opened:
+        for _ in range(700):
+            connection = opened.enter_context(socket.create_connection(("127.0.0.1", running.ports.gateway)))
+            connection.sendall(b"POST /rest/v1/rpc/echo HTTP/1.1\r\nhost: x\r\nx-slow: ")
+        answer = httpx.post(f"{running.api_url}/rest/v1/rpc/echo", json={"body": "on"}, headers=key, timeout=60)
+        assert (answer.status_code, answer.text) == (200, '"on"')
+
+
 @pytest.fixture
 def impatient(running: StackStatus, directory: Path) -> Iterator[StackStatus]:
     """The probe behind another gateway, which waits for nobody longer than a moment."""
