@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -43,6 +44,26 @@ def readings(source: str) -> Iterator[str]:
             of = node.value.id if isinstance(node.value, ast.Name) else getattr(node.value, "attr", "")
             if (of, node.attr) in READS:
                 yield f"{node.lineno}: {of}.{node.attr}"
+
+
+#: SQL of tests that keeps the real time; now() as a value to store is any time.
+SQL_MAY = {
+    "tests/clock.py": "it is the clock of the tests",
+    "tests/sql/game.py": "when a session was opened, which Auth says",
+    "tests/sql/test_catalog.py": "finds who reads it",
+    "tests/sql/test_clock.py": "a name of a time zone",
+}
+
+
+def test_what_tests_ask_the_database_is_about_the_clock_of_the_game() -> None:
+    """Compared with the time of the machine a row is right on the day of the machine only."""
+    found = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "tests").rglob("*.py")
+        if "node_modules" not in path.parts
+        and re.search(r"clock_timestamp\(\)|[<>] *now\(\)|\bcurrent_date\b", path.read_text(encoding="utf-8"))
+    }
+    assert found == set(SQL_MAY)
 
 
 def test_nothing_reads_the_time_but_the_one_clock() -> None:

@@ -428,7 +428,7 @@ def test_the_invitations_of_an_owner_whose_account_ends_are_void_for_good(game, 
     if how == "disabled":
         game.run("update auth.users set banned_until = null where id = %s", (owner.account,))
     assert game.rows(
-        "select 1 from mpp.staff_invitation where organisation_id = %s and expires_at > clock_timestamp()", (client,)
+        "select 1 from mpp.staff_invitation where organisation_id = %s and expires_at > private.clock()", (client,)
     ) == []  # fmt: skip
     assert game.rows("select 1 from mpp.outbox where organisation_id = %s and state = 'queued'", (client,)) == []
 
@@ -443,7 +443,7 @@ def test_an_invitation_that_waits_for_staff_whose_account_ends_is_void(game, how
     )  # fmt: skip
     end(game, viewer, how)
     assert game.rows(
-        "select 1 from mpp.staff_invitation where organisation_id = %s and expires_at > clock_timestamp()", (client,)
+        "select 1 from mpp.staff_invitation where organisation_id = %s and expires_at > private.clock()", (client,)
     ) == []  # fmt: skip
 
 

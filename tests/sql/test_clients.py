@@ -1433,7 +1433,9 @@ def test_a_name_holds_no_link_and_is_not_that_of_the_association(game, part, edi
     with game.refused("MP010"):
         league.ambassador.call("rename_team", team_id=league.teams[0], name=name)
     if "=?" not in name:
-        # The association may.
+        # The association may where it types one name; in a list it passes on what others typed.
+        game.service.call("rename_team", team_id=league.teams[0], name=name)
+    with game.refused("MP010"):
         game.service.table("create_client_leagues", participation_id=part, leagues=Jsonb([{"name": name}]))
 
 
