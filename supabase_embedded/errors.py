@@ -12,8 +12,8 @@ class StackError(Exception):
     """The embedded stack cannot do what was asked.
 
     ``message`` says what happened and to what, ``hint`` what to do next; both are one line and hold no secret. A hint
-    may be written with ``{stack}`` and ``{variables}``: `told_as` puts the command and the prefix there that the people
-    who run this stack know.
+    is written with ``{stack}`` and ``{variables}``: `hints_naming` puts there the command and the prefix that the
+    people who run this stack know.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -27,18 +27,18 @@ class StackError(Exception):
         """What to do next."""
         return self._hint.replace("{stack}", self._command).replace("{variables}", self._variables)
 
-    def tell_as(self, command: str, variables: str) -> None:
+    def name_in_hint(self, command: str, variables: str) -> None:
         """Name this command and this prefix of environment variables in the hint."""
         self._command, self._variables = command, variables
 
 
 @contextlib.contextmanager
-def told_as(command: str, variables: str) -> Iterator[None]:
+def hints_naming(command: str, variables: str) -> Iterator[None]:
     """Let every StackError of a block name the command and the variables that its reader knows."""
     try:
         yield
     except StackError as error:
-        error.tell_as(command, variables)
+        error.name_in_hint(command, variables)
         raise
 
 

@@ -102,7 +102,7 @@ class Mail:
             "Snippet": " ".join(self.text.split())[:250],
         }
 
-    def whole(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:
         """The mail with its texts, in Mailpit's words."""
         summary = self.summary()
         del summary["Snippet"], summary["Created"], summary["Read"]
@@ -125,7 +125,7 @@ class Mailbox:
     deleted: int = 0
     started: float = field(default_factory=time.monotonic)
 
-    def take(self, mail: Mail) -> None:
+    def keep(self, mail: Mail) -> None:
         """Keep a mail, and let the oldest ones go when there are too many."""
         self.mails.append(mail)
         self.accepted += 1
@@ -167,7 +167,7 @@ class _Taker:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         mail = Mail.read(bytes(envelope.content), envelope.mail_from or "", tuple(envelope.rcpt_tos))
-        self._mailbox.take(mail)
+        self._mailbox.keep(mail)
         log.info("mail %s, %d bytes", mail.id, len(mail.raw))
         return "250 Message accepted"
 
@@ -210,7 +210,7 @@ async def search_mails(request: Request) -> Response:
 async def show_mail(request: Request) -> Response:
     """GET /api/v1/message/{id}; "latest" is the newest."""
     mail = _mailbox(request).find(request.path_params["mail_id"])
-    return JSONResponse(mail.whole()) if mail else _no_mail()
+    return JSONResponse(mail.details()) if mail else _no_mail()
 
 
 async def show_raw(request: Request) -> Response:

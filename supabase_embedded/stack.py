@@ -23,7 +23,7 @@ from pathlib import Path
 
 from . import health, process
 from .config import Config
-from .errors import StackError, disk_full, from_os_error, told_as
+from .errors import StackError, disk_full, from_os_error, hints_naming
 from .keys import Keys
 from .node import Binaries, find_binaries
 from .postgres import PostgresServer, ServerUser
@@ -113,7 +113,7 @@ class Stack:
 
     def status(self) -> StackStatus | None:
         """The stack as it is now, each of its services asked; None when it was never started."""
-        with told_as(self.settings.command, self.settings.variables):
+        with hints_naming(self.settings.command, self.settings.variables):
             state = State.read(self.home)
         if not state.data:
             return None
@@ -299,7 +299,7 @@ class Stack:
     def _place(self, user: ServerUser, binaries: Path, record: Mapping[str, object]) -> dict[str, str]:
         """Where the database goes: in the stack's home, or elsewhere when the server's user cannot go there."""
         (self.home / "pgdata").mkdir(mode=0o700, exist_ok=True)
-        user.give(self.home / "pgdata")
+        user.make_owner_of(self.home / "pgdata")
         if user.can_use(binaries, self.home / "pgdata"):
             return {"binaries": str(binaries), "data": str(self.home / "pgdata")}
         shutil.rmtree(self.home / "pgdata")
@@ -307,7 +307,7 @@ class Stack:
         outside = self._outside()
         shutil.copytree(binaries, outside / "postgres", symlinks=True)
         (outside / "pgdata").mkdir(mode=0o700)
-        user.give(outside / "pgdata")
+        user.make_owner_of(outside / "pgdata")
         if not user.can_use(outside / "postgres", outside / "pgdata"):
             shutil.rmtree(outside, ignore_errors=True)
             raise StackError(
@@ -607,7 +607,7 @@ class Stack:
     @contextlib.contextmanager
     def _guarded(self, *, create: bool = False) -> Iterator[None]:
         """One command at a time, and every refusal of the operating system as a StackError."""
-        with told_as(self.settings.command, self.settings.variables):
+        with hints_naming(self.settings.command, self.settings.variables):
             try:
                 self._require_owner()
                 if create:

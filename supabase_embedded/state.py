@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from .errors import StackError, told_as
+from .errors import StackError, hints_naming
 from .process import Process
 from .settings import StackSettings
 
@@ -242,7 +242,7 @@ def running_stack(settings: StackSettings) -> StackStatus | None:
 
     A stack of which a service is dead runs all the same: who needs that service is told so by the gateway.
     """
-    with told_as(settings.command, settings.variables):
+    with hints_naming(settings.command, settings.variables):
         state = State.read(settings.home_directory)
     if not state.complete:
         return None

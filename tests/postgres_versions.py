@@ -51,7 +51,7 @@ def server_of(binaries: Path) -> Iterator[PostgresServer]:
         # Root's own checkout may be closed to the user who runs the server.
         room = directory / "room"
         room.mkdir(mode=0o700)
-        user.give(room)
+        user.make_owner_of(room)
         if not user.can_use(binaries, room):
             binaries = Path(shutil.copytree(binaries, directory / "postgres", symlinks=True))
     # Thrown away with the test: nothing has to survive a crash.

@@ -45,7 +45,7 @@ async def hash_password(password: str) -> str:
 async def matches(password: str, hashed: str | None) -> bool:
     """Tell whether a password gives this hash. Takes as long when there is no hash, so that time tells nothing."""
     try:
-        same = await asyncio.to_thread(bcrypt.checkpw, password.encode()[:LONGEST], (hashed or _nobody()).encode())
+        same = await asyncio.to_thread(bcrypt.checkpw, password.encode()[:LONGEST], (hashed or _unused_hash()).encode())
     except ValueError:
         return False
     return same and bool(hashed) and len(password.encode()) <= LONGEST
@@ -57,6 +57,6 @@ def unguessable() -> str:
 
 
 @cache
-def _nobody() -> str:
+def _unused_hash() -> str:
     # A hash at the same cost of a password that was thrown away.
     return bcrypt.hashpw(secrets.token_bytes(32).hex().encode(), bcrypt.gensalt(COST)).decode()

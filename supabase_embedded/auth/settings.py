@@ -91,7 +91,7 @@ class AuthSettings(BaseSettings):
 
     @field_validator("uri_allow_list", "jwt_admin_roles", mode="before")
     @classmethod
-    def _words(cls, value: Any) -> Any:
+    def _comma_separated(cls, value: Any) -> Any:
         return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
 
     @field_validator("smtp_max_frequency", mode="before")

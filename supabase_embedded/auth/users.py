@@ -140,7 +140,7 @@ def timestamp(moment: datetime) -> str:
 
 async def find_by_email(connection: Connection, email: str, audience: str) -> User | None:
     """Find the account with this address, in any case of letters."""
-    return await _one(
+    return await _fetch_user(
         connection,
         sql.SQL(
             "select {} from auth.users where users.instance_id = %s and lower(users.email) = lower(%s)"
@@ -154,7 +154,7 @@ async def find_by_id(connection: Connection, user_id: UUID, *, lock: bool = Fals
     """Find an account, with `lock` until the end of the transaction. Take this lock before any other of the account."""
     query = sql.SQL("select {} from auth.users where users.instance_id = %s and users.id = %s {}")
     locking = sql.SQL("for update of users" if lock else "")
-    return await _one(connection, query.format(_COLUMNS, locking), [NIL, user_id])
+    return await _fetch_user(connection, query.format(_COLUMNS, locking), [NIL, user_id])
 
 
 async def email_taken(connection: Connection, email: str, except_user: UUID | None = None) -> bool:
@@ -200,7 +200,7 @@ async def create(connection: Connection, columns: Mapping[str, Any]) -> User:
         values=sql.SQL(", ").join(sql.Placeholder() * len(values)),
         columns=_COLUMNS,
     )
-    user = await _one(connection, query, [_adapted(value) for value in values.values()])
+    user = await _fetch_user(connection, query, [_adapted(value) for value in values.values()])
     assert user is not None
     return user
 
@@ -213,7 +213,7 @@ async def change(connection: Connection, user_id: UUID, columns: Mapping[str, An
         changes=sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in values),
         columns=_COLUMNS,
     )
-    user = await _one(connection, query, [*(_adapted(value) for value in values.values()), user_id])
+    user = await _fetch_user(connection, query, [*(_adapted(value) for value in values.values()), user_id])
     if user is None:
         raise LookupError(f"account {user_id} is gone")
     return user
@@ -288,7 +288,7 @@ async def list_users(
     return [User(**found) for found in await cursor.fetchall()], row["total"] if row else 0
 
 
-async def _one(connection: Connection, query: sql.Composed, values: list[Any]) -> User | None:
+async def _fetch_user(connection: Connection, query: sql.Composed, values: list[Any]) -> User | None:
     row = await (await connection.execute(query, values)).fetchone()
     return None if row is None else User(**row)
 

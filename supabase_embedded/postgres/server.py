@@ -86,7 +86,7 @@ class ServerUser:
         )
         return done.returncode == 0
 
-    def give(self, path: Path) -> None:
+    def make_owner_of(self, path: Path) -> None:
         """Make this user the owner of a file or directory."""
         if self.ids is not None:
             os.chown(path, *self.ids)
@@ -155,7 +155,7 @@ class PostgresServer:
         """
         self.remove_data()
         self.data.mkdir(parents=True, mode=0o700)
-        self.user.give(self.data)
+        self.user.make_owner_of(self.data)
         self._initdb()
         self.start()
         self._bootstrap()
@@ -192,7 +192,7 @@ class PostgresServer:
         with tempfile.NamedTemporaryFile("w", prefix="initdb-", dir=self._password_directory()) as password:
             password.write(self.passwords["supabase_admin"])
             password.flush()
-            self.user.give(Path(password.name))
+            self.user.make_owner_of(Path(password.name))
             command = [
                 self.binaries / "bin" / "initdb", "--pgdata", self.data, "--username=supabase_admin",
                 f"--pwfile={password.name}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions", *locale,

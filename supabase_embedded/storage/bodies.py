@@ -33,7 +33,7 @@ async def read_upload(request: Request) -> Upload:
     content_type = request.headers.get("content-type", "application/octet-stream")
     if not content_type.lower().startswith("multipart/form-data"):
         metadata = _metadata(request.headers.get("x-metadata"), encoded=True)
-        return Upload(content_type, request.headers.get("cache-control", "no-cache"), metadata, _whole(request))
+        return Upload(content_type, request.headers.get("cache-control", "no-cache"), metadata, _chunks(request))
     form = _Form(content_type, request)
     first = await form.begin()
     seconds = form.fields.get("cacheControl", "")
@@ -56,7 +56,7 @@ def _metadata(text: str | None, *, encoded: bool = False) -> dict[str, Any] | No
     return value if isinstance(value, dict) else None
 
 
-async def _whole(request: Request) -> AsyncIterator[bytes]:
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
     async for chunk in request.stream():
         if chunk:
             yield chunk

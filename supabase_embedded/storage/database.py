@@ -80,7 +80,7 @@ class Database:
                 await connection.execute(_SCOPE, caller.scope)
                 yield connection
         except (psycopg.Error, PoolTimeout) as error:
-            raise _explained(error) from error
+            raise _refusal_for(error) from error
 
     @asynccontextmanager
     async def after_dry_run(
@@ -239,7 +239,7 @@ def _listing(column: str, order: str) -> sql.Composed:
     )
 
 
-def _explained(error: Exception) -> Refusal:
+def _refusal_for(error: Exception) -> Refusal:
     """What the database refused, as Storage says it. Hosted, only 42501 keeps its own words."""
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         message = error.diag.message_primary or "Access denied"

@@ -187,9 +187,9 @@ def test_the_mailbox_keeps_the_newest_within_its_bounds(monkeypatch: pytest.Monk
     monkeypatch.setattr(mailbox, "MOST_BYTES", 10_000)
     kept = Mailbox()
     for number in range(5):
-        kept.take(Mail.read(f"Subject: n{number}\r\n\r\nx".encode(), "a@example.org", ("b@example.org",)))
+        kept.keep(Mail.read(f"Subject: n{number}\r\n\r\nx".encode(), "a@example.org", ("b@example.org",)))
     assert [mail.subject for mail in kept.mails] == ["n2", "n3", "n4"]
-    kept.take(Mail.read(b"Subject: big\r\n\r\n" + b"x" * 9_990, "a@example.org", ("b@example.org",)))
+    kept.keep(Mail.read(b"Subject: big\r\n\r\n" + b"x" * 9_990, "a@example.org", ("b@example.org",)))
     assert [mail.subject for mail in kept.mails] == ["big"]
 
 
