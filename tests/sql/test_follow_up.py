@@ -169,7 +169,7 @@ def make(
     world = World(game, start, end, at, by_average, edition)
     for client in range(2):
         organisation = game.organisation()
-        world.staff.append(game.employed(organisation, "manager", since=-400 * DAY, until=400 * DAY))
+        world.staff.append(game.employed(organisation, "manager", since=-10_000 * DAY, until=10_000 * DAY))
         world.parts.append(game.participation(organisation, edition, expected_players=100 + client))
     game.clock(start - 10 * DAY)
     for client, number in zip((0, 1, None), leagues, strict=True):
@@ -1221,7 +1221,7 @@ def crowd(game: Game, participations: int, players: int, deeds: int) -> World:
     world = make(game, 0, AUTUMN, AUTUMN + 19 * DAY, people=0, leagues=(0, 0, 0))
     while len(world.parts) < participations:
         organisation = game.organisation()
-        world.staff.append(game.employed(organisation, "viewer", since=-400 * DAY, until=400 * DAY))
+        world.staff.append(game.employed(organisation, "viewer", since=-10_000 * DAY, until=10_000 * DAY))
         world.parts.append(game.participation(organisation, world.edition))
     game.clock(AUTUMN - DAY)
     for client in range(participations):
