@@ -14,6 +14,8 @@ from collections.abc import Iterable
 
 import pytest
 
+from tests.waiting import LIMIT
+
 NEEDS = {
     "home": "the home of the stack on this machine, with stack.json",
     "files": "the directory in which Storage keeps its files",
@@ -98,6 +100,6 @@ def summary(reasons: Iterable[str]) -> list[str]:
 
 
 def _answers(url: str) -> bool:
-    with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(url, timeout=10) as answer:
+    with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(url, timeout=LIMIT) as answer:
         return bool(answer.status == 200)
     return False

@@ -20,6 +20,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mpp_supabase.local_stack import stack_settings
 from supabase_embedded import Ports, Stack, StackStatus
@@ -27,6 +28,11 @@ from tests import backends, clock
 from tests.postgres_versions import binaries_of
 
 clock.move_program()
+
+# The same examples in every run, however long they take to make; --hypothesis-profile=explore looks for new ones.
+settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", settings.get_profile("same"), derandomize=False)
+settings.load_profile("same")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,7 +14,7 @@ import secrets
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from supabase_embedded.auth.environment import auth_environment
 from supabase_embedded.config import Config
 from supabase_embedded.keys import Keys
 from supabase_embedded.migrations import apply_migrations
+from tests.waiting import LIMIT, wait_until
 
 IMAGES = {
     "postgres": "supabase/postgres:17.6.1.136",
@@ -77,7 +78,7 @@ def docker_stack() -> Iterator[StackStatus]:
         mailpit = run("mailpit", {}, "mailpit", 8025, 1025)
         db_url = f"postgresql://postgres:{password}@127.0.0.1:{postgres.get_exposed_port(5432)}/postgres"
         admin_url = db_url.replace("//postgres:", "//supabase_admin:", 1)
-        _wait("postgres", lambda: _connects(admin_url), 120)
+        _wait("postgres", lambda: _connects(admin_url))
         with psycopg.connect(admin_url, autocommit=True) as connection:
             for role in ("authenticator", "supabase_auth_admin", "supabase_storage_admin"):
                 verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
@@ -96,7 +97,7 @@ def docker_stack() -> Iterator[StackStatus]:
         )
         auth = run("auth", auth_env, "auth", 9999)
         auth_url = f"http://127.0.0.1:{auth.get_exposed_port(9999)}"
-        _wait("auth", lambda: _answers(f"{auth_url}/health"), 60)
+        _wait("auth", lambda: _answers(f"{auth_url}/health"))
         # It makes the tables of schema storage, which the migrations write policies for.
         storage_env = {
             "DATABASE_URL": f"postgresql://supabase_storage_admin:{password}@db:5432/postgres",
@@ -118,7 +119,7 @@ def docker_stack() -> Iterator[StackStatus]:
         }
         storage = run("storage", storage_env, "storage", 5000)
         storage_url = f"http://127.0.0.1:{storage.get_exposed_port(5000)}"
-        _wait("storage", lambda: _answers(f"{storage_url}/status"), 60)
+        _wait("storage", lambda: _answers(f"{storage_url}/status"))
         apply_migrations(db_url, project.supabase / "migrations")
         postgrest_env = {
             "PGRST_DB_URI": f"postgresql://authenticator:{password}@db:5432/postgres",
@@ -132,7 +133,7 @@ def docker_stack() -> Iterator[StackStatus]:
         }
         postgrest = run("postgrest", postgrest_env, "postgrest", 3000)
         postgrest_url = f"http://127.0.0.1:{postgrest.get_exposed_port(3000)}"
-        _wait("postgrest", lambda: _answers(f"{postgrest_url}/"), 60)
+        _wait("postgrest", lambda: _answers(f"{postgrest_url}/"))
 
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         gateway = {
@@ -148,7 +149,7 @@ def docker_stack() -> Iterator[StackStatus]:
             [sys.executable, "-m", "supabase_embedded.gateway"], log=logs / "gateway.log", env=env, cwd=logs
         )
         stack.callback(process.stop, running)
-        _wait("gateway", lambda: _answers(f"{api_url}/health"), 30)
+        _wait("gateway", lambda: _answers(f"{api_url}/health"))
         values = {
             "API_URL": api_url,
             "REST_URL": f"{api_url}/rest/v1",
@@ -165,18 +166,17 @@ def docker_stack() -> Iterator[StackStatus]:
         yield StackStatus(logs, ports, (), values)
 
 
-def _wait(name: str, ready: Any, seconds: float) -> None:
-    if not process.wait_until(ready, seconds, every=0.2):
-        raise pytest.UsageError(f"The container of {name} ({image(name)}) did not answer within {seconds:.0f} seconds")
+def _wait(name: str, ready: Callable[[], bool]) -> None:
+    wait_until(ready, lambda: f"The container of {name} ({image(name)}) does not answer")
 
 
 def _connects(url: str) -> bool:
-    with contextlib.suppress(psycopg.Error), psycopg.connect(url, connect_timeout=2):
+    with contextlib.suppress(psycopg.Error), psycopg.connect(url, connect_timeout=LIMIT):
         return True
     return False
 
 
 def _answers(url: str) -> bool:
-    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2) as answer:
+    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=LIMIT) as answer:
         return bool(answer.status == 200)
     return False

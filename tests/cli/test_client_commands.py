@@ -17,6 +17,7 @@ from tests import clock
 from tests.service.clients import Client, new_client, played_client, running_edition
 from tests.service.sheets import write_sheet
 from tests.service.world import World
+from tests.waiting import LIMIT
 
 from .conftest import Mpp
 
@@ -419,7 +420,7 @@ def test_a_kit_is_filled_shown_fetched_linked_and_emptied(mpp: Mpp, tmp_path: Pa
     got = mpp("client", "files", "get", code, "guides/start.pdf", "-o", tmp_path / "got.pdf")
     assert (got.code, got.out, (tmp_path / "got.pdf").read_bytes()) == (Exit.OK, "", b"%PDF-1.4 example")
     link = mpp("client", "files", "link", code, "guides/start.pdf", "--for", "45m")
-    assert httpx.get(link.out.strip()).content == b"%PDF-1.4 example"
+    assert httpx.get(link.out.strip(), timeout=LIMIT).content == b"%PDF-1.4 example"
     unasked = mpp("client", "files", "remove", code, "guides/start.pdf")
     assert (unasked.code, "add --yes" in unasked.err) == (Exit.USAGE, True)
     removed = mpp("client", "files", "remove", code, "guides/start.pdf", "Affiche juin.pdf", "--yes")

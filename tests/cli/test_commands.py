@@ -11,7 +11,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import pytest
 from mpp_cli.exits import Exit
 from tests.service.conftest import Played
 from tests.service.world import PASSWORD, World, edition_text, new_code
+from tests.waiting import LIMIT
 
 from .conftest import Mpp
 
@@ -30,13 +30,11 @@ def environment(world: World, **more: str) -> dict[str, str]:
     return os.environ | world.env | {"PYTHONPATH": os.pathsep.join(sys.path)} | more
 
 
-def read_terminal(master: int, until: bytes | None = None, seconds: float = 120) -> bytes:
+def read_terminal(master: int, until: bytes | None = None) -> bytes:
     """What a program writes to a terminal, until it says something or leaves."""
     seen = b""
-    deadline = time.monotonic() + seconds
-    while (until is None or until not in seen) and time.monotonic() < deadline:
-        if not select.select([master], [], [], 0.2)[0]:
-            continue
+    while until is None or until not in seen:
+        assert select.select([master], [], [], LIMIT)[0], seen
         try:
             seen += os.read(master, 65536)
         except OSError:
@@ -222,7 +220,7 @@ class TestRankings:
         seen = read_terminal(master, until=b"Premiers")
         running.send_signal(signal.SIGINT)
         read_terminal(master)
-        _, err = running.communicate(timeout=5)
+        _, err = running.communicate(timeout=LIMIT)
         os.close(master)
         assert b"Premiers" in seen
         assert running.returncode == Exit.INTERRUPTED
@@ -495,7 +493,7 @@ class TestTrouble:
             )
             os.close(slave)
             shown[name] = read_terminal(master)
-            running.wait(timeout=10)
+            running.wait(timeout=LIMIT)
             os.close(master)
         assert b"+ edition" in shown["plain"]
         assert b"\x1b[" not in shown["plain"]

@@ -14,6 +14,7 @@ import pytest
 from mpp_cli import output
 from mpp_cli.exits import Exit
 from mpp_cli.output import Column
+from tests.waiting import LIMIT
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
@@ -119,7 +120,7 @@ def test_a_reader_who_leaves_early_ends_it_with_141_and_no_word(options: tuple[s
     running.stdout.close()
     with running.stderr:
         assert running.stderr.read() == b""
-    assert running.wait(timeout=20) == Exit.PIPE_CLOSED
+    assert running.wait(timeout=LIMIT) == Exit.PIPE_CLOSED
 
 
 ID = "0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77"

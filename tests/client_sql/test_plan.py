@@ -139,7 +139,7 @@ cases = {
 }
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(**cases)
 @example(audience="public", size="medium", lead=90, start=date(2026, 6, 1), length=21)
 @example(audience="public", size="medium", lead=10, start=date(2026, 6, 1), length=21)

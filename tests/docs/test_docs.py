@@ -24,6 +24,7 @@ from mpp_supabase.errors import REFUSALS, is_answer
 from supabase_embedded import StackStatus
 from supabase_embedded.node import npm_command
 from tests.sql.game import Game, commit_cards
+from tests.waiting import LIMIT
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -346,7 +347,7 @@ def shell(stack: StackStatus, examples: dict[str, str], tmp_path_factory: pytest
 
     def run(*command: str) -> str:
         done = subprocess.run(
-            command, cwd=directory, env=environment, capture_output=True, text=True, check=False, timeout=60
+            command, cwd=directory, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

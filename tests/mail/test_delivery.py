@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ import pytest
 from mpp_supabase import MailSender, settle_stranded_mails
 from mpp_supabase.mail import composing
 from mpp_supabase.mail.evidence import DeliveredFile, Nobody
+from tests.waiting import LIMIT, join, wait_until
 
 from .conftest import MARK, Office, invitation
 from .fickle import TROUBLES, FickleServer, at_random
@@ -33,16 +33,12 @@ def once_each(server: FickleServer, addresses: set[str]) -> None:
 
 def quiet(server: FickleServer) -> None:
     """Wait until the server is done with whatever it has of a sender that is gone."""
-    until = time.monotonic() + 60
-    while server.open and time.monotonic() < until:
-        time.sleep(0.02)
-    assert not server.open
+    wait_until(lambda: not server.open)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_hundred_mails_through_a_server_that_fails_at_random(office: Office, server: Start, seed: int) -> None:
     smtp = server(at_random(seed, share=0.5))
-    smtp.late_seconds = 0.05
     readers = {address for _, address in office.subscribers(100)}
     unsubscribed = {address for _, address in office.subscribers(10, granted=False)}
     gone = {address for _, address in office.subscribers(3)}
@@ -68,17 +64,20 @@ def test_a_hundred_mails_with_the_sender_killed_midway(office: Office, server: S
     """SIGKILL at every step of the conversation, and three times at any moment, beside the server's own failures."""
     kills = {10: "kill_early", 20: "kill_at_data", 30: "kill_unkept", 40: "kill_kept", 50: "kill_slow", 60: "kill_kept"}
     trouble, moments, attempts = at_random(3, share=0.2), random.Random(4), 0
+    killing: list[threading.Timer] = []
 
     def plan(recipient: str) -> str | None:
         nonlocal attempts
         attempts += 1
+        # On a busy machine the next mail may come before the timer: one kill at a time.
+        join(*killing)
         if attempts in (15, 45, 70):
-            threading.Timer(moments.random() / 50, lambda: smtp.kill()).start()
+            killing.append(threading.Timer(moments.random() / 50, lambda: smtp.kill()))
+            killing[-1].start()
             return None
         return kills.pop(attempts, None) or trouble(recipient)
 
     smtp = server(plan)
-    smtp.late_seconds = 0.2
     readers = {address for _, address in office.subscribers(90)}
     unsubscribed = {address for _, address in office.subscribers(5, granted=False)}
     office.mpp.mails.queue_newsletter("essai", "fr", "Un essai", "Bonjour à vous.")
@@ -91,7 +90,7 @@ def test_a_hundred_mails_with_the_sender_killed_midway(office: Office, server: S
         before = {mail.message_id for mail in smtp.taken}
         process = office.command("mail", "send", "--delivered", smtp.log, "--complete", **environment)
         smtp.kill = process.kill
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=LIMIT)
         smtp.kill = lambda: None
         assert process.returncode in (0, -9), output
         for key, mail in stranded.items():
@@ -147,12 +146,12 @@ def test_where_nobody_can_tell_a_mail_waits_for_a_person_and_is_never_sent_by_it
     smtp.plan = lambda _: None
     # A person looked, and says: the first one arrived, the second one did not.
     process = office.command("mail", "settle", keys[0], "--as", "sent", **office.smtp_environment(smtp.port))
-    assert process.wait(30) == 0, process.communicate()
+    assert process.wait(LIMIT) == 0, process.communicate()
     process.communicate()
     refused = office.command("mail", "settle", keys[1], "--as", "again", **office.smtp_environment(smtp.port))
-    assert "twice" in refused.communicate(timeout=30)[0]
+    assert "twice" in refused.communicate(timeout=LIMIT)[0]
     agreed = office.command("mail", "settle", keys[1], "--as", "again", "--yes", **office.smtp_environment(smtp.port))
-    agreed.communicate(timeout=30)
+    agreed.communicate(timeout=LIMIT)
     MailSender(office.mpp.mails, office.through(smtp.port)).run()
     assert office.states() == dict.fromkeys(keys, "sent")
     once_each(smtp, {f"p0@{MARK}", f"p1@{MARK}"})
@@ -183,11 +182,16 @@ def test_four_senders_at_once_share_the_mails_and_none_goes_twice(office: Office
     once_each(smtp, addresses)
 
 
-def test_an_answer_that_comes_too_late_is_not_taken_for_a_no(office: Office, server: Start) -> None:
+def test_an_answer_that_comes_too_late_is_not_taken_for_a_no(
+    office: Office, server: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     smtp = server(lambda _: "late")
-    smtp.late_seconds = 3.0
+    smtp.answer_late.clear()
+    # As if it were five minutes.
+    monkeypatch.setattr("mpp_supabase.mail.courier.CONTENT_SECONDS", 1.0)
     (key,) = office.queue_invitations(1)
-    run = MailSender(office.mpp.mails, office.through(smtp.port, lease_seconds=2)).run()
+    run = MailSender(office.mpp.mails, office.through(smtp.port)).run()
+    smtp.answer_late.set()
     assert run.outcomes == {"unknown": 1}
     assert office.states() == {key: "uncertain"}
     # The claim goes on for as long again, so that the server is done when it is asked.
@@ -195,5 +199,6 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_a_no(office: Office, ser
     quiet(smtp)
     office.time_passes()
     settle_stranded_mails(office.mpp.mails, DeliveredFile(smtp.log, complete=True))
-    assert office.states() == {key: "sent"}
-    assert len(smtp.taken) == 1
+    # A server so busy that it had not read the mail by then never took it.
+    assert office.states() == {key: "sent" if smtp.taken else "queued"}
+    assert len(smtp.taken) <= 1

@@ -239,7 +239,7 @@ NAMES = (
 
 
 @given(name=NAMES, sender=NAMES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whatever_a_name_is_the_subject_shows_it_and_nothing_else_is_there(name: str, sender: str) -> None:
     for template, field in (
         ("weekly_report", "organisation"),

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from mpp_supabase import ConfigError, MailSender, MailServerError, load_mail_set
 from mpp_supabase.mail.evidence import MailboxRecord
 from mpp_supabase.mail.settings import NAMES
 from supabase_embedded import StackStatus
+from tests.waiting import LIMIT, wait_until
 
 from .conftest import MARK, Office, invitation
 from .fickle import FickleServer
@@ -44,11 +44,11 @@ def run(office: Office, *arguments: object, **environment: str) -> tuple[int, st
 
 @pytest.mark.needs("home")
 def test_send_uses_the_mailbox_of_the_local_stack_when_no_server_is_set(office: Office, stack: StackStatus) -> None:
-    httpx.delete(f"{stack.values['MAILPIT_URL']}/api/v1/messages")
+    httpx.delete(f"{stack.values['MAILPIT_URL']}/api/v1/messages", timeout=LIMIT)
     addresses = set(office.queue_invitations(3).values())
     code, said = run(office, "mail", "send", MPP_HOME=str(stack.home))
     assert (code, "3 sent." in said, "the mailbox of the local stack" in said) == (0, True, True), said
-    found = httpx.get(f"{stack.values['MAILPIT_URL']}/api/v1/messages").json()["messages"]
+    found = httpx.get(f"{stack.values['MAILPIT_URL']}/api/v1/messages", timeout=LIMIT).json()["messages"]
     assert {mail["To"][0]["Address"] for mail in found} == addresses
     assert run(office, "mail", "send", MPP_HOME=str(stack.home))[1].rstrip().endswith("No mail was due.")
 
@@ -83,7 +83,7 @@ def test_the_mailbox_tells_what_it_took_and_what_it_surely_did_not(office: Offic
     assert courier.deliver(first.address, compose(first, settings), instant() + 900).outcome == "sent"
     courier.close()
     office.time_passes()
-    forgotten = int(httpx.get(f"{url}/api/v1/info").json()["RuntimeStats"]["MessagesDeleted"])
+    forgotten = int(httpx.get(f"{url}/api/v1/info", timeout=LIMIT).json()["RuntimeStats"]["MessagesDeleted"])
     settle_stranded_mails(mails, MailboxRecord(url))
     # A mailbox that has forgotten any mail cannot say no.
     assert office.states() == {kept: "sent", unsent: "uncertain" if forgotten else "queued"}
@@ -166,26 +166,19 @@ def test_limit_sends_so_many_and_list_and_show_tell_without_content(office: Offi
     assert run(office, "mail", "list", "--state", "lost")[0] == 2
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Until it holds: a minute is for what never does."""
-    until = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
 def test_watch_sends_what_is_queued_later_and_ends_after_the_mail_in_hand(office: Office, server: Start) -> None:
     smtp = server(lambda _: "late")
-    smtp.late_seconds = 1.0
     process = office.command("mail", "send", "--watch", "--every", 0.2, **office.smtp_environment(smtp.port))
     # It watches once it has sent one; the other is queued later.
     (first,) = office.queue_invitations(1)
-    wait_for(lambda: office.states()[first] == "sent")
+    wait_until(lambda: office.states()[first] == "sent")
+    smtp.answer_late.clear()
     (key,) = office.queue_invitations(1)
-    wait_for(lambda: len(smtp.taken) == 2)
+    wait_until(lambda: len(smtp.taken) == 2)
     # In the middle of the late answer.
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=20)
+    smtp.answer_late.set()
+    output, _ = process.communicate(timeout=LIMIT)
     assert process.returncode == 0, output
     assert office.states() == {first: "sent", key: "sent"}
 

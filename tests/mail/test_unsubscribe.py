@@ -13,6 +13,7 @@ import pytest
 
 from mpp_supabase import MailSender
 from supabase_embedded import StackStatus
+from tests.waiting import LIMIT
 
 from .conftest import MARK, Office
 from .fickle import FickleServer
@@ -58,7 +59,7 @@ def test_one_click_ends_the_newsletter_for_this_reader_alone(office: Office, ser
     links = newsletter(office, server, 3)
     leaving, *staying = links
     for _ in range(2):
-        answer = httpx.post(links[leaving], data=ONE_CLICK)
+        answer = httpx.post(links[leaving], data=ONE_CLICK, timeout=LIMIT)
         assert answer.status_code == 200
     assert subscribed(office) == set(staying)
     log = office.rows(
@@ -81,7 +82,7 @@ def test_an_invited_address_without_an_account_leaves_the_same_way(office: Offic
     smtp = server()
     office.queue_invitations(1)
     MailSender(office.mpp.mails, office.through(smtp.port)).run()
-    assert httpx.post(link_of(smtp.taken[0].message), data=ONE_CLICK).status_code == 200
+    assert httpx.post(link_of(smtp.taken[0].message), data=ONE_CLICK, timeout=LIMIT).status_code == 200
     office.queue_invitations(1)
     MailSender(office.mpp.mails, office.through(smtp.port)).run()
     assert len(smtp.taken) == 1
@@ -92,7 +93,7 @@ def test_an_invited_address_without_an_account_leaves_the_same_way(office: Offic
 def test_opening_the_address_unsubscribes_nobody(office: Office, server: Start, method: str) -> None:
     """Programs that check links open every address of a mail."""
     ((reader, link),) = newsletter(office, server).items()
-    answer = httpx.request(method, link)
+    answer = httpx.request(method, link, timeout=LIMIT)
     assert answer.status_code == (200 if method in ("GET", "HEAD") else 405)
     assert subscribed(office) == {reader}
 
@@ -110,7 +111,7 @@ def test_the_page_speaks_french_or_english_and_works_without_javascript(
     office: Office, server: Start, wanted: str, button: str, done: str
 ) -> None:
     ((_, link),) = newsletter(office, server).items()
-    page = httpx.get(link, headers={"Accept-Language": wanted})
+    page = httpx.get(link, headers={"Accept-Language": wanted}, timeout=LIMIT)
     assert button in page.text
     assert "<script" not in page.text
     assert 'method="post"' in page.text
@@ -122,7 +123,7 @@ def test_the_page_speaks_french_or_english_and_works_without_javascript(
     assert page.headers["cache-control"] == "no-store"
     assert "default-src 'none'" in page.headers["content-security-policy"]
     # What the button sends: the form has no field and no address of its own.
-    answer = httpx.post(link, headers={"Accept-Language": wanted}, data={})
+    answer = httpx.post(link, headers={"Accept-Language": wanted}, data={}, timeout=LIMIT)
     assert done in answer.text
     assert subscribed(office) == set()
 
@@ -130,13 +131,13 @@ def test_the_page_speaks_french_or_english_and_works_without_javascript(
 def test_an_unknown_token_is_answered_like_a_known_one(office: Office, server: Start) -> None:
     ((_, link),) = newsletter(office, server).items()
     address, _, token = link.partition("?token=")
-    known = httpx.post(link, data=ONE_CLICK)
+    known = httpx.post(link, data=ONE_CLICK, timeout=LIMIT)
     for other in (f"{address}?token={'0' * 64}", f"{address}?token={token[:-1]}", f"{address}?token=", address,
                   f"{address}?token={'x' * 5000}", f"{address}?token=a'--"):  # fmt: skip
-        answer = httpx.post(other, data=ONE_CLICK)
+        answer = httpx.post(other, data=ONE_CLICK, timeout=LIMIT)
         assert (answer.status_code, answer.text) == (known.status_code, known.text), other
     # The gateway passes no NUL on, whatever the rest is.
-    assert httpx.post(f"{address}?token=%00", data=ONE_CLICK).status_code == 400
+    assert httpx.post(f"{address}?token=%00", data=ONE_CLICK, timeout=LIMIT).status_code == 400
     assert {k: v for k, v in answer.headers.items() if k != "date"} == {
         k: v for k, v in known.headers.items() if k != "date"
     }
@@ -160,7 +161,7 @@ def test_the_functions_process_has_the_publishable_key_and_no_secret(stack: Stac
 
 def test_a_function_that_is_not_open_needs_a_key_and_one_that_is_not_there_is_not_found(stack: StackStatus) -> None:
     address = f"{stack.env()['FUNCTIONS_URL']}/nothing"
-    assert httpx.post(address).status_code == 401
-    answer = httpx.post(address, headers={"apikey": stack.env()["PUBLISHABLE_KEY"]})
+    assert httpx.post(address, timeout=LIMIT).status_code == 401
+    answer = httpx.post(address, headers={"apikey": stack.env()["PUBLISHABLE_KEY"]}, timeout=LIMIT)
     assert answer.status_code == 404
     assert json.loads(answer.text) == {"message": "There is no such function"}

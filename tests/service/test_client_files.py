@@ -13,6 +13,7 @@ import pytest
 from mpp_supabase import ClientFileError, StorageError
 from mpp_supabase.client_files import LARGEST_FILE, LONGEST_LINK, ClientFiles, plain_name
 from mpp_supabase.errors import TransportError
+from tests.waiting import LIMIT
 
 from .world import World
 
@@ -176,9 +177,9 @@ def test_when_one_of_several_fails_those_before_it_are_taken_out_again(
 def test_a_link_gives_the_file_to_whoever_has_it(kit: ClientFiles, organisation: int, tmp_path: Path) -> None:
     kit.add(organisation, [made(tmp_path, "A poster.pdf")])
     address = kit.link(organisation, "A poster.pdf", 60)
-    assert httpx.get(address).content == b"%PDF-1.4 example"
+    assert httpx.get(address, timeout=LIMIT).content == b"%PDF-1.4 example"
     kit.remove(organisation, ["A poster.pdf"])
-    assert httpx.get(address).status_code == 400
+    assert httpx.get(address, timeout=LIMIT).status_code == 400
     for seconds in (0, -1, 31 * 86_400):
         with pytest.raises(ValueError, match="LONGEST_LINK"):
             kit.link(organisation, "A poster.pdf", seconds)
@@ -191,7 +192,7 @@ def test_a_link_has_no_sign_at_which_a_mail_program_cuts_it(
     assert plain_name(file.name) == "Kit (v2) mars.pdf"
     address = kit.link(organisation, "Kit (v2) mars.pdf", 60)
     assert re.fullmatch(r"https?://[A-Za-z0-9._~/:%?=-]+", address)
-    assert httpx.get(address).content == b"%PDF-1.4 example"
+    assert httpx.get(address, timeout=LIMIT).content == b"%PDF-1.4 example"
 
 
 def test_more_files_than_one_page_are_all_listed(

@@ -33,6 +33,7 @@ from mpp_supabase.reports import write_report
 from mpp_supabase.sheets import read_guests, read_leagues
 from supabase_embedded import StackStatus
 from tests import clock
+from tests.waiting import LIMIT
 
 from .clients import VIEWS, Client, new_client, pages, played_client, running_edition
 from .sheets import write_sheet
@@ -435,7 +436,7 @@ def test_a_report_of_200_players_and_4000_challenges_is_written(
     edition = world.ops.editions.get(code)
     names = [(f"Grande {number} {secrets.token_hex(3)}", f"U{number % 4}") for number in range(12)]
     client = new_client(world, edition, names, expected_players=200)
-    with httpx.Client(timeout=30) as http:
+    with httpx.Client(timeout=LIMIT) as http:
         town = Town(world.ops, world.database, stack.env(), http, files, secrets.token_hex(3), Random(7))
         members = town.seat(edition, client.leagues, 200)
         done = town.play(edition, members, 4_000, clock.now())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpp_supabase import EditionFileError, FileProblem, parse_edition, read_edition_file
@@ -609,19 +609,19 @@ def refused_or_valid(text: str | bytes) -> None:
     assert all("\n" not in str(problem) for problem in problems)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(TREES)
 def test_any_tree_is_valid_or_refused_with_problems(tree: Any) -> None:
     refused_or_valid(json.dumps(tree))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=200) | st.text(max_size=200))
 def test_any_text_is_valid_or_refused_with_problems(text: str | bytes) -> None:
     refused_or_valid(text)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(
     st.integers(0, 10_000),
     st.sampled_from([*":-{}[]&*!|>'\"%@#,\t\n\0é?", "<<: ", "- ", "null", "2026"]),

@@ -17,6 +17,7 @@ from mpp_supabase import MPP, Account, Edition, School, SchoolClass, Settings, p
 from mpp_supabase.school_directory import CHECK_LETTERS
 from supabase_embedded import StackStatus
 from tests import clock
+from tests.waiting import LIMIT
 
 PASSWORD = "correct horse battery staple"
 
@@ -155,7 +156,7 @@ class World:
         )
         self.ops = MPP.connect(self.settings)
         self.visitor = MPP.connect(self.settings, role="publishable")
-        self.http = httpx.Client(base_url=env["API_URL"], headers={"apikey": env["PUBLISHABLE_KEY"]}, timeout=30)
+        self.http = httpx.Client(base_url=env["API_URL"], headers={"apikey": env["PUBLISHABLE_KEY"]}, timeout=LIMIT)
         self.database = psycopg.connect(env["DB_URL"], autocommit=True)
         self._classes = 0
         self._head: Person

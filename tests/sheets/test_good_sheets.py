@@ -378,7 +378,7 @@ GOOD = (LIBREOFFICE / "tracking.xlsx").read_bytes()
 TEXT = (LIBREOFFICE / "tracking-utf8-comma.csv").read_bytes()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_a_damaged_file_is_refused_and_nothing_else_happens(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -401,7 +401,7 @@ PIECES = (
 XML = st.sampled_from([piece.replace("~", " ") for piece in PIECES.split()])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(XML, max_size=25).map("".join))
 def test_odd_xml_is_refused_or_read_and_nothing_else_happens(
     tmp_path_factory: pytest.TempPathFactory, rows: str

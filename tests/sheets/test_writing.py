@@ -26,6 +26,7 @@ from mpp_supabase.sheets import (
     write_tracking,
 )
 from mpp_supabase.sheets.names import folded, is_label, is_one_word, loosely
+from mpp_supabase.sheets.table import heads_a_group
 
 STARTS, ENDS = date(2026, 3, 9), date(2026, 3, 29)
 PUPILS = [
@@ -160,7 +161,7 @@ WORDS = st.text(LETTERS, min_size=1, max_size=7)
 FIRST_NAMES = (
     st.lists(WORDS, min_size=1, max_size=3)
     .flatmap(lambda words: st.sampled_from(["-", "'", "’"]).map(lambda joint: joint.join(words)))
-    .filter(lambda name: is_one_word(name) and not is_label(name))
+    .filter(lambda name: is_one_word(name) and not is_label(name) and not heads_a_group(name))
 )
 LINES = st.text(st.characters(exclude_categories=["C", "Z", "M"]) | st.just(" "), min_size=1, max_size=30).map(
     str.strip
@@ -180,7 +181,7 @@ def classes(draw: st.DrawFn) -> list[KnownPupil]:
     return pupils
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pupils=classes(), extension=st.sampled_from(["xlsx", "csv"]), language=st.sampled_from(sorted(LANGUAGES)))
 def test_whatever_the_class_its_exported_roster_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory, pupils: list[KnownPupil], extension: str, language: str
@@ -192,7 +193,7 @@ def test_whatever_the_class_its_exported_roster_changes_nothing(
     assert (plan.known, plan.absent) == (tuple(pupils), ())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), pupils=classes(), titles=st.lists(TITLES, min_size=1, max_size=6))
 def test_whatever_was_done_the_exported_tracking_sheet_says_it_again(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, pupils: list[KnownPupil], titles: list[str]

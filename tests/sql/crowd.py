@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import psycopg
 
 from tests.refusal_details import only_times
+from tests.waiting import LIMIT, join, wait_until
 
 from .game import Connection, Edition, Game
 
@@ -22,7 +22,7 @@ Answer = tuple[str, Any]
 
 def connect(url: str, *, autocommit: bool = False) -> Connection:
     # The locks are what is tested here; waiting for the disk at each commit would only make it slow.
-    return psycopg.connect(url, options="-c synchronous_commit=off -c lock_timeout=30s", autocommit=autocommit)
+    return psycopg.connect(url, options=f"-c synchronous_commit=off -c lock_timeout={LIMIT}s", autocommit=autocommit)
 
 
 @contextlib.contextmanager
@@ -58,14 +58,13 @@ def at_once(url: str, work: Sequence[Callable[[Connection], Any]]) -> list[Answe
 
     def run(place: int) -> None:
         with connect(url, autocommit=True) as db:
-            gate.wait(timeout=30)
+            gate.wait(timeout=LIMIT)
             answers[place] = attempt(lambda: work[place](db))
 
     threads = [threading.Thread(target=run, args=(place,)) for place in range(len(work))]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
+    join(*threads)
     return answers
 
 
@@ -94,6 +93,12 @@ def assert_proven(game: Game, edition: Edition) -> None:
     assert players == []
 
 
+def is_waiting(watching: Connection, other: Connection) -> bool:
+    """Whether another connection waits for a lock; the watching one is in no transaction."""
+    watch = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
+    return watching.execute(watch, (other.info.backend_pid,)).fetchone() == (True,)
+
+
 def meanwhile(
     game: Game,
     lines: Sequence[Connection],
@@ -109,16 +114,11 @@ def meanwhile(
     answers: list[Answer] = []
     thread = threading.Thread(target=lambda: answers.append(attempt(lambda: call(waiting))))
     thread.start()
-    watch = "select coalesce(wait_event_type = 'Lock', false) from pg_stat_activity where pid = %s"
-    for _ in range(500):
-        if lines[1].execute(watch, (waiting.info.backend_pid,)).fetchone() == (True,):
-            break
-        time.sleep(0.01)
-    else:
-        raise AssertionError("the call did not wait")
+    wait_until(lambda: is_waiting(lines[1], waiting) or not thread.is_alive())
+    assert thread.is_alive(), f"the call did not wait: {answers}"
     then()
     game.db.commit()
-    thread.join(timeout=30)
+    join(thread)
     return answers[0]
 
 
@@ -168,6 +168,16 @@ class Crowd:
         """Whether so many calls have succeeded, or something went wrong: what crowds work until, not for seconds."""
         return self.answers["00000"] >= enough or bool(self.faults)
 
+    def wait_for_more(self, calls: int, most: int) -> None:
+        """Wait until so many more calls have succeeded, or ``most`` in all: what a worker does who works seldom."""
+        enough = min(self.answers["00000"] + calls, most)
+        wait_until(lambda: self.has_done(enough))
+
+    def wait_for_attempts(self, more: int) -> None:
+        """Wait until so many more calls were answered, or something went wrong."""
+        enough = self.answers.total() + more
+        wait_until(lambda: self.answers.total() >= enough or bool(self.faults))
+
     @contextlib.contextmanager
     def at_work(self) -> Iterator[Crowd]:
         """Start everybody; at the end wait for them, and nobody may have met anything but a refusal."""
@@ -176,9 +186,7 @@ class Crowd:
         try:
             yield self
         finally:
-            for thread in self._threads:
-                thread.join(timeout=300)
-                assert not thread.is_alive(), "a worker did not come to an end"
+            join(*self._threads)
         assert self.faults == [], self.faults
 
 

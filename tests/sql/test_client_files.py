@@ -15,7 +15,9 @@ from mpp_supabase.client_files import LARGEST_FILE, TYPES, file_name_problem
 from supabase_embedded.config import Config
 from tests.postgres_versions import ROOT
 from tests.refusal_details import only_times
+from tests.waiting import join, wait_until
 
+from .crowd import is_waiting
 from .game import DAY, Game, Person, refused
 from .test_client_privileges import disable
 
@@ -369,10 +371,9 @@ def test_two_uploads_at_once_cannot_both_be_the_last_one(arena_url: str) -> None
 
                 waiting = threading.Thread(target=follow)
                 waiting.start()
-                waiting.join(0.3)
-                assert waiting.is_alive(), "the second does not wait for the first"
+                wait_until(lambda: is_waiting(setting, second), lambda: "the second does not wait for the first")
                 first.commit()
-                waiting.join(10)
+                join(waiting)
             assert outcomes == [DENIED]
         finally:
             with setting.transaction():

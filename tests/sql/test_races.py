@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+
+from tests.waiting import join, wait_until
 
 from .crowd import (
     EDITION,
@@ -22,7 +23,7 @@ from .crowd import (
     attempt,
     codes,
     committed,
-    connect,
+    is_waiting,
     meanwhile,
     open_lines,
 )
@@ -32,6 +33,12 @@ from .game import SECRET_WORD, Connection, Edition, Game, Jsonb, Person, documen
 pytestmark = pytest.mark.xdist_group("races")
 
 PHONE = "+33612345678"
+
+
+def begin(deleting: threading.Thread, lines: Sequence[Connection]) -> None:
+    """Start a deletion on the third line, and go on once it waits for a lock or is over."""
+    deleting.start()
+    wait_until(lambda: is_waiting(lines[1], lines[2]) or not deleting.is_alive())
 
 
 @pytest.fixture
@@ -457,9 +464,8 @@ def test_an_account_deleted_while_it_waits_to_join_leaves_nothing_of_it(game, li
         deletions: list[Answer] = []
 
         def delete(person: Person = person, deletions: list[Answer] = deletions) -> None:
-            with connect(arena_url) as db:
-                statement = "delete from auth.users where id = %s"
-                deletions.append(attempt(lambda: db.execute(statement, (person.account,)).rowcount))
+            statement = "delete from auth.users where id = %s"
+            deletions.append(attempt(lambda: lines[2].execute(statement, (person.account,)).rowcount))
 
         deleting = threading.Thread(target=delete)
         code, _ = meanwhile(
@@ -468,9 +474,9 @@ def test_an_account_deleted_while_it_waits_to_join_leaves_nothing_of_it(game, li
             hold,
             held,
             lambda db, p=person, c=call: c(p.on(db)),
-            lambda d=deleting: (d.start(), time.sleep(0.2)),
+            lambda d=deleting: begin(d, lines),
         )
-        deleting.join(timeout=30)
+        join(deleting)
         # Whichever comes first, neither is lost and no name stays.
         assert code in ("00000", "MP001", "MP003")
         assert deletions == [("00000", 1)]
@@ -494,9 +500,8 @@ def test_an_account_deleted_while_the_ambassador_deals_with_it_is_deleted(game, 
     deletions: list[Answer] = []
 
     def delete() -> None:
-        with connect(arena_url) as db:
-            statement = "delete from auth.users where id = %s"
-            deletions.append(attempt(lambda: db.execute(statement, (heir.account,)).rowcount))
+        statement = "delete from auth.users where id = %s"
+        deletions.append(attempt(lambda: lines[2].execute(statement, (heir.account,)).rowcount))
 
     deleting = threading.Thread(target=delete)
     code, said = meanwhile(
@@ -505,9 +510,9 @@ def test_an_account_deleted_while_the_ambassador_deals_with_it_is_deleted(game, 
         LEAGUE,
         (edition.id, league.id),
         lambda db: league.ambassador.on(db).call(deed, **arguments),
-        lambda: (deleting.start(), time.sleep(0.2)),
+        lambda: begin(deleting, lines),
     )
-    deleting.join(timeout=30)
+    join(deleting)
     assert code in ("00000", "MP005"), said
     assert deletions == [("00000", 1)]
     principals = "select count(*) from mpp.ambassador where league_id = %s and is_principal"
@@ -608,13 +613,13 @@ def test_nothing_is_written_after_a_freeze_in_200_rounds(game, lines):
                 lambda db, chance, a=leaving.account: db.execute("delete from auth.users where id = %s", (a,)), times=1
             )
         with crowd.at_work():
-            time.sleep(random.Random(number).random() * 0.01)
+            crowd.wait_for_attempts(random.Random(number).randrange(12))
             game.close(edition)
             game.db.commit()
             at = game.freeze(edition)
             game.db.commit()
             shown = ranks(game, edition)
-            time.sleep(0.005)
+            crowd.wait_for_attempts(3)
             frozen.set()
         total += crowd.answers
         late = game.one(
@@ -721,10 +726,10 @@ def test_everything_that_changes_a_league_at_once_with_validations_leaves_right_
                 challenge_ids=[edition.challenges["t-soup"]] * len(rows), done_at=[at] * len(rows),
                 request_keys=[uuid.uuid4() for _ in rows],
             )  # fmt: skip
-        time.sleep(0.05)
+        crowd.wait_for_more(25, 600)
 
     def forget(db: Connection, chance: random.Random) -> None:
-        time.sleep(0.4)
+        crowd.wait_for_more(100, 600)
         victim = people[chance.randrange(12, 18)]
         db.execute("delete from auth.users where id = %s", (victim.account,))
 

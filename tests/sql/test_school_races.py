@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import pytest
 
 from .crowd import EDITION, LEAGUE, Crowd, assert_proven, at_once, codes, committed, meanwhile, open_lines
 from .game import Connection, Game, Jsonb
-from .test_schools import BERLIN, described
+from .test_schools import BERLIN, described, unused
 
 pytestmark = pytest.mark.xdist_group("races")
 
@@ -41,7 +40,7 @@ def one_name(number: int) -> str:
 def test_the_same_school_added_by_twenty_teachers_at_once_is_one(game, arena_url):
     teachers = [game.teacher() for _ in range(20)]
     game.db.commit()
-    for asked in (described(9_989_000 + random.randrange(999)), BERLIN | {"name": f"Schule {uuid.uuid4().hex}"}):
+    for asked in (described(unused(game, 9_989_000)), BERLIN | {"name": f"Schule {uuid.uuid4().hex}"}):
         answers = at_once(arena_url, [lambda db, t=t, a=asked: t.on(db).call("add_school", **a) for t in teachers])
         assert codes(answers) == {"00000": 20}
         assert len({school for _, school in answers}) == 1
@@ -52,7 +51,7 @@ def test_the_same_school_added_by_twenty_teachers_at_once_is_one(game, arena_url
 def test_schools_added_by_one_teacher_at_once_are_five(game, arena_url):
     teacher = game.teacher()
     game.db.commit()
-    base = 9_980_000 + random.randrange(800) * 10
+    base = unused(game, 9_980_000, 10)
     answers = at_once(
         arena_url, [lambda db, n=n: teacher.on(db).call("add_school", **described(base + n)) for n in range(10)]
     )
@@ -60,7 +59,7 @@ def test_schools_added_by_one_teacher_at_once_are_five(game, arena_url):
 
 
 def test_one_piece_of_the_directory_loaded_four_times_at_once_is_added_once(game, arena_url):
-    base = 9_970_000 + random.randrange(90) * 100
+    base = unused(game, 9_970_000, 100)
     piece = Jsonb([described(base + n) for n in range(100)])
     game.db.commit()
     answers = at_once(
@@ -422,7 +421,7 @@ def test_everything_that_changes_a_class_at_once_leaves_right_scores(game, lines
             teacher.on(db).call("update_class", class_id=class_.id, name=f"Class {uuid.uuid4().hex[:6]}")
         else:
             assert game.service.on(db).table("verify_scores", edition_code=edition.code) == []
-        time.sleep(0.02)
+        crowd.wait_for_more(5, 300)
 
     for work, number in ((whole, 3), (sheet, 2), (take_back, 1), (come_and_go, 2), (steer, 1)):
         for _ in range(number):
@@ -459,13 +458,14 @@ def test_nothing_is_validated_after_a_freeze_in_forty_rounds(game, lines):
                 until=lambda f=frozen: bool(f),
             )  # fmt: skip
         with crowd.at_work():
-            time.sleep(random.Random(number).random() * 0.02)
+            crowd.wait_for_attempts(1 + random.Random(number).randrange(6))
             game.close(edition)
             game.db.commit()
             at = game.freeze(edition)
             game.db.commit()
             shown = game.anon.view("class_ranking", edition_id=edition.id)
             game.db.commit()
+            crowd.wait_for_attempts(2)
             frozen.append(True)
         total += crowd.answers
         assert game.one("select count(*) from mpp.validation where edition_id = %s and changed_at >= %s",

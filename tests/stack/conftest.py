@@ -14,6 +14,7 @@ import pytest
 from mpp_supabase.local_stack import stack_settings
 from supabase_embedded import Ports, Stack, StackStatus
 from tests.conftest import choosing_ports, session_directory
+from tests.waiting import LIMIT
 
 MIGRATION = """
 create schema api;
@@ -101,7 +102,7 @@ def running(probe: Stack) -> StackStatus:
 @pytest.fixture
 def http(running: StackStatus) -> Iterator[httpx.Client]:
     """A client of the probe's gateway that sends nothing by itself."""
-    with httpx.Client(base_url=running.api_url, headers={"user-agent": "tests"}) as client:
+    with httpx.Client(base_url=running.api_url, headers={"user-agent": "tests"}, timeout=LIMIT) as client:
         yield client
 
 

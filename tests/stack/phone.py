@@ -25,6 +25,7 @@ from supabase import Client, create_client
 from supabase_embedded import StackStatus
 from tests import clock
 from tests.refusal_details import only_times
+from tests.waiting import LIMIT
 
 PASSWORD = "correct horse battery"
 WORD = "Été indien"
@@ -221,7 +222,7 @@ class Place:
 @contextlib.contextmanager
 def place_of(status: StackStatus) -> Iterator[Place]:
     """The stack, with one HTTP connection pool for all its phones."""
-    with httpx.Client(timeout=30) as http:
+    with httpx.Client(timeout=LIMIT) as http:
         yield Place(status, http)
 
 
@@ -231,7 +232,7 @@ def run_javascript(status: StackStatus, scenario: str, **given: Any) -> Any:
     script = Path(__file__).parent / "js/phone_path.mjs"
     done = subprocess.run(
         [node(), str(script), scenario, json.dumps(known, default=vars)],
-        check=False, capture_output=True, text=True, timeout=120,
+        check=False, capture_output=True, text=True, timeout=LIMIT,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -17,6 +17,7 @@ from mpp_supabase.project import Project, find_project
 from supabase_embedded import StackError
 from supabase_embedded import process as processes
 from supabase_embedded.node import find_binaries, hydrate_symlinks, npm_command
+from tests.waiting import LIMIT
 
 
 def test_the_lock_file_names_no_registry() -> None:
@@ -86,7 +87,7 @@ def test_npm_that_is_interrupted_ends_without_a_traceback(directory: Path) -> No
     assert running.stdout.readline() == "begun\n"
     # As a terminal does: to all of them at once.
     os.killpg(running.pid, signal.SIGINT)
-    said = running.communicate(timeout=60)[1]
+    said = running.communicate(timeout=LIMIT)[1]
     assert running.returncode == 130
     assert "Traceback" not in said
 

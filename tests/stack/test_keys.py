@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from supabase_embedded import Stack, StackStatus
 from supabase_embedded.keys import signing_key
 from supabase_embedded.state import State
+from tests.waiting import LIMIT
 
 WHOAMI = "/rest/v1/rpc/whoami"
 
@@ -188,10 +189,10 @@ def test_rotated_keys_leave_the_tokens_of_the_key_before_valid(
 ) -> None:
     def whoami(token: str) -> int:
         headers = {"apikey": running.env()["PUBLISHABLE_KEY"], "authorization": f"Bearer {token}"}
-        return httpx.get(running.api_url + WHOAMI, headers=headers).status_code
+        return httpx.get(running.api_url + WHOAMI, headers=headers, timeout=LIMIT).status_code
 
     def published() -> set[str]:
-        answer = httpx.get(f"{running.api_url}/auth/v1/.well-known/jwks.json")
+        answer = httpx.get(f"{running.api_url}/auth/v1/.well-known/jwks.json", timeout=LIMIT)
         return {key["kid"] for key in answer.json()["keys"] if key.get("kty") == "EC"}
 
     before = sign(claims, current_key)

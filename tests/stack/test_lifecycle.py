@@ -22,9 +22,10 @@ from mpp_cli.stack import app as stack_commands
 from mpp_supabase.local_stack import stack_settings
 from supabase_embedded import Ports, PostgresServer, Stack, StackError, StackStatus, running_stack
 from supabase_embedded.health import port_use
-from supabase_embedded.process import LOG_BYTES, Process, spawn, start_token, wait, wait_until
+from supabase_embedded.process import LOG_BYTES, Process, spawn, start_token, wait
 from supabase_embedded.state import State
 from tests.stack.stack_tools import alive_below, processes_of, take
+from tests.waiting import LIMIT, wait_until
 
 NewStack = Callable[..., Stack]
 
@@ -115,12 +116,12 @@ def test_a_stopped_stack_leaves_no_process_and_starts_again_with_its_data(new_st
     # A crash: everything dies at once and nothing is tidied up.
     for found in processes_of(stack).values():
         found.signal(signal.SIGKILL)
-    assert wait_until(lambda: alive_below(stack.home) == [], 10)
+    wait_until(lambda: alive_below(stack.home) == [])
     assert running_stack(stack.settings) is None
     # Meanwhile the system gives the pids away: one to a program of the user who runs Postgres.
     lock = Path(State.read(stack.home).data["postgres"]["data"]) / "postmaster.pid"
     assert lock.exists(), "a crash leaves the lock file"
-    bystander = subprocess.Popen(["sleep", "60"], start_new_session=True, **as_owner_of(lock))
+    bystander = subprocess.Popen(["sleep", "100000"], start_new_session=True, **as_owner_of(lock))
     try:
         lock.write_text(lock.read_text().replace(lock.read_text().splitlines()[0], str(bystander.pid), 1))
         state = State.read(stack.home)
@@ -144,12 +145,12 @@ def test_a_service_that_dies_is_started_again_and_the_rest_goes_on(probe: Stack,
     before = processes_of(probe)
     for name in running_names(running):
         processes_of(probe)[name].signal(signal.SIGKILL)
-        assert wait_until(lambda: is_well(probe), 120), probe.status()
+        wait_until(lambda: is_well(probe), probe.status)
         after = processes_of(probe)
         assert {other for other in after if after[other] != before[other]} == {name}
         before = after
         # PostgREST is there before it has read the schema.
-        assert wait_until(lambda: asked(running, "GET", "/rest/v1/rpc/whoami") == 200, 60), name
+        wait_until(lambda: asked(running, "GET", "/rest/v1/rpc/whoami") == 200, probe.status)
         assert asked(running, "POST", "/auth/v1/signup") == 200, name
     assert "had ended and was started again" in (probe.logs / "keeper.log").read_text()
 
@@ -157,7 +158,7 @@ def test_a_service_that_dies_is_started_again_and_the_rest_goes_on(probe: Stack,
 def asked(status: StackStatus, method: str, path: str) -> int:
     key = {"apikey": status.env()["PUBLISHABLE_KEY"]}
     body = {} if method == "POST" else None
-    return httpx.request(method, status.api_url + path, headers=key, json=body, timeout=60).status_code
+    return httpx.request(method, status.api_url + path, headers=key, json=body, timeout=LIMIT).status_code
 
 
 def is_well(stack: Stack) -> bool:
@@ -189,7 +190,7 @@ def test_a_service_that_does_not_answer_is_seen_and_started_again_alone(probe: S
     # One that cannot be woken: its keeper is gone as well, and its port is held by something that says nothing.
     before["keeper"].signal(signal.SIGKILL)
     before["mailbox"].signal(signal.SIGKILL)
-    assert wait_until(lambda: not before["mailbox"].alive and not before["keeper"].alive, 10)
+    wait_until(lambda: not before["mailbox"].alive and not before["keeper"].alive)
     found = running_stack(probe.settings)
     assert found is not None, "the staff go on working without a mailbox"
     assert probe.start().running
@@ -208,7 +209,7 @@ def test_the_status_names_what_is_wrong_and_what_to_do(
     assert "auth (does not answer)" in shown.output
     assert "mpp stack start" in shown.output
     processes_of(probe)["auth"].signal(signal.SIGCONT)
-    assert wait_until(lambda: is_well(probe), 30)
+    wait_until(lambda: is_well(probe))
     assert CliRunner().invoke(stack_commands, ["status"]).exit_code == 0
 
 
@@ -239,7 +240,7 @@ def test_a_port_that_an_ended_connection_keeps_is_waited_for(new_stack: NewStack
         client.shutdown(socket.SHUT_RDWR)
         assert accepted.recv(1) == b""
         accepted.close()
-    assert wait_until(lambda: port_use(ports.auth) == "ended", 10)
+    wait_until(lambda: port_use(ports.auth) == "ended")
 
     class GoneOnError(Exception):
         pass
@@ -266,7 +267,7 @@ def test_functions_are_served_from_a_path_with_a_comma(new_stack: NewStack, dire
     (supabase / "config.toml").write_text("[functions.hello]\nverify_jwt = false\n")
     # Where the project is, and where the stack is.
     status = new_stack(supabase=supabase, home=directory / "x,y" / "home").start()
-    assert httpx.get(f"{status.api_url}/functions/v1/hello", timeout=60).text == "bonjour"
+    assert httpx.get(f"{status.api_url}/functions/v1/hello", timeout=LIMIT).text == "bonjour"
 
 
 def as_owner_of(path: Path) -> dict[str, int]:
@@ -336,31 +337,48 @@ def test_a_disk_that_is_full_when_the_state_is_written_is_said(new_stack: NewSta
     assert is_one_line(refused.value)
 
 
+@pytest.fixture
+def held_auth(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An Auth that makes its tables and never answers, so that it holds a start."""
+    held = directory / "auth"
+    held.write_text(
+        "#!/bin/sh\n"
+        f'export PYTHONPATH="{os.pathsep.join(sys.path)}"\n'
+        f'[ "$1" = migrate ] && exec {sys.executable} -m supabase_embedded.auth migrate\n'
+        f"while [ -e {held} ]; do sleep 0.1; done\n"
+    )
+    held.chmod(0o755)
+    monkeypatch.setenv("MPP_AUTH_BIN", str(held))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_start_leaves_nothing_running(
-    new_stack: NewStack, supabase_directory: Path, number: signal.Signals
+    new_stack: NewStack, held_auth: None, number: signal.Signals
 ) -> None:
     stack = new_stack()
     starting = start_in_a_process(stack)
-    assert wait_until(lambda: "postgres" in processes_of(stack), 120)
+    wait_until(lambda: "auth" in processes_of(stack) or starting.poll() is not None)
     starting.send_signal(number)
-    said = starting.communicate(timeout=180)[1]
+    said = starting.communicate(timeout=LIMIT)[1]
     assert starting.returncode == 130, said
     assert "Interrupted: nothing of the stack is left running." in said
     assert "Traceback" not in said
     assert alive_below(stack.home) == []
 
 
-def test_a_start_that_is_killed_is_cleaned_up_and_two_starts_at_once_make_one_stack(new_stack: NewStack) -> None:
+def test_a_start_that_is_killed_is_cleaned_up_and_two_starts_at_once_make_one_stack(
+    new_stack: NewStack, held_auth: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stack = new_stack()
     killed = start_in_a_process(stack)
-    assert wait_until(lambda: "postgres" in processes_of(stack), 120)
+    wait_until(lambda: "auth" in processes_of(stack) or killed.poll() is not None)
     killed.kill()
     killed.communicate()
+    monkeypatch.delenv("MPP_AUTH_BIN")
     left = processes_of(stack)
     assert any(found.alive for found in left.values())
     starting = [start_in_a_process(stack), start_in_a_process(stack)]
-    said = [one.communicate(timeout=180)[1] for one in starting]
+    said = [one.communicate(timeout=LIMIT)[1] for one in starting]
     assert [one.returncode for one in starting] == [0, 0], said
     assert sum("left behind" in text for text in said) == 1
     assert sum("already running" in text for text in said) == 1
@@ -475,7 +493,7 @@ def test_data_of_another_major_version_is_refused(probe: Stack, directory: Path)
 
 
 def test_a_process_is_its_pid_and_the_moment_it_started() -> None:
-    child = subprocess.Popen(["sleep", "30"])
+    child = subprocess.Popen(["sleep", "100000"])
     try:
         ours = Process(child.pid, start_token(child.pid))
         assert ours.alive
@@ -493,7 +511,7 @@ def test_the_logs_of_a_running_stack_stay_short(probe: Stack, running: StackStat
     log = probe.logs / "postgres.log"
     with log.open("a") as writing:
         writing.write("a line that is long\n" * (LOG_BYTES // 20) + "the last line\n")
-    assert wait_until(lambda: log.stat().st_size < LOG_BYTES, 20)
+    wait_until(lambda: log.stat().st_size < LOG_BYTES)
     kept = log.with_name("postgres.log.1")
     assert kept.stat().st_size <= LOG_BYTES + 1000
     assert "\nthe last line\n" in kept.read_text()
@@ -518,5 +536,5 @@ def test_the_exit_code_of_a_command_that_ends_at_once_is_kept(tmp_path: Path, mo
         # As on a busy machine: the command has ended before we look at it.
         patch.setattr(subprocess, "Popen", slow)
         ended = spawn(["sh", "-c", "exit 7"], log=tmp_path / "log", env={"PATH": os.environ["PATH"]})
-    assert wait(ended, 5) == 7
+    assert wait(ended, LIMIT) == 7
     assert not ended.alive

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import smtplib
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -18,6 +18,7 @@ import pytest
 from supabase_embedded import mailbox
 from supabase_embedded.mailbox import Mail, Mailbox
 from supabase_embedded.state import Ports
+from tests.waiting import LIMIT, wait_until
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Running:
         message.set_content(parts.get("text", "Une planète"))
         if "html" in parts:
             message.set_content(parts["html"], subtype="html")
-        with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=10) as server:
+        with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=LIMIT) as server:
             server.send_message(message)
 
     def messages(self, query: str | None = None) -> list[dict[str, object]]:
@@ -63,13 +64,13 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    with httpx.Client(base_url=f"http://127.0.0.1:{ports.mailbox}", timeout=10) as http:
+    with httpx.Client(base_url=f"http://127.0.0.1:{ports.mailbox}", timeout=LIMIT) as http:
         try:
             _wait(http, started, log)
             yield Running(ports.smtp, http)
         finally:
             started.terminate()
-            assert started.wait(10) in (0, -15)
+            assert started.wait(LIMIT) in (0, -15)
 
 
 @pytest.fixture
@@ -169,7 +170,7 @@ def test_a_mail_that_is_too_large_is_refused(box: Running) -> None:
 
 def test_a_mail_that_is_no_mail_is_kept_as_it_came(box: Running) -> None:
     headers = b"Subject: =?broken?Q?=FF=\r\nContent-Type: text/plain; charset=nope"
-    with smtplib.SMTP("127.0.0.1", box.smtp_port, timeout=10) as server:
+    with smtplib.SMTP("127.0.0.1", box.smtp_port, timeout=LIMIT) as server:
         server.sendmail("x@example.org", ["ada@example.org"], headers + b"\r\n\r\n\xff\xfe")
     [entry] = box.messages("to:ada@example.org")
     assert box.http.get(f"/api/v1/message/{entry['ID']}").status_code == 200
@@ -194,12 +195,10 @@ def test_the_mailbox_keeps_the_newest_within_its_bounds(monkeypatch: pytest.Monk
 
 
 def _wait(http: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 20
-    while True:
+    def is_ready() -> bool:
         assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        try:
-            if http.get("/readyz").status_code == 200:
-                return
-        except httpx.HTTPError:
-            time.sleep(0.05)
+        with contextlib.suppress(httpx.HTTPError):
+            return http.get("/readyz").status_code == 200
+        return False
+
+    wait_until(is_ready, log.read_text)

@@ -12,6 +12,7 @@ import pytest
 
 from supabase_embedded import PostgresServer, StackStatus
 from tests.postgres_versions import MAJORS, binaries_of, server_of
+from tests.waiting import LIMIT
 
 
 @pytest.fixture(scope="module", params=MAJORS)
@@ -144,7 +145,7 @@ def test_a_deadlock_is_in_the_log_and_what_people_typed_is_not(server: PostgresS
                     one.execute(move, ("typed by somebody", 2))
                 finally:
                     one.execute("rollback")
-                waiting.result(10)
+                waiting.result(LIMIT)
 
             with pytest.raises(psycopg.errors.DeadlockDetected):
                 meet()

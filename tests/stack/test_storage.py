@@ -23,7 +23,7 @@ import pytest
 from mpp_supabase.local_stack import stack_settings
 from supabase_embedded import Ports, Stack, StackStatus
 from supabase_embedded.config import Config
-from supabase_embedded.process import wait_until
+from tests.waiting import LIMIT, wait_until
 
 from .phone import node
 from .stack_tools import processes_of
@@ -85,7 +85,7 @@ class Office:
 
 @pytest.fixture
 def office(stack: StackStatus) -> Iterator[Office]:
-    with httpx.Client(base_url=stack.api_url, timeout=60) as http:
+    with httpx.Client(base_url=stack.api_url, timeout=LIMIT) as http:
         yield make_office(stack, http)
 
 
@@ -230,7 +230,7 @@ def raw(status: StackStatus, line: str, headers: dict[str, str], body: bytes = b
     assert port is not None
     lines = [f"{line} HTTP/1.1", "host: 127.0.0.1", "connection: close", f"content-length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
         answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
     return int(answer.split()[1]), answer.partition(b"\r\n\r\n")[2]
@@ -302,7 +302,7 @@ def test_links_are_the_associations_and_open_one_file_for_one_purpose(office: Of
     for forged in (mine, shared, token[:-2], ""):
         assert stranger.ask("GET", f"object/sign/{BUCKET}/{name}?token={forged}").status_code == 400
     short = office.desk.ask("POST", f"object/sign/{BUCKET}/{name}", json={"expiresIn": 1}).json()["signedURL"]
-    assert wait_until(lambda: stranger.ask("GET", short.removeprefix("/")).status_code == 400, 5, every=0.2)
+    wait_until(lambda: stranger.ask("GET", short.removeprefix("/")).status_code == 400)
     to_upload = office.desk.ask("POST", f"object/upload/sign/{BUCKET}/{office.a}/own/given.pdf").json()["url"]
     for _ in range(2):
         sent = stranger.ask("PUT", to_upload.removeprefix("/"), content=b"given", headers=PDF)
@@ -373,8 +373,8 @@ def test_an_upload_that_is_cut_leaves_nothing_half_written(office: Office, form:
     head += [f"content-type: {kind}", "x-upsert: true", *(f"{k}: {v}" for k, v in office.owner_a.headers.items())]
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall("\r\n".join([*head, "", ""]).encode() + (begins if form else b"") + b"half" * 500_000)
-        assert wait_until(lambda: stored(office.status.home) != kept, 10), "the upload has not begun"
-    assert wait_until(lambda: stored(office.status.home) == kept, 10), "the half is still there"
+        wait_until(lambda: stored(office.status.home) != kept, lambda: "the upload has not begun")
+    wait_until(lambda: stored(office.status.home) == kept, lambda: "the half is still there")
     assert office.rows() == before
     assert office.viewer_a.get(f"{office.a}/{name}").content == f"%PDF {office.a} {name}".encode()
 
@@ -389,14 +389,14 @@ def test_who_is_removed_while_a_file_arrives_leaves_nothing_of_it(office: Office
     def in_two_halves() -> Iterator[bytes]:
         yield b"%PDF-1.4 the beginning"
         # The bytes are arriving once the server keeps a half; then the manager is removed.
-        assert wait_until(lambda: any(path.suffix == ".part" for path in files.iterdir()), 60)
+        wait_until(lambda: any(path.suffix == ".part" for path in files.iterdir()))
         with psycopg.connect(office.status.db_url) as db:
             db.execute("delete from mpp.staff where organisation_id = %s", [office.a])
         removed.set()
         yield b" and the end"
 
     # Past the gateway, which would ask Storage only once it has the whole of so small a file.
-    with httpx.Client(base_url=f"http://127.0.0.1:{office.status.ports.storage}", timeout=60) as straight:
+    with httpx.Client(base_url=f"http://127.0.0.1:{office.status.ports.storage}", timeout=LIMIT) as straight:
         for method, name in (("POST", "own/new.pdf"), ("PUT", "own/logo.pdf")):
             removed.clear()
             headers = {**office.owner_a.headers, **PDF, "x-upsert": "true"}
@@ -470,7 +470,7 @@ def test_files_outlive_a_stop_and_what_a_killed_server_left_does_not(tmp_path: P
     embedded = Stack(stack_settings(home=directory / "home"), Ports.free())
     try:
         status = embedded.start()
-        with httpx.Client(base_url=status.api_url, timeout=60) as http:
+        with httpx.Client(base_url=status.api_url, timeout=LIMIT) as http:
             office = make_office(status, http)
             kept = stored(embedded.home)
             embedded.stop()
@@ -505,7 +505,9 @@ def test_where_storage_is_switched_off_the_gateway_says_so(new_stack: Callable[.
     )
     status = new_stack(supabase=tmp_path).start()
     assert "storage" not in {service.name for service in status.services}
-    answer = httpx.get(f"{status.api_url}/storage/v1/bucket", headers={"apikey": status.env()["SECRET_KEY"]})
+    answer = httpx.get(
+        f"{status.api_url}/storage/v1/bucket", headers={"apikey": status.env()["SECRET_KEY"]}, timeout=LIMIT
+    )
     assert answer.status_code == 503
     assert answer.json()["message"] == "The embedded stack does not run storage"
 
@@ -530,7 +532,9 @@ def test_the_gateway_sends_files_to_the_storage_server_that_is_named(
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("MPP_STORAGE_URL", f"http://127.0.0.1:{server.server_port}")
         status = new_stack().start()
-        answer = httpx.get(f"{status.api_url}/storage/v1/bucket", headers={"apikey": status.env()["SECRET_KEY"]})
+        answer = httpx.get(
+            f"{status.api_url}/storage/v1/bucket", headers={"apikey": status.env()["SECRET_KEY"]}, timeout=LIMIT
+        )
         server.shutdown()
     assert (answer.status_code, answer.json(), asked) == (200, [], ["/bucket"])
     assert "storage" not in {service.name for service in status.services}

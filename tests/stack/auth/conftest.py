@@ -39,6 +39,7 @@ from supabase_embedded.keys import Keys
 from supabase_embedded.node import find_binaries
 from supabase_embedded.postgres.server import PostgresServer
 from supabase_embedded.state import Ports
+from tests.waiting import LIMIT, wait_until
 
 BACKENDS = ["ours", "real"] if os.environ.get("MPP_AUTH_BIN") else ["ours"]
 PASSWORD = "correct horse battery"
@@ -199,7 +200,7 @@ def directory() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def http() -> Iterator[httpx.Client]:
     """The connections of all phones and tools."""
-    with httpx.Client(timeout=120) as client:
+    with httpx.Client(timeout=LIMIT) as client:
         yield client
 
 
@@ -334,16 +335,13 @@ def _running(command: list[str], environment: dict[str, str], log: Path, ready_u
             stderr=subprocess.STDOUT,
         )
     try:
-        deadline = time.monotonic() + 120
-        while not _answers(ready_url):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.05)
+        wait_until(lambda: process.poll() is not None or _answers(ready_url), log.read_text)
+        assert process.poll() is None, log.read_text()
         yield
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(LIMIT)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -351,7 +349,7 @@ def _running(command: list[str], environment: dict[str, str], log: Path, ready_u
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url).status_code == 200
+        return httpx.get(url, timeout=LIMIT).status_code == 200
     except httpx.HTTPError:
         return False
 

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.waiting import LIMIT
+
 from .conftest import PASSWORD, AuthServer
 
 
@@ -23,7 +25,7 @@ def node() -> str:
 def test_an_account_lives_through_the_javascript_client(auth: AuthServer, address: str) -> None:
     script = Path(__file__).parents[1] / "js" / "auth.mjs"
     done = subprocess.run(
-        [node(), str(script), auth.url, address, PASSWORD], check=False, capture_output=True, text=True, timeout=60
+        [node(), str(script), auth.url, address, PASSWORD], check=False, capture_output=True, text=True, timeout=LIMIT
     )
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)

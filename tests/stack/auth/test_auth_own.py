@@ -27,6 +27,7 @@ from supabase_embedded.auth.wire import is_allowed_redirect
 from supabase_embedded.config import Config
 from supabase_embedded.keys import Keys
 from supabase_embedded.postgres.server import PostgresServer
+from tests.waiting import LIMIT
 
 from .conftest import PASSWORD, AuthServer, copy_database
 
@@ -435,5 +436,5 @@ def _run(action: str, environment: dict[str, str]) -> subprocess.CompletedProces
         check=False,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=LIMIT,
     )
