@@ -501,9 +501,12 @@ class Stack:
         running = process.spawn(
             self._auth_command("migrate"), log=log, env=self._auth_environment(state), cwd=self.home
         )
-        code = process.wait(running, 60)
-        if code != 0:
+        try:
+            code = process.wait(running, 60)
+        finally:
+            # Whoever interrupts the start leaves it behind otherwise.
             process.stop(running)
+        if code != 0:
             raise StackError("The Auth server could not prepare its tables.", _last_line(log))
 
     def _write_postgrest_config(self, state: State) -> None:
