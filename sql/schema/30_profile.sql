@@ -261,7 +261,7 @@ begin
         account,
         private.clean_person('first_name', register.first_name),
         private.clean_person('last_name', register.last_name),
-        private.clean_name('alias', register.alias, 30),
+        private.clean_alias(register.alias),
         place.country,
         place.postcode,
         register.birth_date,
@@ -341,7 +341,7 @@ begin
     update mpp.profile p
     set first_name = case when update_profile.first_name is null then p.first_name else private.clean_person('first_name', update_profile.first_name) end,
         last_name = case when update_profile.last_name is null then p.last_name else private.clean_person('last_name', update_profile.last_name) end,
-        alias = case when update_profile.alias is null then p.alias else private.clean_name('alias', update_profile.alias, 30) end,
+        alias = case when update_profile.alias is null then p.alias else private.clean_alias(update_profile.alias) end,
         country = place.country,
         postcode = place.postcode,
         birth_date = coalesce(update_profile.birth_date, p.birth_date),

@@ -516,6 +516,35 @@ end
 $$;
 revoke execute on function private.clean_name(text, text, integer, integer, boolean) from public;
 
+-- What players see of each other: a name besides, no telephone number, not punctuation alone, and not the word alone that
+-- somebody would be called who helps or watches here. A unit of a client may well be called “Support”.
+create function private.clean_alias(value text) returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    cleaned text := private.clean_name('alias', value, 30);
+    letters text := regexp_replace(private.look_alike(cleaned), '[^a-z]', '', 'g');
+begin
+    if private.is_ops() then
+        return cleaned;
+    end if;
+    if cleaned ~ '^[ -/:-@\[-`{-~\u00a1-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u2010-\u2027\u2030-\u205e]+$' then
+        perform private.refuse('MP010', 'alias', 'it has no letter and no digit', 'Choose a name that others can read.');
+    end if;
+    if regexp_replace(cleaned, '\m20[0-9]{2} ?[-–/] ?20[0-9]{2}\M', '', 'g') ~ '\m[0-9]([ ./()-]*[0-9]){7,}\M' then
+        perform private.refuse('MP010', 'alias', 'it looks like a telephone number', 'Choose a name that says nothing about you.');
+    end if;
+    -- As look_alike writes them.
+    if letters ~ '^(l|la|le|les|the)?(admln(lstrat(eur|rlce|or|lon))?|support(technlque)?|staff|moderat(eur|rlce|or|lon)|assoclatlon|offlclel|offlclal|organlsat(eur|rlce|lon))s?$' then
+        perform private.refuse('MP010', 'alias', 'it is the name of the association', 'Choose a name of your own.');
+    end if;
+    return cleaned;
+end
+$$;
+revoke execute on function private.clean_alias(text) from public;
+
 -- The association sets up its clients.
 create function private.set_organisation(code text, name text, kind api.organisation_kind, language text) returns integer
     language plpgsql

@@ -2079,7 +2079,7 @@ begin
         account,
         private.clean_person('first_name', register.first_name),
         private.clean_person('last_name', register.last_name),
-        private.clean_name('alias', register.alias, 30),
+        private.clean_alias(register.alias),
         place.country,
         place.postcode,
         register.birth_date,
@@ -2159,7 +2159,7 @@ begin
     update mpp.profile p
     set first_name = case when update_profile.first_name is null then p.first_name else private.clean_person('first_name', update_profile.first_name) end,
         last_name = case when update_profile.last_name is null then p.last_name else private.clean_person('last_name', update_profile.last_name) end,
-        alias = case when update_profile.alias is null then p.alias else private.clean_name('alias', update_profile.alias, 30) end,
+        alias = case when update_profile.alias is null then p.alias else private.clean_alias(update_profile.alias) end,
         country = place.country,
         postcode = place.postcode,
         birth_date = coalesce(update_profile.birth_date, p.birth_date),
@@ -3476,6 +3476,35 @@ begin
 end
 $$;
 revoke execute on function private.clean_name(text, text, integer, integer, boolean) from public;
+
+-- What players see of each other: a name besides, no telephone number, not punctuation alone, and not the word alone that
+-- somebody would be called who helps or watches here. A unit of a client may well be called “Support”.
+create function private.clean_alias(value text) returns text
+    language plpgsql
+    stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    cleaned text := private.clean_name('alias', value, 30);
+    letters text := regexp_replace(private.look_alike(cleaned), '[^a-z]', '', 'g');
+begin
+    if private.is_ops() then
+        return cleaned;
+    end if;
+    if cleaned ~ '^[ -/:-@\[-`{-~\u00a1-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u2010-\u2027\u2030-\u205e]+$' then
+        perform private.refuse('MP010', 'alias', 'it has no letter and no digit', 'Choose a name that others can read.');
+    end if;
+    if regexp_replace(cleaned, '\m20[0-9]{2} ?[-–/] ?20[0-9]{2}\M', '', 'g') ~ '\m[0-9]([ ./()-]*[0-9]){7,}\M' then
+        perform private.refuse('MP010', 'alias', 'it looks like a telephone number', 'Choose a name that says nothing about you.');
+    end if;
+    -- As look_alike writes them.
+    if letters ~ '^(l|la|le|les|the)?(admln(lstrat(eur|rlce|or|lon))?|support(technlque)?|staff|moderat(eur|rlce|or|lon)|assoclatlon|offlclel|offlclal|organlsat(eur|rlce|lon))s?$' then
+        perform private.refuse('MP010', 'alias', 'it is the name of the association', 'Choose a name of your own.');
+    end if;
+    return cleaned;
+end
+$$;
+revoke execute on function private.clean_alias(text) from public;
 
 -- The association sets up its clients.
 create function private.set_organisation(code text, name text, kind api.organisation_kind, language text) returns integer

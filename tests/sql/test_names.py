@@ -191,6 +191,30 @@ def test_honest_names_are_kept_as_they_are_typed(game, name):
     assert person.view("my_profile")[0]["alias"] == name
 
 
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        *((name, "telephone") for name in ("0612345678", "06 12 34 56 78", "Tom 06.12.34.56.78", "+33 6 12 34 56 78")),
+        *((name, "no letter") for name in ("...", "-", "?!", "…", "« »", "—")),
+        *(
+            (name, "association")
+            for name in ("Support", "Admin", "Modérateur", "Аdmin", "4dmin", "A.d.m.i.n", "Le staff")
+        ),
+        *((name, None) for name in ("007", "Zoé 2026-2027", "Lou 75011", "🌱", "Supporter", "Admirable", "小明", "Ω")),
+    ],
+)
+def test_an_alias_is_a_name_and_no_number_and_nobody_who_helps_here(game, name, what):
+    person = game.registered()
+    if what is None:
+        person.call("update_profile", alias=name)
+        assert person.view("my_profile")[0]["alias"] == name
+        return
+    for call in (lambda: person.call("update_profile", alias=name), lambda: game.registered(alias=name)):
+        with refused("MP010") as caught, game.db.transaction():
+            call()
+        assert what in caught.value.diag.message_primary
+
+
 def test_what_imitates_a_client_without_a_separator_is_refused(game):
     edition = game.edition()
     organisation = game.organisation(name="Carrefour Vert")
