@@ -11,7 +11,6 @@ import sys
 from typing import Annotated, Any
 
 import typer
-import typer.core
 
 from mpp_cli import (
     audit,
@@ -23,6 +22,7 @@ from mpp_cli import (
     league,
     mail,
     maintenance,
+    mistyped,
     misuse,
     output,
     privacy,
@@ -63,7 +63,7 @@ _ORDER = [
 ]
 
 
-class _InOrder(typer.core.TyperGroup):
+class _InOrder(mistyped.Group):
     """The nouns as the staff come to need them; Typer puts the lone commands first."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -111,6 +111,8 @@ for _name, _help in (
         _group = importlib.import_module(f"mpp_cli.{_name}").app
         # A group that is itself a command explains itself with the text of that command.
         app.add_typer(_group, name=_name, help=_help or _group.registered_callback.callback.__doc__)
+
+mistyped.use_groups(app)
 
 _NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _SECRETS = re.compile(r"sb_secret_[\w-]+|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<=://)(?!USER:PASSWORD@)[^\s/@:]*:[^\s@]+(?=@)")
@@ -189,6 +191,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 def _explain(error: Exception) -> int:
     if isinstance(error, _Misused):
+        mistyped.explain_option(error)
         error.show()  # type: ignore[attr-defined]
         return Exit.USAGE
     if isinstance(error, typer.Exit):
