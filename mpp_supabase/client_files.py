@@ -50,6 +50,10 @@ LONGEST_LINK = 30 * 86_400
 _NAME = re.compile(r"([a-z0-9][a-z0-9-]{0,39}/)?[A-Za-z0-9][A-Za-z0-9 ._()-]*\.[A-Za-z0-9]+")
 _MISPLACED = re.compile(r"\.\.|  | \.")
 _LONGEST_PATH = 160
+#: Letters that are more than one with an accent.
+_WRITTEN_OUT = str.maketrans(
+    {"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "ı": "i"}
+)
 #: What makes a name one that nobody can guess: 64 random bits before its ending.
 _SECRET_BYTES = 8
 _SECRET = re.compile(r"-[0-9a-f]{16}(?=\.[A-Za-z0-9]+$)")
@@ -59,9 +63,19 @@ _CACHE_SECONDS = "60"
 
 
 class ClientFileError(MPPError):
-    """A file cannot go into a client's kit. What is wrong with it is named; nothing was changed."""
+    """A file cannot go into a client's kit. What is wrong with it is named; nothing was changed.
+
+    `problems` lists what is wrong with each of several files; `str()` is one line for each.
+    """
 
     code = "client_file"
+
+    def __init__(self, message: str, hint: str = "", problems: Sequence[str] = ()) -> None:
+        super().__init__(message, hint)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems) or self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +90,8 @@ class ClientFiles(Service):
     """The files of clients, each by its name in the kit: `poster.pdf`, or `guides/ambassadors.pdf` in a folder.
 
     A file that is given no name gets its own with a part that nobody can guess, `poster-5f0c….pdf`, because Storage
-    tells anybody whether there is a file of a name. Without that part it is understood as long as it is the only one.
+    tells anybody whether there is a file of a name. Without that part it is understood as long as it is the only one,
+    and so is a name with accents, which a kit cannot hold: `Été à vélo.pdf` is `Ete-a-velo-5f0c….pdf` there.
 
     The folder `own` is the client's: its managers may add to it in their app. With the secret key the association may
     do everything.
@@ -96,25 +111,39 @@ class ClientFiles(Service):
         self, organisation_id: int, paths: Sequence[str | Path], *, name: str | None = None, replace: bool = False
     ) -> list[ClientFile]:
         """Put files of this computer into a client's kit; return them. `name` is for one file, and is kept as it is;
-        else each has its own name with a part that nobody can guess.
+        else each has its own name, without accents, with a part that nobody can guess.
 
         Everything is checked before the first is sent. When one then fails, those sent before it are taken out again;
         what `replace` has replaced stays replaced. Raises ClientFileError for what is wrong with a
-        file, StorageError for a name that is taken.
+        file, or with each of several, and StorageError for one name that is taken.
         """
         if name is not None and len(paths) != 1:
             raise ClientFileError(f"{len(paths)} files cannot all be {name}.", "Give --name with one file.")
         known = [file.name for file in self.iterate(organisation_id)]
-        checked = [_checked(organisation_id, Path(path), name) for path in paths]
         sending: list[_Sending] = []
-        for number, each in enumerate(checked):
-            if any(other.name == each.name for other in checked[:number]):
-                raise ClientFileError(f"Two files would be {each.name}.", "Add one of them under another --name.")
-            there = _among(known, each.name)
-            if there is not None and not replace:
-                hint = "Replace it with --replace, or choose another --name."
-                raise StorageError(f"The kit has a file {each.name} already.", hint, "ResourceAlreadyExists")
-            sending.append(_Sending(each.path, there or (each.name if name is not None else _unguessable(each.name))))
+        called: set[str] = set()
+        refused: list[MPPError] = []
+        for path in paths:
+            try:
+                each = _checked(organisation_id, Path(path), name)
+                if each.name in called:
+                    raise ClientFileError(f"Two files would be {each.name}.", "Add one of them under another --name.")
+                called.add(each.name)
+                there = _among(known, each.name)
+                if there is not None and not replace:
+                    hint = "Replace it with --replace, or choose another --name."
+                    raise StorageError(f"The kit has a file {each.name} already.", hint, "ResourceAlreadyExists")
+            except (ClientFileError, StorageError) as error:
+                refused.append(error)
+            else:
+                sending.append(_Sending(each.path, there or (name or _unguessable(each.name))))
+        if len(refused) == 1:
+            raise refused[0]
+        if refused:
+            problems = [f"{error.message} {error.hint}" for error in refused]
+            raise ClientFileError(
+                f"{len(refused)} files cannot be added.", "Correct them; nothing was added.", problems
+            )
         new: list[str] = []
         try:
             for each in sending:
@@ -230,7 +259,8 @@ def _among(known: Sequence[str], name: str) -> str | None:
     """The whole name of the file that is meant, None when there is none. Raises StorageError when several could be."""
     if name in known:
         return name
-    meant = [each for each in known if plain_name(each) == name]
+    called = {name, _own_name(name)}
+    meant = [each for each in known if plain_name(each) in called]
     if len(meant) > 1:
         raise StorageError(f"The kit has {len(meant)} files {name}.", f"Name one of {', '.join(meant)}.", "NoSuchKey")
     return meant[0] if meant else None
@@ -252,7 +282,7 @@ def file_name_problem(organisation_id: int, name: str, *, spare: int = 0) -> str
 
 def _checked(organisation_id: int, path: Path, name: str | None) -> _Sending:
     """A file that may be sent, and its name. Raises ClientFileError."""
-    called = path.name if name is None else name
+    called = _own_name(path.name) if name is None else name
     try:
         size = path.stat().st_size
         if path.is_dir():
@@ -280,13 +310,28 @@ def _ending(name: str) -> str:
     return name.rpartition(".")[2].lower()
 
 
+def _own_name(name: str) -> str:
+    """The name that a file gets by its own: that one, or the same without accents where the kit does not take it."""
+    stem, _, ending = name.rpartition(".")
+    if "/" in name or (_NAME.fullmatch(name) and not _MISPLACED.search(name)) or not _plain(stem):
+        return name
+    return f"{_plain(stem)}.{ending}"
+
+
 def _suggested(name: str) -> str:
     """A name like this one that the kit would take."""
     folder, _, last = name.rpartition("/")
-    stem, _, ending = unicodedata.normalize("NFKD", last).encode("ascii", "ignore").decode().rpartition(".")
-    stem = re.sub(r"[^A-Za-z0-9()_-]+", "-", stem).strip("-_()")[:80] or "file"
-    folder = re.sub(r"[^a-z0-9-]+", "-", folder.lower()).strip("-")[:40]
+    stem, _, ending = last.rpartition(".")
+    stem = _plain(stem)[:80] or "file"
+    folder = _plain(folder).lower().replace("_", "-")[:40]
     return f"{folder}/{stem}.{ending}" if folder else f"{stem}.{ending}"
+
+
+def _plain(text: str) -> str:
+    """Text as letters without accents and digits; what is between them becomes a hyphen."""
+    apart = unicodedata.normalize("NFKD", text.translate(_WRITTEN_OUT))
+    apart = "".join(sign for sign in apart if not unicodedata.combining(sign))
+    return re.sub(r"[^A-Za-z0-9_]+", "-", apart).strip("-_")
 
 
 def _uncut(address: str) -> str:

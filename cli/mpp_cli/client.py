@@ -959,8 +959,8 @@ def add_files(
     """Add files to a client's kit, all or none. Those who work for the client read them in their app.
 
     Storage tells anybody whether there is a file of a name. So a file gets its own name with a part that nobody can
-    guess, such as poster-5f0c3a1d9b7e2468.pdf, and the other commands understand it without that part. A --name is
-    kept as it is.
+    guess, such as poster-5f0c3a1d9b7e2468.pdf, and the other commands understand it without that part. A name with
+    accents is kept without them, and understood with them. A --name is kept as it is.
 
     Example: mpp client files add acme poster.pdf --name posters/june.pdf
     """

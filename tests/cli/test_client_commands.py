@@ -442,6 +442,7 @@ def test_what_a_kit_does_not_take_or_have_is_named(mpp: Mpp, tmp_path: Path) -> 
         ((*files, "add", code, good), Exit.REFUSED, "has a file good.pdf already"),
         ((*files, "add", code, page), Exit.FILE_INVALID, "page.html cannot be the name"),
         ((*files, "add", code, tmp_path), Exit.FILE_INVALID, "is a directory"),
+        ((*files, "add", code, page, tmp_path), Exit.FILE_INVALID, "mpp: 2 problems; nothing was changed."),
         ((*files, "add", code, tmp_path / "no.pdf"), Exit.FILE_INVALID, "no.pdf cannot be read"),
         ((*files, "add", code, good, good, "--name", "x.pdf"), Exit.USAGE, "cannot have one name"),
         ((*files, "get", code, "no.pdf"), Exit.REFUSED, "has no file no.pdf"),

@@ -99,8 +99,7 @@ def test_a_name_that_is_taken_is_refused_or_replaced(kit: ClientFiles, organisat
 @pytest.mark.parametrize(
     ("name", "wrong", "fix"),
     [
-        ("Été à vélo.pdf", "without accents", "--name Ete-a-velo.pdf"),
-        ("a  b.pdf", "single spaces", "--name a-b.pdf"),
+        ("海报.pdf", "without accents", "--name file.pdf"),
         (".pdf", "letters", "--name file.pdf"),
         ("page.html", "its ending is none of pdf", ".zip"),
         ("logo.svg", "its ending is none of pdf", ".zip"),
@@ -119,6 +118,51 @@ def test_a_name_that_the_kit_cannot_hold_is_named_with_one_that_it_can(
     suggested = caught.value.hint.partition("--name ")[2].rstrip(".")
     if suggested:
         assert [file.name for file in kit.add(organisation, [tmp_path / "good.pdf"], name=suggested)] == [suggested]
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("Été à vélo.pdf", "Ete-a-velo.pdf"),
+        ("E\u0301te\u0301.pdf", "Ete.pdf"),
+        ("Vœux d’hiver – «2027» (v2).pdf", "Voeux-d-hiver-2027-v2.pdf"),
+        ("a  b.pdf", "a-b.pdf"),
+    ],
+)
+def test_a_file_whose_name_has_accents_is_kept_without_them_and_found_with_them(
+    kit: ClientFiles, organisation: int, tmp_path: Path, name: str, kept: str
+) -> None:
+    file = made(tmp_path, name, b"one")
+    (added,) = kit.add(organisation, [file])
+    assert plain_name(added.name) == kept
+    assert kit.get(organisation, name) == kit.get(organisation, kept) == b"one"
+    with pytest.raises(StorageError, match=f"has a file {re.escape(kept)} already"):
+        kit.add(organisation, [file])
+    with pytest.raises(ClientFileError, match="without accents") as chosen:
+        kit.add(organisation, [file], name=f"guides/{name}")
+    assert f"--name guides/{kept}" in chosen.value.hint
+    kit.remove(organisation, [name])
+    assert names(kit, organisation) == []
+
+
+def test_what_is_wrong_with_each_of_several_files_is_told_at_once(
+    kit: ClientFiles, organisation: int, tmp_path: Path
+) -> None:
+    there = made(tmp_path, "there.pdf")
+    kit.add(organisation, [there])
+    wrong = [there, made(tmp_path, "logo.svg"), made(tmp_path, "Été.pdf"), made(tmp_path, "Ete.pdf")]
+    wrong += [made(tmp_path, "empty.pdf", b""), tmp_path / "nothing.pdf", made(tmp_path, "good.pdf")]
+    with pytest.raises(ClientFileError) as caught:
+        kit.add(organisation, wrong)
+    told = str(caught.value).splitlines()
+    assert [line.split(":")[0].rpartition("/")[2] for line in told] == [
+        "The kit has a file there.pdf already. Replace it with --replace, or choose another --name.",
+        "logo.svg cannot be the name of a file in the kit",
+        "Two files would be Ete.pdf. Add one of them under another --name.",
+        "empty.pdf is empty. Check the file.",
+        "nothing.pdf cannot be read",
+    ]
+    assert names(kit, organisation) == ["there.pdf"]
 
 
 @pytest.mark.parametrize(
