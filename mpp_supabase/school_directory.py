@@ -246,7 +246,7 @@ class DirectoryReading:
             row["code_postal"],
             row["nom_commune"],
             line,
-            _department(row.get("code_departement", "")) or None,
+            department_code(row.get("code_departement", "")) or None,
             _commune(row.get("code_commune", "")) or None,
         )
 
@@ -297,7 +297,7 @@ def _wrong_values(row: Mapping[str, str]) -> Iterator[_Wrong]:
         if _POSTCODE.match("0" + postcode):
             fix = f"write 0{postcode}; a spreadsheet dropped the zero, so use the file as it was downloaded"
         yield "code_postal", postcode, "this is not a French postcode", fix
-    department, commune = _department(row.get("code_departement", "")), _commune(row.get("code_commune", ""))
+    department, commune = department_code(row.get("code_departement", "")), _commune(row.get("code_commune", ""))
     if department and not _DEPARTMENT.match(department):
         fix = "give the code of one, as in 035 or 02A"
         yield "code_departement", row["code_departement"], "this is not a French department", fix
@@ -306,8 +306,8 @@ def _wrong_values(row: Mapping[str, str]) -> Iterator[_Wrong]:
         yield "code_commune", row["code_commune"], "this is not the code of a commune", fix
 
 
-def _department(text: str) -> str:
-    """The file writes three characters, 035 and 02A; a spreadsheet leaves 35, or 1."""
+def department_code(text: str) -> str:
+    """The code of a department as it is kept: the directory writes 035 and 02A, a spreadsheet leaves 35, or 1."""
     return text.upper().lstrip("0").zfill(2) if text else ""
 
 

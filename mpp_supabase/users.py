@@ -46,7 +46,7 @@ class Users(Service):
         """Yield every account, the latest first, 500 at a time; `search` keeps addresses with this text in them."""
         before: dict[str, Any] = {}
         while True:
-            asked = {"search": search.strip(), "size": ACCOUNTS_PER_PAGE, **before}
+            asked = {"search": trimmed(search), "size": ACCOUNTS_PER_PAGE, **before}
             found = self._transport.call("list_accounts", asked, idempotent=True)
             now = self.read_clock() if any(row["banned_until"] for row in found) else None
             yield from (Account(disabled_until=_ahead(row.pop("banned_until"), now), **row) for row in found)

@@ -394,7 +394,13 @@ def list_classes(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv 
 
 
 def _codes(**given: list[str] | None) -> set[tuple[str, str]]:
-    return {(kind, code.strip().upper()) for kind, codes in given.items() for code in codes or ()}
+    from mpp_supabase.school_directory import department_code
+    from mpp_supabase.typed import trimmed
+
+    written = {"department": department_code}
+    return {
+        (kind, written.get(kind, str.upper)(trimmed(code))) for kind, codes in given.items() for code in codes or ()
+    }
 
 
 def _change_territory(org: str, change: str, codes: set[tuple[str, str]], *, yes: bool) -> None:
@@ -426,8 +432,8 @@ def _change_territory(org: str, change: str, codes: set[tuple[str, str]], *, yes
         if (one.kind, one.code) in new:
             output.say(f"{one.kind} {one.code}: {_counted(one.schools, 'school')}.")
             _say_missed(org, one)
-        if not one.schools:
-            output.say(f"No school known here has {one.kind} {one.code}: is the directory imported?")
+            if not one.schools:
+                output.say(f"No school known here has {one.kind} {one.code}: is the directory imported?")
 
 
 def _say_missed(org: str, match: TerritoryMatch) -> None:
@@ -512,7 +518,9 @@ def _state_of_league(made: MadeLeague) -> str:
 
 
 def _league(text: str) -> dict[str, str]:
-    name, _, unit = (part.strip() for part in text.partition(":"))
+    from mpp_supabase.typed import trimmed
+
+    name, _, unit = (trimmed(part) for part in text.partition(":"))
     if not name:
         raise typer.BadParameter(f"write it as NAME:UNIT ({output.clean(text)[:60]})", param_hint="--league")
     return {"name": name} | ({"unit": unit} if unit else {})
@@ -686,7 +694,9 @@ def remove_participants(
 
     Example: mpp client participants remove acme adult-2026-06 ada@example.org
     """
-    wanted = list(dict.fromkeys(email.strip().lower() for email in emails))
+    from mpp_supabase.typed import trimmed
+
+    wanted = list(dict.fromkeys(trimmed(email).lower() for email in emails))
     with connection.staff() as mpp:
         part = mpp.clients.participation(org, edition)
         there = {one.email: one for one in mpp.clients.invited(part.participation_id)}
@@ -850,13 +860,15 @@ def remove_staff(org: Org, account: Account, yes: Yes = False) -> None:
 
     Example: mpp client staff remove acme ada@example.org
     """
+    from mpp_supabase.typed import trimmed
+
     with connection.staff() as mpp:
         organisation = mpp.clients.get(org)
         waiting = next(
             (
                 one
                 for one in mpp.clients.invitations(organisation.organisation_id)
-                if one.accepted_at is None and one.email == account.strip().lower()
+                if one.accepted_at is None and one.email == trimmed(account).lower()
             ),
             None,
         )
@@ -873,7 +885,9 @@ def remove_staff(org: Org, account: Account, yes: Yes = False) -> None:
 
 
 def _find_member(mpp: MPP, organisation_id: int, who: str) -> StaffMember | None:
-    wanted = who.strip().casefold()
+    from mpp_supabase.typed import trimmed
+
+    wanted = trimmed(who).casefold()
     for one in mpp.clients.staff(organisation_id):
         if wanted in (str(one.account_id), (one.email or "").casefold()):
             return one

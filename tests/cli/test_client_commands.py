@@ -177,7 +177,7 @@ def test_staff_are_invited_listed_changed_and_removed(mpp: Mpp, world: World, fr
     again = mpp("client", "invite", fresh.code, "waits@example.org", "--until", f"{last:%Y-%m-%d}")
     assert again.code == Exit.OK
     assert mpp("client", "staff", "remove", fresh.code, "Waits@example.org").code == Exit.USAGE, "nobody can answer"
-    taken_back = mpp("client", "staff", "remove", fresh.code, "Waits@example.org", "--yes")
+    taken_back = mpp("client", "staff", "remove", fresh.code, "Waits@example.org\u200b", "--yes")
     assert (taken_back.code, "is taken back" in taken_back.err) == (Exit.OK, True)
     assert re.search(r"waits@example.org +over", mpp("client", "staff", "list", fresh.code, "--invited").out)
 
@@ -256,6 +256,9 @@ def test_a_territory_is_changed_after_a_question_and_its_classes_listed(mpp: Mpp
     assert "Lina" not in listed.out
     more = mpp(*where, "add", client.code, "--postcode", "97490", "--rne", school.rne)
     assert (more.code, "follows 3 codes." in more.err) == (Exit.OK, True), more.err
+    assert "department 2A" not in more.err, "what an earlier command added is not told again"
+    as_in_the_directory = mpp(*where, "add", client.code, "--department", "02a", "--department", " 02A\u00a0")
+    assert "Nothing to do" in as_in_the_directory.err
     asked = mpp(*where, "set", client.code, "--rne", school.rne)
     assert (asked.code, "No longer followed: department 2A, postcode 97490." in asked.err) == (Exit.USAGE, True)
     assert len(mpp(*where, "show", client.code, "--json").json()) == 3, "nobody could answer"
@@ -294,7 +297,9 @@ def test_what_was_a_mistake_is_taken_back(mpp: Mpp, fresh: Client, played: Clien
     both = mpp(*remove, f"a-{mark}@example.org", "nobody@example.org", "--yes")
     assert (both.code, "nobody@example.org" in both.err) == (Exit.REFUSED, True)
     assert len(mpp("client", "participants", "list", *where, "--json").json()) == 3
-    assert "1 person removed; 0 invitations had left before." in mpp(*remove, f"A-{mark}@example.org", "--yes").err
+    # As it comes out of a mail program.
+    removed = mpp(*remove, f"A-{mark}@example.org\u200b", "--yes")
+    assert "1 person removed; 0 invitations had left before." in removed.err
     assert len(fresh.mails("player_invitation")) == 2
     # Another league in the file moves nobody, and is said.
     file = write_sheet(tmp_path / "moved.csv", ("Courriel", "Ligue"), (f"b-{mark}@example.org", f"Pins {mark}"))

@@ -304,6 +304,18 @@ class TestUsers:
         nobody_plays = mpp("user", "birth-date", email, "2011-05-17", "--reason", "a letter", "--yes")
         assert (nobody_plays.code, "Nobody plays under" in nobody_plays.err) == (Exit.REFUSED, True)
 
+    def test_a_birth_date_is_corrected_after_a_question(self, mpp: Mpp, world: World) -> None:
+        ada = world.person("Ada")
+        correct = ("user", "birth-date", str(ada.account.email).upper(), "1991-05-17", "--reason", "her letter")
+        asked = mpp(*correct)
+        assert (asked.code, "add --yes" in asked.err) == (Exit.USAGE, True)
+        assert ada.read("my_profile")[0]["birth_date"] == "1990-01-01"
+        done = mpp(*correct, "--yes")
+        assert (done.code, f"The birth date of {ada.account.email} is 1991-05-17." in done.err) == (Exit.OK, True)
+        assert ada.read("my_profile")[0]["birth_date"] == "1991-05-17"
+        trace = mpp("audit", "--subject", ada.account.id).out
+        assert ("profile.correct_birth_date" in trace, "1991" in trace) == (True, False)
+
     def test_an_invitation_is_sent(self, mpp: Mpp) -> None:
         email = f"{new_code('user')}@example.org"
         ended = mpp("user", "invite", email)
