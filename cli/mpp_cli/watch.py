@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpp_cli import output, ranking
+from mpp_cli.exits import Exit
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -35,7 +36,8 @@ def watch(
     if scope not in tuple(Scope):
         raise typer.BadParameter(f"use one of: {', '.join(Scope)}", param_hint="--scope")
     if not once and not sys.stdout.isatty():
-        raise typer.BadParameter("there is no terminal to refresh here: add --once", param_hint="--once")
+        output.say("mpp: there is no terminal to refresh here; add --once.")
+        raise typer.Exit(Exit.USAGE)
     with ranking.connect(private) as mpp:
         found = mpp.editions.get(edition)
         if once:

@@ -48,7 +48,7 @@ _SECOND = re.compile(
 )
 # "E-mail du …": of whom nobody knows, but for those who are asked themselves.
 _OF_SOMEBODY = re.compile(
-    r"\b(?:du|de la|de l|des|d un|d une|of the|of|von|vom|der|des) (?!(?:la |l )?(?:participant|salarie|collabora"
+    r"\b(?:du|de la|de l|des|d un|d une|of the|of|von|vom|der|des) (?!(?:la |l |the )?(?:participant|salarie|collabora"
     r"|joueu|agent|employe|etudiant|personne|membre|adherent|benevole|inscrit|player|employee|member|spieler|mitarbeiter|teilnehmer))"
 )
 _OF_THE_READER = re.compile(
@@ -445,6 +445,9 @@ def _address(cell: Cell, problems: Problems) -> str | None:
         several = cell.kind == "text" and cell.text.count("@") > 1
         wrong = "several addresses in one cell" if several else "not an e-mail address"
         fix = "write each in a row of its own" if several else "write one such as ada@example.org"
+        if several and ":::" in cell.text:
+            # Google Contacts: two addresses of one person.
+            fix = "they are of one person: keep the one to write to"
         problems.add(cell.address, cell.text, wrong, fix, cell.place)
     return email
 

@@ -25,8 +25,10 @@ _DONE = re.compile("[x×✓✔√☑✅voy1]|oui|yes|ja|true|vrai|wahr|ok|faite?
 _NOT_DONE = re.compile("[0n☐–—-]|non|no|nein|false|faux|falsch|(?:pas|non) faite?|not done|nicht gemacht")
 # 2, also as 2.0 and 2,0 (a number that went through another program), 2x, x2 and 2 fois.
 _TIMES = re.compile(r"(?:[x×] ?)?([0-9]{1,2})(?:[.,]0{1,9})?(?: ?(?:[x×]|fois|times?|mal))?\Z")
-_DAY_FIRST = re.compile(r"([0-9]{1,2})([/.-])([0-9]{1,2})\2([0-9]{4})\Z")
-_YEAR_FIRST = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[ T]00:00(?::00)?)?\Z")
+# The hour is not read, nor is that of a cell with a date and time.
+_HOUR = r"(?:[ T](?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?)?\Z"
+_DAY_FIRST = re.compile(rf"([0-9]{{1,2}})([/.-])([0-9]{{1,2}})\2([0-9]{{4}}){_HOUR}")
+_YEAR_FIRST = re.compile(rf"([0-9]{{4}})-([0-9]{{1,2}})-([0-9]{{1,2}}){_HOUR}")
 _SHORT_YEAR = re.compile(r"([0-9]{1,2})([/.-])([0-9]{1,2})\2([0-9]{2})\Z")
 _NO_YEAR = re.compile(r"([0-9]{1,2})(?:/([0-9]{1,2})|\.([0-9]{1,2})\.)\Z")
 _MONTHS = "jan|f[ée]v|feb|mar|mär|avr|apr|mai|may|jui|jun|jul|ao[uû]|aug|sep|o[ck]t|nov|d[ée]c|dez"

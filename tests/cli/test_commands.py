@@ -204,7 +204,11 @@ class TestRankings:
 
     def test_watch_shows_once_and_needs_a_terminal_otherwise(self, mpp: Mpp, played: Played) -> None:
         assert "Premiers" in mpp("watch", played.edition.code, "--once").out
-        assert mpp("watch", played.edition.code).code == Exit.USAGE
+        unseen = mpp("watch", played.edition.code)
+        assert (unseen.code, unseen.err.strip()) == (
+            Exit.USAGE,
+            "mpp: there is no terminal to refresh here; add --once.",
+        )
         assert mpp("watch", played.edition.code, "--once", "--scope", "planet").code == Exit.USAGE
 
     def test_watch_ends_cleanly_with_ctrl_c(self, world: World, played: Played) -> None:

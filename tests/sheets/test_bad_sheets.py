@@ -168,6 +168,8 @@ ROSTERS: list[tuple[str, Make, str, str, str]] = [
     ("a phone number", excel(["Prénom", "Équipe"], ["Lina", "06 12 34 56 78"]), "B2", "06 12", "telephone"),
     ("two columns of names", excel(["Prénom", "Élève"], ["Lina", "Lina"]), "B1", "Élève", "a second column"),
     ("a total row", excel(NAMES, ["Lina"], ["Total"]), "A3", "total", "not a first name"),
+    ("a total with its number", excel(NAMES, ["Lina"], ["Total : 2"]), "A3", "total 2", "not a first name"),
+    ("a grand total", excel(NAMES, ["Lina"], ["Total général"]), "A3", "total general", "not a first name"),
     ("no header", excel(["Lina"], ["Noé"]), "A1", "Lina", "no header row"),
     ("only surnames", excel(["Nom"], ["Martin"]), "A1", "Nom", "no column of first names"),
     ("a header too low", excel(*[["x"]] * 20, NAMES, ["Lina"]), "A1", "x", "no header row"),

@@ -199,6 +199,7 @@ MARKS[1] += [
     "done",
 ]
 DATES = [date(2026, 3, 12), datetime(2026, 3, 12, 15, 30), "12/03/2026", "12.03.2026", "12-3-2026", "2026-03-12"]
+DATES += ["12/03/2026 15:30", "12.03.2026 09:05:59", "2026-03-12T15:30:00"]
 
 
 @pytest.mark.parametrize(("times", "mark"), [(times, mark) for times, typed in MARKS.items() for mark in typed])

@@ -267,10 +267,18 @@ def test_whose_address_it_is_is_asked_when_the_heading_names_somebody(tmp_path: 
         read(tmp_path / "people.csv", f"Nom;{heading}\nAda;chief@example.org\n")
 
 
-@pytest.mark.parametrize("heading", ["Ton adresse e-mail", "E-mail du participant", "E-mail des salariés"])
+@pytest.mark.parametrize(
+    "heading",
+    ["Ton adresse e-mail", "E-mail du participant", "E-mail des salariés", "Email address of the participant"],
+)
 def test_the_address_that_people_gave_themselves_is_theirs(tmp_path: Path, heading: str) -> None:
     text = f"Adresse de messagerie;{heading}\nanonymous;ada@example.org\n"
     assert emails(read(tmp_path / "people.csv", text)) == ["ada@example.org"]
+
+
+def test_two_addresses_of_one_person_are_no_two_people(tmp_path: Path) -> None:
+    with pytest.raises(SheetError, match="one person: keep the one to write to"):
+        read(tmp_path / "google.csv", "Name,E-mail 1 - Value\nTom,tom@example.org ::: tom2@example.org\n")
 
 
 def test_who_is_there_again_with_the_same_league_or_none_is_read_once(tmp_path: Path) -> None:
