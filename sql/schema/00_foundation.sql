@@ -80,11 +80,7 @@ comment on domain mpp.line is 'One clean line of text: no control, invisible or 
 -- becomes one plain space, also the kind without width, which must join no words. Hyphens that do not break become plain ones. Around the text goes what address
 -- books and chats put there to say its direction; inside it such a character stays, and is refused.
 create function private.trimmed(value text) returns text
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select regexp_replace(
         regexp_replace(
@@ -96,8 +92,7 @@ as $$
             '[\u2010\u2011]', '-', 'g'),
         '^[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+|[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+$', '', 'g')
 $$;
-revoke execute on function private.trimmed(text) from public;
-grant execute on function private.trimmed(text) to mpp_owner;
+grant execute on function private.trimmed to mpp_owner;
 
 create domain mpp.school_level as text
     constraint school_level_known check (value in ('maternelle', 'elementaire', 'college', 'lycee'));
@@ -106,29 +101,21 @@ comment on domain mpp.school_level is 'Level of a class or school: maternelle, e
 -- How names are compared: without case, accents and ligatures, so that Léa, LEA and lea are one name. Accents go before
 -- case does, because a database in the C locale knows the case of ASCII letters only.
 create function private.folded(value text) returns text
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select lower(replace(replace(replace(replace(replace(
         regexp_replace(normalize(value, NFKD), '[\u0300-\u036f]', '', 'g'),
         'œ', 'oe'), 'Œ', 'OE'), 'æ', 'ae'), 'Æ', 'AE'), 'ß', 'ss'))
 $$;
-revoke execute on function private.folded(text) from public;
 -- Indexes are computed by the owner of the table when it is analysed or indexed again.
 grant usage on schema private to mpp_owner;
 grant usage on schema request to anon, authenticated, service_role;
-grant execute on function private.folded(text) to mpp_owner;
+grant execute on function private.folded to mpp_owner;
 
 -- One word of letters, in any script (mpp_supabase/sheets/names.py has the same list); a hyphen or an apostrophe may join two. The letters are listed, because what a
 -- database counts as one depends on its locale.
 create function private.is_one_word(value text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(value ~ ('^' || w.letters || '+([-''’]' || w.letters || '+)*$') and value ~ '[^\u0300-\u036f]', false)
     from (
@@ -150,16 +137,11 @@ as $$
             || ']' as letters
     ) w
 $$;
-revoke execute on function private.is_one_word(text) from public;
-grant execute on function private.is_one_word(text) to mpp_owner;
+grant execute on function private.is_one_word to mpp_owner;
 
 -- ISO 3166-1, and XK, which Kosovo uses.
 create function private.is_country(code text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select code ~ '^[A-Z]{2}$' and strpos(
         ' AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ'
@@ -174,16 +156,12 @@ as $$
         || ' TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW',
         ' ' || code) > 0
 $$;
-revoke execute on function private.is_country(text) from public;
-grant execute on function private.is_country(text) to mpp_owner;
+grant execute on function private.is_country to mpp_owner;
 
 -- The numbers that can be, without their +: behind a code that the ITU gave to a country, and in the length and with the first
 -- digits of the country where players live. The numbers of overseas France have codes of their own.
 create function private.is_phone_number(digits text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(case
         when digits ~ '^(33|262|590|594|596)' then digits ~ '^(33|262|590|594|596)[1-9][0-9]{8}$'
@@ -206,17 +184,13 @@ as $$
             || '|85[02356]|88[06]|96[0-8]|97[0-7]|99[2-68])')
     end, false)
 $$;
-revoke execute on function private.is_phone_number(text) from public;
-grant execute on function private.is_phone_number(text) to mpp_owner;
+grant execute on function private.is_phone_number to mpp_owner;
 
 -- A typed telephone number as its network knows it (E.164), or nothing: without what stands between digits, and 00 for +. As it
 -- is dialled inside a country it is understood where the account lives in one whose way is known here, and only if it can be a number there: a
 -- Frenchman in Brussels writes 06… too, and +32 6… is nobody. The zero that is only dialled inside a country goes.
 create function private.phone_number(value text, country text) returns text
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select case when private.is_phone_number(substr(i.number, 2)) then i.number end
     from (
@@ -247,15 +221,11 @@ as $$
     ) d (number)
     cross join lateral (select regexp_replace(d.number, '^\+(33|32|41|49|44|31|43|212|213|262|590|594|596)0', '+\1')) i (number)
 $$;
-revoke execute on function private.phone_number(text, text) from public;
-grant execute on function private.phone_number(text, text) to mpp_owner;
+grant execute on function private.phone_number to mpp_owner;
 
 -- Plain addresses only: no quotes, comments, lists or line ends, which a header would take for something else.
 create function private.is_mail_address(value text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(
         char_length(value) <= 254
@@ -264,28 +234,19 @@ as $$
         false
     )
 $$;
-revoke execute on function private.is_mail_address(text) from public;
-grant execute on function private.is_mail_address(text) to mpp_owner;
+grant execute on function private.is_mail_address to mpp_owner;
 
 -- An address as somebody typed it, as it is kept and compared; nothing when it is too long to be one.
 create function private.typed_address(value text) returns text
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select case when octet_length(value) <= 300 then lower(private.trimmed(value)) end
 $$;
-revoke execute on function private.typed_address(text) from public;
 
 -- Where a mail to an address arrives: ada+2@example.org is a way to write to ada@example.org once more, and Gmail reads over
 -- dots.
 create function private.mailbox_of(address text) returns text
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select case
         when split_part(m.plain, '@', 2) in ('gmail.com', 'googlemail.com')
@@ -294,16 +255,12 @@ as $$
     end
     from (select regexp_replace(lower(address), '(.)\+[^@]*@', '\1@')) m (plain)
 $$;
-revoke execute on function private.mailbox_of(text) from public;
-grant execute on function private.mailbox_of(text) to mpp_owner;
+grant execute on function private.mailbox_of to mpp_owner;
 
 -- Time-ordered identifiers (RFC 9562, version 7) keep index inserts on the right-hand page. Postgres 18 has
 -- uuidv7() of its own; Supabase runs 17.
 create function private.uuid_v7() returns uuid
-    language sql
-    volatile
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select encode(
         set_bit(
@@ -320,60 +277,40 @@ as $$
         'hex'
     )::uuid
 $$;
-revoke execute on function private.uuid_v7() from public;
 
 -- The one clock of the game: nothing else reads the time, so that a test moves the whole game by replacing this function.
 -- now() would be the start of the transaction: a request that waited for a lock would still believe that the edition is
 -- running.
 create function private.clock() returns timestamptz
-    language sql
-    volatile
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql parallel safe set search_path = pg_catalog, pg_temp
 as $$ select clock_timestamp() $$;
-revoke execute on function private.clock() from public;
-grant execute on function private.clock() to mpp_owner;
+grant execute on function private.clock to mpp_owner;
 
 -- The same for what a query reads. Written as (select private.read_clock()) it is asked once, and every row is judged at one
 -- instant. Being stable it keeps a view open to the planner, which a volatile function in a column would not; being security
 -- definer it lets the caller of a view read the time without naming what is private.
 create function private.read_clock() returns timestamptz
-    language plpgsql
-    stable
-    parallel safe
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     return private.clock();
 end
 $$;
-revoke execute on function private.read_clock() from public;
-grant execute on function private.read_clock() to anon, authenticated, service_role, mpp_dashboard;
+grant execute on function private.read_clock to anon, authenticated, service_role, mpp_dashboard;
 
 create function api.read_clock() returns timestamptz
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.read_clock();
-end;
-comment on function api.read_clock() is 'The time by which the game decides what has begun and what is over: count down by it, not by the clock of a phone or a laptop. Errors: none.';
-revoke execute on function api.read_clock() from public;
-grant execute on function api.read_clock() to anon, authenticated, service_role;
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic select private.read_clock(); end;
+comment on function api.read_clock is 'The time by which the game decides what has begun and what is over: count down by it, not by the clock of a phone or a laptop. Errors: none.';
+grant execute on function api.read_clock to anon, authenticated, service_role;
 
 -- The civil day at that moment. A request may choose the session's time zone (Prefer: timezone=…), so no day comes from it:
 -- a day is one of the edition's zone, and where there is no edition one of the association's.
 create function private.today(time_zone text default 'Europe/Paris') returns date
-    language plpgsql
-    stable
-    parallel safe
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (private.clock() at time zone time_zone)::date;
 end
 $$;
-revoke execute on function private.today(text) from public;
-grant execute on function private.today(text) to anon, authenticated, service_role;
+grant execute on function private.today to anon, authenticated, service_role;

@@ -3,10 +3,7 @@
 
 create function private.refusals()
     returns table (code text, name text, message_en text, message_fr text, hint_en text, hint_fr text)
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     values
     -- who is asking
@@ -148,26 +145,20 @@ as $$
     ('MP070', 'ImportRefused', '%1$s row(s) cannot be imported; the first: %2$s.', '%1$s ligne(s) ne peuvent être importées ; la première : %2$s.',
         'Correct the rows and import again; nothing was written.', 'Corrigez les lignes et recommencez ; rien n’a été enregistré.')
 $$;
-comment on function private.refusals() is 'Every refusal: SQLSTATE, Python class, message and hint in English and French; %n$s are its arguments.';
-revoke execute on function private.refusals() from public;
+comment on function private.refusals is 'Every refusal: SQLSTATE, Python class, message and hint in English and French; %n$s are its arguments.';
 
 -- French for a request that prefers it (Accept-Language), English otherwise.
 create function private.speaks_french() returns boolean
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(
         nullif(current_setting('request.headers', true), '')::jsonb ->> 'accept-language' ~* '^\s*fr', false)
 $$;
-revoke execute on function private.speaks_french() from public;
 
 -- A DETAIL is the place where a hidden row would show, so that there is none but times: a JSON object of the keys below,
 -- which say nothing that the message does not. PostgREST hands it on as `details`.
 create function private.refuse(code text, times jsonb, variadic arguments text[] default '{}') returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     french boolean := private.speaks_french();
@@ -200,24 +191,18 @@ begin
         );
 end
 $$;
-revoke execute on function private.refuse(text, jsonb, text[]) from public;
 
 create function private.refuse(code text, variadic arguments text[] default '{}') returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.refuse(code, null::jsonb, variadic arguments);
 end
 $$;
-revoke execute on function private.refuse(text, text[]) from public;
 
 -- A typed line, trimmed and clean, or the refusal that names the field.
 create function private.clean_line(field text, value text, longest integer default 60) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text;
@@ -245,13 +230,10 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_line(text, text, integer) from public;
 
 -- In a name of a person a space without width between two letters is neither dropped nor a space: it is refused.
 create function private.refuse_unseen(field text, value text) returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if value ~ '\S\u200b+\S' then
@@ -259,14 +241,11 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.refuse_unseen(text, text) from public;
 
 -- Where somebody lives or a school stands, as it is kept: a country of the list and a postcode that may be there. The French
 -- territories that ISO lists as countries are France, so that maps and departments know them.
 create function private.clean_place(inout country text, inout postcode text)
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     territory text;
@@ -302,34 +281,24 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.clean_place(text, text) from public;
 
 -- Instants are said to people in Paris time, with the zone, so that no one has to guess.
 create function private.spoken(at timestamptz) returns text
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$ select to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI:SS') || ' (Europe/Paris)' $$;
-revoke execute on function private.spoken(timestamptz) from public;
 
 -- The ends of a stretch of days as people read them: its first day and its last one, which is whole. An instant that is no
 -- midnight in Paris is said in full.
 create function private.spoken_first(at timestamptz) returns text
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select case when (at at time zone 'Europe/Paris')::time = '00:00' then to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD')
         else private.spoken(at) end
 $$;
-revoke execute on function private.spoken_first(timestamptz) from public;
 
 create function private.spoken_last(until timestamptz) returns text
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select case when (until at time zone 'Europe/Paris')::time = '00:00'
         then to_char(until at time zone 'Europe/Paris' - interval '1 day', 'YYYY-MM-DD') else private.spoken(until) end
 $$;
-revoke execute on function private.spoken_last(timestamptz) from public;

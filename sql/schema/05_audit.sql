@@ -20,15 +20,13 @@ create index audit_subject on mpp.audit (subject, at desc);
 create index audit_actor on mpp.audit (actor_id, at desc);
 
 create function private.refuse_change() returns trigger
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.refuse('MP061', tg_table_name);
     return null;
 end
 $$;
-revoke execute on function private.refuse_change() from public;
 
 create trigger audit_append_only
     before update or delete or truncate on mpp.audit
@@ -37,26 +35,18 @@ create trigger audit_append_only
 -- The database role that carries the request. `set role` cannot be done inside a security definer function, and no
 -- header or token text can set it: PostgREST does, after it has verified the token.
 create function private.request_role() returns text
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select case coalesce(current_setting('role', true), 'none') when 'none' then session_user else current_setting('role', true) end
 $$;
-revoke execute on function private.request_role() from public;
 
 create function private.is_service() returns boolean
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$ select private.request_role() in ('service_role', 'postgres', 'supabase_admin') $$;
-revoke execute on function private.is_service() from public;
 
 -- Who is live: an account that is there, not disabled, and not deleted softly, which keeps its row. Whoever asks, asks here.
 create function private.is_live(account uuid) returns boolean
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return exists (
@@ -66,16 +56,12 @@ begin
     );
 end
 $$;
-revoke execute on function private.is_live(uuid) from public;
 
 -- The account behind a request, if it is live; null for anybody else. Read live: an account that was disabled or deleted is
 -- out with its next request, not when its token ends. The claims of a token mean something only where PostgREST or Storage
 -- has verified it: a login that speaks SQL could write any into its own connection. A test finds whatever reads them elsewhere.
 create function private.my_account() returns uuid
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -90,14 +76,11 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.my_account() from public;
-grant execute on function private.my_account() to authenticated, service_role;
+grant execute on function private.my_account to authenticated, service_role;
 
 -- Asked again by whoever had to wait for a lock: the account may have been disabled meanwhile.
 create function private.require_still_live() returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if private.request_role() = 'authenticated' and private.my_account() is null then
@@ -105,14 +88,11 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.require_still_live() from public;
 
 -- Keeps an account from being deleted until the end of this transaction: first of all locks, as the deletion takes it first.
 -- Whoever adds a row that refers to an account does so; the error of a foreign key would show the row.
 create function private.hold_account(account uuid) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform from auth.users u where u.id = account for key share;
@@ -121,13 +101,9 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.hold_account(uuid) from public;
 
 create function private.is_ops() returns boolean
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     return private.is_service()
@@ -137,14 +113,11 @@ begin
         );
 end
 $$;
-comment on function private.is_ops() is 'True for the service role and for staff accounts.';
-revoke execute on function private.is_ops() from public;
-grant execute on function private.is_ops() to authenticated, service_role;
+comment on function private.is_ops is 'True for the service role and for staff accounts.';
+grant execute on function private.is_ops to authenticated, service_role;
 
 create function private.require_ops() returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not private.is_ops() then
@@ -152,13 +125,10 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.require_ops() from public;
 
 -- What players, teachers and staff of clients do is bounded: rows that nobody deletes are no place to fill for one account.
 create function private.record_act(action text, subject text, details jsonb default '{}') returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     most constant integer := 200;
@@ -176,7 +146,6 @@ begin
     values (account, private.request_role(), action, subject, details);
 end
 $$;
-revoke execute on function private.record_act(text, text, jsonb) from public;
 
 alter table mpp.ops_member enable row level security;
 alter table mpp.audit enable row level security;
@@ -195,9 +164,7 @@ grant select on api.audit_log to authenticated, service_role;
 
 -- Ops: give or take back the rights of the staff.
 create function private.set_ops_member(member_id uuid, granted boolean) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Only the secret key makes staff: a stolen staff session must not make more of its kind.
@@ -223,19 +190,13 @@ begin
     perform private.record_act(case when granted then 'ops.grant' else 'ops.revoke' end, member_id::text);
 end
 $$;
-revoke execute on function private.set_ops_member(uuid, boolean) from public;
-grant execute on function private.set_ops_member(uuid, boolean) to service_role;
+grant execute on function private.set_ops_member to service_role;
 
 create function api.set_ops_member(member_id uuid, granted boolean) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.set_ops_member(member_id, granted);
-end;
-comment on function api.set_ops_member(uuid, boolean) is 'Gives an account the rights of the staff, or takes them back. Secret key only; the account''s address must be confirmed. Errors: MP005, MP006, MP010.';
-revoke execute on function api.set_ops_member(uuid, boolean) from public;
-grant execute on function api.set_ops_member(uuid, boolean) to service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.set_ops_member(member_id, granted); end;
+comment on function api.set_ops_member is 'Gives an account the rights of the staff, or takes them back. Secret key only; the account''s address must be confirmed. Errors: MP005, MP006, MP010.';
+grant execute on function api.set_ops_member to service_role;
 
 -- The admin endpoint of Supabase Auth sorts by created_at alone, which accounts made together share: its pages leave some
 -- out and show others twice. Here the id breaks the tie.
@@ -253,10 +214,7 @@ comment on type api.account is 'An account of Supabase Auth: disabled while bann
 
 create function private.list_accounts(search text, before_at timestamptz, before_id uuid, size integer)
     returns setof api.account
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Only the secret key, as it is with Supabase Auth itself: the staff have no list of everybody's addresses.
@@ -273,8 +231,7 @@ begin
     limit least(greatest(size, 1), 1000);
 end
 $$;
-revoke execute on function private.list_accounts(text, timestamptz, uuid, integer) from public;
-grant execute on function private.list_accounts(text, timestamptz, uuid, integer) to service_role;
+grant execute on function private.list_accounts to service_role;
 
 create function api.list_accounts(
     search text default '',
@@ -282,12 +239,7 @@ create function api.list_accounts(
     before_id uuid default null,
     size integer default 500
 ) returns setof api.account
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.list_accounts(search, before_at, before_id, size);
-end;
-comment on function api.list_accounts(text, timestamptz, uuid, integer) is 'Accounts of Supabase Auth, the latest first, a page at a time: created_at and id of the last one lead to the next page. search keeps addresses with this text in them. Secret key only. Errors: MP006.';
-revoke execute on function api.list_accounts(text, timestamptz, uuid, integer) from public;
-grant execute on function api.list_accounts(text, timestamptz, uuid, integer) to service_role;
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic select * from private.list_accounts(search, before_at, before_id, size); end;
+comment on function api.list_accounts is 'Accounts of Supabase Auth, the latest first, a page at a time: created_at and id of the last one lead to the next page. search keeps addresses with this text in them. Secret key only. Errors: MP006.';
+grant execute on function api.list_accounts to service_role;

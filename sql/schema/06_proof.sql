@@ -19,9 +19,7 @@ alter table mpp.account_proof enable row level security;
 -- to the old address: that session proves nothing (email_change; otp in the second of the change). An app that asks for a link
 -- with a challenge (PKCE) gets a code, which it exchanges for a session up to five minutes later: a link of before the change too.
 create function private.proves(method text, at timestamptz, proof mpp.account_proof) returns boolean
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if method = 'otp' then
@@ -33,14 +31,10 @@ begin
     return coalesce(method = 'password' and extract(epoch from at) >= floor(extract(epoch from proof.password_since)), false);
 end
 $$;
-revoke execute on function private.proves(text, timestamptz, mpp.account_proof) from public;
 
 -- The account behind a request, if it is live and its session proves that the owner of the address has opened it; else null.
 create function private.my_proven_account() returns uuid
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.my_account();
@@ -63,8 +57,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.my_proven_account() from public;
-grant execute on function private.my_proven_account() to authenticated;
+grant execute on function private.my_proven_account to authenticated;
 
 -- Auth writes in several steps, so it is judged when they are done: a password that comes with a confirmed address was given by
 -- the association (or by whoever confirms every address by itself, as the local stack does). One that is changed later is
@@ -72,9 +65,7 @@ grant execute on function private.my_proven_account() to authenticated;
 -- nothing: whoever changes a password may sign out meanwhile. So what the association sets later with the secret key takes
 -- one sign-in by mail. Auth's own stamps are the clock that tokens are made by.
 create function private.account_proved() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     was mpp.account_proof;
@@ -120,7 +111,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.account_proved() from public;
 
 create constraint trigger account_proved_when_made
     after insert on auth.users

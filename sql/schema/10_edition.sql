@@ -55,10 +55,7 @@ create index maintenance_window_ends on mpp.maintenance_window (ends_at);
 create function private.edition_phase(
     opened_at timestamptz, starts_at timestamptz, ends_at timestamptz, frozen_at timestamptz, at timestamptz
 ) returns api.edition_phase
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select case
         when frozen_at is not null then 'frozen'
@@ -68,18 +65,14 @@ as $$
         else 'closed'
     end::api.edition_phase
 $$;
-comment on function private.edition_phase(timestamptz, timestamptz, timestamptz, timestamptz, timestamptz)
-    is 'Phase of an edition at an instant; running is [starts_at, ends_at).';
-revoke execute on function private.edition_phase(timestamptz, timestamptz, timestamptz, timestamptz, timestamptz) from public;
+comment on function private.edition_phase is 'Phase of an edition at an instant; running is [starts_at, ends_at).';
 grant execute on function private.edition_phase(timestamptz, timestamptz, timestamptz, timestamptz, timestamptz)
     to anon, authenticated, service_role;
 
 -- Every writer of an edition holds this shared, the freezer alone. An advisory lock, because a share lock on the one
 -- row of the edition would make every validation write to it.
 create function private.lock_edition(edition_id integer, alone boolean default false) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     if alone then
@@ -93,12 +86,9 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.lock_edition(integer, boolean) from public;
 
 create function private.require_no_maintenance() returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     until timestamptz;
@@ -112,12 +102,9 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.require_no_maintenance() from public;
 
 create function private.find_edition(edition_code text) returns mpp.edition
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     found_edition mpp.edition;
@@ -129,12 +116,10 @@ begin
     return found_edition;
 end
 $$;
-revoke execute on function private.find_edition(text) from public;
 
 -- Rules and dates that players have counted on since the start; texts and the last day to join may still change.
 create function private.edition_keep_rules() returns trigger
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     if old.frozen_at is not null
@@ -156,7 +141,6 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.edition_keep_rules() from public;
 
 create trigger edition_keep_rules
     before update on mpp.edition
@@ -168,11 +152,7 @@ create trigger edition_keep
 
 -- Editions that a person may read: opened ones, and private ones only from inside.
 create function private.my_private_edition_ids() returns setof integer
-    language plpgsql
-    stable
-    security definer
-    rows 10
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 10 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -183,24 +163,18 @@ begin
     where e.organisation_id is not null;
 end
 $$;
-revoke execute on function private.my_private_edition_ids() from public;
-grant execute on function private.my_private_edition_ids() to authenticated;
+grant execute on function private.my_private_edition_ids to authenticated;
 
 -- Editions in which the caller's clients take part. Of a private one they read what it is and its cards, never its
 -- ranking: who is in it is known inside only.
 create function private.my_client_edition_ids() returns setof integer
-    language plpgsql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query select p.edition_id from mpp.participation p where p.organisation_id in (select c.id from private.my_client_ids() c (id));
 end
 $$;
-revoke execute on function private.my_client_edition_ids() from public;
-grant execute on function private.my_client_edition_ids() to authenticated, mpp_dashboard;
+grant execute on function private.my_client_edition_ids to authenticated, mpp_dashboard;
 
 alter table mpp.edition enable row level security;
 alter table mpp.maintenance_window enable row level security;
@@ -271,9 +245,7 @@ grant select on api.maintenance_windows to anon, authenticated, service_role;
 
 -- Ops: open, close, announce.
 create function private.open_edition(edition_code text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -290,24 +262,16 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.open_edition(text) from public;
-grant execute on function private.open_edition(text) to authenticated, service_role;
+grant execute on function private.open_edition to authenticated, service_role;
 
 create function api.open_edition(edition_code text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.open_edition(edition_code);
-end;
-comment on function api.open_edition(text) is 'Opens a draft edition to registration; does nothing when it is open. Staff. Errors: MP006, MP020, MP027.';
-revoke execute on function api.open_edition(text) from public;
-grant execute on function api.open_edition(text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.open_edition(edition_code); end;
+comment on function api.open_edition is 'Opens a draft edition to registration; does nothing when it is open. Staff. Errors: MP006, MP020, MP027.';
+grant execute on function api.open_edition to authenticated, service_role;
 
 create function private.close_edition(edition_code text, reason text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -329,24 +293,16 @@ begin
     perform private.record_act('edition.close', edition_code, jsonb_build_object('reason', why, 'announced_end', e.ends_at));
 end
 $$;
-revoke execute on function private.close_edition(text, text) from public;
-grant execute on function private.close_edition(text, text) to authenticated, service_role;
+grant execute on function private.close_edition to authenticated, service_role;
 
 create function api.close_edition(edition_code text, reason text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.close_edition(edition_code, reason);
-end;
-comment on function api.close_edition(text, text) is 'Ends a running edition now, before its announced end, with a reason. Staff. Errors: MP006, MP010, MP020, MP022.';
-revoke execute on function api.close_edition(text, text) from public;
-grant execute on function api.close_edition(text, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.close_edition(edition_code, reason); end;
+comment on function api.close_edition is 'Ends a running edition now, before its announced end, with a reason. Staff. Errors: MP006, MP010, MP020, MP022.';
+grant execute on function api.close_edition to authenticated, service_role;
 
 create function private.announce_maintenance(starts_at timestamptz, ends_at timestamptz, message jsonb) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     window_id integer;
@@ -370,24 +326,16 @@ begin
     return window_id;
 end
 $$;
-revoke execute on function private.announce_maintenance(timestamptz, timestamptz, jsonb) from public;
-grant execute on function private.announce_maintenance(timestamptz, timestamptz, jsonb) to authenticated, service_role;
+grant execute on function private.announce_maintenance to authenticated, service_role;
 
 create function api.announce_maintenance(starts_at timestamptz, ends_at timestamptz, message jsonb) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.announce_maintenance(starts_at, ends_at, message);
-end;
-comment on function api.announce_maintenance(timestamptz, timestamptz, jsonb) is 'Announces a maintenance window and returns its id; inside it players cannot write. Staff. Errors: MP006, MP010.';
-revoke execute on function api.announce_maintenance(timestamptz, timestamptz, jsonb) from public;
-grant execute on function api.announce_maintenance(timestamptz, timestamptz, jsonb) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.announce_maintenance(starts_at, ends_at, message); end;
+comment on function api.announce_maintenance is 'Announces a maintenance window and returns its id; inside it players cannot write. Staff. Errors: MP006, MP010.';
+grant execute on function api.announce_maintenance to authenticated, service_role;
 
 create function private.cancel_maintenance(id integer) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_ops();
@@ -398,16 +346,10 @@ begin
     perform private.record_act('maintenance.cancel', cancel_maintenance.id::text);
 end
 $$;
-revoke execute on function private.cancel_maintenance(integer) from public;
-grant execute on function private.cancel_maintenance(integer) to authenticated, service_role;
+grant execute on function private.cancel_maintenance to authenticated, service_role;
 
 create function api.cancel_maintenance(id integer) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.cancel_maintenance(id);
-end;
-comment on function api.cancel_maintenance(integer) is 'Takes back a maintenance window, or ends one early. Staff. Errors: MP005, MP006.';
-revoke execute on function api.cancel_maintenance(integer) from public;
-grant execute on function api.cancel_maintenance(integer) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.cancel_maintenance(id); end;
+comment on function api.cancel_maintenance is 'Takes back a maintenance window, or ends one early. Staff. Errors: MP005, MP006.';
+grant execute on function api.cancel_maintenance to authenticated, service_role;

@@ -67,21 +67,16 @@ create index edition_challenge_card on mpp.edition_challenge (challenge_id);
 -- Secret words are compared without case, accents and spaces, and kept as a digest, so that they do not lie about in
 -- clear. A digest of one word is no secret from who can read the table: no role of the API can.
 create function private.secret_digest(edition_code text, word text) returns bytea
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select sha256(convert_to(
         edition_code || ':' || lower(regexp_replace(normalize(word, NFKD), '[\u0300-\u036f\s''’-]', '', 'g')), 'UTF8'))
 $$;
-revoke execute on function private.secret_digest(text, text) from public;
 
 -- Editing a challenge never rewrites a score already earned: once the edition has started its rules stand. The texts of
 -- its card may be corrected.
 create function private.edition_challenge_keep_rules() returns trigger
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -98,7 +93,6 @@ begin
     return coalesce(new, old);
 end
 $$;
-revoke execute on function private.edition_challenge_keep_rules() from public;
 
 create trigger edition_challenge_keep_rules
     before insert or update or delete on mpp.edition_challenge
@@ -124,11 +118,7 @@ create index unlock_guess_account on mpp.unlock_guess (account_id, edition_id, g
 create index unlock_guess_edition on mpp.unlock_guess (edition_id);
 
 create function private.my_unlocked_challenge_ids() returns setof integer
-    language plpgsql
-    stable
-    security definer
-    rows 10
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 10 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -138,16 +128,11 @@ begin
     where p.account_id = (select private.my_account());
 end
 $$;
-revoke execute on function private.my_unlocked_challenge_ids() from public;
-grant execute on function private.my_unlocked_challenge_ids() to authenticated;
+grant execute on function private.my_unlocked_challenge_ids to authenticated;
 
 -- Teachers choose what their class plays before the edition starts.
 create function private.my_taught_edition_ids() returns setof integer
-    language plpgsql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -157,8 +142,7 @@ begin
     where a.account_id = (select private.my_account()) and l.school_id is not null;
 end
 $$;
-revoke execute on function private.my_taught_edition_ids() from public;
-grant execute on function private.my_taught_edition_ids() to authenticated;
+grant execute on function private.my_taught_edition_ids to authenticated;
 
 alter table mpp.theme enable row level security;
 alter table mpp.curriculum_theme enable row level security;

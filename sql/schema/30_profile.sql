@@ -47,19 +47,13 @@ create trigger consent_append_only
     for each statement execute function private.refuse_change();
 
 create function private.age_on(birth_date date, day date) returns integer
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$ select extract(year from age(day, birth_date))::integer $$;
-revoke execute on function private.age_on(date, date) from public;
-grant execute on function private.age_on(date, date) to authenticated;
+grant execute on function private.age_on to authenticated;
 
 -- Whether somebody is younger than so many years today, in Paris. Nobody knows of a teacher who does not play.
 create function private.is_under(account_id uuid, years integer) returns boolean
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return coalesce((
@@ -69,14 +63,11 @@ begin
     ), false);
 end
 $$;
-revoke execute on function private.is_under(uuid, integer) from public;
 
 -- What an age forbids, said where a profile, a league or a class would break it: under 15 nobody plays in a league that
 -- strangers may join and whose ambassador reads phone numbers; under 18 nobody runs a class.
 create function private.check_age(account_id uuid) returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if private.is_under(check_age.account_id, 18) and exists (select from mpp.teacher t where t.account_id = check_age.account_id) then
@@ -93,19 +84,15 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.check_age(uuid) from public;
 
 -- Under 15, the alias is shown in public only once a guardian has agreed.
 create function private.may_be_listed(account_id uuid) returns boolean
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select p.guardian_consent_at is not null or private.age_on(p.birth_date, (select private.today())) >= 15
     from mpp.profile p
     where p.id = account_id
 $$;
-revoke execute on function private.may_be_listed(uuid) from public;
 
 alter table mpp.terms_version enable row level security;
 alter table mpp.profile enable row level security;
@@ -163,9 +150,7 @@ grant select on api.my_consents to authenticated;
 
 -- The account behind a request: signed in, and not anonymous unless that is allowed.
 create function private.signed_in(anonymous_too boolean default false) returns uuid
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.my_account();
@@ -179,13 +164,10 @@ begin
     return account;
 end
 $$;
-revoke execute on function private.signed_in(boolean) from public;
 
 -- The account behind a request that wants to write: not anonymous, registered, and no maintenance going on.
 create function private.begin_write(registered boolean default true) returns uuid
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.signed_in();
@@ -197,13 +179,10 @@ begin
     return account;
 end
 $$;
-comment on function private.begin_write(boolean) is 'First line of every player''s command; returns the account.';
-revoke execute on function private.begin_write(boolean) from public;
+comment on function private.begin_write is 'First line of every player''s command; returns the account.';
 
 create function private.check_profile(birth_date date, language text, picture_path text) returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Nobody's date of birth is said back: refusals are logged.
@@ -227,15 +206,12 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.check_profile(date, text, text) from public;
 
 create function private.register(
     first_name text, last_name text, alias text, country text, postcode text, birth_date date, terms_version text,
     language text, sector text, acquisition_channel text, picture_path text, league_alerts boolean, newsletter boolean
 ) returns uuid
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write(registered => false);
@@ -288,33 +264,26 @@ begin
     return account;
 end
 $$;
-revoke execute on function private.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) from public;
-grant execute on function private.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) to authenticated;
+grant execute on function private.register to authenticated;
 
 create function api.register(
     first_name text, last_name text, alias text, country text, postcode text, birth_date date, terms_version text,
     language text default 'fr', sector text default null, acquisition_channel text default null,
     picture_path text default null, league_alerts boolean default false, newsletter boolean default false
 ) returns uuid
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language sql set search_path = pg_catalog, pg_temp
 begin atomic
     select private.register(first_name, last_name, alias, country, postcode, birth_date, terms_version, language, sector,
         acquisition_channel, picture_path, league_alerts, newsletter);
 end;
-comment on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean)
-    is 'Makes the caller''s profile, accepting the current terms of use (the newest of api.terms_versions); returns the account id. A teacher who is under 18 is refused. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
-revoke execute on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) from public;
-grant execute on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) to authenticated;
+comment on function api.register is 'Makes the caller''s profile, accepting the current terms of use (the newest of api.terms_versions); returns the account id. A teacher who is under 18 is refused. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
+grant execute on function api.register to authenticated;
 
 create function private.update_profile(
     first_name text, last_name text, alias text, country text, postcode text, birth_date date,
     language text, sector text, acquisition_channel text, picture_path text
 ) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -356,32 +325,25 @@ begin
     where p.id = account;
 end
 $$;
-revoke execute on function private.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
-grant execute on function private.update_profile(text, text, text, text, text, date, text, text, text, text) to authenticated;
+grant execute on function private.update_profile to authenticated;
 
 create function api.update_profile(
     first_name text default null, last_name text default null, alias text default null, country text default null,
     postcode text default null, birth_date date default null, language text default null, sector text default null,
     acquisition_channel text default null, picture_path text default null
 ) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language sql set search_path = pg_catalog, pg_temp
 begin atomic
     select private.update_profile(first_name, last_name, alias, country, postcode, birth_date, language, sector,
         acquisition_channel, picture_path);
 end;
-comment on function api.update_profile(text, text, text, text, text, date, text, text, text, text)
-    is 'Corrects the caller''s profile; what is left out stays, an empty text clears an optional field. A birth date under 18, the old or the new one, is corrected by the staff (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP054.';
-revoke execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
-grant execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) to authenticated;
+comment on function api.update_profile is 'Corrects the caller''s profile; what is left out stays, an empty text clears an optional field. A birth date under 18, the old or the new one, is corrected by the staff (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP054.';
+grant execute on function api.update_profile to authenticated;
 
 -- The staff correct what update_profile refuses. Nobody adds to the profile meanwhile: who registers as a teacher or joins a league
 -- holds it, and sees the new age.
 create function private.correct_birth_date(account_id uuid, birth_date date, reason text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     old_row mpp.profile;
@@ -399,25 +361,16 @@ begin
         jsonb_build_object('reason', private.clean_line('reason', correct_birth_date.reason, 200)));
 end
 $$;
-revoke execute on function private.correct_birth_date(uuid, date, text) from public;
-grant execute on function private.correct_birth_date(uuid, date, text) to authenticated, service_role;
+grant execute on function private.correct_birth_date to authenticated, service_role;
 
 create function api.correct_birth_date(account_id uuid, birth_date date, reason text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.correct_birth_date(account_id, birth_date, reason);
-end;
-comment on function api.correct_birth_date(uuid, date, text)
-    is 'Corrects the birth date of a player, also one of a minor; the reason is kept in the audit, the date is not. Who would be too young for an open league or a class is refused. Staff. Errors: MP005, MP006, MP010, MP052, MP053.';
-revoke execute on function api.correct_birth_date(uuid, date, text) from public;
-grant execute on function api.correct_birth_date(uuid, date, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.correct_birth_date(account_id, birth_date, reason); end;
+comment on function api.correct_birth_date is 'Corrects the birth date of a player, also one of a minor; the reason is kept in the audit, the date is not. Who would be too young for an open league or a class is refused. Staff. Errors: MP005, MP006, MP010, MP052, MP053.';
+grant execute on function api.correct_birth_date to authenticated, service_role;
 
 create function private.set_consent(purpose api.consent_purpose, granted boolean) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -461,17 +414,10 @@ begin
     );
 end
 $$;
-revoke execute on function private.set_consent(api.consent_purpose, boolean) from public;
-grant execute on function private.set_consent(api.consent_purpose, boolean) to authenticated;
+grant execute on function private.set_consent to authenticated;
 
 create function api.set_consent(purpose api.consent_purpose, granted boolean) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.set_consent(purpose, granted);
-end;
-comment on function api.set_consent(api.consent_purpose, boolean)
-    is 'Gives or withdraws one consent of the caller; none is given once the log has twenty rows of a day. Errors: MP001, MP002, MP003, MP010, MP011, MP047.';
-revoke execute on function api.set_consent(api.consent_purpose, boolean) from public;
-grant execute on function api.set_consent(api.consent_purpose, boolean) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.set_consent(purpose, granted); end;
+comment on function api.set_consent is 'Gives or withdraws one consent of the caller; none is given once the log has twenty rows of a day. Errors: MP001, MP002, MP003, MP010, MP011, MP047.';
+grant execute on function api.set_consent to authenticated;

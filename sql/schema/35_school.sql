@@ -3,10 +3,7 @@
 
 -- The code of a French school (RNE, today UAI): seven digits, and a letter that checks them.
 create function private.is_rne(code text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select case
         when code ~ '^[0-9]{7}[A-Z]$'
@@ -14,38 +11,24 @@ as $$
         else false
     end
 $$;
-revoke execute on function private.is_rne(text) from public;
 
 -- What a search compares: folded, and anything that is no letter or digit is a space.
 create function private.searchable(value text) returns text
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select btrim(regexp_replace(private.folded(value), '[\u0001-\u002f\u003a-\u0060\u007b-\u00bf\u2000-\u206f]+', ' ', 'g'))
 $$;
-revoke execute on function private.searchable(text) from public;
-grant execute on function private.searchable(text) to mpp_owner;
+grant execute on function private.searchable to mpp_owner;
 
 -- The same, with Saint in one spelling: directories write St and Ste, people all of them.
 create function private.findable(value text) returns text
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$ select regexp_replace(private.searchable(value), '(^| )(st|ste|sts|stes|sainte|saints|saintes)(?= |$)', '\1saint', 'g') $$;
-revoke execute on function private.findable(text) from public;
-grant execute on function private.findable(text) to mpp_owner;
+grant execute on function private.findable to mpp_owner;
 
 -- The French department of a postcode; none when there is no such thing. Corsica is 2A up to 201, 2B after it.
 create function private.department_of(country text, postcode text) returns text
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select case
         when country is distinct from 'FR' or postcode is null or postcode !~ '^[0-9]{5}$' then null
@@ -55,51 +38,31 @@ as $$
         when left(postcode, 2) between '01' and '95' then left(postcode, 2)
     end
 $$;
-revoke execute on function private.department_of(text, text) from public;
-grant execute on function private.department_of(text, text) to mpp_owner;
+grant execute on function private.department_of to mpp_owner;
 
 -- A department that there is.
 create function private.is_department(code text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$ select code ~ '^(0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5]|97[1-8]|98[678])$' $$;
-revoke execute on function private.is_department(text) from public;
-grant execute on function private.is_department(text) to mpp_owner;
+grant execute on function private.is_department to mpp_owner;
 
 -- The code that INSEE gives a commune, which begins with its department.
 create function private.is_commune(code text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$ select code ~ '^((0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5])[0-9]{3}|9(7[1-8]|8[678])[0-9]{2})$' $$;
-revoke execute on function private.is_commune(text) from public;
-grant execute on function private.is_commune(text) to mpp_owner;
+grant execute on function private.is_commune to mpp_owner;
 
 -- The commune as people know it: Paris, Lyon and Marseille have a code of their own beside those of their districts.
 create function private.whole_commune(code text) returns text
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select case when code ~ '^751(0[1-9]|1[0-9]|20)$' then '75056' when code ~ '^6938[1-9]$' then '69123'
         when code ~ '^132(0[1-9]|1[0-6])$' then '13055' else code end
 $$;
-revoke execute on function private.whole_commune(text) from public;
 
 -- Every three characters in a row inside its words. An index on this array finds a part of a name without an extension.
 create function private.trigrams(searchable text) returns text[]
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select array(
         select distinct substr(searchable, i, 3)
@@ -107,8 +70,7 @@ as $$
         where strpos(substr(searchable, i, 3), ' ') = 0
     )
 $$;
-revoke execute on function private.trigrams(text) from public;
-grant execute on function private.trigrams(text) to mpp_owner;
+grant execute on function private.trigrams to mpp_owner;
 
 create table mpp.school (
     id uuid primary key default private.uuid_v7(),
@@ -192,9 +154,7 @@ grant select on api.my_teacher to authenticated;
 
 -- The account behind a teacher's request.
 create function private.begin_teach() returns uuid
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write(registered => false);
@@ -205,15 +165,12 @@ begin
     return account;
 end
 $$;
-revoke execute on function private.begin_teach() from public;
 
 create function private.register_teacher(
     first_name text, last_name text, role text, terms_version text, subject text, language text,
     class_alerts boolean, newsletter boolean
 ) returns uuid
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write(registered => false);
@@ -251,28 +208,21 @@ begin
     return account;
 end
 $$;
-revoke execute on function private.register_teacher(text, text, text, text, text, text, boolean, boolean) from public;
-grant execute on function private.register_teacher(text, text, text, text, text, text, boolean, boolean) to authenticated;
+grant execute on function private.register_teacher to authenticated;
 
 create function api.register_teacher(
     first_name text, last_name text, role text, terms_version text, subject text default null, language text default 'fr',
     class_alerts boolean default false, newsletter boolean default false
 ) returns uuid
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language sql set search_path = pg_catalog, pg_temp
 begin atomic
     select private.register_teacher(first_name, last_name, role, terms_version, subject, language, class_alerts, newsletter);
 end;
-comment on function api.register_teacher(text, text, text, text, text, text, boolean, boolean)
-    is 'Registers the caller as a teacher, accepting the current terms of use; an adult who plays already keeps their profile, and who is under 18 there is refused. Returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
-revoke execute on function api.register_teacher(text, text, text, text, text, text, boolean, boolean) from public;
-grant execute on function api.register_teacher(text, text, text, text, text, text, boolean, boolean) to authenticated;
+comment on function api.register_teacher is 'Registers the caller as a teacher, accepting the current terms of use; an adult who plays already keeps their profile, and who is under 18 there is refused. Returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
+grant execute on function api.register_teacher to authenticated;
 
 create function private.update_teacher(first_name text, last_name text, role text, subject text, language text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_teach();
@@ -293,23 +243,16 @@ begin
     where t.account_id = account;
 end
 $$;
-revoke execute on function private.update_teacher(text, text, text, text, text) from public;
-grant execute on function private.update_teacher(text, text, text, text, text) to authenticated;
+grant execute on function private.update_teacher to authenticated;
 
 create function api.update_teacher(
     first_name text default null, last_name text default null, role text default null, subject text default null,
     language text default null
 ) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.update_teacher(first_name, last_name, role, subject, language);
-end;
-comment on function api.update_teacher(text, text, text, text, text)
-    is 'Corrects the caller''s data as a teacher; what is left out stays, an empty subject clears it. Errors: MP001, MP002, MP009, MP010, MP011.';
-revoke execute on function api.update_teacher(text, text, text, text, text) from public;
-grant execute on function api.update_teacher(text, text, text, text, text) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.update_teacher(first_name, last_name, role, subject, language); end;
+comment on function api.update_teacher is 'Corrects the caller''s data as a teacher; what is left out stays, an empty subject clears it. Errors: MP001, MP002, MP009, MP010, MP011.';
+grant execute on function api.update_teacher to authenticated;
 
 create type api.school_found as (
     school_id uuid, rne text, name text, levels text[], country text, postcode text, city text
@@ -319,11 +262,7 @@ comment on type api.school_found is 'A school that a search found.';
 -- Every word of the query must be part of the code, postcode, city or name. Words of three characters go through the
 -- index; shorter ones only narrow what it finds.
 create function private.search_schools(query text, country text, level text, results integer) returns setof api.school_found
-    language plpgsql
-    stable
-    security definer
-    rows 20
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp
     -- A search for «école» matches most of the table, and the planner would then rather read all of it.
     set enable_seqscan = off
 as $$
@@ -377,28 +316,17 @@ begin
     limit results;
 end
 $$;
-revoke execute on function private.search_schools(text, text, text, integer) from public;
-grant execute on function private.search_schools(text, text, text, integer) to authenticated, service_role;
+grant execute on function private.search_schools to authenticated, service_role;
 
 create function api.search_schools(query text, country text default null, level text default null, results integer default 20)
     returns setof api.school_found
-    language sql
-    stable
-    rows 20
-    set search_path = pg_catalog, pg_temp
-    set statement_timeout = '2s'
-begin atomic
-    select * from private.search_schools(query, country, level, results);
-end;
-comment on function api.search_schools(text, text, text, integer)
-    is 'Schools whose code, postcode, city or name holds every word of the query, accents or not; at least one word of three letters. Any account that is not anonymous. Errors: MP001, MP002, MP010.';
-revoke execute on function api.search_schools(text, text, text, integer) from public;
-grant execute on function api.search_schools(text, text, text, integer) to authenticated, service_role;
+    language sql stable rows 20 set search_path = pg_catalog, pg_temp set statement_timeout = '2s'
+begin atomic select * from private.search_schools(query, country, level, results); end;
+comment on function api.search_schools is 'Schools whose code, postcode, city or name holds every word of the query, accents or not; at least one word of three letters. Any account that is not anonymous. Errors: MP001, MP002, MP010.';
+grant execute on function api.search_schools to authenticated, service_role;
 
 create function private.check_school(rne text, country text, levels text[]) returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if rne is not null and not private.is_rne(rne) then
@@ -415,14 +343,10 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.check_school(text, text, text[]) from public;
 
 -- In the order of a pupil's life, each once.
 create function private.levels_in_order(levels text[]) returns mpp.school_level[]
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select array(
         select l.level::mpp.school_level
@@ -431,12 +355,9 @@ as $$
         order by l.place
     )
 $$;
-revoke execute on function private.levels_in_order(text[]) from public;
 
 create function private.add_school(name text, city text, postcode text, levels text[], country text, rne text) returns uuid
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_teach() end;
@@ -486,29 +407,20 @@ begin
     return school;
 end
 $$;
-revoke execute on function private.add_school(text, text, text, text[], text, text) from public;
-grant execute on function private.add_school(text, text, text, text[], text, text) to authenticated, service_role;
+grant execute on function private.add_school to authenticated, service_role;
 
 create function api.add_school(
     name text, city text, postcode text, levels text[], country text default 'FR', rne text default null
 ) returns uuid
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.add_school(name, city, postcode, levels, country, rne);
-end;
-comment on function api.add_school(text, text, text, text[], text, text)
-    is 'Adds a school and returns its id; one that is known already (same RNE, or abroad same name and place) is returned as it is. Teachers, five a day, and staff. Errors: MP001, MP002, MP009, MP010, MP011, MP085.';
-revoke execute on function api.add_school(text, text, text, text[], text, text) from public;
-grant execute on function api.add_school(text, text, text, text[], text, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.add_school(name, city, postcode, levels, country, rne); end;
+comment on function api.add_school is 'Adds a school and returns its id; one that is known already (same RNE, or abroad same name and place) is returned as it is. Teachers, five a day, and staff. Errors: MP001, MP002, MP009, MP010, MP011, MP085.';
+grant execute on function api.add_school to authenticated, service_role;
 
 create function private.correct_school(
     school_id uuid, name text, city text, postcode text, levels text[], is_hidden boolean
 ) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     was mpp.school;
@@ -555,23 +467,16 @@ exception when unique_violation then
     perform private.refuse('MP038', coalesce(name, was.name));
 end
 $$;
-revoke execute on function private.correct_school(uuid, text, text, text, text[], boolean) from public;
-grant execute on function private.correct_school(uuid, text, text, text, text[], boolean) to authenticated, service_role;
+grant execute on function private.correct_school to authenticated, service_role;
 
 create function api.correct_school(
     school_id uuid, name text default null, city text default null, postcode text default null, levels text[] default null,
     is_hidden boolean default null
 ) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.correct_school(school_id, name, city, postcode, levels, is_hidden);
-end;
-comment on function api.correct_school(uuid, text, text, text, text[], boolean)
-    is 'Corrects a school, or takes it off the lists and its classes out of the rankings; what is left out stays. Its classes come back with it, but for editions that are frozen. Staff. Errors: MP006, MP010, MP038, MP080.';
-revoke execute on function api.correct_school(uuid, text, text, text, text[], boolean) from public;
-grant execute on function api.correct_school(uuid, text, text, text, text[], boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.correct_school(school_id, name, city, postcode, levels, is_hidden); end;
+comment on function api.correct_school is 'Corrects a school, or takes it off the lists and its classes out of the rankings; what is left out stays. Its classes come back with it, but for editions that are frozen. Staff. Errors: MP006, MP010, MP038, MP080.';
+grant execute on function api.correct_school to authenticated, service_role;
 
 create type api.import_outcome as (added integer, changed integer, unchanged integer);
 comment on type api.import_outcome is 'How many rows an import added, changed, and found as they were.';
@@ -579,9 +484,7 @@ comment on type api.import_outcome is 'How many rows an import added, changed, a
 -- One piece of the directory: [{"rne", "name", "levels", "country", "postcode", "city", "commune", "department"}]. The same piece again changes
 -- nothing, so that a load that was cut short is simply done again.
 create function private.import_schools(schools jsonb) returns api.import_outcome
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     outcome api.import_outcome;
@@ -649,18 +552,10 @@ exception when invalid_parameter_value or invalid_text_representation then
     return null;
 end
 $$;
-revoke execute on function private.import_schools(jsonb) from public;
-grant execute on function private.import_schools(jsonb) to service_role;
+grant execute on function private.import_schools to service_role;
 
 create function api.import_schools(schools jsonb) returns api.import_outcome
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-    set statement_timeout = '2min'
-begin atomic
-    select private.import_schools(schools);
-end;
-comment on function api.import_schools(jsonb)
-    is 'Loads a piece of the directory of schools, all or none, matched by RNE; doing it again changes nothing. Secret key only. Errors: MP006, MP010, MP070.';
-revoke execute on function api.import_schools(jsonb) from public;
-grant execute on function api.import_schools(jsonb) to service_role;
+    language sql set search_path = pg_catalog, pg_temp set statement_timeout = '2min'
+begin atomic select private.import_schools(schools); end;
+comment on function api.import_schools is 'Loads a piece of the directory of schools, all or none, matched by RNE; doing it again changes nothing. Secret key only. Errors: MP006, MP010, MP070.';
+grant execute on function api.import_schools to service_role;

@@ -64,10 +64,7 @@ create type api.territory_kind as enum ('postcode', 'department', 'commune', 'rn
 
 -- A department that there is, a postcode or a commune of one, or a school's code: what matches nothing would only look like a territory.
 create function private.is_territory_code(kind text, code text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(case kind
         when 'postcode' then code ~ '^((0[1-9]|[1-8][0-9]|9[0-5])[0-9]{3}|9(7[1-8]|8[678])[0-9]{2})$'
@@ -76,8 +73,7 @@ as $$
         when 'rne' then private.is_rne(code)
     end, false)
 $$;
-revoke execute on function private.is_territory_code(text, text) from public;
-grant execute on function private.is_territory_code(text, text) to mpp_owner;
+grant execute on function private.is_territory_code to mpp_owner;
 
 create table mpp.territory (
     organisation_id integer not null references mpp.organisation (id),
@@ -99,11 +95,7 @@ create index dashboard_organisation on mpp.dashboard (organisation_id);
 -- Organisations whose staff the caller is, at this moment and with at least this role. For a dashboard's own login, the
 -- one it is bound to; for the association's staff, all.
 create function private.my_client_ids(at_least api.staff_role default 'viewer') returns setof integer
-    language plpgsql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -122,16 +114,11 @@ begin
     select o.id from mpp.organisation o where private.is_ops();
 end
 $$;
-revoke execute on function private.my_client_ids(api.staff_role) from public;
-grant execute on function private.my_client_ids(api.staff_role) to authenticated, mpp_dashboard;
+grant execute on function private.my_client_ids to authenticated, mpp_dashboard;
 
 -- Also those whose dates have passed or not begun: their name may be read, nothing more.
 create function private.my_organisation_ids() returns setof integer
-    language plpgsql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -144,8 +131,7 @@ begin
     select c.id from private.my_client_ids() c (id);
 end
 $$;
-revoke execute on function private.my_organisation_ids() from public;
-grant execute on function private.my_organisation_ids() to authenticated, mpp_dashboard;
+grant execute on function private.my_organisation_ids to authenticated, mpp_dashboard;
 
 alter table mpp.staff enable row level security;
 alter table mpp.staff_invitation enable row level security;
@@ -184,9 +170,7 @@ create policy territory_select_authenticated on mpp.territory
 
 -- Inside the dates of somebody's access, or the refusal that says whether they have passed or not begun.
 create function private.require_open(me mpp.staff) returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     french boolean := private.speaks_french();
@@ -201,14 +185,11 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.require_open(mpp.staff) from public;
 
 -- Of its staff with this role, inside their dates. Whoever is not of its staff is told the same as if there were no such
 -- client.
 create function private.require_client(organisation integer, account uuid, at_least api.staff_role) returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     me mpp.staff;
@@ -226,13 +207,10 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.require_client(integer, uuid, api.staff_role) from public;
 
 -- The account behind a command for a client.
 create function private.begin_client(organisation integer, at_least api.staff_role default 'manager') returns uuid
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -248,7 +226,6 @@ begin
     return account;
 end
 $$;
-revoke execute on function private.begin_client(integer, api.staff_role) from public;
 
 grant select on mpp.organisation, mpp.participation, mpp.unit, mpp.territory to authenticated, service_role;
 grant select on mpp.organisation, mpp.participation, mpp.unit to mpp_dashboard;
@@ -321,21 +298,13 @@ grant select on api.client_invitations to authenticated, service_role;
 
 -- Which kinds of clients follow classes: those that answer for schools.
 create function private.may_follow(kind api.organisation_kind) returns boolean
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$ select kind in ('local_authority', 'public_administration', 'school_network') $$;
-revoke execute on function private.may_follow(api.organisation_kind) from public;
 
 -- A name in the letters that it seems to be written in: wide ones, small capitals, those in circles, squares and flags, those of
 -- Greek, Cyrillic, Cherokee and Lisu that look like ours, digits for letters. i, l and 1 look alike and all become l.
 create function private.look_alike(value text) returns text
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select translate(
         translate(
@@ -345,17 +314,12 @@ as $$
         'аеіӏмортсухАЕІМОРТСαειορτμνκΑΕΙΜΟΡΤΝΚłƥ℮ϲѕԁոսϱɑıօɡᴀᴄᴅᴇꜰɪʟᴍɴᴏᴘʀꜱᴛᴜƜɯ℗Ƥᵽ₱ɱϻϺᎷᏢᎪᎬᎢꮇꮲꭺꭼꭲꓟꓑꓮꓰꓔꓡꓲ134057$|!i',
         'aellmoptcyxaelmoptcaeloptmvkaelmoptnklpecsdnupalogacdefllmnoprstumm' || 'pppp' || 'mmm' || 'mpaetmpaet' || 'mpaetll' || 'leaostslll')
 $$;
-revoke execute on function private.look_alike(text) from public;
 
 -- A text without the inclusive writing in it: “engagé.es”, “étudiant.e.s”, “citoyen.ne.s”, “acteur.trice.s”, “beau.belle”.
 -- Endings that no country and no domain has, and whatever ends in “.s”, are writing behind any word. “es”, “ne”, “se” and “ve” are
 -- countries: alone they are writing behind an accent and behind what persons are called.
 create function private.without_inclusive_writing(value text) returns text
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select regexp_replace(
         regexp_replace(
@@ -378,16 +342,11 @@ as $$
             || '|(eux|oux|eurs?)\.se'
             || '|([iu]f|\mloup)\.ve)(?![[:alnum:]/:?#@-]|\.\S)', '\1\2\3\4', 'g')
 $$;
-revoke execute on function private.without_inclusive_writing(text) from public;
 
 -- Whether a mail program might make a link of it: an address, or words joined by a dot as hosts are, whatever the ending,
 -- because new endings come every year. Inclusive writing is none. Digits in circles, raised ones and fractions end a host.
 create function private.holds_link(value text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select w.folded ~ '//|@|\mwww\.|\mxn--|\mhttps?\s*:|\m[a-z][a-z0-9+-]*:/|\m(?:javascript|vbscript|data|blob|file|ftp|mailto|tel|sms):\S'
         or w.folded ~ '[^\s[:punct:]]\.[^\s[:punct:]0-9]{2,}($|[\s[:punct:]])'
@@ -398,15 +357,12 @@ as $$
             NFKC), '。', '.')) as folded
     ) w
 $$;
-revoke execute on function private.holds_link(text) from public;
 
 -- What strangers or mails show of somebody or something: clean, no link, and no imitation of the association, which
 -- alone may call things after itself, where it types one name. `listed` is a name of a list: others made it, and staff
 -- only pass it on.
 create function private.clean_label(field text, value text, longest integer default 60, listed boolean default false) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text := private.clean_line(field, value, longest);
@@ -433,14 +389,11 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_label(text, text, integer, boolean) from public;
 
 -- A person's own name. An initial or a saint before a name is no host (“O.Henry”, “St.John”). A space without width
 -- between two letters is refused: nobody sees whether it parts a first name and a surname.
 create function private.clean_person(field text, value text, longest integer default 60) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.refuse_unseen(field, left(value, 1000));
@@ -450,17 +403,12 @@ begin
     return private.clean_line(field, value, longest);
 end
 $$;
-revoke execute on function private.clean_person(text, text, integer) from public;
 
 -- Whether the words of a name begin as a client's name does, however they are joined or parted: “ExempleSA”, “Exemple S.A. Lyon”.
 -- Short names are ordinary words, which others contain by chance: they count only word by word. An article may stand before a
 -- name of several words, or before a word that is all there is (“La vie en vert” is no “Vie”).
 create function private.opens_with(said text, name text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select exists (
         select
@@ -472,7 +420,6 @@ as $$
             and (s.said = opens_with.said or strpos(opens_with.name, ' ') > 0 or n = cardinality(w.words))
     )
 $$;
-revoke execute on function private.opens_with(text, text) from public;
 
 -- A label that is chosen, of a league, a team, a class, a unit, a school or a player: not a client's name either, whatever
 -- follows it. “Exemple · Lyon” is how leagues carry it, and “Exemple Lyon” reads alike. `own` is the client that types,
@@ -480,9 +427,7 @@ revoke execute on function private.opens_with(text, text) from public;
 create function private.clean_name(
     field text, value text, longest integer default 60, own integer default null, listed boolean default false
 ) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text := private.clean_label(field, value, longest, listed);
@@ -514,14 +459,11 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_name(text, text, integer, integer, boolean) from public;
 
 -- What players see of each other: a name besides, no telephone number, not punctuation alone, and not the word alone that
 -- somebody would be called who helps or watches here. A unit of a client may well be called “Support”.
 create function private.clean_alias(value text) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text := private.clean_name('alias', value, 30);
@@ -543,13 +485,10 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_alias(text) from public;
 
 -- The association sets up its clients.
 create function private.set_organisation(code text, name text, kind api.organisation_kind, language text) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     organisation integer;
@@ -590,29 +529,20 @@ begin
     return organisation;
 end
 $$;
-revoke execute on function private.set_organisation(text, text, api.organisation_kind, text) from public;
-grant execute on function private.set_organisation(text, text, api.organisation_kind, text) to authenticated, service_role;
+grant execute on function private.set_organisation to authenticated, service_role;
 
 create function api.set_organisation(
     code text, name text default null, kind api.organisation_kind default null, language text default null
 ) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.set_organisation(code, name, kind, language);
-end;
-comment on function api.set_organisation(text, text, api.organisation_kind, text)
-    is 'Makes a client, or corrects the one of this code; what is left out stays. Returns its id. Staff of the association. Errors: MP006, MP010.';
-revoke execute on function api.set_organisation(text, text, api.organisation_kind, text) from public;
-grant execute on function api.set_organisation(text, text, api.organisation_kind, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.set_organisation(code, name, kind, language); end;
+comment on function api.set_organisation is 'Makes a client, or corrects the one of this code; what is left out stays. Returns its id. Staff of the association. Errors: MP006, MP010.';
+grant execute on function api.set_organisation to authenticated, service_role;
 
 create function private.set_participation(
     organisation_id integer, edition_code text, expected_players integer, asks_phone boolean, carries_name boolean
 ) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -643,31 +573,22 @@ begin
     return participation;
 end
 $$;
-revoke execute on function private.set_participation(integer, text, integer, boolean, boolean) from public;
-grant execute on function private.set_participation(integer, text, integer, boolean, boolean) to authenticated, service_role;
+grant execute on function private.set_participation to authenticated, service_role;
 
 create function api.set_participation(
     organisation_id integer, edition_code text, expected_players integer default null, asks_phone boolean default null,
     carries_name boolean default null
 ) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.set_participation(organisation_id, edition_code, expected_players, asks_phone, carries_name);
-end;
-comment on function api.set_participation(integer, text, integer, boolean, boolean)
-    is 'Lets a client take part in an edition, or changes how; what is left out stays. A school edition is for local authorities, public administrations and networks of schools. Returns the participation id. Staff of the association. Errors: MP006, MP010, MP020, MP028, MP090.';
-revoke execute on function api.set_participation(integer, text, integer, boolean, boolean) from public;
-grant execute on function api.set_participation(integer, text, integer, boolean, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.set_participation(organisation_id, edition_code, expected_players, asks_phone, carries_name); end;
+comment on function api.set_participation is 'Lets a client take part in an edition, or changes how; what is left out stays. A school edition is for local authorities, public administrations and networks of schools. Returns the participation id. Staff of the association. Errors: MP006, MP010, MP020, MP028, MP090.';
+grant execute on function api.set_participation to authenticated, service_role;
 
 -- Only the association says which schools an authority follows: it is what access to their figures rests on.
 create type api.territory_change as enum ('replace', 'add', 'remove');
 
 create function private.set_territory(organisation_id integer, codes jsonb, change api.territory_change) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     named jsonb;
@@ -723,30 +644,19 @@ begin
     return (select count(*) from mpp.territory t where t.organisation_id = set_territory.organisation_id);
 end
 $$;
-revoke execute on function private.set_territory(integer, jsonb, api.territory_change) from public;
-grant execute on function private.set_territory(integer, jsonb, api.territory_change) to authenticated, service_role;
+grant execute on function private.set_territory to authenticated, service_role;
 
 create function api.set_territory(organisation_id integer, codes jsonb, change api.territory_change default 'replace') returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.set_territory(organisation_id, codes, change);
-end;
-comment on function api.set_territory(integer, jsonb, api.territory_change)
-    is 'Says which schools a client follows: {"commune": […], "postcode": […], "department": […], "rne": […]}, in place of what was there, added to it or taken away from it; returns how many codes there are now. For local authorities, public administrations and networks of schools. Staff of the association. Errors: MP006, MP010, MP090.';
-revoke execute on function api.set_territory(integer, jsonb, api.territory_change) from public;
-grant execute on function api.set_territory(integer, jsonb, api.territory_change) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.set_territory(organisation_id, codes, change); end;
+comment on function api.set_territory is 'Says which schools a client follows: {"commune": […], "postcode": […], "department": […], "rne": […]}, in place of what was there, added to it or taken away from it; returns how many codes there are now. For local authorities, public administrations and networks of schools. Staff of the association. Errors: MP006, MP010, MP090.';
+grant execute on function api.set_territory to authenticated, service_role;
 
 create type api.territory_match as (kind api.territory_kind, code text, schools integer, communes text[], missed text[]);
 comment on type api.territory_match is 'A code of a territory, how many schools that are not hidden have it, and of a postcode the INSEE codes of its communes and the schools there that it misses: those with a postcode of their own (CEDEX), which nothing else of the territory names.';
 
 create function private.territory_schools(organisation_id integer) returns setof api.territory_match
-    language plpgsql
-    stable
-    security definer
-    rows 20
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_ops();
@@ -805,18 +715,10 @@ begin
     order by c.kind, c.code;
 end
 $$;
-revoke execute on function private.territory_schools(integer) from public;
-grant execute on function private.territory_schools(integer) to authenticated, service_role;
+grant execute on function private.territory_schools to authenticated, service_role;
 
 create function api.territory_schools(organisation_id integer) returns setof api.territory_match
-    language sql
-    stable
-    rows 20
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.territory_schools(organisation_id);
-end;
-comment on function api.territory_schools(integer)
-    is 'The codes that a client follows, how many schools each of them matches, and which schools of its town a postcode misses. Staff of the association. Errors: MP006, MP090.';
-revoke execute on function api.territory_schools(integer) from public;
-grant execute on function api.territory_schools(integer) to authenticated, service_role;
+    language sql stable rows 20 set search_path = pg_catalog, pg_temp
+begin atomic select * from private.territory_schools(organisation_id); end;
+comment on function api.territory_schools is 'The codes that a client follows, how many schools each of them matches, and which schools of its town a postcode misses. Staff of the association. Errors: MP006, MP090.';
+grant execute on function api.territory_schools to authenticated, service_role;

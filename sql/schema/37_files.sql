@@ -24,10 +24,7 @@ set public = excluded.public, file_size_limit = excluded.file_size_limit, allowe
 -- Whose file a path names: <organisation>/<file> or <organisation>/<folder>/<file>; null when it is no such path. One
 -- spelling for each organisation: no zeros before the number, no digits of other scripts, nothing that is a step upwards.
 create function private.file_organisation(path text) returns integer
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select case
         when octet_length(path) <= 160
@@ -40,16 +37,11 @@ as $$
         then split_part(path, '/', 1)::integer
     end
 $$;
-revoke execute on function private.file_organisation(text) from public;
-grant execute on function private.file_organisation(text) to authenticated;
+grant execute on function private.file_organisation to authenticated;
 
 -- Organisations whose kit the caller may read, or write to; to write takes a manager, and the association's staff.
 create function private.my_kit_ids(writing boolean) returns setof integer
-    language plpgsql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
 begin
     if writing and not private.is_ops()
@@ -60,8 +52,7 @@ begin
     select c.id from private.my_client_ids(case when writing then 'manager' else 'viewer' end::api.staff_role) c (id);
 end
 $$;
-revoke execute on function private.my_kit_ids(boolean) from public;
-grant execute on function private.my_kit_ids(boolean) to authenticated;
+grant execute on function private.my_kit_ids to authenticated;
 
 -- Staff read the files of their organisation while they have access. A signed link would go on working after that, for
 -- anybody who has it: only the association makes links.
@@ -116,9 +107,7 @@ create policy client_file_delete_authenticated on storage.objects
 -- policies, and learns nothing of what is there. The row of the organisation is locked, so that two uploads at a time
 -- cannot both be the last one, and nobody deletes the organisation in between.
 create function private.check_client_file() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     organisation integer := private.file_organisation(new.name);
@@ -149,7 +138,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.check_client_file() from public;
 
 create trigger client_file_checked_when_added
     after insert on storage.objects
@@ -163,9 +151,7 @@ create trigger client_file_checked_when_moved
 
 -- SQL cannot delete a file, only its row. So the files go first, through Storage, and then the organisation can.
 create function private.keep_organisation_of_files() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     if exists (
@@ -177,7 +163,6 @@ begin
     return old;
 end
 $$;
-revoke execute on function private.keep_organisation_of_files() from public;
 
 create trigger organisation_keeps_its_files
     before delete on mpp.organisation

@@ -154,42 +154,25 @@ create index conduct_report_edition on mpp.conduct_report (edition_id);
 
 -- Fifty bits without look-alike letters (Crockford's base 32): not to be guessed.
 create function private.new_join_code() returns text
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language sql set search_path = pg_catalog, pg_temp
 as $$
     select string_agg(substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', 1 + get_byte(r.bytes, i) % 32, 1), '')
     from (select sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) as bytes) r, generate_series(0, 9) i
 $$;
-revoke execute on function private.new_join_code() from public;
 
 -- Who the caller is in the leagues, read live: an expelled player, a removed teacher is out at once.
 create function private.my_player_ids() returns setof uuid
-    language sql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language sql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$ select p.id from mpp.player p where p.account_id = (select private.my_account()) $$;
-revoke execute on function private.my_player_ids() from public;
-grant execute on function private.my_player_ids() to authenticated, service_role;
+grant execute on function private.my_player_ids to authenticated, service_role;
 
 create function private.my_led_league_ids() returns setof uuid
-    language sql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language sql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$ select a.league_id from mpp.ambassador a where a.account_id = (select private.my_account()) $$;
-revoke execute on function private.my_led_league_ids() from public;
-grant execute on function private.my_led_league_ids() to authenticated;
+grant execute on function private.my_led_league_ids to authenticated;
 
 create function private.my_league_ids() returns setof uuid
-    language sql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language sql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
     select p.league_id from mpp.player p where p.account_id = (select private.my_account()) and p.league_id is not null
     union
@@ -197,15 +180,11 @@ as $$
     union
     select f.league_id from mpp.family f where f.account_id = (select private.my_account())
 $$;
-revoke execute on function private.my_league_ids() from public;
-grant execute on function private.my_league_ids() to authenticated;
+grant execute on function private.my_league_ids to authenticated;
 
 -- A client may ask its players for a phone number, which they may leave out.
 create function private.asks_phone(league uuid) returns boolean
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     return exists (
@@ -216,8 +195,7 @@ begin
     );
 end
 $$;
-revoke execute on function private.asks_phone(uuid) from public;
-grant execute on function private.asks_phone(uuid) to authenticated;
+grant execute on function private.asks_phone to authenticated;
 
 alter table mpp.league enable row level security;
 alter table mpp.team enable row level security;
@@ -295,23 +273,18 @@ grant select on mpp.player, mpp.ambassador to service_role;
 -- row of a league is that league's lock: a validation updates it anyway, and no foreign key refers to it. What somebody may do is
 -- asked once they have it, and whatever ends an access takes it too (47_access): the second of the two sees the first.
 create function private.lock_league(league uuid) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform from mpp.score s where s.subject_id = league for no key update;
     perform private.require_still_live();
 end
 $$;
-revoke execute on function private.lock_league(uuid) from public;
 
 -- Keeps a profile from being deleted until the end of this transaction. The deletion takes the profile first, then what
 -- belongs to it; whoever adds something to a profile does the same.
 create function private.hold_profile(account uuid, plays boolean default true) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform from mpp.profile p where p.id = account and (p.alias is not null or not plays) for key share;
@@ -320,23 +293,17 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.hold_profile(uuid, boolean) from public;
 
 -- The same for the person behind a player, if there still is one.
 create function private.hold_profile_of(player uuid) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language sql set search_path = pg_catalog, pg_temp
 as $$
     select from mpp.profile f where f.id = (select p.account_id from mpp.player p where p.id = player) for key share
 $$;
-revoke execute on function private.hold_profile_of(uuid) from public;
 
 -- The edition, locked, in which a league may still be joined now.
 create function private.begin_join(edition_id integer) returns mpp.edition
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -362,15 +329,12 @@ begin
     return e;
 end
 $$;
-revoke execute on function private.begin_join(integer) from public;
 
 -- New codes for leagues and classes: whoever knew the old one enters no more, under no account. Families that came by the
 -- code of a class are out until they give the new one, since one of them may be who was put out. The invitation of a
 -- colleague is void. An invitation to a league of a client that has not left gets the new code.
 create function private.renew_codes(leagues uuid[]) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- A family that is coming in waits, and then finds no such code. Whoever joins a league came before it changed.
@@ -408,14 +372,11 @@ begin
         and m.data ->> 'join_code' = k.code;
 end
 $$;
-revoke execute on function private.renew_codes(uuid[]) from public;
 
 -- A league without an ambassador gets its first co-ambassador, else the player who has been in it longest; an empty one,
 -- the player who comes. Never somebody who came later than others: they would be handed other people's phone numbers.
 create function private.settle_ambassador(league uuid, otherwise uuid default null) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     heir mpp.player;
@@ -455,13 +416,10 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.settle_ambassador(uuid, uuid) from public;
 
 -- Puts an account in a team of a league whose lock is held: the smallest team, the oldest of equals.
 create function private.seat(account uuid, league mpp.league, e mpp.edition, phone text) returns uuid
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     me mpp.player;
@@ -515,14 +473,11 @@ begin
     return me.id;
 end
 $$;
-revoke execute on function private.seat(uuid, mpp.league, mpp.edition, text) from public;
 
 create function private.create_league(
     edition_id integer, name text, category api.league_category, is_open boolean, phone text
 ) returns uuid
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -568,28 +523,19 @@ begin
     return league.id;
 end
 $$;
-revoke execute on function private.create_league(integer, text, api.league_category, boolean, text) from public;
-grant execute on function private.create_league(integer, text, api.league_category, boolean, text) to authenticated;
+grant execute on function private.create_league to authenticated;
 
 create function api.create_league(
     edition_id integer, name text, category api.league_category default 'friends', is_open boolean default false,
     phone text default null
 ) returns uuid
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.create_league(edition_id, name, category, is_open, phone);
-end;
-comment on function api.create_league(integer, text, api.league_category, boolean, text)
-    is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone, and an age of 15. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP030, MP033, MP038, MP039, MP052.';
-revoke execute on function api.create_league(integer, text, api.league_category, boolean, text) from public;
-grant execute on function api.create_league(integer, text, api.league_category, boolean, text) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.create_league(edition_id, name, category, is_open, phone); end;
+comment on function api.create_league is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone, and an age of 15. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP030, MP033, MP038, MP039, MP052.';
+grant execute on function api.create_league to authenticated;
 
 create function private.join_league(join_code text, league_id uuid, phone text) returns uuid
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -635,26 +581,17 @@ begin
     return player;
 end
 $$;
-revoke execute on function private.join_league(text, uuid, text) from public;
-grant execute on function private.join_league(text, uuid, text) to authenticated;
+grant execute on function private.join_league to authenticated;
 
 create function api.join_league(join_code text default null, league_id uuid default null, phone text default null) returns uuid
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.join_league(join_code, league_id, phone);
-end;
-comment on function api.join_league(text, uuid, text)
-    is 'Joins a league by its code, or an open league by id with a phone number; nobody under 15 joins an open one. Returns the player id. Errors: MP001–MP003, MP010, MP011, MP021, MP023, MP024, MP030–MP034, MP052.';
-revoke execute on function api.join_league(text, uuid, text) from public;
-grant execute on function api.join_league(text, uuid, text) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.join_league(join_code, league_id, phone); end;
+comment on function api.join_league is 'Joins a league by its code, or an open league by id with a phone number; nobody under 15 joins an open one. Returns the player id. Errors: MP001–MP003, MP010, MP011, MP021, MP023, MP024, MP030–MP034, MP052.';
+grant execute on function api.join_league to authenticated;
 
 -- Locks the league and answers whether the caller runs it; staff do too.
 create function private.begin_lead(league uuid) returns uuid
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -684,13 +621,10 @@ begin
     return account;
 end
 $$;
-revoke execute on function private.begin_lead(uuid) from public;
 
 -- The team of a class says nothing about a pupil (45_class).
 create function private.clean_team_name(league uuid, name text) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if exists (select from mpp.league l where l.id = league and l.school_id is not null) then
@@ -704,12 +638,9 @@ begin
     ));
 end
 $$;
-revoke execute on function private.clean_team_name(uuid, text) from public;
 
 create function private.create_team(league_id uuid, name text) returns uuid
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     most integer;
@@ -735,25 +666,16 @@ begin
     return team;
 end
 $$;
-revoke execute on function private.create_team(uuid, text) from public;
-grant execute on function private.create_team(uuid, text) to authenticated, service_role;
+grant execute on function private.create_team to authenticated, service_role;
 
 create function api.create_team(league_id uuid, name text) returns uuid
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.create_team(league_id, name);
-end;
-comment on function api.create_team(uuid, text)
-    is 'Adds a team to a league and returns its id. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP037, MP038.';
-revoke execute on function api.create_team(uuid, text) from public;
-grant execute on function api.create_team(uuid, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.create_team(league_id, name); end;
+comment on function api.create_team is 'Adds a team to a league and returns its id. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP037, MP038.';
+grant execute on function api.create_team to authenticated, service_role;
 
 create function private.rename_team(team_id uuid, name text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.begin_lead((select t.league_id from mpp.team t where t.id = rename_team.team_id));
@@ -762,26 +684,17 @@ exception when unique_violation then
     perform private.refuse('MP038', name);
 end
 $$;
-revoke execute on function private.rename_team(uuid, text) from public;
-grant execute on function private.rename_team(uuid, text) to authenticated, service_role;
+grant execute on function private.rename_team to authenticated, service_role;
 
 create function api.rename_team(team_id uuid, name text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.rename_team(team_id, name);
-end;
-comment on function api.rename_team(uuid, text)
-    is 'Names a team. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP038.';
-revoke execute on function api.rename_team(uuid, text) from public;
-grant execute on function api.rename_team(uuid, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.rename_team(team_id, name); end;
+comment on function api.rename_team is 'Names a team. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP038.';
+grant execute on function api.rename_team to authenticated, service_role;
 
 -- A player moves to another team of the league: themselves, or moved by the ambassador.
 create function private.choose_team(team_id uuid, player_id uuid) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -808,27 +721,18 @@ begin
     update mpp.player p set team_id = target.id where p.id = moved.id and p.team_id <> target.id;
 end
 $$;
-revoke execute on function private.choose_team(uuid, uuid) from public;
-grant execute on function private.choose_team(uuid, uuid) to authenticated;
+grant execute on function private.choose_team to authenticated;
 
 create function api.choose_team(team_id uuid, player_id uuid default null) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.choose_team(team_id, player_id);
-end;
-comment on function api.choose_team(uuid, uuid)
-    is 'Moves the caller, or for an ambassador one of the league''s players, to another team of their league; points stay where they were earned. Errors: MP001–MP003, MP005, MP011, MP024.';
-revoke execute on function api.choose_team(uuid, uuid) from public;
-grant execute on function api.choose_team(uuid, uuid) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.choose_team(team_id, player_id); end;
+comment on function api.choose_team is 'Moves the caller, or for an ambassador one of the league''s players, to another team of their league; points stay where they were earned. Errors: MP001–MP003, MP005, MP011, MP024.';
+grant execute on function api.choose_team to authenticated;
 
 -- Out of the league, with what only the league needed. The code changes with whoever ran it or was expelled. A player who
 -- leaves of their own will could come back anyway, and the code of an empty league is all that leads to it.
 create function private.unseat(player uuid, expelled boolean) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = player);
@@ -846,12 +750,9 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.unseat(uuid, boolean) from public;
 
 create function private.leave_league(league_id uuid) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -881,25 +782,16 @@ begin
     perform private.unseat(me.id, expelled => false);
 end
 $$;
-revoke execute on function private.leave_league(uuid) from public;
-grant execute on function private.leave_league(uuid) to authenticated;
+grant execute on function private.leave_league to authenticated;
 
 create function api.leave_league(league_id uuid) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.leave_league(league_id);
-end;
-comment on function api.leave_league(uuid)
-    is 'Leaves a league; what was earned there stays there. Errors: MP001–MP003, MP011, MP024, MP035, MP036.';
-revoke execute on function api.leave_league(uuid) from public;
-grant execute on function api.leave_league(uuid) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.leave_league(league_id); end;
+comment on function api.leave_league is 'Leaves a league; what was earned there stays there. Errors: MP001–MP003, MP011, MP024, MP035, MP036.';
+grant execute on function api.leave_league to authenticated;
 
 create function private.expel_player(player_id uuid, reason text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = expel_player.player_id);
@@ -925,25 +817,16 @@ begin
     perform private.record_act('league.expel', league::text, jsonb_build_object('player_id', out.id));
 end
 $$;
-revoke execute on function private.expel_player(uuid, text) from public;
-grant execute on function private.expel_player(uuid, text) to authenticated, service_role;
+grant execute on function private.expel_player to authenticated, service_role;
 
 create function api.expel_player(player_id uuid, reason text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.expel_player(player_id, reason);
-end;
-comment on function api.expel_player(uuid, text)
-    is 'Expels a player from the league, with a reason that the association receives; they lose access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP047.';
-revoke execute on function api.expel_player(uuid, text) from public;
-grant execute on function api.expel_player(uuid, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.expel_player(player_id, reason); end;
+comment on function api.expel_player is 'Expels a player from the league, with a reason that the association receives; they lose access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP047.';
+grant execute on function api.expel_player to authenticated, service_role;
 
 create function private.hand_over_league(league_id uuid, player_id uuid) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -970,25 +853,16 @@ begin
     perform private.record_act('league.hand_over', hand_over_league.league_id::text, jsonb_build_object('player_id', heir.id));
 end
 $$;
-revoke execute on function private.hand_over_league(uuid, uuid) from public;
-grant execute on function private.hand_over_league(uuid, uuid) to authenticated, service_role;
+grant execute on function private.hand_over_league to authenticated, service_role;
 
 create function api.hand_over_league(league_id uuid, player_id uuid) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.hand_over_league(league_id, player_id);
-end;
-comment on function api.hand_over_league(uuid, uuid)
-    is 'Makes another player of the league its ambassador; the former one stays co-ambassador. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024, MP047.';
-revoke execute on function api.hand_over_league(uuid, uuid) from public;
-grant execute on function api.hand_over_league(uuid, uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.hand_over_league(league_id, player_id); end;
+comment on function api.hand_over_league is 'Makes another player of the league its ambassador; the former one stays co-ambassador. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024, MP047.';
+grant execute on function api.hand_over_league to authenticated, service_role;
 
 create function private.set_co_ambassador(player_id uuid, granted boolean) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = set_co_ambassador.player_id);
@@ -1020,25 +894,16 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.set_co_ambassador(uuid, boolean) from public;
-grant execute on function private.set_co_ambassador(uuid, boolean) to authenticated, service_role;
+grant execute on function private.set_co_ambassador to authenticated, service_role;
 
 create function api.set_co_ambassador(player_id uuid, granted boolean) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.set_co_ambassador(player_id, granted);
-end;
-comment on function api.set_co_ambassador(uuid, boolean)
-    is 'Makes a player of the league a co-ambassador, or no longer. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
-revoke execute on function api.set_co_ambassador(uuid, boolean) from public;
-grant execute on function api.set_co_ambassador(uuid, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.set_co_ambassador(player_id, granted); end;
+comment on function api.set_co_ambassador is 'Makes a player of the league a co-ambassador, or no longer. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
+grant execute on function api.set_co_ambassador to authenticated, service_role;
 
 create function private.renew_join_code(league_id uuid) returns text
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.begin_lead(renew_join_code.league_id);
@@ -1050,26 +915,17 @@ begin
     return (select c.code from mpp.join_code c where c.league_id = renew_join_code.league_id);
 end
 $$;
-revoke execute on function private.renew_join_code(uuid) from public;
-grant execute on function private.renew_join_code(uuid) to authenticated, service_role;
+grant execute on function private.renew_join_code to authenticated, service_role;
 
 create function api.renew_join_code(league_id uuid) returns text
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.renew_join_code(league_id);
-end;
-comment on function api.renew_join_code(uuid)
-    is 'Replaces the join code of a league and returns the new one; the old one no longer opens it. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
-revoke execute on function api.renew_join_code(uuid) from public;
-grant execute on function api.renew_join_code(uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.renew_join_code(league_id); end;
+comment on function api.renew_join_code is 'Replaces the join code of a league and returns the new one; the old one no longer opens it. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
+grant execute on function api.renew_join_code to authenticated, service_role;
 
 -- A frozen ranking may lose a name, never gain one.
 create function private.begin_listing(edition integer, listed boolean) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     frozen text;
@@ -1081,13 +937,10 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.begin_listing(integer, boolean) from public;
 
 -- In or out of the public ranking: a player for themselves, an ambassador for the league.
 create function private.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -1141,26 +994,17 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.set_listing(api.ranking_scope, uuid, boolean) from public;
-grant execute on function private.set_listing(api.ranking_scope, uuid, boolean) to authenticated, service_role;
+grant execute on function private.set_listing to authenticated, service_role;
 
 create function api.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.set_listing(scope, subject_id, listed);
-end;
-comment on function api.set_listing(api.ranking_scope, uuid, boolean)
-    is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking; what the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
-revoke execute on function api.set_listing(api.ranking_scope, uuid, boolean) from public;
-grant execute on function api.set_listing(api.ranking_scope, uuid, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.set_listing(scope, subject_id, listed); end;
+comment on function api.set_listing is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking; what the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
+grant execute on function api.set_listing to authenticated, service_role;
 
 -- Any member tells the association about a player of the league.
 create function private.report_conduct(player_id uuid, reason text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -1184,25 +1028,16 @@ begin
         private.clean_line('reason', report_conduct.reason, 500));
 end
 $$;
-revoke execute on function private.report_conduct(uuid, text) from public;
-grant execute on function private.report_conduct(uuid, text) to authenticated;
+grant execute on function private.report_conduct to authenticated;
 
 create function api.report_conduct(player_id uuid, reason text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.report_conduct(player_id, reason);
-end;
-comment on function api.report_conduct(uuid, text)
-    is 'Tells the association about a player of one''s own league. Errors: MP001–MP003, MP005, MP010, MP011.';
-revoke execute on function api.report_conduct(uuid, text) from public;
-grant execute on function api.report_conduct(uuid, text) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.report_conduct(player_id, reason); end;
+comment on function api.report_conduct is 'Tells the association about a player of one''s own league. Errors: MP001–MP003, MP005, MP010, MP011.';
+grant execute on function api.report_conduct to authenticated;
 
 create function private.resolve_conduct_report(id bigint, resolution text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_ops();
@@ -1215,19 +1050,13 @@ begin
     perform private.record_act('conduct.resolve', resolve_conduct_report.id::text);
 end
 $$;
-revoke execute on function private.resolve_conduct_report(bigint, text) from public;
-grant execute on function private.resolve_conduct_report(bigint, text) to authenticated, service_role;
+grant execute on function private.resolve_conduct_report to authenticated, service_role;
 
 create function api.resolve_conduct_report(id bigint, resolution text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.resolve_conduct_report(id, resolution);
-end;
-comment on function api.resolve_conduct_report(bigint, text) is 'Closes a conduct report with a note. Staff. Errors: MP005, MP006, MP010.';
-revoke execute on function api.resolve_conduct_report(bigint, text) from public;
-grant execute on function api.resolve_conduct_report(bigint, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.resolve_conduct_report(id, resolution); end;
+comment on function api.resolve_conduct_report is 'Closes a conduct report with a note. Staff. Errors: MP005, MP006, MP010.';
+grant execute on function api.resolve_conduct_report to authenticated, service_role;
 
 create view api.conduct_reports with (security_invoker = true) as
 select r.id, r.kind, r.edition_id, r.league_id, r.player_id, r.account_id, r.reported_by, r.reason, r.reported_at, r.resolved_at, r.resolution
@@ -1237,9 +1066,7 @@ grant select on api.conduct_reports to authenticated, service_role;
 
 -- What a person corrects in their profile, their leagues see in every edition that is not frozen.
 create function private.profile_show_in_leagues() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     update mpp.player p
@@ -1255,30 +1082,24 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.profile_show_in_leagues() from public;
 
 create trigger profile_show_in_leagues
     after update of alias, first_name, picture_path, birth_date, guardian_consent_at on mpp.profile
     for each row execute function private.profile_show_in_leagues();
 
 create function private.lock_editions_of(account uuid) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.lock_edition(p.edition_id)
     from (select x.edition_id from mpp.player x where x.account_id = account order by x.edition_id) p;
 end
 $$;
-revoke execute on function private.lock_editions_of(uuid) from public;
 
 -- A deleted account leaves its points and its rank, under no name: in a frozen ranking its line stays where it stood, and
 -- in one that runs it is listed no longer.
 create function private.profile_forget() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     leagues uuid[];
@@ -1318,7 +1139,6 @@ begin
     return old;
 end
 $$;
-revoke execute on function private.profile_forget() from public;
 
 create trigger profile_forget
     before delete on mpp.profile

@@ -47,9 +47,7 @@ grant select on mpp.class_challenge, mpp.class_code to authenticated, service_ro
 
 -- Locks a class for one of its teachers, or for the staff; returns the account.
 create function private.begin_class(class uuid, when_frozen boolean default false) returns uuid
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_write(registered => false) end;
@@ -75,13 +73,10 @@ begin
     return account;
 end
 $$;
-revoke execute on function private.begin_class(uuid, boolean) from public;
 
 -- What the staff do in a class in a teacher's place leaves a trace; what teachers do is theirs.
 create function private.record_for_class(action text, class uuid, details jsonb default '{}') returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     if private.is_ops() then
@@ -89,13 +84,10 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.record_for_class(text, uuid, jsonb) from public;
 
 -- The edition of a class whose lock is held, if it is not over yet.
 create function private.edition_going_on(class uuid) returns mpp.edition
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -108,14 +100,11 @@ begin
     return e;
 end
 $$;
-revoke execute on function private.edition_going_on(uuid) from public;
 
 create function private.create_class(
     edition_id integer, school_id uuid, name text, level text, teams text[], teacher_id uuid
 ) returns uuid
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -189,27 +178,18 @@ begin
     return class;
 end
 $$;
-revoke execute on function private.create_class(integer, uuid, text, text, text[], uuid) from public;
-grant execute on function private.create_class(integer, uuid, text, text, text[], uuid) to authenticated, service_role;
+grant execute on function private.create_class to authenticated, service_role;
 
 create function api.create_class(
     edition_id integer, school_id uuid, name text, level text, teams text[] default null, teacher_id uuid default null
 ) returns uuid
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.create_class(edition_id, school_id, name, level, teams, teacher_id);
-end;
-comment on function api.create_class(integer, uuid, text, text, text[], uuid)
-    is 'Creates a class of a school with its teams (one unless they are named) and the code for its families; the caller is its teacher. Only the staff name another teacher_id. Returns the class id. Errors: MP001, MP002, MP005, MP006, MP009–MP011, MP020, MP021, MP023, MP024, MP028, MP037–MP039, MP080.';
-revoke execute on function api.create_class(integer, uuid, text, text, text[], uuid) from public;
-grant execute on function api.create_class(integer, uuid, text, text, text[], uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.create_class(edition_id, school_id, name, level, teams, teacher_id); end;
+comment on function api.create_class is 'Creates a class of a school with its teams (one unless they are named) and the code for its families; the caller is its teacher. Only the staff name another teacher_id. Returns the class id. Errors: MP001, MP002, MP005, MP006, MP009–MP011, MP020, MP021, MP023, MP024, MP028, MP037–MP039, MP080.';
+grant execute on function api.create_class to authenticated, service_role;
 
 create function private.update_class(class_id uuid, name text, level text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     class mpp.league;
@@ -234,37 +214,24 @@ exception when unique_violation then
     perform private.refuse('MP038', name);
 end
 $$;
-revoke execute on function private.update_class(uuid, text, text) from public;
-grant execute on function private.update_class(uuid, text, text) to authenticated, service_role;
+grant execute on function private.update_class to authenticated, service_role;
 
 create function api.update_class(class_id uuid, name text default null, level text default null) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.update_class(class_id, name, level);
-end;
-comment on function api.update_class(uuid, text, text)
-    is 'Renames a class or corrects its level; the level only before the first validation, and the choice of challenges starts again. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP024, MP038.';
-revoke execute on function api.update_class(uuid, text, text) from public;
-grant execute on function api.update_class(uuid, text, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.update_class(class_id, name, level); end;
+comment on function api.update_class is 'Renames a class or corrects its level; the level only before the first validation, and the choice of challenges starts again. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP024, MP038.';
+grant execute on function api.update_class to authenticated, service_role;
 
 -- The name of a pupil as the class reads it.
 create function private.pupil_name(first_name text, initial text) returns text
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$ select first_name || coalesce(' ' || initial || '.', '') $$;
-revoke execute on function private.pupil_name(text, text) from public;
-grant execute on function private.pupil_name(text, text) to authenticated, service_role;
+grant execute on function private.pupil_name to authenticated, service_role;
 
 -- What is typed about a pupil is never said back: a message ends up in the server's log, and what was refused may be just
 -- the surname or the address that nobody should keep. The place in the list tells which it was.
 create function private.typed(pupil jsonb, field text, place bigint) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if coalesce(jsonb_typeof(pupil -> field), 'null') not in ('string', 'null') then
@@ -273,13 +240,10 @@ begin
     return pupil ->> field;
 end
 $$;
-revoke execute on function private.typed(jsonb, text, bigint) from public;
 
 -- One word: there must be nowhere to write a surname.
 create function private.clean_first_name(value text, place bigint) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     field text := format('first_name of pupil %s', place);
@@ -297,12 +261,9 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_first_name(text, bigint) from public;
 
 create function private.clean_initial(value text, place bigint) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text := upper(private.folded(replace(private.trimmed(left(value, 20)), '.', '')));
@@ -316,14 +277,11 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_initial(text, bigint) from public;
 
 -- The name of a class or of its team is free text, read by strangers like any other name; a date of birth or a telephone
 -- number says something about a pupil. School years, levels and counting rhymes are neither.
 create function private.clean_class_text(field text, value text, longest integer, listed boolean default false) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text := private.clean_name(field, value, longest, null, listed);
@@ -339,13 +297,10 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_class_text(text, text, integer, boolean) from public;
 
 -- An initial goes as soon as it is not needed, and must be there while it is.
 create function private.settle_initials(class uuid, listed uuid[] default '{}') returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     repeated text;
@@ -373,7 +328,6 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.settle_initials(uuid, uuid[]) from public;
 
 create type api.class_pupil as (pupil_id uuid, first_name text, initial text, name text, team_id uuid);
 comment on type api.class_pupil is 'A pupil of a class; name is the first name with its initial, if it needs one.';
@@ -381,9 +335,7 @@ comment on type api.class_pupil is 'A pupil of a class; name is the first name w
 -- Teams that a list of pupils names and the class does not have yet. A class that still has its one empty team gives it
 -- the first of these names.
 create function private.make_teams(class uuid, names text[], most integer) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     called text;
@@ -408,12 +360,9 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.make_teams(uuid, text[], integer) from public;
 
 create function private.add_pupils(class_id uuid, pupils jsonb, dry_run boolean) returns setof api.class_pupil
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     uuid_form constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
@@ -576,27 +525,18 @@ begin
     return query select o.* from unnest(outcome) o;
 end
 $$;
-revoke execute on function private.add_pupils(uuid, jsonb, boolean) from public;
-grant execute on function private.add_pupils(uuid, jsonb, boolean) to authenticated, service_role;
+grant execute on function private.add_pupils to authenticated, service_role;
 
 create function api.add_pupils(class_id uuid, pupils jsonb, dry_run boolean default false) returns setof api.class_pupil
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.add_pupils(class_id, pupils, dry_run);
-end;
-comment on function api.add_pupils(uuid, jsonb, boolean)
-    is 'Adds pupils to a class, all or none: [{"first_name", "initial", "team"}]. With pupil_id an element corrects a pupil who is there: when a first name comes twice, give an initial to both in one call. Teams that are named and missing are made. Any other key is refused by name. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP032, MP037, MP081, MP083.';
-revoke execute on function api.add_pupils(uuid, jsonb, boolean) from public;
-grant execute on function api.add_pupils(uuid, jsonb, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select * from private.add_pupils(class_id, pupils, dry_run); end;
+comment on function api.add_pupils is 'Adds pupils to a class, all or none: [{"first_name", "initial", "team"}]. With pupil_id an element corrects a pupil who is there: when a first name comes twice, give an initial to both in one call. Teams that are named and missing are made. Any other key is refused by name. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP032, MP037, MP081, MP083.';
+grant execute on function api.add_pupils to authenticated, service_role;
 
 -- A pupil who leaves: the name goes at once, the points stay with the class. Once the edition is over only the name goes,
 -- or taking out those who did nothing would raise an average that everybody can see already.
 create function private.remove_pupil(pupil_id uuid) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     class uuid := (select p.league_id from mpp.player p where p.id = pupil_id and p.alias is null);
@@ -620,26 +560,17 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.remove_pupil(uuid) from public;
-grant execute on function private.remove_pupil(uuid) to authenticated, service_role;
+grant execute on function private.remove_pupil to authenticated, service_role;
 
 create function api.remove_pupil(pupil_id uuid) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.remove_pupil(pupil_id);
-end;
-comment on function api.remove_pupil(uuid)
-    is 'Takes a pupil out of their class: the first name is deleted, for good, and what they earned stays with the class. Its teachers and staff, also after the freeze. Errors: MP001, MP002, MP008, MP011, MP083.';
-revoke execute on function api.remove_pupil(uuid) from public;
-grant execute on function api.remove_pupil(uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.remove_pupil(pupil_id); end;
+comment on function api.remove_pupil is 'Takes a pupil out of their class: the first name is deleted, for good, and what they earned stays with the class. Its teachers and staff, also after the freeze. Errors: MP001, MP002, MP008, MP011, MP083.';
+grant execute on function api.remove_pupil to authenticated, service_role;
 
 -- Once the diplomas are printed nobody needs to know who the pupils were.
 create function private.forget_pupils(edition_code text) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -663,27 +594,17 @@ begin
     return forgotten;
 end
 $$;
-revoke execute on function private.forget_pupils(text) from public;
-grant execute on function private.forget_pupils(text) to authenticated, service_role;
+grant execute on function private.forget_pupils to authenticated, service_role;
 
 create function api.forget_pupils(edition_code text) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-    set statement_timeout = '10min'
-begin atomic
-    select private.forget_pupils(edition_code);
-end;
-comment on function api.forget_pupils(text)
-    is 'Deletes the first names of all pupils of a frozen edition, for good, and closes its classes to families; points and ranks stay. Returns how many names. Staff. Errors: MP006, MP020, MP026.';
-revoke execute on function api.forget_pupils(text) from public;
-grant execute on function api.forget_pupils(text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
+begin atomic select private.forget_pupils(edition_code); end;
+comment on function api.forget_pupils is 'Deletes the first names of all pupils of a frozen edition, for good, and closes its classes to families; points and ranks stay. Returns how many names. Staff. Errors: MP006, MP020, MP026.';
+grant execute on function api.forget_pupils to authenticated, service_role;
 
 -- Whether a challenge is in play for a class.
 create function private.is_in_play(class mpp.league, challenge mpp.edition_challenge) returns boolean
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(class.level = any (challenge.levels), false)
         and (
@@ -691,12 +612,9 @@ as $$
             or exists (select from mpp.class_challenge c where c.league_id = class.id and c.challenge_id = challenge.id)
         )
 $$;
-revoke execute on function private.is_in_play(mpp.league, mpp.edition_challenge) from public;
 
 create function private.choose_class_challenges(class_id uuid, challenge_ids integer[]) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     class mpp.league;
@@ -728,26 +646,17 @@ begin
     return (select count(*) from mpp.class_challenge c where c.league_id = class.id);
 end
 $$;
-revoke execute on function private.choose_class_challenges(uuid, integer[]) from public;
-grant execute on function private.choose_class_challenges(uuid, integer[]) to authenticated, service_role;
+grant execute on function private.choose_class_challenges to authenticated, service_role;
 
 create function api.choose_class_challenges(class_id uuid, challenge_ids integer[]) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.choose_class_challenges(class_id, challenge_ids);
-end;
-comment on function api.choose_class_challenges(uuid, integer[])
-    is 'Sets which challenges of its level a class plays, and returns how many; null: all of them. What was validated stays. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040.';
-revoke execute on function api.choose_class_challenges(uuid, integer[]) from public;
-grant execute on function api.choose_class_challenges(uuid, integer[]) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.choose_class_challenges(class_id, challenge_ids); end;
+comment on function api.choose_class_challenges is 'Sets which challenges of its level a class plays, and returns how many; null: all of them. What was validated stays. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040.';
+grant execute on function api.choose_class_challenges to authenticated, service_role;
 
 -- Families.
 create function private.renew_class_code(class_id uuid) returns text
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     fresh text := private.new_join_code();
@@ -760,25 +669,16 @@ begin
     return fresh;
 end
 $$;
-revoke execute on function private.renew_class_code(uuid) from public;
-grant execute on function private.renew_class_code(uuid) to authenticated, service_role;
+grant execute on function private.renew_class_code to authenticated, service_role;
 
 create function api.renew_class_code(class_id uuid) returns text
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.renew_class_code(class_id);
-end;
-comment on function api.renew_class_code(uuid)
-    is 'Gives a class a new code and returns it; whoever entered with an older one is out until they give the new one. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
-revoke execute on function api.renew_class_code(uuid) from public;
-grant execute on function api.renew_class_code(uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.renew_class_code(class_id); end;
+comment on function api.renew_class_code is 'Gives a class a new code and returns it; whoever entered with an older one is out until they give the new one. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
+grant execute on function api.renew_class_code to authenticated, service_role;
 
 create function private.revoke_class_code(class_id uuid) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.begin_class(class_id, when_frozen => true);
@@ -787,20 +687,13 @@ begin
     delete from mpp.family f where f.league_id = class_id;
 end
 $$;
-revoke execute on function private.revoke_class_code(uuid) from public;
-grant execute on function private.revoke_class_code(uuid) to authenticated, service_role;
+grant execute on function private.revoke_class_code to authenticated, service_role;
 
 create function api.revoke_class_code(class_id uuid) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.revoke_class_code(class_id);
-end;
-comment on function api.revoke_class_code(uuid)
-    is 'Takes the code of a class away: families are out at once and nobody enters until it is renewed. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
-revoke execute on function api.revoke_class_code(uuid) from public;
-grant execute on function api.revoke_class_code(uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.revoke_class_code(class_id); end;
+comment on function api.revoke_class_code is 'Takes the code of a class away: families are out at once and nobody enters until it is renewed. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
+grant execute on function api.revoke_class_code to authenticated, service_role;
 
 create type api.claim_result as (class_id uuid, claimed boolean, guesses_left integer);
 comment on type api.claim_result is 'Outcome of a class code: the class, or how many wrong codes are left in this hour.';
@@ -808,9 +701,7 @@ comment on type api.claim_result is 'Outcome of a class code: the class, or how 
 -- The one thing an anonymous account may do. As in unlock_challenge a wrong code is an answer and not an error, so that
 -- it is remembered; per account, because a whole school shares one address.
 create function private.claim_class(code text) returns api.claim_result
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     most constant integer := 10;
@@ -852,26 +743,17 @@ begin
     return (class, true, most - wrong)::api.claim_result;
 end
 $$;
-revoke execute on function private.claim_class(text) from public;
-grant execute on function private.claim_class(text) to authenticated;
+grant execute on function private.claim_class to authenticated;
 
 create function api.claim_class(code text) returns api.claim_result
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.claim_class(code);
-end;
-comment on function api.claim_class(text)
-    is 'Opens a class, to read only, to whoever gives its code; anonymous accounts too. Wrong codes are limited per account and hour. Errors: MP001, MP011, MP046, MP086.';
-revoke execute on function api.claim_class(text) from public;
-grant execute on function api.claim_class(text) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.claim_class(code); end;
+comment on function api.claim_class is 'Opens a class, to read only, to whoever gives its code; anonymous accounts too. Wrong codes are limited per account and hour. Errors: MP001, MP011, MP046, MP086.';
+grant execute on function api.claim_class to authenticated;
 
 -- Colleagues.
 create function private.invite_co_teacher(class_id uuid) returns text
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     fresh text := private.new_join_code();
@@ -885,25 +767,16 @@ begin
     return fresh;
 end
 $$;
-revoke execute on function private.invite_co_teacher(uuid) from public;
-grant execute on function private.invite_co_teacher(uuid) to authenticated, service_role;
+grant execute on function private.invite_co_teacher to authenticated, service_role;
 
 create function api.invite_co_teacher(class_id uuid) returns text
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.invite_co_teacher(class_id);
-end;
-comment on function api.invite_co_teacher(uuid)
-    is 'Makes an invitation for one colleague, good once and for seven days, in place of an earlier one; returns its code. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
-revoke execute on function api.invite_co_teacher(uuid) from public;
-grant execute on function api.invite_co_teacher(uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.invite_co_teacher(class_id); end;
+comment on function api.invite_co_teacher is 'Makes an invitation for one colleague, good once and for seven days, in place of an earlier one; returns its code. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
+grant execute on function api.invite_co_teacher to authenticated, service_role;
 
 create function private.accept_class(code text) returns uuid
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_teach();
@@ -929,25 +802,16 @@ begin
     return class.id;
 end
 $$;
-revoke execute on function private.accept_class(text) from public;
-grant execute on function private.accept_class(text) to authenticated;
+grant execute on function private.accept_class to authenticated;
 
 create function api.accept_class(code text) returns uuid
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.accept_class(code);
-end;
-comment on function api.accept_class(text)
-    is 'Takes a colleague''s invitation: the caller, a teacher, now runs the class too. Returns the class id. Errors: MP001, MP002, MP009, MP011, MP082.';
-revoke execute on function api.accept_class(text) from public;
-grant execute on function api.accept_class(text) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.accept_class(code); end;
+comment on function api.accept_class is 'Takes a colleague''s invitation: the caller, a teacher, now runs the class too. Returns the class id. Errors: MP001, MP002, MP009, MP011, MP082.';
+grant execute on function api.accept_class to authenticated;
 
 create function private.hand_over_class(class_id uuid, teacher_id uuid) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -973,25 +837,16 @@ begin
     perform private.record_act('class.hand_over', class_id::text, jsonb_build_object('teacher_id', teacher_id));
 end
 $$;
-revoke execute on function private.hand_over_class(uuid, uuid) from public;
-grant execute on function private.hand_over_class(uuid, uuid) to authenticated, service_role;
+grant execute on function private.hand_over_class to authenticated, service_role;
 
 create function api.hand_over_class(class_id uuid, teacher_id uuid) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.hand_over_class(class_id, teacher_id);
-end;
-comment on function api.hand_over_class(uuid, uuid)
-    is 'Makes a colleague who already runs the class its principal teacher; the former one stays. The principal teacher, and staff, who may name any teacher. Errors: MP001, MP002, MP005, MP008, MP011, MP047.';
-revoke execute on function api.hand_over_class(uuid, uuid) from public;
-grant execute on function api.hand_over_class(uuid, uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.hand_over_class(class_id, teacher_id); end;
+comment on function api.hand_over_class is 'Makes a colleague who already runs the class its principal teacher; the former one stays. The principal teacher, and staff, who may name any teacher. Errors: MP001, MP002, MP005, MP008, MP011, MP047.';
+grant execute on function api.hand_over_class to authenticated, service_role;
 
 create function private.remove_co_teacher(class_id uuid, teacher_id uuid) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_class(class_id, when_frozen => true);
@@ -1010,30 +865,19 @@ begin
     perform private.renew_codes(array[class_id]);
 end
 $$;
-revoke execute on function private.remove_co_teacher(uuid, uuid) from public;
-grant execute on function private.remove_co_teacher(uuid, uuid) to authenticated, service_role;
+grant execute on function private.remove_co_teacher to authenticated, service_role;
 
 create function api.remove_co_teacher(class_id uuid, teacher_id uuid) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.remove_co_teacher(class_id, teacher_id);
-end;
-comment on function api.remove_co_teacher(uuid, uuid)
-    is 'Takes a class from a colleague, or from oneself; the principal teacher hands it over first. The class code is renewed with it, because the colleague knew it: families enter again with the new one. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011.';
-revoke execute on function api.remove_co_teacher(uuid, uuid) from public;
-grant execute on function api.remove_co_teacher(uuid, uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.remove_co_teacher(class_id, teacher_id); end;
+comment on function api.remove_co_teacher is 'Takes a class from a colleague, or from oneself; the principal teacher hands it over first. The class code is renewed with it, because the colleague knew it: families enter again with the new one. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011.';
+grant execute on function api.remove_co_teacher to authenticated, service_role;
 
 create type api.class_teacher as (teacher_id uuid, first_name text, last_name text, is_principal boolean, is_me boolean);
 comment on type api.class_teacher is 'A teacher of a class, for the other teachers of that class.';
 
 create function private.class_teachers(class_id uuid) returns setof api.class_teacher
-    language plpgsql
-    stable
-    security definer
-    rows 2
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 2 set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := case when private.is_ops() then (select private.my_account()) else private.signed_in() end;
@@ -1052,18 +896,10 @@ begin
     order by a.is_principal desc, a.granted_at;
 end
 $$;
-revoke execute on function private.class_teachers(uuid) from public;
-grant execute on function private.class_teachers(uuid) to authenticated, service_role;
+grant execute on function private.class_teachers to authenticated, service_role;
 
 create function api.class_teachers(class_id uuid) returns setof api.class_teacher
-    language sql
-    stable
-    rows 2
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.class_teachers(class_id);
-end;
-comment on function api.class_teachers(uuid)
-    is 'Who runs a class, the principal teacher first. Its teachers and staff. Errors: MP001, MP002, MP008.';
-revoke execute on function api.class_teachers(uuid) from public;
-grant execute on function api.class_teachers(uuid) to authenticated, service_role;
+    language sql stable rows 2 set search_path = pg_catalog, pg_temp
+begin atomic select * from private.class_teachers(class_id); end;
+comment on function api.class_teachers is 'Who runs a class, the principal teacher first. Its teachers and staff. Errors: MP001, MP002, MP008.';
+grant execute on function api.class_teachers to authenticated, service_role;

@@ -20,9 +20,7 @@ grant select on mpp.participant to authenticated, service_role;
 
 -- The participation of a client's command, its edition locked and still open to new leagues.
 create function private.begin_client_leagues(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation;
@@ -42,14 +40,11 @@ begin
     return p;
 end
 $$;
-revoke execute on function private.begin_client_leagues(integer, api.staff_role) from public;
 
 -- The leagues and guests of a client, for one change at a time. The client may have been withdrawn while this waited, or
 -- whoever asks been removed: their access ends under the same lock, and its codes are renewed.
 create function private.lock_client(p mpp.participation, at_least api.staff_role default 'manager') returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform pg_advisory_xact_lock(hashtext('mpp.client'), p.organisation_id);
@@ -63,15 +58,12 @@ begin
     perform private.begin_client(p.organisation_id, at_least);
 end
 $$;
-revoke execute on function private.lock_client(mpp.participation, api.staff_role) from public;
 
 create type api.client_league as (league_id uuid, name text, unit text, join_code text, is_new boolean);
 comment on type api.client_league is 'A league of a client with the code that opens it.';
 
 create function private.create_client_leagues(participation_id integer, leagues jsonb) returns setof api.client_league
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation := private.begin_client_leagues(participation_id);
@@ -157,30 +149,19 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.create_client_leagues(integer, jsonb) from public;
-grant execute on function private.create_client_leagues(integer, jsonb) to authenticated, service_role;
+grant execute on function private.create_client_leagues to authenticated, service_role;
 
 create function api.create_client_leagues(participation_id integer, leagues jsonb) returns setof api.client_league
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.create_client_leagues(participation_id, leagues);
-end;
-comment on function api.create_client_leagues(integer, jsonb)
-    is 'Makes leagues of a client, all or none: [{"name", "unit"}]; those it has already stay, with their unit corrected. Whoever joins one first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP028, MP038, MP039, MP047, MP091–MP093.';
-revoke execute on function api.create_client_leagues(integer, jsonb) from public;
-grant execute on function api.create_client_leagues(integer, jsonb) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select * from private.create_client_leagues(participation_id, leagues); end;
+comment on function api.create_client_leagues is 'Makes leagues of a client, all or none: [{"name", "unit"}]; those it has already stay, with their unit corrected. Whoever joins one first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP028, MP038, MP039, MP047, MP091–MP093.';
+grant execute on function api.create_client_leagues to authenticated, service_role;
 
 create type api.client_join_code as (participation_id integer, league_id uuid, name text, unit text, listed boolean, join_code text);
 comment on type api.client_join_code is 'A league of a client with the code that opens it, for those who hand the codes out.';
 
 create function private.client_join_codes() returns setof api.client_join_code
-    language plpgsql
-    stable
-    security definer
-    rows 50
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -194,8 +175,7 @@ begin
     where p.organisation_id in (select x.id from private.my_client_ids('manager') x (id));
 end
 $$;
-revoke execute on function private.client_join_codes() from public;
-grant execute on function private.client_join_codes() to authenticated, service_role;
+grant execute on function private.client_join_codes to authenticated, service_role;
 
 create view api.client_join_codes with (security_invoker = true) as
 select * from private.client_join_codes();
@@ -212,20 +192,15 @@ grant select on api.client_participants to authenticated, service_role;
 
 -- The key of the first, second or third mail that invites an address; of a removed guest what has left stays in the outbox.
 create function private.invitation_key(participation integer, email text, number bigint) returns text
-    language sql
-    immutable
-    set search_path = pg_catalog, pg_temp
+    language sql immutable set search_path = pg_catalog, pg_temp
 as $$
     select format('invitation:%s:%s', participation, encode(sha256(convert_to(email, 'UTF8')), 'hex'))
         || case when number > 1 then ':' || number else '' end
 $$;
-revoke execute on function private.invitation_key(integer, text, bigint) from public;
 
 -- How many mails invited each address, in one go: for 2,000 guests a function asked for each costs seconds.
 create function private.invitations_sent(participation mpp.participation) returns table (email text, sent bigint)
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -236,14 +211,11 @@ begin
     group by m.address;
 end
 $$;
-revoke execute on function private.invitations_sent(mpp.participation) from public;
 
 -- Invitations of a client that were written to a mailbox within a day: its account must not become a way to fill somebody's.
 -- Those of other clients are none of its business, and are counted when the mail is to leave (mail_obstacle).
 create function private.invitations_today(organisation integer) returns table (mailbox text, written bigint)
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -255,13 +227,10 @@ begin
     group by private.mailbox_of(m.address);
 end
 $$;
-revoke execute on function private.invitations_today(integer) from public;
 
 -- What the leagues of a client may be called in a list of its guests, in lower case: their name, and without the client's before it.
 create function private.league_names(participation integer) returns table (called text, league_id uuid, is_whole boolean)
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -277,14 +246,11 @@ begin
     where p.id = participation;
 end
 $$;
-revoke execute on function private.league_names(integer) from public;
 
 -- Guests without a league, each to the one that fewest were invited to, as if one after the other: leagues are filled up to a
 -- level like vessels, and the guests take the places below it, the lowest first.
 create function private.spread_participants(participation integer, emails text[]) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into mpp.participant (participation_id, email, league_id)
@@ -312,12 +278,9 @@ begin
     join place q on q.turn = g.turn;
 end
 $$;
-revoke execute on function private.spread_participants(integer, text[]) from public;
 
 create function private.invite_participants(participation_id integer, participants jsonb, dry_run boolean) returns api.import_outcome
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation := private.begin_client_leagues(participation_id);
@@ -439,28 +402,19 @@ begin
     return outcome;
 end
 $$;
-revoke execute on function private.invite_participants(integer, jsonb, boolean) from public;
-grant execute on function private.invite_participants(integer, jsonb, boolean) to authenticated, service_role;
+grant execute on function private.invite_participants to authenticated, service_role;
 
 create function api.invite_participants(participation_id integer, participants jsonb, dry_run boolean default false)
     returns api.import_outcome
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.invite_participants(participation_id, participants, dry_run);
-end;
-comment on function api.invite_participants(integer, jsonb, boolean)
-    is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]; without a league they are spread. Whoever was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP047, MP070, MP091–MP093.';
-revoke execute on function api.invite_participants(integer, jsonb, boolean) from public;
-grant execute on function api.invite_participants(integer, jsonb, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.invite_participants(participation_id, participants, dry_run); end;
+comment on function api.invite_participants is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]; without a league they are spread. Whoever was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP047, MP070, MP091–MP093.';
+grant execute on function api.invite_participants to authenticated, service_role;
 
 -- Guests are taken off the list, with the mail that has not left. What was sent keeps its trace; the league stays open to
 -- whoever has its code.
 create function private.remove_participants(participation_id integer, emails text[]) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation := private.begin_participation(participation_id);
@@ -487,27 +441,18 @@ begin
     return removed;
 end
 $$;
-revoke execute on function private.remove_participants(integer, text[]) from public;
-grant execute on function private.remove_participants(integer, text[]) to authenticated, service_role;
+grant execute on function private.remove_participants to authenticated, service_role;
 
 create function api.remove_participants(participation_id integer, emails text[]) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.remove_participants(participation_id, emails);
-end;
-comment on function api.remove_participants(integer, text[])
-    is 'Takes people off a client''s list of those invited, and drops their invitation where it has not left yet; addresses that are not on it are passed over. Returns how many there were. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP047, MP091–MP093.';
-revoke execute on function api.remove_participants(integer, text[]) from public;
-grant execute on function api.remove_participants(integer, text[]) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.remove_participants(participation_id, emails); end;
+comment on function api.remove_participants is 'Takes people off a client''s list of those invited, and drops their invitation where it has not left yet; addresses that are not on it are passed over. Returns how many there were. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP047, MP091–MP093.';
+grant execute on function api.remove_participants to authenticated, service_role;
 
 -- The opposite of set_participation, as long as nobody has joined. Scores are never taken away, so its leagues stay as
 -- empty shells: without a code, a client, a place in the rankings or the name, which is free again.
 create function private.withdraw_participation(participation_id integer) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation;
@@ -561,26 +506,17 @@ begin
     return closed;
 end
 $$;
-revoke execute on function private.withdraw_participation(integer) from public;
-grant execute on function private.withdraw_participation(integer) to authenticated, service_role;
+grant execute on function private.withdraw_participation to authenticated, service_role;
 
 create function api.withdraw_participation(participation_id integer) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.withdraw_participation(participation_id);
-end;
-comment on function api.withdraw_participation(integer)
-    is 'Takes a client out of an edition as long as nobody has joined one of its leagues: its guests, their mails, its plan and its units without leagues go, its empty leagues are closed. Returns how many leagues were closed. Staff of the association. Errors: MP006, MP024, MP093, MP099.';
-revoke execute on function api.withdraw_participation(integer) from public;
-grant execute on function api.withdraw_participation(integer) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.withdraw_participation(participation_id); end;
+comment on function api.withdraw_participation is 'Takes a client out of an edition as long as nobody has joined one of its leagues: its guests, their mails, its plan and its units without leagues go, its empty leagues are closed. Returns how many leagues were closed. Staff of the association. Errors: MP006, MP024, MP093, MP099.';
+grant execute on function api.withdraw_participation to authenticated, service_role;
 
 -- Staff of a client. Their dates: an end that is after the beginning and has not passed.
 create function private.check_access(opens timestamptz, closes timestamptz) returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if closes is null or not isfinite(closes) then
@@ -599,14 +535,12 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.check_access(timestamptz, timestamptz) from public;
 
 -- Staff of a client.
 
 -- The mails of an invitation that is no more, as far as they have not left.
 create function private.drop_invitation_mails(invitation integer) returns void
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     update mpp.outbox m
@@ -614,13 +548,10 @@ begin
     where m.state = 'queued' and m.template = 'staff_invitation' and starts_with(m.key, format('staff:%s:', invitation));
 end
 $$;
-revoke execute on function private.drop_invitation_mails(integer) from public;
 
 -- The leagues of clients that may still be joined: managers read their codes.
 create function private.open_leagues_of(clients integer[]) returns uuid[]
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return array(
@@ -632,13 +563,11 @@ begin
     );
 end
 $$;
-revoke execute on function private.open_leagues_of(integer[]) from public;
 
 -- What a client's staff knew ends: the codes that managers read, and the invitations that they sent. Under the lock of whatever
 -- staff do for the client: a call under way ends first and its codes are renewed, and one that waits asks again.
 create function private.end_staff_access(organisation integer, account uuid, read_codes boolean) returns void
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     invitation integer;
@@ -657,14 +586,11 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.end_staff_access(integer, uuid, boolean) from public;
 
 -- Dates run out without a call, so what staff knew whose dates have passed ends with the next one: of the client (leagues,
 -- guests) or of the day (purge_expired). Not at the moment when an end is set: until then they read on. Returns how many there were.
 create function private.end_overdue_access(organisation integer default null) returns integer
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     client integer;
@@ -693,14 +619,11 @@ begin
     return ended;
 end
 $$;
-revoke execute on function private.end_overdue_access(integer) from public;
 
 -- Whatever changes somebody's access ends the invitation that waits for them: an older one must not bring back a role or
 -- dates that were taken away.
 create function private.staff_changed() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     s mpp.staff := coalesce(new, old);
@@ -722,7 +645,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.staff_changed() from public;
 
 create trigger staff_changed
     after insert or delete or update of role, access_from, access_until on mpp.staff
@@ -731,9 +653,7 @@ create trigger staff_changed
 create function private.invite_staff(
     organisation_id integer, email text, role api.staff_role, access_from timestamptz, access_until timestamptz
 ) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -836,28 +756,19 @@ begin
     return invitation;
 end
 $$;
-revoke execute on function private.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) from public;
-grant execute on function private.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+grant execute on function private.invite_staff to authenticated, service_role;
 
 create function api.invite_staff(
     organisation_id integer, email text, role api.staff_role default 'viewer', access_from timestamptz default null,
     access_until timestamptz default null
 ) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.invite_staff(organisation_id, email, role, access_from, access_until);
-end;
-comment on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz)
-    is 'Invites somebody by mail to work in a client''s space, from and until; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates, fifty addresses a day, and a mailbox five times. Returns the invitation id. Errors: MP001, MP002, MP010–MP012, MP047, MP090–MP092.';
-revoke execute on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) from public;
-grant execute on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.invite_staff(organisation_id, email, role, access_from, access_until); end;
+comment on function api.invite_staff is 'Invites somebody by mail to work in a client''s space, from and until; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates, fifty addresses a day, and a mailbox five times. Returns the invitation id. Errors: MP001, MP002, MP010–MP012, MP047, MP090–MP092.';
+grant execute on function api.invite_staff to authenticated, service_role;
 
 create function private.accept_staff_invitation(code text) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write(registered => false);
@@ -920,27 +831,18 @@ begin
     return i.organisation_id;
 end
 $$;
-revoke execute on function private.accept_staff_invitation(text) from public;
-grant execute on function private.accept_staff_invitation(text) to authenticated;
+grant execute on function private.accept_staff_invitation to authenticated;
 
 create function api.accept_staff_invitation(code text) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.accept_staff_invitation(code);
-end;
-comment on function api.accept_staff_invitation(text)
-    is 'Takes an invitation to a client''s space with the code from the mail; the account''s confirmed address must be the one invited, and its session opened by a mail to it or by a password that its owner has set since. Returns the organisation id. Errors: MP001, MP002, MP011, MP012, MP047, MP082.';
-revoke execute on function api.accept_staff_invitation(text) from public;
-grant execute on function api.accept_staff_invitation(text) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.accept_staff_invitation(code); end;
+comment on function api.accept_staff_invitation is 'Takes an invitation to a client''s space with the code from the mail; the account''s confirmed address must be the one invited, and its session opened by a mail to it or by a password that its owner has set since. Returns the organisation id. Errors: MP001, MP002, MP011, MP012, MP047, MP082.';
+grant execute on function api.accept_staff_invitation to authenticated;
 
 create function private.set_staff(
     organisation_id integer, account_id uuid, role api.staff_role, access_from timestamptz, access_until timestamptz
 ) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -982,30 +884,21 @@ begin
         jsonb_build_object('account_id', them.account_id, 'role', them.role, 'until', them.access_until));
 end
 $$;
-revoke execute on function private.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) from public;
-grant execute on function private.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+grant execute on function private.set_staff to authenticated, service_role;
 
 create function api.set_staff(
     organisation_id integer, account_id uuid, role api.staff_role default null, access_from timestamptz default null,
     access_until timestamptz default null
 ) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.set_staff(organisation_id, account_id, role, access_from, access_until);
-end;
-comment on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz)
-    is 'Changes the role or the dates of somebody who works for a client; what is left out stays. An end that has passed, or is not after the beginning, is refused: remove_staff takes the access away. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
-revoke execute on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) from public;
-grant execute on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.set_staff(organisation_id, account_id, role, access_from, access_until); end;
+comment on function api.set_staff is 'Changes the role or the dates of somebody who works for a client; what is left out stays. An end that has passed, or is not after the beginning, is refused: remove_staff takes the access away. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
+grant execute on function api.set_staff to authenticated, service_role;
 
 -- Somebody is taken out of a client's space, with whatever would let them in again; or an invitation that waits is taken
 -- back. The mail that has not left goes with it.
 create function private.remove_staff(organisation_id integer, account_id uuid, invitation_id integer) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -1043,20 +936,13 @@ begin
         jsonb_strip_nulls(jsonb_build_object('account_id', remove_staff.account_id, 'invitation', remove_staff.invitation_id)));
 end
 $$;
-revoke execute on function private.remove_staff(integer, uuid, integer) from public;
-grant execute on function private.remove_staff(integer, uuid, integer) to authenticated, service_role;
+grant execute on function private.remove_staff to authenticated, service_role;
 
 create function api.remove_staff(organisation_id integer, account_id uuid default null, invitation_id integer default null) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.remove_staff(organisation_id, account_id, invitation_id);
-end;
-comment on function api.remove_staff(integer, uuid, integer)
-    is 'Takes the access of somebody who works for a client away, at once, or takes back an invitation that waits. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
-revoke execute on function api.remove_staff(integer, uuid, integer) from public;
-grant execute on function api.remove_staff(integer, uuid, integer) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.remove_staff(organisation_id, account_id, invitation_id); end;
+comment on function api.remove_staff is 'Takes the access of somebody who works for a client away, at once, or takes back an invitation that waits. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
+grant execute on function api.remove_staff to authenticated, service_role;
 
 create type api.client_staff_member as (
     account_id uuid, email text, role api.staff_role, access_from timestamptz, access_until timestamptz, is_me boolean
@@ -1064,11 +950,7 @@ create type api.client_staff_member as (
 comment on type api.client_staff_member is 'Somebody who works for a client, as its owners see them.';
 
 create function private.client_staff(organisation_id integer) returns setof api.client_staff_member
-    language plpgsql
-    stable
-    security definer
-    rows 10
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 10 set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := (select private.my_account());
@@ -1086,18 +968,10 @@ begin
     order by s.role desc, u.email;
 end
 $$;
-revoke execute on function private.client_staff(integer) from public;
-grant execute on function private.client_staff(integer) to authenticated, service_role;
+grant execute on function private.client_staff to authenticated, service_role;
 
 create function api.client_staff(organisation_id integer) returns setof api.client_staff_member
-    language sql
-    stable
-    rows 10
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.client_staff(organisation_id);
-end;
-comment on function api.client_staff(integer)
-    is 'Who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP001, MP002, MP012, MP090–MP092.';
-revoke execute on function api.client_staff(integer) from public;
-grant execute on function api.client_staff(integer) to authenticated, service_role;
+    language sql stable rows 10 set search_path = pg_catalog, pg_temp
+begin atomic select * from private.client_staff(organisation_id); end;
+comment on function api.client_staff is 'Who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP001, MP002, MP012, MP090–MP092.';
+grant execute on function api.client_staff to authenticated, service_role;

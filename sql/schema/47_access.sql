@@ -5,9 +5,7 @@
 -- command of this account that is under way ends first, and what it handed out ends with the rest; one that waits asks
 -- again when it has the lock.
 create function private.lock_what_ends(account uuid) returns uuid[]
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     leagues uuid[] := private.leagues_known_to(account);
@@ -33,12 +31,9 @@ begin
     return private.leagues_known_to(account);
 end
 $$;
-revoke execute on function private.lock_what_ends(uuid) from public;
 
 create function private.leagues_known_to(account uuid) returns uuid[]
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return array(
@@ -52,14 +47,11 @@ begin
     );
 end
 $$;
-revoke execute on function private.leagues_known_to(uuid) from public;
 
 -- Disabled, or deleted softly: its rows stay and it is out (private.is_live). It would come back under another account, by the
 -- code of whatever it ran, played in or followed. What it sent and what waits for it ends too.
 create function private.account_ended() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     leagues uuid[];
@@ -79,12 +71,10 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.account_ended() from public;
 
 -- Invitations to a client's space that wait for the address of somebody who works there.
 create function private.end_invitations_of(account uuid, address text) returns void
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     invitation integer;
@@ -100,7 +90,6 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.end_invitations_of(uuid, text) from public;
 
 create trigger account_ended
     after update of banned_until, deleted_at on auth.users
@@ -112,8 +101,7 @@ create trigger account_ended
 -- consents, to the audit, and in Auth's own log to their address. Nothing that a seal or a score is made of changes. What
 -- keeps the id on purpose is in docs/privacy.md; a test knows every column.
 create function private.forget_account(account uuid) returns void
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     update mpp.league l set created_by = null where l.created_by = account;
@@ -125,14 +113,11 @@ begin
     update mpp.contact_request c set handled_by = null where c.handled_by = account;
 end
 $$;
-revoke execute on function private.forget_account(uuid) from public;
 
 -- Deleted: what it ran follows it (profile_forget), and what it read as staff of a client (staff_changed). A league in which
 -- it only played keeps its code, like one that a player leaves: whoever is to be kept out is expelled or disabled first.
 create function private.account_deleted() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     s mpp.staff;
@@ -148,7 +133,6 @@ begin
     return old;
 end
 $$;
-revoke execute on function private.account_deleted() from public;
 
 create trigger account_deleted
     before delete on auth.users

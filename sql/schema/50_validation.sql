@@ -41,8 +41,7 @@ create index validation_validated_by on mpp.validation (validated_by) where vali
 create index validation_cancelled_by on mpp.validation (cancelled_by) where cancelled_by is not null;
 
 create function private.validation_keep_facts() returns trigger
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_op <> 'UPDATE' then
@@ -63,7 +62,6 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.validation_keep_facts() from public;
 
 create trigger validation_keep_facts
     before update on mpp.validation

@@ -81,9 +81,7 @@ create index score_delta_value on mpp.score_delta (edition_id, scope, value);
 -- Adds the moves that have gathered to the counts; skipped when somebody else is at it. Exact at any moment, because
 -- both tables change in one transaction.
 create function private.fold_scores(edition integer, wait boolean default false) returns integer
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     folded integer;
@@ -109,14 +107,11 @@ begin
     return folded;
 end
 $$;
-comment on function private.fold_scores(integer, boolean) is 'Folds score_delta into score_count for one edition; returns the number of moves.';
-revoke execute on function private.fold_scores(integer, boolean) from public;
+comment on function private.fold_scores is 'Folds score_delta into score_count for one edition; returns the number of moves.';
 
 -- Whatever changes a score, the counts follow: one trigger on the table, statement by statement.
 create function private.score_inserted() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into mpp.score_delta (edition_id, scope, value, change)
@@ -128,12 +123,9 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.score_inserted() from public;
 
 create function private.score_updated() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     moves integer;
@@ -184,7 +176,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.score_updated() from public;
 
 create trigger score_inserted
     after insert on mpp.score
@@ -203,9 +194,7 @@ create trigger score_keep
 
 -- How many a team or league counts: who is in it now, and who left after having played there.
 create function private.count_players(leagues uuid[]) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language sql set search_path = pg_catalog, pg_temp
 as $$
     with member as (
         select p.league_id, p.team_id, p.id as player_id from mpp.player p where p.league_id = any (leagues)
@@ -226,13 +215,10 @@ as $$
     left join counted c on c.subject_id = j.subject_id
     where s.subject_id = j.subject_id and s.players <> coalesce(c.players, 0)
 $$;
-revoke execute on function private.count_players(uuid[]) from public;
 
 -- What a score is called and whether it is listed follow from the player, the team and the league.
 create function private.label_players(chosen uuid[]) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language sql set search_path = pg_catalog, pg_temp
 as $$
     update mpp.score s
     set label = coalesce(p.alias, '—'),
@@ -250,12 +236,9 @@ as $$
         and (e.frozen_at is null or p.account_id is null or not p.listed or not l.listed)
         and (s.label, s.league_label, s.listed) is distinct from (coalesce(p.alias, '—')::text, n.league_label, p.listed)
 $$;
-revoke execute on function private.label_players(uuid[]) from public;
 
 create function private.label_leagues(chosen uuid[]) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     update mpp.score s
@@ -282,13 +265,10 @@ begin
     perform private.label_players(array(select p.id from mpp.player p where p.league_id = any (chosen)));
 end
 $$;
-revoke execute on function private.label_leagues(uuid[]) from public;
 
 -- Every league, team and player has a score from the moment it exists.
 create function private.league_score() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_op = 'INSERT' then
@@ -303,7 +283,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.league_score() from public;
 
 create trigger league_score_inserted
     after insert on mpp.league
@@ -316,9 +295,7 @@ create trigger league_score_updated
     for each statement execute function private.league_score();
 
 create function private.team_score() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_op = 'INSERT' then
@@ -336,7 +313,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.team_score() from public;
 
 create trigger team_score_inserted
     after insert on mpp.team
@@ -349,9 +325,7 @@ create trigger team_score_updated
     for each statement execute function private.team_score();
 
 create function private.player_joined() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into mpp.score (subject_id, edition_id, scope, label, league_label, listed, is_public)
@@ -364,12 +338,9 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.player_joined() from public;
 
 create function private.player_moved() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.label_players(array(select p.id from new_rows p));
@@ -386,7 +357,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.player_moved() from public;
 
 create trigger player_joined
     after insert on mpp.player
@@ -400,9 +370,7 @@ create trigger player_moved
 
 -- Settings of the edition that scores carry may change until the edition starts; all points are still zero then.
 create function private.edition_settle_scores() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     update mpp.score s
@@ -417,7 +385,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.edition_settle_scores() from public;
 
 create trigger edition_settle_scores
     after update on mpp.edition
@@ -433,9 +400,7 @@ comment on type private.point_move is 'Points to add to a score, and the largest
 
 -- The largest credit_number of what still counts for a subject.
 create function private.last_credit(subject mpp.score) returns bigint
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return coalesce(case subject.scope
@@ -451,12 +416,9 @@ begin
     end, 0);
 end
 $$;
-revoke execute on function private.last_credit(mpp.score) from public;
 
 create function private.move_points(leagues uuid[], editions integer[], moves private.point_move[]) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     frozen text;
@@ -484,12 +446,9 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.move_points(uuid[], integer[], private.point_move[]) from public;
 
 create function private.validation_credit() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.move_points(
@@ -506,12 +465,9 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.validation_credit() from public;
 
 create function private.validation_recredit() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Whoever did it is forgotten in a frozen edition too.
@@ -541,7 +497,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.validation_recredit() from public;
 
 create trigger validation_credit
     after insert on mpp.validation

@@ -11,9 +11,7 @@ create type api.validation_receipt as (
 comment on type api.validation_receipt is 'What a validation or a cancellation left behind: its state, its points, and the three scores.';
 
 create function private.receipt(v mpp.validation) returns api.validation_receipt
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select v.id, v.state, v.points::integer,
         max(s.points) filter (where s.scope = 'player'),
@@ -22,14 +20,11 @@ as $$
     from mpp.score s
     where s.subject_id in (v.player_id, v.team_id, v.league_id)
 $$;
-revoke execute on function private.receipt(mpp.validation) from public;
 
 -- Credits a collective challenge of a team that has its quorum, and takes the credit back from one that lost it.
 -- The league's lock is held: nobody else counts the same team.
 create function private.settle_quorum(challenge mpp.edition_challenge, team uuid, league uuid) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     doers integer;
@@ -47,13 +42,10 @@ begin
         and v.state not in (settled, 'cancelled');
 end
 $$;
-revoke execute on function private.settle_quorum(mpp.edition_challenge, uuid, uuid) from public;
 
 create function private.validate_challenge(player_id uuid, challenge_id integer, request_key uuid, proof_sent boolean)
     returns api.validation_receipt
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
     -- For the triggers too: planning their short statements anew would cost more than running them.
     set plan_cache_mode = 'force_generic_plan'
 as $$
@@ -160,26 +152,17 @@ begin
     return private.receipt(v);
 end
 $$;
-revoke execute on function private.validate_challenge(uuid, integer, uuid, boolean) from public;
-grant execute on function private.validate_challenge(uuid, integer, uuid, boolean) to authenticated;
+grant execute on function private.validate_challenge to authenticated;
 
 create function api.validate_challenge(player_id uuid, challenge_id integer, request_key uuid, proof_sent boolean default false)
     returns api.validation_receipt
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.validate_challenge(player_id, challenge_id, request_key, proof_sent);
-end;
-comment on function api.validate_challenge(uuid, integer, uuid, boolean)
-    is 'Validates a challenge for the caller''s player. The same request_key gives the same validation, once; after leaving the league too, then without the points of team and league. One without a limit is done fifty times in 24 hours at most. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP035, MP040–MP044, MP047.';
-revoke execute on function api.validate_challenge(uuid, integer, uuid, boolean) from public;
-grant execute on function api.validate_challenge(uuid, integer, uuid, boolean) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.validate_challenge(player_id, challenge_id, request_key, proof_sent); end;
+comment on function api.validate_challenge is 'Validates a challenge for the caller''s player. The same request_key gives the same validation, once; after leaving the league too, then without the points of team and league. One without a limit is done fifty times in 24 hours at most. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP035, MP040–MP044, MP047.';
+grant execute on function api.validate_challenge to authenticated;
 
 create function private.cancel_validation(validation_id uuid, reason text) returns api.validation_receipt
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -244,29 +227,20 @@ begin
     return private.receipt(v);
 end
 $$;
-revoke execute on function private.cancel_validation(uuid, text) from public;
-grant execute on function private.cancel_validation(uuid, text) to authenticated, service_role;
+grant execute on function private.cancel_validation to authenticated, service_role;
 
 create function api.cancel_validation(validation_id uuid, reason text default null) returns api.validation_receipt
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.cancel_validation(validation_id, reason);
-end;
-comment on function api.cancel_validation(uuid, text)
-    is 'Takes back one''s own validation while the edition runs, twenty a day; the staff may take back any until the freeze, with a reason. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP024, MP035, MP045, MP047.';
-revoke execute on function api.cancel_validation(uuid, text) from public;
-grant execute on function api.cancel_validation(uuid, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.cancel_validation(validation_id, reason); end;
+comment on function api.cancel_validation is 'Takes back one''s own validation while the edition runs, twenty a day; the staff may take back any until the freeze, with a reason. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP024, MP035, MP045, MP047.';
+grant execute on function api.cancel_validation to authenticated, service_role;
 
 create type api.unlock_result as (challenge_id integer, unlocked boolean, guesses_left integer);
 comment on type api.unlock_result is 'Outcome of a guess: the challenge found, or how many wrong guesses are left in this hour.';
 
 -- A wrong guess must be remembered, so it is an answer and not an error: an error would take its own record back.
 create function private.unlock_challenge(edition_id integer, word text) returns api.unlock_result
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -311,28 +285,19 @@ begin
     return (found_id, true, e.unlock_guesses_per_hour - wrong)::api.unlock_result;
 end
 $$;
-revoke execute on function private.unlock_challenge(integer, text) from public;
-grant execute on function private.unlock_challenge(integer, text) to authenticated;
+grant execute on function private.unlock_challenge to authenticated;
 
 create function api.unlock_challenge(edition_id integer, word text) returns api.unlock_result
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.unlock_challenge(edition_id, word);
-end;
-comment on function api.unlock_challenge(integer, text)
-    is 'Tries a secret word; case, accents and spaces do not matter. Wrong guesses are limited per account and hour. Errors: MP001–MP003, MP011, MP022, MP035, MP046.';
-revoke execute on function api.unlock_challenge(integer, text) from public;
-grant execute on function api.unlock_challenge(integer, text) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.unlock_challenge(edition_id, word); end;
+comment on function api.unlock_challenge is 'Tries a secret word; case, accents and spaces do not matter. Wrong guesses are limited per account and hour. Errors: MP001–MP003, MP011, MP022, MP035, MP046.';
+grant execute on function api.unlock_challenge to authenticated;
 
 -- Many validations at once, by the rules of the game, at the instants they were done: columns of equal length.
 create function private.import_validations(
     edition_code text, player_ids uuid[], challenge_ids integer[], done_at timestamptz[], request_keys uuid[]
 ) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -435,20 +400,12 @@ begin
     return written;
 end
 $$;
-revoke execute on function private.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) from public;
-grant execute on function private.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to service_role;
+grant execute on function private.import_validations to service_role;
 
 create function api.import_validations(
     edition_code text, player_ids uuid[], challenge_ids integer[], done_at timestamptz[], request_keys uuid[]
 ) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-    set statement_timeout = '10min'
-begin atomic
-    select private.import_validations(edition_code, player_ids, challenge_ids, done_at, request_keys);
-end;
-comment on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[])
-    is 'Records many validations by the rules of the game, all or none; rows whose key is known are left alone. Returns how many were written. Secret key only. Errors: MP006, MP010, MP020, MP022, MP070.';
-revoke execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) from public;
-grant execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to service_role;
+    language sql set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
+begin atomic select private.import_validations(edition_code, player_ids, challenge_ids, done_at, request_keys); end;
+comment on function api.import_validations is 'Records many validations by the rules of the game, all or none; rows whose key is known are left alone. Returns how many were written. Secret key only. Errors: MP006, MP010, MP020, MP022, MP070.';
+grant execute on function api.import_validations to service_role;

@@ -22,33 +22,24 @@ comment on type api.pupil_validation is 'What a request left for one pupil; vali
 
 -- One validation for each pupil of a request, always the same one.
 create function private.validation_key(request_key uuid, pupil uuid) returns uuid
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select encode(substring(sha256(uuid_send(request_key) || uuid_send(pupil)) for 16), 'hex')::uuid
 $$;
-revoke execute on function private.validation_key(uuid, uuid) from public;
 
 create function private.pupil_validations(request_key uuid, pupils uuid[]) returns setof api.pupil_validation
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select p.id, v.id, v.state, v.points::integer
     from unnest(pupils) with ordinality p (id, place)
     left join mpp.validation v on v.id = private.validation_key(request_key, p.id)
     order by p.place
 $$;
-revoke execute on function private.pupil_validations(uuid, uuid[]) from public;
 
 create function private.validate_for_pupils(
     class_id uuid, challenge_id integer, request_key uuid, pupil_ids uuid[], team_id uuid, proof_sent boolean
 ) returns setof api.pupil_validation
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -174,28 +165,19 @@ begin
     return query select * from private.pupil_validations(validate_for_pupils.request_key, chosen);
 end
 $$;
-revoke execute on function private.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) from public;
-grant execute on function private.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) to authenticated, service_role;
+grant execute on function private.validate_for_pupils to authenticated, service_role;
 
 create function api.validate_for_pupils(
     class_id uuid, challenge_id integer, request_key uuid, pupil_ids uuid[] default null, team_id uuid default null,
     proof_sent boolean default false
 ) returns setof api.pupil_validation
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.validate_for_pupils(class_id, challenge_id, request_key, pupil_ids, team_id, proof_sent);
-end;
-comment on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean)
-    is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who reached its limit before, or did one without a limit fifty times in 24 hours, are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP047, MP083, MP084.';
-revoke execute on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) from public;
-grant execute on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select * from private.validate_for_pupils(class_id, challenge_id, request_key, pupil_ids, team_id, proof_sent); end;
+comment on function api.validate_for_pupils is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who reached its limit before, or did one without a limit fifty times in 24 hours, are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP047, MP083, MP084.';
+grant execute on function api.validate_for_pupils to authenticated, service_role;
 
 create function private.cancel_for_pupils(class_id uuid, validation_ids uuid[]) returns setof api.pupil_validation
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -248,20 +230,13 @@ begin
     order by v.player_id, v.id;
 end
 $$;
-revoke execute on function private.cancel_for_pupils(uuid, uuid[]) from public;
-grant execute on function private.cancel_for_pupils(uuid, uuid[]) to authenticated, service_role;
+grant execute on function private.cancel_for_pupils to authenticated, service_role;
 
 create function api.cancel_for_pupils(class_id uuid, validation_ids uuid[]) returns setof api.pupil_validation
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.cancel_for_pupils(class_id, validation_ids);
-end;
-comment on function api.cancel_for_pupils(uuid, uuid[])
-    is 'Takes back validations of a class while the edition runs, all or none; those already cancelled stay so. Its teachers, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP047, MP083.';
-revoke execute on function api.cancel_for_pupils(uuid, uuid[]) from public;
-grant execute on function api.cancel_for_pupils(uuid, uuid[]) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select * from private.cancel_for_pupils(class_id, validation_ids); end;
+comment on function api.cancel_for_pupils is 'Takes back validations of a class while the edition runs, all or none; those already cancelled stay so. Its teachers, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP047, MP083.';
+grant execute on function api.cancel_for_pupils to authenticated, service_role;
 
 create type api.sheet_outcome as (recorded integer, already integer);
 comment on type api.sheet_outcome is 'Validations that a tracking sheet added, and those of it that were there before.';
@@ -271,9 +246,7 @@ comment on type api.sheet_outcome is 'Validations that a tracking sheet added, a
 create function private.import_class_sheet(
     class_id uuid, pupil_ids uuid[], challenge_ids integer[], times integer[], done_on date[], dry_run boolean
 ) returns api.sheet_outcome
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -396,19 +369,12 @@ begin
     return outcome;
 end
 $$;
-revoke execute on function private.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) from public;
-grant execute on function private.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) to authenticated, service_role;
+grant execute on function private.import_class_sheet to authenticated, service_role;
 
 create function api.import_class_sheet(
     class_id uuid, pupil_ids uuid[], challenge_ids integer[], times integer[], done_on date[], dry_run boolean default false
 ) returns api.sheet_outcome
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.import_class_sheet(class_id, pupil_ids, challenge_ids, times, done_on, dry_run);
-end;
-comment on function api.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean)
-    is 'Records a tracking sheet, all or none: row i says how many times a pupil did a challenge, and on which day (or null). What is recorded already counts, so that the same sheet again adds nothing. Its teachers while the edition runs, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP070.';
-revoke execute on function api.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) from public;
-grant execute on function api.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.import_class_sheet(class_id, pupil_ids, challenge_ids, times, done_on, dry_run); end;
+comment on function api.import_class_sheet is 'Records a tracking sheet, all or none: row i says how many times a pupil did a challenge, and on which day (or null). What is recorded already counts, so that the same sheet again adds nothing. Its teachers while the edition runs, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP070.';
+grant execute on function api.import_class_sheet to authenticated, service_role;

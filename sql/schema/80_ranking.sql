@@ -154,9 +154,7 @@ grant select on api.school_ranking to anon, authenticated, service_role;
 
 -- In plpgsql, which keeps the plans of its queries for the session; a function in SQL would plan them at each call.
 create function private.rank_of(edition integer, among api.ranking_scope, standing integer) returns bigint
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return 1
@@ -166,7 +164,6 @@ begin
             where d.edition_id = edition and d.scope = among and d.value > standing), 0);
 end
 $$;
-revoke execute on function private.rank_of(integer, api.ranking_scope, integer) from public;
 
 create type api.standing as (
     rank bigint,
@@ -184,10 +181,7 @@ comment on type api.standing is 'A line of a ranking; is_me marks the subject th
 
 -- Four short walks along the ranking index, so that neither the number of players nor the crowd at one value matters.
 create function private.standings_around(subject mpp.score, neighbours integer) returns setof api.standing
-    language plpgsql
-    stable
-    rows 7
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable rows 7 set search_path = pg_catalog, pg_temp
     -- The walks are the same whatever is asked for: planning them anew at each call would cost more than they do.
     set plan_cache_mode = 'force_generic_plan'
 as $$
@@ -257,12 +251,9 @@ begin
     order by p.value desc, p.tie_order, p.subject_id;
 end
 $$;
-revoke execute on function private.standings_around(mpp.score, integer) from public;
 
 create function private.check_neighbours(neighbours integer) returns void
-    language plpgsql
-    immutable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if neighbours is null or neighbours not between 0 and 50 then
@@ -270,15 +261,10 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.check_neighbours(integer) from public;
 
 -- A player sees their own place even when they opted out of the public ranking.
 create function private.my_rank(edition_id integer, scope api.ranking_scope, neighbours integer) returns setof api.standing
-    language plpgsql
-    stable
-    security definer
-    rows 7
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 7 set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -304,29 +290,17 @@ begin
     return query select * from private.standings_around(mine, neighbours);
 end
 $$;
-revoke execute on function private.my_rank(integer, api.ranking_scope, integer) from public;
-grant execute on function private.my_rank(integer, api.ranking_scope, integer) to authenticated;
+grant execute on function private.my_rank to authenticated;
 
 create function api.my_rank(edition_id integer, scope api.ranking_scope default 'player', neighbours integer default 3)
     returns setof api.standing
-    language sql
-    stable
-    rows 7
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.my_rank(edition_id, scope, neighbours);
-end;
-comment on function api.my_rank(integer, api.ranking_scope, integer)
-    is 'The caller''s own rank (player), or that of their team or league, with as many neighbours above and below. Errors: MP001, MP010, MP035.';
-revoke execute on function api.my_rank(integer, api.ranking_scope, integer) from public;
-grant execute on function api.my_rank(integer, api.ranking_scope, integer) to authenticated;
+    language sql stable rows 7 set search_path = pg_catalog, pg_temp
+begin atomic select * from private.my_rank(edition_id, scope, neighbours); end;
+comment on function api.my_rank is 'The caller''s own rank (player), or that of their team or league, with as many neighbours above and below. Errors: MP001, MP010, MP035.';
+grant execute on function api.my_rank to authenticated;
 
 create function private.ranking_around(subject_id uuid, neighbours integer) returns setof api.standing
-    language plpgsql
-    stable
-    security definer
-    rows 7
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 7 set search_path = pg_catalog, pg_temp
 as $$
 declare
     subject mpp.score;
@@ -348,18 +322,10 @@ begin
     return query select * from private.standings_around(subject, neighbours);
 end
 $$;
-revoke execute on function private.ranking_around(uuid, integer) from public;
-grant execute on function private.ranking_around(uuid, integer) to anon, authenticated, service_role;
+grant execute on function private.ranking_around to anon, authenticated, service_role;
 
 create function api.ranking_around(subject_id uuid, neighbours integer default 3) returns setof api.standing
-    language sql
-    stable
-    rows 7
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.ranking_around(subject_id, neighbours);
-end;
-comment on function api.ranking_around(uuid, integer)
-    is 'Rank of a listed player, team, league or class (or of one''s own) with as many neighbours above and below. Errors: MP005, MP010.';
-revoke execute on function api.ranking_around(uuid, integer) from public;
-grant execute on function api.ranking_around(uuid, integer) to anon, authenticated, service_role;
+    language sql stable rows 7 set search_path = pg_catalog, pg_temp
+begin atomic select * from private.ranking_around(subject_id, neighbours); end;
+comment on function api.ranking_around is 'Rank of a listed player, team, league or class (or of one''s own) with as many neighbours above and below. Errors: MP005, MP010.';
+grant execute on function api.ranking_around to anon, authenticated, service_role;

@@ -71,9 +71,7 @@ grant select on mpp.past_statistics, mpp.edition_count, mpp.map_cell to anon, au
 -- Places with fewer than five people are put together into one row. When they are fewer than five even together, the
 -- smallest of the others joins them: the difference from the published total of players then gives no small number back.
 create function private.count_edition_now(edition integer) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
     -- Private columns have no statistics (99_ownership), and the planner would look up a million profiles one by one.
     set enable_nestloop = off
     set work_mem = '64MB'
@@ -148,20 +146,16 @@ begin
     select edition, null, null, sum(s.players) from sorted s where s.is_withheld having sum(s.players) >= least_people;
 end
 $$;
-revoke execute on function private.count_edition_now(integer) from public;
 
 -- At the freeze, in its transaction: from then on neither changes.
 create function private.edition_count_frozen() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.count_edition_now(new.id);
     return null;
 end
 $$;
-revoke execute on function private.edition_count_frozen() from public;
 
 create trigger edition_count_frozen
     after update on mpp.edition
@@ -170,10 +164,7 @@ create trigger edition_count_frozen
     execute function private.edition_count_frozen();
 
 create function private.count_edition(edition_code text) returns timestamptz
-    language plpgsql
-    volatile
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -189,21 +180,13 @@ begin
     return (select c.counted_at from mpp.edition_count c where c.edition_id = e.id);
 end
 $$;
-revoke execute on function private.count_edition(text) from public;
-grant execute on function private.count_edition(text) to authenticated, service_role;
+grant execute on function private.count_edition to authenticated, service_role;
 
 create function api.count_edition(edition_code text) returns timestamptz
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-    set statement_timeout = '10min'
-begin atomic
-    select private.count_edition(edition_code);
-end;
-comment on function api.count_edition(text)
-    is 'Counts an edition for edition_statistics, lifetime_statistics and player_map, as the freeze does by itself; returns when it was counted. A frozen one is not counted again. Staff. Errors: MP006, MP020.';
-revoke execute on function api.count_edition(text) from public;
-grant execute on function api.count_edition(text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
+begin atomic select private.count_edition(edition_code); end;
+comment on function api.count_edition is 'Counts an edition for edition_statistics, lifetime_statistics and player_map, as the freeze does by itself; returns when it was counted. A frozen one is not counted again. Staff. Errors: MP006, MP020.';
+grant execute on function api.count_edition to authenticated, service_role;
 
 -- What an edition came to. Players who opted out are in no count; pupils are counted by their class. Challenges are those
 -- that were done, as everywhere in the statistics: how many cards an edition has would tell how many are still hidden.

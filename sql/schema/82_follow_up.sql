@@ -7,11 +7,7 @@
 
 -- Participations that the caller may follow now.
 create function private.followed(chosen integer default null) returns setof mpp.participation
-    language plpgsql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -20,37 +16,26 @@ begin
     where p.organisation_id in (select c.id from private.my_client_ids() c (id)) and (chosen is null or p.id = chosen);
 end
 $$;
-revoke execute on function private.followed(integer) from public;
 
 -- Fewer than five people could be told apart.
 create function private.withheld(people bigint) returns integer
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$ select case when people = 0 or people >= 5 then people::integer end $$;
-revoke execute on function private.withheld(bigint) from public;
 
 -- Whether a client has the five people below whom days and themes would be about known persons.
 create function private.has_five(participation integer) returns boolean
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select count(*) = 5
     from (
         select from mpp.league l join mpp.player q on q.league_id = l.id where l.participation_id = has_five.participation limit 5
     ) somebody
 $$;
-revoke execute on function private.has_five(integer) from public;
 
 -- Weeks of an edition, from its first day on and seven civil days each; those that have begun.
 create function private.weeks_of(edition integer, at timestamptz)
     returns table (number integer, first_day date, last_day date, opens timestamptz, closes timestamptz)
-    language sql
-    stable
-    rows 3
-    set search_path = pg_catalog, pg_temp
+    language sql stable rows 3 set search_path = pg_catalog, pg_temp
 as $$
     select w.number, w.first_day, least(w.first_day + 6, w.ends_on),
         greatest(w.first_day::timestamp at time zone w.time_zone, w.starts_at),
@@ -67,7 +52,6 @@ as $$
     ) w
     where greatest(w.first_day::timestamp at time zone w.time_zone, w.starts_at) <= at
 $$;
-revoke execute on function private.weeks_of(integer, timestamptz) from public;
 
 create type api.client_overview_row as (
     participation_id integer, organisation_id integer, edition_id integer, week integer, week_first date, week_last date,
@@ -78,11 +62,7 @@ create type api.client_overview_row as (
 comment on type api.client_overview_row is 'A client in an edition: figures since the start, active players of the week, and changes since the week before (null in the first).';
 
 create function private.client_overview(chosen integer default null) returns setof api.client_overview_row
-    language plpgsql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -157,8 +137,7 @@ begin
     order by m.id;
 end
 $$;
-revoke execute on function private.client_overview(integer) from public;
-grant execute on function private.client_overview(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_overview to authenticated, service_role, mpp_dashboard;
 
 create view api.client_overview with (security_invoker = true) as
 select * from private.client_overview();
@@ -174,11 +153,7 @@ comment on type api.client_league_row is 'A league among those of its client; of
 
 -- A league that opted out of the ranking is in the sums of its client and not in this list.
 create function private.client_leagues(chosen integer default null) returns setof api.client_league_row
-    language plpgsql
-    stable
-    security definer
-    rows 50
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -269,8 +244,7 @@ begin
         case when c.is_public or not c.is_small then c.tie_order end, c.league_id;
 end
 $$;
-revoke execute on function private.client_leagues(integer) from public;
-grant execute on function private.client_leagues(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_leagues to authenticated, service_role, mpp_dashboard;
 
 create view api.client_leagues with (security_invoker = true) as
 select * from private.client_leagues();
@@ -284,11 +258,7 @@ create type api.client_week_row as (
 comment on type api.client_week_row is 'A week of a client in an edition, and the change since the week before.';
 
 create function private.client_weekly(chosen integer default null) returns setof api.client_week_row
-    language plpgsql
-    stable
-    security definer
-    rows 20
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -347,8 +317,7 @@ begin
     order by k.id, k.number;
 end
 $$;
-revoke execute on function private.client_weekly(integer) from public;
-grant execute on function private.client_weekly(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_weekly to authenticated, service_role, mpp_dashboard;
 
 create view api.client_weekly with (security_invoker = true) as
 select * from private.client_weekly();
@@ -359,11 +328,7 @@ create type api.client_day_row as (participation_id integer, day date, validatio
 comment on type api.client_day_row is 'A day of a client, in the time zone of the edition.';
 
 create function private.client_daily(chosen integer default null) returns setof api.client_day_row
-    language plpgsql
-    stable
-    security definer
-    rows 50
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -377,8 +342,7 @@ begin
     order by p.id, day;
 end
 $$;
-revoke execute on function private.client_daily(integer) from public;
-grant execute on function private.client_daily(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_daily to authenticated, service_role, mpp_dashboard;
 
 create view api.client_daily with (security_invoker = true) as
 select * from private.client_daily();
@@ -392,11 +356,7 @@ create type api.client_rank_row as (
 comment on type api.client_rank_row is 'A line of a client''s own ranking, of leagues or of units.';
 
 create function private.client_ranking(chosen integer default null) returns setof api.client_rank_row
-    language plpgsql
-    stable
-    security definer
-    rows 50
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -428,8 +388,7 @@ begin
     );
 end
 $$;
-revoke execute on function private.client_ranking(integer) from public;
-grant execute on function private.client_ranking(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_ranking to authenticated, service_role, mpp_dashboard;
 
 create view api.client_ranking with (security_invoker = true) as
 select * from private.client_ranking();
@@ -440,11 +399,7 @@ create type api.client_theme_row as (participation_id integer, theme text, name 
 comment on type api.client_theme_row is 'What a client did for a theme of its edition; zero for one that nobody touched.';
 
 create function private.client_themes(chosen integer default null) returns setof api.client_theme_row
-    language plpgsql
-    stable
-    security definer
-    rows 12
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 12 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -469,8 +424,7 @@ begin
     order by m.id, coalesce(v.points, 0) desc, t.code;
 end
 $$;
-revoke execute on function private.client_themes(integer) from public;
-grant execute on function private.client_themes(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_themes to authenticated, service_role, mpp_dashboard;
 
 create view api.client_themes with (security_invoker = true) as
 select * from private.client_themes();
@@ -495,10 +449,7 @@ alter table mpp.client_map_cell enable row level security;
 -- What is withheld is five people or more together, or the difference from the total would say how many they are: when
 -- the small places are fewer, the smallest of the others joins them.
 create function private.count_client_map(participations integer[]) returns setof api.client_map_row
-    language sql
-    stable
-    rows 20
-    set search_path = pg_catalog, pg_temp
+    language sql stable rows 20 set search_path = pg_catalog, pg_temp
 as $$
     with cell as (
         select l.participation_id as id, private.department_of(f.country, f.postcode) as department, count(*) as players
@@ -529,12 +480,9 @@ as $$
     select o.id, o.department, case when o.players >= 5 and o.smaller_players not between 1 and 4 then o.players::integer end
     from ordered o
 $$;
-revoke execute on function private.count_client_map(integer[]) from public;
 
 create function private.client_map_frozen() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into mpp.client_map_cell (participation_id, department, players)
@@ -542,7 +490,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.client_map_frozen() from public;
 
 create trigger client_map_frozen
     after update on mpp.edition
@@ -551,11 +498,7 @@ create trigger client_map_frozen
     execute function private.client_map_frozen();
 
 create function private.client_map(chosen integer default null) returns setof api.client_map_row
-    language plpgsql
-    stable
-    security definer
-    rows 20
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp
 as $$
 declare
     frozen integer[];
@@ -572,8 +515,7 @@ begin
     order by 1, 2;
 end
 $$;
-revoke execute on function private.client_map(integer) from public;
-grant execute on function private.client_map(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_map to authenticated, service_role, mpp_dashboard;
 
 create view api.client_map with (security_invoker = true) as
 select * from private.client_map();
@@ -588,11 +530,7 @@ create type api.client_territory_row as (
 comment on type api.client_territory_row is 'A class of a client''s territory: rank among them, and general_rank among all classes of the edition.';
 
 create function private.client_territory(chosen integer default null) returns setof api.client_territory_row
-    language plpgsql
-    stable
-    security definer
-    rows 50
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -629,8 +567,7 @@ begin
     order by p.id, s.value desc, s.tie_order, l.id;
 end
 $$;
-revoke execute on function private.client_territory(integer) from public;
-grant execute on function private.client_territory(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_territory to authenticated, service_role, mpp_dashboard;
 
 create view api.client_territory with (security_invoker = true) as
 select * from private.client_territory();
@@ -641,11 +578,7 @@ create type api.client_ambassador_row as (participation_id integer, league_id uu
 comment on type api.client_ambassador_row is 'Who runs a league of a client, by alias.';
 
 create function private.client_ambassadors(chosen integer default null) returns setof api.client_ambassador_row
-    language plpgsql
-    stable
-    security definer
-    rows 50
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -660,8 +593,7 @@ begin
     order by p.id, l.name, a.is_principal desc;
 end
 $$;
-revoke execute on function private.client_ambassadors(integer) from public;
-grant execute on function private.client_ambassadors(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_ambassadors to authenticated, service_role, mpp_dashboard;
 
 create view api.client_ambassadors with (security_invoker = true) as
 select * from private.client_ambassadors();
@@ -670,10 +602,7 @@ grant select on api.client_ambassadors to authenticated, service_role, mpp_dashb
 
 -- Everything a report says, in one snapshot and from the same functions as the views.
 create function private.client_report(participation_id integer) returns jsonb
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -743,31 +672,20 @@ begin
     return report;
 end
 $$;
-revoke execute on function private.client_report(integer) from public;
-grant execute on function private.client_report(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_report to authenticated, service_role, mpp_dashboard;
 
 create function api.client_report(participation_id integer) returns jsonb
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.client_report(participation_id);
-end;
-comment on function api.client_report(integer)
-    is 'Every figure of a client''s report in one snapshot, from the same functions as the views. Its staff inside their dates, and staff of the association. Errors: MP012, MP091, MP093.';
-revoke execute on function api.client_report(integer) from public;
-grant execute on function api.client_report(integer) to authenticated, service_role, mpp_dashboard;
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic select private.client_report(participation_id); end;
+comment on function api.client_report is 'Every figure of a client''s report in one snapshot, from the same functions as the views. Its staff inside their dates, and staff of the association. Errors: MP012, MP091, MP093.';
+grant execute on function api.client_report to authenticated, service_role, mpp_dashboard;
 
 -- Who gets the mail of a client's week. Whether it may leave is asked once more when it does.
 create type api.weekly_reader as (account_id uuid, league_id uuid, language text);
 comment on type api.weekly_reader is 'Somebody who gets a weekly mail: staff of a client without league_id, otherwise an ambassador of that league.';
 
 create function private.weekly_readers(participation_id integer) returns setof api.weekly_reader
-    language plpgsql
-    stable
-    security definer
-    rows 50
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -799,18 +717,10 @@ begin
     order by 2 nulls first, 1;
 end
 $$;
-revoke execute on function private.weekly_readers(integer) from public;
-grant execute on function private.weekly_readers(integer) to service_role;
+grant execute on function private.weekly_readers to service_role;
 
 create function api.weekly_readers(participation_id integer) returns setof api.weekly_reader
-    language sql
-    stable
-    rows 50
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.weekly_readers(participation_id);
-end;
-comment on function api.weekly_readers(integer)
-    is 'Who gets the weekly mails of a client: its staff inside their dates, and the ambassadors of its leagues who agreed to alerts. Secret key only. Errors: MP006, MP093.';
-revoke execute on function api.weekly_readers(integer) from public;
-grant execute on function api.weekly_readers(integer) to service_role;
+    language sql stable rows 50 set search_path = pg_catalog, pg_temp
+begin atomic select * from private.weekly_readers(participation_id); end;
+comment on function api.weekly_readers is 'Who gets the weekly mails of a client: its staff inside their dates, and the ambassadors of its leagues who agreed to alerts. Secret key only. Errors: MP006, MP093.';
+grant execute on function api.weekly_readers to service_role;

@@ -2,9 +2,7 @@
 -- to change for that edition (60_score), and its counts keep the ranks as they were. The seal proves that nothing did.
 
 create function private.seal_of(edition integer) returns text
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select format('1:%s:%s:%s:%s', s.number, s.digest, c.number, c.digest)
         || coalesce((
@@ -33,13 +31,10 @@ as $$
         ) x
     ) c
 $$;
-comment on function private.seal_of(integer) is 'Fingerprint of every score and count of an edition, whatever their order; names and listing are not part of it.';
-revoke execute on function private.seal_of(integer) from public;
+comment on function private.seal_of is 'Fingerprint of every score and count of an edition, whatever their order; names and listing are not part of it.';
 
 create function private.freeze_edition(edition_code text) returns timestamptz
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -68,31 +63,20 @@ begin
     return at;
 end
 $$;
-revoke execute on function private.freeze_edition(text) from public;
-grant execute on function private.freeze_edition(text) to authenticated, service_role;
+grant execute on function private.freeze_edition to authenticated, service_role;
 
 -- What the staff do at length is not held to the time limit of a page: PostgREST takes it from the exposed function.
 create function api.freeze_edition(edition_code text) returns timestamptz
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-    set statement_timeout = '10min'
-begin atomic
-    select private.freeze_edition(edition_code);
-end;
-comment on function api.freeze_edition(text)
-    is 'Freezes the ranking of an edition that has ended; returns when it was frozen, also when it already was. Staff. Errors: MP006, MP020, MP026.';
-revoke execute on function api.freeze_edition(text) from public;
-grant execute on function api.freeze_edition(text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
+begin atomic select private.freeze_edition(edition_code); end;
+comment on function api.freeze_edition is 'Freezes the ranking of an edition that has ended; returns when it was frozen, also when it already was. Staff. Errors: MP006, MP020, MP026.';
+grant execute on function api.freeze_edition to authenticated, service_role;
 
 create type api.score_fault as (edition_code text, scope text, subject_id uuid, fault text, expected bigint, found bigint);
 comment on type api.score_fault is 'A score that is not what the ledger says.';
 
 create function private.verify_scores(edition_code text) returns setof api.score_fault
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -164,18 +148,10 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.verify_scores(text) from public;
-grant execute on function private.verify_scores(text) to authenticated, service_role;
+grant execute on function private.verify_scores to authenticated, service_role;
 
 create function api.verify_scores(edition_code text default null) returns setof api.score_fault
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
-    set statement_timeout = '10min'
-begin atomic
-    select * from private.verify_scores(edition_code);
-end;
-comment on function api.verify_scores(text)
-    is 'Compares every score, count and seal with the ledger, for one edition or all; no row means that all is right. Staff. Errors: MP006, MP020.';
-revoke execute on function api.verify_scores(text) from public;
-grant execute on function api.verify_scores(text) to authenticated, service_role;
+    language sql stable set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
+begin atomic select * from private.verify_scores(edition_code); end;
+comment on function api.verify_scores is 'Compares every score, count and seal with the ledger, for one edition or all; no row means that all is right. Staff. Errors: MP006, MP020.';
+grant execute on function api.verify_scores to authenticated, service_role;

@@ -13,10 +13,7 @@ create function private.award_rules()
         place smallint, code text, scope text, measure text, threshold integer,
         title_fr text, title_en text, description_fr text, description_en text
     )
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     values
     (10::smallint, 'grand-zizou', 'player', 'rank', 1,
@@ -65,8 +62,7 @@ as $$
         'Classe régulière', 'Steady class',
         'Des défis validés au moins un jour sur deux.', 'Challenges on every other day at least.')
 $$;
-comment on function private.award_rules() is 'The rules by which awards are given, with their titles.';
-revoke execute on function private.award_rules() from public;
+comment on function private.award_rules is 'The rules by which awards are given, with their titles.';
 
 create table mpp.award (
     id bigint generated always as identity primary key,
@@ -147,10 +143,7 @@ comment on type api.client_award is 'An award among the leagues of a client.';
 
 -- A client of a private edition does not play in it, and so cannot read its ranking: the names come from here.
 create function private.my_client_awards() returns setof api.client_award
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -166,8 +159,7 @@ begin
     where a.organisation_id in (select private.my_client_ids()) and coalesce(s.label, h.name::text) is not null;
 end
 $$;
-revoke execute on function private.my_client_awards() from public;
-grant execute on function private.my_client_awards() to authenticated, service_role, mpp_dashboard;
+grant execute on function private.my_client_awards to authenticated, service_role, mpp_dashboard;
 
 create view api.client_awards with (security_invoker = true) as
 select a.award_id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title, a.description, a.subject_id,
@@ -177,10 +169,7 @@ comment on view api.client_awards is 'Awards among the leagues of the caller''s 
 grant select on api.client_awards to authenticated, service_role, mpp_dashboard;
 
 create function private.grant_awards(edition_code text) returns integer
-    language plpgsql
-    volatile
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
     -- Private columns have no statistics (99_ownership): the planner would go through the ledger player by player.
     set enable_nestloop = off
     set work_mem = '64MB'
@@ -315,18 +304,10 @@ begin
     return given;
 end
 $$;
-revoke execute on function private.grant_awards(text) from public;
-grant execute on function private.grant_awards(text) to authenticated, service_role;
+grant execute on function private.grant_awards to authenticated, service_role;
 
 create function api.grant_awards(edition_code text) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-    set statement_timeout = '10min'
-begin atomic
-    select private.grant_awards(edition_code);
-end;
-comment on function api.grant_awards(text)
-    is 'Gives the awards of a frozen edition by rule, over all and within each client; returns how many were given, 0 when they already were. Staff. Errors: MP006, MP020, MP094.';
-revoke execute on function api.grant_awards(text) from public;
-grant execute on function api.grant_awards(text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
+begin atomic select private.grant_awards(edition_code); end;
+comment on function api.grant_awards is 'Gives the awards of a frozen edition by rule, over all and within each client; returns how many were given, 0 when they already were. Staff. Errors: MP006, MP020, MP094.';
+grant execute on function api.grant_awards to authenticated, service_role;

@@ -7,9 +7,7 @@ comment on type api.edition_change is 'One difference: action is add, change or 
 
 -- Field by field, what turns one object into another.
 create function private.differences(path text, before jsonb, after jsonb) returns setof api.edition_change
-    language sql
-    immutable
-    set search_path = pg_catalog, pg_temp
+    language sql immutable set search_path = pg_catalog, pg_temp
 as $$
     select
         case
@@ -27,13 +25,10 @@ as $$
         where before is null or after is null or before -> k.key is distinct from after -> k.key
     ) d
 $$;
-revoke execute on function private.differences(text, jsonb, jsonb) from public;
 
 -- The edition as it stands, in the shape of the document. Secrets are compared by digest and never come out.
 create function private.edition_document(e mpp.edition) returns jsonb
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select jsonb_build_object(
         'edition', jsonb_build_object(
@@ -77,13 +72,10 @@ as $$
         ), '{}')
     )
 $$;
-revoke execute on function private.edition_document(mpp.edition) from public;
 
 -- The card of the catalogue that says what this one of a document says: a new row unless there is one.
 create function private.card_for(asked jsonb) returns integer
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     card mpp.challenge;
@@ -109,13 +101,10 @@ begin
     return card.id;
 end
 $$;
-revoke execute on function private.card_for(jsonb) from public;
 
 -- The names of themes are shown by every edition that uses them: those of an edition that has opened stay.
 create function private.check_theme_names(document jsonb, edition integer) returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     taken text;
@@ -143,12 +132,9 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.check_theme_names(jsonb, integer) from public;
 
 create function private.apply_edition(document jsonb, dry_run boolean) returns setof api.edition_change
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -386,17 +372,10 @@ begin
     from unnest(changes) c;
 end
 $$;
-revoke execute on function private.apply_edition(jsonb, boolean) from public;
-grant execute on function private.apply_edition(jsonb, boolean) to authenticated, service_role;
+grant execute on function private.apply_edition to authenticated, service_role;
 
 create function api.apply_edition(document jsonb, dry_run boolean default false) returns setof api.edition_change
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.apply_edition(document, dry_run);
-end;
-comment on function api.apply_edition(jsonb, boolean)
-    is 'Makes an edition what a document says and returns the differences; with dry_run nothing is written. Staff. Errors: MP006, MP024, MP025, MP027.';
-revoke execute on function api.apply_edition(jsonb, boolean) from public;
-grant execute on function api.apply_edition(jsonb, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select * from private.apply_edition(document, dry_run); end;
+comment on function api.apply_edition is 'Makes an edition what a document says and returns the differences; with dry_run nothing is written. Staff. Errors: MP006, MP024, MP025, MP027.';
+grant execute on function api.apply_edition to authenticated, service_role;

@@ -34,8 +34,7 @@ create index task_organisation on mpp.task (organisation_id);
 
 -- Calendars have read it as it was.
 create function private.task_counts_revisions() returns trigger
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     new.revision := old.revision + 1;
@@ -45,7 +44,6 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.task_counts_revisions() from public;
 
 create trigger task_counts_revisions
     before update on mpp.task
@@ -89,10 +87,7 @@ grant select on api.client_stages to authenticated, service_role, mpp_dashboard;
 
 -- Easter Sunday (anonymous Gregorian computus), on which three public holidays depend.
 create function private.easter(year integer) returns date
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select make_date(year, (x.h + x.l - 7 * x.m + 114) / 31, (x.h + x.l - 7 * x.m + 114) % 31 + 1)
     from (
@@ -106,16 +101,11 @@ as $$
         ) w
     ) x
 $$;
-revoke execute on function private.easter(integer) from public;
 
 -- The first day from this one on (or, with -1, back from it) that is no Saturday, Sunday or public holiday in France, and not
 -- between Christmas Eve and New Year, when nobody is there.
 create function private.working_day(day date, step integer default 1) returns date
-    language plpgsql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language plpgsql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
 declare
     found_day date := day;
@@ -133,7 +123,6 @@ begin
     return found_day;
 end
 $$;
-revoke execute on function private.working_day(date, integer) from public;
 
 -- The template: one line a task, in the order in which they are done. The three numbers are for small (fewer than 200
 -- expected players), medium (fewer than 2,000) and large organisations; null: not there. ideal counts days from the
@@ -146,10 +135,7 @@ create function private.task_templates()
         anchor text, ideal smallint[], shortest smallint[], days smallint,
         title_fr text, title_en text, description_fr text, description_en text
     )
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select t.place::smallint, t.code, t.audiences::api.audience[], t.stage::api.support_stage, t.owner::api.task_owner,
         t.priority::smallint, t.anchor, t.ideal::smallint[], t.shortest::smallint[], t.days::smallint,
@@ -303,18 +289,13 @@ as $$
             'Draw the lessons of the edition and choose the dates of the next one together.')
     ) t (place, code, audiences, stage, owner, priority, anchor, ideal, shortest, days, title_fr, title_en, description_fr, description_en)
 $$;
-revoke execute on function private.task_templates() from public;
 
 create function private.organisation_size(expected_players integer) returns integer
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     -- 1 small, 2 medium (also while nobody has said how many), 3 large.
     select case when expected_players < 200 then 1 when expected_players >= 2000 then 3 else 2 end
 $$;
-revoke execute on function private.organisation_size(integer) from public;
 
 -- The days of the tasks that are not done, for a plan made today; no day: dropped. A task keeps its ideal day while that
 -- is ahead. What should have begun already is caught up from today on in the order of the template, two tasks a working
@@ -323,9 +304,7 @@ revoke execute on function private.organisation_size(integer) from public;
 create function private.plan_days(
     audience api.audience, size integer, today date, starts_on date, last_day date, done text[] default '{}'
 ) returns table (code text, day date, until_day date)
-    language plpgsql
-    immutable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 declare
     per_day constant integer := 2;
@@ -432,16 +411,12 @@ begin
     end loop;
 end
 $$;
-comment on function private.plan_days(api.audience, integer, date, date, date, text[])
-    is 'Dates a template: size is 1, 2 or 3; today, the first and the last day of the edition are days of its zone.';
-revoke execute on function private.plan_days(api.audience, integer, date, date, date, text[]) from public;
+comment on function private.plan_days is 'Dates a template: size is 1, 2 or 3; today, the first and the last day of the edition are days of its zone.';
 
 -- The participation that a command is about, locked; whoever does not work for that client is told the same as if there
 -- were none.
 create function private.begin_participation(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     asked mpp.participation;
@@ -460,16 +435,12 @@ begin
     return asked;
 end
 $$;
-revoke execute on function private.begin_participation(integer, api.staff_role) from public;
 
 create type api.plan_outcome as (planned integer, dropped integer, done integer);
 comment on type api.plan_outcome is 'How many tasks of a plan have a day, have none because time is short, and are done.';
 
 create function private.plan_participation(participation_id integer) returns api.plan_outcome
-    language plpgsql
-    volatile
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     asked mpp.participation := private.begin_participation(participation_id);
@@ -522,26 +493,16 @@ begin
     return outcome;
 end
 $$;
-revoke execute on function private.plan_participation(integer) from public;
-grant execute on function private.plan_participation(integer) to authenticated, service_role;
+grant execute on function private.plan_participation to authenticated, service_role;
 
 create function api.plan_participation(participation_id integer) returns api.plan_outcome
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.plan_participation(participation_id);
-end;
-comment on function api.plan_participation(integer)
-    is 'Makes or renews the retroplanning of a participation, in api.client_stages: days are never in the past, what is done stays done, and what time is too short for is dropped. Managers of the client, staff of the association. Errors: MP001, MP002, MP011, MP012, MP091–MP093.';
-revoke execute on function api.plan_participation(integer) from public;
-grant execute on function api.plan_participation(integer) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.plan_participation(participation_id); end;
+comment on function api.plan_participation is 'Makes or renews the retroplanning of a participation, in api.client_stages: days are never in the past, what is done stays done, and what time is too short for is dropped. Managers of the client, staff of the association. Errors: MP001, MP002, MP011, MP012, MP091–MP093.';
+grant execute on function api.plan_participation to authenticated, service_role;
 
 create function private.complete_task(task_id integer, done boolean) returns void
-    language plpgsql
-    volatile
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -571,17 +532,10 @@ begin
     where t.id = asked.id and (t.done_at is not null) <> done;
 end
 $$;
-revoke execute on function private.complete_task(integer, boolean) from public;
-grant execute on function private.complete_task(integer, boolean) to authenticated, service_role;
+grant execute on function private.complete_task to authenticated, service_role;
 
 create function api.complete_task(task_id integer, done boolean default true) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.complete_task(task_id, done);
-end;
-comment on function api.complete_task(integer, boolean)
-    is 'Says that a task of a plan is done, or takes that back. Managers of the client for its own tasks, staff of the association for all. Errors: MP001, MP002, MP005, MP006, MP010–MP012, MP091, MP092.';
-revoke execute on function api.complete_task(integer, boolean) from public;
-grant execute on function api.complete_task(integer, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.complete_task(task_id, done); end;
+comment on function api.complete_task is 'Says that a task of a plan is done, or takes that back. Managers of the client for its own tasks, staff of the association for all. Errors: MP001, MP002, MP005, MP006, MP010–MP012, MP091, MP092.';
+grant execute on function api.complete_task to authenticated, service_role;

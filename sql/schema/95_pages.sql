@@ -258,11 +258,7 @@ create function private.filled_logs()
     returns table (
         edition_id integer, player_id uuid, league_id uuid, pattern text, times bigint, first_at timestamptz, last_at timestamptz
     )
-    language plpgsql
-    stable
-    security definer
-    rows 10
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 10 set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not private.is_ops() then
@@ -289,8 +285,7 @@ begin
     join mpp.league l on l.id::text = h.subject;
 end
 $$;
-revoke execute on function private.filled_logs() from public;
-grant execute on function private.filled_logs() to authenticated, service_role;
+grant execute on function private.filled_logs to authenticated, service_role;
 
 -- Misuse: more than ten validations within one minute, or more than forty in one day, by one player. And what fills logs: more
 -- than ten validations taken back, consents, or changes of who runs a league in one day.

@@ -65,9 +65,7 @@ grant select on api.contact_requests to authenticated, service_role;
 
 -- Several typed lines, trimmed and clean, or the refusal that names the field.
 create function private.clean_text(field text, value text, longest integer) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text;
@@ -93,7 +91,6 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_text(text, text, integer) from public;
 
 -- Limits are per address and for everybody together, never per IP: a whole school shares one. Past a limit a message is
 -- held: kept apart from those that the staff read first, and answered the same, so that it tells nothing about who has
@@ -103,10 +100,7 @@ revoke execute on function private.clean_text(text, text, integer) from public;
 create function private.send_contact_request(
     kind text, name text, email text, message text, organisation text, size integer, language text
 ) returns void
-    language plpgsql
-    volatile
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     per_address constant integer := 3;
@@ -157,7 +151,6 @@ begin
         written.message, send_contact_request.language, at, written.is_held);
 end
 $$;
-revoke execute on function private.send_contact_request(text, text, text, text, text, integer, text) from public;
 grant execute on function private.send_contact_request(text, text, text, text, text, integer, text)
     to anon, authenticated, service_role;
 
@@ -165,23 +158,14 @@ create function api.send_contact_request(
     kind text, name text, email text, message text, organisation text default null, size integer default null,
     language text default 'fr'
 ) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.send_contact_request(kind, name, email, message, organisation, size, language);
-end;
-comment on function api.send_contact_request(text, text, text, text, text, integer, text)
-    is 'Writes to the association: a question, or a request for a quote or a webinar. No account is needed; beyond three a day of an address, and two hundred an hour of all, messages are kept apart, and the answer does not say so. Errors: MP001, MP002, MP010, MP011, MP095.';
-revoke execute on function api.send_contact_request(text, text, text, text, text, integer, text) from public;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.send_contact_request(kind, name, email, message, organisation, size, language); end;
+comment on function api.send_contact_request is 'Writes to the association: a question, or a request for a quote or a webinar. No account is needed; beyond three a day of an address, and two hundred an hour of all, messages are kept apart, and the answer does not say so. Errors: MP001, MP002, MP010, MP011, MP095.';
 grant execute on function api.send_contact_request(text, text, text, text, text, integer, text)
     to anon, authenticated, service_role;
 
 create function private.handle_contact_request(id bigint, state api.contact_state, note text) returns void
-    language plpgsql
-    volatile
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     said text;
@@ -207,28 +191,18 @@ begin
         jsonb_build_object('state', handle_contact_request.state));
 end
 $$;
-revoke execute on function private.handle_contact_request(bigint, api.contact_state, text) from public;
-grant execute on function private.handle_contact_request(bigint, api.contact_state, text) to authenticated, service_role;
+grant execute on function private.handle_contact_request to authenticated, service_role;
 
 create function api.handle_contact_request(id bigint, state api.contact_state, note text default null) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.handle_contact_request(id, state, note);
-end;
-comment on function api.handle_contact_request(bigint, api.contact_state, text)
-    is 'Says how far a request is answered, with a note for colleagues; a note left out stays, an empty one clears it. Staff. Errors: MP005, MP006, MP010.';
-revoke execute on function api.handle_contact_request(bigint, api.contact_state, text) from public;
-grant execute on function api.handle_contact_request(bigint, api.contact_state, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.handle_contact_request(id, state, note); end;
+comment on function api.handle_contact_request is 'Says how far a request is answered, with a note for colleagues; a note left out stays, an empty one clears it. Staff. Errors: MP005, MP006, MP010.';
+grant execute on function api.handle_contact_request to authenticated, service_role;
 
 -- Text, name and address go; that there was one, when, and why it went, stays. The digest lets who has kept a copy prove
 -- what it was.
 create function private.remove_contact_content(id bigint, reason text) returns void
-    language plpgsql
-    volatile
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     asked mpp.contact_request;
@@ -251,17 +225,10 @@ begin
         'sha256', encode(sha256(convert_to(asked.message, 'UTF8')), 'hex')));
 end
 $$;
-revoke execute on function private.remove_contact_content(bigint, text) from public;
-grant execute on function private.remove_contact_content(bigint, text) to authenticated, service_role;
+grant execute on function private.remove_contact_content to authenticated, service_role;
 
 create function api.remove_contact_content(id bigint, reason text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.remove_contact_content(id, reason);
-end;
-comment on function api.remove_contact_content(bigint, text)
-    is 'Takes down the text, the name and the address of a request that is against the law, with a reason; the audit keeps that it was done and a digest. Staff. Errors: MP005, MP006, MP010.';
-revoke execute on function api.remove_contact_content(bigint, text) from public;
-grant execute on function api.remove_contact_content(bigint, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.remove_contact_content(id, reason); end;
+comment on function api.remove_contact_content is 'Takes down the text, the name and the address of a request that is against the law, with a reason; the audit keeps that it was done and a digest. Staff. Errors: MP005, MP006, MP010.';
+grant execute on function api.remove_contact_content to authenticated, service_role;

@@ -166,12 +166,8 @@ grant select on api.mail_bounces to authenticated, service_role;
 
 -- The part of a Message-ID before the @.
 create function private.message_part(key text) returns text
-    language sql
-    immutable
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable strict set search_path = pg_catalog, pg_temp
 as $$ select substr(encode(sha256(convert_to(key, 'UTF8')), 'hex'), 1, 40) $$;
-revoke execute on function private.message_part(text) from public;
 
 -- Queues one mail and tells whether it is new: the same key again changes nothing. For other functions of this schema,
 -- which have checked who asks. The recipient is an account, whose address is read when the mail leaves, or an address.
@@ -180,8 +176,7 @@ create function private.queue_mail(
     address text default null, language text default null, organisation_id integer default null,
     league_id uuid default null, useful_until timestamptz default null, send_after timestamptz default null
 ) returns boolean
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     if num_nonnulls(account_id, address) <> 1 then
@@ -229,17 +224,12 @@ begin
     return found;
 end
 $$;
-comment on function private.queue_mail(text, text, jsonb, api.mail_purpose, uuid, text, text, integer, uuid, timestamptz, timestamptz)
-    is 'Queues a mail once for its key; true when it is new. Callers have checked who asks. Errors: MP010.';
-revoke execute on function private.queue_mail(text, text, jsonb, api.mail_purpose, uuid, text, text, integer, uuid, timestamptz, timestamptz)
-    from public;
+comment on function private.queue_mail is 'Queues a mail once for its key; true when it is new. Callers have checked who asks. Errors: MP010.';
 
 -- Why this mail must not leave now; null when it may. Asked when it is claimed and never before, so that whoever
 -- unsubscribes, loses their access or bounces between queueing and sending gets nothing.
 create function private.mail_obstacle(mail mpp.outbox, reader_address text) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -313,20 +303,14 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.mail_obstacle(mpp.outbox, text) from public;
 
 create function private.mail_address(mail mpp.outbox) returns text
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$ select coalesce(mail.address, (select u.email::text from auth.users u where u.id = mail.account_id)) $$;
-revoke execute on function private.mail_address(mpp.outbox) from public;
 
 -- A mail holds what only its reader may know, and a token in their name: the secret key alone sends.
 create function private.require_service() returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not private.is_service() then
@@ -334,12 +318,9 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.require_service() from public;
 
 create function private.queue_mails(mails jsonb) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     mail jsonb;
@@ -359,20 +340,13 @@ begin
     return queued;
 end
 $$;
-revoke execute on function private.queue_mails(jsonb) from public;
-grant execute on function private.queue_mails(jsonb) to service_role;
+grant execute on function private.queue_mails to service_role;
 
 create function api.queue_mails(mails jsonb) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.queue_mails(mails);
-end;
-comment on function api.queue_mails(jsonb)
-    is 'Queues mails: [{"key", "template", "data", "purpose", "account_id" or "address", "language", "organisation_id", "league_id", "useful_until", "send_after"}]; returns how many are new, since a key is queued once. Secret key only. Errors: MP006, MP010.';
-revoke execute on function api.queue_mails(jsonb) from public;
-grant execute on function api.queue_mails(jsonb) to service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.queue_mails(mails); end;
+comment on function api.queue_mails is 'Queues mails: [{"key", "template", "data", "purpose", "account_id" or "address", "language", "organisation_id", "league_id", "useful_until", "send_after"}]; returns how many are new, since a key is queued once. Secret key only. Errors: MP006, MP010.';
+grant execute on function api.queue_mails to service_role;
 
 create type api.newsletter_piece as (queued integer, already integer, after uuid);
 comment on type api.newsletter_piece is 'What one call of queue_newsletter did; after is where the next one begins, empty at the end.';
@@ -380,9 +354,7 @@ comment on type api.newsletter_piece is 'What one call of queue_newsletter did; 
 -- In pieces, each its own transaction: whoever is cut off begins again, and what was queued stays queued once.
 create function private.queue_newsletter(code text, language text, subject text, body text, after uuid, how_many integer)
     returns api.newsletter_piece
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     known mpp.newsletter;
@@ -445,22 +417,15 @@ begin
     return piece;
 end
 $$;
-revoke execute on function private.queue_newsletter(text, text, text, text, uuid, integer) from public;
-grant execute on function private.queue_newsletter(text, text, text, text, uuid, integer) to service_role;
+grant execute on function private.queue_newsletter to service_role;
 
 create function api.queue_newsletter(
     code text, language text, subject text, body text, after uuid default null, how_many integer default 500
 ) returns api.newsletter_piece
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.queue_newsletter(code, language, subject, body, after, how_many);
-end;
-comment on function api.queue_newsletter(text, text, text, text, uuid, integer)
-    is 'Queues a newsletter for the next people who agreed to it, in their language, each once; call it again with after until after is empty. Secret key only. Errors: MP006, MP010, MP098.';
-revoke execute on function api.queue_newsletter(text, text, text, text, uuid, integer) from public;
-grant execute on function api.queue_newsletter(text, text, text, text, uuid, integer) to service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.queue_newsletter(code, language, subject, body, after, how_many); end;
+comment on function api.queue_newsletter is 'Queues a newsletter for the next people who agreed to it, in their language, each once; call it again with after until after is empty. Secret key only. Errors: MP006, MP010, MP098.';
+grant execute on function api.queue_newsletter to service_role;
 
 create type api.due_mail as (
     id bigint, key text, purpose api.mail_purpose, template text, language text, address text, obstacle text
@@ -468,10 +433,7 @@ create type api.due_mail as (
 comment on type api.due_mail is 'A mail that would leave now, or why it would not.';
 
 create function private.due_mails(how_many integer) returns setof api.due_mail
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_service();
@@ -483,19 +445,13 @@ begin
     limit greatest(how_many, 0);
 end
 $$;
-revoke execute on function private.due_mails(integer) from public;
-grant execute on function private.due_mails(integer) to service_role;
+grant execute on function private.due_mails to service_role;
 
 create function api.due_mails(how_many integer default 100) returns setof api.due_mail
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.due_mails(how_many);
-end;
-comment on function api.due_mails(integer) is 'The next mails to leave, and why some would not; changes nothing. Secret key only. Errors: MP006.';
-revoke execute on function api.due_mails(integer) from public;
-grant execute on function api.due_mails(integer) to service_role;
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic select * from private.due_mails(how_many); end;
+comment on function api.due_mails is 'The next mails to leave, and why some would not; changes nothing. Secret key only. Errors: MP006.';
+grant execute on function api.due_mails to service_role;
 
 create type api.claimed_mail as (
     id bigint, attempt integer, message_id text, address text, first_name text, purpose api.mail_purpose, template text,
@@ -506,9 +462,7 @@ comment on type api.claimed_mail is 'A mail in the hand of its sender, until the
 -- One mail at a time: a sender that dies leaves exactly one mail in question. A sender whose answer got lost asks again
 -- and is given the same mail, which it cannot have sent.
 create function private.claim_mail(worker uuid, lease_seconds integer, message_domain text) returns setof api.claimed_mail
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz;
@@ -583,35 +537,24 @@ begin
     )::api.claimed_mail;
 end
 $$;
-revoke execute on function private.claim_mail(uuid, integer, text) from public;
-grant execute on function private.claim_mail(uuid, integer, text) to service_role;
+grant execute on function private.claim_mail to service_role;
 
 create function api.claim_mail(worker uuid, lease_seconds integer, message_domain text) returns setof api.claimed_mail
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.claim_mail(worker, lease_seconds, message_domain);
-end;
-comment on function api.claim_mail(uuid, integer, text)
-    is 'Takes the next mail in hand, for so many seconds; asked again before it is settled, gives the same one. Drops those that must not leave (any more). Nothing when none is due. Secret key only. Errors: MP006, MP010.';
-revoke execute on function api.claim_mail(uuid, integer, text) from public;
-grant execute on function api.claim_mail(uuid, integer, text) to service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select * from private.claim_mail(worker, lease_seconds, message_domain); end;
+comment on function api.claim_mail is 'Takes the next mail in hand, for so many seconds; asked again before it is settled, gives the same one. Drops those that must not leave (any more). Nothing when none is due. Secret key only. Errors: MP006, MP010.';
+grant execute on function api.claim_mail to service_role;
 
 create function private.record_bounce_of(address text, is_hard boolean, reason text, outbox_id bigint) returns void
-    language sql
-    set search_path = pg_catalog, pg_temp
+    language sql set search_path = pg_catalog, pg_temp
 as $$
     insert into mpp.mail_bounce (address, is_hard, reason, outbox_id)
     values (lower(address), is_hard, left(coalesce(reason, ''), 500), outbox_id)
 $$;
-revoke execute on function private.record_bounce_of(text, boolean, text, bigint) from public;
 
 create function private.settle_mail(id bigint, attempt integer, worker uuid, outcome text, reply text, retry_seconds integer)
     returns api.mail_state
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz;
@@ -668,22 +611,15 @@ begin
     return next_state;
 end
 $$;
-revoke execute on function private.settle_mail(bigint, integer, uuid, text, text, integer) from public;
-grant execute on function private.settle_mail(bigint, integer, uuid, text, text, integer) to service_role;
+grant execute on function private.settle_mail to service_role;
 
 create function api.settle_mail(
     id bigint, attempt integer, worker uuid, outcome text, reply text default null, retry_seconds integer default null
 ) returns api.mail_state
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.settle_mail(id, attempt, worker, outcome, reply, retry_seconds);
-end;
-comment on function api.settle_mail(bigint, integer, uuid, text, text, integer)
-    is 'Says what became of a mail in hand: sent; later (the server asks for patience: ten times, then failed); unavailable (it never left, no fault of its own); refused; bounced (the address does not exist); unknown (the connection broke after the content had left). Returns its new state. Secret key only. Errors: MP006, MP010, MP096, MP097.';
-revoke execute on function api.settle_mail(bigint, integer, uuid, text, text, integer) from public;
-grant execute on function api.settle_mail(bigint, integer, uuid, text, text, integer) to service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.settle_mail(id, attempt, worker, outcome, reply, retry_seconds); end;
+comment on function api.settle_mail is 'Says what became of a mail in hand: sent; later (the server asks for patience: ten times, then failed); unavailable (it never left, no fault of its own); refused; bounced (the address does not exist); unknown (the connection broke after the content had left). Returns its new state. Secret key only. Errors: MP006, MP010, MP096, MP097.';
+grant execute on function api.settle_mail to service_role;
 
 create type api.stranded_mail as (
     id bigint, key text, attempt integer, message_id text, state api.mail_state, claimed_at timestamptz, address text
@@ -691,10 +627,7 @@ create type api.stranded_mail as (
 comment on type api.stranded_mail is 'A mail that a server may or may not have taken.';
 
 create function private.stranded_mails() returns setof api.stranded_mail
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_service();
@@ -705,24 +638,16 @@ begin
     order by m.id;
 end
 $$;
-revoke execute on function private.stranded_mails() from public;
-grant execute on function private.stranded_mails() to service_role;
+grant execute on function private.stranded_mails to service_role;
 
 create function api.stranded_mails() returns setof api.stranded_mail
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.stranded_mails();
-end;
-comment on function api.stranded_mails() is 'Mails whose sender died, or lost the server''s last answer: each may have been delivered or not. Secret key only. Errors: MP006.';
-revoke execute on function api.stranded_mails() from public;
-grant execute on function api.stranded_mails() to service_role;
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic select * from private.stranded_mails(); end;
+comment on function api.stranded_mails is 'Mails whose sender died, or lost the server''s last answer: each may have been delivered or not. Secret key only. Errors: MP006.';
+grant execute on function api.stranded_mails to service_role;
 
 create function private.settle_stranded(id bigint, attempt integer, verdict text) returns api.mail_state
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz;
@@ -761,25 +686,16 @@ begin
     return next_state;
 end
 $$;
-revoke execute on function private.settle_stranded(bigint, integer, text) from public;
-grant execute on function private.settle_stranded(bigint, integer, text) to service_role;
+grant execute on function private.settle_stranded to service_role;
 
 create function api.settle_stranded(id bigint, attempt integer, verdict text) returns api.mail_state
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.settle_stranded(id, attempt, verdict);
-end;
-comment on function api.settle_stranded(bigint, integer, text)
-    is 'Settles a mail of stranded_mails, or sends a failed one again: delivered, not_delivered (it is queued again), unknown (it waits for a person) or given_up. Secret key only. Errors: MP006, MP010, MP096, MP097.';
-revoke execute on function api.settle_stranded(bigint, integer, text) from public;
-grant execute on function api.settle_stranded(bigint, integer, text) to service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.settle_stranded(id, attempt, verdict); end;
+comment on function api.settle_stranded is 'Settles a mail of stranded_mails, or sends a failed one again: delivered, not_delivered (it is queued again), unknown (it waits for a person) or given_up. Secret key only. Errors: MP006, MP010, MP096, MP097.';
+grant execute on function api.settle_stranded to service_role;
 
 create function private.record_bounce(address text, is_hard boolean, reason text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_ops();
@@ -793,25 +709,16 @@ begin
     perform private.record_act('mail.bounce', null, jsonb_build_object('hard', is_hard));
 end
 $$;
-revoke execute on function private.record_bounce(text, boolean, text) from public;
-grant execute on function private.record_bounce(text, boolean, text) to authenticated, service_role;
+grant execute on function private.record_bounce to authenticated, service_role;
 
 create function api.record_bounce(address text, is_hard boolean, reason text default null) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.record_bounce(address, is_hard, reason);
-end;
-comment on function api.record_bounce(text, boolean, text)
-    is 'Notes that a mail came back. A hard bounce (the address does not exist) stops every mail to it, a soft one (full, away) is only noted. Staff only. Errors: MP006, MP010.';
-revoke execute on function api.record_bounce(text, boolean, text) from public;
-grant execute on function api.record_bounce(text, boolean, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.record_bounce(address, is_hard, reason); end;
+comment on function api.record_bounce is 'Notes that a mail came back. A hard bounce (the address does not exist) stops every mail to it, a soft one (full, away) is only noted. Staff only. Errors: MP006, MP010.';
+grant execute on function api.record_bounce to authenticated, service_role;
 
 create function private.clear_bounces(address text) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleared integer;
@@ -827,26 +734,18 @@ begin
     return cleared;
 end
 $$;
-revoke execute on function private.clear_bounces(text) from public;
-grant execute on function private.clear_bounces(text) to authenticated, service_role;
+grant execute on function private.clear_bounces to authenticated, service_role;
 
 create function api.clear_bounces(address text) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.clear_bounces(address);
-end;
-comment on function api.clear_bounces(text) is 'Lets an address get mail again; returns how many bounces were cleared. Who unsubscribed stays unsubscribed. Staff only. Errors: MP006.';
-revoke execute on function api.clear_bounces(text) from public;
-grant execute on function api.clear_bounces(text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.clear_bounces(address); end;
+comment on function api.clear_bounces is 'Lets an address get mail again; returns how many bounces were cleared. Who unsubscribed stays unsubscribed. Staff only. Errors: MP006.';
+grant execute on function api.clear_bounces to authenticated, service_role;
 
 -- The token is the proof: nobody signs in to leave. Also during maintenance, because a mail program asks once. Whatever
 -- the token, the answer is the same.
 create function private.unsubscribe(token text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     t mpp.unsubscribe_token;
@@ -883,20 +782,13 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.unsubscribe(text) from public;
-grant execute on function private.unsubscribe(text) to anon, authenticated, service_role;
+grant execute on function private.unsubscribe to anon, authenticated, service_role;
 
 create function api.unsubscribe(token text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.unsubscribe(token);
-end;
-comment on function api.unsubscribe(text)
-    is 'Stops the kind of mail that a link was in, without signing in: withdraws the consent, or notes the address. Asked again, or with a token that nobody knows, answers the same. Errors: none.';
-revoke execute on function api.unsubscribe(text) from public;
-grant execute on function api.unsubscribe(text) to anon, authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.unsubscribe(token); end;
+comment on function api.unsubscribe is 'Stops the kind of mail that a link was in, without signing in: withdraws the consent, or notes the address. Asked again, or with a token that nobody knows, answers the same. Errors: none.';
+grant execute on function api.unsubscribe to anon, authenticated, service_role;
 
 -- Row-level security does not hide the planner's estimates (see 99_ownership).
 do $$

@@ -9,9 +9,7 @@ comment on type api.league_note_piece is 'What one call of queue_league_notes di
 -- stays queued once.
 create function private.queue_league_notes(edition_code text, after uuid, how_many integer, dry_run boolean)
     returns api.league_note_piece
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -145,19 +143,12 @@ begin
     return piece;
 end
 $$;
-revoke execute on function private.queue_league_notes(text, uuid, integer, boolean) from public;
-grant execute on function private.queue_league_notes(text, uuid, integer, boolean) to service_role;
+grant execute on function private.queue_league_notes to service_role;
 
 create function api.queue_league_notes(
     edition_code text, after uuid default null, how_many integer default 500, dry_run boolean default false
 ) returns api.league_note_piece
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.queue_league_notes(edition_code, after, how_many, dry_run);
-end;
-comment on function api.queue_league_notes(text, uuid, integer, boolean)
-    is 'Queues the notes of the week for the players and ambassadors who agreed to alerts, each once a week, for the next leagues of how_many players together; call it again with after until after is empty. dry_run only counts. Secret key only. Errors: MP006, MP010, MP020, MP022.';
-revoke execute on function api.queue_league_notes(text, uuid, integer, boolean) from public;
-grant execute on function api.queue_league_notes(text, uuid, integer, boolean) to service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.queue_league_notes(edition_code, after, how_many, dry_run); end;
+comment on function api.queue_league_notes is 'Queues the notes of the week for the players and ambassadors who agreed to alerts, each once a week, for the next leagues of how_many players together; call it again with after until after is empty. dry_run only counts. Secret key only. Errors: MP006, MP010, MP020, MP022.';
+grant execute on function api.queue_league_notes to service_role;

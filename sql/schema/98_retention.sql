@@ -6,9 +6,7 @@ comment on type api.expired is 'One rule of how long something is kept, and how 
 
 -- A bounded piece of each kind, its own transaction: whoever is cut off begins again, and nothing waits for long.
 create function private.purge_expired(how_many integer, dry_run boolean) returns setof api.expired
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamp := private.clock() at time zone 'Europe/Paris';
@@ -77,17 +75,10 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.purge_expired(integer, boolean) from public;
-grant execute on function private.purge_expired(integer, boolean) to authenticated, service_role;
+grant execute on function private.purge_expired to authenticated, service_role;
 
 create function api.purge_expired(how_many integer default 5000, dry_run boolean default false) returns setof api.expired
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.purge_expired(how_many, dry_run);
-end;
-comment on function api.purge_expired(integer, boolean)
-    is 'Deletes what was kept long enough, up to how_many rows of each kind; call it again until rows is 0 for all. dry_run only counts. It also renews the join codes that managers of clients knew whose dates have passed. Staff only. Errors: MP006, MP010.';
-revoke execute on function api.purge_expired(integer, boolean) from public;
-grant execute on function api.purge_expired(integer, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select * from private.purge_expired(how_many, dry_run); end;
+comment on function api.purge_expired is 'Deletes what was kept long enough, up to how_many rows of each kind; call it again until rows is 0 for all. dry_run only counts. It also renews the join codes that managers of clients knew whose dates have passed. Staff only. Errors: MP006, MP010.';
+grant execute on function api.purge_expired to authenticated, service_role;

@@ -77,8 +77,7 @@ $$;
 -- A trigger on each view would answer too, but apps would then be shown types for writing to it. For the same reason
 -- every view joins something, if only nothing: `cross join (select) read_only`, which the planner takes away.
 create function request.refuse_writes() returns void
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     if current_setting('request.method', true) not in ('GET', 'HEAD') and current_setting('request.path', true) not like '/rpc/%' then
@@ -87,12 +86,14 @@ begin
     end if;
 end
 $$;
-comment on function request.refuse_writes() is 'What PostgREST runs before each request, as its caller.';
-revoke execute on function request.refuse_writes() from public;
-grant execute on function request.refuse_writes() to anon, authenticated, service_role;
+comment on function request.refuse_writes is 'What PostgREST runs before each request, as its caller.';
+grant execute on function request.refuse_writes to anon, authenticated, service_role;
 
 alter role authenticator set pgrst.db_pre_request = 'request.refuse_writes';
 -- What goes wrong in a request is told to whoever sent it, and not written down: Postgres logs the place where it stumbled along
 -- with the error, `"first_name":"Lina\u0000…` or `invalid input syntax for type uuid: "Lina"`. Deadlocks and slow statements are still logged.
 alter role authenticator set log_min_messages = 'log';
 notify pgrst, 'reload config';
+
+-- The default privileges said it for every function that this role made; this says it for what another one did.
+revoke execute on all functions in schema mpp, private, api, request from public;

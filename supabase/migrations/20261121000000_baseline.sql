@@ -80,11 +80,7 @@ comment on domain mpp.line is 'One clean line of text: no control, invisible or 
 -- becomes one plain space, also the kind without width, which must join no words. Hyphens that do not break become plain ones. Around the text goes what address
 -- books and chats put there to say its direction; inside it such a character stays, and is refused.
 create function private.trimmed(value text) returns text
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select regexp_replace(
         regexp_replace(
@@ -96,8 +92,7 @@ as $$
             '[\u2010\u2011]', '-', 'g'),
         '^[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+|[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+$', '', 'g')
 $$;
-revoke execute on function private.trimmed(text) from public;
-grant execute on function private.trimmed(text) to mpp_owner;
+grant execute on function private.trimmed to mpp_owner;
 
 create domain mpp.school_level as text
     constraint school_level_known check (value in ('maternelle', 'elementaire', 'college', 'lycee'));
@@ -106,29 +101,21 @@ comment on domain mpp.school_level is 'Level of a class or school: maternelle, e
 -- How names are compared: without case, accents and ligatures, so that Léa, LEA and lea are one name. Accents go before
 -- case does, because a database in the C locale knows the case of ASCII letters only.
 create function private.folded(value text) returns text
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select lower(replace(replace(replace(replace(replace(
         regexp_replace(normalize(value, NFKD), '[\u0300-\u036f]', '', 'g'),
         'œ', 'oe'), 'Œ', 'OE'), 'æ', 'ae'), 'Æ', 'AE'), 'ß', 'ss'))
 $$;
-revoke execute on function private.folded(text) from public;
 -- Indexes are computed by the owner of the table when it is analysed or indexed again.
 grant usage on schema private to mpp_owner;
 grant usage on schema request to anon, authenticated, service_role;
-grant execute on function private.folded(text) to mpp_owner;
+grant execute on function private.folded to mpp_owner;
 
 -- One word of letters, in any script (mpp_supabase/sheets/names.py has the same list); a hyphen or an apostrophe may join two. The letters are listed, because what a
 -- database counts as one depends on its locale.
 create function private.is_one_word(value text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(value ~ ('^' || w.letters || '+([-''’]' || w.letters || '+)*$') and value ~ '[^\u0300-\u036f]', false)
     from (
@@ -150,16 +137,11 @@ as $$
             || ']' as letters
     ) w
 $$;
-revoke execute on function private.is_one_word(text) from public;
-grant execute on function private.is_one_word(text) to mpp_owner;
+grant execute on function private.is_one_word to mpp_owner;
 
 -- ISO 3166-1, and XK, which Kosovo uses.
 create function private.is_country(code text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select code ~ '^[A-Z]{2}$' and strpos(
         ' AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ'
@@ -174,16 +156,12 @@ as $$
         || ' TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW',
         ' ' || code) > 0
 $$;
-revoke execute on function private.is_country(text) from public;
-grant execute on function private.is_country(text) to mpp_owner;
+grant execute on function private.is_country to mpp_owner;
 
 -- The numbers that can be, without their +: behind a code that the ITU gave to a country, and in the length and with the first
 -- digits of the country where players live. The numbers of overseas France have codes of their own.
 create function private.is_phone_number(digits text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(case
         when digits ~ '^(33|262|590|594|596)' then digits ~ '^(33|262|590|594|596)[1-9][0-9]{8}$'
@@ -206,17 +184,13 @@ as $$
             || '|85[02356]|88[06]|96[0-8]|97[0-7]|99[2-68])')
     end, false)
 $$;
-revoke execute on function private.is_phone_number(text) from public;
-grant execute on function private.is_phone_number(text) to mpp_owner;
+grant execute on function private.is_phone_number to mpp_owner;
 
 -- A typed telephone number as its network knows it (E.164), or nothing: without what stands between digits, and 00 for +. As it
 -- is dialled inside a country it is understood where the account lives in one whose way is known here, and only if it can be a number there: a
 -- Frenchman in Brussels writes 06… too, and +32 6… is nobody. The zero that is only dialled inside a country goes.
 create function private.phone_number(value text, country text) returns text
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select case when private.is_phone_number(substr(i.number, 2)) then i.number end
     from (
@@ -247,15 +221,11 @@ as $$
     ) d (number)
     cross join lateral (select regexp_replace(d.number, '^\+(33|32|41|49|44|31|43|212|213|262|590|594|596)0', '+\1')) i (number)
 $$;
-revoke execute on function private.phone_number(text, text) from public;
-grant execute on function private.phone_number(text, text) to mpp_owner;
+grant execute on function private.phone_number to mpp_owner;
 
 -- Plain addresses only: no quotes, comments, lists or line ends, which a header would take for something else.
 create function private.is_mail_address(value text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(
         char_length(value) <= 254
@@ -264,28 +234,19 @@ as $$
         false
     )
 $$;
-revoke execute on function private.is_mail_address(text) from public;
-grant execute on function private.is_mail_address(text) to mpp_owner;
+grant execute on function private.is_mail_address to mpp_owner;
 
 -- An address as somebody typed it, as it is kept and compared; nothing when it is too long to be one.
 create function private.typed_address(value text) returns text
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select case when octet_length(value) <= 300 then lower(private.trimmed(value)) end
 $$;
-revoke execute on function private.typed_address(text) from public;
 
 -- Where a mail to an address arrives: ada+2@example.org is a way to write to ada@example.org once more, and Gmail reads over
 -- dots.
 create function private.mailbox_of(address text) returns text
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select case
         when split_part(m.plain, '@', 2) in ('gmail.com', 'googlemail.com')
@@ -294,16 +255,12 @@ as $$
     end
     from (select regexp_replace(lower(address), '(.)\+[^@]*@', '\1@')) m (plain)
 $$;
-revoke execute on function private.mailbox_of(text) from public;
-grant execute on function private.mailbox_of(text) to mpp_owner;
+grant execute on function private.mailbox_of to mpp_owner;
 
 -- Time-ordered identifiers (RFC 9562, version 7) keep index inserts on the right-hand page. Postgres 18 has
 -- uuidv7() of its own; Supabase runs 17.
 create function private.uuid_v7() returns uuid
-    language sql
-    volatile
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select encode(
         set_bit(
@@ -320,72 +277,49 @@ as $$
         'hex'
     )::uuid
 $$;
-revoke execute on function private.uuid_v7() from public;
 
 -- The one clock of the game: nothing else reads the time, so that a test moves the whole game by replacing this function.
 -- now() would be the start of the transaction: a request that waited for a lock would still believe that the edition is
 -- running.
 create function private.clock() returns timestamptz
-    language sql
-    volatile
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql parallel safe set search_path = pg_catalog, pg_temp
 as $$ select clock_timestamp() $$;
-revoke execute on function private.clock() from public;
-grant execute on function private.clock() to mpp_owner;
+grant execute on function private.clock to mpp_owner;
 
 -- The same for what a query reads. Written as (select private.read_clock()) it is asked once, and every row is judged at one
 -- instant. Being stable it keeps a view open to the planner, which a volatile function in a column would not; being security
 -- definer it lets the caller of a view read the time without naming what is private.
 create function private.read_clock() returns timestamptz
-    language plpgsql
-    stable
-    parallel safe
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     return private.clock();
 end
 $$;
-revoke execute on function private.read_clock() from public;
-grant execute on function private.read_clock() to anon, authenticated, service_role, mpp_dashboard;
+grant execute on function private.read_clock to anon, authenticated, service_role, mpp_dashboard;
 
 create function api.read_clock() returns timestamptz
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.read_clock();
-end;
-comment on function api.read_clock() is 'The time by which the game decides what has begun and what is over: count down by it, not by the clock of a phone or a laptop. Errors: none.';
-revoke execute on function api.read_clock() from public;
-grant execute on function api.read_clock() to anon, authenticated, service_role;
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic select private.read_clock(); end;
+comment on function api.read_clock is 'The time by which the game decides what has begun and what is over: count down by it, not by the clock of a phone or a laptop. Errors: none.';
+grant execute on function api.read_clock to anon, authenticated, service_role;
 
 -- The civil day at that moment. A request may choose the session's time zone (Prefer: timezone=…), so no day comes from it:
 -- a day is one of the edition's zone, and where there is no edition one of the association's.
 create function private.today(time_zone text default 'Europe/Paris') returns date
-    language plpgsql
-    stable
-    parallel safe
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (private.clock() at time zone time_zone)::date;
 end
 $$;
-revoke execute on function private.today(text) from public;
-grant execute on function private.today(text) to anon, authenticated, service_role;
+grant execute on function private.today to anon, authenticated, service_role;
 -- Every refusal of the game: its SQLSTATE, and what it says in English and in French.
 -- docs/errors.md and mpp_supabase/errors.py hold the same list; a test compares the three.
 
 create function private.refusals()
     returns table (code text, name text, message_en text, message_fr text, hint_en text, hint_fr text)
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     values
     -- who is asking
@@ -527,26 +461,20 @@ as $$
     ('MP070', 'ImportRefused', '%1$s row(s) cannot be imported; the first: %2$s.', '%1$s ligne(s) ne peuvent être importées ; la première : %2$s.',
         'Correct the rows and import again; nothing was written.', 'Corrigez les lignes et recommencez ; rien n’a été enregistré.')
 $$;
-comment on function private.refusals() is 'Every refusal: SQLSTATE, Python class, message and hint in English and French; %n$s are its arguments.';
-revoke execute on function private.refusals() from public;
+comment on function private.refusals is 'Every refusal: SQLSTATE, Python class, message and hint in English and French; %n$s are its arguments.';
 
 -- French for a request that prefers it (Accept-Language), English otherwise.
 create function private.speaks_french() returns boolean
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(
         nullif(current_setting('request.headers', true), '')::jsonb ->> 'accept-language' ~* '^\s*fr', false)
 $$;
-revoke execute on function private.speaks_french() from public;
 
 -- A DETAIL is the place where a hidden row would show, so that there is none but times: a JSON object of the keys below,
 -- which say nothing that the message does not. PostgREST hands it on as `details`.
 create function private.refuse(code text, times jsonb, variadic arguments text[] default '{}') returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     french boolean := private.speaks_french();
@@ -579,24 +507,18 @@ begin
         );
 end
 $$;
-revoke execute on function private.refuse(text, jsonb, text[]) from public;
 
 create function private.refuse(code text, variadic arguments text[] default '{}') returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.refuse(code, null::jsonb, variadic arguments);
 end
 $$;
-revoke execute on function private.refuse(text, text[]) from public;
 
 -- A typed line, trimmed and clean, or the refusal that names the field.
 create function private.clean_line(field text, value text, longest integer default 60) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text;
@@ -624,13 +546,10 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_line(text, text, integer) from public;
 
 -- In a name of a person a space without width between two letters is neither dropped nor a space: it is refused.
 create function private.refuse_unseen(field text, value text) returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if value ~ '\S\u200b+\S' then
@@ -638,14 +557,11 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.refuse_unseen(text, text) from public;
 
 -- Where somebody lives or a school stands, as it is kept: a country of the list and a postcode that may be there. The French
 -- territories that ISO lists as countries are France, so that maps and departments know them.
 create function private.clean_place(inout country text, inout postcode text)
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     territory text;
@@ -681,37 +597,27 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.clean_place(text, text) from public;
 
 -- Instants are said to people in Paris time, with the zone, so that no one has to guess.
 create function private.spoken(at timestamptz) returns text
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$ select to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI:SS') || ' (Europe/Paris)' $$;
-revoke execute on function private.spoken(timestamptz) from public;
 
 -- The ends of a stretch of days as people read them: its first day and its last one, which is whole. An instant that is no
 -- midnight in Paris is said in full.
 create function private.spoken_first(at timestamptz) returns text
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select case when (at at time zone 'Europe/Paris')::time = '00:00' then to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD')
         else private.spoken(at) end
 $$;
-revoke execute on function private.spoken_first(timestamptz) from public;
 
 create function private.spoken_last(until timestamptz) returns text
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select case when (until at time zone 'Europe/Paris')::time = '00:00'
         then to_char(until at time zone 'Europe/Paris' - interval '1 day', 'YYYY-MM-DD') else private.spoken(until) end
 $$;
-revoke execute on function private.spoken_last(timestamptz) from public;
 -- Who may act for Ma Petite Planète, and the trace of every privileged act.
 
 create table mpp.ops_member (
@@ -734,15 +640,13 @@ create index audit_subject on mpp.audit (subject, at desc);
 create index audit_actor on mpp.audit (actor_id, at desc);
 
 create function private.refuse_change() returns trigger
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.refuse('MP061', tg_table_name);
     return null;
 end
 $$;
-revoke execute on function private.refuse_change() from public;
 
 create trigger audit_append_only
     before update or delete or truncate on mpp.audit
@@ -751,26 +655,18 @@ create trigger audit_append_only
 -- The database role that carries the request. `set role` cannot be done inside a security definer function, and no
 -- header or token text can set it: PostgREST does, after it has verified the token.
 create function private.request_role() returns text
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select case coalesce(current_setting('role', true), 'none') when 'none' then session_user else current_setting('role', true) end
 $$;
-revoke execute on function private.request_role() from public;
 
 create function private.is_service() returns boolean
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$ select private.request_role() in ('service_role', 'postgres', 'supabase_admin') $$;
-revoke execute on function private.is_service() from public;
 
 -- Who is live: an account that is there, not disabled, and not deleted softly, which keeps its row. Whoever asks, asks here.
 create function private.is_live(account uuid) returns boolean
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return exists (
@@ -780,16 +676,12 @@ begin
     );
 end
 $$;
-revoke execute on function private.is_live(uuid) from public;
 
 -- The account behind a request, if it is live; null for anybody else. Read live: an account that was disabled or deleted is
 -- out with its next request, not when its token ends. The claims of a token mean something only where PostgREST or Storage
 -- has verified it: a login that speaks SQL could write any into its own connection. A test finds whatever reads them elsewhere.
 create function private.my_account() returns uuid
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -804,14 +696,11 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.my_account() from public;
-grant execute on function private.my_account() to authenticated, service_role;
+grant execute on function private.my_account to authenticated, service_role;
 
 -- Asked again by whoever had to wait for a lock: the account may have been disabled meanwhile.
 create function private.require_still_live() returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if private.request_role() = 'authenticated' and private.my_account() is null then
@@ -819,14 +708,11 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.require_still_live() from public;
 
 -- Keeps an account from being deleted until the end of this transaction: first of all locks, as the deletion takes it first.
 -- Whoever adds a row that refers to an account does so; the error of a foreign key would show the row.
 create function private.hold_account(account uuid) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform from auth.users u where u.id = account for key share;
@@ -835,13 +721,9 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.hold_account(uuid) from public;
 
 create function private.is_ops() returns boolean
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     return private.is_service()
@@ -851,14 +733,11 @@ begin
         );
 end
 $$;
-comment on function private.is_ops() is 'True for the service role and for staff accounts.';
-revoke execute on function private.is_ops() from public;
-grant execute on function private.is_ops() to authenticated, service_role;
+comment on function private.is_ops is 'True for the service role and for staff accounts.';
+grant execute on function private.is_ops to authenticated, service_role;
 
 create function private.require_ops() returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not private.is_ops() then
@@ -866,13 +745,10 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.require_ops() from public;
 
 -- What players, teachers and staff of clients do is bounded: rows that nobody deletes are no place to fill for one account.
 create function private.record_act(action text, subject text, details jsonb default '{}') returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     most constant integer := 200;
@@ -890,7 +766,6 @@ begin
     values (account, private.request_role(), action, subject, details);
 end
 $$;
-revoke execute on function private.record_act(text, text, jsonb) from public;
 
 alter table mpp.ops_member enable row level security;
 alter table mpp.audit enable row level security;
@@ -909,9 +784,7 @@ grant select on api.audit_log to authenticated, service_role;
 
 -- Ops: give or take back the rights of the staff.
 create function private.set_ops_member(member_id uuid, granted boolean) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Only the secret key makes staff: a stolen staff session must not make more of its kind.
@@ -937,19 +810,13 @@ begin
     perform private.record_act(case when granted then 'ops.grant' else 'ops.revoke' end, member_id::text);
 end
 $$;
-revoke execute on function private.set_ops_member(uuid, boolean) from public;
-grant execute on function private.set_ops_member(uuid, boolean) to service_role;
+grant execute on function private.set_ops_member to service_role;
 
 create function api.set_ops_member(member_id uuid, granted boolean) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.set_ops_member(member_id, granted);
-end;
-comment on function api.set_ops_member(uuid, boolean) is 'Gives an account the rights of the staff, or takes them back. Secret key only; the account''s address must be confirmed. Errors: MP005, MP006, MP010.';
-revoke execute on function api.set_ops_member(uuid, boolean) from public;
-grant execute on function api.set_ops_member(uuid, boolean) to service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.set_ops_member(member_id, granted); end;
+comment on function api.set_ops_member is 'Gives an account the rights of the staff, or takes them back. Secret key only; the account''s address must be confirmed. Errors: MP005, MP006, MP010.';
+grant execute on function api.set_ops_member to service_role;
 
 -- The admin endpoint of Supabase Auth sorts by created_at alone, which accounts made together share: its pages leave some
 -- out and show others twice. Here the id breaks the tie.
@@ -967,10 +834,7 @@ comment on type api.account is 'An account of Supabase Auth: disabled while bann
 
 create function private.list_accounts(search text, before_at timestamptz, before_id uuid, size integer)
     returns setof api.account
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Only the secret key, as it is with Supabase Auth itself: the staff have no list of everybody's addresses.
@@ -987,8 +851,7 @@ begin
     limit least(greatest(size, 1), 1000);
 end
 $$;
-revoke execute on function private.list_accounts(text, timestamptz, uuid, integer) from public;
-grant execute on function private.list_accounts(text, timestamptz, uuid, integer) to service_role;
+grant execute on function private.list_accounts to service_role;
 
 create function api.list_accounts(
     search text default '',
@@ -996,15 +859,10 @@ create function api.list_accounts(
     before_id uuid default null,
     size integer default 500
 ) returns setof api.account
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.list_accounts(search, before_at, before_id, size);
-end;
-comment on function api.list_accounts(text, timestamptz, uuid, integer) is 'Accounts of Supabase Auth, the latest first, a page at a time: created_at and id of the last one lead to the next page. search keeps addresses with this text in them. Secret key only. Errors: MP006.';
-revoke execute on function api.list_accounts(text, timestamptz, uuid, integer) from public;
-grant execute on function api.list_accounts(text, timestamptz, uuid, integer) to service_role;
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic select * from private.list_accounts(search, before_at, before_id, size); end;
+comment on function api.list_accounts is 'Accounts of Supabase Auth, the latest first, a page at a time: created_at and id of the last one lead to the next page. search keeps addresses with this text in them. Secret key only. Errors: MP006.';
+grant execute on function api.list_accounts to service_role;
 -- Whether whoever asks is the owner of the account's address. Some roles rest on an address: those of a client's staff and of the
 -- association's. But anybody may sign up with somebody else's address and a password of their own, and when the owner confirms it,
 -- that password works too. So these roles take a session that a link or a code sent to the address has opened, or one
@@ -1026,9 +884,7 @@ alter table mpp.account_proof enable row level security;
 -- to the old address: that session proves nothing (email_change; otp in the second of the change). An app that asks for a link
 -- with a challenge (PKCE) gets a code, which it exchanges for a session up to five minutes later: a link of before the change too.
 create function private.proves(method text, at timestamptz, proof mpp.account_proof) returns boolean
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if method = 'otp' then
@@ -1040,14 +896,10 @@ begin
     return coalesce(method = 'password' and extract(epoch from at) >= floor(extract(epoch from proof.password_since)), false);
 end
 $$;
-revoke execute on function private.proves(text, timestamptz, mpp.account_proof) from public;
 
 -- The account behind a request, if it is live and its session proves that the owner of the address has opened it; else null.
 create function private.my_proven_account() returns uuid
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.my_account();
@@ -1070,8 +922,7 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.my_proven_account() from public;
-grant execute on function private.my_proven_account() to authenticated;
+grant execute on function private.my_proven_account to authenticated;
 
 -- Auth writes in several steps, so it is judged when they are done: a password that comes with a confirmed address was given by
 -- the association (or by whoever confirms every address by itself, as the local stack does). One that is changed later is
@@ -1079,9 +930,7 @@ grant execute on function private.my_proven_account() to authenticated;
 -- nothing: whoever changes a password may sign out meanwhile. So what the association sets later with the secret key takes
 -- one sign-in by mail. Auth's own stamps are the clock that tokens are made by.
 create function private.account_proved() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     was mpp.account_proof;
@@ -1127,7 +976,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.account_proved() from public;
 
 create constraint trigger account_proved_when_made
     after insert on auth.users
@@ -1218,10 +1066,7 @@ create index maintenance_window_ends on mpp.maintenance_window (ends_at);
 create function private.edition_phase(
     opened_at timestamptz, starts_at timestamptz, ends_at timestamptz, frozen_at timestamptz, at timestamptz
 ) returns api.edition_phase
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select case
         when frozen_at is not null then 'frozen'
@@ -1231,18 +1076,14 @@ as $$
         else 'closed'
     end::api.edition_phase
 $$;
-comment on function private.edition_phase(timestamptz, timestamptz, timestamptz, timestamptz, timestamptz)
-    is 'Phase of an edition at an instant; running is [starts_at, ends_at).';
-revoke execute on function private.edition_phase(timestamptz, timestamptz, timestamptz, timestamptz, timestamptz) from public;
+comment on function private.edition_phase is 'Phase of an edition at an instant; running is [starts_at, ends_at).';
 grant execute on function private.edition_phase(timestamptz, timestamptz, timestamptz, timestamptz, timestamptz)
     to anon, authenticated, service_role;
 
 -- Every writer of an edition holds this shared, the freezer alone. An advisory lock, because a share lock on the one
 -- row of the edition would make every validation write to it.
 create function private.lock_edition(edition_id integer, alone boolean default false) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     if alone then
@@ -1256,12 +1097,9 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.lock_edition(integer, boolean) from public;
 
 create function private.require_no_maintenance() returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     until timestamptz;
@@ -1275,12 +1113,9 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.require_no_maintenance() from public;
 
 create function private.find_edition(edition_code text) returns mpp.edition
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     found_edition mpp.edition;
@@ -1292,12 +1127,10 @@ begin
     return found_edition;
 end
 $$;
-revoke execute on function private.find_edition(text) from public;
 
 -- Rules and dates that players have counted on since the start; texts and the last day to join may still change.
 create function private.edition_keep_rules() returns trigger
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     if old.frozen_at is not null
@@ -1319,7 +1152,6 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.edition_keep_rules() from public;
 
 create trigger edition_keep_rules
     before update on mpp.edition
@@ -1331,11 +1163,7 @@ create trigger edition_keep
 
 -- Editions that a person may read: opened ones, and private ones only from inside.
 create function private.my_private_edition_ids() returns setof integer
-    language plpgsql
-    stable
-    security definer
-    rows 10
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 10 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -1346,24 +1174,18 @@ begin
     where e.organisation_id is not null;
 end
 $$;
-revoke execute on function private.my_private_edition_ids() from public;
-grant execute on function private.my_private_edition_ids() to authenticated;
+grant execute on function private.my_private_edition_ids to authenticated;
 
 -- Editions in which the caller's clients take part. Of a private one they read what it is and its cards, never its
 -- ranking: who is in it is known inside only.
 create function private.my_client_edition_ids() returns setof integer
-    language plpgsql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query select p.edition_id from mpp.participation p where p.organisation_id in (select c.id from private.my_client_ids() c (id));
 end
 $$;
-revoke execute on function private.my_client_edition_ids() from public;
-grant execute on function private.my_client_edition_ids() to authenticated, mpp_dashboard;
+grant execute on function private.my_client_edition_ids to authenticated, mpp_dashboard;
 
 alter table mpp.edition enable row level security;
 alter table mpp.maintenance_window enable row level security;
@@ -1434,9 +1256,7 @@ grant select on api.maintenance_windows to anon, authenticated, service_role;
 
 -- Ops: open, close, announce.
 create function private.open_edition(edition_code text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -1453,24 +1273,16 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.open_edition(text) from public;
-grant execute on function private.open_edition(text) to authenticated, service_role;
+grant execute on function private.open_edition to authenticated, service_role;
 
 create function api.open_edition(edition_code text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.open_edition(edition_code);
-end;
-comment on function api.open_edition(text) is 'Opens a draft edition to registration; does nothing when it is open. Staff. Errors: MP006, MP020, MP027.';
-revoke execute on function api.open_edition(text) from public;
-grant execute on function api.open_edition(text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.open_edition(edition_code); end;
+comment on function api.open_edition is 'Opens a draft edition to registration; does nothing when it is open. Staff. Errors: MP006, MP020, MP027.';
+grant execute on function api.open_edition to authenticated, service_role;
 
 create function private.close_edition(edition_code text, reason text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -1492,24 +1304,16 @@ begin
     perform private.record_act('edition.close', edition_code, jsonb_build_object('reason', why, 'announced_end', e.ends_at));
 end
 $$;
-revoke execute on function private.close_edition(text, text) from public;
-grant execute on function private.close_edition(text, text) to authenticated, service_role;
+grant execute on function private.close_edition to authenticated, service_role;
 
 create function api.close_edition(edition_code text, reason text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.close_edition(edition_code, reason);
-end;
-comment on function api.close_edition(text, text) is 'Ends a running edition now, before its announced end, with a reason. Staff. Errors: MP006, MP010, MP020, MP022.';
-revoke execute on function api.close_edition(text, text) from public;
-grant execute on function api.close_edition(text, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.close_edition(edition_code, reason); end;
+comment on function api.close_edition is 'Ends a running edition now, before its announced end, with a reason. Staff. Errors: MP006, MP010, MP020, MP022.';
+grant execute on function api.close_edition to authenticated, service_role;
 
 create function private.announce_maintenance(starts_at timestamptz, ends_at timestamptz, message jsonb) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     window_id integer;
@@ -1533,24 +1337,16 @@ begin
     return window_id;
 end
 $$;
-revoke execute on function private.announce_maintenance(timestamptz, timestamptz, jsonb) from public;
-grant execute on function private.announce_maintenance(timestamptz, timestamptz, jsonb) to authenticated, service_role;
+grant execute on function private.announce_maintenance to authenticated, service_role;
 
 create function api.announce_maintenance(starts_at timestamptz, ends_at timestamptz, message jsonb) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.announce_maintenance(starts_at, ends_at, message);
-end;
-comment on function api.announce_maintenance(timestamptz, timestamptz, jsonb) is 'Announces a maintenance window and returns its id; inside it players cannot write. Staff. Errors: MP006, MP010.';
-revoke execute on function api.announce_maintenance(timestamptz, timestamptz, jsonb) from public;
-grant execute on function api.announce_maintenance(timestamptz, timestamptz, jsonb) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.announce_maintenance(starts_at, ends_at, message); end;
+comment on function api.announce_maintenance is 'Announces a maintenance window and returns its id; inside it players cannot write. Staff. Errors: MP006, MP010.';
+grant execute on function api.announce_maintenance to authenticated, service_role;
 
 create function private.cancel_maintenance(id integer) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_ops();
@@ -1561,19 +1357,13 @@ begin
     perform private.record_act('maintenance.cancel', cancel_maintenance.id::text);
 end
 $$;
-revoke execute on function private.cancel_maintenance(integer) from public;
-grant execute on function private.cancel_maintenance(integer) to authenticated, service_role;
+grant execute on function private.cancel_maintenance to authenticated, service_role;
 
 create function api.cancel_maintenance(id integer) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.cancel_maintenance(id);
-end;
-comment on function api.cancel_maintenance(integer) is 'Takes back a maintenance window, or ends one early. Staff. Errors: MP005, MP006.';
-revoke execute on function api.cancel_maintenance(integer) from public;
-grant execute on function api.cancel_maintenance(integer) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.cancel_maintenance(id); end;
+comment on function api.cancel_maintenance is 'Takes back a maintenance window, or ends one early. Staff. Errors: MP005, MP006.';
+grant execute on function api.cancel_maintenance to authenticated, service_role;
 -- The catalogue: cards, and the challenges of an edition with the rules they are played by.
 
 create type api.challenge_kind as enum ('standard', 'collective', 'boost', 'hidden', 'flash', 'malus');
@@ -1643,21 +1433,16 @@ create index edition_challenge_card on mpp.edition_challenge (challenge_id);
 -- Secret words are compared without case, accents and spaces, and kept as a digest, so that they do not lie about in
 -- clear. A digest of one word is no secret from who can read the table: no role of the API can.
 create function private.secret_digest(edition_code text, word text) returns bytea
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select sha256(convert_to(
         edition_code || ':' || lower(regexp_replace(normalize(word, NFKD), '[\u0300-\u036f\s''’-]', '', 'g')), 'UTF8'))
 $$;
-revoke execute on function private.secret_digest(text, text) from public;
 
 -- Editing a challenge never rewrites a score already earned: once the edition has started its rules stand. The texts of
 -- its card may be corrected.
 create function private.edition_challenge_keep_rules() returns trigger
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -1674,7 +1459,6 @@ begin
     return coalesce(new, old);
 end
 $$;
-revoke execute on function private.edition_challenge_keep_rules() from public;
 
 create trigger edition_challenge_keep_rules
     before insert or update or delete on mpp.edition_challenge
@@ -1700,11 +1484,7 @@ create index unlock_guess_account on mpp.unlock_guess (account_id, edition_id, g
 create index unlock_guess_edition on mpp.unlock_guess (edition_id);
 
 create function private.my_unlocked_challenge_ids() returns setof integer
-    language plpgsql
-    stable
-    security definer
-    rows 10
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 10 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -1714,16 +1494,11 @@ begin
     where p.account_id = (select private.my_account());
 end
 $$;
-revoke execute on function private.my_unlocked_challenge_ids() from public;
-grant execute on function private.my_unlocked_challenge_ids() to authenticated;
+grant execute on function private.my_unlocked_challenge_ids to authenticated;
 
 -- Teachers choose what their class plays before the edition starts.
 create function private.my_taught_edition_ids() returns setof integer
-    language plpgsql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -1733,8 +1508,7 @@ begin
     where a.account_id = (select private.my_account()) and l.school_id is not null;
 end
 $$;
-revoke execute on function private.my_taught_edition_ids() from public;
-grant execute on function private.my_taught_edition_ids() to authenticated;
+grant execute on function private.my_taught_edition_ids to authenticated;
 
 alter table mpp.theme enable row level security;
 alter table mpp.curriculum_theme enable row level security;
@@ -1865,19 +1639,13 @@ create trigger consent_append_only
     for each statement execute function private.refuse_change();
 
 create function private.age_on(birth_date date, day date) returns integer
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$ select extract(year from age(day, birth_date))::integer $$;
-revoke execute on function private.age_on(date, date) from public;
-grant execute on function private.age_on(date, date) to authenticated;
+grant execute on function private.age_on to authenticated;
 
 -- Whether somebody is younger than so many years today, in Paris. Nobody knows of a teacher who does not play.
 create function private.is_under(account_id uuid, years integer) returns boolean
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return coalesce((
@@ -1887,14 +1655,11 @@ begin
     ), false);
 end
 $$;
-revoke execute on function private.is_under(uuid, integer) from public;
 
 -- What an age forbids, said where a profile, a league or a class would break it: under 15 nobody plays in a league that
 -- strangers may join and whose ambassador reads phone numbers; under 18 nobody runs a class.
 create function private.check_age(account_id uuid) returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if private.is_under(check_age.account_id, 18) and exists (select from mpp.teacher t where t.account_id = check_age.account_id) then
@@ -1911,19 +1676,15 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.check_age(uuid) from public;
 
 -- Under 15, the alias is shown in public only once a guardian has agreed.
 create function private.may_be_listed(account_id uuid) returns boolean
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select p.guardian_consent_at is not null or private.age_on(p.birth_date, (select private.today())) >= 15
     from mpp.profile p
     where p.id = account_id
 $$;
-revoke execute on function private.may_be_listed(uuid) from public;
 
 alter table mpp.terms_version enable row level security;
 alter table mpp.profile enable row level security;
@@ -1981,9 +1742,7 @@ grant select on api.my_consents to authenticated;
 
 -- The account behind a request: signed in, and not anonymous unless that is allowed.
 create function private.signed_in(anonymous_too boolean default false) returns uuid
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.my_account();
@@ -1997,13 +1756,10 @@ begin
     return account;
 end
 $$;
-revoke execute on function private.signed_in(boolean) from public;
 
 -- The account behind a request that wants to write: not anonymous, registered, and no maintenance going on.
 create function private.begin_write(registered boolean default true) returns uuid
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.signed_in();
@@ -2015,13 +1771,10 @@ begin
     return account;
 end
 $$;
-comment on function private.begin_write(boolean) is 'First line of every player''s command; returns the account.';
-revoke execute on function private.begin_write(boolean) from public;
+comment on function private.begin_write is 'First line of every player''s command; returns the account.';
 
 create function private.check_profile(birth_date date, language text, picture_path text) returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Nobody's date of birth is said back: refusals are logged.
@@ -2045,15 +1798,12 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.check_profile(date, text, text) from public;
 
 create function private.register(
     first_name text, last_name text, alias text, country text, postcode text, birth_date date, terms_version text,
     language text, sector text, acquisition_channel text, picture_path text, league_alerts boolean, newsletter boolean
 ) returns uuid
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write(registered => false);
@@ -2106,33 +1856,26 @@ begin
     return account;
 end
 $$;
-revoke execute on function private.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) from public;
-grant execute on function private.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) to authenticated;
+grant execute on function private.register to authenticated;
 
 create function api.register(
     first_name text, last_name text, alias text, country text, postcode text, birth_date date, terms_version text,
     language text default 'fr', sector text default null, acquisition_channel text default null,
     picture_path text default null, league_alerts boolean default false, newsletter boolean default false
 ) returns uuid
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language sql set search_path = pg_catalog, pg_temp
 begin atomic
     select private.register(first_name, last_name, alias, country, postcode, birth_date, terms_version, language, sector,
         acquisition_channel, picture_path, league_alerts, newsletter);
 end;
-comment on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean)
-    is 'Makes the caller''s profile, accepting the current terms of use (the newest of api.terms_versions); returns the account id. A teacher who is under 18 is refused. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
-revoke execute on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) from public;
-grant execute on function api.register(text, text, text, text, text, date, text, text, text, text, text, boolean, boolean) to authenticated;
+comment on function api.register is 'Makes the caller''s profile, accepting the current terms of use (the newest of api.terms_versions); returns the account id. A teacher who is under 18 is refused. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
+grant execute on function api.register to authenticated;
 
 create function private.update_profile(
     first_name text, last_name text, alias text, country text, postcode text, birth_date date,
     language text, sector text, acquisition_channel text, picture_path text
 ) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -2174,32 +1917,25 @@ begin
     where p.id = account;
 end
 $$;
-revoke execute on function private.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
-grant execute on function private.update_profile(text, text, text, text, text, date, text, text, text, text) to authenticated;
+grant execute on function private.update_profile to authenticated;
 
 create function api.update_profile(
     first_name text default null, last_name text default null, alias text default null, country text default null,
     postcode text default null, birth_date date default null, language text default null, sector text default null,
     acquisition_channel text default null, picture_path text default null
 ) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language sql set search_path = pg_catalog, pg_temp
 begin atomic
     select private.update_profile(first_name, last_name, alias, country, postcode, birth_date, language, sector,
         acquisition_channel, picture_path);
 end;
-comment on function api.update_profile(text, text, text, text, text, date, text, text, text, text)
-    is 'Corrects the caller''s profile; what is left out stays, an empty text clears an optional field. A birth date under 18, the old or the new one, is corrected by the staff (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP054.';
-revoke execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) from public;
-grant execute on function api.update_profile(text, text, text, text, text, date, text, text, text, text) to authenticated;
+comment on function api.update_profile is 'Corrects the caller''s profile; what is left out stays, an empty text clears an optional field. A birth date under 18, the old or the new one, is corrected by the staff (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP054.';
+grant execute on function api.update_profile to authenticated;
 
 -- The staff correct what update_profile refuses. Nobody adds to the profile meanwhile: who registers as a teacher or joins a league
 -- holds it, and sees the new age.
 create function private.correct_birth_date(account_id uuid, birth_date date, reason text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     old_row mpp.profile;
@@ -2217,25 +1953,16 @@ begin
         jsonb_build_object('reason', private.clean_line('reason', correct_birth_date.reason, 200)));
 end
 $$;
-revoke execute on function private.correct_birth_date(uuid, date, text) from public;
-grant execute on function private.correct_birth_date(uuid, date, text) to authenticated, service_role;
+grant execute on function private.correct_birth_date to authenticated, service_role;
 
 create function api.correct_birth_date(account_id uuid, birth_date date, reason text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.correct_birth_date(account_id, birth_date, reason);
-end;
-comment on function api.correct_birth_date(uuid, date, text)
-    is 'Corrects the birth date of a player, also one of a minor; the reason is kept in the audit, the date is not. Who would be too young for an open league or a class is refused. Staff. Errors: MP005, MP006, MP010, MP052, MP053.';
-revoke execute on function api.correct_birth_date(uuid, date, text) from public;
-grant execute on function api.correct_birth_date(uuid, date, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.correct_birth_date(account_id, birth_date, reason); end;
+comment on function api.correct_birth_date is 'Corrects the birth date of a player, also one of a minor; the reason is kept in the audit, the date is not. Who would be too young for an open league or a class is refused. Staff. Errors: MP005, MP006, MP010, MP052, MP053.';
+grant execute on function api.correct_birth_date to authenticated, service_role;
 
 create function private.set_consent(purpose api.consent_purpose, granted boolean) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -2279,29 +2006,19 @@ begin
     );
 end
 $$;
-revoke execute on function private.set_consent(api.consent_purpose, boolean) from public;
-grant execute on function private.set_consent(api.consent_purpose, boolean) to authenticated;
+grant execute on function private.set_consent to authenticated;
 
 create function api.set_consent(purpose api.consent_purpose, granted boolean) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.set_consent(purpose, granted);
-end;
-comment on function api.set_consent(api.consent_purpose, boolean)
-    is 'Gives or withdraws one consent of the caller; none is given once the log has twenty rows of a day. Errors: MP001, MP002, MP003, MP010, MP011, MP047.';
-revoke execute on function api.set_consent(api.consent_purpose, boolean) from public;
-grant execute on function api.set_consent(api.consent_purpose, boolean) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.set_consent(purpose, granted); end;
+comment on function api.set_consent is 'Gives or withdraws one consent of the caller; none is given once the log has twenty rows of a day. Errors: MP001, MP002, MP003, MP010, MP011, MP047.';
+grant execute on function api.set_consent to authenticated;
 -- Schools and their teachers. A school is public knowledge (the Ministry publishes its directory); classes, which belong
 -- to one, are leagues (40_league, 45_class).
 
 -- The code of a French school (RNE, today UAI): seven digits, and a letter that checks them.
 create function private.is_rne(code text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select case
         when code ~ '^[0-9]{7}[A-Z]$'
@@ -2309,38 +2026,24 @@ as $$
         else false
     end
 $$;
-revoke execute on function private.is_rne(text) from public;
 
 -- What a search compares: folded, and anything that is no letter or digit is a space.
 create function private.searchable(value text) returns text
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select btrim(regexp_replace(private.folded(value), '[\u0001-\u002f\u003a-\u0060\u007b-\u00bf\u2000-\u206f]+', ' ', 'g'))
 $$;
-revoke execute on function private.searchable(text) from public;
-grant execute on function private.searchable(text) to mpp_owner;
+grant execute on function private.searchable to mpp_owner;
 
 -- The same, with Saint in one spelling: directories write St and Ste, people all of them.
 create function private.findable(value text) returns text
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$ select regexp_replace(private.searchable(value), '(^| )(st|ste|sts|stes|sainte|saints|saintes)(?= |$)', '\1saint', 'g') $$;
-revoke execute on function private.findable(text) from public;
-grant execute on function private.findable(text) to mpp_owner;
+grant execute on function private.findable to mpp_owner;
 
 -- The French department of a postcode; none when there is no such thing. Corsica is 2A up to 201, 2B after it.
 create function private.department_of(country text, postcode text) returns text
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select case
         when country is distinct from 'FR' or postcode is null or postcode !~ '^[0-9]{5}$' then null
@@ -2350,51 +2053,31 @@ as $$
         when left(postcode, 2) between '01' and '95' then left(postcode, 2)
     end
 $$;
-revoke execute on function private.department_of(text, text) from public;
-grant execute on function private.department_of(text, text) to mpp_owner;
+grant execute on function private.department_of to mpp_owner;
 
 -- A department that there is.
 create function private.is_department(code text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$ select code ~ '^(0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5]|97[1-8]|98[678])$' $$;
-revoke execute on function private.is_department(text) from public;
-grant execute on function private.is_department(text) to mpp_owner;
+grant execute on function private.is_department to mpp_owner;
 
 -- The code that INSEE gives a commune, which begins with its department.
 create function private.is_commune(code text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$ select code ~ '^((0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5])[0-9]{3}|9(7[1-8]|8[678])[0-9]{2})$' $$;
-revoke execute on function private.is_commune(text) from public;
-grant execute on function private.is_commune(text) to mpp_owner;
+grant execute on function private.is_commune to mpp_owner;
 
 -- The commune as people know it: Paris, Lyon and Marseille have a code of their own beside those of their districts.
 create function private.whole_commune(code text) returns text
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select case when code ~ '^751(0[1-9]|1[0-9]|20)$' then '75056' when code ~ '^6938[1-9]$' then '69123'
         when code ~ '^132(0[1-9]|1[0-6])$' then '13055' else code end
 $$;
-revoke execute on function private.whole_commune(text) from public;
 
 -- Every three characters in a row inside its words. An index on this array finds a part of a name without an extension.
 create function private.trigrams(searchable text) returns text[]
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select array(
         select distinct substr(searchable, i, 3)
@@ -2402,8 +2085,7 @@ as $$
         where strpos(substr(searchable, i, 3), ' ') = 0
     )
 $$;
-revoke execute on function private.trigrams(text) from public;
-grant execute on function private.trigrams(text) to mpp_owner;
+grant execute on function private.trigrams to mpp_owner;
 
 create table mpp.school (
     id uuid primary key default private.uuid_v7(),
@@ -2487,9 +2169,7 @@ grant select on api.my_teacher to authenticated;
 
 -- The account behind a teacher's request.
 create function private.begin_teach() returns uuid
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write(registered => false);
@@ -2500,15 +2180,12 @@ begin
     return account;
 end
 $$;
-revoke execute on function private.begin_teach() from public;
 
 create function private.register_teacher(
     first_name text, last_name text, role text, terms_version text, subject text, language text,
     class_alerts boolean, newsletter boolean
 ) returns uuid
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write(registered => false);
@@ -2546,28 +2223,21 @@ begin
     return account;
 end
 $$;
-revoke execute on function private.register_teacher(text, text, text, text, text, text, boolean, boolean) from public;
-grant execute on function private.register_teacher(text, text, text, text, text, text, boolean, boolean) to authenticated;
+grant execute on function private.register_teacher to authenticated;
 
 create function api.register_teacher(
     first_name text, last_name text, role text, terms_version text, subject text default null, language text default 'fr',
     class_alerts boolean default false, newsletter boolean default false
 ) returns uuid
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language sql set search_path = pg_catalog, pg_temp
 begin atomic
     select private.register_teacher(first_name, last_name, role, terms_version, subject, language, class_alerts, newsletter);
 end;
-comment on function api.register_teacher(text, text, text, text, text, text, boolean, boolean)
-    is 'Registers the caller as a teacher, accepting the current terms of use; an adult who plays already keeps their profile, and who is under 18 there is refused. Returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
-revoke execute on function api.register_teacher(text, text, text, text, text, text, boolean, boolean) from public;
-grant execute on function api.register_teacher(text, text, text, text, text, text, boolean, boolean) to authenticated;
+comment on function api.register_teacher is 'Registers the caller as a teacher, accepting the current terms of use; an adult who plays already keeps their profile, and who is under 18 there is refused. Returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
+grant execute on function api.register_teacher to authenticated;
 
 create function private.update_teacher(first_name text, last_name text, role text, subject text, language text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_teach();
@@ -2588,23 +2258,16 @@ begin
     where t.account_id = account;
 end
 $$;
-revoke execute on function private.update_teacher(text, text, text, text, text) from public;
-grant execute on function private.update_teacher(text, text, text, text, text) to authenticated;
+grant execute on function private.update_teacher to authenticated;
 
 create function api.update_teacher(
     first_name text default null, last_name text default null, role text default null, subject text default null,
     language text default null
 ) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.update_teacher(first_name, last_name, role, subject, language);
-end;
-comment on function api.update_teacher(text, text, text, text, text)
-    is 'Corrects the caller''s data as a teacher; what is left out stays, an empty subject clears it. Errors: MP001, MP002, MP009, MP010, MP011.';
-revoke execute on function api.update_teacher(text, text, text, text, text) from public;
-grant execute on function api.update_teacher(text, text, text, text, text) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.update_teacher(first_name, last_name, role, subject, language); end;
+comment on function api.update_teacher is 'Corrects the caller''s data as a teacher; what is left out stays, an empty subject clears it. Errors: MP001, MP002, MP009, MP010, MP011.';
+grant execute on function api.update_teacher to authenticated;
 
 create type api.school_found as (
     school_id uuid, rne text, name text, levels text[], country text, postcode text, city text
@@ -2614,11 +2277,7 @@ comment on type api.school_found is 'A school that a search found.';
 -- Every word of the query must be part of the code, postcode, city or name. Words of three characters go through the
 -- index; shorter ones only narrow what it finds.
 create function private.search_schools(query text, country text, level text, results integer) returns setof api.school_found
-    language plpgsql
-    stable
-    security definer
-    rows 20
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp
     -- A search for «école» matches most of the table, and the planner would then rather read all of it.
     set enable_seqscan = off
 as $$
@@ -2672,28 +2331,17 @@ begin
     limit results;
 end
 $$;
-revoke execute on function private.search_schools(text, text, text, integer) from public;
-grant execute on function private.search_schools(text, text, text, integer) to authenticated, service_role;
+grant execute on function private.search_schools to authenticated, service_role;
 
 create function api.search_schools(query text, country text default null, level text default null, results integer default 20)
     returns setof api.school_found
-    language sql
-    stable
-    rows 20
-    set search_path = pg_catalog, pg_temp
-    set statement_timeout = '2s'
-begin atomic
-    select * from private.search_schools(query, country, level, results);
-end;
-comment on function api.search_schools(text, text, text, integer)
-    is 'Schools whose code, postcode, city or name holds every word of the query, accents or not; at least one word of three letters. Any account that is not anonymous. Errors: MP001, MP002, MP010.';
-revoke execute on function api.search_schools(text, text, text, integer) from public;
-grant execute on function api.search_schools(text, text, text, integer) to authenticated, service_role;
+    language sql stable rows 20 set search_path = pg_catalog, pg_temp set statement_timeout = '2s'
+begin atomic select * from private.search_schools(query, country, level, results); end;
+comment on function api.search_schools is 'Schools whose code, postcode, city or name holds every word of the query, accents or not; at least one word of three letters. Any account that is not anonymous. Errors: MP001, MP002, MP010.';
+grant execute on function api.search_schools to authenticated, service_role;
 
 create function private.check_school(rne text, country text, levels text[]) returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if rne is not null and not private.is_rne(rne) then
@@ -2710,14 +2358,10 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.check_school(text, text, text[]) from public;
 
 -- In the order of a pupil's life, each once.
 create function private.levels_in_order(levels text[]) returns mpp.school_level[]
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select array(
         select l.level::mpp.school_level
@@ -2726,12 +2370,9 @@ as $$
         order by l.place
     )
 $$;
-revoke execute on function private.levels_in_order(text[]) from public;
 
 create function private.add_school(name text, city text, postcode text, levels text[], country text, rne text) returns uuid
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_teach() end;
@@ -2781,29 +2422,20 @@ begin
     return school;
 end
 $$;
-revoke execute on function private.add_school(text, text, text, text[], text, text) from public;
-grant execute on function private.add_school(text, text, text, text[], text, text) to authenticated, service_role;
+grant execute on function private.add_school to authenticated, service_role;
 
 create function api.add_school(
     name text, city text, postcode text, levels text[], country text default 'FR', rne text default null
 ) returns uuid
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.add_school(name, city, postcode, levels, country, rne);
-end;
-comment on function api.add_school(text, text, text, text[], text, text)
-    is 'Adds a school and returns its id; one that is known already (same RNE, or abroad same name and place) is returned as it is. Teachers, five a day, and staff. Errors: MP001, MP002, MP009, MP010, MP011, MP085.';
-revoke execute on function api.add_school(text, text, text, text[], text, text) from public;
-grant execute on function api.add_school(text, text, text, text[], text, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.add_school(name, city, postcode, levels, country, rne); end;
+comment on function api.add_school is 'Adds a school and returns its id; one that is known already (same RNE, or abroad same name and place) is returned as it is. Teachers, five a day, and staff. Errors: MP001, MP002, MP009, MP010, MP011, MP085.';
+grant execute on function api.add_school to authenticated, service_role;
 
 create function private.correct_school(
     school_id uuid, name text, city text, postcode text, levels text[], is_hidden boolean
 ) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     was mpp.school;
@@ -2850,23 +2482,16 @@ exception when unique_violation then
     perform private.refuse('MP038', coalesce(name, was.name));
 end
 $$;
-revoke execute on function private.correct_school(uuid, text, text, text, text[], boolean) from public;
-grant execute on function private.correct_school(uuid, text, text, text, text[], boolean) to authenticated, service_role;
+grant execute on function private.correct_school to authenticated, service_role;
 
 create function api.correct_school(
     school_id uuid, name text default null, city text default null, postcode text default null, levels text[] default null,
     is_hidden boolean default null
 ) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.correct_school(school_id, name, city, postcode, levels, is_hidden);
-end;
-comment on function api.correct_school(uuid, text, text, text, text[], boolean)
-    is 'Corrects a school, or takes it off the lists and its classes out of the rankings; what is left out stays. Its classes come back with it, but for editions that are frozen. Staff. Errors: MP006, MP010, MP038, MP080.';
-revoke execute on function api.correct_school(uuid, text, text, text, text[], boolean) from public;
-grant execute on function api.correct_school(uuid, text, text, text, text[], boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.correct_school(school_id, name, city, postcode, levels, is_hidden); end;
+comment on function api.correct_school is 'Corrects a school, or takes it off the lists and its classes out of the rankings; what is left out stays. Its classes come back with it, but for editions that are frozen. Staff. Errors: MP006, MP010, MP038, MP080.';
+grant execute on function api.correct_school to authenticated, service_role;
 
 create type api.import_outcome as (added integer, changed integer, unchanged integer);
 comment on type api.import_outcome is 'How many rows an import added, changed, and found as they were.';
@@ -2874,9 +2499,7 @@ comment on type api.import_outcome is 'How many rows an import added, changed, a
 -- One piece of the directory: [{"rne", "name", "levels", "country", "postcode", "city", "commune", "department"}]. The same piece again changes
 -- nothing, so that a load that was cut short is simply done again.
 create function private.import_schools(schools jsonb) returns api.import_outcome
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     outcome api.import_outcome;
@@ -2944,21 +2567,13 @@ exception when invalid_parameter_value or invalid_text_representation then
     return null;
 end
 $$;
-revoke execute on function private.import_schools(jsonb) from public;
-grant execute on function private.import_schools(jsonb) to service_role;
+grant execute on function private.import_schools to service_role;
 
 create function api.import_schools(schools jsonb) returns api.import_outcome
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-    set statement_timeout = '2min'
-begin atomic
-    select private.import_schools(schools);
-end;
-comment on function api.import_schools(jsonb)
-    is 'Loads a piece of the directory of schools, all or none, matched by RNE; doing it again changes nothing. Secret key only. Errors: MP006, MP010, MP070.';
-revoke execute on function api.import_schools(jsonb) from public;
-grant execute on function api.import_schools(jsonb) to service_role;
+    language sql set search_path = pg_catalog, pg_temp set statement_timeout = '2min'
+begin atomic select private.import_schools(schools); end;
+comment on function api.import_schools is 'Loads a piece of the directory of schools, all or none, matched by RNE; doing it again changes nothing. Secret key only. Errors: MP006, MP010, MP070.';
+grant execute on function api.import_schools to service_role;
 -- Clients: their staff and the dates they have access, their part in an edition, its units, and the territory of a local
 -- authority. Staff see what their own organisation's people do together, never one person (82_follow_up).
 
@@ -3025,10 +2640,7 @@ create type api.territory_kind as enum ('postcode', 'department', 'commune', 'rn
 
 -- A department that there is, a postcode or a commune of one, or a school's code: what matches nothing would only look like a territory.
 create function private.is_territory_code(kind text, code text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(case kind
         when 'postcode' then code ~ '^((0[1-9]|[1-8][0-9]|9[0-5])[0-9]{3}|9(7[1-8]|8[678])[0-9]{2})$'
@@ -3037,8 +2649,7 @@ as $$
         when 'rne' then private.is_rne(code)
     end, false)
 $$;
-revoke execute on function private.is_territory_code(text, text) from public;
-grant execute on function private.is_territory_code(text, text) to mpp_owner;
+grant execute on function private.is_territory_code to mpp_owner;
 
 create table mpp.territory (
     organisation_id integer not null references mpp.organisation (id),
@@ -3060,11 +2671,7 @@ create index dashboard_organisation on mpp.dashboard (organisation_id);
 -- Organisations whose staff the caller is, at this moment and with at least this role. For a dashboard's own login, the
 -- one it is bound to; for the association's staff, all.
 create function private.my_client_ids(at_least api.staff_role default 'viewer') returns setof integer
-    language plpgsql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -3083,16 +2690,11 @@ begin
     select o.id from mpp.organisation o where private.is_ops();
 end
 $$;
-revoke execute on function private.my_client_ids(api.staff_role) from public;
-grant execute on function private.my_client_ids(api.staff_role) to authenticated, mpp_dashboard;
+grant execute on function private.my_client_ids to authenticated, mpp_dashboard;
 
 -- Also those whose dates have passed or not begun: their name may be read, nothing more.
 create function private.my_organisation_ids() returns setof integer
-    language plpgsql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -3105,8 +2707,7 @@ begin
     select c.id from private.my_client_ids() c (id);
 end
 $$;
-revoke execute on function private.my_organisation_ids() from public;
-grant execute on function private.my_organisation_ids() to authenticated, mpp_dashboard;
+grant execute on function private.my_organisation_ids to authenticated, mpp_dashboard;
 
 alter table mpp.staff enable row level security;
 alter table mpp.staff_invitation enable row level security;
@@ -3145,9 +2746,7 @@ create policy territory_select_authenticated on mpp.territory
 
 -- Inside the dates of somebody's access, or the refusal that says whether they have passed or not begun.
 create function private.require_open(me mpp.staff) returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     french boolean := private.speaks_french();
@@ -3162,14 +2761,11 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.require_open(mpp.staff) from public;
 
 -- Of its staff with this role, inside their dates. Whoever is not of its staff is told the same as if there were no such
 -- client.
 create function private.require_client(organisation integer, account uuid, at_least api.staff_role) returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     me mpp.staff;
@@ -3187,13 +2783,10 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.require_client(integer, uuid, api.staff_role) from public;
 
 -- The account behind a command for a client.
 create function private.begin_client(organisation integer, at_least api.staff_role default 'manager') returns uuid
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -3209,7 +2802,6 @@ begin
     return account;
 end
 $$;
-revoke execute on function private.begin_client(integer, api.staff_role) from public;
 
 grant select on mpp.organisation, mpp.participation, mpp.unit, mpp.territory to authenticated, service_role;
 grant select on mpp.organisation, mpp.participation, mpp.unit to mpp_dashboard;
@@ -3282,21 +2874,13 @@ grant select on api.client_invitations to authenticated, service_role;
 
 -- Which kinds of clients follow classes: those that answer for schools.
 create function private.may_follow(kind api.organisation_kind) returns boolean
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$ select kind in ('local_authority', 'public_administration', 'school_network') $$;
-revoke execute on function private.may_follow(api.organisation_kind) from public;
 
 -- A name in the letters that it seems to be written in: wide ones, small capitals, those in circles, squares and flags, those of
 -- Greek, Cyrillic, Cherokee and Lisu that look like ours, digits for letters. i, l and 1 look alike and all become l.
 create function private.look_alike(value text) returns text
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select translate(
         translate(
@@ -3306,17 +2890,12 @@ as $$
         'аеіӏмортсухАЕІМОРТСαειορτμνκΑΕΙΜΟΡΤΝΚłƥ℮ϲѕԁոսϱɑıօɡᴀᴄᴅᴇꜰɪʟᴍɴᴏᴘʀꜱᴛᴜƜɯ℗Ƥᵽ₱ɱϻϺᎷᏢᎪᎬᎢꮇꮲꭺꭼꭲꓟꓑꓮꓰꓔꓡꓲ134057$|!i',
         'aellmoptcyxaelmoptcaeloptmvkaelmoptnklpecsdnupalogacdefllmnoprstumm' || 'pppp' || 'mmm' || 'mpaetmpaet' || 'mpaetll' || 'leaostslll')
 $$;
-revoke execute on function private.look_alike(text) from public;
 
 -- A text without the inclusive writing in it: “engagé.es”, “étudiant.e.s”, “citoyen.ne.s”, “acteur.trice.s”, “beau.belle”.
 -- Endings that no country and no domain has, and whatever ends in “.s”, are writing behind any word. “es”, “ne”, “se” and “ve” are
 -- countries: alone they are writing behind an accent and behind what persons are called.
 create function private.without_inclusive_writing(value text) returns text
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select regexp_replace(
         regexp_replace(
@@ -3339,16 +2918,11 @@ as $$
             || '|(eux|oux|eurs?)\.se'
             || '|([iu]f|\mloup)\.ve)(?![[:alnum:]/:?#@-]|\.\S)', '\1\2\3\4', 'g')
 $$;
-revoke execute on function private.without_inclusive_writing(text) from public;
 
 -- Whether a mail program might make a link of it: an address, or words joined by a dot as hosts are, whatever the ending,
 -- because new endings come every year. Inclusive writing is none. Digits in circles, raised ones and fractions end a host.
 create function private.holds_link(value text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select w.folded ~ '//|@|\mwww\.|\mxn--|\mhttps?\s*:|\m[a-z][a-z0-9+-]*:/|\m(?:javascript|vbscript|data|blob|file|ftp|mailto|tel|sms):\S'
         or w.folded ~ '[^\s[:punct:]]\.[^\s[:punct:]0-9]{2,}($|[\s[:punct:]])'
@@ -3359,15 +2933,12 @@ as $$
             NFKC), '。', '.')) as folded
     ) w
 $$;
-revoke execute on function private.holds_link(text) from public;
 
 -- What strangers or mails show of somebody or something: clean, no link, and no imitation of the association, which
 -- alone may call things after itself, where it types one name. `listed` is a name of a list: others made it, and staff
 -- only pass it on.
 create function private.clean_label(field text, value text, longest integer default 60, listed boolean default false) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text := private.clean_line(field, value, longest);
@@ -3394,14 +2965,11 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_label(text, text, integer, boolean) from public;
 
 -- A person's own name. An initial or a saint before a name is no host (“O.Henry”, “St.John”). A space without width
 -- between two letters is refused: nobody sees whether it parts a first name and a surname.
 create function private.clean_person(field text, value text, longest integer default 60) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.refuse_unseen(field, left(value, 1000));
@@ -3411,17 +2979,12 @@ begin
     return private.clean_line(field, value, longest);
 end
 $$;
-revoke execute on function private.clean_person(text, text, integer) from public;
 
 -- Whether the words of a name begin as a client's name does, however they are joined or parted: “ExempleSA”, “Exemple S.A. Lyon”.
 -- Short names are ordinary words, which others contain by chance: they count only word by word. An article may stand before a
 -- name of several words, or before a word that is all there is (“La vie en vert” is no “Vie”).
 create function private.opens_with(said text, name text) returns boolean
-    language sql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select exists (
         select
@@ -3433,7 +2996,6 @@ as $$
             and (s.said = opens_with.said or strpos(opens_with.name, ' ') > 0 or n = cardinality(w.words))
     )
 $$;
-revoke execute on function private.opens_with(text, text) from public;
 
 -- A label that is chosen, of a league, a team, a class, a unit, a school or a player: not a client's name either, whatever
 -- follows it. “Exemple · Lyon” is how leagues carry it, and “Exemple Lyon” reads alike. `own` is the client that types,
@@ -3441,9 +3003,7 @@ revoke execute on function private.opens_with(text, text) from public;
 create function private.clean_name(
     field text, value text, longest integer default 60, own integer default null, listed boolean default false
 ) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text := private.clean_label(field, value, longest, listed);
@@ -3475,14 +3035,11 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_name(text, text, integer, integer, boolean) from public;
 
 -- What players see of each other: a name besides, no telephone number, not punctuation alone, and not the word alone that
 -- somebody would be called who helps or watches here. A unit of a client may well be called “Support”.
 create function private.clean_alias(value text) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text := private.clean_name('alias', value, 30);
@@ -3504,13 +3061,10 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_alias(text) from public;
 
 -- The association sets up its clients.
 create function private.set_organisation(code text, name text, kind api.organisation_kind, language text) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     organisation integer;
@@ -3551,29 +3105,20 @@ begin
     return organisation;
 end
 $$;
-revoke execute on function private.set_organisation(text, text, api.organisation_kind, text) from public;
-grant execute on function private.set_organisation(text, text, api.organisation_kind, text) to authenticated, service_role;
+grant execute on function private.set_organisation to authenticated, service_role;
 
 create function api.set_organisation(
     code text, name text default null, kind api.organisation_kind default null, language text default null
 ) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.set_organisation(code, name, kind, language);
-end;
-comment on function api.set_organisation(text, text, api.organisation_kind, text)
-    is 'Makes a client, or corrects the one of this code; what is left out stays. Returns its id. Staff of the association. Errors: MP006, MP010.';
-revoke execute on function api.set_organisation(text, text, api.organisation_kind, text) from public;
-grant execute on function api.set_organisation(text, text, api.organisation_kind, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.set_organisation(code, name, kind, language); end;
+comment on function api.set_organisation is 'Makes a client, or corrects the one of this code; what is left out stays. Returns its id. Staff of the association. Errors: MP006, MP010.';
+grant execute on function api.set_organisation to authenticated, service_role;
 
 create function private.set_participation(
     organisation_id integer, edition_code text, expected_players integer, asks_phone boolean, carries_name boolean
 ) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -3604,31 +3149,22 @@ begin
     return participation;
 end
 $$;
-revoke execute on function private.set_participation(integer, text, integer, boolean, boolean) from public;
-grant execute on function private.set_participation(integer, text, integer, boolean, boolean) to authenticated, service_role;
+grant execute on function private.set_participation to authenticated, service_role;
 
 create function api.set_participation(
     organisation_id integer, edition_code text, expected_players integer default null, asks_phone boolean default null,
     carries_name boolean default null
 ) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.set_participation(organisation_id, edition_code, expected_players, asks_phone, carries_name);
-end;
-comment on function api.set_participation(integer, text, integer, boolean, boolean)
-    is 'Lets a client take part in an edition, or changes how; what is left out stays. A school edition is for local authorities, public administrations and networks of schools. Returns the participation id. Staff of the association. Errors: MP006, MP010, MP020, MP028, MP090.';
-revoke execute on function api.set_participation(integer, text, integer, boolean, boolean) from public;
-grant execute on function api.set_participation(integer, text, integer, boolean, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.set_participation(organisation_id, edition_code, expected_players, asks_phone, carries_name); end;
+comment on function api.set_participation is 'Lets a client take part in an edition, or changes how; what is left out stays. A school edition is for local authorities, public administrations and networks of schools. Returns the participation id. Staff of the association. Errors: MP006, MP010, MP020, MP028, MP090.';
+grant execute on function api.set_participation to authenticated, service_role;
 
 -- Only the association says which schools an authority follows: it is what access to their figures rests on.
 create type api.territory_change as enum ('replace', 'add', 'remove');
 
 create function private.set_territory(organisation_id integer, codes jsonb, change api.territory_change) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     named jsonb;
@@ -3684,30 +3220,19 @@ begin
     return (select count(*) from mpp.territory t where t.organisation_id = set_territory.organisation_id);
 end
 $$;
-revoke execute on function private.set_territory(integer, jsonb, api.territory_change) from public;
-grant execute on function private.set_territory(integer, jsonb, api.territory_change) to authenticated, service_role;
+grant execute on function private.set_territory to authenticated, service_role;
 
 create function api.set_territory(organisation_id integer, codes jsonb, change api.territory_change default 'replace') returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.set_territory(organisation_id, codes, change);
-end;
-comment on function api.set_territory(integer, jsonb, api.territory_change)
-    is 'Says which schools a client follows: {"commune": […], "postcode": […], "department": […], "rne": […]}, in place of what was there, added to it or taken away from it; returns how many codes there are now. For local authorities, public administrations and networks of schools. Staff of the association. Errors: MP006, MP010, MP090.';
-revoke execute on function api.set_territory(integer, jsonb, api.territory_change) from public;
-grant execute on function api.set_territory(integer, jsonb, api.territory_change) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.set_territory(organisation_id, codes, change); end;
+comment on function api.set_territory is 'Says which schools a client follows: {"commune": […], "postcode": […], "department": […], "rne": […]}, in place of what was there, added to it or taken away from it; returns how many codes there are now. For local authorities, public administrations and networks of schools. Staff of the association. Errors: MP006, MP010, MP090.';
+grant execute on function api.set_territory to authenticated, service_role;
 
 create type api.territory_match as (kind api.territory_kind, code text, schools integer, communes text[], missed text[]);
 comment on type api.territory_match is 'A code of a territory, how many schools that are not hidden have it, and of a postcode the INSEE codes of its communes and the schools there that it misses: those with a postcode of their own (CEDEX), which nothing else of the territory names.';
 
 create function private.territory_schools(organisation_id integer) returns setof api.territory_match
-    language plpgsql
-    stable
-    security definer
-    rows 20
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_ops();
@@ -3766,21 +3291,13 @@ begin
     order by c.kind, c.code;
 end
 $$;
-revoke execute on function private.territory_schools(integer) from public;
-grant execute on function private.territory_schools(integer) to authenticated, service_role;
+grant execute on function private.territory_schools to authenticated, service_role;
 
 create function api.territory_schools(organisation_id integer) returns setof api.territory_match
-    language sql
-    stable
-    rows 20
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.territory_schools(organisation_id);
-end;
-comment on function api.territory_schools(integer)
-    is 'The codes that a client follows, how many schools each of them matches, and which schools of its town a postcode misses. Staff of the association. Errors: MP006, MP090.';
-revoke execute on function api.territory_schools(integer) from public;
-grant execute on function api.territory_schools(integer) to authenticated, service_role;
+    language sql stable rows 20 set search_path = pg_catalog, pg_temp
+begin atomic select * from private.territory_schools(organisation_id); end;
+comment on function api.territory_schools is 'The codes that a client follows, how many schools each of them matches, and which schools of its town a postcode misses. Staff of the association. Errors: MP006, MP090.';
+grant execute on function api.territory_schools to authenticated, service_role;
 -- The communication kit of a client: files of the private bucket client-files, which Supabase Storage keeps. Here is who
 -- may do what with them, as policies on the rows of storage.objects. Another use of Storage is another bucket, with
 -- policies of its own.
@@ -3807,10 +3324,7 @@ set public = excluded.public, file_size_limit = excluded.file_size_limit, allowe
 -- Whose file a path names: <organisation>/<file> or <organisation>/<folder>/<file>; null when it is no such path. One
 -- spelling for each organisation: no zeros before the number, no digits of other scripts, nothing that is a step upwards.
 create function private.file_organisation(path text) returns integer
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select case
         when octet_length(path) <= 160
@@ -3823,16 +3337,11 @@ as $$
         then split_part(path, '/', 1)::integer
     end
 $$;
-revoke execute on function private.file_organisation(text) from public;
-grant execute on function private.file_organisation(text) to authenticated;
+grant execute on function private.file_organisation to authenticated;
 
 -- Organisations whose kit the caller may read, or write to; to write takes a manager, and the association's staff.
 create function private.my_kit_ids(writing boolean) returns setof integer
-    language plpgsql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
 begin
     if writing and not private.is_ops()
@@ -3843,8 +3352,7 @@ begin
     select c.id from private.my_client_ids(case when writing then 'manager' else 'viewer' end::api.staff_role) c (id);
 end
 $$;
-revoke execute on function private.my_kit_ids(boolean) from public;
-grant execute on function private.my_kit_ids(boolean) to authenticated;
+grant execute on function private.my_kit_ids to authenticated;
 
 -- Staff read the files of their organisation while they have access. A signed link would go on working after that, for
 -- anybody who has it: only the association makes links.
@@ -3899,9 +3407,7 @@ create policy client_file_delete_authenticated on storage.objects
 -- policies, and learns nothing of what is there. The row of the organisation is locked, so that two uploads at a time
 -- cannot both be the last one, and nobody deletes the organisation in between.
 create function private.check_client_file() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     organisation integer := private.file_organisation(new.name);
@@ -3932,7 +3438,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.check_client_file() from public;
 
 create trigger client_file_checked_when_added
     after insert on storage.objects
@@ -3946,9 +3451,7 @@ create trigger client_file_checked_when_moved
 
 -- SQL cannot delete a file, only its row. So the files go first, through Storage, and then the organisation can.
 create function private.keep_organisation_of_files() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     if exists (
@@ -3960,7 +3463,6 @@ begin
     return old;
 end
 $$;
-revoke execute on function private.keep_organisation_of_files() from public;
 
 create trigger organisation_keeps_its_files
     before delete on mpp.organisation
@@ -4121,42 +3623,25 @@ create index conduct_report_edition on mpp.conduct_report (edition_id);
 
 -- Fifty bits without look-alike letters (Crockford's base 32): not to be guessed.
 create function private.new_join_code() returns text
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language sql set search_path = pg_catalog, pg_temp
 as $$
     select string_agg(substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', 1 + get_byte(r.bytes, i) % 32, 1), '')
     from (select sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) as bytes) r, generate_series(0, 9) i
 $$;
-revoke execute on function private.new_join_code() from public;
 
 -- Who the caller is in the leagues, read live: an expelled player, a removed teacher is out at once.
 create function private.my_player_ids() returns setof uuid
-    language sql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language sql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$ select p.id from mpp.player p where p.account_id = (select private.my_account()) $$;
-revoke execute on function private.my_player_ids() from public;
-grant execute on function private.my_player_ids() to authenticated, service_role;
+grant execute on function private.my_player_ids to authenticated, service_role;
 
 create function private.my_led_league_ids() returns setof uuid
-    language sql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language sql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$ select a.league_id from mpp.ambassador a where a.account_id = (select private.my_account()) $$;
-revoke execute on function private.my_led_league_ids() from public;
-grant execute on function private.my_led_league_ids() to authenticated;
+grant execute on function private.my_led_league_ids to authenticated;
 
 create function private.my_league_ids() returns setof uuid
-    language sql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language sql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
     select p.league_id from mpp.player p where p.account_id = (select private.my_account()) and p.league_id is not null
     union
@@ -4164,15 +3649,11 @@ as $$
     union
     select f.league_id from mpp.family f where f.account_id = (select private.my_account())
 $$;
-revoke execute on function private.my_league_ids() from public;
-grant execute on function private.my_league_ids() to authenticated;
+grant execute on function private.my_league_ids to authenticated;
 
 -- A client may ask its players for a phone number, which they may leave out.
 create function private.asks_phone(league uuid) returns boolean
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     return exists (
@@ -4183,8 +3664,7 @@ begin
     );
 end
 $$;
-revoke execute on function private.asks_phone(uuid) from public;
-grant execute on function private.asks_phone(uuid) to authenticated;
+grant execute on function private.asks_phone to authenticated;
 
 alter table mpp.league enable row level security;
 alter table mpp.team enable row level security;
@@ -4262,23 +3742,18 @@ grant select on mpp.player, mpp.ambassador to service_role;
 -- row of a league is that league's lock: a validation updates it anyway, and no foreign key refers to it. What somebody may do is
 -- asked once they have it, and whatever ends an access takes it too (47_access): the second of the two sees the first.
 create function private.lock_league(league uuid) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform from mpp.score s where s.subject_id = league for no key update;
     perform private.require_still_live();
 end
 $$;
-revoke execute on function private.lock_league(uuid) from public;
 
 -- Keeps a profile from being deleted until the end of this transaction. The deletion takes the profile first, then what
 -- belongs to it; whoever adds something to a profile does the same.
 create function private.hold_profile(account uuid, plays boolean default true) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform from mpp.profile p where p.id = account and (p.alias is not null or not plays) for key share;
@@ -4287,23 +3762,17 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.hold_profile(uuid, boolean) from public;
 
 -- The same for the person behind a player, if there still is one.
 create function private.hold_profile_of(player uuid) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language sql set search_path = pg_catalog, pg_temp
 as $$
     select from mpp.profile f where f.id = (select p.account_id from mpp.player p where p.id = player) for key share
 $$;
-revoke execute on function private.hold_profile_of(uuid) from public;
 
 -- The edition, locked, in which a league may still be joined now.
 create function private.begin_join(edition_id integer) returns mpp.edition
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -4329,15 +3798,12 @@ begin
     return e;
 end
 $$;
-revoke execute on function private.begin_join(integer) from public;
 
 -- New codes for leagues and classes: whoever knew the old one enters no more, under no account. Families that came by the
 -- code of a class are out until they give the new one, since one of them may be who was put out. The invitation of a
 -- colleague is void. An invitation to a league of a client that has not left gets the new code.
 create function private.renew_codes(leagues uuid[]) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- A family that is coming in waits, and then finds no such code. Whoever joins a league came before it changed.
@@ -4375,14 +3841,11 @@ begin
         and m.data ->> 'join_code' = k.code;
 end
 $$;
-revoke execute on function private.renew_codes(uuid[]) from public;
 
 -- A league without an ambassador gets its first co-ambassador, else the player who has been in it longest; an empty one,
 -- the player who comes. Never somebody who came later than others: they would be handed other people's phone numbers.
 create function private.settle_ambassador(league uuid, otherwise uuid default null) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     heir mpp.player;
@@ -4422,13 +3885,10 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.settle_ambassador(uuid, uuid) from public;
 
 -- Puts an account in a team of a league whose lock is held: the smallest team, the oldest of equals.
 create function private.seat(account uuid, league mpp.league, e mpp.edition, phone text) returns uuid
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     me mpp.player;
@@ -4482,14 +3942,11 @@ begin
     return me.id;
 end
 $$;
-revoke execute on function private.seat(uuid, mpp.league, mpp.edition, text) from public;
 
 create function private.create_league(
     edition_id integer, name text, category api.league_category, is_open boolean, phone text
 ) returns uuid
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -4535,28 +3992,19 @@ begin
     return league.id;
 end
 $$;
-revoke execute on function private.create_league(integer, text, api.league_category, boolean, text) from public;
-grant execute on function private.create_league(integer, text, api.league_category, boolean, text) to authenticated;
+grant execute on function private.create_league to authenticated;
 
 create function api.create_league(
     edition_id integer, name text, category api.league_category default 'friends', is_open boolean default false,
     phone text default null
 ) returns uuid
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.create_league(edition_id, name, category, is_open, phone);
-end;
-comment on function api.create_league(integer, text, api.league_category, boolean, text)
-    is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone, and an age of 15. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP030, MP033, MP038, MP039, MP052.';
-revoke execute on function api.create_league(integer, text, api.league_category, boolean, text) from public;
-grant execute on function api.create_league(integer, text, api.league_category, boolean, text) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.create_league(edition_id, name, category, is_open, phone); end;
+comment on function api.create_league is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone, and an age of 15. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP030, MP033, MP038, MP039, MP052.';
+grant execute on function api.create_league to authenticated;
 
 create function private.join_league(join_code text, league_id uuid, phone text) returns uuid
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -4602,26 +4050,17 @@ begin
     return player;
 end
 $$;
-revoke execute on function private.join_league(text, uuid, text) from public;
-grant execute on function private.join_league(text, uuid, text) to authenticated;
+grant execute on function private.join_league to authenticated;
 
 create function api.join_league(join_code text default null, league_id uuid default null, phone text default null) returns uuid
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.join_league(join_code, league_id, phone);
-end;
-comment on function api.join_league(text, uuid, text)
-    is 'Joins a league by its code, or an open league by id with a phone number; nobody under 15 joins an open one. Returns the player id. Errors: MP001–MP003, MP010, MP011, MP021, MP023, MP024, MP030–MP034, MP052.';
-revoke execute on function api.join_league(text, uuid, text) from public;
-grant execute on function api.join_league(text, uuid, text) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.join_league(join_code, league_id, phone); end;
+comment on function api.join_league is 'Joins a league by its code, or an open league by id with a phone number; nobody under 15 joins an open one. Returns the player id. Errors: MP001–MP003, MP010, MP011, MP021, MP023, MP024, MP030–MP034, MP052.';
+grant execute on function api.join_league to authenticated;
 
 -- Locks the league and answers whether the caller runs it; staff do too.
 create function private.begin_lead(league uuid) returns uuid
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -4651,13 +4090,10 @@ begin
     return account;
 end
 $$;
-revoke execute on function private.begin_lead(uuid) from public;
 
 -- The team of a class says nothing about a pupil (45_class).
 create function private.clean_team_name(league uuid, name text) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if exists (select from mpp.league l where l.id = league and l.school_id is not null) then
@@ -4671,12 +4107,9 @@ begin
     ));
 end
 $$;
-revoke execute on function private.clean_team_name(uuid, text) from public;
 
 create function private.create_team(league_id uuid, name text) returns uuid
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     most integer;
@@ -4702,25 +4135,16 @@ begin
     return team;
 end
 $$;
-revoke execute on function private.create_team(uuid, text) from public;
-grant execute on function private.create_team(uuid, text) to authenticated, service_role;
+grant execute on function private.create_team to authenticated, service_role;
 
 create function api.create_team(league_id uuid, name text) returns uuid
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.create_team(league_id, name);
-end;
-comment on function api.create_team(uuid, text)
-    is 'Adds a team to a league and returns its id. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP037, MP038.';
-revoke execute on function api.create_team(uuid, text) from public;
-grant execute on function api.create_team(uuid, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.create_team(league_id, name); end;
+comment on function api.create_team is 'Adds a team to a league and returns its id. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP037, MP038.';
+grant execute on function api.create_team to authenticated, service_role;
 
 create function private.rename_team(team_id uuid, name text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.begin_lead((select t.league_id from mpp.team t where t.id = rename_team.team_id));
@@ -4729,26 +4153,17 @@ exception when unique_violation then
     perform private.refuse('MP038', name);
 end
 $$;
-revoke execute on function private.rename_team(uuid, text) from public;
-grant execute on function private.rename_team(uuid, text) to authenticated, service_role;
+grant execute on function private.rename_team to authenticated, service_role;
 
 create function api.rename_team(team_id uuid, name text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.rename_team(team_id, name);
-end;
-comment on function api.rename_team(uuid, text)
-    is 'Names a team. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP038.';
-revoke execute on function api.rename_team(uuid, text) from public;
-grant execute on function api.rename_team(uuid, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.rename_team(team_id, name); end;
+comment on function api.rename_team is 'Names a team. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP038.';
+grant execute on function api.rename_team to authenticated, service_role;
 
 -- A player moves to another team of the league: themselves, or moved by the ambassador.
 create function private.choose_team(team_id uuid, player_id uuid) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -4775,27 +4190,18 @@ begin
     update mpp.player p set team_id = target.id where p.id = moved.id and p.team_id <> target.id;
 end
 $$;
-revoke execute on function private.choose_team(uuid, uuid) from public;
-grant execute on function private.choose_team(uuid, uuid) to authenticated;
+grant execute on function private.choose_team to authenticated;
 
 create function api.choose_team(team_id uuid, player_id uuid default null) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.choose_team(team_id, player_id);
-end;
-comment on function api.choose_team(uuid, uuid)
-    is 'Moves the caller, or for an ambassador one of the league''s players, to another team of their league; points stay where they were earned. Errors: MP001–MP003, MP005, MP011, MP024.';
-revoke execute on function api.choose_team(uuid, uuid) from public;
-grant execute on function api.choose_team(uuid, uuid) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.choose_team(team_id, player_id); end;
+comment on function api.choose_team is 'Moves the caller, or for an ambassador one of the league''s players, to another team of their league; points stay where they were earned. Errors: MP001–MP003, MP005, MP011, MP024.';
+grant execute on function api.choose_team to authenticated;
 
 -- Out of the league, with what only the league needed. The code changes with whoever ran it or was expelled. A player who
 -- leaves of their own will could come back anyway, and the code of an empty league is all that leads to it.
 create function private.unseat(player uuid, expelled boolean) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = player);
@@ -4813,12 +4219,9 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.unseat(uuid, boolean) from public;
 
 create function private.leave_league(league_id uuid) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -4848,25 +4251,16 @@ begin
     perform private.unseat(me.id, expelled => false);
 end
 $$;
-revoke execute on function private.leave_league(uuid) from public;
-grant execute on function private.leave_league(uuid) to authenticated;
+grant execute on function private.leave_league to authenticated;
 
 create function api.leave_league(league_id uuid) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.leave_league(league_id);
-end;
-comment on function api.leave_league(uuid)
-    is 'Leaves a league; what was earned there stays there. Errors: MP001–MP003, MP011, MP024, MP035, MP036.';
-revoke execute on function api.leave_league(uuid) from public;
-grant execute on function api.leave_league(uuid) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.leave_league(league_id); end;
+comment on function api.leave_league is 'Leaves a league; what was earned there stays there. Errors: MP001–MP003, MP011, MP024, MP035, MP036.';
+grant execute on function api.leave_league to authenticated;
 
 create function private.expel_player(player_id uuid, reason text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = expel_player.player_id);
@@ -4892,25 +4286,16 @@ begin
     perform private.record_act('league.expel', league::text, jsonb_build_object('player_id', out.id));
 end
 $$;
-revoke execute on function private.expel_player(uuid, text) from public;
-grant execute on function private.expel_player(uuid, text) to authenticated, service_role;
+grant execute on function private.expel_player to authenticated, service_role;
 
 create function api.expel_player(player_id uuid, reason text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.expel_player(player_id, reason);
-end;
-comment on function api.expel_player(uuid, text)
-    is 'Expels a player from the league, with a reason that the association receives; they lose access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP047.';
-revoke execute on function api.expel_player(uuid, text) from public;
-grant execute on function api.expel_player(uuid, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.expel_player(player_id, reason); end;
+comment on function api.expel_player is 'Expels a player from the league, with a reason that the association receives; they lose access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP047.';
+grant execute on function api.expel_player to authenticated, service_role;
 
 create function private.hand_over_league(league_id uuid, player_id uuid) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -4937,25 +4322,16 @@ begin
     perform private.record_act('league.hand_over', hand_over_league.league_id::text, jsonb_build_object('player_id', heir.id));
 end
 $$;
-revoke execute on function private.hand_over_league(uuid, uuid) from public;
-grant execute on function private.hand_over_league(uuid, uuid) to authenticated, service_role;
+grant execute on function private.hand_over_league to authenticated, service_role;
 
 create function api.hand_over_league(league_id uuid, player_id uuid) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.hand_over_league(league_id, player_id);
-end;
-comment on function api.hand_over_league(uuid, uuid)
-    is 'Makes another player of the league its ambassador; the former one stays co-ambassador. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024, MP047.';
-revoke execute on function api.hand_over_league(uuid, uuid) from public;
-grant execute on function api.hand_over_league(uuid, uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.hand_over_league(league_id, player_id); end;
+comment on function api.hand_over_league is 'Makes another player of the league its ambassador; the former one stays co-ambassador. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024, MP047.';
+grant execute on function api.hand_over_league to authenticated, service_role;
 
 create function private.set_co_ambassador(player_id uuid, granted boolean) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = set_co_ambassador.player_id);
@@ -4987,25 +4363,16 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.set_co_ambassador(uuid, boolean) from public;
-grant execute on function private.set_co_ambassador(uuid, boolean) to authenticated, service_role;
+grant execute on function private.set_co_ambassador to authenticated, service_role;
 
 create function api.set_co_ambassador(player_id uuid, granted boolean) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.set_co_ambassador(player_id, granted);
-end;
-comment on function api.set_co_ambassador(uuid, boolean)
-    is 'Makes a player of the league a co-ambassador, or no longer. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
-revoke execute on function api.set_co_ambassador(uuid, boolean) from public;
-grant execute on function api.set_co_ambassador(uuid, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.set_co_ambassador(player_id, granted); end;
+comment on function api.set_co_ambassador is 'Makes a player of the league a co-ambassador, or no longer. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
+grant execute on function api.set_co_ambassador to authenticated, service_role;
 
 create function private.renew_join_code(league_id uuid) returns text
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.begin_lead(renew_join_code.league_id);
@@ -5017,26 +4384,17 @@ begin
     return (select c.code from mpp.join_code c where c.league_id = renew_join_code.league_id);
 end
 $$;
-revoke execute on function private.renew_join_code(uuid) from public;
-grant execute on function private.renew_join_code(uuid) to authenticated, service_role;
+grant execute on function private.renew_join_code to authenticated, service_role;
 
 create function api.renew_join_code(league_id uuid) returns text
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.renew_join_code(league_id);
-end;
-comment on function api.renew_join_code(uuid)
-    is 'Replaces the join code of a league and returns the new one; the old one no longer opens it. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
-revoke execute on function api.renew_join_code(uuid) from public;
-grant execute on function api.renew_join_code(uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.renew_join_code(league_id); end;
+comment on function api.renew_join_code is 'Replaces the join code of a league and returns the new one; the old one no longer opens it. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
+grant execute on function api.renew_join_code to authenticated, service_role;
 
 -- A frozen ranking may lose a name, never gain one.
 create function private.begin_listing(edition integer, listed boolean) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     frozen text;
@@ -5048,13 +4406,10 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.begin_listing(integer, boolean) from public;
 
 -- In or out of the public ranking: a player for themselves, an ambassador for the league.
 create function private.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -5108,26 +4463,17 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.set_listing(api.ranking_scope, uuid, boolean) from public;
-grant execute on function private.set_listing(api.ranking_scope, uuid, boolean) to authenticated, service_role;
+grant execute on function private.set_listing to authenticated, service_role;
 
 create function api.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.set_listing(scope, subject_id, listed);
-end;
-comment on function api.set_listing(api.ranking_scope, uuid, boolean)
-    is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking; what the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
-revoke execute on function api.set_listing(api.ranking_scope, uuid, boolean) from public;
-grant execute on function api.set_listing(api.ranking_scope, uuid, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.set_listing(scope, subject_id, listed); end;
+comment on function api.set_listing is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking; what the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
+grant execute on function api.set_listing to authenticated, service_role;
 
 -- Any member tells the association about a player of the league.
 create function private.report_conduct(player_id uuid, reason text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -5151,25 +4497,16 @@ begin
         private.clean_line('reason', report_conduct.reason, 500));
 end
 $$;
-revoke execute on function private.report_conduct(uuid, text) from public;
-grant execute on function private.report_conduct(uuid, text) to authenticated;
+grant execute on function private.report_conduct to authenticated;
 
 create function api.report_conduct(player_id uuid, reason text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.report_conduct(player_id, reason);
-end;
-comment on function api.report_conduct(uuid, text)
-    is 'Tells the association about a player of one''s own league. Errors: MP001–MP003, MP005, MP010, MP011.';
-revoke execute on function api.report_conduct(uuid, text) from public;
-grant execute on function api.report_conduct(uuid, text) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.report_conduct(player_id, reason); end;
+comment on function api.report_conduct is 'Tells the association about a player of one''s own league. Errors: MP001–MP003, MP005, MP010, MP011.';
+grant execute on function api.report_conduct to authenticated;
 
 create function private.resolve_conduct_report(id bigint, resolution text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_ops();
@@ -5182,19 +4519,13 @@ begin
     perform private.record_act('conduct.resolve', resolve_conduct_report.id::text);
 end
 $$;
-revoke execute on function private.resolve_conduct_report(bigint, text) from public;
-grant execute on function private.resolve_conduct_report(bigint, text) to authenticated, service_role;
+grant execute on function private.resolve_conduct_report to authenticated, service_role;
 
 create function api.resolve_conduct_report(id bigint, resolution text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.resolve_conduct_report(id, resolution);
-end;
-comment on function api.resolve_conduct_report(bigint, text) is 'Closes a conduct report with a note. Staff. Errors: MP005, MP006, MP010.';
-revoke execute on function api.resolve_conduct_report(bigint, text) from public;
-grant execute on function api.resolve_conduct_report(bigint, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.resolve_conduct_report(id, resolution); end;
+comment on function api.resolve_conduct_report is 'Closes a conduct report with a note. Staff. Errors: MP005, MP006, MP010.';
+grant execute on function api.resolve_conduct_report to authenticated, service_role;
 
 create view api.conduct_reports with (security_invoker = true) as
 select r.id, r.kind, r.edition_id, r.league_id, r.player_id, r.account_id, r.reported_by, r.reason, r.reported_at, r.resolved_at, r.resolution
@@ -5204,9 +4535,7 @@ grant select on api.conduct_reports to authenticated, service_role;
 
 -- What a person corrects in their profile, their leagues see in every edition that is not frozen.
 create function private.profile_show_in_leagues() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     update mpp.player p
@@ -5222,30 +4551,24 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.profile_show_in_leagues() from public;
 
 create trigger profile_show_in_leagues
     after update of alias, first_name, picture_path, birth_date, guardian_consent_at on mpp.profile
     for each row execute function private.profile_show_in_leagues();
 
 create function private.lock_editions_of(account uuid) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.lock_edition(p.edition_id)
     from (select x.edition_id from mpp.player x where x.account_id = account order by x.edition_id) p;
 end
 $$;
-revoke execute on function private.lock_editions_of(uuid) from public;
 
 -- A deleted account leaves its points and its rank, under no name: in a frozen ranking its line stays where it stood, and
 -- in one that runs it is listed no longer.
 create function private.profile_forget() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     leagues uuid[];
@@ -5285,7 +4608,6 @@ begin
     return old;
 end
 $$;
-revoke execute on function private.profile_forget() from public;
 
 create trigger profile_forget
     before delete on mpp.profile
@@ -5339,9 +4661,7 @@ grant select on mpp.class_challenge, mpp.class_code to authenticated, service_ro
 
 -- Locks a class for one of its teachers, or for the staff; returns the account.
 create function private.begin_class(class uuid, when_frozen boolean default false) returns uuid
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_write(registered => false) end;
@@ -5367,13 +4687,10 @@ begin
     return account;
 end
 $$;
-revoke execute on function private.begin_class(uuid, boolean) from public;
 
 -- What the staff do in a class in a teacher's place leaves a trace; what teachers do is theirs.
 create function private.record_for_class(action text, class uuid, details jsonb default '{}') returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     if private.is_ops() then
@@ -5381,13 +4698,10 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.record_for_class(text, uuid, jsonb) from public;
 
 -- The edition of a class whose lock is held, if it is not over yet.
 create function private.edition_going_on(class uuid) returns mpp.edition
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -5400,14 +4714,11 @@ begin
     return e;
 end
 $$;
-revoke execute on function private.edition_going_on(uuid) from public;
 
 create function private.create_class(
     edition_id integer, school_id uuid, name text, level text, teams text[], teacher_id uuid
 ) returns uuid
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -5481,27 +4792,18 @@ begin
     return class;
 end
 $$;
-revoke execute on function private.create_class(integer, uuid, text, text, text[], uuid) from public;
-grant execute on function private.create_class(integer, uuid, text, text, text[], uuid) to authenticated, service_role;
+grant execute on function private.create_class to authenticated, service_role;
 
 create function api.create_class(
     edition_id integer, school_id uuid, name text, level text, teams text[] default null, teacher_id uuid default null
 ) returns uuid
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.create_class(edition_id, school_id, name, level, teams, teacher_id);
-end;
-comment on function api.create_class(integer, uuid, text, text, text[], uuid)
-    is 'Creates a class of a school with its teams (one unless they are named) and the code for its families; the caller is its teacher. Only the staff name another teacher_id. Returns the class id. Errors: MP001, MP002, MP005, MP006, MP009–MP011, MP020, MP021, MP023, MP024, MP028, MP037–MP039, MP080.';
-revoke execute on function api.create_class(integer, uuid, text, text, text[], uuid) from public;
-grant execute on function api.create_class(integer, uuid, text, text, text[], uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.create_class(edition_id, school_id, name, level, teams, teacher_id); end;
+comment on function api.create_class is 'Creates a class of a school with its teams (one unless they are named) and the code for its families; the caller is its teacher. Only the staff name another teacher_id. Returns the class id. Errors: MP001, MP002, MP005, MP006, MP009–MP011, MP020, MP021, MP023, MP024, MP028, MP037–MP039, MP080.';
+grant execute on function api.create_class to authenticated, service_role;
 
 create function private.update_class(class_id uuid, name text, level text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     class mpp.league;
@@ -5526,37 +4828,24 @@ exception when unique_violation then
     perform private.refuse('MP038', name);
 end
 $$;
-revoke execute on function private.update_class(uuid, text, text) from public;
-grant execute on function private.update_class(uuid, text, text) to authenticated, service_role;
+grant execute on function private.update_class to authenticated, service_role;
 
 create function api.update_class(class_id uuid, name text default null, level text default null) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.update_class(class_id, name, level);
-end;
-comment on function api.update_class(uuid, text, text)
-    is 'Renames a class or corrects its level; the level only before the first validation, and the choice of challenges starts again. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP024, MP038.';
-revoke execute on function api.update_class(uuid, text, text) from public;
-grant execute on function api.update_class(uuid, text, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.update_class(class_id, name, level); end;
+comment on function api.update_class is 'Renames a class or corrects its level; the level only before the first validation, and the choice of challenges starts again. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP024, MP038.';
+grant execute on function api.update_class to authenticated, service_role;
 
 -- The name of a pupil as the class reads it.
 create function private.pupil_name(first_name text, initial text) returns text
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$ select first_name || coalesce(' ' || initial || '.', '') $$;
-revoke execute on function private.pupil_name(text, text) from public;
-grant execute on function private.pupil_name(text, text) to authenticated, service_role;
+grant execute on function private.pupil_name to authenticated, service_role;
 
 -- What is typed about a pupil is never said back: a message ends up in the server's log, and what was refused may be just
 -- the surname or the address that nobody should keep. The place in the list tells which it was.
 create function private.typed(pupil jsonb, field text, place bigint) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if coalesce(jsonb_typeof(pupil -> field), 'null') not in ('string', 'null') then
@@ -5565,13 +4854,10 @@ begin
     return pupil ->> field;
 end
 $$;
-revoke execute on function private.typed(jsonb, text, bigint) from public;
 
 -- One word: there must be nowhere to write a surname.
 create function private.clean_first_name(value text, place bigint) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     field text := format('first_name of pupil %s', place);
@@ -5589,12 +4875,9 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_first_name(text, bigint) from public;
 
 create function private.clean_initial(value text, place bigint) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text := upper(private.folded(replace(private.trimmed(left(value, 20)), '.', '')));
@@ -5608,14 +4891,11 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_initial(text, bigint) from public;
 
 -- The name of a class or of its team is free text, read by strangers like any other name; a date of birth or a telephone
 -- number says something about a pupil. School years, levels and counting rhymes are neither.
 create function private.clean_class_text(field text, value text, longest integer, listed boolean default false) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text := private.clean_name(field, value, longest, null, listed);
@@ -5631,13 +4911,10 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_class_text(text, text, integer, boolean) from public;
 
 -- An initial goes as soon as it is not needed, and must be there while it is.
 create function private.settle_initials(class uuid, listed uuid[] default '{}') returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     repeated text;
@@ -5665,7 +4942,6 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.settle_initials(uuid, uuid[]) from public;
 
 create type api.class_pupil as (pupil_id uuid, first_name text, initial text, name text, team_id uuid);
 comment on type api.class_pupil is 'A pupil of a class; name is the first name with its initial, if it needs one.';
@@ -5673,9 +4949,7 @@ comment on type api.class_pupil is 'A pupil of a class; name is the first name w
 -- Teams that a list of pupils names and the class does not have yet. A class that still has its one empty team gives it
 -- the first of these names.
 create function private.make_teams(class uuid, names text[], most integer) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     called text;
@@ -5700,12 +4974,9 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.make_teams(uuid, text[], integer) from public;
 
 create function private.add_pupils(class_id uuid, pupils jsonb, dry_run boolean) returns setof api.class_pupil
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     uuid_form constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
@@ -5868,27 +5139,18 @@ begin
     return query select o.* from unnest(outcome) o;
 end
 $$;
-revoke execute on function private.add_pupils(uuid, jsonb, boolean) from public;
-grant execute on function private.add_pupils(uuid, jsonb, boolean) to authenticated, service_role;
+grant execute on function private.add_pupils to authenticated, service_role;
 
 create function api.add_pupils(class_id uuid, pupils jsonb, dry_run boolean default false) returns setof api.class_pupil
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.add_pupils(class_id, pupils, dry_run);
-end;
-comment on function api.add_pupils(uuid, jsonb, boolean)
-    is 'Adds pupils to a class, all or none: [{"first_name", "initial", "team"}]. With pupil_id an element corrects a pupil who is there: when a first name comes twice, give an initial to both in one call. Teams that are named and missing are made. Any other key is refused by name. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP032, MP037, MP081, MP083.';
-revoke execute on function api.add_pupils(uuid, jsonb, boolean) from public;
-grant execute on function api.add_pupils(uuid, jsonb, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select * from private.add_pupils(class_id, pupils, dry_run); end;
+comment on function api.add_pupils is 'Adds pupils to a class, all or none: [{"first_name", "initial", "team"}]. With pupil_id an element corrects a pupil who is there: when a first name comes twice, give an initial to both in one call. Teams that are named and missing are made. Any other key is refused by name. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP032, MP037, MP081, MP083.';
+grant execute on function api.add_pupils to authenticated, service_role;
 
 -- A pupil who leaves: the name goes at once, the points stay with the class. Once the edition is over only the name goes,
 -- or taking out those who did nothing would raise an average that everybody can see already.
 create function private.remove_pupil(pupil_id uuid) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     class uuid := (select p.league_id from mpp.player p where p.id = pupil_id and p.alias is null);
@@ -5912,26 +5174,17 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.remove_pupil(uuid) from public;
-grant execute on function private.remove_pupil(uuid) to authenticated, service_role;
+grant execute on function private.remove_pupil to authenticated, service_role;
 
 create function api.remove_pupil(pupil_id uuid) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.remove_pupil(pupil_id);
-end;
-comment on function api.remove_pupil(uuid)
-    is 'Takes a pupil out of their class: the first name is deleted, for good, and what they earned stays with the class. Its teachers and staff, also after the freeze. Errors: MP001, MP002, MP008, MP011, MP083.';
-revoke execute on function api.remove_pupil(uuid) from public;
-grant execute on function api.remove_pupil(uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.remove_pupil(pupil_id); end;
+comment on function api.remove_pupil is 'Takes a pupil out of their class: the first name is deleted, for good, and what they earned stays with the class. Its teachers and staff, also after the freeze. Errors: MP001, MP002, MP008, MP011, MP083.';
+grant execute on function api.remove_pupil to authenticated, service_role;
 
 -- Once the diplomas are printed nobody needs to know who the pupils were.
 create function private.forget_pupils(edition_code text) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -5955,27 +5208,17 @@ begin
     return forgotten;
 end
 $$;
-revoke execute on function private.forget_pupils(text) from public;
-grant execute on function private.forget_pupils(text) to authenticated, service_role;
+grant execute on function private.forget_pupils to authenticated, service_role;
 
 create function api.forget_pupils(edition_code text) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-    set statement_timeout = '10min'
-begin atomic
-    select private.forget_pupils(edition_code);
-end;
-comment on function api.forget_pupils(text)
-    is 'Deletes the first names of all pupils of a frozen edition, for good, and closes its classes to families; points and ranks stay. Returns how many names. Staff. Errors: MP006, MP020, MP026.';
-revoke execute on function api.forget_pupils(text) from public;
-grant execute on function api.forget_pupils(text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
+begin atomic select private.forget_pupils(edition_code); end;
+comment on function api.forget_pupils is 'Deletes the first names of all pupils of a frozen edition, for good, and closes its classes to families; points and ranks stay. Returns how many names. Staff. Errors: MP006, MP020, MP026.';
+grant execute on function api.forget_pupils to authenticated, service_role;
 
 -- Whether a challenge is in play for a class.
 create function private.is_in_play(class mpp.league, challenge mpp.edition_challenge) returns boolean
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(class.level = any (challenge.levels), false)
         and (
@@ -5983,12 +5226,9 @@ as $$
             or exists (select from mpp.class_challenge c where c.league_id = class.id and c.challenge_id = challenge.id)
         )
 $$;
-revoke execute on function private.is_in_play(mpp.league, mpp.edition_challenge) from public;
 
 create function private.choose_class_challenges(class_id uuid, challenge_ids integer[]) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     class mpp.league;
@@ -6020,26 +5260,17 @@ begin
     return (select count(*) from mpp.class_challenge c where c.league_id = class.id);
 end
 $$;
-revoke execute on function private.choose_class_challenges(uuid, integer[]) from public;
-grant execute on function private.choose_class_challenges(uuid, integer[]) to authenticated, service_role;
+grant execute on function private.choose_class_challenges to authenticated, service_role;
 
 create function api.choose_class_challenges(class_id uuid, challenge_ids integer[]) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.choose_class_challenges(class_id, challenge_ids);
-end;
-comment on function api.choose_class_challenges(uuid, integer[])
-    is 'Sets which challenges of its level a class plays, and returns how many; null: all of them. What was validated stays. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040.';
-revoke execute on function api.choose_class_challenges(uuid, integer[]) from public;
-grant execute on function api.choose_class_challenges(uuid, integer[]) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.choose_class_challenges(class_id, challenge_ids); end;
+comment on function api.choose_class_challenges is 'Sets which challenges of its level a class plays, and returns how many; null: all of them. What was validated stays. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040.';
+grant execute on function api.choose_class_challenges to authenticated, service_role;
 
 -- Families.
 create function private.renew_class_code(class_id uuid) returns text
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     fresh text := private.new_join_code();
@@ -6052,25 +5283,16 @@ begin
     return fresh;
 end
 $$;
-revoke execute on function private.renew_class_code(uuid) from public;
-grant execute on function private.renew_class_code(uuid) to authenticated, service_role;
+grant execute on function private.renew_class_code to authenticated, service_role;
 
 create function api.renew_class_code(class_id uuid) returns text
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.renew_class_code(class_id);
-end;
-comment on function api.renew_class_code(uuid)
-    is 'Gives a class a new code and returns it; whoever entered with an older one is out until they give the new one. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
-revoke execute on function api.renew_class_code(uuid) from public;
-grant execute on function api.renew_class_code(uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.renew_class_code(class_id); end;
+comment on function api.renew_class_code is 'Gives a class a new code and returns it; whoever entered with an older one is out until they give the new one. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
+grant execute on function api.renew_class_code to authenticated, service_role;
 
 create function private.revoke_class_code(class_id uuid) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.begin_class(class_id, when_frozen => true);
@@ -6079,20 +5301,13 @@ begin
     delete from mpp.family f where f.league_id = class_id;
 end
 $$;
-revoke execute on function private.revoke_class_code(uuid) from public;
-grant execute on function private.revoke_class_code(uuid) to authenticated, service_role;
+grant execute on function private.revoke_class_code to authenticated, service_role;
 
 create function api.revoke_class_code(class_id uuid) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.revoke_class_code(class_id);
-end;
-comment on function api.revoke_class_code(uuid)
-    is 'Takes the code of a class away: families are out at once and nobody enters until it is renewed. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
-revoke execute on function api.revoke_class_code(uuid) from public;
-grant execute on function api.revoke_class_code(uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.revoke_class_code(class_id); end;
+comment on function api.revoke_class_code is 'Takes the code of a class away: families are out at once and nobody enters until it is renewed. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
+grant execute on function api.revoke_class_code to authenticated, service_role;
 
 create type api.claim_result as (class_id uuid, claimed boolean, guesses_left integer);
 comment on type api.claim_result is 'Outcome of a class code: the class, or how many wrong codes are left in this hour.';
@@ -6100,9 +5315,7 @@ comment on type api.claim_result is 'Outcome of a class code: the class, or how 
 -- The one thing an anonymous account may do. As in unlock_challenge a wrong code is an answer and not an error, so that
 -- it is remembered; per account, because a whole school shares one address.
 create function private.claim_class(code text) returns api.claim_result
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     most constant integer := 10;
@@ -6144,26 +5357,17 @@ begin
     return (class, true, most - wrong)::api.claim_result;
 end
 $$;
-revoke execute on function private.claim_class(text) from public;
-grant execute on function private.claim_class(text) to authenticated;
+grant execute on function private.claim_class to authenticated;
 
 create function api.claim_class(code text) returns api.claim_result
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.claim_class(code);
-end;
-comment on function api.claim_class(text)
-    is 'Opens a class, to read only, to whoever gives its code; anonymous accounts too. Wrong codes are limited per account and hour. Errors: MP001, MP011, MP046, MP086.';
-revoke execute on function api.claim_class(text) from public;
-grant execute on function api.claim_class(text) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.claim_class(code); end;
+comment on function api.claim_class is 'Opens a class, to read only, to whoever gives its code; anonymous accounts too. Wrong codes are limited per account and hour. Errors: MP001, MP011, MP046, MP086.';
+grant execute on function api.claim_class to authenticated;
 
 -- Colleagues.
 create function private.invite_co_teacher(class_id uuid) returns text
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     fresh text := private.new_join_code();
@@ -6177,25 +5381,16 @@ begin
     return fresh;
 end
 $$;
-revoke execute on function private.invite_co_teacher(uuid) from public;
-grant execute on function private.invite_co_teacher(uuid) to authenticated, service_role;
+grant execute on function private.invite_co_teacher to authenticated, service_role;
 
 create function api.invite_co_teacher(class_id uuid) returns text
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.invite_co_teacher(class_id);
-end;
-comment on function api.invite_co_teacher(uuid)
-    is 'Makes an invitation for one colleague, good once and for seven days, in place of an earlier one; returns its code. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
-revoke execute on function api.invite_co_teacher(uuid) from public;
-grant execute on function api.invite_co_teacher(uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.invite_co_teacher(class_id); end;
+comment on function api.invite_co_teacher is 'Makes an invitation for one colleague, good once and for seven days, in place of an earlier one; returns its code. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
+grant execute on function api.invite_co_teacher to authenticated, service_role;
 
 create function private.accept_class(code text) returns uuid
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_teach();
@@ -6221,25 +5416,16 @@ begin
     return class.id;
 end
 $$;
-revoke execute on function private.accept_class(text) from public;
-grant execute on function private.accept_class(text) to authenticated;
+grant execute on function private.accept_class to authenticated;
 
 create function api.accept_class(code text) returns uuid
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.accept_class(code);
-end;
-comment on function api.accept_class(text)
-    is 'Takes a colleague''s invitation: the caller, a teacher, now runs the class too. Returns the class id. Errors: MP001, MP002, MP009, MP011, MP082.';
-revoke execute on function api.accept_class(text) from public;
-grant execute on function api.accept_class(text) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.accept_class(code); end;
+comment on function api.accept_class is 'Takes a colleague''s invitation: the caller, a teacher, now runs the class too. Returns the class id. Errors: MP001, MP002, MP009, MP011, MP082.';
+grant execute on function api.accept_class to authenticated;
 
 create function private.hand_over_class(class_id uuid, teacher_id uuid) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -6265,25 +5451,16 @@ begin
     perform private.record_act('class.hand_over', class_id::text, jsonb_build_object('teacher_id', teacher_id));
 end
 $$;
-revoke execute on function private.hand_over_class(uuid, uuid) from public;
-grant execute on function private.hand_over_class(uuid, uuid) to authenticated, service_role;
+grant execute on function private.hand_over_class to authenticated, service_role;
 
 create function api.hand_over_class(class_id uuid, teacher_id uuid) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.hand_over_class(class_id, teacher_id);
-end;
-comment on function api.hand_over_class(uuid, uuid)
-    is 'Makes a colleague who already runs the class its principal teacher; the former one stays. The principal teacher, and staff, who may name any teacher. Errors: MP001, MP002, MP005, MP008, MP011, MP047.';
-revoke execute on function api.hand_over_class(uuid, uuid) from public;
-grant execute on function api.hand_over_class(uuid, uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.hand_over_class(class_id, teacher_id); end;
+comment on function api.hand_over_class is 'Makes a colleague who already runs the class its principal teacher; the former one stays. The principal teacher, and staff, who may name any teacher. Errors: MP001, MP002, MP005, MP008, MP011, MP047.';
+grant execute on function api.hand_over_class to authenticated, service_role;
 
 create function private.remove_co_teacher(class_id uuid, teacher_id uuid) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_class(class_id, when_frozen => true);
@@ -6302,30 +5479,19 @@ begin
     perform private.renew_codes(array[class_id]);
 end
 $$;
-revoke execute on function private.remove_co_teacher(uuid, uuid) from public;
-grant execute on function private.remove_co_teacher(uuid, uuid) to authenticated, service_role;
+grant execute on function private.remove_co_teacher to authenticated, service_role;
 
 create function api.remove_co_teacher(class_id uuid, teacher_id uuid) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.remove_co_teacher(class_id, teacher_id);
-end;
-comment on function api.remove_co_teacher(uuid, uuid)
-    is 'Takes a class from a colleague, or from oneself; the principal teacher hands it over first. The class code is renewed with it, because the colleague knew it: families enter again with the new one. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011.';
-revoke execute on function api.remove_co_teacher(uuid, uuid) from public;
-grant execute on function api.remove_co_teacher(uuid, uuid) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.remove_co_teacher(class_id, teacher_id); end;
+comment on function api.remove_co_teacher is 'Takes a class from a colleague, or from oneself; the principal teacher hands it over first. The class code is renewed with it, because the colleague knew it: families enter again with the new one. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011.';
+grant execute on function api.remove_co_teacher to authenticated, service_role;
 
 create type api.class_teacher as (teacher_id uuid, first_name text, last_name text, is_principal boolean, is_me boolean);
 comment on type api.class_teacher is 'A teacher of a class, for the other teachers of that class.';
 
 create function private.class_teachers(class_id uuid) returns setof api.class_teacher
-    language plpgsql
-    stable
-    security definer
-    rows 2
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 2 set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := case when private.is_ops() then (select private.my_account()) else private.signed_in() end;
@@ -6344,21 +5510,13 @@ begin
     order by a.is_principal desc, a.granted_at;
 end
 $$;
-revoke execute on function private.class_teachers(uuid) from public;
-grant execute on function private.class_teachers(uuid) to authenticated, service_role;
+grant execute on function private.class_teachers to authenticated, service_role;
 
 create function api.class_teachers(class_id uuid) returns setof api.class_teacher
-    language sql
-    stable
-    rows 2
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.class_teachers(class_id);
-end;
-comment on function api.class_teachers(uuid)
-    is 'Who runs a class, the principal teacher first. Its teachers and staff. Errors: MP001, MP002, MP008.';
-revoke execute on function api.class_teachers(uuid) from public;
-grant execute on function api.class_teachers(uuid) to authenticated, service_role;
+    language sql stable rows 2 set search_path = pg_catalog, pg_temp
+begin atomic select * from private.class_teachers(class_id); end;
+comment on function api.class_teachers is 'Who runs a class, the principal teacher first. Its teachers and staff. Errors: MP001, MP002, MP008.';
+grant execute on function api.class_teachers to authenticated, service_role;
 -- Clients set up their part in an edition: leagues under their units, people invited by mail, and their own staff.
 
 create table mpp.participant (
@@ -6381,9 +5539,7 @@ grant select on mpp.participant to authenticated, service_role;
 
 -- The participation of a client's command, its edition locked and still open to new leagues.
 create function private.begin_client_leagues(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation;
@@ -6403,14 +5559,11 @@ begin
     return p;
 end
 $$;
-revoke execute on function private.begin_client_leagues(integer, api.staff_role) from public;
 
 -- The leagues and guests of a client, for one change at a time. The client may have been withdrawn while this waited, or
 -- whoever asks been removed: their access ends under the same lock, and its codes are renewed.
 create function private.lock_client(p mpp.participation, at_least api.staff_role default 'manager') returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform pg_advisory_xact_lock(hashtext('mpp.client'), p.organisation_id);
@@ -6424,15 +5577,12 @@ begin
     perform private.begin_client(p.organisation_id, at_least);
 end
 $$;
-revoke execute on function private.lock_client(mpp.participation, api.staff_role) from public;
 
 create type api.client_league as (league_id uuid, name text, unit text, join_code text, is_new boolean);
 comment on type api.client_league is 'A league of a client with the code that opens it.';
 
 create function private.create_client_leagues(participation_id integer, leagues jsonb) returns setof api.client_league
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation := private.begin_client_leagues(participation_id);
@@ -6518,30 +5668,19 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.create_client_leagues(integer, jsonb) from public;
-grant execute on function private.create_client_leagues(integer, jsonb) to authenticated, service_role;
+grant execute on function private.create_client_leagues to authenticated, service_role;
 
 create function api.create_client_leagues(participation_id integer, leagues jsonb) returns setof api.client_league
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.create_client_leagues(participation_id, leagues);
-end;
-comment on function api.create_client_leagues(integer, jsonb)
-    is 'Makes leagues of a client, all or none: [{"name", "unit"}]; those it has already stay, with their unit corrected. Whoever joins one first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP028, MP038, MP039, MP047, MP091–MP093.';
-revoke execute on function api.create_client_leagues(integer, jsonb) from public;
-grant execute on function api.create_client_leagues(integer, jsonb) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select * from private.create_client_leagues(participation_id, leagues); end;
+comment on function api.create_client_leagues is 'Makes leagues of a client, all or none: [{"name", "unit"}]; those it has already stay, with their unit corrected. Whoever joins one first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP028, MP038, MP039, MP047, MP091–MP093.';
+grant execute on function api.create_client_leagues to authenticated, service_role;
 
 create type api.client_join_code as (participation_id integer, league_id uuid, name text, unit text, listed boolean, join_code text);
 comment on type api.client_join_code is 'A league of a client with the code that opens it, for those who hand the codes out.';
 
 create function private.client_join_codes() returns setof api.client_join_code
-    language plpgsql
-    stable
-    security definer
-    rows 50
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -6555,8 +5694,7 @@ begin
     where p.organisation_id in (select x.id from private.my_client_ids('manager') x (id));
 end
 $$;
-revoke execute on function private.client_join_codes() from public;
-grant execute on function private.client_join_codes() to authenticated, service_role;
+grant execute on function private.client_join_codes to authenticated, service_role;
 
 create view api.client_join_codes with (security_invoker = true) as
 select * from private.client_join_codes();
@@ -6573,20 +5711,15 @@ grant select on api.client_participants to authenticated, service_role;
 
 -- The key of the first, second or third mail that invites an address; of a removed guest what has left stays in the outbox.
 create function private.invitation_key(participation integer, email text, number bigint) returns text
-    language sql
-    immutable
-    set search_path = pg_catalog, pg_temp
+    language sql immutable set search_path = pg_catalog, pg_temp
 as $$
     select format('invitation:%s:%s', participation, encode(sha256(convert_to(email, 'UTF8')), 'hex'))
         || case when number > 1 then ':' || number else '' end
 $$;
-revoke execute on function private.invitation_key(integer, text, bigint) from public;
 
 -- How many mails invited each address, in one go: for 2,000 guests a function asked for each costs seconds.
 create function private.invitations_sent(participation mpp.participation) returns table (email text, sent bigint)
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -6597,14 +5730,11 @@ begin
     group by m.address;
 end
 $$;
-revoke execute on function private.invitations_sent(mpp.participation) from public;
 
 -- Invitations of a client that were written to a mailbox within a day: its account must not become a way to fill somebody's.
 -- Those of other clients are none of its business, and are counted when the mail is to leave (mail_obstacle).
 create function private.invitations_today(organisation integer) returns table (mailbox text, written bigint)
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -6616,13 +5746,10 @@ begin
     group by private.mailbox_of(m.address);
 end
 $$;
-revoke execute on function private.invitations_today(integer) from public;
 
 -- What the leagues of a client may be called in a list of its guests, in lower case: their name, and without the client's before it.
 create function private.league_names(participation integer) returns table (called text, league_id uuid, is_whole boolean)
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -6638,14 +5765,11 @@ begin
     where p.id = participation;
 end
 $$;
-revoke execute on function private.league_names(integer) from public;
 
 -- Guests without a league, each to the one that fewest were invited to, as if one after the other: leagues are filled up to a
 -- level like vessels, and the guests take the places below it, the lowest first.
 create function private.spread_participants(participation integer, emails text[]) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into mpp.participant (participation_id, email, league_id)
@@ -6673,12 +5797,9 @@ begin
     join place q on q.turn = g.turn;
 end
 $$;
-revoke execute on function private.spread_participants(integer, text[]) from public;
 
 create function private.invite_participants(participation_id integer, participants jsonb, dry_run boolean) returns api.import_outcome
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation := private.begin_client_leagues(participation_id);
@@ -6800,28 +5921,19 @@ begin
     return outcome;
 end
 $$;
-revoke execute on function private.invite_participants(integer, jsonb, boolean) from public;
-grant execute on function private.invite_participants(integer, jsonb, boolean) to authenticated, service_role;
+grant execute on function private.invite_participants to authenticated, service_role;
 
 create function api.invite_participants(participation_id integer, participants jsonb, dry_run boolean default false)
     returns api.import_outcome
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.invite_participants(participation_id, participants, dry_run);
-end;
-comment on function api.invite_participants(integer, jsonb, boolean)
-    is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]; without a league they are spread. Whoever was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP047, MP070, MP091–MP093.';
-revoke execute on function api.invite_participants(integer, jsonb, boolean) from public;
-grant execute on function api.invite_participants(integer, jsonb, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.invite_participants(participation_id, participants, dry_run); end;
+comment on function api.invite_participants is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]; without a league they are spread. Whoever was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP047, MP070, MP091–MP093.';
+grant execute on function api.invite_participants to authenticated, service_role;
 
 -- Guests are taken off the list, with the mail that has not left. What was sent keeps its trace; the league stays open to
 -- whoever has its code.
 create function private.remove_participants(participation_id integer, emails text[]) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation := private.begin_participation(participation_id);
@@ -6848,27 +5960,18 @@ begin
     return removed;
 end
 $$;
-revoke execute on function private.remove_participants(integer, text[]) from public;
-grant execute on function private.remove_participants(integer, text[]) to authenticated, service_role;
+grant execute on function private.remove_participants to authenticated, service_role;
 
 create function api.remove_participants(participation_id integer, emails text[]) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.remove_participants(participation_id, emails);
-end;
-comment on function api.remove_participants(integer, text[])
-    is 'Takes people off a client''s list of those invited, and drops their invitation where it has not left yet; addresses that are not on it are passed over. Returns how many there were. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP047, MP091–MP093.';
-revoke execute on function api.remove_participants(integer, text[]) from public;
-grant execute on function api.remove_participants(integer, text[]) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.remove_participants(participation_id, emails); end;
+comment on function api.remove_participants is 'Takes people off a client''s list of those invited, and drops their invitation where it has not left yet; addresses that are not on it are passed over. Returns how many there were. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP047, MP091–MP093.';
+grant execute on function api.remove_participants to authenticated, service_role;
 
 -- The opposite of set_participation, as long as nobody has joined. Scores are never taken away, so its leagues stay as
 -- empty shells: without a code, a client, a place in the rankings or the name, which is free again.
 create function private.withdraw_participation(participation_id integer) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation;
@@ -6922,26 +6025,17 @@ begin
     return closed;
 end
 $$;
-revoke execute on function private.withdraw_participation(integer) from public;
-grant execute on function private.withdraw_participation(integer) to authenticated, service_role;
+grant execute on function private.withdraw_participation to authenticated, service_role;
 
 create function api.withdraw_participation(participation_id integer) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.withdraw_participation(participation_id);
-end;
-comment on function api.withdraw_participation(integer)
-    is 'Takes a client out of an edition as long as nobody has joined one of its leagues: its guests, their mails, its plan and its units without leagues go, its empty leagues are closed. Returns how many leagues were closed. Staff of the association. Errors: MP006, MP024, MP093, MP099.';
-revoke execute on function api.withdraw_participation(integer) from public;
-grant execute on function api.withdraw_participation(integer) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.withdraw_participation(participation_id); end;
+comment on function api.withdraw_participation is 'Takes a client out of an edition as long as nobody has joined one of its leagues: its guests, their mails, its plan and its units without leagues go, its empty leagues are closed. Returns how many leagues were closed. Staff of the association. Errors: MP006, MP024, MP093, MP099.';
+grant execute on function api.withdraw_participation to authenticated, service_role;
 
 -- Staff of a client. Their dates: an end that is after the beginning and has not passed.
 create function private.check_access(opens timestamptz, closes timestamptz) returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if closes is null or not isfinite(closes) then
@@ -6960,14 +6054,12 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.check_access(timestamptz, timestamptz) from public;
 
 -- Staff of a client.
 
 -- The mails of an invitation that is no more, as far as they have not left.
 create function private.drop_invitation_mails(invitation integer) returns void
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     update mpp.outbox m
@@ -6975,13 +6067,10 @@ begin
     where m.state = 'queued' and m.template = 'staff_invitation' and starts_with(m.key, format('staff:%s:', invitation));
 end
 $$;
-revoke execute on function private.drop_invitation_mails(integer) from public;
 
 -- The leagues of clients that may still be joined: managers read their codes.
 create function private.open_leagues_of(clients integer[]) returns uuid[]
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return array(
@@ -6993,13 +6082,11 @@ begin
     );
 end
 $$;
-revoke execute on function private.open_leagues_of(integer[]) from public;
 
 -- What a client's staff knew ends: the codes that managers read, and the invitations that they sent. Under the lock of whatever
 -- staff do for the client: a call under way ends first and its codes are renewed, and one that waits asks again.
 create function private.end_staff_access(organisation integer, account uuid, read_codes boolean) returns void
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     invitation integer;
@@ -7018,14 +6105,11 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.end_staff_access(integer, uuid, boolean) from public;
 
 -- Dates run out without a call, so what staff knew whose dates have passed ends with the next one: of the client (leagues,
 -- guests) or of the day (purge_expired). Not at the moment when an end is set: until then they read on. Returns how many there were.
 create function private.end_overdue_access(organisation integer default null) returns integer
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     client integer;
@@ -7054,14 +6138,11 @@ begin
     return ended;
 end
 $$;
-revoke execute on function private.end_overdue_access(integer) from public;
 
 -- Whatever changes somebody's access ends the invitation that waits for them: an older one must not bring back a role or
 -- dates that were taken away.
 create function private.staff_changed() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     s mpp.staff := coalesce(new, old);
@@ -7083,7 +6164,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.staff_changed() from public;
 
 create trigger staff_changed
     after insert or delete or update of role, access_from, access_until on mpp.staff
@@ -7092,9 +6172,7 @@ create trigger staff_changed
 create function private.invite_staff(
     organisation_id integer, email text, role api.staff_role, access_from timestamptz, access_until timestamptz
 ) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -7197,28 +6275,19 @@ begin
     return invitation;
 end
 $$;
-revoke execute on function private.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) from public;
-grant execute on function private.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+grant execute on function private.invite_staff to authenticated, service_role;
 
 create function api.invite_staff(
     organisation_id integer, email text, role api.staff_role default 'viewer', access_from timestamptz default null,
     access_until timestamptz default null
 ) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.invite_staff(organisation_id, email, role, access_from, access_until);
-end;
-comment on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz)
-    is 'Invites somebody by mail to work in a client''s space, from and until; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates, fifty addresses a day, and a mailbox five times. Returns the invitation id. Errors: MP001, MP002, MP010–MP012, MP047, MP090–MP092.';
-revoke execute on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) from public;
-grant execute on function api.invite_staff(integer, text, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.invite_staff(organisation_id, email, role, access_from, access_until); end;
+comment on function api.invite_staff is 'Invites somebody by mail to work in a client''s space, from and until; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates, fifty addresses a day, and a mailbox five times. Returns the invitation id. Errors: MP001, MP002, MP010–MP012, MP047, MP090–MP092.';
+grant execute on function api.invite_staff to authenticated, service_role;
 
 create function private.accept_staff_invitation(code text) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write(registered => false);
@@ -7281,27 +6350,18 @@ begin
     return i.organisation_id;
 end
 $$;
-revoke execute on function private.accept_staff_invitation(text) from public;
-grant execute on function private.accept_staff_invitation(text) to authenticated;
+grant execute on function private.accept_staff_invitation to authenticated;
 
 create function api.accept_staff_invitation(code text) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.accept_staff_invitation(code);
-end;
-comment on function api.accept_staff_invitation(text)
-    is 'Takes an invitation to a client''s space with the code from the mail; the account''s confirmed address must be the one invited, and its session opened by a mail to it or by a password that its owner has set since. Returns the organisation id. Errors: MP001, MP002, MP011, MP012, MP047, MP082.';
-revoke execute on function api.accept_staff_invitation(text) from public;
-grant execute on function api.accept_staff_invitation(text) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.accept_staff_invitation(code); end;
+comment on function api.accept_staff_invitation is 'Takes an invitation to a client''s space with the code from the mail; the account''s confirmed address must be the one invited, and its session opened by a mail to it or by a password that its owner has set since. Returns the organisation id. Errors: MP001, MP002, MP011, MP012, MP047, MP082.';
+grant execute on function api.accept_staff_invitation to authenticated;
 
 create function private.set_staff(
     organisation_id integer, account_id uuid, role api.staff_role, access_from timestamptz, access_until timestamptz
 ) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -7343,30 +6403,21 @@ begin
         jsonb_build_object('account_id', them.account_id, 'role', them.role, 'until', them.access_until));
 end
 $$;
-revoke execute on function private.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) from public;
-grant execute on function private.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+grant execute on function private.set_staff to authenticated, service_role;
 
 create function api.set_staff(
     organisation_id integer, account_id uuid, role api.staff_role default null, access_from timestamptz default null,
     access_until timestamptz default null
 ) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.set_staff(organisation_id, account_id, role, access_from, access_until);
-end;
-comment on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz)
-    is 'Changes the role or the dates of somebody who works for a client; what is left out stays. An end that has passed, or is not after the beginning, is refused: remove_staff takes the access away. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
-revoke execute on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) from public;
-grant execute on function api.set_staff(integer, uuid, api.staff_role, timestamptz, timestamptz) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.set_staff(organisation_id, account_id, role, access_from, access_until); end;
+comment on function api.set_staff is 'Changes the role or the dates of somebody who works for a client; what is left out stays. An end that has passed, or is not after the beginning, is refused: remove_staff takes the access away. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
+grant execute on function api.set_staff to authenticated, service_role;
 
 -- Somebody is taken out of a client's space, with whatever would let them in again; or an invitation that waits is taken
 -- back. The mail that has not left goes with it.
 create function private.remove_staff(organisation_id integer, account_id uuid, invitation_id integer) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -7404,20 +6455,13 @@ begin
         jsonb_strip_nulls(jsonb_build_object('account_id', remove_staff.account_id, 'invitation', remove_staff.invitation_id)));
 end
 $$;
-revoke execute on function private.remove_staff(integer, uuid, integer) from public;
-grant execute on function private.remove_staff(integer, uuid, integer) to authenticated, service_role;
+grant execute on function private.remove_staff to authenticated, service_role;
 
 create function api.remove_staff(organisation_id integer, account_id uuid default null, invitation_id integer default null) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.remove_staff(organisation_id, account_id, invitation_id);
-end;
-comment on function api.remove_staff(integer, uuid, integer)
-    is 'Takes the access of somebody who works for a client away, at once, or takes back an invitation that waits. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
-revoke execute on function api.remove_staff(integer, uuid, integer) from public;
-grant execute on function api.remove_staff(integer, uuid, integer) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.remove_staff(organisation_id, account_id, invitation_id); end;
+comment on function api.remove_staff is 'Takes the access of somebody who works for a client away, at once, or takes back an invitation that waits. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
+grant execute on function api.remove_staff to authenticated, service_role;
 
 create type api.client_staff_member as (
     account_id uuid, email text, role api.staff_role, access_from timestamptz, access_until timestamptz, is_me boolean
@@ -7425,11 +6469,7 @@ create type api.client_staff_member as (
 comment on type api.client_staff_member is 'Somebody who works for a client, as its owners see them.';
 
 create function private.client_staff(organisation_id integer) returns setof api.client_staff_member
-    language plpgsql
-    stable
-    security definer
-    rows 10
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 10 set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := (select private.my_account());
@@ -7447,21 +6487,13 @@ begin
     order by s.role desc, u.email;
 end
 $$;
-revoke execute on function private.client_staff(integer) from public;
-grant execute on function private.client_staff(integer) to authenticated, service_role;
+grant execute on function private.client_staff to authenticated, service_role;
 
 create function api.client_staff(organisation_id integer) returns setof api.client_staff_member
-    language sql
-    stable
-    rows 10
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.client_staff(organisation_id);
-end;
-comment on function api.client_staff(integer)
-    is 'Who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP001, MP002, MP012, MP090–MP092.';
-revoke execute on function api.client_staff(integer) from public;
-grant execute on function api.client_staff(integer) to authenticated, service_role;
+    language sql stable rows 10 set search_path = pg_catalog, pg_temp
+begin atomic select * from private.client_staff(organisation_id); end;
+comment on function api.client_staff is 'Who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP001, MP002, MP012, MP090–MP092.';
+grant execute on function api.client_staff to authenticated, service_role;
 -- What ends with an account: whatever it knew. Accounts are disabled and deleted in Auth (its API, its console, SQL), so it
 -- is caught where Auth writes, on auth.users, of which hosted Supabase lets the deploying role make triggers.
 
@@ -7469,9 +6501,7 @@ grant execute on function api.client_staff(integer) to authenticated, service_ro
 -- command of this account that is under way ends first, and what it handed out ends with the rest; one that waits asks
 -- again when it has the lock.
 create function private.lock_what_ends(account uuid) returns uuid[]
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     leagues uuid[] := private.leagues_known_to(account);
@@ -7497,12 +6527,9 @@ begin
     return private.leagues_known_to(account);
 end
 $$;
-revoke execute on function private.lock_what_ends(uuid) from public;
 
 create function private.leagues_known_to(account uuid) returns uuid[]
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return array(
@@ -7516,14 +6543,11 @@ begin
     );
 end
 $$;
-revoke execute on function private.leagues_known_to(uuid) from public;
 
 -- Disabled, or deleted softly: its rows stay and it is out (private.is_live). It would come back under another account, by the
 -- code of whatever it ran, played in or followed. What it sent and what waits for it ends too.
 create function private.account_ended() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     leagues uuid[];
@@ -7543,12 +6567,10 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.account_ended() from public;
 
 -- Invitations to a client's space that wait for the address of somebody who works there.
 create function private.end_invitations_of(account uuid, address text) returns void
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     invitation integer;
@@ -7564,7 +6586,6 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.end_invitations_of(uuid, text) from public;
 
 create trigger account_ended
     after update of banned_until, deleted_at on auth.users
@@ -7576,8 +6597,7 @@ create trigger account_ended
 -- consents, to the audit, and in Auth's own log to their address. Nothing that a seal or a score is made of changes. What
 -- keeps the id on purpose is in docs/privacy.md; a test knows every column.
 create function private.forget_account(account uuid) returns void
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     update mpp.league l set created_by = null where l.created_by = account;
@@ -7589,14 +6609,11 @@ begin
     update mpp.contact_request c set handled_by = null where c.handled_by = account;
 end
 $$;
-revoke execute on function private.forget_account(uuid) from public;
 
 -- Deleted: what it ran follows it (profile_forget), and what it read as staff of a client (staff_changed). A league in which
 -- it only played keeps its code, like one that a player leaves: whoever is to be kept out is expelled or disabled first.
 create function private.account_deleted() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     s mpp.staff;
@@ -7612,7 +6629,6 @@ begin
     return old;
 end
 $$;
-revoke execute on function private.account_deleted() from public;
 
 create trigger account_deleted
     before delete on auth.users
@@ -7660,8 +6676,7 @@ create index validation_validated_by on mpp.validation (validated_by) where vali
 create index validation_cancelled_by on mpp.validation (cancelled_by) where cancelled_by is not null;
 
 create function private.validation_keep_facts() returns trigger
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_op <> 'UPDATE' then
@@ -7682,7 +6697,6 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.validation_keep_facts() from public;
 
 create trigger validation_keep_facts
     before update on mpp.validation
@@ -7789,9 +6803,7 @@ create index score_delta_value on mpp.score_delta (edition_id, scope, value);
 -- Adds the moves that have gathered to the counts; skipped when somebody else is at it. Exact at any moment, because
 -- both tables change in one transaction.
 create function private.fold_scores(edition integer, wait boolean default false) returns integer
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     folded integer;
@@ -7817,14 +6829,11 @@ begin
     return folded;
 end
 $$;
-comment on function private.fold_scores(integer, boolean) is 'Folds score_delta into score_count for one edition; returns the number of moves.';
-revoke execute on function private.fold_scores(integer, boolean) from public;
+comment on function private.fold_scores is 'Folds score_delta into score_count for one edition; returns the number of moves.';
 
 -- Whatever changes a score, the counts follow: one trigger on the table, statement by statement.
 create function private.score_inserted() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into mpp.score_delta (edition_id, scope, value, change)
@@ -7836,12 +6845,9 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.score_inserted() from public;
 
 create function private.score_updated() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     moves integer;
@@ -7892,7 +6898,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.score_updated() from public;
 
 create trigger score_inserted
     after insert on mpp.score
@@ -7911,9 +6916,7 @@ create trigger score_keep
 
 -- How many a team or league counts: who is in it now, and who left after having played there.
 create function private.count_players(leagues uuid[]) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language sql set search_path = pg_catalog, pg_temp
 as $$
     with member as (
         select p.league_id, p.team_id, p.id as player_id from mpp.player p where p.league_id = any (leagues)
@@ -7934,13 +6937,10 @@ as $$
     left join counted c on c.subject_id = j.subject_id
     where s.subject_id = j.subject_id and s.players <> coalesce(c.players, 0)
 $$;
-revoke execute on function private.count_players(uuid[]) from public;
 
 -- What a score is called and whether it is listed follow from the player, the team and the league.
 create function private.label_players(chosen uuid[]) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language sql set search_path = pg_catalog, pg_temp
 as $$
     update mpp.score s
     set label = coalesce(p.alias, '—'),
@@ -7958,12 +6958,9 @@ as $$
         and (e.frozen_at is null or p.account_id is null or not p.listed or not l.listed)
         and (s.label, s.league_label, s.listed) is distinct from (coalesce(p.alias, '—')::text, n.league_label, p.listed)
 $$;
-revoke execute on function private.label_players(uuid[]) from public;
 
 create function private.label_leagues(chosen uuid[]) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     update mpp.score s
@@ -7990,13 +6987,10 @@ begin
     perform private.label_players(array(select p.id from mpp.player p where p.league_id = any (chosen)));
 end
 $$;
-revoke execute on function private.label_leagues(uuid[]) from public;
 
 -- Every league, team and player has a score from the moment it exists.
 create function private.league_score() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_op = 'INSERT' then
@@ -8011,7 +7005,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.league_score() from public;
 
 create trigger league_score_inserted
     after insert on mpp.league
@@ -8024,9 +7017,7 @@ create trigger league_score_updated
     for each statement execute function private.league_score();
 
 create function private.team_score() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_op = 'INSERT' then
@@ -8044,7 +7035,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.team_score() from public;
 
 create trigger team_score_inserted
     after insert on mpp.team
@@ -8057,9 +7047,7 @@ create trigger team_score_updated
     for each statement execute function private.team_score();
 
 create function private.player_joined() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into mpp.score (subject_id, edition_id, scope, label, league_label, listed, is_public)
@@ -8072,12 +7060,9 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.player_joined() from public;
 
 create function private.player_moved() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.label_players(array(select p.id from new_rows p));
@@ -8094,7 +7079,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.player_moved() from public;
 
 create trigger player_joined
     after insert on mpp.player
@@ -8108,9 +7092,7 @@ create trigger player_moved
 
 -- Settings of the edition that scores carry may change until the edition starts; all points are still zero then.
 create function private.edition_settle_scores() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     update mpp.score s
@@ -8125,7 +7107,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.edition_settle_scores() from public;
 
 create trigger edition_settle_scores
     after update on mpp.edition
@@ -8141,9 +7122,7 @@ comment on type private.point_move is 'Points to add to a score, and the largest
 
 -- The largest credit_number of what still counts for a subject.
 create function private.last_credit(subject mpp.score) returns bigint
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return coalesce(case subject.scope
@@ -8159,12 +7138,9 @@ begin
     end, 0);
 end
 $$;
-revoke execute on function private.last_credit(mpp.score) from public;
 
 create function private.move_points(leagues uuid[], editions integer[], moves private.point_move[]) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     frozen text;
@@ -8192,12 +7168,9 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.move_points(uuid[], integer[], private.point_move[]) from public;
 
 create function private.validation_credit() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.move_points(
@@ -8214,12 +7187,9 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.validation_credit() from public;
 
 create function private.validation_recredit() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Whoever did it is forgotten in a frozen edition too.
@@ -8249,7 +7219,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.validation_recredit() from public;
 
 create trigger validation_credit
     after insert on mpp.validation
@@ -8301,9 +7270,7 @@ create type api.validation_receipt as (
 comment on type api.validation_receipt is 'What a validation or a cancellation left behind: its state, its points, and the three scores.';
 
 create function private.receipt(v mpp.validation) returns api.validation_receipt
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select v.id, v.state, v.points::integer,
         max(s.points) filter (where s.scope = 'player'),
@@ -8312,14 +7279,11 @@ as $$
     from mpp.score s
     where s.subject_id in (v.player_id, v.team_id, v.league_id)
 $$;
-revoke execute on function private.receipt(mpp.validation) from public;
 
 -- Credits a collective challenge of a team that has its quorum, and takes the credit back from one that lost it.
 -- The league's lock is held: nobody else counts the same team.
 create function private.settle_quorum(challenge mpp.edition_challenge, team uuid, league uuid) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     doers integer;
@@ -8337,13 +7301,10 @@ begin
         and v.state not in (settled, 'cancelled');
 end
 $$;
-revoke execute on function private.settle_quorum(mpp.edition_challenge, uuid, uuid) from public;
 
 create function private.validate_challenge(player_id uuid, challenge_id integer, request_key uuid, proof_sent boolean)
     returns api.validation_receipt
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
     -- For the triggers too: planning their short statements anew would cost more than running them.
     set plan_cache_mode = 'force_generic_plan'
 as $$
@@ -8450,26 +7411,17 @@ begin
     return private.receipt(v);
 end
 $$;
-revoke execute on function private.validate_challenge(uuid, integer, uuid, boolean) from public;
-grant execute on function private.validate_challenge(uuid, integer, uuid, boolean) to authenticated;
+grant execute on function private.validate_challenge to authenticated;
 
 create function api.validate_challenge(player_id uuid, challenge_id integer, request_key uuid, proof_sent boolean default false)
     returns api.validation_receipt
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.validate_challenge(player_id, challenge_id, request_key, proof_sent);
-end;
-comment on function api.validate_challenge(uuid, integer, uuid, boolean)
-    is 'Validates a challenge for the caller''s player. The same request_key gives the same validation, once; after leaving the league too, then without the points of team and league. One without a limit is done fifty times in 24 hours at most. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP035, MP040–MP044, MP047.';
-revoke execute on function api.validate_challenge(uuid, integer, uuid, boolean) from public;
-grant execute on function api.validate_challenge(uuid, integer, uuid, boolean) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.validate_challenge(player_id, challenge_id, request_key, proof_sent); end;
+comment on function api.validate_challenge is 'Validates a challenge for the caller''s player. The same request_key gives the same validation, once; after leaving the league too, then without the points of team and league. One without a limit is done fifty times in 24 hours at most. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP035, MP040–MP044, MP047.';
+grant execute on function api.validate_challenge to authenticated;
 
 create function private.cancel_validation(validation_id uuid, reason text) returns api.validation_receipt
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -8534,29 +7486,20 @@ begin
     return private.receipt(v);
 end
 $$;
-revoke execute on function private.cancel_validation(uuid, text) from public;
-grant execute on function private.cancel_validation(uuid, text) to authenticated, service_role;
+grant execute on function private.cancel_validation to authenticated, service_role;
 
 create function api.cancel_validation(validation_id uuid, reason text default null) returns api.validation_receipt
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.cancel_validation(validation_id, reason);
-end;
-comment on function api.cancel_validation(uuid, text)
-    is 'Takes back one''s own validation while the edition runs, twenty a day; the staff may take back any until the freeze, with a reason. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP024, MP035, MP045, MP047.';
-revoke execute on function api.cancel_validation(uuid, text) from public;
-grant execute on function api.cancel_validation(uuid, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.cancel_validation(validation_id, reason); end;
+comment on function api.cancel_validation is 'Takes back one''s own validation while the edition runs, twenty a day; the staff may take back any until the freeze, with a reason. Errors: MP001–MP003, MP005, MP010, MP011, MP022, MP024, MP035, MP045, MP047.';
+grant execute on function api.cancel_validation to authenticated, service_role;
 
 create type api.unlock_result as (challenge_id integer, unlocked boolean, guesses_left integer);
 comment on type api.unlock_result is 'Outcome of a guess: the challenge found, or how many wrong guesses are left in this hour.';
 
 -- A wrong guess must be remembered, so it is an answer and not an error: an error would take its own record back.
 create function private.unlock_challenge(edition_id integer, word text) returns api.unlock_result
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.begin_write();
@@ -8601,28 +7544,19 @@ begin
     return (found_id, true, e.unlock_guesses_per_hour - wrong)::api.unlock_result;
 end
 $$;
-revoke execute on function private.unlock_challenge(integer, text) from public;
-grant execute on function private.unlock_challenge(integer, text) to authenticated;
+grant execute on function private.unlock_challenge to authenticated;
 
 create function api.unlock_challenge(edition_id integer, word text) returns api.unlock_result
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.unlock_challenge(edition_id, word);
-end;
-comment on function api.unlock_challenge(integer, text)
-    is 'Tries a secret word; case, accents and spaces do not matter. Wrong guesses are limited per account and hour. Errors: MP001–MP003, MP011, MP022, MP035, MP046.';
-revoke execute on function api.unlock_challenge(integer, text) from public;
-grant execute on function api.unlock_challenge(integer, text) to authenticated;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.unlock_challenge(edition_id, word); end;
+comment on function api.unlock_challenge is 'Tries a secret word; case, accents and spaces do not matter. Wrong guesses are limited per account and hour. Errors: MP001–MP003, MP011, MP022, MP035, MP046.';
+grant execute on function api.unlock_challenge to authenticated;
 
 -- Many validations at once, by the rules of the game, at the instants they were done: columns of equal length.
 create function private.import_validations(
     edition_code text, player_ids uuid[], challenge_ids integer[], done_at timestamptz[], request_keys uuid[]
 ) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -8725,23 +7659,15 @@ begin
     return written;
 end
 $$;
-revoke execute on function private.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) from public;
-grant execute on function private.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to service_role;
+grant execute on function private.import_validations to service_role;
 
 create function api.import_validations(
     edition_code text, player_ids uuid[], challenge_ids integer[], done_at timestamptz[], request_keys uuid[]
 ) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-    set statement_timeout = '10min'
-begin atomic
-    select private.import_validations(edition_code, player_ids, challenge_ids, done_at, request_keys);
-end;
-comment on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[])
-    is 'Records many validations by the rules of the game, all or none; rows whose key is known are left alone. Returns how many were written. Secret key only. Errors: MP006, MP010, MP020, MP022, MP070.';
-revoke execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) from public;
-grant execute on function api.import_validations(text, uuid[], integer[], timestamptz[], uuid[]) to service_role;
+    language sql set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
+begin atomic select private.import_validations(edition_code, player_ids, challenge_ids, done_at, request_keys); end;
+comment on function api.import_validations is 'Records many validations by the rules of the game, all or none; rows whose key is known are left alone. Returns how many were written. Secret key only. Errors: MP006, MP010, MP020, MP022, MP070.';
+grant execute on function api.import_validations to service_role;
 -- Playing at school: only teachers validate, for one pupil, several, a team or the whole class, and from the tracking
 -- sheet they keep beside the game. The ledger and the scores are the same as everybody's.
 
@@ -8766,33 +7692,24 @@ comment on type api.pupil_validation is 'What a request left for one pupil; vali
 
 -- One validation for each pupil of a request, always the same one.
 create function private.validation_key(request_key uuid, pupil uuid) returns uuid
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select encode(substring(sha256(uuid_send(request_key) || uuid_send(pupil)) for 16), 'hex')::uuid
 $$;
-revoke execute on function private.validation_key(uuid, uuid) from public;
 
 create function private.pupil_validations(request_key uuid, pupils uuid[]) returns setof api.pupil_validation
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select p.id, v.id, v.state, v.points::integer
     from unnest(pupils) with ordinality p (id, place)
     left join mpp.validation v on v.id = private.validation_key(request_key, p.id)
     order by p.place
 $$;
-revoke execute on function private.pupil_validations(uuid, uuid[]) from public;
 
 create function private.validate_for_pupils(
     class_id uuid, challenge_id integer, request_key uuid, pupil_ids uuid[], team_id uuid, proof_sent boolean
 ) returns setof api.pupil_validation
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -8918,28 +7835,19 @@ begin
     return query select * from private.pupil_validations(validate_for_pupils.request_key, chosen);
 end
 $$;
-revoke execute on function private.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) from public;
-grant execute on function private.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) to authenticated, service_role;
+grant execute on function private.validate_for_pupils to authenticated, service_role;
 
 create function api.validate_for_pupils(
     class_id uuid, challenge_id integer, request_key uuid, pupil_ids uuid[] default null, team_id uuid default null,
     proof_sent boolean default false
 ) returns setof api.pupil_validation
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.validate_for_pupils(class_id, challenge_id, request_key, pupil_ids, team_id, proof_sent);
-end;
-comment on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean)
-    is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who reached its limit before, or did one without a limit fifty times in 24 hours, are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP047, MP083, MP084.';
-revoke execute on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) from public;
-grant execute on function api.validate_for_pupils(uuid, integer, uuid, uuid[], uuid, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select * from private.validate_for_pupils(class_id, challenge_id, request_key, pupil_ids, team_id, proof_sent); end;
+comment on function api.validate_for_pupils is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who reached its limit before, or did one without a limit fifty times in 24 hours, are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP047, MP083, MP084.';
+grant execute on function api.validate_for_pupils to authenticated, service_role;
 
 create function private.cancel_for_pupils(class_id uuid, validation_ids uuid[]) returns setof api.pupil_validation
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -8992,20 +7900,13 @@ begin
     order by v.player_id, v.id;
 end
 $$;
-revoke execute on function private.cancel_for_pupils(uuid, uuid[]) from public;
-grant execute on function private.cancel_for_pupils(uuid, uuid[]) to authenticated, service_role;
+grant execute on function private.cancel_for_pupils to authenticated, service_role;
 
 create function api.cancel_for_pupils(class_id uuid, validation_ids uuid[]) returns setof api.pupil_validation
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.cancel_for_pupils(class_id, validation_ids);
-end;
-comment on function api.cancel_for_pupils(uuid, uuid[])
-    is 'Takes back validations of a class while the edition runs, all or none; those already cancelled stay so. Its teachers, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP047, MP083.';
-revoke execute on function api.cancel_for_pupils(uuid, uuid[]) from public;
-grant execute on function api.cancel_for_pupils(uuid, uuid[]) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select * from private.cancel_for_pupils(class_id, validation_ids); end;
+comment on function api.cancel_for_pupils is 'Takes back validations of a class while the edition runs, all or none; those already cancelled stay so. Its teachers, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP047, MP083.';
+grant execute on function api.cancel_for_pupils to authenticated, service_role;
 
 create type api.sheet_outcome as (recorded integer, already integer);
 comment on type api.sheet_outcome is 'Validations that a tracking sheet added, and those of it that were there before.';
@@ -9015,9 +7916,7 @@ comment on type api.sheet_outcome is 'Validations that a tracking sheet added, a
 create function private.import_class_sheet(
     class_id uuid, pupil_ids uuid[], challenge_ids integer[], times integer[], done_on date[], dry_run boolean
 ) returns api.sheet_outcome
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -9140,22 +8039,15 @@ begin
     return outcome;
 end
 $$;
-revoke execute on function private.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) from public;
-grant execute on function private.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) to authenticated, service_role;
+grant execute on function private.import_class_sheet to authenticated, service_role;
 
 create function api.import_class_sheet(
     class_id uuid, pupil_ids uuid[], challenge_ids integer[], times integer[], done_on date[], dry_run boolean default false
 ) returns api.sheet_outcome
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.import_class_sheet(class_id, pupil_ids, challenge_ids, times, done_on, dry_run);
-end;
-comment on function api.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean)
-    is 'Records a tracking sheet, all or none: row i says how many times a pupil did a challenge, and on which day (or null). What is recorded already counts, so that the same sheet again adds nothing. Its teachers while the edition runs, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP070.';
-revoke execute on function api.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) from public;
-grant execute on function api.import_class_sheet(uuid, uuid[], integer[], integer[], date[], boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.import_class_sheet(class_id, pupil_ids, challenge_ids, times, done_on, dry_run); end;
+comment on function api.import_class_sheet is 'Records a tracking sheet, all or none: row i says how many times a pupil did a challenge, and on which day (or null). What is recorded already counts, so that the same sheet again adds nothing. Its teachers while the edition runs, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP070.';
+grant execute on function api.import_class_sheet to authenticated, service_role;
 -- Rankings, live and frozen: the same tables, the same views. Equal values share a rank (1, 2, 2, 4) and are shown by
 -- who got there first. Page with the three sort columns of the last row (value, tie_order, subject_id), not with offset.
 
@@ -9312,9 +8204,7 @@ grant select on api.school_ranking to anon, authenticated, service_role;
 
 -- In plpgsql, which keeps the plans of its queries for the session; a function in SQL would plan them at each call.
 create function private.rank_of(edition integer, among api.ranking_scope, standing integer) returns bigint
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return 1
@@ -9324,7 +8214,6 @@ begin
             where d.edition_id = edition and d.scope = among and d.value > standing), 0);
 end
 $$;
-revoke execute on function private.rank_of(integer, api.ranking_scope, integer) from public;
 
 create type api.standing as (
     rank bigint,
@@ -9342,10 +8231,7 @@ comment on type api.standing is 'A line of a ranking; is_me marks the subject th
 
 -- Four short walks along the ranking index, so that neither the number of players nor the crowd at one value matters.
 create function private.standings_around(subject mpp.score, neighbours integer) returns setof api.standing
-    language plpgsql
-    stable
-    rows 7
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable rows 7 set search_path = pg_catalog, pg_temp
     -- The walks are the same whatever is asked for: planning them anew at each call would cost more than they do.
     set plan_cache_mode = 'force_generic_plan'
 as $$
@@ -9415,12 +8301,9 @@ begin
     order by p.value desc, p.tie_order, p.subject_id;
 end
 $$;
-revoke execute on function private.standings_around(mpp.score, integer) from public;
 
 create function private.check_neighbours(neighbours integer) returns void
-    language plpgsql
-    immutable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if neighbours is null or neighbours not between 0 and 50 then
@@ -9428,15 +8311,10 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.check_neighbours(integer) from public;
 
 -- A player sees their own place even when they opted out of the public ranking.
 create function private.my_rank(edition_id integer, scope api.ranking_scope, neighbours integer) returns setof api.standing
-    language plpgsql
-    stable
-    security definer
-    rows 7
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 7 set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid;
@@ -9462,29 +8340,17 @@ begin
     return query select * from private.standings_around(mine, neighbours);
 end
 $$;
-revoke execute on function private.my_rank(integer, api.ranking_scope, integer) from public;
-grant execute on function private.my_rank(integer, api.ranking_scope, integer) to authenticated;
+grant execute on function private.my_rank to authenticated;
 
 create function api.my_rank(edition_id integer, scope api.ranking_scope default 'player', neighbours integer default 3)
     returns setof api.standing
-    language sql
-    stable
-    rows 7
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.my_rank(edition_id, scope, neighbours);
-end;
-comment on function api.my_rank(integer, api.ranking_scope, integer)
-    is 'The caller''s own rank (player), or that of their team or league, with as many neighbours above and below. Errors: MP001, MP010, MP035.';
-revoke execute on function api.my_rank(integer, api.ranking_scope, integer) from public;
-grant execute on function api.my_rank(integer, api.ranking_scope, integer) to authenticated;
+    language sql stable rows 7 set search_path = pg_catalog, pg_temp
+begin atomic select * from private.my_rank(edition_id, scope, neighbours); end;
+comment on function api.my_rank is 'The caller''s own rank (player), or that of their team or league, with as many neighbours above and below. Errors: MP001, MP010, MP035.';
+grant execute on function api.my_rank to authenticated;
 
 create function private.ranking_around(subject_id uuid, neighbours integer) returns setof api.standing
-    language plpgsql
-    stable
-    security definer
-    rows 7
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 7 set search_path = pg_catalog, pg_temp
 as $$
 declare
     subject mpp.score;
@@ -9506,21 +8372,13 @@ begin
     return query select * from private.standings_around(subject, neighbours);
 end
 $$;
-revoke execute on function private.ranking_around(uuid, integer) from public;
-grant execute on function private.ranking_around(uuid, integer) to anon, authenticated, service_role;
+grant execute on function private.ranking_around to anon, authenticated, service_role;
 
 create function api.ranking_around(subject_id uuid, neighbours integer default 3) returns setof api.standing
-    language sql
-    stable
-    rows 7
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.ranking_around(subject_id, neighbours);
-end;
-comment on function api.ranking_around(uuid, integer)
-    is 'Rank of a listed player, team, league or class (or of one''s own) with as many neighbours above and below. Errors: MP005, MP010.';
-revoke execute on function api.ranking_around(uuid, integer) from public;
-grant execute on function api.ranking_around(uuid, integer) to anon, authenticated, service_role;
+    language sql stable rows 7 set search_path = pg_catalog, pg_temp
+begin atomic select * from private.ranking_around(subject_id, neighbours); end;
+comment on function api.ranking_around is 'Rank of a listed player, team, league or class (or of one''s own) with as many neighbours above and below. Errors: MP005, MP010.';
+grant execute on function api.ranking_around to anon, authenticated, service_role;
 -- What all editions came to, and where people play. Counting a whole ledger takes seconds and a map that followed every
 -- sign-up would show where the last person lives, so both are counted at the freeze, and before it when the staff ask;
 -- what is kept here is what everybody may read.
@@ -9594,9 +8452,7 @@ grant select on mpp.past_statistics, mpp.edition_count, mpp.map_cell to anon, au
 -- Places with fewer than five people are put together into one row. When they are fewer than five even together, the
 -- smallest of the others joins them: the difference from the published total of players then gives no small number back.
 create function private.count_edition_now(edition integer) returns void
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
     -- Private columns have no statistics (99_ownership), and the planner would look up a million profiles one by one.
     set enable_nestloop = off
     set work_mem = '64MB'
@@ -9671,20 +8527,16 @@ begin
     select edition, null, null, sum(s.players) from sorted s where s.is_withheld having sum(s.players) >= least_people;
 end
 $$;
-revoke execute on function private.count_edition_now(integer) from public;
 
 -- At the freeze, in its transaction: from then on neither changes.
 create function private.edition_count_frozen() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.count_edition_now(new.id);
     return null;
 end
 $$;
-revoke execute on function private.edition_count_frozen() from public;
 
 create trigger edition_count_frozen
     after update on mpp.edition
@@ -9693,10 +8545,7 @@ create trigger edition_count_frozen
     execute function private.edition_count_frozen();
 
 create function private.count_edition(edition_code text) returns timestamptz
-    language plpgsql
-    volatile
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -9712,21 +8561,13 @@ begin
     return (select c.counted_at from mpp.edition_count c where c.edition_id = e.id);
 end
 $$;
-revoke execute on function private.count_edition(text) from public;
-grant execute on function private.count_edition(text) to authenticated, service_role;
+grant execute on function private.count_edition to authenticated, service_role;
 
 create function api.count_edition(edition_code text) returns timestamptz
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-    set statement_timeout = '10min'
-begin atomic
-    select private.count_edition(edition_code);
-end;
-comment on function api.count_edition(text)
-    is 'Counts an edition for edition_statistics, lifetime_statistics and player_map, as the freeze does by itself; returns when it was counted. A frozen one is not counted again. Staff. Errors: MP006, MP020.';
-revoke execute on function api.count_edition(text) from public;
-grant execute on function api.count_edition(text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
+begin atomic select private.count_edition(edition_code); end;
+comment on function api.count_edition is 'Counts an edition for edition_statistics, lifetime_statistics and player_map, as the freeze does by itself; returns when it was counted. A frozen one is not counted again. Staff. Errors: MP006, MP020.';
+grant execute on function api.count_edition to authenticated, service_role;
 
 -- What an edition came to. Players who opted out are in no count; pupils are counted by their class. Challenges are those
 -- that were done, as everywhere in the statistics: how many cards an edition has would tell how many are still hidden.
@@ -9812,11 +8653,7 @@ grant select on api.player_map to anon, authenticated, service_role;
 
 -- Participations that the caller may follow now.
 create function private.followed(chosen integer default null) returns setof mpp.participation
-    language plpgsql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -9825,37 +8662,26 @@ begin
     where p.organisation_id in (select c.id from private.my_client_ids() c (id)) and (chosen is null or p.id = chosen);
 end
 $$;
-revoke execute on function private.followed(integer) from public;
 
 -- Fewer than five people could be told apart.
 create function private.withheld(people bigint) returns integer
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$ select case when people = 0 or people >= 5 then people::integer end $$;
-revoke execute on function private.withheld(bigint) from public;
 
 -- Whether a client has the five people below whom days and themes would be about known persons.
 create function private.has_five(participation integer) returns boolean
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select count(*) = 5
     from (
         select from mpp.league l join mpp.player q on q.league_id = l.id where l.participation_id = has_five.participation limit 5
     ) somebody
 $$;
-revoke execute on function private.has_five(integer) from public;
 
 -- Weeks of an edition, from its first day on and seven civil days each; those that have begun.
 create function private.weeks_of(edition integer, at timestamptz)
     returns table (number integer, first_day date, last_day date, opens timestamptz, closes timestamptz)
-    language sql
-    stable
-    rows 3
-    set search_path = pg_catalog, pg_temp
+    language sql stable rows 3 set search_path = pg_catalog, pg_temp
 as $$
     select w.number, w.first_day, least(w.first_day + 6, w.ends_on),
         greatest(w.first_day::timestamp at time zone w.time_zone, w.starts_at),
@@ -9872,7 +8698,6 @@ as $$
     ) w
     where greatest(w.first_day::timestamp at time zone w.time_zone, w.starts_at) <= at
 $$;
-revoke execute on function private.weeks_of(integer, timestamptz) from public;
 
 create type api.client_overview_row as (
     participation_id integer, organisation_id integer, edition_id integer, week integer, week_first date, week_last date,
@@ -9883,11 +8708,7 @@ create type api.client_overview_row as (
 comment on type api.client_overview_row is 'A client in an edition: figures since the start, active players of the week, and changes since the week before (null in the first).';
 
 create function private.client_overview(chosen integer default null) returns setof api.client_overview_row
-    language plpgsql
-    stable
-    security definer
-    rows 5
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -9962,8 +8783,7 @@ begin
     order by m.id;
 end
 $$;
-revoke execute on function private.client_overview(integer) from public;
-grant execute on function private.client_overview(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_overview to authenticated, service_role, mpp_dashboard;
 
 create view api.client_overview with (security_invoker = true) as
 select * from private.client_overview();
@@ -9979,11 +8799,7 @@ comment on type api.client_league_row is 'A league among those of its client; of
 
 -- A league that opted out of the ranking is in the sums of its client and not in this list.
 create function private.client_leagues(chosen integer default null) returns setof api.client_league_row
-    language plpgsql
-    stable
-    security definer
-    rows 50
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -10074,8 +8890,7 @@ begin
         case when c.is_public or not c.is_small then c.tie_order end, c.league_id;
 end
 $$;
-revoke execute on function private.client_leagues(integer) from public;
-grant execute on function private.client_leagues(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_leagues to authenticated, service_role, mpp_dashboard;
 
 create view api.client_leagues with (security_invoker = true) as
 select * from private.client_leagues();
@@ -10089,11 +8904,7 @@ create type api.client_week_row as (
 comment on type api.client_week_row is 'A week of a client in an edition, and the change since the week before.';
 
 create function private.client_weekly(chosen integer default null) returns setof api.client_week_row
-    language plpgsql
-    stable
-    security definer
-    rows 20
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -10152,8 +8963,7 @@ begin
     order by k.id, k.number;
 end
 $$;
-revoke execute on function private.client_weekly(integer) from public;
-grant execute on function private.client_weekly(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_weekly to authenticated, service_role, mpp_dashboard;
 
 create view api.client_weekly with (security_invoker = true) as
 select * from private.client_weekly();
@@ -10164,11 +8974,7 @@ create type api.client_day_row as (participation_id integer, day date, validatio
 comment on type api.client_day_row is 'A day of a client, in the time zone of the edition.';
 
 create function private.client_daily(chosen integer default null) returns setof api.client_day_row
-    language plpgsql
-    stable
-    security definer
-    rows 50
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -10182,8 +8988,7 @@ begin
     order by p.id, day;
 end
 $$;
-revoke execute on function private.client_daily(integer) from public;
-grant execute on function private.client_daily(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_daily to authenticated, service_role, mpp_dashboard;
 
 create view api.client_daily with (security_invoker = true) as
 select * from private.client_daily();
@@ -10197,11 +9002,7 @@ create type api.client_rank_row as (
 comment on type api.client_rank_row is 'A line of a client''s own ranking, of leagues or of units.';
 
 create function private.client_ranking(chosen integer default null) returns setof api.client_rank_row
-    language plpgsql
-    stable
-    security definer
-    rows 50
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -10233,8 +9034,7 @@ begin
     );
 end
 $$;
-revoke execute on function private.client_ranking(integer) from public;
-grant execute on function private.client_ranking(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_ranking to authenticated, service_role, mpp_dashboard;
 
 create view api.client_ranking with (security_invoker = true) as
 select * from private.client_ranking();
@@ -10245,11 +9045,7 @@ create type api.client_theme_row as (participation_id integer, theme text, name 
 comment on type api.client_theme_row is 'What a client did for a theme of its edition; zero for one that nobody touched.';
 
 create function private.client_themes(chosen integer default null) returns setof api.client_theme_row
-    language plpgsql
-    stable
-    security definer
-    rows 12
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 12 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -10274,8 +9070,7 @@ begin
     order by m.id, coalesce(v.points, 0) desc, t.code;
 end
 $$;
-revoke execute on function private.client_themes(integer) from public;
-grant execute on function private.client_themes(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_themes to authenticated, service_role, mpp_dashboard;
 
 create view api.client_themes with (security_invoker = true) as
 select * from private.client_themes();
@@ -10300,10 +9095,7 @@ alter table mpp.client_map_cell enable row level security;
 -- What is withheld is five people or more together, or the difference from the total would say how many they are: when
 -- the small places are fewer, the smallest of the others joins them.
 create function private.count_client_map(participations integer[]) returns setof api.client_map_row
-    language sql
-    stable
-    rows 20
-    set search_path = pg_catalog, pg_temp
+    language sql stable rows 20 set search_path = pg_catalog, pg_temp
 as $$
     with cell as (
         select l.participation_id as id, private.department_of(f.country, f.postcode) as department, count(*) as players
@@ -10334,12 +9126,9 @@ as $$
     select o.id, o.department, case when o.players >= 5 and o.smaller_players not between 1 and 4 then o.players::integer end
     from ordered o
 $$;
-revoke execute on function private.count_client_map(integer[]) from public;
 
 create function private.client_map_frozen() returns trigger
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into mpp.client_map_cell (participation_id, department, players)
@@ -10347,7 +9136,6 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.client_map_frozen() from public;
 
 create trigger client_map_frozen
     after update on mpp.edition
@@ -10356,11 +9144,7 @@ create trigger client_map_frozen
     execute function private.client_map_frozen();
 
 create function private.client_map(chosen integer default null) returns setof api.client_map_row
-    language plpgsql
-    stable
-    security definer
-    rows 20
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp
 as $$
 declare
     frozen integer[];
@@ -10377,8 +9161,7 @@ begin
     order by 1, 2;
 end
 $$;
-revoke execute on function private.client_map(integer) from public;
-grant execute on function private.client_map(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_map to authenticated, service_role, mpp_dashboard;
 
 create view api.client_map with (security_invoker = true) as
 select * from private.client_map();
@@ -10393,11 +9176,7 @@ create type api.client_territory_row as (
 comment on type api.client_territory_row is 'A class of a client''s territory: rank among them, and general_rank among all classes of the edition.';
 
 create function private.client_territory(chosen integer default null) returns setof api.client_territory_row
-    language plpgsql
-    stable
-    security definer
-    rows 50
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -10434,8 +9213,7 @@ begin
     order by p.id, s.value desc, s.tie_order, l.id;
 end
 $$;
-revoke execute on function private.client_territory(integer) from public;
-grant execute on function private.client_territory(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_territory to authenticated, service_role, mpp_dashboard;
 
 create view api.client_territory with (security_invoker = true) as
 select * from private.client_territory();
@@ -10446,11 +9224,7 @@ create type api.client_ambassador_row as (participation_id integer, league_id uu
 comment on type api.client_ambassador_row is 'Who runs a league of a client, by alias.';
 
 create function private.client_ambassadors(chosen integer default null) returns setof api.client_ambassador_row
-    language plpgsql
-    stable
-    security definer
-    rows 50
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -10465,8 +9239,7 @@ begin
     order by p.id, l.name, a.is_principal desc;
 end
 $$;
-revoke execute on function private.client_ambassadors(integer) from public;
-grant execute on function private.client_ambassadors(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_ambassadors to authenticated, service_role, mpp_dashboard;
 
 create view api.client_ambassadors with (security_invoker = true) as
 select * from private.client_ambassadors();
@@ -10475,10 +9248,7 @@ grant select on api.client_ambassadors to authenticated, service_role, mpp_dashb
 
 -- Everything a report says, in one snapshot and from the same functions as the views.
 create function private.client_report(participation_id integer) returns jsonb
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -10548,31 +9318,20 @@ begin
     return report;
 end
 $$;
-revoke execute on function private.client_report(integer) from public;
-grant execute on function private.client_report(integer) to authenticated, service_role, mpp_dashboard;
+grant execute on function private.client_report to authenticated, service_role, mpp_dashboard;
 
 create function api.client_report(participation_id integer) returns jsonb
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.client_report(participation_id);
-end;
-comment on function api.client_report(integer)
-    is 'Every figure of a client''s report in one snapshot, from the same functions as the views. Its staff inside their dates, and staff of the association. Errors: MP012, MP091, MP093.';
-revoke execute on function api.client_report(integer) from public;
-grant execute on function api.client_report(integer) to authenticated, service_role, mpp_dashboard;
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic select private.client_report(participation_id); end;
+comment on function api.client_report is 'Every figure of a client''s report in one snapshot, from the same functions as the views. Its staff inside their dates, and staff of the association. Errors: MP012, MP091, MP093.';
+grant execute on function api.client_report to authenticated, service_role, mpp_dashboard;
 
 -- Who gets the mail of a client's week. Whether it may leave is asked once more when it does.
 create type api.weekly_reader as (account_id uuid, league_id uuid, language text);
 comment on type api.weekly_reader is 'Somebody who gets a weekly mail: staff of a client without league_id, otherwise an ambassador of that league.';
 
 create function private.weekly_readers(participation_id integer) returns setof api.weekly_reader
-    language plpgsql
-    stable
-    security definer
-    rows 50
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -10604,28 +9363,18 @@ begin
     order by 2 nulls first, 1;
 end
 $$;
-revoke execute on function private.weekly_readers(integer) from public;
-grant execute on function private.weekly_readers(integer) to service_role;
+grant execute on function private.weekly_readers to service_role;
 
 create function api.weekly_readers(participation_id integer) returns setof api.weekly_reader
-    language sql
-    stable
-    rows 50
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.weekly_readers(participation_id);
-end;
-comment on function api.weekly_readers(integer)
-    is 'Who gets the weekly mails of a client: its staff inside their dates, and the ambassadors of its leagues who agreed to alerts. Secret key only. Errors: MP006, MP093.';
-revoke execute on function api.weekly_readers(integer) from public;
-grant execute on function api.weekly_readers(integer) to service_role;
+    language sql stable rows 50 set search_path = pg_catalog, pg_temp
+begin atomic select * from private.weekly_readers(participation_id); end;
+comment on function api.weekly_readers is 'Who gets the weekly mails of a client: its staff inside their dates, and the ambassadors of its leagues who agreed to alerts. Secret key only. Errors: MP006, MP093.';
+grant execute on function api.weekly_readers to service_role;
 -- Freezing an edition, and proving its scores. A freeze copies nothing but the sums of schools: from then on every table of the ranking refuses
 -- to change for that edition (60_score), and its counts keep the ranks as they were. The seal proves that nothing did.
 
 create function private.seal_of(edition integer) returns text
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select format('1:%s:%s:%s:%s', s.number, s.digest, c.number, c.digest)
         || coalesce((
@@ -10654,13 +9403,10 @@ as $$
         ) x
     ) c
 $$;
-comment on function private.seal_of(integer) is 'Fingerprint of every score and count of an edition, whatever their order; names and listing are not part of it.';
-revoke execute on function private.seal_of(integer) from public;
+comment on function private.seal_of is 'Fingerprint of every score and count of an edition, whatever their order; names and listing are not part of it.';
 
 create function private.freeze_edition(edition_code text) returns timestamptz
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -10689,31 +9435,20 @@ begin
     return at;
 end
 $$;
-revoke execute on function private.freeze_edition(text) from public;
-grant execute on function private.freeze_edition(text) to authenticated, service_role;
+grant execute on function private.freeze_edition to authenticated, service_role;
 
 -- What the staff do at length is not held to the time limit of a page: PostgREST takes it from the exposed function.
 create function api.freeze_edition(edition_code text) returns timestamptz
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-    set statement_timeout = '10min'
-begin atomic
-    select private.freeze_edition(edition_code);
-end;
-comment on function api.freeze_edition(text)
-    is 'Freezes the ranking of an edition that has ended; returns when it was frozen, also when it already was. Staff. Errors: MP006, MP020, MP026.';
-revoke execute on function api.freeze_edition(text) from public;
-grant execute on function api.freeze_edition(text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
+begin atomic select private.freeze_edition(edition_code); end;
+comment on function api.freeze_edition is 'Freezes the ranking of an edition that has ended; returns when it was frozen, also when it already was. Staff. Errors: MP006, MP020, MP026.';
+grant execute on function api.freeze_edition to authenticated, service_role;
 
 create type api.score_fault as (edition_code text, scope text, subject_id uuid, fault text, expected bigint, found bigint);
 comment on type api.score_fault is 'A score that is not what the ledger says.';
 
 create function private.verify_scores(edition_code text) returns setof api.score_fault
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -10785,21 +9520,13 @@ begin
     end loop;
 end
 $$;
-revoke execute on function private.verify_scores(text) from public;
-grant execute on function private.verify_scores(text) to authenticated, service_role;
+grant execute on function private.verify_scores to authenticated, service_role;
 
 create function api.verify_scores(edition_code text default null) returns setof api.score_fault
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
-    set statement_timeout = '10min'
-begin atomic
-    select * from private.verify_scores(edition_code);
-end;
-comment on function api.verify_scores(text)
-    is 'Compares every score, count and seal with the ledger, for one edition or all; no row means that all is right. Staff. Errors: MP006, MP020.';
-revoke execute on function api.verify_scores(text) from public;
-grant execute on function api.verify_scores(text) to authenticated, service_role;
+    language sql stable set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
+begin atomic select * from private.verify_scores(edition_code); end;
+comment on function api.verify_scores is 'Compares every score, count and seal with the ledger, for one edition or all; no row means that all is right. Staff. Errors: MP006, MP020.';
+grant execute on function api.verify_scores to authenticated, service_role;
 -- Symbolic awards, given by rule once an edition is frozen: over all, and once more among the leagues of each client.
 
 -- The rules, in the order in which they are read out. measure and threshold say who gets one:
@@ -10815,10 +9542,7 @@ create function private.award_rules()
         place smallint, code text, scope text, measure text, threshold integer,
         title_fr text, title_en text, description_fr text, description_en text
     )
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     values
     (10::smallint, 'grand-zizou', 'player', 'rank', 1,
@@ -10867,8 +9591,7 @@ as $$
         'Classe régulière', 'Steady class',
         'Des défis validés au moins un jour sur deux.', 'Challenges on every other day at least.')
 $$;
-comment on function private.award_rules() is 'The rules by which awards are given, with their titles.';
-revoke execute on function private.award_rules() from public;
+comment on function private.award_rules is 'The rules by which awards are given, with their titles.';
 
 create table mpp.award (
     id bigint generated always as identity primary key,
@@ -10949,10 +9672,7 @@ comment on type api.client_award is 'An award among the leagues of a client.';
 
 -- A client of a private edition does not play in it, and so cannot read its ranking: the names come from here.
 create function private.my_client_awards() returns setof api.client_award
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -10968,8 +9688,7 @@ begin
     where a.organisation_id in (select private.my_client_ids()) and coalesce(s.label, h.name::text) is not null;
 end
 $$;
-revoke execute on function private.my_client_awards() from public;
-grant execute on function private.my_client_awards() to authenticated, service_role, mpp_dashboard;
+grant execute on function private.my_client_awards to authenticated, service_role, mpp_dashboard;
 
 create view api.client_awards with (security_invoker = true) as
 select a.award_id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title, a.description, a.subject_id,
@@ -10979,10 +9698,7 @@ comment on view api.client_awards is 'Awards among the leagues of the caller''s 
 grant select on api.client_awards to authenticated, service_role, mpp_dashboard;
 
 create function private.grant_awards(edition_code text) returns integer
-    language plpgsql
-    volatile
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
     -- Private columns have no statistics (99_ownership): the planner would go through the ledger player by player.
     set enable_nestloop = off
     set work_mem = '64MB'
@@ -11117,21 +9833,13 @@ begin
     return given;
 end
 $$;
-revoke execute on function private.grant_awards(text) from public;
-grant execute on function private.grant_awards(text) to authenticated, service_role;
+grant execute on function private.grant_awards to authenticated, service_role;
 
 create function api.grant_awards(edition_code text) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-    set statement_timeout = '10min'
-begin atomic
-    select private.grant_awards(edition_code);
-end;
-comment on function api.grant_awards(text)
-    is 'Gives the awards of a frozen edition by rule, over all and within each client; returns how many were given, 0 when they already were. Staff. Errors: MP006, MP020, MP094.';
-revoke execute on function api.grant_awards(text) from public;
-grant execute on function api.grant_awards(text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
+begin atomic select private.grant_awards(edition_code); end;
+comment on function api.grant_awards is 'Gives the awards of a frozen edition by rule, over all and within each client; returns how many were given, 0 when they already were. Staff. Errors: MP006, MP020, MP094.';
+grant execute on function api.grant_awards to authenticated, service_role;
 -- Setting up an edition from one document (catalogue/*.yaml, checked and turned into JSON by mpp edition apply):
 -- {"edition": {…}, "rules": {…}, "themes": [{code, title}], "curriculum": [{code, title}], "challenges": [{…}]}. All or nothing, and the same
 -- document applied twice changes nothing.
@@ -11141,9 +9849,7 @@ comment on type api.edition_change is 'One difference: action is add, change or 
 
 -- Field by field, what turns one object into another.
 create function private.differences(path text, before jsonb, after jsonb) returns setof api.edition_change
-    language sql
-    immutable
-    set search_path = pg_catalog, pg_temp
+    language sql immutable set search_path = pg_catalog, pg_temp
 as $$
     select
         case
@@ -11161,13 +9867,10 @@ as $$
         where before is null or after is null or before -> k.key is distinct from after -> k.key
     ) d
 $$;
-revoke execute on function private.differences(text, jsonb, jsonb) from public;
 
 -- The edition as it stands, in the shape of the document. Secrets are compared by digest and never come out.
 create function private.edition_document(e mpp.edition) returns jsonb
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select jsonb_build_object(
         'edition', jsonb_build_object(
@@ -11211,13 +9914,10 @@ as $$
         ), '{}')
     )
 $$;
-revoke execute on function private.edition_document(mpp.edition) from public;
 
 -- The card of the catalogue that says what this one of a document says: a new row unless there is one.
 create function private.card_for(asked jsonb) returns integer
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     card mpp.challenge;
@@ -11243,13 +9943,10 @@ begin
     return card.id;
 end
 $$;
-revoke execute on function private.card_for(jsonb) from public;
 
 -- The names of themes are shown by every edition that uses them: those of an edition that has opened stay.
 create function private.check_theme_names(document jsonb, edition integer) returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     taken text;
@@ -11277,12 +9974,9 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.check_theme_names(jsonb, integer) from public;
 
 create function private.apply_edition(document jsonb, dry_run boolean) returns setof api.edition_change
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
@@ -11520,20 +10214,13 @@ begin
     from unnest(changes) c;
 end
 $$;
-revoke execute on function private.apply_edition(jsonb, boolean) from public;
-grant execute on function private.apply_edition(jsonb, boolean) to authenticated, service_role;
+grant execute on function private.apply_edition to authenticated, service_role;
 
 create function api.apply_edition(document jsonb, dry_run boolean default false) returns setof api.edition_change
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.apply_edition(document, dry_run);
-end;
-comment on function api.apply_edition(jsonb, boolean)
-    is 'Makes an edition what a document says and returns the differences; with dry_run nothing is written. Staff. Errors: MP006, MP024, MP025, MP027.';
-revoke execute on function api.apply_edition(jsonb, boolean) from public;
-grant execute on function api.apply_edition(jsonb, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select * from private.apply_edition(document, dry_run); end;
+comment on function api.apply_edition is 'Makes an edition what a document says and returns the differences; with dry_run nothing is written. Staff. Errors: MP006, MP024, MP025, MP027.';
+grant execute on function api.apply_edition to authenticated, service_role;
 -- Support of a client through an edition, in five stages, and its retroplanning: tasks dated backwards from the start.
 
 -- checkup → preparation → launching → follow_up → celebrate.
@@ -11570,8 +10257,7 @@ create index task_organisation on mpp.task (organisation_id);
 
 -- Calendars have read it as it was.
 create function private.task_counts_revisions() returns trigger
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     new.revision := old.revision + 1;
@@ -11581,7 +10267,6 @@ begin
     return new;
 end
 $$;
-revoke execute on function private.task_counts_revisions() from public;
 
 create trigger task_counts_revisions
     before update on mpp.task
@@ -11625,10 +10310,7 @@ grant select on api.client_stages to authenticated, service_role, mpp_dashboard;
 
 -- Easter Sunday (anonymous Gregorian computus), on which three public holidays depend.
 create function private.easter(year integer) returns date
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select make_date(year, (x.h + x.l - 7 * x.m + 114) / 31, (x.h + x.l - 7 * x.m + 114) % 31 + 1)
     from (
@@ -11642,16 +10324,11 @@ as $$
         ) w
     ) x
 $$;
-revoke execute on function private.easter(integer) from public;
 
 -- The first day from this one on (or, with -1, back from it) that is no Saturday, Sunday or public holiday in France, and not
 -- between Christmas Eve and New Year, when nobody is there.
 create function private.working_day(day date, step integer default 1) returns date
-    language plpgsql
-    immutable
-    parallel safe
-    strict
-    set search_path = pg_catalog, pg_temp
+    language plpgsql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
 declare
     found_day date := day;
@@ -11669,7 +10346,6 @@ begin
     return found_day;
 end
 $$;
-revoke execute on function private.working_day(date, integer) from public;
 
 -- The template: one line a task, in the order in which they are done. The three numbers are for small (fewer than 200
 -- expected players), medium (fewer than 2,000) and large organisations; null: not there. ideal counts days from the
@@ -11682,10 +10358,7 @@ create function private.task_templates()
         anchor text, ideal smallint[], shortest smallint[], days smallint,
         title_fr text, title_en text, description_fr text, description_en text
     )
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select t.place::smallint, t.code, t.audiences::api.audience[], t.stage::api.support_stage, t.owner::api.task_owner,
         t.priority::smallint, t.anchor, t.ideal::smallint[], t.shortest::smallint[], t.days::smallint,
@@ -11839,18 +10512,13 @@ as $$
             'Draw the lessons of the edition and choose the dates of the next one together.')
     ) t (place, code, audiences, stage, owner, priority, anchor, ideal, shortest, days, title_fr, title_en, description_fr, description_en)
 $$;
-revoke execute on function private.task_templates() from public;
 
 create function private.organisation_size(expected_players integer) returns integer
-    language sql
-    immutable
-    parallel safe
-    set search_path = pg_catalog, pg_temp
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     -- 1 small, 2 medium (also while nobody has said how many), 3 large.
     select case when expected_players < 200 then 1 when expected_players >= 2000 then 3 else 2 end
 $$;
-revoke execute on function private.organisation_size(integer) from public;
 
 -- The days of the tasks that are not done, for a plan made today; no day: dropped. A task keeps its ideal day while that
 -- is ahead. What should have begun already is caught up from today on in the order of the template, two tasks a working
@@ -11859,9 +10527,7 @@ revoke execute on function private.organisation_size(integer) from public;
 create function private.plan_days(
     audience api.audience, size integer, today date, starts_on date, last_day date, done text[] default '{}'
 ) returns table (code text, day date, until_day date)
-    language plpgsql
-    immutable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 declare
     per_day constant integer := 2;
@@ -11968,16 +10634,12 @@ begin
     end loop;
 end
 $$;
-comment on function private.plan_days(api.audience, integer, date, date, date, text[])
-    is 'Dates a template: size is 1, 2 or 3; today, the first and the last day of the edition are days of its zone.';
-revoke execute on function private.plan_days(api.audience, integer, date, date, date, text[]) from public;
+comment on function private.plan_days is 'Dates a template: size is 1, 2 or 3; today, the first and the last day of the edition are days of its zone.';
 
 -- The participation that a command is about, locked; whoever does not work for that client is told the same as if there
 -- were none.
 create function private.begin_participation(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
-    language plpgsql
-    volatile
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     asked mpp.participation;
@@ -11996,16 +10658,12 @@ begin
     return asked;
 end
 $$;
-revoke execute on function private.begin_participation(integer, api.staff_role) from public;
 
 create type api.plan_outcome as (planned integer, dropped integer, done integer);
 comment on type api.plan_outcome is 'How many tasks of a plan have a day, have none because time is short, and are done.';
 
 create function private.plan_participation(participation_id integer) returns api.plan_outcome
-    language plpgsql
-    volatile
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     asked mpp.participation := private.begin_participation(participation_id);
@@ -12058,26 +10716,16 @@ begin
     return outcome;
 end
 $$;
-revoke execute on function private.plan_participation(integer) from public;
-grant execute on function private.plan_participation(integer) to authenticated, service_role;
+grant execute on function private.plan_participation to authenticated, service_role;
 
 create function api.plan_participation(participation_id integer) returns api.plan_outcome
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.plan_participation(participation_id);
-end;
-comment on function api.plan_participation(integer)
-    is 'Makes or renews the retroplanning of a participation, in api.client_stages: days are never in the past, what is done stays done, and what time is too short for is dropped. Managers of the client, staff of the association. Errors: MP001, MP002, MP011, MP012, MP091–MP093.';
-revoke execute on function api.plan_participation(integer) from public;
-grant execute on function api.plan_participation(integer) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.plan_participation(participation_id); end;
+comment on function api.plan_participation is 'Makes or renews the retroplanning of a participation, in api.client_stages: days are never in the past, what is done stays done, and what time is too short for is dropped. Managers of the client, staff of the association. Errors: MP001, MP002, MP011, MP012, MP091–MP093.';
+grant execute on function api.plan_participation to authenticated, service_role;
 
 create function private.complete_task(task_id integer, done boolean) returns void
-    language plpgsql
-    volatile
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     by_ops boolean := private.is_ops();
@@ -12107,20 +10755,13 @@ begin
     where t.id = asked.id and (t.done_at is not null) <> done;
 end
 $$;
-revoke execute on function private.complete_task(integer, boolean) from public;
-grant execute on function private.complete_task(integer, boolean) to authenticated, service_role;
+grant execute on function private.complete_task to authenticated, service_role;
 
 create function api.complete_task(task_id integer, done boolean default true) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.complete_task(task_id, done);
-end;
-comment on function api.complete_task(integer, boolean)
-    is 'Says that a task of a plan is done, or takes that back. Managers of the client for its own tasks, staff of the association for all. Errors: MP001, MP002, MP005, MP006, MP010–MP012, MP091, MP092.';
-revoke execute on function api.complete_task(integer, boolean) from public;
-grant execute on function api.complete_task(integer, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.complete_task(task_id, done); end;
+comment on function api.complete_task is 'Says that a task of a plan is done, or takes that back. Managers of the client for its own tasks, staff of the association for all. Errors: MP001, MP002, MP005, MP006, MP010–MP012, MP091, MP092.';
+grant execute on function api.complete_task to authenticated, service_role;
 -- What screens show: a player's own editions, the league page, and the staff's lists.
 
 create view api.my_players with (security_invoker = true) as
@@ -12381,11 +11022,7 @@ create function private.filled_logs()
     returns table (
         edition_id integer, player_id uuid, league_id uuid, pattern text, times bigint, first_at timestamptz, last_at timestamptz
     )
-    language plpgsql
-    stable
-    security definer
-    rows 10
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer rows 10 set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not private.is_ops() then
@@ -12412,8 +11049,7 @@ begin
     join mpp.league l on l.id::text = h.subject;
 end
 $$;
-revoke execute on function private.filled_logs() from public;
-grant execute on function private.filled_logs() to authenticated, service_role;
+grant execute on function private.filled_logs to authenticated, service_role;
 
 -- Misuse: more than ten validations within one minute, or more than forty in one day, by one player. And what fills logs: more
 -- than ten validations taken back, consents, or changes of who runs a league in one day.
@@ -12535,9 +11171,7 @@ grant select on api.contact_requests to authenticated, service_role;
 
 -- Several typed lines, trimmed and clean, or the refusal that names the field.
 create function private.clean_text(field text, value text, longest integer) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text;
@@ -12563,7 +11197,6 @@ begin
     return cleaned;
 end
 $$;
-revoke execute on function private.clean_text(text, text, integer) from public;
 
 -- Limits are per address and for everybody together, never per IP: a whole school shares one. Past a limit a message is
 -- held: kept apart from those that the staff read first, and answered the same, so that it tells nothing about who has
@@ -12573,10 +11206,7 @@ revoke execute on function private.clean_text(text, text, integer) from public;
 create function private.send_contact_request(
     kind text, name text, email text, message text, organisation text, size integer, language text
 ) returns void
-    language plpgsql
-    volatile
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     per_address constant integer := 3;
@@ -12627,7 +11257,6 @@ begin
         written.message, send_contact_request.language, at, written.is_held);
 end
 $$;
-revoke execute on function private.send_contact_request(text, text, text, text, text, integer, text) from public;
 grant execute on function private.send_contact_request(text, text, text, text, text, integer, text)
     to anon, authenticated, service_role;
 
@@ -12635,23 +11264,14 @@ create function api.send_contact_request(
     kind text, name text, email text, message text, organisation text default null, size integer default null,
     language text default 'fr'
 ) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.send_contact_request(kind, name, email, message, organisation, size, language);
-end;
-comment on function api.send_contact_request(text, text, text, text, text, integer, text)
-    is 'Writes to the association: a question, or a request for a quote or a webinar. No account is needed; beyond three a day of an address, and two hundred an hour of all, messages are kept apart, and the answer does not say so. Errors: MP001, MP002, MP010, MP011, MP095.';
-revoke execute on function api.send_contact_request(text, text, text, text, text, integer, text) from public;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.send_contact_request(kind, name, email, message, organisation, size, language); end;
+comment on function api.send_contact_request is 'Writes to the association: a question, or a request for a quote or a webinar. No account is needed; beyond three a day of an address, and two hundred an hour of all, messages are kept apart, and the answer does not say so. Errors: MP001, MP002, MP010, MP011, MP095.';
 grant execute on function api.send_contact_request(text, text, text, text, text, integer, text)
     to anon, authenticated, service_role;
 
 create function private.handle_contact_request(id bigint, state api.contact_state, note text) returns void
-    language plpgsql
-    volatile
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     said text;
@@ -12677,28 +11297,18 @@ begin
         jsonb_build_object('state', handle_contact_request.state));
 end
 $$;
-revoke execute on function private.handle_contact_request(bigint, api.contact_state, text) from public;
-grant execute on function private.handle_contact_request(bigint, api.contact_state, text) to authenticated, service_role;
+grant execute on function private.handle_contact_request to authenticated, service_role;
 
 create function api.handle_contact_request(id bigint, state api.contact_state, note text default null) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.handle_contact_request(id, state, note);
-end;
-comment on function api.handle_contact_request(bigint, api.contact_state, text)
-    is 'Says how far a request is answered, with a note for colleagues; a note left out stays, an empty one clears it. Staff. Errors: MP005, MP006, MP010.';
-revoke execute on function api.handle_contact_request(bigint, api.contact_state, text) from public;
-grant execute on function api.handle_contact_request(bigint, api.contact_state, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.handle_contact_request(id, state, note); end;
+comment on function api.handle_contact_request is 'Says how far a request is answered, with a note for colleagues; a note left out stays, an empty one clears it. Staff. Errors: MP005, MP006, MP010.';
+grant execute on function api.handle_contact_request to authenticated, service_role;
 
 -- Text, name and address go; that there was one, when, and why it went, stays. The digest lets who has kept a copy prove
 -- what it was.
 create function private.remove_contact_content(id bigint, reason text) returns void
-    language plpgsql
-    volatile
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     asked mpp.contact_request;
@@ -12721,20 +11331,13 @@ begin
         'sha256', encode(sha256(convert_to(asked.message, 'UTF8')), 'hex')));
 end
 $$;
-revoke execute on function private.remove_contact_content(bigint, text) from public;
-grant execute on function private.remove_contact_content(bigint, text) to authenticated, service_role;
+grant execute on function private.remove_contact_content to authenticated, service_role;
 
 create function api.remove_contact_content(id bigint, reason text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.remove_contact_content(id, reason);
-end;
-comment on function api.remove_contact_content(bigint, text)
-    is 'Takes down the text, the name and the address of a request that is against the law, with a reason; the audit keeps that it was done and a digest. Staff. Errors: MP005, MP006, MP010.';
-revoke execute on function api.remove_contact_content(bigint, text) from public;
-grant execute on function api.remove_contact_content(bigint, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.remove_contact_content(id, reason); end;
+comment on function api.remove_contact_content is 'Takes down the text, the name and the address of a request that is against the law, with a reason; the audit keeps that it was done and a digest. Staff. Errors: MP005, MP006, MP010.';
+grant execute on function api.remove_contact_content to authenticated, service_role;
 -- Mails: what is to be sent to whom, who wants none, which addresses do not exist. Sending is `mpp mail send`
 -- (mpp_supabase/mail); here is what makes it safe: one mail per key with one Message-ID, claims with an end, and who may
 -- get a mail decided at the moment it leaves.
@@ -12903,12 +11506,8 @@ grant select on api.mail_bounces to authenticated, service_role;
 
 -- The part of a Message-ID before the @.
 create function private.message_part(key text) returns text
-    language sql
-    immutable
-    strict
-    set search_path = pg_catalog, pg_temp
+    language sql immutable strict set search_path = pg_catalog, pg_temp
 as $$ select substr(encode(sha256(convert_to(key, 'UTF8')), 'hex'), 1, 40) $$;
-revoke execute on function private.message_part(text) from public;
 
 -- Queues one mail and tells whether it is new: the same key again changes nothing. For other functions of this schema,
 -- which have checked who asks. The recipient is an account, whose address is read when the mail leaves, or an address.
@@ -12917,8 +11516,7 @@ create function private.queue_mail(
     address text default null, language text default null, organisation_id integer default null,
     league_id uuid default null, useful_until timestamptz default null, send_after timestamptz default null
 ) returns boolean
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     if num_nonnulls(account_id, address) <> 1 then
@@ -12966,17 +11564,12 @@ begin
     return found;
 end
 $$;
-comment on function private.queue_mail(text, text, jsonb, api.mail_purpose, uuid, text, text, integer, uuid, timestamptz, timestamptz)
-    is 'Queues a mail once for its key; true when it is new. Callers have checked who asks. Errors: MP010.';
-revoke execute on function private.queue_mail(text, text, jsonb, api.mail_purpose, uuid, text, text, integer, uuid, timestamptz, timestamptz)
-    from public;
+comment on function private.queue_mail is 'Queues a mail once for its key; true when it is new. Callers have checked who asks. Errors: MP010.';
 
 -- Why this mail must not leave now; null when it may. Asked when it is claimed and never before, so that whoever
 -- unsubscribes, loses their access or bounces between queueing and sending gets nothing.
 create function private.mail_obstacle(mail mpp.outbox, reader_address text) returns text
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -13050,20 +11643,14 @@ begin
     return null;
 end
 $$;
-revoke execute on function private.mail_obstacle(mpp.outbox, text) from public;
 
 create function private.mail_address(mail mpp.outbox) returns text
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp
 as $$ select coalesce(mail.address, (select u.email::text from auth.users u where u.id = mail.account_id)) $$;
-revoke execute on function private.mail_address(mpp.outbox) from public;
 
 -- A mail holds what only its reader may know, and a token in their name: the secret key alone sends.
 create function private.require_service() returns void
-    language plpgsql
-    stable
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not private.is_service() then
@@ -13071,12 +11658,9 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.require_service() from public;
 
 create function private.queue_mails(mails jsonb) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     mail jsonb;
@@ -13096,20 +11680,13 @@ begin
     return queued;
 end
 $$;
-revoke execute on function private.queue_mails(jsonb) from public;
-grant execute on function private.queue_mails(jsonb) to service_role;
+grant execute on function private.queue_mails to service_role;
 
 create function api.queue_mails(mails jsonb) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.queue_mails(mails);
-end;
-comment on function api.queue_mails(jsonb)
-    is 'Queues mails: [{"key", "template", "data", "purpose", "account_id" or "address", "language", "organisation_id", "league_id", "useful_until", "send_after"}]; returns how many are new, since a key is queued once. Secret key only. Errors: MP006, MP010.';
-revoke execute on function api.queue_mails(jsonb) from public;
-grant execute on function api.queue_mails(jsonb) to service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.queue_mails(mails); end;
+comment on function api.queue_mails is 'Queues mails: [{"key", "template", "data", "purpose", "account_id" or "address", "language", "organisation_id", "league_id", "useful_until", "send_after"}]; returns how many are new, since a key is queued once. Secret key only. Errors: MP006, MP010.';
+grant execute on function api.queue_mails to service_role;
 
 create type api.newsletter_piece as (queued integer, already integer, after uuid);
 comment on type api.newsletter_piece is 'What one call of queue_newsletter did; after is where the next one begins, empty at the end.';
@@ -13117,9 +11694,7 @@ comment on type api.newsletter_piece is 'What one call of queue_newsletter did; 
 -- In pieces, each its own transaction: whoever is cut off begins again, and what was queued stays queued once.
 create function private.queue_newsletter(code text, language text, subject text, body text, after uuid, how_many integer)
     returns api.newsletter_piece
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     known mpp.newsletter;
@@ -13182,22 +11757,15 @@ begin
     return piece;
 end
 $$;
-revoke execute on function private.queue_newsletter(text, text, text, text, uuid, integer) from public;
-grant execute on function private.queue_newsletter(text, text, text, text, uuid, integer) to service_role;
+grant execute on function private.queue_newsletter to service_role;
 
 create function api.queue_newsletter(
     code text, language text, subject text, body text, after uuid default null, how_many integer default 500
 ) returns api.newsletter_piece
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.queue_newsletter(code, language, subject, body, after, how_many);
-end;
-comment on function api.queue_newsletter(text, text, text, text, uuid, integer)
-    is 'Queues a newsletter for the next people who agreed to it, in their language, each once; call it again with after until after is empty. Secret key only. Errors: MP006, MP010, MP098.';
-revoke execute on function api.queue_newsletter(text, text, text, text, uuid, integer) from public;
-grant execute on function api.queue_newsletter(text, text, text, text, uuid, integer) to service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.queue_newsletter(code, language, subject, body, after, how_many); end;
+comment on function api.queue_newsletter is 'Queues a newsletter for the next people who agreed to it, in their language, each once; call it again with after until after is empty. Secret key only. Errors: MP006, MP010, MP098.';
+grant execute on function api.queue_newsletter to service_role;
 
 create type api.due_mail as (
     id bigint, key text, purpose api.mail_purpose, template text, language text, address text, obstacle text
@@ -13205,10 +11773,7 @@ create type api.due_mail as (
 comment on type api.due_mail is 'A mail that would leave now, or why it would not.';
 
 create function private.due_mails(how_many integer) returns setof api.due_mail
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_service();
@@ -13220,19 +11785,13 @@ begin
     limit greatest(how_many, 0);
 end
 $$;
-revoke execute on function private.due_mails(integer) from public;
-grant execute on function private.due_mails(integer) to service_role;
+grant execute on function private.due_mails to service_role;
 
 create function api.due_mails(how_many integer default 100) returns setof api.due_mail
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.due_mails(how_many);
-end;
-comment on function api.due_mails(integer) is 'The next mails to leave, and why some would not; changes nothing. Secret key only. Errors: MP006.';
-revoke execute on function api.due_mails(integer) from public;
-grant execute on function api.due_mails(integer) to service_role;
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic select * from private.due_mails(how_many); end;
+comment on function api.due_mails is 'The next mails to leave, and why some would not; changes nothing. Secret key only. Errors: MP006.';
+grant execute on function api.due_mails to service_role;
 
 create type api.claimed_mail as (
     id bigint, attempt integer, message_id text, address text, first_name text, purpose api.mail_purpose, template text,
@@ -13243,9 +11802,7 @@ comment on type api.claimed_mail is 'A mail in the hand of its sender, until the
 -- One mail at a time: a sender that dies leaves exactly one mail in question. A sender whose answer got lost asks again
 -- and is given the same mail, which it cannot have sent.
 create function private.claim_mail(worker uuid, lease_seconds integer, message_domain text) returns setof api.claimed_mail
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz;
@@ -13320,35 +11877,24 @@ begin
     )::api.claimed_mail;
 end
 $$;
-revoke execute on function private.claim_mail(uuid, integer, text) from public;
-grant execute on function private.claim_mail(uuid, integer, text) to service_role;
+grant execute on function private.claim_mail to service_role;
 
 create function api.claim_mail(worker uuid, lease_seconds integer, message_domain text) returns setof api.claimed_mail
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.claim_mail(worker, lease_seconds, message_domain);
-end;
-comment on function api.claim_mail(uuid, integer, text)
-    is 'Takes the next mail in hand, for so many seconds; asked again before it is settled, gives the same one. Drops those that must not leave (any more). Nothing when none is due. Secret key only. Errors: MP006, MP010.';
-revoke execute on function api.claim_mail(uuid, integer, text) from public;
-grant execute on function api.claim_mail(uuid, integer, text) to service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select * from private.claim_mail(worker, lease_seconds, message_domain); end;
+comment on function api.claim_mail is 'Takes the next mail in hand, for so many seconds; asked again before it is settled, gives the same one. Drops those that must not leave (any more). Nothing when none is due. Secret key only. Errors: MP006, MP010.';
+grant execute on function api.claim_mail to service_role;
 
 create function private.record_bounce_of(address text, is_hard boolean, reason text, outbox_id bigint) returns void
-    language sql
-    set search_path = pg_catalog, pg_temp
+    language sql set search_path = pg_catalog, pg_temp
 as $$
     insert into mpp.mail_bounce (address, is_hard, reason, outbox_id)
     values (lower(address), is_hard, left(coalesce(reason, ''), 500), outbox_id)
 $$;
-revoke execute on function private.record_bounce_of(text, boolean, text, bigint) from public;
 
 create function private.settle_mail(id bigint, attempt integer, worker uuid, outcome text, reply text, retry_seconds integer)
     returns api.mail_state
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz;
@@ -13405,22 +11951,15 @@ begin
     return next_state;
 end
 $$;
-revoke execute on function private.settle_mail(bigint, integer, uuid, text, text, integer) from public;
-grant execute on function private.settle_mail(bigint, integer, uuid, text, text, integer) to service_role;
+grant execute on function private.settle_mail to service_role;
 
 create function api.settle_mail(
     id bigint, attempt integer, worker uuid, outcome text, reply text default null, retry_seconds integer default null
 ) returns api.mail_state
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.settle_mail(id, attempt, worker, outcome, reply, retry_seconds);
-end;
-comment on function api.settle_mail(bigint, integer, uuid, text, text, integer)
-    is 'Says what became of a mail in hand: sent; later (the server asks for patience: ten times, then failed); unavailable (it never left, no fault of its own); refused; bounced (the address does not exist); unknown (the connection broke after the content had left). Returns its new state. Secret key only. Errors: MP006, MP010, MP096, MP097.';
-revoke execute on function api.settle_mail(bigint, integer, uuid, text, text, integer) from public;
-grant execute on function api.settle_mail(bigint, integer, uuid, text, text, integer) to service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.settle_mail(id, attempt, worker, outcome, reply, retry_seconds); end;
+comment on function api.settle_mail is 'Says what became of a mail in hand: sent; later (the server asks for patience: ten times, then failed); unavailable (it never left, no fault of its own); refused; bounced (the address does not exist); unknown (the connection broke after the content had left). Returns its new state. Secret key only. Errors: MP006, MP010, MP096, MP097.';
+grant execute on function api.settle_mail to service_role;
 
 create type api.stranded_mail as (
     id bigint, key text, attempt integer, message_id text, state api.mail_state, claimed_at timestamptz, address text
@@ -13428,10 +11967,7 @@ create type api.stranded_mail as (
 comment on type api.stranded_mail is 'A mail that a server may or may not have taken.';
 
 create function private.stranded_mails() returns setof api.stranded_mail
-    language plpgsql
-    stable
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_service();
@@ -13442,24 +11978,16 @@ begin
     order by m.id;
 end
 $$;
-revoke execute on function private.stranded_mails() from public;
-grant execute on function private.stranded_mails() to service_role;
+grant execute on function private.stranded_mails to service_role;
 
 create function api.stranded_mails() returns setof api.stranded_mail
-    language sql
-    stable
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.stranded_mails();
-end;
-comment on function api.stranded_mails() is 'Mails whose sender died, or lost the server''s last answer: each may have been delivered or not. Secret key only. Errors: MP006.';
-revoke execute on function api.stranded_mails() from public;
-grant execute on function api.stranded_mails() to service_role;
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic select * from private.stranded_mails(); end;
+comment on function api.stranded_mails is 'Mails whose sender died, or lost the server''s last answer: each may have been delivered or not. Secret key only. Errors: MP006.';
+grant execute on function api.stranded_mails to service_role;
 
 create function private.settle_stranded(id bigint, attempt integer, verdict text) returns api.mail_state
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz;
@@ -13498,25 +12026,16 @@ begin
     return next_state;
 end
 $$;
-revoke execute on function private.settle_stranded(bigint, integer, text) from public;
-grant execute on function private.settle_stranded(bigint, integer, text) to service_role;
+grant execute on function private.settle_stranded to service_role;
 
 create function api.settle_stranded(id bigint, attempt integer, verdict text) returns api.mail_state
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.settle_stranded(id, attempt, verdict);
-end;
-comment on function api.settle_stranded(bigint, integer, text)
-    is 'Settles a mail of stranded_mails, or sends a failed one again: delivered, not_delivered (it is queued again), unknown (it waits for a person) or given_up. Secret key only. Errors: MP006, MP010, MP096, MP097.';
-revoke execute on function api.settle_stranded(bigint, integer, text) from public;
-grant execute on function api.settle_stranded(bigint, integer, text) to service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.settle_stranded(id, attempt, verdict); end;
+comment on function api.settle_stranded is 'Settles a mail of stranded_mails, or sends a failed one again: delivered, not_delivered (it is queued again), unknown (it waits for a person) or given_up. Secret key only. Errors: MP006, MP010, MP096, MP097.';
+grant execute on function api.settle_stranded to service_role;
 
 create function private.record_bounce(address text, is_hard boolean, reason text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform private.require_ops();
@@ -13530,25 +12049,16 @@ begin
     perform private.record_act('mail.bounce', null, jsonb_build_object('hard', is_hard));
 end
 $$;
-revoke execute on function private.record_bounce(text, boolean, text) from public;
-grant execute on function private.record_bounce(text, boolean, text) to authenticated, service_role;
+grant execute on function private.record_bounce to authenticated, service_role;
 
 create function api.record_bounce(address text, is_hard boolean, reason text default null) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.record_bounce(address, is_hard, reason);
-end;
-comment on function api.record_bounce(text, boolean, text)
-    is 'Notes that a mail came back. A hard bounce (the address does not exist) stops every mail to it, a soft one (full, away) is only noted. Staff only. Errors: MP006, MP010.';
-revoke execute on function api.record_bounce(text, boolean, text) from public;
-grant execute on function api.record_bounce(text, boolean, text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.record_bounce(address, is_hard, reason); end;
+comment on function api.record_bounce is 'Notes that a mail came back. A hard bounce (the address does not exist) stops every mail to it, a soft one (full, away) is only noted. Staff only. Errors: MP006, MP010.';
+grant execute on function api.record_bounce to authenticated, service_role;
 
 create function private.clear_bounces(address text) returns integer
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleared integer;
@@ -13564,26 +12074,18 @@ begin
     return cleared;
 end
 $$;
-revoke execute on function private.clear_bounces(text) from public;
-grant execute on function private.clear_bounces(text) to authenticated, service_role;
+grant execute on function private.clear_bounces to authenticated, service_role;
 
 create function api.clear_bounces(address text) returns integer
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.clear_bounces(address);
-end;
-comment on function api.clear_bounces(text) is 'Lets an address get mail again; returns how many bounces were cleared. Who unsubscribed stays unsubscribed. Staff only. Errors: MP006.';
-revoke execute on function api.clear_bounces(text) from public;
-grant execute on function api.clear_bounces(text) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.clear_bounces(address); end;
+comment on function api.clear_bounces is 'Lets an address get mail again; returns how many bounces were cleared. Who unsubscribed stays unsubscribed. Staff only. Errors: MP006.';
+grant execute on function api.clear_bounces to authenticated, service_role;
 
 -- The token is the proof: nobody signs in to leave. Also during maintenance, because a mail program asks once. Whatever
 -- the token, the answer is the same.
 create function private.unsubscribe(token text) returns void
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     t mpp.unsubscribe_token;
@@ -13620,20 +12122,13 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.unsubscribe(text) from public;
-grant execute on function private.unsubscribe(text) to anon, authenticated, service_role;
+grant execute on function private.unsubscribe to anon, authenticated, service_role;
 
 create function api.unsubscribe(token text) returns void
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.unsubscribe(token);
-end;
-comment on function api.unsubscribe(text)
-    is 'Stops the kind of mail that a link was in, without signing in: withdraws the consent, or notes the address. Asked again, or with a token that nobody knows, answers the same. Errors: none.';
-revoke execute on function api.unsubscribe(text) from public;
-grant execute on function api.unsubscribe(text) to anon, authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.unsubscribe(token); end;
+comment on function api.unsubscribe is 'Stops the kind of mail that a link was in, without signing in: withdraws the consent, or notes the address. Asked again, or with a token that nobody knows, answers the same. Errors: none.';
+grant execute on function api.unsubscribe to anon, authenticated, service_role;
 
 -- Row-level security does not hide the planner's estimates (see 99_ownership).
 do $$
@@ -13891,9 +12386,7 @@ comment on type api.league_note_piece is 'What one call of queue_league_notes di
 -- stays queued once.
 create function private.queue_league_notes(edition_code text, after uuid, how_many integer, dry_run boolean)
     returns api.league_note_piece
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamptz := private.clock();
@@ -14027,22 +12520,15 @@ begin
     return piece;
 end
 $$;
-revoke execute on function private.queue_league_notes(text, uuid, integer, boolean) from public;
-grant execute on function private.queue_league_notes(text, uuid, integer, boolean) to service_role;
+grant execute on function private.queue_league_notes to service_role;
 
 create function api.queue_league_notes(
     edition_code text, after uuid default null, how_many integer default 500, dry_run boolean default false
 ) returns api.league_note_piece
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select private.queue_league_notes(edition_code, after, how_many, dry_run);
-end;
-comment on function api.queue_league_notes(text, uuid, integer, boolean)
-    is 'Queues the notes of the week for the players and ambassadors who agreed to alerts, each once a week, for the next leagues of how_many players together; call it again with after until after is empty. dry_run only counts. Secret key only. Errors: MP006, MP010, MP020, MP022.';
-revoke execute on function api.queue_league_notes(text, uuid, integer, boolean) from public;
-grant execute on function api.queue_league_notes(text, uuid, integer, boolean) to service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.queue_league_notes(edition_code, after, how_many, dry_run); end;
+comment on function api.queue_league_notes is 'Queues the notes of the week for the players and ambassadors who agreed to alerts, each once a week, for the next leagues of how_many players together; call it again with after until after is empty. dry_run only counts. Secret key only. Errors: MP006, MP010, MP020, MP022.';
+grant execute on function api.queue_league_notes to service_role;
 -- How long what is personal and no longer needed is kept: addresses that were written to, invited or that wrote. One rule
 -- a row, so that the list here is the one that docs/privacy.md shows. Who unsubscribed is not on it: their wish stays.
 
@@ -14051,9 +12537,7 @@ comment on type api.expired is 'One rule of how long something is kept, and how 
 
 -- A bounded piece of each kind, its own transaction: whoever is cut off begins again, and nothing waits for long.
 create function private.purge_expired(how_many integer, dry_run boolean) returns setof api.expired
-    language plpgsql
-    security definer
-    set search_path = pg_catalog, pg_temp
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     at timestamp := private.clock() at time zone 'Europe/Paris';
@@ -14122,20 +12606,13 @@ begin
     end if;
 end
 $$;
-revoke execute on function private.purge_expired(integer, boolean) from public;
-grant execute on function private.purge_expired(integer, boolean) to authenticated, service_role;
+grant execute on function private.purge_expired to authenticated, service_role;
 
 create function api.purge_expired(how_many integer default 5000, dry_run boolean default false) returns setof api.expired
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    select * from private.purge_expired(how_many, dry_run);
-end;
-comment on function api.purge_expired(integer, boolean)
-    is 'Deletes what was kept long enough, up to how_many rows of each kind; call it again until rows is 0 for all. dry_run only counts. It also renews the join codes that managers of clients knew whose dates have passed. Staff only. Errors: MP006, MP010.';
-revoke execute on function api.purge_expired(integer, boolean) from public;
-grant execute on function api.purge_expired(integer, boolean) to authenticated, service_role;
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select * from private.purge_expired(how_many, dry_run); end;
+comment on function api.purge_expired is 'Deletes what was kept long enough, up to how_many rows of each kind; call it again until rows is 0 for all. dry_run only counts. It also renews the join codes that managers of clients knew whose dates have passed. Staff only. Errors: MP006, MP010.';
+grant execute on function api.purge_expired to authenticated, service_role;
 -- Last. Every table and view belongs to mpp_owner, and row-level security binds the owner too. The functions stay with
 -- the role that deploys, which is what lets a security definer function read what its caller may not.
 do $$
@@ -14215,8 +12692,7 @@ $$;
 -- A trigger on each view would answer too, but apps would then be shown types for writing to it. For the same reason
 -- every view joins something, if only nothing: `cross join (select) read_only`, which the planner takes away.
 create function request.refuse_writes() returns void
-    language plpgsql
-    set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     if current_setting('request.method', true) not in ('GET', 'HEAD') and current_setting('request.path', true) not like '/rpc/%' then
@@ -14225,12 +12701,14 @@ begin
     end if;
 end
 $$;
-comment on function request.refuse_writes() is 'What PostgREST runs before each request, as its caller.';
-revoke execute on function request.refuse_writes() from public;
-grant execute on function request.refuse_writes() to anon, authenticated, service_role;
+comment on function request.refuse_writes is 'What PostgREST runs before each request, as its caller.';
+grant execute on function request.refuse_writes to anon, authenticated, service_role;
 
 alter role authenticator set pgrst.db_pre_request = 'request.refuse_writes';
 -- What goes wrong in a request is told to whoever sent it, and not written down: Postgres logs the place where it stumbled along
 -- with the error, `"first_name":"Lina\u0000…` or `invalid input syntax for type uuid: "Lina"`. Deadlocks and slow statements are still logged.
 alter role authenticator set log_min_messages = 'log';
 notify pgrst, 'reload config';
+
+-- The default privileges said it for every function that this role made; this says it for what another one did.
+revoke execute on all functions in schema mpp, private, api, request from public;
