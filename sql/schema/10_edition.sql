@@ -69,6 +69,25 @@ comment on function private.edition_phase is 'Phase of an edition at an instant;
 grant execute on function private.edition_phase(timestamptz, timestamptz, timestamptz, timestamptz, timestamptz)
     to anon, authenticated, service_role;
 
+create function private.refuse_not_running(e mpp.edition) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+        e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+end
+$$;
+
+create function private.require_running(e mpp.edition, at timestamptz) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
+        perform private.refuse_not_running(e);
+    end if;
+end
+$$;
+
 -- Every writer of an edition holds this shared, the freezer alone. An advisory lock, because a share lock on the one
 -- row of the edition would make every validation write to it.
 create function private.lock_edition(edition_id integer, alone boolean default false) returns void
@@ -283,10 +302,7 @@ begin
     perform private.lock_edition(e.id, alone => true);
     at := private.clock();
     e := private.find_edition(edition_code);
-    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
-    end if;
+    perform private.require_running(e, at);
     update mpp.edition
     set ends_at = at, registration_closes_at = least(registration_closes_at, at)
     where id = e.id;

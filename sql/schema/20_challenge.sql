@@ -41,6 +41,12 @@ create table mpp.edition_challenge (
     needs_proof boolean not null default false,
     opens_at timestamptz,
     closes_at timestamptz,
+    open_during tstzrange not null generated always as (
+        case when kind = 'boost' then tstzrange(null, null) else tstzrange(opens_at, closes_at) end
+    ) stored,
+    boosted_during tstzrange not null generated always as (
+        case when kind = 'boost' then tstzrange(opens_at, closes_at) else 'empty'::tstzrange end
+    ) stored,
     secret_digest bytea,
     levels mpp.school_level[] check (cardinality(levels) > 0),
     constraint edition_challenge_card_once unique (edition_id, challenge_id),
@@ -61,6 +67,8 @@ create table mpp.edition_challenge (
 comment on table mpp.edition_challenge is 'A card in play in an edition: kind, points and limits, fixed when the edition starts.';
 comment on column mpp.edition_challenge.repeat_limit is 'How often one player may validate it; null: without limit, fifty times in 24 hours at most.';
 comment on column mpp.edition_challenge.opens_at is 'Window [opens_at, closes_at): open only inside, except boost, which multiplies inside.';
+comment on column mpp.edition_challenge.open_during is 'When it may be done: what its kind makes of its window.';
+comment on column mpp.edition_challenge.boosted_during is 'When its points are multiplied.';
 comment on column mpp.edition_challenge.levels is 'Levels whose classes may play it; null in a public edition.';
 create index edition_challenge_card on mpp.edition_challenge (challenge_id);
 
@@ -81,7 +89,10 @@ as $$
 declare
     e mpp.edition;
 begin
-    if tg_op = 'UPDATE' and to_jsonb(old) - 'challenge_id' = to_jsonb(new) - 'challenge_id'
+    -- What is computed from the others is not there yet.
+    if tg_op = 'UPDATE'
+        and to_jsonb(old) - '{challenge_id,open_during,boosted_during}'::text[]
+            = to_jsonb(new) - '{challenge_id,open_during,boosted_during}'::text[]
         and (select k.code from mpp.challenge k where k.id = old.challenge_id)
             = (select k.code from mpp.challenge k where k.id = new.challenge_id) then
         return new;
@@ -97,6 +108,24 @@ $$;
 create trigger edition_challenge_keep_rules
     before insert or update or delete on mpp.edition_challenge
     for each row execute function private.edition_challenge_keep_rules();
+
+-- A flash challenge is known to nobody before it opens: what names it then is refused as if it did not exist.
+create function private.is_announced(c mpp.edition_challenge, at timestamptz) returns boolean
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$
+    select c.kind <> 'flash' or at >= c.opens_at
+$$;
+
+create function private.require_open_challenge(c mpp.edition_challenge, at timestamptz) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not at <@ c.open_during then
+        perform private.refuse('MP041', jsonb_build_object('opens_at', c.opens_at, 'closes_at', c.closes_at),
+            private.spoken(c.opens_at), private.spoken(c.closes_at));
+    end if;
+end
+$$;
 
 -- What a player has unlocked, and how often an account has guessed.
 create table mpp.unlock (
@@ -157,7 +186,7 @@ create policy edition_challenge_select_anon on mpp.edition_challenge
     using (
         edition_id in (select e.id from mpp.edition e where e.starts_at <= (select private.read_clock()))
         and kind <> 'hidden'
-        and (kind <> 'flash' or tstzrange(opens_at, closes_at) @> (select private.read_clock()))
+        and (kind <> 'flash' or open_during @> (select private.read_clock()))
     );
 
 create policy edition_challenge_select_authenticated on mpp.edition_challenge
@@ -169,7 +198,7 @@ create policy edition_challenge_select_authenticated on mpp.edition_challenge
                 or edition_id in (select private.my_taught_edition_ids())
             )
             and (kind <> 'hidden' or id in (select private.my_unlocked_challenge_ids()))
-            and (kind <> 'flash' or tstzrange(opens_at, closes_at) @> (select private.read_clock()))
+            and (kind <> 'flash' or open_during @> (select private.read_clock()))
         )
         or (select private.is_ops())
     );
@@ -189,7 +218,7 @@ create policy curriculum_theme_select_everyone on mpp.curriculum_theme
 
 grant select on mpp.theme, mpp.curriculum_theme, mpp.challenge to anon, authenticated, service_role;
 grant select (id, edition_id, challenge_id, kind, points, repeat_limit, quorum, boost_factor, needs_proof, opens_at, closes_at,
-    levels)
+    open_during, boosted_during, levels)
     on mpp.edition_challenge to anon, authenticated, service_role;
 
 create view api.challenges with (security_invoker = true) as
@@ -203,7 +232,7 @@ select
     k.title,
     k.description,
     c.points,
-    case when c.kind = 'boost' and tstzrange(c.opens_at, c.closes_at) @> (select private.read_clock())
+    case when c.boosted_during @> (select private.read_clock())
         then c.points * c.boost_factor else c.points end as points_now,
     c.boost_factor,
     c.opens_at,

@@ -94,8 +94,7 @@ declare
 begin
     select x.* into e from mpp.league l join mpp.edition x on x.id = l.edition_id where l.id = class;
     if private.clock() >= e.ends_at then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse_not_running(e);
     end if;
     return e;
 end

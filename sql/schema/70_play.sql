@@ -21,25 +21,62 @@ as $$
     where s.subject_id in (v.player_id, v.team_id, v.league_id)
 $$;
 
--- Credits a collective challenge of a team that has its quorum, and takes the credit back from one that lost it.
--- The league's lock is held: nobody else counts the same team.
-create function private.settle_quorum(challenge mpp.edition_challenge, team uuid, league uuid) returns void
+-- Credits the collective challenges of teams that have their quorum, and takes the credit back from those that lost it.
+-- The locks of the leagues are held: nobody else counts the same teams. One statement, so that scores move once.
+create function private.settle_quorums(leagues uuid[], challenge_ids integer[]) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update mpp.validation v
+    set state = q.state, changed_at = case when q.state = 'credited' then q.last_done else private.clock() end
+    from (
+        select x.team_id, x.challenge_id, max(x.validated_at) as last_done,
+            (case when count(distinct x.player_id) >= c.quorum then 'credited' else 'pending' end)::api.validation_state as state
+        from mpp.validation x
+        join mpp.edition_challenge c on c.id = x.challenge_id and c.kind = 'collective'
+        where x.league_id = any (leagues) and x.challenge_id = any (challenge_ids) and x.state <> 'cancelled'
+        group by x.team_id, x.challenge_id, c.quorum
+    ) q
+    where v.league_id = any (leagues)
+        and v.team_id = q.team_id
+        and v.challenge_id = q.challenge_id
+        and v.state not in (q.state, 'cancelled');
+end
+$$;
+
+-- The one way into the ledger. Columns of equal length say who did what, and when; the points are those of that moment, and
+-- collective challenges count once their quorum is there. The caller holds the lock of the edition and of every league,
+-- and has judged the rows; validated_by is whoever did it for a pupil. A row whose key is known is left as it is; returns how many were written.
+create function private.record_validations(
+    request_keys uuid[], player_ids uuid[], challenge_ids integer[], done_at timestamptz[], proof_sent boolean[], validated_by uuid default null
+) returns integer
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
-    doers integer;
-    settled api.validation_state;
+    written integer;
+    waiting uuid[];
 begin
-    select count(distinct v.player_id) into doers
-    from mpp.validation v
-    where v.league_id = league and v.team_id = team and v.challenge_id = challenge.id and v.state <> 'cancelled';
-    settled := (case when doers >= challenge.quorum then 'credited' else 'pending' end)::api.validation_state;
-    update mpp.validation v
-    set state = settled, changed_at = private.clock()
-    where v.league_id = league
-        and v.team_id = team
-        and v.challenge_id = challenge.id
-        and v.state not in (settled, 'cancelled');
+    with recorded as (
+        insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
+            validated_by, validated_at, changed_at)
+        select r.id, c.edition_id, c.id, p.id, p.team_id, p.league_id,
+            case when r.done_at <@ c.boosted_during then c.points * c.boost_factor else c.points end,
+            case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
+            r.proof_sent, record_validations.validated_by, r.done_at, r.done_at
+        from unnest(request_keys, player_ids, challenge_ids, done_at, proof_sent) with ordinality
+            r (id, player_id, challenge_id, done_at, proof_sent, number)
+        join mpp.player p on p.id = r.player_id
+        join mpp.edition_challenge c on c.id = r.challenge_id
+        order by r.done_at, r.number
+        on conflict do nothing
+        returning league_id, state
+    )
+    select count(*), array_agg(distinct r.league_id) filter (where r.state = 'pending') into written, waiting
+    from recorded r;
+    if waiting is not null then
+        perform private.settle_quorums(waiting, challenge_ids);
+    end if;
+    return written;
 end
 $$;
 
@@ -96,23 +133,14 @@ begin
     end if;
 
     select * into e from mpp.edition x where x.id = me.edition_id;
-    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
-    end if;
+    perform private.require_running(e, at);
     select * into c from mpp.edition_challenge x where x.id = validate_challenge.challenge_id and x.edition_id = e.id;
-    if not found or (c.kind = 'hidden' and not exists (
-        select from mpp.unlock u where u.player_id = me.id and u.challenge_id = c.id)) then
+    if not found
+        or not private.is_announced(c, at)
+        or (c.kind = 'hidden' and not exists (select from mpp.unlock u where u.player_id = me.id and u.challenge_id = c.id)) then
         perform private.refuse('MP040');
     end if;
-    if c.kind <> 'boost' and not (at >= coalesce(c.opens_at, at) and at < coalesce(c.closes_at, 'infinity')) then
-        -- A flash challenge that nobody may list yet is not announced by its refusal either.
-        if c.kind = 'flash' and at < c.opens_at then
-            perform private.refuse('MP040');
-        end if;
-        perform private.refuse('MP041', jsonb_build_object('opens_at', c.opens_at, 'closes_at', c.closes_at),
-            private.spoken(c.opens_at), private.spoken(c.closes_at));
-    end if;
+    perform private.require_open_challenge(c, at);
     if c.repeat_limit is not null then
         select count(*) into done
         from mpp.validation x
@@ -133,22 +161,11 @@ begin
         perform private.refuse('MP043');
     end if;
 
-    begin
-        insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
-            validated_at, changed_at)
-        values (request_key, e.id, c.id, me.id, me.team_id, me.league_id,
-            case when c.kind = 'boost' and c.opens_at <= at and at < c.closes_at then c.points * c.boost_factor else c.points end,
-            case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
-            coalesce(proof_sent, false), at, at)
-        returning * into v;
-    exception when unique_violation then
+    if private.record_validations(array[request_key], array[me.id], array[c.id], array[at], array[coalesce(proof_sent, false)]) = 0 then
         -- Another league used the key in the same instant.
         perform private.refuse('MP044');
-    end;
-    if c.kind = 'collective' then
-        perform private.settle_quorum(c, v.team_id, v.league_id);
-        select * into v from mpp.validation x where x.id = v.id;
     end if;
+    select * into v from mpp.validation x where x.id = request_key;
     return private.receipt(v);
 end
 $$;
@@ -169,7 +186,6 @@ declare
     account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_write() end;
     e mpp.edition;
     v mpp.validation;
-    c mpp.edition_challenge;
     mine boolean;
     running boolean;
     at timestamptz;
@@ -195,8 +211,7 @@ begin
     running := private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) = 'running';
     by_ops := by_ops and not (mine and running);
     if not by_ops and not running then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse_not_running(e);
     end if;
     if not by_ops and not exists (select from mpp.player p where p.id = v.player_id and p.league_id = v.league_id) then
         perform private.refuse('MP035');
@@ -216,10 +231,7 @@ begin
     set state = 'cancelled', changed_at = at, cancelled_by = account
     where x.id = v.id
     returning * into v;
-    select * into c from mpp.edition_challenge x where x.id = v.challenge_id;
-    if c.kind = 'collective' then
-        perform private.settle_quorum(c, v.team_id, v.league_id);
-    end if;
+    perform private.settle_quorums(array[v.league_id], array[v.challenge_id]);
     if by_ops then
         perform private.record_act('validation.cancel', v.id::text, jsonb_build_object(
             'reason', private.clean_line('reason', reason, 500), 'player_id', v.player_id, 'points', v.points));
@@ -261,10 +273,7 @@ begin
         perform private.refuse('MP035');
     end if;
     select * into e from mpp.edition x where x.id = me.edition_id;
-    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
-    end if;
+    perform private.require_running(e, at);
     delete from mpp.unlock_guess g
     where g.account_id = account and g.edition_id = e.id and g.guessed_at <= at - interval '1 hour';
     select count(*), min(g.guessed_at) into wrong, oldest
@@ -320,8 +329,7 @@ begin
     at := private.clock();
     e := private.find_edition(edition_code);
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) not in ('running', 'closed') then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse_not_running(e);
     end if;
 
     with judged as (
@@ -334,7 +342,7 @@ begin
                 when c.id is null then 'its challenge is not in this edition'
                 when r.done_at is null or r.done_at < e.starts_at or r.done_at >= e.ends_at or r.done_at > at
                     then 'it was not done while the edition was running'
-                when c.kind <> 'boost' and (r.done_at < c.opens_at or r.done_at >= c.closes_at)
+                when not r.done_at <@ c.open_during
                     then 'it was not done in the window of its challenge'
                 when count(*) over (partition by r.id) > 1 then 'its request key comes twice'
             end as fault
@@ -354,20 +362,13 @@ begin
         perform private.refuse('MP070', wrong::text, first_wrong);
     end if;
 
-    insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
-        validated_at, changed_at)
-    select r.id, e.id, c.id, p.id, p.team_id, p.league_id,
-        -- As in validate_challenge; a function would cost as much as the rest of the row.
-        case when c.kind = 'boost' and c.opens_at <= r.done_at and r.done_at < c.closes_at
-            then c.points * c.boost_factor else c.points end,
-        case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
-        c.needs_proof, r.done_at, r.done_at
-    from unnest(request_keys, player_ids, challenge_ids, done_at) r (id, player_id, challenge_id, done_at)
-    join mpp.player p on p.id = r.player_id
-    join mpp.edition_challenge c on c.id = r.challenge_id
-    order by r.done_at
-    on conflict do nothing;
-    get diagnostics written = row_count;
+    written := private.record_validations(request_keys, player_ids, challenge_ids, done_at,
+        array(
+            select c.needs_proof
+            from unnest(challenge_ids) with ordinality r (id, number)
+            left join mpp.edition_challenge c on c.id = r.id
+            order by r.number
+        ));
 
     select count(*), min(format('player %s did challenge %s %s times, and it counts %s', f.player_id, f.code, f.done, f.repeat_limit))
     into wrong, first_wrong
@@ -383,20 +384,6 @@ begin
     if wrong > 0 then
         perform private.refuse('MP070', wrong::text, first_wrong);
     end if;
-
-    -- One statement for all the teams that reached a quorum, so that scores move once.
-    update mpp.validation v
-    set state = 'credited', changed_at = q.last_done
-    from (
-        select x.team_id, x.challenge_id, max(x.validated_at) as last_done
-        from mpp.edition_challenge c
-        join mpp.validation x on x.challenge_id = c.id and x.state <> 'cancelled'
-        join unnest(leagues) touched (id) on touched.id = x.league_id
-        where c.edition_id = e.id and c.kind = 'collective'
-        group by x.team_id, x.challenge_id, c.quorum
-        having count(distinct x.player_id) >= c.quorum
-    ) q
-    where v.team_id = q.team_id and v.challenge_id = q.challenge_id and v.state = 'pending';
     return written;
 end
 $$;

@@ -75,22 +75,15 @@ begin
     end if;
 
     select * into e from mpp.edition x where x.id = class.edition_id;
-    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
-    end if;
+    perform private.require_running(e, at);
     select * into c from mpp.edition_challenge x where x.id = validate_for_pupils.challenge_id and x.edition_id = e.id;
-    -- A flash challenge that nobody may list yet is not announced by its refusal either.
-    if not found or (c.kind = 'flash' and at < c.opens_at) then
+    if not found or not private.is_announced(c, at) then
         perform private.refuse('MP040');
     end if;
     if not private.is_in_play(class, c) then
         perform private.refuse('MP084');
     end if;
-    if c.kind <> 'boost' and not (at >= coalesce(c.opens_at, at) and at < coalesce(c.closes_at, 'infinity')) then
-        perform private.refuse('MP041', jsonb_build_object('opens_at', c.opens_at, 'closes_at', c.closes_at),
-            private.spoken(c.opens_at), private.spoken(c.closes_at));
-    end if;
+    perform private.require_open_challenge(c, at);
     if c.needs_proof and not coalesce(proof_sent, false) then
         perform private.refuse('MP043');
     end if;
@@ -142,24 +135,16 @@ begin
         perform private.refuse('MP047', '1000');
     end if;
 
-    begin
-        insert into mpp.class_request (request_key, league_id, challenge_id, team_id, pupil_ids, answered)
-        values (validate_for_pupils.request_key, class.id, c.id, validate_for_pupils.team_id, validate_for_pupils.pupil_ids, chosen);
-        insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
-            validated_by, validated_at, changed_at)
-        select private.validation_key(validate_for_pupils.request_key, p.id), e.id, c.id, p.id, p.team_id, p.league_id,
-            case when c.kind = 'boost' and c.opens_at <= at and at < c.closes_at then c.points * c.boost_factor else c.points end,
-            case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
-            coalesce(validate_for_pupils.proof_sent, false), account, at, at
-        from mpp.player p
-        where p.id = any (doing);
-    exception when unique_violation then
-        -- Another class used the key in the same instant.
+    insert into mpp.class_request (request_key, league_id, challenge_id, team_id, pupil_ids, answered)
+    values (validate_for_pupils.request_key, class.id, c.id, validate_for_pupils.team_id, validate_for_pupils.pupil_ids, chosen)
+    on conflict do nothing;
+    -- Unless another class used the key in the same instant.
+    if not found or private.record_validations(
+        array(select private.validation_key(validate_for_pupils.request_key, p.id) from unnest(doing) p (id)), doing,
+        array_fill(c.id, array[cardinality(doing)]), array_fill(at, array[cardinality(doing)]),
+        array_fill(coalesce(validate_for_pupils.proof_sent, false), array[cardinality(doing)]), account
+    ) < cardinality(doing) then
         perform private.refuse('MP044');
-    end;
-    if c.kind = 'collective' then
-        perform private.settle_quorum(c, t.team_id, class.id)
-        from (select distinct p.team_id from mpp.player p where p.id = any (doing)) t;
     end if;
     perform private.record_for_class('class.validate', class.id, jsonb_build_object('request_key', validate_for_pupils.request_key, 'pupils', cardinality(doing)));
     return query select * from private.pupil_validations(validate_for_pupils.request_key, chosen);
@@ -189,8 +174,7 @@ begin
     select x.* into e from mpp.league l join mpp.edition x on x.id = l.edition_id where l.id = class_id;
     -- The staff may until the ranking is frozen.
     if not by_ops and private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse_not_running(e);
     end if;
     if coalesce(cardinality(validation_ids), 0) not between 1 and 1000 then
         perform private.refuse('MP010', 'validation_ids', format('it has %s elements', coalesce(cardinality(validation_ids), 0)),
@@ -215,11 +199,8 @@ begin
     set state = 'cancelled', changed_at = at, cancelled_by = account
     where v.id = any (validation_ids) and v.state <> 'cancelled';
     get diagnostics cancelled = row_count;
-    perform private.settle_quorum(c, t.team_id, class_id)
-    from (
-        select distinct v.team_id, v.challenge_id from mpp.validation v where v.id = any (validation_ids)
-    ) t
-    join mpp.edition_challenge c on c.id = t.challenge_id and c.kind = 'collective';
+    perform private.settle_quorums(array[class_id],
+        array(select distinct v.challenge_id from mpp.validation v where v.id = any (validation_ids)));
     if by_ops and cancelled > 0 then
         perform private.record_act('class.cancel', class_id::text, jsonb_build_object('validations', validation_ids));
     end if;
@@ -259,6 +240,9 @@ declare
     asked integer;
     wrong integer;
     first_wrong text;
+    due_pupils uuid[];
+    due_challenges integer[];
+    due_at timestamptz[];
     outcome api.sheet_outcome;
 begin
     select * into class from mpp.league l where l.id = class_id;
@@ -266,8 +250,7 @@ begin
     phase := private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at);
     -- The staff may still type in what a teacher sends after the end, until the ranking is frozen.
     if phase <> 'running' and not (by_ops and phase = 'closed') then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse_not_running(e);
     end if;
     asked := coalesce(cardinality(pupil_ids), 0);
     if asked not between 1 and 20000 or asked <> coalesce(cardinality(challenge_ids), 0) or asked <> coalesce(cardinality(times), 0)
@@ -281,16 +264,14 @@ begin
 
     begin
         with marked as (
-            select r.number, r.pupil_id, r.challenge_id, r.times, r.done_on, p.id as player_id, p.team_id, c.kind, c.points, c.boost_factor,
-                c.opens_at, c.closes_at, c.repeat_limit, c.id is not null and private.is_in_play(class, c) as in_play, k.code,
+            select r.number, r.pupil_id, r.challenge_id, r.times, r.done_on, p.id as player_id, c.open_during, c.repeat_limit, c.id is not null and private.is_in_play(class, c) as in_play, k.code,
                 -- Somewhere inside that day, the edition and the window of the challenge: at noon where it can be.
                 case
                     when r.done_on is null then last_instant
                     when r.done_on between (e.starts_at at time zone e.time_zone)::date and (e.ends_at at time zone e.time_zone)::date then least(
-                        greatest((r.done_on + time '12:00') at time zone e.time_zone, e.starts_at,
-                            case when c.kind <> 'boost' then c.opens_at end),
+                        greatest((r.done_on + time '12:00') at time zone e.time_zone, e.starts_at, lower(c.open_during)),
                         last_instant,
-                        case when c.kind <> 'boost' then c.closes_at - interval '1 microsecond' end)
+                        upper(c.open_during) - interval '1 microsecond')
                 end as done_at,
                 (
                     select count(*) from mpp.validation v
@@ -300,7 +281,7 @@ begin
                 r (pupil_id, challenge_id, times, done_on, number)
             left join mpp.player p on p.id = r.pupil_id and p.league_id = class.id
             left join mpp.edition_challenge c on c.id = r.challenge_id and c.edition_id = e.id
-                and not (c.kind = 'flash' and at < c.opens_at)
+                and private.is_announced(c, at)
             left join mpp.challenge k on k.id = c.challenge_id
         ), judged as (
             select m.*,
@@ -318,7 +299,7 @@ begin
                     when m.done_on is not null
                         and (m.done_at is null or m.done_on <> (m.done_at at time zone e.time_zone)::date or m.done_at < e.starts_at)
                         then format('%s is outside the edition, or outside the window of %s', m.done_on, m.code)
-                    when m.kind <> 'boost' and (m.done_at < m.opens_at or m.done_at >= m.closes_at)
+                    when not m.done_at <@ m.open_during
                         then format('%s has a window: give the day it was done', m.code)
                 end as fault
             from marked m
@@ -326,39 +307,27 @@ begin
             select count(*) as number, (array_agg(format('row %s: %s', j.number, j.fault) order by j.number))[1] as first
             from judged j
             where j.fault is not null
-        ), recorded as (
-            insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
-                validated_by, validated_at, changed_at)
-            select private.uuid_v7(), e.id, j.challenge_id, j.player_id, j.team_id, class.id,
-                case when j.kind = 'boost' and j.opens_at <= j.done_at and j.done_at < j.closes_at
-                    then j.points * j.boost_factor else j.points end,
-                case when j.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
-                -- The teacher who fills in the sheet has seen it done.
-                true, account, j.done_at, j.done_at
+        ), due as (
+            select j.player_id, j.challenge_id, j.done_at
             from judged j
             cross join generate_series(j.done + 1, j.times)
             where (select f.number from faults f) = 0
-            order by j.done_at
-            returning 1
         )
-        select f.number, f.first, (select count(*) from recorded), (select coalesce(sum(least(j.done, j.times)), 0) from judged j)
-        into wrong, first_wrong, outcome.recorded, outcome.already
-        from faults f;
+        select f.number, f.first, (select coalesce(sum(least(j.done, j.times)), 0) from judged j), d.pupils, d.challenges, d.instants
+        into wrong, first_wrong, outcome.already, due_pupils, due_challenges, due_at
+        from faults f
+        cross join (
+            select coalesce(array_agg(x.player_id), '{}') as pupils, coalesce(array_agg(x.challenge_id), '{}') as challenges,
+                coalesce(array_agg(x.done_at), '{}') as instants
+            from due x
+        ) d;
         if wrong > 0 then
             perform private.refuse('MP070', wrong::text, first_wrong);
         end if;
-        -- One statement for all the teams that reached a quorum, so that scores move once.
-        update mpp.validation v
-        set state = 'credited', changed_at = q.last_done
-        from (
-            select x.team_id, x.challenge_id, max(x.validated_at) as last_done
-            from mpp.validation x
-            join mpp.edition_challenge c on c.id = x.challenge_id and c.kind = 'collective'
-            where x.league_id = class.id and x.state <> 'cancelled' and x.challenge_id = any (challenge_ids)
-            group by x.team_id, x.challenge_id, c.quorum
-            having count(distinct x.player_id) >= c.quorum
-        ) q
-        where v.team_id = q.team_id and v.challenge_id = q.challenge_id and v.league_id = class.id and v.state = 'pending';
+        outcome.recorded := private.record_validations(
+            array(select private.uuid_v7() from unnest(due_pupils)), due_pupils, due_challenges, due_at,
+            -- The teacher who fills in the sheet has seen it done.
+            array_fill(true, array[cardinality(due_pupils)]), account);
         perform private.record_for_class('class.import_sheet', class.id, jsonb_build_object('recorded', outcome.recorded));
         if dry_run then
             raise exception using errcode = 'MPDRY', message = 'dry run';

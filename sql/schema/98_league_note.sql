@@ -31,8 +31,7 @@ begin
     too_late := (week.last_day + 8)::timestamp at time zone e.time_zone;
     -- Nothing has happened yet, or it is no news any more.
     if e.opened_at is null or week.number is null or at >= too_late then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse_not_running(e);
     end if;
     for note in
         with next_one as (

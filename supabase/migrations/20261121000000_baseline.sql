@@ -1080,6 +1080,25 @@ comment on function private.edition_phase is 'Phase of an edition at an instant;
 grant execute on function private.edition_phase(timestamptz, timestamptz, timestamptz, timestamptz, timestamptz)
     to anon, authenticated, service_role;
 
+create function private.refuse_not_running(e mpp.edition) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
+        e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+end
+$$;
+
+create function private.require_running(e mpp.edition, at timestamptz) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
+        perform private.refuse_not_running(e);
+    end if;
+end
+$$;
+
 -- Every writer of an edition holds this shared, the freezer alone. An advisory lock, because a share lock on the one
 -- row of the edition would make every validation write to it.
 create function private.lock_edition(edition_id integer, alone boolean default false) returns void
@@ -1294,10 +1313,7 @@ begin
     perform private.lock_edition(e.id, alone => true);
     at := private.clock();
     e := private.find_edition(edition_code);
-    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
-    end if;
+    perform private.require_running(e, at);
     update mpp.edition
     set ends_at = at, registration_closes_at = least(registration_closes_at, at)
     where id = e.id;
@@ -1407,6 +1423,12 @@ create table mpp.edition_challenge (
     needs_proof boolean not null default false,
     opens_at timestamptz,
     closes_at timestamptz,
+    open_during tstzrange not null generated always as (
+        case when kind = 'boost' then tstzrange(null, null) else tstzrange(opens_at, closes_at) end
+    ) stored,
+    boosted_during tstzrange not null generated always as (
+        case when kind = 'boost' then tstzrange(opens_at, closes_at) else 'empty'::tstzrange end
+    ) stored,
     secret_digest bytea,
     levels mpp.school_level[] check (cardinality(levels) > 0),
     constraint edition_challenge_card_once unique (edition_id, challenge_id),
@@ -1427,6 +1449,8 @@ create table mpp.edition_challenge (
 comment on table mpp.edition_challenge is 'A card in play in an edition: kind, points and limits, fixed when the edition starts.';
 comment on column mpp.edition_challenge.repeat_limit is 'How often one player may validate it; null: without limit, fifty times in 24 hours at most.';
 comment on column mpp.edition_challenge.opens_at is 'Window [opens_at, closes_at): open only inside, except boost, which multiplies inside.';
+comment on column mpp.edition_challenge.open_during is 'When it may be done: what its kind makes of its window.';
+comment on column mpp.edition_challenge.boosted_during is 'When its points are multiplied.';
 comment on column mpp.edition_challenge.levels is 'Levels whose classes may play it; null in a public edition.';
 create index edition_challenge_card on mpp.edition_challenge (challenge_id);
 
@@ -1447,7 +1471,10 @@ as $$
 declare
     e mpp.edition;
 begin
-    if tg_op = 'UPDATE' and to_jsonb(old) - 'challenge_id' = to_jsonb(new) - 'challenge_id'
+    -- What is computed from the others is not there yet.
+    if tg_op = 'UPDATE'
+        and to_jsonb(old) - '{challenge_id,open_during,boosted_during}'::text[]
+            = to_jsonb(new) - '{challenge_id,open_during,boosted_during}'::text[]
         and (select k.code from mpp.challenge k where k.id = old.challenge_id)
             = (select k.code from mpp.challenge k where k.id = new.challenge_id) then
         return new;
@@ -1463,6 +1490,24 @@ $$;
 create trigger edition_challenge_keep_rules
     before insert or update or delete on mpp.edition_challenge
     for each row execute function private.edition_challenge_keep_rules();
+
+-- A flash challenge is known to nobody before it opens: what names it then is refused as if it did not exist.
+create function private.is_announced(c mpp.edition_challenge, at timestamptz) returns boolean
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$
+    select c.kind <> 'flash' or at >= c.opens_at
+$$;
+
+create function private.require_open_challenge(c mpp.edition_challenge, at timestamptz) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not at <@ c.open_during then
+        perform private.refuse('MP041', jsonb_build_object('opens_at', c.opens_at, 'closes_at', c.closes_at),
+            private.spoken(c.opens_at), private.spoken(c.closes_at));
+    end if;
+end
+$$;
 
 -- What a player has unlocked, and how often an account has guessed.
 create table mpp.unlock (
@@ -1523,7 +1568,7 @@ create policy edition_challenge_select_anon on mpp.edition_challenge
     using (
         edition_id in (select e.id from mpp.edition e where e.starts_at <= (select private.read_clock()))
         and kind <> 'hidden'
-        and (kind <> 'flash' or tstzrange(opens_at, closes_at) @> (select private.read_clock()))
+        and (kind <> 'flash' or open_during @> (select private.read_clock()))
     );
 
 create policy edition_challenge_select_authenticated on mpp.edition_challenge
@@ -1535,7 +1580,7 @@ create policy edition_challenge_select_authenticated on mpp.edition_challenge
                 or edition_id in (select private.my_taught_edition_ids())
             )
             and (kind <> 'hidden' or id in (select private.my_unlocked_challenge_ids()))
-            and (kind <> 'flash' or tstzrange(opens_at, closes_at) @> (select private.read_clock()))
+            and (kind <> 'flash' or open_during @> (select private.read_clock()))
         )
         or (select private.is_ops())
     );
@@ -1555,7 +1600,7 @@ create policy curriculum_theme_select_everyone on mpp.curriculum_theme
 
 grant select on mpp.theme, mpp.curriculum_theme, mpp.challenge to anon, authenticated, service_role;
 grant select (id, edition_id, challenge_id, kind, points, repeat_limit, quorum, boost_factor, needs_proof, opens_at, closes_at,
-    levels)
+    open_during, boosted_during, levels)
     on mpp.edition_challenge to anon, authenticated, service_role;
 
 create view api.challenges with (security_invoker = true) as
@@ -1569,7 +1614,7 @@ select
     k.title,
     k.description,
     c.points,
-    case when c.kind = 'boost' and tstzrange(c.opens_at, c.closes_at) @> (select private.read_clock())
+    case when c.boosted_during @> (select private.read_clock())
         then c.points * c.boost_factor else c.points end as points_now,
     c.boost_factor,
     c.opens_at,
@@ -4708,8 +4753,7 @@ declare
 begin
     select x.* into e from mpp.league l join mpp.edition x on x.id = l.edition_id where l.id = class;
     if private.clock() >= e.ends_at then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse_not_running(e);
     end if;
     return e;
 end
@@ -7280,25 +7324,62 @@ as $$
     where s.subject_id in (v.player_id, v.team_id, v.league_id)
 $$;
 
--- Credits a collective challenge of a team that has its quorum, and takes the credit back from one that lost it.
--- The league's lock is held: nobody else counts the same team.
-create function private.settle_quorum(challenge mpp.edition_challenge, team uuid, league uuid) returns void
+-- Credits the collective challenges of teams that have their quorum, and takes the credit back from those that lost it.
+-- The locks of the leagues are held: nobody else counts the same teams. One statement, so that scores move once.
+create function private.settle_quorums(leagues uuid[], challenge_ids integer[]) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update mpp.validation v
+    set state = q.state, changed_at = case when q.state = 'credited' then q.last_done else private.clock() end
+    from (
+        select x.team_id, x.challenge_id, max(x.validated_at) as last_done,
+            (case when count(distinct x.player_id) >= c.quorum then 'credited' else 'pending' end)::api.validation_state as state
+        from mpp.validation x
+        join mpp.edition_challenge c on c.id = x.challenge_id and c.kind = 'collective'
+        where x.league_id = any (leagues) and x.challenge_id = any (challenge_ids) and x.state <> 'cancelled'
+        group by x.team_id, x.challenge_id, c.quorum
+    ) q
+    where v.league_id = any (leagues)
+        and v.team_id = q.team_id
+        and v.challenge_id = q.challenge_id
+        and v.state not in (q.state, 'cancelled');
+end
+$$;
+
+-- The one way into the ledger. Columns of equal length say who did what, and when; the points are those of that moment, and
+-- collective challenges count once their quorum is there. The caller holds the lock of the edition and of every league,
+-- and has judged the rows; validated_by is whoever did it for a pupil. A row whose key is known is left as it is; returns how many were written.
+create function private.record_validations(
+    request_keys uuid[], player_ids uuid[], challenge_ids integer[], done_at timestamptz[], proof_sent boolean[], validated_by uuid default null
+) returns integer
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
-    doers integer;
-    settled api.validation_state;
+    written integer;
+    waiting uuid[];
 begin
-    select count(distinct v.player_id) into doers
-    from mpp.validation v
-    where v.league_id = league and v.team_id = team and v.challenge_id = challenge.id and v.state <> 'cancelled';
-    settled := (case when doers >= challenge.quorum then 'credited' else 'pending' end)::api.validation_state;
-    update mpp.validation v
-    set state = settled, changed_at = private.clock()
-    where v.league_id = league
-        and v.team_id = team
-        and v.challenge_id = challenge.id
-        and v.state not in (settled, 'cancelled');
+    with recorded as (
+        insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
+            validated_by, validated_at, changed_at)
+        select r.id, c.edition_id, c.id, p.id, p.team_id, p.league_id,
+            case when r.done_at <@ c.boosted_during then c.points * c.boost_factor else c.points end,
+            case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
+            r.proof_sent, record_validations.validated_by, r.done_at, r.done_at
+        from unnest(request_keys, player_ids, challenge_ids, done_at, proof_sent) with ordinality
+            r (id, player_id, challenge_id, done_at, proof_sent, number)
+        join mpp.player p on p.id = r.player_id
+        join mpp.edition_challenge c on c.id = r.challenge_id
+        order by r.done_at, r.number
+        on conflict do nothing
+        returning league_id, state
+    )
+    select count(*), array_agg(distinct r.league_id) filter (where r.state = 'pending') into written, waiting
+    from recorded r;
+    if waiting is not null then
+        perform private.settle_quorums(waiting, challenge_ids);
+    end if;
+    return written;
 end
 $$;
 
@@ -7355,23 +7436,14 @@ begin
     end if;
 
     select * into e from mpp.edition x where x.id = me.edition_id;
-    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
-    end if;
+    perform private.require_running(e, at);
     select * into c from mpp.edition_challenge x where x.id = validate_challenge.challenge_id and x.edition_id = e.id;
-    if not found or (c.kind = 'hidden' and not exists (
-        select from mpp.unlock u where u.player_id = me.id and u.challenge_id = c.id)) then
+    if not found
+        or not private.is_announced(c, at)
+        or (c.kind = 'hidden' and not exists (select from mpp.unlock u where u.player_id = me.id and u.challenge_id = c.id)) then
         perform private.refuse('MP040');
     end if;
-    if c.kind <> 'boost' and not (at >= coalesce(c.opens_at, at) and at < coalesce(c.closes_at, 'infinity')) then
-        -- A flash challenge that nobody may list yet is not announced by its refusal either.
-        if c.kind = 'flash' and at < c.opens_at then
-            perform private.refuse('MP040');
-        end if;
-        perform private.refuse('MP041', jsonb_build_object('opens_at', c.opens_at, 'closes_at', c.closes_at),
-            private.spoken(c.opens_at), private.spoken(c.closes_at));
-    end if;
+    perform private.require_open_challenge(c, at);
     if c.repeat_limit is not null then
         select count(*) into done
         from mpp.validation x
@@ -7392,22 +7464,11 @@ begin
         perform private.refuse('MP043');
     end if;
 
-    begin
-        insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
-            validated_at, changed_at)
-        values (request_key, e.id, c.id, me.id, me.team_id, me.league_id,
-            case when c.kind = 'boost' and c.opens_at <= at and at < c.closes_at then c.points * c.boost_factor else c.points end,
-            case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
-            coalesce(proof_sent, false), at, at)
-        returning * into v;
-    exception when unique_violation then
+    if private.record_validations(array[request_key], array[me.id], array[c.id], array[at], array[coalesce(proof_sent, false)]) = 0 then
         -- Another league used the key in the same instant.
         perform private.refuse('MP044');
-    end;
-    if c.kind = 'collective' then
-        perform private.settle_quorum(c, v.team_id, v.league_id);
-        select * into v from mpp.validation x where x.id = v.id;
     end if;
+    select * into v from mpp.validation x where x.id = request_key;
     return private.receipt(v);
 end
 $$;
@@ -7428,7 +7489,6 @@ declare
     account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_write() end;
     e mpp.edition;
     v mpp.validation;
-    c mpp.edition_challenge;
     mine boolean;
     running boolean;
     at timestamptz;
@@ -7454,8 +7514,7 @@ begin
     running := private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) = 'running';
     by_ops := by_ops and not (mine and running);
     if not by_ops and not running then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse_not_running(e);
     end if;
     if not by_ops and not exists (select from mpp.player p where p.id = v.player_id and p.league_id = v.league_id) then
         perform private.refuse('MP035');
@@ -7475,10 +7534,7 @@ begin
     set state = 'cancelled', changed_at = at, cancelled_by = account
     where x.id = v.id
     returning * into v;
-    select * into c from mpp.edition_challenge x where x.id = v.challenge_id;
-    if c.kind = 'collective' then
-        perform private.settle_quorum(c, v.team_id, v.league_id);
-    end if;
+    perform private.settle_quorums(array[v.league_id], array[v.challenge_id]);
     if by_ops then
         perform private.record_act('validation.cancel', v.id::text, jsonb_build_object(
             'reason', private.clean_line('reason', reason, 500), 'player_id', v.player_id, 'points', v.points));
@@ -7520,10 +7576,7 @@ begin
         perform private.refuse('MP035');
     end if;
     select * into e from mpp.edition x where x.id = me.edition_id;
-    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
-    end if;
+    perform private.require_running(e, at);
     delete from mpp.unlock_guess g
     where g.account_id = account and g.edition_id = e.id and g.guessed_at <= at - interval '1 hour';
     select count(*), min(g.guessed_at) into wrong, oldest
@@ -7579,8 +7632,7 @@ begin
     at := private.clock();
     e := private.find_edition(edition_code);
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) not in ('running', 'closed') then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse_not_running(e);
     end if;
 
     with judged as (
@@ -7593,7 +7645,7 @@ begin
                 when c.id is null then 'its challenge is not in this edition'
                 when r.done_at is null or r.done_at < e.starts_at or r.done_at >= e.ends_at or r.done_at > at
                     then 'it was not done while the edition was running'
-                when c.kind <> 'boost' and (r.done_at < c.opens_at or r.done_at >= c.closes_at)
+                when not r.done_at <@ c.open_during
                     then 'it was not done in the window of its challenge'
                 when count(*) over (partition by r.id) > 1 then 'its request key comes twice'
             end as fault
@@ -7613,20 +7665,13 @@ begin
         perform private.refuse('MP070', wrong::text, first_wrong);
     end if;
 
-    insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
-        validated_at, changed_at)
-    select r.id, e.id, c.id, p.id, p.team_id, p.league_id,
-        -- As in validate_challenge; a function would cost as much as the rest of the row.
-        case when c.kind = 'boost' and c.opens_at <= r.done_at and r.done_at < c.closes_at
-            then c.points * c.boost_factor else c.points end,
-        case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
-        c.needs_proof, r.done_at, r.done_at
-    from unnest(request_keys, player_ids, challenge_ids, done_at) r (id, player_id, challenge_id, done_at)
-    join mpp.player p on p.id = r.player_id
-    join mpp.edition_challenge c on c.id = r.challenge_id
-    order by r.done_at
-    on conflict do nothing;
-    get diagnostics written = row_count;
+    written := private.record_validations(request_keys, player_ids, challenge_ids, done_at,
+        array(
+            select c.needs_proof
+            from unnest(challenge_ids) with ordinality r (id, number)
+            left join mpp.edition_challenge c on c.id = r.id
+            order by r.number
+        ));
 
     select count(*), min(format('player %s did challenge %s %s times, and it counts %s', f.player_id, f.code, f.done, f.repeat_limit))
     into wrong, first_wrong
@@ -7642,20 +7687,6 @@ begin
     if wrong > 0 then
         perform private.refuse('MP070', wrong::text, first_wrong);
     end if;
-
-    -- One statement for all the teams that reached a quorum, so that scores move once.
-    update mpp.validation v
-    set state = 'credited', changed_at = q.last_done
-    from (
-        select x.team_id, x.challenge_id, max(x.validated_at) as last_done
-        from mpp.edition_challenge c
-        join mpp.validation x on x.challenge_id = c.id and x.state <> 'cancelled'
-        join unnest(leagues) touched (id) on touched.id = x.league_id
-        where c.edition_id = e.id and c.kind = 'collective'
-        group by x.team_id, x.challenge_id, c.quorum
-        having count(distinct x.player_id) >= c.quorum
-    ) q
-    where v.team_id = q.team_id and v.challenge_id = q.challenge_id and v.state = 'pending';
     return written;
 end
 $$;
@@ -7745,22 +7776,15 @@ begin
     end if;
 
     select * into e from mpp.edition x where x.id = class.edition_id;
-    if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
-    end if;
+    perform private.require_running(e, at);
     select * into c from mpp.edition_challenge x where x.id = validate_for_pupils.challenge_id and x.edition_id = e.id;
-    -- A flash challenge that nobody may list yet is not announced by its refusal either.
-    if not found or (c.kind = 'flash' and at < c.opens_at) then
+    if not found or not private.is_announced(c, at) then
         perform private.refuse('MP040');
     end if;
     if not private.is_in_play(class, c) then
         perform private.refuse('MP084');
     end if;
-    if c.kind <> 'boost' and not (at >= coalesce(c.opens_at, at) and at < coalesce(c.closes_at, 'infinity')) then
-        perform private.refuse('MP041', jsonb_build_object('opens_at', c.opens_at, 'closes_at', c.closes_at),
-            private.spoken(c.opens_at), private.spoken(c.closes_at));
-    end if;
+    perform private.require_open_challenge(c, at);
     if c.needs_proof and not coalesce(proof_sent, false) then
         perform private.refuse('MP043');
     end if;
@@ -7812,24 +7836,16 @@ begin
         perform private.refuse('MP047', '1000');
     end if;
 
-    begin
-        insert into mpp.class_request (request_key, league_id, challenge_id, team_id, pupil_ids, answered)
-        values (validate_for_pupils.request_key, class.id, c.id, validate_for_pupils.team_id, validate_for_pupils.pupil_ids, chosen);
-        insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
-            validated_by, validated_at, changed_at)
-        select private.validation_key(validate_for_pupils.request_key, p.id), e.id, c.id, p.id, p.team_id, p.league_id,
-            case when c.kind = 'boost' and c.opens_at <= at and at < c.closes_at then c.points * c.boost_factor else c.points end,
-            case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
-            coalesce(validate_for_pupils.proof_sent, false), account, at, at
-        from mpp.player p
-        where p.id = any (doing);
-    exception when unique_violation then
-        -- Another class used the key in the same instant.
+    insert into mpp.class_request (request_key, league_id, challenge_id, team_id, pupil_ids, answered)
+    values (validate_for_pupils.request_key, class.id, c.id, validate_for_pupils.team_id, validate_for_pupils.pupil_ids, chosen)
+    on conflict do nothing;
+    -- Unless another class used the key in the same instant.
+    if not found or private.record_validations(
+        array(select private.validation_key(validate_for_pupils.request_key, p.id) from unnest(doing) p (id)), doing,
+        array_fill(c.id, array[cardinality(doing)]), array_fill(at, array[cardinality(doing)]),
+        array_fill(coalesce(validate_for_pupils.proof_sent, false), array[cardinality(doing)]), account
+    ) < cardinality(doing) then
         perform private.refuse('MP044');
-    end;
-    if c.kind = 'collective' then
-        perform private.settle_quorum(c, t.team_id, class.id)
-        from (select distinct p.team_id from mpp.player p where p.id = any (doing)) t;
     end if;
     perform private.record_for_class('class.validate', class.id, jsonb_build_object('request_key', validate_for_pupils.request_key, 'pupils', cardinality(doing)));
     return query select * from private.pupil_validations(validate_for_pupils.request_key, chosen);
@@ -7859,8 +7875,7 @@ begin
     select x.* into e from mpp.league l join mpp.edition x on x.id = l.edition_id where l.id = class_id;
     -- The staff may until the ranking is frozen.
     if not by_ops and private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'running' then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse_not_running(e);
     end if;
     if coalesce(cardinality(validation_ids), 0) not between 1 and 1000 then
         perform private.refuse('MP010', 'validation_ids', format('it has %s elements', coalesce(cardinality(validation_ids), 0)),
@@ -7885,11 +7900,8 @@ begin
     set state = 'cancelled', changed_at = at, cancelled_by = account
     where v.id = any (validation_ids) and v.state <> 'cancelled';
     get diagnostics cancelled = row_count;
-    perform private.settle_quorum(c, t.team_id, class_id)
-    from (
-        select distinct v.team_id, v.challenge_id from mpp.validation v where v.id = any (validation_ids)
-    ) t
-    join mpp.edition_challenge c on c.id = t.challenge_id and c.kind = 'collective';
+    perform private.settle_quorums(array[class_id],
+        array(select distinct v.challenge_id from mpp.validation v where v.id = any (validation_ids)));
     if by_ops and cancelled > 0 then
         perform private.record_act('class.cancel', class_id::text, jsonb_build_object('validations', validation_ids));
     end if;
@@ -7929,6 +7941,9 @@ declare
     asked integer;
     wrong integer;
     first_wrong text;
+    due_pupils uuid[];
+    due_challenges integer[];
+    due_at timestamptz[];
     outcome api.sheet_outcome;
 begin
     select * into class from mpp.league l where l.id = class_id;
@@ -7936,8 +7951,7 @@ begin
     phase := private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at);
     -- The staff may still type in what a teacher sends after the end, until the ranking is frozen.
     if phase <> 'running' and not (by_ops and phase = 'closed') then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse_not_running(e);
     end if;
     asked := coalesce(cardinality(pupil_ids), 0);
     if asked not between 1 and 20000 or asked <> coalesce(cardinality(challenge_ids), 0) or asked <> coalesce(cardinality(times), 0)
@@ -7951,16 +7965,14 @@ begin
 
     begin
         with marked as (
-            select r.number, r.pupil_id, r.challenge_id, r.times, r.done_on, p.id as player_id, p.team_id, c.kind, c.points, c.boost_factor,
-                c.opens_at, c.closes_at, c.repeat_limit, c.id is not null and private.is_in_play(class, c) as in_play, k.code,
+            select r.number, r.pupil_id, r.challenge_id, r.times, r.done_on, p.id as player_id, c.open_during, c.repeat_limit, c.id is not null and private.is_in_play(class, c) as in_play, k.code,
                 -- Somewhere inside that day, the edition and the window of the challenge: at noon where it can be.
                 case
                     when r.done_on is null then last_instant
                     when r.done_on between (e.starts_at at time zone e.time_zone)::date and (e.ends_at at time zone e.time_zone)::date then least(
-                        greatest((r.done_on + time '12:00') at time zone e.time_zone, e.starts_at,
-                            case when c.kind <> 'boost' then c.opens_at end),
+                        greatest((r.done_on + time '12:00') at time zone e.time_zone, e.starts_at, lower(c.open_during)),
                         last_instant,
-                        case when c.kind <> 'boost' then c.closes_at - interval '1 microsecond' end)
+                        upper(c.open_during) - interval '1 microsecond')
                 end as done_at,
                 (
                     select count(*) from mpp.validation v
@@ -7970,7 +7982,7 @@ begin
                 r (pupil_id, challenge_id, times, done_on, number)
             left join mpp.player p on p.id = r.pupil_id and p.league_id = class.id
             left join mpp.edition_challenge c on c.id = r.challenge_id and c.edition_id = e.id
-                and not (c.kind = 'flash' and at < c.opens_at)
+                and private.is_announced(c, at)
             left join mpp.challenge k on k.id = c.challenge_id
         ), judged as (
             select m.*,
@@ -7988,7 +8000,7 @@ begin
                     when m.done_on is not null
                         and (m.done_at is null or m.done_on <> (m.done_at at time zone e.time_zone)::date or m.done_at < e.starts_at)
                         then format('%s is outside the edition, or outside the window of %s', m.done_on, m.code)
-                    when m.kind <> 'boost' and (m.done_at < m.opens_at or m.done_at >= m.closes_at)
+                    when not m.done_at <@ m.open_during
                         then format('%s has a window: give the day it was done', m.code)
                 end as fault
             from marked m
@@ -7996,39 +8008,27 @@ begin
             select count(*) as number, (array_agg(format('row %s: %s', j.number, j.fault) order by j.number))[1] as first
             from judged j
             where j.fault is not null
-        ), recorded as (
-            insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
-                validated_by, validated_at, changed_at)
-            select private.uuid_v7(), e.id, j.challenge_id, j.player_id, j.team_id, class.id,
-                case when j.kind = 'boost' and j.opens_at <= j.done_at and j.done_at < j.closes_at
-                    then j.points * j.boost_factor else j.points end,
-                case when j.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
-                -- The teacher who fills in the sheet has seen it done.
-                true, account, j.done_at, j.done_at
+        ), due as (
+            select j.player_id, j.challenge_id, j.done_at
             from judged j
             cross join generate_series(j.done + 1, j.times)
             where (select f.number from faults f) = 0
-            order by j.done_at
-            returning 1
         )
-        select f.number, f.first, (select count(*) from recorded), (select coalesce(sum(least(j.done, j.times)), 0) from judged j)
-        into wrong, first_wrong, outcome.recorded, outcome.already
-        from faults f;
+        select f.number, f.first, (select coalesce(sum(least(j.done, j.times)), 0) from judged j), d.pupils, d.challenges, d.instants
+        into wrong, first_wrong, outcome.already, due_pupils, due_challenges, due_at
+        from faults f
+        cross join (
+            select coalesce(array_agg(x.player_id), '{}') as pupils, coalesce(array_agg(x.challenge_id), '{}') as challenges,
+                coalesce(array_agg(x.done_at), '{}') as instants
+            from due x
+        ) d;
         if wrong > 0 then
             perform private.refuse('MP070', wrong::text, first_wrong);
         end if;
-        -- One statement for all the teams that reached a quorum, so that scores move once.
-        update mpp.validation v
-        set state = 'credited', changed_at = q.last_done
-        from (
-            select x.team_id, x.challenge_id, max(x.validated_at) as last_done
-            from mpp.validation x
-            join mpp.edition_challenge c on c.id = x.challenge_id and c.kind = 'collective'
-            where x.league_id = class.id and x.state <> 'cancelled' and x.challenge_id = any (challenge_ids)
-            group by x.team_id, x.challenge_id, c.quorum
-            having count(distinct x.player_id) >= c.quorum
-        ) q
-        where v.team_id = q.team_id and v.challenge_id = q.challenge_id and v.league_id = class.id and v.state = 'pending';
+        outcome.recorded := private.record_validations(
+            array(select private.uuid_v7() from unnest(due_pupils)), due_pupils, due_challenges, due_at,
+            -- The teacher who fills in the sheet has seen it done.
+            array_fill(true, array[cardinality(due_pupils)]), account);
         perform private.record_for_class('class.import_sheet', class.id, jsonb_build_object('recorded', outcome.recorded));
         if dry_run then
             raise exception using errcode = 'MPDRY', message = 'dry run';
@@ -12408,8 +12408,7 @@ begin
     too_late := (week.last_day + 8)::timestamp at time zone e.time_zone;
     -- Nothing has happened yet, or it is no news any more.
     if e.opened_at is null or week.number is null or at >= too_late then
-        perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-            e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        perform private.refuse_not_running(e);
     end if;
     for note in
         with next_one as (
