@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 BUCKET = "client-files"
 
-#: The most bytes of a file, and the types of file by ending: as sql/schema/37_files.sql has them.
+#: The most bytes of a file, and the types of file by ending: as sql/schema/34_client_file.sql has them.
 LARGEST_FILE = 50 << 20
 TYPES = {
     "pdf": "application/pdf",

@@ -5,10 +5,12 @@
 -- schema first: who speaks SQL could put a type called date there, and a check of theirs would run as our definer.
 
 create schema if not exists mpp;
-create schema if not exists private;
-create schema if not exists api;
-create schema if not exists request;
 
+create schema if not exists private;
+
+create schema if not exists api;
+
+create schema if not exists request;
 comment on schema api is 'Ma Petite Planète: the views and functions that apps, dashboards and the CLI may use.';
 comment on schema mpp is 'Ma Petite Planète: tables. Read through api; written by the functions of private only.';
 comment on schema private is 'Ma Petite Planète: rules, triggers and every security definer function. Never exposed.';
@@ -42,15 +44,17 @@ begin
     execute pg_catalog.format('revoke temporary on database %I from public', pg_catalog.current_database());
 end
 $$;
-
 grant usage, create on schema mpp to mpp_owner;
 grant create on schema api to mpp_owner;
 grant usage on schema api to anon, authenticated, service_role;
 
 -- A function is executable by everyone unless this is said; grants stand under each function instead.
 alter default privileges revoke execute on functions from public;
+
 alter default privileges in schema mpp, private, api, request revoke all on tables from public, anon, authenticated, service_role;
+
 alter default privileges in schema mpp, private, api, request revoke all on sequences from public, anon, authenticated, service_role;
+
 alter default privileges in schema mpp, private, api, request revoke all on functions from public, anon, authenticated, service_role;
 
 -- What a person reads on a screen, by language: {"fr": "…", "en": "…", "de": "…"}; French and English always.
@@ -72,245 +76,8 @@ create domain mpp.line as text
         and value !~ '[\u0000-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u1680\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
         and value !~ '[\u0300-\u036f]{3}'
     );
-
 comment on domain mpp.line is 'One clean line of text: no control, invisible or direction characters, 120 at most.';
-
--- The one list of what typed text is trimmed of; mpp_supabase/typed.py does the same to the cells of sheets. What keyboards
--- add to emoji and word processors to long words goes, and the ligatures of a PDF are letters again. White space of any kind
--- becomes one plain space, also the kind without width, which must join no words. Hyphens that do not break become plain ones. Around the text goes what address
--- books and chats put there to say its direction; inside it such a character stays, and is refused.
-create function private.trimmed(value text) returns text
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$
-    select regexp_replace(
-        regexp_replace(
-            regexp_replace(
-                regexp_replace(normalize(
-                    replace(replace(replace(replace(replace(value,
-                        'ﬃ', 'ffi'), 'ﬄ', 'ffl'), 'ﬀ', 'ff'), 'ﬁ', 'fi'), 'ﬂ', 'fl'), NFC), '[\u00ad\u200c\u200d\ufe00-\ufe0f]+', '', 'g'),
-                '[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000]+', ' ', 'g'),
-            '[\u2010\u2011]', '-', 'g'),
-        '^[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+|[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+$', '', 'g')
-$$;
-grant execute on function private.trimmed to mpp_owner;
 
 create domain mpp.school_level as text
     constraint school_level_known check (value in ('maternelle', 'elementaire', 'college', 'lycee'));
 comment on domain mpp.school_level is 'Level of a class or school: maternelle, elementaire, college or lycee.';
-
--- How names are compared: without case, accents and ligatures, so that Léa, LEA and lea are one name. Accents go before
--- case does, because a database in the C locale knows the case of ASCII letters only.
-create function private.folded(value text) returns text
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$
-    select lower(replace(replace(replace(replace(replace(
-        regexp_replace(normalize(value, NFKD), '[\u0300-\u036f]', '', 'g'),
-        'œ', 'oe'), 'Œ', 'OE'), 'æ', 'ae'), 'Æ', 'AE'), 'ß', 'ss'))
-$$;
--- Indexes are computed by the owner of the table when it is analysed or indexed again.
-grant usage on schema private to mpp_owner;
-grant usage on schema request to anon, authenticated, service_role;
-grant execute on function private.folded to mpp_owner;
-
--- One word of letters, in any script (mpp_supabase/sheets/names.py has the same list); a hyphen or an apostrophe may join two. The letters are listed, because what a
--- database counts as one depends on its locale.
-create function private.is_one_word(value text) returns boolean
-    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
-as $$
-    select coalesce(value ~ ('^' || w.letters || '+([-''’]' || w.letters || '+)*$') and value ~ '[^\u0300-\u036f]', false)
-    from (
-        select '['
-            -- Latin, combining accents
-            || 'A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02af\u0300-\u036f\u1e00-\u1eff'
-            -- Greek, Cyrillic, Armenian, Georgian
-            || '\u0370-\u0373\u0376\u0377\u037b-\u037d\u037f\u0386\u0388-\u03ff\u1f00-\u1fff\u0400-\u0481\u048a-\u052f'
-            || '\u0531-\u0556\u0560-\u0588\u10a0-\u10fa\u10fc-\u10ff\u1c90-\u1cbf'
-            -- Hebrew, Arabic, Ethiopic
-            || '\u05b0-\u05bd\u05d0-\u05f2\u0620-\u065f\u066e-\u06d3\u06fa-\u06fc\u1200-\u135f'
-            -- India, from Devanagari to Sinhala
-            || '\u0900-\u0963\u0971-\u0983\u0985-\u09e3\u0a01-\u0a65\u0a81-\u0ae3\u0b01-\u0b63\u0b82-\u0be3\u0c00-\u0c63'
-            || '\u0c80-\u0ce3\u0d00-\u0d63\u0d81-\u0de3'
-            -- Thai, Lao, Tibetan, Burmese, Korean letters, Khmer, Mongolian
-            || '\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ecd\u0f40-\u0fbc\u1000-\u103f\u1050-\u108f\u1100-\u11ff\u1780-\u17d3\u1820-\u18aa'
-            -- Japanese, Chinese, Korean
-            || '\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3'
-            || ']' as letters
-    ) w
-$$;
-grant execute on function private.is_one_word to mpp_owner;
-
--- ISO 3166-1, and XK, which Kosovo uses.
-create function private.is_country(code text) returns boolean
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$
-    select code ~ '^[A-Z]{2}$' and strpos(
-        ' AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ'
-        || ' BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR'
-        || ' CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR'
-        || ' GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU'
-        || ' ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ'
-        || ' LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ'
-        || ' MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF'
-        || ' PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI'
-        || ' SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR'
-        || ' TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW',
-        ' ' || code) > 0
-$$;
-grant execute on function private.is_country to mpp_owner;
-
--- The numbers that can be, without their +: behind a code that the ITU gave to a country, and in the length and with the first
--- digits of the country where players live. The numbers of overseas France have codes of their own.
-create function private.is_phone_number(digits text) returns boolean
-    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
-as $$
-    select coalesce(case
-        when digits ~ '^(33|262|590|594|596)' then digits ~ '^(33|262|590|594|596)[1-9][0-9]{8}$'
-        when digits ~ '^508' then digits ~ '^508([1-9][0-9]{5}|[1-9][0-9]{8})$'
-        when digits ~ '^32' then digits ~ '^32(4[5-9][0-9]{7}|(?!4[5-9])[1-9][0-9]{7})$'
-        when digits ~ '^41' then digits ~ '^41[2-9][0-9]{8}$'
-        when digits ~ '^352' then digits ~ '^352(6[0-9]{8}|(?!6)[2-9][0-9]{3,10})$'
-        when digits ~ '^49' then digits ~ '^49(1[5-7][0-9]{8,9}|[2-9][0-9]{5,10})$'
-        when digits ~ '^44' then digits ~ '^44([1-35789][0-9]{9}|[158][0-9]{8})$'
-        when digits ~ '^31' then digits ~ '^31[1-9][0-9]{8}$'
-        when digits ~ '^43' then digits ~ '^43[1-9][0-9]{5,12}$'
-        when digits ~ '^39' then digits ~ '^39(3[0-9]{8,9}|0[0-9]{5,10})$'
-        when digits ~ '^34' then digits ~ '^34[5-9][0-9]{8}$'
-        when digits ~ '^351' then digits ~ '^351[2-9][0-9]{8}$'
-        when digits ~ '^212' then digits ~ '^212[5-8][0-9]{8}$'
-        when digits ~ '^213' then digits ~ '^213([5-7][0-9]{8}|[1-49][0-9]{7})$'
-        when digits ~ '^1' then digits ~ '^1([2-9][0-9]{2}){2}[0-9]{4}$'
-        else digits ~ '^[1-9][0-9]{6,14}$' and digits ~ ('^(7|20|27|30|36|40|4[5-8]|5[1-8]|6[0-6]|8[1246]|9[0-58]'
-            || '|21[1368]|22|23|24|25[0-8]|26[0-9]|29[01789]|35|37[0-8]|38[0-35-79]|42[013]|50|59|67[02-9]|68[0-35-9]|69[0-2]'
-            || '|85[02356]|88[06]|96[0-8]|97[0-7]|99[2-68])')
-    end, false)
-$$;
-grant execute on function private.is_phone_number to mpp_owner;
-
--- A typed telephone number as its network knows it (E.164), or nothing: without what stands between digits, and 00 for +. As it
--- is dialled inside a country it is understood where the account lives in one whose way is known here, and only if it can be a number there: a
--- Frenchman in Brussels writes 06… too, and +32 6… is nobody. The zero that is only dialled inside a country goes.
-create function private.phone_number(value text, country text) returns text
-    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
-as $$
-    select case when private.is_phone_number(substr(i.number, 2)) then i.number end
-    from (
-        select translate(
-            -- Who writes +33 (0)6 means +33 6. In Italy the zero belongs to the number.
-            regexp_replace(private.trimmed(left(phone_number.value, 60)), '^((?:\+|00)(?!39)[0-9 ]+)\(0\)', '\1'),
-            U&' ./()-\2012\2013\2014\2212\061C\200E\200F\202A\202B\202C\202D\202E\2066\2067\2068\2069\FEFF', '')
-    ) t (bare)
-    cross join lateral (
-        select case
-            when t.bare ~ '^\+[0-9]+$' then t.bare
-            when t.bare ~ '^00[0-9]+$' then '+' || substr(t.bare, 3)
-            when t.bare ~ '^0[1-9][0-9]+$' then case
-                when phone_number.country = 'IT' then '+39' || t.bare
-                else case phone_number.country
-                    when 'FR' then case
-                        when t.bare ~ '^0(590|690|691)' then '+590' when t.bare ~ '^0(262|269|639|692|693)' then '+262'
-                        when t.bare ~ '^0(594|694)' then '+594' when t.bare ~ '^0(596|696|697)' then '+596'
-                        else '+33' end
-                    when 'BE' then '+32' when 'CH' then '+41' when 'DE' then '+49' when 'GB' then '+44' when 'NL' then '+31'
-                    when 'AT' then '+43' when 'MA' then '+212' when 'DZ' then '+213'
-                end || substr(t.bare, 2)
-            end
-            when t.bare ~ '^[1-9][0-9]+$' then case phone_number.country
-                when 'LU' then '+352' when 'ES' then '+34' when 'PT' then '+351' when 'IT' then '+39' when 'US' then '+1' when 'CA' then '+1'
-            end || t.bare
-        end
-    ) d (number)
-    cross join lateral (select regexp_replace(d.number, '^\+(33|32|41|49|44|31|43|212|213|262|590|594|596)0', '+\1')) i (number)
-$$;
-grant execute on function private.phone_number to mpp_owner;
-
--- Plain addresses only: no quotes, comments, lists or line ends, which a header would take for something else.
-create function private.is_mail_address(value text) returns boolean
-    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
-as $$
-    select coalesce(
-        char_length(value) <= 254
-        and value ~ '^[A-Za-z0-9.!#$%&''*+/=?^_`{|}~-]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]$'
-        and value !~ '(^|@)\.|\.\.|\.@',
-        false
-    )
-$$;
-grant execute on function private.is_mail_address to mpp_owner;
-
--- An address as somebody typed it, as it is kept and compared; nothing when it is too long to be one.
-create function private.typed_address(value text) returns text
-    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
-as $$
-    select case when octet_length(value) <= 300 then lower(private.trimmed(value)) end
-$$;
-
--- Where a mail to an address arrives: ada+2@example.org is a way to write to ada@example.org once more, and Gmail reads over
--- dots.
-create function private.mailbox_of(address text) returns text
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$
-    select case
-        when split_part(m.plain, '@', 2) in ('gmail.com', 'googlemail.com')
-            then replace(split_part(m.plain, '@', 1), '.', '') || '@gmail.com'
-        else m.plain
-    end
-    from (select regexp_replace(lower(address), '(.)\+[^@]*@', '\1@')) m (plain)
-$$;
-grant execute on function private.mailbox_of to mpp_owner;
-
--- Time-ordered identifiers (RFC 9562, version 7) keep index inserts on the right-hand page. Postgres 18 has
--- uuidv7() of its own; Supabase runs 17.
-create function private.uuid_v7() returns uuid
-    language sql parallel safe set search_path = pg_catalog, pg_temp
-as $$
-    select encode(
-        set_bit(
-            set_bit(
-                overlay(
-                    uuid_send(gen_random_uuid())
-                    placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
-                    from 1 for 6
-                ),
-                52, 1
-            ),
-            53, 1
-        ),
-        'hex'
-    )::uuid
-$$;
-
--- The one clock of the game: nothing else reads the time, so that a test moves the whole game by replacing this function.
--- now() would be the start of the transaction: a request that waited for a lock would still believe that the edition is
--- running.
-create function private.clock() returns timestamptz
-    language sql parallel safe set search_path = pg_catalog, pg_temp
-as $$ select clock_timestamp() $$;
-grant execute on function private.clock to mpp_owner;
-
--- The same for what a query reads. Written as (select private.read_clock()) it is asked once, and every row is judged at one
--- instant. Being stable it keeps a view open to the planner, which a volatile function in a column would not; being security
--- definer it lets the caller of a view read the time without naming what is private.
-create function private.read_clock() returns timestamptz
-    language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return private.clock();
-end
-$$;
-grant execute on function private.read_clock to anon, authenticated, service_role, mpp_dashboard;
-
-create function api.read_clock() returns timestamptz
-    language sql stable set search_path = pg_catalog, pg_temp
-begin atomic select private.read_clock(); end;
-comment on function api.read_clock is 'The time by which the game decides what has begun and what is over: count down by it, not by the clock of a phone or a laptop. Errors: none.';
-grant execute on function api.read_clock to anon, authenticated, service_role;
-
--- The civil day at that moment. A request may choose the session's time zone (Prefer: timezone=…), so no day comes from it:
--- a day is one of the edition's zone, and where there is no edition one of the association's.
-create function private.today(time_zone text default 'Europe/Paris') returns date
-    language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return (private.clock() at time zone time_zone)::date;
-end
-$$;
-grant execute on function private.today to anon, authenticated, service_role;

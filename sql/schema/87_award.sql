@@ -135,22 +135,20 @@ where a.participation_id is null and coalesce(s.label, h.name) is not null;
 comment on view api.awards is 'Awards of frozen editions to players, teams, leagues, classes and schools that are listed. Sort by place, award_id.';
 grant select on api.awards to anon, authenticated, service_role;
 
-create type api.client_award as (
+-- A client of a private edition does not play in it, and so cannot read its ranking: the names come from here.
+create function private.my_client_awards() returns table (
     award_id bigint, participation_id integer, organisation_id integer, edition_id integer, place smallint, rule text, scope text,
     title jsonb, description jsonb, subject_id uuid, label text, league_label text, value numeric, granted_at timestamptz
-);
-comment on type api.client_award is 'An award among the leagues of a client.';
-
--- A client of a private edition does not play in it, and so cannot read its ranking: the names come from here.
-create function private.my_client_awards() returns setof api.client_award
+)
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 begin
     return query
     select a.id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title::jsonb, a.description::jsonb,
         a.subject_id, coalesce(s.label, h.name::text), s.league_label, case when s.is_public or h.id is not null then a.value end, a.granted_at
     from mpp.award a
-    -- In a private edition no league or team of fewer than five, and no player of one: see 82_follow_up.
+    -- In a private edition no league or team of fewer than five, and no player of one: see 82_client_figure.
     left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
         and (s.is_public or s.players >= 5 or (s.scope = 'player' and exists (
             select from mpp.player q join mpp.score g on g.subject_id = q.league_id where q.id = a.subject_id and g.players >= 5)))
@@ -166,6 +164,20 @@ select a.award_id, a.participation_id, a.organisation_id, a.edition_id, a.place,
     a.label, a.league_label, a.value, a.granted_at
 from private.my_client_awards() a;
 comment on view api.client_awards is 'Awards among the leagues of the caller''s organisations: the same rules, within. Who opted out is not in it. Sort by place, award_id.';
+comment on column api.client_awards.award_id is 'The award.';
+comment on column api.client_awards.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_awards.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_awards.edition_id is 'The edition, as client_participations has it.';
+comment on column api.client_awards.place is 'Place of the rule in the order in which they are read out.';
+comment on column api.client_awards.rule is 'Code of the rule.';
+comment on column api.client_awards.scope is 'What it went to: player, team, league, class or school.';
+comment on column api.client_awards.title is 'Title by language.';
+comment on column api.client_awards.description is 'What it is for, by language.';
+comment on column api.client_awards.subject_id is 'Id of the player, team, league, class or school.';
+comment on column api.client_awards.label is 'Its name in public.';
+comment on column api.client_awards.league_label is 'League of a player or team; null for others, and where it is out of the rankings.';
+comment on column api.client_awards.value is 'What earned it, in the unit of the rule: the rank, points a player, validations, themes, collective challenges, or days; null in a private edition.';
+comment on column api.client_awards.granted_at is 'When the awards of the edition were given.';
 grant select on api.client_awards to authenticated, service_role, mpp_dashboard;
 
 create function private.grant_awards(edition_code text) returns integer

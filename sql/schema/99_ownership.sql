@@ -1,3 +1,4 @@
+
 -- Last. Every table and view belongs to mpp_owner, and row-level security binds the owner too. The functions stay with
 -- the role that deploys, which is what lets a security definer function read what its caller may not.
 do $$
@@ -90,9 +91,11 @@ comment on function request.refuse_writes is 'What PostgREST runs before each re
 grant execute on function request.refuse_writes to anon, authenticated, service_role;
 
 alter role authenticator set pgrst.db_pre_request = 'request.refuse_writes';
+
 -- What goes wrong in a request is told to whoever sent it, and not written down: Postgres logs the place where it stumbled along
 -- with the error, `"first_name":"Lina\u0000…` or `invalid input syntax for type uuid: "Lina"`. Deadlocks and slow statements are still logged.
 alter role authenticator set log_min_messages = 'log';
+
 notify pgrst, 'reload config';
 
 -- The default privileges said it for every function that this role made; this says it for what another one did.

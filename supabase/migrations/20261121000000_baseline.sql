@@ -5,10 +5,12 @@
 -- schema first: who speaks SQL could put a type called date there, and a check of theirs would run as our definer.
 
 create schema if not exists mpp;
-create schema if not exists private;
-create schema if not exists api;
-create schema if not exists request;
 
+create schema if not exists private;
+
+create schema if not exists api;
+
+create schema if not exists request;
 comment on schema api is 'Ma Petite Planète: the views and functions that apps, dashboards and the CLI may use.';
 comment on schema mpp is 'Ma Petite Planète: tables. Read through api; written by the functions of private only.';
 comment on schema private is 'Ma Petite Planète: rules, triggers and every security definer function. Never exposed.';
@@ -42,15 +44,17 @@ begin
     execute pg_catalog.format('revoke temporary on database %I from public', pg_catalog.current_database());
 end
 $$;
-
 grant usage, create on schema mpp to mpp_owner;
 grant create on schema api to mpp_owner;
 grant usage on schema api to anon, authenticated, service_role;
 
 -- A function is executable by everyone unless this is said; grants stand under each function instead.
 alter default privileges revoke execute on functions from public;
+
 alter default privileges in schema mpp, private, api, request revoke all on tables from public, anon, authenticated, service_role;
+
 alter default privileges in schema mpp, private, api, request revoke all on sequences from public, anon, authenticated, service_role;
+
 alter default privileges in schema mpp, private, api, request revoke all on functions from public, anon, authenticated, service_role;
 
 -- What a person reads on a screen, by language: {"fr": "…", "en": "…", "de": "…"}; French and English always.
@@ -72,8 +76,13 @@ create domain mpp.line as text
         and value !~ '[\u0000-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u1680\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
         and value !~ '[\u0300-\u036f]{3}'
     );
-
 comment on domain mpp.line is 'One clean line of text: no control, invisible or direction characters, 120 at most.';
+
+create domain mpp.school_level as text
+    constraint school_level_known check (value in ('maternelle', 'elementaire', 'college', 'lycee'));
+comment on domain mpp.school_level is 'Level of a class or school: maternelle, elementaire, college or lycee.';
+-- Text as people type it: how it is trimmed, compared and searched, and what in it is a word, a country, a telephone number,
+-- an address, a link or an imitation. Nothing here reads a table or refuses: 12_typed does.
 
 -- The one list of what typed text is trimmed of; mpp_supabase/typed.py does the same to the cells of sheets. What keyboards
 -- add to emoji and word processors to long words goes, and the ligatures of a PDF are letters again. White space of any kind
@@ -94,10 +103,6 @@ as $$
 $$;
 grant execute on function private.trimmed to mpp_owner;
 
-create domain mpp.school_level as text
-    constraint school_level_known check (value in ('maternelle', 'elementaire', 'college', 'lycee'));
-comment on domain mpp.school_level is 'Level of a class or school: maternelle, elementaire, college or lycee.';
-
 -- How names are compared: without case, accents and ligatures, so that Léa, LEA and lea are one name. Accents go before
 -- case does, because a database in the C locale knows the case of ASCII letters only.
 create function private.folded(value text) returns text
@@ -107,6 +112,7 @@ as $$
         regexp_replace(normalize(value, NFKD), '[\u0300-\u036f]', '', 'g'),
         'œ', 'oe'), 'Œ', 'OE'), 'æ', 'ae'), 'Æ', 'AE'), 'ß', 'ss'))
 $$;
+
 -- Indexes are computed by the owner of the table when it is analysed or indexed again.
 grant usage on schema private to mpp_owner;
 grant usage on schema request to anon, authenticated, service_role;
@@ -256,6 +262,107 @@ as $$
     from (select regexp_replace(lower(address), '(.)\+[^@]*@', '\1@')) m (plain)
 $$;
 grant execute on function private.mailbox_of to mpp_owner;
+
+-- What a search compares: folded, and anything that is no letter or digit is a space.
+create function private.searchable(value text) returns text
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
+as $$
+    select btrim(regexp_replace(private.folded(value), '[\u0001-\u002f\u003a-\u0060\u007b-\u00bf\u2000-\u206f]+', ' ', 'g'))
+$$;
+grant execute on function private.searchable to mpp_owner;
+
+-- The same, with Saint in one spelling: directories write St and Ste, people all of them.
+create function private.findable(value text) returns text
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
+as $$ select regexp_replace(private.searchable(value), '(^| )(st|ste|sts|stes|sainte|saints|saintes)(?= |$)', '\1saint', 'g') $$;
+grant execute on function private.findable to mpp_owner;
+
+-- Every three characters in a row inside its words. An index on this array finds a part of a name without an extension.
+create function private.trigrams(searchable text) returns text[]
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
+as $$
+    select array(
+        select distinct substr(searchable, i, 3)
+        from generate_series(1, char_length(searchable) - 2) i
+        where strpos(substr(searchable, i, 3), ' ') = 0
+    )
+$$;
+grant execute on function private.trigrams to mpp_owner;
+
+-- A name in the letters that it seems to be written in: wide ones, small capitals, those in circles, squares and flags, those of
+-- Greek, Cyrillic, Cherokee and Lisu that look like ours, digits for letters. i, l and 1 look alike and all become l.
+create function private.look_alike(value text) returns text
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
+as $$
+    select translate(
+        translate(
+            private.folded(value),
+            '🅐🅑🅒🅓🅔🅕🅖🅗🅘🅙🅚🅛🅜🅝🅞🅟🅠🅡🅢🅣🅤🅥🅦🅧🅨🅩🅰🅱🅲🅳🅴🅵🅶🅷🅸🅹🅺🅻🅼🅽🅾🅿🆀🆁🆂🆃🆄🆅🆆🆇🆈🆉🇦🇧🇨🇩🇪🇫🇬🇭🇮🇯🇰🇱🇲🇳🇴🇵🇶🇷🇸🇹🇺🇻🇼🇽🇾🇿',
+            'abcdefghljklmnopqrstuvwxyzabcdefghljklmnopqrstuvwxyzabcdefghljklmnopqrstuvwxyz'),
+        'аеіӏмортсухАЕІМОРТСαειορτμνκΑΕΙΜΟΡΤΝΚłƥ℮ϲѕԁոսϱɑıօɡᴀᴄᴅᴇꜰɪʟᴍɴᴏᴘʀꜱᴛᴜƜɯ℗Ƥᵽ₱ɱϻϺᎷᏢᎪᎬᎢꮇꮲꭺꭼꭲꓟꓑꓮꓰꓔꓡꓲ134057$|!i',
+        'aellmoptcyxaelmoptcaeloptmvkaelmoptnklpecsdnupalogacdefllmnoprstumm' || 'pppp' || 'mmm' || 'mpaetmpaet' || 'mpaetll' || 'leaostslll')
+$$;
+
+-- A text without the inclusive writing in it: “engagé.es”, “étudiant.e.s”, “citoyen.ne.s”, “acteur.trice.s”, “beau.belle”.
+-- Endings that no country and no domain has, and whatever ends in “.s”, are writing behind any word. “es”, “ne”, “se” and “ve” are
+-- countries: alone they are writing behind an accent and behind what persons are called.
+create function private.without_inclusive_writing(value text) returns text
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
+as $$
+    select regexp_replace(
+        regexp_replace(
+            -- The accent before the dot becomes a sign, which folding keeps.
+            private.folded(regexp_replace(translate(value, '§', ' '), '[éÉ](?=\.)', '§', 'g')),
+            '([a-z][a-z§])(?:'
+                || '\.(?:les?|tes?|nes|ses|ves|fes?|hes?|ces|ches?|ques?|ues?|gues?|ices?|rices?|trices?|drices?|euses?|esses?|resses?|eresses?|oresses?'
+                || '|sses?|lles?|elles?|belles?|eilles?|celles?|nnes?|ines?|ttes?|i?eres?|soeurs?)(?:\.s)?'
+                || '|\.(?:ne|se|ve)\.s)(?![[:alnum:]/:?#@-]|\.\S)', '\1', 'g'),
+        '(?:(§|ants?|ents?|eurs?|iens?|yens?|eens?|ois|ais|ards?'
+            || '|\m(?:amis?|ennemis?|favoris?|reunis?|unis?|ravis?|hardis?|aguerris?|avertis?|apprentis?|elus?|bienvenus?|inconnus?|connus?|convaincus?|tetus?|perdus?'
+            || '|petits?|inscrits?|erudits?|avocats?|candidats?|laureats?|soldats?|experts?|verts?|forts?|idiots?|adroits?|prets?|cadets?'
+            || '|(?:co-?)?voisins?|cousins?|copains?|citadins?|gamins?|orphelins?|marins?|malins?|coquins?|humains?|riverains?|urbains?|africains?'
+            || '|americains?|mexicains?|cubains?|artisans?|partisans?|paysans?|musulmans?|catalans?|grands?|allemands?|flamands?|normands?'
+            || '|marchands?|gourmands?|champions?|compagnons?|patrons?|mignons?|premiers?|derniers?|ecoliers?|infirmiers?|cuisiniers?|jardiniers?'
+            || '|policiers?|ouvriers?|heritiers?|aventuriers?|fermiers?|conseillers?|etrangers?|boulangers?|bergers?|passagers?|messagers?'
+            || '|usagers?|amical|loyal|rival|genial|jovial|assis|surpris|espagnols?|filleuls?|seuls?|rurals?))\.es'
+            || '|(§|ien|yen|een|\m(?:paysan|champion|compagnon|patron|lion|breton|pieton|vigneron|mignon|bucheron|baron|espion|pion|macon'
+            || '|wallon|bourguignon|gascon|letton|saxon|bon))\.ne'
+            || '|(eux|oux|eurs?)\.se'
+            || '|([iu]f|\mloup)\.ve)(?![[:alnum:]/:?#@-]|\.\S)', '\1\2\3\4', 'g')
+$$;
+
+-- Whether a mail program might make a link of it: an address, or words joined by a dot as hosts are, whatever the ending,
+-- because new endings come every year. Inclusive writing is none. Digits in circles, raised ones and fractions end a host.
+create function private.holds_link(value text) returns boolean
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
+as $$
+    select w.folded ~ '//|@|\mwww\.|\mxn--|\mhttps?\s*:|\m[a-z][a-z0-9+-]*:/|\m(?:javascript|vbscript|data|blob|file|ftp|mailto|tel|sms):\S'
+        or w.folded ~ '[^\s[:punct:]]\.[^\s[:punct:]0-9]{2,}($|[\s[:punct:]])'
+        or w.folded ~ '(^|[^0-9.])[0-9]{1,3}(\.[0-9]{1,3}){3}($|[^0-9.])'
+    from (
+        select private.without_inclusive_writing(translate(normalize(
+            regexp_replace(value, '[\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u209c\u2150-\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793\uff10-\uff19\U0001d7ce-\U0001d7ff\U0001f100-\U0001f10c]', ' ', 'g'),
+            NFKC), '。', '.')) as folded
+    ) w
+$$;
+
+-- Whether the words of a name begin as a client's name does, however they are joined or parted: “ExempleSA”, “Exemple S.A. Lyon”.
+-- Short names are ordinary words, which others contain by chance: they count only word by word. An article may stand before a
+-- name of several words, or before a word that is all there is (“La vie en vert” is no “Vie”).
+create function private.opens_with(said text, name text) returns boolean
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
+as $$
+    select exists (
+        select
+        from (values (opens_with.said), (regexp_replace(opens_with.said, '^(l|le|la|les|the|der|die|dle|das) ', ''))) s (said)
+        cross join lateral (select string_to_array(s.said, ' ')) w (words)
+        cross join lateral generate_series(1, cardinality(w.words)) n
+        where array_to_string(w.words[1:n], '') = replace(opens_with.name, ' ', '')
+            and (array_to_string(w.words[1:n], ' ') = opens_with.name or char_length(replace(opens_with.name, ' ', '')) >= 6)
+            and (s.said = opens_with.said or strpos(opens_with.name, ' ') > 0 or n = cardinality(w.words))
+    )
+$$;
+-- The one clock of the game, and identifiers that follow it.
 
 -- Time-ordered identifiers (RFC 9562, version 7) keep index inserts on the right-hand page. Postgres 18 has
 -- uuidv7() of its own; Supabase runs 17.
@@ -516,6 +623,40 @@ begin
 end
 $$;
 
+-- In a name of a person a space without width between two letters is neither dropped nor a space: it is refused.
+create function private.refuse_unseen(field text, value text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if value ~ '\S\u200b+\S' then
+        perform private.refuse('MP010', field, 'it holds an invisible character', 'Type the name again.');
+    end if;
+end
+$$;
+
+-- Instants are said to people in Paris time, with the zone, so that no one has to guess.
+create function private.spoken(at timestamptz) returns text
+    language sql stable set search_path = pg_catalog, pg_temp
+as $$ select to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI:SS') || ' (Europe/Paris)' $$;
+
+-- The ends of a stretch of days as people read them: its first day and its last one, which is whole. An instant that is no
+-- midnight in Paris is said in full.
+create function private.spoken_first(at timestamptz) returns text
+    language sql stable set search_path = pg_catalog, pg_temp
+as $$
+    select case when (at at time zone 'Europe/Paris')::time = '00:00' then to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD')
+        else private.spoken(at) end
+$$;
+
+create function private.spoken_last(until timestamptz) returns text
+    language sql stable set search_path = pg_catalog, pg_temp
+as $$
+    select case when (until at time zone 'Europe/Paris')::time = '00:00'
+        then to_char(until at time zone 'Europe/Paris' - interval '1 day', 'YYYY-MM-DD') else private.spoken(until) end
+$$;
+-- What is typed into a field: a clean line, a text, a place, a label, the name of a person; or the refusal that says what is
+-- wrong with it. Names that must not imitate a client's are looked at in 30_client, those of pupils in 52_pupil.
+
 -- A typed line, trimmed and clean, or the refusal that names the field.
 create function private.clean_line(field text, value text, longest integer default 60) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -544,17 +685,6 @@ begin
         perform private.refuse('MP010', field, 'it holds an encoded word', 'Write it without =?.');
     end if;
     return cleaned;
-end
-$$;
-
--- In a name of a person a space without width between two letters is neither dropped nor a space: it is refused.
-create function private.refuse_unseen(field text, value text) returns void
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if value ~ '\S\u200b+\S' then
-        perform private.refuse('MP010', field, 'it holds an invisible character', 'Type the name again.');
-    end if;
 end
 $$;
 
@@ -598,59 +728,87 @@ begin
 end
 $$;
 
--- Instants are said to people in Paris time, with the zone, so that no one has to guess.
-create function private.spoken(at timestamptz) returns text
-    language sql stable set search_path = pg_catalog, pg_temp
-as $$ select to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI:SS') || ' (Europe/Paris)' $$;
-
--- The ends of a stretch of days as people read them: its first day and its last one, which is whole. An instant that is no
--- midnight in Paris is said in full.
-create function private.spoken_first(at timestamptz) returns text
-    language sql stable set search_path = pg_catalog, pg_temp
+-- What strangers or mails show of somebody or something: clean, no link, and no imitation of the association, which
+-- alone may call things after itself, where it types one name. `listed` is a name of a list: others made it, and staff
+-- only pass it on.
+create function private.clean_label(field text, value text, longest integer default 60, listed boolean default false) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
-    select case when (at at time zone 'Europe/Paris')::time = '00:00' then to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD')
-        else private.spoken(at) end
+declare
+    cleaned text := private.clean_line(field, value, longest);
+    said text := private.look_alike(cleaned);
+    letters text := regexp_replace(said, '[^a-z]', '', 'g');
+    -- As look_alike writes them.
+    duties constant text := 'offlclel|offlclal|admln|support|staff|moderat|securlt|asslstance|servlce|alde|help|assoclat|contact|organlsat';
+    -- What a league may call itself too, “Équipe MPP Lyon”: alone with the letters it is the association.
+    places constant text := 'equlpes?|teams?|bureau|dlrectlon|lnfos?';
+begin
+    if private.is_ops() and not listed then
+        return cleaned;
+    end if;
+    if private.holds_link(cleaned) then
+        perform private.refuse('MP010', field, 'it holds a link',
+            'Use a name without an address: no //, no @, nothing like example.com; put a space behind a full stop.');
+    end if;
+    if letters ~ 'mapetlteplanete' or letters = 'mpp' or letters ~ ('^mpp(' || duties || ')|(' || duties || ')mpp$')
+        or letters ~ ('^(l|la|le|les|the)?((' || places || ')(de|dela|du)?mpp|mpp(' || places || '))$')
+        -- Also M.P.P. and m p p.
+        or (said ~ '(^|[^a-z])m[^a-z]*p[^a-z]*p($|[^a-z])' and letters ~ duties) then
+        perform private.refuse('MP010', field, 'it is the name of the association', 'Choose a name of your own.');
+    end if;
+    return cleaned;
+end
 $$;
 
-create function private.spoken_last(until timestamptz) returns text
-    language sql stable set search_path = pg_catalog, pg_temp
+-- A person's own name. An initial or a saint before a name is no host (“O.Henry”, “St.John”). A space without width
+-- between two letters is refused: nobody sees whether it parts a first name and a surname.
+create function private.clean_person(field text, value text, longest integer default 60) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
-    select case when (until at time zone 'Europe/Paris')::time = '00:00'
-        then to_char(until at time zone 'Europe/Paris' - interval '1 day', 'YYYY-MM-DD') else private.spoken(until) end
+begin
+    perform private.refuse_unseen(field, left(value, 1000));
+    perform private.clean_label(field, regexp_replace(value,
+        '\m(St|Ste|Dr|[A-Z])\.(?=[A-Z][a-z]{3})(?!(?:Info|Shop|Site|Store|Cloud|Online|Link|Page|Club|Live|Blog|Tech|Work|Team|News)\M)', '\1. ', 'g'),
+        longest + 4);
+    return private.clean_line(field, value, longest);
+end
 $$;
--- Who may act for Ma Petite Planète, and the trace of every privileged act.
+
+-- Several typed lines, trimmed and clean, or the refusal that names the field.
+create function private.clean_text(field text, value text, longest integer) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    cleaned text;
+begin
+    -- Measured before it is worked on: cleaning megabytes would take as long as somebody likes.
+    if octet_length(value) > 4 * longest + 200 then
+        perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
+    end if;
+    -- Line by line, and without empty ones at the ends.
+    select btrim(string_agg(private.trimmed(l.line), E'\n' order by l.place), E'\n') into cleaned
+    from regexp_split_to_table(value, E'\r\n|[\n\r\u0085\u2028\u2029]') with ordinality l (line, place);
+    if coalesce(cleaned, '') = '' then
+        perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
+    end if;
+    if char_length(cleaned) > longest then
+        perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
+            format('Use %s characters at most.', longest));
+    end if;
+    if replace(cleaned, E'\n', '') ~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
+        or cleaned ~ '[\u0300-\u036f]{3}' then
+        perform private.refuse('MP010', field, 'it holds a control or invisible character', 'Use visible characters and line breaks only.');
+    end if;
+    return cleaned;
+end
+$$;
+-- Who is calling, whether they are live, and who may act for Ma Petite Planète. Everything else asks here.
 
 create table mpp.ops_member (
     account_id uuid primary key references auth.users (id) on delete cascade,
     granted_at timestamptz not null default private.clock()
 );
 comment on table mpp.ops_member is 'Accounts of the association''s staff. Read live at each call: a token never says who is staff.';
-
-create table mpp.audit (
-    id bigint generated always as identity primary key,
-    at timestamptz not null default private.clock(),
-    actor_id uuid,
-    actor_role text not null,
-    action text not null,
-    subject text,
-    details jsonb not null default '{}'
-);
-comment on table mpp.audit is 'Privileged acts, append-only for everyone.';
-create index audit_subject on mpp.audit (subject, at desc);
-create index audit_actor on mpp.audit (actor_id, at desc);
-
-create function private.refuse_change() returns trigger
-    language plpgsql set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform private.refuse('MP061', tg_table_name);
-    return null;
-end
-$$;
-
-create trigger audit_append_only
-    before update or delete or truncate on mpp.audit
-    for each statement execute function private.refuse_change();
 
 -- The database role that carries the request. `set role` cannot be done inside a security definer function, and no
 -- header or token text can set it: PostgREST does, after it has verified the token.
@@ -746,41 +904,7 @@ begin
 end
 $$;
 
--- What players, teachers and staff of clients do is bounded: rows that nobody deletes are no place to fill for one account.
-create function private.record_act(action text, subject text, details jsonb default '{}') returns void
-    language plpgsql set search_path = pg_catalog, pg_temp
-as $$
-declare
-    most constant integer := 200;
-    account uuid := private.my_account();
-begin
-    if account is not null and not private.is_ops() and (
-        select count(*)
-        from (
-            select from mpp.audit a where a.actor_id = account and a.at > private.clock() - interval '24 hours' limit most
-        ) today
-    ) >= most then
-        perform private.refuse('MP047', most::text);
-    end if;
-    insert into mpp.audit (actor_id, actor_role, action, subject, details)
-    values (account, private.request_role(), action, subject, details);
-end
-$$;
-
 alter table mpp.ops_member enable row level security;
-alter table mpp.audit enable row level security;
-
-create policy audit_select_ops on mpp.audit
-    for select to authenticated
-    using ((select private.is_ops()));
-
-grant select on mpp.audit to authenticated, service_role;
-
-create view api.audit_log with (security_invoker = true) as
-select a.id, a.at, a.actor_id, a.actor_role, a.action, a.subject, a.details
-from mpp.audit a cross join (select) read_only;
-comment on view api.audit_log is 'Privileged acts; sort by id. Staff only.';
-grant select on api.audit_log to authenticated, service_role;
 
 -- Ops: give or take back the rights of the staff.
 create function private.set_ops_member(member_id uuid, granted boolean) returns void
@@ -829,7 +953,6 @@ create type api.account as (
     banned_until timestamptz,
     is_anonymous boolean
 );
-
 comment on type api.account is 'An account of Supabase Auth: disabled while banned_until is ahead.';
 
 create function private.list_accounts(search text, before_at timestamptz, before_id uuid, size integer)
@@ -863,6 +986,68 @@ create function api.list_accounts(
 begin atomic select * from private.list_accounts(search, before_at, before_id, size); end;
 comment on function api.list_accounts is 'Accounts of Supabase Auth, the latest first, a page at a time: created_at and id of the last one lead to the next page. search keeps addresses with this text in them. Secret key only. Errors: MP006.';
 grant execute on function api.list_accounts to service_role;
+-- The trace of every privileged act. It is only ever written to.
+
+create table mpp.audit (
+    id bigint generated always as identity primary key,
+    at timestamptz not null default private.clock(),
+    actor_id uuid,
+    actor_role text not null,
+    action text not null,
+    subject text,
+    details jsonb not null default '{}'
+);
+comment on table mpp.audit is 'Privileged acts, append-only for everyone.';
+create index audit_subject on mpp.audit (subject, at desc);
+create index audit_actor on mpp.audit (actor_id, at desc);
+
+create function private.refuse_change() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse('MP061', tg_table_name);
+    return null;
+end
+$$;
+
+create trigger audit_append_only
+    before update or delete or truncate on mpp.audit
+    for each statement execute function private.refuse_change();
+
+-- What players, teachers and staff of clients do is bounded: rows that nobody deletes are no place to fill for one account.
+create function private.record_act(action text, subject text, details jsonb default '{}') returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    most constant integer := 200;
+    account uuid := private.my_account();
+begin
+    if account is not null and not private.is_ops() and (
+        select count(*)
+        from (
+            select from mpp.audit a where a.actor_id = account and a.at > private.clock() - interval '24 hours' limit most
+        ) today
+    ) >= most then
+        perform private.refuse('MP047', most::text);
+    end if;
+    insert into mpp.audit (actor_id, actor_role, action, subject, details)
+    values (account, private.request_role(), action, subject, details);
+end
+$$;
+
+alter table mpp.audit enable row level security;
+
+create policy audit_select_ops on mpp.audit
+    for select to authenticated
+    using ((select private.is_ops()));
+
+grant select on mpp.audit to authenticated, service_role;
+
+create view api.audit_log with (security_invoker = true) as
+select a.id, a.at, a.actor_id, a.actor_role, a.action, a.subject, a.details
+from mpp.audit a cross join (select) read_only;
+comment on view api.audit_log is 'Privileged acts; sort by id. Staff only.';
+grant select on api.audit_log to authenticated, service_role;
 -- Whether whoever asks is the owner of the account's address. Some roles rest on an address: those of a client's staff and of the
 -- association's. But anybody may sign up with somebody else's address and a password of their own, and when the owner confirms it,
 -- that password works too. So these roles take a session that a link or a code sent to the address has opened, or one
@@ -991,7 +1176,8 @@ create constraint trigger account_proved_when_changed
     when (new.email is distinct from old.email or new.encrypted_password is distinct from old.encrypted_password)
     execute function private.account_proved();
 
--- Clients of the association. Who works for one, and what they follow: 36_client.
+
+-- Clients of the association. Who works for one, and what they follow: 30_client.
 
 create type api.organisation_kind as enum (
     'company', 'local_authority', 'public_administration', 'school_network', 'university', 'association'
@@ -1013,7 +1199,9 @@ alter table mpp.organisation enable row level security;
 
 -- Types that requests and answers name are part of the contract and live in api: callers have no rights on mpp.
 create type api.audience as enum ('public', 'school');
+
 create type api.ranking_basis as enum ('total', 'average');
+
 create type api.edition_phase as enum ('draft', 'registration', 'running', 'closed', 'frozen');
 
 -- Text and not an enum: row-level security lets an index be used only by operators that are known not to leak, and
@@ -2059,7 +2247,7 @@ begin atomic select private.set_consent(purpose, granted); end;
 comment on function api.set_consent is 'Gives or withdraws one consent of the caller; none is given once the log has twenty rows of a day. Errors: MP001, MP002, MP003, MP010, MP011, MP047.';
 grant execute on function api.set_consent to authenticated;
 -- Schools and their teachers. A school is public knowledge (the Ministry publishes its directory); classes, which belong
--- to one, are leagues (40_league, 45_class).
+-- to one, are leagues (40_league, 50_class).
 
 -- The code of a French school (RNE, today UAI): seven digits, and a letter that checks them.
 create function private.is_rne(code text) returns boolean
@@ -2071,20 +2259,6 @@ as $$
         else false
     end
 $$;
-
--- What a search compares: folded, and anything that is no letter or digit is a space.
-create function private.searchable(value text) returns text
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$
-    select btrim(regexp_replace(private.folded(value), '[\u0001-\u002f\u003a-\u0060\u007b-\u00bf\u2000-\u206f]+', ' ', 'g'))
-$$;
-grant execute on function private.searchable to mpp_owner;
-
--- The same, with Saint in one spelling: directories write St and Ste, people all of them.
-create function private.findable(value text) returns text
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$ select regexp_replace(private.searchable(value), '(^| )(st|ste|sts|stes|sainte|saints|saintes)(?= |$)', '\1saint', 'g') $$;
-grant execute on function private.findable to mpp_owner;
 
 -- The French department of a postcode; none when there is no such thing. Corsica is 2A up to 201, 2B after it.
 create function private.department_of(country text, postcode text) returns text
@@ -2120,18 +2294,6 @@ as $$
         when code ~ '^132(0[1-9]|1[0-6])$' then '13055' else code end
 $$;
 
--- Every three characters in a row inside its words. An index on this array finds a part of a name without an extension.
-create function private.trigrams(searchable text) returns text[]
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$
-    select array(
-        select distinct substr(searchable, i, 3)
-        from generate_series(1, char_length(searchable) - 2) i
-        where strpos(substr(searchable, i, 3), ' ') = 0
-    )
-$$;
-grant execute on function private.trigrams to mpp_owner;
-
 create table mpp.school (
     id uuid primary key default private.uuid_v7(),
     rne text unique check (rne is null or private.is_rne(rne)),
@@ -2162,6 +2324,7 @@ comment on column mpp.school.is_hidden is 'Taken off the lists by the staff: a j
 create unique index school_abroad_once
     on mpp.school (country, private.searchable(postcode), private.searchable(city), private.searchable(name))
     where rne is null;
+
 -- Without a list of pending entries, which would make searches slow until the next vacuum.
 create index school_search on mpp.school using gin (private.trigrams(search_text)) with (fastupdate = off);
 create index school_created_by on mpp.school (created_by, created_at) where created_by is not null;
@@ -2619,8 +2782,8 @@ create function api.import_schools(schools jsonb) returns api.import_outcome
 begin atomic select private.import_schools(schools); end;
 comment on function api.import_schools is 'Loads a piece of the directory of schools, all or none, matched by RNE; doing it again changes nothing. Secret key only. Errors: MP006, MP010, MP070.';
 grant execute on function api.import_schools to service_role;
--- Clients: their staff and the dates they have access, their part in an edition, its units, and the territory of a local
--- authority. Staff see what their own organisation's people do together, never one person (82_follow_up).
+-- Clients: their staff and the dates they have access, their part in an edition, its units, and the schools of a local
+-- authority. Staff see what their own organisation's people do together, never one person (82_client_figure).
 
 create type api.staff_role as enum ('viewer', 'manager', 'owner');
 
@@ -2847,7 +3010,6 @@ begin
     return account;
 end
 $$;
-
 grant select on mpp.organisation, mpp.participation, mpp.unit, mpp.territory to authenticated, service_role;
 grant select on mpp.organisation, mpp.participation, mpp.unit to mpp_dashboard;
 grant select on mpp.staff to authenticated;
@@ -2871,12 +3033,27 @@ cross join mpp.staff s
 join mpp.organisation o on o.id = s.organisation_id
 where s.account_id = (select private.my_proven_account());
 comment on view api.my_organisations is 'The organisations the caller works for, with the dates of access; closed_because is not_yet or over when there is nothing else to see.';
+comment on column api.my_organisations.organisation_id is 'The organisation.';
+comment on column api.my_organisations.code is 'Its code.';
+comment on column api.my_organisations.name is 'Its name.';
+comment on column api.my_organisations.kind is 'What it is.';
+comment on column api.my_organisations.role is 'The caller''s role there.';
+comment on column api.my_organisations.access_from is 'First instant of the access.';
+comment on column api.my_organisations.access_until is 'The instant at which it is over: midnight after its last day, where it is a day.';
+comment on column api.my_organisations.is_open is 'Whether it is open now.';
+comment on column api.my_organisations.closed_because is 'not_yet before the access, over after it, null inside.';
 grant select on api.my_organisations to authenticated;
 
 create view api.client_organisations with (security_invoker = true) as
 select o.id as organisation_id, o.code, o.name, o.kind, o.language, o.created_at
 from mpp.organisation o cross join (select) read_only;
 comment on view api.client_organisations is 'The organisations the caller works for, whatever the dates; for the association all.';
+comment on column api.client_organisations.organisation_id is 'The organisation.';
+comment on column api.client_organisations.code is 'The code by which the association calls it.';
+comment on column api.client_organisations.name is 'Its name.';
+comment on column api.client_organisations.kind is 'What it is: a company, a local authority….';
+comment on column api.client_organisations.language is 'Language of its mails and reports.';
+comment on column api.client_organisations.created_at is 'Since when it is a client.';
 grant select on api.client_organisations to authenticated, service_role, mpp_dashboard;
 
 create view api.client_participations with (security_invoker = true) as
@@ -2899,148 +3076,52 @@ from mpp.participation p
 join mpp.organisation o on o.id = p.organisation_id
 join mpp.edition e on e.id = p.edition_id;
 comment on view api.client_participations is 'The editions in which the caller''s organisations take part, with their settings.';
+comment on column api.client_participations.participation_id is 'The part of a client in an edition: what every other view of clients names.';
+comment on column api.client_participations.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_participations.organisation_code is 'Code of the organisation.';
+comment on column api.client_participations.organisation_name is 'Name of the organisation.';
+comment on column api.client_participations.edition_id is 'The edition.';
+comment on column api.client_participations.edition_code is 'Code of the edition.';
+comment on column api.client_participations.edition_title is 'Title of the edition by language.';
+comment on column api.client_participations.starts_at is 'First instant of the edition.';
+comment on column api.client_participations.ends_at is 'The instant at which it is over: midnight after its last day.';
+comment on column api.client_participations.frozen_at is 'When its ranking was frozen; null while it is not.';
+comment on column api.client_participations.expected_players is 'How many players the client expects; null when it did not say.';
+comment on column api.client_participations.asks_phone is 'Whether players of its leagues, of 15 and older, may give a phone number to their ambassador.';
+comment on column api.client_participations.carries_name is 'Whether its leagues carry the name of the organisation in public.';
+comment on column api.client_participations.created_at is 'Since when it takes part.';
 grant select on api.client_participations to authenticated, service_role, mpp_dashboard;
 
 create view api.client_units with (security_invoker = true) as
 select u.id as unit_id, u.organisation_id, u.name from mpp.unit u cross join (select) read_only;
 comment on view api.client_units is 'Departments, sites or services of the caller''s organisations.';
+comment on column api.client_units.unit_id is 'The unit.';
+comment on column api.client_units.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_units.name is 'Its name.';
 grant select on api.client_units to authenticated, service_role, mpp_dashboard;
 
 create view api.client_territories with (security_invoker = true) as
 select t.organisation_id, t.kind, t.code from mpp.territory t cross join (select) read_only;
 comment on view api.client_territories is 'Communes, postcodes, departments and schools that the caller''s organisations follow.';
+comment on column api.client_territories.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_territories.kind is 'What code is: a postcode, a department, or the RNE of a school.';
+comment on column api.client_territories.code is 'The code.';
 grant select on api.client_territories to authenticated, service_role;
 
 create view api.client_invitations with (security_invoker = true) as
 select i.id as invitation_id, i.organisation_id, i.email, i.role, i.access_from, i.access_until, i.invited_at, i.expires_at, i.accepted_at
 from mpp.staff_invitation i cross join (select) read_only;
 comment on view api.client_invitations is 'Invitations of staff, for the owners of the organisation and the association.';
+comment on column api.client_invitations.invitation_id is 'The invitation.';
+comment on column api.client_invitations.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_invitations.email is 'The address it was sent to, and opens to.';
+comment on column api.client_invitations.role is 'The role it gives.';
+comment on column api.client_invitations.access_from is 'First instant of the access it gives.';
+comment on column api.client_invitations.access_until is 'The instant at which that access is over: midnight after its last day, where it is a day.';
+comment on column api.client_invitations.invited_at is 'When it was sent.';
+comment on column api.client_invitations.expires_at is 'Until when it may be taken.';
+comment on column api.client_invitations.accepted_at is 'When it was taken; null while it was not.';
 grant select on api.client_invitations to authenticated, service_role;
-
--- Which kinds of clients follow classes: those that answer for schools.
-create function private.may_follow(kind api.organisation_kind) returns boolean
-    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
-as $$ select kind in ('local_authority', 'public_administration', 'school_network') $$;
-
--- A name in the letters that it seems to be written in: wide ones, small capitals, those in circles, squares and flags, those of
--- Greek, Cyrillic, Cherokee and Lisu that look like ours, digits for letters. i, l and 1 look alike and all become l.
-create function private.look_alike(value text) returns text
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$
-    select translate(
-        translate(
-            private.folded(value),
-            '🅐🅑🅒🅓🅔🅕🅖🅗🅘🅙🅚🅛🅜🅝🅞🅟🅠🅡🅢🅣🅤🅥🅦🅧🅨🅩🅰🅱🅲🅳🅴🅵🅶🅷🅸🅹🅺🅻🅼🅽🅾🅿🆀🆁🆂🆃🆄🆅🆆🆇🆈🆉🇦🇧🇨🇩🇪🇫🇬🇭🇮🇯🇰🇱🇲🇳🇴🇵🇶🇷🇸🇹🇺🇻🇼🇽🇾🇿',
-            'abcdefghljklmnopqrstuvwxyzabcdefghljklmnopqrstuvwxyzabcdefghljklmnopqrstuvwxyz'),
-        'аеіӏмортсухАЕІМОРТСαειορτμνκΑΕΙΜΟΡΤΝΚłƥ℮ϲѕԁոսϱɑıօɡᴀᴄᴅᴇꜰɪʟᴍɴᴏᴘʀꜱᴛᴜƜɯ℗Ƥᵽ₱ɱϻϺᎷᏢᎪᎬᎢꮇꮲꭺꭼꭲꓟꓑꓮꓰꓔꓡꓲ134057$|!i',
-        'aellmoptcyxaelmoptcaeloptmvkaelmoptnklpecsdnupalogacdefllmnoprstumm' || 'pppp' || 'mmm' || 'mpaetmpaet' || 'mpaetll' || 'leaostslll')
-$$;
-
--- A text without the inclusive writing in it: “engagé.es”, “étudiant.e.s”, “citoyen.ne.s”, “acteur.trice.s”, “beau.belle”.
--- Endings that no country and no domain has, and whatever ends in “.s”, are writing behind any word. “es”, “ne”, “se” and “ve” are
--- countries: alone they are writing behind an accent and behind what persons are called.
-create function private.without_inclusive_writing(value text) returns text
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$
-    select regexp_replace(
-        regexp_replace(
-            -- The accent before the dot becomes a sign, which folding keeps.
-            private.folded(regexp_replace(translate(value, '§', ' '), '[éÉ](?=\.)', '§', 'g')),
-            '([a-z][a-z§])(?:'
-                || '\.(?:les?|tes?|nes|ses|ves|fes?|hes?|ces|ches?|ques?|ues?|gues?|ices?|rices?|trices?|drices?|euses?|esses?|resses?|eresses?|oresses?'
-                || '|sses?|lles?|elles?|belles?|eilles?|celles?|nnes?|ines?|ttes?|i?eres?|soeurs?)(?:\.s)?'
-                || '|\.(?:ne|se|ve)\.s)(?![[:alnum:]/:?#@-]|\.\S)', '\1', 'g'),
-        '(?:(§|ants?|ents?|eurs?|iens?|yens?|eens?|ois|ais|ards?'
-            || '|\m(?:amis?|ennemis?|favoris?|reunis?|unis?|ravis?|hardis?|aguerris?|avertis?|apprentis?|elus?|bienvenus?|inconnus?|connus?|convaincus?|tetus?|perdus?'
-            || '|petits?|inscrits?|erudits?|avocats?|candidats?|laureats?|soldats?|experts?|verts?|forts?|idiots?|adroits?|prets?|cadets?'
-            || '|(?:co-?)?voisins?|cousins?|copains?|citadins?|gamins?|orphelins?|marins?|malins?|coquins?|humains?|riverains?|urbains?|africains?'
-            || '|americains?|mexicains?|cubains?|artisans?|partisans?|paysans?|musulmans?|catalans?|grands?|allemands?|flamands?|normands?'
-            || '|marchands?|gourmands?|champions?|compagnons?|patrons?|mignons?|premiers?|derniers?|ecoliers?|infirmiers?|cuisiniers?|jardiniers?'
-            || '|policiers?|ouvriers?|heritiers?|aventuriers?|fermiers?|conseillers?|etrangers?|boulangers?|bergers?|passagers?|messagers?'
-            || '|usagers?|amical|loyal|rival|genial|jovial|assis|surpris|espagnols?|filleuls?|seuls?|rurals?))\.es'
-            || '|(§|ien|yen|een|\m(?:paysan|champion|compagnon|patron|lion|breton|pieton|vigneron|mignon|bucheron|baron|espion|pion|macon'
-            || '|wallon|bourguignon|gascon|letton|saxon|bon))\.ne'
-            || '|(eux|oux|eurs?)\.se'
-            || '|([iu]f|\mloup)\.ve)(?![[:alnum:]/:?#@-]|\.\S)', '\1\2\3\4', 'g')
-$$;
-
--- Whether a mail program might make a link of it: an address, or words joined by a dot as hosts are, whatever the ending,
--- because new endings come every year. Inclusive writing is none. Digits in circles, raised ones and fractions end a host.
-create function private.holds_link(value text) returns boolean
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$
-    select w.folded ~ '//|@|\mwww\.|\mxn--|\mhttps?\s*:|\m[a-z][a-z0-9+-]*:/|\m(?:javascript|vbscript|data|blob|file|ftp|mailto|tel|sms):\S'
-        or w.folded ~ '[^\s[:punct:]]\.[^\s[:punct:]0-9]{2,}($|[\s[:punct:]])'
-        or w.folded ~ '(^|[^0-9.])[0-9]{1,3}(\.[0-9]{1,3}){3}($|[^0-9.])'
-    from (
-        select private.without_inclusive_writing(translate(normalize(
-            regexp_replace(value, '[\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u209c\u2150-\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793\uff10-\uff19\U0001d7ce-\U0001d7ff\U0001f100-\U0001f10c]', ' ', 'g'),
-            NFKC), '。', '.')) as folded
-    ) w
-$$;
-
--- What strangers or mails show of somebody or something: clean, no link, and no imitation of the association, which
--- alone may call things after itself, where it types one name. `listed` is a name of a list: others made it, and staff
--- only pass it on.
-create function private.clean_label(field text, value text, longest integer default 60, listed boolean default false) returns text
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-declare
-    cleaned text := private.clean_line(field, value, longest);
-    said text := private.look_alike(cleaned);
-    letters text := regexp_replace(said, '[^a-z]', '', 'g');
-    -- As look_alike writes them.
-    duties constant text := 'offlclel|offlclal|admln|support|staff|moderat|securlt|asslstance|servlce|alde|help|assoclat|contact|organlsat';
-    -- What a league may call itself too, “Équipe MPP Lyon”: alone with the letters it is the association.
-    places constant text := 'equlpes?|teams?|bureau|dlrectlon|lnfos?';
-begin
-    if private.is_ops() and not listed then
-        return cleaned;
-    end if;
-    if private.holds_link(cleaned) then
-        perform private.refuse('MP010', field, 'it holds a link',
-            'Use a name without an address: no //, no @, nothing like example.com; put a space behind a full stop.');
-    end if;
-    if letters ~ 'mapetlteplanete' or letters = 'mpp' or letters ~ ('^mpp(' || duties || ')|(' || duties || ')mpp$')
-        or letters ~ ('^(l|la|le|les|the)?((' || places || ')(de|dela|du)?mpp|mpp(' || places || '))$')
-        -- Also M.P.P. and m p p.
-        or (said ~ '(^|[^a-z])m[^a-z]*p[^a-z]*p($|[^a-z])' and letters ~ duties) then
-        perform private.refuse('MP010', field, 'it is the name of the association', 'Choose a name of your own.');
-    end if;
-    return cleaned;
-end
-$$;
-
--- A person's own name. An initial or a saint before a name is no host (“O.Henry”, “St.John”). A space without width
--- between two letters is refused: nobody sees whether it parts a first name and a surname.
-create function private.clean_person(field text, value text, longest integer default 60) returns text
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform private.refuse_unseen(field, left(value, 1000));
-    perform private.clean_label(field, regexp_replace(value,
-        '\m(St|Ste|Dr|[A-Z])\.(?=[A-Z][a-z]{3})(?!(?:Info|Shop|Site|Store|Cloud|Online|Link|Page|Club|Live|Blog|Tech|Work|Team|News)\M)', '\1. ', 'g'),
-        longest + 4);
-    return private.clean_line(field, value, longest);
-end
-$$;
-
--- Whether the words of a name begin as a client's name does, however they are joined or parted: “ExempleSA”, “Exemple S.A. Lyon”.
--- Short names are ordinary words, which others contain by chance: they count only word by word. An article may stand before a
--- name of several words, or before a word that is all there is (“La vie en vert” is no “Vie”).
-create function private.opens_with(said text, name text) returns boolean
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$
-    select exists (
-        select
-        from (values (opens_with.said), (regexp_replace(opens_with.said, '^(l|le|la|les|the|der|die|dle|das) ', ''))) s (said)
-        cross join lateral (select string_to_array(s.said, ' ')) w (words)
-        cross join lateral generate_series(1, cardinality(w.words)) n
-        where array_to_string(w.words[1:n], '') = replace(opens_with.name, ' ', '')
-            and (array_to_string(w.words[1:n], ' ') = opens_with.name or char_length(replace(opens_with.name, ' ', '')) >= 6)
-            and (s.said = opens_with.said or strpos(opens_with.name, ' ') > 0 or n = cardinality(w.words))
-    )
-$$;
 
 -- A label that is chosen, of a league, a team, a class, a unit, a school or a player: not a client's name either, whatever
 -- follows it. “Exemple · Lyon” is how leagues carry it, and “Exemple Lyon” reads alike. `own` is the client that types,
@@ -3204,6 +3285,12 @@ create function api.set_participation(
 begin atomic select private.set_participation(organisation_id, edition_code, expected_players, asks_phone, carries_name); end;
 comment on function api.set_participation is 'Lets a client take part in an edition, or changes how; what is left out stays. A school edition is for local authorities, public administrations and networks of schools. Returns the participation id. Staff of the association. Errors: MP006, MP010, MP020, MP028, MP090.';
 grant execute on function api.set_participation to authenticated, service_role;
+-- The schools that a local authority follows. Only the association says which.
+
+-- Which kinds of clients follow classes: those that answer for schools.
+create function private.may_follow(kind api.organisation_kind) returns boolean
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$ select kind in ('local_authority', 'public_administration', 'school_network') $$;
 
 -- Only the association says which schools an authority follows: it is what access to their figures rests on.
 create type api.territory_change as enum ('replace', 'add', 'remove');
@@ -3512,8 +3599,9 @@ $$;
 create trigger organisation_keeps_its_files
     before delete on mpp.organisation
     for each row execute function private.keep_organisation_of_files();
--- Leagues, their teams and players. Everything that changes a league waits for that league's lock (private.lock_league),
--- which is also what a validation takes: one order of locks for the whole game.
+-- Leagues, their teams and players: the tables, who may read them, the lock and the codes. Everything that changes a league
+-- waits for that league's lock (private.lock_league), which is also what a validation takes: one order of locks for the
+-- whole game.
 
 create type api.league_category as enum ('friends', 'family', 'colleagues', 'neighbours', 'students', 'association', 'other');
 
@@ -3549,6 +3637,7 @@ create index league_created_by on mpp.league (created_by, edition_id);
 create index league_participation on mpp.league (participation_id) where participation_id is not null;
 create index league_unit on mpp.league (unit_id) where unit_id is not null;
 create index league_school on mpp.league (school_id) where school_id is not null;
+
 -- Every school may have a CM2 A.
 create unique index league_name_once
     on mpp.league (edition_id, coalesce(school_id, '00000000-0000-0000-0000-000000000000'), lower(name));
@@ -3644,28 +3733,6 @@ create table mpp.join_code (
 );
 comment on table mpp.join_code is 'The code that opens a league, read by its ambassadors only.';
 
-create type api.conduct_kind as enum ('expulsion', 'report');
-
-create table mpp.conduct_report (
-    id bigint generated always as identity primary key,
-    kind api.conduct_kind not null,
-    edition_id integer not null references mpp.edition (id),
-    league_id uuid not null references mpp.league (id),
-    player_id uuid not null references mpp.player (id),
-    account_id uuid,
-    reported_by uuid,
-    reason text not null check (char_length(reason) between 1 and 500),
-    reported_at timestamptz not null default private.clock(),
-    resolved_at timestamptz,
-    resolution text
-);
-comment on table mpp.conduct_report is 'What ambassadors and players tell the association; an expulsion also bars the way back.';
-create index conduct_report_league on mpp.conduct_report (league_id, account_id) where kind = 'expulsion';
-create index conduct_report_player on mpp.conduct_report (player_id);
-create index conduct_report_account on mpp.conduct_report (account_id) where account_id is not null;
-create index conduct_report_reporter on mpp.conduct_report (reported_by) where reported_by is not null;
-create index conduct_report_edition on mpp.conduct_report (edition_id);
-
 -- Fifty bits without look-alike letters (Crockford's base 32): not to be guessed.
 create function private.new_join_code() returns text
     language sql set search_path = pg_catalog, pg_temp
@@ -3718,7 +3785,6 @@ alter table mpp.player_contact enable row level security;
 alter table mpp.ambassador enable row level security;
 alter table mpp.family enable row level security;
 alter table mpp.join_code enable row level security;
-alter table mpp.conduct_report enable row level security;
 
 create policy league_select_authenticated on mpp.league
     for select to authenticated
@@ -3771,21 +3837,17 @@ create policy join_code_select_authenticated on mpp.join_code
     for select to authenticated
     using (league_id in (select private.my_led_league_ids()) or (select private.is_ops()));
 
-create policy conduct_report_select_ops on mpp.conduct_report
-    for select to authenticated
-    using ((select private.is_ops()));
-
 grant select (id, edition_id, name, category, is_open, listed, created_at, school_id, level) on mpp.league to authenticated;
 grant select on mpp.league to service_role;
-grant select on mpp.team, mpp.player_contact, mpp.join_code, mpp.conduct_report to authenticated, service_role;
 grant select (id, edition_id, league_id, team_id, alias, first_name, picture_path, listed, joined_at, initial) on mpp.player to authenticated;
 grant select (league_id, player_id, is_principal) on mpp.ambassador to authenticated;
 grant select on mpp.family to authenticated, service_role;
+grant select on mpp.team, mpp.player_contact, mpp.join_code to authenticated, service_role;
 grant select on mpp.player, mpp.ambassador to service_role;
 
 -- Locks, in this order everywhere: a profile, the edition (shared), its leagues by id, players, their scores. The score
 -- row of a league is that league's lock: a validation updates it anyway, and no foreign key refers to it. What somebody may do is
--- asked once they have it, and whatever ends an access takes it too (47_access): the second of the two sees the first.
+-- asked once they have it, and whatever ends an access takes it too (66_access): the second of the two sees the first.
 create function private.lock_league(league uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -3794,6 +3856,50 @@ begin
     perform private.require_still_live();
 end
 $$;
+
+-- New codes for leagues and classes: whoever knew the old one enters no more, under no account. Families that came by the
+-- code of a class are out until they give the new one, since one of them may be who was put out. The invitation of a
+-- colleague is void. An invitation to a league of a client that has not left gets the new code.
+create function private.renew_codes(leagues uuid[]) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- A family that is coming in waits, and then finds no such code. Whoever joins a league came before it changed.
+    perform private.lock_edition(x.edition_id)
+    from (
+        select distinct l.edition_id from mpp.league l where l.id = any (leagues) and l.school_id is not null order by l.edition_id
+    ) x;
+    perform
+    from mpp.score s
+    where s.subject_id in (select l.id from mpp.league l where l.id = any (leagues) and l.school_id is not null)
+    order by s.subject_id
+    for no key update;
+    update mpp.class_code c
+    set code = private.new_join_code(), renewed_at = private.clock()
+    where c.league_id = any (leagues);
+    delete from mpp.family f where f.league_id = any (leagues);
+    delete from mpp.class_invitation i where i.league_id = any (leagues);
+    -- In order, so that of two that renew the codes of one client the second waits for the first.
+    perform from mpp.join_code c where c.league_id = any (leagues) order by c.league_id for update;
+    with known as materialized (
+        select c.league_id, c.code from mpp.join_code c where c.league_id = any (leagues)
+    ), renewed as (
+        update mpp.join_code c
+        set code = private.new_join_code(), renewed_at = private.clock()
+        where c.league_id = any (leagues)
+        returning c.league_id, c.code
+    )
+    update mpp.outbox m
+    set data = jsonb_set(m.data, '{join_code}', to_jsonb(r.code))
+    from renewed r
+    join known k on k.league_id = r.league_id
+    join mpp.league l on l.id = r.league_id
+    join mpp.participation p on p.id = l.participation_id
+    where m.organisation_id = p.organisation_id and m.state = 'queued' and m.template = 'player_invitation'
+        and m.data ->> 'join_code' = k.code;
+end
+$$;
+-- Who is in a league and who runs it: founding, joining, leaving, expelling, handing over.
 
 -- Keeps a profile from being deleted until the end of this transaction. The deletion takes the profile first, then what
 -- belongs to it; whoever adds something to a profile does the same.
@@ -3841,49 +3947,6 @@ begin
             e.code, private.spoken(e.registration_closes_at));
     end if;
     return e;
-end
-$$;
-
--- New codes for leagues and classes: whoever knew the old one enters no more, under no account. Families that came by the
--- code of a class are out until they give the new one, since one of them may be who was put out. The invitation of a
--- colleague is void. An invitation to a league of a client that has not left gets the new code.
-create function private.renew_codes(leagues uuid[]) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp
-as $$
-begin
-    -- A family that is coming in waits, and then finds no such code. Whoever joins a league came before it changed.
-    perform private.lock_edition(x.edition_id)
-    from (
-        select distinct l.edition_id from mpp.league l where l.id = any (leagues) and l.school_id is not null order by l.edition_id
-    ) x;
-    perform
-    from mpp.score s
-    where s.subject_id in (select l.id from mpp.league l where l.id = any (leagues) and l.school_id is not null)
-    order by s.subject_id
-    for no key update;
-    update mpp.class_code c
-    set code = private.new_join_code(), renewed_at = private.clock()
-    where c.league_id = any (leagues);
-    delete from mpp.family f where f.league_id = any (leagues);
-    delete from mpp.class_invitation i where i.league_id = any (leagues);
-    -- In order, so that of two that renew the codes of one client the second waits for the first.
-    perform from mpp.join_code c where c.league_id = any (leagues) order by c.league_id for update;
-    with known as materialized (
-        select c.league_id, c.code from mpp.join_code c where c.league_id = any (leagues)
-    ), renewed as (
-        update mpp.join_code c
-        set code = private.new_join_code(), renewed_at = private.clock()
-        where c.league_id = any (leagues)
-        returning c.league_id, c.code
-    )
-    update mpp.outbox m
-    set data = jsonb_set(m.data, '{join_code}', to_jsonb(r.code))
-    from renewed r
-    join known k on k.league_id = r.league_id
-    join mpp.league l on l.id = r.league_id
-    join mpp.participation p on p.id = l.participation_id
-    where m.organisation_id = p.organisation_id and m.state = 'queued' and m.template = 'player_invitation'
-        and m.data ->> 'join_code' = k.code;
 end
 $$;
 
@@ -4136,113 +4199,6 @@ begin
 end
 $$;
 
--- The team of a class says nothing about a pupil (45_class).
-create function private.clean_team_name(league uuid, name text) returns text
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if exists (select from mpp.league l where l.id = league and l.school_id is not null) then
-        return private.clean_class_text('name', name, 40);
-    end if;
-    return private.clean_name('name', name, 40, (
-        select p.organisation_id
-        from mpp.league l
-        join mpp.participation p on p.id = l.participation_id
-        where l.id = league
-    ));
-end
-$$;
-
-create function private.create_team(league_id uuid, name text) returns uuid
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-    most integer;
-    team uuid;
-begin
-    perform private.begin_lead(create_team.league_id);
-    select e.teams_per_league into most
-    from mpp.league l
-    join mpp.edition e on e.id = l.edition_id
-    where l.id = create_team.league_id;
-    if (select count(*) from mpp.team t where t.league_id = create_team.league_id) >= most then
-        perform private.refuse('MP037', most::text);
-    end if;
-    begin
-        insert into mpp.team (league_id, edition_id, name)
-        select l.id, l.edition_id, private.clean_team_name(l.id, create_team.name)
-        from mpp.league l
-        where l.id = create_team.league_id
-        returning id into team;
-    exception when unique_violation then
-        perform private.refuse('MP038', create_team.name);
-    end;
-    return team;
-end
-$$;
-grant execute on function private.create_team to authenticated, service_role;
-
-create function api.create_team(league_id uuid, name text) returns uuid
-    language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.create_team(league_id, name); end;
-comment on function api.create_team is 'Adds a team to a league and returns its id. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP037, MP038.';
-grant execute on function api.create_team to authenticated, service_role;
-
-create function private.rename_team(team_id uuid, name text) returns void
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform private.begin_lead((select t.league_id from mpp.team t where t.id = rename_team.team_id));
-    update mpp.team t set name = private.clean_team_name(t.league_id, rename_team.name) where t.id = rename_team.team_id;
-exception when unique_violation then
-    perform private.refuse('MP038', name);
-end
-$$;
-grant execute on function private.rename_team to authenticated, service_role;
-
-create function api.rename_team(team_id uuid, name text) returns void
-    language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.rename_team(team_id, name); end;
-comment on function api.rename_team is 'Names a team. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP038.';
-grant execute on function api.rename_team to authenticated, service_role;
-
--- A player moves to another team of the league: themselves, or moved by the ambassador.
-create function private.choose_team(team_id uuid, player_id uuid) returns void
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-    account uuid := private.begin_write();
-    target mpp.team;
-    moved mpp.player;
-begin
-    select * into target from mpp.team t where t.id = choose_team.team_id;
-    perform private.lock_edition(target.edition_id);
-    perform private.lock_league(target.league_id);
-    select * into moved
-    from mpp.player p
-    where p.league_id = target.league_id
-        and case when choose_team.player_id is null then p.account_id = account else p.id = choose_team.player_id end;
-    -- A pupil has no account, nor has somebody who deleted theirs.
-    if moved.id is null or not (
-        coalesce(moved.account_id = account, false)
-        or exists (select from mpp.ambassador a where a.league_id = target.league_id and a.account_id = account)
-    ) then
-        perform private.refuse('MP005');
-    end if;
-    if exists (select from mpp.edition e where e.id = target.edition_id and e.frozen_at is not null) then
-        perform private.refuse('MP024', (select e.code from mpp.edition e where e.id = target.edition_id));
-    end if;
-    update mpp.player p set team_id = target.id where p.id = moved.id and p.team_id <> target.id;
-end
-$$;
-grant execute on function private.choose_team to authenticated;
-
-create function api.choose_team(team_id uuid, player_id uuid default null) returns void
-    language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.choose_team(team_id, player_id); end;
-comment on function api.choose_team is 'Moves the caller, or for an ambassador one of the league''s players, to another team of their league; points stay where they were earned. Errors: MP001–MP003, MP005, MP011, MP024.';
-grant execute on function api.choose_team to authenticated;
-
 -- Out of the league, with what only the league needed. The code changes with whoever ran it or was expelled. A player who
 -- leaves of their own will could come back anyway, and the code of an empty league is all that leads to it.
 create function private.unseat(player uuid, expelled boolean) returns void
@@ -4436,6 +4392,208 @@ create function api.renew_join_code(league_id uuid) returns text
 begin atomic select private.renew_join_code(league_id); end;
 comment on function api.renew_join_code is 'Replaces the join code of a league and returns the new one; the old one no longer opens it. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
 grant execute on function api.renew_join_code to authenticated, service_role;
+-- Teams of a league.
+
+-- The team of a class says nothing about a pupil (52_pupil).
+create function private.clean_team_name(league uuid, name text) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (select from mpp.league l where l.id = league and l.school_id is not null) then
+        return private.clean_class_text('name', name, 40);
+    end if;
+    return private.clean_name('name', name, 40, (
+        select p.organisation_id
+        from mpp.league l
+        join mpp.participation p on p.id = l.participation_id
+        where l.id = league
+    ));
+end
+$$;
+
+create function private.create_team(league_id uuid, name text) returns uuid
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    most integer;
+    team uuid;
+begin
+    perform private.begin_lead(create_team.league_id);
+    select e.teams_per_league into most
+    from mpp.league l
+    join mpp.edition e on e.id = l.edition_id
+    where l.id = create_team.league_id;
+    if (select count(*) from mpp.team t where t.league_id = create_team.league_id) >= most then
+        perform private.refuse('MP037', most::text);
+    end if;
+    begin
+        insert into mpp.team (league_id, edition_id, name)
+        select l.id, l.edition_id, private.clean_team_name(l.id, create_team.name)
+        from mpp.league l
+        where l.id = create_team.league_id
+        returning id into team;
+    exception when unique_violation then
+        perform private.refuse('MP038', create_team.name);
+    end;
+    return team;
+end
+$$;
+grant execute on function private.create_team to authenticated, service_role;
+
+create function api.create_team(league_id uuid, name text) returns uuid
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.create_team(league_id, name); end;
+comment on function api.create_team is 'Adds a team to a league and returns its id. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP037, MP038.';
+grant execute on function api.create_team to authenticated, service_role;
+
+create function private.rename_team(team_id uuid, name text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.begin_lead((select t.league_id from mpp.team t where t.id = rename_team.team_id));
+    update mpp.team t set name = private.clean_team_name(t.league_id, rename_team.name) where t.id = rename_team.team_id;
+exception when unique_violation then
+    perform private.refuse('MP038', name);
+end
+$$;
+grant execute on function private.rename_team to authenticated, service_role;
+
+create function api.rename_team(team_id uuid, name text) returns void
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.rename_team(team_id, name); end;
+comment on function api.rename_team is 'Names a team. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP038.';
+grant execute on function api.rename_team to authenticated, service_role;
+
+-- A player moves to another team of the league: themselves, or moved by the ambassador.
+create function private.choose_team(team_id uuid, player_id uuid) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.begin_write();
+    target mpp.team;
+    moved mpp.player;
+begin
+    select * into target from mpp.team t where t.id = choose_team.team_id;
+    perform private.lock_edition(target.edition_id);
+    perform private.lock_league(target.league_id);
+    select * into moved
+    from mpp.player p
+    where p.league_id = target.league_id
+        and case when choose_team.player_id is null then p.account_id = account else p.id = choose_team.player_id end;
+    -- A pupil has no account, nor has somebody who deleted theirs.
+    if moved.id is null or not (
+        coalesce(moved.account_id = account, false)
+        or exists (select from mpp.ambassador a where a.league_id = target.league_id and a.account_id = account)
+    ) then
+        perform private.refuse('MP005');
+    end if;
+    if exists (select from mpp.edition e where e.id = target.edition_id and e.frozen_at is not null) then
+        perform private.refuse('MP024', (select e.code from mpp.edition e where e.id = target.edition_id));
+    end if;
+    update mpp.player p set team_id = target.id where p.id = moved.id and p.team_id <> target.id;
+end
+$$;
+grant execute on function private.choose_team to authenticated;
+
+create function api.choose_team(team_id uuid, player_id uuid default null) returns void
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.choose_team(team_id, player_id); end;
+comment on function api.choose_team is 'Moves the caller, or for an ambassador one of the league''s players, to another team of their league; points stay where they were earned. Errors: MP001–MP003, MP005, MP011, MP024.';
+grant execute on function api.choose_team to authenticated;
+-- What the association is told about conduct: expulsions, and reports of members.
+
+create type api.conduct_kind as enum ('expulsion', 'report');
+
+create table mpp.conduct_report (
+    id bigint generated always as identity primary key,
+    kind api.conduct_kind not null,
+    edition_id integer not null references mpp.edition (id),
+    league_id uuid not null references mpp.league (id),
+    player_id uuid not null references mpp.player (id),
+    account_id uuid,
+    reported_by uuid,
+    reason text not null check (char_length(reason) between 1 and 500),
+    reported_at timestamptz not null default private.clock(),
+    resolved_at timestamptz,
+    resolution text
+);
+comment on table mpp.conduct_report is 'What ambassadors and players tell the association; an expulsion also bars the way back.';
+create index conduct_report_league on mpp.conduct_report (league_id, account_id) where kind = 'expulsion';
+create index conduct_report_player on mpp.conduct_report (player_id);
+create index conduct_report_account on mpp.conduct_report (account_id) where account_id is not null;
+create index conduct_report_reporter on mpp.conduct_report (reported_by) where reported_by is not null;
+create index conduct_report_edition on mpp.conduct_report (edition_id);
+
+alter table mpp.conduct_report enable row level security;
+
+create policy conduct_report_select_ops on mpp.conduct_report
+    for select to authenticated
+    using ((select private.is_ops()));
+
+grant select on mpp.conduct_report to authenticated, service_role;
+
+-- Any member tells the association about a player of the league.
+create function private.report_conduct(player_id uuid, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.begin_write();
+    reported mpp.player;
+begin
+    select * into reported
+    from mpp.player p
+    where p.id = report_conduct.player_id and p.league_id in (select private.my_league_ids()) and p.alias is not null;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    -- One open report by one person about another is enough to be looked into.
+    if exists (
+        select from mpp.conduct_report r
+        where r.player_id = reported.id and r.reported_by = account and r.kind = 'report' and r.resolved_at is null
+    ) then
+        return;
+    end if;
+    insert into mpp.conduct_report (kind, edition_id, league_id, player_id, account_id, reported_by, reason)
+    values ('report', reported.edition_id, reported.league_id, reported.id, reported.account_id, account,
+        private.clean_line('reason', report_conduct.reason, 500));
+end
+$$;
+grant execute on function private.report_conduct to authenticated;
+
+create function api.report_conduct(player_id uuid, reason text) returns void
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.report_conduct(player_id, reason); end;
+comment on function api.report_conduct is 'Tells the association about a player of one''s own league. Errors: MP001–MP003, MP005, MP010, MP011.';
+grant execute on function api.report_conduct to authenticated;
+
+create function private.resolve_conduct_report(id bigint, resolution text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.require_ops();
+    update mpp.conduct_report r
+    set resolved_at = private.clock(), resolution = private.clean_line('resolution', resolve_conduct_report.resolution, 500)
+    where r.id = resolve_conduct_report.id and r.resolved_at is null;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    perform private.record_act('conduct.resolve', resolve_conduct_report.id::text);
+end
+$$;
+grant execute on function private.resolve_conduct_report to authenticated, service_role;
+
+create function api.resolve_conduct_report(id bigint, resolution text) returns void
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.resolve_conduct_report(id, resolution); end;
+comment on function api.resolve_conduct_report is 'Closes a conduct report with a note. Staff. Errors: MP005, MP006, MP010.';
+grant execute on function api.resolve_conduct_report to authenticated, service_role;
+
+create view api.conduct_reports with (security_invoker = true) as
+select r.id, r.kind, r.edition_id, r.league_id, r.player_id, r.account_id, r.reported_by, r.reason, r.reported_at, r.resolved_at, r.resolution
+from mpp.conduct_report r cross join (select) read_only;
+comment on view api.conduct_reports is 'Expulsions and reports to look into. Staff only.';
+grant select on api.conduct_reports to authenticated, service_role;
+-- Who stands in the public rankings, and under which name.
 
 -- A frozen ranking may lose a name, never gain one.
 create function private.begin_listing(edition integer, listed boolean) returns void
@@ -4516,68 +4674,6 @@ begin atomic select private.set_listing(scope, subject_id, listed); end;
 comment on function api.set_listing is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking; what the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
 grant execute on function api.set_listing to authenticated, service_role;
 
--- Any member tells the association about a player of the league.
-create function private.report_conduct(player_id uuid, reason text) returns void
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-    account uuid := private.begin_write();
-    reported mpp.player;
-begin
-    select * into reported
-    from mpp.player p
-    where p.id = report_conduct.player_id and p.league_id in (select private.my_league_ids()) and p.alias is not null;
-    if not found then
-        perform private.refuse('MP005');
-    end if;
-    -- One open report by one person about another is enough to be looked into.
-    if exists (
-        select from mpp.conduct_report r
-        where r.player_id = reported.id and r.reported_by = account and r.kind = 'report' and r.resolved_at is null
-    ) then
-        return;
-    end if;
-    insert into mpp.conduct_report (kind, edition_id, league_id, player_id, account_id, reported_by, reason)
-    values ('report', reported.edition_id, reported.league_id, reported.id, reported.account_id, account,
-        private.clean_line('reason', report_conduct.reason, 500));
-end
-$$;
-grant execute on function private.report_conduct to authenticated;
-
-create function api.report_conduct(player_id uuid, reason text) returns void
-    language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.report_conduct(player_id, reason); end;
-comment on function api.report_conduct is 'Tells the association about a player of one''s own league. Errors: MP001–MP003, MP005, MP010, MP011.';
-grant execute on function api.report_conduct to authenticated;
-
-create function private.resolve_conduct_report(id bigint, resolution text) returns void
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform private.require_ops();
-    update mpp.conduct_report r
-    set resolved_at = private.clock(), resolution = private.clean_line('resolution', resolve_conduct_report.resolution, 500)
-    where r.id = resolve_conduct_report.id and r.resolved_at is null;
-    if not found then
-        perform private.refuse('MP005');
-    end if;
-    perform private.record_act('conduct.resolve', resolve_conduct_report.id::text);
-end
-$$;
-grant execute on function private.resolve_conduct_report to authenticated, service_role;
-
-create function api.resolve_conduct_report(id bigint, resolution text) returns void
-    language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.resolve_conduct_report(id, resolution); end;
-comment on function api.resolve_conduct_report is 'Closes a conduct report with a note. Staff. Errors: MP005, MP006, MP010.';
-grant execute on function api.resolve_conduct_report to authenticated, service_role;
-
-create view api.conduct_reports with (security_invoker = true) as
-select r.id, r.kind, r.edition_id, r.league_id, r.player_id, r.account_id, r.reported_by, r.reason, r.reported_at, r.resolved_at, r.resolution
-from mpp.conduct_report r cross join (select) read_only;
-comment on view api.conduct_reports is 'Expulsions and reports to look into. Staff only.';
-grant select on api.conduct_reports to authenticated, service_role;
-
 -- What a person corrects in their profile, their leagues see in every edition that is not frozen.
 create function private.profile_show_in_leagues() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -4600,6 +4696,7 @@ $$;
 create trigger profile_show_in_leagues
     after update of alias, first_name, picture_path, birth_date, guardian_consent_at on mpp.profile
     for each row execute function private.profile_show_in_leagues();
+-- What goes, and what remains, when a person's profile is deleted.
 
 create function private.lock_editions_of(account uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
@@ -4657,8 +4754,25 @@ $$;
 create trigger profile_forget
     before delete on mpp.profile
     for each row execute function private.profile_forget();
--- Classes: leagues of a school, run by a teacher, whose players are pupils without accounts. Pupils are known by their
--- first name alone; an initial is added while that name repeats in the class. Families read their class, and only it.
+
+-- Takes the id of an account that is erased out of the rows that stay: by it, a player without a name would lead back to their
+-- consents, to the audit, and in Auth's own log to their address. Nothing that a seal or a score is made of changes. What
+-- keeps the id on purpose is in docs/privacy.md; a test knows every column.
+create function private.forget_account(account uuid) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update mpp.league l set created_by = null where l.created_by = account;
+    update mpp.validation v set validated_by = null where v.validated_by = account;
+    update mpp.validation v set cancelled_by = null where v.cancelled_by = account;
+    update mpp.conduct_report r set account_id = null where r.account_id = account;
+    update mpp.conduct_report r set reported_by = null where r.reported_by = account;
+    update mpp.school s set created_by = null where s.created_by = account;
+    update mpp.contact_request c set handled_by = null where c.handled_by = account;
+end
+$$;
+-- Classes: leagues of a school, run by a teacher, whose players are pupils without accounts (52_pupil). Families read their
+-- class, and only it (54_family).
 
 create table mpp.class_challenge (
     league_id uuid not null references mpp.league (id),
@@ -4668,41 +4782,12 @@ create table mpp.class_challenge (
 comment on table mpp.class_challenge is 'What a teacher chose for the class; without a choice, everything of its level is in play.';
 create index class_challenge_challenge on mpp.class_challenge (challenge_id);
 
-create table mpp.class_code (
-    league_id uuid primary key references mpp.league (id),
-    code text not null unique check (code ~ '^[0-9A-HJKMNP-TV-Z]{10}$'),
-    renewed_at timestamptz not null default private.clock()
-);
-comment on table mpp.class_code is 'The code by which families enter a class, read by its teachers only; no row: nobody new enters.';
-
-create table mpp.class_guess (
-    account_id uuid not null references auth.users (id) on delete cascade,
-    guessed_at timestamptz not null default private.clock()
-);
-comment on table mpp.class_guess is 'Wrong class codes of the last hour; older ones are deleted by the next guess.';
-create index class_guess_account on mpp.class_guess (account_id, guessed_at);
-
-create table mpp.class_invitation (
-    league_id uuid primary key references mpp.league (id),
-    code text not null unique check (code ~ '^[0-9A-HJKMNP-TV-Z]{10}$'),
-    expires_at timestamptz not null
-);
-comment on table mpp.class_invitation is 'A teacher''s invitation to a colleague: one at a time for a class, taken once, gone after seven days.';
-
 alter table mpp.class_challenge enable row level security;
-alter table mpp.class_code enable row level security;
-alter table mpp.class_guess enable row level security;
-alter table mpp.class_invitation enable row level security;
 
 create policy class_challenge_select_authenticated on mpp.class_challenge
     for select to authenticated
     using (league_id in (select private.my_league_ids()) or (select private.is_ops()));
-
-create policy class_code_select_authenticated on mpp.class_code
-    for select to authenticated
-    using (league_id in (select private.my_led_league_ids()) or (select private.is_ops()));
-
-grant select on mpp.class_challenge, mpp.class_code to authenticated, service_role;
+grant select on mpp.class_challenge to authenticated, service_role;
 
 -- Locks a class for one of its teachers, or for the staff; returns the account.
 create function private.begin_class(class uuid, when_frozen boolean default false) returns uuid
@@ -4879,6 +4964,59 @@ create function api.update_class(class_id uuid, name text default null, level te
 begin atomic select private.update_class(class_id, name, level); end;
 comment on function api.update_class is 'Renames a class or corrects its level; the level only before the first validation, and the choice of challenges starts again. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP024, MP038.';
 grant execute on function api.update_class to authenticated, service_role;
+
+-- Whether a challenge is in play for a class.
+create function private.is_in_play(class mpp.league, challenge mpp.edition_challenge) returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(class.level = any (challenge.levels), false)
+        and (
+            not exists (select from mpp.class_challenge c where c.league_id = class.id)
+            or exists (select from mpp.class_challenge c where c.league_id = class.id and c.challenge_id = challenge.id)
+        )
+$$;
+
+create function private.choose_class_challenges(class_id uuid, challenge_ids integer[]) returns integer
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    class mpp.league;
+begin
+    perform private.begin_class(class_id);
+    perform private.edition_going_on(class_id);
+    select * into class from mpp.league l where l.id = class_id;
+    if challenge_ids is null then
+        delete from mpp.class_challenge c where c.league_id = class.id;
+        return (select count(*) from mpp.edition_challenge c where c.edition_id = class.edition_id and class.level = any (c.levels));
+    end if;
+    if cardinality(challenge_ids) not between 1 and 300 then
+        perform private.refuse('MP010', 'challenge_ids', format('it has %s elements', cardinality(challenge_ids)),
+            'Choose at least one challenge; send null for all of the level.');
+    end if;
+    if exists (
+        select
+        from unnest(challenge_ids) i (id)
+        where not exists (
+            select from mpp.edition_challenge c where c.id = i.id and c.edition_id = class.edition_id and class.level = any (c.levels)
+        )
+    ) then
+        perform private.refuse('MP040');
+    end if;
+    delete from mpp.class_challenge c where c.league_id = class.id and not c.challenge_id = any (challenge_ids);
+    insert into mpp.class_challenge (league_id, challenge_id)
+    select class.id, i.id from unnest(challenge_ids) i (id)
+    on conflict do nothing;
+    return (select count(*) from mpp.class_challenge c where c.league_id = class.id);
+end
+$$;
+grant execute on function private.choose_class_challenges to authenticated, service_role;
+
+create function api.choose_class_challenges(class_id uuid, challenge_ids integer[]) returns integer
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.choose_class_challenges(class_id, challenge_ids); end;
+comment on function api.choose_class_challenges is 'Sets which challenges of its level a class plays, and returns how many; null: all of them. What was validated stays. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040.';
+grant execute on function api.choose_class_challenges to authenticated, service_role;
+-- Pupils. They are known by their first name alone; an initial is added while that name repeats in the class.
 
 -- The name of a pupil as the class reads it.
 create function private.pupil_name(first_name text, initial text) returns text
@@ -5259,60 +5397,31 @@ create function api.forget_pupils(edition_code text) returns integer
 begin atomic select private.forget_pupils(edition_code); end;
 comment on function api.forget_pupils is 'Deletes the first names of all pupils of a frozen edition, for good, and closes its classes to families; points and ranks stay. Returns how many names. Staff. Errors: MP006, MP020, MP026.';
 grant execute on function api.forget_pupils to authenticated, service_role;
+-- Families: an anonymous account that the code of a class lets read that class, and nothing else.
 
--- Whether a challenge is in play for a class.
-create function private.is_in_play(class mpp.league, challenge mpp.edition_challenge) returns boolean
-    language sql stable set search_path = pg_catalog, pg_temp
-as $$
-    select coalesce(class.level = any (challenge.levels), false)
-        and (
-            not exists (select from mpp.class_challenge c where c.league_id = class.id)
-            or exists (select from mpp.class_challenge c where c.league_id = class.id and c.challenge_id = challenge.id)
-        )
-$$;
+create table mpp.class_code (
+    league_id uuid primary key references mpp.league (id),
+    code text not null unique check (code ~ '^[0-9A-HJKMNP-TV-Z]{10}$'),
+    renewed_at timestamptz not null default private.clock()
+);
+comment on table mpp.class_code is 'The code by which families enter a class, read by its teachers only; no row: nobody new enters.';
 
-create function private.choose_class_challenges(class_id uuid, challenge_ids integer[]) returns integer
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-    class mpp.league;
-begin
-    perform private.begin_class(class_id);
-    perform private.edition_going_on(class_id);
-    select * into class from mpp.league l where l.id = class_id;
-    if challenge_ids is null then
-        delete from mpp.class_challenge c where c.league_id = class.id;
-        return (select count(*) from mpp.edition_challenge c where c.edition_id = class.edition_id and class.level = any (c.levels));
-    end if;
-    if cardinality(challenge_ids) not between 1 and 300 then
-        perform private.refuse('MP010', 'challenge_ids', format('it has %s elements', cardinality(challenge_ids)),
-            'Choose at least one challenge; send null for all of the level.');
-    end if;
-    if exists (
-        select
-        from unnest(challenge_ids) i (id)
-        where not exists (
-            select from mpp.edition_challenge c where c.id = i.id and c.edition_id = class.edition_id and class.level = any (c.levels)
-        )
-    ) then
-        perform private.refuse('MP040');
-    end if;
-    delete from mpp.class_challenge c where c.league_id = class.id and not c.challenge_id = any (challenge_ids);
-    insert into mpp.class_challenge (league_id, challenge_id)
-    select class.id, i.id from unnest(challenge_ids) i (id)
-    on conflict do nothing;
-    return (select count(*) from mpp.class_challenge c where c.league_id = class.id);
-end
-$$;
-grant execute on function private.choose_class_challenges to authenticated, service_role;
+create table mpp.class_guess (
+    account_id uuid not null references auth.users (id) on delete cascade,
+    guessed_at timestamptz not null default private.clock()
+);
+comment on table mpp.class_guess is 'Wrong class codes of the last hour; older ones are deleted by the next guess.';
+create index class_guess_account on mpp.class_guess (account_id, guessed_at);
 
-create function api.choose_class_challenges(class_id uuid, challenge_ids integer[]) returns integer
-    language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.choose_class_challenges(class_id, challenge_ids); end;
-comment on function api.choose_class_challenges is 'Sets which challenges of its level a class plays, and returns how many; null: all of them. What was validated stays. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040.';
-grant execute on function api.choose_class_challenges to authenticated, service_role;
+alter table mpp.class_code enable row level security;
+alter table mpp.class_guess enable row level security;
 
--- Families.
+create policy class_code_select_authenticated on mpp.class_code
+    for select to authenticated
+    using (league_id in (select private.my_led_league_ids()) or (select private.is_ops()));
+
+grant select on mpp.class_code to authenticated, service_role;
+
 create function private.renew_class_code(class_id uuid) returns text
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -5408,8 +5517,17 @@ create function api.claim_class(code text) returns api.claim_result
 begin atomic select private.claim_class(code); end;
 comment on function api.claim_class is 'Opens a class, to read only, to whoever gives its code; anonymous accounts too. Wrong codes are limited per account and hour. Errors: MP001, MP011, MP046, MP086.';
 grant execute on function api.claim_class to authenticated;
+-- Teachers who run a class together.
 
--- Colleagues.
+create table mpp.class_invitation (
+    league_id uuid primary key references mpp.league (id),
+    code text not null unique check (code ~ '^[0-9A-HJKMNP-TV-Z]{10}$'),
+    expires_at timestamptz not null
+);
+comment on table mpp.class_invitation is 'A teacher''s invitation to a colleague: one at a time for a class, taken once, gone after seven days.';
+
+alter table mpp.class_invitation enable row level security;
+
 create function private.invite_co_teacher(class_id uuid) returns text
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -5561,25 +5679,7 @@ create function api.class_teachers(class_id uuid) returns setof api.class_teache
 begin atomic select * from private.class_teachers(class_id); end;
 comment on function api.class_teachers is 'Who runs a class, the principal teacher first. Its teachers and staff. Errors: MP001, MP002, MP008.';
 grant execute on function api.class_teachers to authenticated, service_role;
--- Clients set up their part in an edition: leagues under their units, people invited by mail, and their own staff.
-
-create table mpp.participant (
-    participation_id integer not null references mpp.participation (id),
-    email text not null check (private.is_mail_address(email) and email = lower(email)),
-    league_id uuid not null references mpp.league (id),
-    invited_at timestamptz not null default private.clock(),
-    primary key (participation_id, email)
-);
-comment on table mpp.participant is 'Addresses that a client invited to one of its leagues. Whether they came is not told to the client.';
-create index participant_league on mpp.participant (league_id);
-
-alter table mpp.participant enable row level security;
-
-create policy participant_select_authenticated on mpp.participant
-    for select to authenticated
-    using (participation_id in (select p.id from mpp.participation p where p.organisation_id in (select private.my_client_ids('manager'))));
-
-grant select on mpp.participant to authenticated, service_role;
+-- Clients set up their part in an edition: leagues under their units, and the codes they hand out.
 
 -- The participation of a client's command, its edition locked and still open to new leagues.
 create function private.begin_client_leagues(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
@@ -5720,12 +5820,10 @@ begin atomic select * from private.create_client_leagues(participation_id, leagu
 comment on function api.create_client_leagues is 'Makes leagues of a client, all or none: [{"name", "unit"}]; those it has already stay, with their unit corrected. Whoever joins one first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP028, MP038, MP039, MP047, MP091–MP093.';
 grant execute on function api.create_client_leagues to authenticated, service_role;
 
-create type api.client_join_code as (participation_id integer, league_id uuid, name text, unit text, listed boolean, join_code text);
-comment on type api.client_join_code is 'A league of a client with the code that opens it, for those who hand the codes out.';
-
-create function private.client_join_codes() returns setof api.client_join_code
+create function private.client_join_codes() returns table (participation_id integer, league_id uuid, name text, unit text, listed boolean, join_code text)
     language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 begin
     return query
     -- In a private edition it would tell that somebody came, who alone can have opted out.
@@ -5743,7 +5841,48 @@ grant execute on function private.client_join_codes to authenticated, service_ro
 create view api.client_join_codes with (security_invoker = true) as
 select * from private.client_join_codes();
 comment on view api.client_join_codes is 'Every league of the caller''s organisations with its join code, for managers; sort by name, league_id.';
+comment on column api.client_join_codes.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_join_codes.league_id is 'The league.';
+comment on column api.client_join_codes.name is 'Its name.';
+comment on column api.client_join_codes.unit is 'Name of its unit; null when it has none.';
+comment on column api.client_join_codes.listed is 'Whether it is in the rankings; null in a private edition.';
+comment on column api.client_join_codes.join_code is 'The code that opens it; null when it has none.';
 grant select on api.client_join_codes to authenticated, service_role;
+
+-- Invitations of a client that were written to a mailbox within a day: its account must not become a way to fill somebody's.
+-- Those of other clients are none of its business, and are counted when the mail is to leave (mail_obstacle).
+create function private.invitations_today(organisation integer) returns table (mailbox text, written bigint)
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select private.mailbox_of(m.address), count(*)
+    from mpp.outbox m
+    where m.template in ('staff_invitation', 'player_invitation')
+        and m.queued_at > private.clock() - interval '24 hours'
+        and m.organisation_id = organisation
+    group by private.mailbox_of(m.address);
+end
+$$;
+-- People whom a client invites to its leagues by mail.
+
+create table mpp.participant (
+    participation_id integer not null references mpp.participation (id),
+    email text not null check (private.is_mail_address(email) and email = lower(email)),
+    league_id uuid not null references mpp.league (id),
+    invited_at timestamptz not null default private.clock(),
+    primary key (participation_id, email)
+);
+comment on table mpp.participant is 'Addresses that a client invited to one of its leagues. Whether they came is not told to the client.';
+create index participant_league on mpp.participant (league_id);
+
+alter table mpp.participant enable row level security;
+
+create policy participant_select_authenticated on mpp.participant
+    for select to authenticated
+    using (participation_id in (select p.id from mpp.participation p where p.organisation_id in (select private.my_client_ids('manager'))));
+
+grant select on mpp.participant to authenticated, service_role;
 
 -- Staff read no league (40_league); what theirs are called comes from there.
 create view api.client_participants with (security_invoker = true) as
@@ -5751,6 +5890,11 @@ select p.participation_id, p.email, l.name as league, p.league_id, p.invited_at
 from mpp.participant p
 join private.client_join_codes() l on l.league_id = p.league_id;
 comment on view api.client_participants is 'Who was invited to which league, for the managers of the client; whether they came is not told.';
+comment on column api.client_participants.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_participants.email is 'The address that was invited.';
+comment on column api.client_participants.league is 'The league it was invited to.';
+comment on column api.client_participants.league_id is 'The same, by id.';
+comment on column api.client_participants.invited_at is 'When. Whether they came is not told.';
 grant select on api.client_participants to authenticated, service_role;
 
 -- The key of the first, second or third mail that invites an address; of a removed guest what has left stays in the outbox.
@@ -5772,22 +5916,6 @@ begin
     where m.organisation_id = participation.organisation_id and m.template = 'player_invitation'
         and starts_with(m.key, format('invitation:%s:', participation.id))
     group by m.address;
-end
-$$;
-
--- Invitations of a client that were written to a mailbox within a day: its account must not become a way to fill somebody's.
--- Those of other clients are none of its business, and are counted when the mail is to leave (mail_obstacle).
-create function private.invitations_today(organisation integer) returns table (mailbox text, written bigint)
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return query
-    select private.mailbox_of(m.address), count(*)
-    from mpp.outbox m
-    where m.template in ('staff_invitation', 'player_invitation')
-        and m.queued_at > private.clock() - interval '24 hours'
-        and m.organisation_id = organisation
-    group by private.mailbox_of(m.address);
 end
 $$;
 
@@ -6076,6 +6204,7 @@ create function api.withdraw_participation(participation_id integer) returns int
 begin atomic select private.withdraw_participation(participation_id); end;
 comment on function api.withdraw_participation is 'Takes a client out of an edition as long as nobody has joined one of its leagues: its guests, their mails, its plan and its units without leagues go, its empty leagues are closed. Returns how many leagues were closed. Staff of the association. Errors: MP006, MP024, MP093, MP099.';
 grant execute on function api.withdraw_participation to authenticated, service_role;
+-- The staff of a client: invited, given a role and dates, removed.
 
 -- Staff of a client. Their dates: an end that is after the beginning and has not passed.
 create function private.check_access(opens timestamptz, closes timestamptz) returns void
@@ -6637,23 +6766,6 @@ create trigger account_ended
     when (new.banned_until is distinct from old.banned_until or new.deleted_at is distinct from old.deleted_at)
     execute function private.account_ended();
 
--- Takes the id of an account that is erased out of the rows that stay: by it, a player without a name would lead back to their
--- consents, to the audit, and in Auth's own log to their address. Nothing that a seal or a score is made of changes. What
--- keeps the id on purpose is in docs/privacy.md; a test knows every column.
-create function private.forget_account(account uuid) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp
-as $$
-begin
-    update mpp.league l set created_by = null where l.created_by = account;
-    update mpp.validation v set validated_by = null where v.validated_by = account;
-    update mpp.validation v set cancelled_by = null where v.cancelled_by = account;
-    update mpp.conduct_report r set account_id = null where r.account_id = account;
-    update mpp.conduct_report r set reported_by = null where r.reported_by = account;
-    update mpp.school s set created_by = null where s.created_by = account;
-    update mpp.contact_request c set handled_by = null where c.handled_by = account;
-end
-$$;
-
 -- Deleted: what it ran follows it (profile_forget), and what it read as staff of a client (staff_changed). A league in which
 -- it only played keeps its code, like one that a player leaves: whoever is to be kept out is expelled or disabled first.
 create function private.account_deleted() returns trigger
@@ -6678,7 +6790,7 @@ create trigger account_deleted
     before delete on auth.users
     for each row execute function private.account_deleted();
 -- The ledger: one row for each challenge somebody validated, with the points as they were at that moment. Scores are
--- sums of this table (60_score), and nothing of it is ever rewritten or deleted.
+-- sums of this table (72_score), and nothing of it is ever rewritten or deleted.
 
 -- pending: a collective challenge below its quorum; credited: counts; cancelled: taken back, for good.
 -- pending ⇄ credited as the quorum is reached or lost; both → cancelled.
@@ -6715,6 +6827,7 @@ comment on column mpp.validation.credit_number is 'Larger than that of every val
 create index validation_player on mpp.validation (player_id, challenge_id);
 create index validation_league on mpp.validation (league_id, validated_at);
 create index validation_challenge on mpp.validation (challenge_id);
+
 -- An account that is erased is found without reading the ledger.
 create index validation_validated_by on mpp.validation (validated_by) where validated_by is not null;
 create index validation_cancelled_by on mpp.validation (cancelled_by) where cancelled_by is not null;
@@ -6803,6 +6916,7 @@ comment on column mpp.score.listed is 'In the ranking; false for those who opted
 comment on column mpp.score.school_id is 'School of a class; rankings of schools are sums of their classes.';
 comment on column mpp.score.is_public is 'Listed, and in an edition that is not private to one client.';
 create index score_ranking on mpp.score (edition_id, scope, value desc, tie_order, subject_id) where listed;
+
 -- A class also stands among those of its level.
 create index score_level_ranking on mpp.score (edition_id, level, value desc, tie_order, subject_id) where listed and level is not null;
 create index score_school on mpp.score (edition_id, school_id) where listed and school_id is not null;
@@ -7301,7 +7415,7 @@ create policy school_standing_select_everyone on mpp.school_standing
     using (edition_id in (select e.id from mpp.edition e));
 
 grant select on mpp.score, mpp.school_standing, mpp.score_count, mpp.score_delta to anon, authenticated, service_role;
--- Playing: validate, cancel, unlock; and the loading of many validations at once.
+-- Playing: the one way into the ledger, and who takes it: validate, cancel, unlock; and many validations at once.
 
 create type api.validation_receipt as (
     validation_id uuid,
@@ -8644,12 +8758,14 @@ from (
 left join mpp.edition e on e.id = m.edition_id;
 comment on view api.player_map is 'Listed adults and pupils of listed classes by country and French department, as last counted; edition_id is null for all editions together. area is FR-75, FR or BE, and empty for the places with fewer than five people, together. Sort by area.';
 grant select on api.player_map to anon, authenticated, service_role;
--- What a client follows: its players together, its leagues and units, week by week; and the classes of a territory. Never
--- one person: rows are sums, and a number of people under five is withheld (null), with what they did. When what is
--- withheld could be told from the whole, the next smallest is withheld too. Rank, points and value of a league stay in a
--- public edition, where everybody reads them in the ranking. In an edition that is private to the client nobody at all is
--- withheld as well: the step from none to one would say that the one who was invited came. The functions read what their caller may not, and answer
--- only for clients of theirs; each takes one participation, or none for all.
+-- What a client follows: its players together, its leagues and units, week by week. Never one person: rows are sums, and a
+-- number of people under five is suppressed (null), with what they did. When what is suppressed could be told from the whole, the
+-- next smallest is suppressed too. Rank, points and value of a league stay in a public edition, where everybody reads them
+-- in the ranking. In an edition that is private to the client nobody at all is suppressed as well: the step from none to
+-- one would say that the one who was invited came.
+--
+-- The functions read what their caller may not, and answer only for clients of theirs; each takes one participation, or none
+-- for all. null is always explained by the comment of its column.
 
 -- Participations that the caller may follow now.
 create function private.followed(chosen integer default null) returns setof mpp.participation
@@ -8699,17 +8815,15 @@ as $$
     where greatest(w.first_day::timestamp at time zone w.time_zone, w.starts_at) <= at
 $$;
 
-create type api.client_overview_row as (
+create function private.client_overview(chosen integer default null) returns table (
     participation_id integer, organisation_id integer, edition_id integer, week integer, week_first date, week_last date,
     expected_players integer, players integer, players_change integer, active_players integer, active_players_change integer,
     active_players_ever integer, leagues integer, leagues_change integer, validations integer, validations_change integer,
     points integer, points_change integer, points_per_player numeric, points_per_player_change numeric
-);
-comment on type api.client_overview_row is 'A client in an edition: figures since the start, active players of the week, and changes since the week before (null in the first).';
-
-create function private.client_overview(chosen integer default null) returns setof api.client_overview_row
+)
     language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 declare
     at timestamptz := private.clock();
 begin
@@ -8788,19 +8902,37 @@ grant execute on function private.client_overview to authenticated, service_role
 create view api.client_overview with (security_invoker = true) as
 select * from private.client_overview();
 comment on view api.client_overview is 'The caller''s clients in each edition: players, activity, points, and what changed since the week before. A number of people under five is null.';
+comment on column api.client_overview.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_overview.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_overview.edition_id is 'The edition, as client_participations has it.';
+comment on column api.client_overview.week is 'Number of the week that is on, or of the last one; null before the start.';
+comment on column api.client_overview.week_first is 'First day of that week, in the time zone of the edition.';
+comment on column api.client_overview.week_last is 'Last day of that week.';
+comment on column api.client_overview.expected_players is 'How many players the client expects; null when it did not say.';
+comment on column api.client_overview.players is 'Players since the start, those who left after playing too; null for one to four.';
+comment on column api.client_overview.players_change is 'How many of them came this week; null in the first week, and where either number is withheld.';
+comment on column api.client_overview.active_players is 'Players who did a challenge this week; null for one to four.';
+comment on column api.client_overview.active_players_change is 'active_players less those of the whole week before: a difference between two weeks; null in the first week, and where either is withheld.';
+comment on column api.client_overview.active_players_ever is 'Players who did a challenge since the start; null for one to four.';
+comment on column api.client_overview.leagues is 'Leagues since the start, those out of the rankings too.';
+comment on column api.client_overview.leagues_change is 'How many of them are new this week; null in the first week.';
+comment on column api.client_overview.validations is 'Challenges done since the start; null while the client has one to four players.';
+comment on column api.client_overview.validations_change is 'How many of them were done this week, which is not a difference between two weeks (client_weekly has that); null in the first week; null while the client has one to four players.';
+comment on column api.client_overview.points is 'Points since the start; null while the client has one to four players.';
+comment on column api.client_overview.points_change is 'How many of them were won this week, which is not a difference between two weeks (client_weekly has that); null in the first week; null while the client has one to four players.';
+comment on column api.client_overview.points_per_player is 'points divided by players; null while there are fewer than five.';
+comment on column api.client_overview.points_per_player_change is 'How much points_per_player grew this week; null in the first week, and while there were fewer than five.';
 grant select on api.client_overview to authenticated, service_role, mpp_dashboard;
 
-create type api.client_league_row as (
+-- A league that opted out of the ranking is in the sums of its client and not in this list.
+create function private.client_leagues(chosen integer default null) returns table (
     participation_id integer, league_id uuid, name text, unit_id integer, unit text, rank bigint, players integer,
     active_players integer, active_players_ever integer, validations integer, points integer, points_per_player numeric, value integer,
     points_this_week integer, points_last_week integer, last_validated_at timestamptz, has_ambassador boolean, push text[]
-);
-comment on type api.client_league_row is 'A league among those of its client; of one with fewer than five players only what is public (in a private edition nothing): rank, points, value. push says why it needs one: no_ambassador, not_started, quiet, few_active, falling, few_players.';
-
--- A league that opted out of the ranking is in the sums of its client and not in this list.
-create function private.client_leagues(chosen integer default null) returns setof api.client_league_row
+)
     language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 declare
     at timestamptz := private.clock();
 begin
@@ -8895,17 +9027,33 @@ grant execute on function private.client_leagues to authenticated, service_role,
 create view api.client_leagues with (security_invoker = true) as
 select * from private.client_leagues();
 comment on view api.client_leagues is 'The leagues of the caller''s clients, ranked among themselves, with what they did this week and why they need a push.';
+comment on column api.client_leagues.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_leagues.league_id is 'The league.';
+comment on column api.client_leagues.name is 'Its name.';
+comment on column api.client_leagues.unit_id is 'Its unit; null when it has none.';
+comment on column api.client_leagues.unit is 'Name of its unit; null when it has none.';
+comment on column api.client_leagues.rank is 'Its rank among the listed leagues of the client, by value; equals share one. In a private edition null for a small league, and counted among the others.';
+comment on column api.client_leagues.players is 'Players since the start, those who left after playing too; null for fewer than five, and for the next league where the total would tell.';
+comment on column api.client_leagues.active_players is 'Players who did a challenge this week; null for one to four, for the next league where the total would tell, and with players.';
+comment on column api.client_leagues.active_players_ever is 'Players who did a challenge since the start; null for one to four, for the next league where the total would tell, and with players.';
+comment on column api.client_leagues.validations is 'Challenges done since the start; null with players.';
+comment on column api.client_leagues.points is 'Points since the start; in a private edition null with players.';
+comment on column api.client_leagues.points_per_player is 'points divided by players; null with players.';
+comment on column api.client_leagues.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player, a small league counting as if it had the least size. In a private edition null with players.';
+comment on column api.client_leagues.points_this_week is 'Points of the week that is on, or of the last one; null with players.';
+comment on column api.client_leagues.points_last_week is 'Points of the whole week before it; null in the first week, and with players.';
+comment on column api.client_leagues.last_validated_at is 'Midnight of the last day on which a challenge was done, in the time zone of the edition: never the hour; null when none was, and with players.';
+comment on column api.client_leagues.has_ambassador is 'Whether somebody runs it; in a private edition null with players.';
+comment on column api.client_leagues.push is 'Why it needs a push, empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of what the week before had by the same hour), few_players. In a private edition a league whose players are withheld has few_players and nothing else.';
 grant select on api.client_leagues to authenticated, service_role, mpp_dashboard;
 
-create type api.client_week_row as (
+create function private.client_weekly(chosen integer default null) returns table (
     participation_id integer, week integer, first_day date, last_day date, new_players integer, active_players integer,
     validations integer, points integer, validations_change integer, points_change integer
-);
-comment on type api.client_week_row is 'A week of a client in an edition, and the change since the week before.';
-
-create function private.client_weekly(chosen integer default null) returns setof api.client_week_row
+)
     language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 declare
     at timestamptz := private.clock();
 begin
@@ -8968,14 +9116,22 @@ grant execute on function private.client_weekly to authenticated, service_role, 
 create view api.client_weekly with (security_invoker = true) as
 select * from private.client_weekly();
 comment on view api.client_weekly is 'Each week of the caller''s clients: new and active players, validations, points, and the change.';
+comment on column api.client_weekly.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_weekly.week is 'Number of the week, from 1.';
+comment on column api.client_weekly.first_day is 'Its first day, in the time zone of the edition.';
+comment on column api.client_weekly.last_day is 'Its last day.';
+comment on column api.client_weekly.new_players is 'Players who joined in it, in the first week also before it; null for one to four, and for the next week where the total would tell.';
+comment on column api.client_weekly.active_players is 'Players who did a challenge in it; null for one to four.';
+comment on column api.client_weekly.validations is 'Challenges done in it; null while the client has one to four players.';
+comment on column api.client_weekly.points is 'Points won in it; null while the client has one to four players.';
+comment on column api.client_weekly.validations_change is 'validations less those of the week before: a difference between two weeks; null in the first one; null while the client has one to four players.';
+comment on column api.client_weekly.points_change is 'points less those of the week before: a difference between two weeks; null in the first one; null while the client has one to four players.';
 grant select on api.client_weekly to authenticated, service_role, mpp_dashboard;
 
-create type api.client_day_row as (participation_id integer, day date, validations integer, points integer);
-comment on type api.client_day_row is 'A day of a client, in the time zone of the edition.';
-
-create function private.client_daily(chosen integer default null) returns setof api.client_day_row
+create function private.client_daily(chosen integer default null) returns table (participation_id integer, day date, validations integer, points integer)
     language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 begin
     return query
     select p.id, (v.validated_at at time zone e.time_zone)::date as day, count(*)::integer, sum(v.points)::integer
@@ -8993,17 +9149,19 @@ grant execute on function private.client_daily to authenticated, service_role, m
 create view api.client_daily with (security_invoker = true) as
 select * from private.client_daily();
 comment on view api.client_daily is 'Validations and points of the caller''s clients by day; days without any have no row, nor has a client of fewer than five people.';
+comment on column api.client_daily.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_daily.day is 'A day with at least one challenge, in the time zone of the edition.';
+comment on column api.client_daily.validations is 'Challenges done on it.';
+comment on column api.client_daily.points is 'Points won on it.';
 grant select on api.client_daily to authenticated, service_role, mpp_dashboard;
 
-create type api.client_rank_row as (
+create function private.client_ranking(chosen integer default null) returns table (
     participation_id integer, scope text, rank bigint, subject_id text, label text, leagues integer, players integer,
     points integer, points_per_player numeric, value bigint
-);
-comment on type api.client_rank_row is 'A line of a client''s own ranking, of leagues or of units.';
-
-create function private.client_ranking(chosen integer default null) returns setof api.client_rank_row
+)
     language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 begin
     return query
     with line as materialized (
@@ -9039,14 +9197,22 @@ grant execute on function private.client_ranking to authenticated, service_role,
 create view api.client_ranking with (security_invoker = true) as
 select * from private.client_ranking();
 comment on view api.client_ranking is 'The own ranking of the caller''s clients: scope is league or unit. A unit is the sum of what its leagues show.';
+comment on column api.client_ranking.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_ranking.scope is 'league or unit.';
+comment on column api.client_ranking.rank is 'Rank within the scope, by value; equals share one. In a private edition null for a small league.';
+comment on column api.client_ranking.subject_id is 'Id of the league or number of the unit, as text.';
+comment on column api.client_ranking.label is 'Name of the league or unit.';
+comment on column api.client_ranking.leagues is 'How many listed leagues it has; 1 for a league.';
+comment on column api.client_ranking.players is 'Players since the start; of a unit, those of its leagues that show theirs. Null when none does.';
+comment on column api.client_ranking.points is 'Points since the start; in a private edition null for a small league.';
+comment on column api.client_ranking.points_per_player is 'points divided by players; null where a number of players is withheld.';
+comment on column api.client_ranking.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player.';
 grant select on api.client_ranking to authenticated, service_role, mpp_dashboard;
 
-create type api.client_theme_row as (participation_id integer, theme text, name jsonb, validations integer, points integer);
-comment on type api.client_theme_row is 'What a client did for a theme of its edition; zero for one that nobody touched.';
-
-create function private.client_themes(chosen integer default null) returns setof api.client_theme_row
+create function private.client_themes(chosen integer default null) returns table (participation_id integer, theme text, name jsonb, validations integer, points integer)
     language plpgsql stable security definer rows 12 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 begin
     return query
     with mine as (
@@ -9075,10 +9241,13 @@ grant execute on function private.client_themes to authenticated, service_role, 
 create view api.client_themes with (security_invoker = true) as
 select * from private.client_themes();
 comment on view api.client_themes is 'Validations and points of the caller''s clients by theme; a client of fewer than five people has no row.';
+comment on column api.client_themes.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_themes.theme is 'Code of a theme of the edition.';
+comment on column api.client_themes.name is 'Its name by language.';
+comment on column api.client_themes.validations is 'Challenges of it done since the start; 0 when nobody touched it.';
+comment on column api.client_themes.points is 'Points of these.';
 grant select on api.client_themes to authenticated, service_role, mpp_dashboard;
-
-create type api.client_map_row as (participation_id integer, department text, players integer);
-comment on type api.client_map_row is 'Players of a client in a French department; null for fewer than five.';
+-- Where the players of a client live, by department, in the way of 82_client_figure.
 
 -- As it was at the freeze. Whoever deletes their account or moves afterwards changes no figure of an edition that is over, and where
 -- they lived is kept of nobody: only these counts.
@@ -9094,7 +9263,7 @@ alter table mpp.client_map_cell enable row level security;
 
 -- What is withheld is five people or more together, or the difference from the total would say how many they are: when
 -- the small places are fewer, the smallest of the others joins them.
-create function private.count_client_map(participations integer[]) returns setof api.client_map_row
+create function private.count_client_map(participations integer[]) returns table (participation_id integer, department text, players integer)
     language sql stable rows 20 set search_path = pg_catalog, pg_temp
 as $$
     with cell as (
@@ -9143,9 +9312,10 @@ create trigger client_map_frozen
     when (old.frozen_at is null and new.frozen_at is not null)
     execute function private.client_map_frozen();
 
-create function private.client_map(chosen integer default null) returns setof api.client_map_row
+create function private.client_map(chosen integer default null) returns table (participation_id integer, department text, players integer)
     language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 declare
     frozen integer[];
     live integer[];
@@ -9166,18 +9336,20 @@ grant execute on function private.client_map to authenticated, service_role, mpp
 create view api.client_map with (security_invoker = true) as
 select * from private.client_map();
 comment on view api.client_map is 'Listed players of the caller''s clients by French department, as they were at the freeze once there was one; null for fewer than five.';
+comment on column api.client_map.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_map.department is 'French department, such as 69 or 2A; null for players whose postcode has none.';
+comment on column api.client_map.players is 'Listed players who live there; null for one to four, and for the next larger place where the difference would tell, those abroad or opted out counted with what is withheld.';
 grant select on api.client_map to authenticated, service_role, mpp_dashboard;
+-- The classes of a territory, who runs the leagues of a client, and the whole report in one answer.
 
 -- Classes that an authority follows: those listed in the ranking, which name no pupil.
-create type api.client_territory_row as (
+create function private.client_territory(chosen integer default null) returns table (
     participation_id integer, class_id uuid, class_name text, level text, school_id uuid, school text, rne text, postcode text, city text,
     pupils integer, points integer, points_per_pupil numeric, points_this_week integer, rank bigint, general_rank bigint, value integer
-);
-comment on type api.client_territory_row is 'A class of a client''s territory: rank among them, and general_rank among all classes of the edition.';
-
-create function private.client_territory(chosen integer default null) returns setof api.client_territory_row
+)
     language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 declare
     at timestamptz := private.clock();
 begin
@@ -9218,14 +9390,28 @@ grant execute on function private.client_territory to authenticated, service_rol
 create view api.client_territory with (security_invoker = true) as
 select * from private.client_territory();
 comment on view api.client_territory is 'The listed classes of the territory of the caller''s clients, ranked among themselves and among all; no pupil is named.';
+comment on column api.client_territory.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_territory.class_id is 'The class.';
+comment on column api.client_territory.class_name is 'Its name.';
+comment on column api.client_territory.level is 'Its level.';
+comment on column api.client_territory.school_id is 'Its school.';
+comment on column api.client_territory.school is 'Name of the school.';
+comment on column api.client_territory.rne is 'Code of the school; null when it has none.';
+comment on column api.client_territory.postcode is 'Postcode of the school.';
+comment on column api.client_territory.city is 'City of the school.';
+comment on column api.client_territory.pupils is 'Pupils since the start; null for one to four.';
+comment on column api.client_territory.points is 'Points of the class since the start.';
+comment on column api.client_territory.points_per_pupil is 'points divided by pupils; null while there are fewer than five.';
+comment on column api.client_territory.points_this_week is 'Points of the week that is on, or of the last one; null with pupils.';
+comment on column api.client_territory.rank is 'Its rank among the listed classes of the territory, by value.';
+comment on column api.client_territory.general_rank is 'Its rank among all listed classes of the edition.';
+comment on column api.client_territory.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per pupil.';
 grant select on api.client_territory to authenticated, service_role, mpp_dashboard;
 
-create type api.client_ambassador_row as (participation_id integer, league_id uuid, league text, unit text, alias text, is_principal boolean);
-comment on type api.client_ambassador_row is 'Who runs a league of a client, by alias.';
-
-create function private.client_ambassadors(chosen integer default null) returns setof api.client_ambassador_row
+create function private.client_ambassadors(chosen integer default null) returns table (participation_id integer, league_id uuid, league text, unit text, alias text, is_principal boolean)
     language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 begin
     return query
     select p.id, l.id, l.name::text, u.name::text, case when q.listed then q.alias::text end, a.is_principal
@@ -9244,6 +9430,12 @@ grant execute on function private.client_ambassadors to authenticated, service_r
 create view api.client_ambassadors with (security_invoker = true) as
 select * from private.client_ambassadors();
 comment on view api.client_ambassadors is 'Who runs the listed leagues of the caller''s clients, by alias; null for who opted out. Their address is not the client''s to see.';
+comment on column api.client_ambassadors.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_ambassadors.league_id is 'The league.';
+comment on column api.client_ambassadors.league is 'Its name.';
+comment on column api.client_ambassadors.unit is 'Name of its unit; null when it has none.';
+comment on column api.client_ambassadors.alias is 'Who runs it; null for somebody who opted out of the rankings.';
+comment on column api.client_ambassadors.is_principal is 'True for its ambassador, false for a co-ambassador.';
 grant select on api.client_ambassadors to authenticated, service_role, mpp_dashboard;
 
 -- Everything a report says, in one snapshot and from the same functions as the views.
@@ -9371,7 +9563,7 @@ begin atomic select * from private.weekly_readers(participation_id); end;
 comment on function api.weekly_readers is 'Who gets the weekly mails of a client: its staff inside their dates, and the ambassadors of its leagues who agreed to alerts. Secret key only. Errors: MP006, MP093.';
 grant execute on function api.weekly_readers to service_role;
 -- Freezing an edition, and proving its scores. A freeze copies nothing but the sums of schools: from then on every table of the ranking refuses
--- to change for that edition (60_score), and its counts keep the ranks as they were. The seal proves that nothing did.
+-- to change for that edition (72_score), and its counts keep the ranks as they were. The seal proves that nothing did.
 
 create function private.seal_of(edition integer) returns text
     language sql stable set search_path = pg_catalog, pg_temp
@@ -9664,22 +9856,20 @@ where a.participation_id is null and coalesce(s.label, h.name) is not null;
 comment on view api.awards is 'Awards of frozen editions to players, teams, leagues, classes and schools that are listed. Sort by place, award_id.';
 grant select on api.awards to anon, authenticated, service_role;
 
-create type api.client_award as (
+-- A client of a private edition does not play in it, and so cannot read its ranking: the names come from here.
+create function private.my_client_awards() returns table (
     award_id bigint, participation_id integer, organisation_id integer, edition_id integer, place smallint, rule text, scope text,
     title jsonb, description jsonb, subject_id uuid, label text, league_label text, value numeric, granted_at timestamptz
-);
-comment on type api.client_award is 'An award among the leagues of a client.';
-
--- A client of a private edition does not play in it, and so cannot read its ranking: the names come from here.
-create function private.my_client_awards() returns setof api.client_award
+)
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 begin
     return query
     select a.id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title::jsonb, a.description::jsonb,
         a.subject_id, coalesce(s.label, h.name::text), s.league_label, case when s.is_public or h.id is not null then a.value end, a.granted_at
     from mpp.award a
-    -- In a private edition no league or team of fewer than five, and no player of one: see 82_follow_up.
+    -- In a private edition no league or team of fewer than five, and no player of one: see 82_client_figure.
     left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
         and (s.is_public or s.players >= 5 or (s.scope = 'player' and exists (
             select from mpp.player q join mpp.score g on g.subject_id = q.league_id where q.id = a.subject_id and g.players >= 5)))
@@ -9695,6 +9885,20 @@ select a.award_id, a.participation_id, a.organisation_id, a.edition_id, a.place,
     a.label, a.league_label, a.value, a.granted_at
 from private.my_client_awards() a;
 comment on view api.client_awards is 'Awards among the leagues of the caller''s organisations: the same rules, within. Who opted out is not in it. Sort by place, award_id.';
+comment on column api.client_awards.award_id is 'The award.';
+comment on column api.client_awards.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_awards.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_awards.edition_id is 'The edition, as client_participations has it.';
+comment on column api.client_awards.place is 'Place of the rule in the order in which they are read out.';
+comment on column api.client_awards.rule is 'Code of the rule.';
+comment on column api.client_awards.scope is 'What it went to: player, team, league, class or school.';
+comment on column api.client_awards.title is 'Title by language.';
+comment on column api.client_awards.description is 'What it is for, by language.';
+comment on column api.client_awards.subject_id is 'Id of the player, team, league, class or school.';
+comment on column api.client_awards.label is 'Its name in public.';
+comment on column api.client_awards.league_label is 'League of a player or team; null for others, and where it is out of the rankings.';
+comment on column api.client_awards.value is 'What earned it, in the unit of the rule: the rank, points a player, validations, themes, collective challenges, or days; null in a private edition.';
+comment on column api.client_awards.granted_at is 'When the awards of the edition were given.';
 grant select on api.client_awards to authenticated, service_role, mpp_dashboard;
 
 create function private.grant_awards(edition_code text) returns integer
@@ -10225,6 +10429,7 @@ grant execute on function api.apply_edition to authenticated, service_role;
 
 -- checkup → preparation → launching → follow_up → celebrate.
 create type api.support_stage as enum ('checkup', 'preparation', 'launching', 'follow_up', 'celebrate');
+
 create type api.task_owner as enum ('client', 'association');
 
 create table mpp.task (
@@ -10306,6 +10511,24 @@ select
     t.last_until_day
 from mpp.task t cross join (select) read_only;
 comment on view api.client_stages is 'The retroplanning of the caller''s organisations: tasks by stage, with the day to begin and the last one; state is planned, done or dropped (no time left, no day). Sort by place.';
+comment on column api.client_stages.task_id is 'The task, as complete_task takes it.';
+comment on column api.client_stages.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_stages.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_stages.stage is 'checkup, preparation, launching, follow_up or celebrate, in this order.';
+comment on column api.client_stages.place is 'Its place in the plan; sort by it.';
+comment on column api.client_stages.code is 'What the task is, the same in every plan.';
+comment on column api.client_stages.title is 'Its title by language.';
+comment on column api.client_stages.description is 'What to do, by language.';
+comment on column api.client_stages.owner is 'Who does it: client or association.';
+comment on column api.client_stages.priority is '1 is never dropped for want of time, 3 first.';
+comment on column api.client_stages.day is 'The day to begin; null when it was dropped.';
+comment on column api.client_stages.until_day is 'The last day; null when it was dropped.';
+comment on column api.client_stages.done_at is 'When it was done; null while it is not.';
+comment on column api.client_stages.state is 'planned, done or dropped (no time left, or no part of this plan any more; no day).';
+comment on column api.client_stages.revision is 'How often it has changed: SEQUENCE of a calendar.';
+comment on column api.client_stages.changed_at is 'When it last changed: LAST-MODIFIED of a calendar.';
+comment on column api.client_stages.last_day is 'The day that it had when it was dropped; null while it has one, and if it never had.';
+comment on column api.client_stages.last_until_day is 'The last day that it had when it was dropped.';
 grant select on api.client_stages to authenticated, service_role, mpp_dashboard;
 
 -- Easter Sunday (anonymous Gregorian computus), on which three public holidays depend.
@@ -11108,6 +11331,7 @@ grant select on api.misuse to authenticated, service_role;
 -- staff read, answer, and take down what is against the law.
 
 create type api.contact_kind as enum ('contact', 'quote', 'webinar');
+
 -- new → in_progress → answered, or spam; the staff may set any of them at any time.
 create type api.contact_state as enum ('new', 'in_progress', 'answered', 'spam');
 
@@ -11168,35 +11392,6 @@ select
 from mpp.contact_request c cross join (select) read_only;
 comment on view api.contact_requests is 'What visitors wrote, and how far it is answered; sort by id. Staff only.';
 grant select on api.contact_requests to authenticated, service_role;
-
--- Several typed lines, trimmed and clean, or the refusal that names the field.
-create function private.clean_text(field text, value text, longest integer) returns text
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-declare
-    cleaned text;
-begin
-    -- Measured before it is worked on: cleaning megabytes would take as long as somebody likes.
-    if octet_length(value) > 4 * longest + 200 then
-        perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
-    end if;
-    -- Line by line, and without empty ones at the ends.
-    select btrim(string_agg(private.trimmed(l.line), E'\n' order by l.place), E'\n') into cleaned
-    from regexp_split_to_table(value, E'\r\n|[\n\r\u0085\u2028\u2029]') with ordinality l (line, place);
-    if coalesce(cleaned, '') = '' then
-        perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
-    end if;
-    if char_length(cleaned) > longest then
-        perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
-            format('Use %s characters at most.', longest));
-    end if;
-    if replace(cleaned, E'\n', '') ~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
-        or cleaned ~ '[\u0300-\u036f]{3}' then
-        perform private.refuse('MP010', field, 'it holds a control or invisible character', 'Use visible characters and line breaks only.');
-    end if;
-    return cleaned;
-end
-$$;
 
 -- Limits are per address and for everybody together, never per IP: a whole school shares one. Past a limit a message is
 -- held: kept apart from those that the staff read first, and answered the same, so that it tells nothing about who has
@@ -11338,9 +11533,8 @@ create function api.remove_contact_content(id bigint, reason text) returns void
 begin atomic select private.remove_contact_content(id, reason); end;
 comment on function api.remove_contact_content is 'Takes down the text, the name and the address of a request that is against the law, with a reason; the audit keeps that it was done and a digest. Staff. Errors: MP005, MP006, MP010.';
 grant execute on function api.remove_contact_content to authenticated, service_role;
--- Mails: what is to be sent to whom, who wants none, which addresses do not exist. Sending is `mpp mail send`
--- (mpp_supabase/mail); here is what makes it safe: one mail per key with one Message-ID, claims with an end, and who may
--- get a mail decided at the moment it leaves.
+-- Mails: what is to be sent to whom, and who may get it, decided at the moment it leaves. Sending is `mpp mail send`
+-- (mpp_supabase/mail); here is what makes it safe: one mail per key with one Message-ID, and claims with an end.
 
 create type api.mail_purpose as enum ('service', 'invitation', 'weekly_report', 'league_alerts', 'newsletter');
 
@@ -11397,71 +11591,19 @@ comment on column mpp.outbox.league_id is 'Only for those who run this league wh
 create index outbox_account on mpp.outbox (account_id);
 create index outbox_organisation on mpp.outbox (organisation_id);
 create index outbox_league on mpp.outbox (league_id);
--- How many invitations somebody was written within a day (46_client_league, mail_obstacle).
+
+-- How many invitations somebody was written within a day (62_participant, mail_obstacle).
 create index outbox_invitation on mpp.outbox (private.mailbox_of(address), queued_at)
     where template in ('staff_invitation', 'player_invitation');
+
 -- An invitation does not wait behind a newsletter.
 create index outbox_queued on mpp.outbox ((purpose <> 'service'), next_attempt_at, id) where state = 'queued';
 create index outbox_in_hand on mpp.outbox (claim_expires_at) where state in ('sending', 'uncertain');
 
-create table mpp.newsletter (
-    code text not null check (code ~ '^[a-z0-9-]{3,60}$'),
-    language text not null check (language in ('fr', 'en')),
-    subject mpp.line not null,
-    body text not null check (octet_length(body) between 1 and 100000),
-    created_at timestamptz not null default private.clock(),
-    primary key (code, language)
-);
-comment on table mpp.newsletter is 'Newsletters: one text for all who get it.';
-
-create table mpp.unsubscribe_token (
-    digest bytea primary key,
-    purpose api.mail_purpose not null check (purpose <> 'service'),
-    account_id uuid references auth.users (id) on delete cascade,
-    address text,
-    made_at timestamptz not null default private.clock(),
-    constraint unsubscribe_token_one_reader check (num_nonnulls(account_id, address) = 1)
-);
-comment on table mpp.unsubscribe_token is 'Digests of the tokens in the unsubscribe links of mails; the tokens themselves are in the mails only.';
-create index unsubscribe_token_account on mpp.unsubscribe_token (account_id);
-
-create table mpp.mail_suppression (
-    id bigint generated always as identity primary key,
-    purpose api.mail_purpose not null check (purpose <> 'service'),
-    account_id uuid references auth.users (id) on delete cascade,
-    address text,
-    since timestamptz not null default private.clock(),
-    constraint mail_suppression_one_reader check (num_nonnulls(account_id, address) = 1),
-    constraint mail_suppression_account unique (account_id, purpose),
-    constraint mail_suppression_address unique (address, purpose)
-);
-comment on table mpp.mail_suppression is 'Who unsubscribed from what no consent covers: weekly reports, and invitations to an address without account.';
-
-create table mpp.mail_bounce (
-    id bigint generated always as identity primary key,
-    address text not null check (address = lower(address) and private.is_mail_address(address)),
-    is_hard boolean not null,
-    reason text not null check (char_length(reason) <= 500),
-    outbox_id bigint references mpp.outbox (id) on delete set null,
-    bounced_at timestamptz not null default private.clock(),
-    cleared_at timestamptz
-);
-comment on table mpp.mail_bounce is 'Addresses that refused a mail. A hard bounce that was not cleared means that nothing is sent there.';
-create index mail_bounce_address on mpp.mail_bounce (address);
-create index mail_bounce_outbox on mpp.mail_bounce (outbox_id);
-
 alter table mpp.outbox enable row level security;
-alter table mpp.newsletter enable row level security;
-alter table mpp.unsubscribe_token enable row level security;
-alter table mpp.mail_suppression enable row level security;
-alter table mpp.mail_bounce enable row level security;
 
 -- Two readers: the association's staff, and nobody else. Tokens and suppressions have none.
 create policy outbox_select_ops on mpp.outbox
-    for select to authenticated
-    using ((select private.is_ops()));
-
-create policy mail_bounce_select_ops on mpp.mail_bounce
     for select to authenticated
     using ((select private.is_ops()));
 
@@ -11469,7 +11611,6 @@ create policy mail_bounce_select_ops on mpp.mail_bounce
 grant select (id, key, message_part, message_domain, purpose, account_id, organisation_id, league_id, template, language, state,
     attempt, failures, next_attempt_at, useful_until, claimed_by, claimed_at, claim_expires_at, reply, queued_at, sent_at)
     on mpp.outbox to authenticated, service_role;
-grant select on mpp.mail_bounce to authenticated, service_role;
 
 create view api.ops_outbox with (security_invoker = true) as
 select
@@ -11496,13 +11637,6 @@ from mpp.outbox m cross join (select) read_only
 where (select private.is_ops());
 comment on view api.ops_outbox is 'Every mail and what became of it, without its address and content; sort by id. Staff only.';
 grant select on api.ops_outbox to authenticated, service_role;
-
-create view api.mail_bounces with (security_invoker = true) as
-select b.id, b.address, b.is_hard, b.reason, b.outbox_id, b.bounced_at, b.cleared_at
-from mpp.mail_bounce b cross join (select) read_only
-where (select private.is_ops());
-comment on view api.mail_bounces is 'Addresses that refused a mail; sort by id. Staff only.';
-grant select on api.mail_bounces to authenticated, service_role;
 
 -- The part of a Message-ID before the @.
 create function private.message_part(key text) returns text
@@ -11688,85 +11822,6 @@ begin atomic select private.queue_mails(mails); end;
 comment on function api.queue_mails is 'Queues mails: [{"key", "template", "data", "purpose", "account_id" or "address", "language", "organisation_id", "league_id", "useful_until", "send_after"}]; returns how many are new, since a key is queued once. Secret key only. Errors: MP006, MP010.';
 grant execute on function api.queue_mails to service_role;
 
-create type api.newsletter_piece as (queued integer, already integer, after uuid);
-comment on type api.newsletter_piece is 'What one call of queue_newsletter did; after is where the next one begins, empty at the end.';
-
--- In pieces, each its own transaction: whoever is cut off begins again, and what was queued stays queued once.
-create function private.queue_newsletter(code text, language text, subject text, body text, after uuid, how_many integer)
-    returns api.newsletter_piece
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-    known mpp.newsletter;
-    reader uuid;
-    seen integer := 0;
-    piece api.newsletter_piece := row (0, 0, null);
-begin
-    perform private.require_service();
-    if code is null or code !~ '^[a-z0-9-]{3,60}$' then
-        perform private.refuse('MP010', 'code', coalesce(left(code, 60), 'it is empty'), 'Use 3 to 60 small letters, digits and hyphens.');
-    end if;
-    if language is null or language not in ('fr', 'en') then
-        perform private.refuse('MP010', 'language', coalesce(left(language, 20), 'it is empty'), 'Use fr or en.');
-    end if;
-    if coalesce(btrim(body), '') = '' or octet_length(body) > 100000 then
-        perform private.refuse('MP010', 'body', 'it is empty or too long', 'Give a text of 100,000 bytes at most.');
-    end if;
-    if how_many is null or how_many not between 1 and 5000 then
-        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 5000.');
-    end if;
-    insert into mpp.newsletter (code, language, subject, body)
-    values (queue_newsletter.code, queue_newsletter.language, private.clean_line('subject', queue_newsletter.subject, 120),
-        queue_newsletter.body)
-    on conflict do nothing;
-    select * into known
-    from mpp.newsletter n
-    where n.code = queue_newsletter.code and n.language = queue_newsletter.language;
-    if (known.subject, known.body) is distinct from (private.clean_line('subject', queue_newsletter.subject, 120), queue_newsletter.body) then
-        perform private.refuse('MP098', queue_newsletter.code);
-    end if;
-    for reader in
-        select p.id
-        from mpp.profile p
-        cross join lateral (
-            select c.granted from mpp.consent c where c.account_id = p.id and c.purpose = 'newsletter' order by c.id desc limit 1
-        ) latest
-        where latest.granted
-            and p.id > coalesce(queue_newsletter.after, '00000000-0000-0000-0000-000000000000')
-            and case p.language when 'fr' then 'fr' else 'en' end = queue_newsletter.language
-        order by p.id
-        limit how_many
-    loop
-        seen := seen + 1;
-        piece.after := reader;
-        if private.queue_mail(format('newsletter/%s/%s', queue_newsletter.code, reader), 'newsletter',
-            jsonb_build_object('newsletter', queue_newsletter.code), 'newsletter', account_id => reader,
-            language => queue_newsletter.language) then
-            piece.queued := piece.queued + 1;
-        else
-            piece.already := piece.already + 1;
-        end if;
-    end loop;
-    if seen < how_many then
-        piece.after := null;
-    end if;
-    if piece.queued > 0 then
-        perform private.record_act('newsletter.queue', queue_newsletter.code,
-            jsonb_build_object('language', queue_newsletter.language, 'queued', piece.queued));
-    end if;
-    return piece;
-end
-$$;
-grant execute on function private.queue_newsletter to service_role;
-
-create function api.queue_newsletter(
-    code text, language text, subject text, body text, after uuid default null, how_many integer default 500
-) returns api.newsletter_piece
-    language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.queue_newsletter(code, language, subject, body, after, how_many); end;
-comment on function api.queue_newsletter is 'Queues a newsletter for the next people who agreed to it, in their language, each once; call it again with after until after is empty. Secret key only. Errors: MP006, MP010, MP098.';
-grant execute on function api.queue_newsletter to service_role;
-
 create type api.due_mail as (
     id bigint, key text, purpose api.mail_purpose, template text, language text, address text, obstacle text
 );
@@ -11884,13 +11939,6 @@ create function api.claim_mail(worker uuid, lease_seconds integer, message_domai
 begin atomic select * from private.claim_mail(worker, lease_seconds, message_domain); end;
 comment on function api.claim_mail is 'Takes the next mail in hand, for so many seconds; asked again before it is settled, gives the same one. Drops those that must not leave (any more). Nothing when none is due. Secret key only. Errors: MP006, MP010.';
 grant execute on function api.claim_mail to service_role;
-
-create function private.record_bounce_of(address text, is_hard boolean, reason text, outbox_id bigint) returns void
-    language sql set search_path = pg_catalog, pg_temp
-as $$
-    insert into mpp.mail_bounce (address, is_hard, reason, outbox_id)
-    values (lower(address), is_hard, left(coalesce(reason, ''), 500), outbox_id)
-$$;
 
 create function private.settle_mail(id bigint, attempt integer, worker uuid, outcome text, reply text, retry_seconds integer)
     returns api.mail_state
@@ -12033,351 +12081,100 @@ create function api.settle_stranded(id bigint, attempt integer, verdict text) re
 begin atomic select private.settle_stranded(id, attempt, verdict); end;
 comment on function api.settle_stranded is 'Settles a mail of stranded_mails, or sends a failed one again: delivered, not_delivered (it is queued again), unknown (it waits for a person) or given_up. Secret key only. Errors: MP006, MP010, MP096, MP097.';
 grant execute on function api.settle_stranded to service_role;
+-- Mails to many: the newsletter, and the note of a league's week for those who agreed to the alerts of their league (its
+-- players and whoever runs it, the teachers of a class among them). Ambassadors of a client's league get the note of the
+-- client's report instead (weekly_readers): one mail a week.
 
-create function private.record_bounce(address text, is_hard boolean, reason text) returns void
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform private.require_ops();
-    if address is null or not private.is_mail_address(address) then
-        perform private.refuse('MP010', 'address', coalesce(left(address, 100), 'it is empty'), 'Give an address such as ada@example.org.');
-    end if;
-    if is_hard is null then
-        perform private.refuse('MP010', 'is_hard', 'it is empty', 'Send true or false.');
-    end if;
-    perform private.record_bounce_of(address, is_hard, reason, null);
-    perform private.record_act('mail.bounce', null, jsonb_build_object('hard', is_hard));
-end
-$$;
-grant execute on function private.record_bounce to authenticated, service_role;
+create table mpp.newsletter (
+    code text not null check (code ~ '^[a-z0-9-]{3,60}$'),
+    language text not null check (language in ('fr', 'en')),
+    subject mpp.line not null,
+    body text not null check (octet_length(body) between 1 and 100000),
+    created_at timestamptz not null default private.clock(),
+    primary key (code, language)
+);
+comment on table mpp.newsletter is 'Newsletters: one text for all who get it.';
 
-create function api.record_bounce(address text, is_hard boolean, reason text default null) returns void
-    language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.record_bounce(address, is_hard, reason); end;
-comment on function api.record_bounce is 'Notes that a mail came back. A hard bounce (the address does not exist) stops every mail to it, a soft one (full, away) is only noted. Staff only. Errors: MP006, MP010.';
-grant execute on function api.record_bounce to authenticated, service_role;
+alter table mpp.newsletter enable row level security;
 
-create function private.clear_bounces(address text) returns integer
+create type api.newsletter_piece as (queued integer, already integer, after uuid);
+comment on type api.newsletter_piece is 'What one call of queue_newsletter did; after is where the next one begins, empty at the end.';
+
+-- In pieces, each its own transaction: whoever is cut off begins again, and what was queued stays queued once.
+create function private.queue_newsletter(code text, language text, subject text, body text, after uuid, how_many integer)
+    returns api.newsletter_piece
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    cleared integer;
+    known mpp.newsletter;
+    reader uuid;
+    seen integer := 0;
+    piece api.newsletter_piece := row (0, 0, null);
 begin
-    perform private.require_ops();
-    update mpp.mail_bounce b
-    set cleared_at = private.clock()
-    where b.address = lower(clear_bounces.address) and b.cleared_at is null;
-    get diagnostics cleared = row_count;
-    if cleared > 0 then
-        perform private.record_act('mail.clear_bounces', null, jsonb_build_object('cleared', cleared));
+    perform private.require_service();
+    if code is null or code !~ '^[a-z0-9-]{3,60}$' then
+        perform private.refuse('MP010', 'code', coalesce(left(code, 60), 'it is empty'), 'Use 3 to 60 small letters, digits and hyphens.');
     end if;
-    return cleared;
-end
-$$;
-grant execute on function private.clear_bounces to authenticated, service_role;
-
-create function api.clear_bounces(address text) returns integer
-    language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.clear_bounces(address); end;
-comment on function api.clear_bounces is 'Lets an address get mail again; returns how many bounces were cleared. Who unsubscribed stays unsubscribed. Staff only. Errors: MP006.';
-grant execute on function api.clear_bounces to authenticated, service_role;
-
--- The token is the proof: nobody signs in to leave. Also during maintenance, because a mail program asks once. Whatever
--- the token, the answer is the same.
-create function private.unsubscribe(token text) returns void
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-    t mpp.unsubscribe_token;
-begin
-    if token is null or octet_length(token) > 200 then
-        return;
+    if language is null or language not in ('fr', 'en') then
+        perform private.refuse('MP010', 'language', coalesce(left(language, 20), 'it is empty'), 'Use fr or en.');
     end if;
-    select * into t from mpp.unsubscribe_token u where u.digest = sha256(convert_to(token, 'UTF8'));
-    -- The account first, as by its deletion, with which the token goes.
-    perform from auth.users u where u.id = t.account_id for key share;
-    -- Locked: pressing twice writes once.
-    select * into t from mpp.unsubscribe_token u where u.digest = t.digest for update;
-    if not found then
-        return;
+    if coalesce(btrim(body), '') = '' or octet_length(body) > 100000 then
+        perform private.refuse('MP010', 'body', 'it is empty or too long', 'Give a text of 100,000 bytes at most.');
     end if;
-    if t.purpose in ('newsletter', 'league_alerts') then
-        insert into mpp.consent (account_id, purpose, granted, text_version, channel)
-        select t.account_id, t.purpose::text::api.consent_purpose, false, v.version, 'mail'
-        from (
-            select n.version from mpp.terms_version n where n.published_at <= private.clock() order by n.published_at desc limit 1
-        ) v
-        where coalesce((
-            select c.granted
-            from mpp.consent c
-            where c.account_id = t.account_id and c.purpose::text = t.purpose::text
-            order by c.id desc
-            limit 1
-        ), false);
-    else
-        -- Of the mailbox, or the next one would come to it under another tag.
-        insert into mpp.mail_suppression (purpose, account_id, address)
-        values (t.purpose, t.account_id, private.mailbox_of(t.address))
-        on conflict do nothing;
+    if how_many is null or how_many not between 1 and 5000 then
+        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 5000.');
     end if;
-end
-$$;
-grant execute on function private.unsubscribe to anon, authenticated, service_role;
-
-create function api.unsubscribe(token text) returns void
-    language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.unsubscribe(token); end;
-comment on function api.unsubscribe is 'Stops the kind of mail that a link was in, without signing in: withdraws the consent, or notes the address. Asked again, or with a token that nobody knows, answers the same. Errors: none.';
-grant execute on function api.unsubscribe to anon, authenticated, service_role;
-
--- Row-level security does not hide the planner's estimates (see 99_ownership).
-do $$
-declare
-    private_column record;
-begin
-    for private_column in
-        select a.attrelid::regclass as relation, a.attname as name
-        from pg_catalog.pg_attribute a
-        where a.attnum > 0
-            and not a.attisdropped
-            and a.attrelid in (
-                'mpp.outbox'::regclass, 'mpp.unsubscribe_token'::regclass, 'mpp.mail_suppression'::regclass,
-                'mpp.mail_bounce'::regclass, 'mpp.newsletter'::regclass
-            )
-        order by a.attrelid, a.attnum
+    insert into mpp.newsletter (code, language, subject, body)
+    values (queue_newsletter.code, queue_newsletter.language, private.clean_line('subject', queue_newsletter.subject, 120),
+        queue_newsletter.body)
+    on conflict do nothing;
+    select * into known
+    from mpp.newsletter n
+    where n.code = queue_newsletter.code and n.language = queue_newsletter.language;
+    if (known.subject, known.body) is distinct from (private.clean_line('subject', queue_newsletter.subject, 120), queue_newsletter.body) then
+        perform private.refuse('MP098', queue_newsletter.code);
+    end if;
+    for reader in
+        select p.id
+        from mpp.profile p
+        cross join lateral (
+            select c.granted from mpp.consent c where c.account_id = p.id and c.purpose = 'newsletter' order by c.id desc limit 1
+        ) latest
+        where latest.granted
+            and p.id > coalesce(queue_newsletter.after, '00000000-0000-0000-0000-000000000000')
+            and case p.language when 'fr' then 'fr' else 'en' end = queue_newsletter.language
+        order by p.id
+        limit how_many
     loop
-        execute format('alter table %s alter column %I set statistics 0', private_column.relation, private_column.name);
+        seen := seen + 1;
+        piece.after := reader;
+        if private.queue_mail(format('newsletter/%s/%s', queue_newsletter.code, reader), 'newsletter',
+            jsonb_build_object('newsletter', queue_newsletter.code), 'newsletter', account_id => reader,
+            language => queue_newsletter.language) then
+            piece.queued := piece.queued + 1;
+        else
+            piece.already := piece.already + 1;
+        end if;
     end loop;
+    if seen < how_many then
+        piece.after := null;
+    end if;
+    if piece.queued > 0 then
+        perform private.record_act('newsletter.queue', queue_newsletter.code,
+            jsonb_build_object('language', queue_newsletter.language, 'queued', piece.queued));
+    end if;
+    return piece;
 end
 $$;
-alter index mpp.outbox_invitation alter column 1 set statistics 0;
--- What each column of the views of clients means: for docs/api.md, for \d+ and for whoever builds a dashboard. null is always
--- explained. The types of the functions behind the views say the same.
+grant execute on function private.queue_newsletter to service_role;
 
-comment on column api.client_overview.participation_id is 'The part of a client in an edition, as client_participations has it.';
-comment on column api.client_overview.organisation_id is 'The organisation, as client_organisations has it.';
-comment on column api.client_overview.edition_id is 'The edition, as client_participations has it.';
-comment on column api.client_overview.week is 'Number of the week that is on, or of the last one; null before the start.';
-comment on column api.client_overview.week_first is 'First day of that week, in the time zone of the edition.';
-comment on column api.client_overview.week_last is 'Last day of that week.';
-comment on column api.client_overview.expected_players is 'How many players the client expects; null when it did not say.';
-comment on column api.client_overview.players is 'Players since the start, those who left after playing too; null for one to four.';
-comment on column api.client_overview.players_change is 'How many of them came this week; null in the first week, and where either number is withheld.';
-comment on column api.client_overview.active_players is 'Players who did a challenge this week; null for one to four.';
-comment on column api.client_overview.active_players_change is 'active_players less those of the whole week before: a difference between two weeks; null in the first week, and where either is withheld.';
-comment on column api.client_overview.active_players_ever is 'Players who did a challenge since the start; null for one to four.';
-comment on column api.client_overview.leagues is 'Leagues since the start, those out of the rankings too.';
-comment on column api.client_overview.leagues_change is 'How many of them are new this week; null in the first week.';
-comment on column api.client_overview.validations is 'Challenges done since the start; null while the client has one to four players.';
-comment on column api.client_overview.validations_change is 'How many of them were done this week, which is not a difference between two weeks (client_weekly has that); null in the first week; null while the client has one to four players.';
-comment on column api.client_overview.points is 'Points since the start; null while the client has one to four players.';
-comment on column api.client_overview.points_change is 'How many of them were won this week, which is not a difference between two weeks (client_weekly has that); null in the first week; null while the client has one to four players.';
-comment on column api.client_overview.points_per_player is 'points divided by players; null while there are fewer than five.';
-comment on column api.client_overview.points_per_player_change is 'How much points_per_player grew this week; null in the first week, and while there were fewer than five.';
-
-comment on column api.client_leagues.participation_id is 'The part of a client in an edition, as client_participations has it.';
-comment on column api.client_leagues.league_id is 'The league.';
-comment on column api.client_leagues.name is 'Its name.';
-comment on column api.client_leagues.unit_id is 'Its unit; null when it has none.';
-comment on column api.client_leagues.unit is 'Name of its unit; null when it has none.';
-comment on column api.client_leagues.rank is 'Its rank among the listed leagues of the client, by value; equals share one. In a private edition null for a small league, and counted among the others.';
-comment on column api.client_leagues.players is 'Players since the start, those who left after playing too; null for fewer than five, and for the next league where the total would tell.';
-comment on column api.client_leagues.active_players is 'Players who did a challenge this week; null for one to four, for the next league where the total would tell, and with players.';
-comment on column api.client_leagues.active_players_ever is 'Players who did a challenge since the start; null for one to four, for the next league where the total would tell, and with players.';
-comment on column api.client_leagues.validations is 'Challenges done since the start; null with players.';
-comment on column api.client_leagues.points is 'Points since the start; in a private edition null with players.';
-comment on column api.client_leagues.points_per_player is 'points divided by players; null with players.';
-comment on column api.client_leagues.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player, a small league counting as if it had the least size. In a private edition null with players.';
-comment on column api.client_leagues.points_this_week is 'Points of the week that is on, or of the last one; null with players.';
-comment on column api.client_leagues.points_last_week is 'Points of the whole week before it; null in the first week, and with players.';
-comment on column api.client_leagues.last_validated_at is 'Midnight of the last day on which a challenge was done, in the time zone of the edition: never the hour; null when none was, and with players.';
-comment on column api.client_leagues.has_ambassador is 'Whether somebody runs it; in a private edition null with players.';
-comment on column api.client_leagues.push is 'Why it needs a push, empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of what the week before had by the same hour), few_players. In a private edition a league whose players are withheld has few_players and nothing else.';
-
-comment on column api.client_weekly.participation_id is 'The part of a client in an edition, as client_participations has it.';
-comment on column api.client_weekly.week is 'Number of the week, from 1.';
-comment on column api.client_weekly.first_day is 'Its first day, in the time zone of the edition.';
-comment on column api.client_weekly.last_day is 'Its last day.';
-comment on column api.client_weekly.new_players is 'Players who joined in it, in the first week also before it; null for one to four, and for the next week where the total would tell.';
-comment on column api.client_weekly.active_players is 'Players who did a challenge in it; null for one to four.';
-comment on column api.client_weekly.validations is 'Challenges done in it; null while the client has one to four players.';
-comment on column api.client_weekly.points is 'Points won in it; null while the client has one to four players.';
-comment on column api.client_weekly.validations_change is 'validations less those of the week before: a difference between two weeks; null in the first one; null while the client has one to four players.';
-comment on column api.client_weekly.points_change is 'points less those of the week before: a difference between two weeks; null in the first one; null while the client has one to four players.';
-
-comment on column api.client_daily.participation_id is 'The part of a client in an edition, as client_participations has it.';
-comment on column api.client_daily.day is 'A day with at least one challenge, in the time zone of the edition.';
-comment on column api.client_daily.validations is 'Challenges done on it.';
-comment on column api.client_daily.points is 'Points won on it.';
-
-comment on column api.client_ranking.participation_id is 'The part of a client in an edition, as client_participations has it.';
-comment on column api.client_ranking.scope is 'league or unit.';
-comment on column api.client_ranking.rank is 'Rank within the scope, by value; equals share one. In a private edition null for a small league.';
-comment on column api.client_ranking.subject_id is 'Id of the league or number of the unit, as text.';
-comment on column api.client_ranking.label is 'Name of the league or unit.';
-comment on column api.client_ranking.leagues is 'How many listed leagues it has; 1 for a league.';
-comment on column api.client_ranking.players is 'Players since the start; of a unit, those of its leagues that show theirs. Null when none does.';
-comment on column api.client_ranking.points is 'Points since the start; in a private edition null for a small league.';
-comment on column api.client_ranking.points_per_player is 'points divided by players; null where a number of players is withheld.';
-comment on column api.client_ranking.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player.';
-
-comment on column api.client_themes.participation_id is 'The part of a client in an edition, as client_participations has it.';
-comment on column api.client_themes.theme is 'Code of a theme of the edition.';
-comment on column api.client_themes.name is 'Its name by language.';
-comment on column api.client_themes.validations is 'Challenges of it done since the start; 0 when nobody touched it.';
-comment on column api.client_themes.points is 'Points of these.';
-
-comment on column api.client_map.participation_id is 'The part of a client in an edition, as client_participations has it.';
-comment on column api.client_map.department is 'French department, such as 69 or 2A; null for players whose postcode has none.';
-comment on column api.client_map.players is 'Listed players who live there; null for one to four, and for the next larger place where the difference would tell, those abroad or opted out counted with what is withheld.';
-
-comment on column api.client_territory.participation_id is 'The part of a client in an edition, as client_participations has it.';
-comment on column api.client_territory.class_id is 'The class.';
-comment on column api.client_territory.class_name is 'Its name.';
-comment on column api.client_territory.level is 'Its level.';
-comment on column api.client_territory.school_id is 'Its school.';
-comment on column api.client_territory.school is 'Name of the school.';
-comment on column api.client_territory.rne is 'Code of the school; null when it has none.';
-comment on column api.client_territory.postcode is 'Postcode of the school.';
-comment on column api.client_territory.city is 'City of the school.';
-comment on column api.client_territory.pupils is 'Pupils since the start; null for one to four.';
-comment on column api.client_territory.points is 'Points of the class since the start.';
-comment on column api.client_territory.points_per_pupil is 'points divided by pupils; null while there are fewer than five.';
-comment on column api.client_territory.points_this_week is 'Points of the week that is on, or of the last one; null with pupils.';
-comment on column api.client_territory.rank is 'Its rank among the listed classes of the territory, by value.';
-comment on column api.client_territory.general_rank is 'Its rank among all listed classes of the edition.';
-comment on column api.client_territory.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per pupil.';
-
-comment on column api.client_ambassadors.participation_id is 'The part of a client in an edition, as client_participations has it.';
-comment on column api.client_ambassadors.league_id is 'The league.';
-comment on column api.client_ambassadors.league is 'Its name.';
-comment on column api.client_ambassadors.unit is 'Name of its unit; null when it has none.';
-comment on column api.client_ambassadors.alias is 'Who runs it; null for somebody who opted out of the rankings.';
-comment on column api.client_ambassadors.is_principal is 'True for its ambassador, false for a co-ambassador.';
-
-comment on column api.client_stages.task_id is 'The task, as complete_task takes it.';
-comment on column api.client_stages.participation_id is 'The part of a client in an edition, as client_participations has it.';
-comment on column api.client_stages.organisation_id is 'The organisation, as client_organisations has it.';
-comment on column api.client_stages.stage is 'checkup, preparation, launching, follow_up or celebrate, in this order.';
-comment on column api.client_stages.place is 'Its place in the plan; sort by it.';
-comment on column api.client_stages.code is 'What the task is, the same in every plan.';
-comment on column api.client_stages.title is 'Its title by language.';
-comment on column api.client_stages.description is 'What to do, by language.';
-comment on column api.client_stages.owner is 'Who does it: client or association.';
-comment on column api.client_stages.priority is '1 is never dropped for want of time, 3 first.';
-comment on column api.client_stages.day is 'The day to begin; null when it was dropped.';
-comment on column api.client_stages.until_day is 'The last day; null when it was dropped.';
-comment on column api.client_stages.done_at is 'When it was done; null while it is not.';
-comment on column api.client_stages.state is 'planned, done or dropped (no time left, or no part of this plan any more; no day).';
-comment on column api.client_stages.revision is 'How often it has changed: SEQUENCE of a calendar.';
-comment on column api.client_stages.changed_at is 'When it last changed: LAST-MODIFIED of a calendar.';
-comment on column api.client_stages.last_day is 'The day that it had when it was dropped; null while it has one, and if it never had.';
-comment on column api.client_stages.last_until_day is 'The last day that it had when it was dropped.';
-
-comment on column api.client_awards.award_id is 'The award.';
-comment on column api.client_awards.participation_id is 'The part of a client in an edition, as client_participations has it.';
-comment on column api.client_awards.organisation_id is 'The organisation, as client_organisations has it.';
-comment on column api.client_awards.edition_id is 'The edition, as client_participations has it.';
-comment on column api.client_awards.place is 'Place of the rule in the order in which they are read out.';
-comment on column api.client_awards.rule is 'Code of the rule.';
-comment on column api.client_awards.scope is 'What it went to: player, team, league, class or school.';
-comment on column api.client_awards.title is 'Title by language.';
-comment on column api.client_awards.description is 'What it is for, by language.';
-comment on column api.client_awards.subject_id is 'Id of the player, team, league, class or school.';
-comment on column api.client_awards.label is 'Its name in public.';
-comment on column api.client_awards.league_label is 'League of a player or team; null for others, and where it is out of the rankings.';
-comment on column api.client_awards.value is 'What earned it, in the unit of the rule: the rank, points a player, validations, themes, collective challenges, or days; null in a private edition.';
-comment on column api.client_awards.granted_at is 'When the awards of the edition were given.';
-
-comment on column api.client_organisations.organisation_id is 'The organisation.';
-comment on column api.client_organisations.code is 'The code by which the association calls it.';
-comment on column api.client_organisations.name is 'Its name.';
-comment on column api.client_organisations.kind is 'What it is: a company, a local authority….';
-comment on column api.client_organisations.language is 'Language of its mails and reports.';
-comment on column api.client_organisations.created_at is 'Since when it is a client.';
-
-comment on column api.client_participations.participation_id is 'The part of a client in an edition: what every other view of clients names.';
-comment on column api.client_participations.organisation_id is 'The organisation, as client_organisations has it.';
-comment on column api.client_participations.organisation_code is 'Code of the organisation.';
-comment on column api.client_participations.organisation_name is 'Name of the organisation.';
-comment on column api.client_participations.edition_id is 'The edition.';
-comment on column api.client_participations.edition_code is 'Code of the edition.';
-comment on column api.client_participations.edition_title is 'Title of the edition by language.';
-comment on column api.client_participations.starts_at is 'First instant of the edition.';
-comment on column api.client_participations.ends_at is 'The instant at which it is over: midnight after its last day.';
-comment on column api.client_participations.frozen_at is 'When its ranking was frozen; null while it is not.';
-comment on column api.client_participations.expected_players is 'How many players the client expects; null when it did not say.';
-comment on column api.client_participations.asks_phone is 'Whether players of its leagues, of 15 and older, may give a phone number to their ambassador.';
-comment on column api.client_participations.carries_name is 'Whether its leagues carry the name of the organisation in public.';
-comment on column api.client_participations.created_at is 'Since when it takes part.';
-
-comment on column api.client_units.unit_id is 'The unit.';
-comment on column api.client_units.organisation_id is 'The organisation, as client_organisations has it.';
-comment on column api.client_units.name is 'Its name.';
-
-comment on column api.client_territories.organisation_id is 'The organisation, as client_organisations has it.';
-comment on column api.client_territories.kind is 'What code is: a postcode, a department, or the RNE of a school.';
-comment on column api.client_territories.code is 'The code.';
-
-comment on column api.client_invitations.invitation_id is 'The invitation.';
-comment on column api.client_invitations.organisation_id is 'The organisation, as client_organisations has it.';
-comment on column api.client_invitations.email is 'The address it was sent to, and opens to.';
-comment on column api.client_invitations.role is 'The role it gives.';
-comment on column api.client_invitations.access_from is 'First instant of the access it gives.';
-comment on column api.client_invitations.access_until is 'The instant at which that access is over: midnight after its last day, where it is a day.';
-comment on column api.client_invitations.invited_at is 'When it was sent.';
-comment on column api.client_invitations.expires_at is 'Until when it may be taken.';
-comment on column api.client_invitations.accepted_at is 'When it was taken; null while it was not.';
-
-comment on column api.client_join_codes.participation_id is 'The part of a client in an edition, as client_participations has it.';
-comment on column api.client_join_codes.league_id is 'The league.';
-comment on column api.client_join_codes.name is 'Its name.';
-comment on column api.client_join_codes.unit is 'Name of its unit; null when it has none.';
-comment on column api.client_join_codes.listed is 'Whether it is in the rankings; null in a private edition.';
-comment on column api.client_join_codes.join_code is 'The code that opens it; null when it has none.';
-
-comment on column api.client_participants.participation_id is 'The part of a client in an edition, as client_participations has it.';
-comment on column api.client_participants.email is 'The address that was invited.';
-comment on column api.client_participants.league is 'The league it was invited to.';
-comment on column api.client_participants.league_id is 'The same, by id.';
-comment on column api.client_participants.invited_at is 'When. Whether they came is not told.';
-
-comment on column api.my_organisations.organisation_id is 'The organisation.';
-comment on column api.my_organisations.code is 'Its code.';
-comment on column api.my_organisations.name is 'Its name.';
-comment on column api.my_organisations.kind is 'What it is.';
-comment on column api.my_organisations.role is 'The caller''s role there.';
-comment on column api.my_organisations.access_from is 'First instant of the access.';
-comment on column api.my_organisations.access_until is 'The instant at which it is over: midnight after its last day, where it is a day.';
-comment on column api.my_organisations.is_open is 'Whether it is open now.';
-comment on column api.my_organisations.closed_because is 'not_yet before the access, over after it, null inside.';
-
-do $$
-declare
-    meaning record;
-begin
-    for meaning in
-        select t.typname as type, a.attname as name, pg_catalog.col_description(v.oid, w.attnum) as said
-        from (
-            values
-                ('client_overview', 'client_overview_row'), ('client_leagues', 'client_league_row'), ('client_weekly', 'client_week_row'),
-                ('client_daily', 'client_day_row'), ('client_ranking', 'client_rank_row'), ('client_themes', 'client_theme_row'),
-                ('client_map', 'client_map_row'), ('client_territory', 'client_territory_row'),
-                ('client_ambassadors', 'client_ambassador_row'), ('client_join_codes', 'client_join_code')
-        ) x (view, type)
-        join pg_catalog.pg_class v on v.relnamespace = 'api'::regnamespace and v.relname = x.view
-        join pg_catalog.pg_attribute w on w.attrelid = v.oid and w.attnum > 0 and not w.attisdropped
-        join pg_catalog.pg_type t on t.typnamespace = 'api'::regnamespace and t.typname = x.type
-        join pg_catalog.pg_attribute a on a.attrelid = t.typrelid and a.attname = w.attname
-        order by t.typname, a.attnum
-    loop
-        execute format('comment on column api.%I.%I is %L', meaning.type, meaning.name, meaning.said);
-    end loop;
-end
-$$;
--- Notes of a league's week, for those who agreed to the alerts of their league: its players and whoever runs it, the
--- teachers of a class among them. Ambassadors of a client's league get the note of the client's report instead
--- (weekly_readers): one mail a week.
+create function api.queue_newsletter(
+    code text, language text, subject text, body text, after uuid default null, how_many integer default 500
+) returns api.newsletter_piece
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.queue_newsletter(code, language, subject, body, after, how_many); end;
+comment on function api.queue_newsletter is 'Queues a newsletter for the next people who agreed to it, in their language, each once; call it again with after until after is empty. Secret key only. Errors: MP006, MP010, MP098.';
+grant execute on function api.queue_newsletter to service_role;
 
 create type api.league_note_piece as (leagues integer, queued integer, already integer, after uuid);
 comment on type api.league_note_piece is 'What one call of queue_league_notes did; after is where the next one begins, empty at the end.';
@@ -12528,6 +12325,186 @@ create function api.queue_league_notes(
 begin atomic select private.queue_league_notes(edition_code, after, how_many, dry_run); end;
 comment on function api.queue_league_notes is 'Queues the notes of the week for the players and ambassadors who agreed to alerts, each once a week, for the next leagues of how_many players together; call it again with after until after is empty. dry_run only counts. Secret key only. Errors: MP006, MP010, MP020, MP022.';
 grant execute on function api.queue_league_notes to service_role;
+-- Who wants no mail, and which addresses do not exist.
+
+create table mpp.unsubscribe_token (
+    digest bytea primary key,
+    purpose api.mail_purpose not null check (purpose <> 'service'),
+    account_id uuid references auth.users (id) on delete cascade,
+    address text,
+    made_at timestamptz not null default private.clock(),
+    constraint unsubscribe_token_one_reader check (num_nonnulls(account_id, address) = 1)
+);
+comment on table mpp.unsubscribe_token is 'Digests of the tokens in the unsubscribe links of mails; the tokens themselves are in the mails only.';
+create index unsubscribe_token_account on mpp.unsubscribe_token (account_id);
+
+create table mpp.mail_suppression (
+    id bigint generated always as identity primary key,
+    purpose api.mail_purpose not null check (purpose <> 'service'),
+    account_id uuid references auth.users (id) on delete cascade,
+    address text,
+    since timestamptz not null default private.clock(),
+    constraint mail_suppression_one_reader check (num_nonnulls(account_id, address) = 1),
+    constraint mail_suppression_account unique (account_id, purpose),
+    constraint mail_suppression_address unique (address, purpose)
+);
+comment on table mpp.mail_suppression is 'Who unsubscribed from what no consent covers: weekly reports, and invitations to an address without account.';
+
+create table mpp.mail_bounce (
+    id bigint generated always as identity primary key,
+    address text not null check (address = lower(address) and private.is_mail_address(address)),
+    is_hard boolean not null,
+    reason text not null check (char_length(reason) <= 500),
+    outbox_id bigint references mpp.outbox (id) on delete set null,
+    bounced_at timestamptz not null default private.clock(),
+    cleared_at timestamptz
+);
+comment on table mpp.mail_bounce is 'Addresses that refused a mail. A hard bounce that was not cleared means that nothing is sent there.';
+create index mail_bounce_address on mpp.mail_bounce (address);
+create index mail_bounce_outbox on mpp.mail_bounce (outbox_id);
+
+alter table mpp.unsubscribe_token enable row level security;
+alter table mpp.mail_suppression enable row level security;
+alter table mpp.mail_bounce enable row level security;
+
+create policy mail_bounce_select_ops on mpp.mail_bounce
+    for select to authenticated
+    using ((select private.is_ops()));
+
+grant select on mpp.mail_bounce to authenticated, service_role;
+
+create view api.mail_bounces with (security_invoker = true) as
+select b.id, b.address, b.is_hard, b.reason, b.outbox_id, b.bounced_at, b.cleared_at
+from mpp.mail_bounce b cross join (select) read_only
+where (select private.is_ops());
+comment on view api.mail_bounces is 'Addresses that refused a mail; sort by id. Staff only.';
+grant select on api.mail_bounces to authenticated, service_role;
+
+create function private.record_bounce_of(address text, is_hard boolean, reason text, outbox_id bigint) returns void
+    language sql set search_path = pg_catalog, pg_temp
+as $$
+    insert into mpp.mail_bounce (address, is_hard, reason, outbox_id)
+    values (lower(address), is_hard, left(coalesce(reason, ''), 500), outbox_id)
+$$;
+
+create function private.record_bounce(address text, is_hard boolean, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.require_ops();
+    if address is null or not private.is_mail_address(address) then
+        perform private.refuse('MP010', 'address', coalesce(left(address, 100), 'it is empty'), 'Give an address such as ada@example.org.');
+    end if;
+    if is_hard is null then
+        perform private.refuse('MP010', 'is_hard', 'it is empty', 'Send true or false.');
+    end if;
+    perform private.record_bounce_of(address, is_hard, reason, null);
+    perform private.record_act('mail.bounce', null, jsonb_build_object('hard', is_hard));
+end
+$$;
+grant execute on function private.record_bounce to authenticated, service_role;
+
+create function api.record_bounce(address text, is_hard boolean, reason text default null) returns void
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.record_bounce(address, is_hard, reason); end;
+comment on function api.record_bounce is 'Notes that a mail came back. A hard bounce (the address does not exist) stops every mail to it, a soft one (full, away) is only noted. Staff only. Errors: MP006, MP010.';
+grant execute on function api.record_bounce to authenticated, service_role;
+
+create function private.clear_bounces(address text) returns integer
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    cleared integer;
+begin
+    perform private.require_ops();
+    update mpp.mail_bounce b
+    set cleared_at = private.clock()
+    where b.address = lower(clear_bounces.address) and b.cleared_at is null;
+    get diagnostics cleared = row_count;
+    if cleared > 0 then
+        perform private.record_act('mail.clear_bounces', null, jsonb_build_object('cleared', cleared));
+    end if;
+    return cleared;
+end
+$$;
+grant execute on function private.clear_bounces to authenticated, service_role;
+
+create function api.clear_bounces(address text) returns integer
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.clear_bounces(address); end;
+comment on function api.clear_bounces is 'Lets an address get mail again; returns how many bounces were cleared. Who unsubscribed stays unsubscribed. Staff only. Errors: MP006.';
+grant execute on function api.clear_bounces to authenticated, service_role;
+
+-- The token is the proof: nobody signs in to leave. Also during maintenance, because a mail program asks once. Whatever
+-- the token, the answer is the same.
+create function private.unsubscribe(token text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    t mpp.unsubscribe_token;
+begin
+    if token is null or octet_length(token) > 200 then
+        return;
+    end if;
+    select * into t from mpp.unsubscribe_token u where u.digest = sha256(convert_to(token, 'UTF8'));
+    -- The account first, as by its deletion, with which the token goes.
+    perform from auth.users u where u.id = t.account_id for key share;
+    -- Locked: pressing twice writes once.
+    select * into t from mpp.unsubscribe_token u where u.digest = t.digest for update;
+    if not found then
+        return;
+    end if;
+    if t.purpose in ('newsletter', 'league_alerts') then
+        insert into mpp.consent (account_id, purpose, granted, text_version, channel)
+        select t.account_id, t.purpose::text::api.consent_purpose, false, v.version, 'mail'
+        from (
+            select n.version from mpp.terms_version n where n.published_at <= private.clock() order by n.published_at desc limit 1
+        ) v
+        where coalesce((
+            select c.granted
+            from mpp.consent c
+            where c.account_id = t.account_id and c.purpose::text = t.purpose::text
+            order by c.id desc
+            limit 1
+        ), false);
+    else
+        -- Of the mailbox, or the next one would come to it under another tag.
+        insert into mpp.mail_suppression (purpose, account_id, address)
+        values (t.purpose, t.account_id, private.mailbox_of(t.address))
+        on conflict do nothing;
+    end if;
+end
+$$;
+grant execute on function private.unsubscribe to anon, authenticated, service_role;
+
+create function api.unsubscribe(token text) returns void
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.unsubscribe(token); end;
+comment on function api.unsubscribe is 'Stops the kind of mail that a link was in, without signing in: withdraws the consent, or notes the address. Asked again, or with a token that nobody knows, answers the same. Errors: none.';
+grant execute on function api.unsubscribe to anon, authenticated, service_role;
+
+-- Row-level security does not hide the planner's estimates (see 99_ownership).
+do $$
+declare
+    private_column record;
+begin
+    for private_column in
+        select a.attrelid::regclass as relation, a.attname as name
+        from pg_catalog.pg_attribute a
+        where a.attnum > 0
+            and not a.attisdropped
+            and a.attrelid in (
+                'mpp.outbox'::regclass, 'mpp.unsubscribe_token'::regclass, 'mpp.mail_suppression'::regclass,
+                'mpp.mail_bounce'::regclass, 'mpp.newsletter'::regclass
+            )
+        order by a.attrelid, a.attnum
+    loop
+        execute format('alter table %s alter column %I set statistics 0', private_column.relation, private_column.name);
+    end loop;
+end
+$$;
+
+alter index mpp.outbox_invitation alter column 1 set statistics 0;
 -- How long what is personal and no longer needed is kept: addresses that were written to, invited or that wrote. One rule
 -- a row, so that the list here is the one that docs/privacy.md shows. Who unsubscribed is not on it: their wish stays.
 
@@ -12612,6 +12589,7 @@ create function api.purge_expired(how_many integer default 5000, dry_run boolean
 begin atomic select * from private.purge_expired(how_many, dry_run); end;
 comment on function api.purge_expired is 'Deletes what was kept long enough, up to how_many rows of each kind; call it again until rows is 0 for all. dry_run only counts. It also renews the join codes that managers of clients knew whose dates have passed. Staff only. Errors: MP006, MP010.';
 grant execute on function api.purge_expired to authenticated, service_role;
+
 -- Last. Every table and view belongs to mpp_owner, and row-level security binds the owner too. The functions stay with
 -- the role that deploys, which is what lets a security definer function read what its caller may not.
 do $$
@@ -12704,9 +12682,11 @@ comment on function request.refuse_writes is 'What PostgREST runs before each re
 grant execute on function request.refuse_writes to anon, authenticated, service_role;
 
 alter role authenticator set pgrst.db_pre_request = 'request.refuse_writes';
+
 -- What goes wrong in a request is told to whoever sent it, and not written down: Postgres logs the place where it stumbled along
 -- with the error, `"first_name":"Lina\u0000…` or `invalid input syntax for type uuid: "Lina"`. Deadlocks and slow statements are still logged.
 alter role authenticator set log_min_messages = 'log';
+
 notify pgrst, 'reload config';
 
 -- The default privileges said it for every function that this role made; this says it for what another one did.

@@ -23,7 +23,7 @@ BOUNDS = {
     "class_request": "1,000 a day and class (MP047)",
     "conduct_report": "one open report about a player; an expulsion takes a player out for good",
     "consent": "20 a day (MP047), and as many withdrawals",
-    "contact_request": "no account: so many an hour (96_contact)",
+    "contact_request": "no account: so many an hour (92_contact)",
     "curriculum_theme": "the association",
     "edition": "the association",
     "edition_challenge": "the association",

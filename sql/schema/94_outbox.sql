@@ -1,6 +1,5 @@
--- Mails: what is to be sent to whom, who wants none, which addresses do not exist. Sending is `mpp mail send`
--- (mpp_supabase/mail); here is what makes it safe: one mail per key with one Message-ID, claims with an end, and who may
--- get a mail decided at the moment it leaves.
+-- Mails: what is to be sent to whom, and who may get it, decided at the moment it leaves. Sending is `mpp mail send`
+-- (mpp_supabase/mail); here is what makes it safe: one mail per key with one Message-ID, and claims with an end.
 
 create type api.mail_purpose as enum ('service', 'invitation', 'weekly_report', 'league_alerts', 'newsletter');
 
@@ -57,71 +56,19 @@ comment on column mpp.outbox.league_id is 'Only for those who run this league wh
 create index outbox_account on mpp.outbox (account_id);
 create index outbox_organisation on mpp.outbox (organisation_id);
 create index outbox_league on mpp.outbox (league_id);
--- How many invitations somebody was written within a day (46_client_league, mail_obstacle).
+
+-- How many invitations somebody was written within a day (62_participant, mail_obstacle).
 create index outbox_invitation on mpp.outbox (private.mailbox_of(address), queued_at)
     where template in ('staff_invitation', 'player_invitation');
+
 -- An invitation does not wait behind a newsletter.
 create index outbox_queued on mpp.outbox ((purpose <> 'service'), next_attempt_at, id) where state = 'queued';
 create index outbox_in_hand on mpp.outbox (claim_expires_at) where state in ('sending', 'uncertain');
 
-create table mpp.newsletter (
-    code text not null check (code ~ '^[a-z0-9-]{3,60}$'),
-    language text not null check (language in ('fr', 'en')),
-    subject mpp.line not null,
-    body text not null check (octet_length(body) between 1 and 100000),
-    created_at timestamptz not null default private.clock(),
-    primary key (code, language)
-);
-comment on table mpp.newsletter is 'Newsletters: one text for all who get it.';
-
-create table mpp.unsubscribe_token (
-    digest bytea primary key,
-    purpose api.mail_purpose not null check (purpose <> 'service'),
-    account_id uuid references auth.users (id) on delete cascade,
-    address text,
-    made_at timestamptz not null default private.clock(),
-    constraint unsubscribe_token_one_reader check (num_nonnulls(account_id, address) = 1)
-);
-comment on table mpp.unsubscribe_token is 'Digests of the tokens in the unsubscribe links of mails; the tokens themselves are in the mails only.';
-create index unsubscribe_token_account on mpp.unsubscribe_token (account_id);
-
-create table mpp.mail_suppression (
-    id bigint generated always as identity primary key,
-    purpose api.mail_purpose not null check (purpose <> 'service'),
-    account_id uuid references auth.users (id) on delete cascade,
-    address text,
-    since timestamptz not null default private.clock(),
-    constraint mail_suppression_one_reader check (num_nonnulls(account_id, address) = 1),
-    constraint mail_suppression_account unique (account_id, purpose),
-    constraint mail_suppression_address unique (address, purpose)
-);
-comment on table mpp.mail_suppression is 'Who unsubscribed from what no consent covers: weekly reports, and invitations to an address without account.';
-
-create table mpp.mail_bounce (
-    id bigint generated always as identity primary key,
-    address text not null check (address = lower(address) and private.is_mail_address(address)),
-    is_hard boolean not null,
-    reason text not null check (char_length(reason) <= 500),
-    outbox_id bigint references mpp.outbox (id) on delete set null,
-    bounced_at timestamptz not null default private.clock(),
-    cleared_at timestamptz
-);
-comment on table mpp.mail_bounce is 'Addresses that refused a mail. A hard bounce that was not cleared means that nothing is sent there.';
-create index mail_bounce_address on mpp.mail_bounce (address);
-create index mail_bounce_outbox on mpp.mail_bounce (outbox_id);
-
 alter table mpp.outbox enable row level security;
-alter table mpp.newsletter enable row level security;
-alter table mpp.unsubscribe_token enable row level security;
-alter table mpp.mail_suppression enable row level security;
-alter table mpp.mail_bounce enable row level security;
 
 -- Two readers: the association's staff, and nobody else. Tokens and suppressions have none.
 create policy outbox_select_ops on mpp.outbox
-    for select to authenticated
-    using ((select private.is_ops()));
-
-create policy mail_bounce_select_ops on mpp.mail_bounce
     for select to authenticated
     using ((select private.is_ops()));
 
@@ -129,7 +76,6 @@ create policy mail_bounce_select_ops on mpp.mail_bounce
 grant select (id, key, message_part, message_domain, purpose, account_id, organisation_id, league_id, template, language, state,
     attempt, failures, next_attempt_at, useful_until, claimed_by, claimed_at, claim_expires_at, reply, queued_at, sent_at)
     on mpp.outbox to authenticated, service_role;
-grant select on mpp.mail_bounce to authenticated, service_role;
 
 create view api.ops_outbox with (security_invoker = true) as
 select
@@ -156,13 +102,6 @@ from mpp.outbox m cross join (select) read_only
 where (select private.is_ops());
 comment on view api.ops_outbox is 'Every mail and what became of it, without its address and content; sort by id. Staff only.';
 grant select on api.ops_outbox to authenticated, service_role;
-
-create view api.mail_bounces with (security_invoker = true) as
-select b.id, b.address, b.is_hard, b.reason, b.outbox_id, b.bounced_at, b.cleared_at
-from mpp.mail_bounce b cross join (select) read_only
-where (select private.is_ops());
-comment on view api.mail_bounces is 'Addresses that refused a mail; sort by id. Staff only.';
-grant select on api.mail_bounces to authenticated, service_role;
 
 -- The part of a Message-ID before the @.
 create function private.message_part(key text) returns text
@@ -348,85 +287,6 @@ begin atomic select private.queue_mails(mails); end;
 comment on function api.queue_mails is 'Queues mails: [{"key", "template", "data", "purpose", "account_id" or "address", "language", "organisation_id", "league_id", "useful_until", "send_after"}]; returns how many are new, since a key is queued once. Secret key only. Errors: MP006, MP010.';
 grant execute on function api.queue_mails to service_role;
 
-create type api.newsletter_piece as (queued integer, already integer, after uuid);
-comment on type api.newsletter_piece is 'What one call of queue_newsletter did; after is where the next one begins, empty at the end.';
-
--- In pieces, each its own transaction: whoever is cut off begins again, and what was queued stays queued once.
-create function private.queue_newsletter(code text, language text, subject text, body text, after uuid, how_many integer)
-    returns api.newsletter_piece
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-    known mpp.newsletter;
-    reader uuid;
-    seen integer := 0;
-    piece api.newsletter_piece := row (0, 0, null);
-begin
-    perform private.require_service();
-    if code is null or code !~ '^[a-z0-9-]{3,60}$' then
-        perform private.refuse('MP010', 'code', coalesce(left(code, 60), 'it is empty'), 'Use 3 to 60 small letters, digits and hyphens.');
-    end if;
-    if language is null or language not in ('fr', 'en') then
-        perform private.refuse('MP010', 'language', coalesce(left(language, 20), 'it is empty'), 'Use fr or en.');
-    end if;
-    if coalesce(btrim(body), '') = '' or octet_length(body) > 100000 then
-        perform private.refuse('MP010', 'body', 'it is empty or too long', 'Give a text of 100,000 bytes at most.');
-    end if;
-    if how_many is null or how_many not between 1 and 5000 then
-        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 5000.');
-    end if;
-    insert into mpp.newsletter (code, language, subject, body)
-    values (queue_newsletter.code, queue_newsletter.language, private.clean_line('subject', queue_newsletter.subject, 120),
-        queue_newsletter.body)
-    on conflict do nothing;
-    select * into known
-    from mpp.newsletter n
-    where n.code = queue_newsletter.code and n.language = queue_newsletter.language;
-    if (known.subject, known.body) is distinct from (private.clean_line('subject', queue_newsletter.subject, 120), queue_newsletter.body) then
-        perform private.refuse('MP098', queue_newsletter.code);
-    end if;
-    for reader in
-        select p.id
-        from mpp.profile p
-        cross join lateral (
-            select c.granted from mpp.consent c where c.account_id = p.id and c.purpose = 'newsletter' order by c.id desc limit 1
-        ) latest
-        where latest.granted
-            and p.id > coalesce(queue_newsletter.after, '00000000-0000-0000-0000-000000000000')
-            and case p.language when 'fr' then 'fr' else 'en' end = queue_newsletter.language
-        order by p.id
-        limit how_many
-    loop
-        seen := seen + 1;
-        piece.after := reader;
-        if private.queue_mail(format('newsletter/%s/%s', queue_newsletter.code, reader), 'newsletter',
-            jsonb_build_object('newsletter', queue_newsletter.code), 'newsletter', account_id => reader,
-            language => queue_newsletter.language) then
-            piece.queued := piece.queued + 1;
-        else
-            piece.already := piece.already + 1;
-        end if;
-    end loop;
-    if seen < how_many then
-        piece.after := null;
-    end if;
-    if piece.queued > 0 then
-        perform private.record_act('newsletter.queue', queue_newsletter.code,
-            jsonb_build_object('language', queue_newsletter.language, 'queued', piece.queued));
-    end if;
-    return piece;
-end
-$$;
-grant execute on function private.queue_newsletter to service_role;
-
-create function api.queue_newsletter(
-    code text, language text, subject text, body text, after uuid default null, how_many integer default 500
-) returns api.newsletter_piece
-    language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.queue_newsletter(code, language, subject, body, after, how_many); end;
-comment on function api.queue_newsletter is 'Queues a newsletter for the next people who agreed to it, in their language, each once; call it again with after until after is empty. Secret key only. Errors: MP006, MP010, MP098.';
-grant execute on function api.queue_newsletter to service_role;
-
 create type api.due_mail as (
     id bigint, key text, purpose api.mail_purpose, template text, language text, address text, obstacle text
 );
@@ -544,13 +404,6 @@ create function api.claim_mail(worker uuid, lease_seconds integer, message_domai
 begin atomic select * from private.claim_mail(worker, lease_seconds, message_domain); end;
 comment on function api.claim_mail is 'Takes the next mail in hand, for so many seconds; asked again before it is settled, gives the same one. Drops those that must not leave (any more). Nothing when none is due. Secret key only. Errors: MP006, MP010.';
 grant execute on function api.claim_mail to service_role;
-
-create function private.record_bounce_of(address text, is_hard boolean, reason text, outbox_id bigint) returns void
-    language sql set search_path = pg_catalog, pg_temp
-as $$
-    insert into mpp.mail_bounce (address, is_hard, reason, outbox_id)
-    values (lower(address), is_hard, left(coalesce(reason, ''), 500), outbox_id)
-$$;
 
 create function private.settle_mail(id bigint, attempt integer, worker uuid, outcome text, reply text, retry_seconds integer)
     returns api.mail_state
@@ -693,121 +546,3 @@ create function api.settle_stranded(id bigint, attempt integer, verdict text) re
 begin atomic select private.settle_stranded(id, attempt, verdict); end;
 comment on function api.settle_stranded is 'Settles a mail of stranded_mails, or sends a failed one again: delivered, not_delivered (it is queued again), unknown (it waits for a person) or given_up. Secret key only. Errors: MP006, MP010, MP096, MP097.';
 grant execute on function api.settle_stranded to service_role;
-
-create function private.record_bounce(address text, is_hard boolean, reason text) returns void
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform private.require_ops();
-    if address is null or not private.is_mail_address(address) then
-        perform private.refuse('MP010', 'address', coalesce(left(address, 100), 'it is empty'), 'Give an address such as ada@example.org.');
-    end if;
-    if is_hard is null then
-        perform private.refuse('MP010', 'is_hard', 'it is empty', 'Send true or false.');
-    end if;
-    perform private.record_bounce_of(address, is_hard, reason, null);
-    perform private.record_act('mail.bounce', null, jsonb_build_object('hard', is_hard));
-end
-$$;
-grant execute on function private.record_bounce to authenticated, service_role;
-
-create function api.record_bounce(address text, is_hard boolean, reason text default null) returns void
-    language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.record_bounce(address, is_hard, reason); end;
-comment on function api.record_bounce is 'Notes that a mail came back. A hard bounce (the address does not exist) stops every mail to it, a soft one (full, away) is only noted. Staff only. Errors: MP006, MP010.';
-grant execute on function api.record_bounce to authenticated, service_role;
-
-create function private.clear_bounces(address text) returns integer
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-    cleared integer;
-begin
-    perform private.require_ops();
-    update mpp.mail_bounce b
-    set cleared_at = private.clock()
-    where b.address = lower(clear_bounces.address) and b.cleared_at is null;
-    get diagnostics cleared = row_count;
-    if cleared > 0 then
-        perform private.record_act('mail.clear_bounces', null, jsonb_build_object('cleared', cleared));
-    end if;
-    return cleared;
-end
-$$;
-grant execute on function private.clear_bounces to authenticated, service_role;
-
-create function api.clear_bounces(address text) returns integer
-    language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.clear_bounces(address); end;
-comment on function api.clear_bounces is 'Lets an address get mail again; returns how many bounces were cleared. Who unsubscribed stays unsubscribed. Staff only. Errors: MP006.';
-grant execute on function api.clear_bounces to authenticated, service_role;
-
--- The token is the proof: nobody signs in to leave. Also during maintenance, because a mail program asks once. Whatever
--- the token, the answer is the same.
-create function private.unsubscribe(token text) returns void
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-    t mpp.unsubscribe_token;
-begin
-    if token is null or octet_length(token) > 200 then
-        return;
-    end if;
-    select * into t from mpp.unsubscribe_token u where u.digest = sha256(convert_to(token, 'UTF8'));
-    -- The account first, as by its deletion, with which the token goes.
-    perform from auth.users u where u.id = t.account_id for key share;
-    -- Locked: pressing twice writes once.
-    select * into t from mpp.unsubscribe_token u where u.digest = t.digest for update;
-    if not found then
-        return;
-    end if;
-    if t.purpose in ('newsletter', 'league_alerts') then
-        insert into mpp.consent (account_id, purpose, granted, text_version, channel)
-        select t.account_id, t.purpose::text::api.consent_purpose, false, v.version, 'mail'
-        from (
-            select n.version from mpp.terms_version n where n.published_at <= private.clock() order by n.published_at desc limit 1
-        ) v
-        where coalesce((
-            select c.granted
-            from mpp.consent c
-            where c.account_id = t.account_id and c.purpose::text = t.purpose::text
-            order by c.id desc
-            limit 1
-        ), false);
-    else
-        -- Of the mailbox, or the next one would come to it under another tag.
-        insert into mpp.mail_suppression (purpose, account_id, address)
-        values (t.purpose, t.account_id, private.mailbox_of(t.address))
-        on conflict do nothing;
-    end if;
-end
-$$;
-grant execute on function private.unsubscribe to anon, authenticated, service_role;
-
-create function api.unsubscribe(token text) returns void
-    language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.unsubscribe(token); end;
-comment on function api.unsubscribe is 'Stops the kind of mail that a link was in, without signing in: withdraws the consent, or notes the address. Asked again, or with a token that nobody knows, answers the same. Errors: none.';
-grant execute on function api.unsubscribe to anon, authenticated, service_role;
-
--- Row-level security does not hide the planner's estimates (see 99_ownership).
-do $$
-declare
-    private_column record;
-begin
-    for private_column in
-        select a.attrelid::regclass as relation, a.attname as name
-        from pg_catalog.pg_attribute a
-        where a.attnum > 0
-            and not a.attisdropped
-            and a.attrelid in (
-                'mpp.outbox'::regclass, 'mpp.unsubscribe_token'::regclass, 'mpp.mail_suppression'::regclass,
-                'mpp.mail_bounce'::regclass, 'mpp.newsletter'::regclass
-            )
-        order by a.attrelid, a.attnum
-    loop
-        execute format('alter table %s alter column %I set statistics 0', private_column.relation, private_column.name);
-    end loop;
-end
-$$;
-alter index mpp.outbox_invitation alter column 1 set statistics 0;

@@ -37,6 +37,7 @@ comment on column mpp.score.listed is 'In the ranking; false for those who opted
 comment on column mpp.score.school_id is 'School of a class; rankings of schools are sums of their classes.';
 comment on column mpp.score.is_public is 'Listed, and in an edition that is not private to one client.';
 create index score_ranking on mpp.score (edition_id, scope, value desc, tie_order, subject_id) where listed;
+
 -- A class also stands among those of its level.
 create index score_level_ranking on mpp.score (edition_id, level, value desc, tie_order, subject_id) where listed and level is not null;
 create index score_school on mpp.score (edition_id, school_id) where listed and school_id is not null;

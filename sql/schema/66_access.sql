@@ -97,23 +97,6 @@ create trigger account_ended
     when (new.banned_until is distinct from old.banned_until or new.deleted_at is distinct from old.deleted_at)
     execute function private.account_ended();
 
--- Takes the id of an account that is erased out of the rows that stay: by it, a player without a name would lead back to their
--- consents, to the audit, and in Auth's own log to their address. Nothing that a seal or a score is made of changes. What
--- keeps the id on purpose is in docs/privacy.md; a test knows every column.
-create function private.forget_account(account uuid) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp
-as $$
-begin
-    update mpp.league l set created_by = null where l.created_by = account;
-    update mpp.validation v set validated_by = null where v.validated_by = account;
-    update mpp.validation v set cancelled_by = null where v.cancelled_by = account;
-    update mpp.conduct_report r set account_id = null where r.account_id = account;
-    update mpp.conduct_report r set reported_by = null where r.reported_by = account;
-    update mpp.school s set created_by = null where s.created_by = account;
-    update mpp.contact_request c set handled_by = null where c.handled_by = account;
-end
-$$;
-
 -- Deleted: what it ran follows it (profile_forget), and what it read as staff of a client (staff_changed). A league in which
 -- it only played keeps its code, like one that a player leaves: whoever is to be kept out is expelled or disabled first.
 create function private.account_deleted() returns trigger

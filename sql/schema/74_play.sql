@@ -1,4 +1,4 @@
--- Playing: validate, cancel, unlock; and the loading of many validations at once.
+-- Playing: the one way into the ledger, and who takes it: validate, cancel, unlock; and many validations at once.
 
 create type api.validation_receipt as (
     validation_id uuid,

@@ -200,37 +200,6 @@ begin
 end
 $$;
 
--- A typed line, trimmed and clean, or the refusal that names the field.
-create function private.clean_line(field text, value text, longest integer default 60) returns text
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-declare
-    cleaned text;
-begin
-    -- Measured before it is worked on: cleaning megabytes would take as long as somebody likes.
-    if octet_length(value) > 4 * longest + 200 then
-        perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
-    end if;
-    cleaned := private.trimmed(value);
-    if coalesce(cleaned, '') = '' then
-        perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
-    end if;
-    if char_length(cleaned) > longest then
-        perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
-            format('Use %s characters at most.', longest));
-    end if;
-    if cleaned ~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
-        or cleaned ~ '[\u0300-\u036f]{3}' then
-        perform private.refuse('MP010', field, 'it holds an invisible character', 'Use visible characters only.');
-    end if;
-    -- An encoded word of a mail header (RFC 2047) says one thing here and another where it is decoded.
-    if cleaned ~ '=\?[^?\s]+\?[bBqQ]\?' then
-        perform private.refuse('MP010', field, 'it holds an encoded word', 'Write it without =?.');
-    end if;
-    return cleaned;
-end
-$$;
-
 -- In a name of a person a space without width between two letters is neither dropped nor a space: it is refused.
 create function private.refuse_unseen(field text, value text) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -238,46 +207,6 @@ as $$
 begin
     if value ~ '\S\u200b+\S' then
         perform private.refuse('MP010', field, 'it holds an invisible character', 'Type the name again.');
-    end if;
-end
-$$;
-
--- Where somebody lives or a school stands, as it is kept: a country of the list and a postcode that may be there. The French
--- territories that ISO lists as countries are France, so that maps and departments know them.
-create function private.clean_place(inout country text, inout postcode text)
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-declare
-    territory text;
-    form text;
-begin
-    country := private.trimmed(left(country, 20));
-    if private.is_country(country) is not true then
-        perform private.refuse('MP010', 'country', coalesce(nullif(country, ''), 'it is empty'),
-            'Use two capital letters of a country (ISO 3166), such as FR.');
-    end if;
-    postcode := upper(private.trimmed(left(postcode, 40)));
-    territory := case country
-        when 'GP' then '971' when 'MQ' then '972' when 'GF' then '973' when 'RE' then '974' when 'PM' then '975' when 'YT' then '976'
-        when 'BL' then '97(133|7)' when 'MF' then '97(150|8)' when 'TF' then '984' when 'WF' then '986' when 'PF' then '987'
-        when 'NC' then '988'
-    end;
-    if territory is not null then
-        country := 'FR';
-    end if;
-    if country in ('FR', 'DE', 'ES', 'IT', 'BE', 'CH', 'LU', 'AT') then
-        postcode := replace(postcode, ' ', '');
-    end if;
-    form := case
-        when territory is not null then '^' || territory
-        when country = 'FR' then '^(0[1-9]|[1-8][0-9]|9[0-5]|97[1-8]|98[4678])'
-        when country in ('BE', 'CH', 'LU', 'AT') then '^[1-9][0-9]{3}$'
-        else ''
-    end;
-    if coalesce(postcode, '') !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' or postcode !~ form
-        or (country in ('FR', 'DE', 'ES', 'IT') and postcode !~ '^(?!00000)[0-9]{5}$') then
-        perform private.refuse('MP010', 'postcode', coalesce(nullif(left(postcode, 20), ''), 'it is empty'),
-            'Give a postcode of the country, such as 75008 in FR.');
     end if;
 end
 $$;

@@ -1,9 +1,11 @@
--- What a client follows: its players together, its leagues and units, week by week; and the classes of a territory. Never
--- one person: rows are sums, and a number of people under five is withheld (null), with what they did. When what is
--- withheld could be told from the whole, the next smallest is withheld too. Rank, points and value of a league stay in a
--- public edition, where everybody reads them in the ranking. In an edition that is private to the client nobody at all is
--- withheld as well: the step from none to one would say that the one who was invited came. The functions read what their caller may not, and answer
--- only for clients of theirs; each takes one participation, or none for all.
+-- What a client follows: its players together, its leagues and units, week by week. Never one person: rows are sums, and a
+-- number of people under five is suppressed (null), with what they did. When what is suppressed could be told from the whole, the
+-- next smallest is suppressed too. Rank, points and value of a league stay in a public edition, where everybody reads them
+-- in the ranking. In an edition that is private to the client nobody at all is suppressed as well: the step from none to
+-- one would say that the one who was invited came.
+--
+-- The functions read what their caller may not, and answer only for clients of theirs; each takes one participation, or none
+-- for all. null is always explained by the comment of its column.
 
 -- Participations that the caller may follow now.
 create function private.followed(chosen integer default null) returns setof mpp.participation
@@ -53,17 +55,15 @@ as $$
     where greatest(w.first_day::timestamp at time zone w.time_zone, w.starts_at) <= at
 $$;
 
-create type api.client_overview_row as (
+create function private.client_overview(chosen integer default null) returns table (
     participation_id integer, organisation_id integer, edition_id integer, week integer, week_first date, week_last date,
     expected_players integer, players integer, players_change integer, active_players integer, active_players_change integer,
     active_players_ever integer, leagues integer, leagues_change integer, validations integer, validations_change integer,
     points integer, points_change integer, points_per_player numeric, points_per_player_change numeric
-);
-comment on type api.client_overview_row is 'A client in an edition: figures since the start, active players of the week, and changes since the week before (null in the first).';
-
-create function private.client_overview(chosen integer default null) returns setof api.client_overview_row
+)
     language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 declare
     at timestamptz := private.clock();
 begin
@@ -142,19 +142,37 @@ grant execute on function private.client_overview to authenticated, service_role
 create view api.client_overview with (security_invoker = true) as
 select * from private.client_overview();
 comment on view api.client_overview is 'The caller''s clients in each edition: players, activity, points, and what changed since the week before. A number of people under five is null.';
+comment on column api.client_overview.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_overview.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_overview.edition_id is 'The edition, as client_participations has it.';
+comment on column api.client_overview.week is 'Number of the week that is on, or of the last one; null before the start.';
+comment on column api.client_overview.week_first is 'First day of that week, in the time zone of the edition.';
+comment on column api.client_overview.week_last is 'Last day of that week.';
+comment on column api.client_overview.expected_players is 'How many players the client expects; null when it did not say.';
+comment on column api.client_overview.players is 'Players since the start, those who left after playing too; null for one to four.';
+comment on column api.client_overview.players_change is 'How many of them came this week; null in the first week, and where either number is withheld.';
+comment on column api.client_overview.active_players is 'Players who did a challenge this week; null for one to four.';
+comment on column api.client_overview.active_players_change is 'active_players less those of the whole week before: a difference between two weeks; null in the first week, and where either is withheld.';
+comment on column api.client_overview.active_players_ever is 'Players who did a challenge since the start; null for one to four.';
+comment on column api.client_overview.leagues is 'Leagues since the start, those out of the rankings too.';
+comment on column api.client_overview.leagues_change is 'How many of them are new this week; null in the first week.';
+comment on column api.client_overview.validations is 'Challenges done since the start; null while the client has one to four players.';
+comment on column api.client_overview.validations_change is 'How many of them were done this week, which is not a difference between two weeks (client_weekly has that); null in the first week; null while the client has one to four players.';
+comment on column api.client_overview.points is 'Points since the start; null while the client has one to four players.';
+comment on column api.client_overview.points_change is 'How many of them were won this week, which is not a difference between two weeks (client_weekly has that); null in the first week; null while the client has one to four players.';
+comment on column api.client_overview.points_per_player is 'points divided by players; null while there are fewer than five.';
+comment on column api.client_overview.points_per_player_change is 'How much points_per_player grew this week; null in the first week, and while there were fewer than five.';
 grant select on api.client_overview to authenticated, service_role, mpp_dashboard;
 
-create type api.client_league_row as (
+-- A league that opted out of the ranking is in the sums of its client and not in this list.
+create function private.client_leagues(chosen integer default null) returns table (
     participation_id integer, league_id uuid, name text, unit_id integer, unit text, rank bigint, players integer,
     active_players integer, active_players_ever integer, validations integer, points integer, points_per_player numeric, value integer,
     points_this_week integer, points_last_week integer, last_validated_at timestamptz, has_ambassador boolean, push text[]
-);
-comment on type api.client_league_row is 'A league among those of its client; of one with fewer than five players only what is public (in a private edition nothing): rank, points, value. push says why it needs one: no_ambassador, not_started, quiet, few_active, falling, few_players.';
-
--- A league that opted out of the ranking is in the sums of its client and not in this list.
-create function private.client_leagues(chosen integer default null) returns setof api.client_league_row
+)
     language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 declare
     at timestamptz := private.clock();
 begin
@@ -249,17 +267,33 @@ grant execute on function private.client_leagues to authenticated, service_role,
 create view api.client_leagues with (security_invoker = true) as
 select * from private.client_leagues();
 comment on view api.client_leagues is 'The leagues of the caller''s clients, ranked among themselves, with what they did this week and why they need a push.';
+comment on column api.client_leagues.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_leagues.league_id is 'The league.';
+comment on column api.client_leagues.name is 'Its name.';
+comment on column api.client_leagues.unit_id is 'Its unit; null when it has none.';
+comment on column api.client_leagues.unit is 'Name of its unit; null when it has none.';
+comment on column api.client_leagues.rank is 'Its rank among the listed leagues of the client, by value; equals share one. In a private edition null for a small league, and counted among the others.';
+comment on column api.client_leagues.players is 'Players since the start, those who left after playing too; null for fewer than five, and for the next league where the total would tell.';
+comment on column api.client_leagues.active_players is 'Players who did a challenge this week; null for one to four, for the next league where the total would tell, and with players.';
+comment on column api.client_leagues.active_players_ever is 'Players who did a challenge since the start; null for one to four, for the next league where the total would tell, and with players.';
+comment on column api.client_leagues.validations is 'Challenges done since the start; null with players.';
+comment on column api.client_leagues.points is 'Points since the start; in a private edition null with players.';
+comment on column api.client_leagues.points_per_player is 'points divided by players; null with players.';
+comment on column api.client_leagues.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player, a small league counting as if it had the least size. In a private edition null with players.';
+comment on column api.client_leagues.points_this_week is 'Points of the week that is on, or of the last one; null with players.';
+comment on column api.client_leagues.points_last_week is 'Points of the whole week before it; null in the first week, and with players.';
+comment on column api.client_leagues.last_validated_at is 'Midnight of the last day on which a challenge was done, in the time zone of the edition: never the hour; null when none was, and with players.';
+comment on column api.client_leagues.has_ambassador is 'Whether somebody runs it; in a private edition null with players.';
+comment on column api.client_leagues.push is 'Why it needs a push, empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of what the week before had by the same hour), few_players. In a private edition a league whose players are withheld has few_players and nothing else.';
 grant select on api.client_leagues to authenticated, service_role, mpp_dashboard;
 
-create type api.client_week_row as (
+create function private.client_weekly(chosen integer default null) returns table (
     participation_id integer, week integer, first_day date, last_day date, new_players integer, active_players integer,
     validations integer, points integer, validations_change integer, points_change integer
-);
-comment on type api.client_week_row is 'A week of a client in an edition, and the change since the week before.';
-
-create function private.client_weekly(chosen integer default null) returns setof api.client_week_row
+)
     language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 declare
     at timestamptz := private.clock();
 begin
@@ -322,14 +356,22 @@ grant execute on function private.client_weekly to authenticated, service_role, 
 create view api.client_weekly with (security_invoker = true) as
 select * from private.client_weekly();
 comment on view api.client_weekly is 'Each week of the caller''s clients: new and active players, validations, points, and the change.';
+comment on column api.client_weekly.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_weekly.week is 'Number of the week, from 1.';
+comment on column api.client_weekly.first_day is 'Its first day, in the time zone of the edition.';
+comment on column api.client_weekly.last_day is 'Its last day.';
+comment on column api.client_weekly.new_players is 'Players who joined in it, in the first week also before it; null for one to four, and for the next week where the total would tell.';
+comment on column api.client_weekly.active_players is 'Players who did a challenge in it; null for one to four.';
+comment on column api.client_weekly.validations is 'Challenges done in it; null while the client has one to four players.';
+comment on column api.client_weekly.points is 'Points won in it; null while the client has one to four players.';
+comment on column api.client_weekly.validations_change is 'validations less those of the week before: a difference between two weeks; null in the first one; null while the client has one to four players.';
+comment on column api.client_weekly.points_change is 'points less those of the week before: a difference between two weeks; null in the first one; null while the client has one to four players.';
 grant select on api.client_weekly to authenticated, service_role, mpp_dashboard;
 
-create type api.client_day_row as (participation_id integer, day date, validations integer, points integer);
-comment on type api.client_day_row is 'A day of a client, in the time zone of the edition.';
-
-create function private.client_daily(chosen integer default null) returns setof api.client_day_row
+create function private.client_daily(chosen integer default null) returns table (participation_id integer, day date, validations integer, points integer)
     language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 begin
     return query
     select p.id, (v.validated_at at time zone e.time_zone)::date as day, count(*)::integer, sum(v.points)::integer
@@ -347,17 +389,19 @@ grant execute on function private.client_daily to authenticated, service_role, m
 create view api.client_daily with (security_invoker = true) as
 select * from private.client_daily();
 comment on view api.client_daily is 'Validations and points of the caller''s clients by day; days without any have no row, nor has a client of fewer than five people.';
+comment on column api.client_daily.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_daily.day is 'A day with at least one challenge, in the time zone of the edition.';
+comment on column api.client_daily.validations is 'Challenges done on it.';
+comment on column api.client_daily.points is 'Points won on it.';
 grant select on api.client_daily to authenticated, service_role, mpp_dashboard;
 
-create type api.client_rank_row as (
+create function private.client_ranking(chosen integer default null) returns table (
     participation_id integer, scope text, rank bigint, subject_id text, label text, leagues integer, players integer,
     points integer, points_per_player numeric, value bigint
-);
-comment on type api.client_rank_row is 'A line of a client''s own ranking, of leagues or of units.';
-
-create function private.client_ranking(chosen integer default null) returns setof api.client_rank_row
+)
     language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 begin
     return query
     with line as materialized (
@@ -393,14 +437,22 @@ grant execute on function private.client_ranking to authenticated, service_role,
 create view api.client_ranking with (security_invoker = true) as
 select * from private.client_ranking();
 comment on view api.client_ranking is 'The own ranking of the caller''s clients: scope is league or unit. A unit is the sum of what its leagues show.';
+comment on column api.client_ranking.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_ranking.scope is 'league or unit.';
+comment on column api.client_ranking.rank is 'Rank within the scope, by value; equals share one. In a private edition null for a small league.';
+comment on column api.client_ranking.subject_id is 'Id of the league or number of the unit, as text.';
+comment on column api.client_ranking.label is 'Name of the league or unit.';
+comment on column api.client_ranking.leagues is 'How many listed leagues it has; 1 for a league.';
+comment on column api.client_ranking.players is 'Players since the start; of a unit, those of its leagues that show theirs. Null when none does.';
+comment on column api.client_ranking.points is 'Points since the start; in a private edition null for a small league.';
+comment on column api.client_ranking.points_per_player is 'points divided by players; null where a number of players is withheld.';
+comment on column api.client_ranking.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player.';
 grant select on api.client_ranking to authenticated, service_role, mpp_dashboard;
 
-create type api.client_theme_row as (participation_id integer, theme text, name jsonb, validations integer, points integer);
-comment on type api.client_theme_row is 'What a client did for a theme of its edition; zero for one that nobody touched.';
-
-create function private.client_themes(chosen integer default null) returns setof api.client_theme_row
+create function private.client_themes(chosen integer default null) returns table (participation_id integer, theme text, name jsonb, validations integer, points integer)
     language plpgsql stable security definer rows 12 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 begin
     return query
     with mine as (
@@ -429,298 +481,9 @@ grant execute on function private.client_themes to authenticated, service_role, 
 create view api.client_themes with (security_invoker = true) as
 select * from private.client_themes();
 comment on view api.client_themes is 'Validations and points of the caller''s clients by theme; a client of fewer than five people has no row.';
+comment on column api.client_themes.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_themes.theme is 'Code of a theme of the edition.';
+comment on column api.client_themes.name is 'Its name by language.';
+comment on column api.client_themes.validations is 'Challenges of it done since the start; 0 when nobody touched it.';
+comment on column api.client_themes.points is 'Points of these.';
 grant select on api.client_themes to authenticated, service_role, mpp_dashboard;
-
-create type api.client_map_row as (participation_id integer, department text, players integer);
-comment on type api.client_map_row is 'Players of a client in a French department; null for fewer than five.';
-
--- As it was at the freeze. Whoever deletes their account or moves afterwards changes no figure of an edition that is over, and where
--- they lived is kept of nobody: only these counts.
-create table mpp.client_map_cell (
-    participation_id integer not null references mpp.participation (id),
-    department text,
-    players integer,
-    constraint client_map_cell_once unique nulls not distinct (participation_id, department)
-);
-comment on table mpp.client_map_cell is 'What client_map says of an edition that is frozen: listed players of a client by French department; null for fewer than five.';
-
-alter table mpp.client_map_cell enable row level security;
-
--- What is withheld is five people or more together, or the difference from the total would say how many they are: when
--- the small places are fewer, the smallest of the others joins them.
-create function private.count_client_map(participations integer[]) returns setof api.client_map_row
-    language sql stable rows 20 set search_path = pg_catalog, pg_temp
-as $$
-    with cell as (
-        select l.participation_id as id, private.department_of(f.country, f.postcode) as department, count(*) as players
-        from mpp.league l
-        join mpp.player q on q.league_id = l.id and q.listed
-        join mpp.profile f on f.id = q.account_id and f.country = 'FR'
-        where l.participation_id = any (participations)
-            -- Of one to four people, not even where they live.
-            and private.has_five(l.participation_id)
-        group by l.participation_id, private.department_of(f.country, f.postcode)
-    ), elsewhere as (
-        -- Abroad or opted out: on no map, and in the total.
-        select x.id, count(*) - coalesce((select sum(c.players) from cell c where c.id = x.id), 0) as people
-        from (
-            select l.participation_id as id
-            from mpp.league l
-            join mpp.player q on q.league_id = l.id
-            where l.participation_id = any (participations)
-        ) x
-        group by x.id
-    ), ordered as (
-        select c.*, x.people + coalesce(sum(c.players) over smaller, 0) as smaller_players
-        from cell c
-        join elsewhere x on x.id = c.id
-        -- Of two that are equal both: which of them joined would say where the others are.
-        window smaller as (partition by c.id order by c.players range between unbounded preceding and 1 preceding)
-    )
-    select o.id, o.department, case when o.players >= 5 and o.smaller_players not between 1 and 4 then o.players::integer end
-    from ordered o
-$$;
-
-create function private.client_map_frozen() returns trigger
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-    insert into mpp.client_map_cell (participation_id, department, players)
-    select * from private.count_client_map(array(select p.id from mpp.participation p where p.edition_id = new.id));
-    return null;
-end
-$$;
-
-create trigger client_map_frozen
-    after update on mpp.edition
-    for each row
-    when (old.frozen_at is null and new.frozen_at is not null)
-    execute function private.client_map_frozen();
-
-create function private.client_map(chosen integer default null) returns setof api.client_map_row
-    language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp
-as $$
-declare
-    frozen integer[];
-    live integer[];
-begin
-    select coalesce(array_agg(p.id) filter (where e.frozen_at is not null), '{}'), coalesce(array_agg(p.id) filter (where e.frozen_at is null), '{}')
-    into frozen, live
-    from private.followed(chosen) p
-    join mpp.edition e on e.id = p.edition_id;
-    return query
-    select c.participation_id, c.department, c.players from mpp.client_map_cell c where c.participation_id = any (frozen)
-    union all
-    select m.participation_id, m.department, m.players from private.count_client_map(live) m
-    order by 1, 2;
-end
-$$;
-grant execute on function private.client_map to authenticated, service_role, mpp_dashboard;
-
-create view api.client_map with (security_invoker = true) as
-select * from private.client_map();
-comment on view api.client_map is 'Listed players of the caller''s clients by French department, as they were at the freeze once there was one; null for fewer than five.';
-grant select on api.client_map to authenticated, service_role, mpp_dashboard;
-
--- Classes that an authority follows: those listed in the ranking, which name no pupil.
-create type api.client_territory_row as (
-    participation_id integer, class_id uuid, class_name text, level text, school_id uuid, school text, rne text, postcode text, city text,
-    pupils integer, points integer, points_per_pupil numeric, points_this_week integer, rank bigint, general_rank bigint, value integer
-);
-comment on type api.client_territory_row is 'A class of a client''s territory: rank among them, and general_rank among all classes of the edition.';
-
-create function private.client_territory(chosen integer default null) returns setof api.client_territory_row
-    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
-as $$
-declare
-    at timestamptz := private.clock();
-begin
-    return query
-    select
-        p.id, l.id, l.name::text, l.level::text, h.id, h.name::text, h.rne, h.postcode, h.city::text,
-        private.withheld(s.players), s.points,
-        case when s.players >= 5 then round(s.points::numeric / s.players, 2) end,
-        case when s.players >= 5 then (
-            select coalesce(sum(v.points), 0)::integer
-            from mpp.validation v
-            where v.league_id = l.id and v.state = 'credited'
-                and v.validated_at >= (select k.opens from private.weeks_of(p.edition_id, at) k order by k.number desc limit 1)
-        ) end,
-        rank() over (partition by p.id order by s.value desc),
-        private.rank_of(s.edition_id, 'league', s.value),
-        s.value
-    from private.followed(chosen) p
-    join mpp.league l on l.edition_id = p.edition_id and l.school_id is not null and l.listed
-    join mpp.school h on h.id = l.school_id and h.country = 'FR' and not h.is_hidden
-    join mpp.score s on s.subject_id = l.id
-    where exists (
-        select
-        from mpp.territory t
-        where t.organisation_id = p.organisation_id
-            and case t.kind
-                when 'postcode' then h.postcode = t.code
-                when 'department' then h.department = t.code
-                when 'commune' then t.code in (h.commune, private.whole_commune(h.commune))
-                else h.rne = t.code
-            end
-    )
-    order by p.id, s.value desc, s.tie_order, l.id;
-end
-$$;
-grant execute on function private.client_territory to authenticated, service_role, mpp_dashboard;
-
-create view api.client_territory with (security_invoker = true) as
-select * from private.client_territory();
-comment on view api.client_territory is 'The listed classes of the territory of the caller''s clients, ranked among themselves and among all; no pupil is named.';
-grant select on api.client_territory to authenticated, service_role, mpp_dashboard;
-
-create type api.client_ambassador_row as (participation_id integer, league_id uuid, league text, unit text, alias text, is_principal boolean);
-comment on type api.client_ambassador_row is 'Who runs a league of a client, by alias.';
-
-create function private.client_ambassadors(chosen integer default null) returns setof api.client_ambassador_row
-    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return query
-    select p.id, l.id, l.name::text, u.name::text, case when q.listed then q.alias::text end, a.is_principal
-    from private.followed(chosen) p
-    join mpp.league l on l.participation_id = p.id and l.listed
-    -- Only where a client is told that somebody runs the league.
-    join private.client_leagues(chosen) told on told.league_id = l.id and told.has_ambassador
-    join mpp.ambassador a on a.league_id = l.id
-    join mpp.player q on q.id = a.player_id
-    left join mpp.unit u on u.id = l.unit_id
-    order by p.id, l.name, a.is_principal desc;
-end
-$$;
-grant execute on function private.client_ambassadors to authenticated, service_role, mpp_dashboard;
-
-create view api.client_ambassadors with (security_invoker = true) as
-select * from private.client_ambassadors();
-comment on view api.client_ambassadors is 'Who runs the listed leagues of the caller''s clients, by alias; null for who opted out. Their address is not the client''s to see.';
-grant select on api.client_ambassadors to authenticated, service_role, mpp_dashboard;
-
--- Everything a report says, in one snapshot and from the same functions as the views.
-create function private.client_report(participation_id integer) returns jsonb
-    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-    at timestamptz := private.clock();
-    p mpp.participation;
-    me mpp.staff;
-    report jsonb;
-begin
-    select * into p from private.followed(participation_id);
-    if p.id is null then
-        select s.* into me
-        from mpp.participation x
-        join mpp.staff s on s.organisation_id = x.organisation_id and s.account_id = (select private.my_account())
-        where x.id = client_report.participation_id;
-        if found then
-            if private.my_proven_account() is null then
-                perform private.refuse('MP012');
-            end if;
-            perform private.require_open(me);
-        end if;
-        perform private.refuse('MP093');
-    end if;
-    with told as materialized (
-        select * from private.client_leagues(p.id)
-    )
-    select jsonb_build_object(
-        'as_of', at,
-        'organisation', (select jsonb_build_object('code', o.code, 'name', o.name, 'kind', o.kind, 'language', o.language)
-            from mpp.organisation o where o.id = p.organisation_id),
-        'edition', (select jsonb_build_object('code', e.code, 'title', e.title, 'starts_at', e.starts_at, 'ends_at', e.ends_at,
-            'time_zone', e.time_zone, 'frozen_at', e.frozen_at, 'audience', e.audience) from mpp.edition e where e.id = p.edition_id),
-        'overview', (select to_jsonb(r) from private.client_overview(p.id) r),
-        'weeks', (select coalesce(jsonb_agg(r), '[]') from private.client_weekly(p.id) r),
-        'days', (select coalesce(jsonb_agg(r), '[]') from private.client_daily(p.id) r),
-        'leagues', (select coalesce(jsonb_agg(r), '[]') from told r),
-        'units', (select coalesce(jsonb_agg(r), '[]') from private.client_ranking(p.id) r where r.scope = 'unit'),
-        'themes', (select coalesce(jsonb_agg(r), '[]') from private.client_themes(p.id) r),
-        'map', (select coalesce(jsonb_agg(r), '[]') from private.client_map(p.id) r),
-        'territory', (select coalesce(jsonb_agg(r), '[]') from private.client_territory(p.id) r),
-        -- The best of its leagues among all of the edition, as everybody sees them.
-        'general', (
-            select coalesce(jsonb_agg(jsonb_build_object('name', g.name, 'rank', g.rank, 'points', g.points,
-                'points_per_player', g.points_per_player) order by g.rank), '[]')
-            from (
-                select l.name, private.rank_of(s.edition_id, 'league', s.value) as rank, s.points,
-                    (select r.points_per_player from told r where r.league_id = l.id) as points_per_player
-                from mpp.league l
-                join mpp.score s on s.subject_id = l.id and s.is_public
-                where l.participation_id = p.id
-                order by s.value desc, s.tie_order
-                limit 5
-            ) g
-        ),
-        'edition_totals', (
-            select jsonb_build_object('players', sum(s.players) filter (where s.scope = 'league'),
-                'leagues', count(*) filter (where s.scope = 'league'), 'points', sum(s.points) filter (where s.scope = 'league'))
-            from mpp.score s
-            -- A private edition is its client: sums of it would tell what is withheld.
-            where s.edition_id = p.edition_id and s.is_public
-        ),
-        -- Beside what a client is told of its own leagues: those of five players or more.
-        'edition_compared', (
-            select jsonb_build_object('players', sum(s.players), 'leagues', count(*), 'points', sum(s.points))
-            from mpp.score s
-            where s.edition_id = p.edition_id and s.is_public and s.scope = 'league' and s.players >= 5
-        )
-    ) into report;
-    return report;
-end
-$$;
-grant execute on function private.client_report to authenticated, service_role, mpp_dashboard;
-
-create function api.client_report(participation_id integer) returns jsonb
-    language sql stable set search_path = pg_catalog, pg_temp
-begin atomic select private.client_report(participation_id); end;
-comment on function api.client_report is 'Every figure of a client''s report in one snapshot, from the same functions as the views. Its staff inside their dates, and staff of the association. Errors: MP012, MP091, MP093.';
-grant execute on function api.client_report to authenticated, service_role, mpp_dashboard;
-
--- Who gets the mail of a client's week. Whether it may leave is asked once more when it does.
-create type api.weekly_reader as (account_id uuid, league_id uuid, language text);
-comment on type api.weekly_reader is 'Somebody who gets a weekly mail: staff of a client without league_id, otherwise an ambassador of that league.';
-
-create function private.weekly_readers(participation_id integer) returns setof api.weekly_reader
-    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
-as $$
-declare
-    at timestamptz := private.clock();
-    p mpp.participation;
-begin
-    perform private.require_service();
-    select * into p from mpp.participation x where x.id = weekly_readers.participation_id;
-    if not found then
-        perform private.refuse('MP093');
-    end if;
-    return query
-    select s.account_id, null::uuid, o.language
-    from mpp.staff s
-    join mpp.organisation o on o.id = s.organisation_id
-    where s.organisation_id = p.organisation_id and at >= s.access_from and at < s.access_until
-    union all
-    select a.account_id, l.id, case f.language when 'fr' then 'fr' else 'en' end
-    from mpp.league l
-    join mpp.ambassador a on a.league_id = l.id
-    join mpp.profile f on f.id = a.account_id
-    where l.participation_id = p.id
-        and (
-            select c.granted
-            from mpp.consent c
-            where c.account_id = a.account_id and c.purpose = 'league_alerts'
-            order by c.id desc
-            limit 1
-        )
-    order by 2 nulls first, 1;
-end
-$$;
-grant execute on function private.weekly_readers to service_role;
-
-create function api.weekly_readers(participation_id integer) returns setof api.weekly_reader
-    language sql stable rows 50 set search_path = pg_catalog, pg_temp
-begin atomic select * from private.weekly_readers(participation_id); end;
-comment on function api.weekly_readers is 'Who gets the weekly mails of a client: its staff inside their dates, and the ambassadors of its leagues who agreed to alerts. Secret key only. Errors: MP006, MP093.';
-grant execute on function api.weekly_readers to service_role;

@@ -1,5 +1,5 @@
 -- Schools and their teachers. A school is public knowledge (the Ministry publishes its directory); classes, which belong
--- to one, are leagues (40_league, 45_class).
+-- to one, are leagues (40_league, 50_class).
 
 -- The code of a French school (RNE, today UAI): seven digits, and a letter that checks them.
 create function private.is_rne(code text) returns boolean
@@ -11,20 +11,6 @@ as $$
         else false
     end
 $$;
-
--- What a search compares: folded, and anything that is no letter or digit is a space.
-create function private.searchable(value text) returns text
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$
-    select btrim(regexp_replace(private.folded(value), '[\u0001-\u002f\u003a-\u0060\u007b-\u00bf\u2000-\u206f]+', ' ', 'g'))
-$$;
-grant execute on function private.searchable to mpp_owner;
-
--- The same, with Saint in one spelling: directories write St and Ste, people all of them.
-create function private.findable(value text) returns text
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$ select regexp_replace(private.searchable(value), '(^| )(st|ste|sts|stes|sainte|saints|saintes)(?= |$)', '\1saint', 'g') $$;
-grant execute on function private.findable to mpp_owner;
 
 -- The French department of a postcode; none when there is no such thing. Corsica is 2A up to 201, 2B after it.
 create function private.department_of(country text, postcode text) returns text
@@ -60,18 +46,6 @@ as $$
         when code ~ '^132(0[1-9]|1[0-6])$' then '13055' else code end
 $$;
 
--- Every three characters in a row inside its words. An index on this array finds a part of a name without an extension.
-create function private.trigrams(searchable text) returns text[]
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$
-    select array(
-        select distinct substr(searchable, i, 3)
-        from generate_series(1, char_length(searchable) - 2) i
-        where strpos(substr(searchable, i, 3), ' ') = 0
-    )
-$$;
-grant execute on function private.trigrams to mpp_owner;
-
 create table mpp.school (
     id uuid primary key default private.uuid_v7(),
     rne text unique check (rne is null or private.is_rne(rne)),
@@ -102,6 +76,7 @@ comment on column mpp.school.is_hidden is 'Taken off the lists by the staff: a j
 create unique index school_abroad_once
     on mpp.school (country, private.searchable(postcode), private.searchable(city), private.searchable(name))
     where rne is null;
+
 -- Without a list of pending entries, which would make searches slow until the next vacuum.
 create index school_search on mpp.school using gin (private.trigrams(search_text)) with (fastupdate = off);
 create index school_created_by on mpp.school (created_by, created_at) where created_by is not null;

@@ -2,6 +2,7 @@
 
 -- checkup → preparation → launching → follow_up → celebrate.
 create type api.support_stage as enum ('checkup', 'preparation', 'launching', 'follow_up', 'celebrate');
+
 create type api.task_owner as enum ('client', 'association');
 
 create table mpp.task (
@@ -83,6 +84,24 @@ select
     t.last_until_day
 from mpp.task t cross join (select) read_only;
 comment on view api.client_stages is 'The retroplanning of the caller''s organisations: tasks by stage, with the day to begin and the last one; state is planned, done or dropped (no time left, no day). Sort by place.';
+comment on column api.client_stages.task_id is 'The task, as complete_task takes it.';
+comment on column api.client_stages.participation_id is 'The part of a client in an edition, as client_participations has it.';
+comment on column api.client_stages.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_stages.stage is 'checkup, preparation, launching, follow_up or celebrate, in this order.';
+comment on column api.client_stages.place is 'Its place in the plan; sort by it.';
+comment on column api.client_stages.code is 'What the task is, the same in every plan.';
+comment on column api.client_stages.title is 'Its title by language.';
+comment on column api.client_stages.description is 'What to do, by language.';
+comment on column api.client_stages.owner is 'Who does it: client or association.';
+comment on column api.client_stages.priority is '1 is never dropped for want of time, 3 first.';
+comment on column api.client_stages.day is 'The day to begin; null when it was dropped.';
+comment on column api.client_stages.until_day is 'The last day; null when it was dropped.';
+comment on column api.client_stages.done_at is 'When it was done; null while it is not.';
+comment on column api.client_stages.state is 'planned, done or dropped (no time left, or no part of this plan any more; no day).';
+comment on column api.client_stages.revision is 'How often it has changed: SEQUENCE of a calendar.';
+comment on column api.client_stages.changed_at is 'When it last changed: LAST-MODIFIED of a calendar.';
+comment on column api.client_stages.last_day is 'The day that it had when it was dropped; null while it has one, and if it never had.';
+comment on column api.client_stages.last_until_day is 'The last day that it had when it was dropped.';
 grant select on api.client_stages to authenticated, service_role, mpp_dashboard;
 
 -- Easter Sunday (anonymous Gregorian computus), on which three public holidays depend.

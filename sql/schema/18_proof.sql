@@ -126,3 +126,4 @@ create constraint trigger account_proved_when_changed
     when (new.email is distinct from old.email or new.encrypted_password is distinct from old.encrypted_password)
     execute function private.account_proved();
 
+

@@ -2,6 +2,7 @@
 -- staff read, answer, and take down what is against the law.
 
 create type api.contact_kind as enum ('contact', 'quote', 'webinar');
+
 -- new → in_progress → answered, or spam; the staff may set any of them at any time.
 create type api.contact_state as enum ('new', 'in_progress', 'answered', 'spam');
 
@@ -62,35 +63,6 @@ select
 from mpp.contact_request c cross join (select) read_only;
 comment on view api.contact_requests is 'What visitors wrote, and how far it is answered; sort by id. Staff only.';
 grant select on api.contact_requests to authenticated, service_role;
-
--- Several typed lines, trimmed and clean, or the refusal that names the field.
-create function private.clean_text(field text, value text, longest integer) returns text
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-declare
-    cleaned text;
-begin
-    -- Measured before it is worked on: cleaning megabytes would take as long as somebody likes.
-    if octet_length(value) > 4 * longest + 200 then
-        perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
-    end if;
-    -- Line by line, and without empty ones at the ends.
-    select btrim(string_agg(private.trimmed(l.line), E'\n' order by l.place), E'\n') into cleaned
-    from regexp_split_to_table(value, E'\r\n|[\n\r\u0085\u2028\u2029]') with ordinality l (line, place);
-    if coalesce(cleaned, '') = '' then
-        perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
-    end if;
-    if char_length(cleaned) > longest then
-        perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
-            format('Use %s characters at most.', longest));
-    end if;
-    if replace(cleaned, E'\n', '') ~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
-        or cleaned ~ '[\u0300-\u036f]{3}' then
-        perform private.refuse('MP010', field, 'it holds a control or invisible character', 'Use visible characters and line breaks only.');
-    end if;
-    return cleaned;
-end
-$$;
 
 -- Limits are per address and for everybody together, never per IP: a whole school shares one. Past a limit a message is
 -- held: kept apart from those that the staff read first, and answered the same, so that it tells nothing about who has

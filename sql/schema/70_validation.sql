@@ -1,5 +1,5 @@
 -- The ledger: one row for each challenge somebody validated, with the points as they were at that moment. Scores are
--- sums of this table (60_score), and nothing of it is ever rewritten or deleted.
+-- sums of this table (72_score), and nothing of it is ever rewritten or deleted.
 
 -- pending: a collective challenge below its quorum; credited: counts; cancelled: taken back, for good.
 -- pending ⇄ credited as the quorum is reached or lost; both → cancelled.
@@ -36,6 +36,7 @@ comment on column mpp.validation.credit_number is 'Larger than that of every val
 create index validation_player on mpp.validation (player_id, challenge_id);
 create index validation_league on mpp.validation (league_id, validated_at);
 create index validation_challenge on mpp.validation (challenge_id);
+
 -- An account that is erased is found without reading the ledger.
 create index validation_validated_by on mpp.validation (validated_by) where validated_by is not null;
 create index validation_cancelled_by on mpp.validation (cancelled_by) where cancelled_by is not null;

@@ -1,4 +1,4 @@
--- Clients of the association. Who works for one, and what they follow: 36_client.
+-- Clients of the association. Who works for one, and what they follow: 30_client.
 
 create type api.organisation_kind as enum (
     'company', 'local_authority', 'public_administration', 'school_network', 'university', 'association'

@@ -1,5 +1,5 @@
--- Clients: their staff and the dates they have access, their part in an edition, its units, and the territory of a local
--- authority. Staff see what their own organisation's people do together, never one person (82_follow_up).
+-- Clients: their staff and the dates they have access, their part in an edition, its units, and the schools of a local
+-- authority. Staff see what their own organisation's people do together, never one person (82_client_figure).
 
 create type api.staff_role as enum ('viewer', 'manager', 'owner');
 
@@ -226,7 +226,6 @@ begin
     return account;
 end
 $$;
-
 grant select on mpp.organisation, mpp.participation, mpp.unit, mpp.territory to authenticated, service_role;
 grant select on mpp.organisation, mpp.participation, mpp.unit to mpp_dashboard;
 grant select on mpp.staff to authenticated;
@@ -250,12 +249,27 @@ cross join mpp.staff s
 join mpp.organisation o on o.id = s.organisation_id
 where s.account_id = (select private.my_proven_account());
 comment on view api.my_organisations is 'The organisations the caller works for, with the dates of access; closed_because is not_yet or over when there is nothing else to see.';
+comment on column api.my_organisations.organisation_id is 'The organisation.';
+comment on column api.my_organisations.code is 'Its code.';
+comment on column api.my_organisations.name is 'Its name.';
+comment on column api.my_organisations.kind is 'What it is.';
+comment on column api.my_organisations.role is 'The caller''s role there.';
+comment on column api.my_organisations.access_from is 'First instant of the access.';
+comment on column api.my_organisations.access_until is 'The instant at which it is over: midnight after its last day, where it is a day.';
+comment on column api.my_organisations.is_open is 'Whether it is open now.';
+comment on column api.my_organisations.closed_because is 'not_yet before the access, over after it, null inside.';
 grant select on api.my_organisations to authenticated;
 
 create view api.client_organisations with (security_invoker = true) as
 select o.id as organisation_id, o.code, o.name, o.kind, o.language, o.created_at
 from mpp.organisation o cross join (select) read_only;
 comment on view api.client_organisations is 'The organisations the caller works for, whatever the dates; for the association all.';
+comment on column api.client_organisations.organisation_id is 'The organisation.';
+comment on column api.client_organisations.code is 'The code by which the association calls it.';
+comment on column api.client_organisations.name is 'Its name.';
+comment on column api.client_organisations.kind is 'What it is: a company, a local authority….';
+comment on column api.client_organisations.language is 'Language of its mails and reports.';
+comment on column api.client_organisations.created_at is 'Since when it is a client.';
 grant select on api.client_organisations to authenticated, service_role, mpp_dashboard;
 
 create view api.client_participations with (security_invoker = true) as
@@ -278,148 +292,52 @@ from mpp.participation p
 join mpp.organisation o on o.id = p.organisation_id
 join mpp.edition e on e.id = p.edition_id;
 comment on view api.client_participations is 'The editions in which the caller''s organisations take part, with their settings.';
+comment on column api.client_participations.participation_id is 'The part of a client in an edition: what every other view of clients names.';
+comment on column api.client_participations.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_participations.organisation_code is 'Code of the organisation.';
+comment on column api.client_participations.organisation_name is 'Name of the organisation.';
+comment on column api.client_participations.edition_id is 'The edition.';
+comment on column api.client_participations.edition_code is 'Code of the edition.';
+comment on column api.client_participations.edition_title is 'Title of the edition by language.';
+comment on column api.client_participations.starts_at is 'First instant of the edition.';
+comment on column api.client_participations.ends_at is 'The instant at which it is over: midnight after its last day.';
+comment on column api.client_participations.frozen_at is 'When its ranking was frozen; null while it is not.';
+comment on column api.client_participations.expected_players is 'How many players the client expects; null when it did not say.';
+comment on column api.client_participations.asks_phone is 'Whether players of its leagues, of 15 and older, may give a phone number to their ambassador.';
+comment on column api.client_participations.carries_name is 'Whether its leagues carry the name of the organisation in public.';
+comment on column api.client_participations.created_at is 'Since when it takes part.';
 grant select on api.client_participations to authenticated, service_role, mpp_dashboard;
 
 create view api.client_units with (security_invoker = true) as
 select u.id as unit_id, u.organisation_id, u.name from mpp.unit u cross join (select) read_only;
 comment on view api.client_units is 'Departments, sites or services of the caller''s organisations.';
+comment on column api.client_units.unit_id is 'The unit.';
+comment on column api.client_units.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_units.name is 'Its name.';
 grant select on api.client_units to authenticated, service_role, mpp_dashboard;
 
 create view api.client_territories with (security_invoker = true) as
 select t.organisation_id, t.kind, t.code from mpp.territory t cross join (select) read_only;
 comment on view api.client_territories is 'Communes, postcodes, departments and schools that the caller''s organisations follow.';
+comment on column api.client_territories.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_territories.kind is 'What code is: a postcode, a department, or the RNE of a school.';
+comment on column api.client_territories.code is 'The code.';
 grant select on api.client_territories to authenticated, service_role;
 
 create view api.client_invitations with (security_invoker = true) as
 select i.id as invitation_id, i.organisation_id, i.email, i.role, i.access_from, i.access_until, i.invited_at, i.expires_at, i.accepted_at
 from mpp.staff_invitation i cross join (select) read_only;
 comment on view api.client_invitations is 'Invitations of staff, for the owners of the organisation and the association.';
+comment on column api.client_invitations.invitation_id is 'The invitation.';
+comment on column api.client_invitations.organisation_id is 'The organisation, as client_organisations has it.';
+comment on column api.client_invitations.email is 'The address it was sent to, and opens to.';
+comment on column api.client_invitations.role is 'The role it gives.';
+comment on column api.client_invitations.access_from is 'First instant of the access it gives.';
+comment on column api.client_invitations.access_until is 'The instant at which that access is over: midnight after its last day, where it is a day.';
+comment on column api.client_invitations.invited_at is 'When it was sent.';
+comment on column api.client_invitations.expires_at is 'Until when it may be taken.';
+comment on column api.client_invitations.accepted_at is 'When it was taken; null while it was not.';
 grant select on api.client_invitations to authenticated, service_role;
-
--- Which kinds of clients follow classes: those that answer for schools.
-create function private.may_follow(kind api.organisation_kind) returns boolean
-    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
-as $$ select kind in ('local_authority', 'public_administration', 'school_network') $$;
-
--- A name in the letters that it seems to be written in: wide ones, small capitals, those in circles, squares and flags, those of
--- Greek, Cyrillic, Cherokee and Lisu that look like ours, digits for letters. i, l and 1 look alike and all become l.
-create function private.look_alike(value text) returns text
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$
-    select translate(
-        translate(
-            private.folded(value),
-            '🅐🅑🅒🅓🅔🅕🅖🅗🅘🅙🅚🅛🅜🅝🅞🅟🅠🅡🅢🅣🅤🅥🅦🅧🅨🅩🅰🅱🅲🅳🅴🅵🅶🅷🅸🅹🅺🅻🅼🅽🅾🅿🆀🆁🆂🆃🆄🆅🆆🆇🆈🆉🇦🇧🇨🇩🇪🇫🇬🇭🇮🇯🇰🇱🇲🇳🇴🇵🇶🇷🇸🇹🇺🇻🇼🇽🇾🇿',
-            'abcdefghljklmnopqrstuvwxyzabcdefghljklmnopqrstuvwxyzabcdefghljklmnopqrstuvwxyz'),
-        'аеіӏмортсухАЕІМОРТСαειορτμνκΑΕΙΜΟΡΤΝΚłƥ℮ϲѕԁոսϱɑıօɡᴀᴄᴅᴇꜰɪʟᴍɴᴏᴘʀꜱᴛᴜƜɯ℗Ƥᵽ₱ɱϻϺᎷᏢᎪᎬᎢꮇꮲꭺꭼꭲꓟꓑꓮꓰꓔꓡꓲ134057$|!i',
-        'aellmoptcyxaelmoptcaeloptmvkaelmoptnklpecsdnupalogacdefllmnoprstumm' || 'pppp' || 'mmm' || 'mpaetmpaet' || 'mpaetll' || 'leaostslll')
-$$;
-
--- A text without the inclusive writing in it: “engagé.es”, “étudiant.e.s”, “citoyen.ne.s”, “acteur.trice.s”, “beau.belle”.
--- Endings that no country and no domain has, and whatever ends in “.s”, are writing behind any word. “es”, “ne”, “se” and “ve” are
--- countries: alone they are writing behind an accent and behind what persons are called.
-create function private.without_inclusive_writing(value text) returns text
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$
-    select regexp_replace(
-        regexp_replace(
-            -- The accent before the dot becomes a sign, which folding keeps.
-            private.folded(regexp_replace(translate(value, '§', ' '), '[éÉ](?=\.)', '§', 'g')),
-            '([a-z][a-z§])(?:'
-                || '\.(?:les?|tes?|nes|ses|ves|fes?|hes?|ces|ches?|ques?|ues?|gues?|ices?|rices?|trices?|drices?|euses?|esses?|resses?|eresses?|oresses?'
-                || '|sses?|lles?|elles?|belles?|eilles?|celles?|nnes?|ines?|ttes?|i?eres?|soeurs?)(?:\.s)?'
-                || '|\.(?:ne|se|ve)\.s)(?![[:alnum:]/:?#@-]|\.\S)', '\1', 'g'),
-        '(?:(§|ants?|ents?|eurs?|iens?|yens?|eens?|ois|ais|ards?'
-            || '|\m(?:amis?|ennemis?|favoris?|reunis?|unis?|ravis?|hardis?|aguerris?|avertis?|apprentis?|elus?|bienvenus?|inconnus?|connus?|convaincus?|tetus?|perdus?'
-            || '|petits?|inscrits?|erudits?|avocats?|candidats?|laureats?|soldats?|experts?|verts?|forts?|idiots?|adroits?|prets?|cadets?'
-            || '|(?:co-?)?voisins?|cousins?|copains?|citadins?|gamins?|orphelins?|marins?|malins?|coquins?|humains?|riverains?|urbains?|africains?'
-            || '|americains?|mexicains?|cubains?|artisans?|partisans?|paysans?|musulmans?|catalans?|grands?|allemands?|flamands?|normands?'
-            || '|marchands?|gourmands?|champions?|compagnons?|patrons?|mignons?|premiers?|derniers?|ecoliers?|infirmiers?|cuisiniers?|jardiniers?'
-            || '|policiers?|ouvriers?|heritiers?|aventuriers?|fermiers?|conseillers?|etrangers?|boulangers?|bergers?|passagers?|messagers?'
-            || '|usagers?|amical|loyal|rival|genial|jovial|assis|surpris|espagnols?|filleuls?|seuls?|rurals?))\.es'
-            || '|(§|ien|yen|een|\m(?:paysan|champion|compagnon|patron|lion|breton|pieton|vigneron|mignon|bucheron|baron|espion|pion|macon'
-            || '|wallon|bourguignon|gascon|letton|saxon|bon))\.ne'
-            || '|(eux|oux|eurs?)\.se'
-            || '|([iu]f|\mloup)\.ve)(?![[:alnum:]/:?#@-]|\.\S)', '\1\2\3\4', 'g')
-$$;
-
--- Whether a mail program might make a link of it: an address, or words joined by a dot as hosts are, whatever the ending,
--- because new endings come every year. Inclusive writing is none. Digits in circles, raised ones and fractions end a host.
-create function private.holds_link(value text) returns boolean
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$
-    select w.folded ~ '//|@|\mwww\.|\mxn--|\mhttps?\s*:|\m[a-z][a-z0-9+-]*:/|\m(?:javascript|vbscript|data|blob|file|ftp|mailto|tel|sms):\S'
-        or w.folded ~ '[^\s[:punct:]]\.[^\s[:punct:]0-9]{2,}($|[\s[:punct:]])'
-        or w.folded ~ '(^|[^0-9.])[0-9]{1,3}(\.[0-9]{1,3}){3}($|[^0-9.])'
-    from (
-        select private.without_inclusive_writing(translate(normalize(
-            regexp_replace(value, '[\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u209c\u2150-\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793\uff10-\uff19\U0001d7ce-\U0001d7ff\U0001f100-\U0001f10c]', ' ', 'g'),
-            NFKC), '。', '.')) as folded
-    ) w
-$$;
-
--- What strangers or mails show of somebody or something: clean, no link, and no imitation of the association, which
--- alone may call things after itself, where it types one name. `listed` is a name of a list: others made it, and staff
--- only pass it on.
-create function private.clean_label(field text, value text, longest integer default 60, listed boolean default false) returns text
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-declare
-    cleaned text := private.clean_line(field, value, longest);
-    said text := private.look_alike(cleaned);
-    letters text := regexp_replace(said, '[^a-z]', '', 'g');
-    -- As look_alike writes them.
-    duties constant text := 'offlclel|offlclal|admln|support|staff|moderat|securlt|asslstance|servlce|alde|help|assoclat|contact|organlsat';
-    -- What a league may call itself too, “Équipe MPP Lyon”: alone with the letters it is the association.
-    places constant text := 'equlpes?|teams?|bureau|dlrectlon|lnfos?';
-begin
-    if private.is_ops() and not listed then
-        return cleaned;
-    end if;
-    if private.holds_link(cleaned) then
-        perform private.refuse('MP010', field, 'it holds a link',
-            'Use a name without an address: no //, no @, nothing like example.com; put a space behind a full stop.');
-    end if;
-    if letters ~ 'mapetlteplanete' or letters = 'mpp' or letters ~ ('^mpp(' || duties || ')|(' || duties || ')mpp$')
-        or letters ~ ('^(l|la|le|les|the)?((' || places || ')(de|dela|du)?mpp|mpp(' || places || '))$')
-        -- Also M.P.P. and m p p.
-        or (said ~ '(^|[^a-z])m[^a-z]*p[^a-z]*p($|[^a-z])' and letters ~ duties) then
-        perform private.refuse('MP010', field, 'it is the name of the association', 'Choose a name of your own.');
-    end if;
-    return cleaned;
-end
-$$;
-
--- A person's own name. An initial or a saint before a name is no host (“O.Henry”, “St.John”). A space without width
--- between two letters is refused: nobody sees whether it parts a first name and a surname.
-create function private.clean_person(field text, value text, longest integer default 60) returns text
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform private.refuse_unseen(field, left(value, 1000));
-    perform private.clean_label(field, regexp_replace(value,
-        '\m(St|Ste|Dr|[A-Z])\.(?=[A-Z][a-z]{3})(?!(?:Info|Shop|Site|Store|Cloud|Online|Link|Page|Club|Live|Blog|Tech|Work|Team|News)\M)', '\1. ', 'g'),
-        longest + 4);
-    return private.clean_line(field, value, longest);
-end
-$$;
-
--- Whether the words of a name begin as a client's name does, however they are joined or parted: “ExempleSA”, “Exemple S.A. Lyon”.
--- Short names are ordinary words, which others contain by chance: they count only word by word. An article may stand before a
--- name of several words, or before a word that is all there is (“La vie en vert” is no “Vie”).
-create function private.opens_with(said text, name text) returns boolean
-    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$
-    select exists (
-        select
-        from (values (opens_with.said), (regexp_replace(opens_with.said, '^(l|le|la|les|the|der|die|dle|das) ', ''))) s (said)
-        cross join lateral (select string_to_array(s.said, ' ')) w (words)
-        cross join lateral generate_series(1, cardinality(w.words)) n
-        where array_to_string(w.words[1:n], '') = replace(opens_with.name, ' ', '')
-            and (array_to_string(w.words[1:n], ' ') = opens_with.name or char_length(replace(opens_with.name, ' ', '')) >= 6)
-            and (s.said = opens_with.said or strpos(opens_with.name, ' ') > 0 or n = cardinality(w.words))
-    )
-$$;
 
 -- A label that is chosen, of a league, a team, a class, a unit, a school or a player: not a client's name either, whatever
 -- follows it. “Exemple · Lyon” is how leagues carry it, and “Exemple Lyon” reads alike. `own` is the client that types,
@@ -583,142 +501,3 @@ create function api.set_participation(
 begin atomic select private.set_participation(organisation_id, edition_code, expected_players, asks_phone, carries_name); end;
 comment on function api.set_participation is 'Lets a client take part in an edition, or changes how; what is left out stays. A school edition is for local authorities, public administrations and networks of schools. Returns the participation id. Staff of the association. Errors: MP006, MP010, MP020, MP028, MP090.';
 grant execute on function api.set_participation to authenticated, service_role;
-
--- Only the association says which schools an authority follows: it is what access to their figures rests on.
-create type api.territory_change as enum ('replace', 'add', 'remove');
-
-create function private.set_territory(organisation_id integer, codes jsonb, change api.territory_change) returns integer
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-    named jsonb;
-    wrong text;
-    kind api.organisation_kind;
-begin
-    perform private.require_ops();
-    perform private.begin_client(organisation_id);
-    if jsonb_typeof(codes) is distinct from 'object' then
-        perform private.refuse('MP010', 'codes', 'it is not an object', 'Send {"commune": […], "postcode": […], "department": […], "rne": […]}.');
-    end if;
-    if change is null then
-        perform private.refuse('MP010', 'change', 'it is empty', 'Use replace, add or remove.');
-    end if;
-    -- Of two changes at once the second one sees the first.
-    select o.kind into kind from mpp.organisation o where o.id = set_territory.organisation_id for no key update;
-    select jsonb_agg(jsonb_build_object('kind', k.key, 'code', v.value)) into named
-    from jsonb_each(codes) k
-    cross join lateral jsonb_array_elements_text(case jsonb_typeof(k.value) when 'array' then k.value else jsonb_build_array(k.value) end) v;
-    select string_agg(format('%s %s', c.kind, coalesce(left(c.code, 20), 'null')), ', ') into wrong
-    from (
-        select n.value ->> 'kind' as kind, n.value ->> 'code' as code
-        from jsonb_array_elements(named) n
-        where not private.is_territory_code(n.value ->> 'kind', n.value ->> 'code')
-        limit 10
-    ) c;
-    if wrong is not null then
-        perform private.refuse('MP010', 'codes', wrong,
-            'Use INSEE codes of communes such as 35047, postcodes such as 69003, departments such as 69 or 2A, and RNE codes of which each exists.');
-    end if;
-    if named is not null and change <> 'remove' and not private.may_follow(kind) then
-        perform private.refuse('MP010', 'codes', format('a client of kind %s follows no schools', kind),
-            'A local authority, a public administration or a network of schools does: correct its kind first.');
-    end if;
-    delete from mpp.territory t
-    where t.organisation_id = set_territory.organisation_id
-        and (
-            change = 'replace'
-            or change = 'remove' and exists (
-                select
-                from jsonb_array_elements(named) n
-                where n.value ->> 'kind' = t.kind::text and n.value ->> 'code' = t.code
-            )
-        );
-    if change <> 'remove' then
-        insert into mpp.territory (organisation_id, kind, code)
-        select distinct set_territory.organisation_id, (n.value ->> 'kind')::api.territory_kind, n.value ->> 'code'
-        from jsonb_array_elements(named) n
-        on conflict do nothing;
-    end if;
-    perform private.record_act('territory.' || case change when 'replace' then 'set' else change::text end,
-        set_territory.organisation_id::text, codes);
-    return (select count(*) from mpp.territory t where t.organisation_id = set_territory.organisation_id);
-end
-$$;
-grant execute on function private.set_territory to authenticated, service_role;
-
-create function api.set_territory(organisation_id integer, codes jsonb, change api.territory_change default 'replace') returns integer
-    language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.set_territory(organisation_id, codes, change); end;
-comment on function api.set_territory is 'Says which schools a client follows: {"commune": […], "postcode": […], "department": […], "rne": […]}, in place of what was there, added to it or taken away from it; returns how many codes there are now. For local authorities, public administrations and networks of schools. Staff of the association. Errors: MP006, MP010, MP090.';
-grant execute on function api.set_territory to authenticated, service_role;
-
-create type api.territory_match as (kind api.territory_kind, code text, schools integer, communes text[], missed text[]);
-comment on type api.territory_match is 'A code of a territory, how many schools that are not hidden have it, and of a postcode the INSEE codes of its communes and the schools there that it misses: those with a postcode of their own (CEDEX), which nothing else of the territory names.';
-
-create function private.territory_schools(organisation_id integer) returns setof api.territory_match
-    language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform private.require_ops();
-    perform private.begin_client(organisation_id);
-    return query
-    with school as materialized (
-        select h.rne, h.name, h.postcode, h.city, h.commune, private.whole_commune(h.commune) as whole, h.department,
-            h.levels && array['maternelle', 'elementaire']::mpp.school_level[] as is_first,
-            -- Where the directory states no commune, the name of the town must do.
-            coalesce(h.commune, h.department || ' ' || private.searchable(h.city)) as town
-        from mpp.school h
-        where h.country = 'FR' and not h.is_hidden
-    ), code as materialized (
-        select t.kind, t.code from mpp.territory t where t.organisation_id = territory_schools.organisation_id
-    ), place as (
-        -- One pass over the schools, however many codes there are.
-        select 'postcode' as kind, s.postcode as code, count(*) as schools from school s group by s.postcode
-        union all
-        select 'department', s.department, count(*) from school s group by s.department
-        union all
-        select 'commune', x.code, count(*)
-        from school s
-        cross join lateral (select s.commune union select s.whole) x (code)
-        where x.code is not null
-        group by x.code
-        union all
-        select 'rne', s.rne, 1 from school s where s.rne in (select c.code from code c where c.kind = 'rne')
-    ), town as materialized (
-        -- The towns of the postcodes that are followed.
-        select distinct c.code, s.town, s.commune from code c join school s on s.postcode = c.code where c.kind = 'postcode'
-    ), beside as (
-        select w.code, array_agg(format('%s %s (%s %s)', s.rne, s.name, s.postcode, s.city) order by s.city, s.name, s.rne) as schools
-        from town w
-        join school s on s.town = w.town and s.postcode <> w.code
-        where not exists (
-                select
-                from code c
-                where case c.kind when 'postcode' then s.postcode = c.code when 'department' then s.department = c.code
-                    when 'commune' then c.code in (s.commune, s.whole) else s.rne = c.code end
-            )
-            -- A CEDEX postcode is of those who get many letters: seldom of schools for small children.
-            and (s.town, s.postcode) in (
-                select o.town, o.postcode from school o group by o.town, o.postcode having 2 * count(*) filter (where o.is_first) <= count(*)
-            )
-        group by w.code
-    )
-    select c.kind, c.code, coalesce(x.schools, 0)::integer,
-        coalesce((
-            select array_agg(distinct w.commune order by w.commune)
-            from town w where c.kind = 'postcode' and w.code = c.code and w.commune is not null
-        ), '{}'),
-        coalesce(b.schools, '{}')
-    from code c
-    left join place x on x.kind = c.kind::text and x.code = c.code
-    left join beside b on c.kind = 'postcode' and b.code = c.code
-    order by c.kind, c.code;
-end
-$$;
-grant execute on function private.territory_schools to authenticated, service_role;
-
-create function api.territory_schools(organisation_id integer) returns setof api.territory_match
-    language sql stable rows 20 set search_path = pg_catalog, pg_temp
-begin atomic select * from private.territory_schools(organisation_id); end;
-comment on function api.territory_schools is 'The codes that a client follows, how many schools each of them matches, and which schools of its town a postcode misses. Staff of the association. Errors: MP006, MP090.';
-grant execute on function api.territory_schools to authenticated, service_role;

@@ -1,5 +1,5 @@
 -- Freezing an edition, and proving its scores. A freeze copies nothing but the sums of schools: from then on every table of the ranking refuses
--- to change for that edition (60_score), and its counts keep the ranks as they were. The seal proves that nothing did.
+-- to change for that edition (72_score), and its counts keep the ranks as they were. The seal proves that nothing did.
 
 create function private.seal_of(edition integer) returns text
     language sql stable set search_path = pg_catalog, pg_temp

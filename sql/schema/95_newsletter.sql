@@ -1,6 +1,97 @@
--- Notes of a league's week, for those who agreed to the alerts of their league: its players and whoever runs it, the
--- teachers of a class among them. Ambassadors of a client's league get the note of the client's report instead
--- (weekly_readers): one mail a week.
+-- Mails to many: the newsletter, and the note of a league's week for those who agreed to the alerts of their league (its
+-- players and whoever runs it, the teachers of a class among them). Ambassadors of a client's league get the note of the
+-- client's report instead (weekly_readers): one mail a week.
+
+create table mpp.newsletter (
+    code text not null check (code ~ '^[a-z0-9-]{3,60}$'),
+    language text not null check (language in ('fr', 'en')),
+    subject mpp.line not null,
+    body text not null check (octet_length(body) between 1 and 100000),
+    created_at timestamptz not null default private.clock(),
+    primary key (code, language)
+);
+comment on table mpp.newsletter is 'Newsletters: one text for all who get it.';
+
+alter table mpp.newsletter enable row level security;
+
+create type api.newsletter_piece as (queued integer, already integer, after uuid);
+comment on type api.newsletter_piece is 'What one call of queue_newsletter did; after is where the next one begins, empty at the end.';
+
+-- In pieces, each its own transaction: whoever is cut off begins again, and what was queued stays queued once.
+create function private.queue_newsletter(code text, language text, subject text, body text, after uuid, how_many integer)
+    returns api.newsletter_piece
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    known mpp.newsletter;
+    reader uuid;
+    seen integer := 0;
+    piece api.newsletter_piece := row (0, 0, null);
+begin
+    perform private.require_service();
+    if code is null or code !~ '^[a-z0-9-]{3,60}$' then
+        perform private.refuse('MP010', 'code', coalesce(left(code, 60), 'it is empty'), 'Use 3 to 60 small letters, digits and hyphens.');
+    end if;
+    if language is null or language not in ('fr', 'en') then
+        perform private.refuse('MP010', 'language', coalesce(left(language, 20), 'it is empty'), 'Use fr or en.');
+    end if;
+    if coalesce(btrim(body), '') = '' or octet_length(body) > 100000 then
+        perform private.refuse('MP010', 'body', 'it is empty or too long', 'Give a text of 100,000 bytes at most.');
+    end if;
+    if how_many is null or how_many not between 1 and 5000 then
+        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 5000.');
+    end if;
+    insert into mpp.newsletter (code, language, subject, body)
+    values (queue_newsletter.code, queue_newsletter.language, private.clean_line('subject', queue_newsletter.subject, 120),
+        queue_newsletter.body)
+    on conflict do nothing;
+    select * into known
+    from mpp.newsletter n
+    where n.code = queue_newsletter.code and n.language = queue_newsletter.language;
+    if (known.subject, known.body) is distinct from (private.clean_line('subject', queue_newsletter.subject, 120), queue_newsletter.body) then
+        perform private.refuse('MP098', queue_newsletter.code);
+    end if;
+    for reader in
+        select p.id
+        from mpp.profile p
+        cross join lateral (
+            select c.granted from mpp.consent c where c.account_id = p.id and c.purpose = 'newsletter' order by c.id desc limit 1
+        ) latest
+        where latest.granted
+            and p.id > coalesce(queue_newsletter.after, '00000000-0000-0000-0000-000000000000')
+            and case p.language when 'fr' then 'fr' else 'en' end = queue_newsletter.language
+        order by p.id
+        limit how_many
+    loop
+        seen := seen + 1;
+        piece.after := reader;
+        if private.queue_mail(format('newsletter/%s/%s', queue_newsletter.code, reader), 'newsletter',
+            jsonb_build_object('newsletter', queue_newsletter.code), 'newsletter', account_id => reader,
+            language => queue_newsletter.language) then
+            piece.queued := piece.queued + 1;
+        else
+            piece.already := piece.already + 1;
+        end if;
+    end loop;
+    if seen < how_many then
+        piece.after := null;
+    end if;
+    if piece.queued > 0 then
+        perform private.record_act('newsletter.queue', queue_newsletter.code,
+            jsonb_build_object('language', queue_newsletter.language, 'queued', piece.queued));
+    end if;
+    return piece;
+end
+$$;
+grant execute on function private.queue_newsletter to service_role;
+
+create function api.queue_newsletter(
+    code text, language text, subject text, body text, after uuid default null, how_many integer default 500
+) returns api.newsletter_piece
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.queue_newsletter(code, language, subject, body, after, how_many); end;
+comment on function api.queue_newsletter is 'Queues a newsletter for the next people who agreed to it, in their language, each once; call it again with after until after is empty. Secret key only. Errors: MP006, MP010, MP098.';
+grant execute on function api.queue_newsletter to service_role;
 
 create type api.league_note_piece as (leagues integer, queued integer, already integer, after uuid);
 comment on type api.league_note_piece is 'What one call of queue_league_notes did; after is where the next one begins, empty at the end.';

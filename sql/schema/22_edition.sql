@@ -2,7 +2,9 @@
 
 -- Types that requests and answers name are part of the contract and live in api: callers have no rights on mpp.
 create type api.audience as enum ('public', 'school');
+
 create type api.ranking_basis as enum ('total', 'average');
+
 create type api.edition_phase as enum ('draft', 'registration', 'running', 'closed', 'frozen');
 
 -- Text and not an enum: row-level security lets an index be used only by operators that are known not to leak, and

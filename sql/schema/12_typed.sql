@@ -1,0 +1,148 @@
+-- What is typed into a field: a clean line, a text, a place, a label, the name of a person; or the refusal that says what is
+-- wrong with it. Names that must not imitate a client's are looked at in 30_client, those of pupils in 52_pupil.
+
+-- A typed line, trimmed and clean, or the refusal that names the field.
+create function private.clean_line(field text, value text, longest integer default 60) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    cleaned text;
+begin
+    -- Measured before it is worked on: cleaning megabytes would take as long as somebody likes.
+    if octet_length(value) > 4 * longest + 200 then
+        perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
+    end if;
+    cleaned := private.trimmed(value);
+    if coalesce(cleaned, '') = '' then
+        perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
+    end if;
+    if char_length(cleaned) > longest then
+        perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
+            format('Use %s characters at most.', longest));
+    end if;
+    if cleaned ~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
+        or cleaned ~ '[\u0300-\u036f]{3}' then
+        perform private.refuse('MP010', field, 'it holds an invisible character', 'Use visible characters only.');
+    end if;
+    -- An encoded word of a mail header (RFC 2047) says one thing here and another where it is decoded.
+    if cleaned ~ '=\?[^?\s]+\?[bBqQ]\?' then
+        perform private.refuse('MP010', field, 'it holds an encoded word', 'Write it without =?.');
+    end if;
+    return cleaned;
+end
+$$;
+
+-- Where somebody lives or a school stands, as it is kept: a country of the list and a postcode that may be there. The French
+-- territories that ISO lists as countries are France, so that maps and departments know them.
+create function private.clean_place(inout country text, inout postcode text)
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    territory text;
+    form text;
+begin
+    country := private.trimmed(left(country, 20));
+    if private.is_country(country) is not true then
+        perform private.refuse('MP010', 'country', coalesce(nullif(country, ''), 'it is empty'),
+            'Use two capital letters of a country (ISO 3166), such as FR.');
+    end if;
+    postcode := upper(private.trimmed(left(postcode, 40)));
+    territory := case country
+        when 'GP' then '971' when 'MQ' then '972' when 'GF' then '973' when 'RE' then '974' when 'PM' then '975' when 'YT' then '976'
+        when 'BL' then '97(133|7)' when 'MF' then '97(150|8)' when 'TF' then '984' when 'WF' then '986' when 'PF' then '987'
+        when 'NC' then '988'
+    end;
+    if territory is not null then
+        country := 'FR';
+    end if;
+    if country in ('FR', 'DE', 'ES', 'IT', 'BE', 'CH', 'LU', 'AT') then
+        postcode := replace(postcode, ' ', '');
+    end if;
+    form := case
+        when territory is not null then '^' || territory
+        when country = 'FR' then '^(0[1-9]|[1-8][0-9]|9[0-5]|97[1-8]|98[4678])'
+        when country in ('BE', 'CH', 'LU', 'AT') then '^[1-9][0-9]{3}$'
+        else ''
+    end;
+    if coalesce(postcode, '') !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' or postcode !~ form
+        or (country in ('FR', 'DE', 'ES', 'IT') and postcode !~ '^(?!00000)[0-9]{5}$') then
+        perform private.refuse('MP010', 'postcode', coalesce(nullif(left(postcode, 20), ''), 'it is empty'),
+            'Give a postcode of the country, such as 75008 in FR.');
+    end if;
+end
+$$;
+
+-- What strangers or mails show of somebody or something: clean, no link, and no imitation of the association, which
+-- alone may call things after itself, where it types one name. `listed` is a name of a list: others made it, and staff
+-- only pass it on.
+create function private.clean_label(field text, value text, longest integer default 60, listed boolean default false) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    cleaned text := private.clean_line(field, value, longest);
+    said text := private.look_alike(cleaned);
+    letters text := regexp_replace(said, '[^a-z]', '', 'g');
+    -- As look_alike writes them.
+    duties constant text := 'offlclel|offlclal|admln|support|staff|moderat|securlt|asslstance|servlce|alde|help|assoclat|contact|organlsat';
+    -- What a league may call itself too, “Équipe MPP Lyon”: alone with the letters it is the association.
+    places constant text := 'equlpes?|teams?|bureau|dlrectlon|lnfos?';
+begin
+    if private.is_ops() and not listed then
+        return cleaned;
+    end if;
+    if private.holds_link(cleaned) then
+        perform private.refuse('MP010', field, 'it holds a link',
+            'Use a name without an address: no //, no @, nothing like example.com; put a space behind a full stop.');
+    end if;
+    if letters ~ 'mapetlteplanete' or letters = 'mpp' or letters ~ ('^mpp(' || duties || ')|(' || duties || ')mpp$')
+        or letters ~ ('^(l|la|le|les|the)?((' || places || ')(de|dela|du)?mpp|mpp(' || places || '))$')
+        -- Also M.P.P. and m p p.
+        or (said ~ '(^|[^a-z])m[^a-z]*p[^a-z]*p($|[^a-z])' and letters ~ duties) then
+        perform private.refuse('MP010', field, 'it is the name of the association', 'Choose a name of your own.');
+    end if;
+    return cleaned;
+end
+$$;
+
+-- A person's own name. An initial or a saint before a name is no host (“O.Henry”, “St.John”). A space without width
+-- between two letters is refused: nobody sees whether it parts a first name and a surname.
+create function private.clean_person(field text, value text, longest integer default 60) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse_unseen(field, left(value, 1000));
+    perform private.clean_label(field, regexp_replace(value,
+        '\m(St|Ste|Dr|[A-Z])\.(?=[A-Z][a-z]{3})(?!(?:Info|Shop|Site|Store|Cloud|Online|Link|Page|Club|Live|Blog|Tech|Work|Team|News)\M)', '\1. ', 'g'),
+        longest + 4);
+    return private.clean_line(field, value, longest);
+end
+$$;
+
+-- Several typed lines, trimmed and clean, or the refusal that names the field.
+create function private.clean_text(field text, value text, longest integer) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    cleaned text;
+begin
+    -- Measured before it is worked on: cleaning megabytes would take as long as somebody likes.
+    if octet_length(value) > 4 * longest + 200 then
+        perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
+    end if;
+    -- Line by line, and without empty ones at the ends.
+    select btrim(string_agg(private.trimmed(l.line), E'\n' order by l.place), E'\n') into cleaned
+    from regexp_split_to_table(value, E'\r\n|[\n\r\u0085\u2028\u2029]') with ordinality l (line, place);
+    if coalesce(cleaned, '') = '' then
+        perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
+    end if;
+    if char_length(cleaned) > longest then
+        perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
+            format('Use %s characters at most.', longest));
+    end if;
+    if replace(cleaned, E'\n', '') ~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
+        or cleaned ~ '[\u0300-\u036f]{3}' then
+        perform private.refuse('MP010', field, 'it holds a control or invisible character', 'Use visible characters and line breaks only.');
+    end if;
+    return cleaned;
+end
+$$;
