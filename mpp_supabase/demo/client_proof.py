@@ -333,7 +333,7 @@ def _league(
     before: WeekSpan | None,
     at: datetime,
 ) -> Shown:
-    size, active_told, ever_told = told
+    size, active_shown, ever_told = told
     active = len({each.player for each in league.done if each.at >= this.opens})
     earned = sum(each.points for each in league.done if each.at >= this.opens)
     last = sum(each.points for each in league.done if before and before.opens <= each.at < this.opens)
@@ -360,7 +360,7 @@ def _league(
         "unit": league.unit,
         "rank": 1 + sum(other > values[league.id] for other in values.values()),
         "players": size,
-        "active_players": active_told,
+        "active_players": active_shown,
         "active_players_ever": ever_told,
         "validations": len(league.done),
         "points": league.points,

@@ -212,22 +212,22 @@ end
 $$;
 
 -- Instants are said to people in Paris time, with the zone, so that no one has to guess.
-create function private.spoken(at timestamptz) returns text
+create function private.format_instant(at timestamptz) returns text
     language sql stable set search_path = pg_catalog, pg_temp
 as $$ select to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI:SS') || ' (Europe/Paris)' $$;
 
 -- The ends of a stretch of days as people read them: its first day and its last one, which is whole. An instant that is no
 -- midnight in Paris is said in full.
-create function private.spoken_first(at timestamptz) returns text
+create function private.format_first_day(at timestamptz) returns text
     language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select case when (at at time zone 'Europe/Paris')::time = '00:00' then to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD')
-        else private.spoken(at) end
+        else private.format_instant(at) end
 $$;
 
-create function private.spoken_last(until timestamptz) returns text
+create function private.format_last_day(until timestamptz) returns text
     language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select case when (until at time zone 'Europe/Paris')::time = '00:00'
-        then to_char(until at time zone 'Europe/Paris' - interval '1 day', 'YYYY-MM-DD') else private.spoken(until) end
+        then to_char(until at time zone 'Europe/Paris' - interval '1 day', 'YYYY-MM-DD') else private.format_instant(until) end
 $$;

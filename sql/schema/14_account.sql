@@ -65,7 +65,7 @@ $$;
 
 -- Keeps an account from being deleted until the end of this transaction: first of all locks, as the deletion takes it first.
 -- Whoever adds a row that refers to an account does so; the error of a foreign key would show the row.
-create function private.hold_account(account uuid) returns void
+create function private.lock_account(account uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -76,7 +76,7 @@ create function private.refuse_not_running(e mpp.edition) returns void
 as $$
 begin
     perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-        e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        e.code, private.format_instant(e.starts_at), private.format_instant(e.ends_at));
 end
 $$;
 
@@ -119,7 +119,7 @@ begin
     from mpp.maintenance_window w
     where w.ends_at > at and w.starts_at <= at;
     if until is not null then
-        perform private.refuse('MP011', jsonb_build_object('until', until), private.spoken(until));
+        perform private.refuse('MP011', jsonb_build_object('until', until), private.format_instant(until));
     end if;
 end
 $$;

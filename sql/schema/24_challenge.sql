@@ -122,7 +122,7 @@ as $$
 begin
     if not at <@ c.open_during then
         perform private.refuse('MP041', jsonb_build_object('opens_at', c.opens_at, 'closes_at', c.closes_at),
-            private.spoken(c.opens_at), private.spoken(c.closes_at));
+            private.format_instant(c.opens_at), private.format_instant(c.closes_at));
     end if;
 end
 $$;

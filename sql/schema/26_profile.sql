@@ -166,7 +166,7 @@ end
 $$;
 
 -- The account behind a request that wants to write: not anonymous, registered, and no maintenance going on.
-create function private.begin_write(registered boolean default true) returns uuid
+create function private.require_account(registered boolean default true) returns uuid
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -179,7 +179,7 @@ begin
     return account;
 end
 $$;
-comment on function private.begin_write is 'First line of every player''s command; returns the account.';
+comment on function private.require_account is 'First line of every player''s command; returns the account.';
 
 create function private.check_profile(birth_date date, language text, picture_path text) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -214,7 +214,7 @@ create function private.register(
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write(registered => false);
+    account uuid := private.require_account(registered => false);
     current_terms text;
     place record;
 begin
@@ -229,7 +229,7 @@ begin
     place := private.clean_place(country, postcode);
     perform private.refuse_unseen('alias', left(alias, 1000));
     perform private.check_profile(birth_date, language, picture_path);
-    perform private.hold_account(account);
+    perform private.lock_account(account);
 
     insert into mpp.profile as p (id, first_name, last_name, alias, country, postcode, birth_date, language, sector,
         acquisition_channel, picture_path)
@@ -286,7 +286,7 @@ create function private.update_profile(
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     old_row mpp.profile;
     place record;
 begin
@@ -373,7 +373,7 @@ create function private.set_consent(purpose api.consent_purpose, granted boolean
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     birth_date date;
     current_version text;
 begin

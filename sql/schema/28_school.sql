@@ -128,11 +128,11 @@ comment on view api.my_teacher is 'The caller as a teacher: one row, or none bef
 grant select on api.my_teacher to authenticated;
 
 -- The account behind a teacher's request.
-create function private.begin_teach() returns uuid
+create function private.require_teacher() returns uuid
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write(registered => false);
+    account uuid := private.require_account(registered => false);
 begin
     if not exists (select from mpp.teacher t where t.account_id = account) then
         perform private.refuse('MP009');
@@ -148,7 +148,7 @@ create function private.register_teacher(
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write(registered => false);
+    account uuid := private.require_account(registered => false);
     current_terms text;
 begin
     select t.version into current_terms
@@ -162,7 +162,7 @@ begin
     if language is null or language not in ('fr', 'en', 'de') then
         perform private.refuse('MP010', 'language', coalesce(language, 'it is empty'), 'Use fr, en or de.');
     end if;
-    perform private.hold_account(account);
+    perform private.lock_account(account);
     -- Somebody who plays already keeps their profile.
     insert into mpp.profile (id, first_name, last_name, language)
     values (account, private.clean_person('first_name', register_teacher.first_name),
@@ -200,7 +200,7 @@ create function private.update_teacher(first_name text, last_name text, role tex
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_teach();
+    account uuid := private.require_teacher();
 begin
     if language is not null and language not in ('fr', 'en', 'de') then
         perform private.refuse('MP010', 'language', language, 'Use fr, en or de.');
@@ -335,7 +335,7 @@ create function private.add_school(name text, city text, postcode text, levels t
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_teach() end;
+    account uuid := case when private.is_ops() then (select private.my_account()) else private.require_teacher() end;
     code text := upper(replace(private.trimmed(left(rne, 40)), ' ', ''));
     cleaned_name text := private.clean_name('name', name, 120);
     cleaned_city text := private.clean_label('city', city, 80);

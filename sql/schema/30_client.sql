@@ -169,7 +169,7 @@ create policy territory_select_authenticated on mpp.territory
     using (organisation_id in (select private.my_client_ids()));
 
 -- Inside the dates of somebody's access, or the refusal that says whether they have passed or not begun.
-create function private.require_open(me mpp.staff) returns void
+create function private.require_staff_access(me mpp.staff) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -181,14 +181,14 @@ declare
 begin
     if closed is not null then
         perform private.refuse('MP091', jsonb_build_object('access_from', me.access_from, 'access_until', me.access_until),
-            private.spoken_first(me.access_from), private.spoken_last(me.access_until), closed);
+            private.format_first_day(me.access_from), private.format_last_day(me.access_until), closed);
     end if;
 end
 $$;
 
 -- Of its staff with this role, inside their dates. Whoever is not of its staff is told the same as if there were no such
 -- client.
-create function private.require_client(organisation integer, account uuid, at_least api.staff_role) returns void
+create function private.require_client_role(organisation integer, account uuid, at_least api.staff_role) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -201,7 +201,7 @@ begin
     if private.my_proven_account() is distinct from account then
         perform private.refuse('MP012');
     end if;
-    perform private.require_open(me);
+    perform private.require_staff_access(me);
     if me.role < at_least then
         perform private.refuse('MP092', at_least::text);
     end if;
@@ -209,7 +209,7 @@ end
 $$;
 
 -- The account behind a command for a client.
-create function private.begin_client(organisation integer, at_least api.staff_role default 'manager') returns uuid
+create function private.require_client(organisation integer, at_least api.staff_role default 'manager') returns uuid
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -221,8 +221,8 @@ begin
         end if;
         return (select private.my_account());
     end if;
-    account := private.begin_write(registered => false);
-    perform private.require_client(organisation, account, at_least);
+    account := private.require_account(registered => false);
+    perform private.require_client_role(organisation, account, at_least);
     return account;
 end
 $$;
@@ -467,7 +467,7 @@ declare
     participation integer;
 begin
     perform private.require_ops();
-    perform private.begin_client(organisation_id);
+    perform private.require_client(organisation_id);
     e := private.find_edition(edition_code);
     -- Who has no classes to follow would see nothing there.
     if e.audience = 'school' and not (select private.may_follow(o.kind) from mpp.organisation o where o.id = set_participation.organisation_id) then

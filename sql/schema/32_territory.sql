@@ -17,7 +17,7 @@ declare
     kind api.organisation_kind;
 begin
     perform private.require_ops();
-    perform private.begin_client(organisation_id);
+    perform private.require_client(organisation_id);
     if jsonb_typeof(codes) is distinct from 'object' then
         perform private.refuse('MP010', 'codes', 'it is not an object', 'Send {"commune": […], "postcode": […], "department": […], "rne": […]}.');
     end if;
@@ -81,7 +81,7 @@ create function private.territory_schools(organisation_id integer) returns setof
 as $$
 begin
     perform private.require_ops();
-    perform private.begin_client(organisation_id);
+    perform private.require_client(organisation_id);
     return query
     with school as materialized (
         select h.rne, h.name, h.postcode, h.city, h.commune, private.whole_commune(h.commune) as whole, h.department,

@@ -67,7 +67,7 @@ create table mpp.player (
     joined_at timestamptz not null default private.clock(),
     initial text,
     left_class_id uuid references mpp.league (id),
-    seated_at timestamptz not null default private.clock(),
+    in_league_since timestamptz not null default private.clock(),
     constraint player_once_per_edition unique (account_id, edition_id),
     constraint player_in_edition unique (id, edition_id),
     constraint player_team_with_league check ((team_id is null) = (league_id is null)),
@@ -88,7 +88,7 @@ create table mpp.player (
 );
 comment on table mpp.player is 'A person in an edition, as their league sees them; a player who left their league has none. A pupil of a class has no account and no alias.';
 comment on column mpp.player.initial is 'Of a pupil''s surname, only while the first name repeats in the class.';
-comment on column mpp.player.seated_at is 'Since when in this league; joined_at is since when in the edition.';
+comment on column mpp.player.in_league_since is 'Since when in this league; joined_at is since when in the edition.';
 comment on column mpp.player.left_class_id is 'The class that a pupil has left: a class cannot go on taking in new ones for ever.';
 create index player_left_class on mpp.player (left_class_id) where left_class_id is not null;
 create unique index player_pupil_name_once on mpp.player (league_id, private.folded(first_name), coalesce(initial, ''))

@@ -2,7 +2,7 @@
 
 -- Keeps a profile from being deleted until the end of this transaction. The deletion takes the profile first, then what
 -- belongs to it; whoever adds something to a profile does the same.
-create function private.hold_profile(account uuid, plays boolean default true) returns void
+create function private.lock_profile(account uuid, plays boolean default true) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -14,14 +14,14 @@ end
 $$;
 
 -- The same for the person behind a player, if there still is one.
-create function private.hold_profile_of(player uuid) returns void
+create function private.lock_profile_of_player(player uuid) returns void
     language sql set search_path = pg_catalog, pg_temp
 as $$
     select from mpp.profile f where f.id = (select p.account_id from mpp.player p where p.id = player) for key share
 $$;
 
 -- The edition, locked, in which a league may still be joined now.
-create function private.begin_join(edition_id integer) returns mpp.edition
+create function private.lock_joinable_edition(edition_id integer) returns mpp.edition
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -31,7 +31,7 @@ begin
     perform private.lock_edition(edition_id);
     perform private.require_still_live();
     at := private.clock();
-    select * into e from mpp.edition where id = begin_join.edition_id;
+    select * into e from mpp.edition where id = lock_joinable_edition.edition_id;
     if not found then
         perform private.refuse('MP020', coalesce(edition_id::text, '(none)'));
     end if;
@@ -43,7 +43,7 @@ begin
     end if;
     if at >= e.registration_closes_at then
         perform private.refuse('MP023', jsonb_build_object('registration_closes_at', e.registration_closes_at),
-            e.code, private.spoken(e.registration_closes_at));
+            e.code, private.format_instant(e.registration_closes_at));
     end if;
     return e;
 end
@@ -51,7 +51,7 @@ $$;
 
 -- A league without an ambassador gets its first co-ambassador, else the player who has been in it longest; an empty one,
 -- the player who comes. Never somebody who came later than others: they would be handed other people's phone numbers.
-create function private.settle_ambassador(league uuid, otherwise uuid default null) returns void
+create function private.ensure_ambassador(league uuid, otherwise uuid default null) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -78,7 +78,7 @@ begin
     from mpp.player p
     join mpp.profile f on f.id = p.account_id
     where p.league_id = league and p.id is distinct from otherwise and private.is_live(p.account_id)
-    order by p.seated_at, p.id
+    order by p.in_league_since, p.id
     limit 1
     for key share of f skip locked;
     if found then
@@ -94,7 +94,7 @@ end
 $$;
 
 -- Puts an account in a team of a league whose lock is held: the smallest team, the oldest of equals.
-create function private.seat(account uuid, league mpp.league, e mpp.edition, phone text) returns uuid
+create function private.add_player(account uuid, league mpp.league, e mpp.edition, phone text) returns uuid
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -139,7 +139,7 @@ begin
         where f.id = account
         returning * into me;
     else
-        update mpp.player p set league_id = league.id, team_id = team, seated_at = private.clock() where p.id = me.id;
+        update mpp.player p set league_id = league.id, team_id = team, in_league_since = private.clock() where p.id = me.id;
     end if;
     -- The number is kept only where somebody is allowed to use it, and never of a child.
     if cleaned_phone is not null and (league.is_open or private.asks_phone(league.id)) and not private.is_under(account, 15) then
@@ -156,7 +156,7 @@ create function private.create_league(
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     e mpp.edition;
     league mpp.league;
     player uuid;
@@ -166,8 +166,8 @@ begin
     if exists (select from mpp.edition x where x.id = create_league.edition_id and x.organisation_id is not null) then
         perform private.refuse('MP005');
     end if;
-    perform private.hold_profile(account);
-    e := private.begin_join(edition_id);
+    perform private.lock_profile(account);
+    e := private.lock_joinable_edition(edition_id);
     if e.audience <> 'public' then
         perform private.refuse('MP028', e.code);
     end if;
@@ -190,7 +190,7 @@ begin
     from generate_series(1, e.teams_per_league) n;
     insert into mpp.join_code (league_id, code) values (league.id, private.new_join_code());
     begin
-        player := private.seat(account, league, e, phone);
+        player := private.add_player(account, league, e, phone);
     exception when unique_violation then
         -- The same account joined elsewhere at the same moment.
         perform private.refuse('MP030');
@@ -214,7 +214,7 @@ create function private.join_league(join_code text, league_id uuid, phone text) 
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     typed text := translate(upper(regexp_replace(left(join_code, 40), '[\s-]', '', 'g')), 'OIL', '011');
     league mpp.league;
     e mpp.edition;
@@ -237,8 +237,8 @@ begin
     if league.id is null then
         perform private.refuse('MP031');
     end if;
-    perform private.hold_profile(account);
-    e := private.begin_join(league.edition_id);
+    perform private.lock_profile(account);
+    e := private.lock_joinable_edition(league.edition_id);
     perform private.lock_league(league.id);
     -- The code may have been renewed while this waited.
     if join_code is not null and not exists (
@@ -248,12 +248,12 @@ begin
         perform private.refuse('MP031');
     end if;
     begin
-        player := private.seat(account, league, e, phone);
+        player := private.add_player(account, league, e, phone);
     exception when unique_violation then
         -- The same account joined elsewhere at the same moment.
         perform private.refuse('MP030');
     end;
-    perform private.settle_ambassador(league.id, player);
+    perform private.ensure_ambassador(league.id, player);
     return player;
 end
 $$;
@@ -266,7 +266,7 @@ comment on function api.join_league is 'Joins a league by its code, or an open l
 grant execute on function api.join_league to authenticated;
 
 -- Locks the league and answers whether the caller runs it; staff do too.
-create function private.begin_lead(league uuid) returns uuid
+create function private.lock_led_league(league uuid) returns uuid
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -277,7 +277,7 @@ begin
     if private.is_ops() then
         account := (select private.my_account());
     else
-        account := private.begin_write();
+        account := private.require_account();
     end if;
     select l.edition_id into edition from mpp.league l where l.id = league;
     if edition is not null then
@@ -300,7 +300,7 @@ $$;
 
 -- Out of the league, with what only the league needed. The code changes with whoever ran it or was expelled. A player who
 -- leaves of their own will could come back anyway, and the code of an empty league is all that leads to it.
-create function private.unseat(player uuid, expelled boolean) returns void
+create function private.remove_player(player uuid, expelled boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -313,7 +313,7 @@ begin
     where p.id = player and a.league_id = p.league_id and a.account_id = p.account_id;
     ran := found;
     update mpp.player p set league_id = null, team_id = null where p.id = player;
-    perform private.settle_ambassador(league);
+    perform private.ensure_ambassador(league);
     if expelled or (ran and exists (select from mpp.player p where p.league_id = league)) then
         perform private.renew_codes(array[league]);
     end if;
@@ -324,7 +324,7 @@ create function private.leave_league(league_id uuid) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     me mpp.player;
 begin
     select * into me from mpp.player p where p.account_id = account and p.league_id = leave_league.league_id;
@@ -348,7 +348,7 @@ begin
         and exists (select from mpp.player p where p.league_id = leave_league.league_id and p.id <> me.id) then
         perform private.refuse('MP036');
     end if;
-    perform private.unseat(me.id, expelled => false);
+    perform private.remove_player(me.id, expelled => false);
 end
 $$;
 grant execute on function private.leave_league to authenticated;
@@ -364,7 +364,7 @@ create function private.expel_player(player_id uuid, reason text) returns void
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = expel_player.player_id);
-    account uuid := private.begin_lead(league);
+    account uuid := private.lock_led_league(league);
     out mpp.player;
     why text := private.clean_line('reason', reason, 500);
 begin
@@ -382,7 +382,7 @@ begin
     end if;
     insert into mpp.conduct_report (kind, edition_id, league_id, player_id, account_id, reported_by, reason)
     values ('expulsion', out.edition_id, league, out.id, out.account_id, account, why);
-    perform private.unseat(out.id, expelled => true);
+    perform private.remove_player(out.id, expelled => true);
     perform private.record_act('league.expel', league::text, jsonb_build_object('player_id', out.id));
 end
 $$;
@@ -401,8 +401,8 @@ declare
     account uuid;
     heir mpp.player;
 begin
-    perform private.hold_profile_of(player_id);
-    account := private.begin_lead(league_id);
+    perform private.lock_profile_of_player(player_id);
+    account := private.lock_led_league(league_id);
     if not private.is_ops() and not exists (
         select from mpp.ambassador a
         where a.league_id = hand_over_league.league_id and a.account_id = account and a.is_principal
@@ -438,8 +438,8 @@ declare
     account uuid;
     helper mpp.player;
 begin
-    perform private.hold_profile_of(player_id);
-    account := private.begin_lead(league);
+    perform private.lock_profile_of_player(player_id);
+    account := private.lock_led_league(league);
     if not private.is_ops() and not exists (
         select from mpp.ambassador a where a.league_id = league and a.account_id = account and a.is_principal
     ) then
@@ -475,7 +475,7 @@ create function private.renew_join_code(league_id uuid) returns text
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform private.begin_lead(renew_join_code.league_id);
+    perform private.lock_led_league(renew_join_code.league_id);
     -- A class has none: families enter by another code.
     if not exists (select from mpp.join_code c where c.league_id = renew_join_code.league_id) then
         perform private.refuse('MP005');

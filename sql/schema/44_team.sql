@@ -24,7 +24,7 @@ declare
     most integer;
     team uuid;
 begin
-    perform private.begin_lead(create_team.league_id);
+    perform private.lock_led_league(create_team.league_id);
     select e.teams_per_league into most
     from mpp.league l
     join mpp.edition e on e.id = l.edition_id
@@ -56,7 +56,7 @@ create function private.rename_team(team_id uuid, name text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform private.begin_lead((select t.league_id from mpp.team t where t.id = rename_team.team_id));
+    perform private.lock_led_league((select t.league_id from mpp.team t where t.id = rename_team.team_id));
     update mpp.team t set name = private.clean_team_name(t.league_id, rename_team.name) where t.id = rename_team.team_id;
 exception when unique_violation then
     perform private.refuse('MP038', name);
@@ -75,7 +75,7 @@ create function private.choose_team(team_id uuid, player_id uuid) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     target mpp.team;
     moved mpp.player;
 begin

@@ -35,7 +35,7 @@ create function private.report_conduct(player_id uuid, reason text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     reported mpp.player;
 begin
     select * into reported

@@ -1,7 +1,7 @@
 -- Who stands in the public rankings, and under which name.
 
 -- A frozen ranking may lose a name, never gain one.
-create function private.begin_listing(edition integer, listed boolean) returns void
+create function private.lock_listing(edition integer, listed boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -28,8 +28,8 @@ begin
         perform private.refuse('MP010', 'listed', 'it is empty', 'Send true or false.');
     end if;
     if scope = 'league' then
-        account := case when private.is_ops() then (select private.my_account()) else private.begin_write() end;
-        perform private.begin_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
+        account := case when private.is_ops() then (select private.my_account()) else private.require_account() end;
+        perform private.lock_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
         perform private.lock_league(set_listing.subject_id);
         leads := exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account);
         if not leads and not (private.is_ops() and exists (select from mpp.league l where l.id = set_listing.subject_id)) then
@@ -54,7 +54,7 @@ begin
             perform private.record_act('league.list', set_listing.subject_id::text, jsonb_build_object('listed', set_listing.listed));
         end if;
     elsif scope = 'player' then
-        account := private.begin_write();
+        account := private.require_account();
         select * into mine from mpp.player p where p.id = set_listing.subject_id and p.account_id = account;
         if not found then
             perform private.refuse('MP005');
@@ -62,7 +62,7 @@ begin
         if listed and not private.may_be_listed(account) then
             perform private.refuse('MP050');
         end if;
-        perform private.begin_listing(mine.edition_id, listed);
+        perform private.lock_listing(mine.edition_id, listed);
         perform private.lock_league(mine.league_id);
         update mpp.player p set listed = set_listing.listed
         where p.id = mine.id and p.listed <> set_listing.listed;

@@ -37,7 +37,7 @@ begin
         delete from mpp.ambassador a where a.account_id = old.id returning a.league_id
     )
     select array_agg(l.league_id) into leagues from left_behind l;
-    perform private.settle_ambassador(l.id) from unnest(leagues) l (id);
+    perform private.ensure_ambassador(l.id) from unnest(leagues) l (id);
     -- A class that nobody teaches any more is nobody's to show, until the staff give it to another teacher. An invitation
     -- would let in whoever made it, under another account.
     delete from mpp.class_invitation i where i.league_id = any (leagues);

@@ -17,11 +17,11 @@ create policy class_challenge_select_authenticated on mpp.class_challenge
 grant select on mpp.class_challenge to authenticated, service_role;
 
 -- Locks a class for one of its teachers, or for the staff; returns the account.
-create function private.begin_class(class uuid, when_frozen boolean default false) returns uuid
+create function private.lock_class(class uuid, when_frozen boolean default false) returns uuid
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_write(registered => false) end;
+    account uuid := case when private.is_ops() then (select private.my_account()) else private.require_account(registered => false) end;
     edition integer;
     frozen text;
 begin
@@ -57,7 +57,7 @@ end
 $$;
 
 -- The edition of a class whose lock is held, if it is not over yet.
-create function private.edition_going_on(class uuid) returns mpp.edition
+create function private.require_edition_not_over(class uuid) returns mpp.edition
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -91,7 +91,7 @@ begin
             perform private.refuse('MP009');
         end if;
     else
-        account := private.begin_teach();
+        account := private.require_teacher();
         if teacher_id is not null and teacher_id <> account then
             perform private.refuse('MP006');
         end if;
@@ -100,12 +100,12 @@ begin
     if not by_ops and exists (select from mpp.edition x where x.id = create_class.edition_id and x.organisation_id is not null) then
         perform private.refuse('MP005');
     end if;
-    perform private.hold_profile(account, plays => false);
+    perform private.lock_profile(account, plays => false);
     -- One at a time for one account, so that the limit holds.
     perform pg_advisory_xact_lock(hashtext('mpp.class'), hashtext(account::text));
     -- Before the edition, as correct_school does; held, so that no class slips into a school that is being hidden.
     select * into school from mpp.school s where s.id = create_class.school_id and not s.is_hidden for share;
-    e := private.begin_join(edition_id);
+    e := private.lock_joinable_edition(edition_id);
     if e.audience <> 'school' then
         perform private.refuse('MP028', e.code);
     end if;
@@ -164,7 +164,7 @@ as $$
 declare
     class mpp.league;
 begin
-    perform private.begin_class(class_id);
+    perform private.lock_class(class_id);
     select * into class from mpp.league l where l.id = class_id;
     if level is not null and level <> class.level then
         if not exists (select from mpp.school s where s.id = class.school_id and update_class.level = any (s.levels)) then
@@ -209,8 +209,8 @@ as $$
 declare
     class mpp.league;
 begin
-    perform private.begin_class(class_id);
-    perform private.edition_going_on(class_id);
+    perform private.lock_class(class_id);
+    perform private.require_edition_not_over(class_id);
     select * into class from mpp.league l where l.id = class_id;
     if challenge_ids is null then
         delete from mpp.class_challenge c where c.league_id = class.id;

@@ -77,7 +77,7 @@ end
 $$;
 
 -- An initial goes as soon as it is not needed, and must be there while it is.
-create function private.settle_initials(class uuid, listed uuid[] default '{}') returns void
+create function private.update_initials(class uuid, listed uuid[] default '{}') returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -157,8 +157,8 @@ declare
     smallest integer;
     outcome api.class_pupil[];
 begin
-    perform private.begin_class(class_id);
-    e := private.edition_going_on(class_id);
+    perform private.lock_class(class_id);
+    e := private.require_edition_not_over(class_id);
     if jsonb_typeof(pupils) is distinct from 'array' or jsonb_array_length(pupils) not between 1 and 200 then
         perform private.refuse('MP010', 'pupils', 'it is not a list of 1 to 200', 'Send [{"first_name": "Lina"}, …].');
     end if;
@@ -285,7 +285,7 @@ begin
                     )
             ), '—'));
         end;
-        perform private.settle_initials(class_id, ids);
+        perform private.update_initials(class_id, ids);
         outcome := array(
             select (case when not (dry_run and c.is_new) then p.id end, p.first_name, p.initial,
                 private.pupil_name(p.first_name, p.initial), p.team_id)::api.class_pupil
@@ -320,7 +320,7 @@ declare
     class uuid := (select p.league_id from mpp.player p where p.id = pupil_id and p.alias is null);
     over boolean;
 begin
-    perform private.begin_class(class, when_frozen => true);
+    perform private.lock_class(class, when_frozen => true);
     select private.clock() >= e.ends_at into over from mpp.league l join mpp.edition e on e.id = l.edition_id where l.id = class;
     update mpp.player p
     set first_name = '—',
@@ -332,7 +332,7 @@ begin
     if not found then
         perform private.refuse('MP083');
     end if;
-    perform private.settle_initials(class);
+    perform private.update_initials(class);
     if private.is_ops() then
         perform private.record_act('pupil.remove', class::text, jsonb_build_object('pupil_id', pupil_id));
     end if;
@@ -359,7 +359,7 @@ begin
     perform private.lock_edition(e.id, alone => true);
     e := private.find_edition(edition_code);
     if e.frozen_at is null then
-        perform private.refuse('MP026', jsonb_build_object('ends_at', e.ends_at), e.code, private.spoken(e.ends_at));
+        perform private.refuse('MP026', jsonb_build_object('ends_at', e.ends_at), e.code, private.format_instant(e.ends_at));
     end if;
     update mpp.player p
     set first_name = '—', initial = null

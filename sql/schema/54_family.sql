@@ -29,7 +29,7 @@ as $$
 declare
     fresh text := private.new_join_code();
 begin
-    perform private.begin_class(class_id, when_frozen => true);
+    perform private.lock_class(class_id, when_frozen => true);
     perform private.record_for_class('class.renew_code', class_id);
     insert into mpp.class_code (league_id, code) values (class_id, fresh)
     on conflict (league_id) do update set code = excluded.code, renewed_at = private.clock();
@@ -49,7 +49,7 @@ create function private.revoke_class_code(class_id uuid) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform private.begin_class(class_id, when_frozen => true);
+    perform private.lock_class(class_id, when_frozen => true);
     perform private.record_for_class('class.revoke_code', class_id);
     delete from mpp.class_code c where c.league_id = class_id;
     delete from mpp.family f where f.league_id = class_id;
@@ -81,7 +81,7 @@ declare
     oldest timestamptz;
 begin
     perform private.require_no_maintenance();
-    perform private.hold_account(account);
+    perform private.lock_account(account);
     -- One guess at a time for one account.
     perform pg_advisory_xact_lock(hashtext('mpp.class_guess'), hashtext(account::text));
     at := private.clock();
@@ -89,7 +89,7 @@ begin
     select count(*), min(g.guessed_at) into wrong, oldest from mpp.class_guess g where g.account_id = account;
     if wrong >= most then
         perform private.refuse('MP046', jsonb_build_object('until', oldest + interval '1 hour'),
-            private.spoken(oldest + interval '1 hour'));
+            private.format_instant(oldest + interval '1 hour'));
     end if;
     select c.league_id into class from mpp.class_code c where c.code = typed;
     if class is not null then

@@ -16,7 +16,7 @@ declare
     fresh text := private.new_join_code();
 begin
     -- Who reads a class may change after the freeze: that is no matter of the ranking.
-    perform private.begin_class(class_id, when_frozen => true);
+    perform private.lock_class(class_id, when_frozen => true);
     perform private.record_for_class('class.invite', class_id);
     insert into mpp.class_invitation (league_id, code, expires_at)
     values (class_id, fresh, private.clock() + interval '168 hours')
@@ -36,11 +36,11 @@ create function private.accept_class(code text) returns uuid
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_teach();
+    account uuid := private.require_teacher();
     typed text := translate(upper(regexp_replace(left(code, 40), '[\s-]', '', 'g')), 'OIL', '011');
     class mpp.league;
 begin
-    perform private.hold_profile(account, plays => false);
+    perform private.lock_profile(account, plays => false);
     select l.* into class from mpp.class_invitation i join mpp.league l on l.id = i.league_id where i.code = typed;
     if found then
         perform private.lock_edition(class.edition_id);
@@ -74,7 +74,7 @@ declare
     account uuid;
 begin
     perform from mpp.profile p where p.id = teacher_id for key share;
-    account := private.begin_class(class_id, when_frozen => true);
+    account := private.lock_class(class_id, when_frozen => true);
     if not private.is_ops() and not exists (
         select from mpp.ambassador a where a.league_id = class_id and a.account_id = account and a.is_principal
     ) then
@@ -106,7 +106,7 @@ create function private.remove_co_teacher(class_id uuid, teacher_id uuid) return
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_class(class_id, when_frozen => true);
+    account uuid := private.lock_class(class_id, when_frozen => true);
 begin
     if not private.is_ops() and teacher_id <> account and not exists (
         select from mpp.ambassador a where a.league_id = class_id and a.account_id = account and a.is_principal

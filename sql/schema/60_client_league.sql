@@ -1,14 +1,14 @@
 -- Clients set up their part in an edition: leagues under their units, and the codes they hand out.
 
 -- The participation of a client's command, its edition locked and still open to new leagues.
-create function private.begin_client_leagues(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
+create function private.lock_open_participation(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation;
 begin
     if not private.is_ops() then
-        perform private.begin_write(registered => false);
+        perform private.require_account(registered => false);
     end if;
     -- Of another client: the same as none.
     select * into p
@@ -17,8 +17,8 @@ begin
     if not found then
         perform private.refuse('MP093');
     end if;
-    perform private.begin_client(p.organisation_id, at_least);
-    perform private.begin_join(p.edition_id);
+    perform private.require_client(p.organisation_id, at_least);
+    perform private.lock_joinable_edition(p.edition_id);
     return p;
 end
 $$;
@@ -37,7 +37,7 @@ begin
     ) then
         perform private.refuse('MP093');
     end if;
-    perform private.begin_client(p.organisation_id, at_least);
+    perform private.require_client(p.organisation_id, at_least);
 end
 $$;
 
@@ -48,7 +48,7 @@ create function private.create_client_leagues(participation_id integer, leagues 
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    p mpp.participation := private.begin_client_leagues(participation_id);
+    p mpp.participation := private.lock_open_participation(participation_id);
     o mpp.organisation;
     e mpp.edition;
     item record;

@@ -108,7 +108,7 @@ create function private.invite_participants(participation_id integer, participan
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    p mpp.participation := private.begin_client_leagues(participation_id);
+    p mpp.participation := private.lock_open_participation(participation_id);
     o mpp.organisation;
     e mpp.edition;
     wrong integer;
@@ -242,7 +242,7 @@ create function private.remove_participants(participation_id integer, emails tex
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    p mpp.participation := private.begin_participation(participation_id);
+    p mpp.participation := private.lock_participation(participation_id);
     o mpp.organisation;
     asked text[];
     removed integer;

@@ -12,11 +12,11 @@ begin
         perform private.refuse('MP010', 'access_from', opens::text, 'Give the beginning of the access, or nothing for now.');
     end if;
     if closes <= opens then
-        perform private.refuse('MP010', 'access_until', format('%s is not after the beginning, %s', private.spoken_last(closes),
-            private.spoken_first(opens)), 'Give an end after the beginning; remove_staff takes an access away.');
+        perform private.refuse('MP010', 'access_until', format('%s is not after the beginning, %s', private.format_last_day(closes),
+            private.format_first_day(opens)), 'Give an end after the beginning; remove_staff takes an access away.');
     end if;
     if closes <= private.clock() then
-        perform private.refuse('MP010', 'access_until', format('%s has passed', private.spoken_last(closes)),
+        perform private.refuse('MP010', 'access_until', format('%s has passed', private.format_last_day(closes)),
             'Give an end that is still to come; remove_staff takes an access away.');
     end if;
 end
@@ -143,7 +143,7 @@ create function private.invite_staff(
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := private.begin_client(organisation_id, 'owner');
+    account uuid := private.require_client(organisation_id, 'owner');
     o mpp.organisation;
     me mpp.staff;
     address text := private.typed_address(email);
@@ -153,11 +153,11 @@ declare
     invitation integer;
 begin
     if not by_ops then
-        perform private.hold_account(account);
+        perform private.lock_account(account);
     end if;
     -- Also between two of its owners at once, of whom one may remove the other.
     perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
-    perform private.begin_client(organisation_id, 'owner');
+    perform private.require_client(organisation_id, 'owner');
     select * into o from mpp.organisation x where x.id = invite_staff.organisation_id;
     if not private.is_mail_address(address) then
         perform private.refuse('MP010', 'email', left(coalesce(email, 'it is empty'), 100), 'Give an address such as ada@example.org.');
@@ -174,7 +174,7 @@ begin
         closes := coalesce(closes, me.access_until);
         if opens < me.access_from or closes > me.access_until then
             perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('Your own goes from %s to %s.',
-                private.spoken_first(me.access_from), private.spoken_last(me.access_until)));
+                private.format_first_day(me.access_from), private.format_last_day(me.access_until)));
         end if;
         if exists (
             select
@@ -257,12 +257,12 @@ create function private.accept_staff_invitation(code text) returns integer
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write(registered => false);
+    account uuid := private.require_account(registered => false);
     typed text := translate(upper(regexp_replace(left(code, 40), '[\s-]', '', 'g')), 'OIL', '011');
     i mpp.staff_invitation;
     inviter mpp.staff;
 begin
-    perform private.hold_account(account);
+    perform private.lock_account(account);
     -- What they have already is locked first, as by those who change it and so end the invitation. The client comes before: a
     -- lower role ends what the former one read.
     perform pg_advisory_xact_lock(hashtext('mpp.client'), x.organisation_id)
@@ -332,12 +332,12 @@ create function private.set_staff(
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := private.begin_client(organisation_id, 'owner');
+    account uuid := private.require_client(organisation_id, 'owner');
     me mpp.staff;
     them mpp.staff;
 begin
     perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
-    perform private.begin_client(organisation_id, 'owner');
+    perform private.require_client(organisation_id, 'owner');
     select * into them from mpp.staff s
     where s.organisation_id = set_staff.organisation_id and s.account_id = set_staff.account_id for update;
     if not found then
@@ -356,7 +356,7 @@ begin
         end if;
         if set_staff.access_until > me.access_until or set_staff.access_from < me.access_from then
             perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('Your own goes from %s to %s.',
-                private.spoken_first(me.access_from), private.spoken_last(me.access_until)));
+                private.format_first_day(me.access_from), private.format_last_day(me.access_until)));
         end if;
     end if;
     -- A new role alone is none of the dates' business, also when they have passed.
@@ -388,14 +388,14 @@ create function private.remove_staff(organisation_id integer, account_id uuid, i
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := private.begin_client(organisation_id, 'owner');
+    account uuid := private.require_client(organisation_id, 'owner');
     taken_back integer;
 begin
     if num_nonnulls(account_id, invitation_id) <> 1 then
         perform private.refuse('MP010', 'account_id', 'give either an account or an invitation', 'Send one of the two.');
     end if;
     perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
-    perform private.begin_client(organisation_id, 'owner');
+    perform private.require_client(organisation_id, 'owner');
     if remove_staff.account_id is null then
         -- It stays as one that has expired, so that the day's count of mails stays what it is.
         update mpp.staff_invitation i
@@ -442,7 +442,7 @@ declare
     account uuid := (select private.my_account());
 begin
     if not private.is_ops() then
-        perform private.require_client(organisation_id, private.signed_in(), 'owner');
+        perform private.require_client_role(organisation_id, private.signed_in(), 'owner');
     elsif not exists (select from mpp.organisation o where o.id = client_staff.organisation_id) then
         perform private.refuse('MP090');
     end if;

@@ -370,7 +370,7 @@ create trigger player_moved
     for each statement execute function private.player_moved();
 
 -- Settings of the edition that scores carry may change until the edition starts; all points are still zero then.
-create function private.edition_settle_scores() returns trigger
+create function private.edition_update_scores() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -387,12 +387,12 @@ begin
 end
 $$;
 
-create trigger edition_settle_scores
+create trigger edition_update_scores
     after update on mpp.edition
     for each row
     when ((old.ranking_basis, old.league_min_players, old.teams_per_league, old.organisation_id)
         is distinct from (new.ranking_basis, new.league_min_players, new.teams_per_league, new.organisation_id))
-    execute function private.edition_settle_scores();
+    execute function private.edition_update_scores();
 
 -- The ledger moves the points: credited rows in, what was credited out. Who is first among equals is whose present points
 -- were all credited first: what was taken back counts as if it had never been, and costs no place.

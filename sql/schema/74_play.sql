@@ -23,7 +23,7 @@ $$;
 
 -- Credits the collective challenges of teams that have their quorum, and takes the credit back from those that lost it.
 -- The locks of the leagues are held: nobody else counts the same teams. One statement, so that scores move once.
-create function private.settle_quorums(leagues uuid[], challenge_ids integer[]) returns void
+create function private.credit_quorums(leagues uuid[], challenge_ids integer[]) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -74,7 +74,7 @@ begin
     select count(*), array_agg(distinct r.league_id) filter (where r.state = 'pending') into written, waiting
     from recorded r;
     if waiting is not null then
-        perform private.settle_quorums(waiting, challenge_ids);
+        perform private.credit_quorums(waiting, challenge_ids);
     end if;
     return written;
 end
@@ -87,7 +87,7 @@ create function private.validate_challenge(player_id uuid, challenge_id integer,
     set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     me mpp.player;
     league uuid;
     e mpp.edition;
@@ -183,7 +183,7 @@ create function private.cancel_validation(validation_id uuid, reason text) retur
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_write() end;
+    account uuid := case when private.is_ops() then (select private.my_account()) else private.require_account() end;
     e mpp.edition;
     v mpp.validation;
     mine boolean;
@@ -231,7 +231,7 @@ begin
     set state = 'cancelled', changed_at = at, cancelled_by = account
     where x.id = v.id
     returning * into v;
-    perform private.settle_quorums(array[v.league_id], array[v.challenge_id]);
+    perform private.credit_quorums(array[v.league_id], array[v.challenge_id]);
     if by_ops then
         perform private.record_act('validation.cancel', v.id::text, jsonb_build_object(
             'reason', private.clean_line('reason', reason, 500), 'player_id', v.player_id, 'points', v.points));
@@ -255,7 +255,7 @@ create function private.unlock_challenge(edition_id integer, word text) returns 
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     me mpp.player;
     e mpp.edition;
     found_id integer;
@@ -263,7 +263,7 @@ declare
     oldest timestamptz;
     at timestamptz;
 begin
-    perform private.hold_account(account);
+    perform private.lock_account(account);
     perform private.lock_edition(unlock_challenge.edition_id);
     -- One guess at a time for one account.
     perform pg_advisory_xact_lock(hashtext('mpp.guess'), hashtext(account::text));
@@ -281,7 +281,7 @@ begin
     where g.account_id = account and g.edition_id = e.id;
     if wrong >= e.unlock_guesses_per_hour then
         perform private.refuse('MP046', jsonb_build_object('until', oldest + interval '1 hour'),
-            private.spoken(oldest + interval '1 hour'));
+            private.format_instant(oldest + interval '1 hour'));
     end if;
     select c.id into found_id
     from mpp.edition_challenge c

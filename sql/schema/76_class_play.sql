@@ -60,7 +60,7 @@ begin
     if cardinality(pupil_ids) not between 1 and 1000 then
         perform private.refuse('MP010', 'pupil_ids', format('it has %s elements', cardinality(pupil_ids)), 'Name 1 to 1,000 pupils of the class.');
     end if;
-    account := private.begin_class(class_id);
+    account := private.lock_class(class_id);
     at := private.clock();
     select * into class from mpp.league l where l.id = class_id;
 
@@ -166,7 +166,7 @@ create function private.cancel_for_pupils(class_id uuid, validation_ids uuid[]) 
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := private.begin_class(class_id);
+    account uuid := private.lock_class(class_id);
     at timestamptz := private.clock();
     e mpp.edition;
     cancelled integer;
@@ -199,7 +199,7 @@ begin
     set state = 'cancelled', changed_at = at, cancelled_by = account
     where v.id = any (validation_ids) and v.state <> 'cancelled';
     get diagnostics cancelled = row_count;
-    perform private.settle_quorums(array[class_id],
+    perform private.credit_quorums(array[class_id],
         array(select distinct v.challenge_id from mpp.validation v where v.id = any (validation_ids)));
     if by_ops and cancelled > 0 then
         perform private.record_act('class.cancel', class_id::text, jsonb_build_object('validations', validation_ids));
@@ -231,7 +231,7 @@ create function private.import_class_sheet(
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := private.begin_class(class_id);
+    account uuid := private.lock_class(class_id);
     class mpp.league;
     e mpp.edition;
     at timestamptz := private.clock();

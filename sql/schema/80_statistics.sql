@@ -137,13 +137,13 @@ begin
         from cell c
         window smaller as (order by c.players, c.country, c.department rows between unbounded preceding and 1 preceding)
     ), sorted as (
-        -- The smallest that could be shown joins what is withheld, when that alone would give itself away.
-        select o.*, o.players < least_people or o.smaller_players between 1 and least_people - 1 as is_withheld
+        -- The smallest that could be shown joins what is suppressed, when that alone would give itself away.
+        select o.*, o.players < least_people or o.smaller_players between 1 and least_people - 1 as is_suppressed
         from ordered o
     )
-    select edition, s.country, s.department, s.players from sorted s where not s.is_withheld
+    select edition, s.country, s.department, s.players from sorted s where not s.is_suppressed
     union all
-    select edition, null, null, sum(s.players) from sorted s where s.is_withheld having sum(s.players) >= least_people;
+    select edition, null, null, sum(s.players) from sorted s where s.is_suppressed having sum(s.players) >= least_people;
 end
 $$;
 

@@ -20,17 +20,17 @@ end
 $$;
 
 -- Fewer than five people could be told apart.
-create function private.withheld(people bigint) returns integer
+create function private.suppress_few(people bigint) returns integer
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$ select case when people = 0 or people >= 5 then people::integer end $$;
 
 -- Whether a client has the five people below whom days and themes would be about known persons.
-create function private.has_five(participation integer) returns boolean
+create function private.has_enough_people(participation integer) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select count(*) = 5
     from (
-        select from mpp.league l join mpp.player q on q.league_id = l.id where l.participation_id = has_five.participation limit 5
+        select from mpp.league l join mpp.player q on q.league_id = l.id where l.participation_id = has_enough_people.participation limit 5
     ) somebody
 $$;
 
@@ -86,7 +86,7 @@ begin
         join mpp.player p on p.id = v.player_id
     ), people as (
         select m.id, count(q.player_id) as players, count(q.player_id) filter (where q.joined_at < m.opens) as before,
-            count(q.player_id) >= 5 or (count(q.player_id) = 0 and not m.is_private) as is_told
+            count(q.player_id) >= 5 or (count(q.player_id) = 0 and not m.is_private) as is_shown
         from mine m
         left join person q on q.id = m.id
         group by m.id, m.is_private
@@ -111,20 +111,20 @@ begin
     )
     select
         m.id, m.organisation_id, m.edition_id, m.week, m.first_day, m.last_day, m.expected_players,
-        case when p.is_told then p.players::integer end,
+        case when p.is_shown then p.players::integer end,
         case when m.week > 1 then n.new_players end,
-        case when p.is_told or not m.is_private then private.withheld(d.active) end,
-        case when (p.is_told or not m.is_private)
-            and m.week > 1 and private.withheld(d.active) is not null and private.withheld(d.active_before) is not null
+        case when p.is_shown or not m.is_private then private.suppress_few(d.active) end,
+        case when (p.is_shown or not m.is_private)
+            and m.week > 1 and private.suppress_few(d.active) is not null and private.suppress_few(d.active_before) is not null
             then (d.active - d.active_before)::integer end,
-        case when p.is_told or not m.is_private then private.withheld(d.active_ever) end,
+        case when p.is_shown or not m.is_private then private.suppress_few(d.active_ever) end,
         g.leagues::integer,
         case when m.week > 1 then (g.leagues - g.before)::integer end,
-        -- What one to four people did is withheld with their number.
-        case when p.is_told then d.validations::integer end,
-        case when m.week > 1 and p.is_told then (d.validations - d.validations_before)::integer end,
-        case when p.is_told then d.points::integer end,
-        case when m.week > 1 and p.is_told then (d.points - d.points_before)::integer end,
+        -- What one to four people did is suppressed with their number.
+        case when p.is_shown then d.validations::integer end,
+        case when m.week > 1 and p.is_shown then (d.validations - d.validations_before)::integer end,
+        case when p.is_shown then d.points::integer end,
+        case when m.week > 1 and p.is_shown then (d.points - d.points_before)::integer end,
         case when p.players >= 5 then round(d.points::numeric / p.players, 2) end,
         -- With the change of the points it would tell how many came.
         case when m.week > 1 and n.new_players is not null and p.players >= 5 and p.before >= 5
@@ -150,9 +150,9 @@ comment on column api.client_overview.week_first is 'First day of that week, in 
 comment on column api.client_overview.week_last is 'Last day of that week.';
 comment on column api.client_overview.expected_players is 'How many players the client expects; null when it did not say.';
 comment on column api.client_overview.players is 'Players since the start, those who left after playing too; null for one to four.';
-comment on column api.client_overview.players_change is 'How many of them came this week; null in the first week, and where either number is withheld.';
+comment on column api.client_overview.players_change is 'How many of them came this week; null in the first week, and where either number is suppressed.';
 comment on column api.client_overview.active_players is 'Players who did a challenge this week; null for one to four.';
-comment on column api.client_overview.active_players_change is 'active_players less those of the whole week before: a difference between two weeks; null in the first week, and where either is withheld.';
+comment on column api.client_overview.active_players_change is 'active_players less those of the whole week before: a difference between two weeks; null in the first week, and where either is suppressed.';
 comment on column api.client_overview.active_players_ever is 'Players who did a challenge since the start; null for one to four.';
 comment on column api.client_overview.leagues is 'Leagues since the start, those out of the rankings too.';
 comment on column api.client_overview.leagues_change is 'How many of them are new this week; null in the first week.';
@@ -211,12 +211,12 @@ begin
             where x.league_id = l.id and x.state = 'credited'
         ) v
     ), line as (
-        -- From the smallest on, until what is withheld is five people together; of two that are equal, both.
+        -- From the smallest on, until what is suppressed is five people together; of two that are equal, both.
         select c.*,
             c.players < 5 or coalesce(sum(c.players) over by_players between c.fewest and 4, false) as is_small,
-            c.active = 0 or (c.active >= 5 and coalesce(sum(c.active) over by_active, 0) not between 1 and 4) as active_told,
+            c.active = 0 or (c.active >= 5 and coalesce(sum(c.active) over by_active, 0) not between 1 and 4) as active_shown,
             c.active_ever = 0 or (c.active_ever >= 5 and coalesce(sum(c.active_ever) over by_active_ever, 0) not between 1 and 4)
-                as active_ever_told
+                as active_ever_shown
         from counted c
         window
             by_players as (partition by c.id order by c.players range between unbounded preceding and 1 preceding),
@@ -228,8 +228,8 @@ begin
         case when c.is_public or not c.is_small
             then rank() over (partition by c.id, c.is_public or not c.is_small order by c.value desc) end,
         case when not c.is_small then c.players end,
-        case when not c.is_small and c.active_told then c.active::integer end,
-        case when not c.is_small and c.active_ever_told then c.active_ever::integer end,
+        case when not c.is_small and c.active_shown then c.active::integer end,
+        case when not c.is_small and c.active_ever_shown then c.active_ever::integer end,
         case when not c.is_small then c.validations::integer end,
         case when c.is_public or not c.is_small then c.points end,
         case when not c.is_small then round(c.points::numeric / c.players, 2) end,
@@ -257,7 +257,7 @@ begin
     from line c
     -- Only somebody who came can have opted a league out.
     where c.listed or (c.is_small and not c.is_public and c.is_private)
-    -- The place in the list would tell what is withheld.
+    -- The place in the list would tell what is suppressed.
     order by c.id, case when c.is_public or not c.is_small then c.value end desc nulls last,
         case when c.is_public or not c.is_small then c.tie_order end, c.league_id;
 end
@@ -284,7 +284,7 @@ comment on column api.client_leagues.points_this_week is 'Points of the week tha
 comment on column api.client_leagues.points_last_week is 'Points of the whole week before it; null in the first week, and with players.';
 comment on column api.client_leagues.last_validated_at is 'Midnight of the last day on which a challenge was done, in the time zone of the edition: never the hour; null when none was, and with players.';
 comment on column api.client_leagues.has_ambassador is 'Whether somebody runs it; in a private edition null with players.';
-comment on column api.client_leagues.push is 'Why it needs a push, empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of what the week before had by the same hour), few_players. In a private edition a league whose players are withheld has few_players and nothing else.';
+comment on column api.client_leagues.push is 'Why it needs a push, empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of what the week before had by the same hour), few_players. In a private edition a league whose players are suppressed has few_players and nothing else.';
 grant select on api.client_leagues to authenticated, service_role, mpp_dashboard;
 
 create function private.client_weekly(chosen integer default null) returns table (
@@ -335,7 +335,7 @@ begin
     select
         k.id, k.number, k.first_day, k.last_day,
         case when not (f.is_few and k.is_private) then j.new_players end,
-        case when not (f.is_few and k.is_private) then private.withheld(coalesce(v.active, 0)) end,
+        case when not (f.is_few and k.is_private) then private.suppress_few(coalesce(v.active, 0)) end,
         case when not f.is_few then coalesce(v.validations, 0)::integer end,
         case when not f.is_few then coalesce(v.points, 0)::integer end,
         case when not f.is_few then (coalesce(v.validations, 0) - lag(coalesce(v.validations, 0)) over w)::integer end,
@@ -343,7 +343,7 @@ begin
     from week k
     join joined j on j.id = k.id and j.number = k.number
     left join ledger v on v.id = k.id and v.number = k.number
-    -- What one to four people did is withheld with their number.
+    -- What one to four people did is suppressed with their number.
     cross join lateral (
         select count(*) between case when k.is_private then 0 else 1 end and 4 as is_few from person q where q.id = k.id
     ) f
@@ -379,7 +379,7 @@ begin
     join mpp.edition e on e.id = p.edition_id
     join mpp.league l on l.participation_id = p.id
     join mpp.validation v on v.league_id = l.id and v.state = 'credited'
-    where private.has_five(p.id)
+    where private.has_enough_people(p.id)
     group by p.id, (v.validated_at at time zone e.time_zone)::date
     order by p.id, day;
 end
@@ -445,7 +445,7 @@ comment on column api.client_ranking.label is 'Name of the league or unit.';
 comment on column api.client_ranking.leagues is 'How many listed leagues it has; 1 for a league.';
 comment on column api.client_ranking.players is 'Players since the start; of a unit, those of its leagues that show theirs. Null when none does.';
 comment on column api.client_ranking.points is 'Points since the start; in a private edition null for a small league.';
-comment on column api.client_ranking.points_per_player is 'points divided by players; null where a number of players is withheld.';
+comment on column api.client_ranking.points_per_player is 'points divided by players; null where a number of players is suppressed.';
 comment on column api.client_ranking.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player.';
 grant select on api.client_ranking to authenticated, service_role, mpp_dashboard;
 
@@ -456,7 +456,7 @@ as $$
 begin
     return query
     with mine as (
-        select p.id, p.edition_id from private.followed(chosen) p where private.has_five(p.id)
+        select p.id, p.edition_id from private.followed(chosen) p where private.has_enough_people(p.id)
     ), ledger as (
         select m.id, k.theme, count(*) as validations, sum(x.points) as points
         from mine m

@@ -12,7 +12,7 @@ comment on table mpp.client_map_cell is 'What client_map says of an edition that
 
 alter table mpp.client_map_cell enable row level security;
 
--- What is withheld is five people or more together, or the difference from the total would say how many they are: when
+-- What is suppressed is five people or more together, or the difference from the total would say how many they are: when
 -- the small places are fewer, the smallest of the others joins them.
 create function private.count_client_map(participations integer[]) returns table (participation_id integer, department text, players integer)
     language sql stable rows 20 set search_path = pg_catalog, pg_temp
@@ -24,7 +24,7 @@ as $$
         join mpp.profile f on f.id = q.account_id and f.country = 'FR'
         where l.participation_id = any (participations)
             -- Of one to four people, not even where they live.
-            and private.has_five(l.participation_id)
+            and private.has_enough_people(l.participation_id)
         group by l.participation_id, private.department_of(f.country, f.postcode)
     ), elsewhere as (
         -- Abroad or opted out: on no map, and in the total.
@@ -89,5 +89,5 @@ select * from private.client_map();
 comment on view api.client_map is 'Listed players of the caller''s clients by French department, as they were at the freeze once there was one; null for fewer than five.';
 comment on column api.client_map.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_map.department is 'French department, such as 69 or 2A; null for players whose postcode has none.';
-comment on column api.client_map.players is 'Listed players who live there; null for one to four, and for the next larger place where the difference would tell, those abroad or opted out counted with what is withheld.';
+comment on column api.client_map.players is 'Listed players who live there; null for one to four, and for the next larger place where the difference would tell, those abroad or opted out counted with what is suppressed.';
 grant select on api.client_map to authenticated, service_role, mpp_dashboard;

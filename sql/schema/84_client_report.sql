@@ -14,7 +14,7 @@ begin
     return query
     select
         p.id, l.id, l.name::text, l.level::text, h.id, h.name::text, h.rne, h.postcode, h.city::text,
-        private.withheld(s.players), s.points,
+        private.suppress_few(s.players), s.points,
         case when s.players >= 5 then round(s.points::numeric / s.players, 2) end,
         case when s.players >= 5 then (
             select coalesce(sum(v.points), 0)::integer
@@ -116,7 +116,7 @@ begin
             if private.my_proven_account() is null then
                 perform private.refuse('MP012');
             end if;
-            perform private.require_open(me);
+            perform private.require_staff_access(me);
         end if;
         perform private.refuse('MP093');
     end if;
@@ -155,7 +155,7 @@ begin
             select jsonb_build_object('players', sum(s.players) filter (where s.scope = 'league'),
                 'leagues', count(*) filter (where s.scope = 'league'), 'points', sum(s.points) filter (where s.scope = 'league'))
             from mpp.score s
-            -- A private edition is its client: sums of it would tell what is withheld.
+            -- A private edition is its client: sums of it would tell what is suppressed.
             where s.edition_id = p.edition_id and s.is_public
         ),
         -- Beside what a client is told of its own leagues: those of five players or more.

@@ -50,7 +50,7 @@ begin
         return e.frozen_at;
     end if;
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'closed' then
-        perform private.refuse('MP026', jsonb_build_object('ends_at', e.ends_at), e.code, private.spoken(e.ends_at));
+        perform private.refuse('MP026', jsonb_build_object('ends_at', e.ends_at), e.code, private.format_instant(e.ends_at));
     end if;
     perform private.fold_scores(e.id, wait => true);
     insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value, tie_order)

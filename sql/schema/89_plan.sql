@@ -434,7 +434,7 @@ comment on function private.plan_days is 'Dates a template: size is 1, 2 or 3; t
 
 -- The participation that a command is about, locked; whoever does not work for that client is told the same as if there
 -- were none.
-create function private.begin_participation(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
+create function private.lock_participation(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -443,14 +443,14 @@ declare
 begin
     select * into asked from mpp.participation p where p.id = participation for no key update;
     if not private.is_ops() then
-        account := private.begin_write(registered => false);
+        account := private.require_account(registered => false);
         if not exists (select from mpp.staff s where s.account_id = account and s.organisation_id = asked.organisation_id) then
             perform private.refuse('MP093');
         end if;
     elsif asked.id is null then
         perform private.refuse('MP093');
     end if;
-    perform private.begin_client(asked.organisation_id, at_least);
+    perform private.require_client(asked.organisation_id, at_least);
     return asked;
 end
 $$;
@@ -462,7 +462,7 @@ create function private.plan_participation(participation_id integer) returns api
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    asked mpp.participation := private.begin_participation(participation_id);
+    asked mpp.participation := private.lock_participation(participation_id);
     e mpp.edition;
     size integer := private.organisation_size(asked.expected_players);
     outcome api.plan_outcome;
@@ -529,7 +529,7 @@ declare
     asked mpp.task;
 begin
     if not by_ops then
-        account := private.begin_write(registered => false);
+        account := private.require_account(registered => false);
     end if;
     select t.* into asked
     from mpp.task t
@@ -539,7 +539,7 @@ begin
     if not found then
         perform private.refuse('MP005');
     end if;
-    perform private.begin_client(asked.organisation_id);
+    perform private.require_client(asked.organisation_id);
     if asked.owner = 'association' and not by_ops then
         perform private.refuse('MP006');
     end if;

@@ -14,19 +14,19 @@ comment on table mpp.newsletter is 'Newsletters: one text for all who get it.';
 
 alter table mpp.newsletter enable row level security;
 
-create type api.newsletter_piece as (queued integer, already integer, after uuid);
-comment on type api.newsletter_piece is 'What one call of queue_newsletter did; after is where the next one begins, empty at the end.';
+create type api.newsletter_batch as (queued integer, already integer, after uuid);
+comment on type api.newsletter_batch is 'What one call of queue_newsletter did; after is where the next one begins, empty at the end.';
 
 -- In pieces, each its own transaction: whoever is cut off begins again, and what was queued stays queued once.
 create function private.queue_newsletter(code text, language text, subject text, body text, after uuid, how_many integer)
-    returns api.newsletter_piece
+    returns api.newsletter_batch
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     known mpp.newsletter;
     reader uuid;
     seen integer := 0;
-    piece api.newsletter_piece := row (0, 0, null);
+    batch api.newsletter_batch := row (0, 0, null);
 begin
     perform private.require_service();
     if code is null or code !~ '^[a-z0-9-]{3,60}$' then
@@ -64,42 +64,42 @@ begin
         limit how_many
     loop
         seen := seen + 1;
-        piece.after := reader;
+        batch.after := reader;
         if private.queue_mail(format('newsletter/%s/%s', queue_newsletter.code, reader), 'newsletter',
             jsonb_build_object('newsletter', queue_newsletter.code), 'newsletter', account_id => reader,
             language => queue_newsletter.language) then
-            piece.queued := piece.queued + 1;
+            batch.queued := batch.queued + 1;
         else
-            piece.already := piece.already + 1;
+            batch.already := batch.already + 1;
         end if;
     end loop;
     if seen < how_many then
-        piece.after := null;
+        batch.after := null;
     end if;
-    if piece.queued > 0 then
+    if batch.queued > 0 then
         perform private.record_act('newsletter.queue', queue_newsletter.code,
-            jsonb_build_object('language', queue_newsletter.language, 'queued', piece.queued));
+            jsonb_build_object('language', queue_newsletter.language, 'queued', batch.queued));
     end if;
-    return piece;
+    return batch;
 end
 $$;
 grant execute on function private.queue_newsletter to service_role;
 
 create function api.queue_newsletter(
     code text, language text, subject text, body text, after uuid default null, how_many integer default 500
-) returns api.newsletter_piece
+) returns api.newsletter_batch
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.queue_newsletter(code, language, subject, body, after, how_many); end;
 comment on function api.queue_newsletter is 'Queues a newsletter for the next people who agreed to it, in their language, each once; call it again with after until after is empty. Secret key only. Errors: MP006, MP010, MP098.';
 grant execute on function api.queue_newsletter to service_role;
 
-create type api.league_note_piece as (leagues integer, queued integer, already integer, after uuid);
-comment on type api.league_note_piece is 'What one call of queue_league_notes did; after is where the next one begins, empty at the end.';
+create type api.league_note_batch as (leagues integer, queued integer, already integer, after uuid);
+comment on type api.league_note_batch is 'What one call of queue_league_notes did; after is where the next one begins, empty at the end.';
 
--- Whole leagues, of so many players together, each piece its own transaction: whoever is cut off begins again, and what was queued
+-- Whole leagues, of so many players together, each batch its own transaction: whoever is cut off begins again, and what was queued
 -- stays queued once.
 create function private.queue_league_notes(edition_code text, after uuid, how_many integer, dry_run boolean)
-    returns api.league_note_piece
+    returns api.league_note_batch
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -108,7 +108,7 @@ declare
     week record;
     too_late timestamptz;
     note record;
-    piece api.league_note_piece := row (0, 0, 0, null);
+    batch api.league_note_batch := row (0, 0, 0, null);
 begin
     perform private.require_service();
     if how_many is null or how_many not between 1 and 5000 then
@@ -192,15 +192,15 @@ begin
         ) mine on true
         order by l.id
     loop
-        if piece.after is distinct from note.id then
-            piece.leagues := piece.leagues + 1;
-            piece.after := note.id;
+        if batch.after is distinct from note.id then
+            batch.leagues := batch.leagues + 1;
+            batch.after := note.id;
         end if;
         if note.account_id is null then
             continue;
         end if;
         if dry_run and not exists (select from mpp.outbox o where o.key = note.key) then
-            piece.queued := piece.queued + 1;
+            batch.queued := batch.queued + 1;
         elsif not dry_run and private.queue_mail(
             note.key, 'league_note',
             jsonb_build_object(
@@ -219,25 +219,25 @@ begin
             'league_alerts', account_id => note.account_id, language => note.language, league_id => note.id,
             useful_until => too_late
         ) then
-            piece.queued := piece.queued + 1;
+            batch.queued := batch.queued + 1;
         else
-            piece.already := piece.already + 1;
+            batch.already := batch.already + 1;
         end if;
     end loop;
-    if not exists (select from mpp.league l where l.edition_id = e.id and l.id > piece.after) then
-        piece.after := null;
+    if not exists (select from mpp.league l where l.edition_id = e.id and l.id > batch.after) then
+        batch.after := null;
     end if;
-    if piece.queued > 0 and not dry_run then
-        perform private.record_act('league_notes.queue', e.code, jsonb_build_object('week', week.number, 'queued', piece.queued));
+    if batch.queued > 0 and not dry_run then
+        perform private.record_act('league_notes.queue', e.code, jsonb_build_object('week', week.number, 'queued', batch.queued));
     end if;
-    return piece;
+    return batch;
 end
 $$;
 grant execute on function private.queue_league_notes to service_role;
 
 create function api.queue_league_notes(
     edition_code text, after uuid default null, how_many integer default 500, dry_run boolean default false
-) returns api.league_note_piece
+) returns api.league_note_batch
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.queue_league_notes(edition_code, after, how_many, dry_run); end;
 comment on function api.queue_league_notes is 'Queues the notes of the week for the players and ambassadors who agreed to alerts, each once a week, for the next leagues of how_many players together; call it again with after until after is empty. dry_run only counts. Secret key only. Errors: MP006, MP010, MP020, MP022.';

@@ -635,24 +635,24 @@ end
 $$;
 
 -- Instants are said to people in Paris time, with the zone, so that no one has to guess.
-create function private.spoken(at timestamptz) returns text
+create function private.format_instant(at timestamptz) returns text
     language sql stable set search_path = pg_catalog, pg_temp
 as $$ select to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI:SS') || ' (Europe/Paris)' $$;
 
 -- The ends of a stretch of days as people read them: its first day and its last one, which is whole. An instant that is no
 -- midnight in Paris is said in full.
-create function private.spoken_first(at timestamptz) returns text
+create function private.format_first_day(at timestamptz) returns text
     language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select case when (at at time zone 'Europe/Paris')::time = '00:00' then to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD')
-        else private.spoken(at) end
+        else private.format_instant(at) end
 $$;
 
-create function private.spoken_last(until timestamptz) returns text
+create function private.format_last_day(until timestamptz) returns text
     language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select case when (until at time zone 'Europe/Paris')::time = '00:00'
-        then to_char(until at time zone 'Europe/Paris' - interval '1 day', 'YYYY-MM-DD') else private.spoken(until) end
+        then to_char(until at time zone 'Europe/Paris' - interval '1 day', 'YYYY-MM-DD') else private.format_instant(until) end
 $$;
 -- What is typed into a field: a clean line, a text, a place, a label, the name of a person; or the refusal that says what is
 -- wrong with it. Names that must not imitate a client's are looked at in 30_client, those of pupils in 52_pupil.
@@ -869,7 +869,7 @@ $$;
 
 -- Keeps an account from being deleted until the end of this transaction: first of all locks, as the deletion takes it first.
 -- Whoever adds a row that refers to an account does so; the error of a foreign key would show the row.
-create function private.hold_account(account uuid) returns void
+create function private.lock_account(account uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -1273,7 +1273,7 @@ create function private.refuse_not_running(e mpp.edition) returns void
 as $$
 begin
     perform private.refuse('MP022', jsonb_build_object('starts_at', e.starts_at, 'ends_at', e.ends_at),
-        e.code, private.spoken(e.starts_at), private.spoken(e.ends_at));
+        e.code, private.format_instant(e.starts_at), private.format_instant(e.ends_at));
 end
 $$;
 
@@ -1316,7 +1316,7 @@ begin
     from mpp.maintenance_window w
     where w.ends_at > at and w.starts_at <= at;
     if until is not null then
-        perform private.refuse('MP011', jsonb_build_object('until', until), private.spoken(until));
+        perform private.refuse('MP011', jsonb_build_object('until', until), private.format_instant(until));
     end if;
 end
 $$;
@@ -1692,7 +1692,7 @@ as $$
 begin
     if not at <@ c.open_during then
         perform private.refuse('MP041', jsonb_build_object('opens_at', c.opens_at, 'closes_at', c.closes_at),
-            private.spoken(c.opens_at), private.spoken(c.closes_at));
+            private.format_instant(c.opens_at), private.format_instant(c.closes_at));
     end if;
 end
 $$;
@@ -1991,7 +1991,7 @@ end
 $$;
 
 -- The account behind a request that wants to write: not anonymous, registered, and no maintenance going on.
-create function private.begin_write(registered boolean default true) returns uuid
+create function private.require_account(registered boolean default true) returns uuid
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -2004,7 +2004,7 @@ begin
     return account;
 end
 $$;
-comment on function private.begin_write is 'First line of every player''s command; returns the account.';
+comment on function private.require_account is 'First line of every player''s command; returns the account.';
 
 create function private.check_profile(birth_date date, language text, picture_path text) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -2039,7 +2039,7 @@ create function private.register(
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write(registered => false);
+    account uuid := private.require_account(registered => false);
     current_terms text;
     place record;
 begin
@@ -2054,7 +2054,7 @@ begin
     place := private.clean_place(country, postcode);
     perform private.refuse_unseen('alias', left(alias, 1000));
     perform private.check_profile(birth_date, language, picture_path);
-    perform private.hold_account(account);
+    perform private.lock_account(account);
 
     insert into mpp.profile as p (id, first_name, last_name, alias, country, postcode, birth_date, language, sector,
         acquisition_channel, picture_path)
@@ -2111,7 +2111,7 @@ create function private.update_profile(
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     old_row mpp.profile;
     place record;
 begin
@@ -2198,7 +2198,7 @@ create function private.set_consent(purpose api.consent_purpose, granted boolean
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     birth_date date;
     current_version text;
 begin
@@ -2376,11 +2376,11 @@ comment on view api.my_teacher is 'The caller as a teacher: one row, or none bef
 grant select on api.my_teacher to authenticated;
 
 -- The account behind a teacher's request.
-create function private.begin_teach() returns uuid
+create function private.require_teacher() returns uuid
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write(registered => false);
+    account uuid := private.require_account(registered => false);
 begin
     if not exists (select from mpp.teacher t where t.account_id = account) then
         perform private.refuse('MP009');
@@ -2396,7 +2396,7 @@ create function private.register_teacher(
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write(registered => false);
+    account uuid := private.require_account(registered => false);
     current_terms text;
 begin
     select t.version into current_terms
@@ -2410,7 +2410,7 @@ begin
     if language is null or language not in ('fr', 'en', 'de') then
         perform private.refuse('MP010', 'language', coalesce(language, 'it is empty'), 'Use fr, en or de.');
     end if;
-    perform private.hold_account(account);
+    perform private.lock_account(account);
     -- Somebody who plays already keeps their profile.
     insert into mpp.profile (id, first_name, last_name, language)
     values (account, private.clean_person('first_name', register_teacher.first_name),
@@ -2448,7 +2448,7 @@ create function private.update_teacher(first_name text, last_name text, role tex
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_teach();
+    account uuid := private.require_teacher();
 begin
     if language is not null and language not in ('fr', 'en', 'de') then
         perform private.refuse('MP010', 'language', language, 'Use fr, en or de.');
@@ -2583,7 +2583,7 @@ create function private.add_school(name text, city text, postcode text, levels t
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_teach() end;
+    account uuid := case when private.is_ops() then (select private.my_account()) else private.require_teacher() end;
     code text := upper(replace(private.trimmed(left(rne, 40)), ' ', ''));
     cleaned_name text := private.clean_name('name', name, 120);
     cleaned_city text := private.clean_label('city', city, 80);
@@ -2953,7 +2953,7 @@ create policy territory_select_authenticated on mpp.territory
     using (organisation_id in (select private.my_client_ids()));
 
 -- Inside the dates of somebody's access, or the refusal that says whether they have passed or not begun.
-create function private.require_open(me mpp.staff) returns void
+create function private.require_staff_access(me mpp.staff) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -2965,14 +2965,14 @@ declare
 begin
     if closed is not null then
         perform private.refuse('MP091', jsonb_build_object('access_from', me.access_from, 'access_until', me.access_until),
-            private.spoken_first(me.access_from), private.spoken_last(me.access_until), closed);
+            private.format_first_day(me.access_from), private.format_last_day(me.access_until), closed);
     end if;
 end
 $$;
 
 -- Of its staff with this role, inside their dates. Whoever is not of its staff is told the same as if there were no such
 -- client.
-create function private.require_client(organisation integer, account uuid, at_least api.staff_role) returns void
+create function private.require_client_role(organisation integer, account uuid, at_least api.staff_role) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -2985,7 +2985,7 @@ begin
     if private.my_proven_account() is distinct from account then
         perform private.refuse('MP012');
     end if;
-    perform private.require_open(me);
+    perform private.require_staff_access(me);
     if me.role < at_least then
         perform private.refuse('MP092', at_least::text);
     end if;
@@ -2993,7 +2993,7 @@ end
 $$;
 
 -- The account behind a command for a client.
-create function private.begin_client(organisation integer, at_least api.staff_role default 'manager') returns uuid
+create function private.require_client(organisation integer, at_least api.staff_role default 'manager') returns uuid
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -3005,8 +3005,8 @@ begin
         end if;
         return (select private.my_account());
     end if;
-    account := private.begin_write(registered => false);
-    perform private.require_client(organisation, account, at_least);
+    account := private.require_account(registered => false);
+    perform private.require_client_role(organisation, account, at_least);
     return account;
 end
 $$;
@@ -3251,7 +3251,7 @@ declare
     participation integer;
 begin
     perform private.require_ops();
-    perform private.begin_client(organisation_id);
+    perform private.require_client(organisation_id);
     e := private.find_edition(edition_code);
     -- Who has no classes to follow would see nothing there.
     if e.audience = 'school' and not (select private.may_follow(o.kind) from mpp.organisation o where o.id = set_participation.organisation_id) then
@@ -3304,7 +3304,7 @@ declare
     kind api.organisation_kind;
 begin
     perform private.require_ops();
-    perform private.begin_client(organisation_id);
+    perform private.require_client(organisation_id);
     if jsonb_typeof(codes) is distinct from 'object' then
         perform private.refuse('MP010', 'codes', 'it is not an object', 'Send {"commune": […], "postcode": […], "department": […], "rne": […]}.');
     end if;
@@ -3368,7 +3368,7 @@ create function private.territory_schools(organisation_id integer) returns setof
 as $$
 begin
     perform private.require_ops();
-    perform private.begin_client(organisation_id);
+    perform private.require_client(organisation_id);
     return query
     with school as materialized (
         select h.rne, h.name, h.postcode, h.city, h.commune, private.whole_commune(h.commune) as whole, h.department,
@@ -3668,7 +3668,7 @@ create table mpp.player (
     joined_at timestamptz not null default private.clock(),
     initial text,
     left_class_id uuid references mpp.league (id),
-    seated_at timestamptz not null default private.clock(),
+    in_league_since timestamptz not null default private.clock(),
     constraint player_once_per_edition unique (account_id, edition_id),
     constraint player_in_edition unique (id, edition_id),
     constraint player_team_with_league check ((team_id is null) = (league_id is null)),
@@ -3689,7 +3689,7 @@ create table mpp.player (
 );
 comment on table mpp.player is 'A person in an edition, as their league sees them; a player who left their league has none. A pupil of a class has no account and no alias.';
 comment on column mpp.player.initial is 'Of a pupil''s surname, only while the first name repeats in the class.';
-comment on column mpp.player.seated_at is 'Since when in this league; joined_at is since when in the edition.';
+comment on column mpp.player.in_league_since is 'Since when in this league; joined_at is since when in the edition.';
 comment on column mpp.player.left_class_id is 'The class that a pupil has left: a class cannot go on taking in new ones for ever.';
 create index player_left_class on mpp.player (left_class_id) where left_class_id is not null;
 create unique index player_pupil_name_once on mpp.player (league_id, private.folded(first_name), coalesce(initial, ''))
@@ -3903,7 +3903,7 @@ $$;
 
 -- Keeps a profile from being deleted until the end of this transaction. The deletion takes the profile first, then what
 -- belongs to it; whoever adds something to a profile does the same.
-create function private.hold_profile(account uuid, plays boolean default true) returns void
+create function private.lock_profile(account uuid, plays boolean default true) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -3915,14 +3915,14 @@ end
 $$;
 
 -- The same for the person behind a player, if there still is one.
-create function private.hold_profile_of(player uuid) returns void
+create function private.lock_profile_of_player(player uuid) returns void
     language sql set search_path = pg_catalog, pg_temp
 as $$
     select from mpp.profile f where f.id = (select p.account_id from mpp.player p where p.id = player) for key share
 $$;
 
 -- The edition, locked, in which a league may still be joined now.
-create function private.begin_join(edition_id integer) returns mpp.edition
+create function private.lock_joinable_edition(edition_id integer) returns mpp.edition
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -3932,7 +3932,7 @@ begin
     perform private.lock_edition(edition_id);
     perform private.require_still_live();
     at := private.clock();
-    select * into e from mpp.edition where id = begin_join.edition_id;
+    select * into e from mpp.edition where id = lock_joinable_edition.edition_id;
     if not found then
         perform private.refuse('MP020', coalesce(edition_id::text, '(none)'));
     end if;
@@ -3944,7 +3944,7 @@ begin
     end if;
     if at >= e.registration_closes_at then
         perform private.refuse('MP023', jsonb_build_object('registration_closes_at', e.registration_closes_at),
-            e.code, private.spoken(e.registration_closes_at));
+            e.code, private.format_instant(e.registration_closes_at));
     end if;
     return e;
 end
@@ -3952,7 +3952,7 @@ $$;
 
 -- A league without an ambassador gets its first co-ambassador, else the player who has been in it longest; an empty one,
 -- the player who comes. Never somebody who came later than others: they would be handed other people's phone numbers.
-create function private.settle_ambassador(league uuid, otherwise uuid default null) returns void
+create function private.ensure_ambassador(league uuid, otherwise uuid default null) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -3979,7 +3979,7 @@ begin
     from mpp.player p
     join mpp.profile f on f.id = p.account_id
     where p.league_id = league and p.id is distinct from otherwise and private.is_live(p.account_id)
-    order by p.seated_at, p.id
+    order by p.in_league_since, p.id
     limit 1
     for key share of f skip locked;
     if found then
@@ -3995,7 +3995,7 @@ end
 $$;
 
 -- Puts an account in a team of a league whose lock is held: the smallest team, the oldest of equals.
-create function private.seat(account uuid, league mpp.league, e mpp.edition, phone text) returns uuid
+create function private.add_player(account uuid, league mpp.league, e mpp.edition, phone text) returns uuid
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -4040,7 +4040,7 @@ begin
         where f.id = account
         returning * into me;
     else
-        update mpp.player p set league_id = league.id, team_id = team, seated_at = private.clock() where p.id = me.id;
+        update mpp.player p set league_id = league.id, team_id = team, in_league_since = private.clock() where p.id = me.id;
     end if;
     -- The number is kept only where somebody is allowed to use it, and never of a child.
     if cleaned_phone is not null and (league.is_open or private.asks_phone(league.id)) and not private.is_under(account, 15) then
@@ -4057,7 +4057,7 @@ create function private.create_league(
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     e mpp.edition;
     league mpp.league;
     player uuid;
@@ -4067,8 +4067,8 @@ begin
     if exists (select from mpp.edition x where x.id = create_league.edition_id and x.organisation_id is not null) then
         perform private.refuse('MP005');
     end if;
-    perform private.hold_profile(account);
-    e := private.begin_join(edition_id);
+    perform private.lock_profile(account);
+    e := private.lock_joinable_edition(edition_id);
     if e.audience <> 'public' then
         perform private.refuse('MP028', e.code);
     end if;
@@ -4091,7 +4091,7 @@ begin
     from generate_series(1, e.teams_per_league) n;
     insert into mpp.join_code (league_id, code) values (league.id, private.new_join_code());
     begin
-        player := private.seat(account, league, e, phone);
+        player := private.add_player(account, league, e, phone);
     exception when unique_violation then
         -- The same account joined elsewhere at the same moment.
         perform private.refuse('MP030');
@@ -4115,7 +4115,7 @@ create function private.join_league(join_code text, league_id uuid, phone text) 
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     typed text := translate(upper(regexp_replace(left(join_code, 40), '[\s-]', '', 'g')), 'OIL', '011');
     league mpp.league;
     e mpp.edition;
@@ -4138,8 +4138,8 @@ begin
     if league.id is null then
         perform private.refuse('MP031');
     end if;
-    perform private.hold_profile(account);
-    e := private.begin_join(league.edition_id);
+    perform private.lock_profile(account);
+    e := private.lock_joinable_edition(league.edition_id);
     perform private.lock_league(league.id);
     -- The code may have been renewed while this waited.
     if join_code is not null and not exists (
@@ -4149,12 +4149,12 @@ begin
         perform private.refuse('MP031');
     end if;
     begin
-        player := private.seat(account, league, e, phone);
+        player := private.add_player(account, league, e, phone);
     exception when unique_violation then
         -- The same account joined elsewhere at the same moment.
         perform private.refuse('MP030');
     end;
-    perform private.settle_ambassador(league.id, player);
+    perform private.ensure_ambassador(league.id, player);
     return player;
 end
 $$;
@@ -4167,7 +4167,7 @@ comment on function api.join_league is 'Joins a league by its code, or an open l
 grant execute on function api.join_league to authenticated;
 
 -- Locks the league and answers whether the caller runs it; staff do too.
-create function private.begin_lead(league uuid) returns uuid
+create function private.lock_led_league(league uuid) returns uuid
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -4178,7 +4178,7 @@ begin
     if private.is_ops() then
         account := (select private.my_account());
     else
-        account := private.begin_write();
+        account := private.require_account();
     end if;
     select l.edition_id into edition from mpp.league l where l.id = league;
     if edition is not null then
@@ -4201,7 +4201,7 @@ $$;
 
 -- Out of the league, with what only the league needed. The code changes with whoever ran it or was expelled. A player who
 -- leaves of their own will could come back anyway, and the code of an empty league is all that leads to it.
-create function private.unseat(player uuid, expelled boolean) returns void
+create function private.remove_player(player uuid, expelled boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -4214,7 +4214,7 @@ begin
     where p.id = player and a.league_id = p.league_id and a.account_id = p.account_id;
     ran := found;
     update mpp.player p set league_id = null, team_id = null where p.id = player;
-    perform private.settle_ambassador(league);
+    perform private.ensure_ambassador(league);
     if expelled or (ran and exists (select from mpp.player p where p.league_id = league)) then
         perform private.renew_codes(array[league]);
     end if;
@@ -4225,7 +4225,7 @@ create function private.leave_league(league_id uuid) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     me mpp.player;
 begin
     select * into me from mpp.player p where p.account_id = account and p.league_id = leave_league.league_id;
@@ -4249,7 +4249,7 @@ begin
         and exists (select from mpp.player p where p.league_id = leave_league.league_id and p.id <> me.id) then
         perform private.refuse('MP036');
     end if;
-    perform private.unseat(me.id, expelled => false);
+    perform private.remove_player(me.id, expelled => false);
 end
 $$;
 grant execute on function private.leave_league to authenticated;
@@ -4265,7 +4265,7 @@ create function private.expel_player(player_id uuid, reason text) returns void
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = expel_player.player_id);
-    account uuid := private.begin_lead(league);
+    account uuid := private.lock_led_league(league);
     out mpp.player;
     why text := private.clean_line('reason', reason, 500);
 begin
@@ -4283,7 +4283,7 @@ begin
     end if;
     insert into mpp.conduct_report (kind, edition_id, league_id, player_id, account_id, reported_by, reason)
     values ('expulsion', out.edition_id, league, out.id, out.account_id, account, why);
-    perform private.unseat(out.id, expelled => true);
+    perform private.remove_player(out.id, expelled => true);
     perform private.record_act('league.expel', league::text, jsonb_build_object('player_id', out.id));
 end
 $$;
@@ -4302,8 +4302,8 @@ declare
     account uuid;
     heir mpp.player;
 begin
-    perform private.hold_profile_of(player_id);
-    account := private.begin_lead(league_id);
+    perform private.lock_profile_of_player(player_id);
+    account := private.lock_led_league(league_id);
     if not private.is_ops() and not exists (
         select from mpp.ambassador a
         where a.league_id = hand_over_league.league_id and a.account_id = account and a.is_principal
@@ -4339,8 +4339,8 @@ declare
     account uuid;
     helper mpp.player;
 begin
-    perform private.hold_profile_of(player_id);
-    account := private.begin_lead(league);
+    perform private.lock_profile_of_player(player_id);
+    account := private.lock_led_league(league);
     if not private.is_ops() and not exists (
         select from mpp.ambassador a where a.league_id = league and a.account_id = account and a.is_principal
     ) then
@@ -4376,7 +4376,7 @@ create function private.renew_join_code(league_id uuid) returns text
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform private.begin_lead(renew_join_code.league_id);
+    perform private.lock_led_league(renew_join_code.league_id);
     -- A class has none: families enter by another code.
     if not exists (select from mpp.join_code c where c.league_id = renew_join_code.league_id) then
         perform private.refuse('MP005');
@@ -4418,7 +4418,7 @@ declare
     most integer;
     team uuid;
 begin
-    perform private.begin_lead(create_team.league_id);
+    perform private.lock_led_league(create_team.league_id);
     select e.teams_per_league into most
     from mpp.league l
     join mpp.edition e on e.id = l.edition_id
@@ -4450,7 +4450,7 @@ create function private.rename_team(team_id uuid, name text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform private.begin_lead((select t.league_id from mpp.team t where t.id = rename_team.team_id));
+    perform private.lock_led_league((select t.league_id from mpp.team t where t.id = rename_team.team_id));
     update mpp.team t set name = private.clean_team_name(t.league_id, rename_team.name) where t.id = rename_team.team_id;
 exception when unique_violation then
     perform private.refuse('MP038', name);
@@ -4469,7 +4469,7 @@ create function private.choose_team(team_id uuid, player_id uuid) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     target mpp.team;
     moved mpp.player;
 begin
@@ -4537,7 +4537,7 @@ create function private.report_conduct(player_id uuid, reason text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     reported mpp.player;
 begin
     select * into reported
@@ -4596,7 +4596,7 @@ grant select on api.conduct_reports to authenticated, service_role;
 -- Who stands in the public rankings, and under which name.
 
 -- A frozen ranking may lose a name, never gain one.
-create function private.begin_listing(edition integer, listed boolean) returns void
+create function private.lock_listing(edition integer, listed boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -4623,8 +4623,8 @@ begin
         perform private.refuse('MP010', 'listed', 'it is empty', 'Send true or false.');
     end if;
     if scope = 'league' then
-        account := case when private.is_ops() then (select private.my_account()) else private.begin_write() end;
-        perform private.begin_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
+        account := case when private.is_ops() then (select private.my_account()) else private.require_account() end;
+        perform private.lock_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
         perform private.lock_league(set_listing.subject_id);
         leads := exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account);
         if not leads and not (private.is_ops() and exists (select from mpp.league l where l.id = set_listing.subject_id)) then
@@ -4649,7 +4649,7 @@ begin
             perform private.record_act('league.list', set_listing.subject_id::text, jsonb_build_object('listed', set_listing.listed));
         end if;
     elsif scope = 'player' then
-        account := private.begin_write();
+        account := private.require_account();
         select * into mine from mpp.player p where p.id = set_listing.subject_id and p.account_id = account;
         if not found then
             perform private.refuse('MP005');
@@ -4657,7 +4657,7 @@ begin
         if listed and not private.may_be_listed(account) then
             perform private.refuse('MP050');
         end if;
-        perform private.begin_listing(mine.edition_id, listed);
+        perform private.lock_listing(mine.edition_id, listed);
         perform private.lock_league(mine.league_id);
         update mpp.player p set listed = set_listing.listed
         where p.id = mine.id and p.listed <> set_listing.listed;
@@ -4735,7 +4735,7 @@ begin
         delete from mpp.ambassador a where a.account_id = old.id returning a.league_id
     )
     select array_agg(l.league_id) into leagues from left_behind l;
-    perform private.settle_ambassador(l.id) from unnest(leagues) l (id);
+    perform private.ensure_ambassador(l.id) from unnest(leagues) l (id);
     -- A class that nobody teaches any more is nobody's to show, until the staff give it to another teacher. An invitation
     -- would let in whoever made it, under another account.
     delete from mpp.class_invitation i where i.league_id = any (leagues);
@@ -4790,11 +4790,11 @@ create policy class_challenge_select_authenticated on mpp.class_challenge
 grant select on mpp.class_challenge to authenticated, service_role;
 
 -- Locks a class for one of its teachers, or for the staff; returns the account.
-create function private.begin_class(class uuid, when_frozen boolean default false) returns uuid
+create function private.lock_class(class uuid, when_frozen boolean default false) returns uuid
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_write(registered => false) end;
+    account uuid := case when private.is_ops() then (select private.my_account()) else private.require_account(registered => false) end;
     edition integer;
     frozen text;
 begin
@@ -4830,7 +4830,7 @@ end
 $$;
 
 -- The edition of a class whose lock is held, if it is not over yet.
-create function private.edition_going_on(class uuid) returns mpp.edition
+create function private.require_edition_not_over(class uuid) returns mpp.edition
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -4864,7 +4864,7 @@ begin
             perform private.refuse('MP009');
         end if;
     else
-        account := private.begin_teach();
+        account := private.require_teacher();
         if teacher_id is not null and teacher_id <> account then
             perform private.refuse('MP006');
         end if;
@@ -4873,12 +4873,12 @@ begin
     if not by_ops and exists (select from mpp.edition x where x.id = create_class.edition_id and x.organisation_id is not null) then
         perform private.refuse('MP005');
     end if;
-    perform private.hold_profile(account, plays => false);
+    perform private.lock_profile(account, plays => false);
     -- One at a time for one account, so that the limit holds.
     perform pg_advisory_xact_lock(hashtext('mpp.class'), hashtext(account::text));
     -- Before the edition, as correct_school does; held, so that no class slips into a school that is being hidden.
     select * into school from mpp.school s where s.id = create_class.school_id and not s.is_hidden for share;
-    e := private.begin_join(edition_id);
+    e := private.lock_joinable_edition(edition_id);
     if e.audience <> 'school' then
         perform private.refuse('MP028', e.code);
     end if;
@@ -4937,7 +4937,7 @@ as $$
 declare
     class mpp.league;
 begin
-    perform private.begin_class(class_id);
+    perform private.lock_class(class_id);
     select * into class from mpp.league l where l.id = class_id;
     if level is not null and level <> class.level then
         if not exists (select from mpp.school s where s.id = class.school_id and update_class.level = any (s.levels)) then
@@ -4982,8 +4982,8 @@ as $$
 declare
     class mpp.league;
 begin
-    perform private.begin_class(class_id);
-    perform private.edition_going_on(class_id);
+    perform private.lock_class(class_id);
+    perform private.require_edition_not_over(class_id);
     select * into class from mpp.league l where l.id = class_id;
     if challenge_ids is null then
         delete from mpp.class_challenge c where c.league_id = class.id;
@@ -5095,7 +5095,7 @@ end
 $$;
 
 -- An initial goes as soon as it is not needed, and must be there while it is.
-create function private.settle_initials(class uuid, listed uuid[] default '{}') returns void
+create function private.update_initials(class uuid, listed uuid[] default '{}') returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -5175,8 +5175,8 @@ declare
     smallest integer;
     outcome api.class_pupil[];
 begin
-    perform private.begin_class(class_id);
-    e := private.edition_going_on(class_id);
+    perform private.lock_class(class_id);
+    e := private.require_edition_not_over(class_id);
     if jsonb_typeof(pupils) is distinct from 'array' or jsonb_array_length(pupils) not between 1 and 200 then
         perform private.refuse('MP010', 'pupils', 'it is not a list of 1 to 200', 'Send [{"first_name": "Lina"}, …].');
     end if;
@@ -5303,7 +5303,7 @@ begin
                     )
             ), '—'));
         end;
-        perform private.settle_initials(class_id, ids);
+        perform private.update_initials(class_id, ids);
         outcome := array(
             select (case when not (dry_run and c.is_new) then p.id end, p.first_name, p.initial,
                 private.pupil_name(p.first_name, p.initial), p.team_id)::api.class_pupil
@@ -5338,7 +5338,7 @@ declare
     class uuid := (select p.league_id from mpp.player p where p.id = pupil_id and p.alias is null);
     over boolean;
 begin
-    perform private.begin_class(class, when_frozen => true);
+    perform private.lock_class(class, when_frozen => true);
     select private.clock() >= e.ends_at into over from mpp.league l join mpp.edition e on e.id = l.edition_id where l.id = class;
     update mpp.player p
     set first_name = '—',
@@ -5350,7 +5350,7 @@ begin
     if not found then
         perform private.refuse('MP083');
     end if;
-    perform private.settle_initials(class);
+    perform private.update_initials(class);
     if private.is_ops() then
         perform private.record_act('pupil.remove', class::text, jsonb_build_object('pupil_id', pupil_id));
     end if;
@@ -5377,7 +5377,7 @@ begin
     perform private.lock_edition(e.id, alone => true);
     e := private.find_edition(edition_code);
     if e.frozen_at is null then
-        perform private.refuse('MP026', jsonb_build_object('ends_at', e.ends_at), e.code, private.spoken(e.ends_at));
+        perform private.refuse('MP026', jsonb_build_object('ends_at', e.ends_at), e.code, private.format_instant(e.ends_at));
     end if;
     update mpp.player p
     set first_name = '—', initial = null
@@ -5428,7 +5428,7 @@ as $$
 declare
     fresh text := private.new_join_code();
 begin
-    perform private.begin_class(class_id, when_frozen => true);
+    perform private.lock_class(class_id, when_frozen => true);
     perform private.record_for_class('class.renew_code', class_id);
     insert into mpp.class_code (league_id, code) values (class_id, fresh)
     on conflict (league_id) do update set code = excluded.code, renewed_at = private.clock();
@@ -5448,7 +5448,7 @@ create function private.revoke_class_code(class_id uuid) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform private.begin_class(class_id, when_frozen => true);
+    perform private.lock_class(class_id, when_frozen => true);
     perform private.record_for_class('class.revoke_code', class_id);
     delete from mpp.class_code c where c.league_id = class_id;
     delete from mpp.family f where f.league_id = class_id;
@@ -5480,7 +5480,7 @@ declare
     oldest timestamptz;
 begin
     perform private.require_no_maintenance();
-    perform private.hold_account(account);
+    perform private.lock_account(account);
     -- One guess at a time for one account.
     perform pg_advisory_xact_lock(hashtext('mpp.class_guess'), hashtext(account::text));
     at := private.clock();
@@ -5488,7 +5488,7 @@ begin
     select count(*), min(g.guessed_at) into wrong, oldest from mpp.class_guess g where g.account_id = account;
     if wrong >= most then
         perform private.refuse('MP046', jsonb_build_object('until', oldest + interval '1 hour'),
-            private.spoken(oldest + interval '1 hour'));
+            private.format_instant(oldest + interval '1 hour'));
     end if;
     select c.league_id into class from mpp.class_code c where c.code = typed;
     if class is not null then
@@ -5535,7 +5535,7 @@ declare
     fresh text := private.new_join_code();
 begin
     -- Who reads a class may change after the freeze: that is no matter of the ranking.
-    perform private.begin_class(class_id, when_frozen => true);
+    perform private.lock_class(class_id, when_frozen => true);
     perform private.record_for_class('class.invite', class_id);
     insert into mpp.class_invitation (league_id, code, expires_at)
     values (class_id, fresh, private.clock() + interval '168 hours')
@@ -5555,11 +5555,11 @@ create function private.accept_class(code text) returns uuid
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_teach();
+    account uuid := private.require_teacher();
     typed text := translate(upper(regexp_replace(left(code, 40), '[\s-]', '', 'g')), 'OIL', '011');
     class mpp.league;
 begin
-    perform private.hold_profile(account, plays => false);
+    perform private.lock_profile(account, plays => false);
     select l.* into class from mpp.class_invitation i join mpp.league l on l.id = i.league_id where i.code = typed;
     if found then
         perform private.lock_edition(class.edition_id);
@@ -5593,7 +5593,7 @@ declare
     account uuid;
 begin
     perform from mpp.profile p where p.id = teacher_id for key share;
-    account := private.begin_class(class_id, when_frozen => true);
+    account := private.lock_class(class_id, when_frozen => true);
     if not private.is_ops() and not exists (
         select from mpp.ambassador a where a.league_id = class_id and a.account_id = account and a.is_principal
     ) then
@@ -5625,7 +5625,7 @@ create function private.remove_co_teacher(class_id uuid, teacher_id uuid) return
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_class(class_id, when_frozen => true);
+    account uuid := private.lock_class(class_id, when_frozen => true);
 begin
     if not private.is_ops() and teacher_id <> account and not exists (
         select from mpp.ambassador a where a.league_id = class_id and a.account_id = account and a.is_principal
@@ -5682,14 +5682,14 @@ grant execute on function api.class_teachers to authenticated, service_role;
 -- Clients set up their part in an edition: leagues under their units, and the codes they hand out.
 
 -- The participation of a client's command, its edition locked and still open to new leagues.
-create function private.begin_client_leagues(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
+create function private.lock_open_participation(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation;
 begin
     if not private.is_ops() then
-        perform private.begin_write(registered => false);
+        perform private.require_account(registered => false);
     end if;
     -- Of another client: the same as none.
     select * into p
@@ -5698,8 +5698,8 @@ begin
     if not found then
         perform private.refuse('MP093');
     end if;
-    perform private.begin_client(p.organisation_id, at_least);
-    perform private.begin_join(p.edition_id);
+    perform private.require_client(p.organisation_id, at_least);
+    perform private.lock_joinable_edition(p.edition_id);
     return p;
 end
 $$;
@@ -5718,7 +5718,7 @@ begin
     ) then
         perform private.refuse('MP093');
     end if;
-    perform private.begin_client(p.organisation_id, at_least);
+    perform private.require_client(p.organisation_id, at_least);
 end
 $$;
 
@@ -5729,7 +5729,7 @@ create function private.create_client_leagues(participation_id integer, leagues 
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    p mpp.participation := private.begin_client_leagues(participation_id);
+    p mpp.participation := private.lock_open_participation(participation_id);
     o mpp.organisation;
     e mpp.edition;
     item record;
@@ -5974,7 +5974,7 @@ create function private.invite_participants(participation_id integer, participan
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    p mpp.participation := private.begin_client_leagues(participation_id);
+    p mpp.participation := private.lock_open_participation(participation_id);
     o mpp.organisation;
     e mpp.edition;
     wrong integer;
@@ -6108,7 +6108,7 @@ create function private.remove_participants(participation_id integer, emails tex
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    p mpp.participation := private.begin_participation(participation_id);
+    p mpp.participation := private.lock_participation(participation_id);
     o mpp.organisation;
     asked text[];
     removed integer;
@@ -6218,11 +6218,11 @@ begin
         perform private.refuse('MP010', 'access_from', opens::text, 'Give the beginning of the access, or nothing for now.');
     end if;
     if closes <= opens then
-        perform private.refuse('MP010', 'access_until', format('%s is not after the beginning, %s', private.spoken_last(closes),
-            private.spoken_first(opens)), 'Give an end after the beginning; remove_staff takes an access away.');
+        perform private.refuse('MP010', 'access_until', format('%s is not after the beginning, %s', private.format_last_day(closes),
+            private.format_first_day(opens)), 'Give an end after the beginning; remove_staff takes an access away.');
     end if;
     if closes <= private.clock() then
-        perform private.refuse('MP010', 'access_until', format('%s has passed', private.spoken_last(closes)),
+        perform private.refuse('MP010', 'access_until', format('%s has passed', private.format_last_day(closes)),
             'Give an end that is still to come; remove_staff takes an access away.');
     end if;
 end
@@ -6349,7 +6349,7 @@ create function private.invite_staff(
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := private.begin_client(organisation_id, 'owner');
+    account uuid := private.require_client(organisation_id, 'owner');
     o mpp.organisation;
     me mpp.staff;
     address text := private.typed_address(email);
@@ -6359,11 +6359,11 @@ declare
     invitation integer;
 begin
     if not by_ops then
-        perform private.hold_account(account);
+        perform private.lock_account(account);
     end if;
     -- Also between two of its owners at once, of whom one may remove the other.
     perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
-    perform private.begin_client(organisation_id, 'owner');
+    perform private.require_client(organisation_id, 'owner');
     select * into o from mpp.organisation x where x.id = invite_staff.organisation_id;
     if not private.is_mail_address(address) then
         perform private.refuse('MP010', 'email', left(coalesce(email, 'it is empty'), 100), 'Give an address such as ada@example.org.');
@@ -6380,7 +6380,7 @@ begin
         closes := coalesce(closes, me.access_until);
         if opens < me.access_from or closes > me.access_until then
             perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('Your own goes from %s to %s.',
-                private.spoken_first(me.access_from), private.spoken_last(me.access_until)));
+                private.format_first_day(me.access_from), private.format_last_day(me.access_until)));
         end if;
         if exists (
             select
@@ -6463,12 +6463,12 @@ create function private.accept_staff_invitation(code text) returns integer
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write(registered => false);
+    account uuid := private.require_account(registered => false);
     typed text := translate(upper(regexp_replace(left(code, 40), '[\s-]', '', 'g')), 'OIL', '011');
     i mpp.staff_invitation;
     inviter mpp.staff;
 begin
-    perform private.hold_account(account);
+    perform private.lock_account(account);
     -- What they have already is locked first, as by those who change it and so end the invitation. The client comes before: a
     -- lower role ends what the former one read.
     perform pg_advisory_xact_lock(hashtext('mpp.client'), x.organisation_id)
@@ -6538,12 +6538,12 @@ create function private.set_staff(
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := private.begin_client(organisation_id, 'owner');
+    account uuid := private.require_client(organisation_id, 'owner');
     me mpp.staff;
     them mpp.staff;
 begin
     perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
-    perform private.begin_client(organisation_id, 'owner');
+    perform private.require_client(organisation_id, 'owner');
     select * into them from mpp.staff s
     where s.organisation_id = set_staff.organisation_id and s.account_id = set_staff.account_id for update;
     if not found then
@@ -6562,7 +6562,7 @@ begin
         end if;
         if set_staff.access_until > me.access_until or set_staff.access_from < me.access_from then
             perform private.refuse('MP010', 'access_until', 'it goes beyond your own access', format('Your own goes from %s to %s.',
-                private.spoken_first(me.access_from), private.spoken_last(me.access_until)));
+                private.format_first_day(me.access_from), private.format_last_day(me.access_until)));
         end if;
     end if;
     -- A new role alone is none of the dates' business, also when they have passed.
@@ -6594,14 +6594,14 @@ create function private.remove_staff(organisation_id integer, account_id uuid, i
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := private.begin_client(organisation_id, 'owner');
+    account uuid := private.require_client(organisation_id, 'owner');
     taken_back integer;
 begin
     if num_nonnulls(account_id, invitation_id) <> 1 then
         perform private.refuse('MP010', 'account_id', 'give either an account or an invitation', 'Send one of the two.');
     end if;
     perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
-    perform private.begin_client(organisation_id, 'owner');
+    perform private.require_client(organisation_id, 'owner');
     if remove_staff.account_id is null then
         -- It stays as one that has expired, so that the day's count of mails stays what it is.
         update mpp.staff_invitation i
@@ -6648,7 +6648,7 @@ declare
     account uuid := (select private.my_account());
 begin
     if not private.is_ops() then
-        perform private.require_client(organisation_id, private.signed_in(), 'owner');
+        perform private.require_client_role(organisation_id, private.signed_in(), 'owner');
     elsif not exists (select from mpp.organisation o where o.id = client_staff.organisation_id) then
         perform private.refuse('MP090');
     end if;
@@ -7249,7 +7249,7 @@ create trigger player_moved
     for each statement execute function private.player_moved();
 
 -- Settings of the edition that scores carry may change until the edition starts; all points are still zero then.
-create function private.edition_settle_scores() returns trigger
+create function private.edition_update_scores() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -7266,12 +7266,12 @@ begin
 end
 $$;
 
-create trigger edition_settle_scores
+create trigger edition_update_scores
     after update on mpp.edition
     for each row
     when ((old.ranking_basis, old.league_min_players, old.teams_per_league, old.organisation_id)
         is distinct from (new.ranking_basis, new.league_min_players, new.teams_per_league, new.organisation_id))
-    execute function private.edition_settle_scores();
+    execute function private.edition_update_scores();
 
 -- The ledger moves the points: credited rows in, what was credited out. Who is first among equals is whose present points
 -- were all credited first: what was taken back counts as if it had never been, and costs no place.
@@ -7440,7 +7440,7 @@ $$;
 
 -- Credits the collective challenges of teams that have their quorum, and takes the credit back from those that lost it.
 -- The locks of the leagues are held: nobody else counts the same teams. One statement, so that scores move once.
-create function private.settle_quorums(leagues uuid[], challenge_ids integer[]) returns void
+create function private.credit_quorums(leagues uuid[], challenge_ids integer[]) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -7491,7 +7491,7 @@ begin
     select count(*), array_agg(distinct r.league_id) filter (where r.state = 'pending') into written, waiting
     from recorded r;
     if waiting is not null then
-        perform private.settle_quorums(waiting, challenge_ids);
+        perform private.credit_quorums(waiting, challenge_ids);
     end if;
     return written;
 end
@@ -7504,7 +7504,7 @@ create function private.validate_challenge(player_id uuid, challenge_id integer,
     set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     me mpp.player;
     league uuid;
     e mpp.edition;
@@ -7600,7 +7600,7 @@ create function private.cancel_validation(validation_id uuid, reason text) retur
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := case when private.is_ops() then (select private.my_account()) else private.begin_write() end;
+    account uuid := case when private.is_ops() then (select private.my_account()) else private.require_account() end;
     e mpp.edition;
     v mpp.validation;
     mine boolean;
@@ -7648,7 +7648,7 @@ begin
     set state = 'cancelled', changed_at = at, cancelled_by = account
     where x.id = v.id
     returning * into v;
-    perform private.settle_quorums(array[v.league_id], array[v.challenge_id]);
+    perform private.credit_quorums(array[v.league_id], array[v.challenge_id]);
     if by_ops then
         perform private.record_act('validation.cancel', v.id::text, jsonb_build_object(
             'reason', private.clean_line('reason', reason, 500), 'player_id', v.player_id, 'points', v.points));
@@ -7672,7 +7672,7 @@ create function private.unlock_challenge(edition_id integer, word text) returns 
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.begin_write();
+    account uuid := private.require_account();
     me mpp.player;
     e mpp.edition;
     found_id integer;
@@ -7680,7 +7680,7 @@ declare
     oldest timestamptz;
     at timestamptz;
 begin
-    perform private.hold_account(account);
+    perform private.lock_account(account);
     perform private.lock_edition(unlock_challenge.edition_id);
     -- One guess at a time for one account.
     perform pg_advisory_xact_lock(hashtext('mpp.guess'), hashtext(account::text));
@@ -7698,7 +7698,7 @@ begin
     where g.account_id = account and g.edition_id = e.id;
     if wrong >= e.unlock_guesses_per_hour then
         perform private.refuse('MP046', jsonb_build_object('until', oldest + interval '1 hour'),
-            private.spoken(oldest + interval '1 hour'));
+            private.format_instant(oldest + interval '1 hour'));
     end if;
     select c.id into found_id
     from mpp.edition_challenge c
@@ -7875,7 +7875,7 @@ begin
     if cardinality(pupil_ids) not between 1 and 1000 then
         perform private.refuse('MP010', 'pupil_ids', format('it has %s elements', cardinality(pupil_ids)), 'Name 1 to 1,000 pupils of the class.');
     end if;
-    account := private.begin_class(class_id);
+    account := private.lock_class(class_id);
     at := private.clock();
     select * into class from mpp.league l where l.id = class_id;
 
@@ -7981,7 +7981,7 @@ create function private.cancel_for_pupils(class_id uuid, validation_ids uuid[]) 
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := private.begin_class(class_id);
+    account uuid := private.lock_class(class_id);
     at timestamptz := private.clock();
     e mpp.edition;
     cancelled integer;
@@ -8014,7 +8014,7 @@ begin
     set state = 'cancelled', changed_at = at, cancelled_by = account
     where v.id = any (validation_ids) and v.state <> 'cancelled';
     get diagnostics cancelled = row_count;
-    perform private.settle_quorums(array[class_id],
+    perform private.credit_quorums(array[class_id],
         array(select distinct v.challenge_id from mpp.validation v where v.id = any (validation_ids)));
     if by_ops and cancelled > 0 then
         perform private.record_act('class.cancel', class_id::text, jsonb_build_object('validations', validation_ids));
@@ -8046,7 +8046,7 @@ create function private.import_class_sheet(
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := private.begin_class(class_id);
+    account uuid := private.lock_class(class_id);
     class mpp.league;
     e mpp.edition;
     at timestamptz := private.clock();
@@ -8632,13 +8632,13 @@ begin
         from cell c
         window smaller as (order by c.players, c.country, c.department rows between unbounded preceding and 1 preceding)
     ), sorted as (
-        -- The smallest that could be shown joins what is withheld, when that alone would give itself away.
-        select o.*, o.players < least_people or o.smaller_players between 1 and least_people - 1 as is_withheld
+        -- The smallest that could be shown joins what is suppressed, when that alone would give itself away.
+        select o.*, o.players < least_people or o.smaller_players between 1 and least_people - 1 as is_suppressed
         from ordered o
     )
-    select edition, s.country, s.department, s.players from sorted s where not s.is_withheld
+    select edition, s.country, s.department, s.players from sorted s where not s.is_suppressed
     union all
-    select edition, null, null, sum(s.players) from sorted s where s.is_withheld having sum(s.players) >= least_people;
+    select edition, null, null, sum(s.players) from sorted s where s.is_suppressed having sum(s.players) >= least_people;
 end
 $$;
 
@@ -8780,17 +8780,17 @@ end
 $$;
 
 -- Fewer than five people could be told apart.
-create function private.withheld(people bigint) returns integer
+create function private.suppress_few(people bigint) returns integer
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$ select case when people = 0 or people >= 5 then people::integer end $$;
 
 -- Whether a client has the five people below whom days and themes would be about known persons.
-create function private.has_five(participation integer) returns boolean
+create function private.has_enough_people(participation integer) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select count(*) = 5
     from (
-        select from mpp.league l join mpp.player q on q.league_id = l.id where l.participation_id = has_five.participation limit 5
+        select from mpp.league l join mpp.player q on q.league_id = l.id where l.participation_id = has_enough_people.participation limit 5
     ) somebody
 $$;
 
@@ -8846,7 +8846,7 @@ begin
         join mpp.player p on p.id = v.player_id
     ), people as (
         select m.id, count(q.player_id) as players, count(q.player_id) filter (where q.joined_at < m.opens) as before,
-            count(q.player_id) >= 5 or (count(q.player_id) = 0 and not m.is_private) as is_told
+            count(q.player_id) >= 5 or (count(q.player_id) = 0 and not m.is_private) as is_shown
         from mine m
         left join person q on q.id = m.id
         group by m.id, m.is_private
@@ -8871,20 +8871,20 @@ begin
     )
     select
         m.id, m.organisation_id, m.edition_id, m.week, m.first_day, m.last_day, m.expected_players,
-        case when p.is_told then p.players::integer end,
+        case when p.is_shown then p.players::integer end,
         case when m.week > 1 then n.new_players end,
-        case when p.is_told or not m.is_private then private.withheld(d.active) end,
-        case when (p.is_told or not m.is_private)
-            and m.week > 1 and private.withheld(d.active) is not null and private.withheld(d.active_before) is not null
+        case when p.is_shown or not m.is_private then private.suppress_few(d.active) end,
+        case when (p.is_shown or not m.is_private)
+            and m.week > 1 and private.suppress_few(d.active) is not null and private.suppress_few(d.active_before) is not null
             then (d.active - d.active_before)::integer end,
-        case when p.is_told or not m.is_private then private.withheld(d.active_ever) end,
+        case when p.is_shown or not m.is_private then private.suppress_few(d.active_ever) end,
         g.leagues::integer,
         case when m.week > 1 then (g.leagues - g.before)::integer end,
-        -- What one to four people did is withheld with their number.
-        case when p.is_told then d.validations::integer end,
-        case when m.week > 1 and p.is_told then (d.validations - d.validations_before)::integer end,
-        case when p.is_told then d.points::integer end,
-        case when m.week > 1 and p.is_told then (d.points - d.points_before)::integer end,
+        -- What one to four people did is suppressed with their number.
+        case when p.is_shown then d.validations::integer end,
+        case when m.week > 1 and p.is_shown then (d.validations - d.validations_before)::integer end,
+        case when p.is_shown then d.points::integer end,
+        case when m.week > 1 and p.is_shown then (d.points - d.points_before)::integer end,
         case when p.players >= 5 then round(d.points::numeric / p.players, 2) end,
         -- With the change of the points it would tell how many came.
         case when m.week > 1 and n.new_players is not null and p.players >= 5 and p.before >= 5
@@ -8910,9 +8910,9 @@ comment on column api.client_overview.week_first is 'First day of that week, in 
 comment on column api.client_overview.week_last is 'Last day of that week.';
 comment on column api.client_overview.expected_players is 'How many players the client expects; null when it did not say.';
 comment on column api.client_overview.players is 'Players since the start, those who left after playing too; null for one to four.';
-comment on column api.client_overview.players_change is 'How many of them came this week; null in the first week, and where either number is withheld.';
+comment on column api.client_overview.players_change is 'How many of them came this week; null in the first week, and where either number is suppressed.';
 comment on column api.client_overview.active_players is 'Players who did a challenge this week; null for one to four.';
-comment on column api.client_overview.active_players_change is 'active_players less those of the whole week before: a difference between two weeks; null in the first week, and where either is withheld.';
+comment on column api.client_overview.active_players_change is 'active_players less those of the whole week before: a difference between two weeks; null in the first week, and where either is suppressed.';
 comment on column api.client_overview.active_players_ever is 'Players who did a challenge since the start; null for one to four.';
 comment on column api.client_overview.leagues is 'Leagues since the start, those out of the rankings too.';
 comment on column api.client_overview.leagues_change is 'How many of them are new this week; null in the first week.';
@@ -8971,12 +8971,12 @@ begin
             where x.league_id = l.id and x.state = 'credited'
         ) v
     ), line as (
-        -- From the smallest on, until what is withheld is five people together; of two that are equal, both.
+        -- From the smallest on, until what is suppressed is five people together; of two that are equal, both.
         select c.*,
             c.players < 5 or coalesce(sum(c.players) over by_players between c.fewest and 4, false) as is_small,
-            c.active = 0 or (c.active >= 5 and coalesce(sum(c.active) over by_active, 0) not between 1 and 4) as active_told,
+            c.active = 0 or (c.active >= 5 and coalesce(sum(c.active) over by_active, 0) not between 1 and 4) as active_shown,
             c.active_ever = 0 or (c.active_ever >= 5 and coalesce(sum(c.active_ever) over by_active_ever, 0) not between 1 and 4)
-                as active_ever_told
+                as active_ever_shown
         from counted c
         window
             by_players as (partition by c.id order by c.players range between unbounded preceding and 1 preceding),
@@ -8988,8 +8988,8 @@ begin
         case when c.is_public or not c.is_small
             then rank() over (partition by c.id, c.is_public or not c.is_small order by c.value desc) end,
         case when not c.is_small then c.players end,
-        case when not c.is_small and c.active_told then c.active::integer end,
-        case when not c.is_small and c.active_ever_told then c.active_ever::integer end,
+        case when not c.is_small and c.active_shown then c.active::integer end,
+        case when not c.is_small and c.active_ever_shown then c.active_ever::integer end,
         case when not c.is_small then c.validations::integer end,
         case when c.is_public or not c.is_small then c.points end,
         case when not c.is_small then round(c.points::numeric / c.players, 2) end,
@@ -9017,7 +9017,7 @@ begin
     from line c
     -- Only somebody who came can have opted a league out.
     where c.listed or (c.is_small and not c.is_public and c.is_private)
-    -- The place in the list would tell what is withheld.
+    -- The place in the list would tell what is suppressed.
     order by c.id, case when c.is_public or not c.is_small then c.value end desc nulls last,
         case when c.is_public or not c.is_small then c.tie_order end, c.league_id;
 end
@@ -9044,7 +9044,7 @@ comment on column api.client_leagues.points_this_week is 'Points of the week tha
 comment on column api.client_leagues.points_last_week is 'Points of the whole week before it; null in the first week, and with players.';
 comment on column api.client_leagues.last_validated_at is 'Midnight of the last day on which a challenge was done, in the time zone of the edition: never the hour; null when none was, and with players.';
 comment on column api.client_leagues.has_ambassador is 'Whether somebody runs it; in a private edition null with players.';
-comment on column api.client_leagues.push is 'Why it needs a push, empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of what the week before had by the same hour), few_players. In a private edition a league whose players are withheld has few_players and nothing else.';
+comment on column api.client_leagues.push is 'Why it needs a push, empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of what the week before had by the same hour), few_players. In a private edition a league whose players are suppressed has few_players and nothing else.';
 grant select on api.client_leagues to authenticated, service_role, mpp_dashboard;
 
 create function private.client_weekly(chosen integer default null) returns table (
@@ -9095,7 +9095,7 @@ begin
     select
         k.id, k.number, k.first_day, k.last_day,
         case when not (f.is_few and k.is_private) then j.new_players end,
-        case when not (f.is_few and k.is_private) then private.withheld(coalesce(v.active, 0)) end,
+        case when not (f.is_few and k.is_private) then private.suppress_few(coalesce(v.active, 0)) end,
         case when not f.is_few then coalesce(v.validations, 0)::integer end,
         case when not f.is_few then coalesce(v.points, 0)::integer end,
         case when not f.is_few then (coalesce(v.validations, 0) - lag(coalesce(v.validations, 0)) over w)::integer end,
@@ -9103,7 +9103,7 @@ begin
     from week k
     join joined j on j.id = k.id and j.number = k.number
     left join ledger v on v.id = k.id and v.number = k.number
-    -- What one to four people did is withheld with their number.
+    -- What one to four people did is suppressed with their number.
     cross join lateral (
         select count(*) between case when k.is_private then 0 else 1 end and 4 as is_few from person q where q.id = k.id
     ) f
@@ -9139,7 +9139,7 @@ begin
     join mpp.edition e on e.id = p.edition_id
     join mpp.league l on l.participation_id = p.id
     join mpp.validation v on v.league_id = l.id and v.state = 'credited'
-    where private.has_five(p.id)
+    where private.has_enough_people(p.id)
     group by p.id, (v.validated_at at time zone e.time_zone)::date
     order by p.id, day;
 end
@@ -9205,7 +9205,7 @@ comment on column api.client_ranking.label is 'Name of the league or unit.';
 comment on column api.client_ranking.leagues is 'How many listed leagues it has; 1 for a league.';
 comment on column api.client_ranking.players is 'Players since the start; of a unit, those of its leagues that show theirs. Null when none does.';
 comment on column api.client_ranking.points is 'Points since the start; in a private edition null for a small league.';
-comment on column api.client_ranking.points_per_player is 'points divided by players; null where a number of players is withheld.';
+comment on column api.client_ranking.points_per_player is 'points divided by players; null where a number of players is suppressed.';
 comment on column api.client_ranking.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player.';
 grant select on api.client_ranking to authenticated, service_role, mpp_dashboard;
 
@@ -9216,7 +9216,7 @@ as $$
 begin
     return query
     with mine as (
-        select p.id, p.edition_id from private.followed(chosen) p where private.has_five(p.id)
+        select p.id, p.edition_id from private.followed(chosen) p where private.has_enough_people(p.id)
     ), ledger as (
         select m.id, k.theme, count(*) as validations, sum(x.points) as points
         from mine m
@@ -9261,7 +9261,7 @@ comment on table mpp.client_map_cell is 'What client_map says of an edition that
 
 alter table mpp.client_map_cell enable row level security;
 
--- What is withheld is five people or more together, or the difference from the total would say how many they are: when
+-- What is suppressed is five people or more together, or the difference from the total would say how many they are: when
 -- the small places are fewer, the smallest of the others joins them.
 create function private.count_client_map(participations integer[]) returns table (participation_id integer, department text, players integer)
     language sql stable rows 20 set search_path = pg_catalog, pg_temp
@@ -9273,7 +9273,7 @@ as $$
         join mpp.profile f on f.id = q.account_id and f.country = 'FR'
         where l.participation_id = any (participations)
             -- Of one to four people, not even where they live.
-            and private.has_five(l.participation_id)
+            and private.has_enough_people(l.participation_id)
         group by l.participation_id, private.department_of(f.country, f.postcode)
     ), elsewhere as (
         -- Abroad or opted out: on no map, and in the total.
@@ -9338,7 +9338,7 @@ select * from private.client_map();
 comment on view api.client_map is 'Listed players of the caller''s clients by French department, as they were at the freeze once there was one; null for fewer than five.';
 comment on column api.client_map.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_map.department is 'French department, such as 69 or 2A; null for players whose postcode has none.';
-comment on column api.client_map.players is 'Listed players who live there; null for one to four, and for the next larger place where the difference would tell, those abroad or opted out counted with what is withheld.';
+comment on column api.client_map.players is 'Listed players who live there; null for one to four, and for the next larger place where the difference would tell, those abroad or opted out counted with what is suppressed.';
 grant select on api.client_map to authenticated, service_role, mpp_dashboard;
 -- The classes of a territory, who runs the leagues of a client, and the whole report in one answer.
 
@@ -9356,7 +9356,7 @@ begin
     return query
     select
         p.id, l.id, l.name::text, l.level::text, h.id, h.name::text, h.rne, h.postcode, h.city::text,
-        private.withheld(s.players), s.points,
+        private.suppress_few(s.players), s.points,
         case when s.players >= 5 then round(s.points::numeric / s.players, 2) end,
         case when s.players >= 5 then (
             select coalesce(sum(v.points), 0)::integer
@@ -9458,7 +9458,7 @@ begin
             if private.my_proven_account() is null then
                 perform private.refuse('MP012');
             end if;
-            perform private.require_open(me);
+            perform private.require_staff_access(me);
         end if;
         perform private.refuse('MP093');
     end if;
@@ -9497,7 +9497,7 @@ begin
             select jsonb_build_object('players', sum(s.players) filter (where s.scope = 'league'),
                 'leagues', count(*) filter (where s.scope = 'league'), 'points', sum(s.points) filter (where s.scope = 'league'))
             from mpp.score s
-            -- A private edition is its client: sums of it would tell what is withheld.
+            -- A private edition is its client: sums of it would tell what is suppressed.
             where s.edition_id = p.edition_id and s.is_public
         ),
         -- Beside what a client is told of its own leagues: those of five players or more.
@@ -9614,7 +9614,7 @@ begin
         return e.frozen_at;
     end if;
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) <> 'closed' then
-        perform private.refuse('MP026', jsonb_build_object('ends_at', e.ends_at), e.code, private.spoken(e.ends_at));
+        perform private.refuse('MP026', jsonb_build_object('ends_at', e.ends_at), e.code, private.format_instant(e.ends_at));
     end if;
     perform private.fold_scores(e.id, wait => true);
     insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value, tie_order)
@@ -10861,7 +10861,7 @@ comment on function private.plan_days is 'Dates a template: size is 1, 2 or 3; t
 
 -- The participation that a command is about, locked; whoever does not work for that client is told the same as if there
 -- were none.
-create function private.begin_participation(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
+create function private.lock_participation(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -10870,14 +10870,14 @@ declare
 begin
     select * into asked from mpp.participation p where p.id = participation for no key update;
     if not private.is_ops() then
-        account := private.begin_write(registered => false);
+        account := private.require_account(registered => false);
         if not exists (select from mpp.staff s where s.account_id = account and s.organisation_id = asked.organisation_id) then
             perform private.refuse('MP093');
         end if;
     elsif asked.id is null then
         perform private.refuse('MP093');
     end if;
-    perform private.begin_client(asked.organisation_id, at_least);
+    perform private.require_client(asked.organisation_id, at_least);
     return asked;
 end
 $$;
@@ -10889,7 +10889,7 @@ create function private.plan_participation(participation_id integer) returns api
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    asked mpp.participation := private.begin_participation(participation_id);
+    asked mpp.participation := private.lock_participation(participation_id);
     e mpp.edition;
     size integer := private.organisation_size(asked.expected_players);
     outcome api.plan_outcome;
@@ -10956,7 +10956,7 @@ declare
     asked mpp.task;
 begin
     if not by_ops then
-        account := private.begin_write(registered => false);
+        account := private.require_account(registered => false);
     end if;
     select t.* into asked
     from mpp.task t
@@ -10966,7 +10966,7 @@ begin
     if not found then
         perform private.refuse('MP005');
     end if;
-    perform private.begin_client(asked.organisation_id);
+    perform private.require_client(asked.organisation_id);
     if asked.owner = 'association' and not by_ops then
         perform private.refuse('MP006');
     end if;
@@ -12097,19 +12097,19 @@ comment on table mpp.newsletter is 'Newsletters: one text for all who get it.';
 
 alter table mpp.newsletter enable row level security;
 
-create type api.newsletter_piece as (queued integer, already integer, after uuid);
-comment on type api.newsletter_piece is 'What one call of queue_newsletter did; after is where the next one begins, empty at the end.';
+create type api.newsletter_batch as (queued integer, already integer, after uuid);
+comment on type api.newsletter_batch is 'What one call of queue_newsletter did; after is where the next one begins, empty at the end.';
 
 -- In pieces, each its own transaction: whoever is cut off begins again, and what was queued stays queued once.
 create function private.queue_newsletter(code text, language text, subject text, body text, after uuid, how_many integer)
-    returns api.newsletter_piece
+    returns api.newsletter_batch
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     known mpp.newsletter;
     reader uuid;
     seen integer := 0;
-    piece api.newsletter_piece := row (0, 0, null);
+    batch api.newsletter_batch := row (0, 0, null);
 begin
     perform private.require_service();
     if code is null or code !~ '^[a-z0-9-]{3,60}$' then
@@ -12147,42 +12147,42 @@ begin
         limit how_many
     loop
         seen := seen + 1;
-        piece.after := reader;
+        batch.after := reader;
         if private.queue_mail(format('newsletter/%s/%s', queue_newsletter.code, reader), 'newsletter',
             jsonb_build_object('newsletter', queue_newsletter.code), 'newsletter', account_id => reader,
             language => queue_newsletter.language) then
-            piece.queued := piece.queued + 1;
+            batch.queued := batch.queued + 1;
         else
-            piece.already := piece.already + 1;
+            batch.already := batch.already + 1;
         end if;
     end loop;
     if seen < how_many then
-        piece.after := null;
+        batch.after := null;
     end if;
-    if piece.queued > 0 then
+    if batch.queued > 0 then
         perform private.record_act('newsletter.queue', queue_newsletter.code,
-            jsonb_build_object('language', queue_newsletter.language, 'queued', piece.queued));
+            jsonb_build_object('language', queue_newsletter.language, 'queued', batch.queued));
     end if;
-    return piece;
+    return batch;
 end
 $$;
 grant execute on function private.queue_newsletter to service_role;
 
 create function api.queue_newsletter(
     code text, language text, subject text, body text, after uuid default null, how_many integer default 500
-) returns api.newsletter_piece
+) returns api.newsletter_batch
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.queue_newsletter(code, language, subject, body, after, how_many); end;
 comment on function api.queue_newsletter is 'Queues a newsletter for the next people who agreed to it, in their language, each once; call it again with after until after is empty. Secret key only. Errors: MP006, MP010, MP098.';
 grant execute on function api.queue_newsletter to service_role;
 
-create type api.league_note_piece as (leagues integer, queued integer, already integer, after uuid);
-comment on type api.league_note_piece is 'What one call of queue_league_notes did; after is where the next one begins, empty at the end.';
+create type api.league_note_batch as (leagues integer, queued integer, already integer, after uuid);
+comment on type api.league_note_batch is 'What one call of queue_league_notes did; after is where the next one begins, empty at the end.';
 
--- Whole leagues, of so many players together, each piece its own transaction: whoever is cut off begins again, and what was queued
+-- Whole leagues, of so many players together, each batch its own transaction: whoever is cut off begins again, and what was queued
 -- stays queued once.
 create function private.queue_league_notes(edition_code text, after uuid, how_many integer, dry_run boolean)
-    returns api.league_note_piece
+    returns api.league_note_batch
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -12191,7 +12191,7 @@ declare
     week record;
     too_late timestamptz;
     note record;
-    piece api.league_note_piece := row (0, 0, 0, null);
+    batch api.league_note_batch := row (0, 0, 0, null);
 begin
     perform private.require_service();
     if how_many is null or how_many not between 1 and 5000 then
@@ -12275,15 +12275,15 @@ begin
         ) mine on true
         order by l.id
     loop
-        if piece.after is distinct from note.id then
-            piece.leagues := piece.leagues + 1;
-            piece.after := note.id;
+        if batch.after is distinct from note.id then
+            batch.leagues := batch.leagues + 1;
+            batch.after := note.id;
         end if;
         if note.account_id is null then
             continue;
         end if;
         if dry_run and not exists (select from mpp.outbox o where o.key = note.key) then
-            piece.queued := piece.queued + 1;
+            batch.queued := batch.queued + 1;
         elsif not dry_run and private.queue_mail(
             note.key, 'league_note',
             jsonb_build_object(
@@ -12302,25 +12302,25 @@ begin
             'league_alerts', account_id => note.account_id, language => note.language, league_id => note.id,
             useful_until => too_late
         ) then
-            piece.queued := piece.queued + 1;
+            batch.queued := batch.queued + 1;
         else
-            piece.already := piece.already + 1;
+            batch.already := batch.already + 1;
         end if;
     end loop;
-    if not exists (select from mpp.league l where l.edition_id = e.id and l.id > piece.after) then
-        piece.after := null;
+    if not exists (select from mpp.league l where l.edition_id = e.id and l.id > batch.after) then
+        batch.after := null;
     end if;
-    if piece.queued > 0 and not dry_run then
-        perform private.record_act('league_notes.queue', e.code, jsonb_build_object('week', week.number, 'queued', piece.queued));
+    if batch.queued > 0 and not dry_run then
+        perform private.record_act('league_notes.queue', e.code, jsonb_build_object('week', week.number, 'queued', batch.queued));
     end if;
-    return piece;
+    return batch;
 end
 $$;
 grant execute on function private.queue_league_notes to service_role;
 
 create function api.queue_league_notes(
     edition_code text, after uuid default null, how_many integer default 500, dry_run boolean default false
-) returns api.league_note_piece
+) returns api.league_note_batch
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.queue_league_notes(edition_code, after, how_many, dry_run); end;
 comment on function api.queue_league_notes is 'Queues the notes of the week for the players and ambassadors who agreed to alerts, each once a week, for the next leagues of how_many players together; call it again with after until after is empty. dry_run only counts. Secret key only. Errors: MP006, MP010, MP020, MP022.';

@@ -316,7 +316,7 @@ def player_commands(game):
 def test_during_maintenance_every_write_of_players_is_refused_and_names_the_end(game):
     _, commands = player_commands(game)
     window = announce(game)
-    end = game.one("select private.spoken(%s)", (game.now + HOUR,))
+    end = game.one("select private.format_instant(%s)", (game.now + HOUR,))
     for person, command, arguments in commands:
         with game.refused("MP011") as caught:
             person.call(command, **arguments)
@@ -370,7 +370,7 @@ def test_a_window_that_is_over_or_to_come_refuses_nothing(game):
 def test_of_two_windows_at_once_the_later_end_is_named(game):
     announce(game)
     announce(game, -HOUR, 3 * HOUR)
-    end = game.one("select private.spoken(%s)", (game.now + 3 * HOUR,))
+    end = game.one("select private.format_instant(%s)", (game.now + 3 * HOUR,))
     person = game.signed_in()
     with game.refused("MP011") as caught:
         person.call("register", **game.profile())

@@ -111,8 +111,8 @@ def test_the_times_of_a_refusal_are_in_its_detail_and_nothing_else_is(game):
 
 
 def test_instants_are_said_in_paris_time_with_the_zone(game):
-    assert game.one("select private.spoken('2026-07-01T10:00:00Z')") == "2026-07-01 12:00:00 (Europe/Paris)"
-    assert game.one("select private.spoken('2026-12-01T10:00:00Z')") == "2026-12-01 11:00:00 (Europe/Paris)"
+    assert game.one("select private.format_instant('2026-07-01T10:00:00Z')") == "2026-07-01 12:00:00 (Europe/Paris)"
+    assert game.one("select private.format_instant('2026-12-01T10:00:00Z')") == "2026-12-01 11:00:00 (Europe/Paris)"
 
 
 def commands(game):
