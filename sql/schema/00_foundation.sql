@@ -66,18 +66,3 @@ create domain mpp.translated as jsonb
         and not jsonb_path_exists(value, '$.* ? (@.type() != "string")')
     );
 comment on domain mpp.translated is 'Texts by ISO 639-1 language; fr and en are required.';
-
--- One line of text typed by a person. Control, zero-width and direction characters would let a label imitate another,
--- and so would white space of another kind.
-create domain mpp.line as text
-    constraint line_is_clean check (
-        value = btrim(value)
-        and char_length(value) between 1 and 120
-        and value !~ '[\u0000-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u1680\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
-        and value !~ '[\u0300-\u036f]{3}'
-    );
-comment on domain mpp.line is 'One clean line of text: no control, invisible or direction characters, 120 at most.';
-
-create domain mpp.school_level as text
-    constraint school_level_known check (value in ('maternelle', 'elementaire', 'college', 'lycee'));
-comment on domain mpp.school_level is 'Level of a class or school: maternelle, elementaire, college or lycee.';

@@ -20,6 +20,30 @@ as $$
 $$;
 grant execute on function private.trimmed to mpp_owner;
 
+-- Control, zero-width and direction characters would let a label imitate another, and so would white space of another kind
+-- and accents in a pile.
+create function private.hides_something(value text) returns boolean
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
+as $$
+    select value ~ '[\u0000-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u1680\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
+        or value ~ '[\u0300-\u036f]{3}'
+$$;
+grant execute on function private.hides_something to mpp_owner;
+
+create domain mpp.line as text
+    constraint line_is_clean check (value = btrim(value) and char_length(value) between 1 and 120 and not private.hides_something(value));
+comment on domain mpp.line is 'One clean line of text: no control, invisible or direction characters, 120 at most.';
+
+create function private.school_levels() returns text[]
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$ select array['maternelle', 'elementaire', 'college', 'lycee'] $$;
+comment on function private.school_levels is 'The levels of the French school, youngest first.';
+grant execute on function private.school_levels to mpp_owner;
+
+create domain mpp.school_level as text
+    constraint school_level_known check (value = any (private.school_levels()));
+comment on domain mpp.school_level is 'Level of a class or school: one of private.school_levels().';
+
 -- How names are compared: without case, accents and ligatures, so that Léa, LEA and lea are one name. Accents go before
 -- case does, because a database in the C locale knows the case of ASCII letters only.
 create function private.folded(value text) returns text

@@ -20,8 +20,7 @@ begin
         perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
             format('Use %s characters at most.', longest));
     end if;
-    if cleaned ~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
-        or cleaned ~ '[\u0300-\u036f]{3}' then
+    if private.hides_something(cleaned) then
         perform private.refuse('MP010', field, 'it holds an invisible character', 'Use visible characters only.');
     end if;
     -- An encoded word of a mail header (RFC 2047) says one thing here and another where it is decoded.
@@ -139,8 +138,7 @@ begin
         perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
             format('Use %s characters at most.', longest));
     end if;
-    if replace(cleaned, E'\n', '') ~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
-        or cleaned ~ '[\u0300-\u036f]{3}' then
+    if private.hides_something(replace(cleaned, E'\n', '')) then
         perform private.refuse('MP010', field, 'it holds a control or invisible character', 'Use visible characters and line breaks only.');
     end if;
     return cleaned;

@@ -271,7 +271,7 @@ begin
     if results is null or results not between 1 and 100 then
         perform private.refuse('MP010', 'results', coalesce(results::text, 'it is empty'), 'Ask for 1 to 100.');
     end if;
-    if level is not null and level not in ('maternelle', 'elementaire', 'college', 'lycee') then
+    if level is not null and level <> all (private.school_levels()) then
         perform private.refuse('MP010', 'level', left(level, 40), 'Use maternelle, elementaire, college or lycee.');
     end if;
     return query
@@ -311,7 +311,7 @@ begin
     if country = 'FR' and rne is null then
         perform private.refuse('MP010', 'rne', 'it is empty', 'Give the RNE code of the school; only schools abroad have none.');
     end if;
-    if coalesce(cardinality(levels), 0) = 0 or not levels <@ array['maternelle', 'elementaire', 'college', 'lycee']
+    if coalesce(cardinality(levels), 0) = 0 or not levels <@ private.school_levels()
         or array_position(levels, null) is not null then
         perform private.refuse('MP010', 'levels', left(coalesce(array_to_string(levels, ', ', 'null'), 'it is empty'), 80),
             'Use one or more of maternelle, elementaire, college and lycee.');
@@ -325,7 +325,7 @@ create function private.levels_in_order(levels text[]) returns mpp.school_level[
 as $$
     select array(
         select l.level::mpp.school_level
-        from unnest(array['maternelle', 'elementaire', 'college', 'lycee']) with ordinality l (level, place)
+        from unnest(private.school_levels()) with ordinality l (level, place)
         where l.level = any (levels)
         order by l.place
     )
@@ -484,7 +484,7 @@ begin
                 when coalesce(btrim(p.city), '') = '' or char_length(p.city) > 80 then format('the city of %s', p.rne)
                 when private.is_country(p.country) is not true then format('the country of %s', p.rne)
                 when p.postcode is null or p.postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' then format('the postcode of %s', p.rne)
-                when coalesce(cardinality(p.levels), 0) = 0 or not p.levels <@ array['maternelle', 'elementaire', 'college', 'lycee']
+                when coalesce(cardinality(p.levels), 0) = 0 or not p.levels <@ private.school_levels()
                     then format('the levels of %s', p.rne)
                 when p.commune is not null and (p.country <> 'FR' or not private.is_commune(p.commune)) then format('the commune of %s', p.rne)
                 when p.department is not null and (p.country <> 'FR' or not private.is_department(p.department))

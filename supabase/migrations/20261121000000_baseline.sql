@@ -66,21 +66,6 @@ create domain mpp.translated as jsonb
         and not jsonb_path_exists(value, '$.* ? (@.type() != "string")')
     );
 comment on domain mpp.translated is 'Texts by ISO 639-1 language; fr and en are required.';
-
--- One line of text typed by a person. Control, zero-width and direction characters would let a label imitate another,
--- and so would white space of another kind.
-create domain mpp.line as text
-    constraint line_is_clean check (
-        value = btrim(value)
-        and char_length(value) between 1 and 120
-        and value !~ '[\u0000-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u1680\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
-        and value !~ '[\u0300-\u036f]{3}'
-    );
-comment on domain mpp.line is 'One clean line of text: no control, invisible or direction characters, 120 at most.';
-
-create domain mpp.school_level as text
-    constraint school_level_known check (value in ('maternelle', 'elementaire', 'college', 'lycee'));
-comment on domain mpp.school_level is 'Level of a class or school: maternelle, elementaire, college or lycee.';
 -- Text as people type it: how it is trimmed, compared and searched, and what in it is a word, a country, a telephone number,
 -- an address, a link or an imitation. Nothing here reads a table or refuses: 12_typed does.
 
@@ -102,6 +87,30 @@ as $$
         '^[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+|[ \u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]+$', '', 'g')
 $$;
 grant execute on function private.trimmed to mpp_owner;
+
+-- Control, zero-width and direction characters would let a label imitate another, and so would white space of another kind
+-- and accents in a pile.
+create function private.hides_something(value text) returns boolean
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
+as $$
+    select value ~ '[\u0000-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u1680\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
+        or value ~ '[\u0300-\u036f]{3}'
+$$;
+grant execute on function private.hides_something to mpp_owner;
+
+create domain mpp.line as text
+    constraint line_is_clean check (value = btrim(value) and char_length(value) between 1 and 120 and not private.hides_something(value));
+comment on domain mpp.line is 'One clean line of text: no control, invisible or direction characters, 120 at most.';
+
+create function private.school_levels() returns text[]
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$ select array['maternelle', 'elementaire', 'college', 'lycee'] $$;
+comment on function private.school_levels is 'The levels of the French school, youngest first.';
+grant execute on function private.school_levels to mpp_owner;
+
+create domain mpp.school_level as text
+    constraint school_level_known check (value = any (private.school_levels()));
+comment on domain mpp.school_level is 'Level of a class or school: one of private.school_levels().';
 
 -- How names are compared: without case, accents and ligatures, so that Léa, LEA and lea are one name. Accents go before
 -- case does, because a database in the C locale knows the case of ASCII letters only.
@@ -676,8 +685,7 @@ begin
         perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
             format('Use %s characters at most.', longest));
     end if;
-    if cleaned ~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
-        or cleaned ~ '[\u0300-\u036f]{3}' then
+    if private.hides_something(cleaned) then
         perform private.refuse('MP010', field, 'it holds an invisible character', 'Use visible characters only.');
     end if;
     -- An encoded word of a mail header (RFC 2047) says one thing here and another where it is decoded.
@@ -795,8 +803,7 @@ begin
         perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
             format('Use %s characters at most.', longest));
     end if;
-    if replace(cleaned, E'\n', '') ~ '[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
-        or cleaned ~ '[\u0300-\u036f]{3}' then
+    if private.hides_something(replace(cleaned, E'\n', '')) then
         perform private.refuse('MP010', field, 'it holds a control or invisible character', 'Use visible characters and line breaks only.');
     end if;
     return cleaned;
@@ -1208,7 +1215,7 @@ create type api.edition_phase as enum ('draft', 'registration', 'running', 'clos
 -- Postgres does not count the comparison of enums among them.
 create domain api.ranking_scope as text
     constraint ranking_scope_known check (
-        value in ('player', 'team', 'league', 'maternelle', 'elementaire', 'college', 'lycee')
+        value in ('player', 'team', 'league') or value = any (private.school_levels())
     );
 comment on domain api.ranking_scope
     is 'What is ranked: players, teams, leagues (classes are leagues), or the classes of one school level.';
@@ -2519,7 +2526,7 @@ begin
     if results is null or results not between 1 and 100 then
         perform private.refuse('MP010', 'results', coalesce(results::text, 'it is empty'), 'Ask for 1 to 100.');
     end if;
-    if level is not null and level not in ('maternelle', 'elementaire', 'college', 'lycee') then
+    if level is not null and level <> all (private.school_levels()) then
         perform private.refuse('MP010', 'level', left(level, 40), 'Use maternelle, elementaire, college or lycee.');
     end if;
     return query
@@ -2559,7 +2566,7 @@ begin
     if country = 'FR' and rne is null then
         perform private.refuse('MP010', 'rne', 'it is empty', 'Give the RNE code of the school; only schools abroad have none.');
     end if;
-    if coalesce(cardinality(levels), 0) = 0 or not levels <@ array['maternelle', 'elementaire', 'college', 'lycee']
+    if coalesce(cardinality(levels), 0) = 0 or not levels <@ private.school_levels()
         or array_position(levels, null) is not null then
         perform private.refuse('MP010', 'levels', left(coalesce(array_to_string(levels, ', ', 'null'), 'it is empty'), 80),
             'Use one or more of maternelle, elementaire, college and lycee.');
@@ -2573,7 +2580,7 @@ create function private.levels_in_order(levels text[]) returns mpp.school_level[
 as $$
     select array(
         select l.level::mpp.school_level
-        from unnest(array['maternelle', 'elementaire', 'college', 'lycee']) with ordinality l (level, place)
+        from unnest(private.school_levels()) with ordinality l (level, place)
         where l.level = any (levels)
         order by l.place
     )
@@ -2732,7 +2739,7 @@ begin
                 when coalesce(btrim(p.city), '') = '' or char_length(p.city) > 80 then format('the city of %s', p.rne)
                 when private.is_country(p.country) is not true then format('the country of %s', p.rne)
                 when p.postcode is null or p.postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' then format('the postcode of %s', p.rne)
-                when coalesce(cardinality(p.levels), 0) = 0 or not p.levels <@ array['maternelle', 'elementaire', 'college', 'lycee']
+                when coalesce(cardinality(p.levels), 0) = 0 or not p.levels <@ private.school_levels()
                     then format('the levels of %s', p.rne)
                 when p.commune is not null and (p.country <> 'FR' or not private.is_commune(p.commune)) then format('the commune of %s', p.rne)
                 when p.department is not null and (p.country <> 'FR' or not private.is_department(p.department))
