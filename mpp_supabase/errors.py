@@ -8,75 +8,11 @@
     │   └── KeyRefused              the API key is not valid there
     ├── AccountError                Supabase Auth refused (address taken, weak password…)
     ├── StorageError                Supabase Storage refused (name taken, no such file, too large…)
-    └── Refusal                     a rule of the game said no: one class per SQLSTATE `MP…`
-        ├── SignInRequired            MP001
-        ├── AnonymousNotAllowed       MP002
-        ├── NotRegistered             MP003
-        ├── AlreadyRegistered         MP004
-        ├── NotAllowed                MP005
-        ├── OpsOnly                   MP006
-        ├── AmbassadorOnly            MP007
-        ├── TeacherOnly               MP008
-        ├── NotATeacher               MP009
-        ├── InvalidField              MP010
-        ├── Maintenance               MP011
-        ├── AddressNotProven          MP012
-        ├── EditionNotFound           MP020
-        ├── EditionNotOpen            MP021
-        ├── EditionNotRunning         MP022
-        ├── RegistrationClosed        MP023
-        ├── EditionFrozen             MP024
-        ├── EditionStarted            MP025
-        ├── EditionNotOver            MP026
-        ├── EditionFileInvalid        MP027
-        ├── WrongAudience             MP028
-        ├── AlreadyInLeague           MP030
-        ├── JoinCodeUnknown           MP031
-        ├── LeagueFull                MP032
-        ├── PhoneRequired             MP033
-        ├── Expelled                  MP034
-        ├── NotInLeague               MP035
-        ├── AmbassadorMustHandOver    MP036
-        ├── TeamLimit                 MP037
-        ├── NameTaken                 MP038
-        ├── LeagueLimit               MP039
-        ├── ChallengeNotFound         MP040
-        ├── OutsideWindow             MP041
-        ├── RepeatLimit               MP042
-        ├── ProofRequired             MP043
-        ├── RequestKeyReused          MP044
-        ├── AlreadyCancelled          MP045
-        ├── TooManyGuesses            MP046
-        ├── DailyLimit                MP047
-        ├── GuardianConsentRequired   MP050
-        ├── TermsVersionUnknown       MP051
-        ├── OpenLeagueTooYoung        MP052
-        ├── TeacherTooYoung           MP053
-        ├── BirthDateLocked           MP054
-        ├── LedgerFact                MP060
-        ├── AppendOnly                MP061
-        ├── ImportRefused             MP070
-        ├── SchoolUnknown             MP080
-        ├── RepeatedFirstName         MP081
-        ├── InvitationUnknown         MP082
-        ├── NotInClass                MP083
-        ├── ChallengeNotChosen        MP084
-        ├── SchoolLimit               MP085
-        ├── ClassesFollowed           MP086
-        ├── OrganisationUnknown       MP090
-        ├── AccessClosed              MP091
-        ├── RoleTooLow                MP092
-        ├── ParticipationUnknown      MP093
-        ├── EditionNotFrozen          MP094
-        ├── ContactClosed             MP095
-        ├── MailMoved                 MP096
-        ├── MailUnknown               MP097
-        ├── NewsletterChanged         MP098
-        └── ParticipationPlayed       MP099
+    └── Refusal                     a rule of the game said no: one class for each SQLSTATE `MP…`
 
-The classes below Refusal are named by `private.refusals()` in sql/schema and documented in docs/errors.md; a test
-compares the three. The files of schools have errors of their own, each beside what reads or writes the file:
-`sheets.SheetError`, `school_directory.DirectoryError` and `diplomas.DiplomaError`; those of clients
+The classes of refusals have the names that `private.refusals()` gives them in sql/schema; docs/errors.md lists them,
+and a test compares the three. The files of schools have errors of their own, each beside what reads or writes the
+file: `sheets.SheetError`, `school_directory.DirectoryError` and `diplomas.DiplomaError`; those of clients
 `reports.ReportError` and `client_files.ClientFileError`; all MPPError.
 """
 
@@ -175,6 +111,10 @@ class EditionFileError(MPPError):
         return "\n".join(str(problem) for problem in self.problems)
 
 
+REFUSALS: dict[str, type[Refusal]] = {}
+"""Class by SQLSTATE."""
+
+
 class Refusal(MPPError):
     """A rule of the game said no. The message and hint are the database's, in the language asked for.
 
@@ -183,6 +123,11 @@ class Refusal(MPPError):
 
     code = "MP000"
 
+    def __init_subclass__(cls, code: str) -> None:
+        super().__init_subclass__()
+        cls.code = code
+        REFUSALS[code] = cls
+
     def __init__(
         self, message: str, hint: str = "", code: str | None = None, times: Mapping[str, datetime] | None = None
     ) -> None:
@@ -190,460 +135,260 @@ class Refusal(MPPError):
         self.times: dict[str, datetime] = dict(times or {})
 
 
-class SignInRequired(Refusal):
+class SignInRequired(Refusal, code="MP001"):
     """You are not signed in."""
 
-    code = "MP001"
 
-
-class AnonymousNotAllowed(Refusal):
+class AnonymousNotAllowed(Refusal, code="MP002"):
     """An anonymous account can only read."""
 
-    code = "MP002"
 
-
-class NotRegistered(Refusal):
+class NotRegistered(Refusal, code="MP003"):
     """This account has no player profile yet."""
 
-    code = "MP003"
 
-
-class AlreadyRegistered(Refusal):
+class AlreadyRegistered(Refusal, code="MP004"):
     """This account already has a profile."""
 
-    code = "MP004"
 
-
-class NotAllowed(Refusal):
+class NotAllowed(Refusal, code="MP005"):
     """That does not exist, or is not yours to use."""
 
-    code = "MP005"
 
-
-class OpsOnly(Refusal):
+class OpsOnly(Refusal, code="MP006"):
     """Only the staff of Ma Petite Planète may do this."""
 
-    code = "MP006"
 
-
-class AmbassadorOnly(Refusal):
+class AmbassadorOnly(Refusal, code="MP007"):
     """Only an ambassador of this league may do this."""
 
-    code = "MP007"
 
-
-class TeacherOnly(Refusal):
+class TeacherOnly(Refusal, code="MP008"):
     """Only a teacher of this class may do this."""
 
-    code = "MP008"
 
-
-class NotATeacher(Refusal):
+class NotATeacher(Refusal, code="MP009"):
     """This account is not registered as a teacher."""
 
-    code = "MP009"
 
-
-class InvalidField(Refusal):
+class InvalidField(Refusal, code="MP010"):
     """%1$s is not valid: %2$s."""
 
-    code = "MP010"
 
-
-class Maintenance(Refusal):
+class Maintenance(Refusal, code="MP011"):
     """Maintenance in progress until %1$s: nothing can be written."""
 
-    code = "MP011"
 
-
-class AddressNotProven(Refusal):
+class AddressNotProven(Refusal, code="MP012"):
     """This session does not prove that the e-mail address is yours."""
 
-    code = "MP012"
 
-
-class EditionNotFound(Refusal):
+class EditionNotFound(Refusal, code="MP020"):
     """There is no edition %1$s."""
 
-    code = "MP020"
 
-
-class EditionNotOpen(Refusal):
+class EditionNotOpen(Refusal, code="MP021"):
     """This edition is not open yet."""
 
-    code = "MP021"
 
-
-class EditionNotRunning(Refusal):
+class EditionNotRunning(Refusal, code="MP022"):
     """Edition %1$s is not running: it goes from %2$s to %3$s."""
 
-    code = "MP022"
 
-
-class RegistrationClosed(Refusal):
+class RegistrationClosed(Refusal, code="MP023"):
     """Edition %1$s took new players until %2$s."""
 
-    code = "MP023"
 
-
-class EditionFrozen(Refusal):
+class EditionFrozen(Refusal, code="MP024"):
     """The ranking of edition %1$s is frozen."""
 
-    code = "MP024"
 
-
-class EditionStarted(Refusal):
+class EditionStarted(Refusal, code="MP025"):
     """Edition %1$s has started, which fixed %2$s."""
 
-    code = "MP025"
 
-
-class EditionNotOver(Refusal):
+class EditionNotOver(Refusal, code="MP026"):
     """Edition %1$s ends at %2$s and cannot be frozen before."""
 
-    code = "MP026"
 
-
-class EditionFileInvalid(Refusal):
+class EditionFileInvalid(Refusal, code="MP027"):
     """The edition cannot be applied: %1$s."""
 
-    code = "MP027"
 
-
-class WrongAudience(Refusal):
+class WrongAudience(Refusal, code="MP028"):
     """Edition %1$s is for another audience."""
 
-    code = "MP028"
 
-
-class AlreadyInLeague(Refusal):
+class AlreadyInLeague(Refusal, code="MP030"):
     """You already play in a league of this edition."""
 
-    code = "MP030"
 
-
-class JoinCodeUnknown(Refusal):
+class JoinCodeUnknown(Refusal, code="MP031"):
     """No league has this join code."""
 
-    code = "MP031"
 
-
-class LeagueFull(Refusal):
+class LeagueFull(Refusal, code="MP032"):
     """This league is full (%1$s players)."""
 
-    code = "MP032"
 
-
-class PhoneRequired(Refusal):
+class PhoneRequired(Refusal, code="MP033"):
     """A phone number is needed to play in an open league."""
 
-    code = "MP033"
 
-
-class Expelled(Refusal):
+class Expelled(Refusal, code="MP034"):
     """You were expelled from this league."""
 
-    code = "MP034"
 
-
-class NotInLeague(Refusal):
+class NotInLeague(Refusal, code="MP035"):
     """You do not play in a league of this edition."""
 
-    code = "MP035"
 
-
-class AmbassadorMustHandOver(Refusal):
+class AmbassadorMustHandOver(Refusal, code="MP036"):
     """The ambassador cannot leave a league that still has players."""
 
-    code = "MP036"
 
-
-class TeamLimit(Refusal):
+class TeamLimit(Refusal, code="MP037"):
     """A league of this edition has %1$s teams at most."""
 
-    code = "MP037"
 
-
-class NameTaken(Refusal):
+class NameTaken(Refusal, code="MP038"):
     """The name %1$s is already taken here."""
 
-    code = "MP038"
 
-
-class LeagueLimit(Refusal):
+class LeagueLimit(Refusal, code="MP039"):
     """You have already created %1$s leagues or classes in this edition."""
 
-    code = "MP039"
 
-
-class ChallengeNotFound(Refusal):
+class ChallengeNotFound(Refusal, code="MP040"):
     """This edition has no such challenge, or it is still hidden."""
 
-    code = "MP040"
 
-
-class OutsideWindow(Refusal):
+class OutsideWindow(Refusal, code="MP041"):
     """This challenge is open from %1$s to %2$s."""
 
-    code = "MP041"
 
-
-class RepeatLimit(Refusal):
+class RepeatLimit(Refusal, code="MP042"):
     """This challenge counts %1$s time(s) per player."""
 
-    code = "MP042"
 
-
-class ProofRequired(Refusal):
+class ProofRequired(Refusal, code="MP043"):
     """This challenge asks for a proof in the league’s conversation."""
 
-    code = "MP043"
 
-
-class RequestKeyReused(Refusal):
+class RequestKeyReused(Refusal, code="MP044"):
     """This request key was already used for something else."""
 
-    code = "MP044"
 
-
-class AlreadyCancelled(Refusal):
+class AlreadyCancelled(Refusal, code="MP045"):
     """This validation is already cancelled."""
 
-    code = "MP045"
 
-
-class TooManyGuesses(Refusal):
+class TooManyGuesses(Refusal, code="MP046"):
     """No guess is left before %1$s."""
 
-    code = "MP046"
 
-
-class DailyLimit(Refusal):
+class DailyLimit(Refusal, code="MP047"):
     """This can be done %1$s times a day, and was."""
 
-    code = "MP047"
 
-
-class GuardianConsentRequired(Refusal):
+class GuardianConsentRequired(Refusal, code="MP050"):
     """Under 15, this needs the agreement of a guardian."""
 
-    code = "MP050"
 
-
-class TermsVersionUnknown(Refusal):
+class TermsVersionUnknown(Refusal, code="MP051"):
     """Version %1$s of the terms of use is not the current one."""
 
-    code = "MP051"
 
-
-class OpenLeagueTooYoung(Refusal):
+class OpenLeagueTooYoung(Refusal, code="MP052"):
     """Open leagues, in which strangers meet, are for people of %1$s or older."""
 
-    code = "MP052"
 
-
-class TeacherTooYoung(Refusal):
+class TeacherTooYoung(Refusal, code="MP053"):
     """A class is run by an adult: teachers are %1$s or older."""
 
-    code = "MP053"
 
-
-class BirthDateLocked(Refusal):
+class BirthDateLocked(Refusal, code="MP054"):
     """A birth date by which somebody is under 18, or was, is corrected by Ma Petite Planète."""
 
-    code = "MP054"
 
-
-class LedgerFact(Refusal):
+class LedgerFact(Refusal, code="MP060"):
     """A validation keeps its facts: %1$s."""
 
-    code = "MP060"
 
-
-class AppendOnly(Refusal):
+class AppendOnly(Refusal, code="MP061"):
     """Rows of %1$s are only ever added."""
 
-    code = "MP061"
 
-
-class ImportRefused(Refusal):
+class ImportRefused(Refusal, code="MP070"):
     """%1$s row(s) cannot be imported; the first: %2$s."""
 
-    code = "MP070"
 
-
-class SchoolUnknown(Refusal):
+class SchoolUnknown(Refusal, code="MP080"):
     """There is no such school."""
 
-    code = "MP080"
 
-
-class RepeatedFirstName(Refusal):
+class RepeatedFirstName(Refusal, code="MP081"):
     """A first name comes twice in the class (pupil %1$s of the list): each needs an initial of their own."""
 
-    code = "MP081"
 
-
-class InvitationUnknown(Refusal):
+class InvitationUnknown(Refusal, code="MP082"):
     """No invitation has this code, or it was used or has expired."""
 
-    code = "MP082"
 
-
-class NotInClass(Refusal):
+class NotInClass(Refusal, code="MP083"):
     """A pupil, a team or a validation that was named is not in this class."""
 
-    code = "MP083"
 
-
-class ChallengeNotChosen(Refusal):
+class ChallengeNotChosen(Refusal, code="MP084"):
     """This challenge is not in play for this class."""
 
-    code = "MP084"
 
-
-class SchoolLimit(Refusal):
+class SchoolLimit(Refusal, code="MP085"):
     """You have added %1$s schools today."""
 
-    code = "MP085"
 
-
-class ClassesFollowed(Refusal):
+class ClassesFollowed(Refusal, code="MP086"):
     """This account already follows %1$s classes."""
 
-    code = "MP086"
 
-
-class OrganisationUnknown(Refusal):
+class OrganisationUnknown(Refusal, code="MP090"):
     """There is no such organisation, or you do not work for it."""
 
-    code = "MP090"
 
-
-class AccessClosed(Refusal):
+class AccessClosed(Refusal, code="MP091"):
     """Your access, from %1$s to %2$s, %3$s."""
 
-    code = "MP091"
 
-
-class RoleTooLow(Refusal):
+class RoleTooLow(Refusal, code="MP092"):
     """Only a %1$s of this organisation may do this."""
 
-    code = "MP092"
 
-
-class ParticipationUnknown(Refusal):
+class ParticipationUnknown(Refusal, code="MP093"):
     """There is no such participation of yours."""
 
-    code = "MP093"
 
-
-class EditionNotFrozen(Refusal):
+class EditionNotFrozen(Refusal, code="MP094"):
     """Edition %1$s is not frozen yet."""
 
-    code = "MP094"
 
-
-class ContactClosed(Refusal):
+class ContactClosed(Refusal, code="MP095"):
     """Too many messages are coming in at the moment."""
 
-    code = "MP095"
 
-
-class MailMoved(Refusal):
+class MailMoved(Refusal, code="MP096"):
     """Mail %1$s is no longer in your hands."""
 
-    code = "MP096"
 
-
-class MailUnknown(Refusal):
+class MailUnknown(Refusal, code="MP097"):
     """There is no mail %1$s."""
 
-    code = "MP097"
 
-
-class NewsletterChanged(Refusal):
+class NewsletterChanged(Refusal, code="MP098"):
     """Newsletter %1$s was already queued with another text."""
 
-    code = "MP098"
 
-
-class ParticipationPlayed(Refusal):
+class ParticipationPlayed(Refusal, code="MP099"):
     """People play for this client in edition %1$s (%2$s of its leagues)."""
-
-    code = "MP099"
-
-
-REFUSALS: dict[str, type[Refusal]] = {
-    refusal.code: refusal
-    for refusal in (
-        SignInRequired,
-        AnonymousNotAllowed,
-        NotRegistered,
-        AlreadyRegistered,
-        NotAllowed,
-        OpsOnly,
-        AmbassadorOnly,
-        TeacherOnly,
-        NotATeacher,
-        InvalidField,
-        Maintenance,
-        AddressNotProven,
-        EditionNotFound,
-        EditionNotOpen,
-        EditionNotRunning,
-        RegistrationClosed,
-        EditionFrozen,
-        EditionStarted,
-        EditionNotOver,
-        EditionFileInvalid,
-        WrongAudience,
-        AlreadyInLeague,
-        JoinCodeUnknown,
-        LeagueFull,
-        PhoneRequired,
-        Expelled,
-        NotInLeague,
-        AmbassadorMustHandOver,
-        TeamLimit,
-        NameTaken,
-        LeagueLimit,
-        ChallengeNotFound,
-        OutsideWindow,
-        RepeatLimit,
-        ProofRequired,
-        RequestKeyReused,
-        AlreadyCancelled,
-        TooManyGuesses,
-        DailyLimit,
-        GuardianConsentRequired,
-        TermsVersionUnknown,
-        OpenLeagueTooYoung,
-        TeacherTooYoung,
-        BirthDateLocked,
-        LedgerFact,
-        AppendOnly,
-        ImportRefused,
-        SchoolUnknown,
-        RepeatedFirstName,
-        InvitationUnknown,
-        NotInClass,
-        ChallengeNotChosen,
-        SchoolLimit,
-        ClassesFollowed,
-        OrganisationUnknown,
-        AccessClosed,
-        RoleTooLow,
-        ParticipationUnknown,
-        EditionNotFrozen,
-        ContactClosed,
-        MailMoved,
-        MailUnknown,
-        NewsletterChanged,
-        ParticipationPlayed,
-    )
-}
-"""Class by SQLSTATE."""
 
 
 def is_answer(code: str | None) -> bool:
