@@ -58,7 +58,7 @@ def _empty_lines(folder: Path) -> None:
 
 def _directory(folder: Path) -> None:
     from mpp_supabase.demo.directory import write_directory
-    from mpp_supabase.school_directory import read_directory
+    from mpp_supabase.files.school_directory import read_directory
 
     write_directory(folder / "directory.csv")
     assert sum(1 for _ in read_directory(folder / "directory.csv")) > 45_000

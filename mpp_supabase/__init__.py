@@ -13,13 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mpp_supabase.awards import Award, ClientAward
     from mpp_supabase.client import MPP
-    from mpp_supabase.client_files import ClientFileError
     from mpp_supabase.config import Settings, load_settings
-    from mpp_supabase.contacts import ContactRequest
     from mpp_supabase.diplomas import DiplomaError
-    from mpp_supabase.edition_file import EditionFile, parse_edition, read_edition_file
     from mpp_supabase.errors import (
         AccountError,
         ConfigError,
@@ -34,6 +30,8 @@ if TYPE_CHECKING:
         StorageError,
         TransportError,
     )
+    from mpp_supabase.files.edition_file import EditionFile, parse_edition, read_edition_file
+    from mpp_supabase.files.school_directory import DirectoryError, DirectoryProblem
     from mpp_supabase.mail.courier import MailServerError
     from mpp_supabase.mail.evidence import mail_evidence
     from mpp_supabase.mail.newsletters import NewsletterError, newsletter_page, read_newsletter
@@ -95,12 +93,14 @@ if TYPE_CHECKING:
         TerritoryMatch,
         TrackingImport,
     )
-    from mpp_supabase.plans import PlanOutcome, Task, write_calendar
-    from mpp_supabase.privacy import Expired
     from mpp_supabase.reports import ReportError
-    from mpp_supabase.school_directory import DirectoryError, DirectoryProblem
+    from mpp_supabase.services.awards import Award, ClientAward
+    from mpp_supabase.services.client_files import ClientFileError
+    from mpp_supabase.services.contacts import ContactRequest
+    from mpp_supabase.services.plans import PlanOutcome, Task, write_calendar
+    from mpp_supabase.services.privacy import Expired
+    from mpp_supabase.services.statistics import LifetimeStatistics, MapCell
     from mpp_supabase.sheets import SheetError, SheetProblem, write_roster
-    from mpp_supabase.statistics import LifetimeStatistics, MapCell
 
 __version__ = "0.1.0"
 
@@ -209,13 +209,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "awards": ("Award", "ClientAward"),
+    "services.awards": ("Award", "ClientAward"),
     "client": ("MPP",),
-    "client_files": ("ClientFileError",),
+    "services.client_files": ("ClientFileError",),
     "config": ("Settings", "load_settings"),
-    "contacts": ("ContactRequest",),
+    "services.contacts": ("ContactRequest",),
     "diplomas": ("DiplomaError",),
-    "edition_file": ("EditionFile", "parse_edition", "read_edition_file"),
+    "files.edition_file": ("EditionFile", "parse_edition", "read_edition_file"),
     "errors": (
         "AccountError",
         "ConfigError",
@@ -291,12 +291,12 @@ _HOMES = {
         "TerritoryMatch",
         "TrackingImport",
     ),
-    "plans": ("PlanOutcome", "Task", "write_calendar"),
+    "services.plans": ("PlanOutcome", "Task", "write_calendar"),
     "reports": ("ReportError",),
-    "school_directory": ("DirectoryError", "DirectoryProblem"),
+    "files.school_directory": ("DirectoryError", "DirectoryProblem"),
     "sheets": ("SheetError", "SheetProblem", "write_roster"),
-    "privacy": ("Expired",),
-    "statistics": ("LifetimeStatistics", "MapCell"),
+    "services.privacy": ("Expired",),
+    "services.statistics": ("LifetimeStatistics", "MapCell"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -5,26 +5,26 @@ from __future__ import annotations
 from datetime import datetime
 from functools import cached_property
 
-from mpp_supabase.audit import Audit
-from mpp_supabase.awards import Awards
-from mpp_supabase.classes import Classes
-from mpp_supabase.client_files import ClientFiles
-from mpp_supabase.client_reports import ClientReports
-from mpp_supabase.clients import Clients
-from mpp_supabase.conduct import Conduct
 from mpp_supabase.config import Settings, load_settings
-from mpp_supabase.contacts import Contacts
-from mpp_supabase.editions import Editions
-from mpp_supabase.leagues import Leagues
 from mpp_supabase.mail.outbox import Mails
-from mpp_supabase.maintenance import Maintenance
-from mpp_supabase.plans import Plans
-from mpp_supabase.privacy import Privacy
-from mpp_supabase.rankings import Rankings
-from mpp_supabase.schools import Schools
-from mpp_supabase.statistics import Statistics
+from mpp_supabase.services.audit import Audit
+from mpp_supabase.services.awards import Awards
+from mpp_supabase.services.classes import Classes
+from mpp_supabase.services.client_files import ClientFiles
+from mpp_supabase.services.client_reports import ClientReports
+from mpp_supabase.services.clients import Clients
+from mpp_supabase.services.conduct import Conduct
+from mpp_supabase.services.contacts import Contacts
+from mpp_supabase.services.editions import Editions
+from mpp_supabase.services.leagues import Leagues
+from mpp_supabase.services.maintenance import Maintenance
+from mpp_supabase.services.plans import Plans
+from mpp_supabase.services.privacy import Privacy
+from mpp_supabase.services.rankings import Rankings
+from mpp_supabase.services.schools import Schools
+from mpp_supabase.services.statistics import Statistics
+from mpp_supabase.services.users import Users
 from mpp_supabase.transport import Transport
-from mpp_supabase.users import Users
 
 
 class MPP:

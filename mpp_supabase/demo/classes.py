@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from mpp_supabase.demo.people import NAMES, named_statements
 from mpp_supabase.demo.plan import LEVELS, PHONE_LEVELS, PUPILS_PER_CLASS, SchoolPlan
-from mpp_supabase.school_directory import read_directory
+from mpp_supabase.files.school_directory import read_directory
 
 TEAMS = ("Les Bourgeons", "Les Racines", "Les Graines")
 _ACCOUNTS = UUID("0c2f1d7e-40d2-4b39-9d5e-6a1a4b1c9f20")

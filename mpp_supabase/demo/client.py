@@ -19,7 +19,6 @@ from pydantic import SecretStr
 
 from mpp_supabase import clock
 from mpp_supabase.client import MPP
-from mpp_supabase.client_files import BUCKET
 from mpp_supabase.config import Settings
 from mpp_supabase.demo.classes import Classroom, enrol, hire, open_classes, schools_of
 from mpp_supabase.demo.client_proof import ClientProof, department_of, prove_client, prove_territory
@@ -33,6 +32,7 @@ from mpp_supabase.demo.school import cards_by_level
 from mpp_supabase.mail.sending import MailSender
 from mpp_supabase.mail.settings import MailSettings
 from mpp_supabase.models import Edition, MadeLeague, Participation
+from mpp_supabase.services.client_files import BUCKET
 
 VIEWS = (
     "client_overview",

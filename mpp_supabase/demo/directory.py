@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal, get_args
 
-from mpp_supabase.school_directory import check_letter
+from mpp_supabase.files.school_directory import check_letter
 
 Header = Literal["mixed", "upper", "lower"]
 

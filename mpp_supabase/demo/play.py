@@ -32,7 +32,7 @@ from mpp_supabase.demo.plan import (
     SchoolOutcome,
 )
 from mpp_supabase.demo.report import write_report
-from mpp_supabase.edition_file import read_edition_file
+from mpp_supabase.files.edition_file import read_edition_file
 from mpp_supabase.models import Neighbour
 
 DAYS_PLAYED = 19

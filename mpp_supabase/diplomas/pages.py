@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from mpp_supabase._files import written_whole
 from mpp_supabase.diplomas.printing import (
     FONT,
     DrawingError,
@@ -21,6 +20,7 @@ from mpp_supabase.diplomas.printing import (
 )
 from mpp_supabase.diplomas.wording import LANGUAGES, WORDINGS, Forms, Language, Wording
 from mpp_supabase.errors import MPPError
+from mpp_supabase.files._files import written_whole
 
 if TYPE_CHECKING:
     import typst

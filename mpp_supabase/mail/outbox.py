@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from mpp_supabase._service import Service, Where, one, reading
 from mpp_supabase.errors import MailUnknown
 from mpp_supabase.models import Model
+from mpp_supabase.services._service import Service, Where, one, reading
 from mpp_supabase.transport import Reading
 
 STATES = ("queued", "sending", "sent", "failed", "dropped", "uncertain")

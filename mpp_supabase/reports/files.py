@@ -9,9 +9,9 @@ from errno import EISDIR
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from mpp_supabase._files import written_whole
 from mpp_supabase.diplomas.printing import DrawingError, clean, slug
 from mpp_supabase.errors import MPPError
+from mpp_supabase.files._files import written_whole
 from mpp_supabase.reports.figures import KINDS, MEASURES, PUSH_REASONS, ClientReport
 from mpp_supabase.reports.layout import Layout, lay_out
 from mpp_supabase.reports.page import draw_page

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NoReturn
 
-from mpp_supabase._yaml import shown
 from mpp_supabase.errors import MPPError
+from mpp_supabase.files._yaml import shown
 
 MAX_PROBLEMS = 500
 MAX_GUESSES = 20

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID
 
-from mpp_supabase._yaml import shown
+from mpp_supabase.files._yaml import shown
 from mpp_supabase.sheets import names
 from mpp_supabase.sheets.cells import Cell, address, column_name, position
 from mpp_supabase.sheets.problems import Problems, addresses

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
-from mpp_supabase._files import written_whole
+from mpp_supabase.files._files import written_whole
 from mpp_supabase.sheets.cells import column_name, escape, has_sign
 from mpp_supabase.sheets.instructions import LANGUAGES, Words
 from mpp_supabase.sheets.problems import Problems

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from mpp_supabase import ClientFileError, StorageError
-from mpp_supabase.client_files import LARGEST_FILE, LONGEST_LINK, ClientFiles, plain_name
 from mpp_supabase.errors import TransportError
+from mpp_supabase.services.client_files import LARGEST_FILE, LONGEST_LINK, ClientFiles, plain_name
 from tests.waiting import LIMIT
 
 from .world import World
@@ -242,7 +242,7 @@ def test_a_link_has_no_sign_at_which_a_mail_program_cuts_it(
 def test_more_files_than_one_page_are_all_listed(
     kit: ClientFiles, organisation: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mpp_supabase.client_files._PAGE", 2)
+    monkeypatch.setattr("mpp_supabase.services.client_files._PAGE", 2)
     paths = [made(tmp_path, f"{number}.txt", b"x") for number in range(5)]
     assert len(kit.add(organisation, paths)) == 5
     assert names(kit, organisation) == [path.name for path in paths]

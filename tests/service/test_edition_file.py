@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpp_supabase import EditionFileError, FileProblem, parse_edition, read_edition_file
-from mpp_supabase.edition_file import LEVELS, normal_secret
+from mpp_supabase.files.edition_file import LEVELS, normal_secret
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mpp_supabase.demo.directory import COLUMNS, SAMPLE_ROWS, SAMPLE_SEED, write_directory
-from mpp_supabase.school_directory import (
+from mpp_supabase.files.school_directory import (
     CHECK_LETTERS,
     LEVELS,
     MAX_PROBLEMS,

@@ -336,7 +336,7 @@ class TestUsers:
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         made = {world.ops.users.invite(f"{new_code('user')}@example.org").id for _ in range(3)}
-        monkeypatch.setattr("mpp_supabase.users.ACCOUNTS_PER_PAGE", 2)
+        monkeypatch.setattr("mpp_supabase.services.users.ACCOUNTS_PER_PAGE", 2)
         listed = [account.id for account in world.ops.users.iterate()]
         assert made <= set(listed)
         assert len(listed) == len(set(listed))
@@ -352,7 +352,7 @@ class TestUsers:
                 " '2026-11-01 10:00+00', private.clock() from generate_series(1, 60) n returning id",
                 [uuid.UUID(int=0), f"{tag}-"],
             ).fetchall()
-        monkeypatch.setattr("mpp_supabase.users.ACCOUNTS_PER_PAGE", 7)
+        monkeypatch.setattr("mpp_supabase.services.users.ACCOUNTS_PER_PAGE", 7)
         listed = [account.id for account in world.ops.users.iterate()]
         assert len(listed) == len(set(listed))
         assert {account for (account,) in made} <= set(listed)

@@ -14,7 +14,7 @@ import psycopg
 from pydantic import SecretStr
 
 from mpp_supabase import MPP, Account, Edition, School, SchoolClass, Settings, parse_edition
-from mpp_supabase.school_directory import CHECK_LETTERS
+from mpp_supabase.files.school_directory import CHECK_LETTERS
 from supabase_embedded import StackStatus
 from tests import clock
 from tests.waiting import LIMIT

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from mpp_supabase.client_files import LARGEST_FILE, TYPES, file_name_problem
+from mpp_supabase.services.client_files import LARGEST_FILE, TYPES, file_name_problem
 from supabase_embedded.config import Config
 from tests.postgres_versions import ROOT
 from tests.refusal_details import only_times

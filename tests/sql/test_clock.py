@@ -163,7 +163,7 @@ def test_a_request_that_waited_is_judged_by_the_clock_and_not_by_its_start(game,
     ("first_day", "hours"), [("2026-03-09", 21 * 24 - 1), ("2026-10-05", 21 * 24 + 1), ("2026-06-01", 21 * 24)]
 )
 def test_an_edition_lasts_21_civil_days_also_across_a_clock_change(game, tmp_path, first_day, hours):
-    from mpp_supabase.edition_file import read_edition_file
+    from mpp_supabase.files.edition_file import read_edition_file
 
     path = tmp_path / "edition.yaml"
     path.write_text(

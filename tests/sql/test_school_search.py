@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from mpp_supabase.demo.directory import ROWS, write_directory
-from mpp_supabase.school_directory import read_directory
+from mpp_supabase.files.school_directory import read_directory
 
 from .game import Connection, Game, Jsonb, Person
 

@@ -14,7 +14,7 @@ import psycopg
 from pydantic import SecretStr
 
 from mpp_supabase import MPP, Settings
-from mpp_supabase.edition_file import parse_edition
+from mpp_supabase.files.edition_file import parse_edition
 from mpp_supabase.mail.sending import MailSender
 from mpp_supabase.mail.settings import MailSettings
 from tests import clock

@@ -19,7 +19,7 @@ import pytest
 from postgrest import APIError
 from supabase.lib.client_options import SyncClientOptions
 
-from mpp_supabase.edition_file import parse_edition
+from mpp_supabase.files.edition_file import parse_edition
 from mpp_supabase.transport import until_answered
 from supabase import Client, create_client
 from supabase_embedded import StackStatus

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from mpp_supabase.edition_file import parse_edition
+from mpp_supabase.files.edition_file import parse_edition
 from tests import clock
 
 from .phone import DAY, HOUR, PARIS, Edition, Phone, Place

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from mpp_supabase.edition_file import parse_edition
+from mpp_supabase.files.edition_file import parse_edition
 from mpp_supabase.local_stack import stack_settings
 from supabase_embedded import Ports, Stack
 from tests import clock

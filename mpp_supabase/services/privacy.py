@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mpp_supabase._service import Service
 from mpp_supabase.models import Model
+from mpp_supabase.services._service import Service
 
 
 class Expired(Model):

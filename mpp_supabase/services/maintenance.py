@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from mpp_supabase._service import Service, absent, reading
 from mpp_supabase.models import MaintenanceWindow
+from mpp_supabase.services._service import Service, absent, reading
 
 
 class Maintenance(Service):

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
 from mpp_supabase import clock
-from mpp_supabase._service import Service, absent, one, reading
 from mpp_supabase.errors import NotAllowed
 from mpp_supabase.models import Model
+from mpp_supabase.services._service import Service, absent, one, reading
 
 STAGES = {
     "checkup": {"fr": "Diagnostic", "en": "Checkup"},

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
-from mpp_supabase._service import Service, Where, absent, reading
 from mpp_supabase.errors import NotAllowed
 from mpp_supabase.models import League, LeagueMember, LeagueTeam, Page
+from mpp_supabase.services._service import Service, Where, absent, reading
 
 
 class Leagues(Service):

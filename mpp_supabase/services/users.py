@@ -9,9 +9,9 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from mpp_supabase._service import Service, absent
 from mpp_supabase.errors import AccountError
 from mpp_supabase.models import Account
+from mpp_supabase.services._service import Service, absent
 from mpp_supabase.typed import trimmed
 
 if TYPE_CHECKING:

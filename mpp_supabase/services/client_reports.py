@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from mpp_supabase._service import Service, Where, one, reading
-from mpp_supabase.awards import Award, ClientAward
 from mpp_supabase.errors import EditionNotOver, EditionNotRunning, Refusal
 from mpp_supabase.models import ClientLeague, Edition, FollowUp, Participation, WeeklyReader
+from mpp_supabase.services._service import Service, Where, one, reading
+from mpp_supabase.services.awards import Award, ClientAward
 
 if TYPE_CHECKING:
     from mpp_supabase.reports import ClientReport, Format, Language, ReportKind

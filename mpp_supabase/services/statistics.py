@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 
-from mpp_supabase._service import Service, Where, reading
 from mpp_supabase.errors import TransportError
 from mpp_supabase.models import Model
+from mpp_supabase.services._service import Service, Where, reading
 from mpp_supabase.transport import LONG_SECONDS
 
 

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from mpp_supabase._yaml import shown
 from mpp_supabase.errors import MPPError
+from mpp_supabase.files._yaml import shown
 from mpp_supabase.typed import trimmed
 
 LEVELS = ("maternelle", "elementaire", "college", "lycee")

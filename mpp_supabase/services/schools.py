@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from mpp_supabase._service import Service, one, reading
 from mpp_supabase.errors import ImportRefused, InvalidField, SchoolUnknown
+from mpp_supabase.files.school_directory import MAX_PROBLEMS, DirectoryProblem, DirectorySchool, read_directory
 from mpp_supabase.models import DirectoryImport, Model, School
-from mpp_supabase.school_directory import MAX_PROBLEMS, DirectoryProblem, DirectorySchool, read_directory
+from mpp_supabase.services._service import Service, one, reading
 from mpp_supabase.transport import LONG_SECONDS
 
 PIECE = 2_000

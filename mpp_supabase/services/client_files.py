@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from mpp_supabase._files import written_whole
-from mpp_supabase._service import Service, one
 from mpp_supabase.errors import MPPError, StorageError
+from mpp_supabase.files._files import written_whole
 from mpp_supabase.models import ClientFile
+from mpp_supabase.services._service import Service, one
 
 if TYPE_CHECKING:
     from storage3._sync.file_api import SyncBucketProxy

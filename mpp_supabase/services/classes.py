@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from mpp_supabase._service import Service, Where, absent, one, reading
 from mpp_supabase.errors import (
     ChallengeNotFound,
     EditionNotFound,
@@ -47,6 +46,7 @@ from mpp_supabase.models import (
     Teacher,
     TrackingImport,
 )
+from mpp_supabase.services._service import Service, Where, absent, one, reading
 from mpp_supabase.sheets.names import folded
 from mpp_supabase.transport import LONG_SECONDS, Reading
 from mpp_supabase.typed import trimmed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
-from mpp_supabase._service import Service, Where, absent, reading
 from mpp_supabase.models import ConductReport, Misuse
+from mpp_supabase.services._service import Service, Where, absent, reading
 
 
 class Conduct(Service):

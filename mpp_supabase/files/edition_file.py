@@ -17,7 +17,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mpp_supabase._yaml import MAX_BYTES, Entry, Mapping, Node, Scalar, Sequence, read_yaml, shown
 from mpp_supabase.civil_time import (
     NoSuchTime,
     TwiceThatNight,
@@ -28,6 +27,7 @@ from mpp_supabase.civil_time import (
     start_of_day,
 )
 from mpp_supabase.errors import EditionFileError, FileProblem
+from mpp_supabase.files._yaml import MAX_BYTES, Entry, Mapping, Node, Scalar, Sequence, read_yaml, shown
 
 AUDIENCES = ("public", "school")
 RANKINGS = ("total", "average")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
-from mpp_supabase._service import Service, Where, absent
 from mpp_supabase.models import ClassStanding, Neighbour, Page, SchoolStanding, Scope, Standing
+from mpp_supabase.services._service import Service, Where, absent
 from mpp_supabase.transport import Order, Reading
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
-from mpp_supabase._service import Service, Where, absent, reading
 from mpp_supabase.errors import NotAllowed
 from mpp_supabase.models import Model, Page
+from mpp_supabase.services._service import Service, Where, absent, reading
 from mpp_supabase.transport import Reading
 
 KINDS = ("contact", "quote", "webinar")

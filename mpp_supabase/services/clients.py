@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from mpp_supabase._service import Service, Where, absent, reading
 from mpp_supabase.errors import InvalidField, OrganisationUnknown, ParticipationUnknown
 from mpp_supabase.models import (
     ClientAmbassador,
@@ -29,6 +28,7 @@ from mpp_supabase.models import (
     Territory,
     TerritoryMatch,
 )
+from mpp_supabase.services._service import Service, Where, absent, reading
 
 if TYPE_CHECKING:
     from mpp_supabase.sheets import Guests, LeagueList, SheetError

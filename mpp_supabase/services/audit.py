@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mpp_supabase._service import Service, Where, reading
 from mpp_supabase.models import AuditEntry, Page
+from mpp_supabase.services._service import Service, Where, reading
 from mpp_supabase.transport import Reading
 
 

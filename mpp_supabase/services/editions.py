@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from mpp_supabase._service import Service, Where, reading
 from mpp_supabase.errors import EditionNotFound
 from mpp_supabase.models import Challenge, Change, Edition, EditionStatistics, Mismatch
+from mpp_supabase.services._service import Service, Where, reading
 from mpp_supabase.transport import LONG_SECONDS
 
 

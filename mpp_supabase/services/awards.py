@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from mpp_supabase._service import Service, Where, one, reading
 from mpp_supabase.errors import EditionNotFound, EditionNotFrozen
 from mpp_supabase.models import Edition, FollowUp, LeagueTeam, Model, Participation, Scope, Standing
-from mpp_supabase.rankings import ranking_of
+from mpp_supabase.services._service import Service, Where, one, reading
+from mpp_supabase.services.rankings import ranking_of
 from mpp_supabase.transport import LONG_SECONDS
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Files that people write or publish: editions, and the directory of schools."""
