@@ -22,6 +22,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 ANSWERS = r"^(MP\d{3}|PGRST[123]\d\d|(22|23|42)[0-9A-Z]{3}|55000|57014)$"
 """The codes of docs/errors.md: an error of PostgREST with another one, or with none, is no answer."""
@@ -319,8 +320,23 @@ class AppendOnly(Refusal, code="MP061"):
     """Rows of %1$s are only ever added."""
 
 
+@dataclass(frozen=True, slots=True)
+class ImportFault:
+    """What is wrong with a row of an import: its number (from 1; None for no single row), a code and what it is about.
+
+    The codes are those of `private.import_faults()`.
+    """
+
+    row: int | None
+    fault: str
+    arguments: tuple[str, ...] = ()
+
+
 class ImportRefused(Refusal, code="MP070"):
     """%1$s row(s) cannot be imported; the first: %2$s."""
+
+    #: The first thousand of them, in the order of the rows.
+    faults: tuple[ImportFault, ...] = ()
 
 
 class SchoolUnknown(Refusal, code="MP080"):
@@ -398,15 +414,30 @@ def is_answer(code: str | None) -> bool:
 
 def refusal(code: str, message: str, hint: str = "", details: str | None = None) -> Refusal:
     """Return the error for a SQLSTATE `MP…`; a code this version does not know yet is a plain Refusal that keeps it."""
-    return REFUSALS.get(code, Refusal)(message, hint, code, _times(details))
+    found = _details(details)
+    times = {key: value for key, value in found.items() if key != "faults"}
+    error = REFUSALS.get(code, Refusal)(message, hint, code, _times(times))
+    if isinstance(error, ImportRefused):
+        error.faults = tuple(
+            ImportFault(each["row"], each["fault"], tuple(map(str, each["arguments"])))
+            for each in found.get("faults", ())
+        )
+    return error
 
 
-def _times(details: str | None) -> dict[str, datetime]:
-    """The times in the details of an answer; none when they are not what this version knows."""
+def _details(details: str | None) -> dict[str, Any]:
+    """What the details of an answer hold; nothing when they are not what this version knows."""
     import json
 
     try:
         found = json.loads(details or "{}")
-        return {str(key): datetime.fromisoformat(value) for key, value in found.items() if value is not None}
-    except (ValueError, TypeError, AttributeError):
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _times(found: Mapping[str, Any]) -> dict[str, datetime]:
+    try:
+        return {key: datetime.fromisoformat(value) for key, value in found.items() if value is not None}
+    except (ValueError, TypeError):
         return {}

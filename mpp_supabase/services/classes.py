@@ -20,6 +20,7 @@ from mpp_supabase.errors import (
     ChallengeNotFound,
     EditionNotFound,
     EditionNotOver,
+    ImportFault,
     ImportRefused,
     InvalidField,
     LeagueFull,
@@ -665,31 +666,24 @@ class Classes(Service):
         challenges: Mapping[int, ClassChallenge],
         zone: ZoneInfo,
     ) -> ImportRefused | SheetError:
-        """The rows that the database does not take, as cells. It names the first one: what follows is tried again."""
+        """The rows that the database does not take, as cells."""
         from mpp_supabase.sheets import SheetError, SheetProblem
 
         marks = {mark.cell: mark for mark in tracking.marks}
-        total = int(refused.message.split(" ", 1)[0]) if refused.message[:1].isdigit() else 0
         problems: list[SheetProblem] = []
-        while (found := _FIRST_ROW.search(refused.message)) is not None and len(problems) < MAX_NAMED:
-            row = rows[int(found[1]) - 1]
+        for fault in refused.faults[:MAX_NAMED]:
+            if fault.row is None:
+                return refused
+            row = rows[fault.row - 1]
             challenge, mark = challenges.get(row.challenge_id), marks[row.cell]
             value = f"{mark.done_on:%d/%m/%Y}" if mark.done_on else "x" if mark.times == 1 else str(mark.times)
-            wrong, fix = _explained(found[2], challenge, zone)
+            wrong, fix = _explained(fault, challenge, zone)
             problems.append(SheetProblem(tracking.file, tracking.sheet, row.cell, value, wrong, fix))
-            rows = rows[int(found[1]) :]
-            if not rows:
-                break
-            try:
-                self._record(class_id, rows, dry_run=True)
-                break
-            except ImportRefused as next_one:
-                refused = next_one
         if not problems:
             return refused
-        if len(problems) >= MAX_NAMED and total > len(problems):
-            more = f"{total - len(problems)} more cells that cannot be recorded"
-            problems.append(SheetProblem(tracking.file, tracking.sheet, "", "", more, "correct these first"))
+        if (more := len(refused.faults) - len(problems)) > 0:
+            wrong = f"{more} more cells that cannot be recorded"
+            problems.append(SheetProblem(tracking.file, tracking.sheet, "", "", wrong, "correct these first"))
         return SheetError(tracking.file, problems)
 
     def _ranks(self, edition: Edition, *where: tuple[str, str, Any]) -> _Ranks | None:
@@ -771,7 +765,6 @@ class _Ranks:
 
 _LIST = "List them with `mpp class list EDITION`."
 _PUPIL = re.compile(r" of pupil ([0-9]+)")
-_FIRST_ROW = re.compile(r"the first: row (\d+): (.*?)\.?\Z", re.DOTALL)
 
 
 def _there(class_id: UUID | str) -> AbstractContextManager[None]:
@@ -819,22 +812,31 @@ def _known_challenge(challenge: ClassChallenge) -> KnownChallenge:
     )
 
 
-def _explained(reason: str, challenge: ClassChallenge | None, zone: ZoneInfo) -> tuple[str, str]:
+def _explained(fault: ImportFault, challenge: ClassChallenge | None, zone: ZoneInfo) -> tuple[str, str]:
     """What is wrong with a mark, in the words of a sheet, and what to do."""
-    if challenge is None:
-        return reason, "read the class again"
-    if "not in play" in reason:
-        return f"{challenge.code} is not in play for this class", "choose it for the class first, or empty the cell"
-    if "not in this edition" in reason:
-        return f"{challenge.code} is not open yet", "mark it once it is"
-    if challenge.opens_at is not None and challenge.closes_at is not None:
+    if fault.fault == "pupil_unknown" or challenge is None:
+        return "this pupil is not in the class any more, or this challenge", "read the class again"
+    code, about = challenge.code, fault.arguments
+    if fault.fault == "not_in_play":
+        return f"{code} is not in play for this class", "choose it for the class first, or empty the cell"
+    if fault.fault == "challenge_unknown":
+        return f"{code} is not open yet", "mark it once it is"
+    correct = "correct the mark, or empty the cell"
+    if fault.fault == "over_limit":
+        return f"{code} counts {about[1]} time(s) per pupil", correct
+    if fault.fault == "still_to_come":
+        return f"{about[0]} is still to come: it is {about[1]} in {about[2]}", correct
+    if fault.fault == "times_impossible":
+        return f"{about[0]} times is not between 1 and 99", correct
+    if fault.fault == "mark_twice":
+        return f"{code} comes twice for this pupil", correct
+    if challenge.opens_at is not None and challenge.closes_at is not None and challenge.kind != "boost":
         opens, closes = challenge.opens_at.astimezone(zone), challenge.closes_at.astimezone(zone)
-        window = f"from {opens:%d/%m/%Y %H:%M} to {closes:%d/%m/%Y %H:%M}"
-        if "give the day" in reason:
-            return f"{challenge.code} counts {window} only", "write the day it was done, such as " + f"{opens:%d/%m/%Y}"
-        if "outside" in reason and challenge.kind != "boost":
-            return f"{challenge.code} counts {window} only", "correct the day, or empty the cell"
-    return reason, "correct the mark, or empty the cell"
+        window = f"{code} counts from {opens:%d/%m/%Y %H:%M} to {closes:%d/%m/%Y %H:%M} only"
+        if fault.fault == "needs_day":
+            return window, f"write the day it was done, such as {opens:%d/%m/%Y}"
+        return window, "correct the day, or empty the cell"
+    return f"{about[0] if about else 'that day'} is outside the edition", correct
 
 
 def _with_the_sheets_own(found: ImportRefused | SheetError, plan: TrackingPlan) -> ImportRefused | SheetError:

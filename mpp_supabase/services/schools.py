@@ -128,19 +128,29 @@ class Schools(Service):
             dry_run=dry_run,
         )
 
+    @staticmethod
+    def _leave_out(school: DirectorySchool, reason: str, fix: str, load: _Load) -> None:
+        load.problems.append(DirectoryProblem(school.line, "", school.name, reason, fix))
+        load.schools -= 1
+
     def _send(self, piece: list[DirectorySchool], load: _Load) -> None:
         try:
             answer = self._transport.call(
                 "import_schools", {"schools": list(_rows(piece))}, idempotent=True, patience=LONG_SECONDS
             )
-        except (ImportRefused, InvalidField) as refused:
-            # A piece is taken whole or not at all: find the row that the database does not want, load the others.
+        except ImportRefused as refused:
+            # A piece is taken whole or not at all: the others are loaded without those that the database names.
+            refused_rows = {fault.row - 1: fault for fault in refused.faults if fault.row is not None}
+            for place, fault in refused_rows.items():
+                reason = f"the database refuses it ({fault.fault.replace('_', ' ')})"
+                self._leave_out(piece[place], reason, refused.hint, load)
+            if rest := [school for place, school in enumerate(piece) if place not in refused_rows]:
+                self._send(rest, load)
+            return
+        except InvalidField as refused:
+            # It names a field and no row: find the row by halves.
             if len(piece) == 1:
-                problem = DirectoryProblem(
-                    piece[0].line, "", piece[0].name, f"the database refuses it ({refused.message})", refused.hint
-                )
-                load.schools -= 1
-                load.problems.append(problem)
+                self._leave_out(piece[0], f"the database refuses it ({refused.message})", refused.hint, load)
                 return
             half = len(piece) // 2
             self._send(piece[:half], load)

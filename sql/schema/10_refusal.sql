@@ -155,9 +155,48 @@ as $$
         nullif(current_setting('request.headers', true), '')::jsonb ->> 'accept-language' ~* '^\s*fr', false)
 $$;
 
--- A DETAIL is the place where a hidden row would show, so that there is none but times: a JSON object of the keys below,
--- which say nothing that the message does not. PostgREST hands it on as `details`.
-create function private.refuse(code text, times jsonb, variadic arguments text[] default '{}') returns void
+-- What may be wrong with a row of an import. Programs know the code; people read the text.
+create function private.import_faults() returns table (code text, message_en text, message_fr text)
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$
+    values
+    ('no_request_key', 'it has no request key', 'elle n’a pas de clé de requête'),
+    ('not_in_edition', 'its player does not play in this edition', 'sa joueuse ou son joueur ne joue pas dans cette édition'),
+    ('challenge_unknown', 'its challenge is not in this edition', 'son défi n’est pas dans cette édition'),
+    ('edition_not_running', 'it was not done while the edition was running', 'ce n’était pas pendant l’édition'),
+    ('outside_window', 'it was not done in the window of its challenge', 'ce n’était pas pendant que son défi était ouvert'),
+    ('request_key_twice', 'its request key comes twice', 'sa clé de requête vient deux fois'),
+    ('too_often', 'player %1$s did challenge %2$s %3$s times, and it counts %4$s', '%1$s a fait le défi %2$s %3$s fois, et il compte %4$s fois'),
+    ('pupil_unknown', 'its pupil is not in this class', 'son élève n’est pas dans cette classe'),
+    ('not_in_play', '%1$s is not in play for this class', '%1$s n’est pas joué par cette classe'),
+    ('times_impossible', '%1$s times is not between 1 and 99', '%1$s fois n’est pas entre 1 et 99'),
+    ('mark_twice', '%1$s comes twice for this pupil', '%1$s vient deux fois pour cet élève'),
+    ('over_limit', '%1$s counts %2$s time(s) per pupil', '%1$s compte %2$s fois par élève'),
+    ('still_to_come', '%1$s is still to come: it is %2$s in %3$s', '%1$s est à venir : on est le %2$s (%3$s)'),
+    ('outside_day', '%1$s is outside the edition, or outside the window of %2$s', '%1$s est hors de l’édition, ou hors de la période de %2$s'),
+    ('needs_day', '%1$s has a window: give the day it was done', '%1$s a une période : donnez le jour où il a été fait'),
+    ('rne_wrong', '%1$s is not a school code', '%1$s n’est pas un code d’établissement'),
+    ('rne_twice', '%1$s comes twice', '%1$s vient deux fois'),
+    ('name_wrong', 'the name of %1$s', 'le nom de %1$s'),
+    ('city_wrong', 'the city of %1$s', 'la ville de %1$s'),
+    ('country_wrong', 'the country of %1$s', 'le pays de %1$s'),
+    ('postcode_wrong', 'the postcode of %1$s', 'le code postal de %1$s'),
+    ('levels_wrong', 'the levels of %1$s', 'les niveaux de %1$s'),
+    ('commune_wrong', 'the commune of %1$s', 'la commune de %1$s'),
+    ('department_wrong', 'the department of %1$s', 'le département de %1$s'),
+    ('not_an_object', 'it is not an object', 'ce n’est pas un objet'),
+    ('address_not_text', 'its address is not a text', 'son adresse n’est pas un texte'),
+    ('league_not_text', 'its league is not a text', 'sa ligue n’est pas un texte'),
+    ('address_wrong', 'its address is not one', 'son adresse n’en est pas une'),
+    ('address_twice', 'its address comes twice', 'son adresse vient deux fois'),
+    ('league_unknown', 'its league is none of the client''s', 'sa ligue n’est pas une de celles du client'),
+    ('invited_thrice', 'three invitations were sent there already, hand out the code yourself', 'trois invitations y sont déjà parties, donnez le code vous-même'),
+    ('mailbox_full', 'you have sent its mailbox five invitations in a day', 'vous avez envoyé cinq invitations à cette boîte en un jour')
+$$;
+
+-- A DETAIL is the place where a hidden row would show, so that there is none but times, and the faults of what was sent: a
+-- JSON object of the keys below. Times say nothing that the message does not. PostgREST hands it on as `details`.
+create function private.refuse(code text, details jsonb, variadic arguments text[] default '{}') returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -173,7 +212,7 @@ begin
     from private.refusals() r
     where r.code = refuse.code;
 
-    if times is null then
+    if details is null then
         raise exception using
             errcode = code,
             message = format(said.message, variadic shown || array['', '', '']),
@@ -184,9 +223,10 @@ begin
         message = format(said.message, variadic shown || array['', '', '']),
         hint = format(said.hint, variadic shown || array['', '', '']),
         detail = (
-            select coalesce(jsonb_object_agg(t.key, case when isfinite(t.value::timestamptz)
-                then to_char(t.value::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end), '{}')::text
-            from jsonb_each_text(times) t
+            select (coalesce(jsonb_object_agg(t.key, case when isfinite(t.value::timestamptz)
+                then to_char(t.value::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end), '{}')
+                || case when details ? 'faults' then jsonb_build_object('faults', details -> 'faults') else '{}' end)::text
+            from jsonb_each_text(details) t
             where t.key in ('starts_at', 'ends_at', 'opens_at', 'closes_at', 'registration_closes_at', 'until', 'access_from', 'access_until')
         );
 end
@@ -197,6 +237,33 @@ create function private.refuse(code text, variadic arguments text[] default '{}'
 as $$
 begin
     perform private.refuse(code, null::jsonb, variadic arguments);
+end
+$$;
+
+-- Refuses an import for its faults, if it has any: [{"row": 3, "fault": "over_limit", "arguments": ["velo", "1"]}, …], the first
+-- thousand of them in the details, the first one in the message.
+create function private.refuse_import(faults jsonb) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    first_one text;
+begin
+    if faults is null then
+        return;
+    end if;
+    select format(case when private.speaks_french() then 'ligne %s : %s' else 'row %s: %s' end, coalesce(faults -> 0 ->> 'row', '—'),
+        format(case when private.speaks_french() then f.message_fr else f.message_en end,
+            variadic array(select jsonb_array_elements_text(faults -> 0 -> 'arguments')) || array['', '', '', '']))
+    into strict first_one
+    from private.import_faults() f
+    where f.code = faults -> 0 ->> 'fault';
+    perform private.refuse('MP070',
+        jsonb_build_object('faults', (
+            select jsonb_agg(f.value order by f.place)
+            from jsonb_array_elements(faults) with ordinality f (value, place)
+            where f.place <= 1000
+        )),
+        jsonb_array_length(faults)::text, first_one);
 end
 $$;
 

@@ -463,8 +463,7 @@ create function private.import_schools(schools jsonb) returns api.import_outcome
 as $$
 declare
     outcome api.import_outcome;
-    first_wrong text;
-    wrong integer;
+    faults jsonb;
 begin
     if not private.is_service() then
         perform private.refuse('MP006');
@@ -474,21 +473,21 @@ begin
     end if;
     -- Two loads at once take turns.
     perform pg_advisory_xact_lock(hashtext('mpp.school'), 0);
-    select count(*), (array_agg(format('row %s: %s', f.row_number, f.fault) order by f.row_number))[1] into wrong, first_wrong
+    select jsonb_agg(jsonb_build_object('row', f.row_number, 'fault', f.fault -> 0, 'arguments', f.fault - 0) order by f.row_number) into faults
     from (
         select p.row_number,
             case
-                when p.rne is null or not private.is_rne(p.rne) then format('%s is not a school code', coalesce(p.rne, 'nothing'))
-                when count(*) over (partition by p.rne) > 1 then format('%s comes twice', p.rne)
-                when coalesce(btrim(p.name), '') = '' or char_length(p.name) > 120 then format('the name of %s', p.rne)
-                when coalesce(btrim(p.city), '') = '' or char_length(p.city) > 80 then format('the city of %s', p.rne)
-                when private.is_country(p.country) is not true then format('the country of %s', p.rne)
-                when p.postcode is null or p.postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' then format('the postcode of %s', p.rne)
+                when p.rne is null or not private.is_rne(p.rne) then jsonb_build_array('rne_wrong', coalesce(p.rne, 'nothing'))
+                when count(*) over (partition by p.rne) > 1 then jsonb_build_array('rne_twice', p.rne)
+                when coalesce(btrim(p.name), '') = '' or char_length(p.name) > 120 then jsonb_build_array('name_wrong', p.rne)
+                when coalesce(btrim(p.city), '') = '' or char_length(p.city) > 80 then jsonb_build_array('city_wrong', p.rne)
+                when private.is_country(p.country) is not true then jsonb_build_array('country_wrong', p.rne)
+                when p.postcode is null or p.postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' then jsonb_build_array('postcode_wrong', p.rne)
                 when coalesce(cardinality(p.levels), 0) = 0 or not p.levels <@ private.school_levels()
-                    then format('the levels of %s', p.rne)
-                when p.commune is not null and (p.country <> 'FR' or not private.is_commune(p.commune)) then format('the commune of %s', p.rne)
+                    then jsonb_build_array('levels_wrong', p.rne)
+                when p.commune is not null and (p.country <> 'FR' or not private.is_commune(p.commune)) then jsonb_build_array('commune_wrong', p.rne)
                 when p.department is not null and (p.country <> 'FR' or not private.is_department(p.department))
-                    then format('the department of %s', p.rne)
+                    then jsonb_build_array('department_wrong', p.rne)
             end as fault
         from rows from (
             jsonb_to_recordset(schools) as (
@@ -497,9 +496,7 @@ begin
         ) with ordinality p (rne, name, levels, country, postcode, city, commune, department, row_number)
     ) f
     where f.fault is not null;
-    if wrong > 0 then
-        perform private.refuse('MP070', wrong::text, first_wrong);
-    end if;
+    perform private.refuse_import(faults);
     with piece as (
         select p.rne, private.clean_line('name', p.name, 120) as name, private.levels_in_order(p.levels) as levels, p.country,
             p.postcode, private.clean_line('city', p.city, 80) as city, p.commune, p.department

@@ -111,8 +111,7 @@ declare
     p mpp.participation := private.lock_open_participation(participation_id);
     o mpp.organisation;
     e mpp.edition;
-    wrong integer;
-    first_wrong text;
+    faults jsonb;
     most integer;
     by_ops boolean := private.is_ops();
     emails text[];
@@ -135,24 +134,24 @@ begin
         array_agg(lower(private.trimmed(left(g.given ->> 'league', 300))) order by g.place)
     into emails, called
     from jsonb_array_elements(participants) with ordinality g (given, place);
-    select count(*), (array_agg(format('row %s: %s', f.place, f.fault) order by f.place))[1] into wrong, first_wrong
+    select jsonb_agg(jsonb_build_object('row', f.place, 'fault', f.fault -> 0, 'arguments', f.fault - 0) order by f.place) into faults
     from (
         select g.place,
             case
-                when jsonb_typeof(g.given) <> 'object' then 'it is not an object'
-                when jsonb_typeof(g.given -> 'email') not in ('string', 'null') then 'its address is not a text'
-                when jsonb_typeof(g.given -> 'league') not in ('string', 'null') then 'its league is not a text'
-                when not private.is_mail_address(g.email) then 'its address is not one'
-                when count(*) over (partition by g.email) > 1 then 'its address comes twice'
-                when g.given ->> 'league' is not null and not g.has_league then 'its league is none of the client''s'
+                when jsonb_typeof(g.given) <> 'object' then '["not_an_object"]'::jsonb
+                when jsonb_typeof(g.given -> 'email') not in ('string', 'null') then '["address_not_text"]'::jsonb
+                when jsonb_typeof(g.given -> 'league') not in ('string', 'null') then '["league_not_text"]'::jsonb
+                when not private.is_mail_address(g.email) then '["address_wrong"]'::jsonb
+                when count(*) over (partition by g.email) > 1 then '["address_twice"]'::jsonb
+                when g.given ->> 'league' is not null and not g.has_league then '["league_unknown"]'::jsonb
                 -- Taken off the list and put back on: a new code comes by mail, and nobody is written to for ever.
                 when not g.known and g.sent >= 3
-                    then 'three invitations were sent there already, hand out the code yourself'
+                    then '["invited_thrice"]'::jsonb
                 -- The association answers for what it imports.
                 when not by_ops and not g.known
                     and count(*) filter (where not g.known) over (partition by g.mailbox order by g.place)
                         + coalesce(d.written, 0) > 5
-                    then 'you have sent its mailbox five invitations in a day'
+                    then '["mailbox_full"]'::jsonb
             end as fault
         from (
             select x.given, x.place, t.email, k.email is not null as known, coalesce(w.sent, 0) as sent, private.mailbox_of(t.email) as mailbox,
@@ -165,9 +164,7 @@ begin
         left join private.invitations_today(o.id) d on d.mailbox = g.mailbox
     ) f
     where f.fault is not null;
-    if wrong > 0 then
-        perform private.refuse('MP070', wrong::text, first_wrong);
-    end if;
+    perform private.refuse_import(faults);
     -- A client's account must not become a way to write to the world: who was taken off the list again counts, if written to.
     most := 2 * greatest(coalesce(p.expected_players, 0), 200);
     if (

@@ -312,8 +312,7 @@ declare
     e mpp.edition;
     leagues uuid[];
     written integer;
-    wrong integer;
-    first_wrong text;
+    faults jsonb;
     at timestamptz;
 begin
     perform private.require_ops();
@@ -337,14 +336,14 @@ begin
             r.number,
             r.id,
             case
-                when r.id is null then 'it has no request key'
-                when locked.id is null then 'its player does not play in this edition'
-                when c.id is null then 'its challenge is not in this edition'
+                when r.id is null then '["no_request_key"]'::jsonb
+                when locked.id is null then '["not_in_edition"]'::jsonb
+                when c.id is null then '["challenge_unknown"]'::jsonb
                 when r.done_at is null or r.done_at < e.starts_at or r.done_at >= e.ends_at or r.done_at > at
-                    then 'it was not done while the edition was running'
+                    then '["edition_not_running"]'::jsonb
                 when not r.done_at <@ c.open_during
-                    then 'it was not done in the window of its challenge'
-                when count(*) over (partition by r.id) > 1 then 'its request key comes twice'
+                    then '["outside_window"]'::jsonb
+                when count(*) over (partition by r.id) > 1 then '["request_key_twice"]'::jsonb
             end as fault
         from unnest(request_keys, player_ids, challenge_ids, done_at) with ordinality
             r (id, player_id, challenge_id, done_at, number)
@@ -352,15 +351,13 @@ begin
         left join unnest(leagues) locked (id) on locked.id = p.league_id
         left join mpp.edition_challenge c on c.id = r.challenge_id and c.edition_id = e.id
     )
-    select count(*), (array_agg(format('row %s: %s', j.number, j.fault) order by j.number))[1]
-    into wrong, first_wrong
+    select jsonb_agg(jsonb_build_object('row', j.number, 'fault', j.fault -> 0, 'arguments', j.fault - 0) order by j.number)
+    into faults
     from judged j
     where j.fault is not null
         -- What an earlier import wrote is not judged again; a count, so that only faulty rows are looked up.
         and (select count(*) from mpp.validation v where v.id = j.id) = 0;
-    if wrong > 0 then
-        perform private.refuse('MP070', wrong::text, first_wrong);
-    end if;
+    perform private.refuse_import(faults);
 
     written := private.record_validations(request_keys, player_ids, challenge_ids, done_at,
         array(
@@ -370,8 +367,9 @@ begin
             order by r.number
         ));
 
-    select count(*), min(format('player %s did challenge %s %s times, and it counts %s', f.player_id, f.code, f.done, f.repeat_limit))
-    into wrong, first_wrong
+    select jsonb_agg(jsonb_build_object('row', null, 'fault', 'too_often',
+        'arguments', jsonb_build_array(f.player_id, f.code, f.done, f.repeat_limit)) order by f.player_id, f.code)
+    into faults
     from (
         select r.player_id, k.code, c.repeat_limit, count(*) as done
         from (select distinct u.player_id, u.challenge_id from unnest(player_ids, challenge_ids) u (player_id, challenge_id)) r
@@ -381,9 +379,7 @@ begin
         group by r.player_id, k.code, c.repeat_limit
         having count(*) > c.repeat_limit
     ) f;
-    if wrong > 0 then
-        perform private.refuse('MP070', wrong::text, first_wrong);
-    end if;
+    perform private.refuse_import(faults);
     return written;
 end
 $$;

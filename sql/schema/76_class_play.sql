@@ -238,8 +238,7 @@ declare
     phase api.edition_phase;
     last_instant timestamptz;
     asked integer;
-    wrong integer;
-    first_wrong text;
+    faults_found jsonb;
     due_pupils uuid[];
     due_challenges integer[];
     due_at timestamptz[];
@@ -286,44 +285,42 @@ begin
         ), judged as (
             select m.*,
                 case
-                    when m.player_id is null then 'its pupil is not in this class'
-                    when m.code is null then 'its challenge is not in this edition'
-                    when not m.in_play then format('%s is not in play for this class', m.code)
-                    when m.times is null or m.times not between 1 and 99 then format('%s times is not between 1 and 99', coalesce(m.times::text, 'no'))
-                    when count(*) over (partition by m.pupil_id, m.challenge_id) > 1 then format('%s comes twice for this pupil', m.code)
+                    when m.player_id is null then '["pupil_unknown"]'::jsonb
+                    when m.code is null then '["challenge_unknown"]'::jsonb
+                    when not m.in_play then jsonb_build_array('not_in_play', m.code)
+                    when m.times is null or m.times not between 1 and 99 then jsonb_build_array('times_impossible', coalesce(m.times::text, 'no'))
+                    when count(*) over (partition by m.pupil_id, m.challenge_id) > 1 then jsonb_build_array('mark_twice', m.code)
                     when m.done >= m.times then null
-                    when m.times > m.repeat_limit then format('%s counts %s time(s) per pupil', m.code, m.repeat_limit)
+                    when m.times > m.repeat_limit then jsonb_build_array('over_limit', m.code, m.repeat_limit)
                     -- East of the edition the day may have begun: done is done, but on the day that it is here.
                     when m.done_on > (at at time zone e.time_zone)::date
-                        then format('%s is still to come: it is %s in %s', m.done_on, (at at time zone e.time_zone)::date, e.time_zone)
+                        then jsonb_build_array('still_to_come', m.done_on, (at at time zone e.time_zone)::date, e.time_zone)
                     when m.done_on is not null
                         and (m.done_at is null or m.done_on <> (m.done_at at time zone e.time_zone)::date or m.done_at < e.starts_at)
-                        then format('%s is outside the edition, or outside the window of %s', m.done_on, m.code)
+                        then jsonb_build_array('outside_day', m.done_on, m.code)
                     when not m.done_at <@ m.open_during
-                        then format('%s has a window: give the day it was done', m.code)
+                        then jsonb_build_array('needs_day', m.code)
                 end as fault
             from marked m
         ), faults as (
-            select count(*) as number, (array_agg(format('row %s: %s', j.number, j.fault) order by j.number))[1] as first
+            select jsonb_agg(jsonb_build_object('row', j.number, 'fault', j.fault -> 0, 'arguments', j.fault - 0) order by j.number) as found
             from judged j
             where j.fault is not null
         ), due as (
             select j.player_id, j.challenge_id, j.done_at
             from judged j
             cross join generate_series(j.done + 1, j.times)
-            where (select f.number from faults f) = 0
+            where (select f.found from faults f) is null
         )
-        select f.number, f.first, (select coalesce(sum(least(j.done, j.times)), 0) from judged j), d.pupils, d.challenges, d.instants
-        into wrong, first_wrong, outcome.already, due_pupils, due_challenges, due_at
+        select f.found, (select coalesce(sum(least(j.done, j.times)), 0) from judged j), d.pupils, d.challenges, d.instants
+        into faults_found, outcome.already, due_pupils, due_challenges, due_at
         from faults f
         cross join (
             select coalesce(array_agg(x.player_id), '{}') as pupils, coalesce(array_agg(x.challenge_id), '{}') as challenges,
                 coalesce(array_agg(x.done_at), '{}') as instants
             from due x
         ) d;
-        if wrong > 0 then
-            perform private.refuse('MP070', wrong::text, first_wrong);
-        end if;
+        perform private.refuse_import(faults_found);
         outcome.recorded := private.record_validations(
             array(select private.uuid_v7() from unnest(due_pupils)), due_pupils, due_challenges, due_at,
             -- The teacher who fills in the sheet has seen it done.

@@ -587,9 +587,48 @@ as $$
         nullif(current_setting('request.headers', true), '')::jsonb ->> 'accept-language' ~* '^\s*fr', false)
 $$;
 
--- A DETAIL is the place where a hidden row would show, so that there is none but times: a JSON object of the keys below,
--- which say nothing that the message does not. PostgREST hands it on as `details`.
-create function private.refuse(code text, times jsonb, variadic arguments text[] default '{}') returns void
+-- What may be wrong with a row of an import. Programs know the code; people read the text.
+create function private.import_faults() returns table (code text, message_en text, message_fr text)
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$
+    values
+    ('no_request_key', 'it has no request key', 'elle n’a pas de clé de requête'),
+    ('not_in_edition', 'its player does not play in this edition', 'sa joueuse ou son joueur ne joue pas dans cette édition'),
+    ('challenge_unknown', 'its challenge is not in this edition', 'son défi n’est pas dans cette édition'),
+    ('edition_not_running', 'it was not done while the edition was running', 'ce n’était pas pendant l’édition'),
+    ('outside_window', 'it was not done in the window of its challenge', 'ce n’était pas pendant que son défi était ouvert'),
+    ('request_key_twice', 'its request key comes twice', 'sa clé de requête vient deux fois'),
+    ('too_often', 'player %1$s did challenge %2$s %3$s times, and it counts %4$s', '%1$s a fait le défi %2$s %3$s fois, et il compte %4$s fois'),
+    ('pupil_unknown', 'its pupil is not in this class', 'son élève n’est pas dans cette classe'),
+    ('not_in_play', '%1$s is not in play for this class', '%1$s n’est pas joué par cette classe'),
+    ('times_impossible', '%1$s times is not between 1 and 99', '%1$s fois n’est pas entre 1 et 99'),
+    ('mark_twice', '%1$s comes twice for this pupil', '%1$s vient deux fois pour cet élève'),
+    ('over_limit', '%1$s counts %2$s time(s) per pupil', '%1$s compte %2$s fois par élève'),
+    ('still_to_come', '%1$s is still to come: it is %2$s in %3$s', '%1$s est à venir : on est le %2$s (%3$s)'),
+    ('outside_day', '%1$s is outside the edition, or outside the window of %2$s', '%1$s est hors de l’édition, ou hors de la période de %2$s'),
+    ('needs_day', '%1$s has a window: give the day it was done', '%1$s a une période : donnez le jour où il a été fait'),
+    ('rne_wrong', '%1$s is not a school code', '%1$s n’est pas un code d’établissement'),
+    ('rne_twice', '%1$s comes twice', '%1$s vient deux fois'),
+    ('name_wrong', 'the name of %1$s', 'le nom de %1$s'),
+    ('city_wrong', 'the city of %1$s', 'la ville de %1$s'),
+    ('country_wrong', 'the country of %1$s', 'le pays de %1$s'),
+    ('postcode_wrong', 'the postcode of %1$s', 'le code postal de %1$s'),
+    ('levels_wrong', 'the levels of %1$s', 'les niveaux de %1$s'),
+    ('commune_wrong', 'the commune of %1$s', 'la commune de %1$s'),
+    ('department_wrong', 'the department of %1$s', 'le département de %1$s'),
+    ('not_an_object', 'it is not an object', 'ce n’est pas un objet'),
+    ('address_not_text', 'its address is not a text', 'son adresse n’est pas un texte'),
+    ('league_not_text', 'its league is not a text', 'sa ligue n’est pas un texte'),
+    ('address_wrong', 'its address is not one', 'son adresse n’en est pas une'),
+    ('address_twice', 'its address comes twice', 'son adresse vient deux fois'),
+    ('league_unknown', 'its league is none of the client''s', 'sa ligue n’est pas une de celles du client'),
+    ('invited_thrice', 'three invitations were sent there already, hand out the code yourself', 'trois invitations y sont déjà parties, donnez le code vous-même'),
+    ('mailbox_full', 'you have sent its mailbox five invitations in a day', 'vous avez envoyé cinq invitations à cette boîte en un jour')
+$$;
+
+-- A DETAIL is the place where a hidden row would show, so that there is none but times, and the faults of what was sent: a
+-- JSON object of the keys below. Times say nothing that the message does not. PostgREST hands it on as `details`.
+create function private.refuse(code text, details jsonb, variadic arguments text[] default '{}') returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -605,7 +644,7 @@ begin
     from private.refusals() r
     where r.code = refuse.code;
 
-    if times is null then
+    if details is null then
         raise exception using
             errcode = code,
             message = format(said.message, variadic shown || array['', '', '']),
@@ -616,9 +655,10 @@ begin
         message = format(said.message, variadic shown || array['', '', '']),
         hint = format(said.hint, variadic shown || array['', '', '']),
         detail = (
-            select coalesce(jsonb_object_agg(t.key, case when isfinite(t.value::timestamptz)
-                then to_char(t.value::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end), '{}')::text
-            from jsonb_each_text(times) t
+            select (coalesce(jsonb_object_agg(t.key, case when isfinite(t.value::timestamptz)
+                then to_char(t.value::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end), '{}')
+                || case when details ? 'faults' then jsonb_build_object('faults', details -> 'faults') else '{}' end)::text
+            from jsonb_each_text(details) t
             where t.key in ('starts_at', 'ends_at', 'opens_at', 'closes_at', 'registration_closes_at', 'until', 'access_from', 'access_until')
         );
 end
@@ -629,6 +669,33 @@ create function private.refuse(code text, variadic arguments text[] default '{}'
 as $$
 begin
     perform private.refuse(code, null::jsonb, variadic arguments);
+end
+$$;
+
+-- Refuses an import for its faults, if it has any: [{"row": 3, "fault": "over_limit", "arguments": ["velo", "1"]}, …], the first
+-- thousand of them in the details, the first one in the message.
+create function private.refuse_import(faults jsonb) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    first_one text;
+begin
+    if faults is null then
+        return;
+    end if;
+    select format(case when private.speaks_french() then 'ligne %s : %s' else 'row %s: %s' end, coalesce(faults -> 0 ->> 'row', '—'),
+        format(case when private.speaks_french() then f.message_fr else f.message_en end,
+            variadic array(select jsonb_array_elements_text(faults -> 0 -> 'arguments')) || array['', '', '', '']))
+    into strict first_one
+    from private.import_faults() f
+    where f.code = faults -> 0 ->> 'fault';
+    perform private.refuse('MP070',
+        jsonb_build_object('faults', (
+            select jsonb_agg(f.value order by f.place)
+            from jsonb_array_elements(faults) with ordinality f (value, place)
+            where f.place <= 1000
+        )),
+        jsonb_array_length(faults)::text, first_one);
 end
 $$;
 
@@ -2718,8 +2785,7 @@ create function private.import_schools(schools jsonb) returns api.import_outcome
 as $$
 declare
     outcome api.import_outcome;
-    first_wrong text;
-    wrong integer;
+    faults jsonb;
 begin
     if not private.is_service() then
         perform private.refuse('MP006');
@@ -2729,21 +2795,21 @@ begin
     end if;
     -- Two loads at once take turns.
     perform pg_advisory_xact_lock(hashtext('mpp.school'), 0);
-    select count(*), (array_agg(format('row %s: %s', f.row_number, f.fault) order by f.row_number))[1] into wrong, first_wrong
+    select jsonb_agg(jsonb_build_object('row', f.row_number, 'fault', f.fault -> 0, 'arguments', f.fault - 0) order by f.row_number) into faults
     from (
         select p.row_number,
             case
-                when p.rne is null or not private.is_rne(p.rne) then format('%s is not a school code', coalesce(p.rne, 'nothing'))
-                when count(*) over (partition by p.rne) > 1 then format('%s comes twice', p.rne)
-                when coalesce(btrim(p.name), '') = '' or char_length(p.name) > 120 then format('the name of %s', p.rne)
-                when coalesce(btrim(p.city), '') = '' or char_length(p.city) > 80 then format('the city of %s', p.rne)
-                when private.is_country(p.country) is not true then format('the country of %s', p.rne)
-                when p.postcode is null or p.postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' then format('the postcode of %s', p.rne)
+                when p.rne is null or not private.is_rne(p.rne) then jsonb_build_array('rne_wrong', coalesce(p.rne, 'nothing'))
+                when count(*) over (partition by p.rne) > 1 then jsonb_build_array('rne_twice', p.rne)
+                when coalesce(btrim(p.name), '') = '' or char_length(p.name) > 120 then jsonb_build_array('name_wrong', p.rne)
+                when coalesce(btrim(p.city), '') = '' or char_length(p.city) > 80 then jsonb_build_array('city_wrong', p.rne)
+                when private.is_country(p.country) is not true then jsonb_build_array('country_wrong', p.rne)
+                when p.postcode is null or p.postcode !~ '^[0-9A-Z][0-9A-Z -]{1,11}$' then jsonb_build_array('postcode_wrong', p.rne)
                 when coalesce(cardinality(p.levels), 0) = 0 or not p.levels <@ private.school_levels()
-                    then format('the levels of %s', p.rne)
-                when p.commune is not null and (p.country <> 'FR' or not private.is_commune(p.commune)) then format('the commune of %s', p.rne)
+                    then jsonb_build_array('levels_wrong', p.rne)
+                when p.commune is not null and (p.country <> 'FR' or not private.is_commune(p.commune)) then jsonb_build_array('commune_wrong', p.rne)
                 when p.department is not null and (p.country <> 'FR' or not private.is_department(p.department))
-                    then format('the department of %s', p.rne)
+                    then jsonb_build_array('department_wrong', p.rne)
             end as fault
         from rows from (
             jsonb_to_recordset(schools) as (
@@ -2752,9 +2818,7 @@ begin
         ) with ordinality p (rne, name, levels, country, postcode, city, commune, department, row_number)
     ) f
     where f.fault is not null;
-    if wrong > 0 then
-        perform private.refuse('MP070', wrong::text, first_wrong);
-    end if;
+    perform private.refuse_import(faults);
     with piece as (
         select p.rne, private.clean_line('name', p.name, 120) as name, private.levels_in_order(p.levels) as levels, p.country,
             p.postcode, private.clean_line('city', p.city, 80) as city, p.commune, p.department
@@ -5984,8 +6048,7 @@ declare
     p mpp.participation := private.lock_open_participation(participation_id);
     o mpp.organisation;
     e mpp.edition;
-    wrong integer;
-    first_wrong text;
+    faults jsonb;
     most integer;
     by_ops boolean := private.is_ops();
     emails text[];
@@ -6008,24 +6071,24 @@ begin
         array_agg(lower(private.trimmed(left(g.given ->> 'league', 300))) order by g.place)
     into emails, called
     from jsonb_array_elements(participants) with ordinality g (given, place);
-    select count(*), (array_agg(format('row %s: %s', f.place, f.fault) order by f.place))[1] into wrong, first_wrong
+    select jsonb_agg(jsonb_build_object('row', f.place, 'fault', f.fault -> 0, 'arguments', f.fault - 0) order by f.place) into faults
     from (
         select g.place,
             case
-                when jsonb_typeof(g.given) <> 'object' then 'it is not an object'
-                when jsonb_typeof(g.given -> 'email') not in ('string', 'null') then 'its address is not a text'
-                when jsonb_typeof(g.given -> 'league') not in ('string', 'null') then 'its league is not a text'
-                when not private.is_mail_address(g.email) then 'its address is not one'
-                when count(*) over (partition by g.email) > 1 then 'its address comes twice'
-                when g.given ->> 'league' is not null and not g.has_league then 'its league is none of the client''s'
+                when jsonb_typeof(g.given) <> 'object' then '["not_an_object"]'::jsonb
+                when jsonb_typeof(g.given -> 'email') not in ('string', 'null') then '["address_not_text"]'::jsonb
+                when jsonb_typeof(g.given -> 'league') not in ('string', 'null') then '["league_not_text"]'::jsonb
+                when not private.is_mail_address(g.email) then '["address_wrong"]'::jsonb
+                when count(*) over (partition by g.email) > 1 then '["address_twice"]'::jsonb
+                when g.given ->> 'league' is not null and not g.has_league then '["league_unknown"]'::jsonb
                 -- Taken off the list and put back on: a new code comes by mail, and nobody is written to for ever.
                 when not g.known and g.sent >= 3
-                    then 'three invitations were sent there already, hand out the code yourself'
+                    then '["invited_thrice"]'::jsonb
                 -- The association answers for what it imports.
                 when not by_ops and not g.known
                     and count(*) filter (where not g.known) over (partition by g.mailbox order by g.place)
                         + coalesce(d.written, 0) > 5
-                    then 'you have sent its mailbox five invitations in a day'
+                    then '["mailbox_full"]'::jsonb
             end as fault
         from (
             select x.given, x.place, t.email, k.email is not null as known, coalesce(w.sent, 0) as sent, private.mailbox_of(t.email) as mailbox,
@@ -6038,9 +6101,7 @@ begin
         left join private.invitations_today(o.id) d on d.mailbox = g.mailbox
     ) f
     where f.fault is not null;
-    if wrong > 0 then
-        perform private.refuse('MP070', wrong::text, first_wrong);
-    end if;
+    perform private.refuse_import(faults);
     -- A client's account must not become a way to write to the world: who was taken off the list again counts, if written to.
     most := 2 * greatest(coalesce(p.expected_players, 0), 200);
     if (
@@ -7736,8 +7797,7 @@ declare
     e mpp.edition;
     leagues uuid[];
     written integer;
-    wrong integer;
-    first_wrong text;
+    faults jsonb;
     at timestamptz;
 begin
     perform private.require_ops();
@@ -7761,14 +7821,14 @@ begin
             r.number,
             r.id,
             case
-                when r.id is null then 'it has no request key'
-                when locked.id is null then 'its player does not play in this edition'
-                when c.id is null then 'its challenge is not in this edition'
+                when r.id is null then '["no_request_key"]'::jsonb
+                when locked.id is null then '["not_in_edition"]'::jsonb
+                when c.id is null then '["challenge_unknown"]'::jsonb
                 when r.done_at is null or r.done_at < e.starts_at or r.done_at >= e.ends_at or r.done_at > at
-                    then 'it was not done while the edition was running'
+                    then '["edition_not_running"]'::jsonb
                 when not r.done_at <@ c.open_during
-                    then 'it was not done in the window of its challenge'
-                when count(*) over (partition by r.id) > 1 then 'its request key comes twice'
+                    then '["outside_window"]'::jsonb
+                when count(*) over (partition by r.id) > 1 then '["request_key_twice"]'::jsonb
             end as fault
         from unnest(request_keys, player_ids, challenge_ids, done_at) with ordinality
             r (id, player_id, challenge_id, done_at, number)
@@ -7776,15 +7836,13 @@ begin
         left join unnest(leagues) locked (id) on locked.id = p.league_id
         left join mpp.edition_challenge c on c.id = r.challenge_id and c.edition_id = e.id
     )
-    select count(*), (array_agg(format('row %s: %s', j.number, j.fault) order by j.number))[1]
-    into wrong, first_wrong
+    select jsonb_agg(jsonb_build_object('row', j.number, 'fault', j.fault -> 0, 'arguments', j.fault - 0) order by j.number)
+    into faults
     from judged j
     where j.fault is not null
         -- What an earlier import wrote is not judged again; a count, so that only faulty rows are looked up.
         and (select count(*) from mpp.validation v where v.id = j.id) = 0;
-    if wrong > 0 then
-        perform private.refuse('MP070', wrong::text, first_wrong);
-    end if;
+    perform private.refuse_import(faults);
 
     written := private.record_validations(request_keys, player_ids, challenge_ids, done_at,
         array(
@@ -7794,8 +7852,9 @@ begin
             order by r.number
         ));
 
-    select count(*), min(format('player %s did challenge %s %s times, and it counts %s', f.player_id, f.code, f.done, f.repeat_limit))
-    into wrong, first_wrong
+    select jsonb_agg(jsonb_build_object('row', null, 'fault', 'too_often',
+        'arguments', jsonb_build_array(f.player_id, f.code, f.done, f.repeat_limit)) order by f.player_id, f.code)
+    into faults
     from (
         select r.player_id, k.code, c.repeat_limit, count(*) as done
         from (select distinct u.player_id, u.challenge_id from unnest(player_ids, challenge_ids) u (player_id, challenge_id)) r
@@ -7805,9 +7864,7 @@ begin
         group by r.player_id, k.code, c.repeat_limit
         having count(*) > c.repeat_limit
     ) f;
-    if wrong > 0 then
-        perform private.refuse('MP070', wrong::text, first_wrong);
-    end if;
+    perform private.refuse_import(faults);
     return written;
 end
 $$;
@@ -8060,8 +8117,7 @@ declare
     phase api.edition_phase;
     last_instant timestamptz;
     asked integer;
-    wrong integer;
-    first_wrong text;
+    faults_found jsonb;
     due_pupils uuid[];
     due_challenges integer[];
     due_at timestamptz[];
@@ -8108,44 +8164,42 @@ begin
         ), judged as (
             select m.*,
                 case
-                    when m.player_id is null then 'its pupil is not in this class'
-                    when m.code is null then 'its challenge is not in this edition'
-                    when not m.in_play then format('%s is not in play for this class', m.code)
-                    when m.times is null or m.times not between 1 and 99 then format('%s times is not between 1 and 99', coalesce(m.times::text, 'no'))
-                    when count(*) over (partition by m.pupil_id, m.challenge_id) > 1 then format('%s comes twice for this pupil', m.code)
+                    when m.player_id is null then '["pupil_unknown"]'::jsonb
+                    when m.code is null then '["challenge_unknown"]'::jsonb
+                    when not m.in_play then jsonb_build_array('not_in_play', m.code)
+                    when m.times is null or m.times not between 1 and 99 then jsonb_build_array('times_impossible', coalesce(m.times::text, 'no'))
+                    when count(*) over (partition by m.pupil_id, m.challenge_id) > 1 then jsonb_build_array('mark_twice', m.code)
                     when m.done >= m.times then null
-                    when m.times > m.repeat_limit then format('%s counts %s time(s) per pupil', m.code, m.repeat_limit)
+                    when m.times > m.repeat_limit then jsonb_build_array('over_limit', m.code, m.repeat_limit)
                     -- East of the edition the day may have begun: done is done, but on the day that it is here.
                     when m.done_on > (at at time zone e.time_zone)::date
-                        then format('%s is still to come: it is %s in %s', m.done_on, (at at time zone e.time_zone)::date, e.time_zone)
+                        then jsonb_build_array('still_to_come', m.done_on, (at at time zone e.time_zone)::date, e.time_zone)
                     when m.done_on is not null
                         and (m.done_at is null or m.done_on <> (m.done_at at time zone e.time_zone)::date or m.done_at < e.starts_at)
-                        then format('%s is outside the edition, or outside the window of %s', m.done_on, m.code)
+                        then jsonb_build_array('outside_day', m.done_on, m.code)
                     when not m.done_at <@ m.open_during
-                        then format('%s has a window: give the day it was done', m.code)
+                        then jsonb_build_array('needs_day', m.code)
                 end as fault
             from marked m
         ), faults as (
-            select count(*) as number, (array_agg(format('row %s: %s', j.number, j.fault) order by j.number))[1] as first
+            select jsonb_agg(jsonb_build_object('row', j.number, 'fault', j.fault -> 0, 'arguments', j.fault - 0) order by j.number) as found
             from judged j
             where j.fault is not null
         ), due as (
             select j.player_id, j.challenge_id, j.done_at
             from judged j
             cross join generate_series(j.done + 1, j.times)
-            where (select f.number from faults f) = 0
+            where (select f.found from faults f) is null
         )
-        select f.number, f.first, (select coalesce(sum(least(j.done, j.times)), 0) from judged j), d.pupils, d.challenges, d.instants
-        into wrong, first_wrong, outcome.already, due_pupils, due_challenges, due_at
+        select f.found, (select coalesce(sum(least(j.done, j.times)), 0) from judged j), d.pupils, d.challenges, d.instants
+        into faults_found, outcome.already, due_pupils, due_challenges, due_at
         from faults f
         cross join (
             select coalesce(array_agg(x.player_id), '{}') as pupils, coalesce(array_agg(x.challenge_id), '{}') as challenges,
                 coalesce(array_agg(x.done_at), '{}') as instants
             from due x
         ) d;
-        if wrong > 0 then
-            perform private.refuse('MP070', wrong::text, first_wrong);
-        end if;
+        perform private.refuse_import(faults_found);
         outcome.recorded := private.record_validations(
             array(select private.uuid_v7() from unnest(due_pupils)), due_pupils, due_challenges, due_at,
             -- The teacher who fills in the sheet has seen it done.

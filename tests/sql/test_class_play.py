@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections import Counter
 from collections.abc import Sequence
@@ -602,8 +603,13 @@ def test_a_sheet_with_one_fault_records_nothing_and_names_the_row(game, class_, 
 
 def test_a_sheet_with_many_faults_says_how_many(game, class_):
     with game.refused("MP070") as caught:
-        sheet(class_, ("Lou", "t-soup"), *[("Ada", "t-bike", 3)] * 4)
-    assert "4" in str(caught.value)
+        sheet(class_, ("Lou", "t-soup"), *[("Ada", "t-bike", 3)] * 4, ("Lou", "t-bike", 3))
+    assert "5" in str(caught.value)
+    # Each of them for programs, by row.
+    assert json.loads(caught.value.diag.message_detail)["faults"] == [
+        *({"row": row, "fault": "mark_twice", "arguments": ["t-bike"]} for row in range(2, 6)),
+        {"row": 6, "fault": "over_limit", "arguments": ["t-bike", 2]},
+    ]
 
 
 def test_a_sheet_is_of_what_the_class_plays(game, class_):

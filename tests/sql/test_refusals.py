@@ -211,5 +211,16 @@ def test_labels_cannot_hold_characters_that_hide(game):
     for code in (0x09, 0x0A, 0x20):
         person.call("update_profile", alias=f"a{chr(code)}{chr(code)}b")
         assert person.view("my_profile")[0]["alias"] == "a b"
-    for shown in ("Zoé", "山田", "Ömer", "a" * 30, string.punctuation.replace("@", "")[:30]):
+    for shown in ("Zoé", "山田", "Ömer", "a" * 30, "a" + string.punctuation.replace("@", "")[:29]):
         person.call("update_profile", alias=shown)
+
+
+def test_every_fault_of_an_import_has_a_text_in_both_languages_and_every_text_a_use(game):
+    texts = game.rows("select code, message_en, message_fr from private.import_faults()")
+    assert all(row["message_en"] and row["message_fr"] for row in texts)
+    bodies = " ".join(row["prosrc"] for row in game.rows(
+        "select prosrc from pg_proc where pronamespace = 'private'::regnamespace and proname <> 'import_faults'"
+    ))  # fmt: skip
+    used = re.findall(r"""then '\["(\w+)"\]'|jsonb_build_array\('(\w+)'|'fault', '(\w+)'""", bodies)
+    codes = {code for found in used for code in found if code}
+    assert codes >= {row["code"] for row in texts}
