@@ -165,9 +165,11 @@ Every refusal of the game has its own SQLSTATE. PostgREST answers it with HTTP 4
 text that is a JSON object of instants in UTC, such as `{"until": "2026-11-16T11:00:00.000000Z"}`. Its keys are
 `starts_at` and `ends_at` of the edition (MP022, MP026), `registration_closes_at` (MP023), `opens_at` and `closes_at` of
 the challenge (MP041), `access_from` and `access_until` (MP091), and `until`, from when on it may be tried again (MP011,
-MP046); in Python they are `times` of the error. An import that is refused (MP070) has `faults` there, the first thousand:
-`[{"row": 3, "fault": "over_limit", "arguments": ["velo", 1]}, …]`, rows from 1 as they were sent, codes as in the
-[table below](#faults-of-imports); in Python they are `faults` of the error. Nothing else is ever in `details`. The message is French when
+MP046); in Python they are `times` of the error. An import that is refused (MP070) has `faults` there, the first
+thousand: `[{"row": 3, "fault": "over_limit", "arguments": ["velo", 1]}, …]`, rows from 1 as they were sent, codes as in
+the [table below](#faults-of-imports); in Python they are `faults` of the error. Nothing else is ever in `details`.
+
+The message is French when
 `Accept-Language` begins with `fr`, English otherwise: decide by `code`, show `message` and `hint`. In Python
 the class of the same row is raised, a `Refusal` of `mpp_supabase.errors`. `%1$s` and so on are filled in.
 [api.md](api.md) says for each function which of them it may answer.
