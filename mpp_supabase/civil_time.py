@@ -14,7 +14,7 @@ class NoSuchTime(ValueError):
         self.later = later
 
 
-class TwiceThatNight(ValueError):
+class AmbiguousTime(ValueError):
     """The clock shows this local time twice; `first` and `second` are the two instants, with their offsets."""
 
     def __init__(self, first: datetime, second: datetime) -> None:
@@ -49,7 +49,7 @@ def instant(local: datetime, zone: ZoneInfo) -> datetime:
     """Return the instant of a local time that exists exactly once.
 
     `local` may carry a fixed offset, which then chooses among the instants of an hour that comes twice.
-    Raises NoSuchTime in the gap of a clock change, TwiceThatNight in the repeated hour (when no offset is given),
+    Raises NoSuchTime in the gap of a clock change, AmbiguousTime in the repeated hour (when no offset is given),
     WrongOffset when the zone does not have that offset at that time.
     """
     naive = local.replace(tzinfo=None)
@@ -67,7 +67,7 @@ def instant(local: datetime, zone: ZoneInfo) -> datetime:
                 return candidate
         raise WrongOffset(candidates)
     if len(candidates) == 2:
-        raise TwiceThatNight(*candidates)
+        raise AmbiguousTime(*candidates)
     return candidates[0]
 
 

@@ -57,7 +57,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Query:
     """A list to read: a view of schema `api`, its columns, what to keep (column, operator, value), and its order."""
 
     view: str
@@ -99,32 +99,32 @@ class Transport:
             self.__dict__.pop("_admin", None)
             self.__dict__.pop("_files", None)
 
-    def rows(self, reading: Reading, limit: int, after: str | None = None) -> tuple[list[Row], str | None]:
+    def rows(self, query: Query, limit: int, after: str | None = None) -> tuple[list[Row], str | None]:
         """Read up to `limit` rows after a cursor; return them and the cursor of the next page, None at the end.
 
         The server may cut any answer short without a word (max-rows): reading goes on until there is nothing more.
         """
         found: list[Row] = []
-        cursor = decode_cursor(reading, after) if after is not None else None
+        cursor = decode_cursor(query, after) if after is not None else None
         while len(found) <= limit:
-            chunk = self._chunk(reading, min(CHUNK, limit + 1 - len(found)), cursor)
+            chunk = self._chunk(query, min(CHUNK, limit + 1 - len(found)), cursor)
             if not chunk:
                 break
             found += chunk
-            cursor = _onward(reading, chunk, cursor)
+            cursor = _onward(query, chunk, cursor)
         more = len(found) > limit
         found = found[:limit]
-        return found, encode_cursor(reading, found[-1]) if more and found else None
+        return found, encode_cursor(query, found[-1]) if more and found else None
 
-    def iterate(self, reading: Reading, after: str | None = None) -> Iterator[Row]:
+    def iterate(self, query: Query, after: str | None = None) -> Iterator[Row]:
         """Yield every row of a list after a cursor, asking for a page at a time."""
-        cursor = decode_cursor(reading, after) if after is not None else None
-        while chunk := self._chunk(reading, CHUNK, cursor):
+        cursor = decode_cursor(query, after) if after is not None else None
+        while chunk := self._chunk(query, CHUNK, cursor):
             yield from chunk
-            cursor = _onward(reading, chunk, cursor)
+            cursor = _onward(query, chunk, cursor)
 
     def call(
-        self, function: str, arguments: Row | None = None, *, idempotent: bool = False, patience: float = ANSWER_SECONDS
+        self, function: str, arguments: Row | None = None, *, idempotent: bool = False, timeout: float = ANSWER_SECONDS
     ) -> Any:
         """Call a function of schema `api`; return its JSON value. `patience` is how many seconds to wait for it.
 
@@ -135,10 +135,10 @@ class Transport:
 
         sent = {} if arguments is None else arguments
         usual = self._http.timeout
-        self._http.timeout = httpx.Timeout(patience, connect=CONNECT_SECONDS)
+        self._http.timeout = httpx.Timeout(timeout, connect=CONNECT_SECONDS)
         try:
             return self._try(
-                lambda: self._rest.rpc(function, sent).execute().data, idempotent=idempotent, patience=patience
+                lambda: self._rest.rpc(function, sent).execute().data, idempotent=idempotent, timeout=timeout
             )
         finally:
             self._http.timeout = usual
@@ -158,27 +158,27 @@ class Transport:
         finally:
             self._http.timeout = usual
 
-    def _chunk(self, reading: Reading, size: int, cursor: list[Any] | None) -> list[Row]:
+    def _chunk(self, query: Query, size: int, cursor: list[Any] | None) -> list[Row]:
         def ask() -> list[Row]:
-            query = self._rest.from_(reading.view).select(*reading.columns)
-            for column, operator, value in reading.where:
-                query = query.filter(column, operator, _plain(value))
+            request = self._rest.from_(query.view).select(*query.columns)
+            for column, operator, value in query.where:
+                request = request.filter(column, operator, _plain(value))
             if cursor is not None:
-                query = query.or_(_beyond(reading.order, cursor))
-                first = reading.order[0]
+                request = request.or_(_beyond(query.order, cursor))
+                first = query.order[0]
                 # Implied by the line above, and what lets an index start where the last page ended.
-                if len(reading.order) > 1:
-                    query = query.filter(first.column, "lte" if first.descending else "gte", _plain(cursor[0]))
-            for order in reading.order:
-                query = query.order(order.column, desc=order.descending)
-            rows: Any = query.limit(size).execute().data
+                if len(query.order) > 1:
+                    request = request.filter(first.column, "lte" if first.descending else "gte", _plain(cursor[0]))
+            for order in query.order:
+                request = request.order(order.column, desc=order.descending)
+            rows: Any = request.limit(size).execute().data
             if not isinstance(rows, list):
                 raise ValueError("not a list of rows")
             return rows
 
         return self._try(ask, idempotent=True)
 
-    def _try(self, act: Callable[[], Result], *, idempotent: bool, patience: float = ANSWER_SECONDS) -> Result:
+    def _try(self, act: Callable[[], Result], *, idempotent: bool, timeout: float = ANSWER_SECONDS) -> Result:
         import httpx
         from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_exponential
 
@@ -189,7 +189,7 @@ class Transport:
             return idempotent and _is_no_answer(cause)
 
         retrying = Retrying(
-            stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(patience),
+            stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(timeout),
             wait=wait_exponential(multiplier=0.1, max=1.0),
             retry=retry_if_exception(may_try_again),
             reraise=True,
@@ -224,7 +224,7 @@ class Transport:
             said = f"{error.code or 'no code'}: {error.message or 'no message'}"
             return TransportError(f"{self.url} failed to answer ({said}).", again, str(error.code or "") or None)
         if isinstance(error, APIError):
-            return self._of_the_database(
+            return self._database_error(
                 str(error.code or ""), str(error.message or "no message"), str(error.hint or ""), error.details
             )
         if isinstance(error, AuthApiError):
@@ -238,7 +238,7 @@ class Transport:
             return TransportError(f"{self.url} gave an answer that is not Supabase's.", "Check SUPABASE_URL.")
         raise error
 
-    def _of_the_database(self, code: str, message: str, hint: str, details: str | None) -> MPPError:
+    def _database_error(self, code: str, message: str, hint: str, details: str | None) -> MPPError:
         if len(code) == 5 and code.startswith("MP"):
             return refusal(code, message, hint, details)
         if code == "42501":
@@ -397,27 +397,27 @@ def _beyond(order: tuple[Order, ...], cursor: list[Any]) -> str:
     return ",".join(branches)
 
 
-def _onward(reading: Reading, chunk: list[Row], cursor: list[Any] | None) -> list[Any]:
+def _onward(query: Query, chunk: list[Row], cursor: list[Any] | None) -> list[Any]:
     """The place of the last row; a server that gives the same rows again would otherwise be asked for ever."""
-    reached = [chunk[-1][order.column] for order in reading.order]
+    reached = [chunk[-1][order.column] for order in query.order]
     if reached == cursor:
-        raise TransportError(f"The list {reading.view} does not go on where its last page ended.")
+        raise TransportError(f"The list {query.view} does not go on where its last page ended.")
     return reached
 
 
-def encode_cursor(reading: Reading, row: Row) -> str:
+def encode_cursor(query: Query, row: Row) -> str:
     """Return the text that names a place in a list; only the same list takes it back."""
-    values = [reading.view, *(row[order.column] for order in reading.order)]
+    values = [query.view, *(row[order.column] for order in query.order)]
     return base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def decode_cursor(reading: Reading, cursor: str) -> list[Any]:
+def decode_cursor(query: Query, cursor: str) -> list[Any]:
     """Return the order values inside a cursor. Raises CursorError when it is not one of this list."""
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError, RecursionError):
         values = None
     simple = isinstance(values, list) and all(isinstance(value, str | int | float) for value in values)
-    if not simple or len(values) != len(reading.order) + 1 or values[0] != reading.view:
+    if not simple or len(values) != len(query.order) + 1 or values[0] != query.view:
         raise CursorError("This is not a cursor of this list.", "Use the one printed with the page before.")
     return list(values[1:])

@@ -56,15 +56,15 @@ def list_(
     with connection.staff() as mpp:
         if client is None:
             found: Any = mpp.awards.iterate(mpp.editions.get(edition).id)
-            spoken = language or "en"
+            lang = language or "en"
         else:
             part = mpp.clients.participation(client, edition)
             found = mpp.awards.of_client(part.participation_id)
-            spoken = language or mpp.clients.get(client).language
+            lang = language or mpp.clients.get(client).language
         output.rows(
             found,
             (
-                Column("Award", lambda a: a.title.get(spoken) or a.title["en"], folds=True),
+                Column("Award", lambda a: a.title.get(lang) or a.title["en"], folds=True),
                 Column("To", lambda a: a.label, folds=True),
                 Column("League", lambda a: a.league_label, folds=True, optional=True),
                 Column("Scope", lambda a: a.scope),
@@ -130,9 +130,9 @@ def certificates(
         if one_file and len(parts) > 1:
             raise typer.BadParameter(f"name a directory: {len(parts)} clients have a file each", param_hint="--output")
         files = [
-            target if one_file else target / f"{part.organisation_code}-{edition}-certificates-{spoken}.pdf"
+            target if one_file else target / f"{part.organisation_code}-{edition}-certificates-{lang}.pdf"
             for part in parts
-            for spoken in (chosen or mpp.clients.get(part.organisation_code).language,)
+            for lang in (chosen or mpp.clients.get(part.organisation_code).language,)
         ]
         _ready(files, force)
         written, total = 0, 0

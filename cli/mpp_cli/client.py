@@ -530,21 +530,21 @@ def _league(text: str) -> dict[str, str]:
 def list_leagues(
     org: Org,
     edition: Edition,
-    needing: Annotated[bool, typer.Option("--needing-a-push", help="Only leagues that need a push.")] = False,
+    needing: Annotated[bool, typer.Option("--needing-attention", help="Only leagues that need attention.")] = False,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
-    """List the leagues of a client, ranked among themselves, with who needs a push and why.
+    """List the leagues of a client, ranked among themselves, with who needs attention and why.
 
     One that opted out of the ranking is not in the list. Fewer than five people are not counted out.
 
-    Example: mpp client leagues list acme adult-2026-06 --needing-a-push
+    Example: mpp client leagues list acme adult-2026-06 --needing-attention
     """
     from mpp_supabase import ClientLeague
 
     found = _followed(org, edition)
     output.rows(
-        [each for each in found.leagues if each.push or not needing],
+        [each for each in found.leagues if each.attention or not needing],
         (
             Column("Rank", lambda one: one.rank, right=True),
             Column("League", lambda one: one.name, folds=True),
@@ -554,12 +554,17 @@ def list_leagues(
             Column("Points", lambda one: output.number(one.points), right=True),
             Column("Per player", lambda one: _average(one.points_per_player), right=True),
             Column("This week", lambda one: output.number(one.points_this_week), right=True),
-            Column("Push", lambda one: ", ".join(_REASONS[reason] for reason in one.push), folds=True, optional=True),
+            Column(
+                "Attention",
+                lambda one: ", ".join(_REASONS[reason] for reason in one.attention),
+                folds=True,
+                optional=True,
+            ),
         ),
         fields=tuple(ClientLeague.model_fields),
         as_json=as_json,
         as_csv=as_csv,
-        empty="No league needs a push." if needing else f"{org} has no league in the ranking of {edition}.",
+        empty="No league needs attention." if needing else f"{org} has no league in the ranking of {edition}.",
     )
 
 
@@ -1288,8 +1293,8 @@ def done(
 
 
 def people(count: int | None) -> str:
-    """A number of people; fewer than five are withheld."""
-    return "withheld" if count is None else output.number(count)
+    """A number of people; fewer than five are suppressed."""
+    return "suppressed" if count is None else output.number(count)
 
 
 def _average(points: Decimal | None) -> str | None:

@@ -300,7 +300,7 @@ def _tell_client(outcome: ClientOutcome) -> None:
                 Column("Active", lambda row: people(row["active_players"]), right=True),
                 Column("Points", lambda row: output.number(row["points"]), right=True),
                 Column("This week", lambda row: output.number(row["points_this_week"]), right=True),
-                Column("Push", lambda row: ", ".join(row["push"])),
+                Column("Attention", lambda row: ", ".join(row["attention"])),
             ],
         )
     )

@@ -244,7 +244,7 @@ def prove_client(
     )
 
     listed = [league for league in leagues if league.listed]
-    # Leagues that opted out count among what is withheld.
+    # Leagues that opted out count among what is suppressed.
     sizes = {place: size or None for place, size in _shown({one.id: len(one.people) for one in leagues}).items()}
     now = _shown({one.id: len({each.player for each in one.done if each.at >= this.opens}) for one in leagues})
     ever = _shown({one.id: len({each.player for each in one.done}) for one in leagues})
@@ -338,22 +338,22 @@ def _league(
     earned = sum(each.points for each in league.done if each.at >= this.opens)
     last = sum(each.points for each in league.done if before and before.opens <= each.at < this.opens)
     people, running = len(league.people), edition.starts_at <= at < edition.ends_at
-    push = []
+    attention = []
     if not league.run:
-        push.append("no_ambassador")
+        attention.append("no_ambassador")
     if running and not league.done:
-        push.append("not_started")
+        attention.append("not_started")
     if size and running and league.done and not active and at > this.opens + timedelta(days=2):
-        push.append("quiet")
+        attention.append("quiet")
     # Of one to four active people, what is true of each of these numbers.
     if size and running and active and 2 * max(active, 4) < people and at > this.opens + timedelta(days=2):
-        push.append("few_active")
+        attention.append("few_active")
     so_far = at - timedelta(days=7)
     by_now = sum(each.points for each in league.done if before and before.opens <= each.at < so_far)
     if size and running and active and before and at > this.opens + timedelta(days=2) and 4 * earned < 3 * by_now:
-        push.append("falling")
+        attention.append("falling")
     if people < max(edition.league_min_players, WITHHELD_UNDER):
-        push.append("few_players")
+        attention.append("few_players")
     row: Shown = {
         "league_id": league.id,
         "name": league.name,
@@ -369,7 +369,7 @@ def _league(
         "points_this_week": earned,
         "points_last_week": last if before else None,
         "has_ambassador": league.run,
-        "push": push,
+        "attention": attention,
     }
     return row if size else row | dict.fromkeys(_OF_ENOUGH_PEOPLE)
 
@@ -414,9 +414,9 @@ def _few(people: int) -> int | None:
 
 
 def _shown(cells: Mapping[Key, int], elsewhere: int = 0) -> dict[Key, int | None]:
-    """Cells as they may be shown: the small ones withheld, and the next until five people are withheld together.
+    """Cells as they may be shown: the small ones suppressed, and the next until five people are suppressed together.
 
-    Those `elsewhere` are in no cell, and withheld anyway.
+    Those `elsewhere` are in no cell, and suppressed anyway.
     """
     shown: dict[Key, int | None] = {}
     for cell, people in cells.items():

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mpp_supabase.civil_time import (
+    AmbiguousTime,
     NoSuchTime,
-    TwiceThatNight,
     WrongOffset,
     fixed_offset,
     instant,
@@ -373,7 +373,7 @@ class Fields:
         except NoSuchTime as gap:
             wrong = f"does not exist in {zone.key}: the clock goes forward that night ({shown(text)})"
             self.wrong(key, wrong, f"write {gap.later:%Y-%m-%d %H:%M} or a time before the change")
-        except TwiceThatNight as twice:
+        except AmbiguousTime as twice:
             wrong = f"comes twice in {zone.key}: the clock goes back that night ({shown(text)})"
             fix = f"add the offset: {_with_offset(twice.first)} (first) or {_with_offset(twice.second)} (second)"
             self.wrong(key, wrong, fix)

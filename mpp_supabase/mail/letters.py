@@ -137,7 +137,7 @@ class WeeklyReport(_Data):
     until_day: AwareDatetime
     time_zone: Zone = "Europe/Paris"
     figures: tuple[Count, ...]
-    needs_push: tuple[Line, ...] = ()
+    needs_attention: tuple[Line, ...] = ()
     advice: tuple[Line, ...] = ()
     link: Link | None = None
 
@@ -219,7 +219,7 @@ def _player_invitation(data: PlayerInvitation, words: Wording, language: Languag
 
 def _weekly_report(data: WeeklyReport, words: Wording, language: Language, links: Links) -> Letter:
     zone = ZoneInfo(data.time_zone)
-    sections = (Section(words.report_push, data.needs_push), Section(words.report_advice, data.advice))
+    sections = (Section(words.report_attention, data.needs_attention), Section(words.report_advice, data.advice))
     return Letter(
         subject=words.report_subject.format(organisation=data.organisation),
         heading=words.report_heading.format(organisation=data.organisation),

@@ -10,11 +10,11 @@ from uuid import UUID
 
 from mpp_supabase.errors import MailUnknown
 from mpp_supabase.models import Model
-from mpp_supabase.services._service import Service, Where, one, reading
-from mpp_supabase.transport import Reading
+from mpp_supabase.services._service import Service, Where, parse_row, query
+from mpp_supabase.transport import Query
 
 STATES = ("queued", "sending", "sent", "failed", "dropped", "uncertain")
-PIECE = 500
+BATCH = 500
 
 
 class OutboxMail(Model):
@@ -93,16 +93,16 @@ class Bounce(Model):
     cleared_at: datetime | None
 
 
-class NewsletterPiece(Model):
-    """What one piece of a newsletter added, and where the next one begins (None at the end)."""
+class NewsletterBatch(Model):
+    """What one batch of a newsletter added, and where the next one begins (None at the end)."""
 
     queued: int
     already: int
     after: UUID | None
 
 
-class LeagueNotePiece(Model):
-    """What one piece of a week's league notes added, and where the next one begins (None at the end)."""
+class LeagueNoteBatch(Model):
+    """What one batch of a week's league notes added, and where the next one begins (None at the end)."""
 
     leagues: int
     queued: int
@@ -125,7 +125,7 @@ class Mails(Service):
     def queue_newsletter(
         self, code: str, language: str, subject: str, body: str, on_progress: Callable[[int], None] = lambda _: None
     ) -> tuple[int, int]:
-        """Queue a newsletter for everybody who agreed to it, in their language, a piece at a time.
+        """Queue a newsletter for everybody who agreed to it, in their language, a batch at a time.
 
         Return how many mails are new and how many were there before. Broken off, it is simply done again. Raises
         NewsletterChanged when the code was used for another text.
@@ -133,15 +133,15 @@ class Mails(Service):
         queued = already = 0
         after: UUID | None = None
         while True:
-            arguments = {"code": code, "language": language, "subject": subject, "body": body, "how_many": PIECE}
+            arguments = {"code": code, "language": language, "subject": subject, "body": body, "how_many": BATCH}
             if after is not None:
                 arguments["after"] = str(after)
-            piece = one(NewsletterPiece, self._transport.call("queue_newsletter", arguments, idempotent=True))
-            queued, already = queued + piece.queued, already + piece.already
+            batch = parse_row(NewsletterBatch, self._transport.call("queue_newsletter", arguments, idempotent=True))
+            queued, already = queued + batch.queued, already + batch.already
             on_progress(queued + already)
-            if piece.after is None:
+            if batch.after is None:
                 return queued, already
-            after = piece.after
+            after = batch.after
 
     def queue_league_notes(
         self, edition: str, *, dry_run: bool = False, on_progress: Callable[[int], None] = lambda _: None
@@ -158,12 +158,12 @@ class Mails(Service):
             arguments: dict[str, Any] = {"edition_code": edition, "dry_run": dry_run}
             if after is not None:
                 arguments["after"] = str(after)
-            piece = one(LeagueNotePiece, self._transport.call("queue_league_notes", arguments, idempotent=True))
-            leagues, queued, already = leagues + piece.leagues, queued + piece.queued, already + piece.already
+            batch = parse_row(LeagueNoteBatch, self._transport.call("queue_league_notes", arguments, idempotent=True))
+            leagues, queued, already = leagues + batch.leagues, queued + batch.queued, already + batch.already
             on_progress(leagues)
-            if piece.after is None:
+            if batch.after is None:
                 return leagues, queued, already
-            after = piece.after
+            after = batch.after
 
     def iterate(self, *, state: str | None = None, purpose: str | None = None) -> Iterator[OutboxMail]:
         """Yield every mail, the latest first; `state` and `purpose` keep those alone."""
@@ -224,7 +224,7 @@ class Mails(Service):
 
     def bounces(self) -> Iterator[Bounce]:
         """Yield the bounces, the latest first."""
-        return self._iterate(Bounce, reading(Bounce, "mail_bounces", "id desc"))
+        return self._iterate(Bounce, query(Bounce, "mail_bounces", "id desc"))
 
     def record_bounce(self, address: str, *, hard: bool, reason: str = "") -> None:
         """Note that a mail to this address came back; nothing goes there any more after a hard bounce."""
@@ -235,5 +235,5 @@ class Mails(Service):
         return int(self._transport.call("clear_bounces", {"address": address}, idempotent=True))
 
 
-def _outbox(where: Where) -> Reading:
-    return reading(OutboxMail, "ops_outbox", "id desc", where)
+def _outbox(where: Where) -> Query:
+    return query(OutboxMail, "ops_outbox", "id desc", where)

@@ -88,7 +88,7 @@ class Wording:
     report_subject: str
     report_heading: str
     report_period: str
-    report_push: str
+    report_attention: str
     report_advice: str
     report_button: str
 
@@ -152,7 +152,7 @@ WORDING: dict[Language, Wording] = {
         report_subject="{organisation} : la semaine en chiffres",
         report_heading="La semaine de « {organisation} »",
         report_period="« {edition} », du {from_day} au {until_day}.",
-        report_push="Des ligues à encourager",
+        report_attention="Des ligues à encourager",
         report_advice="Nos conseils",
         report_button="Voir le rapport complet",
         note_subject="{league} : des nouvelles de votre ligue",
@@ -210,7 +210,7 @@ WORDING: dict[Language, Wording] = {
         report_subject="{organisation}: the week in figures",
         report_heading="The week of {organisation}",
         report_period="“{edition}”, from {from_day} to {until_day}.",
-        report_push="Leagues to encourage",
+        report_attention="Leagues to encourage",
         report_advice="Our advice",
         report_button="See the whole report",
         note_subject="{league}: news of your league",

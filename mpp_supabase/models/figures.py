@@ -52,7 +52,7 @@ class ClientOverview(Model):
 
 
 class ClientLeague(Model):
-    """A league among those of its client; `push` says why it needs one.
+    """A league among those of its client; `attention` says why it needs one.
 
     Of a league with fewer than five players, and of the next one where it could be told from the whole, only what is
     public is known: rank, points and value, and in a private edition nothing.
@@ -73,7 +73,7 @@ class ClientLeague(Model):
     points_last_week: int | None
     last_validated_at: datetime | None
     has_ambassador: bool | None
-    push: tuple[str, ...]
+    attention: tuple[str, ...]
 
 
 class ClientUnit(Model):

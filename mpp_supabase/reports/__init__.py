@@ -8,9 +8,10 @@ page.py, paper.py and workbook.py draw it, charts.py makes the charts of the fir
 """
 
 from mpp_supabase.reports.figures import (
+    ATTENTION_REASONS,
     KINDS,
     MEASURES,
-    PUSH_REASONS,
+    AttentionReason,
     Award,
     ClientReport,
     Comparison,
@@ -22,7 +23,6 @@ from mpp_supabase.reports.figures import (
     League,
     Measure,
     Organisation,
-    PushReason,
     ReportKind,
     TerritoryClass,
     Theme,
@@ -34,11 +34,12 @@ from mpp_supabase.reports.files import FORMATS, Format, ReportError, report_byte
 from mpp_supabase.reports.wording import LANGUAGES, Language
 
 __all__ = [
+    "ATTENTION_REASONS",
     "FORMATS",
     "KINDS",
     "LANGUAGES",
     "MEASURES",
-    "PUSH_REASONS",
+    "AttentionReason",
     "Award",
     "ClientReport",
     "Comparison",
@@ -52,7 +53,6 @@ __all__ = [
     "League",
     "Measure",
     "Organisation",
-    "PushReason",
     "ReportError",
     "ReportKind",
     "TerritoryClass",

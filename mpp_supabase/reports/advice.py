@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from mpp_supabase.reports.figures import ClientReport, League, PushReason, Week
+from mpp_supabase.reports.figures import AttentionReason, ClientReport, League, Week
 from mpp_supabase.reports.wording import Words
 
 MOST = 5
@@ -19,7 +19,7 @@ CLOSE_RACE = 0.05
 
 
 def advise(report: ClientReport, words: Words) -> tuple[str, ...]:
-    """Return up to MOST pieces of advice in the language of `words`; a withheld figure decides nothing."""
+    """Return up to MOST pieces of advice in the language of `words`; a suppressed figure decides nothing."""
     rules = _after_the_end(report, words) if report.kind == "final" else _in_the_week(report, words)
     return tuple(text for text, _ in zip(rules, range(MOST), strict=False))
 
@@ -66,7 +66,7 @@ def _in_the_week(report: ClientReport, words: Words) -> Iterator[str]:
         yield words("advice_close_race", first=first.name, second=second.name, n=gap)
     if done is not None and earlier is not None and done > RISING * earlier:
         yield words("advice_rising", validations=done, before=earlier)
-    if report.leagues and not any(league.push for league in report.leagues):
+    if report.leagues and not any(league.attention for league in report.leagues):
         yield words("advice_all_well", n=len(report.leagues))
 
 
@@ -101,8 +101,8 @@ def _after_the_end(report: ClientReport, words: Words) -> Iterator[str]:
     yield words("advice_next")
 
 
-def _needing(report: ClientReport, *reasons: PushReason) -> tuple[str, ...]:
-    return tuple(league.name for league in report.leagues if set(reasons) & set(league.push))
+def _needing(report: ClientReport, *reasons: AttentionReason) -> tuple[str, ...]:
+    return tuple(league.name for league in report.leagues if set(reasons) & set(league.attention))
 
 
 def _week(report: ClientReport, number: int) -> Week | None:

@@ -1,6 +1,6 @@
 """Draws charts as plain SVG: the same drawing stands in the page and, with another font, in the PDF.
 
-A chart never says more than its table: bars carry their figures, and what is withheld is not drawn.
+A chart never says more than its table: bars carry their figures, and what is suppressed is not drawn.
 """
 
 from __future__ import annotations

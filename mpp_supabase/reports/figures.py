@@ -1,6 +1,6 @@
 """What a report says of a client, as plain values. Whoever builds them has read them from the database already.
 
-A number of people that is None is withheld because it is under 5; no report shows it, and none counts with it.
+A number of people that is None is suppressed because it is under 5; no report shows it, and none counts with it.
 Points per player and the like have two decimals, as in the rankings. Moments carry their time zone.
 """
 
@@ -18,9 +18,9 @@ KINDS: tuple[ReportKind, ...] = get_args(ReportKind)
 
 Number: TypeAlias = int | float | Decimal
 
-PushReason: TypeAlias = Literal["no_ambassador", "not_started", "quiet", "few_active", "falling", "few_players"]
-PUSH_REASONS: tuple[PushReason, ...] = get_args(PushReason)
-"""Why a league needs a push: nobody runs it, nothing validated yet, nothing this week, less than half of its players
+AttentionReason: TypeAlias = Literal["no_ambassador", "not_started", "quiet", "few_active", "falling", "few_players"]
+ATTENTION_REASONS: tuple[AttentionReason, ...] = get_args(AttentionReason)
+"""Why a league needs attention: nobody runs it, nothing validated yet, nothing this week, less than half of its players
 active this week, far fewer points than at the same moment of the week before, too few players."""
 
 Measure: TypeAlias = Literal["points_per_player", "validations_per_player", "active_share", "players_per_league"]
@@ -128,7 +128,7 @@ class League:
     points_per_player: Number | None
     unit: str | None = None
     change: int | None = None
-    push: tuple[PushReason, ...] = ()
+    attention: tuple[AttentionReason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +155,10 @@ class Theme:
 
 @dataclass(frozen=True, slots=True)
 class Department:
-    """A French department by its code (01, 2A, 974) and the client's players who live there; None when withheld.
+    """A French department by its code (01, 2A, 974) and the client's players who live there; None when suppressed.
 
-    Those withheld (under 5, and one more that keeps a single one from being worked out) are not named in a report: they
-    share one line.
+    Those suppressed (under 5, and one more that keeps a single one from being worked out) are not named in a report:
+    they share one line.
     """
 
     code: str

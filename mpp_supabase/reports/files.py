@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias, get_args
 from mpp_supabase.diplomas.printing import DrawingError, clean, slug
 from mpp_supabase.errors import MPPError
 from mpp_supabase.files._files import written_whole
-from mpp_supabase.reports.figures import KINDS, MEASURES, PUSH_REASONS, ClientReport
+from mpp_supabase.reports.figures import ATTENTION_REASONS, KINDS, MEASURES, ClientReport
 from mpp_supabase.reports.layout import Layout, lay_out
 from mpp_supabase.reports.page import draw_page
 from mpp_supabase.reports.paper import print_report
@@ -139,9 +139,9 @@ def _check(report: ClientReport, language: str, formats: Sequence[str]) -> None:
             wrong.append("a weekly report needs the number and the days of its week")
         elif report.week_first > report.week_last:
             wrong.append("its week ends before it starts")
-    reasons = {reason for league in report.leagues for reason in league.push} - set(PUSH_REASONS)
+    reasons = {reason for league in report.leagues for reason in league.attention} - set(ATTENTION_REASONS)
     measures = {one.measure for one in report.comparison} - set(MEASURES)
-    wrong += [f"{name!r} is not a reason for a push" for name in sorted(reasons)]
+    wrong += [f"{name!r} is not a reason for attention" for name in sorted(reasons)]
     wrong += [f"{name!r} is not a measure to compare" for name in sorted(measures)]
     if wrong:
         problems = [f"{_called(report)}: {problem}" for problem in wrong]

@@ -1,6 +1,6 @@
 """Lays a report out once, as sections with charts and tables; page, PDF and workbook are drawn from that.
 
-So a figure is chosen, rounded and withheld in one place, and the three kinds of file cannot differ.
+So a figure is chosen, rounded and suppressed in one place, and the three kinds of file cannot differ.
 """
 
 from __future__ import annotations
@@ -211,8 +211,8 @@ def _sections(report: ClientReport, words: Words) -> Iterator[Section]:
         yield _days(report, words)
     if not report.follows_only:
         yield _leagues(report, words)
-    if report.kind == "weekly" and any(league.push for league in report.leagues):
-        yield _push(report, words)
+    if report.kind == "weekly" and any(league.attention for league in report.leagues):
+        yield _attention(report, words)
     if report.units:
         yield _units(report, words)
     if report.general:
@@ -260,7 +260,7 @@ def _figures(report: ClientReport, words: Words) -> Section:
     rows: list[tuple[Value, ...]] = []
     kinds: list[Kind] = []
     for label, figure, kind, notes in shown:
-        # What few people did is withheld with their number.
+        # What few people did is suppressed with their number.
         people = label in (words("players"), words(active), words("validations"), words("points"))
         value: Value = _people(figure.value) if people else _number(figure.value, kind)
         hidden = value is UNDER_FIVE or report.kind == "final"
@@ -427,17 +427,23 @@ def _leagues(report: ClientReport, words: Words) -> Section:
     )
 
 
-def _push(report: ClientReport, words: Words) -> Section:
+def _attention(report: ClientReport, words: Words) -> Section:
     rows: list[tuple[Value, ...]] = [
-        (clean(league.name), clean(league.unit or ""), " · ".join(words(f"push_{reason}") for reason in league.push))
+        (
+            clean(league.name),
+            clean(league.unit or ""),
+            " · ".join(words(f"attention_{reason}") for reason in league.attention),
+        )
         for league in report.leagues
-        if league.push
+        if league.attention
     ]
     titles: tuple[str, ...] = ("league", "unit", "why")
     kinds: tuple[Kind, ...] = ("long", "text", "long")
     if not any(row[1] for row in rows):
         titles, kinds, rows = titles[::2], kinds[::2], [row[::2] for row in rows]
-    return Section("push", words("push"), table=Table(words("push"), _columns(words, titles, kinds), tuple(rows)))
+    return Section(
+        "attention", words("attention"), table=Table(words("attention"), _columns(words, titles, kinds), tuple(rows))
+    )
 
 
 def _units(report: ClientReport, words: Words) -> Section:
@@ -488,7 +494,7 @@ def _departments(report: ClientReport, words: Words) -> Section:
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     rows: list[tuple[Value, ...]] = [(clean(code), names.get(code, ""), players) for code, players in ordered]
     if len(found) < sum(one.players != 0 for one in report.departments):
-        rows.append(("", words("other_departments"), words("withheld")))
+        rows.append(("", words("other_departments"), words("suppressed")))
     map_words = charts.MapWords(
         words("paris"),
         words("no_department"),
@@ -612,7 +618,7 @@ def _people(value: Number | None) -> int | Withheld:
 
 
 def _per_head(value: Number | None, people: Number | None) -> Decimal | None:
-    """Points per player, unless the players are withheld: the points would give them away."""
+    """Points per player, unless the players are suppressed: the points would give them away."""
     return None if people is None else _decimal(value)
 
 

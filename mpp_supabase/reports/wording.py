@@ -128,7 +128,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "this_week_change": ("{change} cette semaine", "{change} this week"),
     "same_as_before": ("comme la semaine précédente", "same as the week before"),
     "against_before": ("{change} sur la semaine précédente", "{change} on the week before"),
-    "under_five": ("masqué", "withheld"),
+    "under_five": ("masqué", "suppressed"),
     # Advice
     "advice": ("À faire maintenant", "What to do now"),
     "advice_final": ("Et après\u202f?", "What next?"),
@@ -172,17 +172,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Aucune ligue n’a été créée pour cette édition.",
         "No league was created for this edition.",
     ),
-    "push": ("Ligues à encourager", "Leagues that need a push"),
+    "attention": ("Ligues à encourager", "Leagues that need attention"),
     "why": ("Pourquoi", "Why"),
-    "push_no_ambassador": ("personne ne l’anime", "nobody runs it"),
-    "push_not_started": ("aucun défi relevé pour l’instant", "no challenge done yet"),
-    "push_quiet": ("aucun défi relevé cette semaine", "no challenge done this week"),
-    "push_few_active": ("moins de la moitié des joueurs actifs", "less than half of its players are active"),
-    "push_falling": (
+    "attention_no_ambassador": ("personne ne l’anime", "nobody runs it"),
+    "attention_not_started": ("aucun défi relevé pour l’instant", "no challenge done yet"),
+    "attention_quiet": ("aucun défi relevé cette semaine", "no challenge done this week"),
+    "attention_few_active": ("moins de la moitié des joueurs actifs", "less than half of its players are active"),
+    "attention_falling": (
         "nettement moins de points qu’au même moment de la semaine précédente",
         "far fewer points than at the same moment of the week before",
     ),
-    "push_few_players": ("trop peu de joueurs", "too few players"),
+    "attention_few_players": ("trop peu de joueurs", "too few players"),
     # The same reasons, as advice in the mail of whoever runs the league
     "note_not_started": (
         "Aucun défi n’est encore relevé\u202f: choisissez ensemble le premier, le plus facile, pour cette semaine.",
@@ -214,7 +214,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "department": ("Département", "Department"),
     "code": ("Code", "Code"),
     "other_departments": ("Autres départements", "Other departments"),
-    "withheld": ("masqués", "withheld"),
+    "suppressed": ("masqués", "suppressed"),
     "map_note": (
         "Les départements de moins de 5 joueurs ne sont ni nommés ni dessinés, et un de plus s’il n’y en a qu’un, pour "
         "que personne ne soit reconnu.",
@@ -224,7 +224,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "map_credit": ("Fond de carte\u202f: MapSVG, CC BY 4.0, simplifié.", "Base map: MapSVG, CC BY 4.0, simplified."),
     "paris": ("Paris et petite couronne", "Paris and around"),
     "map_players": ("{n} joueur|{n} joueurs", "{n} player|{n} players"),
-    "no_department": ("0 ou masqué", "0 or withheld"),
+    "no_department": ("0 ou masqué", "0 or suppressed"),
     "range": ("{first} à {last}", "{first} to {last}"),
     # Territory
     "territory": ("Les classes du territoire", "School classes of the territory"),
@@ -299,7 +299,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "about_withheld": (
         "«\u202fmasqué\u202f»\u202f: moins de 5 personnes, ou ce qui permettrait de retrouver un nombre inférieur à 5.",
-        "“withheld”: fewer than 5 people, or what would tell such a number.",
+        "“suppressed”: fewer than 5 people, or what would tell such a number.",
     ),
     "about_people": (
         "Aucun joueur n’est nommé dans ce bilan.",

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from mpp_supabase.errors import AmbassadorOnly, NotAllowed, TeacherOnly, TransportError
 from mpp_supabase.models import Page, RowModel
-from mpp_supabase.transport import ANSWER_SECONDS, Order, Reading, Row, Transport
+from mpp_supabase.transport import ANSWER_SECONDS, Order, Query, Row, Transport
 
 Where = tuple[tuple[str, str, Any], ...]
 
@@ -26,19 +26,19 @@ class Service:
         """Return the time by the database's clock, which decides what is open and what is over."""
         return datetime.fromisoformat(str(self._transport.call("read_clock", idempotent=True)))
 
-    def _page(self, model: type[RowModel], reading: Reading, limit: int, after: str | None) -> Page[RowModel]:
+    def _page(self, model: type[RowModel], query: Query, limit: int, after: str | None) -> Page[RowModel]:
         if limit < 1:
             raise ValueError("limit must be at least 1")
-        rows, cursor = self._transport.rows(reading, limit, after)
-        return Page(rows=tuple(one(model, row) for row in rows), after=cursor)
+        rows, cursor = self._transport.rows(query, limit, after)
+        return Page(rows=tuple(parse_row(model, row) for row in rows), after=cursor)
 
-    def _iterate(self, model: type[RowModel], reading: Reading, after: str | None = None) -> Iterator[RowModel]:
-        for row in self._transport.iterate(reading, after):
-            yield one(model, row)
+    def _iterate(self, model: type[RowModel], query: Query, after: str | None = None) -> Iterator[RowModel]:
+        for row in self._transport.iterate(query, after):
+            yield parse_row(model, row)
 
-    def _first(self, model: type[RowModel], reading: Reading) -> RowModel | None:
-        rows, _ = self._transport.rows(reading, 1)
-        return one(model, rows[0]) if rows else None
+    def _first(self, model: type[RowModel], query: Query) -> RowModel | None:
+        rows, _ = self._transport.rows(query, 1)
+        return parse_row(model, rows[0]) if rows else None
 
     def _call_rows(
         self,
@@ -47,16 +47,16 @@ class Service:
         arguments: Row,
         *,
         idempotent: bool,
-        patience: float = ANSWER_SECONDS,
+        timeout: float = ANSWER_SECONDS,
     ) -> list[RowModel]:
-        rows = self._transport.call(function, arguments, idempotent=idempotent, patience=patience)
+        rows = self._transport.call(function, arguments, idempotent=idempotent, timeout=timeout)
         if not isinstance(rows, list):
             raise TransportError(f"{self._transport.url} answered {function} with something that is not a list.")
-        return [one(model, row) for row in rows]
+        return [parse_row(model, row) for row in rows]
 
 
 @contextmanager
-def absent(message: str, hint: str) -> Iterator[None]:
+def not_found(message: str, hint: str) -> Iterator[None]:
     """Name what is not there: the game tells everybody the same, and the staff are told which one it was."""
     try:
         yield
@@ -65,7 +65,7 @@ def absent(message: str, hint: str) -> Iterator[None]:
         raise NotAllowed(message, hint) from None
 
 
-def one(model: type[RowModel], row: Row) -> RowModel:
+def parse_row(model: type[RowModel], row: Row) -> RowModel:
     """Return a row of the contract as its model. Raises TransportError when it does not have the columns it should."""
     try:
         return model.model_validate(row)
@@ -77,9 +77,9 @@ def one(model: type[RowModel], row: Row) -> RowModel:
         ) from None
 
 
-def reading(model: type[RowModel], view: str, order: str, where: Where = ()) -> Reading:
+def query(model: type[RowModel], view: str, order: str, where: Where = ()) -> Query:
     """Describe a list: the model's columns of a view, in an order written as `value desc, tie_order, subject_id`."""
     orders = (part.split() for part in order.split(","))
     # A field under another name than its column says so with an alias.
     columns = tuple(str(field.validation_alias or name) for name, field in model.model_fields.items())
-    return Reading(view, columns, tuple(Order(p[0], p[1:] == ["desc"]) for p in orders), where)
+    return Query(view, columns, tuple(Order(p[0], p[1:] == ["desc"]) for p in orders), where)

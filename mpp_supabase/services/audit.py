@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mpp_supabase.models import AuditEntry, Page
-from mpp_supabase.services._service import Service, Where, reading
-from mpp_supabase.transport import Reading
+from mpp_supabase.services._service import Service, Where, query
+from mpp_supabase.transport import Query
 
 
 class Audit(Service):
@@ -25,10 +25,10 @@ class Audit(Service):
         return self._iterate(AuditEntry, _log(action, subject), after)
 
 
-def _log(action: str | None, subject: str | None) -> Reading:
+def _log(action: str | None, subject: str | None) -> Query:
     where: Where = ()
     if action is not None:
         where += (("action", "eq", action),)
     if subject is not None:
         where += (("subject", "eq", subject),)
-    return reading(AuditEntry, "audit_log", "id desc", where)
+    return query(AuditEntry, "audit_log", "id desc", where)

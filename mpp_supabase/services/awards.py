@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from mpp_supabase.errors import EditionNotFound, EditionNotFrozen
 from mpp_supabase.models import Edition, FollowUp, LeagueTeam, Model, Participation, Scope, Standing
-from mpp_supabase.services._service import Service, Where, one, reading
+from mpp_supabase.services._service import Service, Where, parse_row, query
 from mpp_supabase.services.rankings import ranking_of
 from mpp_supabase.transport import LONG_SECONDS
 
@@ -62,17 +62,17 @@ class Awards(Service):
         Raises EditionNotFound, EditionNotFrozen, OpsOnly.
         """
         arguments = {"edition_code": code}
-        return int(self._transport.call("grant_awards", arguments, idempotent=True, patience=LONG_SECONDS))
+        return int(self._transport.call("grant_awards", arguments, idempotent=True, timeout=LONG_SECONDS))
 
     def iterate(self, edition_id: int) -> Iterator[Award]:
         """Yield the awards of an edition in the order in which they are read out."""
         where: Where = (("edition_id", "eq", edition_id),)
-        return self._iterate(Award, reading(Award, "awards", "place, award_id", where))
+        return self._iterate(Award, query(Award, "awards", "place, award_id", where))
 
     def of_client(self, participation_id: int) -> Iterator[ClientAward]:
         """Yield the awards among the leagues of a client, for its staff and the association."""
         where: Where = (("participation_id", "eq", participation_id),)
-        return self._iterate(ClientAward, reading(ClientAward, "client_awards", "place, award_id", where))
+        return self._iterate(ClientAward, query(ClientAward, "client_awards", "place, award_id", where))
 
     def write_certificates(
         self,
@@ -118,24 +118,24 @@ class Awards(Service):
 
         edition = self._frozen(participation.edition_code)
         arguments = {"participation_id": participation.participation_id}
-        found = one(FollowUp, self._transport.call("client_report", arguments, idempotent=True))
-        spoken = language or ("en" if found.organisation.language == "en" else "fr")
-        titles = _titles(self._together(ClientAward, "participation_id", participation.participation_id), spoken)
-        for subject, of_all in _titles(self._together(Award, "edition_id", edition.id), spoken, of_all=True).items():
+        found = parse_row(FollowUp, self._transport.call("client_report", arguments, idempotent=True))
+        lang = language or ("en" if found.organisation.language == "en" else "fr")
+        titles = _titles(self._together(ClientAward, "participation_id", participation.participation_id), lang)
+        for subject, of_all in _titles(self._together(Award, "edition_id", edition.id), lang, of_all=True).items():
             titles[subject] = {**titles.get(subject, {}), **of_all}
         home = {
             team.team_id: league.league_id
             for league in found.leagues
             for team in self._iterate(
                 LeagueTeam,
-                reading(LeagueTeam, "league_teams", "name, team_id", (("league_id", "eq", str(league.league_id)),)),
+                query(LeagueTeam, "league_teams", "name, team_id", (("league_id", "eq", str(league.league_id)),)),
             )
         }
         teams = list(self._teams(edition.id, tuple(home)))
         return write_certificates(
             path,
-            _file(edition, _of_client(found, teams, home, titles), spoken, winners=winners),
-            spoken,
+            _file(edition, _of_client(found, teams, home, titles), lang, winners=winners),
+            lang,
             fonts=fonts,
         )
 
@@ -143,7 +143,7 @@ class Awards(Service):
         """The awards of leagues and teams, which are few beside those of players."""
         view = "client_awards" if model is ClientAward else "awards"
         where: Where = ((column, "eq", value), ("scope", "in", "(league,team)"))
-        return self._iterate(model, reading(model, view, "place, award_id", where))
+        return self._iterate(model, query(model, view, "place, award_id", where))
 
     def _teams(self, edition_id: int, teams: Sequence[UUID]) -> Iterator[Standing]:
         """The lines of some teams, from the top in each hundred of them: a longer address is refused."""
@@ -153,7 +153,7 @@ class Awards(Service):
             yield from self._iterate(model, replace(ranking, where=(*ranking.where, ("subject_id", "in", f"({ids})"))))
 
     def _frozen(self, code: str) -> Edition:
-        edition = self._first(Edition, reading(Edition, "editions", "id", (("code", "eq", code),)))
+        edition = self._first(Edition, query(Edition, "editions", "id", (("code", "eq", code),)))
         if edition is None:
             raise EditionNotFound(f"There is no edition {code}.", "List them with `mpp edition list`.")
         if edition.frozen_at is None:

@@ -47,9 +47,9 @@ from mpp_supabase.models import (
     Teacher,
     TrackingImport,
 )
-from mpp_supabase.services._service import Service, Where, absent, one, reading
+from mpp_supabase.services._service import Service, Where, not_found, parse_row, query
 from mpp_supabase.sheets.names import folded
-from mpp_supabase.transport import LONG_SECONDS, Reading
+from mpp_supabase.transport import LONG_SECONDS, Query
 from mpp_supabase.typed import trimmed
 
 if TYPE_CHECKING:
@@ -100,9 +100,7 @@ class Classes(Service):
 
     def get(self, class_id: UUID | str) -> SchoolClass:
         """Return a class. Raises NotAllowed when there is none of this id."""
-        found = self._first(
-            SchoolClass, reading(SchoolClass, "ops_classes", "class_id", (("class_id", "eq", class_id),))
-        )
+        found = self._first(SchoolClass, query(SchoolClass, "ops_classes", "class_id", (("class_id", "eq", class_id),)))
         if found is None:
             raise NotAllowed(f"There is no class {class_id}.", _LIST)
         return found
@@ -110,7 +108,7 @@ class Classes(Service):
     def of_school(self, school_id: UUID | str) -> Iterator[SchoolClass]:
         """Yield the classes that a school has or had, of every edition."""
         return self._iterate(
-            SchoolClass, reading(SchoolClass, "ops_classes", "name, class_id", (("school_id", "eq", school_id),))
+            SchoolClass, query(SchoolClass, "ops_classes", "name, class_id", (("school_id", "eq", school_id),))
         )
 
     def create(
@@ -167,13 +165,13 @@ class Classes(Service):
 
     def pupils(self, class_id: UUID | str) -> Iterator[Pupil]:
         """Yield the pupils of a class, in the order they were added."""
-        everybody = self._iterate(Pupil, reading(Pupil, "league_members", "joined_at, player_id", _of(class_id)))
+        everybody = self._iterate(Pupil, query(Pupil, "league_members", "joined_at, player_id", _of(class_id)))
         # Of who left after the end only the name is gone.
         return (pupil for pupil in everybody if pupil.first_name != "—")
 
     def teams(self, class_id: UUID | str) -> Iterator[LeagueTeam]:
         """Yield the teams of a class by name."""
-        return self._iterate(LeagueTeam, reading(LeagueTeam, "league_teams", "name, team_id", _of(class_id)))
+        return self._iterate(LeagueTeam, query(LeagueTeam, "league_teams", "name, team_id", _of(class_id)))
 
     def find_pupils(self, class_id: UUID | str, names: Iterable[str]) -> list[Pupil]:
         """Return pupils by id or by name ("Lina", "Lina M."; case and accents do not matter), in the order asked for.
@@ -242,7 +240,7 @@ class Classes(Service):
 
         Raises NotAllowed when no class has this pupil.
         """
-        with absent(f"No class has a pupil {pupil_id}.", "List them with `mpp class pupils CLASS`."):
+        with not_found(f"No class has a pupil {pupil_id}.", "List them with `mpp class pupils CLASS`."):
             self._transport.call("remove_pupil", {"pupil_id": str(pupil_id)})
 
     def forget_pupils(self, edition_code: str) -> int:
@@ -253,7 +251,7 @@ class Classes(Service):
         """
         arguments = {"edition_code": edition_code}
         try:
-            return int(self._transport.call("forget_pupils", arguments, idempotent=True, patience=LONG_SECONDS))
+            return int(self._transport.call("forget_pupils", arguments, idempotent=True, timeout=LONG_SECONDS))
         except EditionNotOver as refused:
             refused.message = f"Edition {edition_code} is not frozen yet."
             refused.hint = "Its diplomas may still be to come: `mpp edition freeze` it first, once it is over."
@@ -264,7 +262,7 @@ class Classes(Service):
     def challenges(self, class_id: UUID | str) -> Iterator[ClassChallenge]:
         """Yield the challenges of the level of a class by code, those it does not play included (D4)."""
         where: Where = (("class_id", "eq", class_id),)
-        return self._iterate(ClassChallenge, reading(ClassChallenge, "class_challenges", "code, challenge_id", where))
+        return self._iterate(ClassChallenge, query(ClassChallenge, "class_challenges", "code, challenge_id", where))
 
     def find_challenges(self, class_id: UUID | str, codes: Iterable[str]) -> list[ClassChallenge]:
         """Return challenges of the level of a class by code, in the order asked for. Raises ChallengeNotFound."""
@@ -326,7 +324,7 @@ class Classes(Service):
         if challenge_id is not None:
             where += (("challenge_id", "eq", challenge_id),)
         order = "validated_at desc, validation_id desc"
-        return self._iterate(ClassValidation, reading(ClassValidation, "league_validations", order, where))
+        return self._iterate(ClassValidation, query(ClassValidation, "league_validations", order, where))
 
     def cancel(self, class_id: UUID | str, validation_ids: Sequence[UUID | str]) -> list[PupilValidation]:
         """Take validations of a class back, all or none, until the ranking is frozen.
@@ -367,7 +365,7 @@ class Classes(Service):
         Raises NotAllowed when there is no such class or teacher, EditionFrozen.
         """
         self.get(class_id)
-        with absent(f"{teacher_id} is not registered as a teacher.", "They register in the app first."):
+        with not_found(f"{teacher_id} is not registered as a teacher.", "They register in the app first."):
             arguments = {"class_id": str(class_id), "teacher_id": str(teacher_id)}
             self._transport.call("hand_over_class", arguments, idempotent=True)
 
@@ -378,7 +376,7 @@ class Classes(Service):
         """
         self.get(class_id)
         hint = f"List them with `mpp class teachers {class_id}`; hand the class over before its principal leaves."
-        with absent(f"{teacher_id} is no colleague who runs this class.", hint):
+        with not_found(f"{teacher_id} is no colleague who runs this class.", hint):
             arguments = {"class_id": str(class_id), "teacher_id": str(teacher_id)}
             self._transport.call("remove_co_teacher", arguments)
 
@@ -550,7 +548,7 @@ class Classes(Service):
     ) -> list[Path]:
         """Write the diplomas of every class that has pupils, a PDF each, into a directory; return the files.
 
-        `on_progress` gets the stage ("Reading classes", "Printing diplomas"), the classes done and all classes. Raises
+        `on_progress` gets the stage ("Query classes", "Printing diplomas"), the classes done and all classes. Raises
         DiplomaError.
         """
         from mpp_supabase.diplomas import write_all
@@ -563,7 +561,7 @@ class Classes(Service):
         for done, class_ in enumerate(classes, start=1):
             pages.append(self._diplomas(class_, edition, language, ranks, negative))
             if on_progress is not None:
-                on_progress("Reading classes", done, len(classes))
+                on_progress("Query classes", done, len(classes))
 
         def printed(done: int, total: int) -> None:
             if on_progress is not None:
@@ -581,7 +579,7 @@ class Classes(Service):
     # What these stand on
 
     def _edition(self, edition_id: int) -> Edition:
-        found = self._first(Edition, reading(Edition, "editions", "id", (("id", "eq", edition_id),)))
+        found = self._first(Edition, query(Edition, "editions", "id", (("id", "eq", edition_id),)))
         if found is None:
             raise EditionNotFound(f"There is no edition {edition_id}.", "List them with `mpp edition list`.")
         return found
@@ -634,7 +632,7 @@ class Classes(Service):
             "dry_run": dry_run,
         }
         with _there(class_id):
-            return one(_Recorded, self._transport.call("import_class_sheet", arguments, idempotent=True))
+            return parse_row(_Recorded, self._transport.call("import_class_sheet", arguments, idempotent=True))
 
     def _note_refused(
         self, refused: Refusal, class_id: UUID | str, roster: Roster, plan: RosterPlan, known: Sequence[KnownPupil]
@@ -692,17 +690,17 @@ class Classes(Service):
             return None
         of_edition: Where = (("edition_id", "eq", edition.id),)
         lines = self._iterate(
-            _Ranked, reading(_Ranked, "class_ranking", "value desc, tie_order, subject_id", (*of_edition, *where))
+            _Ranked, query(_Ranked, "class_ranking", "value desc, tie_order, subject_id", (*of_edition, *where))
         )
         counts = self._first(
-            EditionStatistics, reading(EditionStatistics, "edition_statistics", "edition_id", of_edition)
+            EditionStatistics, query(EditionStatistics, "edition_statistics", "edition_id", of_edition)
         )
         return _Ranks({line.subject_id: line.rank for line in lines}, counts.classes if counts else 0)
 
     def _negative(self, where: tuple[str, str, Any]) -> Counter[UUID]:
         """How many validations of each pupil took points away: a malus is no challenge that a diploma praises."""
         wheres: Where = (where, ("state", "eq", "credited"), ("points", "lt", 0))
-        rows = self._iterate(_Negative, reading(_Negative, "league_validations", "validation_id", wheres))
+        rows = self._iterate(_Negative, query(_Negative, "league_validations", "validation_id", wheres))
         return Counter(row.pupil_id for row in rows)
 
     def _diplomas(
@@ -768,20 +766,20 @@ _PUPIL = re.compile(r" of pupil ([0-9]+)")
 
 
 def _there(class_id: UUID | str) -> AbstractContextManager[None]:
-    return absent(f"There is no class {class_id}.", _LIST)
+    return not_found(f"There is no class {class_id}.", _LIST)
 
 
 def _of(class_id: UUID | str) -> Where:
     return (("league_id", "eq", class_id),)
 
 
-def _classes(edition_id: int, level: str | None, school_id: UUID | str | None) -> Reading:
+def _classes(edition_id: int, level: str | None, school_id: UUID | str | None) -> Query:
     where: Where = (("edition_id", "eq", edition_id),)
     if level is not None:
         where += (("level", "eq", level),)
     if school_id is not None:
         where += (("school_id", "eq", school_id),)
-    return reading(SchoolClass, "ops_classes", "name, class_id", where)
+    return query(SchoolClass, "ops_classes", "name, class_id", where)
 
 
 def _days(edition: Edition) -> tuple[date, date]:

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from mpp_supabase.errors import MPPError, StorageError
 from mpp_supabase.files._files import written_whole
 from mpp_supabase.models import ClientFile
-from mpp_supabase.services._service import Service, one
+from mpp_supabase.services._service import Service, parse_row
 
 if TYPE_CHECKING:
     from storage3._sync.file_api import SyncBucketProxy
@@ -100,7 +100,7 @@ class ClientFiles(Service):
     def iterate(self, organisation_id: int) -> Iterator[ClientFile]:
         """Yield the files of a client by name."""
         found = [
-            one(ClientFile, {"name": f"{folder}{row['name']}", **_described(row)})
+            parse_row(ClientFile, {"name": f"{folder}{row['name']}", **_described(row)})
             for folder in ("", *self._folders(organisation_id))
             for row in self._rows(f"{organisation_id}/{folder}".rstrip("/"))
             if row["id"] is not None

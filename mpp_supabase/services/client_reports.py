@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from mpp_supabase.errors import EditionNotOver, EditionNotRunning, Refusal
 from mpp_supabase.models import ClientLeague, Edition, FollowUp, Participation, WeeklyReader
-from mpp_supabase.services._service import Service, Where, one, reading
+from mpp_supabase.services._service import Service, Where, parse_row, query
 from mpp_supabase.services.awards import Award, ClientAward
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 FEWEST_COMPARED = 5
 """Players whose average is compared with that of the edition."""
-MOST_PUSHED = 10
-"""Leagues that need a push in a mail; the report has all of them."""
+MOST_NEEDING = 10
+"""Leagues that need attention in a mail; the report has all of them."""
 LINE = 300
 """Longest line of a mail (mail/letters.py)."""
 
@@ -32,7 +32,7 @@ class ClientReports(Service):
     def follow(self, participation_id: int) -> FollowUp:
         """Return every figure of a client in an edition, in one snapshot (E5). Raises ParticipationUnknown."""
         arguments = {"participation_id": participation_id}
-        return one(FollowUp, self._transport.call("client_report", arguments, idempotent=True))
+        return parse_row(FollowUp, self._transport.call("client_report", arguments, idempotent=True))
 
     def weekly(self, participation_id: int, language: Language | None = None) -> ClientReport:
         """Return the report of the week that is on, in the client's language unless told otherwise.
@@ -63,13 +63,13 @@ class ClientReports(Service):
         """The awards among the client's own, or those of the whole edition that classes of its territory won."""
         where: Where = (("participation_id", "eq", found.overview.participation_id),)
         if not found.follows_only:
-            return list(self._iterate(ClientAward, reading(ClientAward, "client_awards", "place, award_id", where)))
-        part = self._first(Participation, reading(Participation, "client_participations", "participation_id", where))
+            return list(self._iterate(ClientAward, query(ClientAward, "client_awards", "place, award_id", where)))
+        part = self._first(Participation, query(Participation, "client_participations", "participation_id", where))
         if part is None:
             return []
         followed = {one.class_id for one in found.territory} | {one.school_id for one in found.territory}
         every: Where = (("edition_id", "eq", part.edition_id), ("scope", "in", "(class,school)"))
-        awards = self._iterate(Award, reading(Award, "awards", "place, award_id", every))
+        awards = self._iterate(Award, query(Award, "awards", "place, award_id", every))
         return [award for award in awards if award.subject_id in followed]
 
     def write(
@@ -99,8 +99,8 @@ class ClientReports(Service):
             try:
                 made = self.weekly if kind == "weekly" else self.final
                 report = made(participation.participation_id, language)
-                spoken: Any = language or self._spoken(participation)
-                written += write_report(directory, report, spoken, formats)
+                lang: Any = language or self._spoken(participation)
+                written += write_report(directory, report, lang, formats)
             except ReportError as error:
                 problems.extend(error.problems)
             except Refusal as error:
@@ -120,7 +120,7 @@ class ClientReports(Service):
         where: Where = (("organisation_id", "eq", participation.organisation_id),)
         from mpp_supabase.models import Organisation
 
-        found = self._first(Organisation, reading(Organisation, "client_organisations", "organisation_id", where))
+        found = self._first(Organisation, query(Organisation, "client_organisations", "organisation_id", where))
         return found.language if found else "fr"
 
     def weekly_mails(self, participation_id: int, ranks: dict[UUID, int] | None = None) -> list[dict[str, Any]]:
@@ -155,8 +155,8 @@ def weekly_report(found: FollowUp, language: Language | None = None) -> ClientRe
 
 def final_report(found: FollowUp, awards: Sequence[Award], language: Language | None = None) -> ClientReport:
     """Return a follow-up after the end as a final report."""
-    spoken = _language(found, language)
-    return _report(found, "final", spoken, awards)
+    lang = _language(found, language)
+    return _report(found, "final", lang, awards)
 
 
 def _language(found: FollowUp, language: Language | None) -> Language:
@@ -215,7 +215,7 @@ def _report(found: FollowUp, kind: ReportKind, language: Language, awards: Seque
                 points=league.points,
                 points_per_player=league.points_per_player,
                 change=None if final else league.points_this_week,
-                push=() if final else league.push,  # type: ignore[arg-type]
+                attention=() if final else league.attention,  # type: ignore[arg-type]
             )
             for league in found.leagues
         ),
@@ -332,23 +332,23 @@ def _mails(found: FollowUp, readers: Sequence[WeeklyReader], ranks: dict[UUID, i
     leagues = {league.league_id: league for league in found.leagues}
     data: dict[str, dict[str, Any]] = {}
     for reader in readers:
-        spoken: Language = "en" if reader.language == "en" else "fr"
+        lang: Language = "en" if reader.language == "en" else "fr"
         # Nobody runs two leagues of one edition: one note each, and one report for who also works for the client.
         key = f"{overview.participation_id}/{overview.week}/{reader.account_id}"
         mail: dict[str, Any] = {
             "account_id": str(reader.account_id),
-            "language": spoken,
+            "language": lang,
             "useful_until": until.isoformat(),
         }
         if reader.league_id is None:
-            if spoken not in data:
-                data[spoken] = _report_data(found, spoken)
+            if lang not in data:
+                data[lang] = _report_data(found, lang)
             yield mail | {
                 "key": f"weekly-report/{key}",
                 "template": "weekly_report",
                 "purpose": "weekly_report",
                 "organisation_id": overview.organisation_id,
-                "data": data[spoken],
+                "data": data[lang],
             }
         elif reader.league_id in leagues:
             yield mail | {
@@ -356,7 +356,7 @@ def _mails(found: FollowUp, readers: Sequence[WeeklyReader], ranks: dict[UUID, i
                 "template": "ambassador_note",
                 "purpose": "league_alerts",
                 "league_id": str(reader.league_id),
-                "data": _note_data(found, leagues[reader.league_id], ranks.get(reader.league_id), spoken),
+                "data": _note_data(found, leagues[reader.league_id], ranks.get(reader.league_id), lang),
             }
 
 
@@ -388,9 +388,12 @@ def _report_data(found: FollowUp, language: Language) -> dict[str, Any]:
         ]
     colon = WORDING[language].colon
     pushed = [
-        _line(f"{_own_name(found, league.name)}{colon} {', '.join(words(f'push_{reason}') for reason in league.push)}")
+        _line(
+            f"{_own_name(found, league.name)}{colon} "
+            + ", ".join(words(f"attention_{reason}") for reason in league.attention)
+        )
         for league in found.leagues
-        if league.push
+        if league.attention
     ]
     return {
         "organisation": found.organisation.name,
@@ -399,7 +402,7 @@ def _report_data(found: FollowUp, language: Language) -> dict[str, Any]:
         "until_day": _midnight(found, overview.week_last).isoformat(),
         "time_zone": found.edition.time_zone,
         "figures": _counts(figures),
-        "needs_push": pushed[:MOST_PUSHED],
+        "needs_attention": pushed[:MOST_NEEDING],
         "advice": [_line(text) for text in advise(report, words)],
     }
 
@@ -415,7 +418,7 @@ def _note_data(found: FollowUp, league: ClientLeague, rank: int | None, language
         ("points", league.points, league.points_this_week),
     ]
     # Whoever reads this runs the league.
-    advice = [words(f"note_{reason}") for reason in league.push if reason != "no_ambassador"]
+    advice = [words(f"note_{reason}") for reason in league.attention if reason != "no_ambassador"]
     return {
         "league": league.name,
         "edition": _in(found.edition.title, language),
@@ -426,7 +429,7 @@ def _note_data(found: FollowUp, league: ClientLeague, rank: int | None, language
 
 
 def _counts(figures: Iterable[tuple[str, int | None, int | None]]) -> list[dict[str, Any]]:
-    """What is withheld is not said."""
+    """What is suppressed is not said."""
     return [{"name": name, "value": value, "change": moved} for name, value, moved in figures if value is not None]
 
 

@@ -28,7 +28,7 @@ from mpp_supabase.models import (
     Territory,
     TerritoryMatch,
 )
-from mpp_supabase.services._service import Service, Where, absent, reading
+from mpp_supabase.services._service import Service, Where, not_found, query
 
 if TYPE_CHECKING:
     from mpp_supabase.sheets import Guests, LeagueList, SheetError
@@ -58,12 +58,12 @@ class Clients(Service):
 
     def iterate(self) -> Iterator[Organisation]:
         """Yield every organisation by code."""
-        return self._iterate(Organisation, reading(Organisation, "client_organisations", "code"))
+        return self._iterate(Organisation, query(Organisation, "client_organisations", "code"))
 
     def get(self, code: str) -> Organisation:
         """Return an organisation. Raises OrganisationUnknown."""
         where: Where = (("code", "eq", code),)
-        found = self._first(Organisation, reading(Organisation, "client_organisations", "code", where))
+        found = self._first(Organisation, query(Organisation, "client_organisations", "code", where))
         if found is None:
             raise OrganisationUnknown(f"There is no organisation {code}.", "List them with `mpp client list`.")
         return found
@@ -87,13 +87,13 @@ class Clients(Service):
             where += (("organisation_id", "eq", organisation_id),)
         if edition_id is not None:
             where += (("edition_id", "eq", edition_id),)
-        return self._iterate(Participation, reading(Participation, "client_participations", "participation_id", where))
+        return self._iterate(Participation, query(Participation, "client_participations", "participation_id", where))
 
     def participation(self, code: str, edition_code: str) -> Participation:
         """Return the part of an organisation in an edition. Raises OrganisationUnknown, ParticipationUnknown."""
         organisation = self.get(code)
         where: Where = (("organisation_id", "eq", organisation.organisation_id), ("edition_code", "eq", edition_code))
-        found = self._first(Participation, reading(Participation, "client_participations", "participation_id", where))
+        found = self._first(Participation, query(Participation, "client_participations", "participation_id", where))
         if found is None:
             raise ParticipationUnknown(
                 f"{organisation.name} does not take part in {edition_code}.",
@@ -134,7 +134,7 @@ class Clients(Service):
     def territory(self, organisation_id: int) -> list[Territory]:
         """Return the communes, postcodes, departments and schools (RNE) that an authority follows."""
         where: Where = (("organisation_id", "eq", organisation_id),)
-        return list(self._iterate(Territory, reading(Territory, "client_territories", "kind, code", where)))
+        return list(self._iterate(Territory, query(Territory, "client_territories", "kind, code", where)))
 
     def set_territory(
         self,
@@ -179,7 +179,7 @@ class Clients(Service):
     def join_codes(self, participation_id: int) -> list[JoinCode]:
         """Return every league of a client with its join code, those that opted out of the ranking too."""
         where: Where = (("participation_id", "eq", participation_id),)
-        return list(self._iterate(JoinCode, reading(JoinCode, "client_join_codes", "name, league_id", where)))
+        return list(self._iterate(JoinCode, query(JoinCode, "client_join_codes", "name, league_id", where)))
 
     def import_leagues(
         self,
@@ -226,20 +226,20 @@ class Clients(Service):
         """Return who runs the leagues of a client, by alias."""
         where: Where = (("participation_id", "eq", participation_id),)
         order = "league, league_id, is_principal desc, alias"
-        return list(self._iterate(ClientAmbassador, reading(ClientAmbassador, "client_ambassadors", order, where)))
+        return list(self._iterate(ClientAmbassador, query(ClientAmbassador, "client_ambassadors", order, where)))
 
     # People
 
     def participants(self, participation_id: int) -> Iterator[Participant]:
         """Yield who was invited to which league, by address; whether they came is not told."""
         where: Where = (("participation_id", "eq", participation_id),)
-        return self._iterate(Participant, reading(Participant, "client_participants", "email", where))
+        return self._iterate(Participant, query(Participant, "client_participants", "email", where))
 
     def invited(self, participation_id: int) -> Iterator[InvitedParticipant]:
         """Yield the same with the state of the mail that invites each of them; for the association alone."""
         where: Where = (("key", "like", f"invitation:{participation_id}:*"),)
         mails: dict[str, _InvitationMail] = {}
-        for mail in self._iterate(_InvitationMail, reading(_InvitationMail, "ops_outbox", "id", where)):
+        for mail in self._iterate(_InvitationMail, query(_InvitationMail, "ops_outbox", "id", where)):
             # invitation:PARTICIPATION:DIGEST, and a number when the address was invited anew: the latest one counts.
             mails[mail.key.split(":")[2]] = mail
         for person in self.participants(participation_id):
@@ -326,7 +326,7 @@ class Clients(Service):
         """Yield the invitations of staff, the latest first; `accepted_at` is None while nobody took them."""
         where: Where = (("organisation_id", "eq", organisation_id),)
         order = "invited_at desc, invitation_id desc"
-        return self._iterate(StaffInvitation, reading(StaffInvitation, "client_invitations", order, where))
+        return self._iterate(StaffInvitation, query(StaffInvitation, "client_invitations", order, where))
 
     def set_staff(
         self,
@@ -356,13 +356,13 @@ class Clients(Service):
 
         Raises NotAllowed when they do not work for it.
         """
-        with absent(f"{account_id} does not work for this organisation.", "`mpp client staff list` shows who does."):
+        with not_found(f"{account_id} does not work for this organisation.", "`mpp client staff list` shows who does."):
             arguments = {"organisation_id": organisation_id, "account_id": str(account_id)}
             self._transport.call("remove_staff", arguments)
 
     def cancel_invitation(self, organisation_id: int, invitation_id: int) -> None:
         """Take back an invitation of staff that waits, with its mail. Raises NotAllowed when there is none."""
-        with absent(f"No invitation {invitation_id} waits.", "`mpp client staff list --invited` shows them."):
+        with not_found(f"No invitation {invitation_id} waits.", "`mpp client staff list --invited` shows them."):
             arguments = {"organisation_id": organisation_id, "invitation_id": invitation_id}
             self._transport.call("remove_staff", arguments)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from mpp_supabase.models import ConductReport, Misuse
-from mpp_supabase.services._service import Service, Where, absent, reading
+from mpp_supabase.services._service import Service, Where, not_found, query
 
 
 class Conduct(Service):
@@ -17,13 +17,11 @@ class Conduct(Service):
         where: Where = (("edition_id", "eq", edition_id),)
         if unresolved:
             where += (("resolved_at", "is", "null"),)
-        return self._iterate(
-            ConductReport, reading(ConductReport, "conduct_reports", "reported_at desc, id desc", where)
-        )
+        return self._iterate(ConductReport, query(ConductReport, "conduct_reports", "reported_at desc, id desc", where))
 
     def resolve(self, report_id: int, resolution: str) -> None:
         """Close a report with a note. Raises NotAllowed when it is not there or already closed."""
-        with absent(
+        with not_found(
             f"There is no open report {report_id}.", "List them with `mpp league reports EDITION --unresolved`."
         ):
             self._transport.call("resolve_conduct_report", {"id": report_id, "resolution": resolution})
@@ -33,13 +31,13 @@ class Conduct(Service):
 
         Raises NotAllowed, AlreadyCancelled, EditionFrozen, InvalidField.
         """
-        with absent(f"There is no validation {validation_id}.", "Check its id."):
+        with not_found(f"There is no validation {validation_id}.", "Check its id."):
             self._transport.call("cancel_validation", {"validation_id": str(validation_id), "reason": reason})
 
     def misuse(self, edition_id: int) -> Iterator[Misuse]:
         """Yield the suspicious patterns of an edition, the latest first: bursts, impossible rates, classes (B8)."""
         where: Where = (("edition_id", "eq", edition_id),)
-        return self._iterate(Misuse, reading(Misuse, "misuse", _MISUSE_ORDER, where))
+        return self._iterate(Misuse, query(Misuse, "misuse", _MISUSE_ORDER, where))
 
 
 _MISUSE_ORDER = "first_at desc, subject_id, pattern, league_id"

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from mpp_supabase.errors import NotAllowed
 from mpp_supabase.models import Model, Page
-from mpp_supabase.services._service import Service, Where, absent, reading
-from mpp_supabase.transport import Reading
+from mpp_supabase.services._service import Service, Where, not_found, query
+from mpp_supabase.transport import Query
 
 KINDS = ("contact", "quote", "webinar")
 STATES = ("new", "in_progress", "answered", "spam")
@@ -84,7 +84,7 @@ class Contacts(Service):
     def get(self, request_id: int) -> ContactRequest:
         """Return a request. Raises NotAllowed when there is none of this id."""
         where: Where = (("id", "eq", request_id),)
-        found = self._first(ContactRequest, reading(ContactRequest, "contact_requests", "id", where))
+        found = self._first(ContactRequest, query(ContactRequest, "contact_requests", "id", where))
         if found is None:
             raise NotAllowed(f"There is no request {request_id}.", _HINT)
         return found
@@ -94,7 +94,7 @@ class Contacts(Service):
 
         Raises NotAllowed, InvalidField.
         """
-        with absent(f"There is no request {request_id}.", _HINT):
+        with not_found(f"There is no request {request_id}.", _HINT):
             arguments = {"id": request_id, "state": state, "note": note}
             self._transport.call("handle_contact_request", arguments, idempotent=True)
 
@@ -103,15 +103,15 @@ class Contacts(Service):
 
         Raises NotAllowed, InvalidField.
         """
-        with absent(f"There is no request {request_id}.", _HINT):
+        with not_found(f"There is no request {request_id}.", _HINT):
             self._transport.call("remove_contact_content", {"id": request_id, "reason": reason}, idempotent=True)
 
 
 _HINT = "List them with `mpp contact list --all`."
 
 
-def _list(state: str | None, held: bool | None) -> Reading:
+def _list(state: str | None, held: bool | None) -> Query:
     where: Where = () if state is None else (("state", "eq", state),)
     if held is not None:
         where += (("is_held", "is", str(held).lower()),)
-    return reading(ContactRequest, "contact_requests", "id desc", where)
+    return query(ContactRequest, "contact_requests", "id desc", where)

@@ -8,7 +8,7 @@ from typing import Any
 
 from mpp_supabase.errors import EditionNotFound
 from mpp_supabase.models import Challenge, Change, Edition, EditionStatistics, Mismatch
-from mpp_supabase.services._service import Service, Where, reading
+from mpp_supabase.services._service import Service, Where, query
 from mpp_supabase.transport import LONG_SECONDS
 
 
@@ -18,11 +18,11 @@ class Editions(Service):
     def iterate(self, phase: str | None = None) -> Iterator[Edition]:
         """Yield the editions the key may see, the latest start first; `phase` keeps draft, registration, running…"""
         where: Where = (("phase", "eq", phase),) if phase else ()
-        return self._iterate(Edition, reading(Edition, "editions", "starts_at desc, id desc", where))
+        return self._iterate(Edition, query(Edition, "editions", "starts_at desc, id desc", where))
 
     def get(self, code: str) -> Edition:
         """Return an edition. Raises EditionNotFound when there is none of this code that the key may see."""
-        found = self._first(Edition, reading(Edition, "editions", "id", (("code", "eq", code),)))
+        found = self._first(Edition, query(Edition, "editions", "id", (("code", "eq", code),)))
         if found is None:
             hint = "List them with `mpp edition list`." if self._transport.role == "secret" else _PRIVATE
             raise EditionNotFound(f"There is no edition {code}.", hint)
@@ -31,7 +31,7 @@ class Editions(Service):
     def challenges(self, edition_id: int) -> Iterator[Challenge]:
         """Yield the challenges of an edition by code: all of them for the secret key, those in play for others (A4)."""
         where: Where = (("edition_id", "eq", edition_id),)
-        return self._iterate(Challenge, reading(Challenge, "challenges", "code, id", where))
+        return self._iterate(Challenge, query(Challenge, "challenges", "code, id", where))
 
     def apply(self, document: dict[str, Any], *, dry_run: bool = False) -> list[Change]:
         """Make an edition what its file says (A7), all or nothing; return what changed, nothing when it already was.
@@ -40,7 +40,7 @@ class Editions(Service):
         Raises EditionFileInvalid, EditionStarted (rules are fixed once it runs), EditionFrozen, OpsOnly.
         """
         arguments = {"document": document, "dry_run": dry_run}
-        return self._call_rows(Change, "apply_edition", arguments, idempotent=True, patience=LONG_SECONDS)
+        return self._call_rows(Change, "apply_edition", arguments, idempotent=True, timeout=LONG_SECONDS)
 
     def open(self, code: str) -> None:
         """Open a draft edition to registration; does nothing when it is open. Raises EditionNotFound, OpsOnly."""
@@ -56,13 +56,13 @@ class Editions(Service):
         Raises EditionNotOver, EditionNotFound, OpsOnly.
         """
         arguments = {"edition_code": code}
-        at = self._transport.call("freeze_edition", arguments, idempotent=True, patience=LONG_SECONDS)
+        at = self._transport.call("freeze_edition", arguments, idempotent=True, timeout=LONG_SECONDS)
         return datetime.fromisoformat(str(at))
 
     def statistics(self, edition_id: int) -> EditionStatistics | None:
         """Return the counts of an edition (C7): listed players, teams, leagues and their points; None when not seen."""
         where: Where = (("edition_id", "eq", edition_id),)
-        return self._first(EditionStatistics, reading(EditionStatistics, "edition_statistics", "edition_id", where))
+        return self._first(EditionStatistics, query(EditionStatistics, "edition_statistics", "edition_id", where))
 
     def verify(self, code: str | None = None) -> list[Mismatch]:
         """Compare every score with the sum of its credited validations (C8); an empty list is the proof.
@@ -70,7 +70,7 @@ class Editions(Service):
         Covers one edition, or all of them when `code` is None. Raises EditionNotFound, OpsOnly.
         """
         arguments = {"edition_code": code}
-        return self._call_rows(Mismatch, "verify_scores", arguments, idempotent=True, patience=LONG_SECONDS)
+        return self._call_rows(Mismatch, "verify_scores", arguments, idempotent=True, timeout=LONG_SECONDS)
 
 
 _PRIVATE = "The publishable key sees open, public editions only; drafts and private ones need the secret key."

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from mpp_supabase.errors import NotAllowed
 from mpp_supabase.models import League, LeagueMember, LeagueTeam, Page
-from mpp_supabase.services._service import Service, Where, absent, reading
+from mpp_supabase.services._service import Service, Where, not_found, query
 
 
 class Leagues(Service):
@@ -15,15 +15,15 @@ class Leagues(Service):
 
     def page(self, edition_id: int, limit: int = 50, after: str | None = None) -> Page[League]:
         """Return `limit` leagues of an edition by name, from the start or from the cursor `after`."""
-        return self._page(League, reading(League, "ops_leagues", _BY_NAME, _of(edition_id)), limit, after)
+        return self._page(League, query(League, "ops_leagues", _BY_NAME, _of(edition_id)), limit, after)
 
     def iterate(self, edition_id: int, after: str | None = None) -> Iterator[League]:
         """Yield every league of an edition by name."""
-        return self._iterate(League, reading(League, "ops_leagues", _BY_NAME, _of(edition_id)), after)
+        return self._iterate(League, query(League, "ops_leagues", _BY_NAME, _of(edition_id)), after)
 
     def get(self, league_id: UUID | str) -> League:
         """Return a league. Raises NotAllowed when there is none of this id."""
-        found = self._first(League, reading(League, "ops_leagues", "league_id", (("league_id", "eq", str(league_id)),)))
+        found = self._first(League, query(League, "ops_leagues", "league_id", (("league_id", "eq", str(league_id)),)))
         if found is None:
             raise NotAllowed(f"There is no league {league_id}.", "List them with `mpp league list EDITION`.")
         return found
@@ -31,25 +31,25 @@ class Leagues(Service):
     def members(self, league_id: UUID | str) -> Iterator[LeagueMember]:
         """Yield the players of a league, in the order they joined."""
         where: Where = (("league_id", "eq", str(league_id)),)
-        return self._iterate(LeagueMember, reading(LeagueMember, "league_members", "joined_at, player_id", where))
+        return self._iterate(LeagueMember, query(LeagueMember, "league_members", "joined_at, player_id", where))
 
     def teams(self, league_id: UUID | str) -> Iterator[LeagueTeam]:
         """Yield the teams of a league by name."""
         where: Where = (("league_id", "eq", str(league_id)),)
-        return self._iterate(LeagueTeam, reading(LeagueTeam, "league_teams", "name, team_id", where))
+        return self._iterate(LeagueTeam, query(LeagueTeam, "league_teams", "name, team_id", where))
 
     def expel(self, player_id: UUID | str, reason: str) -> None:
         """Expel a player from their league; they lose access at once and cannot come back (B5).
 
         Raises NotAllowed (no such player in a league), InvalidField (reason), Maintenance, EditionFrozen.
         """
-        with absent(f"There is no player {player_id} in a league.", _MEMBERS):
+        with not_found(f"There is no player {player_id} in a league.", _MEMBERS):
             self._transport.call("expel_player", {"player_id": str(player_id), "reason": reason})
 
     def hand_over(self, league_id: UUID | str, player_id: UUID | str) -> None:
         """Make a player of the league its ambassador; the former one stays co-ambassador. Raises NotAllowed."""
         arguments = {"league_id": str(league_id), "player_id": str(player_id)}
-        with absent(f"There is no player {player_id} in league {league_id}.", _MEMBERS):
+        with not_found(f"There is no player {player_id} in league {league_id}.", _MEMBERS):
             self._transport.call("hand_over_league", arguments, idempotent=True)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from mpp_supabase.models import MaintenanceWindow
-from mpp_supabase.services._service import Service, absent, reading
+from mpp_supabase.services._service import Service, not_found, query
 
 
 class Maintenance(Service):
@@ -14,7 +14,7 @@ class Maintenance(Service):
 
     def iterate(self) -> Iterator[MaintenanceWindow]:
         """Yield the windows by start: past, present and future for the secret key, from yesterday on for others."""
-        return self._iterate(MaintenanceWindow, reading(MaintenanceWindow, "maintenance_windows", "starts_at, id"))
+        return self._iterate(MaintenanceWindow, query(MaintenanceWindow, "maintenance_windows", "starts_at, id"))
 
     def announce(self, starts_at: datetime, ends_at: datetime, message: dict[str, str]) -> int:
         """Announce a window; return its id.
@@ -28,5 +28,5 @@ class Maintenance(Service):
 
     def cancel(self, window_id: int) -> None:
         """Take a window back, or end one early. Raises NotAllowed when there is none of this id."""
-        with absent(f"There is no maintenance window {window_id}.", "List them with `mpp maintenance list`."):
+        with not_found(f"There is no maintenance window {window_id}.", "List them with `mpp maintenance list`."):
             self._transport.call("cancel_maintenance", {"id": window_id})

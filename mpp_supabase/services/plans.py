@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from mpp_supabase import clock
 from mpp_supabase.errors import NotAllowed
 from mpp_supabase.models import Model
-from mpp_supabase.services._service import Service, absent, one, reading
+from mpp_supabase.services._service import Service, not_found, parse_row, query
 
 STAGES = {
     "checkup": {"fr": "Diagnostic", "en": "Checkup"},
@@ -75,16 +75,16 @@ class Plans(Service):
         fits is dropped by priority. Raises ParticipationUnknown, AccessClosed, RoleTooLow. T: client_stages; E4.
         """
         answer = self._transport.call("plan_participation", {"participation_id": participation_id}, idempotent=True)
-        return one(PlanOutcome, answer)
+        return parse_row(PlanOutcome, answer)
 
     def tasks(self, participation_id: int) -> list[Task]:
         """Return the tasks of a participation in their order, dropped ones too; none before it is planned."""
         where = (("participation_id", "eq", participation_id),)
-        return list(self._iterate(Task, reading(Task, "client_stages", "place, task_id", where)))
+        return list(self._iterate(Task, query(Task, "client_stages", "place, task_id", where)))
 
     def complete(self, task_id: int, done: bool = True) -> None:
         """Say that a task is done, or take that back. Raises NotAllowed, OpsOnly (a task of the association)."""
-        with absent(f"There is no task {task_id}.", "`mpp client plan ORG EDITION --keep` lists those of a client."):
+        with not_found(f"There is no task {task_id}.", "`mpp client plan ORG EDITION --keep` lists those of a client."):
             self._transport.call("complete_task", {"task_id": task_id, "done": done}, idempotent=True)
 
     def ics(self, participation_id: int, language: str = "fr", *, at: datetime | None = None) -> str:
@@ -96,7 +96,7 @@ class Plans(Service):
         a language other than fr and en.
         """
         where = (("participation_id", "eq", participation_id),)
-        found = self._first(_Participation, reading(_Participation, "client_participations", "participation_id", where))
+        found = self._first(_Participation, query(_Participation, "client_participations", "participation_id", where))
         if found is None:
             raise NotAllowed(f"There is no participation {participation_id}.", "List those of the organisation.")
         name = f"{found.organisation_name} – {_text(found.edition_title, language)}"

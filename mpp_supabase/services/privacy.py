@@ -24,16 +24,16 @@ class Privacy(Service):
         return self._call_rows(Expired, "purge_expired", {"dry_run": True}, idempotent=True)
 
     def purge(self, on_progress: Callable[[int], None] = lambda _: None) -> list[Expired]:
-        """Delete what was kept long enough, a piece at a time; return the rules with the rows that went.
+        """Delete what was kept long enough, a batch at a time; return the rules with the rows that went.
 
         Broken off, it is simply done again. `on_progress` is told the rows deleted so far.
         """
         gone: dict[str, Expired] = {}
         while True:
-            piece = self._call_rows(Expired, "purge_expired", {}, idempotent=True)
-            for rule in piece:
+            batch = self._call_rows(Expired, "purge_expired", {}, idempotent=True)
+            for rule in batch:
                 before = gone[rule.what].rows if rule.what in gone else 0
                 gone[rule.what] = rule.model_copy(update={"rows": before + rule.rows})
             on_progress(sum(rule.rows for rule in gone.values()))
-            if not any(rule.rows for rule in piece):
+            if not any(rule.rows for rule in batch):
                 return list(gone.values())

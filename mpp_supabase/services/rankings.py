@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from mpp_supabase.models import ClassStanding, Neighbour, Page, SchoolStanding, Scope, Standing
-from mpp_supabase.services._service import Service, Where, absent
-from mpp_supabase.transport import Order, Reading
+from mpp_supabase.services._service import Service, Where, not_found
+from mpp_supabase.transport import Order, Query
 
 
 class Rankings(Service):
@@ -44,14 +44,14 @@ class Rankings(Service):
         Raises NotAllowed when it is in no ranking that the key may see, InvalidField.
         """
         arguments = {"subject_id": str(subject_id), "neighbours": neighbours}
-        with absent(f"{subject_id} is in no ranking that the {self._transport.role} key may see.", _PRIVATE):
+        with not_found(f"{subject_id} is in no ranking that the {self._transport.role} key may see.", _PRIVATE):
             return self._call_rows(Neighbour, "ranking_around", arguments, idempotent=True)
 
 
 _PRIVATE = "Drafts and private editions need the secret key; who asked not to be ranked is in no ranking."
 
 
-def ranking_of(edition_id: int, scope: Scope | str, level: str | None = None) -> tuple[type[Standing], Reading]:
+def ranking_of(edition_id: int, scope: Scope | str, level: str | None = None) -> tuple[type[Standing], Query]:
     """Return what a line of a ranking is, and how its lines are read from the top."""
     scope = Scope(scope)
     model, absent = _ROWS[scope]
@@ -65,7 +65,7 @@ def ranking_of(edition_id: int, scope: Scope | str, level: str | None = None) ->
         if scope is not Scope.CLASS:
             raise ValueError("only classes and schools have a level")
         where += (("level", "eq", level),)
-    return model, Reading(f"{scope.value}_ranking", columns, order, where)
+    return model, Query(f"{scope.value}_ranking", columns, order, where)
 
 
 _ROWS: dict[Scope, tuple[type[Standing], tuple[str, ...]]] = {

@@ -9,10 +9,10 @@ from uuid import UUID
 from mpp_supabase.errors import ImportRefused, InvalidField, SchoolUnknown
 from mpp_supabase.files.school_directory import MAX_PROBLEMS, DirectoryProblem, DirectorySchool, read_directory
 from mpp_supabase.models import DirectoryImport, Model, School
-from mpp_supabase.services._service import Service, one, reading
+from mpp_supabase.services._service import Service, parse_row, query
 from mpp_supabase.transport import LONG_SECONDS
 
-PIECE = 2_000
+BATCH = 2_000
 """Schools sent at a time: a fraction of a second of work for the database, and some 300 kB."""
 NAME_LENGTH = 120
 CITY_LENGTH = 80
@@ -37,7 +37,7 @@ class Schools(Service):
             column, value = "school_id", str(who if isinstance(who, UUID) else UUID(who))
         except ValueError:
             column, value = "rne", "".join(str(who).split()).upper()
-        found = self._first(School, reading(School, "schools", "school_id", ((column, "eq", value),)))
+        found = self._first(School, query(School, "schools", "school_id", ((column, "eq", value),)))
         if found is None:
             raise SchoolUnknown(f"There is no school {who}.", "Find it with `mpp school search TEXT`, or add it.")
         return found
@@ -92,28 +92,28 @@ class Schools(Service):
     ) -> DirectoryImport:
         """Load the Ministry's directory, 2,000 schools at a time; doing it again changes nothing.
 
-        Rows that are wrong are collected and do not hold up the others. A load that breaks off keeps the pieces it
+        Rows that are wrong are collected and do not hold up the others. A load that breaks off keeps the batches it
         sent: do it again. With `dry_run` the file is read and nothing is sent. `on_progress` gets the lines done and
         all lines. Raises DirectoryError when the file is no directory; TransportError, OpsOnly. T: directory of
         schools; D1.
         """
         directory = read_directory(path)
         load = _Load()
-        piece: list[DirectorySchool] = []
+        batch: list[DirectorySchool] = []
         for school in directory:
             if (problem := _too_long(school)) is not None:
                 load.problems.append(problem)
                 continue
             load.schools += 1
-            piece.append(school)
-            if len(piece) == PIECE:
+            batch.append(school)
+            if len(batch) == BATCH:
                 if not dry_run:
-                    self._send(piece, load)
-                piece = []
+                    self._send(batch, load)
+                batch = []
                 if on_progress is not None:
                     on_progress(school.line, directory.lines)
-        if piece and not dry_run:
-            self._send(piece, load)
+        if batch and not dry_run:
+            self._send(batch, load)
         if on_progress is not None:
             on_progress(directory.lines, directory.lines)
         problems = sorted([*directory.problems, *load.problems], key=lambda problem: problem.line)
@@ -133,30 +133,30 @@ class Schools(Service):
         load.problems.append(DirectoryProblem(school.line, "", school.name, reason, fix))
         load.schools -= 1
 
-    def _send(self, piece: list[DirectorySchool], load: _Load) -> None:
+    def _send(self, batch: list[DirectorySchool], load: _Load) -> None:
         try:
             answer = self._transport.call(
-                "import_schools", {"schools": list(_rows(piece))}, idempotent=True, patience=LONG_SECONDS
+                "import_schools", {"schools": list(_rows(batch))}, idempotent=True, timeout=LONG_SECONDS
             )
         except ImportRefused as refused:
-            # A piece is taken whole or not at all: the others are loaded without those that the database names.
+            # A batch is taken whole or not at all: the others are loaded without those that the database names.
             refused_rows = {fault.row - 1: fault for fault in refused.faults if fault.row is not None}
             for place, fault in refused_rows.items():
                 reason = f"the database refuses it ({fault.fault.replace('_', ' ')})"
-                self._leave_out(piece[place], reason, refused.hint, load)
-            if rest := [school for place, school in enumerate(piece) if place not in refused_rows]:
+                self._leave_out(batch[place], reason, refused.hint, load)
+            if rest := [school for place, school in enumerate(batch) if place not in refused_rows]:
                 self._send(rest, load)
             return
         except InvalidField as refused:
             # It names a field and no row: find the row by halves.
-            if len(piece) == 1:
-                self._leave_out(piece[0], f"the database refuses it ({refused.message})", refused.hint, load)
+            if len(batch) == 1:
+                self._leave_out(batch[0], f"the database refuses it ({refused.message})", refused.hint, load)
                 return
-            half = len(piece) // 2
-            self._send(piece[:half], load)
-            self._send(piece[half:], load)
+            half = len(batch) // 2
+            self._send(batch[:half], load)
+            self._send(batch[half:], load)
             return
-        outcome = one(_Outcome, answer)
+        outcome = parse_row(_Outcome, answer)
         load.added += outcome.added
         load.changed += outcome.changed
         load.unchanged += outcome.unchanged
@@ -185,8 +185,8 @@ def _too_long(school: DirectorySchool) -> DirectoryProblem | None:
     return None
 
 
-def _rows(piece: Iterable[DirectorySchool]) -> Iterable[dict[str, object]]:
-    for school in piece:
+def _rows(batch: Iterable[DirectorySchool]) -> Iterable[dict[str, object]]:
+    for school in batch:
         yield {
             "rne": school.rne,
             "name": school.name,

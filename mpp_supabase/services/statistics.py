@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from mpp_supabase.errors import TransportError
 from mpp_supabase.models import Model
-from mpp_supabase.services._service import Service, Where, reading
+from mpp_supabase.services._service import Service, Where, query
 from mpp_supabase.transport import LONG_SECONDS
 
 
@@ -41,7 +41,7 @@ class Statistics(Service):
 
     def lifetime(self) -> LifetimeStatistics:
         """Return the totals over all public editions that have begun."""
-        found = self._first(LifetimeStatistics, reading(LifetimeStatistics, "lifetime_statistics", "editions"))
+        found = self._first(LifetimeStatistics, query(LifetimeStatistics, "lifetime_statistics", "editions"))
         if found is None:
             raise TransportError(f"{self._transport.url} has no lifetime_statistics.")
         return found
@@ -49,7 +49,7 @@ class Statistics(Service):
     def player_map(self, edition_id: int | None = None) -> Iterator[MapCell]:
         """Yield the map of an edition, or of all editions together, by area. No cell has fewer than five people."""
         where: Where = (("edition_id", "is", "null") if edition_id is None else ("edition_id", "eq", edition_id),)
-        return self._iterate(MapCell, reading(MapCell, "player_map", "area", where))
+        return self._iterate(MapCell, query(MapCell, "player_map", "area", where))
 
     def count(self, code: str) -> datetime:
         """Count an edition that is running, for the totals and the map; return when it was counted.
@@ -57,5 +57,5 @@ class Statistics(Service):
         The freeze counts by itself, and a frozen edition stays as it was counted. Raises EditionNotFound, OpsOnly.
         """
         arguments = {"edition_code": code}
-        at = self._transport.call("count_edition", arguments, idempotent=True, patience=LONG_SECONDS)
+        at = self._transport.call("count_edition", arguments, idempotent=True, timeout=LONG_SECONDS)
         return datetime.fromisoformat(str(at))

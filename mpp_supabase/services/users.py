@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from mpp_supabase.errors import AccountError
 from mpp_supabase.models import Account
-from mpp_supabase.services._service import Service, absent
+from mpp_supabase.services._service import Service, not_found
 from mpp_supabase.typed import trimmed
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Users(Service):
 
     def set_ops(self, account_id: UUID, granted: bool) -> None:
         """Give an account the rights of the staff, or take them back. Raises NotAllowed when there is no account."""
-        with absent(f"There is no account {account_id}.", _LIST):
+        with not_found(f"There is no account {account_id}.", _LIST):
             self._transport.call("set_ops_member", {"member_id": str(account_id), "granted": granted}, idempotent=True)
 
     def correct_birth_date(self, account_id: UUID, birth_date: date, reason: str) -> None:
@@ -86,7 +86,7 @@ class Users(Service):
         Raises NotAllowed when nobody plays under this account, OpenLeagueTooYoung and TeacherTooYoung.
         """
         given = {"account_id": str(account_id), "birth_date": birth_date.isoformat(), "reason": reason}
-        with absent(f"Nobody plays under account {account_id}.", _LIST):
+        with not_found(f"Nobody plays under account {account_id}.", _LIST):
             self._transport.call("correct_birth_date", given, idempotent=True)
 
     def _ban(self, account_id: UUID, duration: str) -> Account:

@@ -8989,7 +8989,7 @@ grant select on api.client_overview to authenticated, service_role, mpp_dashboar
 create function private.client_leagues(chosen integer default null) returns table (
     participation_id integer, league_id uuid, name text, unit_id integer, unit text, rank bigint, players integer,
     active_players integer, active_players_ever integer, validations integer, points integer, points_per_player numeric, value integer,
-    points_this_week integer, points_last_week integer, last_validated_at timestamptz, has_ambassador boolean, push text[]
+    points_this_week integer, points_last_week integer, last_validated_at timestamptz, has_ambassador boolean, attention text[]
 )
     language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
 as $$
@@ -9087,7 +9087,7 @@ grant execute on function private.client_leagues to authenticated, service_role,
 
 create view api.client_leagues with (security_invoker = true) as
 select * from private.client_leagues();
-comment on view api.client_leagues is 'The leagues of the caller''s clients, ranked among themselves, with what they did this week and why they need a push.';
+comment on view api.client_leagues is 'The leagues of the caller''s clients, ranked among themselves, with what they did this week and why they need attention.';
 comment on column api.client_leagues.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_leagues.league_id is 'The league.';
 comment on column api.client_leagues.name is 'Its name.';
@@ -9105,7 +9105,7 @@ comment on column api.client_leagues.points_this_week is 'Points of the week tha
 comment on column api.client_leagues.points_last_week is 'Points of the whole week before it; null in the first week, and with players.';
 comment on column api.client_leagues.last_validated_at is 'Midnight of the last day on which a challenge was done, in the time zone of the edition: never the hour; null when none was, and with players.';
 comment on column api.client_leagues.has_ambassador is 'Whether somebody runs it; in a private edition null with players.';
-comment on column api.client_leagues.push is 'Why it needs a push, empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of what the week before had by the same hour), few_players. In a private edition a league whose players are suppressed has few_players and nothing else.';
+comment on column api.client_leagues.attention is 'Why it needs attention, empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of what the week before had by the same hour), few_players. In a private edition a league whose players are suppressed has few_players and nothing else.';
 grant select on api.client_leagues to authenticated, service_role, mpp_dashboard;
 
 create function private.client_weekly(chosen integer default null) returns table (

@@ -109,7 +109,7 @@ def test_leagues_are_imported_listed_and_opened_by_their_codes(mpp: Mpp, fresh: 
     assert {row["join_code"] for row in rows} == {each["join_code"] for each in done}
     listed = mpp("client", "leagues", "list", fresh.code, fresh.edition.code)
     assert "nobody runs it, no challenge yet" in listed.out
-    pushed = mpp("client", "leagues", "list", fresh.code, fresh.edition.code, "--needing-a-push", "--json").json()
+    pushed = mpp("client", "leagues", "list", fresh.code, fresh.edition.code, "--needing-attention", "--json").json()
     assert len(pushed) == 3
 
 

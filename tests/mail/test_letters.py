@@ -50,7 +50,8 @@ MAILS: dict[str, tuple[str, dict[str, Any], list[str], list[str]]] = {
     "weekly_report": (
         "weekly_report",
         {"organisation": "Exemple", "edition": "Juin", "from_day": DATES["starts_at"], "until_day": DATES["ends_at"],
-         "time_zone": "Europe/Paris", "figures": FIGURES, "needs_push": ["Les Hiboux"], "advice": ["Un pique-nique"]},
+         "time_zone": "Europe/Paris", "figures": FIGURES,
+         "needs_attention": ["Les Hiboux"], "advice": ["Un pique-nique"]},
         ["Joueurs", "1\u202f212", "+12", "2,5", "Les Hiboux", "Un pique-nique"],
         ["Players", "1,212", "+12", "2.5", "Les Hiboux", "Un pique-nique"],
     ),

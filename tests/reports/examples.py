@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from mpp_supabase.reports import (
+    AttentionReason,
     Award,
     ClientReport,
     Comparison,
@@ -18,7 +19,6 @@ from mpp_supabase.reports import (
     GeneralRank,
     League,
     Organisation,
-    PushReason,
     TerritoryClass,
     Theme,
     Totals,
@@ -46,7 +46,7 @@ LEAGUE_NAMES = (
     "Les Tomates cerises",
     "Mission hérisson",
 )
-PUSHED: dict[int, tuple[PushReason, ...]] = {8: ("few_active",), 10: ("no_ambassador", "falling"), 11: ("quiet",)}
+NEEDING: dict[int, tuple[AttentionReason, ...]] = {8: ("few_active",), 10: ("no_ambassador", "falling"), 11: ("quiet",)}
 THEMES = (
     ("food", "Alimentation", 1210, 4217),
     ("mobility", "Mobilité", 1043, 4180),
@@ -87,7 +87,7 @@ def company(**changes: Any) -> ClientReport:
             points=2011 - 147 * number,
             points_per_player=Decimal(2011 - 147 * number) / (19 - number % 4),
             change=801 - 61 * number,
-            push=PUSHED.get(number, ()),
+            attention=NEEDING.get(number, ()),
         )
         for number, name in enumerate(LEAGUE_NAMES)
     )

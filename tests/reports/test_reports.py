@@ -1,4 +1,4 @@
-"""A client's report says the same in a page, a PDF and a workbook: what the data says, and nothing that is withheld."""
+"""A client's report says the same in a page, a PDF and a workbook: what the data says, and nothing suppressed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ import pypdf
 import pytest
 
 from mpp_supabase.reports import (
+    ATTENTION_REASONS,
     FORMATS,
     LANGUAGES,
-    PUSH_REASONS,
     Award,
     ClientReport,
     Department,
@@ -110,7 +110,7 @@ def test_the_tables_of_the_page_hold_the_data(language: Any) -> None:
         "8",
         "6",
         "5",
-        Words(language)("withheld"),
+        Words(language)("suppressed"),
     ]
 
 
@@ -257,7 +257,7 @@ def test_an_edition_across_a_clock_change_ends_on_its_last_day() -> None:
     assert (spring.first_day, spring.last_day, spring.weeks) == (date(2026, 3, 9), date(2026, 3, 29), 3)
 
 
-# ------------------------------------------------------------------------------------------------------------- withheld
+# ---------------------------------------------------------------------------------------------------------- suppressed
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -268,11 +268,11 @@ def test_departments_under_five_leave_no_trace_of_how_many_or_where(form: Any) -
         made = report_bytes(company(departments=(*kept, *few)), "fr", form)
         return read_workbook(made) if form == "xlsx" else made
 
-    withheld = content(Department("44", None), Department("33", None))
-    assert content(Department("44", 4), Department("33", 1)) == withheld
-    assert content(Department("29", None)) == withheld
-    assert content(Department("29", 3), Department("35", 2), Department("56", None)) == withheld
-    assert content() != withheld
+    suppressed = content(Department("44", None), Department("33", None))
+    assert content(Department("44", 4), Department("33", 1)) == suppressed
+    assert content(Department("29", None)) == suppressed
+    assert content(Department("29", 3), Department("35", 2), Department("56", None)) == suppressed
+    assert content() != suppressed
 
 
 def test_a_department_under_five_is_neither_named_nor_shaded() -> None:
@@ -543,7 +543,7 @@ def test_a_final_report_has_awards_places_and_averages_and_no_weekly_change() ->
         ["Défis relevés par joueur", "19,70", "15,03"],
         ["Part de joueurs actifs", f"74{NARROW}%", f"61{NARROW}%"],
     ]
-    assert "push" not in html.tables
+    assert "attention" not in html.tables
     assert "cette semaine" not in html.text
     assert "Points de la semaine" not in html.tables["leagues"][0]
     assert html.advice[0] == TEXTS["advice_thank_titles"][0]
@@ -665,7 +665,7 @@ def at(day: int, hour: int) -> datetime:
 
 def test_the_last_week_is_announced_on_the_evening_before_it_and_then_said_to_be_on() -> None:
     calm = {"themes": (), "totals": replace(company().totals, expected=None)}
-    leagues = tuple(replace(league, push=()) for league in company().leagues)
+    leagues = tuple(replace(league, attention=()) for league in company().leagues)
     starts, is_on = TEXTS["advice_last_days"][0], TEXTS["advice_last_week"][0].format(day="21 juin")
 
     def said(**changes: Any) -> list[str]:
@@ -774,7 +774,7 @@ def all_well(**changes: Any) -> ClientReport:
         edition=eight,
         week=2,
         totals=replace(company().totals, expected=None),
-        leagues=tuple(replace(league, push=()) for league in company().leagues),
+        leagues=tuple(replace(league, attention=()) for league in company().leagues),
         themes=company().themes[:3],
         weeks=(replace(company().weeks[0], validations=1700), replace(company().weeks[1], validations=1710)),
     )
@@ -789,7 +789,7 @@ def test_where_all_is_well_the_advice_says_so() -> None:
 
 
 def few(reason: Any) -> tuple[League, ...]:
-    return tuple(replace(league, push=(reason,) if n < 5 else ()) for n, league in enumerate(company().leagues))
+    return tuple(replace(league, attention=(reason,) if n < 5 else ()) for n, league in enumerate(company().leagues))
 
 
 @pytest.mark.parametrize(
@@ -821,17 +821,17 @@ def test_advice_is_chosen_by_rule_from_the_figures(changes: dict[str, Any], expe
 
 
 def test_advice_stops_at_five() -> None:
-    leagues = tuple(replace(league, push=PUSH_REASONS) for league in company().leagues)
+    leagues = tuple(replace(league, attention=ATTENTION_REASONS) for league in company().leagues)
     totals = replace(company().totals, active_players=Figure(3), expected=900)
     assert len(advice(company(leagues=leagues, totals=totals))) == 5
 
 
-@pytest.mark.parametrize("reason", PUSH_REASONS)
-def test_every_reason_for_a_push_has_its_words(reason: Any) -> None:
-    leagues = (replace(company().leagues[0], push=(reason,)),)
+@pytest.mark.parametrize("reason", ATTENTION_REASONS)
+def test_every_reason_for_attention_has_its_words(reason: Any) -> None:
+    leagues = (replace(company().leagues[0], attention=(reason,)),)
     for place, language in enumerate(LANGUAGES):
-        row = page(company(leagues=leagues), language).tables["push"][1]
-        assert row == ["Les Colibris du 3e", "Siège", TEXTS[f"push_{reason}"][place]]
+        row = page(company(leagues=leagues), language).tables["attention"][1]
+        assert row == ["Les Colibris du 3e", "Siège", TEXTS[f"attention_{reason}"][place]]
 
 
 def test_both_languages_fill_in_the_same_values() -> None:
@@ -935,7 +935,7 @@ UNKNOWN: Any = ("luck",)
         ({"week_last": date(2026, 6, 1)}, "its week ends before it starts"),
         ({"organisation": Organisation("x", " \u200b")}, "no name or no code"),
         ({"edition": replace(EDITION, ends_at=EDITION.starts_at)}, "the edition ends before it starts"),
-        ({"leagues": (replace(company().leagues[0], push=UNKNOWN),)}, "'luck' is not a reason for a push"),
+        ({"leagues": (replace(company().leagues[0], attention=UNKNOWN),)}, "'luck' is not a reason for attention"),
         ({"comparison": (replace(final().comparison[0], measure=UNKNOWN[0]),)}, "'luck' is not a measure"),
     ],
 )

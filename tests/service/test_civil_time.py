@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mpp_supabase.civil_time import (
+    AmbiguousTime,
     NoSuchTime,
-    TwiceThatNight,
     WrongOffset,
     fixed_offset,
     instant,
@@ -60,7 +60,7 @@ def test_a_skipped_time_is_refused_with_the_time_shown_next() -> None:
 
 def test_a_repeated_time_needs_its_offset() -> None:
     local = datetime(2026, 10, 25, 2, 30)
-    with pytest.raises(TwiceThatNight) as refused:
+    with pytest.raises(AmbiguousTime) as refused:
         instant(local, PARIS)
     assert (refused.value.second.astimezone(UTC) - refused.value.first.astimezone(UTC)).total_seconds() == 3600
     first = instant(local.replace(tzinfo=fixed_offset("+", 2, 0)), PARIS)

@@ -390,7 +390,7 @@ def test_a_follow_up_says_what_the_ledger_says(played: Client) -> None:
     assert (first.rank, first.players, first.points, first.points_this_week) == (1, 6, 60, 12)
     assert (second.rank, second.players, second.points) == (2, 5, 46)
     assert (empty.rank, empty.players, empty.points, empty.has_ambassador) == (3, None, 0, False)
-    assert {"no_ambassador", "not_started"} <= set(empty.push)
+    assert {"no_ambassador", "not_started"} <= set(empty.attention)
     assert [(unit.label, unit.leagues, unit.points) for unit in found.units] == [("Lyon", 2, 60), ("Nantes", 1, 46)]
     assert [(place.department, place.players) for place in found.departments] == [("75", 11)]
 
@@ -410,8 +410,8 @@ def test_a_report_says_what_the_views_say(played: Client, tmp_path: Path) -> Non
     assert [(week.number, week.validations, week.points, week.active_players) for week in report.weeks] == [
         (row["week"], row["validations"], row["points"], row["active_players"]) for row in rows["client_weekly"]
     ]
-    assert [(one.rank, one.name, one.points, one.players, one.push, one.change) for one in report.leagues] == [
-        (row["rank"], row["name"], row["points"], row["players"], tuple(row["push"]), row["points_this_week"])
+    assert [(one.rank, one.name, one.points, one.players, one.attention, one.change) for one in report.leagues] == [
+        (row["rank"], row["name"], row["points"], row["players"], tuple(row["attention"]), row["points_this_week"])
         for row in rows["client_leagues"]
     ]
     assert [(one.rank, one.name, one.points) for one in report.units] == [
@@ -481,7 +481,7 @@ def test_the_final_report_has_the_awards_and_the_comparison_once_the_edition_is_
         "points_per_player": pytest.approx(106 / 11),
         "players_per_league": pytest.approx(11 / 2),
     }
-    assert all(not league.push for league in report.leagues)
+    assert all(not league.attention for league in report.leagues)
 
 
 def test_the_mails_of_a_week_go_to_staff_inside_their_dates_and_to_ambassadors_who_agreed(world: World) -> None:
@@ -501,7 +501,7 @@ def test_the_mails_of_a_week_go_to_staff_inside_their_dates_and_to_ambassadors_w
     by_template = {mail["template"]: mail for mail in mails}
     figures = {figure["name"]: figure["value"] for figure in by_template["weekly_report"]["data"]["figures"]}
     assert figures == {"players": 11, "active_players": 11, "leagues": 3, "validations": 43, "points": 106}
-    assert client.leagues[2].name in str(by_template["weekly_report"]["data"]["needs_push"])
+    assert client.leagues[2].name in str(by_template["weekly_report"]["data"]["needs_attention"])
     note = by_template["ambassador_note"]["data"]
     assert (note["league"], note["rank"]) == (client.leagues[0].name, 7)
     assert world.ops.mails.queue(mails) == 2

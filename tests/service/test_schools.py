@@ -51,7 +51,7 @@ class TestDirectory:
     def test_bad_rows_are_named_and_the_others_are_loaded(
         self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("mpp_supabase.services.schools.PIECE", 4)
+        monkeypatch.setattr("mpp_supabase.services.schools.BATCH", 4)
         good = [new_rne() for _ in range(9)]
         wrong_letter = good[0][:-1] + ("A" if good[0][-1] != "A" else "B")
         rows = [

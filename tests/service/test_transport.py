@@ -15,10 +15,10 @@ import pytest
 
 from mpp_supabase import CursorError, KeyRefused, MPPError, Settings, TransportError
 from mpp_supabase.errors import EditionNotFound
-from mpp_supabase.transport import Order, Reading, Transport, _beyond, decode_cursor, encode_cursor
+from mpp_supabase.transport import Order, Query, Transport, _beyond, decode_cursor, encode_cursor
 
 SECRET_KEY = "sb_secret_qrstuvwxyz0123456789"
-LIST = Reading("audit_log", ("id", "at"), (Order("at", descending=True), Order("id")))
+LIST = Query("audit_log", ("id", "at"), (Order("at", descending=True), Order("id")))
 
 Answer = tuple[int, Any] | None
 """Status and body of an answer, JSON unless it is bytes; None closes the connection without a word."""
@@ -162,8 +162,8 @@ def test_a_cursor_comes_back_as_it_left_and_only_to_its_list() -> None:
     row = {"at": "2026-06-01T00:00:00.123456+00:00", "id": 7}
     cursor = encode_cursor(LIST, row)
     assert decode_cursor(LIST, cursor) == [row["at"], 7]
-    other = Reading("player_ranking", LIST.columns, LIST.order)
-    for wrong, reading in (
+    other = Query("player_ranking", LIST.columns, LIST.order)
+    for wrong, query in (
         (cursor, other),
         ("", LIST),
         ("é", LIST),
@@ -172,7 +172,7 @@ def test_a_cursor_comes_back_as_it_left_and_only_to_its_list() -> None:
         ("W10", LIST),
     ):
         with pytest.raises(CursorError):
-            decode_cursor(reading, wrong)
+            decode_cursor(query, wrong)
 
 
 def test_what_comes_after_a_cursor_is_written_column_by_column() -> None:

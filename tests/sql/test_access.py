@@ -167,7 +167,7 @@ def test_a_client_does_not_learn_that_the_one_person_it_invited_came_to_a_privat
 
     before = told()
     assert before[0][0]["has_ambassador"] is None
-    assert before[0][0]["push"] == ["few_players"]
+    assert before[0][0]["attention"] == ["few_players"]
     assert [row["league"] for row in before[1]] == ["Big"]
     first = game.registered()
     first.player_id = first.call("join_league", join_code=made["join_code"])

@@ -131,7 +131,7 @@ def active(deeds: Iterable[Deed]) -> int:
     return len({deed.player.id for deed in deeds})
 
 
-def withheld(people: int) -> int | None:
+def suppressed(people: int) -> int | None:
     return None if 1 <= people <= 4 else people
 
 
@@ -369,11 +369,11 @@ def expected_overview(world: World, client: int) -> dict[str, Any]:
         "week_first": first_day,
         "week_last": min(first_day + 6 * DAY, last_day) if first_day else None,
         "expected_players": 100 + client,
-        "players": withheld(len(people)),
+        "players": suppressed(len(people)),
         "players_change": came[week] if later else None,
-        "active_players": withheld(active(current)),
-        "active_players_change": minus(withheld(active(current)), withheld(active(last))) if later else None,
-        "active_players_ever": withheld(active(deeds)),
+        "active_players": suppressed(active(current)),
+        "active_players_change": minus(suppressed(active(current)), suppressed(active(last))) if later else None,
+        "active_players_ever": suppressed(active(deeds)),
         "leagues": len(leagues),
         "leagues_change": sum(1 for n in leagues if world.groups[n].created_at >= edge) if later and edge else None,
         "validations": None if few else len(deeds),
@@ -416,7 +416,7 @@ def expected_weekly(world: World, client: int) -> list[dict[str, Any]]:
             "first_day": first_day,
             "last_day": min(first_day + 6 * DAY, (world.end - MICROSECOND).astimezone(PARIS).date()),
             "new_players": came[week],
-            "active_players": withheld(active(deeds)),
+            "active_players": suppressed(active(deeds)),
             "validations": len(deeds),
             "points": points_of(deeds),
         }
@@ -452,7 +452,7 @@ def expected_leagues(world: World, client: int) -> dict[uuid.UUID, dict[str, Any
     rows = {}
     listed = [n for n in world.leagues(client) if world.groups[n].listed]
     values = {n: world.value([n], LEAST) for n in listed}
-    # Those that opted out count among what is withheld, or the next one would be uncovered.
+    # Those that opted out count among what is suppressed, or the next one would be uncovered.
     every = world.leagues(client)
     sizes = {n: len(world.people([n])) for n in every}
     told = {n: size or None for n, size in shown(sizes).items()}
@@ -488,7 +488,7 @@ def expected_leagues(world: World, client: int) -> dict[uuid.UUID, dict[str, Any
             "points_last_week": points_of(last) if week > 1 else None,
             "last_validated_at": midnight(latest) if latest else None,
             "has_ambassador": group.led,
-            "push": expected_push(world, group, deeds, current, last, heads, is_small=is_small),
+            "attention": expected_attention(world, group, deeds, current, last, heads, is_small=is_small),
         }
         if is_small:
             rows[group.id] |= dict.fromkeys(
@@ -503,7 +503,7 @@ def midnight(instant: datetime) -> datetime:
     return instant.astimezone(PARIS).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def expected_push(
+def expected_attention(
     world: World, group: Group, deeds: list[Deed], current: list[Deed], last: list[Deed], heads: int, *, is_small: bool
 ) -> list[str]:
     running = world.start <= world.at < world.end
@@ -570,7 +570,7 @@ def expected_themes(world: World, client: int) -> dict[str, tuple[int, int]]:
 
 
 def shown(cells: dict[Any, int], elsewhere: int = 0) -> dict[Any, int | None]:
-    """Cells as they may be shown: from the smallest on, people are withheld until they are five together."""
+    """Cells as they may be shown: from the smallest on, people are suppressed until they are five together."""
     result = {}
     for place, players in cells.items():
         smaller = elsewhere + sum(other for other in cells.values() if other < players)
@@ -847,7 +847,7 @@ def test_of_a_small_league_only_what_is_public_is_told_and_of_none_or_four_the_s
                   "points_this_week", "points_last_week", "last_validated_at")  # fmt: skip
         assert {name: told[name] for name in hidden} == dict.fromkeys(hidden), players
         assert told["points"] is not None
-        assert not {"quiet", "few_active", "falling"} & set(told["push"])
+        assert not {"quiet", "few_active", "falling"} & set(told["attention"])
         game.run(
             "update mpp.player set league_id = %s, team_id = %s where id = (select id from mpp.player"
             " where league_id = %s limit 1)",
@@ -963,19 +963,19 @@ def test_moving_a_small_league_from_unit_to_unit_tells_nothing(game):
     assert {label: n for label, n in units().items() if label == "Sud"} == {"Sud": before["Sud"]}
 
 
-# a push
+# a attention
 
 
 @dataclass
 class Nudge:
-    """A league whose reasons for a push are read as the clock moves."""
+    """A league whose reasons for attention are read as the clock moves."""
 
     world: World
 
     def reasons(self, at: datetime) -> list[str]:
         self.world.game.clock(at)
         (row,) = self.world.staff[0].view("client_leagues")
-        return list(row["push"])
+        return list(row["attention"])
 
     def deed(self, player: int, at: datetime, card: str = "t-a") -> None:
         world = self.world
@@ -1080,7 +1080,7 @@ def test_nothing_falls_in_the_first_week_or_after_the_end_and_what_is_quiet_does
     assert nudge.reasons(nudge.world.end) == []
 
 
-def test_a_league_without_an_ambassador_or_with_few_players_needs_a_push_at_any_time(nudge):
+def test_a_league_without_an_ambassador_or_with_few_players_needs_attention_at_any_time(nudge):
     world = nudge.world
     world.game.run("delete from mpp.ambassador where league_id = %s", (world.groups[0].id,))
     assert nudge.reasons(AUTUMN - DAY) == ["no_ambassador"]
@@ -1144,7 +1144,7 @@ def test_a_territory_is_its_listed_classes_as_the_authority_drew_it(game):
             same(
                 row,
                 {
-                    "participation_id": part, "pupils": withheld(heads), "points": points,
+                    "participation_id": part, "pupils": suppressed(heads), "points": points,
                     "points_per_pupil": per_head(points, heads), "points_this_week": this_week if heads >= 5 else None,
                     "value": values[row["class_id"]],
                     "rank": 1 + sum(values[other] > values[row["class_id"]] for other in wanted),

@@ -424,7 +424,7 @@ def test_no_staff_writes_a_view_of_a_client(place: Place, clients: tuple[Whole, 
 
 # few people
 
-#: Columns that count people: one to four are withheld.
+#: Columns that count people: one to four are suppressed.
 COUNTS = {"players", "players_change", "active_players", "active_players_ever", "new_players", "pupils"}
 
 
@@ -459,13 +459,13 @@ def test_one_to_four_people_are_withheld_in_every_view_and_by_every_filter(place
     viewer, part = few.staff["viewer"], {"participation_id": few.part}
     three = few.leagues["Three"]
     # In an edition that nobody else sees, of the three nothing at all; nor of the six, or the total would tell of them.
-    withheld = (
+    suppressed = (
         "rank", "players", "active_players", "active_players_ever", "validations", "points", "points_per_player",
         "value", "points_this_week", "points_last_week", "last_validated_at",
     )  # fmt: skip
     for league in (three, few.leagues["Six"]):
         (row,) = viewer.rows("client_leagues", league_id=league["league_id"])
-        assert {row[name] for name in withheld} == {None}
+        assert {row[name] for name in suppressed} == {None}
         (row,) = viewer.rows("client_ranking", scope="league", label=league["name"])
         assert {row[name] for name in ("rank", "players", "points", "points_per_player", "value")} == {None}
     (overview,) = viewer.rows("client_overview", **part)
@@ -491,7 +491,7 @@ def test_one_to_four_people_are_withheld_in_every_view_and_by_every_filter(place
         # Nobody knows the three active ones of a league of three from the whole, and so of no other league.
         hidden = view == "client_territory" or (view == "client_leagues" and column.startswith("active"))
         assert [number for number in shown if number] or hidden, "something is shown"
-        # A withheld number is not there to be compared with.
+        # A suppressed number is not there to be compared with.
         for query in ("{0}=in.(1,2,3,4)", "and=({0}.gt.0,{0}.lt.5)", "not.or=({0}.lt.1,{0}.gt.4)"):
             query = query.format(column)
             answer = place.raw("GET", f"{view}?{query}", viewer)
@@ -515,8 +515,8 @@ def test_departments_with_few_people_cannot_be_told_from_the_total(place: Place,
     newcomers[0].rpc("set_listing", scope="player", subject_id=newcomers[0].player_id, listed=False)
     assert shown() == {"44": 7, "69": 6, "38": None}
     (total,) = [row["players"] for row in viewer.rows("client_overview", participation_id=few.part)]
-    withheld = total - sum(number for number in shown().values() if number)
-    assert withheld >= 5
+    suppressed = total - sum(number for number in shown().values() if number)
+    assert suppressed >= 5
 
 
 # who no longer, not yet, or never really works there
