@@ -1,7 +1,7 @@
 """`make calendar`: the tests that ask a clock, on a list of hard instants and in several time zones.
 
     python -m tests.calendar                                    every instant, each under one of the time zones
-    python -m tests.calendar --only 2027-03-28 tests/client_sql -k plan
+    python -m tests.calendar --only 2027-03-28 tests/sql/test_plan.py
 
 Instants are civil times in Europe/Paris, the most telling first. Every instant and every zone is met, in pairs: all of
 them would take three times as long, and a test meets the zone of the machine in the same way whatever day it is.
@@ -43,7 +43,7 @@ ZONES = ("Pacific/Noumea", "America/Los_Angeles", "UTC")
 
 #: Where tests ask a clock. What is left out reads files, or keeps the real time: Auth, sockets, processes.
 LAYERS = (
-    "tests/sql", "tests/client_sql", "tests/service", "tests/cli", "tests/mail", "tests/reports", "tests/diplomas",
+    "tests/sql", "tests/service", "tests/cli", "tests/mail", "tests/reports", "tests/diplomas",
     "tests/stack/test_demo.py", "tests/stack/test_school_demo.py", "tests/stack/test_client_demo.py",
     "tests/stack/test_phone_path.py", "tests/stack/test_phone_limits.py", "tests/stack/test_school_path.py",
     "tests/stack/test_client_path.py",

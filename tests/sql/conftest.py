@@ -14,6 +14,7 @@ import pytest
 from supabase_embedded import PostgresServer
 from tests.loaded_postgres import copy_database, loaded_postgres
 
+from .clients import Clients
 from .game import Connection, Game, commit_cards
 
 
@@ -72,3 +73,9 @@ def db(connection: Connection) -> Iterator[Connection]:
 def game(db: Connection) -> Game:
     """People, editions and leagues in the transaction of ``db``."""
     return Game(db)
+
+
+@pytest.fixture
+def clients(game: Game) -> Clients:
+    """Two clients that take part in one edition, and somebody of every kind."""
+    return Clients(game)

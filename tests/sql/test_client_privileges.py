@@ -394,7 +394,8 @@ VIEWS: dict[str, tuple[str, Seen]] = {
     "client_awards": ("participation_id", INSIDE),
 }
 
-#: Views that are the same for everybody or the association's: tests/client_sql and test_mail try them on every person.
+#: Views that are the same for everybody or the association's: test_awards, test_contact, test_statistics and test_mail
+#: try them on every person.
 ELSEWHERE = {"awards", "player_map", "lifetime_statistics", "contact_requests", "ops_outbox", "mail_bounces"}
 ALL_VIEWS = {*VIEWS, *ELSEWHERE}
 

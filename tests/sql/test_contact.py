@@ -8,9 +8,8 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from tests.sql.game import Game, Person
-
 from .clients import DENIED, OK, everybody
+from .game import Game, Person
 
 ASKED = {"kind": "quote", "name": "Camille Exemple", "email": "camille@example.org", "message": "Bonjour,\nun devis ?"}
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.sql.game import DAY, Edition, Game
-
 from .clients import DENIED, OK, PEOPLE, everybody
+from .game import DAY, Edition, Game
 
 
 def crowd(

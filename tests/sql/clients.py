@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 
 from tests.refusal_details import only_times
-from tests.sql.game import DAY, Edition, Game, League, Person
+
+from .game import DAY, Edition, Game, League, Person
 
 OK = "00000"
 DENIED = "42501"

@@ -12,9 +12,8 @@ from datetime import timedelta
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.sql.game import DAY, Edition, Game, Person, translated
-
 from .clients import DENIED, OK, PEOPLE, Clients, everybody
+from .game import DAY, Edition, Game, Person, translated
 
 Given = set[tuple[str, uuid.UUID]]
 
