@@ -11,7 +11,8 @@ create type api.edition_phase as enum ('draft', 'registration', 'running', 'clos
 -- Postgres does not count the comparison of enums among them.
 create domain api.ranking_scope as text
     constraint ranking_scope_known check (
-        value in ('player', 'team', 'league') or value = any (private.school_levels())
+        -- The levels are those of private.school_levels(), which whoever names a scope may not call.
+        value in ('player', 'team', 'league', 'maternelle', 'elementaire', 'college', 'lycee')
     );
 comment on domain api.ranking_scope
     is 'What is ranked: players, teams, leagues (classes are leagues), or the classes of one school level.';

@@ -42,10 +42,15 @@ create table mpp.edition_challenge (
     opens_at timestamptz,
     closes_at timestamptz,
     open_during tstzrange not null generated always as (
-        case when kind = 'boost' then tstzrange(null, null) else tstzrange(opens_at, closes_at) end
+        case
+            when kind = 'boost' or opens_at is null then tstzrange(null, null)
+            -- A window that ends before it begins is refused by its check, not here.
+            when opens_at < closes_at then tstzrange(opens_at, closes_at)
+            else 'empty'
+        end
     ) stored,
     boosted_during tstzrange not null generated always as (
-        case when kind = 'boost' then tstzrange(opens_at, closes_at) else 'empty'::tstzrange end
+        case when kind = 'boost' and opens_at < closes_at then tstzrange(opens_at, closes_at) else 'empty'::tstzrange end
     ) stored,
     secret_digest bytea,
     levels mpp.school_level[] check (cardinality(levels) > 0),

@@ -1282,7 +1282,8 @@ create type api.edition_phase as enum ('draft', 'registration', 'running', 'clos
 -- Postgres does not count the comparison of enums among them.
 create domain api.ranking_scope as text
     constraint ranking_scope_known check (
-        value in ('player', 'team', 'league') or value = any (private.school_levels())
+        -- The levels are those of private.school_levels(), which whoever names a scope may not call.
+        value in ('player', 'team', 'league', 'maternelle', 'elementaire', 'college', 'lycee')
     );
 comment on domain api.ranking_scope
     is 'What is ranked: players, teams, leagues (classes are leagues), or the classes of one school level.';
@@ -1686,10 +1687,15 @@ create table mpp.edition_challenge (
     opens_at timestamptz,
     closes_at timestamptz,
     open_during tstzrange not null generated always as (
-        case when kind = 'boost' then tstzrange(null, null) else tstzrange(opens_at, closes_at) end
+        case
+            when kind = 'boost' or opens_at is null then tstzrange(null, null)
+            -- A window that ends before it begins is refused by its check, not here.
+            when opens_at < closes_at then tstzrange(opens_at, closes_at)
+            else 'empty'
+        end
     ) stored,
     boosted_during tstzrange not null generated always as (
-        case when kind = 'boost' then tstzrange(opens_at, closes_at) else 'empty'::tstzrange end
+        case when kind = 'boost' and opens_at < closes_at then tstzrange(opens_at, closes_at) else 'empty'::tstzrange end
     ) stored,
     secret_digest bytea,
     levels mpp.school_level[] check (cardinality(levels) > 0),

@@ -361,7 +361,7 @@ class TestUsers:
             assert world.ops.users.find(f"{tag.upper()}-{number}@example.org").email == f"{tag}-{number}@example.org"
 
     def test_the_rights_of_the_staff_are_given_and_taken_back(self, world: World) -> None:
-        person = world.person("Staff")
+        person = world.person("Ada")
         world.ops.users.set_ops(person.account.id, True)
         assert person.read("audit_log", limit="1")
         world.ops.users.set_ops(person.account.id, False)

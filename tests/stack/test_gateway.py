@@ -208,7 +208,7 @@ def test_headers_that_never_end_keep_nobody_out(running: StackStatus, key: dict[
         for _ in range(700):
             connection = opened.enter_context(socket.create_connection(("127.0.0.1", running.ports.gateway)))
             connection.sendall(b"POST /rest/v1/rpc/echo HTTP/1.1\r\nhost: x\r\nx-slow: ")
-        answer = httpx.post(f"{running.api_url}/rest/v1/rpc/echo", json={"body": "on"}, headers=key, timeout=60)
+        answer = httpx.post(f"{running.api_url}/rest/v1/rpc/echo", json={"body": "on"}, headers=key, timeout=LIMIT)
         assert (answer.status_code, answer.text) == (200, '"on"')
 
 
