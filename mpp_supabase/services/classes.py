@@ -548,7 +548,7 @@ class Classes(Service):
     ) -> list[Path]:
         """Write the diplomas of every class that has pupils, a PDF each, into a directory; return the files.
 
-        `on_progress` gets the stage ("Query classes", "Printing diplomas"), the classes done and all classes. Raises
+        `on_progress` gets the stage ("Reading classes", "Printing diplomas"), the classes done and all classes. Raises
         DiplomaError.
         """
         from mpp_supabase.diplomas import write_all
@@ -561,7 +561,7 @@ class Classes(Service):
         for done, class_ in enumerate(classes, start=1):
             pages.append(self._diplomas(class_, edition, language, ranks, negative))
             if on_progress is not None:
-                on_progress("Query classes", done, len(classes))
+                on_progress("Reading classes", done, len(classes))
 
         def printed(done: int, total: int) -> None:
             if on_progress is not None:
