@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         TransportError,
     )
     from mpp_supabase.files.edition_file import EditionFile, parse_edition, read_edition_file
-    from mpp_supabase.files.school_directory import DirectoryError, DirectoryProblem
+    from mpp_supabase.files.school_directory import DirectoryError, DirectoryProblem, department_code
     from mpp_supabase.mail.courier import MailServerError
     from mpp_supabase.mail.evidence import mail_evidence
     from mpp_supabase.mail.newsletters import NewsletterError, newsletter_page, read_newsletter
@@ -196,6 +196,7 @@ __all__ = [
     "TrackingImport",
     "TransportError",
     "__version__",
+    "department_code",
     "load_mail_settings",
     "load_settings",
     "mail_evidence",
@@ -293,7 +294,7 @@ _HOMES = {
     ),
     "services.plans": ("PlanOutcome", "Task", "write_calendar"),
     "reports": ("ReportError",),
-    "files.school_directory": ("DirectoryError", "DirectoryProblem"),
+    "files.school_directory": ("DirectoryError", "DirectoryProblem", "department_code"),
     "sheets": ("SheetError", "SheetProblem", "write_roster"),
     "services.privacy": ("Expired",),
     "services.statistics": ("LifetimeStatistics", "MapCell"),

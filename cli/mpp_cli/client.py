@@ -394,7 +394,7 @@ def list_classes(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv 
 
 
 def _codes(**given: list[str] | None) -> set[tuple[str, str]]:
-    from mpp_supabase.files.school_directory import department_code
+    from mpp_supabase import department_code
     from mpp_supabase.typed import trimmed
 
     written = {"department": department_code}

@@ -251,9 +251,10 @@ begin
     if faults is null then
         return;
     end if;
-    select format(case when private.speaks_french() then 'ligne %s : %s' else 'row %s: %s' end, coalesce(faults -> 0 ->> 'row', '—'),
-        format(case when private.speaks_french() then f.message_fr else f.message_en end,
-            variadic array(select jsonb_array_elements_text(faults -> 0 -> 'arguments')) || array['', '', '', '']))
+    select case when faults -> 0 ->> 'row' is null then ''
+            else format(case when private.speaks_french() then 'ligne %s : ' else 'row %s: ' end, faults -> 0 ->> 'row') end
+        || format(case when private.speaks_french() then f.message_fr else f.message_en end,
+            variadic array(select jsonb_array_elements_text(faults -> 0 -> 'arguments')) || array['', '', '', ''])
     into strict first_one
     from private.import_faults() f
     where f.code = faults -> 0 ->> 'fault';

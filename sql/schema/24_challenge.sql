@@ -116,9 +116,11 @@ create trigger edition_challenge_keep_rules
 
 -- A flash challenge is known to nobody before it opens: what names it then is refused as if it did not exist.
 create function private.is_announced(c mpp.edition_challenge, at timestamptz) returns boolean
-    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+    language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
-    select c.kind <> 'flash' or at >= c.opens_at
+begin
+    return c.kind <> 'flash' or at >= c.opens_at;
+end
 $$;
 
 create function private.require_open_challenge(c mpp.edition_challenge, at timestamptz) returns void

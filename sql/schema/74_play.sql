@@ -71,7 +71,7 @@ begin
         on conflict do nothing
         returning league_id, state
     )
-    select count(*), array_agg(distinct r.league_id) filter (where r.state = 'pending') into written, waiting
+    select count(*), array_agg(r.league_id) filter (where r.state = 'pending') into written, waiting
     from recorded r;
     if waiting is not null then
         perform private.credit_quorums(waiting, challenge_ids);

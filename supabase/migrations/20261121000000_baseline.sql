@@ -683,9 +683,10 @@ begin
     if faults is null then
         return;
     end if;
-    select format(case when private.speaks_french() then 'ligne %s : %s' else 'row %s: %s' end, coalesce(faults -> 0 ->> 'row', '—'),
-        format(case when private.speaks_french() then f.message_fr else f.message_en end,
-            variadic array(select jsonb_array_elements_text(faults -> 0 -> 'arguments')) || array['', '', '', '']))
+    select case when faults -> 0 ->> 'row' is null then ''
+            else format(case when private.speaks_french() then 'ligne %s : ' else 'row %s: ' end, faults -> 0 ->> 'row') end
+        || format(case when private.speaks_french() then f.message_fr else f.message_en end,
+            variadic array(select jsonb_array_elements_text(faults -> 0 -> 'arguments')) || array['', '', '', ''])
     into strict first_one
     from private.import_faults() f
     where f.code = faults -> 0 ->> 'fault';
@@ -1761,9 +1762,11 @@ create trigger edition_challenge_keep_rules
 
 -- A flash challenge is known to nobody before it opens: what names it then is refused as if it did not exist.
 create function private.is_announced(c mpp.edition_challenge, at timestamptz) returns boolean
-    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+    language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
-    select c.kind <> 'flash' or at >= c.opens_at
+begin
+    return c.kind <> 'flash' or at >= c.opens_at;
+end
 $$;
 
 create function private.require_open_challenge(c mpp.edition_challenge, at timestamptz) returns void
@@ -7562,7 +7565,7 @@ begin
         on conflict do nothing
         returning league_id, state
     )
-    select count(*), array_agg(distinct r.league_id) filter (where r.state = 'pending') into written, waiting
+    select count(*), array_agg(r.league_id) filter (where r.state = 'pending') into written, waiting
     from recorded r;
     if waiting is not null then
         perform private.credit_quorums(waiting, challenge_ids);

@@ -12,7 +12,7 @@ import mpp_supabase
 
 ROOT = Path(__file__).resolve().parents[2]
 CLI = sorted((ROOT / "cli" / "mpp_cli").glob("*.py"))
-SERVICES = sorted((ROOT / "mpp_supabase").glob("*.py"))
+SERVICES = sorted([*(ROOT / "mpp_supabase").glob("*.py"), *(ROOT / "mpp_supabase/services").glob("*.py")])
 KNOW_THE_STACK = {"stack", "db", "demo", "exits"}
 OF_THE_STACK = {"mpp_supabase.project", "mpp_supabase.local_stack"}
 NOUNS = {"audit", "classes", "conduct", "editions", "leagues", "maintenance", "rankings", "schools", "users"}
@@ -44,12 +44,16 @@ def test_a_command_uses_public_names_only(path: Path) -> None:
             assert path.stem == "demo", f"{where}: {module} is not public"
 
 
+def test_the_services_are_where_they_are_looked_for() -> None:
+    assert {path.stem for path in SERVICES} >= NOUNS
+
+
 @pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.stem)
 def test_a_service_knows_the_transport_and_no_other_service(path: Path) -> None:
     for module, _, line in imports(path):
         assert not module.startswith("mpp_cli"), f"{path.name}:{line}: {module}"
         if path.stem in NOUNS:
-            assert module.removeprefix("mpp_supabase.") not in NOUNS, f"{path.name}:{line}: {module}"
+            assert module.removeprefix("mpp_supabase.services.") not in NOUNS, f"{path.name}:{line}: {module}"
         if module.startswith("supabase_embedded"):
             assert path.stem == "local_stack", f"{path.name}:{line}: {module}"
 
