@@ -101,6 +101,7 @@ if TYPE_CHECKING:
     from mpp_supabase.services.privacy import Expired
     from mpp_supabase.services.statistics import LifetimeStatistics, MapCell
     from mpp_supabase.sheets import SheetError, SheetProblem, write_roster
+    from mpp_supabase.typed import trimmed
 
 __version__ = "0.1.0"
 
@@ -205,6 +206,7 @@ __all__ = [
     "read_edition_file",
     "read_newsletter",
     "settle_stranded_mails",
+    "trimmed",
     "write_calendar",
     "write_roster",
 ]
@@ -297,6 +299,7 @@ _HOMES = {
     "files.school_directory": ("DirectoryError", "DirectoryProblem", "department_code"),
     "sheets": ("SheetError", "SheetProblem", "write_roster"),
     "services.privacy": ("Expired",),
+    "typed": ("trimmed",),
     "services.statistics": ("LifetimeStatistics", "MapCell"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}

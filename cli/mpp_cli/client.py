@@ -394,8 +394,7 @@ def list_classes(org: Org, edition: Edition, as_json: Json = False, as_csv: Csv 
 
 
 def _codes(**given: list[str] | None) -> set[tuple[str, str]]:
-    from mpp_supabase import department_code
-    from mpp_supabase.typed import trimmed
+    from mpp_supabase import department_code, trimmed
 
     written = {"department": department_code}
     return {
@@ -518,7 +517,7 @@ def _state_of_league(made: MadeLeague) -> str:
 
 
 def _league(text: str) -> dict[str, str]:
-    from mpp_supabase.typed import trimmed
+    from mpp_supabase import trimmed
 
     name, _, unit = (trimmed(part) for part in text.partition(":"))
     if not name:
@@ -699,7 +698,7 @@ def remove_participants(
 
     Example: mpp client participants remove acme adult-2026-06 ada@example.org
     """
-    from mpp_supabase.typed import trimmed
+    from mpp_supabase import trimmed
 
     wanted = list(dict.fromkeys(trimmed(email).lower() for email in emails))
     with connection.staff() as mpp:
@@ -865,7 +864,7 @@ def remove_staff(org: Org, account: Account, yes: Yes = False) -> None:
 
     Example: mpp client staff remove acme ada@example.org
     """
-    from mpp_supabase.typed import trimmed
+    from mpp_supabase import trimmed
 
     with connection.staff() as mpp:
         organisation = mpp.clients.get(org)
@@ -890,7 +889,7 @@ def remove_staff(org: Org, account: Account, yes: Yes = False) -> None:
 
 
 def _find_member(mpp: MPP, organisation_id: int, who: str) -> StaffMember | None:
-    from mpp_supabase.typed import trimmed
+    from mpp_supabase import trimmed
 
     wanted = trimmed(who).casefold()
     for one in mpp.clients.staff(organisation_id):
