@@ -22,16 +22,19 @@ def test_a_plan_of_scale_1_is_a_company_of_200_and_30_classes() -> None:
 
 
 def test_the_second_computation_finds_every_difference() -> None:
-    right: list[dict[str, Any]] = [{"id": 1, "points": 5, "push": ["quiet"]}, {"id": 2, "points": None, "push": []}]
+    right: list[dict[str, Any]] = [
+        {"id": 1, "points": 5, "attention": ["quiet"]},
+        {"id": 2, "points": None, "attention": []},
+    ]
     proof = ClientProof()
     proof.rows("leagues", "id", right, right)
     assert (proof.differences, proof.agree) == ([], proof.compared)
     others: tuple[list[dict[str, Any]], ...] = (
         right[:1],
-        [*right, {"id": 3, "points": 0, "push": []}],
+        [*right, {"id": 3, "points": 0, "attention": []}],
         [right[0] | {"points": 6}, right[1]],
         [right[0], right[1] | {"points": 4}],
-        [right[0] | {"push": []}, right[1]],
+        [right[0] | {"attention": []}, right[1]],
     )
     for shown in others:
         wrong = ClientProof()
@@ -83,8 +86,8 @@ def test_a_small_client_is_played_reported_and_proven(
     ]
     assert notes > 2
     assert len(outcome.leagues) == 11, "one opted out"
-    pushes = {reason for league in outcome.leagues for reason in league["push"]}
-    assert {"no_ambassador", "quiet"} <= pushes
+    reasons = {reason for league in outcome.leagues for reason in league["attention"]}
+    assert {"no_ambassador", "quiet"} <= reasons
     assert outcome.proof.compared["closed doors"] == 14, "figures, the report and a file of the kit"
     assert len(outcome.files) == 12
     assert all(path.stat().st_size > 1000 for path in outcome.files)

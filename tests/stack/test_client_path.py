@@ -215,7 +215,7 @@ def test_a_client_goes_from_the_contract_to_its_figures(place: Place) -> None:
     assert [(row["name"], row["unit"], row["rank"], row["players"], row["points"]) for row in leagues] == [
         (names["Mésanges"], "Lyon", 1, 6, 24), (names["Loutres"], "Nantes", 2, 5, 23),
     ]  # fmt: skip
-    assert [(row["points_this_week"], row["points_last_week"], row["push"]) for row in leagues] == [
+    assert [(row["points_this_week"], row["points_last_week"], row["attention"]) for row in leagues] == [
         (0, 24, ["quiet"]), (23, 0, ["few_players"]),
     ]  # fmt: skip
     weeks = viewer.rows("client_weekly", **part)
