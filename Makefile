@@ -42,7 +42,7 @@ demo: setup
 test: setup tests/postgres-versions/node_modules/.set-up
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
-	@tests/plpgsql_check.sh
+	@tests/sql/plpgsql_check.sh
 	@$(VENV)/bin/pytest --numprocesses 2 --dist loadgroup
 
 calendar: setup

@@ -21,8 +21,8 @@ import subprocess
 import sys
 import time
 
-from tests.clock import VARIABLE
-from tests.postgres_versions import ROOT
+from tests.support import ROOT
+from tests.support.clock import VARIABLE
 
 INSTANTS = {
     "2027-10-31T02:30+01:00": "the night summer time ends, 02:30 for the second time",
@@ -43,10 +43,10 @@ ZONES = ("Pacific/Noumea", "America/Los_Angeles", "UTC")
 
 #: Where tests ask a clock. What is left out reads files, or keeps the real time: Auth, sockets, processes.
 LAYERS = (
-    "tests/sql", "tests/service", "tests/cli", "tests/mail", "tests/reports", "tests/diplomas",
-    "tests/stack/test_demo.py", "tests/stack/test_school_demo.py", "tests/stack/test_client_demo.py",
-    "tests/stack/test_phone_path.py", "tests/stack/test_phone_limits.py", "tests/stack/test_school_path.py",
-    "tests/stack/test_client_path.py",
+    "tests/sql", "tests/library", "tests/cli",
+    "tests/journeys/test_demo.py", "tests/journeys/test_school_demo.py", "tests/journeys/test_client_demo.py",
+    "tests/journeys/test_phone_path.py", "tests/journeys/test_phone_limits.py", "tests/journeys/test_school_path.py",
+    "tests/journeys/test_client_path.py",
 )  # fmt: skip
 
 #: Files that ask the clock for now only.
@@ -56,22 +56,22 @@ NOW = (
     "tests/sql/test_mail.py", "tests/sql/test_privileges.py", "tests/sql/test_races.py", "tests/sql/test_rankings.py",
     "tests/sql/test_refusals.py", "tests/sql/test_school_privileges.py", "tests/sql/test_school_races.py",
     "tests/sql/test_schools.py", "tests/sql/test_scores.py", "tests/sql/test_typed.py",
-    "tests/service/test_client_files.py", "tests/service/test_schools.py",
+    "tests/library/test_client_files.py", "tests/library/test_schools.py",
     "tests/cli/test_commands.py", "tests/cli/test_contact_commands.py", "tests/cli/test_school_commands.py",
-    "tests/mail/test_delivery.py", "tests/mail/test_mail_commands.py", "tests/mail/test_unsubscribe.py",
-    "tests/diplomas/test_diplomas.py", "tests/stack/test_phone_path.py", "tests/stack/test_school_path.py",
-    "tests/stack/test_client_path.py",
+    "tests/library/mail/test_delivery.py", "tests/library/mail/test_mail_commands.py",
+    "tests/library/mail/test_unsubscribe.py", "tests/library/diplomas/test_diplomas.py",
+    "tests/journeys/test_phone_path.py", "tests/journeys/test_school_path.py", "tests/journeys/test_client_path.py",
 )  # fmt: skip
 
 #: Files that ask no clock.
 NEVER = (
     "tests/sql/test_catalog.py", "tests/sql/test_deployment.py", "tests/sql/test_migrations.py",
     "tests/sql/test_names.py", "tests/sql/test_school_search.py",
-    "tests/service/test_config.py", "tests/service/test_errors.py", "tests/service/test_facade.py",
-    "tests/service/test_faults.py", "tests/service/test_school_directory.py", "tests/service/test_transport.py",
+    "tests/library/test_config.py", "tests/library/test_errors.py", "tests/library/test_facade.py",
+    "tests/library/test_faults.py", "tests/library/test_school_directory.py", "tests/library/test_transport.py",
     "tests/cli/test_differences.py", "tests/cli/test_edition_files.py", "tests/cli/test_imports.py",
     "tests/cli/test_output.py", "tests/cli/test_reference.py",
-    "tests/mail/test_courier.py",
+    "tests/library/mail/test_courier.py", "tests/library/sheets",
 )  # fmt: skip
 
 

@@ -2,9 +2,9 @@
 
 MPP_TEST_BACKEND chooses the stack: ``embedded`` (default) starts one of its own in a temporary directory, ``docker``
 runs the official images, ``url`` takes SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY, SUPABASE_SECRET_KEY and SUPABASE_DB_URL,
-and ``native`` the same of a stack that the Supabase CLI runs without Docker. What each offers is in tests/backends.py.
-MPP_TEST_POSTGRES=15 (or 16, 17, 18) runs the embedded stack on that version of Postgres. Each
-worker of pytest-xdist has a stack of its own, so that no test meets the catalogue of another.
+and ``native`` the same of a stack that the Supabase CLI runs without Docker; tests/support/backends.py says what each
+offers. MPP_TEST_POSTGRES=15 (or 16, 17, 18) runs the embedded stack on that version of Postgres. Each worker of
+pytest-xdist has a stack of its own, so that no test meets the catalogue of another.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from hypothesis import HealthCheck, settings
 
 from mpp_supabase.local_stack import stack_settings
 from supabase_embedded import Ports, Stack, StackStatus
-from tests import backends, clock
-from tests.postgres_versions import binaries_of
+from tests.support import backends, clock
+from tests.support.postgres_versions import binaries_of
+from tests.support.world import Played, World
 
 clock.move_program()
 
@@ -61,7 +62,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackStatus]:
     if backend in ("url", "native"):
         yield _from_environment()
     elif backend == "docker":
-        from tests.docker_backend import docker_stack
+        from tests.support.docker_backend import docker_stack
 
         with docker_stack() as status:
             yield status
@@ -70,6 +71,20 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackStatus]:
             os.environ["MPP_POSTGRES"] = str(binaries_of(int(version)))
         with _embedded(session_directory(tmp_path_factory)) as status:
             yield status
+
+
+@pytest.fixture(scope="session")
+def world(stack: StackStatus) -> Iterator[World]:
+    """People and editions on the running stack."""
+    made = World(stack)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def played(world: World) -> Played:
+    """A running edition with some points; tests read it and change nothing."""
+    return Played.new(world)
 
 
 @pytest.fixture

@@ -10,10 +10,7 @@ from typing import Any
 import pytest
 
 from mpp_cli.app import run
-from tests.service.conftest import played, world
-from tests.service.world import World
-
-__all__ = ["played", "world"]
+from tests.support.world import World
 
 
 @dataclass(frozen=True)

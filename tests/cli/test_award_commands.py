@@ -12,8 +12,8 @@ import pytest
 from mpp_cli.award import _UNITS
 from mpp_cli.exits import Exit
 from mpp_supabase.project import find_project
-from tests.service.clients import Client, new_client, played_client
-from tests.service.world import World
+from tests.support.world import World
+from tests.support.world_clients import Client, new_client, played_client
 
 from .conftest import Mpp
 

@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 from mpp_cli.exits import Exit
-from tests import clock
-from tests.service.clients import Client, new_client, played_client, running_edition
-from tests.service.sheets import write_sheet
-from tests.service.world import World
-from tests.waiting import LIMIT
+from tests.support import clock
+from tests.support.spreadsheets import write_sheet
+from tests.support.waiting import LIMIT
+from tests.support.world import World
+from tests.support.world_clients import Client, new_client, played_client, running_edition
 
 from .conftest import Mpp
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
+import mpp_supabase.clock
 from mpp_cli.exits import Exit
-from tests.service.conftest import Played
-from tests.service.world import PASSWORD, World, edition_text, new_code
-from tests.waiting import LIMIT
+from tests.support.waiting import LIMIT
+from tests.support.world import PASSWORD, Played, World, edition_text, new_code
 
 from .conftest import Mpp
 
@@ -514,3 +514,20 @@ class TestTrouble:
         assert b"+ edition" in shown["plain"]
         assert b"\x1b[" not in shown["plain"]
         assert b"\x1b[32m+ edition" in shown["coloured"]
+
+
+def test_maintenance_from_now_begins_by_the_clock_of_the_database(
+    world: World, mpp: Mpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop that is a year late, or early, announces what begins at once all the same."""
+    real = mpp_supabase.clock.now
+    for years in (-1, 1):
+        monkeypatch.setattr(mpp_supabase.clock, "now", lambda years=years: real() + years * timedelta(days=365))
+        ended = mpp("maintenance", "announce", "--from", "now", "--until", "2h", "--fr", "Pause", "--en", "Break")
+        number = int(ended.out)
+        try:
+            (window,) = [w for w in world.ops.maintenance.iterate() if w.id == number]
+            assert window.is_active
+            assert window.ends_at - window.starts_at == timedelta(hours=2)
+        finally:
+            world.ops.maintenance.cancel(number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from mpp_cli.exits import Exit
-from tests.service.world import World
+from tests.support.world import World
 
 from .conftest import Mpp
 

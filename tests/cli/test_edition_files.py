@@ -9,7 +9,8 @@ import pytest
 
 from mpp_cli.exits import Exit
 from mpp_supabase import parse_edition
-from tests.service.world import World
+from tests.support import ROOT
+from tests.support.world import World
 
 from .conftest import Mpp
 
@@ -51,7 +52,7 @@ def test_no_broken_file_changes_the_database(mpp: Mpp, world: World) -> None:
 
 
 def test_the_example_of_the_documentation_is_a_valid_file() -> None:
-    documentation = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    documentation = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```yaml\n(.*?)```", documentation, re.DOTALL)
     document = parse_edition(example).document
     assert [challenge["kind"] for challenge in document["challenges"]] == ["standard", "collective", "boost", "hidden"]

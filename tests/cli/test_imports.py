@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import mpp_supabase
+from tests.support import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 CLI = sorted((ROOT / "cli" / "mpp_cli").glob("*.py"))
 SERVICES = sorted([*(ROOT / "mpp_supabase").glob("*.py"), *(ROOT / "mpp_supabase/services").glob("*.py")])
 KNOW_THE_STACK = {"stack", "db", "demo", "exits"}

@@ -14,7 +14,7 @@ import pytest
 from mpp_cli import output
 from mpp_cli.exits import Exit
 from mpp_cli.output import Column
-from tests.waiting import LIMIT
+from tests.support.waiting import LIMIT
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mpp_cli import reference
 from mpp_cli.exits import MEANING, Exit
+from tests.support import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = list(reference.commands())
 
 

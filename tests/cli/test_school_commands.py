@@ -13,9 +13,9 @@ import pytest
 
 from mpp_cli.exits import Exit
 from mpp_supabase import Edition, SchoolClass
-from tests.service.sheets import Row, write_sheet
-from tests.service.test_schools import directory, row
-from tests.service.world import World, new_rne
+from tests.library.test_schools import directory, row
+from tests.support.spreadsheets import Row, write_sheet
+from tests.support.world import World, new_rne
 
 from .conftest import Mpp
 

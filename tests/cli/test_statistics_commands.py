@@ -6,8 +6,8 @@ import secrets
 import uuid
 
 from mpp_cli.exits import Exit
-from tests.service.clients import running_edition
-from tests.service.world import World
+from tests.support.world import World
+from tests.support.world_clients import running_edition
 
 from .conftest import Mpp
 

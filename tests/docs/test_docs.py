@@ -23,10 +23,10 @@ from mpp_cli.app import app
 from mpp_supabase.errors import REFUSALS, is_answer
 from supabase_embedded import StackStatus
 from supabase_embedded.node import npm_command
-from tests.sql.game import Game, commit_cards
-from tests.waiting import LIMIT
+from tests.support import ROOT
+from tests.support.game import Game, commit_cards
+from tests.support.waiting import LIMIT
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 WRITTEN = [page for page in PAGES if page.name != "cli.md"]
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)

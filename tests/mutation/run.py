@@ -39,10 +39,10 @@ import psycopg
 import pytest
 
 from supabase_embedded import PostgresServer
-from tests.loaded_postgres import copy_database, loaded_postgres
 from tests.mutation.mutants import KINDS, Mutation, mutations
 from tests.mutation.record import Recorder, Touched
-from tests.sql.game import commit_cards
+from tests.support.game import commit_cards
+from tests.support.loaded_postgres import copy_database, loaded_postgres
 
 SUITE = Path(__file__).resolve().parent.parent / "sql"
 EQUIVALENT = Path(__file__).with_name("equivalent.txt")

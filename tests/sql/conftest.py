@@ -12,10 +12,9 @@ import psycopg
 import pytest
 
 from supabase_embedded import PostgresServer
-from tests.loaded_postgres import copy_database, loaded_postgres
-
-from .clients import Clients
-from .game import Connection, Game, commit_cards
+from tests.support.game import Connection, Game, commit_cards
+from tests.support.game_clients import Clients
+from tests.support.loaded_postgres import copy_database, loaded_postgres
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from .game import Connection
+from tests.support.game import Connection
 
 GOLDEN = Path(__file__).with_name("grants.golden")
 
@@ -67,7 +67,7 @@ def grants(db: Connection) -> list[str]:
 
 def main() -> None:
     """Write the golden file from a fresh database."""
-    from tests.loaded_postgres import loaded_postgres
+    from tests.support.loaded_postgres import loaded_postgres
 
     with loaded_postgres() as server, psycopg.connect(server.url()) as db:
         GOLDEN.write_text("\n".join(grants(db)) + "\n")

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from .game import DAY, HOUR, Jsonb
+from tests.support.game import DAY, HOUR, Jsonb
 
 #: What happens to an account in Auth: it is disabled, deleted softly (its row stays), deleted.
 ENDS = {

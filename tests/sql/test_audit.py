@@ -7,7 +7,7 @@ import uuid
 import pytest
 from psycopg.types.json import Jsonb
 
-from .game import DAY, HOUR, document, translated
+from tests.support.game import DAY, HOUR, document, translated
 
 
 def traces(game, **equal):

@@ -12,8 +12,8 @@ from datetime import timedelta
 import pytest
 from psycopg.types.json import Jsonb
 
-from .clients import DENIED, OK, PEOPLE, Clients, everybody
-from .game import DAY, Edition, Game, Person, translated
+from tests.support.game import DAY, Edition, Game, Person, translated
+from tests.support.game_clients import DENIED, OK, PEOPLE, Clients, everybody
 
 Given = set[tuple[str, uuid.UUID]]
 

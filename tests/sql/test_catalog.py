@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from .game import Jsonb
+from tests.support.game import Jsonb
+
 from .grants import GOLDEN, grants
 
 OURS = "('api'::regnamespace, 'mpp'::regnamespace, 'private'::regnamespace, 'request'::regnamespace)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .game import CHALLENGES, HOUR, SECRET_WORD
+from tests.support.game import CHALLENGES, HOUR, SECRET_WORD
 
 #: Listed to everybody while the edition runs: not the hidden one, and of the flash ones the one inside its window.
 LISTED = set(CHALLENGES) - {"t-hidden", "t-flash-over", "t-flash-soon"}

@@ -12,9 +12,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests import clock
-
-from .game import DAY, HOUR, Class, Edition, Game, Jsonb, Person
+from tests.support import clock
+from tests.support.game import DAY, HOUR, Class, Edition, Game, Jsonb, Person
 
 MICROSECOND = timedelta(microseconds=1)
 PARIS = ZoneInfo("Europe/Paris")

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from .game import EVERY_LEVEL, HOUR, Class, Edition, Game, Person
+from tests.support.game import EVERY_LEVEL, HOUR, Class, Edition, Game, Person
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

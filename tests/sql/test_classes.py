@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from .game import DAY, HOUR, Class, Edition, Game, Jsonb, Person
+from tests.support.game import DAY, HOUR, Class, Edition, Game, Jsonb, Person
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ import pytest
 
 from mpp_supabase.services.client_files import LARGEST_FILE, TYPES, file_name_problem
 from supabase_embedded.config import Config
-from tests.postgres_versions import ROOT
-from tests.refusal_details import only_times
-from tests.waiting import join, wait_until
+from tests.support import ROOT
+from tests.support.crowd import is_waiting
+from tests.support.game import DAY, Game, Person, refused
+from tests.support.refusal_details import only_times
+from tests.support.waiting import join, wait_until
 
-from .crowd import is_waiting
-from .game import DAY, Game, Person, refused
 from .test_client_privileges import disable
 
 OK = "OK"

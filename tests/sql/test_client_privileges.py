@@ -16,10 +16,10 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from tests.refusal_details import only_times
+from tests.support.crowd import committed
+from tests.support.game import DAY, Game, Jsonb, League, Person
+from tests.support.refusal_details import only_times
 
-from .crowd import committed
-from .game import DAY, Game, Jsonb, League, Person
 from .test_mail import COMMANDS as MAIL_COMMANDS
 
 PEOPLE = (

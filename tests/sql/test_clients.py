@@ -12,9 +12,8 @@ from unittest.mock import ANY
 import pytest
 
 from mpp_supabase.mail.letters import write_letter
-
-from .crowd import at_once, codes, committed, connect
-from .game import DAY, HOUR, Connection, Edition, Game, Jsonb, Person
+from tests.support.crowd import at_once, codes, committed, connect
+from tests.support.game import DAY, HOUR, Connection, Edition, Game, Jsonb, Person
 
 MICROSECOND = timedelta(microseconds=1)
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from .game import DAY, HOUR, SECRET_WORD, Jsonb, translated
+from tests.support.game import DAY, HOUR, SECRET_WORD, Jsonb, translated
 
 MICROSECOND = timedelta(microseconds=1)
 PARIS = ZoneInfo("Europe/Paris")

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from .game import DAY, SECRET_WORD, Game, translated
+from tests.support.game import DAY, SECRET_WORD, Game, translated
 
 PHONE = "+33612345678"
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from .clients import DENIED, OK, everybody
-from .game import Game, Person
+from tests.support.game import Game, Person
+from tests.support.game_clients import DENIED, OK, everybody
 
 ASKED = {"kind": "quote", "name": "Camille Exemple", "email": "camille@example.org", "message": "Bonjour,\nun devis ?"}
 

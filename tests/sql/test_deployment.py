@@ -21,9 +21,9 @@ from mpp_supabase import read_edition_file
 from supabase_embedded import PostgresServer
 from supabase_embedded.auth.schema import migrate
 from supabase_embedded.migrations import apply_migrations
-from tests.postgres_versions import MAJORS, ROOT, binaries_of, server_of
-
-from .game import DAY, HOUR, Game
+from tests.support import ROOT
+from tests.support.game import DAY, HOUR, Game
+from tests.support.postgres_versions import MAJORS, binaries_of, server_of
 
 #: Where Debian keeps the one packaged Postgres that has plpgsql_check, which `supabase db lint` needs.
 DEBIAN = Path("/usr/lib/postgresql/15"), Path("/usr/share/postgresql/15/extension/plpgsql_check.control")

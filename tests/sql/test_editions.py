@@ -7,7 +7,7 @@ import uuid
 import pytest
 from psycopg.types.json import Jsonb
 
-from .game import DAY, HOUR, SECRET_WORD, translated
+from tests.support.game import DAY, HOUR, SECRET_WORD, translated
 
 MESSAGE = translated("We move house")
 

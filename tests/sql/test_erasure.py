@@ -7,7 +7,7 @@ import uuid
 import pytest
 from psycopg.types.json import Jsonb
 
-from .game import SECRET_WORD
+from tests.support.game import SECRET_WORD
 
 #: Append-only and kept as proof (docs/privacy.md).
 KEPT = {"audit.actor_id", "audit.subject", "audit.details", "consent.account_id"}

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests import clock
-
-from .game import DAY, HOUR, TERMS, Class, Edition, Game, Jsonb, Person
+from tests.support import clock
+from tests.support.game import DAY, HOUR, TERMS, Class, Edition, Game, Jsonb, Person
 
 
 @pytest.fixture

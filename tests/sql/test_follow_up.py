@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from .game import DAY, HOUR, Edition, Game, Jsonb, Person, translated
+from tests.support.game import DAY, HOUR, Edition, Game, Jsonb, Person, translated
 
 PARIS = ZoneInfo("Europe/Paris")
 MICROSECOND = timedelta(microseconds=1)

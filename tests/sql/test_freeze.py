@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .game import HOUR
+from tests.support.game import HOUR
 
 RANKINGS = ("player_ranking", "team_ranking", "league_ranking", "edition_statistics")
 

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from .game import DAY, Jsonb
+from tests.support.game import DAY, Jsonb
 
 #: Tables that functions write to, and what bounds the rows that one account can make there.
 BOUNDS = {

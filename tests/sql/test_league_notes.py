@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from mpp_supabase.mail.letters import write_letter
-
-from .game import DAY, HOUR, Edition, Game, Person
+from tests.support.game import DAY, HOUR, Edition, Game, Person
 
 
 def consenting(game: Game, **more: Any) -> Person:

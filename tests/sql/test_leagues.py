@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from .game import League, Person
+from tests.support.game import League, Person
 
 PHONE = "+33612345678"
 

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from .game import HOUR, Connection, Game, Jsonb, Person
+from tests.support.game import HOUR, Connection, Game, Jsonb, Person
 
 PEOPLE = ("anon", "anonymous", "player", "client_staff", "staff", "service")
 OK, DENIED = "00000", "42501"

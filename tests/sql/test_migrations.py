@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres_versions import ROOT
+from tests.support import ROOT
 
 MIGRATIONS = ROOT / "supabase/migrations"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from .game import Game, refused
+from tests.support.game import Game, refused
 
 HONEST = [
     "Les engagé.es du 11e", "Étudiant.es en vadrouille", "Étudiant.e.s", "Les ami.es", "ÉLU.ES", "Citoyen.nes",

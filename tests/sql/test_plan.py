@@ -14,9 +14,8 @@ from icalendar import Calendar
 from psycopg.rows import dict_row
 
 from mpp_supabase import Task, write_calendar
-
-from .clients import DENIED, OK, everybody
-from .game import DAY
+from tests.support.game import DAY
+from tests.support.game_clients import DENIED, OK, everybody
 
 EASTERS = {
     2024: "03-31", 2025: "04-20", 2026: "04-05", 2027: "03-28", 2028: "04-16", 2029: "04-01", 2030: "04-21",

@@ -11,7 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from .game import HOUR, SECRET_WORD, Edition, Game, Jsonb, League, Person, document, translated
+from tests.support.game import HOUR, SECRET_WORD, Edition, Game, Jsonb, League, Person, document, translated
+
 from .test_client_privileges import ALL_COMMANDS as CLIENT_COMMANDS
 from .test_client_privileges import ALL_TABLES as CLIENT_TABLES
 from .test_client_privileges import ALL_VIEWS as CLIENT_VIEWS

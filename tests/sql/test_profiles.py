@@ -7,7 +7,7 @@ import uuid
 import psycopg
 import pytest
 
-from .game import TERMS, Person, refused
+from tests.support.game import TERMS, Person, refused
 
 #: What league mates never see of each other.
 PRIVATE = {"last_name", "email", "postcode", "birth_date", "country", "sector", "acquisition_channel"}

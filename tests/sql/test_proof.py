@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .game import DAY, Person
+from tests.support.game import DAY, Person
 
 
 class Auth:

@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.waiting import join, wait_until
-
-from .crowd import (
+from tests.support.crowd import (
     EDITION,
     LEAGUE,
     Answer,
@@ -27,7 +25,8 @@ from .crowd import (
     meanwhile,
     open_lines,
 )
-from .game import SECRET_WORD, Connection, Edition, Game, Jsonb, Person, document
+from tests.support.game import SECRET_WORD, Connection, Edition, Game, Jsonb, Person, document
+from tests.support.waiting import join, wait_until
 
 #: With pytest-xdist on one worker: two crowds at once would only wait for each other.
 pytestmark = pytest.mark.xdist_group("races")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .game import HOUR, League, Person
+from tests.support.game import HOUR, League, Person
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.refusal_details import only_times
-
-from .game import DAY, Person
+from tests.support.game import DAY, Person
+from tests.support.refusal_details import only_times
 
 
 def refusals(game):

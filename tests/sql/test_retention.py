@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .game import DAY, Edition, Game
+from tests.support.game import DAY, Edition, Game
 
 MICROSECOND = timedelta(microseconds=1)
 MAILS, LINKS, BOUNCES = "mails", "unsubscribe links of addresses without account", "bounces"

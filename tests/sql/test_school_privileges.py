@@ -9,7 +9,20 @@ from typing import Any
 
 import pytest
 
-from .game import EVERY_LEVEL, HOUR, LEVELS, TERMS, Class, Edition, Game, Jsonb, Person, school_document, translated
+from tests.support.game import (
+    EVERY_LEVEL,
+    HOUR,
+    LEVELS,
+    TERMS,
+    Class,
+    Edition,
+    Game,
+    Jsonb,
+    Person,
+    school_document,
+    translated,
+)
+
 from .test_client_privileges import ALL_TABLES as CLIENT_TABLES
 from .test_client_privileges import ALL_VIEWS as CLIENT_VIEWS
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from .crowd import EDITION, LEAGUE, Crowd, assert_proven, at_once, codes, committed, meanwhile, open_lines
-from .game import Connection, Game, Jsonb
+from tests.support.crowd import EDITION, LEAGUE, Crowd, assert_proven, at_once, codes, committed, meanwhile, open_lines
+from tests.support.game import Connection, Game, Jsonb
+
 from .test_schools import BERLIN, described, unused
 
 pytestmark = pytest.mark.xdist_group("races")

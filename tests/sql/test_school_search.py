@@ -11,8 +11,7 @@ import pytest
 
 from mpp_supabase.demo.directory import ROWS, write_directory
 from mpp_supabase.files.school_directory import read_directory
-
-from .game import Connection, Game, Jsonb, Person
+from tests.support.game import Connection, Game, Jsonb, Person
 
 PIECE = 4000
 

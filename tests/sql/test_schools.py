@@ -12,10 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.waiting import join, wait_until
-
-from .crowd import connect, is_waiting
-from .game import DAY, EVERY_LEVEL, HOUR, TERMS, Game, Jsonb, Person
+from tests.support.crowd import connect, is_waiting
+from tests.support.game import DAY, EVERY_LEVEL, HOUR, TERMS, Game, Jsonb, Person
+from tests.support.waiting import join, wait_until
 
 BERLIN = {"name": "Schule am Wald", "city": "Musterstadt", "postcode": "77694", "country": "DE", "levels": ["college"]}
 LETTERS = [letter for letter in string.ascii_uppercase if letter not in "IOQ"]

@@ -8,9 +8,8 @@ import uuid
 import pytest
 
 from mpp_supabase import read_edition_file
-from tests.postgres_versions import ROOT
-
-from .game import DAY, EVERY_LEVEL, Game, document, school_document, translated
+from tests.support import ROOT
+from tests.support.game import DAY, EVERY_LEVEL, Game, document, school_document, translated
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from .clients import DENIED, OK, PEOPLE, everybody
-from .game import DAY, Edition, Game
+from tests.support.game import DAY, Edition, Game
+from tests.support.game_clients import DENIED, OK, PEOPLE, everybody
 
 
 def crowd(

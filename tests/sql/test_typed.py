@@ -13,8 +13,7 @@ from psycopg.types.json import Jsonb
 
 from mpp_supabase.sheets.names import is_one_word
 from mpp_supabase.typed import trimmed
-
-from .game import DAY
+from tests.support.game import DAY
 
 #: Characters that are on no keyboard and in many clipboards, with what is kept of A, the character and B.
 PASTED = {

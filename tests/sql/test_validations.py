@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from .game import DAY, HOUR, SECRET_WORD, Edition, Game, League, Person
+from tests.support.game import DAY, HOUR, SECRET_WORD, Edition, Game, League, Person
 
 
 @pytest.fixture
