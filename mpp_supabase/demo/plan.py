@@ -28,7 +28,7 @@ FAMILIES_PER_CLASS = 2
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Sizes of a demonstration; the documented size of an edition is scale 1 (G6)."""
+    """Sizes of a demonstration; the documented size of an edition is scale 1."""
 
     leagues: int
     players: int

@@ -1,5 +1,5 @@
-"""Diplomas for the closing ceremony (D7): one A4 PDF per class, a page for each pupil, then the class's certificate.
-Certificates of leagues and teams (E6): one PDF, a page for each.
+"""Diplomas for the closing ceremony: one A4 PDF per class, a page for each pupil, then the class's certificate.
+Certificates of leagues and teams: one PDF, a page for each.
 
     from mpp_supabase.diplomas import ClassDiplomas, PupilDiploma, write_diplomas
     write_diplomas("diplomas.pdf", ClassDiplomas(…, pupils=(PupilDiploma("Lina", challenges=12),)), "fr")

@@ -64,7 +64,7 @@ def write_certificates(
 ) -> int:
     """Write a PDF with a page for each certificate and return how many there are.
 
-    What write_diplomas says of letters and fonts holds here too. Raises DiplomaError. C: celebrate; E6.
+    What write_diplomas says of letters and fonts holds here too. Raises DiplomaError.
     """
     if language not in LANGUAGES:
         raise DiplomaError(f"There are no certificates in {language!r}.", f"Use one of: {', '.join(LANGUAGES)}.")

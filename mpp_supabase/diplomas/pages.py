@@ -92,8 +92,7 @@ def write_diplomas(
 
     The same class gives the same bytes on every machine: fonts come with typst. They hold Latin, Greek, Cyrillic,
     Hebrew, Armenian, Georgian, Devanagari and Arabic letters; `fonts` is a directory with more. A letter that no font
-    has is an error and not an empty box; an emoji that no font has is left out. Raises DiplomaError. S: closing of a
-    school edition; D7.
+    has is an error and not an empty box; an emoji that no font has is left out. Raises DiplomaError.
     """
     press = _Press(language, figures, fonts)
     write_pdf(Path(path), press.pdf(diplomas))

@@ -1,4 +1,4 @@
-"""Reads the YAML file that describes a whole edition (A7) and says everything that is wrong with it at once.
+"""Reads the YAML file that describes a whole edition and says everything that is wrong with it at once.
 
 The result is the JSON document that `api.apply_edition` takes: the same keys, every default written out, every time an
 ISO 8601 text with the offset of the edition's zone. What the file means is decided here; what the game does with it is
@@ -80,7 +80,7 @@ def read_edition_file(path: str | Path) -> EditionFile:
     """Read and check an edition file.
 
     Returns the document for `api.apply_edition`. Raises EditionFileError with every problem found, each with its line,
-    column, field and fix. T: editions; A7.
+    column, field and fix.
     """
     path = Path(path)
     try:

@@ -138,7 +138,7 @@ def read_directory(path: str | Path) -> DirectoryReading:
 
     The encoding and the header are looked at now; rows are read while iterating, and only their codes are kept. Raises
     DirectoryError: no file, another kind of file, columns that are missing (all named at once), an encoding that
-    cannot be read. T: directory of schools; D1.
+    cannot be read.
     """
     return DirectoryReading(Path(path))
 

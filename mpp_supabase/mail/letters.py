@@ -92,7 +92,7 @@ class _Data(BaseModel):
 
 
 class StaffInvitation(_Data):
-    """`staff_invitation`: a client's staff member gets the code that opens their access (E1).
+    """`staff_invitation`: a client's staff member gets the code that opens their access.
 
     `access_until` and `expires_at` are the first moments after.
     """
@@ -107,7 +107,7 @@ class StaffInvitation(_Data):
 
 
 class PlayerInvitation(_Data):
-    """`player_invitation`: a participant gets the join code of a league (E7). `ends_at` is the first moment after."""
+    """`player_invitation`: a participant gets the join code of a league. `ends_at` is the first moment after."""
 
     league: Line
     join_code: Code
@@ -129,7 +129,7 @@ class Count(_Data):
 
 
 class WeeklyReport(_Data):
-    """`weekly_report`: a client's week for its staff (E5), from the beginning of its first to that of its last day."""
+    """`weekly_report`: a client's week for its staff, from the beginning of its first to that of its last day."""
 
     organisation: Line
     edition: Line
@@ -143,7 +143,7 @@ class WeeklyReport(_Data):
 
 
 class AmbassadorNote(_Data):
-    """`ambassador_note`: a league's week for its ambassadors who agreed to alerts (B7, E5)."""
+    """`ambassador_note`: a league's week for its ambassadors who agreed to alerts."""
 
     league: Line
     edition: Line
@@ -154,7 +154,7 @@ class AmbassadorNote(_Data):
 
 
 class LeagueNote(_Data):
-    """`league_note`: a league's week for its players who agreed to alerts, and a class's for its teachers (B7)."""
+    """`league_note`: a league's week for its players who agreed to alerts, and a class's for its teachers."""
 
     league: Line
     edition: Line

@@ -1,4 +1,4 @@
-"""The outbox of the database: queueing, taking mails in hand, settling them, bounces (B7, E5, F2)."""
+"""The outbox of the database: queueing, taking mails in hand, settling them, bounces."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Account(Model):
 
 
 class AuditEntry(Model):
-    """A privileged act (F8): who, when, what, on what."""
+    """A privileged act: who, when, what, on what."""
 
     id: int
     at: datetime

@@ -9,7 +9,7 @@ from mpp_supabase.models.base import Model
 
 
 class Organisation(Model):
-    """A client of the association (E1); `kind` is company, local_authority, public_administration and so on."""
+    """A client of the association; `kind` is company, local_authority, public_administration and so on."""
 
     organisation_id: int
     code: str
@@ -20,7 +20,7 @@ class Organisation(Model):
 
 
 class Participation(Model):
-    """The part of a client in an edition (E2)."""
+    """The part of a client in an edition."""
 
     participation_id: int
     organisation_id: int
@@ -38,7 +38,7 @@ class Participation(Model):
 
 
 class Territory(Model):
-    """What an authority follows (E3): `kind` is commune (INSEE code), postcode, department or rne (a school)."""
+    """What an authority follows: `kind` is commune (INSEE code), postcode, department or rne (a school)."""
 
     organisation_id: int
     kind: str
@@ -93,7 +93,7 @@ class LeaguesImport(Model):
 
 
 class Participant(Model):
-    """Somebody whom a client invited (E7); whether they came is not told."""
+    """Somebody whom a client invited; whether they came is not told."""
 
     email: str
     league: str
@@ -137,7 +137,7 @@ class ParticipantsImport(Model):
 
 
 class StaffMember(Model):
-    """Somebody who works for a client, from when to when; `role` is viewer, manager or owner (E1)."""
+    """Somebody who works for a client, from when to when; `role` is viewer, manager or owner."""
 
     account_id: UUID
     email: str | None
@@ -147,7 +147,7 @@ class StaffMember(Model):
 
 
 class ClientFile(Model):
-    """A file of a client's communication kit: its name, bytes, MIME type and last change (E7)."""
+    """A file of a client's communication kit: its name, bytes, MIME type and last change."""
 
     name: str
     size: int

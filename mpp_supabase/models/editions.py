@@ -10,7 +10,7 @@ from mpp_supabase.models.base import Model
 
 
 class Edition(Model):
-    """An edition with its phase now: draft, registration, running, closed or frozen (A1, A2). T: editions."""
+    """An edition with its phase now: draft, registration, running, closed or frozen."""
 
     id: int
     code: str
@@ -31,7 +31,7 @@ class Edition(Model):
 
 
 class Challenge(Model):
-    """A challenge in an edition; `points_now` counts a boost that is on (A4)."""
+    """A challenge in an edition; `points_now` counts a boost that is on."""
 
     id: int
     edition_id: int
@@ -52,7 +52,7 @@ class Challenge(Model):
 
 
 class EditionStatistics(Model):
-    """Counts of an edition (C7): who is listed, and their points. Who opted out is in no count.
+    """Counts of an edition: who is listed, and their points. Who opted out is in no count.
 
     In a school edition `players` are the pupils of its listed classes. `challenges` are the validations that count, as
     they were last counted (`counted_at`): at the freeze, or before it when the staff asked; None until then.
@@ -71,7 +71,7 @@ class EditionStatistics(Model):
 
 
 class MaintenanceWindow(Model):
-    """An announced interruption (A8): inside it players cannot write."""
+    """An announced interruption: inside it players cannot write."""
 
     id: int
     starts_at: datetime
@@ -91,7 +91,7 @@ class Change(Model):
 
 
 class Mismatch(Model):
-    """A score that is not what the validations say (C8); the scope and subject are empty for a broken seal."""
+    """A score that is not what the validations say; the scope and subject are empty for a broken seal."""
 
     edition_code: str
     scope: str | None

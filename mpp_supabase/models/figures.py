@@ -25,7 +25,7 @@ class ClientAmbassador(Model):
 
 
 class ClientOverview(Model):
-    """A client in an edition (E5): sums since the start, active players of the week, changes since the week before.
+    """A client in an edition: sums since the start, active players of the week, changes since the week before.
 
     A number of people under five is None.
     """
@@ -128,7 +128,7 @@ class ClientDepartment(Model):
 
 
 class TerritoryClass(Model):
-    """A listed class of an authority's territory (E3); no pupil is named."""
+    """A listed class of an authority's territory; no pupil is named."""
 
     class_id: UUID
     name: str = Field(validation_alias="class_name")
@@ -186,7 +186,7 @@ class FollowedOrganisation(Model):
 
 
 class FollowUp(Model):
-    """Everything a client follows, as it was at one moment (E5): the figures of its views and of its reports."""
+    """Everything a client follows, as it was at one moment: the figures of its views and of its reports."""
 
     as_of: datetime
     organisation: FollowedOrganisation

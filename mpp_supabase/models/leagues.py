@@ -9,7 +9,7 @@ from mpp_supabase.models.base import Model
 
 
 class League(Model):
-    """A league as the staff see it (B2). `is_short` says that it has fewer players than the edition asks for."""
+    """A league as the staff see it. `is_short` says that it has fewer players than the edition asks for."""
 
     league_id: UUID
     edition_id: int
@@ -37,7 +37,7 @@ class LeagueTeam(Model):
 
 
 class LeagueMember(Model):
-    """A player as their league sees them (B6), with the points earned there."""
+    """A player as their league sees them, with the points earned there."""
 
     league_id: UUID
     player_id: UUID
@@ -51,7 +51,7 @@ class LeagueMember(Model):
 
 
 class Misuse(Model):
-    """Who validated faster than people play (B8): a player, by pattern `burst` (one minute) or `daily rate` (one day).
+    """Who validated faster than people play: a player, by pattern `burst` (one minute) or `daily rate` (one day).
 
     Or a whole class, without a player, by pattern `class rate` (per pupil and day of the edition). Or who fills logs
     in a day: `taken back`, `consents`, and `hand-overs` of a league, without a player; `validations` is their number.
@@ -70,7 +70,7 @@ class Misuse(Model):
 
 
 class ConductReport(Model):
-    """An expulsion or a report about a player (B5), and how it was resolved."""
+    """An expulsion or a report about a player, and how it was resolved."""
 
     id: int
     kind: str

@@ -8,7 +8,7 @@ from mpp_supabase.models.base import Model
 
 
 class Standing(Model):
-    """A line of a ranking (C1): equal values share a rank. `value` is what is compared, points or an average × 100.
+    """A line of a ranking: equal values share a rank. `value` is what is compared, points or an average × 100.
 
     Only players and teams have a `league_label`; players count as one player with their own points.
     """
@@ -45,6 +45,6 @@ class SchoolStanding(Standing):
 
 
 class Neighbour(Standing):
-    """A line around a subject (C3); `is_me` marks the subject itself."""
+    """A line around a subject; `is_me` marks the subject itself."""
 
     is_me: bool

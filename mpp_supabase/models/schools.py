@@ -12,7 +12,7 @@ from mpp_supabase.models.base import Model
 
 
 class School(Model):
-    """A school (D1). `levels` are of maternelle, elementaire, college, lycee; only schools abroad have no RNE."""
+    """A school. `levels` are of maternelle, elementaire, college, lycee; only schools abroad have no RNE."""
 
     school_id: UUID
     rne: str | None
@@ -24,7 +24,7 @@ class School(Model):
 
 
 class SchoolClass(Model):
-    """A class as the staff see it (D2): a league of a school. Without a `class_code` no family can enter."""
+    """A class as the staff see it: a league of a school. Without a `class_code` no family can enter."""
 
     class_id: UUID
     edition_id: int
@@ -57,7 +57,7 @@ class Teacher(Model):
 
 
 class Pupil(Model):
-    """A pupil of a class (D2), with the points earned there; `name` is the first name, with its initial if needed."""
+    """A pupil of a class, with the points earned there; `name` is the first name, with its initial if needed."""
 
     class_id: UUID = Field(validation_alias="league_id")
     pupil_id: UUID = Field(validation_alias="player_id")
@@ -81,7 +81,7 @@ class NamedPupil(Model):
 
 
 class ClassChallenge(Model):
-    """A challenge of the level of a class (D4): whether the class plays it, and what it earned with it."""
+    """A challenge of the level of a class: whether the class plays it, and what it earned with it."""
 
     class_id: UUID
     challenge_id: int
@@ -103,7 +103,7 @@ class ClassChallenge(Model):
 
 
 class ClassValidation(Model):
-    """A validation in a class (D3): state pending, credited or cancelled."""
+    """A validation in a class: state pending, credited or cancelled."""
 
     validation_id: UUID
     class_id: UUID = Field(validation_alias="league_id")
@@ -128,7 +128,7 @@ class PupilValidation(Model):
 
 
 class DirectoryImport(Model):
-    """What loading a directory of schools did (D1). `left_out` counts rows that are no schools of the game, by reason.
+    """What loading a directory of schools did. `left_out` counts rows that are no schools of the game, by reason.
 
     `problems` names the first bad rows, `problem_count` counts all of them; `schools` are the good ones.
     """
@@ -144,7 +144,7 @@ class DirectoryImport(Model):
 
 
 class RosterImport(Model):
-    """What importing a roster did (D6). `absent` are pupils of the class whom the file does not name: they stay.
+    """What importing a roster did. `absent` are pupils of the class whom the file does not name: they stay.
 
     `read_as` are initials that the class could not confirm: the cell, what it says and who was meant ("B7", "Lina B.",
     "Lina").
@@ -161,7 +161,7 @@ class RosterImport(Model):
 
 
 class TrackingImport(Model):
-    """What importing a tracking sheet did (D6): validations recorded, and those that were there already.
+    """What importing a tracking sheet did: validations recorded, and those that were there already.
 
     `read_as` as in RosterImport.
     """

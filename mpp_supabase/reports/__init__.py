@@ -1,4 +1,4 @@
-"""Weekly and final reports of a client (E5, E6): one page of HTML, a PDF and a workbook, in French or English.
+"""Weekly and final reports of a client: one page of HTML, a PDF and a workbook, in French or English.
 
     from mpp_supabase.reports import ClientReport, write_report
     write_report("reports", ClientReport(kind="weekly", …), "fr")

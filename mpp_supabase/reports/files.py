@@ -49,8 +49,7 @@ def write_report(
 
     A path that ends in .html, .pdf or .xlsx names the file, with the ending of each format; anything else is a
     directory, made if it is missing, where files are named after the client, the edition and the week; files of the
-    same names are replaced. Nothing is written unless everything can be made. Raises ReportError. C: weekly follow-up
-    and final report; E5, E6.
+    same names are replaced. Nothing is written unless everything can be made. Raises ReportError.
     """
     stem = _stem(Path(path_or_directory), report, language)
     made = _made(report, language, formats)

@@ -1,4 +1,4 @@
-"""The trace of every privileged act (F8)."""
+"""The trace of every privileged act."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Symbolic awards of a frozen edition, given by rule, and certificates of its leagues and teams (C6, E6)."""
+"""Symbolic awards of a frozen edition, given by rule, and certificates of its leagues and teams."""
 
 from __future__ import annotations
 

@@ -260,7 +260,7 @@ class Classes(Service):
     # Playing
 
     def challenges(self, class_id: UUID | str) -> Iterator[ClassChallenge]:
-        """Yield the challenges of the level of a class by code, those it does not play included (D4)."""
+        """Yield the challenges of the level of a class by code, those it does not play included."""
         where: Where = (("class_id", "eq", class_id),)
         return self._iterate(ClassChallenge, query(ClassChallenge, "class_challenges", "code, challenge_id", where))
 
@@ -280,7 +280,7 @@ class Classes(Service):
         return [known[code] for code in wanted]
 
     def choose(self, class_id: UUID | str, challenge_ids: Sequence[int] | None) -> int:
-        """Set which challenges of its level a class plays (D4), None for all; return how many.
+        """Set which challenges of its level a class plays, None for all; return how many.
 
         What was validated stays. Raises NotAllowed, ChallengeNotFound, EditionNotRunning, EditionFrozen.
         """
@@ -301,7 +301,7 @@ class Classes(Service):
         proof_sent: bool = False,
         request_key: UUID | str | None = None,
     ) -> list[PupilValidation]:
-        """Validate a challenge (D3) for these pupils, for a team, or for the whole class; a row for each pupil.
+        """Validate a challenge for these pupils, for a team, or for the whole class; a row for each pupil.
 
         A pupil who was at the limit of the challenge has no validation_id. The same `request_key` does it once,
         however often it is sent. Raises NotAllowed, EditionNotRunning, ChallengeNotFound, ChallengeNotChosen,
@@ -391,7 +391,7 @@ class Classes(Service):
         initials: Mapping[str, str] | None = None,
         dry_run: bool = False,
     ) -> RosterImport:
-        """Bring a class to what its roster says (D6): everybody in it is added or corrected, in one request or not.
+        """Bring a class to what its roster says: everybody in it is added or corrected, in one request or not.
 
         Nobody is ever removed; the same file again changes nothing. `initials` gives pupils who are in the class the
         initial that tells them from a newcomer ({"Lina": "M"}). Raises SheetError with every problem, by cell; else
@@ -442,7 +442,7 @@ class Classes(Service):
     def import_tracking(
         self, class_id: UUID | str, path: str | Path, *, sheet: str | None = None, dry_run: bool = False
     ) -> TrackingImport:
-        """Record what a filled tracking sheet says (D6), all or nothing; what is recorded already is not counted twice.
+        """Record what a filled tracking sheet says, all or nothing; what is recorded already is not counted twice.
 
         Raises SheetError with every problem, by cell; EditionNotRunning, EditionFrozen.
         """
@@ -511,7 +511,7 @@ class Classes(Service):
     # Diplomas
 
     def diplomas(self, class_id: UUID | str, language: str = "fr") -> ClassDiplomas:
-        """Return what the diplomas of a class say (D7); its rank is left out while the edition goes on."""
+        """Return what the diplomas of a class say; its rank is left out while the edition goes on."""
         class_ = self.get(class_id)
         edition = self._edition(class_.edition_id)
         ranks = self._ranks(edition, ("subject_id", "eq", class_id))
@@ -526,7 +526,7 @@ class Classes(Service):
         figures: str = "challenges",
         fonts: str | Path | None = None,
     ) -> int:
-        """Write the diplomas of a class as one PDF (D7): a page for each pupil and the certificate; return the pages.
+        """Write the diplomas of a class as one PDF: a page for each pupil and the certificate; return the pages.
 
         `language` is fr, en or de; `figures` is what a pupil's page tells: challenges, points, both or none. Raises
         DiplomaError.

@@ -1,4 +1,4 @@
-"""The communication kit of a client: files that the association gives an organisation, and those it adds (E7)."""
+"""The communication kit of a client: files that the association gives an organisation, and those it adds."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class ClientReports(Service):
     """What clients follow, and their reports. With the secret key those of every client."""
 
     def follow(self, participation_id: int) -> FollowUp:
-        """Return every figure of a client in an edition, in one snapshot (E5). Raises ParticipationUnknown."""
+        """Return every figure of a client in an edition, in one snapshot. Raises ParticipationUnknown."""
         arguments = {"participation_id": participation_id}
         return parse_row(FollowUp, self._transport.call("client_report", arguments, idempotent=True))
 
@@ -48,7 +48,7 @@ class ClientReports(Service):
         return weekly_report(found, language)
 
     def final(self, participation_id: int, language: Language | None = None) -> ClientReport:
-        """Return the final report with the awards, once the edition is over (E6). Raises ReportError before."""
+        """Return the final report with the awards, once the edition is over. Raises ReportError before."""
         from mpp_supabase.reports import ReportError
 
         found = self.follow(participation_id)

@@ -10,7 +10,7 @@ from mpp_supabase.services._service import Service, Where, not_found, query
 
 
 class Conduct(Service):
-    """Reports, expulsions and suspicious patterns (B5, B8). Needs the secret key."""
+    """Reports, expulsions and suspicious patterns. Needs the secret key."""
 
     def reports(self, edition_id: int, *, unresolved: bool = False) -> Iterator[ConductReport]:
         """Yield the expulsions and reports of an edition, the latest first."""
@@ -27,7 +27,7 @@ class Conduct(Service):
             self._transport.call("resolve_conduct_report", {"id": report_id, "resolution": resolution})
 
     def cancel_validation(self, validation_id: UUID | str, reason: str) -> None:
-        """Take back a validation until the ranking is frozen; the reason goes to the audit (B8).
+        """Take back a validation until the ranking is frozen; the reason goes to the audit.
 
         Raises NotAllowed, AlreadyCancelled, EditionFrozen, InvalidField.
         """
@@ -35,7 +35,7 @@ class Conduct(Service):
             self._transport.call("cancel_validation", {"validation_id": str(validation_id), "reason": reason})
 
     def misuse(self, edition_id: int) -> Iterator[Misuse]:
-        """Yield the suspicious patterns of an edition, the latest first: bursts, impossible rates, classes (B8)."""
+        """Yield the suspicious patterns of an edition, the latest first: bursts, impossible rates, classes."""
         where: Where = (("edition_id", "eq", edition_id),)
         return self._iterate(Misuse, query(Misuse, "misuse", _MISUSE_ORDER, where))
 

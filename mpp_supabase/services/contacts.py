@@ -1,4 +1,4 @@
-"""What visitors write to the association: contact, quote and webinar requests (E8)."""
+"""What visitors write to the association: contact, quote and webinar requests."""
 
 from __future__ import annotations
 

@@ -29,12 +29,12 @@ class Editions(Service):
         return found
 
     def challenges(self, edition_id: int) -> Iterator[Challenge]:
-        """Yield the challenges of an edition by code: all of them for the secret key, those in play for others (A4)."""
+        """Yield the challenges of an edition by code: all of them for the secret key, those in play for others."""
         where: Where = (("edition_id", "eq", edition_id),)
         return self._iterate(Challenge, query(Challenge, "challenges", "code, id", where))
 
     def apply(self, document: dict[str, Any], *, dry_run: bool = False) -> list[Change]:
-        """Make an edition what its file says (A7), all or nothing; return what changed, nothing when it already was.
+        """Make an edition what its file says, all or nothing; return what changed, nothing when it already was.
 
         `document` comes from read_edition_file. With `dry_run` the differences are returned and nothing is written.
         Raises EditionFileInvalid, EditionStarted (rules are fixed once it runs), EditionFrozen, OpsOnly.
@@ -51,7 +51,7 @@ class Editions(Service):
         self._transport.call("close_edition", {"edition_code": code, "reason": reason})
 
     def freeze(self, code: str) -> datetime:
-        """Freeze the ranking of an edition that is over (C4); return when it was frozen, also when it already was.
+        """Freeze the ranking of an edition that is over; return when it was frozen, also when it already was.
 
         Raises EditionNotOver, EditionNotFound, OpsOnly.
         """
@@ -60,12 +60,12 @@ class Editions(Service):
         return datetime.fromisoformat(str(at))
 
     def statistics(self, edition_id: int) -> EditionStatistics | None:
-        """Return the counts of an edition (C7): listed players, teams, leagues and their points; None when not seen."""
+        """Return the counts of an edition: listed players, teams, leagues and their points; None when not seen."""
         where: Where = (("edition_id", "eq", edition_id),)
         return self._first(EditionStatistics, query(EditionStatistics, "edition_statistics", "edition_id", where))
 
     def verify(self, code: str | None = None) -> list[Mismatch]:
-        """Compare every score with the sum of its credited validations (C8); an empty list is the proof.
+        """Compare every score with the sum of its credited validations; an empty list is the proof.
 
         Covers one edition, or all of them when `code` is None. Raises EditionNotFound, OpsOnly.
         """

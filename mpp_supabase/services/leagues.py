@@ -11,7 +11,7 @@ from mpp_supabase.services._service import Service, Where, not_found, query
 
 
 class Leagues(Service):
-    """Leagues and their members (B2, B5, B6). Needs the secret key."""
+    """Leagues and their members. Needs the secret key."""
 
     def page(self, edition_id: int, limit: int = 50, after: str | None = None) -> Page[League]:
         """Return `limit` leagues of an edition by name, from the start or from the cursor `after`."""
@@ -39,7 +39,7 @@ class Leagues(Service):
         return self._iterate(LeagueTeam, query(LeagueTeam, "league_teams", "name, team_id", where))
 
     def expel(self, player_id: UUID | str, reason: str) -> None:
-        """Expel a player from their league; they lose access at once and cannot come back (B5).
+        """Expel a player from their league; they lose access at once and cannot come back.
 
         Raises NotAllowed (no such player in a league), InvalidField (reason), Maintenance, EditionFrozen.
         """

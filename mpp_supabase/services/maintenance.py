@@ -1,4 +1,4 @@
-"""Maintenance windows, announced in advance (A8)."""
+"""Maintenance windows, announced in advance."""
 
 from __future__ import annotations
 

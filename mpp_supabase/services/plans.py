@@ -1,4 +1,4 @@
-"""The retroplanning of a client (E4): tasks dated backwards from the start of an edition, and a calendar of them."""
+"""The retroplanning of a client: tasks dated backwards from the start of an edition, and a calendar of them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Plans(Service):
         """Make or renew the plan of a participation: never in the past, what is done stays done.
 
         Tasks keep their ideal day while there is time; otherwise they follow one another from today, and what no longer
-        fits is dropped by priority. Raises ParticipationUnknown, AccessClosed, RoleTooLow. T: client_stages; E4.
+        fits is dropped by priority. Raises ParticipationUnknown, AccessClosed, RoleTooLow.
         """
         answer = self._transport.call("plan_participation", {"participation_id": participation_id}, idempotent=True)
         return parse_row(PlanOutcome, answer)

@@ -1,4 +1,4 @@
-"""How long what is personal and no longer needed is kept (F5)."""
+"""How long what is personal and no longer needed is kept."""
 
 from __future__ import annotations
 

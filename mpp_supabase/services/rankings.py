@@ -39,7 +39,7 @@ class Rankings(Service):
         return self._iterate(model, ranking, after)
 
     def around(self, subject_id: UUID | str, neighbours: int = 3) -> list[Neighbour]:
-        """Return a player, team, league or class with up to `neighbours` (0 to 50) lines above and below (C3), by rank.
+        """Return a player, team, league or class with up to `neighbours` (0 to 50) lines above and below, by rank.
 
         Raises NotAllowed when it is in no ranking that the key may see, InvalidField.
         """

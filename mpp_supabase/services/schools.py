@@ -19,7 +19,7 @@ CITY_LENGTH = 80
 
 
 class Schools(Service):
-    """Schools of the game (D1). Searching and changing them needs the secret key."""
+    """Schools of the game. Searching and changing them needs the secret key."""
 
     def search(
         self, text: str, *, country: str | None = None, level: str | None = None, limit: int = 20
@@ -94,8 +94,7 @@ class Schools(Service):
 
         Rows that are wrong are collected and do not hold up the others. A load that breaks off keeps the batches it
         sent: do it again. With `dry_run` the file is read and nothing is sent. `on_progress` gets the lines done and
-        all lines. Raises DirectoryError when the file is no directory; TransportError, OpsOnly. T: directory of
-        schools; D1.
+        all lines. Raises DirectoryError when the file is no directory; TransportError, OpsOnly.
         """
         directory = read_directory(path)
         load = _Load()

@@ -1,4 +1,4 @@
-"""What all editions came to, and where people play (C7)."""
+"""What all editions came to, and where people play."""
 
 from __future__ import annotations
 
