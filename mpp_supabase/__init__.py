@@ -41,12 +41,14 @@ if TYPE_CHECKING:
     from mpp_supabase.models import (
         Account,
         AuditEntry,
+        Award,
         Challenge,
         Change,
         ClassChallenge,
         ClassStanding,
         ClassValidation,
         ClientAmbassador,
+        ClientAward,
         ClientDepartment,
         ClientFile,
         ClientLeague,
@@ -94,7 +96,6 @@ if TYPE_CHECKING:
         TrackingImport,
     )
     from mpp_supabase.reports import ReportError
-    from mpp_supabase.services.awards import Award, ClientAward
     from mpp_supabase.services.client_files import ClientFileError
     from mpp_supabase.services.contacts import ContactRequest
     from mpp_supabase.services.plans import PlanOutcome, Task, write_calendar
@@ -212,7 +213,6 @@ __all__ = [
 ]
 
 _HOMES = {
-    "services.awards": ("Award", "ClientAward"),
     "client": ("MPP",),
     "services.client_files": ("ClientFileError",),
     "config": ("Settings", "load_settings"),
@@ -242,12 +242,14 @@ _HOMES = {
     "models": (
         "Account",
         "AuditEntry",
+        "Award",
         "Challenge",
         "Change",
         "ClassChallenge",
         "ClassStanding",
         "ClassValidation",
         "ClientAmbassador",
+        "ClientAward",
         "ClientDepartment",
         "ClientFile",
         "ClientLeague",

@@ -1,6 +1,7 @@
 """What services return: frozen, typed, one model per row of the contract (schema `api`). Times are aware, in UTC."""
 
 from mpp_supabase.models.accounts import Account, AuditEntry
+from mpp_supabase.models.awards import Award, ClientAward
 from mpp_supabase.models.base import Average, Model, Page, RowModel, Scope
 from mpp_supabase.models.clients import (
     ClientFile,
@@ -35,6 +36,7 @@ from mpp_supabase.models.figures import (
     FollowUp,
     GeneralRank,
     TerritoryClass,
+    TerritorySums,
 )
 from mpp_supabase.models.leagues import ConductReport, League, LeagueMember, LeagueTeam, Misuse
 from mpp_supabase.models.rankings import ClassStanding, Neighbour, SchoolStanding, Standing
@@ -56,12 +58,14 @@ __all__ = [
     "Account",
     "AuditEntry",
     "Average",
+    "Award",
     "Challenge",
     "Change",
     "ClassChallenge",
     "ClassStanding",
     "ClassValidation",
     "ClientAmbassador",
+    "ClientAward",
     "ClientDay",
     "ClientDepartment",
     "ClientFile",
@@ -113,6 +117,7 @@ __all__ = [
     "Territory",
     "TerritoryClass",
     "TerritoryMatch",
+    "TerritorySums",
     "TrackingImport",
     "WeeklyReader",
 ]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from mpp_supabase.models.base import Average, Model
 
-if TYPE_CHECKING:
-    from mpp_supabase.reports.figures import TerritorySums
+LAST_EVENING = time(18)
+"""From this hour of its last day on a week counts as over: reports are written then, and a week that is on is always
+behind a whole one."""
 
 
 class ClientAmbassador(Model):
@@ -147,6 +150,21 @@ class TerritoryClass(Model):
     value: int
 
 
+@dataclass(frozen=True, slots=True)
+class TerritorySums:
+    """The classes of a territory together. `pupils` are those of the classes that are `counted`: those of five or more;
+    None when there is no such class. `playing` counts the classes that have points."""
+
+    classes: int
+    schools: int
+    counted: int
+    pupils: int | None
+    points: int
+    points_per_pupil: Decimal | None
+    points_this_week: int
+    playing: int
+
+
 class GeneralRank(Model):
     """One of a client's best leagues in the general ranking."""
 
@@ -165,7 +183,7 @@ class EditionTotals(Model):
 
 
 class FollowedEdition(Model):
-    """The edition of a follow-up."""
+    """The edition of a follow-up. `ends_at` is its first moment after; its days are those of its own time zone."""
 
     code: str
     title: dict[str, str]
@@ -175,9 +193,25 @@ class FollowedEdition(Model):
     frozen_at: datetime | None
     audience: str
 
+    @property
+    def first_day(self) -> date:
+        """The civil day it starts on."""
+        return self.starts_at.astimezone(ZoneInfo(self.time_zone)).date()
+
+    @property
+    def last_day(self) -> date:
+        """The last civil day on which it runs."""
+        return (self.ends_at - timedelta(microseconds=1)).astimezone(ZoneInfo(self.time_zone)).date()
+
+    @property
+    def weeks(self) -> int:
+        """How many weeks it lasts, the last one perhaps shorter."""
+        return -(-((self.last_day - self.first_day).days + 1) // 7)
+
 
 class FollowedOrganisation(Model):
-    """The client of a follow-up."""
+    """The client of a follow-up. Its code names the files of reports, its kind chooses the words: company,
+    local_authority, school_network…"""
 
     code: str
     name: str
@@ -211,14 +245,25 @@ class FollowUp(Model):
     @property
     def territory_sums(self) -> TerritorySums:
         """The classes of the territory together; pupils are those of classes of five or more."""
-        from mpp_supabase.reports.figures import sums_of
-
-        return sums_of(self.territory)
+        counted = [one for one in self.territory if one.pupils is not None]
+        pupils = sum(one.pupils or 0 for one in counted)
+        return TerritorySums(
+            classes=len(self.territory),
+            schools=len({(one.school, one.city) for one in self.territory}),
+            counted=len(counted),
+            pupils=pupils if counted else None,
+            points=sum(one.points for one in self.territory),
+            points_per_pupil=Decimal(sum(one.points for one in counted)) / pupils if pupils else None,
+            points_this_week=sum(one.points_this_week or 0 for one in self.territory),
+            playing=sum(one.points > 0 for one in self.territory),
+        )
 
     @property
     def week_is_over(self) -> bool:
         """Whether the week is in its last evening or past it, and may be compared with a whole one."""
-        from mpp_supabase.reports.figures import is_over
+        last, zone = self.overview.week_last, ZoneInfo(self.edition.time_zone)
+        return last is not None and self.as_of >= datetime.combine(last, LAST_EVENING, zone)
 
-        last = self.overview.week_last
-        return last is not None and is_over(last, self.as_of, self.edition.time_zone)
+    def own_name(self, name: str) -> str:
+        """Return the name of a league as its own client says it: without the client's name in front of every line."""
+        return name.removeprefix(f"{self.organisation.name} · ")

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias, get_args
 from mpp_supabase.diplomas.printing import DrawingError, clean, slug
 from mpp_supabase.errors import MPPError
 from mpp_supabase.files._files import written_whole
-from mpp_supabase.reports.figures import ATTENTION_REASONS, KINDS, MEASURES, ClientReport
+from mpp_supabase.reports.figures import ATTENTION_REASONS, KINDS, ClientReport
 from mpp_supabase.reports.layout import Layout, lay_out
 from mpp_supabase.reports.page import draw_page
 from mpp_supabase.reports.paper import print_report
@@ -42,15 +42,16 @@ class ReportError(MPPError):
 def write_report(
     path_or_directory: str | Path,
     report: ClientReport,
-    language: Language = "fr",
+    language: Language | None = None,
     formats: Sequence[Format] = FORMATS,
 ) -> list[Path]:
-    """Write a report in each format and return its files, in the formats' order.
+    """Write a report in each format and return its files, in the formats' order; in the client's language, or another.
 
     A path that ends in .html, .pdf or .xlsx names the file, with the ending of each format; anything else is a
     directory, made if it is missing, where files are named after the client, the edition and the week; files of the
     same names are replaced. Nothing is written unless everything can be made. Raises ReportError.
     """
+    language = language or report.language
     stem = _stem(Path(path_or_directory), report, language)
     made = _made(report, language, formats)
     paths = [stem.with_name(f"{stem.name}.{form}") for form in made]
@@ -67,9 +68,9 @@ def write_report(
     return paths
 
 
-def report_bytes(report: ClientReport, language: Language = "fr", form: Format = "pdf") -> bytes:
+def report_bytes(report: ClientReport, language: Language | None = None, form: Format = "pdf") -> bytes:
     """Return a report as the content of one file: to be attached to a mail, or served. Raises ReportError."""
-    return _made(report, language, (form,))[form]
+    return _made(report, language or report.language, (form,))[form]
 
 
 def write_reports(
@@ -127,21 +128,20 @@ def _check(report: ClientReport, language: str, formats: Sequence[str]) -> None:
     if not clean(report.organisation.name) or not slug(report.organisation.code):
         wrong.append("the organisation has no name or no code")
     edition = report.edition
-    moments = {"as_of": report.as_of, "starts_at": edition.starts_at, "ends_at": edition.ends_at}
+    moments = {"as_of": report.follow_up.as_of, "starts_at": edition.starts_at, "ends_at": edition.ends_at}
     naive = [name for name, moment in moments.items() if moment.tzinfo is None]
     if naive:
         wrong.append(f"{', '.join(naive)} has no time zone")
     elif edition.starts_at >= edition.ends_at:
         wrong.append("the edition ends before it starts")
     if report.kind == "weekly":
-        if not report.week or report.week < 1 or report.week_first is None or report.week_last is None:
+        seen = report.overview
+        if not seen.week or seen.week < 1 or seen.week_first is None or seen.week_last is None:
             wrong.append("a weekly report needs the number and the days of its week")
-        elif report.week_first > report.week_last:
+        elif seen.week_first > seen.week_last:
             wrong.append("its week ends before it starts")
-    reasons = {reason for league in report.leagues for reason in league.attention} - set(ATTENTION_REASONS)
-    measures = {one.measure for one in report.comparison} - set(MEASURES)
+    reasons = {reason for league in report.follow_up.leagues for reason in league.attention} - set(ATTENTION_REASONS)
     wrong += [f"{name!r} is not a reason for attention" for name in sorted(reasons)]
-    wrong += [f"{name!r} is not a measure to compare" for name in sorted(measures)]
     if wrong:
         problems = [f"{_called(report)}: {problem}" for problem in wrong]
         raise ReportError(
@@ -156,7 +156,7 @@ def _called(report: ClientReport) -> str:
 def _stem(path: Path, report: ClientReport, language: str) -> Path:
     if path.suffix.lower().removeprefix(".") in FORMATS and not path.is_dir():
         return path.with_suffix("")
-    part = "final" if report.kind == "final" else f"week-{report.week}"
+    part = "final" if report.kind == "final" else f"week-{report.overview.week}"
     name = "-".join((_code(report.organisation.code), _code(report.edition.code), part, language))
     return _directory(path) / name
 

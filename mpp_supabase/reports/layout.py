@@ -6,21 +6,22 @@ So a figure is chosen, rounded and suppressed in one place, and the three kinds 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import Enum
 from typing import Literal, TypeAlias
 
 from mpp_supabase.diplomas.printing import clean
+from mpp_supabase.models import Award
 from mpp_supabase.reports import charts
 from mpp_supabase.reports.advice import advise
 from mpp_supabase.reports.charts import Bar
-from mpp_supabase.reports.figures import ClientReport, Figure, Number, sums_of
-from mpp_supabase.reports.wording import MINUS, MISSING, Words, exact
+from mpp_supabase.reports.figures import ClientReport
+from mpp_supabase.reports.wording import MINUS, MISSING, Number, Words, exact
 
 CHART_ROWS = 15
-WITHHELD_UNDER = 5
+FEWEST_SHOWN = 5
 COLUMNS_OF_FOLDED = 3
 """In so many columns stands a long narrow table: three weeks of days, a week in each."""
 MOST_NAMED = 6
@@ -38,8 +39,8 @@ class Withheld(Enum):
 UNDER_FIVE = Withheld.UNDER_FIVE
 
 Value: TypeAlias = str | int | Decimal | date | Withheld | None
-Kind: TypeAlias = Literal["text", "long", "code", "count", "decimal", "percent", "change", "rank", "date"]
-NUMBERS: frozenset[Kind] = frozenset(("count", "decimal", "percent", "change", "rank"))
+Kind: TypeAlias = Literal["text", "long", "code", "count", "decimal", "change", "rank", "date"]
+NUMBERS: frozenset[Kind] = frozenset(("count", "decimal", "change", "rank"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,24 +133,15 @@ class Layout:
 def lay_out(report: ClientReport, words: Words) -> Layout:
     """Return the layout of a checked report in the language of `words`."""
     edition, organisation = report.edition, clean(report.organisation.name)
-    edition_line = words(
-        "edition_dates", edition=clean(edition.title), period=words.period(edition.first_day, edition.last_day)
-    )
-    lines = [edition_line]
-    if report.kind == "weekly" and report.week and report.week_first and report.week_last:
-        title = words("weekly_title", week=report.week)
-        lines.insert(
-            0,
-            words(
-                "week_dates",
-                week=report.week,
-                weeks=edition.weeks,
-                period=words.period(report.week_first, report.week_last),
-            ),
-        )
+    title, period = clean(words.of(edition.title)), words.period(edition.first_day, edition.last_day)
+    lines = [words("edition_dates", edition=title, period=period)]
+    seen = report.overview
+    if report.kind == "weekly" and seen.week and seen.week_first and seen.week_last:
+        title, period = words("weekly_title", week=seen.week), words.period(seen.week_first, seen.week_last)
+        lines.insert(0, words("week_dates", week=seen.week, weeks=edition.weeks, period=period))
     else:
         title = words("provisional_title" if report.provisional else "final_title")
-    lines.append(words("as_of", moment=words.moment(report.as_of, edition.time_zone)))
+    lines.append(words("as_of", moment=words.moment(report.follow_up.as_of, edition.time_zone)))
     if report.provisional:
         lines.append(words("provisional"))
     return Layout(
@@ -165,19 +157,19 @@ def lay_out(report: ClientReport, words: Words) -> Layout:
         about=tuple(_about(report, words)),
         contents=words("contents"),
         page=words("page", page="{page}", pages="{pages}"),
-        day=report.as_of.date(),
+        day=report.follow_up.as_of.date(),
     )
 
 
 def _about(report: ClientReport, words: Words) -> Iterator[str]:
     if report.follows_only:
         yield words("about_class_ranks")
-        yield words("about_withheld")
+        yield words("about_suppressed")
         yield words("about_pupils")
     else:
         yield words("about_active")
         yield words("about_ranks")
-        yield words("about_withheld")
+        yield words("about_suppressed")
         yield words("about_aliases" if report.shows_players else "about_people")
     yield words("about_zone", zone=report.edition.time_zone)
 
@@ -194,8 +186,6 @@ def written(value: Value, kind: Kind, words: Words) -> str:
         return words.day(value)
     if kind == "change":
         return _signed(value, words)
-    if kind == "percent":
-        return words.percent(Decimal(value))
     return words.decimal(value) if isinstance(value, Decimal) else words.count(value)
 
 
@@ -203,7 +193,7 @@ def _sections(report: ClientReport, words: Words) -> Iterator[Section]:
     yield _territory_figures(report, words) if report.follows_only else _figures(report, words)
     if report.awards:
         yield _awards(report, words)
-    if texts := advise(_cleaned(report), words):
+    if texts := advise(report, words):
         yield Section("advice", words("advice_final" if report.kind == "final" else "advice"), points=texts)
     if report.weeks:
         yield _weeks(report, words)
@@ -211,72 +201,68 @@ def _sections(report: ClientReport, words: Words) -> Iterator[Section]:
         yield _days(report, words)
     if not report.follows_only:
         yield _leagues(report, words)
-    if report.kind == "weekly" and any(league.attention for league in report.leagues):
+    if report.kind == "weekly" and any(league.attention for league in report.follow_up.leagues):
         yield _attention(report, words)
-    if report.units:
+    if report.follow_up.units:
         yield _units(report, words)
-    if report.general:
+    if report.follow_up.general:
         yield _general(report, words)
     if report.comparison:
         yield _comparison(report, words)
     if report.themes:
         yield _themes(report, words)
-    if report.departments:
+    if any(one.department for one in report.follow_up.departments):
         yield _departments(report, words)
-    if report.territory or report.follows_only:
+    if report.follow_up.territory or report.follows_only:
         yield _territory(report, words)
-
-
-def _cleaned(report: ClientReport) -> ClientReport:
-    return replace(
-        report,
-        leagues=tuple(replace(league, name=clean(league.name)) for league in report.leagues),
-        themes=tuple(replace(theme, name=clean(theme.name)) for theme in report.themes),
-        territory=tuple(replace(one, name=clean(one.name), school=clean(one.school)) for one in report.territory),
-    )
 
 
 # ------------------------------------------------------------------------------------------------ the parts of a report
 
 
 def _figures(report: ClientReport, words: Words) -> Section:
-    totals = report.totals
-    active = "active_edition" if report.kind == "final" else "active_week"
-    shown: list[tuple[str, Figure, Kind, list[str]]] = [
-        (words("players"), totals.players, "count", []),
-        (words(active), totals.active_players, "count", []),
-        (words("leagues"), totals.leagues, "count", []),
-        (words("validations"), totals.validations, "count", []),
-        (words("points"), totals.points, "count", []),
-        (words("points_per_player"), totals.points_per_player, "decimal", []),
+    """The client's sums since the start, and its active players: of the week, or of the whole edition."""
+    seen, final = report.overview, report.kind == "final"
+    active = seen.active_players_ever if final else seen.active_players
+    # The people of a week that is on are fewer than those of a whole one.
+    active_change = seen.active_players_change if report.follow_up.week_is_over else None
+    expected: tuple[str, ...] = ()
+    share_active: tuple[str, ...] = ()
+    if seen.expected_players and seen.players is not None:
+        share = words.percent(Decimal(seen.players) / seen.expected_players)
+        expected = (words("of_expected", share=share, expected=seen.expected_players),)
+    if seen.players and active is not None:
+        share_active = (words("of_players", share=words.percent(Decimal(active) / seen.players)),)
+    # What few people did is suppressed with their number.
+    per_player = None if seen.players is None else seen.points_per_player
+    figures: list[tuple[str, Value, Number | None, Kind, tuple[str, ...]]] = [
+        (words("players"), _people(seen.players), seen.players_change, "count", expected),
+        (words("active_edition" if final else "active_week"), _people(active), active_change, "count", share_active),
+        (words("leagues"), seen.leagues, seen.leagues_change, "count", ()),
+        (words("validations"), _people(seen.validations), seen.validations_change, "count", ()),
+        (words("points"), _people(seen.points), seen.points_change, "count", ()),
+        (
+            words("points_per_player"),
+            _decimal(per_player),
+            None if seen.players is None else seen.points_per_player_change,
+            "decimal",
+            (),
+        ),
     ]
-    players, playing = totals.players.value, totals.active_players.value
-    if totals.expected and players is not None:
-        share = words.percent(Decimal(str(players)) / totals.expected)
-        shown[0][3].append(words("of_expected", share=share, expected=totals.expected))
-    if players and playing is not None:
-        shown[1][3].append(words("of_players", share=words.percent(Decimal(str(playing)) / Decimal(str(players)))))
     cards: list[Card] = []
     rows: list[tuple[Value, ...]] = []
     kinds: list[Kind] = []
-    for label, figure, kind, notes in shown:
-        # What few people did is suppressed with their number.
-        people = label in (words("players"), words(active), words("validations"), words("points"))
-        value: Value = _people(figure.value) if people else _number(figure.value, kind)
-        hidden = value is UNDER_FIVE or report.kind == "final"
-        if kind == "decimal" and players is None:
-            value, hidden = None, True
-        moved = None if hidden else _number(figure.change, kind)
+    for place, (label, value, change, kind, notes) in enumerate(figures):
+        moved = None if value is UNDER_FIVE or final else _number(change, kind)
         if moved is not None:
             # What is counted since the start grew in this week; the active ones are another week's.
-            by_week = figure is totals.active_players
-            same, other = ("same_as_before", "against_before") if by_week else ("unchanged", "this_week_change")
-            notes = [words(other, change=_signed(moved, words)) if moved else words(same), *notes]
-        cards.append(Card(label, written(value, kind, words), tuple(notes)))
+            same, other = ("same_as_before", "against_before") if place == 1 else ("unchanged", "this_week_change")
+            notes = (words(other, change=_signed(moved, words)) if moved else words(same), *notes)
+        cards.append(Card(label, written(value, kind, words), notes))
         rows.append((label, value, moved))
         kinds.append(kind)
-    if totals.expected:
-        rows.insert(1, (words("expected"), totals.expected, None))
+    if seen.expected_players:
+        rows.insert(1, (words("expected"), seen.expected_players, None))
         kinds.insert(1, "count")
     changing = any(row[2] is not None for row in rows)
     columns = [Column(words("figure"), "text"), Column(words("value"), "count")]
@@ -289,12 +275,12 @@ def _figures(report: ClientReport, words: Words) -> Section:
 
 
 def _territory_figures(report: ClientReport, words: Words) -> Section:
-    sums, title = sums_of(report.territory), words("territory_figures")
+    sums, title = report.follow_up.territory_sums, words("territory_figures")
     figures: list[tuple[str, Value, Kind, tuple[str, ...]]] = [
         (words("classes"), sums.classes, "count", ()),
         (words("schools"), sums.schools, "count", ()),
     ]
-    if report.territory:
+    if report.follow_up.territory:
         small = sums.classes - sums.counted
         note = (words("without_small", n=small),) if small else ()
         per_pupil = None if sums.points_per_pupil is None else exact(sums.points_per_pupil)
@@ -324,9 +310,9 @@ def _weeks(report: ClientReport, words: Words) -> Section:
     kinds: tuple[Kind, ...] = ("rank", "date", "date", "count", "count", "count", "count")
     rows = tuple(
         (
-            week.number,
-            week.first,
-            week.last,
+            week.week,
+            week.first_day,
+            week.last_day,
             _people(week.new_players),
             _people(week.active_players),
             _people(week.validations),
@@ -380,11 +366,12 @@ def _days(report: ClientReport, words: Words) -> Section:
 def _leagues(report: ClientReport, words: Words) -> Section:
     title = words("league_ranking")
     hidden = words("opted_out", n=report.opted_out) if report.opted_out else ""
-    if not report.leagues:
-        none = "no_league_final" if report.kind == "final" else "no_league"
+    leagues, final = report.follow_up.leagues, report.kind == "final"
+    if not leagues:
+        none = "no_league_final" if final else "no_league"
         return Section("leagues", title, texts=(hidden or words(none),))
-    with_units = any(league.unit for league in report.leagues)
-    with_change = report.kind == "weekly" and any(league.change is not None for league in report.leagues)
+    with_units = any(league.unit for league in leagues)
+    with_change = not final and any(league.points_this_week is not None for league in leagues)
     titles = ["rank", "league", "unit", "players", "active_players", "validations", "points", "points_per_player"]
     kinds: list[Kind] = ["rank", "long", "text", "count", "count", "count", "count", "decimal"]
     titles.append("this_week")
@@ -392,16 +379,16 @@ def _leagues(report: ClientReport, words: Words) -> Section:
     rows: list[tuple[Value, ...]] = [
         (
             league.rank,
-            clean(league.name),
+            clean(report.follow_up.own_name(league.name)),
             clean(league.unit or ""),
             _people(league.players),
-            _people(league.active_players),
+            _people(league.active_players_ever if final else league.active_players),
             _people(league.validations),
             _people(league.points),
             _per_head(league.points_per_player, league.players),
-            league.change,
+            league.points_this_week,
         )
-        for league in report.leagues
+        for league in leagues
     ]
     kept = [place for place in range(9) if (place != 2 or with_units) and (place != 8 or with_change)]
     table = Table(
@@ -410,12 +397,12 @@ def _leagues(report: ClientReport, words: Words) -> Section:
         tuple(tuple(row[place] for place in kept) for row in rows),
     )
     drawn = tuple(
-        Bar(clean(league.name), league.points, words.count(league.points))
-        for league in report.leagues[:CHART_ROWS]
+        Bar(clean(report.follow_up.own_name(league.name)), league.points, words.count(league.points))
+        for league in leagues[:CHART_ROWS]
         if league.points is not None
     )
-    more = len(report.leagues) > CHART_ROWS
-    texts = (words("league_points_first", n=CHART_ROWS, all=len(report.leagues)),) if more else ()
+    more = len(leagues) > CHART_ROWS
+    texts = (words("league_points_first", n=CHART_ROWS, all=len(leagues)),) if more else ()
     description = ", ".join(words("chart_of", name=bar.name, value=bar.shown) for bar in drawn)
     return Section(
         "leagues",
@@ -430,11 +417,11 @@ def _leagues(report: ClientReport, words: Words) -> Section:
 def _attention(report: ClientReport, words: Words) -> Section:
     rows: list[tuple[Value, ...]] = [
         (
-            clean(league.name),
+            clean(report.follow_up.own_name(league.name)),
             clean(league.unit or ""),
             " · ".join(words(f"attention_{reason}") for reason in league.attention),
         )
-        for league in report.leagues
+        for league in report.follow_up.leagues
         if league.attention
     ]
     titles: tuple[str, ...] = ("league", "unit", "why")
@@ -452,13 +439,13 @@ def _units(report: ClientReport, words: Words) -> Section:
     rows = tuple(
         (
             unit.rank,
-            clean(unit.name),
+            clean(unit.label),
             unit.leagues,
             _people(unit.players),
             unit.points,
             _per_head(unit.points_per_player, unit.players),
         )
-        for unit in report.units
+        for unit in report.follow_up.units
     )
     return Section(
         "units",
@@ -470,8 +457,9 @@ def _units(report: ClientReport, words: Words) -> Section:
 
 def _themes(report: ClientReport, words: Words) -> Section:
     title = words("themes")
-    found = sorted(report.themes, key=lambda theme: (-theme.validations, -theme.points, theme.name))
-    bars = tuple(Bar(clean(theme.name), theme.validations, words.count(theme.validations)) for theme in found)
+    named = ((words.of(theme.name), theme.validations, theme.points) for theme in report.themes)
+    found = sorted(named, key=lambda theme: (-theme[1], -theme[2], theme[0]))
+    bars = tuple(Bar(clean(name), validations, words.count(validations)) for name, validations, _ in found)
     description = ", ".join(words("chart_of", name=bar.name, value=bar.shown) for bar in bars)
     kinds: tuple[Kind, ...] = ("long", "count", "count")
     return Section(
@@ -481,19 +469,18 @@ def _themes(report: ClientReport, words: Words) -> Section:
         table=Table(
             title,
             _columns(words, ("theme", "validations", "points"), kinds),
-            tuple((clean(theme.name), theme.validations, theme.points) for theme in found),
+            tuple((clean(name), validations, points) for name, validations, points in found),
         ),
     )
 
 
 def _departments(report: ClientReport, words: Words) -> Section:
     title, names = words("map"), charts.geography().names
-    found = {
-        one.code: one.players for one in report.departments if one.players is not None and one.players >= WITHHELD_UNDER
-    }
+    known = {one.department: one.players for one in report.follow_up.departments if one.department}
+    found = {code: players for code, players in known.items() if players is not None and players >= FEWEST_SHOWN}
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     rows: list[tuple[Value, ...]] = [(clean(code), names.get(code, ""), players) for code, players in ordered]
-    if len(found) < sum(one.players != 0 for one in report.departments):
+    if len(found) < sum(players != 0 for players in known.values()):
         rows.append(("", words("other_departments"), words("suppressed")))
     map_words = charts.MapWords(
         words("paris"),
@@ -524,13 +511,14 @@ def _departments(report: ClientReport, words: Words) -> Section:
 
 
 def _territory(report: ClientReport, words: Words) -> Section:
-    if not report.territory:
+    territory = report.follow_up.territory
+    if not territory:
         text = words("no_class_final" if report.kind == "final" else "no_class")
         return Section("territory", words("territory"), texts=(text,))
     titles = ["rank", "class", "school", "level", "city", "pupils", "points", "points_per_pupil"]
     kinds: list[Kind] = ["rank", "long", "long", "text", "text", "count", "count", "decimal"]
-    with_change = report.kind == "weekly" and any(one.points_this_week is not None for one in report.territory)
-    with_national = any(one.national_rank is not None for one in report.territory)
+    with_change = report.kind == "weekly" and any(one.points_this_week is not None for one in territory)
+    with_national = any(one.general_rank is not None for one in territory)
     if with_change:
         titles.append("this_week")
         kinds.append("change")
@@ -548,14 +536,14 @@ def _territory(report: ClientReport, words: Words) -> Section:
             one.points,
             _per_head(one.points_per_pupil, one.pupils),
             *((one.points_this_week,) if with_change else ()),
-            *((one.national_rank,) if with_national else ()),
+            *((one.general_rank,) if with_national else ()),
         )
-        for one in report.territory
+        for one in territory
     ]
     counts = words(
         "territory_counts",
-        classes=words("n_classes", n=len(report.territory)),
-        schools=words("n_schools", n=sums_of(report.territory).schools),
+        classes=words("n_classes", n=len(territory)),
+        schools=words("n_schools", n=report.follow_up.territory_sums.schools),
     )
     return Section(
         "territory",
@@ -566,12 +554,21 @@ def _territory(report: ClientReport, words: Words) -> Section:
 
 
 def _awards(report: ClientReport, words: Words) -> Section:
+    """One line for each award, with everybody who shares it."""
+    shared: dict[str, list[Award]] = {}
+    for award in report.awards:
+        shared.setdefault(award.rule, []).append(award)
+    lines = [
+        (
+            clean(words.of(winners[0].title)),
+            tuple(clean(name) for name in dict.fromkeys(_winner(report, winner) for winner in winners)),
+            clean(words.of(winners[0].description)),
+        )
+        for winners in shared.values()
+    ]
     kinds: tuple[Kind, ...] = ("text", "text", "text")
-    rows = tuple(
-        (clean(award.title), words.listed(tuple(clean(who) for who in award.who), MOST_NAMED), clean(award.reason))
-        for award in report.awards
-    )
-    every = tuple((clean(award.title), clean(who), clean(award.reason)) for award in report.awards for who in award.who)
+    rows = tuple((title, words.listed(names, MOST_NAMED), reason) for title, names, reason in lines)
+    every = tuple((title, name, reason) for title, names, reason in lines for name in names)
     return Section(
         "awards",
         words("awards"),
@@ -579,19 +576,31 @@ def _awards(report: ClientReport, words: Words) -> Section:
     )
 
 
+def _winner(report: ClientReport, award: Award) -> str:
+    """Who has it; a team with its league, since there is an Équipe 1 in each, and a class with its school."""
+    found = report.follow_up
+    name = found.own_name(award.label)
+    if award.scope == "class":
+        school = next((one.school for one in found.territory if one.class_id == award.subject_id), "")
+        return f"{name} ({school})" if school else name
+    return f"{name} ({found.own_name(award.league_label)})" if award.scope == "team" and award.league_label else name
+
+
 def _general(report: ClientReport, words: Words) -> Section:
+    found = report.follow_up
     kinds: tuple[Kind, ...] = ("rank", "count", "long", "count", "decimal")
     rows = tuple(
-        (one.rank, one.leagues, clean(one.name), one.points, _decimal(one.points_per_player)) for one in report.general
+        (one.rank, found.edition_totals.leagues, clean(one.name), one.points, _decimal(one.points_per_player))
+        for one in found.general
     )
     titles = ("general_rank", "among", "league", "points", "points_per_player")
-    title = words("general" if len(report.general) == MOST_GENERAL else "general_few")
+    title = words("general" if len(found.general) == MOST_GENERAL else "general_few")
     return Section("general", title, table=Table(title, _columns(words, titles, kinds), rows))
 
 
 def _comparison(report: ClientReport, words: Words) -> Section:
     rows = tuple((words(f"measure_{one.measure}"), exact(one.own), exact(one.edition)) for one in report.comparison)
-    kinds: tuple[Kind, ...] = ("long", "count", "count")
+    kinds: tuple[Kind, ...] = ("long", "decimal", "decimal")
     return Section(
         "comparison",
         words("comparison"),
@@ -599,7 +608,6 @@ def _comparison(report: ClientReport, words: Words) -> Section:
             words("comparison"),
             _columns(words, ("measure", "own", "whole_edition"), kinds),
             rows,
-            row_kinds=tuple("percent" if one.measure == "active_share" else "decimal" for one in report.comparison),
         ),
         note=words("comparison_note"),
     )

@@ -8,10 +8,11 @@ from typing import Literal, TypeAlias, get_args
 from zoneinfo import ZoneInfo
 
 from mpp_supabase.diplomas.wording import WORDINGS
-from mpp_supabase.reports.figures import Number
 
 Language: TypeAlias = Literal["fr", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+Number: TypeAlias = int | float | Decimal
 
 MISSING = "–"
 MINUS = "−"
@@ -37,6 +38,10 @@ class Words:
             text = one if values["n"] in self._dates.singular else several
         shown = {name: self.count(value) if isinstance(value, int) else value for name, value in values.items()}
         return text.format(**shown)
+
+    def of(self, text: dict[str, str]) -> str:
+        """Return a text of the game in this language, else in English, else in any."""
+        return text.get(self.language) or text.get("en") or next(iter(text.values()), "")
 
     def count(self, value: int) -> str:
         """Return 12345 as 12 345 (narrow no-break space) or 12,345."""
@@ -280,8 +285,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "own": ("Vous", "You"),
     "whole_edition": ("Moyenne de l’édition", "Average of the edition"),
     "measure_points_per_player": ("Points par joueur", "Points per player"),
-    "measure_validations_per_player": ("Défis relevés par joueur", "Challenges done per player"),
-    "measure_active_share": ("Part de joueurs actifs", "Share of active players"),
     "measure_players_per_league": ("Joueurs par ligue", "Players per league"),
     # The foot of a report
     "about": ("Comment lire ce bilan", "How to read this report"),
@@ -297,7 +300,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "À égalité, les classes partagent le même rang.",
         "Classes that are equal share a rank.",
     ),
-    "about_withheld": (
+    "about_suppressed": (
         "«\u202fmasqué\u202f»\u202f: moins de 5 personnes, ou ce qui permettrait de retrouver un nombre inférieur à 5.",
         "“suppressed”: fewer than 5 people, or what would tell such a number.",
     ),

@@ -22,7 +22,6 @@ _FORMATS: dict[Kind, str] = {
     "count": "#,##0",
     "rank": "0",
     "decimal": "#,##0.00",
-    "percent": "0%",
     "change": "+#,##0;-#,##0;0",
     "date": "dd/mm/yyyy",
 }

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from mpp_supabase.errors import EditionNotFound, EditionNotFrozen
-from mpp_supabase.models import Edition, FollowUp, LeagueTeam, Model, Participation, Scope, Standing
+from mpp_supabase.models import Award, ClientAward, Edition, FollowUp, LeagueTeam, Participation, Scope, Standing
 from mpp_supabase.services._service import Service, Where, parse_row, query
 from mpp_supabase.services.rankings import ranking_of
 from mpp_supabase.transport import LONG_SECONDS
@@ -24,33 +24,6 @@ FEWEST_SHOWN = 5
 _COMPARING = frozenset(("league-champion", "team-champion", "team-spirit"))
 """Awards for being the best of all: the same title says less among the leagues of one client."""
 _OF_ALL = {"fr": "{title} de toute l’édition", "en": "{title} of the whole edition"}
-
-
-class Award(Model):
-    """An award to a player, team, league, class or school; `value` is what earned it (rank, points a player, days…).
-
-    Ties share an award. Who opted out has left the list.
-    """
-
-    award_id: int
-    edition_id: int
-    place: int
-    rule: str
-    scope: str
-    title: dict[str, str]
-    description: dict[str, str]
-    subject_id: UUID
-    label: str
-    league_label: str | None
-    value: float | None
-    granted_at: datetime
-
-
-class ClientAward(Award):
-    """The same among the leagues of one client."""
-
-    participation_id: int
-    organisation_id: int
 
 
 class Awards(Service):
@@ -204,7 +177,7 @@ def _of_client(
 
     client = found.organisation.name
     for league in found.leagues:
-        name = league.name.removeprefix(f"{client} · ")
+        name = found.own_name(league.name)
         yield Certificate(
             name=name,
             kind="league",

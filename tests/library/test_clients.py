@@ -30,6 +30,7 @@ from mpp_supabase.errors import (
 )
 from mpp_supabase.project import find_project
 from mpp_supabase.reports import write_report
+from mpp_supabase.reports.wording import Words
 from mpp_supabase.sheets import read_guests, read_leagues
 from supabase_embedded import StackStatus
 from tests.support import clock
@@ -397,30 +398,32 @@ def test_a_follow_up_says_what_the_ledger_says(played: Client) -> None:
 def test_a_report_says_what_the_views_say(played: Client, tmp_path: Path) -> None:
     inside = played.staff()
     rows = {view: inside.read(view, participation_id=f"eq.{played.part.participation_id}") for view in VIEWS}
-    report = played.world.ops.reports.weekly(played.part.participation_id, "en")
+    report = played.world.ops.reports.weekly(played.part.participation_id)
     (overview,) = rows["client_overview"]
     for name in ("players", "active_players", "leagues", "validations", "points"):
-        figure = getattr(report.totals, name)
-        # Who was active in a week that is on is not compared with a whole one.
-        change = None if name == "active_players" else overview[f"{name}_change"]
-        assert (figure.value, figure.change) == (overview[name], change), name
-    assert float(str(report.totals.points_per_player.value)) == overview["points_per_player"]
-    assert report.totals.expected == 20
-    assert [(week.number, week.validations, week.points, week.active_players) for week in report.weeks] == [
+        assert getattr(report.overview, name) == overview[name], name
+        assert getattr(report.overview, f"{name}_change") == overview[f"{name}_change"], name
+    assert float(str(report.overview.points_per_player)) == overview["points_per_player"]
+    assert report.overview.expected_players == 20
+    assert [(week.week, week.validations, week.points, week.active_players) for week in report.weeks] == [
         (row["week"], row["validations"], row["points"], row["active_players"]) for row in rows["client_weekly"]
     ]
-    assert [(one.rank, one.name, one.points, one.players, one.attention, one.change) for one in report.leagues] == [
-        (row["rank"], row["name"], row["points"], row["players"], tuple(row["attention"]), row["points_this_week"])
+    found = report.follow_up
+    assert [(one.rank, one.name, one.points, one.players, one.attention) for one in found.leagues] == [
+        (row["rank"], row["name"], row["points"], row["players"], tuple(row["attention"]))
         for row in rows["client_leagues"]
     ]
-    assert [(one.rank, one.name, one.points) for one in report.units] == [
+    assert [(one.rank, one.label, one.points) for one in found.units] == [
         (row["rank"], row["label"], row["points"]) for row in rows["client_ranking"] if row["scope"] == "unit"
     ]
-    assert {one.code: one.points for one in report.themes} == {r["theme"]: r["points"] for r in rows["client_themes"]}
+    assert {one.theme: one.points for one in report.themes} == {r["theme"]: r["points"] for r in rows["client_themes"]}
     assert {str(one.day): one.points for one in report.days if one.validations} == {
         row["day"]: row["points"] for row in rows["client_daily"]
     }
     assert len(report.days) == 10, "days without a validation too"
+    # Who was active in a week that is on is not compared with a whole one.
+    (page,) = write_report(tmp_path, report, "en", ("html",))
+    assert "on the week before" not in page.read_text(encoding="utf-8")
     (file,) = write_report(tmp_path, report, "en", ("xlsx",))
     cells = [cell for rows_ in pages(file).values() for row in rows_ for cell in row]
     assert {106, 43, played.leagues[0].name} <= set(cells)
@@ -442,9 +445,9 @@ def test_a_report_of_200_players_and_4000_challenges_is_written(
     assert done == 4_000
     report = world.ops.reports.weekly(client.part.participation_id)
     written = write_report(tmp_path, report, "fr")
-    assert report.totals.players.value == 200
+    assert report.overview.players == 200
     # Some of the 4,000 wait for their team.
-    assert 3_500 < int(report.totals.validations.value or 0) <= 4_000
+    assert 3_500 < int(report.overview.validations or 0) <= 4_000
     assert [file.suffix for file in written] == [".html", ".pdf", ".xlsx"]
 
 
@@ -461,7 +464,9 @@ def test_a_client_that_fails_is_named_and_does_not_hold_up_the_others(played: Cl
     assert steps == [(1, 2), (2, 2)]
 
 
-def test_the_final_report_has_the_awards_and_the_comparison_once_the_edition_is_over(world: World) -> None:
+def test_the_final_report_has_the_awards_and_the_comparison_once_the_edition_is_over(
+    world: World, tmp_path: Path
+) -> None:
     client = played_client(world)
     id_ = client.part.participation_id
     with pytest.raises(ReportError, match="is not over"):
@@ -469,18 +474,20 @@ def test_the_final_report_has_the_awards_and_the_comparison_once_the_edition_is_
     world.ops.editions.close(client.edition.code, "Test")
     world.ops.editions.freeze(client.edition.code)
     world.ops.awards.grant(client.edition.code)
-    report = world.ops.reports.final(id_, "en")
+    report = world.ops.reports.final(id_)
     assert report.kind == "final"
-    assert report.totals.active_players.value == 11
-    assert report.totals.active_players.change is None
-    assert [league.active_players for league in report.leagues] == [6, 5, None]
-    champion = next(award for award in report.awards if award.title == "Champion league")
-    assert champion.who == (client.leagues[0].name,)
+    (file,) = write_report(tmp_path, report, "en", ("xlsx",))
+    sheets = pages(file)
+    front = next(iter(sheets.values()))
+    assert next(row for row in front if row[0] == "Active players")[1] == 11
+    heading, *rows = sheets["Ranking of the leagues"]
+    assert [row[heading.index("Active players")] for row in rows] == [6, 5, "suppressed"]
+    assert ["Champion league", client.leagues[0].name] in [row[:2] for row in sheets["Awards"][1:]]
     assert {one.measure: float(str(one.own)) for one in report.comparison} == {
         "points_per_player": pytest.approx(106 / 11),
         "players_per_league": pytest.approx(11 / 2),
     }
-    assert all(not league.attention for league in report.leagues)
+    assert Words("en")("attention") not in sheets
 
 
 def test_the_mails_of_a_week_go_to_staff_inside_their_dates_and_to_ambassadors_who_agreed(world: World) -> None:
@@ -555,19 +562,21 @@ def test_an_authority_follows_the_classes_of_its_territory_and_reads_no_pupil(wo
     report = world.ops.reports.weekly(client.part.participation_id)
     assert report.follows_only
     assert report.weeks == ()
-    assert [one.points_this_week for one in report.territory] == [10, None]
+    assert [one.points_this_week for one in report.follow_up.territory] == [10, None]
 
 
-def test_an_authority_is_one_before_its_first_class_and_reads_what_its_classes_won(world: World) -> None:
+def test_an_authority_is_one_before_its_first_class_and_reads_what_its_classes_won(
+    world: World, tmp_path: Path
+) -> None:
     edition = world.school_edition()
     near, far = world.school(), world.school()
     client = new_client(world, edition, kind="local_authority")
     client.staff()
     assert near.rne is not None
     world.ops.clients.set_territory(client.organisation.organisation_id, schools=[near.rne])
-    report = world.ops.reports.weekly(client.part.participation_id, "fr")
+    report = world.ops.reports.weekly(client.part.participation_id)
     assert report.follows_only
-    assert report.territory == ()
+    assert report.follow_up.territory == ()
     (mail,) = world.ops.reports.weekly_mails(client.part.participation_id)
     assert {one["name"]: one["value"] for one in mail["data"]["figures"]} == {
         "classes": 0, "schools": 0, "points": 0
@@ -590,13 +599,13 @@ def test_an_authority_is_one_before_its_first_class_and_reads_what_its_classes_w
     assert (early.provisional, early.awards) == (True, ())
     world.ops.editions.freeze(edition.code)
     world.ops.awards.grant(edition.code)
-    late = world.ops.reports.final(client.part.participation_id, "fr")
+    late = world.ops.reports.final(client.part.participation_id)
     assert not late.provisional
     assert not late.shows_players
-    assert ("Classe championne de son niveau", (f"CE2 A ({near.name})",)) in [
-        (one.title, one.who) for one in late.awards
-    ]
-    assert "CE2 Z" not in str(late.awards)
+    (file,) = write_report(tmp_path, late, "fr", ("xlsx",))
+    won = [row[:2] for row in pages(file)["Le palmarès"][1:]]
+    assert ["Classe championne de son niveau", f"CE2 A ({near.name})"] in won
+    assert "CE2 Z" not in str(won)
 
 
 def _figures_of(world: World, client: Client) -> dict[str, int]:

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -18,28 +17,35 @@ import openpyxl
 import pypdf
 import pytest
 
+from mpp_supabase.models import ClientLeague
 from mpp_supabase.reports import (
     ATTENTION_REASONS,
     FORMATS,
     LANGUAGES,
-    Award,
     ClientReport,
-    Department,
-    Figure,
-    League,
-    Organisation,
     ReportError,
-    Theme,
-    Totals,
-    Unit,
-    Week,
     report_bytes,
     write_report,
     write_reports,
 )
 from mpp_supabase.reports.wording import TEXTS, Words
 from mpp_supabase.sheets.cells import column_name
-from tests.library.reports.examples import DEPARTMENTS, EDITION, authority, company, final
+from tests.library.reports.examples import (
+    DEPARTMENTS,
+    EDITION,
+    authority,
+    award,
+    changed,
+    company,
+    departments,
+    final,
+    league,
+    organisation,
+    overview,
+    theme,
+    unit,
+    week,
+)
 from tests.library.reports.reading import NARROW, Page, read_page, read_pdf, read_workbook, shown, spaced
 from tests.support import ROOT
 
@@ -48,6 +54,15 @@ EXAMPLES: dict[str, Callable[[], ClientReport]] = {"company": company, "final": 
 
 def page(report: ClientReport, language: Any = "fr") -> Page:
     return read_page(report_bytes(report, language, "html"))
+
+
+def but(row: Any, **changes: Any) -> Any:
+    """The same row with other values."""
+    return row.model_copy(update=changes)
+
+
+def leagues_of(report: ClientReport) -> tuple[ClientLeague, ...]:
+    return report.follow_up.leagues
 
 
 def pdf(report: ClientReport, language: Any = "fr") -> str:
@@ -87,19 +102,20 @@ def test_the_tables_of_the_page_hold_the_data(language: Any) -> None:
     assert rows("leagues") == [
         text(one.rank, one.name, one.unit, one.players, one.active_players, one.validations, one.points)
         + text(one.points_per_player)
-        + [f"+{one.change}"]
-        for one in report.leagues
+        + [f"+{one.points_this_week}"]
+        for one in leagues_of(report)
     ]
     assert rows("weeks") == [
-        text(one.number, one.first, one.last, one.new_players, one.active_players, one.validations, one.points)
+        text(one.week, one.first_day, one.last_day, one.new_players, one.active_players, one.validations, one.points)
         for one in report.weeks
     ]
     assert rows("days") == [text(one.day, one.validations, one.points) for one in report.days]
     assert rows("units") == [
-        text(one.rank, one.name, one.leagues, one.players, one.points, one.points_per_player) for one in report.units
+        text(one.rank, one.label, one.leagues, one.players, one.points, one.points_per_player)
+        for one in report.follow_up.units
     ]
     found = {name: (name, validations, points) for name, validations, points in rows("themes")}
-    assert found == {one.name: tuple(text(one.name, one.validations, one.points)) for one in report.themes}
+    assert found == {one.name["fr"]: tuple(text(one.name["fr"], one.validations, one.points)) for one in report.themes}
     assert [row[0] for row in rows("map")] == ["75", "92", "93", "69", "94", "59", "13", "974", "2A", ""]
     assert [row[2] for row in rows("map")] == [
         "61",
@@ -144,15 +160,15 @@ def test_the_workbook_holds_numbers_as_numbers_and_days_as_days() -> None:
             one.validations,
             one.points,
             float(Decimal(str(one.points_per_player)).quantize(Decimal("0.01"), ROUND_HALF_UP)),
-            one.change,
+            one.points_this_week,
         ]
-        for one in report.leagues
+        for one in leagues_of(report)
     ]
     assert sheets["Semaine après semaine"][1:] == [
         [
-            one.number,
-            datetime.combine(one.first, datetime.min.time()),
-            datetime.combine(one.last, datetime.min.time()),
+            one.week,
+            datetime.combine(one.first_day, datetime.min.time()),
+            datetime.combine(one.last_day, datetime.min.time()),
             one.new_players,
             one.active_players,
             one.validations,
@@ -234,7 +250,7 @@ def test_a_pdf_row_reads_as_its_row_of_the_page() -> None:
 
 
 def test_figures_are_rounded_half_up_in_each_file_alike() -> None:
-    leagues = (replace(company().leagues[0], points_per_player=Decimal("10.125")),)
+    leagues = (but(leagues_of(company())[0], points_per_player=Decimal("10.125")),)
     report = company(leagues=leagues)
     assert page(report).tables["leagues"][1][7] == "10,13"
     assert workbook(report)["Classement des ligues"][1][7] == 10.13
@@ -242,7 +258,7 @@ def test_figures_are_rounded_half_up_in_each_file_alike() -> None:
 
 
 def test_moments_are_those_of_the_editions_time_zone() -> None:
-    island = replace(EDITION, time_zone="Indian/Reunion")
+    island = but(EDITION, time_zone="Indian/Reunion")
     text = page(company(edition=island)).text
     assert f"Chiffres arrêtés au 15 juin 2026 à 10{NARROW}h{NARROW}00" in text
     assert "Indian/Reunion" in text
@@ -250,7 +266,7 @@ def test_moments_are_those_of_the_editions_time_zone() -> None:
 
 
 def test_an_edition_across_a_clock_change_ends_on_its_last_day() -> None:
-    spring = replace(
+    spring = but(
         EDITION,
         starts_at=datetime.fromisoformat("2026-03-09T00:00:00+01:00"),
         ends_at=datetime.fromisoformat("2026-03-30T00:00:00+02:00"),
@@ -263,21 +279,21 @@ def test_an_edition_across_a_clock_change_ends_on_its_last_day() -> None:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_departments_under_five_leave_no_trace_of_how_many_or_where(form: Any) -> None:
-    kept = tuple(Department(*one) for one in DEPARTMENTS if one[1] is not None)
+    kept = [one for one in DEPARTMENTS if one[1] is not None]
 
-    def content(*few: Department) -> Any:
-        made = report_bytes(company(departments=(*kept, *few)), "fr", form)
+    def content(*few: tuple[str, int | None]) -> Any:
+        made = report_bytes(company(departments=departments(*kept, *few)), "fr", form)
         return read_workbook(made) if form == "xlsx" else made
 
-    suppressed = content(Department("44", None), Department("33", None))
-    assert content(Department("44", 4), Department("33", 1)) == suppressed
-    assert content(Department("29", None)) == suppressed
-    assert content(Department("29", 3), Department("35", 2), Department("56", None)) == suppressed
+    suppressed = content(("44", None), ("33", None))
+    assert content(("44", 4), ("33", 1)) == suppressed
+    assert content(("29", None)) == suppressed
+    assert content(("29", 3), ("35", 2), ("56", None)) == suppressed
     assert content() != suppressed
 
 
 def test_a_department_under_five_is_neither_named_nor_shaded() -> None:
-    report = company(departments=(Department("44", 3), Department("75", 61)))
+    report = company(departments=departments(("44", 3), ("75", 61)))
     html = page(report)
     assert [row[1:] for row in html.tables["map"][1:]] == [["Paris", "61"], ["Autres départements", "masqués"]]
     assert "Loire-Atlantique" not in pdf(report)
@@ -289,11 +305,11 @@ def test_a_department_under_five_is_neither_named_nor_shaded() -> None:
 
 
 def test_a_withheld_number_of_people_shows_nowhere_nor_what_would_give_it_away() -> None:
-    small = League(9, "Les Discrètes", None, None, 3105, 3105, Decimal("776.25"), change=12)
+    small = league(9, "Les Discrètes", None, None, 3105, 3105, Decimal("776.25"), points_this_week=12)
     report = company(
-        leagues=(*company().leagues[:8], small),
-        units=(Unit(1, "Petit site", 1, None, 3105, Decimal("776.25")),),
-        weeks=(Week(1, date(2026, 6, 1), date(2026, 6, 7), None, None, 2231, 7434),),
+        leagues=(*leagues_of(company())[:8], small),
+        units=(unit(1, "Petit site", 1, None, 3105, Decimal("776.25")),),
+        weeks=(week(1, date(2026, 6, 1), None, None, 2231, 7434),),
         departments=(),
     )
     text = everything(report)
@@ -305,13 +321,14 @@ def test_a_withheld_number_of_people_shows_nowhere_nor_what_would_give_it_away()
 
 
 def test_withheld_totals_show_neither_their_change_nor_points_per_player() -> None:
-    totals = replace(
-        company().totals,
-        players=Figure(None, 9871),
-        active_players=Figure(None, -9872),
-        points_per_player=Figure(Decimal("9873.5"), Decimal("9874.5")),
+    report = company(
+        players=None,
+        players_change=9871,
+        active_players=None,
+        active_players_change=-9872,
+        points_per_player=Decimal("9873.5"),
+        points_per_player_change=Decimal("9874.5"),
     )
-    report = company(totals=totals)
     assert not re.search("987[1234]|9.87[1234]", everything(report))
     cards = page(report).cards
     assert cards["Joueurs"] == ["masqué"]
@@ -344,23 +361,24 @@ NASTY = (
 
 def nasty(text: str) -> ClientReport:
     report = final()
-    return replace(
+    found = report.follow_up
+    return changed(
         report,
-        organisation=Organisation("exemple", text),
-        edition=replace(EDITION, title=text),
-        leagues=(replace(report.leagues[0], name=text, unit=text),),
-        units=(replace(report.units[0], name=text),),
-        themes=(Theme("food", text, 5, 7),),
-        awards=(Award(text, (text,), text),),
-        general=(replace(report.general[0], name=text),),
-        territory=(replace(authority().territory[0], name=text, school=text, city=text),),
+        organisation=organisation("exemple", text),
+        edition=but(report.edition, title={"fr": text}),
+        leagues=(but(found.leagues[0], name=text, unit=text),),
+        units=(but(found.units[0], label=text),),
+        themes=(theme("food", text, 5, 7),),
+        awards=award(text, [text], text),
+        general=(but(found.general[0], name=text),),
+        territory=(but(authority().follow_up.territory[0], name=text, school=text, city=text),),
     )
 
 
 @pytest.mark.parametrize("text", NASTY)
 def test_a_name_is_text_whatever_it_looks_like(text: str) -> None:
     report = nasty(text)
-    html, plain = page(report), page(final(territory=authority().territory[:1]))
+    html, plain = page(report), page(final(territory=authority().follow_up.territory[:1]))
     assert {tag for tag, _ in html.elements} <= {tag for tag, _ in plain.elements}
     assert not [name for _, attributes in html.elements for name in attributes if name.startswith("on")]
     assert html.tables["awards"][1] == [text] * 3
@@ -498,13 +516,13 @@ def test_the_pdf_is_an_accessible_one_on_a4_with_bookmarks() -> None:
 # ------------------------------------------------------------------------------------------------------ kinds of client
 
 
+NOBODY = dict.fromkeys(("players", "active_players", "active_players_ever", "validations", "points"), 0)
+
+
 def test_a_client_without_a_league_yet_is_told_what_to_do() -> None:
-    nothing = Figure(0)
+    days = {"week": 1, "week_first": date(2026, 6, 1), "week_last": date(2026, 6, 7)}
     report = company(
-        totals=Totals(nothing, nothing, nothing, nothing, nothing, Figure(None), expected=250),
-        week=1,
-        week_first=date(2026, 6, 1),
-        week_last=date(2026, 6, 7),
+        overview=overview(**NOBODY, **days, expected_players=250),
         **dict.fromkeys(("weeks", "days", "leagues", "units", "themes", "departments"), ()),
     )
     html = page(report)
@@ -518,10 +536,9 @@ def test_a_client_without_a_league_yet_is_told_what_to_do() -> None:
 
 def test_week_one_has_no_changes() -> None:
     names = ("players", "active_players", "leagues", "validations", "points", "points_per_player")
-    figures: Any = {name: Figure(getattr(company().totals, name).value) for name in names}
-    totals = Totals(**figures)
-    leagues = tuple(replace(league, change=None) for league in company().leagues)
-    report = company(totals=totals, leagues=leagues, week=1, weeks=company().weeks[:1])
+    leagues = tuple(but(one, points_this_week=None) for one in leagues_of(company()))
+    unchanged: Any = dict.fromkeys(f"{name}_change" for name in names)
+    report = company(**unchanged, leagues=leagues, week=1, weeks=company().weeks[:1])
     for language in LANGUAGES:
         html = page(report, language)
         assert all("+" not in "".join(lines) for lines in html.cards.values())
@@ -540,9 +557,8 @@ def test_a_final_report_has_awards_places_and_averages_and_no_weekly_change() ->
     ]
     assert html.tables["general"][1] == ["17", f"1{NARROW}043", "Les Colibris du 3e", f"2{NARROW}011", "105,84"]
     assert html.tables["comparison"][1:] == [
-        ["Points par joueur", "66,88", "58,21"],
-        ["Défis relevés par joueur", "19,70", "15,03"],
-        ["Part de joueurs actifs", f"74{NARROW}%", f"61{NARROW}%"],
+        ["Points par joueur", "68,71", "58,21"],
+        ["Joueurs par ligue", "17,50", "12,51"],
     ]
     assert "attention" not in html.tables
     assert "cette semaine" not in html.text
@@ -556,7 +572,7 @@ def test_a_local_authority_sees_its_classes_and_no_empty_league_ranking() -> Non
     assert list(html.tables) == ["territory"]
     assert html.cards["Classes"] == ["30"]
     assert html.cards["Établissements"] == ["4"]
-    assert html.cards["Points"] == [shown(sum(one.points or 0 for one in authority().territory), "fr")]
+    assert html.cards["Points"] == [shown(sum(one.points for one in authority().follow_up.territory), "fr")]
     assert html.tables["territory"][1] == [
         "1", "Classe des Hérissons 1", "École des Tilleuls", "Maternelle", "Aubeval-sur-Loutre", "29",
         f"1{NARROW}900", "65,52", "31",
@@ -566,7 +582,7 @@ def test_a_local_authority_sees_its_classes_and_no_empty_league_ranking() -> Non
 
 def of_a_town(**changes: Any) -> ClientReport:
     """An authority in an edition of classes, before the first one has joined."""
-    return authority(**({"territory": (), "follows_classes": True} | changes))
+    return authority(**({"territory": ()} | changes))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -586,10 +602,11 @@ def test_an_authority_without_a_class_yet_is_told_so_and_not_to_create_leagues(l
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", ["weekly", "final"])
 def test_an_authority_reads_of_pupils_and_classes_and_of_no_player(kind: Any, language: Any) -> None:
-    classes = tuple(replace(one, points_this_week=7 + n) for n, one in enumerate(authority().territory))
+    classes = tuple(but(one, points_this_week=7 + n) for n, one in enumerate(authority().follow_up.territory))
     days = {} if kind == "weekly" else dict.fromkeys(("week", "week_first", "week_last"))
-    award = Award("Classe championne", (f"{classes[0].name} ({classes[0].school})",), "1re")
-    report = authority(kind=kind, territory=classes, awards=() if kind == "weekly" else (award,), **days)
+    (champion,) = award("Classe championne", [classes[0].name], "1re", scope="class")
+    awards = () if kind == "weekly" else (but(champion, subject_id=classes[0].class_id),)
+    report = authority(kind=kind, territory=classes, awards=awards, **days)
     html, words = page(report, language), Words(language)
     counted = [one for one in classes if one.pupils is not None]
     pupils = sum(one.pupils or 0 for one in counted)
@@ -602,7 +619,7 @@ def test_an_authority_reads_of_pupils_and_classes_and_of_no_player(kind: Any, la
         assert html.tables["territory"][1][-2] == "+7"
     else:
         assert html.cards[words("playing_classes")] == ["30"]
-        assert html.tables["awards"][1][1] == award.who[0]
+        assert html.tables["awards"][1][1] == f"{classes[0].name} ({classes[0].school})"
         assert html.advice[0] == words("advice_thank_classes_titles")
     text = everything(report, language).lower()
     for word in ("players", "leagues") if language == "en" else ("joueur", "ligue", "ambassad"):
@@ -613,15 +630,16 @@ def test_players_are_said_to_be_named_where_they_are(tmp_path: Path) -> None:
     for language in LANGUAGES:
         words = Words(language)
         named, unnamed = words("about_aliases"), words("about_people")
-        assert spaced(named) in everything(final(shows_players=True), language)
-        assert spaced(unnamed) not in everything(final(shows_players=True), language)
+        shown = everything(final(awards=award("Touche-à-tout", ["Mésange"], "", scope="player")), language)
+        assert spaced(named) in shown
+        assert spaced(unnamed) not in shown
         assert spaced(unnamed) in everything(final(), language)
         assert spaced(unnamed) in everything(company(), language)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_final_report_before_the_freeze_says_so_in_every_file(language: Any) -> None:
-    report, words = final(provisional=True, awards=()), Words(language)
+    report, words = final(edition=EDITION, awards=()), Words(language)
     raw = report_bytes(report, language, "html").decode()
     for text in (raw, pdf(report, language), cells(report, language)):
         assert spaced(words("provisional_title")) in spaced(text)
@@ -633,11 +651,9 @@ def test_a_final_report_before_the_freeze_says_so_in_every_file(language: Any) -
 
 
 def test_after_an_edition_without_leagues_nothing_is_promised() -> None:
-    nothing = Figure(0)
     report = final(
-        totals=Totals(nothing, nothing, nothing, nothing, nothing, Figure(None)),
+        overview=overview(**NOBODY),
         **dict.fromkeys(("weeks", "days", "leagues", "units", "themes", "departments", "awards", "general"), ()),
-        comparison=(),
     )
     html = page(report)
     assert TEXTS["no_league_final"][0] in html.text
@@ -649,7 +665,7 @@ def test_after_an_edition_without_leagues_nothing_is_promised() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_league_that_opted_out_is_told_where_sums_and_lists_differ(language: Any) -> None:
     words = Words(language)
-    report = company(leagues=company().leagues[:-1])
+    report = company(leagues=leagues_of(company())[:-1])
     one = spaced(words("opted_out", n=1))
     # Under the leagues, and under the units, which are the sums of those listed.
     for text in (page(report, language).text, pdf(report, language), cells(report, language)):
@@ -665,8 +681,8 @@ def at(day: int, hour: int) -> datetime:
 
 
 def test_the_last_week_is_announced_on_the_evening_before_it_and_then_said_to_be_on() -> None:
-    calm = {"themes": (), "totals": replace(company().totals, expected=None)}
-    leagues = tuple(replace(league, attention=()) for league in company().leagues)
+    calm: dict[str, Any] = {"themes": (), "expected_players": None}
+    leagues = tuple(but(one, attention=()) for one in leagues_of(company()))
     starts, is_on = TEXTS["advice_last_days"][0], TEXTS["advice_last_week"][0].format(day="21 juin")
 
     def said(**changes: Any) -> list[str]:
@@ -691,7 +707,7 @@ def test_fewer_challenges_than_last_week_are_told_from_the_last_evening_on() -> 
 
 def test_many_winners_are_counted_on_the_page_and_all_in_the_workbook() -> None:
     names = tuple(f"Mésange {n}" for n in range(50))
-    report = final(awards=(Award("Touche-à-tout", names, "Au moins un défi dans chaque thème. " * 3),))
+    report = final(awards=award("Touche-à-tout", names, "Au moins un défi dans chaque thème. " * 3))
     assert page(report).tables["awards"][1][1] == ", ".join(names[:6]) + " et 44 autres"
     rows = workbook(report)["Le palmarès"][1:]
     assert [row[1] for row in rows] == list(names)
@@ -714,13 +730,13 @@ def test_long_names_that_begin_alike_can_be_told_apart_in_a_chart() -> None:
 
 def test_four_hundred_leagues_are_all_there_and_fifteen_are_drawn(tmp_path: Path) -> None:
     leagues = tuple(
-        League(n + 1, f"Ligue numéro {n:03d}", 20, 10, 900 - n, 3000 - n, Decimal(3000 - n) / 20) for n in range(400)
+        league(n + 1, f"Ligue numéro {n:03d}", 20, 10, 900 - n, 3000 - n, Decimal(3000 - n) / 20) for n in range(400)
     )
     report = company(leagues=leagues)
     assert len(page(report).tables["leagues"]) == 401
     assert len(workbook(report)["Classement des ligues"]) == 401
     paper = pdf(report)
-    assert all(league.name in paper for league in leagues)
+    assert all(one.name in paper for one in leagues)
     raw = report_bytes(report, "fr", "html").decode()
     assert raw.count("<title>Ligue numéro") == 15
     assert "Le graphique montre les 15 premières ligues sur 400" in spaced(raw)
@@ -729,9 +745,9 @@ def test_four_hundred_leagues_are_all_there_and_fifteen_are_drawn(tmp_path: Path
 def test_long_names_are_whole_in_each_file_and_stay_on_the_paper() -> None:
     long_word, many_words = "Anticonstitutionnellement" * 6, "Les amis de la forêt et de la rivière " * 6
     report = company(
-        organisation=Organisation("long", many_words),
-        leagues=(replace(company().leagues[0], name=long_word, unit=many_words),),
-        themes=(Theme("food", long_word, 3, 4),),
+        organisation=organisation("long", many_words),
+        leagues=(but(leagues_of(company())[0], name=long_word, unit=many_words),),
+        themes=(theme("food", long_word, 3, 4),),
     )
     assert page(report).tables["leagues"][1][1:3] == [long_word, many_words.strip()]
     assert workbook(report)["Classement des ligues"][1][1:3] == [long_word, many_words.strip()]
@@ -749,14 +765,14 @@ def test_long_names_are_whole_in_each_file_and_stay_on_the_paper() -> None:
 
 
 def test_letters_that_no_font_has_do_not_keep_a_client_from_its_report() -> None:
-    report = company(leagues=(replace(company().leagues[0], name="Les abeilles 🐝 李娜"),))
+    report = company(leagues=(but(leagues_of(company())[0], name="Les abeilles 🐝 李娜"),))
     assert page(report).tables["leagues"][1][1] == "Les abeilles 🐝 李娜"
     assert workbook(report)["Classement des ligues"][1][1] == "Les abeilles 🐝 李娜"
     assert re.search(r"1 Les abeilles .?\?\? Siège", pdf(report))
 
 
 def test_a_client_whose_name_is_emoji_alone_is_called_by_its_code_on_paper() -> None:
-    report = company(organisation=Organisation("globe", "🌍🌱"))
+    report = company(organisation=organisation("globe", "🌍🌱"))
     assert "🌍🌱" in page(report).text
     assert "globe" in pdf(report)
 
@@ -769,49 +785,49 @@ def advice(report: ClientReport, language: Any = "fr") -> list[str]:
 
 
 def all_well(**changes: Any) -> ClientReport:
-    """The company in week 1 of 8, with nothing to say against it."""
-    eight = replace(EDITION, ends_at=datetime.fromisoformat("2026-07-27T00:00:00+02:00"))
+    """The company in week 2 of 8, with nothing to say against it."""
+    first, second = company().weeks
     report = company(
-        edition=eight,
+        edition=but(EDITION, ends_at=datetime.fromisoformat("2026-07-27T00:00:00+02:00")),
         week=2,
-        totals=replace(company().totals, expected=None),
-        leagues=tuple(replace(league, attention=()) for league in company().leagues),
+        expected_players=None,
+        leagues=tuple(but(one, attention=()) for one in leagues_of(company())),
         themes=company().themes[:3],
-        weeks=(replace(company().weeks[0], validations=1700), replace(company().weeks[1], validations=1710)),
+        weeks=(but(first, validations=1700), but(second, validations=1710)),
     )
-    return replace(report, **changes)
+    return changed(report, **changes)
 
 
 def test_where_all_is_well_the_advice_says_so() -> None:
     assert advice(all_well()) == [TEXTS["advice_all_well"][0].split("|")[1]]
     assert advice(all_well(), "en") == [TEXTS["advice_all_well"][1].split("|")[1]]
-    alone = all_well(leagues=all_well().leagues[:1])
+    alone = all_well(leagues=leagues_of(all_well())[:1])
     assert advice(alone) == [TEXTS["advice_all_well"][0].split("|")[0]]
 
 
-def few(reason: Any) -> tuple[League, ...]:
-    return tuple(replace(league, attention=(reason,) if n < 5 else ()) for n, league in enumerate(company().leagues))
+def few(reason: Any) -> tuple[ClientLeague, ...]:
+    return tuple(but(one, attention=(reason,) if n < 5 else ()) for n, one in enumerate(leagues_of(company())))
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"totals": replace(company().totals, players=Figure(0))}, "invitations"),
-        ({"totals": replace(company().totals, expected=300)}, "203 joueurs inscrits sur 300 attendus"),
+        ({"players": 0}, "invitations"),
+        ({"expected_players": 300}, "203 joueurs inscrits sur 300 attendus"),
         ({"leagues": few("no_ambassador")}, "5 ligues n’ont pas d’ambassadeur (Les Colibris du 3e, Vélo, boulot, dodo"),
         ({"leagues": few("quiet")}, "5 ligues n’ont relevé aucun défi"),
         ({"leagues": few("not_started")}, "et 2 autres)"),
-        ({"totals": replace(company().totals, expected=None, active_players=Figure(100))}, "49 % des joueurs"),
+        ({"active_players": 100}, "49 % des joueurs"),
         ({"weeks": company().weeks}, "1 769 défis relevés cette semaine après 2 231"),
         (
-            {"weeks": (replace(company().weeks[0], validations=1000), company().weeks[1])},
+            {"weeks": (but(company().weeks[0], validations=1000), company().weeks[1])},
             "1 769 défis relevés cette semaine après 1 000",
         ),
         ({"themes": company().themes}, "(Mode, Argent et citoyenneté)"),
         ({"week": 3}, "La mi-parcours"),
         ({"week": 7}, "La dernière semaine commence demain"),
         (
-            {"leagues": (replace(all_well().leagues[0], points=1900), *all_well().leagues[1:])},
+            {"leagues": (but(leagues_of(all_well())[0], points=1900), *leagues_of(all_well())[1:])},
             "Les Colibris du 3e et Vélo, boulot, dodo se tiennent à 36 points",
         ),
     ],
@@ -822,14 +838,13 @@ def test_advice_is_chosen_by_rule_from_the_figures(changes: dict[str, Any], expe
 
 
 def test_advice_stops_at_five() -> None:
-    leagues = tuple(replace(league, attention=ATTENTION_REASONS) for league in company().leagues)
-    totals = replace(company().totals, active_players=Figure(3), expected=900)
-    assert len(advice(company(leagues=leagues, totals=totals))) == 5
+    leagues = tuple(but(one, attention=ATTENTION_REASONS) for one in leagues_of(company()))
+    assert len(advice(company(leagues=leagues, active_players=3, expected_players=900))) == 5
 
 
 @pytest.mark.parametrize("reason", ATTENTION_REASONS)
 def test_every_reason_for_attention_has_its_words(reason: Any) -> None:
-    leagues = (replace(company().leagues[0], attention=(reason,)),)
+    leagues = (but(leagues_of(company())[0], attention=(reason,)),)
     for place, language in enumerate(LANGUAGES):
         row = page(company(leagues=leagues), language).tables["attention"][1]
         assert row == ["Les Colibris du 3e", "Siège", TEXTS[f"attention_{reason}"][place]]
@@ -862,8 +877,8 @@ def test_a_path_with_an_ending_names_the_file(tmp_path: Path) -> None:
 
 
 def test_one_client_that_fails_does_not_stop_the_others_and_is_named(tmp_path: Path) -> None:
-    broken = company(organisation=Organisation("casse", "Client Cassé"), as_of=datetime(2026, 6, 15))
-    other = company(organisation=Organisation("autre", "Autre Exemple"))
+    broken = company(organisation=organisation("casse", "Client Cassé"), as_of=datetime(2026, 6, 15))
+    other = company(organisation=organisation("autre", "Autre Exemple"))
     progress: list[tuple[int, int]] = []
     with pytest.raises(ReportError) as failed:
         write_reports(
@@ -884,14 +899,14 @@ def test_one_client_that_fails_does_not_stop_the_others_and_is_named(tmp_path: P
 
 
 def test_many_clients_are_written_in_one_run(tmp_path: Path) -> None:
-    reports = [(company(organisation=Organisation(f"c-{n}", f"Client {n}")), "fr") for n in range(5)]
+    reports = [(company(organisation=organisation(f"c-{n}", f"Client {n}")), "fr") for n in range(5)]
     assert len(write_reports(tmp_path, reports, ("html",))) == 5  # type: ignore[arg-type]
     assert "Client 3" in (tmp_path / "c-3-adult-2026-06-week-2-fr.html").read_text(encoding="utf-8")
 
 
 def test_codes_that_differ_in_a_hyphen_are_files_of_their_own(tmp_path: Path) -> None:
     codes = ("a-b", "a--b", "-a-b", "a-b-")
-    reports = [(company(organisation=Organisation(code, f"Client {code}")), "fr") for code in codes]
+    reports = [(company(organisation=organisation(code, f"Client {code}")), "fr") for code in codes]
     assert len(set(write_reports(tmp_path, reports, ("html",)))) == 4  # type: ignore[arg-type]
     for code in codes:
         assert f"Client {code}<" in (tmp_path / f"{code}-adult-2026-06-week-2-fr.html").read_text(encoding="utf-8")
@@ -934,10 +949,9 @@ UNKNOWN: Any = ("luck",)
         ({"kind": "daily"}, "'daily' is not a kind of report"),
         ({"week": None}, "needs the number and the days of its week"),
         ({"week_last": date(2026, 6, 1)}, "its week ends before it starts"),
-        ({"organisation": Organisation("x", " \u200b")}, "no name or no code"),
-        ({"edition": replace(EDITION, ends_at=EDITION.starts_at)}, "the edition ends before it starts"),
-        ({"leagues": (replace(company().leagues[0], attention=UNKNOWN),)}, "'luck' is not a reason for attention"),
-        ({"comparison": (replace(final().comparison[0], measure=UNKNOWN[0]),)}, "'luck' is not a measure"),
+        ({"organisation": organisation("x", " \u200b")}, "no name or no code"),
+        ({"edition": but(EDITION, ends_at=EDITION.starts_at)}, "the edition ends before it starts"),
+        ({"leagues": (but(leagues_of(company())[0], attention=UNKNOWN),)}, "'luck' is not a reason for attention"),
     ],
 )
 def test_a_report_that_cannot_be_is_refused_by_name(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
@@ -958,7 +972,7 @@ def test_a_language_or_format_that_does_not_exist_is_refused(tmp_path: Path) -> 
 def test_the_same_report_gives_the_same_page_and_pdf_everywhere(tmp_path: Path) -> None:
     program = (
         "from mpp_supabase.reports import write_report\n"
-        "from tests.reports.examples import final\n"
+        "from tests.library.reports.examples import final\n"
         f"write_report({str(tmp_path / 'again.pdf')!r}, final(), 'fr', ('pdf', 'html'))"
     )
     environment = os.environ | {"TZ": "Asia/Tokyo", "LANG": "C", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
