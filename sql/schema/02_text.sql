@@ -1,10 +1,11 @@
--- Text as people type it: how it is trimmed, compared and searched, and what in it is a word, a country, a telephone number,
--- an address, a link or an imitation. Nothing here reads a table or refuses: 12_typed does.
+-- Text as people type it: how it is trimmed, compared and searched, and what counts as a word, a country, a telephone
+-- number, an address, a link or an imitation. Nothing here reads a table or refuses: 12_typed does.
 
--- The one list of what typed text is trimmed of; mpp_supabase/typed.py does the same to the cells of sheets. What keyboards
--- add to emoji and word processors to long words goes, and the ligatures of a PDF are letters again. White space of any kind
--- becomes one plain space, also the kind without width, which must join no words. Hyphens that do not break become plain ones. Around the text goes what address
--- books and chats put there to say its direction; inside it such a character stays, and is refused.
+-- The one rule by which typed text is trimmed; mpp_supabase/typed.py applies it to the cells of sheets. What keyboards
+-- add to emoji and word processors to long words goes. Ligatures of a PDF become letters again. White space of any kind
+-- becomes one plain space, also the kind without width, which must join no words. Hyphens that do not break become
+-- plain ones. Characters that address books and chats put around a text to say its direction go; inside the text they
+-- stay, and are refused.
 create function private.trimmed(value text) returns text
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
@@ -20,7 +21,7 @@ as $$
 $$;
 grant execute on function private.trimmed to mpp_owner;
 
--- Control, zero-width and direction characters would let a label imitate another, and so would white space of another kind
+-- Control, zero-width and direction characters would let a label imitate another. So would white space of another kind
 -- and accents in a pile.
 create function private.hides_something(value text) returns boolean
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
@@ -44,8 +45,8 @@ create domain mpp.school_level as text
     constraint school_level_known check (value = any (private.school_levels()));
 comment on domain mpp.school_level is 'Level of a class or school: one of private.school_levels().';
 
--- How names are compared: without case, accents and ligatures, so that Léa, LEA and lea are one name. Accents go before
--- case does, because a database in the C locale knows the case of ASCII letters only.
+-- How names are compared: without case, accents and ligatures, so that Léa, LEA and lea are one name. Accents go first,
+-- because a database in the C locale knows the case of ASCII letters only.
 create function private.folded(value text) returns text
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
@@ -54,13 +55,13 @@ as $$
         'œ', 'oe'), 'Œ', 'OE'), 'æ', 'ae'), 'Æ', 'AE'), 'ß', 'ss'))
 $$;
 
--- Indexes are computed by the owner of the table when it is analysed or indexed again.
+-- The owner of a table computes its indexes when it is analysed or indexed again.
 grant usage on schema private to mpp_owner;
 grant usage on schema request to anon, authenticated, service_role;
 grant execute on function private.folded to mpp_owner;
 
--- One word of letters, in any script (mpp_supabase/sheets/names.py has the same list); a hyphen or an apostrophe may join two. The letters are listed, because what a
--- database counts as one depends on its locale.
+-- One word of letters, in any script; a hyphen or an apostrophe may join two. mpp_supabase/sheets/names.py has the same
+-- list. The letters are listed, because what a database counts as a letter depends on its locale.
 create function private.is_one_word(value text) returns boolean
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -105,8 +106,8 @@ as $$
 $$;
 grant execute on function private.is_country to mpp_owner;
 
--- The numbers that can be, without their +: behind a code that the ITU gave to a country, and in the length and with the first
--- digits of the country where players live. The numbers of overseas France have codes of their own.
+-- Whether a telephone number can exist, given without its +. Its country code is one that the ITU gave out. Where
+-- players live, its length and first digits are those of the country. Overseas France has codes of its own.
 create function private.is_phone_number(digits text) returns boolean
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -133,16 +134,17 @@ as $$
 $$;
 grant execute on function private.is_phone_number to mpp_owner;
 
--- A typed telephone number as its network knows it (E.164), or nothing: without what stands between digits, and 00 for +. As it
--- is dialled inside a country it is understood where the account lives in one whose way is known here, and only if it can be a number there: a
--- Frenchman in Brussels writes 06… too, and +32 6… is nobody. The zero that is only dialled inside a country goes.
+-- A typed telephone number as its network knows it (E.164), or null. What stands between digits goes, and 00 becomes +.
+-- A number that is dialled as inside a country is understood for the countries listed here, if the account lives there
+-- and the number can exist there: a Frenchman in Brussels writes 06… too, and +32 6… is nobody. The zero that is only
+-- dialled inside a country goes.
 create function private.phone_number(value text, country text) returns text
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select case when private.is_phone_number(substr(i.number, 2)) then i.number end
     from (
         select translate(
-            -- Who writes +33 (0)6 means +33 6. In Italy the zero belongs to the number.
+            -- +33 (0)6 means +33 6. In Italy the zero belongs to the number.
             regexp_replace(private.trimmed(left(phone_number.value, 60)), '^((?:\+|00)(?!39)[0-9 ]+)\(0\)', '\1'),
             U&' ./()-\2012\2013\2014\2212\061C\200E\200F\202A\202B\202C\202D\202E\2066\2067\2068\2069\FEFF', '')
     ) t (bare)
@@ -170,7 +172,7 @@ as $$
 $$;
 grant execute on function private.phone_number to mpp_owner;
 
--- Plain addresses only: no quotes, comments, lists or line ends, which a header would take for something else.
+-- Plain addresses only: no quotes, comments, lists or line ends, which a mail header would take for something else.
 create function private.is_mail_address(value text) returns boolean
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -183,15 +185,14 @@ as $$
 $$;
 grant execute on function private.is_mail_address to mpp_owner;
 
--- An address as somebody typed it, as it is kept and compared; nothing when it is too long to be one.
+-- A typed address as it is kept and compared; null when it is too long to be one.
 create function private.typed_address(value text) returns text
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select case when octet_length(value) <= 300 then lower(private.trimmed(value)) end
 $$;
 
--- Where a mail to an address arrives: ada+2@example.org is a way to write to ada@example.org once more, and Gmail reads over
--- dots.
+-- The mailbox that an address leads to: ada+2@example.org reaches ada@example.org, and Gmail ignores dots.
 create function private.mailbox_of(address text) returns text
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
@@ -204,7 +205,7 @@ as $$
 $$;
 grant execute on function private.mailbox_of to mpp_owner;
 
--- What a search compares: folded, and anything that is no letter or digit is a space.
+-- The text that a search compares: folded, with a space for whatever is no letter or digit.
 create function private.searchable(value text) returns text
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
@@ -212,13 +213,14 @@ as $$
 $$;
 grant execute on function private.searchable to mpp_owner;
 
--- The same, with Saint in one spelling: directories write St and Ste, people all of them.
+-- The same, with Saint in one spelling: directories write St and Ste, people write all three.
 create function private.findable(value text) returns text
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$ select regexp_replace(private.searchable(value), '(^| )(st|ste|sts|stes|sainte|saints|saintes)(?= |$)', '\1saint', 'g') $$;
 grant execute on function private.findable to mpp_owner;
 
--- Every three characters in a row inside its words. An index on this array finds a part of a name without an extension.
+-- Every three characters in a row inside the words of a text. An index on this array finds a part of a name without an
+-- extension.
 create function private.trigrams(searchable text) returns text[]
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
@@ -230,8 +232,9 @@ as $$
 $$;
 grant execute on function private.trigrams to mpp_owner;
 
--- A name in the letters that it seems to be written in: wide ones, small capitals, those in circles, squares and flags, those of
--- Greek, Cyrillic, Cherokee and Lisu that look like ours, digits for letters. i, l and 1 look alike and all become l.
+-- A name in the letters that it seems to be written in. Wide letters, small capitals, and those in circles, squares and
+-- flags become plain; so do those of Greek, Cyrillic, Cherokee and Lisu that look like ours, and digits that stand for
+-- letters. i, l and 1 look alike and all become l.
 create function private.look_alike(value text) returns text
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
@@ -244,15 +247,15 @@ as $$
         'aellmoptcyxaelmoptcaeloptmvkaelmoptnklpecsdnupalogacdefllmnoprstumm' || 'pppp' || 'mmm' || 'mpaetmpaet' || 'mpaetll' || 'leaostslll')
 $$;
 
--- A text without the inclusive writing in it: “engagé.es”, “étudiant.e.s”, “citoyen.ne.s”, “acteur.trice.s”, “beau.belle”.
--- Endings that no country and no domain has, and whatever ends in “.s”, are writing behind any word. “es”, “ne”, “se” and “ve” are
--- countries: alone they are writing behind an accent and behind what persons are called.
+-- A text without its inclusive writing: “engagé.es”, “étudiant.e.s”, “citoyen.ne.s”, “acteur.trice.s”, “beau.belle”.
+-- Endings that no country and no domain has, and all that end in “.s”, count as writing behind any word. “es”, “ne”,
+-- “se” and “ve” are countries: alone they count as writing only behind an accent and behind words for persons.
 create function private.without_inclusive_writing(value text) returns text
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select regexp_replace(
         regexp_replace(
-            -- The accent before the dot becomes a sign, which folding keeps.
+            -- The accent before the dot becomes a sign that folding keeps.
             private.folded(regexp_replace(translate(value, '§', ' '), '[éÉ](?=\.)', '§', 'g')),
             '([a-z][a-z§])(?:'
                 || '\.(?:les?|tes?|nes|ses|ves|fes?|hes?|ces|ches?|ques?|ues?|gues?|ices?|rices?|trices?|drices?|euses?|esses?|resses?|eresses?|oresses?'
@@ -272,8 +275,9 @@ as $$
             || '|([iu]f|\mloup)\.ve)(?![[:alnum:]/:?#@-]|\.\S)', '\1\2\3\4', 'g')
 $$;
 
--- Whether a mail program might make a link of it: an address, or words joined by a dot as hosts are, whatever the ending,
--- because new endings come every year. Inclusive writing is none. Digits in circles, raised ones and fractions end a host.
+-- Whether a mail program might make a link of a text: an address, or words joined by a dot as in a host name, whatever
+-- the ending, because new endings come every year. Inclusive writing is no link. Digits in circles, raised digits and
+-- fractions end a host.
 create function private.holds_link(value text) returns boolean
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
@@ -287,9 +291,9 @@ as $$
     ) w
 $$;
 
--- Whether the words of a name begin as a client's name does, however they are joined or parted: “ExempleSA”, “Exemple S.A. Lyon”.
--- Short names are ordinary words, which others contain by chance: they count only word by word. An article may stand before a
--- name of several words, or before a word that is all there is (“La vie en vert” is no “Vie”).
+-- Whether a name begins with a client's name, however its words are joined or parted: “ExempleSA”, “Exemple S.A. Lyon”.
+-- Short names are ordinary words, which others contain by chance: they are compared word by word only. An article may
+-- stand before a name of several words, or before a word that is all there is (“La vie en vert” is no “Vie”).
 create function private.opens_with(said text, name text) returns boolean
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$

@@ -1,4 +1,4 @@
--- The one clock of the game, and identifiers that follow it.
+-- The one clock of the game, and the identifiers that follow it. Nothing else reads the time.
 
 -- Time-ordered identifiers (RFC 9562, version 7) keep index inserts on the right-hand page. Postgres 18 has
 -- uuidv7() of its own; Supabase runs 17.
@@ -21,17 +21,17 @@ as $$
     )::uuid
 $$;
 
--- The one clock of the game: nothing else reads the time, so that a test moves the whole game by replacing this function.
--- now() would be the start of the transaction: a request that waited for a lock would still believe that the edition is
+-- The one clock of the game. Only this function reads the time, so a test moves the whole game by replacing it. Not
+-- now(): that is the start of the transaction, and a request that waited for a lock would still take the edition for
 -- running.
 create function private.clock() returns timestamptz
     language sql parallel safe set search_path = pg_catalog, pg_temp
 as $$ select clock_timestamp() $$;
 grant execute on function private.clock to mpp_owner;
 
--- The same for what a query reads. Written as (select private.read_clock()) it is asked once, and every row is judged at one
--- instant. Being stable it keeps a view open to the planner, which a volatile function in a column would not; being security
--- definer it lets the caller of a view read the time without naming what is private.
+-- The same clock for queries. Write (select private.read_clock()): Postgres asks it once, and judges every row at one
+-- instant. It is stable, so that the planner still sees through a view, which a volatile function in a column would
+-- prevent. It is security definer, so that the caller of a view reads the time without naming what is private.
 create function private.read_clock() returns timestamptz
     language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -44,11 +44,11 @@ grant execute on function private.read_clock to anon, authenticated, service_rol
 create function api.read_clock() returns timestamptz
     language sql stable set search_path = pg_catalog, pg_temp
 begin atomic select private.read_clock(); end;
-comment on function api.read_clock is 'The time by which the game decides what has begun and what is over: count down by it, not by the clock of a phone or a laptop. Errors: none.';
+comment on function api.read_clock is 'The time by which the game decides what has begun and what is over. Count down by it, not by the clock of a phone or a laptop. Errors: none.';
 grant execute on function api.read_clock to anon, authenticated, service_role;
 
--- The civil day at that moment. A request may choose the session's time zone (Prefer: timezone=…), so no day comes from it:
--- a day is one of the edition's zone, and where there is no edition one of the association's.
+-- The civil day at that moment. A request may choose the time zone of its session (Prefer: timezone=…), so no day comes
+-- from there: a day is one of the edition's zone, and without an edition one of Paris.
 create function private.today(time_zone text default 'Europe/Paris') returns date
     language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp
 as $$

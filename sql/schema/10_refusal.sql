@@ -1,5 +1,5 @@
--- Every refusal of the game: its SQLSTATE, and what it says in English and in French.
--- docs/errors.md and mpp_supabase/errors.py hold the same list; a test compares the three.
+-- Every refusal of the game: its SQLSTATE, its Python class, and its text in English and in French. docs/errors.md and
+-- mpp_supabase/errors.py hold the same list, and a test compares the three. Faults of imports follow.
 
 create function private.refusals()
     returns table (code text, name text, message_en text, message_fr text, hint_en text, hint_fr text)
@@ -155,7 +155,7 @@ as $$
         nullif(current_setting('request.headers', true), '')::jsonb ->> 'accept-language' ~* '^\s*fr', false)
 $$;
 
--- What may be wrong with a row of an import. Programs know the code; people read the text.
+-- What may be wrong with a row of an import. Programs decide by the code; people read the text.
 create function private.import_faults() returns table (code text, message_en text, message_fr text)
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -194,15 +194,15 @@ as $$
     ('mailbox_full', 'you have sent its mailbox five invitations in a day', 'vous avez envoyé cinq invitations à cette boîte en un jour')
 $$;
 
--- A DETAIL is the place where a hidden row would show, so that there is none but times, and the faults of what was sent: a
--- JSON object of the keys below. Times say nothing that the message does not. PostgREST hands it on as `details`.
+-- Raises a refusal. A DETAIL could show a hidden row, so it holds nothing but times and the faults of an import: a JSON
+-- object of the keys below. Times tell nothing that the message does not. PostgREST passes it on as `details`.
 create function private.refuse(code text, details jsonb, variadic arguments text[] default '{}') returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     french boolean := private.speaks_french();
     said record;
-    -- Part of what was typed is enough to know it again, and no log should hold more.
+    -- A part of what was typed is enough to recognise it, and no log should hold more.
     shown text[] := array(select left(a.value, 300) from unnest(arguments) with ordinality a (value, place) order by a.place);
 begin
     select
@@ -240,8 +240,8 @@ begin
 end
 $$;
 
--- Refuses an import for its faults, if it has any: [{"row": 3, "fault": "over_limit", "arguments": ["velo", "1"]}, …], the first
--- thousand of them in the details, the first one in the message.
+-- Refuses an import for its faults, if it has any: [{"row": 3, "fault": "over_limit", "arguments": ["velo", "1"]}, …].
+-- The details hold the first thousand, the message the first one.
 create function private.refuse_import(faults jsonb) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -268,7 +268,7 @@ begin
 end
 $$;
 
--- In a name of a person a space without width between two letters is neither dropped nor a space: it is refused.
+-- Refuses a space without width between two letters of a person's name: it is neither dropped nor made a space.
 create function private.refuse_unseen(field text, value text) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -279,13 +279,13 @@ begin
 end
 $$;
 
--- Instants are said to people in Paris time, with the zone, so that no one has to guess.
+-- People read instants in Paris time, with the zone, so that nobody has to guess.
 create function private.format_instant(at timestamptz) returns text
     language sql stable set search_path = pg_catalog, pg_temp
 as $$ select to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI:SS') || ' (Europe/Paris)' $$;
 
--- The ends of a stretch of days as people read them: its first day and its last one, which is whole. An instant that is no
--- midnight in Paris is said in full.
+-- The ends of a span of days as people read them: its first day and its last one, which is whole. An instant that is no
+-- midnight in Paris is given in full.
 create function private.format_first_day(at timestamptz) returns text
     language sql stable set search_path = pg_catalog, pg_temp
 as $$

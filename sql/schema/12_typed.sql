@@ -1,14 +1,15 @@
--- What is typed into a field: a clean line, a text, a place, a label, the name of a person; or the refusal that says what is
--- wrong with it. Names that must not imitate a client's are looked at in 30_client, those of pupils in 52_pupil.
+-- Checks what is typed into a field: a clean line, a text, a place, a label, the name of a person. Each returns the
+-- clean value or refuses with what is wrong. Imitations of a client's name are checked in 30_client, names of pupils in
+-- 52_pupil.
 
--- A typed line, trimmed and clean, or the refusal that names the field.
+-- A typed line, trimmed and clean; or the refusal that names the field.
 create function private.clean_line(field text, value text, longest integer default 60) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text;
 begin
-    -- Measured before it is worked on: cleaning megabytes would take as long as somebody likes.
+    -- Check the size first: cleaning megabytes would take as long as the sender likes.
     if octet_length(value) > 4 * longest + 200 then
         perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
     end if;
@@ -23,7 +24,7 @@ begin
     if private.hides_something(cleaned) then
         perform private.refuse('MP010', field, 'it holds an invisible character', 'Use visible characters only.');
     end if;
-    -- An encoded word of a mail header (RFC 2047) says one thing here and another where it is decoded.
+    -- An encoded word of a mail header (RFC 2047) reads one way here and another where it is decoded.
     if cleaned ~ '=\?[^?\s]+\?[bBqQ]\?' then
         perform private.refuse('MP010', field, 'it holds an encoded word', 'Write it without =?.');
     end if;
@@ -31,8 +32,8 @@ begin
 end
 $$;
 
--- Where somebody lives or a school stands, as it is kept: a country of the list and a postcode that may be there. The French
--- territories that ISO lists as countries are France, so that maps and departments know them.
+-- Where somebody lives or a school stands, as it is kept: a country of the list and a postcode that may exist there.
+-- The French territories that ISO lists as countries become France, so that maps and departments know them.
 create function private.clean_place(inout country text, inout postcode text)
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -71,9 +72,9 @@ begin
 end
 $$;
 
--- What strangers or mails show of somebody or something: clean, no link, and no imitation of the association, which
--- alone may call things after itself, where it types one name. `listed` is a name of a list: others made it, and staff
--- only pass it on.
+-- A label that strangers or mails show: clean, without a link, and no imitation of the association. Only the
+-- association names things after itself, where it types one name. `listed` marks a name of a list, which others made
+-- and the staff only pass on.
 create function private.clean_label(field text, value text, longest integer default 60, listed boolean default false) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -81,9 +82,9 @@ declare
     cleaned text := private.clean_line(field, value, longest);
     said text := private.look_alike(cleaned);
     letters text := regexp_replace(said, '[^a-z]', '', 'g');
-    -- As look_alike writes them.
+    -- In the spelling of look_alike.
     duties constant text := 'offlclel|offlclal|admln|support|staff|moderat|securlt|asslstance|servlce|alde|help|assoclat|contact|organlsat';
-    -- What a league may call itself too, “Équipe MPP Lyon”: alone with the letters it is the association.
+    -- Words that a league may use too, “Équipe MPP Lyon”. Alone with the letters they mean the association.
     places constant text := 'equlpes?|teams?|bureau|dlrectlon|lnfos?';
 begin
     if private.is_ops() and not listed then
@@ -95,7 +96,7 @@ begin
     end if;
     if letters ~ 'mapetlteplanete' or letters = 'mpp' or letters ~ ('^mpp(' || duties || ')|(' || duties || ')mpp$')
         or letters ~ ('^(l|la|le|les|the)?((' || places || ')(de|dela|du)?mpp|mpp(' || places || '))$')
-        -- Also M.P.P. and m p p.
+        -- M.P.P. and m p p too.
         or (said ~ '(^|[^a-z])m[^a-z]*p[^a-z]*p($|[^a-z])' and letters ~ duties) then
         perform private.refuse('MP010', field, 'it is the name of the association', 'Choose a name of your own.');
     end if;
@@ -117,18 +118,18 @@ begin
 end
 $$;
 
--- Several typed lines, trimmed and clean, or the refusal that names the field.
+-- Several typed lines, trimmed and clean; or the refusal that names the field.
 create function private.clean_text(field text, value text, longest integer) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text;
 begin
-    -- Measured before it is worked on: cleaning megabytes would take as long as somebody likes.
+    -- Check the size first: cleaning megabytes would take as long as the sender likes.
     if octet_length(value) > 4 * longest + 200 then
         perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
     end if;
-    -- Line by line, and without empty ones at the ends.
+    -- Each line is trimmed, and empty lines at the ends go.
     select btrim(string_agg(private.trimmed(l.line), E'\n' order by l.place), E'\n') into cleaned
     from regexp_split_to_table(value, E'\r\n|[\n\r\u0085\u2028\u2029]') with ordinality l (line, place);
     if coalesce(cleaned, '') = '' then

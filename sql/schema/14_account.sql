@@ -1,4 +1,5 @@
--- Who is calling, whether they are live, and who may act for Ma Petite Planète. Everything else asks here.
+-- Who is calling, whether the account is live, and who may act for Ma Petite Planète. Everything else asks here;
+-- sessions that prove an address are in 18_proof.
 
 create table mpp.ops_member (
     account_id uuid primary key references auth.users (id) on delete cascade,
@@ -6,8 +7,8 @@ create table mpp.ops_member (
 );
 comment on table mpp.ops_member is 'Accounts of the association''s staff. Read live at each call: a token never says who is staff.';
 
--- The database role that carries the request. `set role` cannot be done inside a security definer function, and no
--- header or token text can set it: PostgREST does, after it has verified the token.
+-- The database role that carries the request. A security definer function cannot `set role`, and no header or token
+-- text can: PostgREST sets it, after it has verified the token.
 create function private.request_role() returns text
     language sql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -18,7 +19,8 @@ create function private.is_service() returns boolean
     language sql stable set search_path = pg_catalog, pg_temp
 as $$ select private.request_role() in ('service_role', 'postgres', 'supabase_admin') $$;
 
--- Who is live: an account that is there, not disabled, and not deleted softly, which keeps its row. Whoever asks, asks here.
+-- Whether an account is live: it exists, is not disabled, and is not deleted softly, which keeps its row. Everything
+-- that must know asks here.
 create function private.is_live(account uuid) returns boolean
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -31,9 +33,10 @@ begin
 end
 $$;
 
--- The account behind a request, if it is live; null for anybody else. Read live: an account that was disabled or deleted is
--- out with its next request, not when its token ends. The claims of a token mean something only where PostgREST or Storage
--- has verified it: a login that speaks SQL could write any into its own connection. A test finds whatever reads them elsewhere.
+-- The account behind a request, if it is live; null for anybody else. It is read live: an account that was disabled or
+-- deleted is out with its next request, not when its token ends. The claims of a token count only where PostgREST or
+-- Storage has verified it: a login that speaks SQL could write any into its own connection. A test finds whatever reads
+-- claims elsewhere.
 create function private.my_account() returns uuid
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -52,7 +55,7 @@ end
 $$;
 grant execute on function private.my_account to authenticated, service_role;
 
--- Asked again by whoever had to wait for a lock: the account may have been disabled meanwhile.
+-- Call this after every wait for a lock: the account may have been disabled meanwhile.
 create function private.require_still_live() returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -63,8 +66,9 @@ begin
 end
 $$;
 
--- Keeps an account from being deleted until the end of this transaction: first of all locks, as the deletion takes it first.
--- Whoever adds a row that refers to an account does so; the error of a foreign key would show the row.
+-- Keeps an account from being deleted until the end of this transaction. It is the first of all locks, because a
+-- deletion takes it first. Call it before adding a row that refers to an account; the error of a foreign key would show
+-- the row.
 create function private.lock_account(account uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -102,12 +106,12 @@ $$;
 
 alter table mpp.ops_member enable row level security;
 
--- Ops: give or take back the rights of the staff.
+-- For the staff: give or take back the rights of the staff.
 create function private.set_ops_member(member_id uuid, granted boolean) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Only the secret key makes staff: a stolen staff session must not make more of its kind.
+    -- Only the secret key makes staff: a stolen session of the staff must not make more of its kind.
     if not private.is_service() then
         perform private.refuse('MP006');
     end if;
@@ -138,8 +142,8 @@ begin atomic select private.set_ops_member(member_id, granted); end;
 comment on function api.set_ops_member is 'Gives an account the rights of the staff, or takes them back. Secret key only; the account''s address must be confirmed. Errors: MP005, MP006, MP010.';
 grant execute on function api.set_ops_member to service_role;
 
--- The admin endpoint of Supabase Auth sorts by created_at alone, which accounts made together share: its pages leave some
--- out and show others twice. Here the id breaks the tie.
+-- Supabase Auth's own list of accounts sorts by created_at alone, which accounts made together share: its pages leave
+-- some out and show others twice. Here the id breaks the tie.
 create type api.account as (
     id uuid,
     email text,
@@ -149,14 +153,14 @@ create type api.account as (
     banned_until timestamptz,
     is_anonymous boolean
 );
-comment on type api.account is 'An account of Supabase Auth: disabled while banned_until is ahead.';
+comment on type api.account is 'An account of Supabase Auth; it is disabled while banned_until lies ahead.';
 
 create function private.list_accounts(search text, before_at timestamptz, before_id uuid, size integer)
     returns setof api.account
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Only the secret key, as it is with Supabase Auth itself: the staff have no list of everybody's addresses.
+    -- Only the secret key, as with Supabase Auth itself: the staff have no list of everybody's addresses.
     if not private.is_service() then
         perform private.refuse('MP006');
     end if;
@@ -180,5 +184,5 @@ create function api.list_accounts(
 ) returns setof api.account
     language sql stable set search_path = pg_catalog, pg_temp
 begin atomic select * from private.list_accounts(search, before_at, before_id, size); end;
-comment on function api.list_accounts is 'Accounts of Supabase Auth, the latest first, a page at a time: created_at and id of the last one lead to the next page. search keeps addresses with this text in them. Secret key only. Errors: MP006.';
+comment on function api.list_accounts is 'Lists accounts of Supabase Auth, the latest first, a page at a time: created_at and id of the last one lead to the next page. search keeps addresses that contain this text. Secret key only. Errors: MP006.';
 grant execute on function api.list_accounts to service_role;

@@ -1,4 +1,4 @@
--- The trace of every privileged act. It is only ever written to.
+-- The audit: a trace of every privileged act. Rows are only ever added.
 
 create table mpp.audit (
     id bigint generated always as identity primary key,
@@ -26,7 +26,8 @@ create trigger audit_append_only
     before update or delete or truncate on mpp.audit
     for each statement execute function private.refuse_change();
 
--- What players, teachers and staff of clients do is bounded: rows that nobody deletes are no place to fill for one account.
+-- Bounds what players, teachers and staff of clients may add: nobody deletes these rows, so one account must not fill
+-- the table.
 create function private.record_act(action text, subject text, details jsonb default '{}') returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -58,5 +59,5 @@ grant select on mpp.audit to authenticated, service_role;
 create view api.audit_log with (security_invoker = true) as
 select a.id, a.at, a.actor_id, a.actor_role, a.action, a.subject, a.details
 from mpp.audit a cross join (select) read_only;
-comment on view api.audit_log is 'Privileged acts; sort by id. Staff only.';
+comment on view api.audit_log is 'The audit of privileged acts; sort by id. Staff only.';
 grant select on api.audit_log to authenticated, service_role;

@@ -1,23 +1,25 @@
--- Whether whoever asks is the owner of the account's address. Some roles rest on an address: those of a client's staff and of the
--- association's. But anybody may sign up with somebody else's address and a password of their own, and when the owner confirms it,
--- that password works too. So these roles take a session that a link or a code sent to the address has opened, or one
--- opened with a password that was set by such a session, or given by the association to an account that it made.
+-- Whether the caller is the owner of the account's address. Roles that rest on an address require it: a client's staff
+-- and the association's. Anybody may sign up with somebody else's address and a password of their own, and that
+-- password works once the owner confirms the address. So these roles require a session that a link or a code sent to
+-- the address has opened, or a password that was set in such a session, or that the association gave to an account it
+-- made.
 
 create table mpp.account_proof (
     account_id uuid primary key references auth.users (id) on delete cascade,
     address_since timestamptz,
     password_since timestamptz
 );
-comment on table mpp.account_proof is 'What of an account is known to be its owner''s; without a row, only sessions that a mail has opened prove anything.';
-comment on column mpp.account_proof.address_since is 'When the address last changed: mails and sessions of before went elsewhere, and so did the one that the change opened.';
-comment on column mpp.account_proof.password_since is 'When the owner set the password, or the association made the account with it; empty for any other.';
+comment on table mpp.account_proof is 'What of an account is known to come from its owner; without a row, only sessions that a mail has opened prove anything.';
+comment on column mpp.account_proof.address_since is 'When the address last changed. Mails and sessions from before went to the old address, and so did the session that the change opened.';
+comment on column mpp.account_proof.password_since is 'When the owner set the password, or the association made the account with it; null for any other password.';
 
 alter table mpp.account_proof enable row level security;
 
--- What a sign-in is worth, by its method in the token (amr) and in Auth's tables. Tokens tell whole seconds. Whoever changes
--- an address needs both mailboxes, and Auth opens a session for the link that is followed last, which may be the one sent
--- to the old address: that session proves nothing (email_change; otp in the second of the change). An app that asks for a link
--- with a challenge (PKCE) gets a code, which it exchanges for a session up to five minutes later: a link of before the change too.
+-- Whether a sign-in proves the address, by its method in the token (amr) and in Auth's tables. Tokens tell whole
+-- seconds. A change of address takes both mailboxes, and Auth opens a session for the link that is followed last, which
+-- may be the one sent to the old address: that session proves nothing (email_change; otp in the second of the change).
+-- An app that asks for a link with a challenge (PKCE) gets a code, which it exchanges for a session up to five minutes
+-- later: also for a link from before the change.
 create function private.proves(method text, at timestamptz, proof mpp.account_proof) returns boolean
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -32,7 +34,7 @@ begin
 end
 $$;
 
--- The account behind a request, if it is live and its session proves that the owner of the address has opened it; else null.
+-- The account behind a request, if it is live and its session proves the address; else null.
 create function private.my_proven_account() returns uuid
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -41,7 +43,7 @@ declare
     methods jsonb := auth.jwt() -> 'amr';
     proof mpp.account_proof;
 begin
-    -- An anonymous session has no address to prove, also where its account has been given one since.
+    -- An anonymous session has no address to prove, even where its account was given one since.
     if account is null or jsonb_typeof(methods) is distinct from 'array'
         or coalesce((auth.jwt() ->> 'is_anonymous')::boolean, false) then
         return null;
@@ -59,11 +61,12 @@ end
 $$;
 grant execute on function private.my_proven_account to authenticated;
 
--- Auth writes in several steps, so it is judged when they are done: a password that comes with a confirmed address was given by
--- the association (or by whoever confirms every address by itself, as the local stack does). One that is changed later is
--- good if a session that proves the address changed it: Auth ends all others, so it is there and no other is. No session at all says
--- nothing: whoever changes a password may sign out meanwhile. So what the association sets later with the secret key takes
--- one sign-in by mail. Auth's own stamps are the clock that tokens are made by.
+-- Auth writes in several steps, so this judges when they are done. A password that comes with a confirmed address was
+-- given by the association (or by a server that confirms every address by itself, as the local stack does). A password
+-- that is changed later counts if a session that proves the address changed it: Auth ends all other sessions, so this
+-- one is left alone. Without any session it does not count: whoever changes a password may sign out meanwhile. So a
+-- password that the association sets later with the secret key takes one sign-in by mail. Auth's own stamps are the
+-- clock that tokens are made by.
 create function private.account_proved() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -81,7 +84,7 @@ begin
         was.password_since := case when is_confirmed and new.encrypted_password <> '' then new.created_at end;
     else
         if new.email is distinct from old.email then
-            -- Not before any session that is there: the one that the change opens is among them.
+            -- Not earlier than any session that exists: the one that the change opens is among them.
             was.address_since := greatest(coalesce(new.updated_at, private.clock()), (
                 select max(c.updated_at)
                 from auth.sessions s

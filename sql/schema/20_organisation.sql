@@ -1,4 +1,4 @@
--- Clients of the association. Who works for one, and what they follow: 30_client.
+-- The clients of the association. Their staff, units and parts in editions are in 30_client.
 
 create type api.organisation_kind as enum (
     'company', 'local_authority', 'public_administration', 'school_network', 'university', 'association'
@@ -12,7 +12,7 @@ create table mpp.organisation (
     language text not null default 'fr' check (language in ('fr', 'en')),
     created_at timestamptz not null default private.clock()
 );
-comment on table mpp.organisation is 'Client of the association; an edition may be private to one.';
-comment on column mpp.organisation.language is 'Of the mails and reports that its staff get.';
+comment on table mpp.organisation is 'A client of the association; an edition may be private to one.';
+comment on column mpp.organisation.language is 'Language of the mails and reports that its staff get.';
 
 alter table mpp.organisation enable row level security;

@@ -1,17 +1,18 @@
--- Editions, their phases on the server's clock, and maintenance windows.
+-- Editions, their phases on the server's clock, the lock of an edition, and maintenance windows. What an edition plays
+-- is in 24_challenge.
 
--- Types that requests and answers name are part of the contract and live in api: callers have no rights on mpp.
+-- Types that requests and answers name belong to the contract and live in api: callers have no rights on mpp.
 create type api.audience as enum ('public', 'school');
 
 create type api.ranking_basis as enum ('total', 'average');
 
 create type api.edition_phase as enum ('draft', 'registration', 'running', 'closed', 'frozen');
 
--- Text and not an enum: row-level security lets an index be used only by operators that are known not to leak, and
+-- Text and not an enum: under row-level security only operators that are known not to leak may use an index, and
 -- Postgres does not count the comparison of enums among them.
 create domain api.ranking_scope as text
     constraint ranking_scope_known check (
-        -- The levels are those of private.school_levels(), which whoever names a scope may not call.
+        -- The levels are those of private.school_levels(), which callers who name a scope may not call.
         value in ('player', 'team', 'league', 'maternelle', 'elementaire', 'college', 'lycee')
     );
 comment on domain api.ranking_scope
@@ -91,8 +92,8 @@ begin
 end
 $$;
 
--- Every writer of an edition holds this shared, the freezer alone. An advisory lock, because a share lock on the one
--- row of the edition would make every validation write to it.
+-- The lock of an edition: every writer holds it shared, the freezer alone. It is an advisory lock, because a share lock
+-- on the edition's one row would make every validation write to that row.
 create function private.lock_edition(edition_id integer, alone boolean default false) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -102,7 +103,7 @@ begin
     else
         perform pg_advisory_xact_lock_shared(hashtext('mpp.edition'), edition_id);
     end if;
-    -- Under a fixed snapshot the edition would still look as it did before the lock was had.
+    -- Under a fixed snapshot the edition would still look as it did before the lock.
     if current_setting('transaction_isolation') <> 'read committed' then
         perform from mpp.edition e where e.id = edition_id for share;
     end if;
@@ -139,7 +140,7 @@ begin
 end
 $$;
 
--- Rules and dates that players have counted on since the start; texts and the last day to join may still change.
+-- Players have counted on rules and dates since the start. Texts and the last day to join may still change.
 create function private.edition_keep_rules() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -172,7 +173,7 @@ create trigger edition_keep
     before delete or truncate on mpp.edition
     for each statement execute function private.refuse_change();
 
--- Editions that a person may read: opened ones, and private ones only from inside.
+-- Private editions that the caller may read, because they play inside.
 create function private.my_private_edition_ids() returns setof integer
     language plpgsql stable security definer rows 10 set search_path = pg_catalog, pg_temp
 as $$
@@ -187,8 +188,8 @@ end
 $$;
 grant execute on function private.my_private_edition_ids to authenticated;
 
--- Editions in which the caller's clients take part. Of a private one they read what it is and its cards, never its
--- ranking: who is in it is known inside only.
+-- Editions in which the caller's clients take part. Of a private one they read the edition and its cards, never its
+-- ranking: only its players know who is in it.
 create function private.my_client_edition_ids() returns setof integer
     language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
@@ -262,10 +263,10 @@ select
     w.announced_at,
     tstzrange(w.starts_at, w.ends_at) @> (select private.read_clock()) as is_active
 from mpp.maintenance_window w cross join (select) read_only;
-comment on view api.maintenance_windows is 'Announced maintenance: past day, present and future.';
+comment on view api.maintenance_windows is 'Announced maintenance windows: past day, present and future.';
 grant select on api.maintenance_windows to anon, authenticated, service_role;
 
--- Ops: open, close, announce.
+-- For the staff: open, close, announce.
 create function private.open_edition(edition_code text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -289,7 +290,7 @@ grant execute on function private.open_edition to authenticated, service_role;
 create function api.open_edition(edition_code text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.open_edition(edition_code); end;
-comment on function api.open_edition is 'Opens a draft edition to registration; does nothing when it is open. Staff. Errors: MP006, MP020, MP027.';
+comment on function api.open_edition is 'Opens a draft edition to registration; does nothing when it is open already. Staff. Errors: MP006, MP020, MP027.';
 grant execute on function api.open_edition to authenticated, service_role;
 
 create function private.close_edition(edition_code text, reason text) returns void

@@ -1,4 +1,5 @@
--- The catalogue: cards, and the challenges of an edition with the rules they are played by.
+-- The catalogue: cards, and the challenges of an edition with the rules they are played by. Validating one is in
+-- 74_play.
 
 create type api.challenge_kind as enum ('standard', 'collective', 'boost', 'hidden', 'flash', 'malus');
 
@@ -23,9 +24,9 @@ create table mpp.challenge (
     goals smallint[] not null default '{}' check (goals <@ array[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]::smallint[]),
     curriculum text[] not null default '{}'
 );
-comment on table mpp.challenge is 'A card as one or more editions show it. Other texts under the same code are another row: what one edition corrects changes no other.';
+comment on table mpp.challenge is 'What one or more editions say of a challenge. Other texts under the same code are another row, so a correction in one edition changes no other.';
 comment on column mpp.challenge.goals is 'United Nations sustainable development goals, 1 to 17.';
-comment on column mpp.challenge.curriculum is 'Codes of mpp.curriculum_theme; apply_edition, the only writer, checks them.';
+comment on column mpp.challenge.curriculum is 'Codes of mpp.curriculum_theme. apply_edition, the only writer, checks them.';
 create index challenge_code on mpp.challenge (code);
 create index challenge_theme on mpp.challenge (theme);
 
@@ -71,14 +72,14 @@ create table mpp.edition_challenge (
 );
 comment on table mpp.edition_challenge is 'A card in play in an edition: kind, points and limits, fixed when the edition starts.';
 comment on column mpp.edition_challenge.repeat_limit is 'How often one player may validate it; null: without limit, fifty times in 24 hours at most.';
-comment on column mpp.edition_challenge.opens_at is 'Window [opens_at, closes_at): open only inside, except boost, which multiplies inside.';
-comment on column mpp.edition_challenge.open_during is 'When it may be done: what its kind makes of its window.';
+comment on column mpp.edition_challenge.opens_at is 'Window [opens_at, closes_at): the challenge is open only inside. A boost is always open and multiplies inside.';
+comment on column mpp.edition_challenge.open_during is 'When it may be done; the kind and the window decide.';
 comment on column mpp.edition_challenge.boosted_during is 'When its points are multiplied.';
 comment on column mpp.edition_challenge.levels is 'Levels whose classes may play it; null in a public edition.';
 create index edition_challenge_card on mpp.edition_challenge (challenge_id);
 
--- Secret words are compared without case, accents and spaces, and kept as a digest, so that they do not lie about in
--- clear. A digest of one word is no secret from who can read the table: no role of the API can.
+-- Secret words are compared without case, accents and spaces. They are kept as a digest, so that they do not stand in
+-- clear. A digest of one word is no secret from somebody who reads the table: no role of the API can.
 create function private.secret_digest(edition_code text, word text) returns bytea
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -86,15 +87,15 @@ as $$
         edition_code || ':' || lower(regexp_replace(normalize(word, NFKD), '[\u0300-\u036f\s''’-]', '', 'g')), 'UTF8'))
 $$;
 
--- Editing a challenge never rewrites a score already earned: once the edition has started its rules stand. The texts of
--- its card may be corrected.
+-- A change of a challenge must never rewrite a score: once the edition has started its rules stand. The texts of its
+-- card may be corrected.
 create function private.edition_challenge_keep_rules() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
 begin
-    -- What is computed from the others is not there yet.
+    -- Generated columns have no value yet.
     if tg_op = 'UPDATE'
         and to_jsonb(old) - '{challenge_id,open_during,boosted_during}'::text[]
             = to_jsonb(new) - '{challenge_id,open_during,boosted_during}'::text[]
@@ -114,7 +115,7 @@ create trigger edition_challenge_keep_rules
     before insert or update or delete on mpp.edition_challenge
     for each row execute function private.edition_challenge_keep_rules();
 
--- A flash challenge is known to nobody before it opens: what names it then is refused as if it did not exist.
+-- Nobody knows a flash challenge before it opens: whoever names it then is refused as if it did not exist.
 create function private.is_announced(c mpp.edition_challenge, at timestamptz) returns boolean
     language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -141,7 +142,7 @@ create table mpp.unlock (
     unlocked_at timestamptz not null default private.clock(),
     primary key (player_id, challenge_id)
 );
-comment on table mpp.unlock is 'Hidden challenges that a player has found.';
+comment on table mpp.unlock is 'Hidden challenges that a player has unlocked.';
 create index unlock_challenge on mpp.unlock (challenge_id);
 
 create table mpp.unlock_guess (
@@ -187,7 +188,8 @@ alter table mpp.edition_challenge enable row level security;
 alter table mpp.unlock enable row level security;
 alter table mpp.unlock_guess enable row level security;
 
--- In play: from the start of an edition that the caller may see; flash only inside its window; hidden once found.
+-- Challenges in play: from the start of an edition that the caller may see, flash only inside the window, hidden once
+-- unlocked.
 create policy edition_challenge_select_anon on mpp.edition_challenge
     for select to anon
     using (

@@ -1,4 +1,5 @@
--- The person: what only they and the association's staff may read, and what they consented to.
+-- The person: their profile, which only they and the staff read, and what they consented to. Accounts are in
+-- 14_account, teachers in 28_school.
 
 create table mpp.terms_version (
     version text primary key check (version ~ '^[0-9]{4}-[0-9]{2}(\.[0-9]+)?$'),
@@ -25,7 +26,7 @@ create table mpp.profile (
     -- A teacher who does not play gives none of these; a player gives them all.
     constraint profile_plays_or_not check (num_nulls(alias, country, postcode, birth_date) in (0, 4))
 );
-comment on table mpp.profile is 'A person who plays or teaches: read by that person and by the staff only. The e-mail address stays in Auth.';
+comment on table mpp.profile is 'A person who plays or teaches, read by that person and the staff only. The e-mail address stays in Auth.';
 comment on column mpp.profile.alias is 'Name in public; null for a teacher who does not play.';
 
 create type api.consent_purpose as enum ('terms', 'newsletter', 'league_alerts', 'partner_sharing');
@@ -51,7 +52,7 @@ create function private.age_on(birth_date date, day date) returns integer
 as $$ select extract(year from age(day, birth_date))::integer $$;
 grant execute on function private.age_on to authenticated;
 
--- Whether somebody is younger than so many years today, in Paris. Nobody knows of a teacher who does not play.
+-- Whether somebody is younger than this many years today, in Paris. A teacher who does not play has no known age.
 create function private.is_under(account_id uuid, years integer) returns boolean
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -64,8 +65,8 @@ begin
 end
 $$;
 
--- What an age forbids, said where a profile, a league or a class would break it: under 15 nobody plays in a league that
--- strangers may join and whose ambassador reads phone numbers; under 18 nobody runs a class.
+-- Refuses what an age forbids, where a profile, a league or a class would break it. Under 15 nobody plays in an open
+-- league, in which strangers meet and whose ambassador reads phone numbers. Under 18 nobody runs a class.
 create function private.check_age(account_id uuid) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -85,7 +86,7 @@ begin
 end
 $$;
 
--- Under 15, the alias is shown in public only once a guardian has agreed.
+-- Under 15, the alias is public only once a guardian has agreed.
 create function private.may_be_listed(account_id uuid) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -165,7 +166,7 @@ begin
 end
 $$;
 
--- The account behind a request that wants to write: not anonymous, registered, and no maintenance going on.
+-- The account behind a request that writes: not anonymous, registered, and outside maintenance.
 create function private.require_account(registered boolean default true) returns uuid
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -185,7 +186,7 @@ create function private.check_profile(birth_date date, language text, picture_pa
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Nobody's date of birth is said back: refusals are logged.
+    -- No refusal repeats a birth date: refusals are logged.
     if birth_date is null then
         perform private.refuse('MP010', 'birth_date', 'it is empty', 'Give a date of birth as YYYY-MM-DD.');
     end if;
@@ -247,7 +248,7 @@ begin
             then private.clean_line('acquisition_channel', register.acquisition_channel, 80) end,
         register.picture_path
     )
-    -- A teacher who now plays too.
+    -- A teacher who starts to play.
     on conflict on constraint profile_pkey do update
     set first_name = excluded.first_name, last_name = excluded.last_name, alias = excluded.alias, country = excluded.country,
         postcode = excluded.postcode, birth_date = excluded.birth_date, language = excluded.language, sector = excluded.sector,
@@ -301,8 +302,8 @@ begin
     end if;
     perform private.check_profile(coalesce(birth_date, old_row.birth_date), coalesce(language, old_row.language), nullif(picture_path, ''));
     perform private.refuse_unseen('alias', left(alias, 1000));
-    -- A minor cannot grow up by editing a form, nor by a day at a time; and the slip of a digit locks no adult out. The staff
-    -- correct a real mistake.
+    -- A minor cannot grow up by editing a form, not even by a day at a time, and a mistyped digit locks no adult out.
+    -- The staff correct a real mistake.
     if birth_date is distinct from old_row.birth_date and birth_date is not null
         and private.age_on(greatest(old_row.birth_date, birth_date), private.today()) < 18 then
         perform private.refuse('MP054');
@@ -337,11 +338,11 @@ begin atomic
     select private.update_profile(first_name, last_name, alias, country, postcode, birth_date, language, sector,
         acquisition_channel, picture_path);
 end;
-comment on function api.update_profile is 'Corrects the caller''s profile; what is left out stays, an empty text clears an optional field. A birth date under 18, the old or the new one, is corrected by the staff (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP054.';
+comment on function api.update_profile is 'Corrects the caller''s profile; what is left out stays, and an empty text clears an optional field. The staff correct a birth date under 18, the old or the new one (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP054.';
 grant execute on function api.update_profile to authenticated;
 
--- The staff correct what update_profile refuses. Nobody adds to the profile meanwhile: who registers as a teacher or joins a league
--- holds it, and sees the new age.
+-- The staff correct what update_profile refuses. The lock keeps others from adding to the profile meanwhile: whoever
+-- registers as a teacher or joins a league then sees the new age.
 create function private.correct_birth_date(account_id uuid, birth_date date, reason text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -366,7 +367,7 @@ grant execute on function private.correct_birth_date to authenticated, service_r
 create function api.correct_birth_date(account_id uuid, birth_date date, reason text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.correct_birth_date(account_id, birth_date, reason); end;
-comment on function api.correct_birth_date is 'Corrects the birth date of a player, also one of a minor; the reason is kept in the audit, the date is not. Who would be too young for an open league or a class is refused. Staff. Errors: MP005, MP006, MP010, MP052, MP053.';
+comment on function api.correct_birth_date is 'Corrects the birth date of a player, minor or not. The audit keeps the reason, not the date. Refuses a date that makes the person too young for the open league or class they are in. Staff. Errors: MP005, MP006, MP010, MP052, MP053.';
 grant execute on function api.correct_birth_date to authenticated, service_role;
 
 create function private.set_consent(purpose api.consent_purpose, granted boolean) returns void
@@ -392,13 +393,13 @@ begin
     end if;
     select t.version into current_version
     from mpp.terms_version t where t.published_at <= private.clock() order by t.published_at desc limit 1;
-    -- The log is never deleted from. Whoever may give no more may still withdraw.
+    -- The log is never deleted from. Somebody who may give no more may still withdraw.
     if granted and (
         select count(*) from mpp.consent c where c.account_id = account and c.given_at > private.clock() - interval '24 hours'
     ) >= 20 then
         perform private.refuse('MP047', '20');
     end if;
-    -- Saying the same again adds nothing to the log.
+    -- A consent that changes nothing adds nothing to the log.
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
     select account, set_consent.purpose, set_consent.granted, current_version, 'app'
     where not exists (
@@ -419,5 +420,5 @@ grant execute on function private.set_consent to authenticated;
 create function api.set_consent(purpose api.consent_purpose, granted boolean) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.set_consent(purpose, granted); end;
-comment on function api.set_consent is 'Gives or withdraws one consent of the caller; none is given once the log has twenty rows of a day. Errors: MP001, MP002, MP003, MP010, MP011, MP047.';
+comment on function api.set_consent is 'Gives or withdraws one consent of the caller. Once the log has twenty rows of a day, none is given any more. Errors: MP001, MP002, MP003, MP010, MP011, MP047.';
 grant execute on function api.set_consent to authenticated;

@@ -1,7 +1,7 @@
--- Schools and their teachers. A school is public knowledge (the Ministry publishes its directory); classes, which belong
--- to one, are leagues (40_league, 50_class).
+-- Schools and their teachers. A school is public knowledge: the Ministry publishes its directory. Classes belong to a
+-- school and are leagues (40_league, 50_class).
 
--- The code of a French school (RNE, today UAI): seven digits, and a letter that checks them.
+-- The code of a French school, RNE, today called UAI: seven digits, and a letter that checks them.
 create function private.is_rne(code text) returns boolean
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -12,7 +12,7 @@ as $$
     end
 $$;
 
--- The French department of a postcode; none when there is no such thing. Corsica is 2A up to 201, 2B after it.
+-- The French department of a postcode; null when there is none. Corsica is 2A up to 201, 2B after it.
 create function private.department_of(country text, postcode text) returns text
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -26,13 +26,13 @@ as $$
 $$;
 grant execute on function private.department_of to mpp_owner;
 
--- A department that there is.
+-- Whether a department of this code exists.
 create function private.is_department(code text) returns boolean
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$ select code ~ '^(0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5]|97[1-8]|98[678])$' $$;
 grant execute on function private.is_department to mpp_owner;
 
--- The code that INSEE gives a commune, which begins with its department.
+-- The code that INSEE gives a commune; it begins with the department.
 create function private.is_commune(code text) returns boolean
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$ select code ~ '^((0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5])[0-9]{3}|9(7[1-8]|8[678])[0-9]{2})$' $$;
@@ -56,7 +56,7 @@ create table mpp.school (
     city mpp.line not null,
     commune text check (private.is_commune(commune)),
     stated_department text check (private.is_department(stated_department)),
-    -- Postcodes cross the borders of departments, so that one is the last to be asked.
+    -- Postcodes cross the borders of departments, so they are asked last.
     department text generated always as (coalesce(
         stated_department, substring(commune from '^9[78].|^..'), private.department_of(country, postcode)
     )) stored,
@@ -69,15 +69,15 @@ create table mpp.school (
     constraint school_place_in_france check (country = 'FR' or num_nonnulls(commune, stated_department) = 0),
     constraint school_in_france_has_rne check (country <> 'FR' or rne is not null)
 );
-comment on table mpp.school is 'Schools: from the directory of the Ministry, or added by a teacher. Abroad there is no RNE.';
+comment on table mpp.school is 'Schools, from the directory of the Ministry or added by a teacher. A school abroad has no RNE (the code that is called UAI today).';
 comment on column mpp.school.commune is 'INSEE code of its commune, as the directory states it.';
-comment on column mpp.school.stated_department is 'As the directory states it; department is this, or what commune and postcode tell.';
+comment on column mpp.school.stated_department is 'Department that the directory states. department is this one, or what commune and postcode tell.';
 comment on column mpp.school.is_hidden is 'Taken off the lists by the staff: a joke, a double, a name against the law.';
 create unique index school_abroad_once
     on mpp.school (country, private.searchable(postcode), private.searchable(city), private.searchable(name))
     where rne is null;
 
--- Without a list of pending entries, which would make searches slow until the next vacuum.
+-- Without a list of pending entries, which would slow searches down until the next vacuum.
 create index school_search on mpp.school using gin (private.trigrams(search_text)) with (fastupdate = off);
 create index school_created_by on mpp.school (created_by, created_at) where created_by is not null;
 
@@ -87,7 +87,7 @@ create table mpp.teacher (
     subject mpp.line check (char_length(subject) <= 80),
     registered_at timestamptz not null default private.clock()
 );
-comment on table mpp.teacher is 'A referring adult: what they do at school, for internal statistics. Their name is in mpp.profile.';
+comment on table mpp.teacher is 'A referring adult and what they do at school, for internal statistics. Their name is in mpp.profile.';
 
 alter table mpp.school enable row level security;
 alter table mpp.teacher enable row level security;
@@ -108,7 +108,7 @@ create view api.schools with (security_invoker = true) as
 select s.id as school_id, s.rne, s.name, s.levels::text[] as levels, s.country, s.postcode, s.city
 from mpp.school s cross join (select) read_only
 where not s.is_hidden;
-comment on view api.schools is 'Schools by id or RNE. To find one by a part of its name use search_schools.';
+comment on view api.schools is 'Schools by id or RNE, the code that is called UAI today. To find a school by a part of its name use search_schools.';
 grant select on api.schools to anon, authenticated, service_role;
 
 create view api.my_teacher with (security_invoker = true) as
@@ -127,7 +127,7 @@ where t.account_id = (select private.my_account());
 comment on view api.my_teacher is 'The caller as a teacher: one row, or none before register_teacher.';
 grant select on api.my_teacher to authenticated;
 
--- The account behind a teacher's request.
+-- The account behind a request of a teacher.
 create function private.require_teacher() returns uuid
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -193,7 +193,7 @@ create function api.register_teacher(
 begin atomic
     select private.register_teacher(first_name, last_name, role, terms_version, subject, language, class_alerts, newsletter);
 end;
-comment on function api.register_teacher is 'Registers the caller as a teacher, accepting the current terms of use; an adult who plays already keeps their profile, and who is under 18 there is refused. Returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
+comment on function api.register_teacher is 'Registers the caller as a teacher, accepting the current terms of use. An adult who plays already keeps their profile; a player under 18 is refused. Returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
 grant execute on function api.register_teacher to authenticated;
 
 create function private.update_teacher(first_name text, last_name text, role text, subject text, language text) returns void
@@ -226,7 +226,7 @@ create function api.update_teacher(
 ) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.update_teacher(first_name, last_name, role, subject, language); end;
-comment on function api.update_teacher is 'Corrects the caller''s data as a teacher; what is left out stays, an empty subject clears it. Errors: MP001, MP002, MP009, MP010, MP011.';
+comment on function api.update_teacher is 'Corrects the caller''s data as a teacher; what is left out stays, and an empty subject clears it. Errors: MP001, MP002, MP009, MP010, MP011.';
 grant execute on function api.update_teacher to authenticated;
 
 create type api.school_found as (
@@ -234,11 +234,11 @@ create type api.school_found as (
 );
 comment on type api.school_found is 'A school that a search found.';
 
--- Every word of the query must be part of the code, postcode, city or name. Words of three characters go through the
--- index; shorter ones only narrow what it finds.
+-- Every word of the query must be part of the code, postcode, city or name. Words of three characters use the index;
+-- shorter ones only narrow what it finds.
 create function private.search_schools(query text, country text, level text, results integer) returns setof api.school_found
     language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp
-    -- A search for «école» matches most of the table, and the planner would then rather read all of it.
+    -- A search for «école» matches most of the table, and the planner would then read all of it.
     set enable_seqscan = off
 as $$
 declare
@@ -255,7 +255,7 @@ begin
     if cardinality(private.trigrams(asked)) = 0 then
         perform private.refuse('MP010', 'query', 'it has no three letters in a row', 'Type a code, a postcode, a city or a part of the name.');
     end if;
-    -- Each word once, and none that is part of another: every one costs a look at every candidate.
+    -- Each word once, and none that is part of another: every word costs a look at every candidate.
     patterns := array(
         select distinct '%' || w.word || '%'
         from unnest(string_to_array(asked, ' ')) w (word)
@@ -263,7 +263,8 @@ begin
             select from unnest(string_to_array(asked, ' ')) o (word) where o.word <> w.word and strpos(o.word, w.word) > 0
         )
     );
-    -- An official name with its town has up to thirty. What narrows nothing by index costs a look at every candidate.
+    -- An official name with its town has up to thirty words. A word that the index does not narrow costs a look at
+    -- every candidate.
     if cardinality(patterns) > 30 or (select count(*) from unnest(patterns) w (word) where char_length(w.word) < 5) > 8 then
         perform private.refuse('MP010', 'query', format('it has %s words', cardinality(patterns)),
             'Use 30 words at most, 8 of them of one or two letters.');
@@ -277,7 +278,7 @@ begin
     return query
     select f.id, f.rne, f.name::text, f.levels::text[], f.country, f.postcode, f.city::text
     from (
-        -- Enough to choose from: a query that finds more wants another word.
+        -- Enough to choose from: a query that finds more needs another word.
         select s.*
         from mpp.school s
         where private.trigrams(s.search_text) @> private.trigrams(asked)
@@ -297,7 +298,7 @@ create function api.search_schools(query text, country text default null, level 
     returns setof api.school_found
     language sql stable rows 20 set search_path = pg_catalog, pg_temp set statement_timeout = '2s'
 begin atomic select * from private.search_schools(query, country, level, results); end;
-comment on function api.search_schools is 'Schools whose code, postcode, city or name holds every word of the query, accents or not; at least one word of three letters. Any account that is not anonymous. Errors: MP001, MP002, MP010.';
+comment on function api.search_schools is 'Finds schools whose code, postcode, city or name holds every word of the query, accents or not; one word must have three letters. Any account that is not anonymous. Errors: MP001, MP002, MP010.';
 grant execute on function api.search_schools to authenticated, service_role;
 
 create function private.check_school(rne text, country text, levels text[]) returns void
@@ -346,7 +347,7 @@ begin
     place := private.clean_place(country, postcode);
     perform private.check_school(nullif(code, ''), place.country, levels);
     code := nullif(code, '');
-    -- A school that is known stays as it is, whoever describes it again.
+    -- A known school stays as it is, whoever describes it again.
     select s.id into school
     from mpp.school s
     where case when code is not null then s.rne = code
@@ -370,7 +371,7 @@ begin
     on conflict do nothing
     returning id into school;
     if school is null then
-        -- Somebody added it in the same instant.
+        -- Somebody else added it at the same moment.
         select s.id into school
         from mpp.school s
         where case when code is not null then s.rne = code
@@ -389,7 +390,7 @@ create function api.add_school(
 ) returns uuid
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.add_school(name, city, postcode, levels, country, rne); end;
-comment on function api.add_school is 'Adds a school and returns its id; one that is known already (same RNE, or abroad same name and place) is returned as it is. Teachers, five a day, and staff. Errors: MP001, MP002, MP009, MP010, MP011, MP085.';
+comment on function api.add_school is 'Adds a school and returns its id. A school that is known already (same RNE, or abroad same name and place) is returned as it is. Teachers, five a day, and staff. Errors: MP001, MP002, MP009, MP010, MP011, MP085.';
 grant execute on function api.add_school to authenticated, service_role;
 
 create function private.correct_school(
@@ -415,7 +416,8 @@ begin
         levels = case when correct_school.levels is null then s.levels else private.levels_in_order(correct_school.levels) end,
         is_hidden = coalesce(correct_school.is_hidden, s.is_hidden)
     where s.id = was.id;
-    -- The classes of a school that is none are none either, until it comes back. In a frozen edition they cannot.
+    -- A school that is hidden takes its classes out of the rankings, until it comes back. In a frozen edition they
+    -- cannot come back.
     if is_hidden is not null then
         perform private.lock_edition(x.edition_id)
         from (select distinct l.edition_id from mpp.league l where l.school_id = was.id order by l.edition_id) x;
@@ -450,14 +452,14 @@ create function api.correct_school(
 ) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.correct_school(school_id, name, city, postcode, levels, is_hidden); end;
-comment on function api.correct_school is 'Corrects a school, or takes it off the lists and its classes out of the rankings; what is left out stays. Its classes come back with it, but for editions that are frozen. Staff. Errors: MP006, MP010, MP038, MP080.';
+comment on function api.correct_school is 'Corrects a school, or takes it off the lists and its classes out of the rankings; what is left out stays. Its classes come back with it, except in frozen editions. Staff. Errors: MP006, MP010, MP038, MP080.';
 grant execute on function api.correct_school to authenticated, service_role;
 
 create type api.import_outcome as (added integer, changed integer, unchanged integer);
-comment on type api.import_outcome is 'How many rows an import added, changed, and found as they were.';
+comment on type api.import_outcome is 'How many rows an import added, changed, and found unchanged.';
 
--- One piece of the directory: [{"rne", "name", "levels", "country", "postcode", "city", "commune", "department"}]. The same piece again changes
--- nothing, so that a load that was cut short is simply done again.
+-- One batch of the directory: [{"rne", "name", "levels", "country", "postcode", "city", "commune", "department"}].
+-- Importing the same batch again changes nothing, so a load that was cut short is simply run again.
 create function private.import_schools(schools jsonb) returns api.import_outcome
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -529,5 +531,5 @@ grant execute on function private.import_schools to service_role;
 create function api.import_schools(schools jsonb) returns api.import_outcome
     language sql set search_path = pg_catalog, pg_temp set statement_timeout = '2min'
 begin atomic select private.import_schools(schools); end;
-comment on function api.import_schools is 'Loads a piece of the directory of schools, all or none, matched by RNE; doing it again changes nothing. Secret key only. Errors: MP006, MP010, MP070.';
+comment on function api.import_schools is 'Imports a batch of the directory of schools, all or none, matched by RNE; importing it again changes nothing. Secret key only. Errors: MP006, MP010, MP070.';
 grant execute on function api.import_schools to service_role;

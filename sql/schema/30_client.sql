@@ -1,5 +1,5 @@
--- Clients: their staff and the dates they have access, their part in an edition, its units, and the schools of a local
--- authority. Staff see what their own organisation's people do together, never one person (82_client_figure).
+-- Clients: their staff and the dates of their access, their part in an edition, its units, and the territory of a local
+-- authority. Staff see what the people of their own organisation do together, never one person (82_client_figure).
 
 create type api.staff_role as enum ('viewer', 'manager', 'owner');
 
@@ -13,8 +13,8 @@ create table mpp.staff (
     ended_at timestamptz,
     primary key (account_id, organisation_id)
 );
-comment on table mpp.staff is 'Who works for a client, and from when to when they have access. Read live at each request.';
-comment on column mpp.staff.ended_at is 'When, after their dates, what they knew was ended too; before access_until: it is still to be.';
+comment on table mpp.staff is 'Who works for a client, and from when to when they have access. It is read live at each request.';
+comment on column mpp.staff.ended_at is 'When what they knew was ended, after their dates. Earlier than access_until: it is still to be ended.';
 create index staff_organisation on mpp.staff (organisation_id);
 
 create table mpp.staff_invitation (
@@ -25,15 +25,15 @@ create table mpp.staff_invitation (
     access_from timestamptz not null,
     access_until timestamptz not null check (access_until > access_from),
     code_digest bytea not null unique,
-    -- Whoever deletes their account takes the invitations with them that nobody took.
+    -- Deleting an account deletes the invitations that it sent and that nobody took.
     invited_by uuid references auth.users (id) on delete cascade,
     expires_at timestamptz not null,
     invited_at timestamptz not null default private.clock(),
     accepted_at timestamptz,
     constraint staff_invitation_once unique (organisation_id, email)
 );
-comment on table mpp.staff_invitation is 'Invitations of staff: taken once, by the address they were sent to. The code is in the mail; here is its digest.';
-comment on column mpp.staff_invitation.invited_by is 'The owner who invites, who must still be one when it is taken; empty for the association.';
+comment on table mpp.staff_invitation is 'Invitations of staff: taken once, by the address they were sent to. The code is in the mail only; this is its digest.';
+comment on column mpp.staff_invitation.invited_by is 'The owner who invites, who must still be an owner when it is taken; null for the association.';
 create index staff_invitation_inviter on mpp.staff_invitation (invited_by);
 
 create table mpp.unit (
@@ -55,14 +55,15 @@ create table mpp.participation (
     constraint participation_once unique (organisation_id, edition_id),
     constraint participation_in_edition unique (id, edition_id)
 );
-comment on table mpp.participation is 'A client''s part in an edition.';
-comment on column mpp.participation.asks_phone is 'Players of its leagues of 15 and older may give a phone number, which their ambassador sees.';
-comment on column mpp.participation.carries_name is 'Its leagues carry the name of the organisation in public.';
+comment on table mpp.participation is 'The part of a client in an edition.';
+comment on column mpp.participation.asks_phone is 'Whether players of its leagues who are 15 or older may give a phone number, which their ambassador sees.';
+comment on column mpp.participation.carries_name is 'Whether its leagues carry the name of the organisation in public.';
 create index participation_edition on mpp.participation (edition_id);
 
 create type api.territory_kind as enum ('postcode', 'department', 'commune', 'rne');
 
--- A department that there is, a postcode or a commune of one, or a school's code: what matches nothing would only look like a territory.
+-- Whether a code of a territory exists: a department, a postcode or commune of one, or the code of a school. A code
+-- that matches nothing would only look like a territory.
 create function private.is_territory_code(kind text, code text) returns boolean
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -84,7 +85,7 @@ create table mpp.territory (
 );
 comment on table mpp.territory is 'The schools that a local authority follows: by commune, postcode, department or code.';
 
--- A login of a dashboard that speaks SQL (Retool) and the one client whose rows it reads.
+-- A login of a dashboard that speaks SQL (Retool), and the one client whose rows it reads.
 create table mpp.dashboard (
     role_name name primary key,
     organisation_id integer not null references mpp.organisation (id)
@@ -92,8 +93,8 @@ create table mpp.dashboard (
 comment on table mpp.dashboard is 'Database logins of client dashboards, members of mpp_dashboard, each bound to one organisation.';
 create index dashboard_organisation on mpp.dashboard (organisation_id);
 
--- Organisations whose staff the caller is, at this moment and with at least this role. For a dashboard's own login, the
--- one it is bound to; for the association's staff, all.
+-- The organisations whose staff the caller is at this moment, with at least this role. The login of a dashboard gets
+-- the one it is bound to, the association's staff get all.
 create function private.my_client_ids(at_least api.staff_role default 'viewer') returns setof integer
     language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
@@ -104,7 +105,7 @@ begin
     where s.account_id = (select private.my_proven_account())
         and s.role >= at_least
         and tstzrange(s.access_from, s.access_until) @> (select private.read_clock())
-        -- An anonymous account works for nobody, also where a row says that it does.
+        -- An anonymous account works for nobody, even where a row says so.
         and not exists (select from auth.users u where u.id = s.account_id and u.is_anonymous)
     union
     select d.organisation_id
@@ -116,7 +117,7 @@ end
 $$;
 grant execute on function private.my_client_ids to authenticated, mpp_dashboard;
 
--- Also those whose dates have passed or not begun: their name may be read, nothing more.
+-- These include organisations whose dates have passed or not begun: their name may be read, nothing more.
 create function private.my_organisation_ids() returns setof integer
     language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
@@ -125,7 +126,7 @@ begin
     select s.organisation_id
     from mpp.staff s
     where s.account_id = (select private.my_proven_account())
-        -- An anonymous account works for nobody, also where a row says that it does.
+        -- An anonymous account works for nobody, even where a row says so.
         and not exists (select from auth.users u where u.id = s.account_id and u.is_anonymous)
     union
     select c.id from private.my_client_ids() c (id);
@@ -140,7 +141,7 @@ alter table mpp.participation enable row level security;
 alter table mpp.territory enable row level security;
 alter table mpp.dashboard enable row level security;
 
--- One's own rows show also outside their dates: that is how an app can say why there is nothing to see.
+-- One's own rows show outside their dates too, so that an app can say why there is nothing to see.
 create policy staff_select_authenticated on mpp.staff
     for select to authenticated
     using (
@@ -168,7 +169,7 @@ create policy territory_select_authenticated on mpp.territory
     for select to authenticated
     using (organisation_id in (select private.my_client_ids()));
 
--- Inside the dates of somebody's access, or the refusal that says whether they have passed or not begun.
+-- Refuses outside the dates of somebody's access, and says whether they have passed or not begun.
 create function private.require_staff_access(me mpp.staff) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -186,8 +187,8 @@ begin
 end
 $$;
 
--- Of its staff with this role, inside their dates. Whoever is not of its staff is told the same as if there were no such
--- client.
+-- Requires this role of the client's staff, inside their dates. Whoever is not of its staff gets the refusal for a
+-- client that does not exist.
 create function private.require_client_role(organisation integer, account uuid, at_least api.staff_role) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -248,14 +249,14 @@ from t
 cross join mpp.staff s
 join mpp.organisation o on o.id = s.organisation_id
 where s.account_id = (select private.my_proven_account());
-comment on view api.my_organisations is 'The organisations the caller works for, with the dates of access; closed_because is not_yet or over when there is nothing else to see.';
+comment on view api.my_organisations is 'The organisations that the caller works for, with the dates of access. Where there is nothing else to see, closed_because is not_yet or over.';
 comment on column api.my_organisations.organisation_id is 'The organisation.';
 comment on column api.my_organisations.code is 'Its code.';
 comment on column api.my_organisations.name is 'Its name.';
 comment on column api.my_organisations.kind is 'What it is.';
 comment on column api.my_organisations.role is 'The caller''s role there.';
 comment on column api.my_organisations.access_from is 'First instant of the access.';
-comment on column api.my_organisations.access_until is 'The instant at which it is over: midnight after its last day, where it is a day.';
+comment on column api.my_organisations.access_until is 'The instant at which the access is over: midnight after its last day, where it is a day.';
 comment on column api.my_organisations.is_open is 'Whether it is open now.';
 comment on column api.my_organisations.closed_because is 'not_yet before the access, over after it, null inside.';
 grant select on api.my_organisations to authenticated;
@@ -263,9 +264,9 @@ grant select on api.my_organisations to authenticated;
 create view api.client_organisations with (security_invoker = true) as
 select o.id as organisation_id, o.code, o.name, o.kind, o.language, o.created_at
 from mpp.organisation o cross join (select) read_only;
-comment on view api.client_organisations is 'The organisations the caller works for, whatever the dates; for the association all.';
+comment on view api.client_organisations is 'The organisations that the caller works for, whatever the dates; all for the association.';
 comment on column api.client_organisations.organisation_id is 'The organisation.';
-comment on column api.client_organisations.code is 'The code by which the association calls it.';
+comment on column api.client_organisations.code is 'The code that the association uses for it.';
 comment on column api.client_organisations.name is 'Its name.';
 comment on column api.client_organisations.kind is 'What it is: a company, a local authority….';
 comment on column api.client_organisations.language is 'Language of its mails and reports.';
@@ -292,7 +293,7 @@ from mpp.participation p
 join mpp.organisation o on o.id = p.organisation_id
 join mpp.edition e on e.id = p.edition_id;
 comment on view api.client_participations is 'The editions in which the caller''s organisations take part, with their settings.';
-comment on column api.client_participations.participation_id is 'The part of a client in an edition: what every other view of clients names.';
+comment on column api.client_participations.participation_id is 'The part of a client in an edition; every other view of clients names it.';
 comment on column api.client_participations.organisation_id is 'The organisation, as client_organisations has it.';
 comment on column api.client_participations.organisation_code is 'Code of the organisation.';
 comment on column api.client_participations.organisation_name is 'Name of the organisation.';
@@ -300,7 +301,7 @@ comment on column api.client_participations.edition_id is 'The edition.';
 comment on column api.client_participations.edition_code is 'Code of the edition.';
 comment on column api.client_participations.edition_title is 'Title of the edition by language.';
 comment on column api.client_participations.starts_at is 'First instant of the edition.';
-comment on column api.client_participations.ends_at is 'The instant at which it is over: midnight after its last day.';
+comment on column api.client_participations.ends_at is 'The instant at which the edition is over: midnight after its last day.';
 comment on column api.client_participations.frozen_at is 'When its ranking was frozen; null while it is not.';
 comment on column api.client_participations.expected_players is 'How many players the client expects; null when it did not say.';
 comment on column api.client_participations.asks_phone is 'Whether players of its leagues, of 15 and older, may give a phone number to their ambassador.';
@@ -320,7 +321,7 @@ create view api.client_territories with (security_invoker = true) as
 select t.organisation_id, t.kind, t.code from mpp.territory t cross join (select) read_only;
 comment on view api.client_territories is 'Communes, postcodes, departments and schools that the caller''s organisations follow.';
 comment on column api.client_territories.organisation_id is 'The organisation, as client_organisations has it.';
-comment on column api.client_territories.kind is 'What code is: a postcode, a department, or the RNE of a school.';
+comment on column api.client_territories.kind is 'What code is: a commune, a postcode, a department, or a school by its RNE (the code that is called UAI today).';
 comment on column api.client_territories.code is 'The code.';
 grant select on api.client_territories to authenticated, service_role;
 
@@ -335,13 +336,13 @@ comment on column api.client_invitations.role is 'The role it gives.';
 comment on column api.client_invitations.access_from is 'First instant of the access it gives.';
 comment on column api.client_invitations.access_until is 'The instant at which that access is over: midnight after its last day, where it is a day.';
 comment on column api.client_invitations.invited_at is 'When it was sent.';
-comment on column api.client_invitations.expires_at is 'Until when it may be taken.';
+comment on column api.client_invitations.expires_at is 'Until when somebody may take it.';
 comment on column api.client_invitations.accepted_at is 'When it was taken; null while it was not.';
 grant select on api.client_invitations to authenticated, service_role;
 
--- A label that is chosen, of a league, a team, a class, a unit, a school or a player: not a client's name either, whatever
--- follows it. “Exemple · Lyon” is how leagues carry it, and “Exemple Lyon” reads alike. `own` is the client that types,
--- `listed` as above.
+-- A chosen name, of a league, a team, a class, a unit, a school or a player. It may not begin with a client's name,
+-- whatever follows. Leagues carry it as “Exemple · Lyon”, and “Exemple Lyon” reads alike. `own` is the client that
+-- types; `listed` is as in clean_label.
 create function private.clean_name(
     field text, value text, longest integer default 60, own integer default null, listed boolean default false
 ) returns text
@@ -349,7 +350,7 @@ create function private.clean_name(
 as $$
 declare
     cleaned text := private.clean_label(field, value, longest, listed);
-    -- What is no letter and no digit parts words.
+    -- Whatever is no letter and no digit parts words.
     signs constant text := '[\u2000-\u2bff\u3000-\u303f\U0001f000-\U0001faff]';
     plain text := private.searchable(regexp_replace(cleaned, signs, ' ', 'g'));
     alike text := private.searchable(regexp_replace(private.look_alike(cleaned), signs, ' ', 'g'));
@@ -359,7 +360,8 @@ begin
     if private.is_ops() and not listed then
         return cleaned;
     end if;
-    -- A client's own name may begin with another's. No index: what the planner knows of it would tell who the clients are.
+    -- A client's own name may begin with another client's. There is no index: what the planner knows of one would tell
+    -- who the clients are.
     select max(o.letters) filter (where o.id is distinct from own), max(o.letters) filter (where o.id = own)
     into others, ours
     from (
@@ -378,8 +380,8 @@ begin
 end
 $$;
 
--- What players see of each other: a name besides, no telephone number, not punctuation alone, and not the word alone that
--- somebody would be called who helps or watches here. A unit of a client may well be called “Support”.
+-- An alias, which players see of each other: a name that is no telephone number, not punctuation alone, and not just
+-- the word for somebody who helps or watches here. A unit of a client may well be called “Support”.
 create function private.clean_alias(value text) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -396,7 +398,7 @@ begin
     if regexp_replace(cleaned, '\m20[0-9]{2} ?[-–/] ?20[0-9]{2}\M', '', 'g') ~ '\m[0-9]([ ./()-]*[0-9]){7,}\M' then
         perform private.refuse('MP010', 'alias', 'it looks like a telephone number', 'Choose a name that says nothing about you.');
     end if;
-    -- As look_alike writes them.
+    -- In the spelling of look_alike.
     if letters ~ '^(l|la|le|les|the)?(admln(lstrat(eur|rlce|or|lon))?|support(technlque)?|staff|moderat(eur|rlce|or|lon)|assoclatlon|offlclel|offlclal|organlsat(eur|rlce|lon))s?$' then
         perform private.refuse('MP010', 'alias', 'it is the name of the association', 'Choose a name of your own.');
     end if;
@@ -404,7 +406,7 @@ begin
 end
 $$;
 
--- The association sets up its clients.
+-- For the association: set up a client.
 create function private.set_organisation(code text, name text, kind api.organisation_kind, language text) returns integer
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -454,7 +456,7 @@ create function api.set_organisation(
 ) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.set_organisation(code, name, kind, language); end;
-comment on function api.set_organisation is 'Makes a client, or corrects the one of this code; what is left out stays. Returns its id. Staff of the association. Errors: MP006, MP010.';
+comment on function api.set_organisation is 'Makes a client, or corrects the one with this code; what is left out stays. Returns its id. Staff of the association. Errors: MP006, MP010.';
 grant execute on function api.set_organisation to authenticated, service_role;
 
 create function private.set_participation(
@@ -469,7 +471,7 @@ begin
     perform private.require_ops();
     perform private.require_client(organisation_id);
     e := private.find_edition(edition_code);
-    -- Who has no classes to follow would see nothing there.
+    -- A client that follows no classes would see nothing there.
     if e.audience = 'school' and not (select private.may_follow(o.kind) from mpp.organisation o where o.id = set_participation.organisation_id) then
         perform private.refuse('MP028', e.code);
     end if;
@@ -499,5 +501,5 @@ create function api.set_participation(
 ) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.set_participation(organisation_id, edition_code, expected_players, asks_phone, carries_name); end;
-comment on function api.set_participation is 'Lets a client take part in an edition, or changes how; what is left out stays. A school edition is for local authorities, public administrations and networks of schools. Returns the participation id. Staff of the association. Errors: MP006, MP010, MP020, MP028, MP090.';
+comment on function api.set_participation is 'Lets a client take part in an edition, or changes its settings; what is left out stays. A school edition is for local authorities, public administrations and networks of schools. Returns the participation id. Staff of the association. Errors: MP006, MP010, MP020, MP028, MP090.';
 grant execute on function api.set_participation to authenticated, service_role;

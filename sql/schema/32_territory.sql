@@ -1,11 +1,11 @@
--- The schools that a local authority follows. Only the association says which.
+-- The territory of a client: the schools that it follows. Only the association sets it.
 
--- Which kinds of clients follow classes: those that answer for schools.
+-- The kinds of clients that follow classes: those that answer for schools.
 create function private.may_follow(kind api.organisation_kind) returns boolean
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$ select kind in ('local_authority', 'public_administration', 'school_network') $$;
 
--- Only the association says which schools an authority follows: it is what access to their figures rests on.
+-- Only the association sets a territory, because access to figures of classes rests on it.
 create type api.territory_change as enum ('replace', 'add', 'remove');
 
 create function private.set_territory(organisation_id integer, codes jsonb, change api.territory_change) returns integer
@@ -24,7 +24,7 @@ begin
     if change is null then
         perform private.refuse('MP010', 'change', 'it is empty', 'Use replace, add or remove.');
     end if;
-    -- Of two changes at once the second one sees the first.
+    -- Of two changes at once the second sees the first.
     select o.kind into kind from mpp.organisation o where o.id = set_territory.organisation_id for no key update;
     select jsonb_agg(jsonb_build_object('kind', k.key, 'code', v.value)) into named
     from jsonb_each(codes) k
@@ -70,11 +70,11 @@ grant execute on function private.set_territory to authenticated, service_role;
 create function api.set_territory(organisation_id integer, codes jsonb, change api.territory_change default 'replace') returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.set_territory(organisation_id, codes, change); end;
-comment on function api.set_territory is 'Says which schools a client follows: {"commune": […], "postcode": […], "department": […], "rne": […]}, in place of what was there, added to it or taken away from it; returns how many codes there are now. For local authorities, public administrations and networks of schools. Staff of the association. Errors: MP006, MP010, MP090.';
+comment on function api.set_territory is 'Sets the territory of a client, which schools it follows: {"commune": […], "postcode": […], "department": […], "rne": […]}. The codes replace those that are there, are added or are removed. Returns how many codes there are now. For local authorities, public administrations and networks of schools. Staff of the association. Errors: MP006, MP010, MP090.';
 grant execute on function api.set_territory to authenticated, service_role;
 
 create type api.territory_match as (kind api.territory_kind, code text, schools integer, communes text[], missed text[]);
-comment on type api.territory_match is 'A code of a territory, how many schools that are not hidden have it, and of a postcode the INSEE codes of its communes and the schools there that it misses: those with a postcode of their own (CEDEX), which nothing else of the territory names.';
+comment on type api.territory_match is 'A code of a territory and how many schools that are not hidden have it. For a postcode also the INSEE codes of its communes, and the schools there that it misses: those with a postcode of their own (CEDEX), which nothing else in the territory names.';
 
 create function private.territory_schools(organisation_id integer) returns setof api.territory_match
     language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp
@@ -86,7 +86,7 @@ begin
     with school as materialized (
         select h.rne, h.name, h.postcode, h.city, h.commune, private.whole_commune(h.commune) as whole, h.department,
             h.levels && array['maternelle', 'elementaire']::mpp.school_level[] as is_first,
-            -- Where the directory states no commune, the name of the town must do.
+            -- Where the directory states no commune, the name of the town has to do.
             coalesce(h.commune, h.department || ' ' || private.searchable(h.city)) as town
         from mpp.school h
         where h.country = 'FR' and not h.is_hidden
@@ -106,7 +106,7 @@ begin
         union all
         select 'rne', s.rne, 1 from school s where s.rne in (select c.code from code c where c.kind = 'rne')
     ), town as materialized (
-        -- The towns of the postcodes that are followed.
+        -- The towns of the postcodes that the client follows.
         select distinct c.code, s.town, s.commune from code c join school s on s.postcode = c.code where c.kind = 'postcode'
     ), beside as (
         select w.code, array_agg(format('%s %s (%s %s)', s.rne, s.name, s.postcode, s.city) order by s.city, s.name, s.rne) as schools
@@ -118,7 +118,7 @@ begin
                 where case c.kind when 'postcode' then s.postcode = c.code when 'department' then s.department = c.code
                     when 'commune' then c.code in (s.commune, s.whole) else s.rne = c.code end
             )
-            -- A CEDEX postcode is of those who get many letters: seldom of schools for small children.
+            -- A CEDEX postcode belongs to those who get many letters: seldom to schools for small children.
             and (s.town, s.postcode) in (
                 select o.town, o.postcode from school o group by o.town, o.postcode having 2 * count(*) filter (where o.is_first) <= count(*)
             )
@@ -141,5 +141,5 @@ grant execute on function private.territory_schools to authenticated, service_ro
 create function api.territory_schools(organisation_id integer) returns setof api.territory_match
     language sql stable rows 20 set search_path = pg_catalog, pg_temp
 begin atomic select * from private.territory_schools(organisation_id); end;
-comment on function api.territory_schools is 'The codes that a client follows, how many schools each of them matches, and which schools of its town a postcode misses. Staff of the association. Errors: MP006, MP090.';
+comment on function api.territory_schools is 'Lists the codes that a client follows, how many schools match each, and which schools of its town a postcode misses. Staff of the association. Errors: MP006, MP090.';
 grant execute on function api.territory_schools to authenticated, service_role;

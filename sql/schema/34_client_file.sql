@@ -1,8 +1,8 @@
--- The communication kit of a client: files of the private bucket client-files, which Supabase Storage keeps. Here is who
--- may do what with them, as policies on the rows of storage.objects. Another use of Storage is another bucket, with
+-- The communication kit of a client: files of the private bucket client-files, which Supabase Storage keeps. Policies
+-- on the rows of storage.objects say who may do what with them. Another use of Storage gets another bucket with
 -- policies of its own.
 
--- Nothing that a browser would run: no HTML, no SVG. The same limits stand in supabase/config.toml.
+-- Nothing that a browser would run: no HTML, no SVG. supabase/config.toml has the same limits.
 insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_types)
 values (
     'client-files',
@@ -21,8 +21,8 @@ values (
 on conflict (id) do update
 set public = excluded.public, file_size_limit = excluded.file_size_limit, allowed_mime_types = excluded.allowed_mime_types;
 
--- Whose file a path names: <organisation>/<file> or <organisation>/<folder>/<file>; null when it is no such path. One
--- spelling for each organisation: no zeros before the number, no digits of other scripts, nothing that is a step upwards.
+-- The organisation that a path names: <organisation>/<file> or <organisation>/<folder>/<file>; null for any other path.
+-- Each organisation has one spelling: no zeros before the number, no digits of other scripts, no step upwards.
 create function private.file_organisation(path text) returns integer
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -30,7 +30,7 @@ as $$
         when octet_length(path) <= 160
             and path ~ '^[1-9][0-9]{0,8}/([a-z0-9][a-z0-9-]{0,39}/)?[A-Za-z0-9][A-Za-z0-9 ._()-]*\.[A-Za-z0-9]+$'
             and path !~ '\.\.|  | \.'
-            -- What a computer takes the file for, once it is saved, is its ending and not its type.
+            -- A computer decides by the ending what a saved file is, not by its type.
             and lower(substring(path from '[^.]*$')) in (
                 'pdf', 'png', 'jpg', 'jpeg', 'webp', 'mp4', 'docx', 'pptx', 'xlsx', 'odt', 'odp', 'zip', 'csv', 'ics', 'txt'
             )
@@ -39,7 +39,7 @@ as $$
 $$;
 grant execute on function private.file_organisation to authenticated;
 
--- Organisations whose kit the caller may read, or write to; to write takes a manager, and the association's staff.
+-- The organisations whose kit the caller may read, or write to. Writing takes a manager or the association's staff.
 create function private.my_kit_ids(writing boolean) returns setof integer
     language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
@@ -54,8 +54,8 @@ end
 $$;
 grant execute on function private.my_kit_ids to authenticated;
 
--- Staff read the files of their organisation while they have access. A signed link would go on working after that, for
--- anybody who has it: only the association makes links.
+-- Staff read the files of their organisation while they have access. A signed link goes on working after that, for
+-- anybody who has it: so only the association makes links.
 create policy client_file_select_authenticated on storage.objects
     for select to authenticated
     using (
@@ -103,9 +103,9 @@ create policy client_file_delete_authenticated on storage.objects
         and ((select private.is_ops()) or split_part(name, '/', 2) = 'own')
     );
 
--- What holds for everybody, the secret key too. After the row and not before it: who may not write is told so by the
--- policies, and learns nothing of what is there. The row of the organisation is locked, so that two uploads at a time
--- cannot both be the last one, and nobody deletes the organisation in between.
+-- Checks what holds for everybody, even the secret key. It fires after the row, not before: the policies have then
+-- refused whoever may not write, who learns nothing of what is there. It locks the row of the organisation, so that two
+-- uploads at a time cannot both be the last one, and nobody deletes the organisation in between.
 create function private.check_client_file() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -149,7 +149,7 @@ create trigger client_file_checked_when_moved
     for each row when (old.bucket_id = 'client-files' or new.bucket_id = 'client-files')
     execute function private.check_client_file();
 
--- SQL cannot delete a file, only its row. So the files go first, through Storage, and then the organisation can.
+-- SQL cannot delete a file, only its row. So Storage must delete the files first, then the organisation can go.
 create function private.keep_organisation_of_files() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- Leagues, their teams and players: the tables, who may read them, the lock and the codes. Everything that changes a league
--- waits for that league's lock (private.lock_league), which is also what a validation takes: one order of locks for the
--- whole game.
+-- Leagues, their teams and players: the tables, who may read them, the lock and the codes. Joining, leaving and running
+-- a league is in 42_membership. Whatever changes a league takes the league's lock (private.lock_league), as a
+-- validation does: the whole game has one order of locks.
 
 create type api.league_category as enum ('friends', 'family', 'colleagues', 'neighbours', 'students', 'association', 'other');
 
@@ -29,8 +29,8 @@ create table mpp.league (
     constraint league_unit_of_client check (unit_id is null or participation_id is not null)
 );
 comment on table mpp.league is 'A group that plays together: friends, family, colleagues…, or a class of a school.';
-comment on column mpp.league.held_back is 'Taken out of the rankings by the staff: its ambassadors do not put it back.';
-comment on column mpp.league.hidden_with_school is 'Held back because its school was hidden, and put back with it.';
+comment on column mpp.league.held_back is 'Taken out of the rankings by the staff; its ambassadors cannot put it back.';
+comment on column mpp.league.hidden_with_school is 'Held back because its school was hidden; put back together with the school.';
 comment on column mpp.league.school_id is 'The school of a class; null for any other league.';
 create index league_created_by on mpp.league (created_by, edition_id);
 create index league_participation on mpp.league (participation_id) where participation_id is not null;
@@ -54,7 +54,7 @@ comment on table mpp.team is 'Part of a league; its players compete with the oth
 create unique index team_name_once on mpp.team (league_id, lower(name));
 
 create table mpp.player (
-    -- Random: everybody reads it in the rankings, and a time-ordered one would tell when the person joined.
+    -- A random id: everybody reads it in the rankings, and a time-ordered one would tell when the person joined.
     id uuid primary key default gen_random_uuid(),
     edition_id integer not null references mpp.edition (id),
     account_id uuid references mpp.profile (id) on delete set null,
@@ -71,8 +71,8 @@ create table mpp.player (
     constraint player_once_per_edition unique (account_id, edition_id),
     constraint player_in_edition unique (id, edition_id),
     constraint player_team_with_league check ((team_id is null) = (league_id is null)),
-    -- A pupil has no alias: no account, no picture, no place in a public ranking, and one word for a name, so that there
-    -- is nowhere to write a surname, an address or a date.
+    -- A pupil has no alias: no account, no picture, no place in a public ranking, and one word for a name. So there is
+    -- nowhere to write a surname, an address or a date.
     constraint player_pupil_is_private check (
         alias is not null
         or (
@@ -86,10 +86,10 @@ create table mpp.player (
     ),
     foreign key (team_id, league_id, edition_id) references mpp.team (id, league_id, edition_id)
 );
-comment on table mpp.player is 'A person in an edition, as their league sees them; a player who left their league has none. A pupil of a class has no account and no alias.';
-comment on column mpp.player.initial is 'Of a pupil''s surname, only while the first name repeats in the class.';
-comment on column mpp.player.in_league_since is 'Since when in this league; joined_at is since when in the edition.';
-comment on column mpp.player.left_class_id is 'The class that a pupil has left: a class cannot go on taking in new ones for ever.';
+comment on table mpp.player is 'A person in an edition, as their league sees them. A player who left has no league. A pupil of a class has no account and no alias.';
+comment on column mpp.player.initial is 'Initial of a pupil''s surname, only while the first name repeats in the class.';
+comment on column mpp.player.in_league_since is 'Since when in this league. joined_at is since when in the edition.';
+comment on column mpp.player.left_class_id is 'The class that a pupil has left. It bounds how many pupils a class can take in over time.';
 create index player_left_class on mpp.player (left_class_id) where left_class_id is not null;
 create unique index player_pupil_name_once on mpp.player (league_id, private.folded(first_name), coalesce(initial, ''))
     where alias is null and league_id is not null and first_name <> '—';
@@ -101,7 +101,7 @@ create table mpp.player_contact (
     player_id uuid primary key references mpp.player (id) on delete cascade,
     phone text not null check (phone is not distinct from private.phone_number(phone, null))
 );
-comment on table mpp.player_contact is 'Phone of a player of an open league, or of a client''s that asks for it, for adding them to its conversation: the player, the ambassador and the staff; of and for nobody under 15.';
+comment on table mpp.player_contact is 'Phone of a player of an open league, or of a league of a client that asks for it, for adding them to its conversation. The player, the ambassador and the staff read it. Nobody under 15 gives or reads one.';
 
 create table mpp.ambassador (
     league_id uuid not null references mpp.league (id),
@@ -111,7 +111,7 @@ create table mpp.ambassador (
     granted_at timestamptz not null default private.clock(),
     primary key (league_id, account_id)
 );
-comment on table mpp.ambassador is 'Who runs a league: one principal and any number of co-ambassadors.';
+comment on table mpp.ambassador is 'Who runs a league: one principal ambassador and any number of co-ambassadors.';
 create unique index ambassador_one_principal on mpp.ambassador (league_id) where is_principal;
 create index ambassador_account on mpp.ambassador (account_id);
 create index ambassador_player on mpp.ambassador (player_id);
@@ -132,7 +132,7 @@ create table mpp.join_code (
 );
 comment on table mpp.join_code is 'The code that opens a league, read by its ambassadors only.';
 
--- Fifty bits without look-alike letters (Crockford's base 32): not to be guessed.
+-- Fifty bits without look-alike letters (Crockford's base 32), which nobody can guess.
 create function private.new_join_code() returns text
     language sql set search_path = pg_catalog, pg_temp
 as $$
@@ -140,7 +140,7 @@ as $$
     from (select sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) as bytes) r, generate_series(0, 9) i
 $$;
 
--- Who the caller is in the leagues, read live: an expelled player, a removed teacher is out at once.
+-- Who the caller is in the leagues, read live: an expelled player or a removed teacher is out at once.
 create function private.my_player_ids() returns setof uuid
     language sql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$ select p.id from mpp.player p where p.account_id = (select private.my_account()) $$;
@@ -162,7 +162,7 @@ as $$
 $$;
 grant execute on function private.my_league_ids to authenticated;
 
--- A client may ask its players for a phone number, which they may leave out.
+-- Whether a client asks the players of this league for a phone number, which they may leave out.
 create function private.asks_phone(league uuid) returns boolean
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -244,9 +244,10 @@ grant select on mpp.family to authenticated, service_role;
 grant select on mpp.team, mpp.player_contact, mpp.join_code to authenticated, service_role;
 grant select on mpp.player, mpp.ambassador to service_role;
 
--- Locks, in this order everywhere: a profile, the edition (shared), its leagues by id, players, their scores. The score
--- row of a league is that league's lock: a validation updates it anyway, and no foreign key refers to it. What somebody may do is
--- asked once they have it, and whatever ends an access takes it too (66_access): the second of the two sees the first.
+-- The lock of a league. Every command takes its locks in this order: a profile, the edition (shared), its leagues by
+-- id, players, their scores. The score row of a league is the league's lock: a validation updates it anyway, and no
+-- foreign key refers to it. Ask what somebody may do after getting the lock. Whatever ends an access takes it too
+-- (66_access): the second of the two sees the first.
 create function private.lock_league(league uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -256,14 +257,15 @@ begin
 end
 $$;
 
--- New codes for leagues and classes: whoever knew the old one enters no more, under no account. Families that came by the
--- code of a class are out until they give the new one, since one of them may be who was put out. The invitation of a
--- colleague is void. An invitation to a league of a client that has not left gets the new code.
+-- Makes new codes for leagues and classes, so that whoever knew the old one enters no more, under any account. Families
+-- that entered a class by its code are out until they give the new one, since one of them may be the person who was put
+-- out. Invitations of colleagues are void. An invitation to a league of a client that has not left gets the new code.
 create function private.renew_codes(leagues uuid[]) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- A family that is coming in waits, and then finds no such code. Whoever joins a league came before it changed.
+    -- A family that is entering waits, and then finds that the code is gone. Whoever joins a league did so before the
+    -- change.
     perform private.lock_edition(x.edition_id)
     from (
         select distinct l.edition_id from mpp.league l where l.id = any (leagues) and l.school_id is not null order by l.edition_id

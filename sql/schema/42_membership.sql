@@ -1,7 +1,8 @@
--- Who is in a league and who runs it: founding, joining, leaving, expelling, handing over.
+-- Who is in a league and who runs it: founding, joining, leaving, expelling, handing over. Teams are in 44_team, pupils
+-- in 52_pupil.
 
--- Keeps a profile from being deleted until the end of this transaction. The deletion takes the profile first, then what
--- belongs to it; whoever adds something to a profile does the same.
+-- Keeps a profile from being deleted until the end of this transaction. A deletion takes the profile first, then what
+-- belongs to it. Call this before adding something to a profile.
 create function private.lock_profile(account uuid, plays boolean default true) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -20,7 +21,7 @@ as $$
     select from mpp.profile f where f.id = (select p.account_id from mpp.player p where p.id = player) for key share
 $$;
 
--- The edition, locked, in which a league may still be joined now.
+-- Locks the edition and requires that a league may still be joined in it now.
 create function private.lock_joinable_edition(edition_id integer) returns mpp.edition
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -49,8 +50,9 @@ begin
 end
 $$;
 
--- A league without an ambassador gets its first co-ambassador, else the player who has been in it longest; an empty one,
--- the player who comes. Never somebody who came later than others: they would be handed other people's phone numbers.
+-- Gives a league without an ambassador a new one: its first co-ambassador, else the player who has been in it longest.
+-- An empty league gets the player who comes. Never somebody who came later than others: they would get to read other
+-- people's phone numbers.
 create function private.ensure_ambassador(league uuid, otherwise uuid default null) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -73,7 +75,7 @@ begin
     if found then
         return;
     end if;
-    -- An account that is being deleted at this moment holds its profile, and waits for this league: it is passed over.
+    -- An account that is being deleted holds its profile and waits for this league: skip it.
     select p.* into heir
     from mpp.player p
     join mpp.profile f on f.id = p.account_id
@@ -93,7 +95,7 @@ begin
 end
 $$;
 
--- Puts an account in a team of a league whose lock is held: the smallest team, the oldest of equals.
+-- Puts an account into a team of a league whose lock is held: the smallest team, the oldest of equals.
 create function private.add_player(account uuid, league mpp.league, e mpp.edition, phone text) returns uuid
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -141,7 +143,7 @@ begin
     else
         update mpp.player p set league_id = league.id, team_id = team, in_league_since = private.clock() where p.id = me.id;
     end if;
-    -- The number is kept only where somebody is allowed to use it, and never of a child.
+    -- Keep the number only where somebody may use it, and never that of a child.
     if cleaned_phone is not null and (league.is_open or private.asks_phone(league.id)) and not private.is_under(account, 15) then
         insert into mpp.player_contact (player_id, phone) values (me.id, cleaned_phone)
         on conflict (player_id) do update set phone = excluded.phone;
@@ -162,7 +164,7 @@ declare
     player uuid;
     french boolean := private.speaks_french();
 begin
-    -- Said before anything else of a private edition is.
+    -- Refuse this before saying anything else about a private edition.
     if exists (select from mpp.edition x where x.id = create_league.edition_id and x.organisation_id is not null) then
         perform private.refuse('MP005');
     end if;
@@ -207,7 +209,7 @@ create function api.create_league(
 ) returns uuid
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.create_league(edition_id, name, category, is_open, phone); end;
-comment on function api.create_league is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone, and an age of 15. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP030, MP033, MP038, MP039, MP052.';
+comment on function api.create_league is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league requires a phone number, and an age of 15. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP030, MP033, MP038, MP039, MP052.';
 grant execute on function api.create_league to authenticated;
 
 create function private.join_league(join_code text, league_id uuid, phone text) returns uuid
@@ -265,7 +267,7 @@ begin atomic select private.join_league(join_code, league_id, phone); end;
 comment on function api.join_league is 'Joins a league by its code, or an open league by id with a phone number; nobody under 15 joins an open one. Returns the player id. Errors: MP001–MP003, MP010, MP011, MP021, MP023, MP024, MP030–MP034, MP052.';
 grant execute on function api.join_league to authenticated;
 
--- Locks the league and answers whether the caller runs it; staff do too.
+-- Locks the league and requires that the caller runs it, or is of the staff.
 create function private.lock_led_league(league uuid) returns uuid
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -298,8 +300,9 @@ begin
 end
 $$;
 
--- Out of the league, with what only the league needed. The code changes with whoever ran it or was expelled. A player who
--- leaves of their own will could come back anyway, and the code of an empty league is all that leads to it.
+-- Takes a player out of the league, with what only the league needed. The code changes with a player who ran the league
+-- or is expelled. A player who leaves of their own will could come back anyway, and the code of an empty league is the
+-- only way to it.
 create function private.remove_player(player uuid, expelled boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -333,7 +336,7 @@ begin
     end if;
     perform private.lock_edition(me.edition_id);
     perform private.lock_league(leave_league.league_id);
-    -- Expelled, or gone, while this waited.
+    -- The player may have been expelled, or have left, while this waited.
     select * into me from mpp.player p where p.account_id = account and p.league_id = leave_league.league_id;
     if not found then
         perform private.refuse('MP035');
@@ -391,7 +394,7 @@ grant execute on function private.expel_player to authenticated, service_role;
 create function api.expel_player(player_id uuid, reason text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.expel_player(player_id, reason); end;
-comment on function api.expel_player is 'Expels a player from the league, with a reason that the association receives; they lose access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP047.';
+comment on function api.expel_player is 'Expels a player from the league, with a reason that the association receives. The player loses access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP047.';
 grant execute on function api.expel_player to authenticated, service_role;
 
 create function private.hand_over_league(league_id uuid, player_id uuid) returns void
@@ -427,7 +430,7 @@ grant execute on function private.hand_over_league to authenticated, service_rol
 create function api.hand_over_league(league_id uuid, player_id uuid) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.hand_over_league(league_id, player_id); end;
-comment on function api.hand_over_league is 'Makes another player of the league its ambassador; the former one stays co-ambassador. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024, MP047.';
+comment on function api.hand_over_league is 'Makes another player of the league its ambassador; the former one becomes co-ambassador. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024, MP047.';
 grant execute on function api.hand_over_league to authenticated, service_role;
 
 create function private.set_co_ambassador(player_id uuid, granted boolean) returns void
@@ -456,7 +459,7 @@ begin
     else
         delete from mpp.ambassador a
         where a.league_id = league and a.account_id = helper.account_id and not a.is_principal;
-        -- They read the code.
+        -- Co-ambassadors have read the code.
         if found then
             perform private.renew_codes(array[league]);
         end if;
@@ -468,7 +471,7 @@ grant execute on function private.set_co_ambassador to authenticated, service_ro
 create function api.set_co_ambassador(player_id uuid, granted boolean) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.set_co_ambassador(player_id, granted); end;
-comment on function api.set_co_ambassador is 'Makes a player of the league a co-ambassador, or no longer. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
+comment on function api.set_co_ambassador is 'Makes a player of the league a co-ambassador, or ends that. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
 grant execute on function api.set_co_ambassador to authenticated, service_role;
 
 create function private.renew_join_code(league_id uuid) returns text
@@ -476,7 +479,7 @@ create function private.renew_join_code(league_id uuid) returns text
 as $$
 begin
     perform private.lock_led_league(renew_join_code.league_id);
-    -- A class has none: families enter by another code.
+    -- A class has no join code: families enter by another code.
     if not exists (select from mpp.join_code c where c.league_id = renew_join_code.league_id) then
         perform private.refuse('MP005');
     end if;
@@ -489,5 +492,5 @@ grant execute on function private.renew_join_code to authenticated, service_role
 create function api.renew_join_code(league_id uuid) returns text
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.renew_join_code(league_id); end;
-comment on function api.renew_join_code is 'Replaces the join code of a league and returns the new one; the old one no longer opens it. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
+comment on function api.renew_join_code is 'Replaces the join code of a league and returns the new one; the old one opens the league no more. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
 grant execute on function api.renew_join_code to authenticated, service_role;

@@ -1,6 +1,6 @@
--- Teams of a league.
+-- Teams of a league: adding, naming, and moving between them.
 
--- The team of a class says nothing about a pupil (52_pupil).
+-- The name of a team of a class must say nothing about a pupil (52_pupil).
 create function private.clean_team_name(league uuid, name text) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -67,10 +67,10 @@ grant execute on function private.rename_team to authenticated, service_role;
 create function api.rename_team(team_id uuid, name text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.rename_team(team_id, name); end;
-comment on function api.rename_team is 'Names a team. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP038.';
+comment on function api.rename_team is 'Renames a team. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP038.';
 grant execute on function api.rename_team to authenticated, service_role;
 
--- A player moves to another team of the league: themselves, or moved by the ambassador.
+-- A player moves to another team of the league by themselves, or the ambassador moves them.
 create function private.choose_team(team_id uuid, player_id uuid) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -104,5 +104,5 @@ grant execute on function private.choose_team to authenticated;
 create function api.choose_team(team_id uuid, player_id uuid default null) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.choose_team(team_id, player_id); end;
-comment on function api.choose_team is 'Moves the caller, or for an ambassador one of the league''s players, to another team of their league; points stay where they were earned. Errors: MP001–MP003, MP005, MP011, MP024.';
+comment on function api.choose_team is 'Moves the caller, or for an ambassador a player of the league, to another team of the league; points stay where they were earned. Errors: MP001–MP003, MP005, MP011, MP024.';
 grant execute on function api.choose_team to authenticated;

@@ -1,4 +1,4 @@
--- What the association is told about conduct: expulsions, and reports of members.
+-- What the association learns about conduct: expulsions, and reports of members.
 
 create type api.conduct_kind as enum ('expulsion', 'report');
 
@@ -15,7 +15,7 @@ create table mpp.conduct_report (
     resolved_at timestamptz,
     resolution text
 );
-comment on table mpp.conduct_report is 'What ambassadors and players tell the association; an expulsion also bars the way back.';
+comment on table mpp.conduct_report is 'What ambassadors and players tell the association. An expulsion also bars the way back.';
 create index conduct_report_league on mpp.conduct_report (league_id, account_id) where kind = 'expulsion';
 create index conduct_report_player on mpp.conduct_report (player_id);
 create index conduct_report_account on mpp.conduct_report (account_id) where account_id is not null;
@@ -30,7 +30,7 @@ create policy conduct_report_select_ops on mpp.conduct_report
 
 grant select on mpp.conduct_report to authenticated, service_role;
 
--- Any member tells the association about a player of the league.
+-- For any member: tell the association about a player of the league.
 create function private.report_conduct(player_id uuid, reason text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -44,7 +44,7 @@ begin
     if not found then
         perform private.refuse('MP005');
     end if;
-    -- One open report by one person about another is enough to be looked into.
+    -- One open report by one person about another is enough.
     if exists (
         select from mpp.conduct_report r
         where r.player_id = reported.id and r.reported_by = account and r.kind = 'report' and r.resolved_at is null
@@ -61,7 +61,7 @@ grant execute on function private.report_conduct to authenticated;
 create function api.report_conduct(player_id uuid, reason text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.report_conduct(player_id, reason); end;
-comment on function api.report_conduct is 'Tells the association about a player of one''s own league. Errors: MP001–MP003, MP005, MP010, MP011.';
+comment on function api.report_conduct is 'Reports a player of one''s own league to the association. Errors: MP001–MP003, MP005, MP010, MP011.';
 grant execute on function api.report_conduct to authenticated;
 
 create function private.resolve_conduct_report(id bigint, resolution text) returns void

@@ -1,4 +1,4 @@
--- Who stands in the public rankings, and under which name.
+-- Who stands in the public rankings, and under which name. The rankings are in 78_ranking.
 
 -- A frozen ranking may lose a name, never gain one.
 create function private.lock_listing(edition integer, listed boolean) returns void
@@ -15,7 +15,7 @@ begin
 end
 $$;
 
--- In or out of the public ranking: a player for themselves, an ambassador for the league.
+-- Shows or hides in the public ranking: a player themselves, an ambassador the league.
 create function private.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -45,7 +45,7 @@ begin
         end if;
         update mpp.league l
         set listed = set_listing.listed,
-            -- A league that says nothing good, a class that is none: what the staff take out stays out.
+            -- What the staff take out stays out: a league with a bad name, a class that is none.
             held_back = case when leads then l.held_back else not set_listing.listed end,
             hidden_with_school = l.hidden_with_school and leads
         where l.id = set_listing.subject_id
@@ -76,10 +76,10 @@ grant execute on function private.set_listing to authenticated, service_role;
 create function api.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.set_listing(scope, subject_id, listed); end;
-comment on function api.set_listing is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking; what the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
+comment on function api.set_listing is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking. What the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
 grant execute on function api.set_listing to authenticated, service_role;
 
--- What a person corrects in their profile, their leagues see in every edition that is not frozen.
+-- A corrected profile shows in the person's leagues, in every edition that is not frozen.
 create function private.profile_show_in_leagues() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,4 +1,4 @@
--- What goes, and what remains, when a person's profile is deleted.
+-- What goes, and what stays, when a person's profile is deleted. What ends with the account is in 66_access.
 
 create function private.lock_editions_of(account uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
@@ -9,8 +9,8 @@ begin
 end
 $$;
 
--- A deleted account leaves its points and its rank, under no name: in a frozen ranking its line stays where it stood, and
--- in one that runs it is listed no longer.
+-- A deleted account leaves its points and its rank under no name. In a frozen ranking its line stays where it stood; in
+-- a running edition it is listed no longer.
 create function private.profile_forget() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -38,15 +38,15 @@ begin
     )
     select array_agg(l.league_id) into leagues from left_behind l;
     perform private.ensure_ambassador(l.id) from unnest(leagues) l (id);
-    -- A class that nobody teaches any more is nobody's to show, until the staff give it to another teacher. An invitation
-    -- would let in whoever made it, under another account.
+    -- A class without a teacher is nobody's to show, until the staff give it to another one. An invitation would let in
+    -- its maker under another account.
     delete from mpp.class_invitation i where i.league_id = any (leagues);
     delete from mpp.family f
     where f.league_id in (select l.id from mpp.league l where l.id = any (leagues) and l.school_id is not null)
         and not exists (select from mpp.ambassador a where a.league_id = f.league_id);
     delete from mpp.class_code c
     where c.league_id = any (leagues) and not exists (select from mpp.ambassador a where a.league_id = c.league_id);
-    -- What they ran and others go on running, nobody enters by what they knew.
+    -- What the person ran with others goes on, but nobody enters by a code that the person knew.
     perform private.renew_codes(array(
         select l.id from unnest(leagues) l (id) where exists (select from mpp.ambassador a where a.league_id = l.id)));
     return old;
@@ -57,9 +57,9 @@ create trigger profile_forget
     before delete on mpp.profile
     for each row execute function private.profile_forget();
 
--- Takes the id of an account that is erased out of the rows that stay: by it, a player without a name would lead back to their
--- consents, to the audit, and in Auth's own log to their address. Nothing that a seal or a score is made of changes. What
--- keeps the id on purpose is in docs/privacy.md; a test knows every column.
+-- Takes the id of an erased account out of the rows that stay: by it, a player without a name would lead to their
+-- consents, to the audit, and in Auth's own log to their address. Nothing that a seal or a score is made of changes.
+-- docs/privacy.md says what keeps the id on purpose; a test knows every column.
 create function private.forget_account(account uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- Classes: leagues of a school, run by a teacher, whose players are pupils without accounts (52_pupil). Families read their
--- class, and only it (54_family).
+-- Classes: leagues of a school, run by a teacher. Their pupils are players without accounts (52_pupil), and families
+-- read their class, and only it (54_family). Validating is in 76_class_play.
 
 create table mpp.class_challenge (
     league_id uuid not null references mpp.league (id),
@@ -45,7 +45,7 @@ begin
 end
 $$;
 
--- What the staff do in a class in a teacher's place leaves a trace; what teachers do is theirs.
+-- What the staff do in a class in a teacher's place leaves a trace. What teachers do there leaves none.
 create function private.record_for_class(action text, class uuid, details jsonb default '{}') returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -56,7 +56,7 @@ begin
 end
 $$;
 
--- The edition of a class whose lock is held, if it is not over yet.
+-- The edition of a class whose lock is held, required not to be over.
 create function private.require_edition_not_over(class uuid) returns mpp.edition
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -96,14 +96,15 @@ begin
             perform private.refuse('MP006');
         end if;
     end if;
-    -- Said before anything else of a private edition is.
+    -- Refuse this before saying anything else about a private edition.
     if not by_ops and exists (select from mpp.edition x where x.id = create_class.edition_id and x.organisation_id is not null) then
         perform private.refuse('MP005');
     end if;
     perform private.lock_profile(account, plays => false);
     -- One at a time for one account, so that the limit holds.
     perform pg_advisory_xact_lock(hashtext('mpp.class'), hashtext(account::text));
-    -- Before the edition, as correct_school does; held, so that no class slips into a school that is being hidden.
+    -- Before the edition, as in correct_school. The lock keeps the class from slipping into a school that is being
+    -- hidden.
     select * into school from mpp.school s where s.id = create_class.school_id and not s.is_hidden for share;
     e := private.lock_joinable_edition(edition_id);
     if e.audience <> 'school' then
@@ -155,7 +156,7 @@ create function api.create_class(
 ) returns uuid
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.create_class(edition_id, school_id, name, level, teams, teacher_id); end;
-comment on function api.create_class is 'Creates a class of a school with its teams (one unless they are named) and the code for its families; the caller is its teacher. Only the staff name another teacher_id. Returns the class id. Errors: MP001, MP002, MP005, MP006, MP009–MP011, MP020, MP021, MP023, MP024, MP028, MP037–MP039, MP080.';
+comment on function api.create_class is 'Creates a class of a school with its teams (one unless they are named) and the code for its families; the caller is its teacher. Only the staff may name another teacher_id. Returns the class id. Errors: MP001, MP002, MP005, MP006, MP009–MP011, MP020, MP021, MP023, MP024, MP028, MP037–MP039, MP080.';
 grant execute on function api.create_class to authenticated, service_role;
 
 create function private.update_class(class_id uuid, name text, level text) returns void
@@ -170,7 +171,7 @@ begin
         if not exists (select from mpp.school s where s.id = class.school_id and update_class.level = any (s.levels)) then
             perform private.refuse('MP010', 'level', left(level, 40), 'Use a level of the school of this class.');
         end if;
-        -- Its challenges and its place among the classes of the level would no longer be true.
+        -- Its challenges and its place among the classes of the level would no longer be right.
         if exists (select from mpp.validation v where v.league_id = class.id) then
             perform private.refuse('MP010', 'level', 'the class has already validated challenges', 'Ask Ma Petite Planète.');
         end if;
@@ -189,7 +190,7 @@ grant execute on function private.update_class to authenticated, service_role;
 create function api.update_class(class_id uuid, name text default null, level text default null) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.update_class(class_id, name, level); end;
-comment on function api.update_class is 'Renames a class or corrects its level; the level only before the first validation, and the choice of challenges starts again. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP024, MP038.';
+comment on function api.update_class is 'Renames a class or corrects its level. The level changes only before the first validation, and the choice of challenges starts again. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP024, MP038.';
 grant execute on function api.update_class to authenticated, service_role;
 
 -- Whether a challenge is in play for a class.
@@ -241,5 +242,5 @@ grant execute on function private.choose_class_challenges to authenticated, serv
 create function api.choose_class_challenges(class_id uuid, challenge_ids integer[]) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.choose_class_challenges(class_id, challenge_ids); end;
-comment on function api.choose_class_challenges is 'Sets which challenges of its level a class plays, and returns how many; null: all of them. What was validated stays. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040.';
+comment on function api.choose_class_challenges is 'Sets which challenges of its level a class plays, and returns how many; null means all of them. What was validated stays. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040.';
 grant execute on function api.choose_class_challenges to authenticated, service_role;

@@ -1,4 +1,5 @@
--- Pupils. They are known by their first name alone; an initial is added while that name repeats in the class.
+-- Pupils of a class: adding, correcting, removing, forgetting. A pupil is known by the first name alone; an initial is
+-- added while that name repeats in the class.
 
 -- The name of a pupil as the class reads it.
 create function private.pupil_name(first_name text, initial text) returns text
@@ -6,8 +7,8 @@ create function private.pupil_name(first_name text, initial text) returns text
 as $$ select first_name || coalesce(' ' || initial || '.', '') $$;
 grant execute on function private.pupil_name to authenticated, service_role;
 
--- What is typed about a pupil is never said back: a message ends up in the server's log, and what was refused may be just
--- the surname or the address that nobody should keep. The place in the list tells which it was.
+-- No refusal repeats what is typed about a pupil: messages end up in the server's log, and what was refused may be the
+-- very surname or address that nobody should keep. The place in the list tells which pupil it was.
 create function private.typed(pupil jsonb, field text, place bigint) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -19,13 +20,13 @@ begin
 end
 $$;
 
--- One word: there must be nowhere to write a surname.
+-- One word only: there must be nowhere to write a surname.
 create function private.clean_first_name(value text, place bigint) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     field text := format('first_name of pupil %s', place);
-    -- What stands for an apostrophe on some keyboards, and the okina.
+    -- Signs that some keyboards give for an apostrophe, and the okina.
     cleaned text := translate(private.clean_line(field, value, 30), '`´‘ʻʼˈ', '''''’’’’');
 begin
     perform private.refuse_unseen(field, value);
@@ -56,8 +57,8 @@ begin
 end
 $$;
 
--- The name of a class or of its team is free text, read by strangers like any other name; a date of birth or a telephone
--- number says something about a pupil. School years, levels and counting rhymes are neither.
+-- The name of a class or of its team is free text that strangers read, like any other name. A date of birth or a
+-- telephone number would say something about a pupil; school years, levels and counting rhymes do not.
 create function private.clean_class_text(field text, value text, longest integer, listed boolean default false) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -76,7 +77,7 @@ begin
 end
 $$;
 
--- An initial goes as soon as it is not needed, and must be there while it is.
+-- Deletes an initial that is no longer needed, and requires one where it is.
 create function private.update_initials(class uuid, listed uuid[] default '{}') returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -108,10 +109,10 @@ end
 $$;
 
 create type api.class_pupil as (pupil_id uuid, first_name text, initial text, name text, team_id uuid);
-comment on type api.class_pupil is 'A pupil of a class; name is the first name with its initial, if it needs one.';
+comment on type api.class_pupil is 'A pupil of a class. name is the first name, with the initial where it is needed.';
 
--- Teams that a list of pupils names and the class does not have yet. A class that still has its one empty team gives it
--- the first of these names.
+-- Makes the teams that a list of pupils names and the class does not have yet. A class that still has its one empty
+-- team gives it the first of these names.
 create function private.make_teams(class uuid, names text[], most integer) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -166,8 +167,8 @@ begin
         if jsonb_typeof(item.pupil) <> 'object' then
             perform private.refuse('MP010', 'pupils', format('number %s is not an object', item.place), 'Send [{"first_name": "Lina"}, …].');
         end if;
-        -- Refused by name, whatever is in it: this is where a surname or an address would come in.
-        -- Nor is the key said back, in which somebody may have written it.
+        -- A key is refused by itself, whatever its value: this is where a surname or an address would come in. The
+        -- refusal does not repeat the key, in which somebody may have written one.
         if exists (
             select from jsonb_object_keys(item.pupil) k (key)
             where k.key not in ('pupil_id', 'first_name', 'initial', 'team', 'team_id')
@@ -175,7 +176,7 @@ begin
             perform private.refuse('MP010', format('pupil %s', item.place), 'a pupil is known by a first name and nothing else',
                 'Send first_name, initial and team only.');
         end if;
-        -- Values that are no text have no business in a list of names.
+        -- A value that is no text does not belong in a list of names.
         perform private.typed(item.pupil, k.key, item.place) from jsonb_object_keys(item.pupil) k (key);
         if coalesce(item.pupil ->> 'pupil_id', gen_random_uuid()::text) !~ uuid_form
             or coalesce(item.pupil ->> 'team_id', gen_random_uuid()::text) !~ uuid_form then
@@ -189,7 +190,7 @@ begin
         initials := array_append(initials, private.clean_initial(item.pupil ->> 'initial', item.place));
         team_names := array_append(team_names, case
             when item.pupil ->> 'team' is not null
-                -- A team that the class has is no new name.
+                -- A team that the class has is not a new name.
                 then private.clean_class_text(format('team of pupil %s', item.place), item.pupil ->> 'team', 40, not exists (
                     select
                     from mpp.team t
@@ -214,7 +215,7 @@ begin
             ) then
             perform private.refuse('MP083');
         end if;
-        -- Also counted with those who left, or pupils could come and go without end, and their points with them.
+        -- Pupils who left count too, or pupils could come and go without end, and their points with them.
         if (select count(*) from mpp.player p where p.league_id = class_id) + (select count(*) from unnest(are_new) n (is_new) where n.is_new)
                 > e.league_max_players
             or (select count(*) from mpp.player p where p.league_id = class_id or p.left_class_id = class_id)
@@ -235,7 +236,7 @@ begin
             from unnest(team_ids, team_names) with ordinality i (id, called, place)
             order by i.place
         );
-        -- Who was given no team goes to the smallest, the oldest of equals.
+        -- A pupil without a team goes to the smallest one, the oldest of equals.
         select array_agg(t.id order by t.created_at, t.id),
             array_agg((
                 (select count(*) from mpp.player p where p.team_id = t.id)
@@ -252,7 +253,7 @@ begin
             end if;
         end loop;
 
-        -- Corrected pupils give their names up first, so that two of them may exchange a name or an initial.
+        -- Corrected pupils give up their names first, so that two of them may exchange a name or an initial.
         select array_agg(coalesce(c.first_name, p.first_name) order by c.place), array_agg(coalesce(c.initial, p.initial) order by c.place)
         into first_names, initials
         from unnest(ids, first_names, initials) with ordinality c (id, first_name, initial, place)
@@ -308,11 +309,11 @@ grant execute on function private.add_pupils to authenticated, service_role;
 create function api.add_pupils(class_id uuid, pupils jsonb, dry_run boolean default false) returns setof api.class_pupil
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select * from private.add_pupils(class_id, pupils, dry_run); end;
-comment on function api.add_pupils is 'Adds pupils to a class, all or none: [{"first_name", "initial", "team"}]. With pupil_id an element corrects a pupil who is there: when a first name comes twice, give an initial to both in one call. Teams that are named and missing are made. Any other key is refused by name. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP032, MP037, MP081, MP083.';
+comment on function api.add_pupils is 'Adds pupils to a class, all or none: [{"first_name", "initial", "team"}]. An element with pupil_id corrects that pupil. When a first name comes twice, give an initial to both in one call. Teams that are named and missing are made. Any other key is refused. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP032, MP037, MP081, MP083.';
 grant execute on function api.add_pupils to authenticated, service_role;
 
--- A pupil who leaves: the name goes at once, the points stay with the class. Once the edition is over only the name goes,
--- or taking out those who did nothing would raise an average that everybody can see already.
+-- A pupil leaves: the name goes at once, and the points stay with the class. Once the edition is over only the name
+-- goes. Otherwise taking out pupils who did nothing would raise an average that everybody can see already.
 create function private.remove_pupil(pupil_id uuid) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -343,7 +344,7 @@ grant execute on function private.remove_pupil to authenticated, service_role;
 create function api.remove_pupil(pupil_id uuid) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.remove_pupil(pupil_id); end;
-comment on function api.remove_pupil is 'Takes a pupil out of their class: the first name is deleted, for good, and what they earned stays with the class. Its teachers and staff, also after the freeze. Errors: MP001, MP002, MP008, MP011, MP083.';
+comment on function api.remove_pupil is 'Takes a pupil out of the class: the first name is deleted for good, and what the pupil earned stays with the class. Its teachers and staff, also after the freeze. Errors: MP001, MP002, MP008, MP011, MP083.';
 grant execute on function api.remove_pupil to authenticated, service_role;
 
 -- Once the diplomas are printed nobody needs to know who the pupils were.
@@ -377,5 +378,5 @@ grant execute on function private.forget_pupils to authenticated, service_role;
 create function api.forget_pupils(edition_code text) returns integer
     language sql set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
 begin atomic select private.forget_pupils(edition_code); end;
-comment on function api.forget_pupils is 'Deletes the first names of all pupils of a frozen edition, for good, and closes its classes to families; points and ranks stay. Returns how many names. Staff. Errors: MP006, MP020, MP026.';
+comment on function api.forget_pupils is 'Deletes the first names of all pupils of a frozen edition for good, and closes its classes to families. Points and ranks stay. Returns how many names. Staff. Errors: MP006, MP020, MP026.';
 grant execute on function api.forget_pupils to authenticated, service_role;

@@ -1,17 +1,17 @@
--- Families: an anonymous account that the code of a class lets read that class, and nothing else.
+-- Families: the code of a class lets an account, anonymous or not, read that class and nothing else.
 
 create table mpp.class_code (
     league_id uuid primary key references mpp.league (id),
     code text not null unique check (code ~ '^[0-9A-HJKMNP-TV-Z]{10}$'),
     renewed_at timestamptz not null default private.clock()
 );
-comment on table mpp.class_code is 'The code by which families enter a class, read by its teachers only; no row: nobody new enters.';
+comment on table mpp.class_code is 'The code by which families enter a class; its teachers read it. Without a row nobody new enters.';
 
 create table mpp.class_guess (
     account_id uuid not null references auth.users (id) on delete cascade,
     guessed_at timestamptz not null default private.clock()
 );
-comment on table mpp.class_guess is 'Wrong class codes of the last hour; older ones are deleted by the next guess.';
+comment on table mpp.class_guess is 'Wrong class codes of the last hour; the next guess deletes older ones.';
 create index class_guess_account on mpp.class_guess (account_id, guessed_at);
 
 alter table mpp.class_code enable row level security;
@@ -42,7 +42,7 @@ grant execute on function private.renew_class_code to authenticated, service_rol
 create function api.renew_class_code(class_id uuid) returns text
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.renew_class_code(class_id); end;
-comment on function api.renew_class_code is 'Gives a class a new code and returns it; whoever entered with an older one is out until they give the new one. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
+comment on function api.renew_class_code is 'Gives a class a new code and returns it. Families who entered with an older code are out until they give the new one. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
 grant execute on function api.renew_class_code to authenticated, service_role;
 
 create function private.revoke_class_code(class_id uuid) returns void
@@ -60,14 +60,14 @@ grant execute on function private.revoke_class_code to authenticated, service_ro
 create function api.revoke_class_code(class_id uuid) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.revoke_class_code(class_id); end;
-comment on function api.revoke_class_code is 'Takes the code of a class away: families are out at once and nobody enters until it is renewed. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
+comment on function api.revoke_class_code is 'Takes the code of a class away. Families are out at once, and nobody enters until it is renewed. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
 grant execute on function api.revoke_class_code to authenticated, service_role;
 
 create type api.claim_result as (class_id uuid, claimed boolean, guesses_left integer);
 comment on type api.claim_result is 'Outcome of a class code: the class, or how many wrong codes are left in this hour.';
 
--- The one thing an anonymous account may do. As in unlock_challenge a wrong code is an answer and not an error, so that
--- it is remembered; per account, because a whole school shares one address.
+-- The one thing that an anonymous account may do. As in unlock_challenge a wrong code is an answer and not an error, so
+-- that it is remembered. The limit is per account, because a whole school shares one address.
 create function private.claim_class(code text) returns api.claim_result
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -95,7 +95,7 @@ begin
     if class is not null then
         perform private.lock_edition(l.edition_id) from mpp.league l where l.id = class;
         perform private.lock_league(class);
-        -- It may have been renewed while this waited.
+        -- The code may have been renewed while this waited.
         if not exists (select from mpp.class_code c where c.league_id = class and c.code = typed) then
             class := null;
         end if;
@@ -116,5 +116,5 @@ grant execute on function private.claim_class to authenticated;
 create function api.claim_class(code text) returns api.claim_result
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.claim_class(code); end;
-comment on function api.claim_class is 'Opens a class, to read only, to whoever gives its code; anonymous accounts too. Wrong codes are limited per account and hour. Errors: MP001, MP011, MP046, MP086.';
+comment on function api.claim_class is 'Lets an account that gives the code of a class read that class; anonymous accounts too. Wrong codes are limited per account and hour. Errors: MP001, MP011, MP046, MP086.';
 grant execute on function api.claim_class to authenticated;

@@ -1,4 +1,4 @@
--- Teachers who run a class together.
+-- Teachers who run a class together: inviting, accepting, handing over, removing.
 
 create table mpp.class_invitation (
     league_id uuid primary key references mpp.league (id),
@@ -15,7 +15,7 @@ as $$
 declare
     fresh text := private.new_join_code();
 begin
-    -- Who reads a class may change after the freeze: that is no matter of the ranking.
+    -- Who reads a class may change after the freeze: the ranking does not depend on it.
     perform private.lock_class(class_id, when_frozen => true);
     perform private.record_for_class('class.invite', class_id);
     insert into mpp.class_invitation (league_id, code, expires_at)
@@ -29,7 +29,7 @@ grant execute on function private.invite_co_teacher to authenticated, service_ro
 create function api.invite_co_teacher(class_id uuid) returns text
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.invite_co_teacher(class_id); end;
-comment on function api.invite_co_teacher is 'Makes an invitation for one colleague, good once and for seven days, in place of an earlier one; returns its code. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
+comment on function api.invite_co_teacher is 'Makes an invitation for one colleague, good once and for seven days, which replaces an earlier one. Returns its code. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
 grant execute on function api.invite_co_teacher to authenticated, service_role;
 
 create function private.accept_class(code text) returns uuid
@@ -50,7 +50,7 @@ begin
         end if;
         delete from mpp.class_invitation i where i.league_id = class.id and i.code = typed and i.expires_at > private.clock();
     end if;
-    -- Of twenty at once one has taken it.
+    -- Of twenty at once, one has taken it.
     if not found then
         perform private.refuse('MP082');
     end if;
@@ -64,7 +64,7 @@ grant execute on function private.accept_class to authenticated;
 create function api.accept_class(code text) returns uuid
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.accept_class(code); end;
-comment on function api.accept_class is 'Takes a colleague''s invitation: the caller, a teacher, now runs the class too. Returns the class id. Errors: MP001, MP002, MP009, MP011, MP082.';
+comment on function api.accept_class is 'Takes a colleague''s invitation: the caller, a teacher, then runs the class too. Returns the class id. Errors: MP001, MP002, MP009, MP011, MP082.';
 grant execute on function api.accept_class to authenticated;
 
 create function private.hand_over_class(class_id uuid, teacher_id uuid) returns void
@@ -80,7 +80,7 @@ begin
     ) then
         perform private.refuse('MP008');
     end if;
-    -- The staff may give a class that lost its teacher to any other.
+    -- The staff may give a class that lost its teacher to any other one.
     if not exists (select from mpp.teacher t where t.account_id = teacher_id)
         or not (private.is_ops() or exists (
             select from mpp.ambassador a where a.league_id = class_id and a.account_id = teacher_id)) then
@@ -89,7 +89,7 @@ begin
     update mpp.ambassador a set is_principal = false where a.league_id = class_id and a.is_principal;
     insert into mpp.ambassador (league_id, account_id, is_principal) values (class_id, teacher_id, true)
     on conflict on constraint ambassador_pkey do update set is_principal = true;
-    -- Whom the former teacher invited, the new one may invite again.
+    -- The new teacher may invite again those whom the former one invited.
     delete from mpp.class_invitation i where i.league_id = class_id;
     perform private.record_act('class.hand_over', class_id::text, jsonb_build_object('teacher_id', teacher_id));
 end
@@ -118,7 +118,7 @@ begin
         perform private.refuse('MP005');
     end if;
     perform private.record_for_class('class.remove_teacher', class_id, jsonb_build_object('teacher_id', teacher_id));
-    -- Who knew the class code, or an invitation, must not come back by it.
+    -- A colleague who knew the class code, or an invitation, must not come back by it.
     perform private.renew_codes(array[class_id]);
 end
 $$;
@@ -127,7 +127,7 @@ grant execute on function private.remove_co_teacher to authenticated, service_ro
 create function api.remove_co_teacher(class_id uuid, teacher_id uuid) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.remove_co_teacher(class_id, teacher_id); end;
-comment on function api.remove_co_teacher is 'Takes a class from a colleague, or from oneself; the principal teacher hands it over first. The class code is renewed with it, because the colleague knew it: families enter again with the new one. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011.';
+comment on function api.remove_co_teacher is 'Takes a class from a colleague, or from oneself; a principal teacher hands it over first. The class code is renewed, because the colleague knew it: families enter again with the new one. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011.';
 grant execute on function api.remove_co_teacher to authenticated, service_role;
 
 create type api.class_teacher as (teacher_id uuid, first_name text, last_name text, is_principal boolean, is_me boolean);
@@ -158,5 +158,5 @@ grant execute on function private.class_teachers to authenticated, service_role;
 create function api.class_teachers(class_id uuid) returns setof api.class_teacher
     language sql stable rows 2 set search_path = pg_catalog, pg_temp
 begin atomic select * from private.class_teachers(class_id); end;
-comment on function api.class_teachers is 'Who runs a class, the principal teacher first. Its teachers and staff. Errors: MP001, MP002, MP008.';
+comment on function api.class_teachers is 'Lists who runs a class, the principal teacher first. Its teachers and staff. Errors: MP001, MP002, MP008.';
 grant execute on function api.class_teachers to authenticated, service_role;

@@ -1,6 +1,6 @@
--- Clients set up their part in an edition: leagues under their units, and the codes they hand out.
+-- Leagues that a client makes, under its units, and the join codes that it hands out. Its guests are in 62_participant.
 
--- The participation of a client's command, its edition locked and still open to new leagues.
+-- The participation of a client's command; its edition is locked and still open to new leagues.
 create function private.lock_open_participation(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -10,7 +10,7 @@ begin
     if not private.is_ops() then
         perform private.require_account(registered => false);
     end if;
-    -- Of another client: the same as none.
+    -- Another client's participation gets the refusal for one that does not exist.
     select * into p
     from mpp.participation x
     where x.id = participation and x.organisation_id in (select m.id from private.my_organisation_ids() m (id));
@@ -23,8 +23,8 @@ begin
 end
 $$;
 
--- The leagues and guests of a client, for one change at a time. The client may have been withdrawn while this waited, or
--- whoever asks been removed: their access ends under the same lock, and its codes are renewed.
+-- Locks the leagues and guests of a client, for one change at a time. While this waited the client may have been
+-- withdrawn, or the caller removed: the same lock covers the end of an access, and its codes are then renewed.
 create function private.lock_client(p mpp.participation, at_least api.staff_role default 'manager') returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -136,7 +136,7 @@ grant execute on function private.create_client_leagues to authenticated, servic
 create function api.create_client_leagues(participation_id integer, leagues jsonb) returns setof api.client_league
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select * from private.create_client_leagues(participation_id, leagues); end;
-comment on function api.create_client_leagues is 'Makes leagues of a client, all or none: [{"name", "unit"}]; those it has already stay, with their unit corrected. Whoever joins one first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP028, MP038, MP039, MP047, MP091–MP093.';
+comment on function api.create_client_leagues is 'Makes leagues of a client, all or none: [{"name", "unit"}]. Those that it has already stay, with their unit corrected. Whoever joins a league first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP028, MP038, MP039, MP047, MP091–MP093.';
 grant execute on function api.create_client_leagues to authenticated, service_role;
 
 create function private.client_join_codes() returns table (participation_id integer, league_id uuid, name text, unit text, listed boolean, join_code text)
@@ -145,7 +145,7 @@ as $$
 #variable_conflict use_column
 begin
     return query
-    -- In a private edition it would tell that somebody came, who alone can have opted out.
+    -- In a private edition it would tell that somebody came: only such a person can have opted out.
     select p.id, l.id, l.name::text, u.name::text, case when e.organisation_id is null then l.listed end, c.code
     from mpp.participation p
     join mpp.edition e on e.id = p.edition_id
@@ -159,7 +159,7 @@ grant execute on function private.client_join_codes to authenticated, service_ro
 
 create view api.client_join_codes with (security_invoker = true) as
 select * from private.client_join_codes();
-comment on view api.client_join_codes is 'Every league of the caller''s organisations with its join code, for managers; sort by name, league_id.';
+comment on view api.client_join_codes is 'Every league of the caller''s organisations with its join code, for managers. Sort by name, league_id.';
 comment on column api.client_join_codes.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_join_codes.league_id is 'The league.';
 comment on column api.client_join_codes.name is 'Its name.';
@@ -168,8 +168,8 @@ comment on column api.client_join_codes.listed is 'Whether it is in the rankings
 comment on column api.client_join_codes.join_code is 'The code that opens it; null when it has none.';
 grant select on api.client_join_codes to authenticated, service_role;
 
--- Invitations of a client that were written to a mailbox within a day: its account must not become a way to fill somebody's.
--- Those of other clients are none of its business, and are counted when the mail is to leave (mail_obstacle).
+-- How many invitations a client wrote to each mailbox within a day: its account must not become a way to fill
+-- somebody's. Those of other clients are none of its business; mail_obstacle counts them when a mail is to leave.
 create function private.invitations_today(organisation integer) returns table (mailbox text, written bigint)
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

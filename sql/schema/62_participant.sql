@@ -1,4 +1,5 @@
--- People whom a client invites to its leagues by mail.
+-- People whom a client invites to its leagues by mail: inviting, listing, removing. Taking a client out of an edition
+-- is here too.
 
 create table mpp.participant (
     participation_id integer not null references mpp.participation (id),
@@ -7,7 +8,7 @@ create table mpp.participant (
     invited_at timestamptz not null default private.clock(),
     primary key (participation_id, email)
 );
-comment on table mpp.participant is 'Addresses that a client invited to one of its leagues. Whether they came is not told to the client.';
+comment on table mpp.participant is 'Addresses that a client invited to one of its leagues. The client does not learn whether they came.';
 create index participant_league on mpp.participant (league_id);
 
 alter table mpp.participant enable row level security;
@@ -18,20 +19,21 @@ create policy participant_select_authenticated on mpp.participant
 
 grant select on mpp.participant to authenticated, service_role;
 
--- Staff read no league (40_league); what theirs are called comes from there.
+-- Staff read no league (40_league), so this view gives them the names of theirs.
 create view api.client_participants with (security_invoker = true) as
 select p.participation_id, p.email, l.name as league, p.league_id, p.invited_at
 from mpp.participant p
 join private.client_join_codes() l on l.league_id = p.league_id;
-comment on view api.client_participants is 'Who was invited to which league, for the managers of the client; whether they came is not told.';
+comment on view api.client_participants is 'Who was invited to which league, for the managers of the client. It does not tell whether they came.';
 comment on column api.client_participants.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_participants.email is 'The address that was invited.';
 comment on column api.client_participants.league is 'The league it was invited to.';
 comment on column api.client_participants.league_id is 'The same, by id.';
-comment on column api.client_participants.invited_at is 'When. Whether they came is not told.';
+comment on column api.client_participants.invited_at is 'When the invitation was made.';
 grant select on api.client_participants to authenticated, service_role;
 
--- The key of the first, second or third mail that invites an address; of a removed guest what has left stays in the outbox.
+-- The key of the first, second or third mail that invites an address. The mails that a removed guest was sent stay in
+-- the outbox.
 create function private.invitation_key(participation integer, email text, number bigint) returns text
     language sql immutable set search_path = pg_catalog, pg_temp
 as $$
@@ -39,7 +41,8 @@ as $$
         || case when number > 1 then ':' || number else '' end
 $$;
 
--- How many mails invited each address, in one go: for 2,000 guests a function asked for each costs seconds.
+-- How many mails invited each address, counted in one go: a function that is asked for each of 2,000 guests costs
+-- seconds.
 create function private.invitations_sent(participation mpp.participation) returns table (email text, sent bigint)
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -53,7 +56,8 @@ begin
 end
 $$;
 
--- What the leagues of a client may be called in a list of its guests, in lower case: their name, and without the client's before it.
+-- The names by which a list of guests may call the leagues of a client, in lower case: the league's name, with and
+-- without the client's before it.
 create function private.league_names(participation integer) returns table (called text, league_id uuid, is_whole boolean)
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -72,8 +76,8 @@ begin
 end
 $$;
 
--- Guests without a league, each to the one that fewest were invited to, as if one after the other: leagues are filled up to a
--- level like vessels, and the guests take the places below it, the lowest first.
+-- Spreads guests without a league: each goes to the league that fewest were invited to, as if one after the other.
+-- Leagues are filled up to a level like vessels, and the guests take the places below it, the lowest first.
 create function private.spread_participants(participation integer, emails text[]) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -129,7 +133,7 @@ begin
     if not exists (select from mpp.league l where l.participation_id = p.id) then
         perform private.refuse('MP010', 'participants', 'there is no league to invite them to', 'Make the leagues first.');
     end if;
-    -- What was typed is read once.
+    -- Read what was typed once.
     select array_agg(private.typed_address(g.given ->> 'email') order by g.place),
         array_agg(lower(private.trimmed(left(g.given ->> 'league', 300))) order by g.place)
     into emails, called
@@ -165,7 +169,8 @@ begin
     ) f
     where f.fault is not null;
     perform private.refuse_import(faults);
-    -- A client's account must not become a way to write to the world: who was taken off the list again counts, if written to.
+    -- A client's account must not become a way to write to the world: an address that was written to counts even after
+    -- it was removed.
     most := 2 * greatest(coalesce(p.expected_players, 0), 200);
     if (
         select count(*)
@@ -197,7 +202,7 @@ begin
     from unnest(emails, called) with ordinality g (email, called, place)
     join private.league_names(p.id) n on n.called = g.called
     where g.email = any (added)
-    -- A league of exactly that name before one that has it after the client's.
+    -- A league of exactly that name comes before one that has it after the client's.
     order by g.place, n.is_whole desc, n.league_id;
     perform private.spread_participants(p.id, array(
         select a.email
@@ -205,7 +210,7 @@ begin
         where not exists (select from mpp.participant x where x.participation_id = p.id and x.email = a.email)
         order by a.place
     ));
-    -- As queue_mail does it, all at once.
+    -- As queue_mail does, but all at once.
     insert into mpp.outbox (key, message_part, template, data, purpose, address, language, organisation_id, useful_until)
     select k.key, private.message_part(k.key), 'player_invitation',
         jsonb_build_object('league', l.name, 'join_code', c.code, 'edition', e.title ->> o.language, 'starts_at', e.starts_at,
@@ -230,10 +235,10 @@ create function api.invite_participants(participation_id integer, participants j
     returns api.import_outcome
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.invite_participants(participation_id, participants, dry_run); end;
-comment on function api.invite_participants is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]; without a league they are spread. Whoever was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP047, MP070, MP091–MP093.';
+comment on function api.invite_participants is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]. Those without a league are spread over the leagues. Somebody who was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP047, MP070, MP091–MP093.';
 grant execute on function api.invite_participants to authenticated, service_role;
 
--- Guests are taken off the list, with the mail that has not left. What was sent keeps its trace; the league stays open to
+-- Takes guests off the list, with the mail that has not left. What was sent keeps its trace. The league stays open to
 -- whoever has its code.
 create function private.remove_participants(participation_id integer, emails text[]) returns integer
     language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -268,11 +273,11 @@ grant execute on function private.remove_participants to authenticated, service_
 create function api.remove_participants(participation_id integer, emails text[]) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.remove_participants(participation_id, emails); end;
-comment on function api.remove_participants is 'Takes people off a client''s list of those invited, and drops their invitation where it has not left yet; addresses that are not on it are passed over. Returns how many there were. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP047, MP091–MP093.';
+comment on function api.remove_participants is 'Takes people off a client''s list of those invited, and drops their invitation if it has not left. Addresses that are not on the list are ignored. Returns how many were on it. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP047, MP091–MP093.';
 grant execute on function api.remove_participants to authenticated, service_role;
 
--- The opposite of set_participation, as long as nobody has joined. Scores are never taken away, so its leagues stay as
--- empty shells: without a code, a client, a place in the rankings or the name, which is free again.
+-- The opposite of set_participation, as long as nobody has joined. Scores are never deleted, so its leagues stay as
+-- empty shells: without a code, a client or a place in the rankings. Their names are free again.
 create function private.withdraw_participation(participation_id integer) returns integer
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -285,7 +290,7 @@ declare
     closed integer := 0;
 begin
     perform private.require_ops();
-    -- First, as whoever plans it or takes guests off its list does.
+    -- Locked first, as by a plan and by removing guests.
     select * into p from mpp.participation x where x.id = withdraw_participation.participation_id for no key update;
     if not found then
         perform private.refuse('MP093');
@@ -333,5 +338,5 @@ grant execute on function private.withdraw_participation to authenticated, servi
 create function api.withdraw_participation(participation_id integer) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.withdraw_participation(participation_id); end;
-comment on function api.withdraw_participation is 'Takes a client out of an edition as long as nobody has joined one of its leagues: its guests, their mails, its plan and its units without leagues go, its empty leagues are closed. Returns how many leagues were closed. Staff of the association. Errors: MP006, MP024, MP093, MP099.';
+comment on function api.withdraw_participation is 'Takes a client out of an edition as long as nobody has joined one of its leagues. Its guests, their mails, its plan and its units without leagues are deleted, and its empty leagues are closed. Returns how many leagues were closed. Staff of the association. Errors: MP006, MP024, MP093, MP099.';
 grant execute on function api.withdraw_participation to authenticated, service_role;

@@ -1,6 +1,6 @@
--- The staff of a client: invited, given a role and dates, removed.
+-- The staff of a client: invited, given a role and dates, removed. What an access gives is in 30_client.
 
--- Staff of a client. Their dates: an end that is after the beginning and has not passed.
+-- Checks the dates of an access: the end is after the beginning and has not passed.
 create function private.check_access(opens timestamptz, closes timestamptz) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -22,9 +22,7 @@ begin
 end
 $$;
 
--- Staff of a client.
-
--- The mails of an invitation that is no more, as far as they have not left.
+-- Drops the mails of an invitation that is no more, if they have not left.
 create function private.drop_invitation_mails(invitation integer) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -50,8 +48,9 @@ begin
 end
 $$;
 
--- What a client's staff knew ends: the codes that managers read, and the invitations that they sent. Under the lock of whatever
--- staff do for the client: a call under way ends first and its codes are renewed, and one that waits asks again.
+-- Ends what a client's staff knew: the codes that managers read, and the invitations that they sent. It runs under the
+-- lock of whatever staff do for the client: a call under way ends first, and its codes are renewed; a call that waits
+-- asks again.
 create function private.end_staff_access(organisation integer, account uuid, read_codes boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -73,8 +72,9 @@ begin
 end
 $$;
 
--- Dates run out without a call, so what staff knew whose dates have passed ends with the next one: of the client (leagues,
--- guests) or of the day (purge_expired). Not at the moment when an end is set: until then they read on. Returns how many there were.
+-- Dates run out without a call. So the next call of the client (leagues, guests) or the next night's purge_expired ends
+-- what staff knew whose dates have passed. Setting an end does not: until then they read on. Returns how many there
+-- were.
 create function private.end_overdue_access(organisation integer default null) returns integer
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -106,7 +106,7 @@ begin
 end
 $$;
 
--- Whatever changes somebody's access ends the invitation that waits for them: an older one must not bring back a role or
+-- A change of somebody's access ends the invitation that waits for them: an older one must not bring back a role or
 -- dates that were taken away.
 create function private.staff_changed() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -155,7 +155,7 @@ begin
     if not by_ops then
         perform private.lock_account(account);
     end if;
-    -- Also between two of its owners at once, of whom one may remove the other.
+    -- This orders two owners of a client too, of whom one may remove the other.
     perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
     perform private.require_client(organisation_id, 'owner');
     select * into o from mpp.organisation x where x.id = invite_staff.organisation_id;
@@ -166,7 +166,7 @@ begin
         perform private.refuse('MP010', 'role', 'it is empty', 'Use viewer, manager or owner.');
     end if;
     if not by_ops then
-        -- An owner gives away what they have, and no more of it: neither longer, nor to make another owner.
+        -- An owner gives no more than they have: no longer dates, and no role of an owner.
         select * into me from mpp.staff s where s.account_id = account and s.organisation_id = o.id;
         if role = 'owner' then
             perform private.refuse('MP010', 'role', 'owner', 'Only Ma Petite Planète makes owners.');
@@ -192,8 +192,8 @@ begin
         ) then
             perform private.refuse('MP010', 'email', left(address, 100), 'Ma Petite Planète has invited it as an owner, which only it changes.');
         end if;
-        -- An invitation is a mail: an owner's account must not become a way to write to somebody again and again. What was
-        -- withdrawn or has expired was a mail, too.
+        -- An invitation is a mail: an owner's account must not become a way to write to somebody again and again.
+        -- Invitations that were withdrawn or have expired count too: they were mails.
         if exists (
             select
             from mpp.staff_invitation i
@@ -234,7 +234,7 @@ begin
         'staff_invitation',
         jsonb_build_object('organisation', o.name, 'role', invite_staff.role, 'code', code, 'access_from', opens, 'access_until', closes,
             'expires_at', (select i.expires_at from mpp.staff_invitation i where i.id = invitation)),
-        -- What the association sends belongs to a contract; what a client's owner sends can be refused for good.
+        -- What the association sends belongs to a contract. What a client's owner sends can be refused for good.
         purpose => case when by_ops then 'service' else 'invitation' end::api.mail_purpose, address => address, language => o.language,
         organisation_id => o.id,
         useful_until => (select i.expires_at from mpp.staff_invitation i where i.id = invitation));
@@ -250,7 +250,7 @@ create function api.invite_staff(
 ) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.invite_staff(organisation_id, email, role, access_from, access_until); end;
-comment on function api.invite_staff is 'Invites somebody by mail to work in a client''s space, from and until; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates, fifty addresses a day, and a mailbox five times. Returns the invitation id. Errors: MP001, MP002, MP010–MP012, MP047, MP090–MP092.';
+comment on function api.invite_staff is 'Invites somebody by mail to work in a client''s space, with the dates of their access; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates, fifty addresses a day, and a mailbox five times. Returns the invitation id. Errors: MP001, MP002, MP010–MP012, MP047, MP090–MP092.';
 grant execute on function api.invite_staff to authenticated, service_role;
 
 create function private.accept_staff_invitation(code text) returns integer
@@ -263,8 +263,8 @@ declare
     inviter mpp.staff;
 begin
     perform private.lock_account(account);
-    -- What they have already is locked first, as by those who change it and so end the invitation. The client comes before: a
-    -- lower role ends what the former one read.
+    -- Lock first the access that they have already, as a change of it does, which ends the invitation. The client comes
+    -- before: a lower role ends what the former one read.
     perform pg_advisory_xact_lock(hashtext('mpp.client'), x.organisation_id)
     from mpp.staff_invitation x
     where x.code_digest = sha256(convert_to(typed, 'UTF8'));
@@ -274,7 +274,8 @@ begin
     where s.account_id = account
         and s.organisation_id = (select x.organisation_id from mpp.staff_invitation x where x.code_digest = sha256(convert_to(typed, 'UTF8')))
     for update;
-    -- Of twenty at once one has it. It opens to the address it was sent to, and to nobody who got hold of the code.
+    -- Of twenty at once, one gets it. It opens to the address it was sent to, and to nobody else who got hold of the
+    -- code.
     select * into i
     from mpp.staff_invitation x
     where x.code_digest = sha256(convert_to(typed, 'UTF8'))
@@ -322,7 +323,7 @@ grant execute on function private.accept_staff_invitation to authenticated;
 create function api.accept_staff_invitation(code text) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.accept_staff_invitation(code); end;
-comment on function api.accept_staff_invitation is 'Takes an invitation to a client''s space with the code from the mail; the account''s confirmed address must be the one invited, and its session opened by a mail to it or by a password that its owner has set since. Returns the organisation id. Errors: MP001, MP002, MP011, MP012, MP047, MP082.';
+comment on function api.accept_staff_invitation is 'Takes an invitation to a client''s space with the code from the mail. The account''s confirmed address must be the one invited, and its session must prove the address: opened by a mail to it, or by a password that its owner has set since. Returns the organisation id. Errors: MP001, MP002, MP011, MP012, MP047, MP082.';
 grant execute on function api.accept_staff_invitation to authenticated;
 
 create function private.set_staff(
@@ -359,7 +360,7 @@ begin
                 private.format_first_day(me.access_from), private.format_last_day(me.access_until)));
         end if;
     end if;
-    -- A new role alone is none of the dates' business, also when they have passed.
+    -- A new role alone does not ask about dates, even when they have passed.
     if num_nonnulls(set_staff.access_from, set_staff.access_until) > 0 then
         perform private.check_access(them.access_from, them.access_until);
     end if;
@@ -381,8 +382,8 @@ begin atomic select private.set_staff(organisation_id, account_id, role, access_
 comment on function api.set_staff is 'Changes the role or the dates of somebody who works for a client; what is left out stays. An end that has passed, or is not after the beginning, is refused: remove_staff takes the access away. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
 grant execute on function api.set_staff to authenticated, service_role;
 
--- Somebody is taken out of a client's space, with whatever would let them in again; or an invitation that waits is taken
--- back. The mail that has not left goes with it.
+-- Takes somebody out of a client's space, with whatever would let them in again; or takes back an invitation that
+-- waits, with the mail that has not left.
 create function private.remove_staff(organisation_id integer, account_id uuid, invitation_id integer) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -397,7 +398,7 @@ begin
     perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
     perform private.require_client(organisation_id, 'owner');
     if remove_staff.account_id is null then
-        -- It stays as one that has expired, so that the day's count of mails stays what it is.
+        -- It stays as an expired one, so that the count of the day's mails stays right.
         update mpp.staff_invitation i
         set expires_at = private.clock()
         where i.id = remove_staff.invitation_id and i.organisation_id = remove_staff.organisation_id and i.accepted_at is null
@@ -408,7 +409,7 @@ begin
         end if;
         perform private.drop_invitation_mails(taken_back);
     else
-        -- An invitation that waits for them ends with it: see staff_changed.
+        -- staff_changed ends an invitation that waits for them.
         delete from mpp.staff s
         where s.organisation_id = remove_staff.organisation_id and s.account_id = remove_staff.account_id
             and (by_ops or (s.role <> 'owner' and s.account_id <> account));
@@ -427,7 +428,7 @@ grant execute on function private.remove_staff to authenticated, service_role;
 create function api.remove_staff(organisation_id integer, account_id uuid default null, invitation_id integer default null) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.remove_staff(organisation_id, account_id, invitation_id); end;
-comment on function api.remove_staff is 'Takes the access of somebody who works for a client away, at once, or takes back an invitation that waits. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
+comment on function api.remove_staff is 'Takes away at once the access of somebody who works for a client, or takes back an invitation that waits. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
 grant execute on function api.remove_staff to authenticated, service_role;
 
 create type api.client_staff_member as (
@@ -459,5 +460,5 @@ grant execute on function private.client_staff to authenticated, service_role;
 create function api.client_staff(organisation_id integer) returns setof api.client_staff_member
     language sql stable rows 10 set search_path = pg_catalog, pg_temp
 begin atomic select * from private.client_staff(organisation_id); end;
-comment on function api.client_staff is 'Who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP001, MP002, MP012, MP090–MP092.';
+comment on function api.client_staff is 'Lists who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP001, MP002, MP012, MP090–MP092.';
 grant execute on function api.client_staff to authenticated, service_role;

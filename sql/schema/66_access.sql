@@ -1,15 +1,15 @@
--- What ends with an account: whatever it knew. Accounts are disabled and deleted in Auth (its API, its console, SQL), so it
--- is caught where Auth writes, on auth.users, of which hosted Supabase lets the deploying role make triggers.
+-- Ends what an account knew, when it is disabled or deleted. That happens in Auth (its API, its console, SQL), so
+-- triggers on auth.users catch it where Auth writes; hosted Supabase lets the deploying role make them.
 
--- What an account runs, played in or follows, locked in the order of every command, and with it the clients that it works for: a
--- command of this account that is under way ends first, and what it handed out ends with the rest; one that waits asks
+-- Locks what an account runs, played in or follows, in the order of every command, and the clients that it works for. A
+-- command of this account that is under way ends first, and what it handed out ends with the rest. One that waits asks
 -- again when it has the lock.
 create function private.lock_what_ends(account uuid) returns uuid[]
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     leagues uuid[] := private.leagues_known_to(account);
-    -- And what keeps its id, which is written to when it is erased.
+    -- And the rows that keep its id, which its erasure writes to.
     marked uuid[] := array(
         select l.id from mpp.league l where l.created_by = account
         union
@@ -48,8 +48,9 @@ begin
 end
 $$;
 
--- Disabled, or deleted softly: its rows stay and it is out (private.is_live). It would come back under another account, by the
--- code of whatever it ran, played in or followed. What it sent and what waits for it ends too.
+-- The account was disabled, or deleted softly: its rows stay and it is out (private.is_live). Its owner could come back
+-- under another account, by the code of whatever it ran, played in or followed. What it sent and what waits for it ends
+-- too.
 create function private.account_ended() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -61,7 +62,7 @@ begin
         return null;
     end if;
     leagues := private.lock_what_ends(new.id);
-    -- All codes in one go, so that of two who renew some of the same the second waits for the first.
+    -- All codes in one go, so that of two who renew some of the same codes the second waits for the first.
     perform private.renew_codes(leagues || private.open_leagues_of(array(
         select x.organisation_id from mpp.staff x where x.account_id = new.id and x.role >= 'manager')));
     for s in select x.* from mpp.staff x where x.account_id = new.id order by x.organisation_id loop
@@ -97,15 +98,16 @@ create trigger account_ended
     when (new.banned_until is distinct from old.banned_until or new.deleted_at is distinct from old.deleted_at)
     execute function private.account_ended();
 
--- Deleted: what it ran follows it (profile_forget), and what it read as staff of a client (staff_changed). A league in which
--- it only played keeps its code, like one that a player leaves: whoever is to be kept out is expelled or disabled first.
+-- The account was deleted: what it ran is ended by profile_forget, and what it read as staff of a client by
+-- staff_changed. A league in which it only played keeps its code, like one that a player leaves: to keep somebody out,
+-- expel or disable them first.
 create function private.account_deleted() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     s mpp.staff;
 begin
-    -- Its profile before them, as profile_forget has it.
+    -- The profile first, as in profile_forget.
     perform from mpp.profile p where p.id = old.id for update;
     perform private.lock_what_ends(old.id);
     for s in select x.* from mpp.staff x where x.account_id = old.id order by x.organisation_id loop

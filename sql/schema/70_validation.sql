@@ -1,11 +1,12 @@
--- The ledger: one row for each challenge somebody validated, with the points as they were at that moment. Scores are
--- sums of this table (72_score), and nothing of it is ever rewritten or deleted.
+-- The ledger: one row for each validated challenge, with the points as they were at that moment. Scores are sums of this
+-- table (72_score). private.record_validations (74_play) adds rows. None is ever deleted, and only its state changes.
 
 -- pending: a collective challenge below its quorum; credited: counts; cancelled: taken back, for good.
 -- pending ⇄ credited as the quorum is reached or lost; both → cancelled.
 create type api.validation_state as enum ('pending', 'credited', 'cancelled');
 
--- A number tells who was first and no time, which what everybody reads of the order among equals must not tell.
+-- A number tells who was first, but no time: everybody reads the order among equals, and it must not tell when somebody
+-- played.
 create sequence mpp.credit_number;
 
 create table mpp.validation (
@@ -28,16 +29,16 @@ create table mpp.validation (
     foreign key (team_id, league_id, edition_id) references mpp.team (id, league_id, edition_id)
 );
 comment on table mpp.validation is 'The ledger of validated challenges.';
-comment on column mpp.validation.id is 'The request key that the client made: asking twice with one key gives one row.';
+comment on column mpp.validation.id is 'The request key that the client made: the same key twice gives one row.';
 comment on column mpp.validation.team_id is 'Where the points were earned; a player who moves leaves them there.';
-comment on column mpp.validation.validated_by is 'The account that validated for a pupil; empty for a player, who does so alone, and once the account is erased.';
-comment on column mpp.validation.cancelled_by is 'The account that took it back; empty for the secret key, and once the account is erased.';
-comment on column mpp.validation.credit_number is 'Larger than that of every validation credited before it; a new one each time its quorum is reached.';
+comment on column mpp.validation.validated_by is 'The account that validated for a pupil; null for a player, who validates alone, and once the account is erased.';
+comment on column mpp.validation.cancelled_by is 'The account that took it back; null for the secret key, and once the account is erased.';
+comment on column mpp.validation.credit_number is 'Larger than that of every validation credited before; a new one each time the quorum is reached.';
 create index validation_player on mpp.validation (player_id, challenge_id);
 create index validation_league on mpp.validation (league_id, validated_at);
 create index validation_challenge on mpp.validation (challenge_id);
 
--- An account that is erased is found without reading the ledger.
+-- These find an erased account without reading the ledger.
 create index validation_validated_by on mpp.validation (validated_by) where validated_by is not null;
 create index validation_cancelled_by on mpp.validation (cancelled_by) where cancelled_by is not null;
 
@@ -82,7 +83,7 @@ create policy validation_select_authenticated on mpp.validation
         or (select private.is_ops())
     );
 
--- Not validated_by and cancelled_by: they are accounts, and a league knows players.
+-- validated_by and cancelled_by are not granted: they are accounts, and a league knows players.
 grant select (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent, validated_at, changed_at)
     on mpp.validation to authenticated;
 grant select on mpp.validation to service_role;

@@ -1,5 +1,6 @@
 -- Playing at school: only teachers validate, for one pupil, several, a team or the whole class, and from the tracking
--- sheet they keep beside the game. The ledger and the scores are the same as everybody's.
+-- sheet that they keep beside the game. The ledger and the scores are the same as everybody's (70_validation,
+-- 72_score).
 
 create table mpp.class_request (
     request_key uuid primary key,
@@ -10,7 +11,7 @@ create table mpp.class_request (
     answered uuid[] not null,
     requested_at timestamptz not null default private.clock()
 );
-comment on table mpp.class_request is 'Requests of validate_for_pupils by key: sent twice, a request is done once and answered for the same pupils.';
+comment on table mpp.class_request is 'Requests of validate_for_pupils by key: a request that is sent twice is done once, and answered for the same pupils.';
 create index class_request_league on mpp.class_request (league_id);
 create index class_request_challenge on mpp.class_request (challenge_id);
 create index class_request_team on mpp.class_request (team_id);
@@ -18,9 +19,9 @@ create index class_request_team on mpp.class_request (team_id);
 alter table mpp.class_request enable row level security;
 
 create type api.pupil_validation as (pupil_id uuid, validation_id uuid, state api.validation_state, points integer);
-comment on type api.pupil_validation is 'What a request left for one pupil; validation_id is null for a pupil who was at the limit of the challenge.';
+comment on type api.pupil_validation is 'What a request did for one pupil; validation_id is null for a pupil who was at the limit of the challenge.';
 
--- One validation for each pupil of a request, always the same one.
+-- The id of the validation of one pupil in a request: always the same for the same two.
 create function private.validation_key(request_key uuid, pupil uuid) returns uuid
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -106,7 +107,7 @@ begin
     if cardinality(chosen) = 0 then
         perform private.refuse('MP010', 'class_id', 'there is no pupil in it', 'Add pupils first.');
     end if;
-    -- The whole class is validated at one touch, although some may have done it before: they are left as they are.
+    -- A teacher validates for the whole class at one touch. Pupils who have done it before are left as they are.
     doing := array(
         select p.id
         from unnest(chosen) p (id)
@@ -138,7 +139,7 @@ begin
     insert into mpp.class_request (request_key, league_id, challenge_id, team_id, pupil_ids, answered)
     values (validate_for_pupils.request_key, class.id, c.id, validate_for_pupils.team_id, validate_for_pupils.pupil_ids, chosen)
     on conflict do nothing;
-    -- Unless another class used the key in the same instant.
+    -- Unless another class used the key at the same moment.
     if not found or private.record_validations(
         array(select private.validation_key(validate_for_pupils.request_key, p.id) from unnest(doing) p (id)), doing,
         array_fill(c.id, array[cardinality(doing)]), array_fill(at, array[cardinality(doing)]),
@@ -158,7 +159,7 @@ create function api.validate_for_pupils(
 ) returns setof api.pupil_validation
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select * from private.validate_for_pupils(class_id, challenge_id, request_key, pupil_ids, team_id, proof_sent); end;
-comment on function api.validate_for_pupils is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who reached its limit before, or did one without a limit fifty times in 24 hours, are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP047, MP083, MP084.';
+comment on function api.validate_for_pupils is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who had reached its limit, or did a challenge without a limit fifty times in 24 hours, are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP047, MP083, MP084.';
 grant execute on function api.validate_for_pupils to authenticated, service_role;
 
 create function private.cancel_for_pupils(class_id uuid, validation_ids uuid[]) returns setof api.pupil_validation
@@ -187,7 +188,7 @@ begin
     ) then
         perform private.refuse('MP083');
     end if;
-    -- As in cancel_validation; a sheet that was read wrongly may be taken back whole.
+    -- As in cancel_validation. A sheet that was read wrongly may be taken back whole.
     if not by_ops and (
         select count(*)
         from mpp.validation v
@@ -220,10 +221,10 @@ comment on function api.cancel_for_pupils is 'Takes back validations of a class 
 grant execute on function api.cancel_for_pupils to authenticated, service_role;
 
 create type api.sheet_outcome as (recorded integer, already integer);
-comment on type api.sheet_outcome is 'Validations that a tracking sheet added, and those of it that were there before.';
+comment on type api.sheet_outcome is 'How many validations a tracking sheet added, and how many of it were there before.';
 
--- Row i of the columns says: this pupil did this challenge so many times, on that day or without a date. What is there
--- already counts, so that the same sheet again, or a sheet that grew, only adds what is missing.
+-- Row i of the columns says: this pupil did this challenge so many times, on that day or without a date. What is
+-- recorded already counts, so that importing the same sheet again, or one that grew, adds only what is missing.
 create function private.import_class_sheet(
     class_id uuid, pupil_ids uuid[], challenge_ids integer[], times integer[], done_on date[], dry_run boolean
 ) returns api.sheet_outcome
@@ -247,7 +248,7 @@ begin
     select * into class from mpp.league l where l.id = class_id;
     select * into e from mpp.edition x where x.id = class.edition_id;
     phase := private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at);
-    -- The staff may still type in what a teacher sends after the end, until the ranking is frozen.
+    -- The staff may still enter what a teacher sends after the end, until the ranking is frozen.
     if phase <> 'running' and not (by_ops and phase = 'closed') then
         perform private.refuse_not_running(e);
     end if;
@@ -264,7 +265,7 @@ begin
     begin
         with marked as (
             select r.number, r.pupil_id, r.challenge_id, r.times, r.done_on, p.id as player_id, c.open_during, c.repeat_limit, c.id is not null and private.is_in_play(class, c) as in_play, k.code,
-                -- Somewhere inside that day, the edition and the window of the challenge: at noon where it can be.
+                -- Some moment inside that day, the edition and the window of the challenge: noon where possible.
                 case
                     when r.done_on is null then last_instant
                     when r.done_on between (e.starts_at at time zone e.time_zone)::date and (e.ends_at at time zone e.time_zone)::date then least(
@@ -292,7 +293,7 @@ begin
                     when count(*) over (partition by m.pupil_id, m.challenge_id) > 1 then jsonb_build_array('mark_twice', m.code)
                     when m.done >= m.times then null
                     when m.times > m.repeat_limit then jsonb_build_array('over_limit', m.code, m.repeat_limit)
-                    -- East of the edition the day may have begun: done is done, but on the day that it is here.
+                    -- East of the edition the day may have begun already: it counts, but on the day that it is here.
                     when m.done_on > (at at time zone e.time_zone)::date
                         then jsonb_build_array('still_to_come', m.done_on, (at at time zone e.time_zone)::date, e.time_zone)
                     when m.done_on is not null
@@ -323,7 +324,7 @@ begin
         perform private.refuse_import(faults_found);
         outcome.recorded := private.record_validations(
             array(select private.uuid_v7() from unnest(due_pupils)), due_pupils, due_challenges, due_at,
-            -- The teacher who fills in the sheet has seen it done.
+            -- A teacher who fills in the sheet has seen the challenges done.
             array_fill(true, array[cardinality(due_pupils)]), account);
         perform private.record_for_class('class.import_sheet', class.id, jsonb_build_object('recorded', outcome.recorded));
         if dry_run then
@@ -342,5 +343,5 @@ create function api.import_class_sheet(
 ) returns api.sheet_outcome
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.import_class_sheet(class_id, pupil_ids, challenge_ids, times, done_on, dry_run); end;
-comment on function api.import_class_sheet is 'Records a tracking sheet, all or none: row i says how many times a pupil did a challenge, and on which day (or null). What is recorded already counts, so that the same sheet again adds nothing. Its teachers while the edition runs, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP070.';
+comment on function api.import_class_sheet is 'Records a tracking sheet, all or none: row i says how many times a pupil did a challenge, and on which day (or null). What is recorded already counts, so importing the same sheet again adds nothing. Its teachers while the edition runs, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP070.';
 grant execute on function api.import_class_sheet to authenticated, service_role;

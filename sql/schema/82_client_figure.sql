@@ -1,13 +1,13 @@
--- What a client follows: its players together, its leagues and units, week by week. Never one person: rows are sums, and a
--- number of people under five is suppressed (null), with what they did. When what is suppressed could be told from the whole, the
--- next smallest is suppressed too. Rank, points and value of a league stay in a public edition, where everybody reads them
--- in the ranking. In an edition that is private to the client nobody at all is suppressed as well: the step from none to
--- one would say that the one who was invited came.
+-- The figures of a client: its players together, its leagues and units, week by week. Never one person: rows are sums,
+-- and a number of people from one to four is suppressed (null), with what those people did. Where the total would tell
+-- what is suppressed, the next smallest is suppressed too. In a public edition rank, points and value of a league stay,
+-- because everybody reads them in the ranking. In an edition that is private to the client zero people are suppressed
+-- as well: the step from zero to one would say that the person who was invited came.
 --
--- The functions read what their caller may not, and answer only for clients of theirs; each takes one participation, or none
--- for all. null is always explained by the comment of its column.
+-- The functions read what their caller may not, and answer only for the caller's clients. Each takes one participation,
+-- or null for all. The comment of a column says when it is null.
 
--- Participations that the caller may follow now.
+-- The participations that the caller may follow now.
 create function private.followed(chosen integer default null) returns setof mpp.participation
     language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
@@ -24,7 +24,7 @@ create function private.suppress_few(people bigint) returns integer
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$ select case when people = 0 or people >= 5 then people::integer end $$;
 
--- Whether a client has the five people below whom days and themes would be about known persons.
+-- Whether a client has five people. With fewer, figures of days and themes would be about known persons.
 create function private.has_enough_people(participation integer) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -34,7 +34,7 @@ as $$
     ) somebody
 $$;
 
--- Weeks of an edition, from its first day on and seven civil days each; those that have begun.
+-- The weeks of an edition that have begun: seven civil days each, from its first day on.
 create function private.weeks_of(edition integer, at timestamptz)
     returns table (number integer, first_day date, last_day date, opens timestamptz, closes timestamptz)
     language sql stable rows 3 set search_path = pg_catalog, pg_temp
@@ -77,7 +77,7 @@ begin
     ), league as (
         select m.id, l.id as league_id, l.created_at from mine m join mpp.league l on l.participation_id = m.id
     ), person as (
-        -- Who is there, and who left after having played: as the scores count them.
+        -- Players who are there, and those who left after playing: as the scores count them.
         select g.id, p.id as player_id, p.joined_at from league g join mpp.player p on p.league_id = g.league_id
         union
         select g.id, p.id, p.joined_at
@@ -145,26 +145,26 @@ comment on view api.client_overview is 'The caller''s clients in each edition: p
 comment on column api.client_overview.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_overview.organisation_id is 'The organisation, as client_organisations has it.';
 comment on column api.client_overview.edition_id is 'The edition, as client_participations has it.';
-comment on column api.client_overview.week is 'Number of the week that is on, or of the last one; null before the start.';
+comment on column api.client_overview.week is 'Number of the current week, or of the last one; null before the start.';
 comment on column api.client_overview.week_first is 'First day of that week, in the time zone of the edition.';
 comment on column api.client_overview.week_last is 'Last day of that week.';
 comment on column api.client_overview.expected_players is 'How many players the client expects; null when it did not say.';
-comment on column api.client_overview.players is 'Players since the start, those who left after playing too; null for one to four.';
+comment on column api.client_overview.players is 'Players since the start, with those who left after playing; null for one to four.';
 comment on column api.client_overview.players_change is 'How many of them came this week; null in the first week, and where either number is suppressed.';
 comment on column api.client_overview.active_players is 'Players who did a challenge this week; null for one to four.';
-comment on column api.client_overview.active_players_change is 'active_players less those of the whole week before: a difference between two weeks; null in the first week, and where either is suppressed.';
+comment on column api.client_overview.active_players_change is 'active_players minus those of the whole week before: a difference between two weeks. Null in the first week, and where either number is suppressed.';
 comment on column api.client_overview.active_players_ever is 'Players who did a challenge since the start; null for one to four.';
-comment on column api.client_overview.leagues is 'Leagues since the start, those out of the rankings too.';
+comment on column api.client_overview.leagues is 'Leagues since the start, with those that are out of the rankings.';
 comment on column api.client_overview.leagues_change is 'How many of them are new this week; null in the first week.';
 comment on column api.client_overview.validations is 'Challenges done since the start; null while the client has one to four players.';
-comment on column api.client_overview.validations_change is 'How many of them were done this week, which is not a difference between two weeks (client_weekly has that); null in the first week; null while the client has one to four players.';
+comment on column api.client_overview.validations_change is 'How many of them were done this week, which is no difference between two weeks (client_weekly has that). Null in the first week, and while the client has one to four players.';
 comment on column api.client_overview.points is 'Points since the start; null while the client has one to four players.';
-comment on column api.client_overview.points_change is 'How many of them were won this week, which is not a difference between two weeks (client_weekly has that); null in the first week; null while the client has one to four players.';
+comment on column api.client_overview.points_change is 'How many of them were won this week, which is no difference between two weeks (client_weekly has that). Null in the first week, and while the client has one to four players.';
 comment on column api.client_overview.points_per_player is 'points divided by players; null while there are fewer than five.';
 comment on column api.client_overview.points_per_player_change is 'How much points_per_player grew this week; null in the first week, and while there were fewer than five.';
 grant select on api.client_overview to authenticated, service_role, mpp_dashboard;
 
--- A league that opted out of the ranking is in the sums of its client and not in this list.
+-- A league that opted out of the ranking counts in the sums of its client and is not in this list.
 create function private.client_leagues(chosen integer default null) returns table (
     participation_id integer, league_id uuid, name text, unit_id integer, unit text, rank bigint, players integer,
     active_players integer, active_players_ever integer, validations integer, points integer, points_per_player numeric, value integer,
@@ -180,7 +180,7 @@ begin
     with mine as (
         select p.id, p.edition_id, w.number as week, w.opens,
             (select v.opens from private.weeks_of(p.edition_id, at) v where v.number = w.number - 1) as previous,
-            -- The same hour on the wall, also over a clock change.
+            -- The same hour of the day, also over a clock change.
             (at at time zone e.time_zone - interval '7 days') at time zone e.time_zone as week_ago,
             e.league_min_players, e.time_zone, e.starts_at <= at and at < e.ends_at as running,
             case when e.organisation_id is null then 1 else 0 end as fewest
@@ -188,7 +188,7 @@ begin
         join mpp.edition e on e.id = p.edition_id
         left join lateral (select x.* from private.weeks_of(p.edition_id, at) x order by x.number desc limit 1) w on true
     ), counted as (
-        -- Those that opted out too: what they withhold counts, or opting out would uncover the next one.
+        -- Leagues that opted out too: what they withhold counts, or opting out would uncover the next one.
         select m.id, m.week, m.running, m.opens, m.league_min_players, m.time_zone, m.fewest, l.id as league_id, l.name, l.unit_id, u.name as unit,
             l.listed, m.fewest = 0 as is_private, s.players, s.points, s.value, s.tie_order, s.is_public,
             exists (select from mpp.ambassador a where a.league_id = l.id and a.is_principal) as has_ambassador,
@@ -204,14 +204,14 @@ begin
                 count(distinct x.player_id) filter (where x.validated_at >= m.opens) as active,
                 coalesce(sum(x.points) filter (where x.validated_at >= m.opens), 0) as this_week,
                 coalesce(sum(x.points) filter (where x.validated_at >= m.previous and x.validated_at < m.opens), 0) as last_week,
-                -- By the same hour of the week before: a week that is on is behind a whole one until its last evening.
+                -- The same hours of the week before: a current week is behind a whole one until its last evening.
                 coalesce(sum(x.points) filter (where x.validated_at >= m.previous and x.validated_at < m.week_ago), 0) as last_so_far,
                 max(x.validated_at) as last_at
             from mpp.validation x
             where x.league_id = l.id and x.state = 'credited'
         ) v
     ), line as (
-        -- From the smallest on, until what is suppressed is five people together; of two that are equal, both.
+        -- From the smallest on, until five people are suppressed together; of two that are equal, both.
         select c.*,
             c.players < 5 or coalesce(sum(c.players) over by_players between c.fewest and 4, false) as is_small,
             c.active = 0 or (c.active >= 5 and coalesce(sum(c.active) over by_active, 0) not between 1 and 4) as active_shown,
@@ -238,8 +238,8 @@ begin
         case when not c.is_small and c.week > 1 then c.last_week::integer end,
         -- To the day: the minute would say who it was.
         case when not c.is_small then date_trunc('day', c.last_at, c.time_zone) end,
-        -- In a private edition nothing at all of a small league, whatever it is: that somebody runs it, or that it has begun, would
-        -- tell of the one person who was invited to it that they came.
+        -- In a private edition a small league tells nothing at all. That somebody runs it, or that it has begun, would
+        -- tell that the one person who was invited to it came.
         case when c.is_public or not c.is_small then c.has_ambassador end,
         case when c.is_small and not c.is_public then array['few_players'] else array_remove(array[
             case when not c.has_ambassador then 'no_ambassador' end,
@@ -272,19 +272,19 @@ comment on column api.client_leagues.league_id is 'The league.';
 comment on column api.client_leagues.name is 'Its name.';
 comment on column api.client_leagues.unit_id is 'Its unit; null when it has none.';
 comment on column api.client_leagues.unit is 'Name of its unit; null when it has none.';
-comment on column api.client_leagues.rank is 'Its rank among the listed leagues of the client, by value; equals share one. In a private edition null for a small league, and counted among the others.';
-comment on column api.client_leagues.players is 'Players since the start, those who left after playing too; null for fewer than five, and for the next league where the total would tell.';
-comment on column api.client_leagues.active_players is 'Players who did a challenge this week; null for one to four, for the next league where the total would tell, and with players.';
-comment on column api.client_leagues.active_players_ever is 'Players who did a challenge since the start; null for one to four, for the next league where the total would tell, and with players.';
-comment on column api.client_leagues.validations is 'Challenges done since the start; null with players.';
-comment on column api.client_leagues.points is 'Points since the start; in a private edition null with players.';
-comment on column api.client_leagues.points_per_player is 'points divided by players; null with players.';
-comment on column api.client_leagues.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player, a small league counting as if it had the least size. In a private edition null with players.';
-comment on column api.client_leagues.points_this_week is 'Points of the week that is on, or of the last one; null with players.';
-comment on column api.client_leagues.points_last_week is 'Points of the whole week before it; null in the first week, and with players.';
-comment on column api.client_leagues.last_validated_at is 'Midnight of the last day on which a challenge was done, in the time zone of the edition: never the hour; null when none was, and with players.';
-comment on column api.client_leagues.has_ambassador is 'Whether somebody runs it; in a private edition null with players.';
-comment on column api.client_leagues.attention is 'Why it needs attention, empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of what the week before had by the same hour), few_players. In a private edition a league whose players are suppressed has few_players and nothing else.';
+comment on column api.client_leagues.rank is 'Its rank among the listed leagues of the client, by value; equals share a rank. In a private edition null for a small league, which still counts for the ranks of the others.';
+comment on column api.client_leagues.players is 'Players since the start, with those who left after playing. Null for fewer than five, and for the next league where the total would tell.';
+comment on column api.client_leagues.active_players is 'Players who did a challenge this week. Null for one to four, for the next league where the total would tell, and where players is null.';
+comment on column api.client_leagues.active_players_ever is 'Players who did a challenge since the start. Null for one to four, for the next league where the total would tell, and where players is null.';
+comment on column api.client_leagues.validations is 'Challenges done since the start; null where players is null.';
+comment on column api.client_leagues.points is 'Points since the start; in a private edition null where players is null.';
+comment on column api.client_leagues.points_per_player is 'points divided by players; null where players is null.';
+comment on column api.client_leagues.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player, where a small league counts as if it had the least size. In a private edition null where players is null.';
+comment on column api.client_leagues.points_this_week is 'Points of the current week, or of the last one; null where players is null.';
+comment on column api.client_leagues.points_last_week is 'Points of the whole week before it; null in the first week, and where players is null.';
+comment on column api.client_leagues.last_validated_at is 'Midnight of the last day on which a challenge was done, in the time zone of the edition; never the hour. Null when none was done, and where players is null.';
+comment on column api.client_leagues.has_ambassador is 'Whether somebody runs it; in a private edition null where players is null.';
+comment on column api.client_leagues.attention is 'Why it needs attention; empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of the points of the week before by the same hour), few_players. In a private edition a league whose players are suppressed has few_players and nothing else.';
 grant select on api.client_leagues to authenticated, service_role, mpp_dashboard;
 
 create function private.client_weekly(chosen integer default null) returns table (
@@ -306,7 +306,7 @@ begin
     ), league as (
         select p.id, l.id as league_id from private.followed(chosen) p join mpp.league l on l.participation_id = p.id
     ), person as (
-        -- The same people as the overview counts.
+        -- The same people as in the overview.
         select g.id, q.id as player_id, q.joined_at from league g join mpp.player q on q.league_id = g.league_id
         union
         select g.id, q.id, q.joined_at
@@ -314,7 +314,8 @@ begin
         join mpp.validation x on x.league_id = g.league_id
         join mpp.player q on q.id = x.player_id
     ), joined as (
-        -- The first week also counts who came before the start. The weeks add up to all players: see client_leagues.
+        -- The first week also counts players who came before the start. The weeks add up to all players: see
+        -- client_leagues.
         select c.id, c.number,
             case when c.people = 0 or (c.people >= 5 and coalesce(sum(c.people) over (
                 partition by c.id order by c.people range between unbounded preceding and 1 preceding
@@ -360,12 +361,12 @@ comment on column api.client_weekly.participation_id is 'The part of a client in
 comment on column api.client_weekly.week is 'Number of the week, from 1.';
 comment on column api.client_weekly.first_day is 'Its first day, in the time zone of the edition.';
 comment on column api.client_weekly.last_day is 'Its last day.';
-comment on column api.client_weekly.new_players is 'Players who joined in it, in the first week also before it; null for one to four, and for the next week where the total would tell.';
+comment on column api.client_weekly.new_players is 'Players who joined in it, in the first week also before it. Null for one to four, and for the next week where the total would tell.';
 comment on column api.client_weekly.active_players is 'Players who did a challenge in it; null for one to four.';
 comment on column api.client_weekly.validations is 'Challenges done in it; null while the client has one to four players.';
 comment on column api.client_weekly.points is 'Points won in it; null while the client has one to four players.';
-comment on column api.client_weekly.validations_change is 'validations less those of the week before: a difference between two weeks; null in the first one; null while the client has one to four players.';
-comment on column api.client_weekly.points_change is 'points less those of the week before: a difference between two weeks; null in the first one; null while the client has one to four players.';
+comment on column api.client_weekly.validations_change is 'validations minus those of the week before: a difference between two weeks. Null in the first week, and while the client has one to four players.';
+comment on column api.client_weekly.points_change is 'points minus those of the week before: a difference between two weeks. Null in the first week, and while the client has one to four players.';
 grant select on api.client_weekly to authenticated, service_role, mpp_dashboard;
 
 create function private.client_daily(chosen integer default null) returns table (participation_id integer, day date, validations integer, points integer)
@@ -388,7 +389,7 @@ grant execute on function private.client_daily to authenticated, service_role, m
 
 create view api.client_daily with (security_invoker = true) as
 select * from private.client_daily();
-comment on view api.client_daily is 'Validations and points of the caller''s clients by day; days without any have no row, nor has a client of fewer than five people.';
+comment on view api.client_daily is 'Validations and points of the caller''s clients by day. A day without validations has no row, and neither has a client of fewer than five people.';
 comment on column api.client_daily.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_daily.day is 'A day with at least one challenge, in the time zone of the edition.';
 comment on column api.client_daily.validations is 'Challenges done on it.';
@@ -415,7 +416,7 @@ begin
             t.players::integer, t.points::integer,
             case when t.is_whole then round(t.points::numeric / t.players, 2) end, t.value
         from (
-            -- Of what its leagues show: another one cannot be told from the unit.
+            -- Only of what its leagues show: the unit then tells nothing about another league.
             select l.participation_id as id, l.unit_id, l.unit as name, count(*) as leagues, sum(l.players) as players,
                 bool_and(l.players is not null) as is_whole, sum(l.points) as points,
                 case when bool_or(s.by_average)
@@ -436,14 +437,14 @@ grant execute on function private.client_ranking to authenticated, service_role,
 
 create view api.client_ranking with (security_invoker = true) as
 select * from private.client_ranking();
-comment on view api.client_ranking is 'The own ranking of the caller''s clients: scope is league or unit. A unit is the sum of what its leagues show.';
+comment on view api.client_ranking is 'The own ranking of the caller''s clients; scope is league or unit. A unit is the sum of what its leagues show.';
 comment on column api.client_ranking.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_ranking.scope is 'league or unit.';
-comment on column api.client_ranking.rank is 'Rank within the scope, by value; equals share one. In a private edition null for a small league.';
-comment on column api.client_ranking.subject_id is 'Id of the league or number of the unit, as text.';
+comment on column api.client_ranking.rank is 'Rank within the scope, by value; equals share a rank. In a private edition null for a small league.';
+comment on column api.client_ranking.subject_id is 'Id of the league, or number of the unit, as text.';
 comment on column api.client_ranking.label is 'Name of the league or unit.';
 comment on column api.client_ranking.leagues is 'How many listed leagues it has; 1 for a league.';
-comment on column api.client_ranking.players is 'Players since the start; of a unit, those of its leagues that show theirs. Null when none does.';
+comment on column api.client_ranking.players is 'Players since the start; for a unit, those of its leagues that show theirs. Null when none does.';
 comment on column api.client_ranking.points is 'Points since the start; in a private edition null for a small league.';
 comment on column api.client_ranking.points_per_player is 'points divided by players; null where a number of players is suppressed.';
 comment on column api.client_ranking.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player.';
@@ -484,6 +485,6 @@ comment on view api.client_themes is 'Validations and points of the caller''s cl
 comment on column api.client_themes.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_themes.theme is 'Code of a theme of the edition.';
 comment on column api.client_themes.name is 'Its name by language.';
-comment on column api.client_themes.validations is 'Challenges of it done since the start; 0 when nobody touched it.';
-comment on column api.client_themes.points is 'Points of these.';
+comment on column api.client_themes.validations is 'Challenges of it done since the start; 0 when nobody did one.';
+comment on column api.client_themes.points is 'Points of these validations.';
 grant select on api.client_themes to authenticated, service_role, mpp_dashboard;

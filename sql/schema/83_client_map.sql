@@ -1,19 +1,19 @@
--- Where the players of a client live, by department, in the way of 82_client_figure.
+-- Where the players of a client live, by department, suppressed as in 82_client_figure.
 
--- As it was at the freeze. Whoever deletes their account or moves afterwards changes no figure of an edition that is over, and where
--- they lived is kept of nobody: only these counts.
+-- The counts as they were at the freeze. Somebody who deletes their account or moves afterwards changes no figure of an
+-- edition that is over. Only these counts are kept, not where anybody lived.
 create table mpp.client_map_cell (
     participation_id integer not null references mpp.participation (id),
     department text,
     players integer,
     constraint client_map_cell_once unique nulls not distinct (participation_id, department)
 );
-comment on table mpp.client_map_cell is 'What client_map says of an edition that is frozen: listed players of a client by French department; null for fewer than five.';
+comment on table mpp.client_map_cell is 'What client_map shows of a frozen edition: listed players of a client by French department; null for fewer than five.';
 
 alter table mpp.client_map_cell enable row level security;
 
--- What is suppressed is five people or more together, or the difference from the total would say how many they are: when
--- the small places are fewer, the smallest of the others joins them.
+-- Five people or more are suppressed together, or the difference from the total would say how many they are. When the
+-- small places hold fewer, the smallest of the others joins them.
 create function private.count_client_map(participations integer[]) returns table (participation_id integer, department text, players integer)
     language sql stable rows 20 set search_path = pg_catalog, pg_temp
 as $$
@@ -27,7 +27,7 @@ as $$
             and private.has_enough_people(l.participation_id)
         group by l.participation_id, private.department_of(f.country, f.postcode)
     ), elsewhere as (
-        -- Abroad or opted out: on no map, and in the total.
+        -- Players abroad or opted out are on no map, but in the total.
         select x.id, count(*) - coalesce((select sum(c.players) from cell c where c.id = x.id), 0) as people
         from (
             select l.participation_id as id
@@ -40,7 +40,7 @@ as $$
         select c.*, x.people + coalesce(sum(c.players) over smaller, 0) as smaller_players
         from cell c
         join elsewhere x on x.id = c.id
-        -- Of two that are equal both: which of them joined would say where the others are.
+        -- Of two that are equal, both: which of them joined would say where the others are.
         window smaller as (partition by c.id order by c.players range between unbounded preceding and 1 preceding)
     )
     select o.id, o.department, case when o.players >= 5 and o.smaller_players not between 1 and 4 then o.players::integer end
@@ -89,5 +89,5 @@ select * from private.client_map();
 comment on view api.client_map is 'Listed players of the caller''s clients by French department, as they were at the freeze once there was one; null for fewer than five.';
 comment on column api.client_map.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_map.department is 'French department, such as 69 or 2A; null for players whose postcode has none.';
-comment on column api.client_map.players is 'Listed players who live there; null for one to four, and for the next larger place where the difference would tell, those abroad or opted out counted with what is suppressed.';
+comment on column api.client_map.players is 'Listed players who live there. Null for one to four, and for the next larger place where the difference would tell; those abroad or opted out count with what is suppressed.';
 grant select on api.client_map to authenticated, service_role, mpp_dashboard;

@@ -1,6 +1,7 @@
--- The classes of a territory, who runs the leagues of a client, and the whole report in one answer.
+-- The classes of a territory, the people who run a client's leagues, and the whole report in one answer. The figures
+-- come from 82_client_figure.
 
--- Classes that an authority follows: those listed in the ranking, which name no pupil.
+-- The classes that an authority follows: those listed in the ranking. They name no pupil.
 create function private.client_territory(chosen integer default null) returns table (
     participation_id integer, class_id uuid, class_name text, level text, school_id uuid, school text, rne text, postcode text, city text,
     pupils integer, points integer, points_per_pupil numeric, points_this_week integer, rank bigint, general_rank bigint, value integer
@@ -54,13 +55,13 @@ comment on column api.client_territory.class_name is 'Its name.';
 comment on column api.client_territory.level is 'Its level.';
 comment on column api.client_territory.school_id is 'Its school.';
 comment on column api.client_territory.school is 'Name of the school.';
-comment on column api.client_territory.rne is 'Code of the school; null when it has none.';
+comment on column api.client_territory.rne is 'Code of the school (RNE, today called UAI); null when it has none.';
 comment on column api.client_territory.postcode is 'Postcode of the school.';
 comment on column api.client_territory.city is 'City of the school.';
 comment on column api.client_territory.pupils is 'Pupils since the start; null for one to four.';
 comment on column api.client_territory.points is 'Points of the class since the start.';
 comment on column api.client_territory.points_per_pupil is 'points divided by pupils; null while there are fewer than five.';
-comment on column api.client_territory.points_this_week is 'Points of the week that is on, or of the last one; null with pupils.';
+comment on column api.client_territory.points_this_week is 'Points of the current week, or of the last one; null where pupils is null.';
 comment on column api.client_territory.rank is 'Its rank among the listed classes of the territory, by value.';
 comment on column api.client_territory.general_rank is 'Its rank among all listed classes of the edition.';
 comment on column api.client_territory.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per pupil.';
@@ -75,7 +76,7 @@ begin
     select p.id, l.id, l.name::text, u.name::text, case when q.listed then q.alias::text end, a.is_principal
     from private.followed(chosen) p
     join mpp.league l on l.participation_id = p.id and l.listed
-    -- Only where a client is told that somebody runs the league.
+    -- Only where the client learns that somebody runs the league.
     join private.client_leagues(chosen) told on told.league_id = l.id and told.has_ambassador
     join mpp.ambassador a on a.league_id = l.id
     join mpp.player q on q.id = a.player_id
@@ -87,7 +88,7 @@ grant execute on function private.client_ambassadors to authenticated, service_r
 
 create view api.client_ambassadors with (security_invoker = true) as
 select * from private.client_ambassadors();
-comment on view api.client_ambassadors is 'Who runs the listed leagues of the caller''s clients, by alias; null for who opted out. Their address is not the client''s to see.';
+comment on view api.client_ambassadors is 'Who runs the listed leagues of the caller''s clients, by alias; null for somebody who opted out. The client does not see their address.';
 comment on column api.client_ambassadors.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_ambassadors.league_id is 'The league.';
 comment on column api.client_ambassadors.league is 'Its name.';
@@ -96,7 +97,7 @@ comment on column api.client_ambassadors.alias is 'Who runs it; null for somebod
 comment on column api.client_ambassadors.is_principal is 'True for its ambassador, false for a co-ambassador.';
 grant select on api.client_ambassadors to authenticated, service_role, mpp_dashboard;
 
--- Everything a report says, in one snapshot and from the same functions as the views.
+-- Everything that a report says, in one snapshot and from the same functions as the views.
 create function private.client_report(participation_id integer) returns jsonb
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -155,10 +156,10 @@ begin
             select jsonb_build_object('players', sum(s.players) filter (where s.scope = 'league'),
                 'leagues', count(*) filter (where s.scope = 'league'), 'points', sum(s.points) filter (where s.scope = 'league'))
             from mpp.score s
-            -- A private edition is its client: sums of it would tell what is suppressed.
+            -- A private edition belongs to its client: sums of it would tell what is suppressed.
             where s.edition_id = p.edition_id and s.is_public
         ),
-        -- Beside what a client is told of its own leagues: those of five players or more.
+        -- Beside what a client learns of its own leagues: those of five players or more.
         'edition_compared', (
             select jsonb_build_object('players', sum(s.players), 'leagues', count(*), 'points', sum(s.points))
             from mpp.score s
@@ -176,9 +177,9 @@ begin atomic select private.client_report(participation_id); end;
 comment on function api.client_report is 'Every figure of a client''s report in one snapshot, from the same functions as the views. Its staff inside their dates, and staff of the association. Errors: MP012, MP091, MP093.';
 grant execute on function api.client_report to authenticated, service_role, mpp_dashboard;
 
--- Who gets the mail of a client's week. Whether it may leave is asked once more when it does.
+-- Who gets the mail of a client's week. mail_obstacle asks once more whether it may leave when it does.
 create type api.weekly_reader as (account_id uuid, league_id uuid, language text);
-comment on type api.weekly_reader is 'Somebody who gets a weekly mail: staff of a client without league_id, otherwise an ambassador of that league.';
+comment on type api.weekly_reader is 'Somebody who gets a weekly mail: an ambassador of the league league_id, or, where that is null, staff of the client.';
 
 create function private.weekly_readers(participation_id integer) returns setof api.weekly_reader
     language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
@@ -218,5 +219,5 @@ grant execute on function private.weekly_readers to service_role;
 create function api.weekly_readers(participation_id integer) returns setof api.weekly_reader
     language sql stable rows 50 set search_path = pg_catalog, pg_temp
 begin atomic select * from private.weekly_readers(participation_id); end;
-comment on function api.weekly_readers is 'Who gets the weekly mails of a client: its staff inside their dates, and the ambassadors of its leagues who agreed to alerts. Secret key only. Errors: MP006, MP093.';
+comment on function api.weekly_readers is 'Lists who gets the weekly mails of a client: its staff inside their dates, and the ambassadors of its leagues who agreed to alerts. Secret key only. Errors: MP006, MP093.';
 grant execute on function api.weekly_readers to service_role;

@@ -1,5 +1,6 @@
--- Freezing an edition, and proving its scores. A freeze copies nothing but the sums of schools: from then on every table of the ranking refuses
--- to change for that edition (72_score), and its counts keep the ranks as they were. The seal proves that nothing did.
+-- Freezing an edition, and proving its scores. A freeze copies nothing but the sums of schools. From then on every
+-- table of the ranking refuses changes for that edition (72_score), and its counts keep the ranks. The seal proves that
+-- nothing changed.
 
 create function private.seal_of(edition integer) returns text
     language sql stable set search_path = pg_catalog, pg_temp
@@ -42,7 +43,7 @@ declare
 begin
     perform private.require_ops();
     e := private.find_edition(edition_code);
-    -- Every writer of the edition is waited for, and every later one finds it frozen. Readers are not held up.
+    -- This waits for every writer of the edition, and every later one finds it frozen. Readers do not wait.
     perform private.lock_edition(e.id, alone => true);
     at := private.clock();
     e := private.find_edition(edition_code);
@@ -58,22 +59,22 @@ begin
     from api.school_ranking r
     where r.edition_id = e.id;
     update mpp.edition set frozen_at = at, seal = private.seal_of(e.id) where id = e.id;
-    -- The audit keeps the seal too: it is append-only, and a seal rewritten in the edition would differ from it.
+    -- The audit keeps the seal too: it is append-only, so a seal that is rewritten in the edition differs from it.
     perform private.record_act('edition.freeze', edition_code, jsonb_build_object('seal', (select x.seal from mpp.edition x where x.id = e.id)));
     return at;
 end
 $$;
 grant execute on function private.freeze_edition to authenticated, service_role;
 
--- What the staff do at length is not held to the time limit of a page: PostgREST takes it from the exposed function.
+-- Long work of the staff is not bound by the time limit of a page. PostgREST reads the limit from the exposed function.
 create function api.freeze_edition(edition_code text) returns timestamptz
     language sql set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
 begin atomic select private.freeze_edition(edition_code); end;
-comment on function api.freeze_edition is 'Freezes the ranking of an edition that has ended; returns when it was frozen, also when it already was. Staff. Errors: MP006, MP020, MP026.';
+comment on function api.freeze_edition is 'Freezes the ranking of an edition that has ended. Returns when it was frozen, also if it was before. Staff. Errors: MP006, MP020, MP026.';
 grant execute on function api.freeze_edition to authenticated, service_role;
 
 create type api.score_fault as (edition_code text, scope text, subject_id uuid, fault text, expected bigint, found bigint);
-comment on type api.score_fault is 'A score that is not what the ledger says.';
+comment on type api.score_fault is 'A score that differs from what the ledger says.';
 
 create function private.verify_scores(edition_code text) returns setof api.score_fault
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp

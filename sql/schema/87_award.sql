@@ -80,19 +80,19 @@ create table mpp.award (
     constraint award_once unique nulls not distinct (edition_id, participation_id, rule, subject_id),
     constraint award_of_client check ((participation_id is null) = (organisation_id is null))
 );
-comment on table mpp.award is 'Awards of a frozen edition: over all where participation_id is null, otherwise among the leagues of a client.';
-comment on column mpp.award.value is 'What earned it: the rank, points a player, validations, themes, collective challenges, or days.';
+comment on table mpp.award is 'Awards of a frozen edition: over all where participation_id is null, else among the leagues of a client.';
+comment on column mpp.award.value is 'What earned it: the rank, points per player, validations, themes, collective challenges, or days.';
 create index award_participation on mpp.award (participation_id) where participation_id is not null;
 create index award_organisation on mpp.award (organisation_id) where organisation_id is not null;
 
--- A rule is applied once: who opts out afterwards leaves the list, and nobody moves up into their place.
+-- A rule is applied once: somebody who opts out afterwards leaves the list, and nobody moves up into their place.
 create table mpp.award_round (
     edition_id integer not null references mpp.edition (id),
     rule text not null,
     granted_at timestamptz not null,
     primary key (edition_id, rule)
 );
-comment on table mpp.award_round is 'Rules that were applied to an edition, also those that nobody met.';
+comment on table mpp.award_round is 'The rules that were applied to an edition, also those that nobody met.';
 
 alter table mpp.award enable row level security;
 alter table mpp.award_round enable row level security;
@@ -112,7 +112,7 @@ create policy award_round_select_ops on mpp.award_round
 grant select on mpp.award to anon, authenticated, service_role;
 grant select on mpp.award_round to authenticated, service_role;
 
--- The name is read from the ranking and from the schools, so that it is gone with them.
+-- The names come from the ranking and from the schools, so an award loses its name with them.
 create view api.awards with (security_invoker = true) as
 select
     a.id as award_id,
@@ -135,7 +135,7 @@ where a.participation_id is null and coalesce(s.label, h.name) is not null;
 comment on view api.awards is 'Awards of frozen editions to players, teams, leagues, classes and schools that are listed. Sort by place, award_id.';
 grant select on api.awards to anon, authenticated, service_role;
 
--- A client of a private edition does not play in it, and so cannot read its ranking: the names come from here.
+-- A client of a private edition does not play in it, so it cannot read its ranking: the names come from here.
 create function private.my_client_awards() returns table (
     award_id bigint, participation_id integer, organisation_id integer, edition_id integer, place smallint, rule text, scope text,
     title jsonb, description jsonb, subject_id uuid, label text, league_label text, value numeric, granted_at timestamptz
@@ -163,12 +163,12 @@ create view api.client_awards with (security_invoker = true) as
 select a.award_id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title, a.description, a.subject_id,
     a.label, a.league_label, a.value, a.granted_at
 from private.my_client_awards() a;
-comment on view api.client_awards is 'Awards among the leagues of the caller''s organisations: the same rules, within. Who opted out is not in it. Sort by place, award_id.';
+comment on view api.client_awards is 'Awards among the leagues of the caller''s organisations, by the same rules. Somebody who opted out is not in it. Sort by place, award_id.';
 comment on column api.client_awards.award_id is 'The award.';
 comment on column api.client_awards.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_awards.organisation_id is 'The organisation, as client_organisations has it.';
 comment on column api.client_awards.edition_id is 'The edition, as client_participations has it.';
-comment on column api.client_awards.place is 'Place of the rule in the order in which they are read out.';
+comment on column api.client_awards.place is 'Place of the rule in the order of announcement.';
 comment on column api.client_awards.rule is 'Code of the rule.';
 comment on column api.client_awards.scope is 'What it went to: player, team, league, class or school.';
 comment on column api.client_awards.title is 'Title by language.';
@@ -176,13 +176,13 @@ comment on column api.client_awards.description is 'What it is for, by language.
 comment on column api.client_awards.subject_id is 'Id of the player, team, league, class or school.';
 comment on column api.client_awards.label is 'Its name in public.';
 comment on column api.client_awards.league_label is 'League of a player or team; null for others, and where it is out of the rankings.';
-comment on column api.client_awards.value is 'What earned it, in the unit of the rule: the rank, points a player, validations, themes, collective challenges, or days; null in a private edition.';
+comment on column api.client_awards.value is 'What earned it, in the unit of the rule: the rank, points per player, validations, themes, collective challenges, or days; null in a private edition.';
 comment on column api.client_awards.granted_at is 'When the awards of the edition were given.';
 grant select on api.client_awards to authenticated, service_role, mpp_dashboard;
 
 create function private.grant_awards(edition_code text) returns integer
     language plpgsql security definer set search_path = pg_catalog, pg_temp
-    -- Private columns have no statistics (99_ownership): the planner would go through the ledger player by player.
+    -- Private columns have no statistics (99_ownership), so the planner would go through the ledger player by player.
     set enable_nestloop = off
     set work_mem = '64MB'
 as $$
@@ -321,5 +321,5 @@ grant execute on function private.grant_awards to authenticated, service_role;
 create function api.grant_awards(edition_code text) returns integer
     language sql set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
 begin atomic select private.grant_awards(edition_code); end;
-comment on function api.grant_awards is 'Gives the awards of a frozen edition by rule, over all and within each client; returns how many were given, 0 when they already were. Staff. Errors: MP006, MP020, MP094.';
+comment on function api.grant_awards is 'Gives the awards of a frozen edition by rule, over all and within each client. Returns how many were given; 0 when they were given before. Staff. Errors: MP006, MP020, MP094.';
 grant execute on function api.grant_awards to authenticated, service_role;

@@ -1,11 +1,11 @@
--- Setting up an edition from one document (catalogue/*.yaml, checked and turned into JSON by mpp edition apply):
--- {"edition": {…}, "rules": {…}, "themes": [{code, title}], "curriculum": [{code, title}], "challenges": [{…}]}. All or nothing, and the same
--- document applied twice changes nothing.
+-- Sets up an edition from one document: {"edition": {…}, "rules": {…}, "themes": [{code, title}], "curriculum": [{code,
+-- title}], "challenges": [{…}]}. mpp edition apply checks a file of catalogue/ and turns it into that JSON. The
+-- document is applied whole or not at all; applying it again changes nothing.
 
 create type api.edition_change as (action text, path text, before jsonb, after jsonb);
-comment on type api.edition_change is 'One difference: action is add, change or remove; path is edition, rules, themes.<code> or challenges.<code>, with the field that changes.';
+comment on type api.edition_change is 'One difference. action is add, change or remove; path is edition, rules, themes.<code> or challenges.<code>, with the field that changes.';
 
--- Field by field, what turns one object into another.
+-- What turns one object into another, field by field.
 create function private.differences(path text, before jsonb, after jsonb) returns setof api.edition_change
     language sql immutable set search_path = pg_catalog, pg_temp
 as $$
@@ -73,7 +73,7 @@ as $$
     )
 $$;
 
--- The card of the catalogue that says what this one of a document says: a new row unless there is one.
+-- The card of the catalogue that says what this one of a document says; a new row if there is none.
 create function private.card_for(asked jsonb) returns integer
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -102,7 +102,7 @@ begin
 end
 $$;
 
--- The names of themes are shown by every edition that uses them: those of an edition that has opened stay.
+-- Every edition that uses a theme shows its name: the names of an edition that has opened stay.
 create function private.check_theme_names(document jsonb, edition integer) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -168,7 +168,7 @@ begin
     if message is not null then
         perform private.refuse('MP027', format('the code %s comes twice', message));
     end if;
-    -- Two people applying files at once take turns: cards and themes are shared by all editions.
+    -- Two people who apply files at once take turns: all editions share cards and themes.
     perform pg_advisory_xact_lock(hashtext('mpp.catalogue'), 0);
     select * into e from mpp.edition x where x.code = edition_code;
     if e.id is not null then
@@ -268,7 +268,7 @@ begin
             returning * into e;
         end if;
 
-        -- Removed first: a secret word may move from one challenge to another.
+        -- Removals come first: a secret word may move from one challenge to another.
         delete from mpp.edition_challenge x
         using mpp.challenge k
         where x.edition_id = e.id
@@ -315,7 +315,7 @@ begin
             join mpp.challenge k on k.id = x.challenge_id
             where x.edition_id = e.id and k.code = a.code
         );
-        -- What no edition shows any more.
+        -- Cards that no edition shows any more.
         delete from mpp.challenge k
         where (k.code in (select jsonb_object_keys(cards)) or was -> 'challenges' ? k.code)
             and not exists (select from mpp.edition_challenge x where x.challenge_id = k.id);
@@ -328,7 +328,7 @@ begin
         if exists (select from mpp.edition_challenge x where x.edition_id = e.id and (x.levels is null) = (e.audience = 'school')) then
             perform private.refuse('MP027', 'the challenges of a school edition have levels, and only they');
         end if;
-        -- A secret word is found by an account, and pupils have none.
+        -- An account finds a secret word, and pupils have none.
         if e.audience = 'school' and exists (select from mpp.edition_challenge x where x.edition_id = e.id and x.kind = 'hidden') then
             perform private.refuse('MP027', 'a school edition has no hidden challenge');
         end if;
@@ -364,7 +364,7 @@ begin
             get stacked diagnostics message = message_text;
             perform private.refuse('MP027', message);
     end;
-    -- A secret says only that it changed.
+    -- Of a secret, only that it changed.
     return query
     select c.action, c.path,
         case when c.path like '%.secret' then '"•••"' when jsonb_typeof(c.before) = 'object' then c.before - 'secret' else c.before end,
@@ -377,5 +377,5 @@ grant execute on function private.apply_edition to authenticated, service_role;
 create function api.apply_edition(document jsonb, dry_run boolean default false) returns setof api.edition_change
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select * from private.apply_edition(document, dry_run); end;
-comment on function api.apply_edition is 'Makes an edition what a document says and returns the differences; with dry_run nothing is written. Staff. Errors: MP006, MP024, MP025, MP027.';
+comment on function api.apply_edition is 'Makes an edition what a document says and returns the differences; with dry_run nothing is kept. Staff. Errors: MP006, MP024, MP025, MP027.';
 grant execute on function api.apply_edition to authenticated, service_role;

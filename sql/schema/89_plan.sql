@@ -1,4 +1,5 @@
--- Support of a client through an edition, in five stages, and its retroplanning: tasks dated backwards from the start.
+-- The support of a client through an edition, in five stages, and its retroplanning: tasks dated backwards from the
+-- start.
 
 -- checkup → preparation → launching → follow_up → celebrate.
 create type api.support_stage as enum ('checkup', 'preparation', 'launching', 'follow_up', 'celebrate');
@@ -28,12 +29,12 @@ create table mpp.task (
     constraint task_last_days check ((last_day is null) = (last_until_day is null) and (day is null or last_day is null))
 );
 comment on table mpp.task is 'What a client and the association do together around an edition, and on which day.';
-comment on column mpp.task.day is 'The day on which to begin; none when there is no time left for it.';
-comment on column mpp.task.revision is 'How often it changed: calendars that have it know by this that they read it again.';
-comment on column mpp.task.last_day is 'The day that it had when it was dropped: calendars that have it take it off that day.';
+comment on column mpp.task.day is 'The day on which to begin; null when no time is left for it.';
+comment on column mpp.task.revision is 'How often it changed. By this a calendar knows that its copy is older.';
+comment on column mpp.task.last_day is 'The day that it had when it was dropped. Calendars that have it take it off that day.';
 create index task_organisation on mpp.task (organisation_id);
 
--- Calendars have read it as it was.
+-- Calendars have read the task as it was.
 create function private.task_counts_revisions() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -83,7 +84,7 @@ select
     t.last_day,
     t.last_until_day
 from mpp.task t cross join (select) read_only;
-comment on view api.client_stages is 'The retroplanning of the caller''s organisations: tasks by stage, with the day to begin and the last one; state is planned, done or dropped (no time left, no day). Sort by place.';
+comment on view api.client_stages is 'The retroplanning of the caller''s organisations: tasks by stage, with the day to begin and the last one. Dropped tasks have no day. Sort by place.';
 comment on column api.client_stages.task_id is 'The task, as complete_task takes it.';
 comment on column api.client_stages.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_stages.organisation_id is 'The organisation, as client_organisations has it.';
@@ -93,14 +94,14 @@ comment on column api.client_stages.code is 'What the task is, the same in every
 comment on column api.client_stages.title is 'Its title by language.';
 comment on column api.client_stages.description is 'What to do, by language.';
 comment on column api.client_stages.owner is 'Who does it: client or association.';
-comment on column api.client_stages.priority is '1 is never dropped for want of time, 3 first.';
+comment on column api.client_stages.priority is '1 to 3: 1 is never dropped for want of time, 3 goes first.';
 comment on column api.client_stages.day is 'The day to begin; null when it was dropped.';
 comment on column api.client_stages.until_day is 'The last day; null when it was dropped.';
 comment on column api.client_stages.done_at is 'When it was done; null while it is not.';
-comment on column api.client_stages.state is 'planned, done or dropped (no time left, or no part of this plan any more; no day).';
+comment on column api.client_stages.state is 'planned, done or dropped (no time left, or no longer part of this plan).';
 comment on column api.client_stages.revision is 'How often it has changed: SEQUENCE of a calendar.';
 comment on column api.client_stages.changed_at is 'When it last changed: LAST-MODIFIED of a calendar.';
-comment on column api.client_stages.last_day is 'The day that it had when it was dropped; null while it has one, and if it never had.';
+comment on column api.client_stages.last_day is 'The day that it had when it was dropped; null while it has one, or if it never had one.';
 comment on column api.client_stages.last_until_day is 'The last day that it had when it was dropped.';
 grant select on api.client_stages to authenticated, service_role, mpp_dashboard;
 
@@ -121,8 +122,8 @@ as $$
     ) x
 $$;
 
--- The first day from this one on (or, with -1, back from it) that is no Saturday, Sunday or public holiday in France, and not
--- between Christmas Eve and New Year, when nobody is there.
+-- The first day from this one on (or, with -1, back from it) that is no Saturday, Sunday or public holiday in France,
+-- and not between Christmas Eve and New Year, when nobody is there.
 create function private.working_day(day date, step integer default 1) returns date
     language plpgsql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
@@ -143,11 +144,11 @@ begin
 end
 $$;
 
--- The template: one line a task, in the order in which they are done. The three numbers are for small (fewer than 200
--- expected players), medium (fewer than 2,000) and large organisations; null: not there. ideal counts days from the
--- anchor, the start of the edition or its last day; shortest is the shortest lead with which a task before the start is
--- still of use. Both only ever come nearer from one line to the next, which is what keeps the order. priority 1 is never
--- dropped, 3 first; days is how many working days it takes.
+-- The template: one line a task, in the order in which they are done. Three numbers stand for small (fewer than 200
+-- expected players), medium (fewer than 2,000) and large organisations; null leaves the task out. ideal counts days
+-- from the anchor, which is the start of the edition or its last day. shortest is the shortest lead with which a task
+-- before the start is still of use. Both only come nearer from one line to the next, which keeps the order. priority 1
+-- is never dropped, 3 goes first. days is how many working days the task takes.
 create function private.task_templates()
     returns table (
         place smallint, code text, audiences api.audience[], stage api.support_stage, owner api.task_owner, priority smallint,
@@ -316,10 +317,10 @@ as $$
     select case when expected_players < 200 then 1 when expected_players >= 2000 then 3 else 2 end
 $$;
 
--- The days of the tasks that are not done, for a plan made today; no day: dropped. A task keeps its ideal day while that
--- is ahead. What should have begun already is caught up from today on in the order of the template, two tasks a working
--- day at most; where a task would come later than its shortest lead allows, the least important one so far goes, and
--- among equals the earliest: what is nearest to the start is of most use then.
+-- The days of the tasks that are not done, for a plan made today; no day means dropped. A task keeps its ideal day
+-- while that lies ahead. Tasks that should have begun already are caught up from today on, in the order of the
+-- template, two a working day at most. Where a task would come later than its shortest lead allows, the least important
+-- one so far is dropped, and among equals the earliest: what is nearest to the start is of most use then.
 create function private.plan_days(
     audience api.audience, size integer, today date, starts_on date, last_day date, done text[] default '{}'
 ) returns table (code text, day date, until_day date)
@@ -331,7 +332,7 @@ declare
     codes text[];
     priorities smallint[];
     lengths smallint[];
-    -- Ideal and latest days; no latest day: during or after the edition, where a task keeps its place.
+    -- Ideal and latest days. No latest day: during or after the edition, where a task keeps its place.
     ideals date[];
     latests date[];
     gone boolean[];
@@ -358,9 +359,9 @@ begin
             order by t.place),
         array_agg(
             case
-                -- Once the edition is over there is nothing to prepare or to push any more.
+                -- Once the edition is over there is nothing left to prepare or to follow up.
                 when today > last_day then t.anchor = 'start' or t.ideal[size] < 0
-                -- In a short edition some weeks do not exist.
+                -- A short edition does not have some of the weeks.
                 when t.anchor = 'start' and t.ideal[size] > 0 then starts_on + t.ideal[size] > last_day
                 else false
             end and (t.priority > 1 or today > last_day) order by t.place)
@@ -400,7 +401,7 @@ begin
                         gone[victim] := true;
                         continue pass;
                     end if;
-                    -- Only what must be done is left: a full day rather than too late.
+                    -- Only tasks that must be done are left: better on a full day than too late.
                     chosen := greatest(ideals[i], previous);
                 end if;
             end if;
@@ -418,7 +419,7 @@ begin
         for another in 2 .. lengths[i] loop
             until_day := private.working_day(until_day + 1);
         end loop;
-        -- A preparation ends before the start, however late it began; and what another task hands out is there by then.
+        -- A preparation ends before the start, however late it began. What another task hands out is ready by then.
         if day is not null and latests[i] is not null then
             awaited := days[array_position(codes, case code
                 when 'leagues-created' then 'invitations-sent'
@@ -430,10 +431,10 @@ begin
     end loop;
 end
 $$;
-comment on function private.plan_days is 'Dates a template: size is 1, 2 or 3; today, the first and the last day of the edition are days of its zone.';
+comment on function private.plan_days is 'Dates a template. size is 1, 2 or 3; today, the first and the last day of the edition are days of its zone.';
 
--- The participation that a command is about, locked; whoever does not work for that client is told the same as if there
--- were none.
+-- The participation of a command, locked. Whoever does not work for that client gets the refusal for one that does not
+-- exist.
 create function private.lock_participation(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -456,7 +457,7 @@ end
 $$;
 
 create type api.plan_outcome as (planned integer, dropped integer, done integer);
-comment on type api.plan_outcome is 'How many tasks of a plan have a day, have none because time is short, and are done.';
+comment on type api.plan_outcome is 'How many tasks of a plan have a day, how many have none because time is short, and how many are done.';
 
 create function private.plan_participation(participation_id integer) returns api.plan_outcome
     language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -484,7 +485,7 @@ begin
         where x.participation_id = asked.id and x.done_at is null and x.day is null and x.last_day is null
             and not exists (select from template t where t.code = x.code)
     ), no_longer as (
-        -- Kept as dropped: a calendar that has it must be told.
+        -- The task stays as dropped: a calendar that has it must learn of it.
         update mpp.task x
         set day = null, until_day = null
         where x.participation_id = asked.id and x.done_at is null and x.day is not null
@@ -517,7 +518,7 @@ grant execute on function private.plan_participation to authenticated, service_r
 create function api.plan_participation(participation_id integer) returns api.plan_outcome
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.plan_participation(participation_id); end;
-comment on function api.plan_participation is 'Makes or renews the retroplanning of a participation, in api.client_stages: days are never in the past, what is done stays done, and what time is too short for is dropped. Managers of the client, staff of the association. Errors: MP001, MP002, MP011, MP012, MP091–MP093.';
+comment on function api.plan_participation is 'Makes or renews the retroplanning of a participation, in api.client_stages. Days are never in the past, tasks that are done stay done, and tasks for which time is too short are dropped. Managers of the client, staff of the association. Errors: MP001, MP002, MP011, MP012, MP091–MP093.';
 grant execute on function api.plan_participation to authenticated, service_role;
 
 create function private.complete_task(task_id integer, done boolean) returns void
@@ -556,5 +557,5 @@ grant execute on function private.complete_task to authenticated, service_role;
 create function api.complete_task(task_id integer, done boolean default true) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.complete_task(task_id, done); end;
-comment on function api.complete_task is 'Says that a task of a plan is done, or takes that back. Managers of the client for its own tasks, staff of the association for all. Errors: MP001, MP002, MP005, MP006, MP010–MP012, MP091, MP092.';
+comment on function api.complete_task is 'Marks a task of a plan as done, or takes that back. Managers of the client for its own tasks, staff of the association for all. Errors: MP001, MP002, MP005, MP006, MP010–MP012, MP091, MP092.';
 grant execute on function api.complete_task to authenticated, service_role;

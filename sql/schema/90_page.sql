@@ -1,4 +1,5 @@
--- What screens show: a player's own editions, the league page, and the staff's lists.
+-- What screens show: a player's own editions, the league page, the class page, and the staff's lists. Public rankings
+-- are in 78_ranking.
 
 create view api.my_players with (security_invoker = true) as
 select
@@ -11,7 +12,7 @@ select
     p.joined_at
 from mpp.player p cross join (select) read_only
 where p.id in (select private.my_player_ids());
-comment on view api.my_players is 'The caller in each edition they play; league and team are empty once they left.';
+comment on view api.my_players is 'The caller in each edition that they play; league and team are null once they left.';
 grant select on api.my_players to authenticated;
 
 create view api.my_leagues with (security_invoker = true) as
@@ -35,7 +36,7 @@ left join mpp.ambassador a
     and (a.player_id in (select private.my_player_ids()))
 left join mpp.join_code c on c.league_id = l.id and l.id in (select private.my_led_league_ids())
 where l.id in (select private.my_league_ids()) and l.school_id is null;
-comment on view api.my_leagues is 'The leagues the caller plays in or runs; the join code only for its ambassadors.';
+comment on view api.my_leagues is 'The leagues that the caller plays in or runs; the join code only for its ambassadors.';
 grant select on api.my_leagues to authenticated;
 
 create view api.league_teams with (security_invoker = true) as
@@ -53,7 +54,7 @@ from mpp.team t cross join (select) read_only;
 comment on view api.league_teams is 'Teams of the caller''s leagues and classes, with their points.';
 grant select on api.league_teams to authenticated, service_role;
 
--- A league page shows the points earned here, to the league only: opting out of the public ranking does not matter.
+-- A league page shows the points earned here to the league only: opting out of the public ranking does not matter.
 create view api.league_members with (security_invoker = true) as
 select
     p.league_id,
@@ -78,7 +79,7 @@ left join lateral (
 ) v on true
 left join mpp.player_contact c on c.player_id = p.id
 where p.league_id is not null;
-comment on view api.league_members is 'Members of the caller''s leagues and pupils of their classes, who have no alias; name is the first name, with a pupil''s initial where it is needed; the phone only where an ambassador may see it, of a league that is open or whose client asks for it; nobody under 15 gives or sees one.';
+comment on view api.league_members is 'Members of the caller''s leagues, and pupils of their classes, who have no alias. name is the first name, with a pupil''s initial where it is needed. phone shows to ambassadors of a league that is open or whose client asks for it; nobody under 15 gives or sees one.';
 grant select on api.league_members to authenticated, service_role;
 
 create view api.league_validations with (security_invoker = true) as
@@ -103,11 +104,11 @@ from mpp.validation v
 left join mpp.player p on p.id = v.player_id
 left join mpp.edition_challenge c on c.id = v.challenge_id
 left join mpp.challenge k on k.id = c.challenge_id;
-comment on view api.league_validations is 'Validations in the caller''s leagues and classes; challenge and title are empty for a hidden challenge the caller has not found. Sort by validated_at desc.';
+comment on view api.league_validations is 'Validations in the caller''s leagues and classes. challenge and title are null for a hidden challenge that the caller has not found. Sort by validated_at desc.';
 grant select on api.league_validations to authenticated, service_role;
 
--- The class page: teachers and families read the same rows. Points come from the ledger, because the score of a class
--- that opted out of the ranking is shown to nobody.
+-- The class page: teachers and families read the same rows. Points come from the ledger, because nobody sees the score
+-- of a class that opted out of the ranking.
 create view api.my_classes with (security_invoker = true) as
 select
     l.id as class_id,
@@ -137,7 +138,7 @@ left join lateral (
     where v.league_id = l.id and v.state = 'credited'
 ) v on true
 where l.id in (select private.my_league_ids()) and l.school_id is not null;
-comment on view api.my_classes is 'The classes the caller teaches, or follows as a family; the class code only for its teachers.';
+comment on view api.my_classes is 'The classes that the caller teaches, or follows as a family; the class code only for its teachers.';
 grant select on api.my_classes to authenticated;
 
 create view api.class_challenges with (security_invoker = true) as
@@ -165,7 +166,7 @@ from mpp.league l
 join mpp.edition_challenge c
     on c.edition_id = l.edition_id
     and l.level = any (c.levels)
-    -- Not even the staff's sheets, which teachers get, tell of a flash challenge to come.
+    -- Teachers get the staff's sheets, so not even these tell of a flash challenge to come.
     and (c.kind <> 'flash' or c.opens_at <= (select private.read_clock()))
 join mpp.challenge k on k.id = c.challenge_id
 left join mpp.class_challenge x on x.league_id = l.id and x.challenge_id = c.id
@@ -181,14 +182,14 @@ create view api.open_leagues with (security_invoker = true) as
 select l.id as league_id, l.edition_id, l.name, l.category, s.players, e.league_max_players
 from mpp.league l
 join mpp.edition e on e.id = l.edition_id
--- The score is what a visitor may read of a league; it also counts who played and left, so a league may have one more
--- place than it shows, never one less.
+-- The score is what a visitor may read of a league. It also counts those who played and left, so a league may have one
+-- more place than it shows, never one less.
 join mpp.score s on s.subject_id = l.id
 where l.is_open and l.listed and s.players between 1 and e.league_max_players - 1 and (select private.read_clock()) < e.registration_closes_at;
-comment on view api.open_leagues is 'Open leagues that still have room; joining one takes a phone number.';
+comment on view api.open_leagues is 'Open leagues that still have room; joining one requires a phone number.';
 grant select on api.open_leagues to authenticated, service_role;
 
--- Staff.
+-- For the staff.
 create view api.ops_leagues with (security_invoker = true) as
 select
     l.id as league_id,
@@ -243,7 +244,7 @@ where (select private.is_ops());
 comment on view api.ops_classes is 'Every class with its school, size and points; class_teachers says who runs it. Staff only.';
 grant select on api.ops_classes to authenticated, service_role;
 
--- What teachers say of their work is for statistics, so that is how the staff see it: without a name.
+-- What teachers say of their work is for statistics: so the staff see it without a name.
 create view api.teacher_statistics with (security_invoker = true) as
 select t.role, t.subject, count(*) as teachers, min(t.registered_at) as first_registered_at, max(t.registered_at) as last_registered_at
 from mpp.teacher t
@@ -252,7 +253,7 @@ group by t.role, t.subject;
 comment on view api.teacher_statistics is 'How many teachers have which role and subject. Staff only.';
 grant select on api.teacher_statistics to authenticated, service_role;
 
--- Logs that one account fills, for api.misuse: consents of an account, where it plays, and changes of who runs a league. Nobody reads
+-- Logs that one account fills: consents of an account, where it plays, and changes of who runs a league. Nobody reads
 -- the consents themselves.
 create function private.filled_logs()
     returns table (
@@ -287,8 +288,8 @@ end
 $$;
 grant execute on function private.filled_logs to authenticated, service_role;
 
--- Misuse: more than ten validations within one minute, or more than forty in one day, by one player. And what fills logs: more
--- than ten validations taken back, consents, or changes of who runs a league in one day.
+-- Misuse: more than ten validations within one minute, or more than forty in one day, by one player. Also what fills
+-- logs: more than ten validations taken back, consents, or changes of who runs a league in one day.
 create view api.misuse with (security_invoker = true) as
 select
     m.edition_id,
@@ -317,7 +318,8 @@ from (
     group by v.edition_id, v.player_id, v.league_id, date_trunc('day', v.validated_at at time zone 'Europe/Paris')
     having count(*) > 40
     union all
-    -- A teacher validates for the whole class, or types in a sheet of three weeks, in a minute: a class is looked at whole.
+    -- A teacher validates for the whole class, or enters a sheet of three weeks, in a minute: so a class is judged as a
+    -- whole.
     select
         v.edition_id, null, v.league_id, 'class rate', count(*), sum(v.points), min(v.validated_at), max(v.validated_at)
     from mpp.validation v
@@ -338,5 +340,5 @@ from (
 ) m
 left join mpp.player p on p.id = m.player_id
 where (select private.is_ops()) and (m.player_id is null or p.alias is not null);
-comment on view api.misuse is 'Players who validated implausibly fast: over 10 in a minute, or over 40 in a day; and classes (without player_id) with over 10 a day for each pupil. Also over 10 validations taken back or consents in a day, and leagues handed over as often (without player_id); validations then is their number. Staff only.';
+comment on view api.misuse is 'Players who validated implausibly fast: over 10 in a minute, or over 40 in a day. Classes (without player_id) with over 10 a day for each pupil. Also over 10 validations taken back or consents in a day, and leagues handed over as often (without player_id); validations is then their number. Staff only.';
 grant select on api.misuse to authenticated, service_role;

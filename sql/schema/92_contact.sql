@@ -1,5 +1,5 @@
--- What visitors write to the association: questions, requests for a quote or a webinar. They only ever write; the
--- staff read, answer, and take down what is against the law.
+-- What visitors write to the association: questions, requests for a quote or a webinar. Visitors only write. The staff
+-- read, answer, and take down what is against the law.
 
 create type api.contact_kind as enum ('contact', 'quote', 'webinar');
 
@@ -28,7 +28,7 @@ create table mpp.contact_request (
 );
 comment on table mpp.contact_request is 'Contact, quote and webinar requests; read by the staff only.';
 comment on column mpp.contact_request.size is 'How many people would play.';
-comment on column mpp.contact_request.is_held is 'It came when there were too many, of its address or of all: kept apart, and for 30 days when nobody takes it up.';
+comment on column mpp.contact_request.is_held is 'Whether it came when there were too many, from its address or from all. It is then kept apart, and for 30 days if nobody takes it up.';
 create index contact_request_held on mpp.contact_request (received_at) where is_held and state in ('new', 'spam');
 create index contact_request_received on mpp.contact_request (received_at);
 create index contact_request_handled_by on mpp.contact_request (handled_by) where handled_by is not null;
@@ -64,11 +64,11 @@ from mpp.contact_request c cross join (select) read_only;
 comment on view api.contact_requests is 'What visitors wrote, and how far it is answered; sort by id. Staff only.';
 grant select on api.contact_requests to authenticated, service_role;
 
--- Limits are per address and for everybody together, never per IP: a whole school shares one. Past a limit a message is
--- held: kept apart from those that the staff read first, and answered the same, so that it tells nothing about who has
--- written. Anybody can write in anybody's name, or two hundred times: neither loses an honest message. The room for held
--- ones has an end, or the table would not; only then is it said that nothing was kept. Who fills that too is stopped at the
--- edge (docs/operations.md).
+-- Limits are per address and for everybody together, never per IP: a whole school shares one. A message past a limit is
+-- held: kept apart from those that the staff read first. The answer is the same, so it tells nothing about who has
+-- written. Anybody can write in anybody's name, or two hundred times: neither loses an honest message. The room for
+-- held messages is bounded, or the table would not be; only when it is full does the sender learn that nothing was
+-- kept. The edge stops whoever fills that too (docs/operations.md).
 create function private.send_contact_request(
     kind text, name text, email text, message text, organisation text, size integer, language text
 ) returns void
@@ -89,7 +89,7 @@ begin
     if kind is null or kind not in ('contact', 'quote', 'webinar') then
         perform private.refuse('MP010', 'kind', coalesce(left(kind, 40), 'it is empty'), 'Use contact, quote or webinar.');
     end if;
-    -- What is written back to goes into the header of a mail.
+    -- The address to answer to goes into the header of a mail.
     if not private.is_mail_address(address) then
         perform private.refuse('MP010', 'email', left(coalesce(email, 'it is empty'), 80), 'Give an address such as name@example.org.');
     end if;
@@ -132,7 +132,7 @@ create function api.send_contact_request(
 ) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.send_contact_request(kind, name, email, message, organisation, size, language); end;
-comment on function api.send_contact_request is 'Writes to the association: a question, or a request for a quote or a webinar. No account is needed; beyond three a day of an address, and two hundred an hour of all, messages are kept apart, and the answer does not say so. Errors: MP001, MP002, MP010, MP011, MP095.';
+comment on function api.send_contact_request is 'Writes to the association: a question, or a request for a quote or a webinar. No account is needed. Messages beyond three a day from one address, and two hundred an hour from all, are kept apart, and the answer does not say so. Errors: MP001, MP002, MP010, MP011, MP095.';
 grant execute on function api.send_contact_request(text, text, text, text, text, integer, text)
     to anon, authenticated, service_role;
 
@@ -151,7 +151,7 @@ begin
     end if;
     update mpp.contact_request c
     set state = handle_contact_request.state,
-        -- What is left out stays, an empty note clears it.
+        -- A note that is left out stays, an empty one clears it.
         note = case when handle_contact_request.note is null then c.note else said end,
         handled_at = private.clock(),
         handled_by = (select private.my_account())
@@ -168,11 +168,11 @@ grant execute on function private.handle_contact_request to authenticated, servi
 create function api.handle_contact_request(id bigint, state api.contact_state, note text default null) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.handle_contact_request(id, state, note); end;
-comment on function api.handle_contact_request is 'Says how far a request is answered, with a note for colleagues; a note left out stays, an empty one clears it. Staff. Errors: MP005, MP006, MP010.';
+comment on function api.handle_contact_request is 'Marks how far a request is answered, with a note for colleagues. A note that is left out stays, an empty one clears it. Staff. Errors: MP005, MP006, MP010.';
 grant execute on function api.handle_contact_request to authenticated, service_role;
 
--- Text, name and address go; that there was one, when, and why it went, stays. The digest lets who has kept a copy prove
--- what it was.
+-- Deletes text, name and address. That there was a request, when, and why it went, stays. Whoever has kept a copy can
+-- prove by the digest what it was.
 create function private.remove_contact_content(id bigint, reason text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -202,5 +202,5 @@ grant execute on function private.remove_contact_content to authenticated, servi
 create function api.remove_contact_content(id bigint, reason text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.remove_contact_content(id, reason); end;
-comment on function api.remove_contact_content is 'Takes down the text, the name and the address of a request that is against the law, with a reason; the audit keeps that it was done and a digest. Staff. Errors: MP005, MP006, MP010.';
+comment on function api.remove_contact_content is 'Takes down the text, the name and the address of a request that is against the law, with a reason. The audit keeps that it was done, and a digest. Staff. Errors: MP005, MP006, MP010.';
 grant execute on function api.remove_contact_content to authenticated, service_role;

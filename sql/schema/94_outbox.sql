@@ -1,11 +1,11 @@
--- Mails: what is to be sent to whom, and who may get it, decided at the moment it leaves. Sending is `mpp mail send`
--- (mpp_supabase/mail); here is what makes it safe: one mail per key with one Message-ID, and claims with an end.
+-- The outbox: which mail goes to whom, decided at the moment it leaves. `mpp mail send` sends (mpp_supabase/mail, which
+-- also has the texts). Here is what makes it safe: one mail per key with one Message-ID, and claims that end.
 
 create type api.mail_purpose as enum ('service', 'invitation', 'weekly_report', 'league_alerts', 'newsletter');
 
 create type api.mail_state as enum (
     'queued', -- -> sending, dropped
-    'sending', -- -> sent, queued, failed, uncertain; the one mail that its sender has in hand
+    'sending', -- -> sent, queued, failed, uncertain; the one mail that its sender has claimed
     'sent',
     'failed', -- -> queued, by a person
     'dropped', -- its reader must not get it (any more)
@@ -15,8 +15,8 @@ create type api.mail_state as enum (
 create table mpp.outbox (
     id bigint generated always as identity primary key,
     key text not null unique check (key ~ '^[!-~]{1,200}$'),
-    -- The part before the @ is made of the key, so that the same mail has the same Message-ID in a database restored
-    -- from a backup; the domain is that of the first sender, and stays.
+    -- The part before the @ is made of the key, so the same mail has the same Message-ID in a database restored from a
+    -- backup. The domain is that of the first sender, and stays.
     message_part text not null unique check (message_part ~ '^[0-9a-f]{40}$'),
     message_domain text check (message_domain ~ '^[a-z0-9.-]{1,190}$'),
     purpose api.mail_purpose not null,
@@ -40,24 +40,24 @@ create table mpp.outbox (
     queued_at timestamptz not null default private.clock(),
     sent_at timestamptz,
     constraint outbox_one_recipient check (num_nonnulls(account_id, address) = 1),
-    -- What only a consent allows can go to nobody who could not have given one.
+    -- A mail that needs a consent cannot go to somebody who could not have given one.
     constraint outbox_consent_is_of_accounts check (purpose not in ('newsletter', 'league_alerts') or account_id is not null),
     constraint outbox_claim_is_whole check (
         state not in ('sending', 'uncertain') or num_nulls(claimed_by, claimed_at, claim_expires_at, message_domain) = 0
     ),
     constraint outbox_sent_has_time check ((state = 'sent') = (sent_at is not null))
 );
-comment on table mpp.outbox is 'Mails to send, in hand, sent or given up; one for each key.';
+comment on table mpp.outbox is 'Mails: to send, claimed, sent or given up; one for each key.';
 comment on column mpp.outbox.data is 'Only what the mail shows; emptied once it was sent, because it may hold a code.';
-comment on column mpp.outbox.attempt is 'How often it was claimed: names one claim, so that nobody settles another one.';
+comment on column mpp.outbox.attempt is 'How often it was claimed. It names one claim, so that nobody settles another one.';
 comment on column mpp.outbox.failures is 'How often a server said "later".';
-comment on column mpp.outbox.organisation_id is 'Only for those who work for this client, inside their dates, when it is sent.';
-comment on column mpp.outbox.league_id is 'Only for those who run this league when it is sent, or, of a league_note, also play in it.';
+comment on column mpp.outbox.organisation_id is 'Only for staff of this client, inside their dates at the moment it is sent.';
+comment on column mpp.outbox.league_id is 'Only for those who run this league at the moment it is sent; a league_note also for those who play in it.';
 create index outbox_account on mpp.outbox (account_id);
 create index outbox_organisation on mpp.outbox (organisation_id);
 create index outbox_league on mpp.outbox (league_id);
 
--- How many invitations somebody was written within a day (62_participant, mail_obstacle).
+-- How many invitations a mailbox got within a day (62_participant, mail_obstacle).
 create index outbox_invitation on mpp.outbox (private.mailbox_of(address), queued_at)
     where template in ('staff_invitation', 'player_invitation');
 
@@ -67,12 +67,12 @@ create index outbox_in_hand on mpp.outbox (claim_expires_at) where state in ('se
 
 alter table mpp.outbox enable row level security;
 
--- Two readers: the association's staff, and nobody else. Tokens and suppressions have none.
+-- Only the association's staff read mails. Nobody reads tokens and suppressions.
 create policy outbox_select_ops on mpp.outbox
     for select to authenticated
     using ((select private.is_ops()));
 
--- Not address, sent_to nor data: a code in an invitation is for its reader.
+-- address, sent_to and data are not granted: a code in an invitation is for its reader.
 grant select (id, key, message_part, message_domain, purpose, account_id, organisation_id, league_id, template, language, state,
     attempt, failures, next_attempt_at, useful_until, claimed_by, claimed_at, claim_expires_at, reply, queued_at, sent_at)
     on mpp.outbox to authenticated, service_role;
@@ -108,8 +108,9 @@ create function private.message_part(key text) returns text
     language sql immutable strict set search_path = pg_catalog, pg_temp
 as $$ select substr(encode(sha256(convert_to(key, 'UTF8')), 'hex'), 1, 40) $$;
 
--- Queues one mail and tells whether it is new: the same key again changes nothing. For other functions of this schema,
--- which have checked who asks. The recipient is an account, whose address is read when the mail leaves, or an address.
+-- Queues one mail and says whether it is new: queuing the same key again changes nothing. For other functions of this
+-- schema, which have checked who asks. The recipient is an account, whose address is read when the mail leaves, or an
+-- address.
 create function private.queue_mail(
     key text, template text, data jsonb, purpose api.mail_purpose default 'service', account_id uuid default null,
     address text default null, language text default null, organisation_id integer default null,
@@ -127,7 +128,7 @@ begin
     if address is not null and purpose in ('newsletter', 'league_alerts') then
         perform private.refuse('MP010', 'purpose', purpose::text, 'Name an account: an address alone has agreed to nothing.');
     end if;
-    -- Said here and not by the constraints, whose errors show the whole row.
+    -- Checked here and not by the constraints, whose errors show the whole row.
     if template is null or template !~ '^[a-z][a-z_]{2,39}$' then
         perform private.refuse('MP010', 'template', coalesce(left(template, 40), 'it is empty'), 'Name a template of the mails.');
     end if;
@@ -141,7 +142,7 @@ begin
         perform private.refuse('MP010', 'key', coalesce(left(key, 100), 'it is empty'), 'Use up to 200 visible ASCII characters.');
     end if;
     if account_id is not null then
-        -- Nothing is queued for an account that was deleted a moment ago.
+        -- Queue nothing for an account that was deleted a moment ago.
         perform from auth.users u where u.id = queue_mail.account_id for key share;
         if not found then
             return false;
@@ -165,8 +166,8 @@ end
 $$;
 comment on function private.queue_mail is 'Queues a mail once for its key; true when it is new. Callers have checked who asks. Errors: MP010.';
 
--- Why this mail must not leave now; null when it may. Asked when it is claimed and never before, so that whoever
--- unsubscribes, loses their access or bounces between queueing and sending gets nothing.
+-- Why this mail must not leave now; null when it may. claim_mail asks it, and nothing earlier: somebody who
+-- unsubscribes, loses their access or bounces between queuing and sending gets nothing.
 create function private.mail_obstacle(mail mpp.outbox, reader_address text) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -183,7 +184,7 @@ begin
         if not private.is_live(mail.account_id) then
             return 'account disabled';
         end if;
-        -- Whoever signed up with the address of somebody else has not asked for mail in their name.
+        -- Somebody who signed up with another person's address: that person has not asked for mail.
         if mail.purpose <> 'service'
             and exists (select from auth.users u where u.id = mail.account_id and u.email_confirmed_at is null) then
             return 'address not confirmed';
@@ -201,8 +202,8 @@ begin
     ) then
         return 'unsubscribed';
     end if;
-    -- Five a day over all clients, of whom none may learn what others write to a mailbox: what is more goes without a word. One
-    -- sender at a time for a mailbox, or two would both find room (claim_mail).
+    -- Five a day over all clients. None of them may learn what others write to a mailbox, so a mail beyond that is
+    -- dropped silently. One sender at a time for a mailbox, or two would both find room (claim_mail).
     if mail.purpose = 'invitation' and (
         select count(*)
         from mpp.outbox m
@@ -247,7 +248,7 @@ create function private.mail_address(mail mpp.outbox) returns text
     language sql stable set search_path = pg_catalog, pg_temp
 as $$ select coalesce(mail.address, (select u.email::text from auth.users u where u.id = mail.account_id)) $$;
 
--- A mail holds what only its reader may know, and a token in their name: the secret key alone sends.
+-- A mail holds what only its reader may know, and a token in their name: only the secret key sends.
 create function private.require_service() returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -284,7 +285,7 @@ grant execute on function private.queue_mails to service_role;
 create function api.queue_mails(mails jsonb) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.queue_mails(mails); end;
-comment on function api.queue_mails is 'Queues mails: [{"key", "template", "data", "purpose", "account_id" or "address", "language", "organisation_id", "league_id", "useful_until", "send_after"}]; returns how many are new, since a key is queued once. Secret key only. Errors: MP006, MP010.';
+comment on function api.queue_mails is 'Queues mails: [{"key", "template", "data", "purpose", "account_id" or "address", "language", "organisation_id", "league_id", "useful_until", "send_after"}]. Returns how many are new, since a key is queued once. Secret key only. Errors: MP006, MP010.';
 grant execute on function api.queue_mails to service_role;
 
 create type api.due_mail as (
@@ -310,17 +311,17 @@ grant execute on function private.due_mails to service_role;
 create function api.due_mails(how_many integer default 100) returns setof api.due_mail
     language sql stable set search_path = pg_catalog, pg_temp
 begin atomic select * from private.due_mails(how_many); end;
-comment on function api.due_mails is 'The next mails to leave, and why some would not; changes nothing. Secret key only. Errors: MP006.';
+comment on function api.due_mails is 'Lists the next mails to leave, and why some would not; changes nothing. Secret key only. Errors: MP006.';
 grant execute on function api.due_mails to service_role;
 
 create type api.claimed_mail as (
     id bigint, attempt integer, message_id text, address text, first_name text, purpose api.mail_purpose, template text,
     language text, data jsonb, unsubscribe_token text, claim_expires_at timestamptz
 );
-comment on type api.claimed_mail is 'A mail in the hand of its sender, until the claim expires.';
+comment on type api.claimed_mail is 'A mail claimed by its sender, until the claim expires.';
 
--- One mail at a time: a sender that dies leaves exactly one mail in question. A sender whose answer got lost asks again
--- and is given the same mail, which it cannot have sent.
+-- One mail at a time: a sender that dies leaves exactly one mail in doubt. A sender whose answer got lost asks again
+-- and gets the same mail, which it cannot have sent.
 create function private.claim_mail(worker uuid, lease_seconds integer, message_domain text) returns setof api.claimed_mail
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -402,7 +403,7 @@ grant execute on function private.claim_mail to service_role;
 create function api.claim_mail(worker uuid, lease_seconds integer, message_domain text) returns setof api.claimed_mail
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select * from private.claim_mail(worker, lease_seconds, message_domain); end;
-comment on function api.claim_mail is 'Takes the next mail in hand, for so many seconds; asked again before it is settled, gives the same one. Drops those that must not leave (any more). Nothing when none is due. Secret key only. Errors: MP006, MP010.';
+comment on function api.claim_mail is 'Claims the next mail for so many seconds. A sender that asks again before it has settled the mail gets the same one. Drops mails that must not leave (any more). Returns nothing when none is due. Secret key only. Errors: MP006, MP010.';
 grant execute on function api.claim_mail to service_role;
 
 create function private.settle_mail(id bigint, attempt integer, worker uuid, outcome text, reply text, retry_seconds integer)
@@ -426,14 +427,14 @@ begin
     if m.claimed_by is distinct from worker or m.attempt <> settle_mail.attempt then
         perform private.refuse('MP096', m.key);
     end if;
-    -- Said again, because the answer got lost.
+    -- The sender repeats itself, because the answer got lost.
     if (outcome, m.state::text) in (('sent', 'sent'), ('unavailable', 'queued'), ('later', 'queued'), ('later', 'failed'),
             ('unknown', 'uncertain'), ('refused', 'failed'), ('bounced', 'failed'))
         and m.reply is not distinct from left(settle_mail.reply, 500) then
         return m.state;
     end if;
-    -- That it was delivered is news at any time, also after the claim has ended: it must not be sent again. Everything
-    -- else may only be said of a mail in hand.
+    -- A delivery is accepted at any time, even after the claim has ended: the mail must not be sent again. Everything
+    -- else is accepted only of a claimed mail.
     if m.state <> 'sending' and not (outcome = 'sent' and m.state in ('uncertain', 'queued')) then
         perform private.refuse('MP096', m.key);
     end if;
@@ -471,7 +472,7 @@ create function api.settle_mail(
 ) returns api.mail_state
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.settle_mail(id, attempt, worker, outcome, reply, retry_seconds); end;
-comment on function api.settle_mail is 'Says what became of a mail in hand: sent; later (the server asks for patience: ten times, then failed); unavailable (it never left, no fault of its own); refused; bounced (the address does not exist); unknown (the connection broke after the content had left). Returns its new state. Secret key only. Errors: MP006, MP010, MP096, MP097.';
+comment on function api.settle_mail is 'Records what became of a claimed mail: sent; later (the server asks for patience: ten times, then failed); unavailable (it never left, through no fault of its own); refused; bounced (the address does not exist); unknown (the connection broke after the content had left). Returns its new state. Secret key only. Errors: MP006, MP010, MP096, MP097.';
 grant execute on function api.settle_mail to service_role;
 
 create type api.stranded_mail as (
@@ -496,7 +497,7 @@ grant execute on function private.stranded_mails to service_role;
 create function api.stranded_mails() returns setof api.stranded_mail
     language sql stable set search_path = pg_catalog, pg_temp
 begin atomic select * from private.stranded_mails(); end;
-comment on function api.stranded_mails is 'Mails whose sender died, or lost the server''s last answer: each may have been delivered or not. Secret key only. Errors: MP006.';
+comment on function api.stranded_mails is 'Lists mails whose sender died, or lost the server''s last answer: each may have been delivered or not. Secret key only. Errors: MP006.';
 grant execute on function api.stranded_mails to service_role;
 
 create function private.settle_stranded(id bigint, attempt integer, verdict text) returns api.mail_state
@@ -517,7 +518,7 @@ begin
         perform private.refuse('MP097', settle_stranded.id::text);
     end if;
     at := private.clock();
-    -- The attempt is named, so that what a server said of one attempt is never held for the answer about a later one.
+    -- The attempt is named, so that what a server said of one attempt is never taken for the answer about a later one.
     if m.attempt <> settle_stranded.attempt or not (
         (m.state in ('sending', 'uncertain') and m.claim_expires_at <= at)
         or (m.state = 'failed' and verdict in ('delivered', 'not_delivered'))
@@ -544,5 +545,5 @@ grant execute on function private.settle_stranded to service_role;
 create function api.settle_stranded(id bigint, attempt integer, verdict text) returns api.mail_state
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.settle_stranded(id, attempt, verdict); end;
-comment on function api.settle_stranded is 'Settles a mail of stranded_mails, or sends a failed one again: delivered, not_delivered (it is queued again), unknown (it waits for a person) or given_up. Secret key only. Errors: MP006, MP010, MP096, MP097.';
+comment on function api.settle_stranded is 'Settles a mail of stranded_mails, or queues a failed one again: delivered, not_delivered (it is queued again), unknown (it waits for a person) or given_up. Secret key only. Errors: MP006, MP010, MP096, MP097.';
 grant execute on function api.settle_stranded to service_role;

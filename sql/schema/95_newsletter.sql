@@ -1,6 +1,6 @@
--- Mails to many: the newsletter, and the note of a league's week for those who agreed to the alerts of their league (its
--- players and whoever runs it, the teachers of a class among them). Ambassadors of a client's league get the note of the
--- client's report instead (weekly_readers): one mail a week.
+-- Mails to many: the newsletter, and the note of a league's week. The note goes to those who agreed to the alerts of
+-- their league: its players and whoever runs it, also the teachers of a class. Ambassadors of a client's league get the
+-- note of the client's report instead (weekly_readers): one mail a week.
 
 create table mpp.newsletter (
     code text not null check (code ~ '^[a-z0-9-]{3,60}$'),
@@ -10,14 +10,15 @@ create table mpp.newsletter (
     created_at timestamptz not null default private.clock(),
     primary key (code, language)
 );
-comment on table mpp.newsletter is 'Newsletters: one text for all who get it.';
+comment on table mpp.newsletter is 'Newsletters: one text for everybody who gets it.';
 
 alter table mpp.newsletter enable row level security;
 
 create type api.newsletter_batch as (queued integer, already integer, after uuid);
-comment on type api.newsletter_batch is 'What one call of queue_newsletter did; after is where the next one begins, empty at the end.';
+comment on type api.newsletter_batch is 'What one call of queue_newsletter did. The next batch begins at after, which is null at the end.';
 
--- In pieces, each its own transaction: whoever is cut off begins again, and what was queued stays queued once.
+-- One batch per call, each its own transaction. A run that is cut off begins again, and what was queued stays queued
+-- once.
 create function private.queue_newsletter(code text, language text, subject text, body text, after uuid, how_many integer)
     returns api.newsletter_batch
     language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -90,14 +91,14 @@ create function api.queue_newsletter(
 ) returns api.newsletter_batch
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.queue_newsletter(code, language, subject, body, after, how_many); end;
-comment on function api.queue_newsletter is 'Queues a newsletter for the next people who agreed to it, in their language, each once; call it again with after until after is empty. Secret key only. Errors: MP006, MP010, MP098.';
+comment on function api.queue_newsletter is 'Queues a newsletter for the next people who agreed to it, in their language, each once. Call it again with after until after is null. Secret key only. Errors: MP006, MP010, MP098.';
 grant execute on function api.queue_newsletter to service_role;
 
 create type api.league_note_batch as (leagues integer, queued integer, already integer, after uuid);
-comment on type api.league_note_batch is 'What one call of queue_league_notes did; after is where the next one begins, empty at the end.';
+comment on type api.league_note_batch is 'What one call of queue_league_notes did. The next batch begins at after, which is null at the end.';
 
--- Whole leagues, of so many players together, each batch its own transaction: whoever is cut off begins again, and what was queued
--- stays queued once.
+-- One batch of whole leagues per call, with so many players together, each its own transaction. A run that is cut off
+-- begins again, and what was queued stays queued once.
 create function private.queue_league_notes(edition_code text, after uuid, how_many integer, dry_run boolean)
     returns api.league_note_batch
     language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -134,7 +135,7 @@ begin
             order by l.id
             limit how_many
         ), league as (
-            -- At least one, and until they have so many players together.
+            -- At least one league, and more until they have so many players together.
             select n.*
             from (select x.*, sum(x.players) over (order by x.id) - x.players as earlier from next_one x) n
             where n.earlier < how_many
@@ -240,5 +241,5 @@ create function api.queue_league_notes(
 ) returns api.league_note_batch
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.queue_league_notes(edition_code, after, how_many, dry_run); end;
-comment on function api.queue_league_notes is 'Queues the notes of the week for the players and ambassadors who agreed to alerts, each once a week, for the next leagues of how_many players together; call it again with after until after is empty. dry_run only counts. Secret key only. Errors: MP006, MP010, MP020, MP022.';
+comment on function api.queue_league_notes is 'Queues the notes of the week for the players and ambassadors who agreed to alerts, each once a week, for the next leagues with how_many players together. Call it again with after until after is null. dry_run only counts. Secret key only. Errors: MP006, MP010, MP020, MP022.';
 grant execute on function api.queue_league_notes to service_role;

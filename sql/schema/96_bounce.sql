@@ -1,4 +1,4 @@
--- Who wants no mail, and which addresses do not exist.
+-- Who wants no mail, and which addresses do not exist. What stops a mail is mail_obstacle in 94_outbox.
 
 create table mpp.unsubscribe_token (
     digest bytea primary key,
@@ -8,7 +8,7 @@ create table mpp.unsubscribe_token (
     made_at timestamptz not null default private.clock(),
     constraint unsubscribe_token_one_reader check (num_nonnulls(account_id, address) = 1)
 );
-comment on table mpp.unsubscribe_token is 'Digests of the tokens in the unsubscribe links of mails; the tokens themselves are in the mails only.';
+comment on table mpp.unsubscribe_token is 'Digests of the tokens in unsubscribe links; the tokens themselves are in the mails only.';
 create index unsubscribe_token_account on mpp.unsubscribe_token (account_id);
 
 create table mpp.mail_suppression (
@@ -21,7 +21,7 @@ create table mpp.mail_suppression (
     constraint mail_suppression_account unique (account_id, purpose),
     constraint mail_suppression_address unique (address, purpose)
 );
-comment on table mpp.mail_suppression is 'Who unsubscribed from what no consent covers: weekly reports, and invitations to an address without account.';
+comment on table mpp.mail_suppression is 'Who unsubscribed from mails that rest on no consent: weekly reports, and invitations to an address without an account.';
 
 create table mpp.mail_bounce (
     id bigint generated always as identity primary key,
@@ -32,7 +32,7 @@ create table mpp.mail_bounce (
     bounced_at timestamptz not null default private.clock(),
     cleared_at timestamptz
 );
-comment on table mpp.mail_bounce is 'Addresses that refused a mail. A hard bounce that was not cleared means that nothing is sent there.';
+comment on table mpp.mail_bounce is 'Addresses that refused a mail. A hard bounce that was not cleared stops every mail to its address.';
 create index mail_bounce_address on mpp.mail_bounce (address);
 create index mail_bounce_outbox on mpp.mail_bounce (outbox_id);
 
@@ -80,7 +80,7 @@ grant execute on function private.record_bounce to authenticated, service_role;
 create function api.record_bounce(address text, is_hard boolean, reason text default null) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.record_bounce(address, is_hard, reason); end;
-comment on function api.record_bounce is 'Notes that a mail came back. A hard bounce (the address does not exist) stops every mail to it, a soft one (full, away) is only noted. Staff only. Errors: MP006, MP010.';
+comment on function api.record_bounce is 'Records that a mail came back. A hard bounce (the address does not exist) stops every mail to it; a soft one (full, away) is only recorded. Staff only. Errors: MP006, MP010.';
 grant execute on function api.record_bounce to authenticated, service_role;
 
 create function private.clear_bounces(address text) returns integer
@@ -105,11 +105,11 @@ grant execute on function private.clear_bounces to authenticated, service_role;
 create function api.clear_bounces(address text) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.clear_bounces(address); end;
-comment on function api.clear_bounces is 'Lets an address get mail again; returns how many bounces were cleared. Who unsubscribed stays unsubscribed. Staff only. Errors: MP006.';
+comment on function api.clear_bounces is 'Lets an address get mail again. Returns how many bounces were cleared. Somebody who unsubscribed stays unsubscribed. Staff only. Errors: MP006.';
 grant execute on function api.clear_bounces to authenticated, service_role;
 
--- The token is the proof: nobody signs in to leave. Also during maintenance, because a mail program asks once. Whatever
--- the token, the answer is the same.
+-- The token is the proof: nobody signs in to unsubscribe. It works during maintenance too, because a mail program asks
+-- once. The answer is the same, whatever the token.
 create function private.unsubscribe(token text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -120,7 +120,7 @@ begin
         return;
     end if;
     select * into t from mpp.unsubscribe_token u where u.digest = sha256(convert_to(token, 'UTF8'));
-    -- The account first, as by its deletion, with which the token goes.
+    -- The account first, as in its deletion, which deletes the token.
     perform from auth.users u where u.id = t.account_id for key share;
     -- Locked: pressing twice writes once.
     select * into t from mpp.unsubscribe_token u where u.digest = t.digest for update;
@@ -141,7 +141,7 @@ begin
             limit 1
         ), false);
     else
-        -- Of the mailbox, or the next one would come to it under another tag.
+        -- For the mailbox, or the next mail would come to it under another tag.
         insert into mpp.mail_suppression (purpose, account_id, address)
         values (t.purpose, t.account_id, private.mailbox_of(t.address))
         on conflict do nothing;
@@ -153,7 +153,7 @@ grant execute on function private.unsubscribe to anon, authenticated, service_ro
 create function api.unsubscribe(token text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.unsubscribe(token); end;
-comment on function api.unsubscribe is 'Stops the kind of mail that a link was in, without signing in: withdraws the consent, or notes the address. Asked again, or with a token that nobody knows, answers the same. Errors: none.';
+comment on function api.unsubscribe is 'Stops the kind of mail that a link was in, without signing in: withdraws the consent, or records the address. Asking again, or with an unknown token, gives the same answer. Errors: none.';
 grant execute on function api.unsubscribe to anon, authenticated, service_role;
 
 -- Row-level security does not hide the planner's estimates (see 99_ownership).

@@ -1,10 +1,12 @@
--- How long what is personal and no longer needed is kept: addresses that were written to, invited or that wrote. One rule
--- a row, so that the list here is the one that docs/privacy.md shows. Who unsubscribed is not on it: their wish stays.
+-- How long personal data that is no longer needed is kept: addresses that were written to, invited or that wrote. Each
+-- rule is a row, so this list is the one that docs/privacy.md shows. Addresses that unsubscribed are not on it: their
+-- wish stays.
 
 create type api.expired as (what text, kept interval, rows bigint);
-comment on type api.expired is 'One rule of how long something is kept, and how many rows are past it.';
+comment on type api.expired is 'A rule of how long something is kept, and how many rows are past it.';
 
--- A bounded piece of each kind, its own transaction: whoever is cut off begins again, and nothing waits for long.
+-- A bounded batch of each kind per call, its own transaction. A run that is cut off begins again, and nothing waits for
+-- long.
 create function private.purge_expired(how_many integer, dry_run boolean) returns setof api.expired
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,8 @@
+-- What holds for everything before, so this file comes last: owners, forced row-level security, statistics, and what
+-- PostgREST runs before a request.
 
--- Last. Every table and view belongs to mpp_owner, and row-level security binds the owner too. The functions stay with
--- the role that deploys, which is what lets a security definer function read what its caller may not.
+-- Every table and view belongs to mpp_owner, and row-level security binds the owner too. The functions stay with the role
+-- that deploys, so a security definer function reads what its caller may not.
 do $$
 declare
     relation record;
@@ -22,9 +24,9 @@ begin
 end
 $$;
 
--- A request may ask PostgREST for the planner's estimate of a count, and row-level security does not hide an estimate:
--- without statistics on what is private it is the same whatever value is asked for. Ranks and lists do not need them,
--- since every query of the game reaches these tables by a key.
+-- A request may ask PostgREST for the planner's estimate of a count, and row-level security does not hide an estimate.
+-- Without statistics on private columns the estimate is the same whatever value is asked for. Ranks and lists do not
+-- need these statistics: every query of the game reaches these tables by a key.
 do $$
 declare
     private_column record;
@@ -73,10 +75,10 @@ begin
 end
 $$;
 
--- Views are read. Postgres finds out that it cannot write to one that joins before it asks who may, and PostgREST
--- passes that on as a fault of its own (500). So whoever writes to anything but a function is told before: 401 or 403.
--- A trigger on each view would answer too, but apps would then be shown types for writing to it. For the same reason
--- every view joins something, if only nothing: `cross join (select) read_only`, which the planner takes away.
+-- Views are read, not written. Postgres finds out that it cannot write to a view that joins before it asks who may, and
+-- PostgREST passes that on as a fault of its own (500). So this refuses a write to anything but a function before: 401
+-- or 403. A trigger on each view would refuse too, but then generated types would say that apps may write. For the same
+-- reason every view joins something, if only nothing: `cross join (select) read_only`, which the planner takes away.
 create function request.refuse_writes() returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -87,16 +89,17 @@ begin
     end if;
 end
 $$;
-comment on function request.refuse_writes is 'What PostgREST runs before each request, as its caller.';
+comment on function request.refuse_writes is 'PostgREST runs this before each request, as the caller.';
 grant execute on function request.refuse_writes to anon, authenticated, service_role;
 
 alter role authenticator set pgrst.db_pre_request = 'request.refuse_writes';
 
--- What goes wrong in a request is told to whoever sent it, and not written down: Postgres logs the place where it stumbled along
--- with the error, `"first_name":"Lina\u0000…` or `invalid input syntax for type uuid: "Lina"`. Deadlocks and slow statements are still logged.
+-- The sender of a request learns what is wrong with it, and no log keeps it: with an error Postgres logs the place
+-- where it stumbled, `"first_name":"Lina\u0000…` or `invalid input syntax for type uuid: "Lina"`. Deadlocks and slow
+-- statements are still logged.
 alter role authenticator set log_min_messages = 'log';
 
 notify pgrst, 'reload config';
 
--- The default privileges said it for every function that this role made; this says it for what another one did.
+-- The default privileges revoked this for functions that this role made; this line does so for those of another role.
 revoke execute on all functions in schema mpp, private, api, request from public;

@@ -1,8 +1,9 @@
--- Schemas, the owner of the tables, and what nobody is granted by default.
--- `api` is what PostgREST exposes, `mpp` holds the tables, `private` the rules. Tables follow by noun.
+-- The schemas, the owner of the tables, and the default privileges, which grant nothing. `api` is what PostgREST
+-- exposes, `mpp` holds the tables, `private` the rules. Tables follow, a noun a file.
 --
--- Every function sets `search_path = pg_catalog, pg_temp`. An empty one is searched for types in the caller's temporary
--- schema first: who speaks SQL could put a type called date there, and a check of theirs would run as our definer.
+-- Every function sets `search_path = pg_catalog, pg_temp`. Postgres searches an empty one for types in the caller's
+-- temporary schema first: whoever speaks SQL could put a type called date there, and a check of theirs would run as our
+-- definer.
 
 create schema if not exists mpp;
 
@@ -14,7 +15,7 @@ create schema if not exists request;
 comment on schema api is 'Ma Petite Planète: the views and functions that apps, dashboards and the CLI may use.';
 comment on schema mpp is 'Ma Petite Planète: tables. Read through api; written by the functions of private only.';
 comment on schema private is 'Ma Petite Planète: rules, triggers and every security definer function. Never exposed.';
-comment on schema request is 'Ma Petite Planète: what PostgREST runs before each request, as its caller. Never exposed.';
+comment on schema request is 'Ma Petite Planète: what PostgREST runs before each request, as the caller. Never exposed.';
 
 -- The tables belong to a role that cannot log in and does not bypass row-level security: a view that forgets
 -- security_invoker then shows nothing at all, instead of everything.
@@ -37,8 +38,8 @@ end
 $$;
 grant usage on schema api to mpp_dashboard;
 
--- Nor does anybody but the owner of the database have a use for temporary tables, types and functions. (A deploying role
--- that does not own it is only warned.)
+-- Only the owner of the database makes temporary tables, types and functions. (Postgres only warns a deploying role
+-- that does not own the database.)
 do $$
 begin
     execute pg_catalog.format('revoke temporary on database %I from public', pg_catalog.current_database());
@@ -48,7 +49,7 @@ grant usage, create on schema mpp to mpp_owner;
 grant create on schema api to mpp_owner;
 grant usage on schema api to anon, authenticated, service_role;
 
--- A function is executable by everyone unless this is said; grants stand under each function instead.
+-- Every function is executable by everyone unless this is revoked. Grants stand under each function instead.
 alter default privileges revoke execute on functions from public;
 
 alter default privileges in schema mpp, private, api, request revoke all on tables from public, anon, authenticated, service_role;
@@ -57,7 +58,8 @@ alter default privileges in schema mpp, private, api, request revoke all on sequ
 
 alter default privileges in schema mpp, private, api, request revoke all on functions from public, anon, authenticated, service_role;
 
--- What a person reads on a screen, by language: {"fr": "…", "en": "…", "de": "…"}; French and English always.
+-- Texts that people read on a screen, by language: {"fr": "…", "en": "…", "de": "…"}. French and English are always
+-- there.
 create domain mpp.translated as jsonb
     constraint translated_has_fr_and_en check (
         jsonb_typeof(value) = 'object'
@@ -66,13 +68,14 @@ create domain mpp.translated as jsonb
         and not jsonb_path_exists(value, '$.* ? (@.type() != "string")')
     );
 comment on domain mpp.translated is 'Texts by ISO 639-1 language; fr and en are required.';
--- Text as people type it: how it is trimmed, compared and searched, and what in it is a word, a country, a telephone number,
--- an address, a link or an imitation. Nothing here reads a table or refuses: 12_typed does.
+-- Text as people type it: how it is trimmed, compared and searched, and what counts as a word, a country, a telephone
+-- number, an address, a link or an imitation. Nothing here reads a table or refuses: 12_typed does.
 
--- The one list of what typed text is trimmed of; mpp_supabase/typed.py does the same to the cells of sheets. What keyboards
--- add to emoji and word processors to long words goes, and the ligatures of a PDF are letters again. White space of any kind
--- becomes one plain space, also the kind without width, which must join no words. Hyphens that do not break become plain ones. Around the text goes what address
--- books and chats put there to say its direction; inside it such a character stays, and is refused.
+-- The one rule by which typed text is trimmed; mpp_supabase/typed.py applies it to the cells of sheets. What keyboards
+-- add to emoji and word processors to long words goes. Ligatures of a PDF become letters again. White space of any kind
+-- becomes one plain space, also the kind without width, which must join no words. Hyphens that do not break become
+-- plain ones. Characters that address books and chats put around a text to say its direction go; inside the text they
+-- stay, and are refused.
 create function private.trimmed(value text) returns text
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
@@ -88,7 +91,7 @@ as $$
 $$;
 grant execute on function private.trimmed to mpp_owner;
 
--- Control, zero-width and direction characters would let a label imitate another, and so would white space of another kind
+-- Control, zero-width and direction characters would let a label imitate another. So would white space of another kind
 -- and accents in a pile.
 create function private.hides_something(value text) returns boolean
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
@@ -112,8 +115,8 @@ create domain mpp.school_level as text
     constraint school_level_known check (value = any (private.school_levels()));
 comment on domain mpp.school_level is 'Level of a class or school: one of private.school_levels().';
 
--- How names are compared: without case, accents and ligatures, so that Léa, LEA and lea are one name. Accents go before
--- case does, because a database in the C locale knows the case of ASCII letters only.
+-- How names are compared: without case, accents and ligatures, so that Léa, LEA and lea are one name. Accents go first,
+-- because a database in the C locale knows the case of ASCII letters only.
 create function private.folded(value text) returns text
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
@@ -122,13 +125,13 @@ as $$
         'œ', 'oe'), 'Œ', 'OE'), 'æ', 'ae'), 'Æ', 'AE'), 'ß', 'ss'))
 $$;
 
--- Indexes are computed by the owner of the table when it is analysed or indexed again.
+-- The owner of a table computes its indexes when it is analysed or indexed again.
 grant usage on schema private to mpp_owner;
 grant usage on schema request to anon, authenticated, service_role;
 grant execute on function private.folded to mpp_owner;
 
--- One word of letters, in any script (mpp_supabase/sheets/names.py has the same list); a hyphen or an apostrophe may join two. The letters are listed, because what a
--- database counts as one depends on its locale.
+-- One word of letters, in any script; a hyphen or an apostrophe may join two. mpp_supabase/sheets/names.py has the same
+-- list. The letters are listed, because what a database counts as a letter depends on its locale.
 create function private.is_one_word(value text) returns boolean
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -173,8 +176,8 @@ as $$
 $$;
 grant execute on function private.is_country to mpp_owner;
 
--- The numbers that can be, without their +: behind a code that the ITU gave to a country, and in the length and with the first
--- digits of the country where players live. The numbers of overseas France have codes of their own.
+-- Whether a telephone number can exist, given without its +. Its country code is one that the ITU gave out. Where
+-- players live, its length and first digits are those of the country. Overseas France has codes of its own.
 create function private.is_phone_number(digits text) returns boolean
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -201,16 +204,17 @@ as $$
 $$;
 grant execute on function private.is_phone_number to mpp_owner;
 
--- A typed telephone number as its network knows it (E.164), or nothing: without what stands between digits, and 00 for +. As it
--- is dialled inside a country it is understood where the account lives in one whose way is known here, and only if it can be a number there: a
--- Frenchman in Brussels writes 06… too, and +32 6… is nobody. The zero that is only dialled inside a country goes.
+-- A typed telephone number as its network knows it (E.164), or null. What stands between digits goes, and 00 becomes +.
+-- A number that is dialled as inside a country is understood for the countries listed here, if the account lives there
+-- and the number can exist there: a Frenchman in Brussels writes 06… too, and +32 6… is nobody. The zero that is only
+-- dialled inside a country goes.
 create function private.phone_number(value text, country text) returns text
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select case when private.is_phone_number(substr(i.number, 2)) then i.number end
     from (
         select translate(
-            -- Who writes +33 (0)6 means +33 6. In Italy the zero belongs to the number.
+            -- +33 (0)6 means +33 6. In Italy the zero belongs to the number.
             regexp_replace(private.trimmed(left(phone_number.value, 60)), '^((?:\+|00)(?!39)[0-9 ]+)\(0\)', '\1'),
             U&' ./()-\2012\2013\2014\2212\061C\200E\200F\202A\202B\202C\202D\202E\2066\2067\2068\2069\FEFF', '')
     ) t (bare)
@@ -238,7 +242,7 @@ as $$
 $$;
 grant execute on function private.phone_number to mpp_owner;
 
--- Plain addresses only: no quotes, comments, lists or line ends, which a header would take for something else.
+-- Plain addresses only: no quotes, comments, lists or line ends, which a mail header would take for something else.
 create function private.is_mail_address(value text) returns boolean
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -251,15 +255,14 @@ as $$
 $$;
 grant execute on function private.is_mail_address to mpp_owner;
 
--- An address as somebody typed it, as it is kept and compared; nothing when it is too long to be one.
+-- A typed address as it is kept and compared; null when it is too long to be one.
 create function private.typed_address(value text) returns text
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
     select case when octet_length(value) <= 300 then lower(private.trimmed(value)) end
 $$;
 
--- Where a mail to an address arrives: ada+2@example.org is a way to write to ada@example.org once more, and Gmail reads over
--- dots.
+-- The mailbox that an address leads to: ada+2@example.org reaches ada@example.org, and Gmail ignores dots.
 create function private.mailbox_of(address text) returns text
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
@@ -272,7 +275,7 @@ as $$
 $$;
 grant execute on function private.mailbox_of to mpp_owner;
 
--- What a search compares: folded, and anything that is no letter or digit is a space.
+-- The text that a search compares: folded, with a space for whatever is no letter or digit.
 create function private.searchable(value text) returns text
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
@@ -280,13 +283,14 @@ as $$
 $$;
 grant execute on function private.searchable to mpp_owner;
 
--- The same, with Saint in one spelling: directories write St and Ste, people all of them.
+-- The same, with Saint in one spelling: directories write St and Ste, people write all three.
 create function private.findable(value text) returns text
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$ select regexp_replace(private.searchable(value), '(^| )(st|ste|sts|stes|sainte|saints|saintes)(?= |$)', '\1saint', 'g') $$;
 grant execute on function private.findable to mpp_owner;
 
--- Every three characters in a row inside its words. An index on this array finds a part of a name without an extension.
+-- Every three characters in a row inside the words of a text. An index on this array finds a part of a name without an
+-- extension.
 create function private.trigrams(searchable text) returns text[]
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
@@ -298,8 +302,9 @@ as $$
 $$;
 grant execute on function private.trigrams to mpp_owner;
 
--- A name in the letters that it seems to be written in: wide ones, small capitals, those in circles, squares and flags, those of
--- Greek, Cyrillic, Cherokee and Lisu that look like ours, digits for letters. i, l and 1 look alike and all become l.
+-- A name in the letters that it seems to be written in. Wide letters, small capitals, and those in circles, squares and
+-- flags become plain; so do those of Greek, Cyrillic, Cherokee and Lisu that look like ours, and digits that stand for
+-- letters. i, l and 1 look alike and all become l.
 create function private.look_alike(value text) returns text
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
@@ -312,15 +317,15 @@ as $$
         'aellmoptcyxaelmoptcaeloptmvkaelmoptnklpecsdnupalogacdefllmnoprstumm' || 'pppp' || 'mmm' || 'mpaetmpaet' || 'mpaetll' || 'leaostslll')
 $$;
 
--- A text without the inclusive writing in it: “engagé.es”, “étudiant.e.s”, “citoyen.ne.s”, “acteur.trice.s”, “beau.belle”.
--- Endings that no country and no domain has, and whatever ends in “.s”, are writing behind any word. “es”, “ne”, “se” and “ve” are
--- countries: alone they are writing behind an accent and behind what persons are called.
+-- A text without its inclusive writing: “engagé.es”, “étudiant.e.s”, “citoyen.ne.s”, “acteur.trice.s”, “beau.belle”.
+-- Endings that no country and no domain has, and all that end in “.s”, count as writing behind any word. “es”, “ne”,
+-- “se” and “ve” are countries: alone they count as writing only behind an accent and behind words for persons.
 create function private.without_inclusive_writing(value text) returns text
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select regexp_replace(
         regexp_replace(
-            -- The accent before the dot becomes a sign, which folding keeps.
+            -- The accent before the dot becomes a sign that folding keeps.
             private.folded(regexp_replace(translate(value, '§', ' '), '[éÉ](?=\.)', '§', 'g')),
             '([a-z][a-z§])(?:'
                 || '\.(?:les?|tes?|nes|ses|ves|fes?|hes?|ces|ches?|ques?|ues?|gues?|ices?|rices?|trices?|drices?|euses?|esses?|resses?|eresses?|oresses?'
@@ -340,8 +345,9 @@ as $$
             || '|([iu]f|\mloup)\.ve)(?![[:alnum:]/:?#@-]|\.\S)', '\1\2\3\4', 'g')
 $$;
 
--- Whether a mail program might make a link of it: an address, or words joined by a dot as hosts are, whatever the ending,
--- because new endings come every year. Inclusive writing is none. Digits in circles, raised ones and fractions end a host.
+-- Whether a mail program might make a link of a text: an address, or words joined by a dot as in a host name, whatever
+-- the ending, because new endings come every year. Inclusive writing is no link. Digits in circles, raised digits and
+-- fractions end a host.
 create function private.holds_link(value text) returns boolean
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
@@ -355,9 +361,9 @@ as $$
     ) w
 $$;
 
--- Whether the words of a name begin as a client's name does, however they are joined or parted: “ExempleSA”, “Exemple S.A. Lyon”.
--- Short names are ordinary words, which others contain by chance: they count only word by word. An article may stand before a
--- name of several words, or before a word that is all there is (“La vie en vert” is no “Vie”).
+-- Whether a name begins with a client's name, however its words are joined or parted: “ExempleSA”, “Exemple S.A. Lyon”.
+-- Short names are ordinary words, which others contain by chance: they are compared word by word only. An article may
+-- stand before a name of several words, or before a word that is all there is (“La vie en vert” is no “Vie”).
 create function private.opens_with(said text, name text) returns boolean
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
@@ -371,7 +377,7 @@ as $$
             and (s.said = opens_with.said or strpos(opens_with.name, ' ') > 0 or n = cardinality(w.words))
     )
 $$;
--- The one clock of the game, and identifiers that follow it.
+-- The one clock of the game, and the identifiers that follow it. Nothing else reads the time.
 
 -- Time-ordered identifiers (RFC 9562, version 7) keep index inserts on the right-hand page. Postgres 18 has
 -- uuidv7() of its own; Supabase runs 17.
@@ -394,17 +400,17 @@ as $$
     )::uuid
 $$;
 
--- The one clock of the game: nothing else reads the time, so that a test moves the whole game by replacing this function.
--- now() would be the start of the transaction: a request that waited for a lock would still believe that the edition is
+-- The one clock of the game. Only this function reads the time, so a test moves the whole game by replacing it. Not
+-- now(): that is the start of the transaction, and a request that waited for a lock would still take the edition for
 -- running.
 create function private.clock() returns timestamptz
     language sql parallel safe set search_path = pg_catalog, pg_temp
 as $$ select clock_timestamp() $$;
 grant execute on function private.clock to mpp_owner;
 
--- The same for what a query reads. Written as (select private.read_clock()) it is asked once, and every row is judged at one
--- instant. Being stable it keeps a view open to the planner, which a volatile function in a column would not; being security
--- definer it lets the caller of a view read the time without naming what is private.
+-- The same clock for queries. Write (select private.read_clock()): Postgres asks it once, and judges every row at one
+-- instant. It is stable, so that the planner still sees through a view, which a volatile function in a column would
+-- prevent. It is security definer, so that the caller of a view reads the time without naming what is private.
 create function private.read_clock() returns timestamptz
     language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -417,11 +423,11 @@ grant execute on function private.read_clock to anon, authenticated, service_rol
 create function api.read_clock() returns timestamptz
     language sql stable set search_path = pg_catalog, pg_temp
 begin atomic select private.read_clock(); end;
-comment on function api.read_clock is 'The time by which the game decides what has begun and what is over: count down by it, not by the clock of a phone or a laptop. Errors: none.';
+comment on function api.read_clock is 'The time by which the game decides what has begun and what is over. Count down by it, not by the clock of a phone or a laptop. Errors: none.';
 grant execute on function api.read_clock to anon, authenticated, service_role;
 
--- The civil day at that moment. A request may choose the session's time zone (Prefer: timezone=…), so no day comes from it:
--- a day is one of the edition's zone, and where there is no edition one of the association's.
+-- The civil day at that moment. A request may choose the time zone of its session (Prefer: timezone=…), so no day comes
+-- from there: a day is one of the edition's zone, and without an edition one of Paris.
 create function private.today(time_zone text default 'Europe/Paris') returns date
     language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -430,8 +436,8 @@ begin
 end
 $$;
 grant execute on function private.today to anon, authenticated, service_role;
--- Every refusal of the game: its SQLSTATE, and what it says in English and in French.
--- docs/errors.md and mpp_supabase/errors.py hold the same list; a test compares the three.
+-- Every refusal of the game: its SQLSTATE, its Python class, and its text in English and in French. docs/errors.md and
+-- mpp_supabase/errors.py hold the same list, and a test compares the three. Faults of imports follow.
 
 create function private.refusals()
     returns table (code text, name text, message_en text, message_fr text, hint_en text, hint_fr text)
@@ -587,7 +593,7 @@ as $$
         nullif(current_setting('request.headers', true), '')::jsonb ->> 'accept-language' ~* '^\s*fr', false)
 $$;
 
--- What may be wrong with a row of an import. Programs know the code; people read the text.
+-- What may be wrong with a row of an import. Programs decide by the code; people read the text.
 create function private.import_faults() returns table (code text, message_en text, message_fr text)
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -626,15 +632,15 @@ as $$
     ('mailbox_full', 'you have sent its mailbox five invitations in a day', 'vous avez envoyé cinq invitations à cette boîte en un jour')
 $$;
 
--- A DETAIL is the place where a hidden row would show, so that there is none but times, and the faults of what was sent: a
--- JSON object of the keys below. Times say nothing that the message does not. PostgREST hands it on as `details`.
+-- Raises a refusal. A DETAIL could show a hidden row, so it holds nothing but times and the faults of an import: a JSON
+-- object of the keys below. Times tell nothing that the message does not. PostgREST passes it on as `details`.
 create function private.refuse(code text, details jsonb, variadic arguments text[] default '{}') returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     french boolean := private.speaks_french();
     said record;
-    -- Part of what was typed is enough to know it again, and no log should hold more.
+    -- A part of what was typed is enough to recognise it, and no log should hold more.
     shown text[] := array(select left(a.value, 300) from unnest(arguments) with ordinality a (value, place) order by a.place);
 begin
     select
@@ -672,8 +678,8 @@ begin
 end
 $$;
 
--- Refuses an import for its faults, if it has any: [{"row": 3, "fault": "over_limit", "arguments": ["velo", "1"]}, …], the first
--- thousand of them in the details, the first one in the message.
+-- Refuses an import for its faults, if it has any: [{"row": 3, "fault": "over_limit", "arguments": ["velo", "1"]}, …].
+-- The details hold the first thousand, the message the first one.
 create function private.refuse_import(faults jsonb) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -700,7 +706,7 @@ begin
 end
 $$;
 
--- In a name of a person a space without width between two letters is neither dropped nor a space: it is refused.
+-- Refuses a space without width between two letters of a person's name: it is neither dropped nor made a space.
 create function private.refuse_unseen(field text, value text) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -711,13 +717,13 @@ begin
 end
 $$;
 
--- Instants are said to people in Paris time, with the zone, so that no one has to guess.
+-- People read instants in Paris time, with the zone, so that nobody has to guess.
 create function private.format_instant(at timestamptz) returns text
     language sql stable set search_path = pg_catalog, pg_temp
 as $$ select to_char(at at time zone 'Europe/Paris', 'YYYY-MM-DD HH24:MI:SS') || ' (Europe/Paris)' $$;
 
--- The ends of a stretch of days as people read them: its first day and its last one, which is whole. An instant that is no
--- midnight in Paris is said in full.
+-- The ends of a span of days as people read them: its first day and its last one, which is whole. An instant that is no
+-- midnight in Paris is given in full.
 create function private.format_first_day(at timestamptz) returns text
     language sql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -731,17 +737,18 @@ as $$
     select case when (until at time zone 'Europe/Paris')::time = '00:00'
         then to_char(until at time zone 'Europe/Paris' - interval '1 day', 'YYYY-MM-DD') else private.format_instant(until) end
 $$;
--- What is typed into a field: a clean line, a text, a place, a label, the name of a person; or the refusal that says what is
--- wrong with it. Names that must not imitate a client's are looked at in 30_client, those of pupils in 52_pupil.
+-- Checks what is typed into a field: a clean line, a text, a place, a label, the name of a person. Each returns the
+-- clean value or refuses with what is wrong. Imitations of a client's name are checked in 30_client, names of pupils in
+-- 52_pupil.
 
--- A typed line, trimmed and clean, or the refusal that names the field.
+-- A typed line, trimmed and clean; or the refusal that names the field.
 create function private.clean_line(field text, value text, longest integer default 60) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text;
 begin
-    -- Measured before it is worked on: cleaning megabytes would take as long as somebody likes.
+    -- Check the size first: cleaning megabytes would take as long as the sender likes.
     if octet_length(value) > 4 * longest + 200 then
         perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
     end if;
@@ -756,7 +763,7 @@ begin
     if private.hides_something(cleaned) then
         perform private.refuse('MP010', field, 'it holds an invisible character', 'Use visible characters only.');
     end if;
-    -- An encoded word of a mail header (RFC 2047) says one thing here and another where it is decoded.
+    -- An encoded word of a mail header (RFC 2047) reads one way here and another where it is decoded.
     if cleaned ~ '=\?[^?\s]+\?[bBqQ]\?' then
         perform private.refuse('MP010', field, 'it holds an encoded word', 'Write it without =?.');
     end if;
@@ -764,8 +771,8 @@ begin
 end
 $$;
 
--- Where somebody lives or a school stands, as it is kept: a country of the list and a postcode that may be there. The French
--- territories that ISO lists as countries are France, so that maps and departments know them.
+-- Where somebody lives or a school stands, as it is kept: a country of the list and a postcode that may exist there.
+-- The French territories that ISO lists as countries become France, so that maps and departments know them.
 create function private.clean_place(inout country text, inout postcode text)
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -804,9 +811,9 @@ begin
 end
 $$;
 
--- What strangers or mails show of somebody or something: clean, no link, and no imitation of the association, which
--- alone may call things after itself, where it types one name. `listed` is a name of a list: others made it, and staff
--- only pass it on.
+-- A label that strangers or mails show: clean, without a link, and no imitation of the association. Only the
+-- association names things after itself, where it types one name. `listed` marks a name of a list, which others made
+-- and the staff only pass on.
 create function private.clean_label(field text, value text, longest integer default 60, listed boolean default false) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -814,9 +821,9 @@ declare
     cleaned text := private.clean_line(field, value, longest);
     said text := private.look_alike(cleaned);
     letters text := regexp_replace(said, '[^a-z]', '', 'g');
-    -- As look_alike writes them.
+    -- In the spelling of look_alike.
     duties constant text := 'offlclel|offlclal|admln|support|staff|moderat|securlt|asslstance|servlce|alde|help|assoclat|contact|organlsat';
-    -- What a league may call itself too, “Équipe MPP Lyon”: alone with the letters it is the association.
+    -- Words that a league may use too, “Équipe MPP Lyon”. Alone with the letters they mean the association.
     places constant text := 'equlpes?|teams?|bureau|dlrectlon|lnfos?';
 begin
     if private.is_ops() and not listed then
@@ -828,7 +835,7 @@ begin
     end if;
     if letters ~ 'mapetlteplanete' or letters = 'mpp' or letters ~ ('^mpp(' || duties || ')|(' || duties || ')mpp$')
         or letters ~ ('^(l|la|le|les|the)?((' || places || ')(de|dela|du)?mpp|mpp(' || places || '))$')
-        -- Also M.P.P. and m p p.
+        -- M.P.P. and m p p too.
         or (said ~ '(^|[^a-z])m[^a-z]*p[^a-z]*p($|[^a-z])' and letters ~ duties) then
         perform private.refuse('MP010', field, 'it is the name of the association', 'Choose a name of your own.');
     end if;
@@ -850,18 +857,18 @@ begin
 end
 $$;
 
--- Several typed lines, trimmed and clean, or the refusal that names the field.
+-- Several typed lines, trimmed and clean; or the refusal that names the field.
 create function private.clean_text(field text, value text, longest integer) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     cleaned text;
 begin
-    -- Measured before it is worked on: cleaning megabytes would take as long as somebody likes.
+    -- Check the size first: cleaning megabytes would take as long as the sender likes.
     if octet_length(value) > 4 * longest + 200 then
         perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
     end if;
-    -- Line by line, and without empty ones at the ends.
+    -- Each line is trimmed, and empty lines at the ends go.
     select btrim(string_agg(private.trimmed(l.line), E'\n' order by l.place), E'\n') into cleaned
     from regexp_split_to_table(value, E'\r\n|[\n\r\u0085\u2028\u2029]') with ordinality l (line, place);
     if coalesce(cleaned, '') = '' then
@@ -877,7 +884,8 @@ begin
     return cleaned;
 end
 $$;
--- Who is calling, whether they are live, and who may act for Ma Petite Planète. Everything else asks here.
+-- Who is calling, whether the account is live, and who may act for Ma Petite Planète. Everything else asks here;
+-- sessions that prove an address are in 18_proof.
 
 create table mpp.ops_member (
     account_id uuid primary key references auth.users (id) on delete cascade,
@@ -885,8 +893,8 @@ create table mpp.ops_member (
 );
 comment on table mpp.ops_member is 'Accounts of the association''s staff. Read live at each call: a token never says who is staff.';
 
--- The database role that carries the request. `set role` cannot be done inside a security definer function, and no
--- header or token text can set it: PostgREST does, after it has verified the token.
+-- The database role that carries the request. A security definer function cannot `set role`, and no header or token
+-- text can: PostgREST sets it, after it has verified the token.
 create function private.request_role() returns text
     language sql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -897,7 +905,8 @@ create function private.is_service() returns boolean
     language sql stable set search_path = pg_catalog, pg_temp
 as $$ select private.request_role() in ('service_role', 'postgres', 'supabase_admin') $$;
 
--- Who is live: an account that is there, not disabled, and not deleted softly, which keeps its row. Whoever asks, asks here.
+-- Whether an account is live: it exists, is not disabled, and is not deleted softly, which keeps its row. Everything
+-- that must know asks here.
 create function private.is_live(account uuid) returns boolean
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -910,9 +919,10 @@ begin
 end
 $$;
 
--- The account behind a request, if it is live; null for anybody else. Read live: an account that was disabled or deleted is
--- out with its next request, not when its token ends. The claims of a token mean something only where PostgREST or Storage
--- has verified it: a login that speaks SQL could write any into its own connection. A test finds whatever reads them elsewhere.
+-- The account behind a request, if it is live; null for anybody else. It is read live: an account that was disabled or
+-- deleted is out with its next request, not when its token ends. The claims of a token count only where PostgREST or
+-- Storage has verified it: a login that speaks SQL could write any into its own connection. A test finds whatever reads
+-- claims elsewhere.
 create function private.my_account() returns uuid
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -931,7 +941,7 @@ end
 $$;
 grant execute on function private.my_account to authenticated, service_role;
 
--- Asked again by whoever had to wait for a lock: the account may have been disabled meanwhile.
+-- Call this after every wait for a lock: the account may have been disabled meanwhile.
 create function private.require_still_live() returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -942,8 +952,9 @@ begin
 end
 $$;
 
--- Keeps an account from being deleted until the end of this transaction: first of all locks, as the deletion takes it first.
--- Whoever adds a row that refers to an account does so; the error of a foreign key would show the row.
+-- Keeps an account from being deleted until the end of this transaction. It is the first of all locks, because a
+-- deletion takes it first. Call it before adding a row that refers to an account; the error of a foreign key would show
+-- the row.
 create function private.lock_account(account uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -981,12 +992,12 @@ $$;
 
 alter table mpp.ops_member enable row level security;
 
--- Ops: give or take back the rights of the staff.
+-- For the staff: give or take back the rights of the staff.
 create function private.set_ops_member(member_id uuid, granted boolean) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Only the secret key makes staff: a stolen staff session must not make more of its kind.
+    -- Only the secret key makes staff: a stolen session of the staff must not make more of its kind.
     if not private.is_service() then
         perform private.refuse('MP006');
     end if;
@@ -1017,8 +1028,8 @@ begin atomic select private.set_ops_member(member_id, granted); end;
 comment on function api.set_ops_member is 'Gives an account the rights of the staff, or takes them back. Secret key only; the account''s address must be confirmed. Errors: MP005, MP006, MP010.';
 grant execute on function api.set_ops_member to service_role;
 
--- The admin endpoint of Supabase Auth sorts by created_at alone, which accounts made together share: its pages leave some
--- out and show others twice. Here the id breaks the tie.
+-- Supabase Auth's own list of accounts sorts by created_at alone, which accounts made together share: its pages leave
+-- some out and show others twice. Here the id breaks the tie.
 create type api.account as (
     id uuid,
     email text,
@@ -1028,14 +1039,14 @@ create type api.account as (
     banned_until timestamptz,
     is_anonymous boolean
 );
-comment on type api.account is 'An account of Supabase Auth: disabled while banned_until is ahead.';
+comment on type api.account is 'An account of Supabase Auth; it is disabled while banned_until lies ahead.';
 
 create function private.list_accounts(search text, before_at timestamptz, before_id uuid, size integer)
     returns setof api.account
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Only the secret key, as it is with Supabase Auth itself: the staff have no list of everybody's addresses.
+    -- Only the secret key, as with Supabase Auth itself: the staff have no list of everybody's addresses.
     if not private.is_service() then
         perform private.refuse('MP006');
     end if;
@@ -1059,9 +1070,9 @@ create function api.list_accounts(
 ) returns setof api.account
     language sql stable set search_path = pg_catalog, pg_temp
 begin atomic select * from private.list_accounts(search, before_at, before_id, size); end;
-comment on function api.list_accounts is 'Accounts of Supabase Auth, the latest first, a page at a time: created_at and id of the last one lead to the next page. search keeps addresses with this text in them. Secret key only. Errors: MP006.';
+comment on function api.list_accounts is 'Lists accounts of Supabase Auth, the latest first, a page at a time: created_at and id of the last one lead to the next page. search keeps addresses that contain this text. Secret key only. Errors: MP006.';
 grant execute on function api.list_accounts to service_role;
--- The trace of every privileged act. It is only ever written to.
+-- The audit: a trace of every privileged act. Rows are only ever added.
 
 create table mpp.audit (
     id bigint generated always as identity primary key,
@@ -1089,7 +1100,8 @@ create trigger audit_append_only
     before update or delete or truncate on mpp.audit
     for each statement execute function private.refuse_change();
 
--- What players, teachers and staff of clients do is bounded: rows that nobody deletes are no place to fill for one account.
+-- Bounds what players, teachers and staff of clients may add: nobody deletes these rows, so one account must not fill
+-- the table.
 create function private.record_act(action text, subject text, details jsonb default '{}') returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -1121,28 +1133,30 @@ grant select on mpp.audit to authenticated, service_role;
 create view api.audit_log with (security_invoker = true) as
 select a.id, a.at, a.actor_id, a.actor_role, a.action, a.subject, a.details
 from mpp.audit a cross join (select) read_only;
-comment on view api.audit_log is 'Privileged acts; sort by id. Staff only.';
+comment on view api.audit_log is 'The audit of privileged acts; sort by id. Staff only.';
 grant select on api.audit_log to authenticated, service_role;
--- Whether whoever asks is the owner of the account's address. Some roles rest on an address: those of a client's staff and of the
--- association's. But anybody may sign up with somebody else's address and a password of their own, and when the owner confirms it,
--- that password works too. So these roles take a session that a link or a code sent to the address has opened, or one
--- opened with a password that was set by such a session, or given by the association to an account that it made.
+-- Whether the caller is the owner of the account's address. Roles that rest on an address require it: a client's staff
+-- and the association's. Anybody may sign up with somebody else's address and a password of their own, and that
+-- password works once the owner confirms the address. So these roles require a session that a link or a code sent to
+-- the address has opened, or a password that was set in such a session, or that the association gave to an account it
+-- made.
 
 create table mpp.account_proof (
     account_id uuid primary key references auth.users (id) on delete cascade,
     address_since timestamptz,
     password_since timestamptz
 );
-comment on table mpp.account_proof is 'What of an account is known to be its owner''s; without a row, only sessions that a mail has opened prove anything.';
-comment on column mpp.account_proof.address_since is 'When the address last changed: mails and sessions of before went elsewhere, and so did the one that the change opened.';
-comment on column mpp.account_proof.password_since is 'When the owner set the password, or the association made the account with it; empty for any other.';
+comment on table mpp.account_proof is 'What of an account is known to come from its owner; without a row, only sessions that a mail has opened prove anything.';
+comment on column mpp.account_proof.address_since is 'When the address last changed. Mails and sessions from before went to the old address, and so did the session that the change opened.';
+comment on column mpp.account_proof.password_since is 'When the owner set the password, or the association made the account with it; null for any other password.';
 
 alter table mpp.account_proof enable row level security;
 
--- What a sign-in is worth, by its method in the token (amr) and in Auth's tables. Tokens tell whole seconds. Whoever changes
--- an address needs both mailboxes, and Auth opens a session for the link that is followed last, which may be the one sent
--- to the old address: that session proves nothing (email_change; otp in the second of the change). An app that asks for a link
--- with a challenge (PKCE) gets a code, which it exchanges for a session up to five minutes later: a link of before the change too.
+-- Whether a sign-in proves the address, by its method in the token (amr) and in Auth's tables. Tokens tell whole
+-- seconds. A change of address takes both mailboxes, and Auth opens a session for the link that is followed last, which
+-- may be the one sent to the old address: that session proves nothing (email_change; otp in the second of the change).
+-- An app that asks for a link with a challenge (PKCE) gets a code, which it exchanges for a session up to five minutes
+-- later: also for a link from before the change.
 create function private.proves(method text, at timestamptz, proof mpp.account_proof) returns boolean
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -1157,7 +1171,7 @@ begin
 end
 $$;
 
--- The account behind a request, if it is live and its session proves that the owner of the address has opened it; else null.
+-- The account behind a request, if it is live and its session proves the address; else null.
 create function private.my_proven_account() returns uuid
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -1166,7 +1180,7 @@ declare
     methods jsonb := auth.jwt() -> 'amr';
     proof mpp.account_proof;
 begin
-    -- An anonymous session has no address to prove, also where its account has been given one since.
+    -- An anonymous session has no address to prove, even where its account was given one since.
     if account is null or jsonb_typeof(methods) is distinct from 'array'
         or coalesce((auth.jwt() ->> 'is_anonymous')::boolean, false) then
         return null;
@@ -1184,11 +1198,12 @@ end
 $$;
 grant execute on function private.my_proven_account to authenticated;
 
--- Auth writes in several steps, so it is judged when they are done: a password that comes with a confirmed address was given by
--- the association (or by whoever confirms every address by itself, as the local stack does). One that is changed later is
--- good if a session that proves the address changed it: Auth ends all others, so it is there and no other is. No session at all says
--- nothing: whoever changes a password may sign out meanwhile. So what the association sets later with the secret key takes
--- one sign-in by mail. Auth's own stamps are the clock that tokens are made by.
+-- Auth writes in several steps, so this judges when they are done. A password that comes with a confirmed address was
+-- given by the association (or by a server that confirms every address by itself, as the local stack does). A password
+-- that is changed later counts if a session that proves the address changed it: Auth ends all other sessions, so this
+-- one is left alone. Without any session it does not count: whoever changes a password may sign out meanwhile. So a
+-- password that the association sets later with the secret key takes one sign-in by mail. Auth's own stamps are the
+-- clock that tokens are made by.
 create function private.account_proved() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -1206,7 +1221,7 @@ begin
         was.password_since := case when is_confirmed and new.encrypted_password <> '' then new.created_at end;
     else
         if new.email is distinct from old.email then
-            -- Not before any session that is there: the one that the change opens is among them.
+            -- Not earlier than any session that exists: the one that the change opens is among them.
             was.address_since := greatest(coalesce(new.updated_at, private.clock()), (
                 select max(c.updated_at)
                 from auth.sessions s
@@ -1252,7 +1267,7 @@ create constraint trigger account_proved_when_changed
     execute function private.account_proved();
 
 
--- Clients of the association. Who works for one, and what they follow: 30_client.
+-- The clients of the association. Their staff, units and parts in editions are in 30_client.
 
 create type api.organisation_kind as enum (
     'company', 'local_authority', 'public_administration', 'school_network', 'university', 'association'
@@ -1266,24 +1281,25 @@ create table mpp.organisation (
     language text not null default 'fr' check (language in ('fr', 'en')),
     created_at timestamptz not null default private.clock()
 );
-comment on table mpp.organisation is 'Client of the association; an edition may be private to one.';
-comment on column mpp.organisation.language is 'Of the mails and reports that its staff get.';
+comment on table mpp.organisation is 'A client of the association; an edition may be private to one.';
+comment on column mpp.organisation.language is 'Language of the mails and reports that its staff get.';
 
 alter table mpp.organisation enable row level security;
--- Editions, their phases on the server's clock, and maintenance windows.
+-- Editions, their phases on the server's clock, the lock of an edition, and maintenance windows. What an edition plays
+-- is in 24_challenge.
 
--- Types that requests and answers name are part of the contract and live in api: callers have no rights on mpp.
+-- Types that requests and answers name belong to the contract and live in api: callers have no rights on mpp.
 create type api.audience as enum ('public', 'school');
 
 create type api.ranking_basis as enum ('total', 'average');
 
 create type api.edition_phase as enum ('draft', 'registration', 'running', 'closed', 'frozen');
 
--- Text and not an enum: row-level security lets an index be used only by operators that are known not to leak, and
+-- Text and not an enum: under row-level security only operators that are known not to leak may use an index, and
 -- Postgres does not count the comparison of enums among them.
 create domain api.ranking_scope as text
     constraint ranking_scope_known check (
-        -- The levels are those of private.school_levels(), which whoever names a scope may not call.
+        -- The levels are those of private.school_levels(), which callers who name a scope may not call.
         value in ('player', 'team', 'league', 'maternelle', 'elementaire', 'college', 'lycee')
     );
 comment on domain api.ranking_scope
@@ -1363,8 +1379,8 @@ begin
 end
 $$;
 
--- Every writer of an edition holds this shared, the freezer alone. An advisory lock, because a share lock on the one
--- row of the edition would make every validation write to it.
+-- The lock of an edition: every writer holds it shared, the freezer alone. It is an advisory lock, because a share lock
+-- on the edition's one row would make every validation write to that row.
 create function private.lock_edition(edition_id integer, alone boolean default false) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -1374,7 +1390,7 @@ begin
     else
         perform pg_advisory_xact_lock_shared(hashtext('mpp.edition'), edition_id);
     end if;
-    -- Under a fixed snapshot the edition would still look as it did before the lock was had.
+    -- Under a fixed snapshot the edition would still look as it did before the lock.
     if current_setting('transaction_isolation') <> 'read committed' then
         perform from mpp.edition e where e.id = edition_id for share;
     end if;
@@ -1411,7 +1427,7 @@ begin
 end
 $$;
 
--- Rules and dates that players have counted on since the start; texts and the last day to join may still change.
+-- Players have counted on rules and dates since the start. Texts and the last day to join may still change.
 create function private.edition_keep_rules() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -1444,7 +1460,7 @@ create trigger edition_keep
     before delete or truncate on mpp.edition
     for each statement execute function private.refuse_change();
 
--- Editions that a person may read: opened ones, and private ones only from inside.
+-- Private editions that the caller may read, because they play inside.
 create function private.my_private_edition_ids() returns setof integer
     language plpgsql stable security definer rows 10 set search_path = pg_catalog, pg_temp
 as $$
@@ -1459,8 +1475,8 @@ end
 $$;
 grant execute on function private.my_private_edition_ids to authenticated;
 
--- Editions in which the caller's clients take part. Of a private one they read what it is and its cards, never its
--- ranking: who is in it is known inside only.
+-- Editions in which the caller's clients take part. Of a private one they read the edition and its cards, never its
+-- ranking: only its players know who is in it.
 create function private.my_client_edition_ids() returns setof integer
     language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
@@ -1534,10 +1550,10 @@ select
     w.announced_at,
     tstzrange(w.starts_at, w.ends_at) @> (select private.read_clock()) as is_active
 from mpp.maintenance_window w cross join (select) read_only;
-comment on view api.maintenance_windows is 'Announced maintenance: past day, present and future.';
+comment on view api.maintenance_windows is 'Announced maintenance windows: past day, present and future.';
 grant select on api.maintenance_windows to anon, authenticated, service_role;
 
--- Ops: open, close, announce.
+-- For the staff: open, close, announce.
 create function private.open_edition(edition_code text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -1561,7 +1577,7 @@ grant execute on function private.open_edition to authenticated, service_role;
 create function api.open_edition(edition_code text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.open_edition(edition_code); end;
-comment on function api.open_edition is 'Opens a draft edition to registration; does nothing when it is open. Staff. Errors: MP006, MP020, MP027.';
+comment on function api.open_edition is 'Opens a draft edition to registration; does nothing when it is open already. Staff. Errors: MP006, MP020, MP027.';
 grant execute on function api.open_edition to authenticated, service_role;
 
 create function private.close_edition(edition_code text, reason text) returns void
@@ -1644,7 +1660,8 @@ create function api.cancel_maintenance(id integer) returns void
 begin atomic select private.cancel_maintenance(id); end;
 comment on function api.cancel_maintenance is 'Takes back a maintenance window, or ends one early. Staff. Errors: MP005, MP006.';
 grant execute on function api.cancel_maintenance to authenticated, service_role;
--- The catalogue: cards, and the challenges of an edition with the rules they are played by.
+-- The catalogue: cards, and the challenges of an edition with the rules they are played by. Validating one is in
+-- 74_play.
 
 create type api.challenge_kind as enum ('standard', 'collective', 'boost', 'hidden', 'flash', 'malus');
 
@@ -1669,9 +1686,9 @@ create table mpp.challenge (
     goals smallint[] not null default '{}' check (goals <@ array[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]::smallint[]),
     curriculum text[] not null default '{}'
 );
-comment on table mpp.challenge is 'A card as one or more editions show it. Other texts under the same code are another row: what one edition corrects changes no other.';
+comment on table mpp.challenge is 'What one or more editions say of a challenge. Other texts under the same code are another row, so a correction in one edition changes no other.';
 comment on column mpp.challenge.goals is 'United Nations sustainable development goals, 1 to 17.';
-comment on column mpp.challenge.curriculum is 'Codes of mpp.curriculum_theme; apply_edition, the only writer, checks them.';
+comment on column mpp.challenge.curriculum is 'Codes of mpp.curriculum_theme. apply_edition, the only writer, checks them.';
 create index challenge_code on mpp.challenge (code);
 create index challenge_theme on mpp.challenge (theme);
 
@@ -1717,14 +1734,14 @@ create table mpp.edition_challenge (
 );
 comment on table mpp.edition_challenge is 'A card in play in an edition: kind, points and limits, fixed when the edition starts.';
 comment on column mpp.edition_challenge.repeat_limit is 'How often one player may validate it; null: without limit, fifty times in 24 hours at most.';
-comment on column mpp.edition_challenge.opens_at is 'Window [opens_at, closes_at): open only inside, except boost, which multiplies inside.';
-comment on column mpp.edition_challenge.open_during is 'When it may be done: what its kind makes of its window.';
+comment on column mpp.edition_challenge.opens_at is 'Window [opens_at, closes_at): the challenge is open only inside. A boost is always open and multiplies inside.';
+comment on column mpp.edition_challenge.open_during is 'When it may be done; the kind and the window decide.';
 comment on column mpp.edition_challenge.boosted_during is 'When its points are multiplied.';
 comment on column mpp.edition_challenge.levels is 'Levels whose classes may play it; null in a public edition.';
 create index edition_challenge_card on mpp.edition_challenge (challenge_id);
 
--- Secret words are compared without case, accents and spaces, and kept as a digest, so that they do not lie about in
--- clear. A digest of one word is no secret from who can read the table: no role of the API can.
+-- Secret words are compared without case, accents and spaces. They are kept as a digest, so that they do not stand in
+-- clear. A digest of one word is no secret from somebody who reads the table: no role of the API can.
 create function private.secret_digest(edition_code text, word text) returns bytea
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -1732,15 +1749,15 @@ as $$
         edition_code || ':' || lower(regexp_replace(normalize(word, NFKD), '[\u0300-\u036f\s''’-]', '', 'g')), 'UTF8'))
 $$;
 
--- Editing a challenge never rewrites a score already earned: once the edition has started its rules stand. The texts of
--- its card may be corrected.
+-- A change of a challenge must never rewrite a score: once the edition has started its rules stand. The texts of its
+-- card may be corrected.
 create function private.edition_challenge_keep_rules() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     e mpp.edition;
 begin
-    -- What is computed from the others is not there yet.
+    -- Generated columns have no value yet.
     if tg_op = 'UPDATE'
         and to_jsonb(old) - '{challenge_id,open_during,boosted_during}'::text[]
             = to_jsonb(new) - '{challenge_id,open_during,boosted_during}'::text[]
@@ -1760,7 +1777,7 @@ create trigger edition_challenge_keep_rules
     before insert or update or delete on mpp.edition_challenge
     for each row execute function private.edition_challenge_keep_rules();
 
--- A flash challenge is known to nobody before it opens: what names it then is refused as if it did not exist.
+-- Nobody knows a flash challenge before it opens: whoever names it then is refused as if it did not exist.
 create function private.is_announced(c mpp.edition_challenge, at timestamptz) returns boolean
     language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -1787,7 +1804,7 @@ create table mpp.unlock (
     unlocked_at timestamptz not null default private.clock(),
     primary key (player_id, challenge_id)
 );
-comment on table mpp.unlock is 'Hidden challenges that a player has found.';
+comment on table mpp.unlock is 'Hidden challenges that a player has unlocked.';
 create index unlock_challenge on mpp.unlock (challenge_id);
 
 create table mpp.unlock_guess (
@@ -1833,7 +1850,8 @@ alter table mpp.edition_challenge enable row level security;
 alter table mpp.unlock enable row level security;
 alter table mpp.unlock_guess enable row level security;
 
--- In play: from the start of an edition that the caller may see; flash only inside its window; hidden once found.
+-- Challenges in play: from the start of an edition that the caller may see, flash only inside the window, hidden once
+-- unlocked.
 create policy edition_challenge_select_anon on mpp.edition_challenge
     for select to anon
     using (
@@ -1906,7 +1924,8 @@ create view api.curriculum_themes with (security_invoker = true) as
 select t.code, t.name from mpp.curriculum_theme t cross join (select) read_only;
 comment on view api.curriculum_themes is 'Names of the curriculum themes that challenges refer to.';
 grant select on api.curriculum_themes to anon, authenticated, service_role;
--- The person: what only they and the association's staff may read, and what they consented to.
+-- The person: their profile, which only they and the staff read, and what they consented to. Accounts are in
+-- 14_account, teachers in 28_school.
 
 create table mpp.terms_version (
     version text primary key check (version ~ '^[0-9]{4}-[0-9]{2}(\.[0-9]+)?$'),
@@ -1933,7 +1952,7 @@ create table mpp.profile (
     -- A teacher who does not play gives none of these; a player gives them all.
     constraint profile_plays_or_not check (num_nulls(alias, country, postcode, birth_date) in (0, 4))
 );
-comment on table mpp.profile is 'A person who plays or teaches: read by that person and by the staff only. The e-mail address stays in Auth.';
+comment on table mpp.profile is 'A person who plays or teaches, read by that person and the staff only. The e-mail address stays in Auth.';
 comment on column mpp.profile.alias is 'Name in public; null for a teacher who does not play.';
 
 create type api.consent_purpose as enum ('terms', 'newsletter', 'league_alerts', 'partner_sharing');
@@ -1959,7 +1978,7 @@ create function private.age_on(birth_date date, day date) returns integer
 as $$ select extract(year from age(day, birth_date))::integer $$;
 grant execute on function private.age_on to authenticated;
 
--- Whether somebody is younger than so many years today, in Paris. Nobody knows of a teacher who does not play.
+-- Whether somebody is younger than this many years today, in Paris. A teacher who does not play has no known age.
 create function private.is_under(account_id uuid, years integer) returns boolean
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -1972,8 +1991,8 @@ begin
 end
 $$;
 
--- What an age forbids, said where a profile, a league or a class would break it: under 15 nobody plays in a league that
--- strangers may join and whose ambassador reads phone numbers; under 18 nobody runs a class.
+-- Refuses what an age forbids, where a profile, a league or a class would break it. Under 15 nobody plays in an open
+-- league, in which strangers meet and whose ambassador reads phone numbers. Under 18 nobody runs a class.
 create function private.check_age(account_id uuid) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -1993,7 +2012,7 @@ begin
 end
 $$;
 
--- Under 15, the alias is shown in public only once a guardian has agreed.
+-- Under 15, the alias is public only once a guardian has agreed.
 create function private.may_be_listed(account_id uuid) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -2073,7 +2092,7 @@ begin
 end
 $$;
 
--- The account behind a request that wants to write: not anonymous, registered, and no maintenance going on.
+-- The account behind a request that writes: not anonymous, registered, and outside maintenance.
 create function private.require_account(registered boolean default true) returns uuid
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -2093,7 +2112,7 @@ create function private.check_profile(birth_date date, language text, picture_pa
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Nobody's date of birth is said back: refusals are logged.
+    -- No refusal repeats a birth date: refusals are logged.
     if birth_date is null then
         perform private.refuse('MP010', 'birth_date', 'it is empty', 'Give a date of birth as YYYY-MM-DD.');
     end if;
@@ -2155,7 +2174,7 @@ begin
             then private.clean_line('acquisition_channel', register.acquisition_channel, 80) end,
         register.picture_path
     )
-    -- A teacher who now plays too.
+    -- A teacher who starts to play.
     on conflict on constraint profile_pkey do update
     set first_name = excluded.first_name, last_name = excluded.last_name, alias = excluded.alias, country = excluded.country,
         postcode = excluded.postcode, birth_date = excluded.birth_date, language = excluded.language, sector = excluded.sector,
@@ -2209,8 +2228,8 @@ begin
     end if;
     perform private.check_profile(coalesce(birth_date, old_row.birth_date), coalesce(language, old_row.language), nullif(picture_path, ''));
     perform private.refuse_unseen('alias', left(alias, 1000));
-    -- A minor cannot grow up by editing a form, nor by a day at a time; and the slip of a digit locks no adult out. The staff
-    -- correct a real mistake.
+    -- A minor cannot grow up by editing a form, not even by a day at a time, and a mistyped digit locks no adult out.
+    -- The staff correct a real mistake.
     if birth_date is distinct from old_row.birth_date and birth_date is not null
         and private.age_on(greatest(old_row.birth_date, birth_date), private.today()) < 18 then
         perform private.refuse('MP054');
@@ -2245,11 +2264,11 @@ begin atomic
     select private.update_profile(first_name, last_name, alias, country, postcode, birth_date, language, sector,
         acquisition_channel, picture_path);
 end;
-comment on function api.update_profile is 'Corrects the caller''s profile; what is left out stays, an empty text clears an optional field. A birth date under 18, the old or the new one, is corrected by the staff (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP054.';
+comment on function api.update_profile is 'Corrects the caller''s profile; what is left out stays, and an empty text clears an optional field. The staff correct a birth date under 18, the old or the new one (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP054.';
 grant execute on function api.update_profile to authenticated;
 
--- The staff correct what update_profile refuses. Nobody adds to the profile meanwhile: who registers as a teacher or joins a league
--- holds it, and sees the new age.
+-- The staff correct what update_profile refuses. The lock keeps others from adding to the profile meanwhile: whoever
+-- registers as a teacher or joins a league then sees the new age.
 create function private.correct_birth_date(account_id uuid, birth_date date, reason text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -2274,7 +2293,7 @@ grant execute on function private.correct_birth_date to authenticated, service_r
 create function api.correct_birth_date(account_id uuid, birth_date date, reason text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.correct_birth_date(account_id, birth_date, reason); end;
-comment on function api.correct_birth_date is 'Corrects the birth date of a player, also one of a minor; the reason is kept in the audit, the date is not. Who would be too young for an open league or a class is refused. Staff. Errors: MP005, MP006, MP010, MP052, MP053.';
+comment on function api.correct_birth_date is 'Corrects the birth date of a player, minor or not. The audit keeps the reason, not the date. Refuses a date that makes the person too young for the open league or class they are in. Staff. Errors: MP005, MP006, MP010, MP052, MP053.';
 grant execute on function api.correct_birth_date to authenticated, service_role;
 
 create function private.set_consent(purpose api.consent_purpose, granted boolean) returns void
@@ -2300,13 +2319,13 @@ begin
     end if;
     select t.version into current_version
     from mpp.terms_version t where t.published_at <= private.clock() order by t.published_at desc limit 1;
-    -- The log is never deleted from. Whoever may give no more may still withdraw.
+    -- The log is never deleted from. Somebody who may give no more may still withdraw.
     if granted and (
         select count(*) from mpp.consent c where c.account_id = account and c.given_at > private.clock() - interval '24 hours'
     ) >= 20 then
         perform private.refuse('MP047', '20');
     end if;
-    -- Saying the same again adds nothing to the log.
+    -- A consent that changes nothing adds nothing to the log.
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
     select account, set_consent.purpose, set_consent.granted, current_version, 'app'
     where not exists (
@@ -2327,12 +2346,12 @@ grant execute on function private.set_consent to authenticated;
 create function api.set_consent(purpose api.consent_purpose, granted boolean) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.set_consent(purpose, granted); end;
-comment on function api.set_consent is 'Gives or withdraws one consent of the caller; none is given once the log has twenty rows of a day. Errors: MP001, MP002, MP003, MP010, MP011, MP047.';
+comment on function api.set_consent is 'Gives or withdraws one consent of the caller. Once the log has twenty rows of a day, none is given any more. Errors: MP001, MP002, MP003, MP010, MP011, MP047.';
 grant execute on function api.set_consent to authenticated;
--- Schools and their teachers. A school is public knowledge (the Ministry publishes its directory); classes, which belong
--- to one, are leagues (40_league, 50_class).
+-- Schools and their teachers. A school is public knowledge: the Ministry publishes its directory. Classes belong to a
+-- school and are leagues (40_league, 50_class).
 
--- The code of a French school (RNE, today UAI): seven digits, and a letter that checks them.
+-- The code of a French school, RNE, today called UAI: seven digits, and a letter that checks them.
 create function private.is_rne(code text) returns boolean
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -2343,7 +2362,7 @@ as $$
     end
 $$;
 
--- The French department of a postcode; none when there is no such thing. Corsica is 2A up to 201, 2B after it.
+-- The French department of a postcode; null when there is none. Corsica is 2A up to 201, 2B after it.
 create function private.department_of(country text, postcode text) returns text
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -2357,13 +2376,13 @@ as $$
 $$;
 grant execute on function private.department_of to mpp_owner;
 
--- A department that there is.
+-- Whether a department of this code exists.
 create function private.is_department(code text) returns boolean
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$ select code ~ '^(0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5]|97[1-8]|98[678])$' $$;
 grant execute on function private.is_department to mpp_owner;
 
--- The code that INSEE gives a commune, which begins with its department.
+-- The code that INSEE gives a commune; it begins with the department.
 create function private.is_commune(code text) returns boolean
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$ select code ~ '^((0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5])[0-9]{3}|9(7[1-8]|8[678])[0-9]{2})$' $$;
@@ -2387,7 +2406,7 @@ create table mpp.school (
     city mpp.line not null,
     commune text check (private.is_commune(commune)),
     stated_department text check (private.is_department(stated_department)),
-    -- Postcodes cross the borders of departments, so that one is the last to be asked.
+    -- Postcodes cross the borders of departments, so they are asked last.
     department text generated always as (coalesce(
         stated_department, substring(commune from '^9[78].|^..'), private.department_of(country, postcode)
     )) stored,
@@ -2400,15 +2419,15 @@ create table mpp.school (
     constraint school_place_in_france check (country = 'FR' or num_nonnulls(commune, stated_department) = 0),
     constraint school_in_france_has_rne check (country <> 'FR' or rne is not null)
 );
-comment on table mpp.school is 'Schools: from the directory of the Ministry, or added by a teacher. Abroad there is no RNE.';
+comment on table mpp.school is 'Schools, from the directory of the Ministry or added by a teacher. A school abroad has no RNE (the code that is called UAI today).';
 comment on column mpp.school.commune is 'INSEE code of its commune, as the directory states it.';
-comment on column mpp.school.stated_department is 'As the directory states it; department is this, or what commune and postcode tell.';
+comment on column mpp.school.stated_department is 'Department that the directory states. department is this one, or what commune and postcode tell.';
 comment on column mpp.school.is_hidden is 'Taken off the lists by the staff: a joke, a double, a name against the law.';
 create unique index school_abroad_once
     on mpp.school (country, private.searchable(postcode), private.searchable(city), private.searchable(name))
     where rne is null;
 
--- Without a list of pending entries, which would make searches slow until the next vacuum.
+-- Without a list of pending entries, which would slow searches down until the next vacuum.
 create index school_search on mpp.school using gin (private.trigrams(search_text)) with (fastupdate = off);
 create index school_created_by on mpp.school (created_by, created_at) where created_by is not null;
 
@@ -2418,7 +2437,7 @@ create table mpp.teacher (
     subject mpp.line check (char_length(subject) <= 80),
     registered_at timestamptz not null default private.clock()
 );
-comment on table mpp.teacher is 'A referring adult: what they do at school, for internal statistics. Their name is in mpp.profile.';
+comment on table mpp.teacher is 'A referring adult and what they do at school, for internal statistics. Their name is in mpp.profile.';
 
 alter table mpp.school enable row level security;
 alter table mpp.teacher enable row level security;
@@ -2439,7 +2458,7 @@ create view api.schools with (security_invoker = true) as
 select s.id as school_id, s.rne, s.name, s.levels::text[] as levels, s.country, s.postcode, s.city
 from mpp.school s cross join (select) read_only
 where not s.is_hidden;
-comment on view api.schools is 'Schools by id or RNE. To find one by a part of its name use search_schools.';
+comment on view api.schools is 'Schools by id or RNE, the code that is called UAI today. To find a school by a part of its name use search_schools.';
 grant select on api.schools to anon, authenticated, service_role;
 
 create view api.my_teacher with (security_invoker = true) as
@@ -2458,7 +2477,7 @@ where t.account_id = (select private.my_account());
 comment on view api.my_teacher is 'The caller as a teacher: one row, or none before register_teacher.';
 grant select on api.my_teacher to authenticated;
 
--- The account behind a teacher's request.
+-- The account behind a request of a teacher.
 create function private.require_teacher() returns uuid
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -2524,7 +2543,7 @@ create function api.register_teacher(
 begin atomic
     select private.register_teacher(first_name, last_name, role, terms_version, subject, language, class_alerts, newsletter);
 end;
-comment on function api.register_teacher is 'Registers the caller as a teacher, accepting the current terms of use; an adult who plays already keeps their profile, and who is under 18 there is refused. Returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
+comment on function api.register_teacher is 'Registers the caller as a teacher, accepting the current terms of use. An adult who plays already keeps their profile; a player under 18 is refused. Returns the account id. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
 grant execute on function api.register_teacher to authenticated;
 
 create function private.update_teacher(first_name text, last_name text, role text, subject text, language text) returns void
@@ -2557,7 +2576,7 @@ create function api.update_teacher(
 ) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.update_teacher(first_name, last_name, role, subject, language); end;
-comment on function api.update_teacher is 'Corrects the caller''s data as a teacher; what is left out stays, an empty subject clears it. Errors: MP001, MP002, MP009, MP010, MP011.';
+comment on function api.update_teacher is 'Corrects the caller''s data as a teacher; what is left out stays, and an empty subject clears it. Errors: MP001, MP002, MP009, MP010, MP011.';
 grant execute on function api.update_teacher to authenticated;
 
 create type api.school_found as (
@@ -2565,11 +2584,11 @@ create type api.school_found as (
 );
 comment on type api.school_found is 'A school that a search found.';
 
--- Every word of the query must be part of the code, postcode, city or name. Words of three characters go through the
--- index; shorter ones only narrow what it finds.
+-- Every word of the query must be part of the code, postcode, city or name. Words of three characters use the index;
+-- shorter ones only narrow what it finds.
 create function private.search_schools(query text, country text, level text, results integer) returns setof api.school_found
     language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp
-    -- A search for «école» matches most of the table, and the planner would then rather read all of it.
+    -- A search for «école» matches most of the table, and the planner would then read all of it.
     set enable_seqscan = off
 as $$
 declare
@@ -2586,7 +2605,7 @@ begin
     if cardinality(private.trigrams(asked)) = 0 then
         perform private.refuse('MP010', 'query', 'it has no three letters in a row', 'Type a code, a postcode, a city or a part of the name.');
     end if;
-    -- Each word once, and none that is part of another: every one costs a look at every candidate.
+    -- Each word once, and none that is part of another: every word costs a look at every candidate.
     patterns := array(
         select distinct '%' || w.word || '%'
         from unnest(string_to_array(asked, ' ')) w (word)
@@ -2594,7 +2613,8 @@ begin
             select from unnest(string_to_array(asked, ' ')) o (word) where o.word <> w.word and strpos(o.word, w.word) > 0
         )
     );
-    -- An official name with its town has up to thirty. What narrows nothing by index costs a look at every candidate.
+    -- An official name with its town has up to thirty words. A word that the index does not narrow costs a look at
+    -- every candidate.
     if cardinality(patterns) > 30 or (select count(*) from unnest(patterns) w (word) where char_length(w.word) < 5) > 8 then
         perform private.refuse('MP010', 'query', format('it has %s words', cardinality(patterns)),
             'Use 30 words at most, 8 of them of one or two letters.');
@@ -2608,7 +2628,7 @@ begin
     return query
     select f.id, f.rne, f.name::text, f.levels::text[], f.country, f.postcode, f.city::text
     from (
-        -- Enough to choose from: a query that finds more wants another word.
+        -- Enough to choose from: a query that finds more needs another word.
         select s.*
         from mpp.school s
         where private.trigrams(s.search_text) @> private.trigrams(asked)
@@ -2628,7 +2648,7 @@ create function api.search_schools(query text, country text default null, level 
     returns setof api.school_found
     language sql stable rows 20 set search_path = pg_catalog, pg_temp set statement_timeout = '2s'
 begin atomic select * from private.search_schools(query, country, level, results); end;
-comment on function api.search_schools is 'Schools whose code, postcode, city or name holds every word of the query, accents or not; at least one word of three letters. Any account that is not anonymous. Errors: MP001, MP002, MP010.';
+comment on function api.search_schools is 'Finds schools whose code, postcode, city or name holds every word of the query, accents or not; one word must have three letters. Any account that is not anonymous. Errors: MP001, MP002, MP010.';
 grant execute on function api.search_schools to authenticated, service_role;
 
 create function private.check_school(rne text, country text, levels text[]) returns void
@@ -2677,7 +2697,7 @@ begin
     place := private.clean_place(country, postcode);
     perform private.check_school(nullif(code, ''), place.country, levels);
     code := nullif(code, '');
-    -- A school that is known stays as it is, whoever describes it again.
+    -- A known school stays as it is, whoever describes it again.
     select s.id into school
     from mpp.school s
     where case when code is not null then s.rne = code
@@ -2701,7 +2721,7 @@ begin
     on conflict do nothing
     returning id into school;
     if school is null then
-        -- Somebody added it in the same instant.
+        -- Somebody else added it at the same moment.
         select s.id into school
         from mpp.school s
         where case when code is not null then s.rne = code
@@ -2720,7 +2740,7 @@ create function api.add_school(
 ) returns uuid
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.add_school(name, city, postcode, levels, country, rne); end;
-comment on function api.add_school is 'Adds a school and returns its id; one that is known already (same RNE, or abroad same name and place) is returned as it is. Teachers, five a day, and staff. Errors: MP001, MP002, MP009, MP010, MP011, MP085.';
+comment on function api.add_school is 'Adds a school and returns its id. A school that is known already (same RNE, or abroad same name and place) is returned as it is. Teachers, five a day, and staff. Errors: MP001, MP002, MP009, MP010, MP011, MP085.';
 grant execute on function api.add_school to authenticated, service_role;
 
 create function private.correct_school(
@@ -2746,7 +2766,8 @@ begin
         levels = case when correct_school.levels is null then s.levels else private.levels_in_order(correct_school.levels) end,
         is_hidden = coalesce(correct_school.is_hidden, s.is_hidden)
     where s.id = was.id;
-    -- The classes of a school that is none are none either, until it comes back. In a frozen edition they cannot.
+    -- A school that is hidden takes its classes out of the rankings, until it comes back. In a frozen edition they
+    -- cannot come back.
     if is_hidden is not null then
         perform private.lock_edition(x.edition_id)
         from (select distinct l.edition_id from mpp.league l where l.school_id = was.id order by l.edition_id) x;
@@ -2781,14 +2802,14 @@ create function api.correct_school(
 ) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.correct_school(school_id, name, city, postcode, levels, is_hidden); end;
-comment on function api.correct_school is 'Corrects a school, or takes it off the lists and its classes out of the rankings; what is left out stays. Its classes come back with it, but for editions that are frozen. Staff. Errors: MP006, MP010, MP038, MP080.';
+comment on function api.correct_school is 'Corrects a school, or takes it off the lists and its classes out of the rankings; what is left out stays. Its classes come back with it, except in frozen editions. Staff. Errors: MP006, MP010, MP038, MP080.';
 grant execute on function api.correct_school to authenticated, service_role;
 
 create type api.import_outcome as (added integer, changed integer, unchanged integer);
-comment on type api.import_outcome is 'How many rows an import added, changed, and found as they were.';
+comment on type api.import_outcome is 'How many rows an import added, changed, and found unchanged.';
 
--- One piece of the directory: [{"rne", "name", "levels", "country", "postcode", "city", "commune", "department"}]. The same piece again changes
--- nothing, so that a load that was cut short is simply done again.
+-- One batch of the directory: [{"rne", "name", "levels", "country", "postcode", "city", "commune", "department"}].
+-- Importing the same batch again changes nothing, so a load that was cut short is simply run again.
 create function private.import_schools(schools jsonb) returns api.import_outcome
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -2860,10 +2881,10 @@ grant execute on function private.import_schools to service_role;
 create function api.import_schools(schools jsonb) returns api.import_outcome
     language sql set search_path = pg_catalog, pg_temp set statement_timeout = '2min'
 begin atomic select private.import_schools(schools); end;
-comment on function api.import_schools is 'Loads a piece of the directory of schools, all or none, matched by RNE; doing it again changes nothing. Secret key only. Errors: MP006, MP010, MP070.';
+comment on function api.import_schools is 'Imports a batch of the directory of schools, all or none, matched by RNE; importing it again changes nothing. Secret key only. Errors: MP006, MP010, MP070.';
 grant execute on function api.import_schools to service_role;
--- Clients: their staff and the dates they have access, their part in an edition, its units, and the schools of a local
--- authority. Staff see what their own organisation's people do together, never one person (82_client_figure).
+-- Clients: their staff and the dates of their access, their part in an edition, its units, and the territory of a local
+-- authority. Staff see what the people of their own organisation do together, never one person (82_client_figure).
 
 create type api.staff_role as enum ('viewer', 'manager', 'owner');
 
@@ -2877,8 +2898,8 @@ create table mpp.staff (
     ended_at timestamptz,
     primary key (account_id, organisation_id)
 );
-comment on table mpp.staff is 'Who works for a client, and from when to when they have access. Read live at each request.';
-comment on column mpp.staff.ended_at is 'When, after their dates, what they knew was ended too; before access_until: it is still to be.';
+comment on table mpp.staff is 'Who works for a client, and from when to when they have access. It is read live at each request.';
+comment on column mpp.staff.ended_at is 'When what they knew was ended, after their dates. Earlier than access_until: it is still to be ended.';
 create index staff_organisation on mpp.staff (organisation_id);
 
 create table mpp.staff_invitation (
@@ -2889,15 +2910,15 @@ create table mpp.staff_invitation (
     access_from timestamptz not null,
     access_until timestamptz not null check (access_until > access_from),
     code_digest bytea not null unique,
-    -- Whoever deletes their account takes the invitations with them that nobody took.
+    -- Deleting an account deletes the invitations that it sent and that nobody took.
     invited_by uuid references auth.users (id) on delete cascade,
     expires_at timestamptz not null,
     invited_at timestamptz not null default private.clock(),
     accepted_at timestamptz,
     constraint staff_invitation_once unique (organisation_id, email)
 );
-comment on table mpp.staff_invitation is 'Invitations of staff: taken once, by the address they were sent to. The code is in the mail; here is its digest.';
-comment on column mpp.staff_invitation.invited_by is 'The owner who invites, who must still be one when it is taken; empty for the association.';
+comment on table mpp.staff_invitation is 'Invitations of staff: taken once, by the address they were sent to. The code is in the mail only; this is its digest.';
+comment on column mpp.staff_invitation.invited_by is 'The owner who invites, who must still be an owner when it is taken; null for the association.';
 create index staff_invitation_inviter on mpp.staff_invitation (invited_by);
 
 create table mpp.unit (
@@ -2919,14 +2940,15 @@ create table mpp.participation (
     constraint participation_once unique (organisation_id, edition_id),
     constraint participation_in_edition unique (id, edition_id)
 );
-comment on table mpp.participation is 'A client''s part in an edition.';
-comment on column mpp.participation.asks_phone is 'Players of its leagues of 15 and older may give a phone number, which their ambassador sees.';
-comment on column mpp.participation.carries_name is 'Its leagues carry the name of the organisation in public.';
+comment on table mpp.participation is 'The part of a client in an edition.';
+comment on column mpp.participation.asks_phone is 'Whether players of its leagues who are 15 or older may give a phone number, which their ambassador sees.';
+comment on column mpp.participation.carries_name is 'Whether its leagues carry the name of the organisation in public.';
 create index participation_edition on mpp.participation (edition_id);
 
 create type api.territory_kind as enum ('postcode', 'department', 'commune', 'rne');
 
--- A department that there is, a postcode or a commune of one, or a school's code: what matches nothing would only look like a territory.
+-- Whether a code of a territory exists: a department, a postcode or commune of one, or the code of a school. A code
+-- that matches nothing would only look like a territory.
 create function private.is_territory_code(kind text, code text) returns boolean
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -2948,7 +2970,7 @@ create table mpp.territory (
 );
 comment on table mpp.territory is 'The schools that a local authority follows: by commune, postcode, department or code.';
 
--- A login of a dashboard that speaks SQL (Retool) and the one client whose rows it reads.
+-- A login of a dashboard that speaks SQL (Retool), and the one client whose rows it reads.
 create table mpp.dashboard (
     role_name name primary key,
     organisation_id integer not null references mpp.organisation (id)
@@ -2956,8 +2978,8 @@ create table mpp.dashboard (
 comment on table mpp.dashboard is 'Database logins of client dashboards, members of mpp_dashboard, each bound to one organisation.';
 create index dashboard_organisation on mpp.dashboard (organisation_id);
 
--- Organisations whose staff the caller is, at this moment and with at least this role. For a dashboard's own login, the
--- one it is bound to; for the association's staff, all.
+-- The organisations whose staff the caller is at this moment, with at least this role. The login of a dashboard gets
+-- the one it is bound to, the association's staff get all.
 create function private.my_client_ids(at_least api.staff_role default 'viewer') returns setof integer
     language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
@@ -2968,7 +2990,7 @@ begin
     where s.account_id = (select private.my_proven_account())
         and s.role >= at_least
         and tstzrange(s.access_from, s.access_until) @> (select private.read_clock())
-        -- An anonymous account works for nobody, also where a row says that it does.
+        -- An anonymous account works for nobody, even where a row says so.
         and not exists (select from auth.users u where u.id = s.account_id and u.is_anonymous)
     union
     select d.organisation_id
@@ -2980,7 +3002,7 @@ end
 $$;
 grant execute on function private.my_client_ids to authenticated, mpp_dashboard;
 
--- Also those whose dates have passed or not begun: their name may be read, nothing more.
+-- These include organisations whose dates have passed or not begun: their name may be read, nothing more.
 create function private.my_organisation_ids() returns setof integer
     language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
@@ -2989,7 +3011,7 @@ begin
     select s.organisation_id
     from mpp.staff s
     where s.account_id = (select private.my_proven_account())
-        -- An anonymous account works for nobody, also where a row says that it does.
+        -- An anonymous account works for nobody, even where a row says so.
         and not exists (select from auth.users u where u.id = s.account_id and u.is_anonymous)
     union
     select c.id from private.my_client_ids() c (id);
@@ -3004,7 +3026,7 @@ alter table mpp.participation enable row level security;
 alter table mpp.territory enable row level security;
 alter table mpp.dashboard enable row level security;
 
--- One's own rows show also outside their dates: that is how an app can say why there is nothing to see.
+-- One's own rows show outside their dates too, so that an app can say why there is nothing to see.
 create policy staff_select_authenticated on mpp.staff
     for select to authenticated
     using (
@@ -3032,7 +3054,7 @@ create policy territory_select_authenticated on mpp.territory
     for select to authenticated
     using (organisation_id in (select private.my_client_ids()));
 
--- Inside the dates of somebody's access, or the refusal that says whether they have passed or not begun.
+-- Refuses outside the dates of somebody's access, and says whether they have passed or not begun.
 create function private.require_staff_access(me mpp.staff) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -3050,8 +3072,8 @@ begin
 end
 $$;
 
--- Of its staff with this role, inside their dates. Whoever is not of its staff is told the same as if there were no such
--- client.
+-- Requires this role of the client's staff, inside their dates. Whoever is not of its staff gets the refusal for a
+-- client that does not exist.
 create function private.require_client_role(organisation integer, account uuid, at_least api.staff_role) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -3112,14 +3134,14 @@ from t
 cross join mpp.staff s
 join mpp.organisation o on o.id = s.organisation_id
 where s.account_id = (select private.my_proven_account());
-comment on view api.my_organisations is 'The organisations the caller works for, with the dates of access; closed_because is not_yet or over when there is nothing else to see.';
+comment on view api.my_organisations is 'The organisations that the caller works for, with the dates of access. Where there is nothing else to see, closed_because is not_yet or over.';
 comment on column api.my_organisations.organisation_id is 'The organisation.';
 comment on column api.my_organisations.code is 'Its code.';
 comment on column api.my_organisations.name is 'Its name.';
 comment on column api.my_organisations.kind is 'What it is.';
 comment on column api.my_organisations.role is 'The caller''s role there.';
 comment on column api.my_organisations.access_from is 'First instant of the access.';
-comment on column api.my_organisations.access_until is 'The instant at which it is over: midnight after its last day, where it is a day.';
+comment on column api.my_organisations.access_until is 'The instant at which the access is over: midnight after its last day, where it is a day.';
 comment on column api.my_organisations.is_open is 'Whether it is open now.';
 comment on column api.my_organisations.closed_because is 'not_yet before the access, over after it, null inside.';
 grant select on api.my_organisations to authenticated;
@@ -3127,9 +3149,9 @@ grant select on api.my_organisations to authenticated;
 create view api.client_organisations with (security_invoker = true) as
 select o.id as organisation_id, o.code, o.name, o.kind, o.language, o.created_at
 from mpp.organisation o cross join (select) read_only;
-comment on view api.client_organisations is 'The organisations the caller works for, whatever the dates; for the association all.';
+comment on view api.client_organisations is 'The organisations that the caller works for, whatever the dates; all for the association.';
 comment on column api.client_organisations.organisation_id is 'The organisation.';
-comment on column api.client_organisations.code is 'The code by which the association calls it.';
+comment on column api.client_organisations.code is 'The code that the association uses for it.';
 comment on column api.client_organisations.name is 'Its name.';
 comment on column api.client_organisations.kind is 'What it is: a company, a local authority….';
 comment on column api.client_organisations.language is 'Language of its mails and reports.';
@@ -3156,7 +3178,7 @@ from mpp.participation p
 join mpp.organisation o on o.id = p.organisation_id
 join mpp.edition e on e.id = p.edition_id;
 comment on view api.client_participations is 'The editions in which the caller''s organisations take part, with their settings.';
-comment on column api.client_participations.participation_id is 'The part of a client in an edition: what every other view of clients names.';
+comment on column api.client_participations.participation_id is 'The part of a client in an edition; every other view of clients names it.';
 comment on column api.client_participations.organisation_id is 'The organisation, as client_organisations has it.';
 comment on column api.client_participations.organisation_code is 'Code of the organisation.';
 comment on column api.client_participations.organisation_name is 'Name of the organisation.';
@@ -3164,7 +3186,7 @@ comment on column api.client_participations.edition_id is 'The edition.';
 comment on column api.client_participations.edition_code is 'Code of the edition.';
 comment on column api.client_participations.edition_title is 'Title of the edition by language.';
 comment on column api.client_participations.starts_at is 'First instant of the edition.';
-comment on column api.client_participations.ends_at is 'The instant at which it is over: midnight after its last day.';
+comment on column api.client_participations.ends_at is 'The instant at which the edition is over: midnight after its last day.';
 comment on column api.client_participations.frozen_at is 'When its ranking was frozen; null while it is not.';
 comment on column api.client_participations.expected_players is 'How many players the client expects; null when it did not say.';
 comment on column api.client_participations.asks_phone is 'Whether players of its leagues, of 15 and older, may give a phone number to their ambassador.';
@@ -3184,7 +3206,7 @@ create view api.client_territories with (security_invoker = true) as
 select t.organisation_id, t.kind, t.code from mpp.territory t cross join (select) read_only;
 comment on view api.client_territories is 'Communes, postcodes, departments and schools that the caller''s organisations follow.';
 comment on column api.client_territories.organisation_id is 'The organisation, as client_organisations has it.';
-comment on column api.client_territories.kind is 'What code is: a postcode, a department, or the RNE of a school.';
+comment on column api.client_territories.kind is 'What code is: a commune, a postcode, a department, or a school by its RNE (the code that is called UAI today).';
 comment on column api.client_territories.code is 'The code.';
 grant select on api.client_territories to authenticated, service_role;
 
@@ -3199,13 +3221,13 @@ comment on column api.client_invitations.role is 'The role it gives.';
 comment on column api.client_invitations.access_from is 'First instant of the access it gives.';
 comment on column api.client_invitations.access_until is 'The instant at which that access is over: midnight after its last day, where it is a day.';
 comment on column api.client_invitations.invited_at is 'When it was sent.';
-comment on column api.client_invitations.expires_at is 'Until when it may be taken.';
+comment on column api.client_invitations.expires_at is 'Until when somebody may take it.';
 comment on column api.client_invitations.accepted_at is 'When it was taken; null while it was not.';
 grant select on api.client_invitations to authenticated, service_role;
 
--- A label that is chosen, of a league, a team, a class, a unit, a school or a player: not a client's name either, whatever
--- follows it. “Exemple · Lyon” is how leagues carry it, and “Exemple Lyon” reads alike. `own` is the client that types,
--- `listed` as above.
+-- A chosen name, of a league, a team, a class, a unit, a school or a player. It may not begin with a client's name,
+-- whatever follows. Leagues carry it as “Exemple · Lyon”, and “Exemple Lyon” reads alike. `own` is the client that
+-- types; `listed` is as in clean_label.
 create function private.clean_name(
     field text, value text, longest integer default 60, own integer default null, listed boolean default false
 ) returns text
@@ -3213,7 +3235,7 @@ create function private.clean_name(
 as $$
 declare
     cleaned text := private.clean_label(field, value, longest, listed);
-    -- What is no letter and no digit parts words.
+    -- Whatever is no letter and no digit parts words.
     signs constant text := '[\u2000-\u2bff\u3000-\u303f\U0001f000-\U0001faff]';
     plain text := private.searchable(regexp_replace(cleaned, signs, ' ', 'g'));
     alike text := private.searchable(regexp_replace(private.look_alike(cleaned), signs, ' ', 'g'));
@@ -3223,7 +3245,8 @@ begin
     if private.is_ops() and not listed then
         return cleaned;
     end if;
-    -- A client's own name may begin with another's. No index: what the planner knows of it would tell who the clients are.
+    -- A client's own name may begin with another client's. There is no index: what the planner knows of one would tell
+    -- who the clients are.
     select max(o.letters) filter (where o.id is distinct from own), max(o.letters) filter (where o.id = own)
     into others, ours
     from (
@@ -3242,8 +3265,8 @@ begin
 end
 $$;
 
--- What players see of each other: a name besides, no telephone number, not punctuation alone, and not the word alone that
--- somebody would be called who helps or watches here. A unit of a client may well be called “Support”.
+-- An alias, which players see of each other: a name that is no telephone number, not punctuation alone, and not just
+-- the word for somebody who helps or watches here. A unit of a client may well be called “Support”.
 create function private.clean_alias(value text) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -3260,7 +3283,7 @@ begin
     if regexp_replace(cleaned, '\m20[0-9]{2} ?[-–/] ?20[0-9]{2}\M', '', 'g') ~ '\m[0-9]([ ./()-]*[0-9]){7,}\M' then
         perform private.refuse('MP010', 'alias', 'it looks like a telephone number', 'Choose a name that says nothing about you.');
     end if;
-    -- As look_alike writes them.
+    -- In the spelling of look_alike.
     if letters ~ '^(l|la|le|les|the)?(admln(lstrat(eur|rlce|or|lon))?|support(technlque)?|staff|moderat(eur|rlce|or|lon)|assoclatlon|offlclel|offlclal|organlsat(eur|rlce|lon))s?$' then
         perform private.refuse('MP010', 'alias', 'it is the name of the association', 'Choose a name of your own.');
     end if;
@@ -3268,7 +3291,7 @@ begin
 end
 $$;
 
--- The association sets up its clients.
+-- For the association: set up a client.
 create function private.set_organisation(code text, name text, kind api.organisation_kind, language text) returns integer
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -3318,7 +3341,7 @@ create function api.set_organisation(
 ) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.set_organisation(code, name, kind, language); end;
-comment on function api.set_organisation is 'Makes a client, or corrects the one of this code; what is left out stays. Returns its id. Staff of the association. Errors: MP006, MP010.';
+comment on function api.set_organisation is 'Makes a client, or corrects the one with this code; what is left out stays. Returns its id. Staff of the association. Errors: MP006, MP010.';
 grant execute on function api.set_organisation to authenticated, service_role;
 
 create function private.set_participation(
@@ -3333,7 +3356,7 @@ begin
     perform private.require_ops();
     perform private.require_client(organisation_id);
     e := private.find_edition(edition_code);
-    -- Who has no classes to follow would see nothing there.
+    -- A client that follows no classes would see nothing there.
     if e.audience = 'school' and not (select private.may_follow(o.kind) from mpp.organisation o where o.id = set_participation.organisation_id) then
         perform private.refuse('MP028', e.code);
     end if;
@@ -3363,16 +3386,16 @@ create function api.set_participation(
 ) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.set_participation(organisation_id, edition_code, expected_players, asks_phone, carries_name); end;
-comment on function api.set_participation is 'Lets a client take part in an edition, or changes how; what is left out stays. A school edition is for local authorities, public administrations and networks of schools. Returns the participation id. Staff of the association. Errors: MP006, MP010, MP020, MP028, MP090.';
+comment on function api.set_participation is 'Lets a client take part in an edition, or changes its settings; what is left out stays. A school edition is for local authorities, public administrations and networks of schools. Returns the participation id. Staff of the association. Errors: MP006, MP010, MP020, MP028, MP090.';
 grant execute on function api.set_participation to authenticated, service_role;
--- The schools that a local authority follows. Only the association says which.
+-- The territory of a client: the schools that it follows. Only the association sets it.
 
--- Which kinds of clients follow classes: those that answer for schools.
+-- The kinds of clients that follow classes: those that answer for schools.
 create function private.may_follow(kind api.organisation_kind) returns boolean
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$ select kind in ('local_authority', 'public_administration', 'school_network') $$;
 
--- Only the association says which schools an authority follows: it is what access to their figures rests on.
+-- Only the association sets a territory, because access to figures of classes rests on it.
 create type api.territory_change as enum ('replace', 'add', 'remove');
 
 create function private.set_territory(organisation_id integer, codes jsonb, change api.territory_change) returns integer
@@ -3391,7 +3414,7 @@ begin
     if change is null then
         perform private.refuse('MP010', 'change', 'it is empty', 'Use replace, add or remove.');
     end if;
-    -- Of two changes at once the second one sees the first.
+    -- Of two changes at once the second sees the first.
     select o.kind into kind from mpp.organisation o where o.id = set_territory.organisation_id for no key update;
     select jsonb_agg(jsonb_build_object('kind', k.key, 'code', v.value)) into named
     from jsonb_each(codes) k
@@ -3437,11 +3460,11 @@ grant execute on function private.set_territory to authenticated, service_role;
 create function api.set_territory(organisation_id integer, codes jsonb, change api.territory_change default 'replace') returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.set_territory(organisation_id, codes, change); end;
-comment on function api.set_territory is 'Says which schools a client follows: {"commune": […], "postcode": […], "department": […], "rne": […]}, in place of what was there, added to it or taken away from it; returns how many codes there are now. For local authorities, public administrations and networks of schools. Staff of the association. Errors: MP006, MP010, MP090.';
+comment on function api.set_territory is 'Sets the territory of a client, which schools it follows: {"commune": […], "postcode": […], "department": […], "rne": […]}. The codes replace those that are there, are added or are removed. Returns how many codes there are now. For local authorities, public administrations and networks of schools. Staff of the association. Errors: MP006, MP010, MP090.';
 grant execute on function api.set_territory to authenticated, service_role;
 
 create type api.territory_match as (kind api.territory_kind, code text, schools integer, communes text[], missed text[]);
-comment on type api.territory_match is 'A code of a territory, how many schools that are not hidden have it, and of a postcode the INSEE codes of its communes and the schools there that it misses: those with a postcode of their own (CEDEX), which nothing else of the territory names.';
+comment on type api.territory_match is 'A code of a territory and how many schools that are not hidden have it. For a postcode also the INSEE codes of its communes, and the schools there that it misses: those with a postcode of their own (CEDEX), which nothing else in the territory names.';
 
 create function private.territory_schools(organisation_id integer) returns setof api.territory_match
     language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp
@@ -3453,7 +3476,7 @@ begin
     with school as materialized (
         select h.rne, h.name, h.postcode, h.city, h.commune, private.whole_commune(h.commune) as whole, h.department,
             h.levels && array['maternelle', 'elementaire']::mpp.school_level[] as is_first,
-            -- Where the directory states no commune, the name of the town must do.
+            -- Where the directory states no commune, the name of the town has to do.
             coalesce(h.commune, h.department || ' ' || private.searchable(h.city)) as town
         from mpp.school h
         where h.country = 'FR' and not h.is_hidden
@@ -3473,7 +3496,7 @@ begin
         union all
         select 'rne', s.rne, 1 from school s where s.rne in (select c.code from code c where c.kind = 'rne')
     ), town as materialized (
-        -- The towns of the postcodes that are followed.
+        -- The towns of the postcodes that the client follows.
         select distinct c.code, s.town, s.commune from code c join school s on s.postcode = c.code where c.kind = 'postcode'
     ), beside as (
         select w.code, array_agg(format('%s %s (%s %s)', s.rne, s.name, s.postcode, s.city) order by s.city, s.name, s.rne) as schools
@@ -3485,7 +3508,7 @@ begin
                 where case c.kind when 'postcode' then s.postcode = c.code when 'department' then s.department = c.code
                     when 'commune' then c.code in (s.commune, s.whole) else s.rne = c.code end
             )
-            -- A CEDEX postcode is of those who get many letters: seldom of schools for small children.
+            -- A CEDEX postcode belongs to those who get many letters: seldom to schools for small children.
             and (s.town, s.postcode) in (
                 select o.town, o.postcode from school o group by o.town, o.postcode having 2 * count(*) filter (where o.is_first) <= count(*)
             )
@@ -3508,13 +3531,13 @@ grant execute on function private.territory_schools to authenticated, service_ro
 create function api.territory_schools(organisation_id integer) returns setof api.territory_match
     language sql stable rows 20 set search_path = pg_catalog, pg_temp
 begin atomic select * from private.territory_schools(organisation_id); end;
-comment on function api.territory_schools is 'The codes that a client follows, how many schools each of them matches, and which schools of its town a postcode misses. Staff of the association. Errors: MP006, MP090.';
+comment on function api.territory_schools is 'Lists the codes that a client follows, how many schools match each, and which schools of its town a postcode misses. Staff of the association. Errors: MP006, MP090.';
 grant execute on function api.territory_schools to authenticated, service_role;
--- The communication kit of a client: files of the private bucket client-files, which Supabase Storage keeps. Here is who
--- may do what with them, as policies on the rows of storage.objects. Another use of Storage is another bucket, with
+-- The communication kit of a client: files of the private bucket client-files, which Supabase Storage keeps. Policies
+-- on the rows of storage.objects say who may do what with them. Another use of Storage gets another bucket with
 -- policies of its own.
 
--- Nothing that a browser would run: no HTML, no SVG. The same limits stand in supabase/config.toml.
+-- Nothing that a browser would run: no HTML, no SVG. supabase/config.toml has the same limits.
 insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_types)
 values (
     'client-files',
@@ -3533,8 +3556,8 @@ values (
 on conflict (id) do update
 set public = excluded.public, file_size_limit = excluded.file_size_limit, allowed_mime_types = excluded.allowed_mime_types;
 
--- Whose file a path names: <organisation>/<file> or <organisation>/<folder>/<file>; null when it is no such path. One
--- spelling for each organisation: no zeros before the number, no digits of other scripts, nothing that is a step upwards.
+-- The organisation that a path names: <organisation>/<file> or <organisation>/<folder>/<file>; null for any other path.
+-- Each organisation has one spelling: no zeros before the number, no digits of other scripts, no step upwards.
 create function private.file_organisation(path text) returns integer
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -3542,7 +3565,7 @@ as $$
         when octet_length(path) <= 160
             and path ~ '^[1-9][0-9]{0,8}/([a-z0-9][a-z0-9-]{0,39}/)?[A-Za-z0-9][A-Za-z0-9 ._()-]*\.[A-Za-z0-9]+$'
             and path !~ '\.\.|  | \.'
-            -- What a computer takes the file for, once it is saved, is its ending and not its type.
+            -- A computer decides by the ending what a saved file is, not by its type.
             and lower(substring(path from '[^.]*$')) in (
                 'pdf', 'png', 'jpg', 'jpeg', 'webp', 'mp4', 'docx', 'pptx', 'xlsx', 'odt', 'odp', 'zip', 'csv', 'ics', 'txt'
             )
@@ -3551,7 +3574,7 @@ as $$
 $$;
 grant execute on function private.file_organisation to authenticated;
 
--- Organisations whose kit the caller may read, or write to; to write takes a manager, and the association's staff.
+-- The organisations whose kit the caller may read, or write to. Writing takes a manager or the association's staff.
 create function private.my_kit_ids(writing boolean) returns setof integer
     language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
@@ -3566,8 +3589,8 @@ end
 $$;
 grant execute on function private.my_kit_ids to authenticated;
 
--- Staff read the files of their organisation while they have access. A signed link would go on working after that, for
--- anybody who has it: only the association makes links.
+-- Staff read the files of their organisation while they have access. A signed link goes on working after that, for
+-- anybody who has it: so only the association makes links.
 create policy client_file_select_authenticated on storage.objects
     for select to authenticated
     using (
@@ -3615,9 +3638,9 @@ create policy client_file_delete_authenticated on storage.objects
         and ((select private.is_ops()) or split_part(name, '/', 2) = 'own')
     );
 
--- What holds for everybody, the secret key too. After the row and not before it: who may not write is told so by the
--- policies, and learns nothing of what is there. The row of the organisation is locked, so that two uploads at a time
--- cannot both be the last one, and nobody deletes the organisation in between.
+-- Checks what holds for everybody, even the secret key. It fires after the row, not before: the policies have then
+-- refused whoever may not write, who learns nothing of what is there. It locks the row of the organisation, so that two
+-- uploads at a time cannot both be the last one, and nobody deletes the organisation in between.
 create function private.check_client_file() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -3661,7 +3684,7 @@ create trigger client_file_checked_when_moved
     for each row when (old.bucket_id = 'client-files' or new.bucket_id = 'client-files')
     execute function private.check_client_file();
 
--- SQL cannot delete a file, only its row. So the files go first, through Storage, and then the organisation can.
+-- SQL cannot delete a file, only its row. So Storage must delete the files first, then the organisation can go.
 create function private.keep_organisation_of_files() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -3679,9 +3702,9 @@ $$;
 create trigger organisation_keeps_its_files
     before delete on mpp.organisation
     for each row execute function private.keep_organisation_of_files();
--- Leagues, their teams and players: the tables, who may read them, the lock and the codes. Everything that changes a league
--- waits for that league's lock (private.lock_league), which is also what a validation takes: one order of locks for the
--- whole game.
+-- Leagues, their teams and players: the tables, who may read them, the lock and the codes. Joining, leaving and running
+-- a league is in 42_membership. Whatever changes a league takes the league's lock (private.lock_league), as a
+-- validation does: the whole game has one order of locks.
 
 create type api.league_category as enum ('friends', 'family', 'colleagues', 'neighbours', 'students', 'association', 'other');
 
@@ -3710,8 +3733,8 @@ create table mpp.league (
     constraint league_unit_of_client check (unit_id is null or participation_id is not null)
 );
 comment on table mpp.league is 'A group that plays together: friends, family, colleagues…, or a class of a school.';
-comment on column mpp.league.held_back is 'Taken out of the rankings by the staff: its ambassadors do not put it back.';
-comment on column mpp.league.hidden_with_school is 'Held back because its school was hidden, and put back with it.';
+comment on column mpp.league.held_back is 'Taken out of the rankings by the staff; its ambassadors cannot put it back.';
+comment on column mpp.league.hidden_with_school is 'Held back because its school was hidden; put back together with the school.';
 comment on column mpp.league.school_id is 'The school of a class; null for any other league.';
 create index league_created_by on mpp.league (created_by, edition_id);
 create index league_participation on mpp.league (participation_id) where participation_id is not null;
@@ -3735,7 +3758,7 @@ comment on table mpp.team is 'Part of a league; its players compete with the oth
 create unique index team_name_once on mpp.team (league_id, lower(name));
 
 create table mpp.player (
-    -- Random: everybody reads it in the rankings, and a time-ordered one would tell when the person joined.
+    -- A random id: everybody reads it in the rankings, and a time-ordered one would tell when the person joined.
     id uuid primary key default gen_random_uuid(),
     edition_id integer not null references mpp.edition (id),
     account_id uuid references mpp.profile (id) on delete set null,
@@ -3752,8 +3775,8 @@ create table mpp.player (
     constraint player_once_per_edition unique (account_id, edition_id),
     constraint player_in_edition unique (id, edition_id),
     constraint player_team_with_league check ((team_id is null) = (league_id is null)),
-    -- A pupil has no alias: no account, no picture, no place in a public ranking, and one word for a name, so that there
-    -- is nowhere to write a surname, an address or a date.
+    -- A pupil has no alias: no account, no picture, no place in a public ranking, and one word for a name. So there is
+    -- nowhere to write a surname, an address or a date.
     constraint player_pupil_is_private check (
         alias is not null
         or (
@@ -3767,10 +3790,10 @@ create table mpp.player (
     ),
     foreign key (team_id, league_id, edition_id) references mpp.team (id, league_id, edition_id)
 );
-comment on table mpp.player is 'A person in an edition, as their league sees them; a player who left their league has none. A pupil of a class has no account and no alias.';
-comment on column mpp.player.initial is 'Of a pupil''s surname, only while the first name repeats in the class.';
-comment on column mpp.player.in_league_since is 'Since when in this league; joined_at is since when in the edition.';
-comment on column mpp.player.left_class_id is 'The class that a pupil has left: a class cannot go on taking in new ones for ever.';
+comment on table mpp.player is 'A person in an edition, as their league sees them. A player who left has no league. A pupil of a class has no account and no alias.';
+comment on column mpp.player.initial is 'Initial of a pupil''s surname, only while the first name repeats in the class.';
+comment on column mpp.player.in_league_since is 'Since when in this league. joined_at is since when in the edition.';
+comment on column mpp.player.left_class_id is 'The class that a pupil has left. It bounds how many pupils a class can take in over time.';
 create index player_left_class on mpp.player (left_class_id) where left_class_id is not null;
 create unique index player_pupil_name_once on mpp.player (league_id, private.folded(first_name), coalesce(initial, ''))
     where alias is null and league_id is not null and first_name <> '—';
@@ -3782,7 +3805,7 @@ create table mpp.player_contact (
     player_id uuid primary key references mpp.player (id) on delete cascade,
     phone text not null check (phone is not distinct from private.phone_number(phone, null))
 );
-comment on table mpp.player_contact is 'Phone of a player of an open league, or of a client''s that asks for it, for adding them to its conversation: the player, the ambassador and the staff; of and for nobody under 15.';
+comment on table mpp.player_contact is 'Phone of a player of an open league, or of a league of a client that asks for it, for adding them to its conversation. The player, the ambassador and the staff read it. Nobody under 15 gives or reads one.';
 
 create table mpp.ambassador (
     league_id uuid not null references mpp.league (id),
@@ -3792,7 +3815,7 @@ create table mpp.ambassador (
     granted_at timestamptz not null default private.clock(),
     primary key (league_id, account_id)
 );
-comment on table mpp.ambassador is 'Who runs a league: one principal and any number of co-ambassadors.';
+comment on table mpp.ambassador is 'Who runs a league: one principal ambassador and any number of co-ambassadors.';
 create unique index ambassador_one_principal on mpp.ambassador (league_id) where is_principal;
 create index ambassador_account on mpp.ambassador (account_id);
 create index ambassador_player on mpp.ambassador (player_id);
@@ -3813,7 +3836,7 @@ create table mpp.join_code (
 );
 comment on table mpp.join_code is 'The code that opens a league, read by its ambassadors only.';
 
--- Fifty bits without look-alike letters (Crockford's base 32): not to be guessed.
+-- Fifty bits without look-alike letters (Crockford's base 32), which nobody can guess.
 create function private.new_join_code() returns text
     language sql set search_path = pg_catalog, pg_temp
 as $$
@@ -3821,7 +3844,7 @@ as $$
     from (select sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) as bytes) r, generate_series(0, 9) i
 $$;
 
--- Who the caller is in the leagues, read live: an expelled player, a removed teacher is out at once.
+-- Who the caller is in the leagues, read live: an expelled player or a removed teacher is out at once.
 create function private.my_player_ids() returns setof uuid
     language sql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$ select p.id from mpp.player p where p.account_id = (select private.my_account()) $$;
@@ -3843,7 +3866,7 @@ as $$
 $$;
 grant execute on function private.my_league_ids to authenticated;
 
--- A client may ask its players for a phone number, which they may leave out.
+-- Whether a client asks the players of this league for a phone number, which they may leave out.
 create function private.asks_phone(league uuid) returns boolean
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -3925,9 +3948,10 @@ grant select on mpp.family to authenticated, service_role;
 grant select on mpp.team, mpp.player_contact, mpp.join_code to authenticated, service_role;
 grant select on mpp.player, mpp.ambassador to service_role;
 
--- Locks, in this order everywhere: a profile, the edition (shared), its leagues by id, players, their scores. The score
--- row of a league is that league's lock: a validation updates it anyway, and no foreign key refers to it. What somebody may do is
--- asked once they have it, and whatever ends an access takes it too (66_access): the second of the two sees the first.
+-- The lock of a league. Every command takes its locks in this order: a profile, the edition (shared), its leagues by
+-- id, players, their scores. The score row of a league is the league's lock: a validation updates it anyway, and no
+-- foreign key refers to it. Ask what somebody may do after getting the lock. Whatever ends an access takes it too
+-- (66_access): the second of the two sees the first.
 create function private.lock_league(league uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -3937,14 +3961,15 @@ begin
 end
 $$;
 
--- New codes for leagues and classes: whoever knew the old one enters no more, under no account. Families that came by the
--- code of a class are out until they give the new one, since one of them may be who was put out. The invitation of a
--- colleague is void. An invitation to a league of a client that has not left gets the new code.
+-- Makes new codes for leagues and classes, so that whoever knew the old one enters no more, under any account. Families
+-- that entered a class by its code are out until they give the new one, since one of them may be the person who was put
+-- out. Invitations of colleagues are void. An invitation to a league of a client that has not left gets the new code.
 create function private.renew_codes(leagues uuid[]) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- A family that is coming in waits, and then finds no such code. Whoever joins a league came before it changed.
+    -- A family that is entering waits, and then finds that the code is gone. Whoever joins a league did so before the
+    -- change.
     perform private.lock_edition(x.edition_id)
     from (
         select distinct l.edition_id from mpp.league l where l.id = any (leagues) and l.school_id is not null order by l.edition_id
@@ -3979,10 +4004,11 @@ begin
         and m.data ->> 'join_code' = k.code;
 end
 $$;
--- Who is in a league and who runs it: founding, joining, leaving, expelling, handing over.
+-- Who is in a league and who runs it: founding, joining, leaving, expelling, handing over. Teams are in 44_team, pupils
+-- in 52_pupil.
 
--- Keeps a profile from being deleted until the end of this transaction. The deletion takes the profile first, then what
--- belongs to it; whoever adds something to a profile does the same.
+-- Keeps a profile from being deleted until the end of this transaction. A deletion takes the profile first, then what
+-- belongs to it. Call this before adding something to a profile.
 create function private.lock_profile(account uuid, plays boolean default true) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -4001,7 +4027,7 @@ as $$
     select from mpp.profile f where f.id = (select p.account_id from mpp.player p where p.id = player) for key share
 $$;
 
--- The edition, locked, in which a league may still be joined now.
+-- Locks the edition and requires that a league may still be joined in it now.
 create function private.lock_joinable_edition(edition_id integer) returns mpp.edition
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -4030,8 +4056,9 @@ begin
 end
 $$;
 
--- A league without an ambassador gets its first co-ambassador, else the player who has been in it longest; an empty one,
--- the player who comes. Never somebody who came later than others: they would be handed other people's phone numbers.
+-- Gives a league without an ambassador a new one: its first co-ambassador, else the player who has been in it longest.
+-- An empty league gets the player who comes. Never somebody who came later than others: they would get to read other
+-- people's phone numbers.
 create function private.ensure_ambassador(league uuid, otherwise uuid default null) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -4054,7 +4081,7 @@ begin
     if found then
         return;
     end if;
-    -- An account that is being deleted at this moment holds its profile, and waits for this league: it is passed over.
+    -- An account that is being deleted holds its profile and waits for this league: skip it.
     select p.* into heir
     from mpp.player p
     join mpp.profile f on f.id = p.account_id
@@ -4074,7 +4101,7 @@ begin
 end
 $$;
 
--- Puts an account in a team of a league whose lock is held: the smallest team, the oldest of equals.
+-- Puts an account into a team of a league whose lock is held: the smallest team, the oldest of equals.
 create function private.add_player(account uuid, league mpp.league, e mpp.edition, phone text) returns uuid
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -4122,7 +4149,7 @@ begin
     else
         update mpp.player p set league_id = league.id, team_id = team, in_league_since = private.clock() where p.id = me.id;
     end if;
-    -- The number is kept only where somebody is allowed to use it, and never of a child.
+    -- Keep the number only where somebody may use it, and never that of a child.
     if cleaned_phone is not null and (league.is_open or private.asks_phone(league.id)) and not private.is_under(account, 15) then
         insert into mpp.player_contact (player_id, phone) values (me.id, cleaned_phone)
         on conflict (player_id) do update set phone = excluded.phone;
@@ -4143,7 +4170,7 @@ declare
     player uuid;
     french boolean := private.speaks_french();
 begin
-    -- Said before anything else of a private edition is.
+    -- Refuse this before saying anything else about a private edition.
     if exists (select from mpp.edition x where x.id = create_league.edition_id and x.organisation_id is not null) then
         perform private.refuse('MP005');
     end if;
@@ -4188,7 +4215,7 @@ create function api.create_league(
 ) returns uuid
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.create_league(edition_id, name, category, is_open, phone); end;
-comment on function api.create_league is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league needs a phone, and an age of 15. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP030, MP033, MP038, MP039, MP052.';
+comment on function api.create_league is 'Creates a league with its teams and join code; the caller plays in it and is its ambassador. Returns the league id. An open league requires a phone number, and an age of 15. Errors: MP001–MP003, MP005, MP010, MP011, MP020, MP021, MP023, MP024, MP028, MP030, MP033, MP038, MP039, MP052.';
 grant execute on function api.create_league to authenticated;
 
 create function private.join_league(join_code text, league_id uuid, phone text) returns uuid
@@ -4246,7 +4273,7 @@ begin atomic select private.join_league(join_code, league_id, phone); end;
 comment on function api.join_league is 'Joins a league by its code, or an open league by id with a phone number; nobody under 15 joins an open one. Returns the player id. Errors: MP001–MP003, MP010, MP011, MP021, MP023, MP024, MP030–MP034, MP052.';
 grant execute on function api.join_league to authenticated;
 
--- Locks the league and answers whether the caller runs it; staff do too.
+-- Locks the league and requires that the caller runs it, or is of the staff.
 create function private.lock_led_league(league uuid) returns uuid
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -4279,8 +4306,9 @@ begin
 end
 $$;
 
--- Out of the league, with what only the league needed. The code changes with whoever ran it or was expelled. A player who
--- leaves of their own will could come back anyway, and the code of an empty league is all that leads to it.
+-- Takes a player out of the league, with what only the league needed. The code changes with a player who ran the league
+-- or is expelled. A player who leaves of their own will could come back anyway, and the code of an empty league is the
+-- only way to it.
 create function private.remove_player(player uuid, expelled boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -4314,7 +4342,7 @@ begin
     end if;
     perform private.lock_edition(me.edition_id);
     perform private.lock_league(leave_league.league_id);
-    -- Expelled, or gone, while this waited.
+    -- The player may have been expelled, or have left, while this waited.
     select * into me from mpp.player p where p.account_id = account and p.league_id = leave_league.league_id;
     if not found then
         perform private.refuse('MP035');
@@ -4372,7 +4400,7 @@ grant execute on function private.expel_player to authenticated, service_role;
 create function api.expel_player(player_id uuid, reason text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.expel_player(player_id, reason); end;
-comment on function api.expel_player is 'Expels a player from the league, with a reason that the association receives; they lose access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP047.';
+comment on function api.expel_player is 'Expels a player from the league, with a reason that the association receives. The player loses access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP047.';
 grant execute on function api.expel_player to authenticated, service_role;
 
 create function private.hand_over_league(league_id uuid, player_id uuid) returns void
@@ -4408,7 +4436,7 @@ grant execute on function private.hand_over_league to authenticated, service_rol
 create function api.hand_over_league(league_id uuid, player_id uuid) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.hand_over_league(league_id, player_id); end;
-comment on function api.hand_over_league is 'Makes another player of the league its ambassador; the former one stays co-ambassador. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024, MP047.';
+comment on function api.hand_over_league is 'Makes another player of the league its ambassador; the former one becomes co-ambassador. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024, MP047.';
 grant execute on function api.hand_over_league to authenticated, service_role;
 
 create function private.set_co_ambassador(player_id uuid, granted boolean) returns void
@@ -4437,7 +4465,7 @@ begin
     else
         delete from mpp.ambassador a
         where a.league_id = league and a.account_id = helper.account_id and not a.is_principal;
-        -- They read the code.
+        -- Co-ambassadors have read the code.
         if found then
             perform private.renew_codes(array[league]);
         end if;
@@ -4449,7 +4477,7 @@ grant execute on function private.set_co_ambassador to authenticated, service_ro
 create function api.set_co_ambassador(player_id uuid, granted boolean) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.set_co_ambassador(player_id, granted); end;
-comment on function api.set_co_ambassador is 'Makes a player of the league a co-ambassador, or no longer. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
+comment on function api.set_co_ambassador is 'Makes a player of the league a co-ambassador, or ends that. The ambassador and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
 grant execute on function api.set_co_ambassador to authenticated, service_role;
 
 create function private.renew_join_code(league_id uuid) returns text
@@ -4457,7 +4485,7 @@ create function private.renew_join_code(league_id uuid) returns text
 as $$
 begin
     perform private.lock_led_league(renew_join_code.league_id);
-    -- A class has none: families enter by another code.
+    -- A class has no join code: families enter by another code.
     if not exists (select from mpp.join_code c where c.league_id = renew_join_code.league_id) then
         perform private.refuse('MP005');
     end if;
@@ -4470,11 +4498,11 @@ grant execute on function private.renew_join_code to authenticated, service_role
 create function api.renew_join_code(league_id uuid) returns text
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.renew_join_code(league_id); end;
-comment on function api.renew_join_code is 'Replaces the join code of a league and returns the new one; the old one no longer opens it. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
+comment on function api.renew_join_code is 'Replaces the join code of a league and returns the new one; the old one opens the league no more. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP011, MP024.';
 grant execute on function api.renew_join_code to authenticated, service_role;
--- Teams of a league.
+-- Teams of a league: adding, naming, and moving between them.
 
--- The team of a class says nothing about a pupil (52_pupil).
+-- The name of a team of a class must say nothing about a pupil (52_pupil).
 create function private.clean_team_name(league uuid, name text) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -4541,10 +4569,10 @@ grant execute on function private.rename_team to authenticated, service_role;
 create function api.rename_team(team_id uuid, name text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.rename_team(team_id, name); end;
-comment on function api.rename_team is 'Names a team. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP038.';
+comment on function api.rename_team is 'Renames a team. Ambassadors and staff. Errors: MP001–MP003, MP007, MP010, MP011, MP024, MP038.';
 grant execute on function api.rename_team to authenticated, service_role;
 
--- A player moves to another team of the league: themselves, or moved by the ambassador.
+-- A player moves to another team of the league by themselves, or the ambassador moves them.
 create function private.choose_team(team_id uuid, player_id uuid) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -4578,9 +4606,9 @@ grant execute on function private.choose_team to authenticated;
 create function api.choose_team(team_id uuid, player_id uuid default null) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.choose_team(team_id, player_id); end;
-comment on function api.choose_team is 'Moves the caller, or for an ambassador one of the league''s players, to another team of their league; points stay where they were earned. Errors: MP001–MP003, MP005, MP011, MP024.';
+comment on function api.choose_team is 'Moves the caller, or for an ambassador a player of the league, to another team of the league; points stay where they were earned. Errors: MP001–MP003, MP005, MP011, MP024.';
 grant execute on function api.choose_team to authenticated;
--- What the association is told about conduct: expulsions, and reports of members.
+-- What the association learns about conduct: expulsions, and reports of members.
 
 create type api.conduct_kind as enum ('expulsion', 'report');
 
@@ -4597,7 +4625,7 @@ create table mpp.conduct_report (
     resolved_at timestamptz,
     resolution text
 );
-comment on table mpp.conduct_report is 'What ambassadors and players tell the association; an expulsion also bars the way back.';
+comment on table mpp.conduct_report is 'What ambassadors and players tell the association. An expulsion also bars the way back.';
 create index conduct_report_league on mpp.conduct_report (league_id, account_id) where kind = 'expulsion';
 create index conduct_report_player on mpp.conduct_report (player_id);
 create index conduct_report_account on mpp.conduct_report (account_id) where account_id is not null;
@@ -4612,7 +4640,7 @@ create policy conduct_report_select_ops on mpp.conduct_report
 
 grant select on mpp.conduct_report to authenticated, service_role;
 
--- Any member tells the association about a player of the league.
+-- For any member: tell the association about a player of the league.
 create function private.report_conduct(player_id uuid, reason text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -4626,7 +4654,7 @@ begin
     if not found then
         perform private.refuse('MP005');
     end if;
-    -- One open report by one person about another is enough to be looked into.
+    -- One open report by one person about another is enough.
     if exists (
         select from mpp.conduct_report r
         where r.player_id = reported.id and r.reported_by = account and r.kind = 'report' and r.resolved_at is null
@@ -4643,7 +4671,7 @@ grant execute on function private.report_conduct to authenticated;
 create function api.report_conduct(player_id uuid, reason text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.report_conduct(player_id, reason); end;
-comment on function api.report_conduct is 'Tells the association about a player of one''s own league. Errors: MP001–MP003, MP005, MP010, MP011.';
+comment on function api.report_conduct is 'Reports a player of one''s own league to the association. Errors: MP001–MP003, MP005, MP010, MP011.';
 grant execute on function api.report_conduct to authenticated;
 
 create function private.resolve_conduct_report(id bigint, resolution text) returns void
@@ -4673,7 +4701,7 @@ select r.id, r.kind, r.edition_id, r.league_id, r.player_id, r.account_id, r.rep
 from mpp.conduct_report r cross join (select) read_only;
 comment on view api.conduct_reports is 'Expulsions and reports to look into. Staff only.';
 grant select on api.conduct_reports to authenticated, service_role;
--- Who stands in the public rankings, and under which name.
+-- Who stands in the public rankings, and under which name. The rankings are in 78_ranking.
 
 -- A frozen ranking may lose a name, never gain one.
 create function private.lock_listing(edition integer, listed boolean) returns void
@@ -4690,7 +4718,7 @@ begin
 end
 $$;
 
--- In or out of the public ranking: a player for themselves, an ambassador for the league.
+-- Shows or hides in the public ranking: a player themselves, an ambassador the league.
 create function private.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -4720,7 +4748,7 @@ begin
         end if;
         update mpp.league l
         set listed = set_listing.listed,
-            -- A league that says nothing good, a class that is none: what the staff take out stays out.
+            -- What the staff take out stays out: a league with a bad name, a class that is none.
             held_back = case when leads then l.held_back else not set_listing.listed end,
             hidden_with_school = l.hidden_with_school and leads
         where l.id = set_listing.subject_id
@@ -4751,10 +4779,10 @@ grant execute on function private.set_listing to authenticated, service_role;
 create function api.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.set_listing(scope, subject_id, listed); end;
-comment on function api.set_listing is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking; what the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
+comment on function api.set_listing is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking. What the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
 grant execute on function api.set_listing to authenticated, service_role;
 
--- What a person corrects in their profile, their leagues see in every edition that is not frozen.
+-- A corrected profile shows in the person's leagues, in every edition that is not frozen.
 create function private.profile_show_in_leagues() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -4776,7 +4804,7 @@ $$;
 create trigger profile_show_in_leagues
     after update of alias, first_name, picture_path, birth_date, guardian_consent_at on mpp.profile
     for each row execute function private.profile_show_in_leagues();
--- What goes, and what remains, when a person's profile is deleted.
+-- What goes, and what stays, when a person's profile is deleted. What ends with the account is in 66_access.
 
 create function private.lock_editions_of(account uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
@@ -4787,8 +4815,8 @@ begin
 end
 $$;
 
--- A deleted account leaves its points and its rank, under no name: in a frozen ranking its line stays where it stood, and
--- in one that runs it is listed no longer.
+-- A deleted account leaves its points and its rank under no name. In a frozen ranking its line stays where it stood; in
+-- a running edition it is listed no longer.
 create function private.profile_forget() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -4816,15 +4844,15 @@ begin
     )
     select array_agg(l.league_id) into leagues from left_behind l;
     perform private.ensure_ambassador(l.id) from unnest(leagues) l (id);
-    -- A class that nobody teaches any more is nobody's to show, until the staff give it to another teacher. An invitation
-    -- would let in whoever made it, under another account.
+    -- A class without a teacher is nobody's to show, until the staff give it to another one. An invitation would let in
+    -- its maker under another account.
     delete from mpp.class_invitation i where i.league_id = any (leagues);
     delete from mpp.family f
     where f.league_id in (select l.id from mpp.league l where l.id = any (leagues) and l.school_id is not null)
         and not exists (select from mpp.ambassador a where a.league_id = f.league_id);
     delete from mpp.class_code c
     where c.league_id = any (leagues) and not exists (select from mpp.ambassador a where a.league_id = c.league_id);
-    -- What they ran and others go on running, nobody enters by what they knew.
+    -- What the person ran with others goes on, but nobody enters by a code that the person knew.
     perform private.renew_codes(array(
         select l.id from unnest(leagues) l (id) where exists (select from mpp.ambassador a where a.league_id = l.id)));
     return old;
@@ -4835,9 +4863,9 @@ create trigger profile_forget
     before delete on mpp.profile
     for each row execute function private.profile_forget();
 
--- Takes the id of an account that is erased out of the rows that stay: by it, a player without a name would lead back to their
--- consents, to the audit, and in Auth's own log to their address. Nothing that a seal or a score is made of changes. What
--- keeps the id on purpose is in docs/privacy.md; a test knows every column.
+-- Takes the id of an erased account out of the rows that stay: by it, a player without a name would lead to their
+-- consents, to the audit, and in Auth's own log to their address. Nothing that a seal or a score is made of changes.
+-- docs/privacy.md says what keeps the id on purpose; a test knows every column.
 create function private.forget_account(account uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -4851,8 +4879,8 @@ begin
     update mpp.contact_request c set handled_by = null where c.handled_by = account;
 end
 $$;
--- Classes: leagues of a school, run by a teacher, whose players are pupils without accounts (52_pupil). Families read their
--- class, and only it (54_family).
+-- Classes: leagues of a school, run by a teacher. Their pupils are players without accounts (52_pupil), and families
+-- read their class, and only it (54_family). Validating is in 76_class_play.
 
 create table mpp.class_challenge (
     league_id uuid not null references mpp.league (id),
@@ -4898,7 +4926,7 @@ begin
 end
 $$;
 
--- What the staff do in a class in a teacher's place leaves a trace; what teachers do is theirs.
+-- What the staff do in a class in a teacher's place leaves a trace. What teachers do there leaves none.
 create function private.record_for_class(action text, class uuid, details jsonb default '{}') returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -4909,7 +4937,7 @@ begin
 end
 $$;
 
--- The edition of a class whose lock is held, if it is not over yet.
+-- The edition of a class whose lock is held, required not to be over.
 create function private.require_edition_not_over(class uuid) returns mpp.edition
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -4949,14 +4977,15 @@ begin
             perform private.refuse('MP006');
         end if;
     end if;
-    -- Said before anything else of a private edition is.
+    -- Refuse this before saying anything else about a private edition.
     if not by_ops and exists (select from mpp.edition x where x.id = create_class.edition_id and x.organisation_id is not null) then
         perform private.refuse('MP005');
     end if;
     perform private.lock_profile(account, plays => false);
     -- One at a time for one account, so that the limit holds.
     perform pg_advisory_xact_lock(hashtext('mpp.class'), hashtext(account::text));
-    -- Before the edition, as correct_school does; held, so that no class slips into a school that is being hidden.
+    -- Before the edition, as in correct_school. The lock keeps the class from slipping into a school that is being
+    -- hidden.
     select * into school from mpp.school s where s.id = create_class.school_id and not s.is_hidden for share;
     e := private.lock_joinable_edition(edition_id);
     if e.audience <> 'school' then
@@ -5008,7 +5037,7 @@ create function api.create_class(
 ) returns uuid
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.create_class(edition_id, school_id, name, level, teams, teacher_id); end;
-comment on function api.create_class is 'Creates a class of a school with its teams (one unless they are named) and the code for its families; the caller is its teacher. Only the staff name another teacher_id. Returns the class id. Errors: MP001, MP002, MP005, MP006, MP009–MP011, MP020, MP021, MP023, MP024, MP028, MP037–MP039, MP080.';
+comment on function api.create_class is 'Creates a class of a school with its teams (one unless they are named) and the code for its families; the caller is its teacher. Only the staff may name another teacher_id. Returns the class id. Errors: MP001, MP002, MP005, MP006, MP009–MP011, MP020, MP021, MP023, MP024, MP028, MP037–MP039, MP080.';
 grant execute on function api.create_class to authenticated, service_role;
 
 create function private.update_class(class_id uuid, name text, level text) returns void
@@ -5023,7 +5052,7 @@ begin
         if not exists (select from mpp.school s where s.id = class.school_id and update_class.level = any (s.levels)) then
             perform private.refuse('MP010', 'level', left(level, 40), 'Use a level of the school of this class.');
         end if;
-        -- Its challenges and its place among the classes of the level would no longer be true.
+        -- Its challenges and its place among the classes of the level would no longer be right.
         if exists (select from mpp.validation v where v.league_id = class.id) then
             perform private.refuse('MP010', 'level', 'the class has already validated challenges', 'Ask Ma Petite Planète.');
         end if;
@@ -5042,7 +5071,7 @@ grant execute on function private.update_class to authenticated, service_role;
 create function api.update_class(class_id uuid, name text default null, level text default null) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.update_class(class_id, name, level); end;
-comment on function api.update_class is 'Renames a class or corrects its level; the level only before the first validation, and the choice of challenges starts again. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP024, MP038.';
+comment on function api.update_class is 'Renames a class or corrects its level. The level changes only before the first validation, and the choice of challenges starts again. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP024, MP038.';
 grant execute on function api.update_class to authenticated, service_role;
 
 -- Whether a challenge is in play for a class.
@@ -5094,9 +5123,10 @@ grant execute on function private.choose_class_challenges to authenticated, serv
 create function api.choose_class_challenges(class_id uuid, challenge_ids integer[]) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.choose_class_challenges(class_id, challenge_ids); end;
-comment on function api.choose_class_challenges is 'Sets which challenges of its level a class plays, and returns how many; null: all of them. What was validated stays. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040.';
+comment on function api.choose_class_challenges is 'Sets which challenges of its level a class plays, and returns how many; null means all of them. What was validated stays. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040.';
 grant execute on function api.choose_class_challenges to authenticated, service_role;
--- Pupils. They are known by their first name alone; an initial is added while that name repeats in the class.
+-- Pupils of a class: adding, correcting, removing, forgetting. A pupil is known by the first name alone; an initial is
+-- added while that name repeats in the class.
 
 -- The name of a pupil as the class reads it.
 create function private.pupil_name(first_name text, initial text) returns text
@@ -5104,8 +5134,8 @@ create function private.pupil_name(first_name text, initial text) returns text
 as $$ select first_name || coalesce(' ' || initial || '.', '') $$;
 grant execute on function private.pupil_name to authenticated, service_role;
 
--- What is typed about a pupil is never said back: a message ends up in the server's log, and what was refused may be just
--- the surname or the address that nobody should keep. The place in the list tells which it was.
+-- No refusal repeats what is typed about a pupil: messages end up in the server's log, and what was refused may be the
+-- very surname or address that nobody should keep. The place in the list tells which pupil it was.
 create function private.typed(pupil jsonb, field text, place bigint) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -5117,13 +5147,13 @@ begin
 end
 $$;
 
--- One word: there must be nowhere to write a surname.
+-- One word only: there must be nowhere to write a surname.
 create function private.clean_first_name(value text, place bigint) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     field text := format('first_name of pupil %s', place);
-    -- What stands for an apostrophe on some keyboards, and the okina.
+    -- Signs that some keyboards give for an apostrophe, and the okina.
     cleaned text := translate(private.clean_line(field, value, 30), '`´‘ʻʼˈ', '''''’’’’');
 begin
     perform private.refuse_unseen(field, value);
@@ -5154,8 +5184,8 @@ begin
 end
 $$;
 
--- The name of a class or of its team is free text, read by strangers like any other name; a date of birth or a telephone
--- number says something about a pupil. School years, levels and counting rhymes are neither.
+-- The name of a class or of its team is free text that strangers read, like any other name. A date of birth or a
+-- telephone number would say something about a pupil; school years, levels and counting rhymes do not.
 create function private.clean_class_text(field text, value text, longest integer, listed boolean default false) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -5174,7 +5204,7 @@ begin
 end
 $$;
 
--- An initial goes as soon as it is not needed, and must be there while it is.
+-- Deletes an initial that is no longer needed, and requires one where it is.
 create function private.update_initials(class uuid, listed uuid[] default '{}') returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -5206,10 +5236,10 @@ end
 $$;
 
 create type api.class_pupil as (pupil_id uuid, first_name text, initial text, name text, team_id uuid);
-comment on type api.class_pupil is 'A pupil of a class; name is the first name with its initial, if it needs one.';
+comment on type api.class_pupil is 'A pupil of a class. name is the first name, with the initial where it is needed.';
 
--- Teams that a list of pupils names and the class does not have yet. A class that still has its one empty team gives it
--- the first of these names.
+-- Makes the teams that a list of pupils names and the class does not have yet. A class that still has its one empty
+-- team gives it the first of these names.
 create function private.make_teams(class uuid, names text[], most integer) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -5264,8 +5294,8 @@ begin
         if jsonb_typeof(item.pupil) <> 'object' then
             perform private.refuse('MP010', 'pupils', format('number %s is not an object', item.place), 'Send [{"first_name": "Lina"}, …].');
         end if;
-        -- Refused by name, whatever is in it: this is where a surname or an address would come in.
-        -- Nor is the key said back, in which somebody may have written it.
+        -- A key is refused by itself, whatever its value: this is where a surname or an address would come in. The
+        -- refusal does not repeat the key, in which somebody may have written one.
         if exists (
             select from jsonb_object_keys(item.pupil) k (key)
             where k.key not in ('pupil_id', 'first_name', 'initial', 'team', 'team_id')
@@ -5273,7 +5303,7 @@ begin
             perform private.refuse('MP010', format('pupil %s', item.place), 'a pupil is known by a first name and nothing else',
                 'Send first_name, initial and team only.');
         end if;
-        -- Values that are no text have no business in a list of names.
+        -- A value that is no text does not belong in a list of names.
         perform private.typed(item.pupil, k.key, item.place) from jsonb_object_keys(item.pupil) k (key);
         if coalesce(item.pupil ->> 'pupil_id', gen_random_uuid()::text) !~ uuid_form
             or coalesce(item.pupil ->> 'team_id', gen_random_uuid()::text) !~ uuid_form then
@@ -5287,7 +5317,7 @@ begin
         initials := array_append(initials, private.clean_initial(item.pupil ->> 'initial', item.place));
         team_names := array_append(team_names, case
             when item.pupil ->> 'team' is not null
-                -- A team that the class has is no new name.
+                -- A team that the class has is not a new name.
                 then private.clean_class_text(format('team of pupil %s', item.place), item.pupil ->> 'team', 40, not exists (
                     select
                     from mpp.team t
@@ -5312,7 +5342,7 @@ begin
             ) then
             perform private.refuse('MP083');
         end if;
-        -- Also counted with those who left, or pupils could come and go without end, and their points with them.
+        -- Pupils who left count too, or pupils could come and go without end, and their points with them.
         if (select count(*) from mpp.player p where p.league_id = class_id) + (select count(*) from unnest(are_new) n (is_new) where n.is_new)
                 > e.league_max_players
             or (select count(*) from mpp.player p where p.league_id = class_id or p.left_class_id = class_id)
@@ -5333,7 +5363,7 @@ begin
             from unnest(team_ids, team_names) with ordinality i (id, called, place)
             order by i.place
         );
-        -- Who was given no team goes to the smallest, the oldest of equals.
+        -- A pupil without a team goes to the smallest one, the oldest of equals.
         select array_agg(t.id order by t.created_at, t.id),
             array_agg((
                 (select count(*) from mpp.player p where p.team_id = t.id)
@@ -5350,7 +5380,7 @@ begin
             end if;
         end loop;
 
-        -- Corrected pupils give their names up first, so that two of them may exchange a name or an initial.
+        -- Corrected pupils give up their names first, so that two of them may exchange a name or an initial.
         select array_agg(coalesce(c.first_name, p.first_name) order by c.place), array_agg(coalesce(c.initial, p.initial) order by c.place)
         into first_names, initials
         from unnest(ids, first_names, initials) with ordinality c (id, first_name, initial, place)
@@ -5406,11 +5436,11 @@ grant execute on function private.add_pupils to authenticated, service_role;
 create function api.add_pupils(class_id uuid, pupils jsonb, dry_run boolean default false) returns setof api.class_pupil
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select * from private.add_pupils(class_id, pupils, dry_run); end;
-comment on function api.add_pupils is 'Adds pupils to a class, all or none: [{"first_name", "initial", "team"}]. With pupil_id an element corrects a pupil who is there: when a first name comes twice, give an initial to both in one call. Teams that are named and missing are made. Any other key is refused by name. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP032, MP037, MP081, MP083.';
+comment on function api.add_pupils is 'Adds pupils to a class, all or none: [{"first_name", "initial", "team"}]. An element with pupil_id corrects that pupil. When a first name comes twice, give an initial to both in one call. Teams that are named and missing are made. Any other key is refused. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP032, MP037, MP081, MP083.';
 grant execute on function api.add_pupils to authenticated, service_role;
 
--- A pupil who leaves: the name goes at once, the points stay with the class. Once the edition is over only the name goes,
--- or taking out those who did nothing would raise an average that everybody can see already.
+-- A pupil leaves: the name goes at once, and the points stay with the class. Once the edition is over only the name
+-- goes. Otherwise taking out pupils who did nothing would raise an average that everybody can see already.
 create function private.remove_pupil(pupil_id uuid) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -5441,7 +5471,7 @@ grant execute on function private.remove_pupil to authenticated, service_role;
 create function api.remove_pupil(pupil_id uuid) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.remove_pupil(pupil_id); end;
-comment on function api.remove_pupil is 'Takes a pupil out of their class: the first name is deleted, for good, and what they earned stays with the class. Its teachers and staff, also after the freeze. Errors: MP001, MP002, MP008, MP011, MP083.';
+comment on function api.remove_pupil is 'Takes a pupil out of the class: the first name is deleted for good, and what the pupil earned stays with the class. Its teachers and staff, also after the freeze. Errors: MP001, MP002, MP008, MP011, MP083.';
 grant execute on function api.remove_pupil to authenticated, service_role;
 
 -- Once the diplomas are printed nobody needs to know who the pupils were.
@@ -5475,22 +5505,22 @@ grant execute on function private.forget_pupils to authenticated, service_role;
 create function api.forget_pupils(edition_code text) returns integer
     language sql set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
 begin atomic select private.forget_pupils(edition_code); end;
-comment on function api.forget_pupils is 'Deletes the first names of all pupils of a frozen edition, for good, and closes its classes to families; points and ranks stay. Returns how many names. Staff. Errors: MP006, MP020, MP026.';
+comment on function api.forget_pupils is 'Deletes the first names of all pupils of a frozen edition for good, and closes its classes to families. Points and ranks stay. Returns how many names. Staff. Errors: MP006, MP020, MP026.';
 grant execute on function api.forget_pupils to authenticated, service_role;
--- Families: an anonymous account that the code of a class lets read that class, and nothing else.
+-- Families: the code of a class lets an account, anonymous or not, read that class and nothing else.
 
 create table mpp.class_code (
     league_id uuid primary key references mpp.league (id),
     code text not null unique check (code ~ '^[0-9A-HJKMNP-TV-Z]{10}$'),
     renewed_at timestamptz not null default private.clock()
 );
-comment on table mpp.class_code is 'The code by which families enter a class, read by its teachers only; no row: nobody new enters.';
+comment on table mpp.class_code is 'The code by which families enter a class; its teachers read it. Without a row nobody new enters.';
 
 create table mpp.class_guess (
     account_id uuid not null references auth.users (id) on delete cascade,
     guessed_at timestamptz not null default private.clock()
 );
-comment on table mpp.class_guess is 'Wrong class codes of the last hour; older ones are deleted by the next guess.';
+comment on table mpp.class_guess is 'Wrong class codes of the last hour; the next guess deletes older ones.';
 create index class_guess_account on mpp.class_guess (account_id, guessed_at);
 
 alter table mpp.class_code enable row level security;
@@ -5521,7 +5551,7 @@ grant execute on function private.renew_class_code to authenticated, service_rol
 create function api.renew_class_code(class_id uuid) returns text
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.renew_class_code(class_id); end;
-comment on function api.renew_class_code is 'Gives a class a new code and returns it; whoever entered with an older one is out until they give the new one. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
+comment on function api.renew_class_code is 'Gives a class a new code and returns it. Families who entered with an older code are out until they give the new one. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
 grant execute on function api.renew_class_code to authenticated, service_role;
 
 create function private.revoke_class_code(class_id uuid) returns void
@@ -5539,14 +5569,14 @@ grant execute on function private.revoke_class_code to authenticated, service_ro
 create function api.revoke_class_code(class_id uuid) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.revoke_class_code(class_id); end;
-comment on function api.revoke_class_code is 'Takes the code of a class away: families are out at once and nobody enters until it is renewed. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
+comment on function api.revoke_class_code is 'Takes the code of a class away. Families are out at once, and nobody enters until it is renewed. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
 grant execute on function api.revoke_class_code to authenticated, service_role;
 
 create type api.claim_result as (class_id uuid, claimed boolean, guesses_left integer);
 comment on type api.claim_result is 'Outcome of a class code: the class, or how many wrong codes are left in this hour.';
 
--- The one thing an anonymous account may do. As in unlock_challenge a wrong code is an answer and not an error, so that
--- it is remembered; per account, because a whole school shares one address.
+-- The one thing that an anonymous account may do. As in unlock_challenge a wrong code is an answer and not an error, so
+-- that it is remembered. The limit is per account, because a whole school shares one address.
 create function private.claim_class(code text) returns api.claim_result
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -5574,7 +5604,7 @@ begin
     if class is not null then
         perform private.lock_edition(l.edition_id) from mpp.league l where l.id = class;
         perform private.lock_league(class);
-        -- It may have been renewed while this waited.
+        -- The code may have been renewed while this waited.
         if not exists (select from mpp.class_code c where c.league_id = class and c.code = typed) then
             class := null;
         end if;
@@ -5595,9 +5625,9 @@ grant execute on function private.claim_class to authenticated;
 create function api.claim_class(code text) returns api.claim_result
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.claim_class(code); end;
-comment on function api.claim_class is 'Opens a class, to read only, to whoever gives its code; anonymous accounts too. Wrong codes are limited per account and hour. Errors: MP001, MP011, MP046, MP086.';
+comment on function api.claim_class is 'Lets an account that gives the code of a class read that class; anonymous accounts too. Wrong codes are limited per account and hour. Errors: MP001, MP011, MP046, MP086.';
 grant execute on function api.claim_class to authenticated;
--- Teachers who run a class together.
+-- Teachers who run a class together: inviting, accepting, handing over, removing.
 
 create table mpp.class_invitation (
     league_id uuid primary key references mpp.league (id),
@@ -5614,7 +5644,7 @@ as $$
 declare
     fresh text := private.new_join_code();
 begin
-    -- Who reads a class may change after the freeze: that is no matter of the ranking.
+    -- Who reads a class may change after the freeze: the ranking does not depend on it.
     perform private.lock_class(class_id, when_frozen => true);
     perform private.record_for_class('class.invite', class_id);
     insert into mpp.class_invitation (league_id, code, expires_at)
@@ -5628,7 +5658,7 @@ grant execute on function private.invite_co_teacher to authenticated, service_ro
 create function api.invite_co_teacher(class_id uuid) returns text
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.invite_co_teacher(class_id); end;
-comment on function api.invite_co_teacher is 'Makes an invitation for one colleague, good once and for seven days, in place of an earlier one; returns its code. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
+comment on function api.invite_co_teacher is 'Makes an invitation for one colleague, good once and for seven days, which replaces an earlier one. Returns its code. Its teachers and staff. Errors: MP001, MP002, MP008, MP011.';
 grant execute on function api.invite_co_teacher to authenticated, service_role;
 
 create function private.accept_class(code text) returns uuid
@@ -5649,7 +5679,7 @@ begin
         end if;
         delete from mpp.class_invitation i where i.league_id = class.id and i.code = typed and i.expires_at > private.clock();
     end if;
-    -- Of twenty at once one has taken it.
+    -- Of twenty at once, one has taken it.
     if not found then
         perform private.refuse('MP082');
     end if;
@@ -5663,7 +5693,7 @@ grant execute on function private.accept_class to authenticated;
 create function api.accept_class(code text) returns uuid
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.accept_class(code); end;
-comment on function api.accept_class is 'Takes a colleague''s invitation: the caller, a teacher, now runs the class too. Returns the class id. Errors: MP001, MP002, MP009, MP011, MP082.';
+comment on function api.accept_class is 'Takes a colleague''s invitation: the caller, a teacher, then runs the class too. Returns the class id. Errors: MP001, MP002, MP009, MP011, MP082.';
 grant execute on function api.accept_class to authenticated;
 
 create function private.hand_over_class(class_id uuid, teacher_id uuid) returns void
@@ -5679,7 +5709,7 @@ begin
     ) then
         perform private.refuse('MP008');
     end if;
-    -- The staff may give a class that lost its teacher to any other.
+    -- The staff may give a class that lost its teacher to any other one.
     if not exists (select from mpp.teacher t where t.account_id = teacher_id)
         or not (private.is_ops() or exists (
             select from mpp.ambassador a where a.league_id = class_id and a.account_id = teacher_id)) then
@@ -5688,7 +5718,7 @@ begin
     update mpp.ambassador a set is_principal = false where a.league_id = class_id and a.is_principal;
     insert into mpp.ambassador (league_id, account_id, is_principal) values (class_id, teacher_id, true)
     on conflict on constraint ambassador_pkey do update set is_principal = true;
-    -- Whom the former teacher invited, the new one may invite again.
+    -- The new teacher may invite again those whom the former one invited.
     delete from mpp.class_invitation i where i.league_id = class_id;
     perform private.record_act('class.hand_over', class_id::text, jsonb_build_object('teacher_id', teacher_id));
 end
@@ -5717,7 +5747,7 @@ begin
         perform private.refuse('MP005');
     end if;
     perform private.record_for_class('class.remove_teacher', class_id, jsonb_build_object('teacher_id', teacher_id));
-    -- Who knew the class code, or an invitation, must not come back by it.
+    -- A colleague who knew the class code, or an invitation, must not come back by it.
     perform private.renew_codes(array[class_id]);
 end
 $$;
@@ -5726,7 +5756,7 @@ grant execute on function private.remove_co_teacher to authenticated, service_ro
 create function api.remove_co_teacher(class_id uuid, teacher_id uuid) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.remove_co_teacher(class_id, teacher_id); end;
-comment on function api.remove_co_teacher is 'Takes a class from a colleague, or from oneself; the principal teacher hands it over first. The class code is renewed with it, because the colleague knew it: families enter again with the new one. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011.';
+comment on function api.remove_co_teacher is 'Takes a class from a colleague, or from oneself; a principal teacher hands it over first. The class code is renewed, because the colleague knew it: families enter again with the new one. The principal teacher, the colleague, and staff. Errors: MP001, MP002, MP005, MP008, MP011.';
 grant execute on function api.remove_co_teacher to authenticated, service_role;
 
 create type api.class_teacher as (teacher_id uuid, first_name text, last_name text, is_principal boolean, is_me boolean);
@@ -5757,11 +5787,11 @@ grant execute on function private.class_teachers to authenticated, service_role;
 create function api.class_teachers(class_id uuid) returns setof api.class_teacher
     language sql stable rows 2 set search_path = pg_catalog, pg_temp
 begin atomic select * from private.class_teachers(class_id); end;
-comment on function api.class_teachers is 'Who runs a class, the principal teacher first. Its teachers and staff. Errors: MP001, MP002, MP008.';
+comment on function api.class_teachers is 'Lists who runs a class, the principal teacher first. Its teachers and staff. Errors: MP001, MP002, MP008.';
 grant execute on function api.class_teachers to authenticated, service_role;
--- Clients set up their part in an edition: leagues under their units, and the codes they hand out.
+-- Leagues that a client makes, under its units, and the join codes that it hands out. Its guests are in 62_participant.
 
--- The participation of a client's command, its edition locked and still open to new leagues.
+-- The participation of a client's command; its edition is locked and still open to new leagues.
 create function private.lock_open_participation(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -5771,7 +5801,7 @@ begin
     if not private.is_ops() then
         perform private.require_account(registered => false);
     end if;
-    -- Of another client: the same as none.
+    -- Another client's participation gets the refusal for one that does not exist.
     select * into p
     from mpp.participation x
     where x.id = participation and x.organisation_id in (select m.id from private.my_organisation_ids() m (id));
@@ -5784,8 +5814,8 @@ begin
 end
 $$;
 
--- The leagues and guests of a client, for one change at a time. The client may have been withdrawn while this waited, or
--- whoever asks been removed: their access ends under the same lock, and its codes are renewed.
+-- Locks the leagues and guests of a client, for one change at a time. While this waited the client may have been
+-- withdrawn, or the caller removed: the same lock covers the end of an access, and its codes are then renewed.
 create function private.lock_client(p mpp.participation, at_least api.staff_role default 'manager') returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -5897,7 +5927,7 @@ grant execute on function private.create_client_leagues to authenticated, servic
 create function api.create_client_leagues(participation_id integer, leagues jsonb) returns setof api.client_league
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select * from private.create_client_leagues(participation_id, leagues); end;
-comment on function api.create_client_leagues is 'Makes leagues of a client, all or none: [{"name", "unit"}]; those it has already stay, with their unit corrected. Whoever joins one first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP028, MP038, MP039, MP047, MP091–MP093.';
+comment on function api.create_client_leagues is 'Makes leagues of a client, all or none: [{"name", "unit"}]. Those that it has already stay, with their unit corrected. Whoever joins a league first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP028, MP038, MP039, MP047, MP091–MP093.';
 grant execute on function api.create_client_leagues to authenticated, service_role;
 
 create function private.client_join_codes() returns table (participation_id integer, league_id uuid, name text, unit text, listed boolean, join_code text)
@@ -5906,7 +5936,7 @@ as $$
 #variable_conflict use_column
 begin
     return query
-    -- In a private edition it would tell that somebody came, who alone can have opted out.
+    -- In a private edition it would tell that somebody came: only such a person can have opted out.
     select p.id, l.id, l.name::text, u.name::text, case when e.organisation_id is null then l.listed end, c.code
     from mpp.participation p
     join mpp.edition e on e.id = p.edition_id
@@ -5920,7 +5950,7 @@ grant execute on function private.client_join_codes to authenticated, service_ro
 
 create view api.client_join_codes with (security_invoker = true) as
 select * from private.client_join_codes();
-comment on view api.client_join_codes is 'Every league of the caller''s organisations with its join code, for managers; sort by name, league_id.';
+comment on view api.client_join_codes is 'Every league of the caller''s organisations with its join code, for managers. Sort by name, league_id.';
 comment on column api.client_join_codes.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_join_codes.league_id is 'The league.';
 comment on column api.client_join_codes.name is 'Its name.';
@@ -5929,8 +5959,8 @@ comment on column api.client_join_codes.listed is 'Whether it is in the rankings
 comment on column api.client_join_codes.join_code is 'The code that opens it; null when it has none.';
 grant select on api.client_join_codes to authenticated, service_role;
 
--- Invitations of a client that were written to a mailbox within a day: its account must not become a way to fill somebody's.
--- Those of other clients are none of its business, and are counted when the mail is to leave (mail_obstacle).
+-- How many invitations a client wrote to each mailbox within a day: its account must not become a way to fill
+-- somebody's. Those of other clients are none of its business; mail_obstacle counts them when a mail is to leave.
 create function private.invitations_today(organisation integer) returns table (mailbox text, written bigint)
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -5944,7 +5974,8 @@ begin
     group by private.mailbox_of(m.address);
 end
 $$;
--- People whom a client invites to its leagues by mail.
+-- People whom a client invites to its leagues by mail: inviting, listing, removing. Taking a client out of an edition
+-- is here too.
 
 create table mpp.participant (
     participation_id integer not null references mpp.participation (id),
@@ -5953,7 +5984,7 @@ create table mpp.participant (
     invited_at timestamptz not null default private.clock(),
     primary key (participation_id, email)
 );
-comment on table mpp.participant is 'Addresses that a client invited to one of its leagues. Whether they came is not told to the client.';
+comment on table mpp.participant is 'Addresses that a client invited to one of its leagues. The client does not learn whether they came.';
 create index participant_league on mpp.participant (league_id);
 
 alter table mpp.participant enable row level security;
@@ -5964,20 +5995,21 @@ create policy participant_select_authenticated on mpp.participant
 
 grant select on mpp.participant to authenticated, service_role;
 
--- Staff read no league (40_league); what theirs are called comes from there.
+-- Staff read no league (40_league), so this view gives them the names of theirs.
 create view api.client_participants with (security_invoker = true) as
 select p.participation_id, p.email, l.name as league, p.league_id, p.invited_at
 from mpp.participant p
 join private.client_join_codes() l on l.league_id = p.league_id;
-comment on view api.client_participants is 'Who was invited to which league, for the managers of the client; whether they came is not told.';
+comment on view api.client_participants is 'Who was invited to which league, for the managers of the client. It does not tell whether they came.';
 comment on column api.client_participants.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_participants.email is 'The address that was invited.';
 comment on column api.client_participants.league is 'The league it was invited to.';
 comment on column api.client_participants.league_id is 'The same, by id.';
-comment on column api.client_participants.invited_at is 'When. Whether they came is not told.';
+comment on column api.client_participants.invited_at is 'When the invitation was made.';
 grant select on api.client_participants to authenticated, service_role;
 
--- The key of the first, second or third mail that invites an address; of a removed guest what has left stays in the outbox.
+-- The key of the first, second or third mail that invites an address. The mails that a removed guest was sent stay in
+-- the outbox.
 create function private.invitation_key(participation integer, email text, number bigint) returns text
     language sql immutable set search_path = pg_catalog, pg_temp
 as $$
@@ -5985,7 +6017,8 @@ as $$
         || case when number > 1 then ':' || number else '' end
 $$;
 
--- How many mails invited each address, in one go: for 2,000 guests a function asked for each costs seconds.
+-- How many mails invited each address, counted in one go: a function that is asked for each of 2,000 guests costs
+-- seconds.
 create function private.invitations_sent(participation mpp.participation) returns table (email text, sent bigint)
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -5999,7 +6032,8 @@ begin
 end
 $$;
 
--- What the leagues of a client may be called in a list of its guests, in lower case: their name, and without the client's before it.
+-- The names by which a list of guests may call the leagues of a client, in lower case: the league's name, with and
+-- without the client's before it.
 create function private.league_names(participation integer) returns table (called text, league_id uuid, is_whole boolean)
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -6018,8 +6052,8 @@ begin
 end
 $$;
 
--- Guests without a league, each to the one that fewest were invited to, as if one after the other: leagues are filled up to a
--- level like vessels, and the guests take the places below it, the lowest first.
+-- Spreads guests without a league: each goes to the league that fewest were invited to, as if one after the other.
+-- Leagues are filled up to a level like vessels, and the guests take the places below it, the lowest first.
 create function private.spread_participants(participation integer, emails text[]) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -6075,7 +6109,7 @@ begin
     if not exists (select from mpp.league l where l.participation_id = p.id) then
         perform private.refuse('MP010', 'participants', 'there is no league to invite them to', 'Make the leagues first.');
     end if;
-    -- What was typed is read once.
+    -- Read what was typed once.
     select array_agg(private.typed_address(g.given ->> 'email') order by g.place),
         array_agg(lower(private.trimmed(left(g.given ->> 'league', 300))) order by g.place)
     into emails, called
@@ -6111,7 +6145,8 @@ begin
     ) f
     where f.fault is not null;
     perform private.refuse_import(faults);
-    -- A client's account must not become a way to write to the world: who was taken off the list again counts, if written to.
+    -- A client's account must not become a way to write to the world: an address that was written to counts even after
+    -- it was removed.
     most := 2 * greatest(coalesce(p.expected_players, 0), 200);
     if (
         select count(*)
@@ -6143,7 +6178,7 @@ begin
     from unnest(emails, called) with ordinality g (email, called, place)
     join private.league_names(p.id) n on n.called = g.called
     where g.email = any (added)
-    -- A league of exactly that name before one that has it after the client's.
+    -- A league of exactly that name comes before one that has it after the client's.
     order by g.place, n.is_whole desc, n.league_id;
     perform private.spread_participants(p.id, array(
         select a.email
@@ -6151,7 +6186,7 @@ begin
         where not exists (select from mpp.participant x where x.participation_id = p.id and x.email = a.email)
         order by a.place
     ));
-    -- As queue_mail does it, all at once.
+    -- As queue_mail does, but all at once.
     insert into mpp.outbox (key, message_part, template, data, purpose, address, language, organisation_id, useful_until)
     select k.key, private.message_part(k.key), 'player_invitation',
         jsonb_build_object('league', l.name, 'join_code', c.code, 'edition', e.title ->> o.language, 'starts_at', e.starts_at,
@@ -6176,10 +6211,10 @@ create function api.invite_participants(participation_id integer, participants j
     returns api.import_outcome
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.invite_participants(participation_id, participants, dry_run); end;
-comment on function api.invite_participants is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]; without a league they are spread. Whoever was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP047, MP070, MP091–MP093.';
+comment on function api.invite_participants is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]. Those without a league are spread over the leagues. Somebody who was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP047, MP070, MP091–MP093.';
 grant execute on function api.invite_participants to authenticated, service_role;
 
--- Guests are taken off the list, with the mail that has not left. What was sent keeps its trace; the league stays open to
+-- Takes guests off the list, with the mail that has not left. What was sent keeps its trace. The league stays open to
 -- whoever has its code.
 create function private.remove_participants(participation_id integer, emails text[]) returns integer
     language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -6214,11 +6249,11 @@ grant execute on function private.remove_participants to authenticated, service_
 create function api.remove_participants(participation_id integer, emails text[]) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.remove_participants(participation_id, emails); end;
-comment on function api.remove_participants is 'Takes people off a client''s list of those invited, and drops their invitation where it has not left yet; addresses that are not on it are passed over. Returns how many there were. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP047, MP091–MP093.';
+comment on function api.remove_participants is 'Takes people off a client''s list of those invited, and drops their invitation if it has not left. Addresses that are not on the list are ignored. Returns how many were on it. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP047, MP091–MP093.';
 grant execute on function api.remove_participants to authenticated, service_role;
 
--- The opposite of set_participation, as long as nobody has joined. Scores are never taken away, so its leagues stay as
--- empty shells: without a code, a client, a place in the rankings or the name, which is free again.
+-- The opposite of set_participation, as long as nobody has joined. Scores are never deleted, so its leagues stay as
+-- empty shells: without a code, a client or a place in the rankings. Their names are free again.
 create function private.withdraw_participation(participation_id integer) returns integer
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -6231,7 +6266,7 @@ declare
     closed integer := 0;
 begin
     perform private.require_ops();
-    -- First, as whoever plans it or takes guests off its list does.
+    -- Locked first, as by a plan and by removing guests.
     select * into p from mpp.participation x where x.id = withdraw_participation.participation_id for no key update;
     if not found then
         perform private.refuse('MP093');
@@ -6279,11 +6314,11 @@ grant execute on function private.withdraw_participation to authenticated, servi
 create function api.withdraw_participation(participation_id integer) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.withdraw_participation(participation_id); end;
-comment on function api.withdraw_participation is 'Takes a client out of an edition as long as nobody has joined one of its leagues: its guests, their mails, its plan and its units without leagues go, its empty leagues are closed. Returns how many leagues were closed. Staff of the association. Errors: MP006, MP024, MP093, MP099.';
+comment on function api.withdraw_participation is 'Takes a client out of an edition as long as nobody has joined one of its leagues. Its guests, their mails, its plan and its units without leagues are deleted, and its empty leagues are closed. Returns how many leagues were closed. Staff of the association. Errors: MP006, MP024, MP093, MP099.';
 grant execute on function api.withdraw_participation to authenticated, service_role;
--- The staff of a client: invited, given a role and dates, removed.
+-- The staff of a client: invited, given a role and dates, removed. What an access gives is in 30_client.
 
--- Staff of a client. Their dates: an end that is after the beginning and has not passed.
+-- Checks the dates of an access: the end is after the beginning and has not passed.
 create function private.check_access(opens timestamptz, closes timestamptz) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -6305,9 +6340,7 @@ begin
 end
 $$;
 
--- Staff of a client.
-
--- The mails of an invitation that is no more, as far as they have not left.
+-- Drops the mails of an invitation that is no more, if they have not left.
 create function private.drop_invitation_mails(invitation integer) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -6333,8 +6366,9 @@ begin
 end
 $$;
 
--- What a client's staff knew ends: the codes that managers read, and the invitations that they sent. Under the lock of whatever
--- staff do for the client: a call under way ends first and its codes are renewed, and one that waits asks again.
+-- Ends what a client's staff knew: the codes that managers read, and the invitations that they sent. It runs under the
+-- lock of whatever staff do for the client: a call under way ends first, and its codes are renewed; a call that waits
+-- asks again.
 create function private.end_staff_access(organisation integer, account uuid, read_codes boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -6356,8 +6390,9 @@ begin
 end
 $$;
 
--- Dates run out without a call, so what staff knew whose dates have passed ends with the next one: of the client (leagues,
--- guests) or of the day (purge_expired). Not at the moment when an end is set: until then they read on. Returns how many there were.
+-- Dates run out without a call. So the next call of the client (leagues, guests) or the next night's purge_expired ends
+-- what staff knew whose dates have passed. Setting an end does not: until then they read on. Returns how many there
+-- were.
 create function private.end_overdue_access(organisation integer default null) returns integer
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -6389,7 +6424,7 @@ begin
 end
 $$;
 
--- Whatever changes somebody's access ends the invitation that waits for them: an older one must not bring back a role or
+-- A change of somebody's access ends the invitation that waits for them: an older one must not bring back a role or
 -- dates that were taken away.
 create function private.staff_changed() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -6438,7 +6473,7 @@ begin
     if not by_ops then
         perform private.lock_account(account);
     end if;
-    -- Also between two of its owners at once, of whom one may remove the other.
+    -- This orders two owners of a client too, of whom one may remove the other.
     perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
     perform private.require_client(organisation_id, 'owner');
     select * into o from mpp.organisation x where x.id = invite_staff.organisation_id;
@@ -6449,7 +6484,7 @@ begin
         perform private.refuse('MP010', 'role', 'it is empty', 'Use viewer, manager or owner.');
     end if;
     if not by_ops then
-        -- An owner gives away what they have, and no more of it: neither longer, nor to make another owner.
+        -- An owner gives no more than they have: no longer dates, and no role of an owner.
         select * into me from mpp.staff s where s.account_id = account and s.organisation_id = o.id;
         if role = 'owner' then
             perform private.refuse('MP010', 'role', 'owner', 'Only Ma Petite Planète makes owners.');
@@ -6475,8 +6510,8 @@ begin
         ) then
             perform private.refuse('MP010', 'email', left(address, 100), 'Ma Petite Planète has invited it as an owner, which only it changes.');
         end if;
-        -- An invitation is a mail: an owner's account must not become a way to write to somebody again and again. What was
-        -- withdrawn or has expired was a mail, too.
+        -- An invitation is a mail: an owner's account must not become a way to write to somebody again and again.
+        -- Invitations that were withdrawn or have expired count too: they were mails.
         if exists (
             select
             from mpp.staff_invitation i
@@ -6517,7 +6552,7 @@ begin
         'staff_invitation',
         jsonb_build_object('organisation', o.name, 'role', invite_staff.role, 'code', code, 'access_from', opens, 'access_until', closes,
             'expires_at', (select i.expires_at from mpp.staff_invitation i where i.id = invitation)),
-        -- What the association sends belongs to a contract; what a client's owner sends can be refused for good.
+        -- What the association sends belongs to a contract. What a client's owner sends can be refused for good.
         purpose => case when by_ops then 'service' else 'invitation' end::api.mail_purpose, address => address, language => o.language,
         organisation_id => o.id,
         useful_until => (select i.expires_at from mpp.staff_invitation i where i.id = invitation));
@@ -6533,7 +6568,7 @@ create function api.invite_staff(
 ) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.invite_staff(organisation_id, email, role, access_from, access_until); end;
-comment on function api.invite_staff is 'Invites somebody by mail to work in a client''s space, from and until; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates, fifty addresses a day, and a mailbox five times. Returns the invitation id. Errors: MP001, MP002, MP010–MP012, MP047, MP090–MP092.';
+comment on function api.invite_staff is 'Invites somebody by mail to work in a client''s space, with the dates of their access; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates, fifty addresses a day, and a mailbox five times. Returns the invitation id. Errors: MP001, MP002, MP010–MP012, MP047, MP090–MP092.';
 grant execute on function api.invite_staff to authenticated, service_role;
 
 create function private.accept_staff_invitation(code text) returns integer
@@ -6546,8 +6581,8 @@ declare
     inviter mpp.staff;
 begin
     perform private.lock_account(account);
-    -- What they have already is locked first, as by those who change it and so end the invitation. The client comes before: a
-    -- lower role ends what the former one read.
+    -- Lock first the access that they have already, as a change of it does, which ends the invitation. The client comes
+    -- before: a lower role ends what the former one read.
     perform pg_advisory_xact_lock(hashtext('mpp.client'), x.organisation_id)
     from mpp.staff_invitation x
     where x.code_digest = sha256(convert_to(typed, 'UTF8'));
@@ -6557,7 +6592,8 @@ begin
     where s.account_id = account
         and s.organisation_id = (select x.organisation_id from mpp.staff_invitation x where x.code_digest = sha256(convert_to(typed, 'UTF8')))
     for update;
-    -- Of twenty at once one has it. It opens to the address it was sent to, and to nobody who got hold of the code.
+    -- Of twenty at once, one gets it. It opens to the address it was sent to, and to nobody else who got hold of the
+    -- code.
     select * into i
     from mpp.staff_invitation x
     where x.code_digest = sha256(convert_to(typed, 'UTF8'))
@@ -6605,7 +6641,7 @@ grant execute on function private.accept_staff_invitation to authenticated;
 create function api.accept_staff_invitation(code text) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.accept_staff_invitation(code); end;
-comment on function api.accept_staff_invitation is 'Takes an invitation to a client''s space with the code from the mail; the account''s confirmed address must be the one invited, and its session opened by a mail to it or by a password that its owner has set since. Returns the organisation id. Errors: MP001, MP002, MP011, MP012, MP047, MP082.';
+comment on function api.accept_staff_invitation is 'Takes an invitation to a client''s space with the code from the mail. The account''s confirmed address must be the one invited, and its session must prove the address: opened by a mail to it, or by a password that its owner has set since. Returns the organisation id. Errors: MP001, MP002, MP011, MP012, MP047, MP082.';
 grant execute on function api.accept_staff_invitation to authenticated;
 
 create function private.set_staff(
@@ -6642,7 +6678,7 @@ begin
                 private.format_first_day(me.access_from), private.format_last_day(me.access_until)));
         end if;
     end if;
-    -- A new role alone is none of the dates' business, also when they have passed.
+    -- A new role alone does not ask about dates, even when they have passed.
     if num_nonnulls(set_staff.access_from, set_staff.access_until) > 0 then
         perform private.check_access(them.access_from, them.access_until);
     end if;
@@ -6664,8 +6700,8 @@ begin atomic select private.set_staff(organisation_id, account_id, role, access_
 comment on function api.set_staff is 'Changes the role or the dates of somebody who works for a client; what is left out stays. An end that has passed, or is not after the beginning, is refused: remove_staff takes the access away. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
 grant execute on function api.set_staff to authenticated, service_role;
 
--- Somebody is taken out of a client's space, with whatever would let them in again; or an invitation that waits is taken
--- back. The mail that has not left goes with it.
+-- Takes somebody out of a client's space, with whatever would let them in again; or takes back an invitation that
+-- waits, with the mail that has not left.
 create function private.remove_staff(organisation_id integer, account_id uuid, invitation_id integer) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -6680,7 +6716,7 @@ begin
     perform pg_advisory_xact_lock(hashtext('mpp.client'), organisation_id);
     perform private.require_client(organisation_id, 'owner');
     if remove_staff.account_id is null then
-        -- It stays as one that has expired, so that the day's count of mails stays what it is.
+        -- It stays as an expired one, so that the count of the day's mails stays right.
         update mpp.staff_invitation i
         set expires_at = private.clock()
         where i.id = remove_staff.invitation_id and i.organisation_id = remove_staff.organisation_id and i.accepted_at is null
@@ -6691,7 +6727,7 @@ begin
         end if;
         perform private.drop_invitation_mails(taken_back);
     else
-        -- An invitation that waits for them ends with it: see staff_changed.
+        -- staff_changed ends an invitation that waits for them.
         delete from mpp.staff s
         where s.organisation_id = remove_staff.organisation_id and s.account_id = remove_staff.account_id
             and (by_ops or (s.role <> 'owner' and s.account_id <> account));
@@ -6710,7 +6746,7 @@ grant execute on function private.remove_staff to authenticated, service_role;
 create function api.remove_staff(organisation_id integer, account_id uuid default null, invitation_id integer default null) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.remove_staff(organisation_id, account_id, invitation_id); end;
-comment on function api.remove_staff is 'Takes the access of somebody who works for a client away, at once, or takes back an invitation that waits. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
+comment on function api.remove_staff is 'Takes away at once the access of somebody who works for a client, or takes back an invitation that waits. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
 grant execute on function api.remove_staff to authenticated, service_role;
 
 create type api.client_staff_member as (
@@ -6742,20 +6778,20 @@ grant execute on function private.client_staff to authenticated, service_role;
 create function api.client_staff(organisation_id integer) returns setof api.client_staff_member
     language sql stable rows 10 set search_path = pg_catalog, pg_temp
 begin atomic select * from private.client_staff(organisation_id); end;
-comment on function api.client_staff is 'Who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP001, MP002, MP012, MP090–MP092.';
+comment on function api.client_staff is 'Lists who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP001, MP002, MP012, MP090–MP092.';
 grant execute on function api.client_staff to authenticated, service_role;
--- What ends with an account: whatever it knew. Accounts are disabled and deleted in Auth (its API, its console, SQL), so it
--- is caught where Auth writes, on auth.users, of which hosted Supabase lets the deploying role make triggers.
+-- Ends what an account knew, when it is disabled or deleted. That happens in Auth (its API, its console, SQL), so
+-- triggers on auth.users catch it where Auth writes; hosted Supabase lets the deploying role make them.
 
--- What an account runs, played in or follows, locked in the order of every command, and with it the clients that it works for: a
--- command of this account that is under way ends first, and what it handed out ends with the rest; one that waits asks
+-- Locks what an account runs, played in or follows, in the order of every command, and the clients that it works for. A
+-- command of this account that is under way ends first, and what it handed out ends with the rest. One that waits asks
 -- again when it has the lock.
 create function private.lock_what_ends(account uuid) returns uuid[]
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     leagues uuid[] := private.leagues_known_to(account);
-    -- And what keeps its id, which is written to when it is erased.
+    -- And the rows that keep its id, which its erasure writes to.
     marked uuid[] := array(
         select l.id from mpp.league l where l.created_by = account
         union
@@ -6794,8 +6830,9 @@ begin
 end
 $$;
 
--- Disabled, or deleted softly: its rows stay and it is out (private.is_live). It would come back under another account, by the
--- code of whatever it ran, played in or followed. What it sent and what waits for it ends too.
+-- The account was disabled, or deleted softly: its rows stay and it is out (private.is_live). Its owner could come back
+-- under another account, by the code of whatever it ran, played in or followed. What it sent and what waits for it ends
+-- too.
 create function private.account_ended() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -6807,7 +6844,7 @@ begin
         return null;
     end if;
     leagues := private.lock_what_ends(new.id);
-    -- All codes in one go, so that of two who renew some of the same the second waits for the first.
+    -- All codes in one go, so that of two who renew some of the same codes the second waits for the first.
     perform private.renew_codes(leagues || private.open_leagues_of(array(
         select x.organisation_id from mpp.staff x where x.account_id = new.id and x.role >= 'manager')));
     for s in select x.* from mpp.staff x where x.account_id = new.id order by x.organisation_id loop
@@ -6843,15 +6880,16 @@ create trigger account_ended
     when (new.banned_until is distinct from old.banned_until or new.deleted_at is distinct from old.deleted_at)
     execute function private.account_ended();
 
--- Deleted: what it ran follows it (profile_forget), and what it read as staff of a client (staff_changed). A league in which
--- it only played keeps its code, like one that a player leaves: whoever is to be kept out is expelled or disabled first.
+-- The account was deleted: what it ran is ended by profile_forget, and what it read as staff of a client by
+-- staff_changed. A league in which it only played keeps its code, like one that a player leaves: to keep somebody out,
+-- expel or disable them first.
 create function private.account_deleted() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     s mpp.staff;
 begin
-    -- Its profile before them, as profile_forget has it.
+    -- The profile first, as in profile_forget.
     perform from mpp.profile p where p.id = old.id for update;
     perform private.lock_what_ends(old.id);
     for s in select x.* from mpp.staff x where x.account_id = old.id order by x.organisation_id loop
@@ -6866,14 +6904,15 @@ $$;
 create trigger account_deleted
     before delete on auth.users
     for each row execute function private.account_deleted();
--- The ledger: one row for each challenge somebody validated, with the points as they were at that moment. Scores are
--- sums of this table (72_score), and nothing of it is ever rewritten or deleted.
+-- The ledger: one row for each validated challenge, with the points as they were at that moment. Scores are sums of this
+-- table (72_score). private.record_validations (74_play) adds rows. None is ever deleted, and only its state changes.
 
 -- pending: a collective challenge below its quorum; credited: counts; cancelled: taken back, for good.
 -- pending ⇄ credited as the quorum is reached or lost; both → cancelled.
 create type api.validation_state as enum ('pending', 'credited', 'cancelled');
 
--- A number tells who was first and no time, which what everybody reads of the order among equals must not tell.
+-- A number tells who was first, but no time: everybody reads the order among equals, and it must not tell when somebody
+-- played.
 create sequence mpp.credit_number;
 
 create table mpp.validation (
@@ -6896,16 +6935,16 @@ create table mpp.validation (
     foreign key (team_id, league_id, edition_id) references mpp.team (id, league_id, edition_id)
 );
 comment on table mpp.validation is 'The ledger of validated challenges.';
-comment on column mpp.validation.id is 'The request key that the client made: asking twice with one key gives one row.';
+comment on column mpp.validation.id is 'The request key that the client made: the same key twice gives one row.';
 comment on column mpp.validation.team_id is 'Where the points were earned; a player who moves leaves them there.';
-comment on column mpp.validation.validated_by is 'The account that validated for a pupil; empty for a player, who does so alone, and once the account is erased.';
-comment on column mpp.validation.cancelled_by is 'The account that took it back; empty for the secret key, and once the account is erased.';
-comment on column mpp.validation.credit_number is 'Larger than that of every validation credited before it; a new one each time its quorum is reached.';
+comment on column mpp.validation.validated_by is 'The account that validated for a pupil; null for a player, who validates alone, and once the account is erased.';
+comment on column mpp.validation.cancelled_by is 'The account that took it back; null for the secret key, and once the account is erased.';
+comment on column mpp.validation.credit_number is 'Larger than that of every validation credited before; a new one each time the quorum is reached.';
 create index validation_player on mpp.validation (player_id, challenge_id);
 create index validation_league on mpp.validation (league_id, validated_at);
 create index validation_challenge on mpp.validation (challenge_id);
 
--- An account that is erased is found without reading the ledger.
+-- These find an erased account without reading the ledger.
 create index validation_validated_by on mpp.validation (validated_by) where validated_by is not null;
 create index validation_cancelled_by on mpp.validation (cancelled_by) where cancelled_by is not null;
 
@@ -6950,7 +6989,7 @@ create policy validation_select_authenticated on mpp.validation
         or (select private.is_ops())
     );
 
--- Not validated_by and cancelled_by: they are accounts, and a league knows players.
+-- validated_by and cancelled_by are not granted: they are accounts, and a league knows players.
 grant select (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent, validated_at, changed_at)
     on mpp.validation to authenticated;
 grant select on mpp.validation to service_role;
@@ -7887,7 +7926,8 @@ begin atomic select private.import_validations(edition_code, player_ids, challen
 comment on function api.import_validations is 'Records many validations by the rules of the game, all or none; rows whose key is known are left alone. Returns how many were written. Secret key only. Errors: MP006, MP010, MP020, MP022, MP070.';
 grant execute on function api.import_validations to service_role;
 -- Playing at school: only teachers validate, for one pupil, several, a team or the whole class, and from the tracking
--- sheet they keep beside the game. The ledger and the scores are the same as everybody's.
+-- sheet that they keep beside the game. The ledger and the scores are the same as everybody's (70_validation,
+-- 72_score).
 
 create table mpp.class_request (
     request_key uuid primary key,
@@ -7898,7 +7938,7 @@ create table mpp.class_request (
     answered uuid[] not null,
     requested_at timestamptz not null default private.clock()
 );
-comment on table mpp.class_request is 'Requests of validate_for_pupils by key: sent twice, a request is done once and answered for the same pupils.';
+comment on table mpp.class_request is 'Requests of validate_for_pupils by key: a request that is sent twice is done once, and answered for the same pupils.';
 create index class_request_league on mpp.class_request (league_id);
 create index class_request_challenge on mpp.class_request (challenge_id);
 create index class_request_team on mpp.class_request (team_id);
@@ -7906,9 +7946,9 @@ create index class_request_team on mpp.class_request (team_id);
 alter table mpp.class_request enable row level security;
 
 create type api.pupil_validation as (pupil_id uuid, validation_id uuid, state api.validation_state, points integer);
-comment on type api.pupil_validation is 'What a request left for one pupil; validation_id is null for a pupil who was at the limit of the challenge.';
+comment on type api.pupil_validation is 'What a request did for one pupil; validation_id is null for a pupil who was at the limit of the challenge.';
 
--- One validation for each pupil of a request, always the same one.
+-- The id of the validation of one pupil in a request: always the same for the same two.
 create function private.validation_key(request_key uuid, pupil uuid) returns uuid
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -7994,7 +8034,7 @@ begin
     if cardinality(chosen) = 0 then
         perform private.refuse('MP010', 'class_id', 'there is no pupil in it', 'Add pupils first.');
     end if;
-    -- The whole class is validated at one touch, although some may have done it before: they are left as they are.
+    -- A teacher validates for the whole class at one touch. Pupils who have done it before are left as they are.
     doing := array(
         select p.id
         from unnest(chosen) p (id)
@@ -8026,7 +8066,7 @@ begin
     insert into mpp.class_request (request_key, league_id, challenge_id, team_id, pupil_ids, answered)
     values (validate_for_pupils.request_key, class.id, c.id, validate_for_pupils.team_id, validate_for_pupils.pupil_ids, chosen)
     on conflict do nothing;
-    -- Unless another class used the key in the same instant.
+    -- Unless another class used the key at the same moment.
     if not found or private.record_validations(
         array(select private.validation_key(validate_for_pupils.request_key, p.id) from unnest(doing) p (id)), doing,
         array_fill(c.id, array[cardinality(doing)]), array_fill(at, array[cardinality(doing)]),
@@ -8046,7 +8086,7 @@ create function api.validate_for_pupils(
 ) returns setof api.pupil_validation
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select * from private.validate_for_pupils(class_id, challenge_id, request_key, pupil_ids, team_id, proof_sent); end;
-comment on function api.validate_for_pupils is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who reached its limit before, or did one without a limit fifty times in 24 hours, are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP047, MP083, MP084.';
+comment on function api.validate_for_pupils is 'Validates a challenge for pupils of a class: those named, a team, or everybody. Pupils who had reached its limit, or did a challenge without a limit fifty times in 24 hours, are left as they are. The same request_key gives the same validations, once. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP040–MP044, MP047, MP083, MP084.';
 grant execute on function api.validate_for_pupils to authenticated, service_role;
 
 create function private.cancel_for_pupils(class_id uuid, validation_ids uuid[]) returns setof api.pupil_validation
@@ -8075,7 +8115,7 @@ begin
     ) then
         perform private.refuse('MP083');
     end if;
-    -- As in cancel_validation; a sheet that was read wrongly may be taken back whole.
+    -- As in cancel_validation. A sheet that was read wrongly may be taken back whole.
     if not by_ops and (
         select count(*)
         from mpp.validation v
@@ -8108,10 +8148,10 @@ comment on function api.cancel_for_pupils is 'Takes back validations of a class 
 grant execute on function api.cancel_for_pupils to authenticated, service_role;
 
 create type api.sheet_outcome as (recorded integer, already integer);
-comment on type api.sheet_outcome is 'Validations that a tracking sheet added, and those of it that were there before.';
+comment on type api.sheet_outcome is 'How many validations a tracking sheet added, and how many of it were there before.';
 
--- Row i of the columns says: this pupil did this challenge so many times, on that day or without a date. What is there
--- already counts, so that the same sheet again, or a sheet that grew, only adds what is missing.
+-- Row i of the columns says: this pupil did this challenge so many times, on that day or without a date. What is
+-- recorded already counts, so that importing the same sheet again, or one that grew, adds only what is missing.
 create function private.import_class_sheet(
     class_id uuid, pupil_ids uuid[], challenge_ids integer[], times integer[], done_on date[], dry_run boolean
 ) returns api.sheet_outcome
@@ -8135,7 +8175,7 @@ begin
     select * into class from mpp.league l where l.id = class_id;
     select * into e from mpp.edition x where x.id = class.edition_id;
     phase := private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at);
-    -- The staff may still type in what a teacher sends after the end, until the ranking is frozen.
+    -- The staff may still enter what a teacher sends after the end, until the ranking is frozen.
     if phase <> 'running' and not (by_ops and phase = 'closed') then
         perform private.refuse_not_running(e);
     end if;
@@ -8152,7 +8192,7 @@ begin
     begin
         with marked as (
             select r.number, r.pupil_id, r.challenge_id, r.times, r.done_on, p.id as player_id, c.open_during, c.repeat_limit, c.id is not null and private.is_in_play(class, c) as in_play, k.code,
-                -- Somewhere inside that day, the edition and the window of the challenge: at noon where it can be.
+                -- Some moment inside that day, the edition and the window of the challenge: noon where possible.
                 case
                     when r.done_on is null then last_instant
                     when r.done_on between (e.starts_at at time zone e.time_zone)::date and (e.ends_at at time zone e.time_zone)::date then least(
@@ -8180,7 +8220,7 @@ begin
                     when count(*) over (partition by m.pupil_id, m.challenge_id) > 1 then jsonb_build_array('mark_twice', m.code)
                     when m.done >= m.times then null
                     when m.times > m.repeat_limit then jsonb_build_array('over_limit', m.code, m.repeat_limit)
-                    -- East of the edition the day may have begun: done is done, but on the day that it is here.
+                    -- East of the edition the day may have begun already: it counts, but on the day that it is here.
                     when m.done_on > (at at time zone e.time_zone)::date
                         then jsonb_build_array('still_to_come', m.done_on, (at at time zone e.time_zone)::date, e.time_zone)
                     when m.done_on is not null
@@ -8211,7 +8251,7 @@ begin
         perform private.refuse_import(faults_found);
         outcome.recorded := private.record_validations(
             array(select private.uuid_v7() from unnest(due_pupils)), due_pupils, due_challenges, due_at,
-            -- The teacher who fills in the sheet has seen it done.
+            -- A teacher who fills in the sheet has seen the challenges done.
             array_fill(true, array[cardinality(due_pupils)]), account);
         perform private.record_for_class('class.import_sheet', class.id, jsonb_build_object('recorded', outcome.recorded));
         if dry_run then
@@ -8230,7 +8270,7 @@ create function api.import_class_sheet(
 ) returns api.sheet_outcome
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.import_class_sheet(class_id, pupil_ids, challenge_ids, times, done_on, dry_run); end;
-comment on function api.import_class_sheet is 'Records a tracking sheet, all or none: row i says how many times a pupil did a challenge, and on which day (or null). What is recorded already counts, so that the same sheet again adds nothing. Its teachers while the edition runs, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP070.';
+comment on function api.import_class_sheet is 'Records a tracking sheet, all or none: row i says how many times a pupil did a challenge, and on which day (or null). What is recorded already counts, so importing the same sheet again adds nothing. Its teachers while the edition runs, and staff until the freeze. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP070.';
 grant execute on function api.import_class_sheet to authenticated, service_role;
 -- Rankings, live and frozen: the same tables, the same views. Equal values share a rank (1, 2, 2, 4) and are shown by
 -- who got there first. Page with the three sort columns of the last row (value, tie_order, subject_id), not with offset.
@@ -8828,16 +8868,16 @@ from (
 left join mpp.edition e on e.id = m.edition_id;
 comment on view api.player_map is 'Listed adults and pupils of listed classes by country and French department, as last counted; edition_id is null for all editions together. area is FR-75, FR or BE, and empty for the places with fewer than five people, together. Sort by area.';
 grant select on api.player_map to anon, authenticated, service_role;
--- What a client follows: its players together, its leagues and units, week by week. Never one person: rows are sums, and a
--- number of people under five is suppressed (null), with what they did. When what is suppressed could be told from the whole, the
--- next smallest is suppressed too. Rank, points and value of a league stay in a public edition, where everybody reads them
--- in the ranking. In an edition that is private to the client nobody at all is suppressed as well: the step from none to
--- one would say that the one who was invited came.
+-- The figures of a client: its players together, its leagues and units, week by week. Never one person: rows are sums,
+-- and a number of people from one to four is suppressed (null), with what those people did. Where the total would tell
+-- what is suppressed, the next smallest is suppressed too. In a public edition rank, points and value of a league stay,
+-- because everybody reads them in the ranking. In an edition that is private to the client zero people are suppressed
+-- as well: the step from zero to one would say that the person who was invited came.
 --
--- The functions read what their caller may not, and answer only for clients of theirs; each takes one participation, or none
--- for all. null is always explained by the comment of its column.
+-- The functions read what their caller may not, and answer only for the caller's clients. Each takes one participation,
+-- or null for all. The comment of a column says when it is null.
 
--- Participations that the caller may follow now.
+-- The participations that the caller may follow now.
 create function private.followed(chosen integer default null) returns setof mpp.participation
     language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
@@ -8854,7 +8894,7 @@ create function private.suppress_few(people bigint) returns integer
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$ select case when people = 0 or people >= 5 then people::integer end $$;
 
--- Whether a client has the five people below whom days and themes would be about known persons.
+-- Whether a client has five people. With fewer, figures of days and themes would be about known persons.
 create function private.has_enough_people(participation integer) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -8864,7 +8904,7 @@ as $$
     ) somebody
 $$;
 
--- Weeks of an edition, from its first day on and seven civil days each; those that have begun.
+-- The weeks of an edition that have begun: seven civil days each, from its first day on.
 create function private.weeks_of(edition integer, at timestamptz)
     returns table (number integer, first_day date, last_day date, opens timestamptz, closes timestamptz)
     language sql stable rows 3 set search_path = pg_catalog, pg_temp
@@ -8907,7 +8947,7 @@ begin
     ), league as (
         select m.id, l.id as league_id, l.created_at from mine m join mpp.league l on l.participation_id = m.id
     ), person as (
-        -- Who is there, and who left after having played: as the scores count them.
+        -- Players who are there, and those who left after playing: as the scores count them.
         select g.id, p.id as player_id, p.joined_at from league g join mpp.player p on p.league_id = g.league_id
         union
         select g.id, p.id, p.joined_at
@@ -8975,26 +9015,26 @@ comment on view api.client_overview is 'The caller''s clients in each edition: p
 comment on column api.client_overview.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_overview.organisation_id is 'The organisation, as client_organisations has it.';
 comment on column api.client_overview.edition_id is 'The edition, as client_participations has it.';
-comment on column api.client_overview.week is 'Number of the week that is on, or of the last one; null before the start.';
+comment on column api.client_overview.week is 'Number of the current week, or of the last one; null before the start.';
 comment on column api.client_overview.week_first is 'First day of that week, in the time zone of the edition.';
 comment on column api.client_overview.week_last is 'Last day of that week.';
 comment on column api.client_overview.expected_players is 'How many players the client expects; null when it did not say.';
-comment on column api.client_overview.players is 'Players since the start, those who left after playing too; null for one to four.';
+comment on column api.client_overview.players is 'Players since the start, with those who left after playing; null for one to four.';
 comment on column api.client_overview.players_change is 'How many of them came this week; null in the first week, and where either number is suppressed.';
 comment on column api.client_overview.active_players is 'Players who did a challenge this week; null for one to four.';
-comment on column api.client_overview.active_players_change is 'active_players less those of the whole week before: a difference between two weeks; null in the first week, and where either is suppressed.';
+comment on column api.client_overview.active_players_change is 'active_players minus those of the whole week before: a difference between two weeks. Null in the first week, and where either number is suppressed.';
 comment on column api.client_overview.active_players_ever is 'Players who did a challenge since the start; null for one to four.';
-comment on column api.client_overview.leagues is 'Leagues since the start, those out of the rankings too.';
+comment on column api.client_overview.leagues is 'Leagues since the start, with those that are out of the rankings.';
 comment on column api.client_overview.leagues_change is 'How many of them are new this week; null in the first week.';
 comment on column api.client_overview.validations is 'Challenges done since the start; null while the client has one to four players.';
-comment on column api.client_overview.validations_change is 'How many of them were done this week, which is not a difference between two weeks (client_weekly has that); null in the first week; null while the client has one to four players.';
+comment on column api.client_overview.validations_change is 'How many of them were done this week, which is no difference between two weeks (client_weekly has that). Null in the first week, and while the client has one to four players.';
 comment on column api.client_overview.points is 'Points since the start; null while the client has one to four players.';
-comment on column api.client_overview.points_change is 'How many of them were won this week, which is not a difference between two weeks (client_weekly has that); null in the first week; null while the client has one to four players.';
+comment on column api.client_overview.points_change is 'How many of them were won this week, which is no difference between two weeks (client_weekly has that). Null in the first week, and while the client has one to four players.';
 comment on column api.client_overview.points_per_player is 'points divided by players; null while there are fewer than five.';
 comment on column api.client_overview.points_per_player_change is 'How much points_per_player grew this week; null in the first week, and while there were fewer than five.';
 grant select on api.client_overview to authenticated, service_role, mpp_dashboard;
 
--- A league that opted out of the ranking is in the sums of its client and not in this list.
+-- A league that opted out of the ranking counts in the sums of its client and is not in this list.
 create function private.client_leagues(chosen integer default null) returns table (
     participation_id integer, league_id uuid, name text, unit_id integer, unit text, rank bigint, players integer,
     active_players integer, active_players_ever integer, validations integer, points integer, points_per_player numeric, value integer,
@@ -9010,7 +9050,7 @@ begin
     with mine as (
         select p.id, p.edition_id, w.number as week, w.opens,
             (select v.opens from private.weeks_of(p.edition_id, at) v where v.number = w.number - 1) as previous,
-            -- The same hour on the wall, also over a clock change.
+            -- The same hour of the day, also over a clock change.
             (at at time zone e.time_zone - interval '7 days') at time zone e.time_zone as week_ago,
             e.league_min_players, e.time_zone, e.starts_at <= at and at < e.ends_at as running,
             case when e.organisation_id is null then 1 else 0 end as fewest
@@ -9018,7 +9058,7 @@ begin
         join mpp.edition e on e.id = p.edition_id
         left join lateral (select x.* from private.weeks_of(p.edition_id, at) x order by x.number desc limit 1) w on true
     ), counted as (
-        -- Those that opted out too: what they withhold counts, or opting out would uncover the next one.
+        -- Leagues that opted out too: what they withhold counts, or opting out would uncover the next one.
         select m.id, m.week, m.running, m.opens, m.league_min_players, m.time_zone, m.fewest, l.id as league_id, l.name, l.unit_id, u.name as unit,
             l.listed, m.fewest = 0 as is_private, s.players, s.points, s.value, s.tie_order, s.is_public,
             exists (select from mpp.ambassador a where a.league_id = l.id and a.is_principal) as has_ambassador,
@@ -9034,14 +9074,14 @@ begin
                 count(distinct x.player_id) filter (where x.validated_at >= m.opens) as active,
                 coalesce(sum(x.points) filter (where x.validated_at >= m.opens), 0) as this_week,
                 coalesce(sum(x.points) filter (where x.validated_at >= m.previous and x.validated_at < m.opens), 0) as last_week,
-                -- By the same hour of the week before: a week that is on is behind a whole one until its last evening.
+                -- The same hours of the week before: a current week is behind a whole one until its last evening.
                 coalesce(sum(x.points) filter (where x.validated_at >= m.previous and x.validated_at < m.week_ago), 0) as last_so_far,
                 max(x.validated_at) as last_at
             from mpp.validation x
             where x.league_id = l.id and x.state = 'credited'
         ) v
     ), line as (
-        -- From the smallest on, until what is suppressed is five people together; of two that are equal, both.
+        -- From the smallest on, until five people are suppressed together; of two that are equal, both.
         select c.*,
             c.players < 5 or coalesce(sum(c.players) over by_players between c.fewest and 4, false) as is_small,
             c.active = 0 or (c.active >= 5 and coalesce(sum(c.active) over by_active, 0) not between 1 and 4) as active_shown,
@@ -9068,8 +9108,8 @@ begin
         case when not c.is_small and c.week > 1 then c.last_week::integer end,
         -- To the day: the minute would say who it was.
         case when not c.is_small then date_trunc('day', c.last_at, c.time_zone) end,
-        -- In a private edition nothing at all of a small league, whatever it is: that somebody runs it, or that it has begun, would
-        -- tell of the one person who was invited to it that they came.
+        -- In a private edition a small league tells nothing at all. That somebody runs it, or that it has begun, would
+        -- tell that the one person who was invited to it came.
         case when c.is_public or not c.is_small then c.has_ambassador end,
         case when c.is_small and not c.is_public then array['few_players'] else array_remove(array[
             case when not c.has_ambassador then 'no_ambassador' end,
@@ -9102,19 +9142,19 @@ comment on column api.client_leagues.league_id is 'The league.';
 comment on column api.client_leagues.name is 'Its name.';
 comment on column api.client_leagues.unit_id is 'Its unit; null when it has none.';
 comment on column api.client_leagues.unit is 'Name of its unit; null when it has none.';
-comment on column api.client_leagues.rank is 'Its rank among the listed leagues of the client, by value; equals share one. In a private edition null for a small league, and counted among the others.';
-comment on column api.client_leagues.players is 'Players since the start, those who left after playing too; null for fewer than five, and for the next league where the total would tell.';
-comment on column api.client_leagues.active_players is 'Players who did a challenge this week; null for one to four, for the next league where the total would tell, and with players.';
-comment on column api.client_leagues.active_players_ever is 'Players who did a challenge since the start; null for one to four, for the next league where the total would tell, and with players.';
-comment on column api.client_leagues.validations is 'Challenges done since the start; null with players.';
-comment on column api.client_leagues.points is 'Points since the start; in a private edition null with players.';
-comment on column api.client_leagues.points_per_player is 'points divided by players; null with players.';
-comment on column api.client_leagues.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player, a small league counting as if it had the least size. In a private edition null with players.';
-comment on column api.client_leagues.points_this_week is 'Points of the week that is on, or of the last one; null with players.';
-comment on column api.client_leagues.points_last_week is 'Points of the whole week before it; null in the first week, and with players.';
-comment on column api.client_leagues.last_validated_at is 'Midnight of the last day on which a challenge was done, in the time zone of the edition: never the hour; null when none was, and with players.';
-comment on column api.client_leagues.has_ambassador is 'Whether somebody runs it; in a private edition null with players.';
-comment on column api.client_leagues.attention is 'Why it needs attention, empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of what the week before had by the same hour), few_players. In a private edition a league whose players are suppressed has few_players and nothing else.';
+comment on column api.client_leagues.rank is 'Its rank among the listed leagues of the client, by value; equals share a rank. In a private edition null for a small league, which still counts for the ranks of the others.';
+comment on column api.client_leagues.players is 'Players since the start, with those who left after playing. Null for fewer than five, and for the next league where the total would tell.';
+comment on column api.client_leagues.active_players is 'Players who did a challenge this week. Null for one to four, for the next league where the total would tell, and where players is null.';
+comment on column api.client_leagues.active_players_ever is 'Players who did a challenge since the start. Null for one to four, for the next league where the total would tell, and where players is null.';
+comment on column api.client_leagues.validations is 'Challenges done since the start; null where players is null.';
+comment on column api.client_leagues.points is 'Points since the start; in a private edition null where players is null.';
+comment on column api.client_leagues.points_per_player is 'points divided by players; null where players is null.';
+comment on column api.client_leagues.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player, where a small league counts as if it had the least size. In a private edition null where players is null.';
+comment on column api.client_leagues.points_this_week is 'Points of the current week, or of the last one; null where players is null.';
+comment on column api.client_leagues.points_last_week is 'Points of the whole week before it; null in the first week, and where players is null.';
+comment on column api.client_leagues.last_validated_at is 'Midnight of the last day on which a challenge was done, in the time zone of the edition; never the hour. Null when none was done, and where players is null.';
+comment on column api.client_leagues.has_ambassador is 'Whether somebody runs it; in a private edition null where players is null.';
+comment on column api.client_leagues.attention is 'Why it needs attention; empty when it needs none: no_ambassador, not_started, quiet, few_active, falling (under three quarters of the points of the week before by the same hour), few_players. In a private edition a league whose players are suppressed has few_players and nothing else.';
 grant select on api.client_leagues to authenticated, service_role, mpp_dashboard;
 
 create function private.client_weekly(chosen integer default null) returns table (
@@ -9136,7 +9176,7 @@ begin
     ), league as (
         select p.id, l.id as league_id from private.followed(chosen) p join mpp.league l on l.participation_id = p.id
     ), person as (
-        -- The same people as the overview counts.
+        -- The same people as in the overview.
         select g.id, q.id as player_id, q.joined_at from league g join mpp.player q on q.league_id = g.league_id
         union
         select g.id, q.id, q.joined_at
@@ -9144,7 +9184,8 @@ begin
         join mpp.validation x on x.league_id = g.league_id
         join mpp.player q on q.id = x.player_id
     ), joined as (
-        -- The first week also counts who came before the start. The weeks add up to all players: see client_leagues.
+        -- The first week also counts players who came before the start. The weeks add up to all players: see
+        -- client_leagues.
         select c.id, c.number,
             case when c.people = 0 or (c.people >= 5 and coalesce(sum(c.people) over (
                 partition by c.id order by c.people range between unbounded preceding and 1 preceding
@@ -9190,12 +9231,12 @@ comment on column api.client_weekly.participation_id is 'The part of a client in
 comment on column api.client_weekly.week is 'Number of the week, from 1.';
 comment on column api.client_weekly.first_day is 'Its first day, in the time zone of the edition.';
 comment on column api.client_weekly.last_day is 'Its last day.';
-comment on column api.client_weekly.new_players is 'Players who joined in it, in the first week also before it; null for one to four, and for the next week where the total would tell.';
+comment on column api.client_weekly.new_players is 'Players who joined in it, in the first week also before it. Null for one to four, and for the next week where the total would tell.';
 comment on column api.client_weekly.active_players is 'Players who did a challenge in it; null for one to four.';
 comment on column api.client_weekly.validations is 'Challenges done in it; null while the client has one to four players.';
 comment on column api.client_weekly.points is 'Points won in it; null while the client has one to four players.';
-comment on column api.client_weekly.validations_change is 'validations less those of the week before: a difference between two weeks; null in the first one; null while the client has one to four players.';
-comment on column api.client_weekly.points_change is 'points less those of the week before: a difference between two weeks; null in the first one; null while the client has one to four players.';
+comment on column api.client_weekly.validations_change is 'validations minus those of the week before: a difference between two weeks. Null in the first week, and while the client has one to four players.';
+comment on column api.client_weekly.points_change is 'points minus those of the week before: a difference between two weeks. Null in the first week, and while the client has one to four players.';
 grant select on api.client_weekly to authenticated, service_role, mpp_dashboard;
 
 create function private.client_daily(chosen integer default null) returns table (participation_id integer, day date, validations integer, points integer)
@@ -9218,7 +9259,7 @@ grant execute on function private.client_daily to authenticated, service_role, m
 
 create view api.client_daily with (security_invoker = true) as
 select * from private.client_daily();
-comment on view api.client_daily is 'Validations and points of the caller''s clients by day; days without any have no row, nor has a client of fewer than five people.';
+comment on view api.client_daily is 'Validations and points of the caller''s clients by day. A day without validations has no row, and neither has a client of fewer than five people.';
 comment on column api.client_daily.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_daily.day is 'A day with at least one challenge, in the time zone of the edition.';
 comment on column api.client_daily.validations is 'Challenges done on it.';
@@ -9245,7 +9286,7 @@ begin
             t.players::integer, t.points::integer,
             case when t.is_whole then round(t.points::numeric / t.players, 2) end, t.value
         from (
-            -- Of what its leagues show: another one cannot be told from the unit.
+            -- Only of what its leagues show: the unit then tells nothing about another league.
             select l.participation_id as id, l.unit_id, l.unit as name, count(*) as leagues, sum(l.players) as players,
                 bool_and(l.players is not null) as is_whole, sum(l.points) as points,
                 case when bool_or(s.by_average)
@@ -9266,14 +9307,14 @@ grant execute on function private.client_ranking to authenticated, service_role,
 
 create view api.client_ranking with (security_invoker = true) as
 select * from private.client_ranking();
-comment on view api.client_ranking is 'The own ranking of the caller''s clients: scope is league or unit. A unit is the sum of what its leagues show.';
+comment on view api.client_ranking is 'The own ranking of the caller''s clients; scope is league or unit. A unit is the sum of what its leagues show.';
 comment on column api.client_ranking.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_ranking.scope is 'league or unit.';
-comment on column api.client_ranking.rank is 'Rank within the scope, by value; equals share one. In a private edition null for a small league.';
-comment on column api.client_ranking.subject_id is 'Id of the league or number of the unit, as text.';
+comment on column api.client_ranking.rank is 'Rank within the scope, by value; equals share a rank. In a private edition null for a small league.';
+comment on column api.client_ranking.subject_id is 'Id of the league, or number of the unit, as text.';
 comment on column api.client_ranking.label is 'Name of the league or unit.';
 comment on column api.client_ranking.leagues is 'How many listed leagues it has; 1 for a league.';
-comment on column api.client_ranking.players is 'Players since the start; of a unit, those of its leagues that show theirs. Null when none does.';
+comment on column api.client_ranking.players is 'Players since the start; for a unit, those of its leagues that show theirs. Null when none does.';
 comment on column api.client_ranking.points is 'Points since the start; in a private edition null for a small league.';
 comment on column api.client_ranking.points_per_player is 'points divided by players; null where a number of players is suppressed.';
 comment on column api.client_ranking.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per player.';
@@ -9314,25 +9355,25 @@ comment on view api.client_themes is 'Validations and points of the caller''s cl
 comment on column api.client_themes.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_themes.theme is 'Code of a theme of the edition.';
 comment on column api.client_themes.name is 'Its name by language.';
-comment on column api.client_themes.validations is 'Challenges of it done since the start; 0 when nobody touched it.';
-comment on column api.client_themes.points is 'Points of these.';
+comment on column api.client_themes.validations is 'Challenges of it done since the start; 0 when nobody did one.';
+comment on column api.client_themes.points is 'Points of these validations.';
 grant select on api.client_themes to authenticated, service_role, mpp_dashboard;
--- Where the players of a client live, by department, in the way of 82_client_figure.
+-- Where the players of a client live, by department, suppressed as in 82_client_figure.
 
--- As it was at the freeze. Whoever deletes their account or moves afterwards changes no figure of an edition that is over, and where
--- they lived is kept of nobody: only these counts.
+-- The counts as they were at the freeze. Somebody who deletes their account or moves afterwards changes no figure of an
+-- edition that is over. Only these counts are kept, not where anybody lived.
 create table mpp.client_map_cell (
     participation_id integer not null references mpp.participation (id),
     department text,
     players integer,
     constraint client_map_cell_once unique nulls not distinct (participation_id, department)
 );
-comment on table mpp.client_map_cell is 'What client_map says of an edition that is frozen: listed players of a client by French department; null for fewer than five.';
+comment on table mpp.client_map_cell is 'What client_map shows of a frozen edition: listed players of a client by French department; null for fewer than five.';
 
 alter table mpp.client_map_cell enable row level security;
 
--- What is suppressed is five people or more together, or the difference from the total would say how many they are: when
--- the small places are fewer, the smallest of the others joins them.
+-- Five people or more are suppressed together, or the difference from the total would say how many they are. When the
+-- small places hold fewer, the smallest of the others joins them.
 create function private.count_client_map(participations integer[]) returns table (participation_id integer, department text, players integer)
     language sql stable rows 20 set search_path = pg_catalog, pg_temp
 as $$
@@ -9346,7 +9387,7 @@ as $$
             and private.has_enough_people(l.participation_id)
         group by l.participation_id, private.department_of(f.country, f.postcode)
     ), elsewhere as (
-        -- Abroad or opted out: on no map, and in the total.
+        -- Players abroad or opted out are on no map, but in the total.
         select x.id, count(*) - coalesce((select sum(c.players) from cell c where c.id = x.id), 0) as people
         from (
             select l.participation_id as id
@@ -9359,7 +9400,7 @@ as $$
         select c.*, x.people + coalesce(sum(c.players) over smaller, 0) as smaller_players
         from cell c
         join elsewhere x on x.id = c.id
-        -- Of two that are equal both: which of them joined would say where the others are.
+        -- Of two that are equal, both: which of them joined would say where the others are.
         window smaller as (partition by c.id order by c.players range between unbounded preceding and 1 preceding)
     )
     select o.id, o.department, case when o.players >= 5 and o.smaller_players not between 1 and 4 then o.players::integer end
@@ -9408,11 +9449,12 @@ select * from private.client_map();
 comment on view api.client_map is 'Listed players of the caller''s clients by French department, as they were at the freeze once there was one; null for fewer than five.';
 comment on column api.client_map.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_map.department is 'French department, such as 69 or 2A; null for players whose postcode has none.';
-comment on column api.client_map.players is 'Listed players who live there; null for one to four, and for the next larger place where the difference would tell, those abroad or opted out counted with what is suppressed.';
+comment on column api.client_map.players is 'Listed players who live there. Null for one to four, and for the next larger place where the difference would tell; those abroad or opted out count with what is suppressed.';
 grant select on api.client_map to authenticated, service_role, mpp_dashboard;
--- The classes of a territory, who runs the leagues of a client, and the whole report in one answer.
+-- The classes of a territory, the people who run a client's leagues, and the whole report in one answer. The figures
+-- come from 82_client_figure.
 
--- Classes that an authority follows: those listed in the ranking, which name no pupil.
+-- The classes that an authority follows: those listed in the ranking. They name no pupil.
 create function private.client_territory(chosen integer default null) returns table (
     participation_id integer, class_id uuid, class_name text, level text, school_id uuid, school text, rne text, postcode text, city text,
     pupils integer, points integer, points_per_pupil numeric, points_this_week integer, rank bigint, general_rank bigint, value integer
@@ -9466,13 +9508,13 @@ comment on column api.client_territory.class_name is 'Its name.';
 comment on column api.client_territory.level is 'Its level.';
 comment on column api.client_territory.school_id is 'Its school.';
 comment on column api.client_territory.school is 'Name of the school.';
-comment on column api.client_territory.rne is 'Code of the school; null when it has none.';
+comment on column api.client_territory.rne is 'Code of the school (RNE, today called UAI); null when it has none.';
 comment on column api.client_territory.postcode is 'Postcode of the school.';
 comment on column api.client_territory.city is 'City of the school.';
 comment on column api.client_territory.pupils is 'Pupils since the start; null for one to four.';
 comment on column api.client_territory.points is 'Points of the class since the start.';
 comment on column api.client_territory.points_per_pupil is 'points divided by pupils; null while there are fewer than five.';
-comment on column api.client_territory.points_this_week is 'Points of the week that is on, or of the last one; null with pupils.';
+comment on column api.client_territory.points_this_week is 'Points of the current week, or of the last one; null where pupils is null.';
 comment on column api.client_territory.rank is 'Its rank among the listed classes of the territory, by value.';
 comment on column api.client_territory.general_rank is 'Its rank among all listed classes of the edition.';
 comment on column api.client_territory.value is 'What the ranking compares: points, or in an edition ranked by average hundredths of a point per pupil.';
@@ -9487,7 +9529,7 @@ begin
     select p.id, l.id, l.name::text, u.name::text, case when q.listed then q.alias::text end, a.is_principal
     from private.followed(chosen) p
     join mpp.league l on l.participation_id = p.id and l.listed
-    -- Only where a client is told that somebody runs the league.
+    -- Only where the client learns that somebody runs the league.
     join private.client_leagues(chosen) told on told.league_id = l.id and told.has_ambassador
     join mpp.ambassador a on a.league_id = l.id
     join mpp.player q on q.id = a.player_id
@@ -9499,7 +9541,7 @@ grant execute on function private.client_ambassadors to authenticated, service_r
 
 create view api.client_ambassadors with (security_invoker = true) as
 select * from private.client_ambassadors();
-comment on view api.client_ambassadors is 'Who runs the listed leagues of the caller''s clients, by alias; null for who opted out. Their address is not the client''s to see.';
+comment on view api.client_ambassadors is 'Who runs the listed leagues of the caller''s clients, by alias; null for somebody who opted out. The client does not see their address.';
 comment on column api.client_ambassadors.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_ambassadors.league_id is 'The league.';
 comment on column api.client_ambassadors.league is 'Its name.';
@@ -9508,7 +9550,7 @@ comment on column api.client_ambassadors.alias is 'Who runs it; null for somebod
 comment on column api.client_ambassadors.is_principal is 'True for its ambassador, false for a co-ambassador.';
 grant select on api.client_ambassadors to authenticated, service_role, mpp_dashboard;
 
--- Everything a report says, in one snapshot and from the same functions as the views.
+-- Everything that a report says, in one snapshot and from the same functions as the views.
 create function private.client_report(participation_id integer) returns jsonb
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -9567,10 +9609,10 @@ begin
             select jsonb_build_object('players', sum(s.players) filter (where s.scope = 'league'),
                 'leagues', count(*) filter (where s.scope = 'league'), 'points', sum(s.points) filter (where s.scope = 'league'))
             from mpp.score s
-            -- A private edition is its client: sums of it would tell what is suppressed.
+            -- A private edition belongs to its client: sums of it would tell what is suppressed.
             where s.edition_id = p.edition_id and s.is_public
         ),
-        -- Beside what a client is told of its own leagues: those of five players or more.
+        -- Beside what a client learns of its own leagues: those of five players or more.
         'edition_compared', (
             select jsonb_build_object('players', sum(s.players), 'leagues', count(*), 'points', sum(s.points))
             from mpp.score s
@@ -9588,9 +9630,9 @@ begin atomic select private.client_report(participation_id); end;
 comment on function api.client_report is 'Every figure of a client''s report in one snapshot, from the same functions as the views. Its staff inside their dates, and staff of the association. Errors: MP012, MP091, MP093.';
 grant execute on function api.client_report to authenticated, service_role, mpp_dashboard;
 
--- Who gets the mail of a client's week. Whether it may leave is asked once more when it does.
+-- Who gets the mail of a client's week. mail_obstacle asks once more whether it may leave when it does.
 create type api.weekly_reader as (account_id uuid, league_id uuid, language text);
-comment on type api.weekly_reader is 'Somebody who gets a weekly mail: staff of a client without league_id, otherwise an ambassador of that league.';
+comment on type api.weekly_reader is 'Somebody who gets a weekly mail: an ambassador of the league league_id, or, where that is null, staff of the client.';
 
 create function private.weekly_readers(participation_id integer) returns setof api.weekly_reader
     language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
@@ -9630,10 +9672,11 @@ grant execute on function private.weekly_readers to service_role;
 create function api.weekly_readers(participation_id integer) returns setof api.weekly_reader
     language sql stable rows 50 set search_path = pg_catalog, pg_temp
 begin atomic select * from private.weekly_readers(participation_id); end;
-comment on function api.weekly_readers is 'Who gets the weekly mails of a client: its staff inside their dates, and the ambassadors of its leagues who agreed to alerts. Secret key only. Errors: MP006, MP093.';
+comment on function api.weekly_readers is 'Lists who gets the weekly mails of a client: its staff inside their dates, and the ambassadors of its leagues who agreed to alerts. Secret key only. Errors: MP006, MP093.';
 grant execute on function api.weekly_readers to service_role;
--- Freezing an edition, and proving its scores. A freeze copies nothing but the sums of schools: from then on every table of the ranking refuses
--- to change for that edition (72_score), and its counts keep the ranks as they were. The seal proves that nothing did.
+-- Freezing an edition, and proving its scores. A freeze copies nothing but the sums of schools. From then on every
+-- table of the ranking refuses changes for that edition (72_score), and its counts keep the ranks. The seal proves that
+-- nothing changed.
 
 create function private.seal_of(edition integer) returns text
     language sql stable set search_path = pg_catalog, pg_temp
@@ -9676,7 +9719,7 @@ declare
 begin
     perform private.require_ops();
     e := private.find_edition(edition_code);
-    -- Every writer of the edition is waited for, and every later one finds it frozen. Readers are not held up.
+    -- This waits for every writer of the edition, and every later one finds it frozen. Readers do not wait.
     perform private.lock_edition(e.id, alone => true);
     at := private.clock();
     e := private.find_edition(edition_code);
@@ -9692,22 +9735,22 @@ begin
     from api.school_ranking r
     where r.edition_id = e.id;
     update mpp.edition set frozen_at = at, seal = private.seal_of(e.id) where id = e.id;
-    -- The audit keeps the seal too: it is append-only, and a seal rewritten in the edition would differ from it.
+    -- The audit keeps the seal too: it is append-only, so a seal that is rewritten in the edition differs from it.
     perform private.record_act('edition.freeze', edition_code, jsonb_build_object('seal', (select x.seal from mpp.edition x where x.id = e.id)));
     return at;
 end
 $$;
 grant execute on function private.freeze_edition to authenticated, service_role;
 
--- What the staff do at length is not held to the time limit of a page: PostgREST takes it from the exposed function.
+-- Long work of the staff is not bound by the time limit of a page. PostgREST reads the limit from the exposed function.
 create function api.freeze_edition(edition_code text) returns timestamptz
     language sql set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
 begin atomic select private.freeze_edition(edition_code); end;
-comment on function api.freeze_edition is 'Freezes the ranking of an edition that has ended; returns when it was frozen, also when it already was. Staff. Errors: MP006, MP020, MP026.';
+comment on function api.freeze_edition is 'Freezes the ranking of an edition that has ended. Returns when it was frozen, also if it was before. Staff. Errors: MP006, MP020, MP026.';
 grant execute on function api.freeze_edition to authenticated, service_role;
 
 create type api.score_fault as (edition_code text, scope text, subject_id uuid, fault text, expected bigint, found bigint);
-comment on type api.score_fault is 'A score that is not what the ledger says.';
+comment on type api.score_fault is 'A score that differs from what the ledger says.';
 
 create function private.verify_scores(edition_code text) returns setof api.score_fault
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -9871,19 +9914,19 @@ create table mpp.award (
     constraint award_once unique nulls not distinct (edition_id, participation_id, rule, subject_id),
     constraint award_of_client check ((participation_id is null) = (organisation_id is null))
 );
-comment on table mpp.award is 'Awards of a frozen edition: over all where participation_id is null, otherwise among the leagues of a client.';
-comment on column mpp.award.value is 'What earned it: the rank, points a player, validations, themes, collective challenges, or days.';
+comment on table mpp.award is 'Awards of a frozen edition: over all where participation_id is null, else among the leagues of a client.';
+comment on column mpp.award.value is 'What earned it: the rank, points per player, validations, themes, collective challenges, or days.';
 create index award_participation on mpp.award (participation_id) where participation_id is not null;
 create index award_organisation on mpp.award (organisation_id) where organisation_id is not null;
 
--- A rule is applied once: who opts out afterwards leaves the list, and nobody moves up into their place.
+-- A rule is applied once: somebody who opts out afterwards leaves the list, and nobody moves up into their place.
 create table mpp.award_round (
     edition_id integer not null references mpp.edition (id),
     rule text not null,
     granted_at timestamptz not null,
     primary key (edition_id, rule)
 );
-comment on table mpp.award_round is 'Rules that were applied to an edition, also those that nobody met.';
+comment on table mpp.award_round is 'The rules that were applied to an edition, also those that nobody met.';
 
 alter table mpp.award enable row level security;
 alter table mpp.award_round enable row level security;
@@ -9903,7 +9946,7 @@ create policy award_round_select_ops on mpp.award_round
 grant select on mpp.award to anon, authenticated, service_role;
 grant select on mpp.award_round to authenticated, service_role;
 
--- The name is read from the ranking and from the schools, so that it is gone with them.
+-- The names come from the ranking and from the schools, so an award loses its name with them.
 create view api.awards with (security_invoker = true) as
 select
     a.id as award_id,
@@ -9926,7 +9969,7 @@ where a.participation_id is null and coalesce(s.label, h.name) is not null;
 comment on view api.awards is 'Awards of frozen editions to players, teams, leagues, classes and schools that are listed. Sort by place, award_id.';
 grant select on api.awards to anon, authenticated, service_role;
 
--- A client of a private edition does not play in it, and so cannot read its ranking: the names come from here.
+-- A client of a private edition does not play in it, so it cannot read its ranking: the names come from here.
 create function private.my_client_awards() returns table (
     award_id bigint, participation_id integer, organisation_id integer, edition_id integer, place smallint, rule text, scope text,
     title jsonb, description jsonb, subject_id uuid, label text, league_label text, value numeric, granted_at timestamptz
@@ -9954,12 +9997,12 @@ create view api.client_awards with (security_invoker = true) as
 select a.award_id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title, a.description, a.subject_id,
     a.label, a.league_label, a.value, a.granted_at
 from private.my_client_awards() a;
-comment on view api.client_awards is 'Awards among the leagues of the caller''s organisations: the same rules, within. Who opted out is not in it. Sort by place, award_id.';
+comment on view api.client_awards is 'Awards among the leagues of the caller''s organisations, by the same rules. Somebody who opted out is not in it. Sort by place, award_id.';
 comment on column api.client_awards.award_id is 'The award.';
 comment on column api.client_awards.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_awards.organisation_id is 'The organisation, as client_organisations has it.';
 comment on column api.client_awards.edition_id is 'The edition, as client_participations has it.';
-comment on column api.client_awards.place is 'Place of the rule in the order in which they are read out.';
+comment on column api.client_awards.place is 'Place of the rule in the order of announcement.';
 comment on column api.client_awards.rule is 'Code of the rule.';
 comment on column api.client_awards.scope is 'What it went to: player, team, league, class or school.';
 comment on column api.client_awards.title is 'Title by language.';
@@ -9967,13 +10010,13 @@ comment on column api.client_awards.description is 'What it is for, by language.
 comment on column api.client_awards.subject_id is 'Id of the player, team, league, class or school.';
 comment on column api.client_awards.label is 'Its name in public.';
 comment on column api.client_awards.league_label is 'League of a player or team; null for others, and where it is out of the rankings.';
-comment on column api.client_awards.value is 'What earned it, in the unit of the rule: the rank, points a player, validations, themes, collective challenges, or days; null in a private edition.';
+comment on column api.client_awards.value is 'What earned it, in the unit of the rule: the rank, points per player, validations, themes, collective challenges, or days; null in a private edition.';
 comment on column api.client_awards.granted_at is 'When the awards of the edition were given.';
 grant select on api.client_awards to authenticated, service_role, mpp_dashboard;
 
 create function private.grant_awards(edition_code text) returns integer
     language plpgsql security definer set search_path = pg_catalog, pg_temp
-    -- Private columns have no statistics (99_ownership): the planner would go through the ledger player by player.
+    -- Private columns have no statistics (99_ownership), so the planner would go through the ledger player by player.
     set enable_nestloop = off
     set work_mem = '64MB'
 as $$
@@ -10112,16 +10155,16 @@ grant execute on function private.grant_awards to authenticated, service_role;
 create function api.grant_awards(edition_code text) returns integer
     language sql set search_path = pg_catalog, pg_temp set statement_timeout = '10min'
 begin atomic select private.grant_awards(edition_code); end;
-comment on function api.grant_awards is 'Gives the awards of a frozen edition by rule, over all and within each client; returns how many were given, 0 when they already were. Staff. Errors: MP006, MP020, MP094.';
+comment on function api.grant_awards is 'Gives the awards of a frozen edition by rule, over all and within each client. Returns how many were given; 0 when they were given before. Staff. Errors: MP006, MP020, MP094.';
 grant execute on function api.grant_awards to authenticated, service_role;
--- Setting up an edition from one document (catalogue/*.yaml, checked and turned into JSON by mpp edition apply):
--- {"edition": {…}, "rules": {…}, "themes": [{code, title}], "curriculum": [{code, title}], "challenges": [{…}]}. All or nothing, and the same
--- document applied twice changes nothing.
+-- Sets up an edition from one document: {"edition": {…}, "rules": {…}, "themes": [{code, title}], "curriculum": [{code,
+-- title}], "challenges": [{…}]}. mpp edition apply checks a file of catalogue/ and turns it into that JSON. The
+-- document is applied whole or not at all; applying it again changes nothing.
 
 create type api.edition_change as (action text, path text, before jsonb, after jsonb);
-comment on type api.edition_change is 'One difference: action is add, change or remove; path is edition, rules, themes.<code> or challenges.<code>, with the field that changes.';
+comment on type api.edition_change is 'One difference. action is add, change or remove; path is edition, rules, themes.<code> or challenges.<code>, with the field that changes.';
 
--- Field by field, what turns one object into another.
+-- What turns one object into another, field by field.
 create function private.differences(path text, before jsonb, after jsonb) returns setof api.edition_change
     language sql immutable set search_path = pg_catalog, pg_temp
 as $$
@@ -10189,7 +10232,7 @@ as $$
     )
 $$;
 
--- The card of the catalogue that says what this one of a document says: a new row unless there is one.
+-- The card of the catalogue that says what this one of a document says; a new row if there is none.
 create function private.card_for(asked jsonb) returns integer
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -10218,7 +10261,7 @@ begin
 end
 $$;
 
--- The names of themes are shown by every edition that uses them: those of an edition that has opened stay.
+-- Every edition that uses a theme shows its name: the names of an edition that has opened stay.
 create function private.check_theme_names(document jsonb, edition integer) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -10284,7 +10327,7 @@ begin
     if message is not null then
         perform private.refuse('MP027', format('the code %s comes twice', message));
     end if;
-    -- Two people applying files at once take turns: cards and themes are shared by all editions.
+    -- Two people who apply files at once take turns: all editions share cards and themes.
     perform pg_advisory_xact_lock(hashtext('mpp.catalogue'), 0);
     select * into e from mpp.edition x where x.code = edition_code;
     if e.id is not null then
@@ -10384,7 +10427,7 @@ begin
             returning * into e;
         end if;
 
-        -- Removed first: a secret word may move from one challenge to another.
+        -- Removals come first: a secret word may move from one challenge to another.
         delete from mpp.edition_challenge x
         using mpp.challenge k
         where x.edition_id = e.id
@@ -10431,7 +10474,7 @@ begin
             join mpp.challenge k on k.id = x.challenge_id
             where x.edition_id = e.id and k.code = a.code
         );
-        -- What no edition shows any more.
+        -- Cards that no edition shows any more.
         delete from mpp.challenge k
         where (k.code in (select jsonb_object_keys(cards)) or was -> 'challenges' ? k.code)
             and not exists (select from mpp.edition_challenge x where x.challenge_id = k.id);
@@ -10444,7 +10487,7 @@ begin
         if exists (select from mpp.edition_challenge x where x.edition_id = e.id and (x.levels is null) = (e.audience = 'school')) then
             perform private.refuse('MP027', 'the challenges of a school edition have levels, and only they');
         end if;
-        -- A secret word is found by an account, and pupils have none.
+        -- An account finds a secret word, and pupils have none.
         if e.audience = 'school' and exists (select from mpp.edition_challenge x where x.edition_id = e.id and x.kind = 'hidden') then
             perform private.refuse('MP027', 'a school edition has no hidden challenge');
         end if;
@@ -10480,7 +10523,7 @@ begin
             get stacked diagnostics message = message_text;
             perform private.refuse('MP027', message);
     end;
-    -- A secret says only that it changed.
+    -- Of a secret, only that it changed.
     return query
     select c.action, c.path,
         case when c.path like '%.secret' then '"•••"' when jsonb_typeof(c.before) = 'object' then c.before - 'secret' else c.before end,
@@ -10493,9 +10536,10 @@ grant execute on function private.apply_edition to authenticated, service_role;
 create function api.apply_edition(document jsonb, dry_run boolean default false) returns setof api.edition_change
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select * from private.apply_edition(document, dry_run); end;
-comment on function api.apply_edition is 'Makes an edition what a document says and returns the differences; with dry_run nothing is written. Staff. Errors: MP006, MP024, MP025, MP027.';
+comment on function api.apply_edition is 'Makes an edition what a document says and returns the differences; with dry_run nothing is kept. Staff. Errors: MP006, MP024, MP025, MP027.';
 grant execute on function api.apply_edition to authenticated, service_role;
--- Support of a client through an edition, in five stages, and its retroplanning: tasks dated backwards from the start.
+-- The support of a client through an edition, in five stages, and its retroplanning: tasks dated backwards from the
+-- start.
 
 -- checkup → preparation → launching → follow_up → celebrate.
 create type api.support_stage as enum ('checkup', 'preparation', 'launching', 'follow_up', 'celebrate');
@@ -10525,12 +10569,12 @@ create table mpp.task (
     constraint task_last_days check ((last_day is null) = (last_until_day is null) and (day is null or last_day is null))
 );
 comment on table mpp.task is 'What a client and the association do together around an edition, and on which day.';
-comment on column mpp.task.day is 'The day on which to begin; none when there is no time left for it.';
-comment on column mpp.task.revision is 'How often it changed: calendars that have it know by this that they read it again.';
-comment on column mpp.task.last_day is 'The day that it had when it was dropped: calendars that have it take it off that day.';
+comment on column mpp.task.day is 'The day on which to begin; null when no time is left for it.';
+comment on column mpp.task.revision is 'How often it changed. By this a calendar knows that its copy is older.';
+comment on column mpp.task.last_day is 'The day that it had when it was dropped. Calendars that have it take it off that day.';
 create index task_organisation on mpp.task (organisation_id);
 
--- Calendars have read it as it was.
+-- Calendars have read the task as it was.
 create function private.task_counts_revisions() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -10580,7 +10624,7 @@ select
     t.last_day,
     t.last_until_day
 from mpp.task t cross join (select) read_only;
-comment on view api.client_stages is 'The retroplanning of the caller''s organisations: tasks by stage, with the day to begin and the last one; state is planned, done or dropped (no time left, no day). Sort by place.';
+comment on view api.client_stages is 'The retroplanning of the caller''s organisations: tasks by stage, with the day to begin and the last one. Dropped tasks have no day. Sort by place.';
 comment on column api.client_stages.task_id is 'The task, as complete_task takes it.';
 comment on column api.client_stages.participation_id is 'The part of a client in an edition, as client_participations has it.';
 comment on column api.client_stages.organisation_id is 'The organisation, as client_organisations has it.';
@@ -10590,14 +10634,14 @@ comment on column api.client_stages.code is 'What the task is, the same in every
 comment on column api.client_stages.title is 'Its title by language.';
 comment on column api.client_stages.description is 'What to do, by language.';
 comment on column api.client_stages.owner is 'Who does it: client or association.';
-comment on column api.client_stages.priority is '1 is never dropped for want of time, 3 first.';
+comment on column api.client_stages.priority is '1 to 3: 1 is never dropped for want of time, 3 goes first.';
 comment on column api.client_stages.day is 'The day to begin; null when it was dropped.';
 comment on column api.client_stages.until_day is 'The last day; null when it was dropped.';
 comment on column api.client_stages.done_at is 'When it was done; null while it is not.';
-comment on column api.client_stages.state is 'planned, done or dropped (no time left, or no part of this plan any more; no day).';
+comment on column api.client_stages.state is 'planned, done or dropped (no time left, or no longer part of this plan).';
 comment on column api.client_stages.revision is 'How often it has changed: SEQUENCE of a calendar.';
 comment on column api.client_stages.changed_at is 'When it last changed: LAST-MODIFIED of a calendar.';
-comment on column api.client_stages.last_day is 'The day that it had when it was dropped; null while it has one, and if it never had.';
+comment on column api.client_stages.last_day is 'The day that it had when it was dropped; null while it has one, or if it never had one.';
 comment on column api.client_stages.last_until_day is 'The last day that it had when it was dropped.';
 grant select on api.client_stages to authenticated, service_role, mpp_dashboard;
 
@@ -10618,8 +10662,8 @@ as $$
     ) x
 $$;
 
--- The first day from this one on (or, with -1, back from it) that is no Saturday, Sunday or public holiday in France, and not
--- between Christmas Eve and New Year, when nobody is there.
+-- The first day from this one on (or, with -1, back from it) that is no Saturday, Sunday or public holiday in France,
+-- and not between Christmas Eve and New Year, when nobody is there.
 create function private.working_day(day date, step integer default 1) returns date
     language plpgsql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
@@ -10640,11 +10684,11 @@ begin
 end
 $$;
 
--- The template: one line a task, in the order in which they are done. The three numbers are for small (fewer than 200
--- expected players), medium (fewer than 2,000) and large organisations; null: not there. ideal counts days from the
--- anchor, the start of the edition or its last day; shortest is the shortest lead with which a task before the start is
--- still of use. Both only ever come nearer from one line to the next, which is what keeps the order. priority 1 is never
--- dropped, 3 first; days is how many working days it takes.
+-- The template: one line a task, in the order in which they are done. Three numbers stand for small (fewer than 200
+-- expected players), medium (fewer than 2,000) and large organisations; null leaves the task out. ideal counts days
+-- from the anchor, which is the start of the edition or its last day. shortest is the shortest lead with which a task
+-- before the start is still of use. Both only come nearer from one line to the next, which keeps the order. priority 1
+-- is never dropped, 3 goes first. days is how many working days the task takes.
 create function private.task_templates()
     returns table (
         place smallint, code text, audiences api.audience[], stage api.support_stage, owner api.task_owner, priority smallint,
@@ -10813,10 +10857,10 @@ as $$
     select case when expected_players < 200 then 1 when expected_players >= 2000 then 3 else 2 end
 $$;
 
--- The days of the tasks that are not done, for a plan made today; no day: dropped. A task keeps its ideal day while that
--- is ahead. What should have begun already is caught up from today on in the order of the template, two tasks a working
--- day at most; where a task would come later than its shortest lead allows, the least important one so far goes, and
--- among equals the earliest: what is nearest to the start is of most use then.
+-- The days of the tasks that are not done, for a plan made today; no day means dropped. A task keeps its ideal day
+-- while that lies ahead. Tasks that should have begun already are caught up from today on, in the order of the
+-- template, two a working day at most. Where a task would come later than its shortest lead allows, the least important
+-- one so far is dropped, and among equals the earliest: what is nearest to the start is of most use then.
 create function private.plan_days(
     audience api.audience, size integer, today date, starts_on date, last_day date, done text[] default '{}'
 ) returns table (code text, day date, until_day date)
@@ -10828,7 +10872,7 @@ declare
     codes text[];
     priorities smallint[];
     lengths smallint[];
-    -- Ideal and latest days; no latest day: during or after the edition, where a task keeps its place.
+    -- Ideal and latest days. No latest day: during or after the edition, where a task keeps its place.
     ideals date[];
     latests date[];
     gone boolean[];
@@ -10855,9 +10899,9 @@ begin
             order by t.place),
         array_agg(
             case
-                -- Once the edition is over there is nothing to prepare or to push any more.
+                -- Once the edition is over there is nothing left to prepare or to follow up.
                 when today > last_day then t.anchor = 'start' or t.ideal[size] < 0
-                -- In a short edition some weeks do not exist.
+                -- A short edition does not have some of the weeks.
                 when t.anchor = 'start' and t.ideal[size] > 0 then starts_on + t.ideal[size] > last_day
                 else false
             end and (t.priority > 1 or today > last_day) order by t.place)
@@ -10897,7 +10941,7 @@ begin
                         gone[victim] := true;
                         continue pass;
                     end if;
-                    -- Only what must be done is left: a full day rather than too late.
+                    -- Only tasks that must be done are left: better on a full day than too late.
                     chosen := greatest(ideals[i], previous);
                 end if;
             end if;
@@ -10915,7 +10959,7 @@ begin
         for another in 2 .. lengths[i] loop
             until_day := private.working_day(until_day + 1);
         end loop;
-        -- A preparation ends before the start, however late it began; and what another task hands out is there by then.
+        -- A preparation ends before the start, however late it began. What another task hands out is ready by then.
         if day is not null and latests[i] is not null then
             awaited := days[array_position(codes, case code
                 when 'leagues-created' then 'invitations-sent'
@@ -10927,10 +10971,10 @@ begin
     end loop;
 end
 $$;
-comment on function private.plan_days is 'Dates a template: size is 1, 2 or 3; today, the first and the last day of the edition are days of its zone.';
+comment on function private.plan_days is 'Dates a template. size is 1, 2 or 3; today, the first and the last day of the edition are days of its zone.';
 
--- The participation that a command is about, locked; whoever does not work for that client is told the same as if there
--- were none.
+-- The participation of a command, locked. Whoever does not work for that client gets the refusal for one that does not
+-- exist.
 create function private.lock_participation(participation integer, at_least api.staff_role default 'manager') returns mpp.participation
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -10953,7 +10997,7 @@ end
 $$;
 
 create type api.plan_outcome as (planned integer, dropped integer, done integer);
-comment on type api.plan_outcome is 'How many tasks of a plan have a day, have none because time is short, and are done.';
+comment on type api.plan_outcome is 'How many tasks of a plan have a day, how many have none because time is short, and how many are done.';
 
 create function private.plan_participation(participation_id integer) returns api.plan_outcome
     language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -10981,7 +11025,7 @@ begin
         where x.participation_id = asked.id and x.done_at is null and x.day is null and x.last_day is null
             and not exists (select from template t where t.code = x.code)
     ), no_longer as (
-        -- Kept as dropped: a calendar that has it must be told.
+        -- The task stays as dropped: a calendar that has it must learn of it.
         update mpp.task x
         set day = null, until_day = null
         where x.participation_id = asked.id and x.done_at is null and x.day is not null
@@ -11014,7 +11058,7 @@ grant execute on function private.plan_participation to authenticated, service_r
 create function api.plan_participation(participation_id integer) returns api.plan_outcome
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.plan_participation(participation_id); end;
-comment on function api.plan_participation is 'Makes or renews the retroplanning of a participation, in api.client_stages: days are never in the past, what is done stays done, and what time is too short for is dropped. Managers of the client, staff of the association. Errors: MP001, MP002, MP011, MP012, MP091–MP093.';
+comment on function api.plan_participation is 'Makes or renews the retroplanning of a participation, in api.client_stages. Days are never in the past, tasks that are done stay done, and tasks for which time is too short are dropped. Managers of the client, staff of the association. Errors: MP001, MP002, MP011, MP012, MP091–MP093.';
 grant execute on function api.plan_participation to authenticated, service_role;
 
 create function private.complete_task(task_id integer, done boolean) returns void
@@ -11053,9 +11097,10 @@ grant execute on function private.complete_task to authenticated, service_role;
 create function api.complete_task(task_id integer, done boolean default true) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.complete_task(task_id, done); end;
-comment on function api.complete_task is 'Says that a task of a plan is done, or takes that back. Managers of the client for its own tasks, staff of the association for all. Errors: MP001, MP002, MP005, MP006, MP010–MP012, MP091, MP092.';
+comment on function api.complete_task is 'Marks a task of a plan as done, or takes that back. Managers of the client for its own tasks, staff of the association for all. Errors: MP001, MP002, MP005, MP006, MP010–MP012, MP091, MP092.';
 grant execute on function api.complete_task to authenticated, service_role;
--- What screens show: a player's own editions, the league page, and the staff's lists.
+-- What screens show: a player's own editions, the league page, the class page, and the staff's lists. Public rankings
+-- are in 78_ranking.
 
 create view api.my_players with (security_invoker = true) as
 select
@@ -11068,7 +11113,7 @@ select
     p.joined_at
 from mpp.player p cross join (select) read_only
 where p.id in (select private.my_player_ids());
-comment on view api.my_players is 'The caller in each edition they play; league and team are empty once they left.';
+comment on view api.my_players is 'The caller in each edition that they play; league and team are null once they left.';
 grant select on api.my_players to authenticated;
 
 create view api.my_leagues with (security_invoker = true) as
@@ -11092,7 +11137,7 @@ left join mpp.ambassador a
     and (a.player_id in (select private.my_player_ids()))
 left join mpp.join_code c on c.league_id = l.id and l.id in (select private.my_led_league_ids())
 where l.id in (select private.my_league_ids()) and l.school_id is null;
-comment on view api.my_leagues is 'The leagues the caller plays in or runs; the join code only for its ambassadors.';
+comment on view api.my_leagues is 'The leagues that the caller plays in or runs; the join code only for its ambassadors.';
 grant select on api.my_leagues to authenticated;
 
 create view api.league_teams with (security_invoker = true) as
@@ -11110,7 +11155,7 @@ from mpp.team t cross join (select) read_only;
 comment on view api.league_teams is 'Teams of the caller''s leagues and classes, with their points.';
 grant select on api.league_teams to authenticated, service_role;
 
--- A league page shows the points earned here, to the league only: opting out of the public ranking does not matter.
+-- A league page shows the points earned here to the league only: opting out of the public ranking does not matter.
 create view api.league_members with (security_invoker = true) as
 select
     p.league_id,
@@ -11135,7 +11180,7 @@ left join lateral (
 ) v on true
 left join mpp.player_contact c on c.player_id = p.id
 where p.league_id is not null;
-comment on view api.league_members is 'Members of the caller''s leagues and pupils of their classes, who have no alias; name is the first name, with a pupil''s initial where it is needed; the phone only where an ambassador may see it, of a league that is open or whose client asks for it; nobody under 15 gives or sees one.';
+comment on view api.league_members is 'Members of the caller''s leagues, and pupils of their classes, who have no alias. name is the first name, with a pupil''s initial where it is needed. phone shows to ambassadors of a league that is open or whose client asks for it; nobody under 15 gives or sees one.';
 grant select on api.league_members to authenticated, service_role;
 
 create view api.league_validations with (security_invoker = true) as
@@ -11160,11 +11205,11 @@ from mpp.validation v
 left join mpp.player p on p.id = v.player_id
 left join mpp.edition_challenge c on c.id = v.challenge_id
 left join mpp.challenge k on k.id = c.challenge_id;
-comment on view api.league_validations is 'Validations in the caller''s leagues and classes; challenge and title are empty for a hidden challenge the caller has not found. Sort by validated_at desc.';
+comment on view api.league_validations is 'Validations in the caller''s leagues and classes. challenge and title are null for a hidden challenge that the caller has not found. Sort by validated_at desc.';
 grant select on api.league_validations to authenticated, service_role;
 
--- The class page: teachers and families read the same rows. Points come from the ledger, because the score of a class
--- that opted out of the ranking is shown to nobody.
+-- The class page: teachers and families read the same rows. Points come from the ledger, because nobody sees the score
+-- of a class that opted out of the ranking.
 create view api.my_classes with (security_invoker = true) as
 select
     l.id as class_id,
@@ -11194,7 +11239,7 @@ left join lateral (
     where v.league_id = l.id and v.state = 'credited'
 ) v on true
 where l.id in (select private.my_league_ids()) and l.school_id is not null;
-comment on view api.my_classes is 'The classes the caller teaches, or follows as a family; the class code only for its teachers.';
+comment on view api.my_classes is 'The classes that the caller teaches, or follows as a family; the class code only for its teachers.';
 grant select on api.my_classes to authenticated;
 
 create view api.class_challenges with (security_invoker = true) as
@@ -11222,7 +11267,7 @@ from mpp.league l
 join mpp.edition_challenge c
     on c.edition_id = l.edition_id
     and l.level = any (c.levels)
-    -- Not even the staff's sheets, which teachers get, tell of a flash challenge to come.
+    -- Teachers get the staff's sheets, so not even these tell of a flash challenge to come.
     and (c.kind <> 'flash' or c.opens_at <= (select private.read_clock()))
 join mpp.challenge k on k.id = c.challenge_id
 left join mpp.class_challenge x on x.league_id = l.id and x.challenge_id = c.id
@@ -11238,14 +11283,14 @@ create view api.open_leagues with (security_invoker = true) as
 select l.id as league_id, l.edition_id, l.name, l.category, s.players, e.league_max_players
 from mpp.league l
 join mpp.edition e on e.id = l.edition_id
--- The score is what a visitor may read of a league; it also counts who played and left, so a league may have one more
--- place than it shows, never one less.
+-- The score is what a visitor may read of a league. It also counts those who played and left, so a league may have one
+-- more place than it shows, never one less.
 join mpp.score s on s.subject_id = l.id
 where l.is_open and l.listed and s.players between 1 and e.league_max_players - 1 and (select private.read_clock()) < e.registration_closes_at;
-comment on view api.open_leagues is 'Open leagues that still have room; joining one takes a phone number.';
+comment on view api.open_leagues is 'Open leagues that still have room; joining one requires a phone number.';
 grant select on api.open_leagues to authenticated, service_role;
 
--- Staff.
+-- For the staff.
 create view api.ops_leagues with (security_invoker = true) as
 select
     l.id as league_id,
@@ -11300,7 +11345,7 @@ where (select private.is_ops());
 comment on view api.ops_classes is 'Every class with its school, size and points; class_teachers says who runs it. Staff only.';
 grant select on api.ops_classes to authenticated, service_role;
 
--- What teachers say of their work is for statistics, so that is how the staff see it: without a name.
+-- What teachers say of their work is for statistics: so the staff see it without a name.
 create view api.teacher_statistics with (security_invoker = true) as
 select t.role, t.subject, count(*) as teachers, min(t.registered_at) as first_registered_at, max(t.registered_at) as last_registered_at
 from mpp.teacher t
@@ -11309,7 +11354,7 @@ group by t.role, t.subject;
 comment on view api.teacher_statistics is 'How many teachers have which role and subject. Staff only.';
 grant select on api.teacher_statistics to authenticated, service_role;
 
--- Logs that one account fills, for api.misuse: consents of an account, where it plays, and changes of who runs a league. Nobody reads
+-- Logs that one account fills: consents of an account, where it plays, and changes of who runs a league. Nobody reads
 -- the consents themselves.
 create function private.filled_logs()
     returns table (
@@ -11344,8 +11389,8 @@ end
 $$;
 grant execute on function private.filled_logs to authenticated, service_role;
 
--- Misuse: more than ten validations within one minute, or more than forty in one day, by one player. And what fills logs: more
--- than ten validations taken back, consents, or changes of who runs a league in one day.
+-- Misuse: more than ten validations within one minute, or more than forty in one day, by one player. Also what fills
+-- logs: more than ten validations taken back, consents, or changes of who runs a league in one day.
 create view api.misuse with (security_invoker = true) as
 select
     m.edition_id,
@@ -11374,7 +11419,8 @@ from (
     group by v.edition_id, v.player_id, v.league_id, date_trunc('day', v.validated_at at time zone 'Europe/Paris')
     having count(*) > 40
     union all
-    -- A teacher validates for the whole class, or types in a sheet of three weeks, in a minute: a class is looked at whole.
+    -- A teacher validates for the whole class, or enters a sheet of three weeks, in a minute: so a class is judged as a
+    -- whole.
     select
         v.edition_id, null, v.league_id, 'class rate', count(*), sum(v.points), min(v.validated_at), max(v.validated_at)
     from mpp.validation v
@@ -11395,10 +11441,10 @@ from (
 ) m
 left join mpp.player p on p.id = m.player_id
 where (select private.is_ops()) and (m.player_id is null or p.alias is not null);
-comment on view api.misuse is 'Players who validated implausibly fast: over 10 in a minute, or over 40 in a day; and classes (without player_id) with over 10 a day for each pupil. Also over 10 validations taken back or consents in a day, and leagues handed over as often (without player_id); validations then is their number. Staff only.';
+comment on view api.misuse is 'Players who validated implausibly fast: over 10 in a minute, or over 40 in a day. Classes (without player_id) with over 10 a day for each pupil. Also over 10 validations taken back or consents in a day, and leagues handed over as often (without player_id); validations is then their number. Staff only.';
 grant select on api.misuse to authenticated, service_role;
--- What visitors write to the association: questions, requests for a quote or a webinar. They only ever write; the
--- staff read, answer, and take down what is against the law.
+-- What visitors write to the association: questions, requests for a quote or a webinar. Visitors only write. The staff
+-- read, answer, and take down what is against the law.
 
 create type api.contact_kind as enum ('contact', 'quote', 'webinar');
 
@@ -11427,7 +11473,7 @@ create table mpp.contact_request (
 );
 comment on table mpp.contact_request is 'Contact, quote and webinar requests; read by the staff only.';
 comment on column mpp.contact_request.size is 'How many people would play.';
-comment on column mpp.contact_request.is_held is 'It came when there were too many, of its address or of all: kept apart, and for 30 days when nobody takes it up.';
+comment on column mpp.contact_request.is_held is 'Whether it came when there were too many, from its address or from all. It is then kept apart, and for 30 days if nobody takes it up.';
 create index contact_request_held on mpp.contact_request (received_at) where is_held and state in ('new', 'spam');
 create index contact_request_received on mpp.contact_request (received_at);
 create index contact_request_handled_by on mpp.contact_request (handled_by) where handled_by is not null;
@@ -11463,11 +11509,11 @@ from mpp.contact_request c cross join (select) read_only;
 comment on view api.contact_requests is 'What visitors wrote, and how far it is answered; sort by id. Staff only.';
 grant select on api.contact_requests to authenticated, service_role;
 
--- Limits are per address and for everybody together, never per IP: a whole school shares one. Past a limit a message is
--- held: kept apart from those that the staff read first, and answered the same, so that it tells nothing about who has
--- written. Anybody can write in anybody's name, or two hundred times: neither loses an honest message. The room for held
--- ones has an end, or the table would not; only then is it said that nothing was kept. Who fills that too is stopped at the
--- edge (docs/operations.md).
+-- Limits are per address and for everybody together, never per IP: a whole school shares one. A message past a limit is
+-- held: kept apart from those that the staff read first. The answer is the same, so it tells nothing about who has
+-- written. Anybody can write in anybody's name, or two hundred times: neither loses an honest message. The room for
+-- held messages is bounded, or the table would not be; only when it is full does the sender learn that nothing was
+-- kept. The edge stops whoever fills that too (docs/operations.md).
 create function private.send_contact_request(
     kind text, name text, email text, message text, organisation text, size integer, language text
 ) returns void
@@ -11488,7 +11534,7 @@ begin
     if kind is null or kind not in ('contact', 'quote', 'webinar') then
         perform private.refuse('MP010', 'kind', coalesce(left(kind, 40), 'it is empty'), 'Use contact, quote or webinar.');
     end if;
-    -- What is written back to goes into the header of a mail.
+    -- The address to answer to goes into the header of a mail.
     if not private.is_mail_address(address) then
         perform private.refuse('MP010', 'email', left(coalesce(email, 'it is empty'), 80), 'Give an address such as name@example.org.');
     end if;
@@ -11531,7 +11577,7 @@ create function api.send_contact_request(
 ) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.send_contact_request(kind, name, email, message, organisation, size, language); end;
-comment on function api.send_contact_request is 'Writes to the association: a question, or a request for a quote or a webinar. No account is needed; beyond three a day of an address, and two hundred an hour of all, messages are kept apart, and the answer does not say so. Errors: MP001, MP002, MP010, MP011, MP095.';
+comment on function api.send_contact_request is 'Writes to the association: a question, or a request for a quote or a webinar. No account is needed. Messages beyond three a day from one address, and two hundred an hour from all, are kept apart, and the answer does not say so. Errors: MP001, MP002, MP010, MP011, MP095.';
 grant execute on function api.send_contact_request(text, text, text, text, text, integer, text)
     to anon, authenticated, service_role;
 
@@ -11550,7 +11596,7 @@ begin
     end if;
     update mpp.contact_request c
     set state = handle_contact_request.state,
-        -- What is left out stays, an empty note clears it.
+        -- A note that is left out stays, an empty one clears it.
         note = case when handle_contact_request.note is null then c.note else said end,
         handled_at = private.clock(),
         handled_by = (select private.my_account())
@@ -11567,11 +11613,11 @@ grant execute on function private.handle_contact_request to authenticated, servi
 create function api.handle_contact_request(id bigint, state api.contact_state, note text default null) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.handle_contact_request(id, state, note); end;
-comment on function api.handle_contact_request is 'Says how far a request is answered, with a note for colleagues; a note left out stays, an empty one clears it. Staff. Errors: MP005, MP006, MP010.';
+comment on function api.handle_contact_request is 'Marks how far a request is answered, with a note for colleagues. A note that is left out stays, an empty one clears it. Staff. Errors: MP005, MP006, MP010.';
 grant execute on function api.handle_contact_request to authenticated, service_role;
 
--- Text, name and address go; that there was one, when, and why it went, stays. The digest lets who has kept a copy prove
--- what it was.
+-- Deletes text, name and address. That there was a request, when, and why it went, stays. Whoever has kept a copy can
+-- prove by the digest what it was.
 create function private.remove_contact_content(id bigint, reason text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -11601,16 +11647,16 @@ grant execute on function private.remove_contact_content to authenticated, servi
 create function api.remove_contact_content(id bigint, reason text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.remove_contact_content(id, reason); end;
-comment on function api.remove_contact_content is 'Takes down the text, the name and the address of a request that is against the law, with a reason; the audit keeps that it was done and a digest. Staff. Errors: MP005, MP006, MP010.';
+comment on function api.remove_contact_content is 'Takes down the text, the name and the address of a request that is against the law, with a reason. The audit keeps that it was done, and a digest. Staff. Errors: MP005, MP006, MP010.';
 grant execute on function api.remove_contact_content to authenticated, service_role;
--- Mails: what is to be sent to whom, and who may get it, decided at the moment it leaves. Sending is `mpp mail send`
--- (mpp_supabase/mail); here is what makes it safe: one mail per key with one Message-ID, and claims with an end.
+-- The outbox: which mail goes to whom, decided at the moment it leaves. `mpp mail send` sends (mpp_supabase/mail, which
+-- also has the texts). Here is what makes it safe: one mail per key with one Message-ID, and claims that end.
 
 create type api.mail_purpose as enum ('service', 'invitation', 'weekly_report', 'league_alerts', 'newsletter');
 
 create type api.mail_state as enum (
     'queued', -- -> sending, dropped
-    'sending', -- -> sent, queued, failed, uncertain; the one mail that its sender has in hand
+    'sending', -- -> sent, queued, failed, uncertain; the one mail that its sender has claimed
     'sent',
     'failed', -- -> queued, by a person
     'dropped', -- its reader must not get it (any more)
@@ -11620,8 +11666,8 @@ create type api.mail_state as enum (
 create table mpp.outbox (
     id bigint generated always as identity primary key,
     key text not null unique check (key ~ '^[!-~]{1,200}$'),
-    -- The part before the @ is made of the key, so that the same mail has the same Message-ID in a database restored
-    -- from a backup; the domain is that of the first sender, and stays.
+    -- The part before the @ is made of the key, so the same mail has the same Message-ID in a database restored from a
+    -- backup. The domain is that of the first sender, and stays.
     message_part text not null unique check (message_part ~ '^[0-9a-f]{40}$'),
     message_domain text check (message_domain ~ '^[a-z0-9.-]{1,190}$'),
     purpose api.mail_purpose not null,
@@ -11645,24 +11691,24 @@ create table mpp.outbox (
     queued_at timestamptz not null default private.clock(),
     sent_at timestamptz,
     constraint outbox_one_recipient check (num_nonnulls(account_id, address) = 1),
-    -- What only a consent allows can go to nobody who could not have given one.
+    -- A mail that needs a consent cannot go to somebody who could not have given one.
     constraint outbox_consent_is_of_accounts check (purpose not in ('newsletter', 'league_alerts') or account_id is not null),
     constraint outbox_claim_is_whole check (
         state not in ('sending', 'uncertain') or num_nulls(claimed_by, claimed_at, claim_expires_at, message_domain) = 0
     ),
     constraint outbox_sent_has_time check ((state = 'sent') = (sent_at is not null))
 );
-comment on table mpp.outbox is 'Mails to send, in hand, sent or given up; one for each key.';
+comment on table mpp.outbox is 'Mails: to send, claimed, sent or given up; one for each key.';
 comment on column mpp.outbox.data is 'Only what the mail shows; emptied once it was sent, because it may hold a code.';
-comment on column mpp.outbox.attempt is 'How often it was claimed: names one claim, so that nobody settles another one.';
+comment on column mpp.outbox.attempt is 'How often it was claimed. It names one claim, so that nobody settles another one.';
 comment on column mpp.outbox.failures is 'How often a server said "later".';
-comment on column mpp.outbox.organisation_id is 'Only for those who work for this client, inside their dates, when it is sent.';
-comment on column mpp.outbox.league_id is 'Only for those who run this league when it is sent, or, of a league_note, also play in it.';
+comment on column mpp.outbox.organisation_id is 'Only for staff of this client, inside their dates at the moment it is sent.';
+comment on column mpp.outbox.league_id is 'Only for those who run this league at the moment it is sent; a league_note also for those who play in it.';
 create index outbox_account on mpp.outbox (account_id);
 create index outbox_organisation on mpp.outbox (organisation_id);
 create index outbox_league on mpp.outbox (league_id);
 
--- How many invitations somebody was written within a day (62_participant, mail_obstacle).
+-- How many invitations a mailbox got within a day (62_participant, mail_obstacle).
 create index outbox_invitation on mpp.outbox (private.mailbox_of(address), queued_at)
     where template in ('staff_invitation', 'player_invitation');
 
@@ -11672,12 +11718,12 @@ create index outbox_in_hand on mpp.outbox (claim_expires_at) where state in ('se
 
 alter table mpp.outbox enable row level security;
 
--- Two readers: the association's staff, and nobody else. Tokens and suppressions have none.
+-- Only the association's staff read mails. Nobody reads tokens and suppressions.
 create policy outbox_select_ops on mpp.outbox
     for select to authenticated
     using ((select private.is_ops()));
 
--- Not address, sent_to nor data: a code in an invitation is for its reader.
+-- address, sent_to and data are not granted: a code in an invitation is for its reader.
 grant select (id, key, message_part, message_domain, purpose, account_id, organisation_id, league_id, template, language, state,
     attempt, failures, next_attempt_at, useful_until, claimed_by, claimed_at, claim_expires_at, reply, queued_at, sent_at)
     on mpp.outbox to authenticated, service_role;
@@ -11713,8 +11759,9 @@ create function private.message_part(key text) returns text
     language sql immutable strict set search_path = pg_catalog, pg_temp
 as $$ select substr(encode(sha256(convert_to(key, 'UTF8')), 'hex'), 1, 40) $$;
 
--- Queues one mail and tells whether it is new: the same key again changes nothing. For other functions of this schema,
--- which have checked who asks. The recipient is an account, whose address is read when the mail leaves, or an address.
+-- Queues one mail and says whether it is new: queuing the same key again changes nothing. For other functions of this
+-- schema, which have checked who asks. The recipient is an account, whose address is read when the mail leaves, or an
+-- address.
 create function private.queue_mail(
     key text, template text, data jsonb, purpose api.mail_purpose default 'service', account_id uuid default null,
     address text default null, language text default null, organisation_id integer default null,
@@ -11732,7 +11779,7 @@ begin
     if address is not null and purpose in ('newsletter', 'league_alerts') then
         perform private.refuse('MP010', 'purpose', purpose::text, 'Name an account: an address alone has agreed to nothing.');
     end if;
-    -- Said here and not by the constraints, whose errors show the whole row.
+    -- Checked here and not by the constraints, whose errors show the whole row.
     if template is null or template !~ '^[a-z][a-z_]{2,39}$' then
         perform private.refuse('MP010', 'template', coalesce(left(template, 40), 'it is empty'), 'Name a template of the mails.');
     end if;
@@ -11746,7 +11793,7 @@ begin
         perform private.refuse('MP010', 'key', coalesce(left(key, 100), 'it is empty'), 'Use up to 200 visible ASCII characters.');
     end if;
     if account_id is not null then
-        -- Nothing is queued for an account that was deleted a moment ago.
+        -- Queue nothing for an account that was deleted a moment ago.
         perform from auth.users u where u.id = queue_mail.account_id for key share;
         if not found then
             return false;
@@ -11770,8 +11817,8 @@ end
 $$;
 comment on function private.queue_mail is 'Queues a mail once for its key; true when it is new. Callers have checked who asks. Errors: MP010.';
 
--- Why this mail must not leave now; null when it may. Asked when it is claimed and never before, so that whoever
--- unsubscribes, loses their access or bounces between queueing and sending gets nothing.
+-- Why this mail must not leave now; null when it may. claim_mail asks it, and nothing earlier: somebody who
+-- unsubscribes, loses their access or bounces between queuing and sending gets nothing.
 create function private.mail_obstacle(mail mpp.outbox, reader_address text) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -11788,7 +11835,7 @@ begin
         if not private.is_live(mail.account_id) then
             return 'account disabled';
         end if;
-        -- Whoever signed up with the address of somebody else has not asked for mail in their name.
+        -- Somebody who signed up with another person's address: that person has not asked for mail.
         if mail.purpose <> 'service'
             and exists (select from auth.users u where u.id = mail.account_id and u.email_confirmed_at is null) then
             return 'address not confirmed';
@@ -11806,8 +11853,8 @@ begin
     ) then
         return 'unsubscribed';
     end if;
-    -- Five a day over all clients, of whom none may learn what others write to a mailbox: what is more goes without a word. One
-    -- sender at a time for a mailbox, or two would both find room (claim_mail).
+    -- Five a day over all clients. None of them may learn what others write to a mailbox, so a mail beyond that is
+    -- dropped silently. One sender at a time for a mailbox, or two would both find room (claim_mail).
     if mail.purpose = 'invitation' and (
         select count(*)
         from mpp.outbox m
@@ -11852,7 +11899,7 @@ create function private.mail_address(mail mpp.outbox) returns text
     language sql stable set search_path = pg_catalog, pg_temp
 as $$ select coalesce(mail.address, (select u.email::text from auth.users u where u.id = mail.account_id)) $$;
 
--- A mail holds what only its reader may know, and a token in their name: the secret key alone sends.
+-- A mail holds what only its reader may know, and a token in their name: only the secret key sends.
 create function private.require_service() returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -11889,7 +11936,7 @@ grant execute on function private.queue_mails to service_role;
 create function api.queue_mails(mails jsonb) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.queue_mails(mails); end;
-comment on function api.queue_mails is 'Queues mails: [{"key", "template", "data", "purpose", "account_id" or "address", "language", "organisation_id", "league_id", "useful_until", "send_after"}]; returns how many are new, since a key is queued once. Secret key only. Errors: MP006, MP010.';
+comment on function api.queue_mails is 'Queues mails: [{"key", "template", "data", "purpose", "account_id" or "address", "language", "organisation_id", "league_id", "useful_until", "send_after"}]. Returns how many are new, since a key is queued once. Secret key only. Errors: MP006, MP010.';
 grant execute on function api.queue_mails to service_role;
 
 create type api.due_mail as (
@@ -11915,17 +11962,17 @@ grant execute on function private.due_mails to service_role;
 create function api.due_mails(how_many integer default 100) returns setof api.due_mail
     language sql stable set search_path = pg_catalog, pg_temp
 begin atomic select * from private.due_mails(how_many); end;
-comment on function api.due_mails is 'The next mails to leave, and why some would not; changes nothing. Secret key only. Errors: MP006.';
+comment on function api.due_mails is 'Lists the next mails to leave, and why some would not; changes nothing. Secret key only. Errors: MP006.';
 grant execute on function api.due_mails to service_role;
 
 create type api.claimed_mail as (
     id bigint, attempt integer, message_id text, address text, first_name text, purpose api.mail_purpose, template text,
     language text, data jsonb, unsubscribe_token text, claim_expires_at timestamptz
 );
-comment on type api.claimed_mail is 'A mail in the hand of its sender, until the claim expires.';
+comment on type api.claimed_mail is 'A mail claimed by its sender, until the claim expires.';
 
--- One mail at a time: a sender that dies leaves exactly one mail in question. A sender whose answer got lost asks again
--- and is given the same mail, which it cannot have sent.
+-- One mail at a time: a sender that dies leaves exactly one mail in doubt. A sender whose answer got lost asks again
+-- and gets the same mail, which it cannot have sent.
 create function private.claim_mail(worker uuid, lease_seconds integer, message_domain text) returns setof api.claimed_mail
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -12007,7 +12054,7 @@ grant execute on function private.claim_mail to service_role;
 create function api.claim_mail(worker uuid, lease_seconds integer, message_domain text) returns setof api.claimed_mail
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select * from private.claim_mail(worker, lease_seconds, message_domain); end;
-comment on function api.claim_mail is 'Takes the next mail in hand, for so many seconds; asked again before it is settled, gives the same one. Drops those that must not leave (any more). Nothing when none is due. Secret key only. Errors: MP006, MP010.';
+comment on function api.claim_mail is 'Claims the next mail for so many seconds. A sender that asks again before it has settled the mail gets the same one. Drops mails that must not leave (any more). Returns nothing when none is due. Secret key only. Errors: MP006, MP010.';
 grant execute on function api.claim_mail to service_role;
 
 create function private.settle_mail(id bigint, attempt integer, worker uuid, outcome text, reply text, retry_seconds integer)
@@ -12031,14 +12078,14 @@ begin
     if m.claimed_by is distinct from worker or m.attempt <> settle_mail.attempt then
         perform private.refuse('MP096', m.key);
     end if;
-    -- Said again, because the answer got lost.
+    -- The sender repeats itself, because the answer got lost.
     if (outcome, m.state::text) in (('sent', 'sent'), ('unavailable', 'queued'), ('later', 'queued'), ('later', 'failed'),
             ('unknown', 'uncertain'), ('refused', 'failed'), ('bounced', 'failed'))
         and m.reply is not distinct from left(settle_mail.reply, 500) then
         return m.state;
     end if;
-    -- That it was delivered is news at any time, also after the claim has ended: it must not be sent again. Everything
-    -- else may only be said of a mail in hand.
+    -- A delivery is accepted at any time, even after the claim has ended: the mail must not be sent again. Everything
+    -- else is accepted only of a claimed mail.
     if m.state <> 'sending' and not (outcome = 'sent' and m.state in ('uncertain', 'queued')) then
         perform private.refuse('MP096', m.key);
     end if;
@@ -12076,7 +12123,7 @@ create function api.settle_mail(
 ) returns api.mail_state
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.settle_mail(id, attempt, worker, outcome, reply, retry_seconds); end;
-comment on function api.settle_mail is 'Says what became of a mail in hand: sent; later (the server asks for patience: ten times, then failed); unavailable (it never left, no fault of its own); refused; bounced (the address does not exist); unknown (the connection broke after the content had left). Returns its new state. Secret key only. Errors: MP006, MP010, MP096, MP097.';
+comment on function api.settle_mail is 'Records what became of a claimed mail: sent; later (the server asks for patience: ten times, then failed); unavailable (it never left, through no fault of its own); refused; bounced (the address does not exist); unknown (the connection broke after the content had left). Returns its new state. Secret key only. Errors: MP006, MP010, MP096, MP097.';
 grant execute on function api.settle_mail to service_role;
 
 create type api.stranded_mail as (
@@ -12101,7 +12148,7 @@ grant execute on function private.stranded_mails to service_role;
 create function api.stranded_mails() returns setof api.stranded_mail
     language sql stable set search_path = pg_catalog, pg_temp
 begin atomic select * from private.stranded_mails(); end;
-comment on function api.stranded_mails is 'Mails whose sender died, or lost the server''s last answer: each may have been delivered or not. Secret key only. Errors: MP006.';
+comment on function api.stranded_mails is 'Lists mails whose sender died, or lost the server''s last answer: each may have been delivered or not. Secret key only. Errors: MP006.';
 grant execute on function api.stranded_mails to service_role;
 
 create function private.settle_stranded(id bigint, attempt integer, verdict text) returns api.mail_state
@@ -12122,7 +12169,7 @@ begin
         perform private.refuse('MP097', settle_stranded.id::text);
     end if;
     at := private.clock();
-    -- The attempt is named, so that what a server said of one attempt is never held for the answer about a later one.
+    -- The attempt is named, so that what a server said of one attempt is never taken for the answer about a later one.
     if m.attempt <> settle_stranded.attempt or not (
         (m.state in ('sending', 'uncertain') and m.claim_expires_at <= at)
         or (m.state = 'failed' and verdict in ('delivered', 'not_delivered'))
@@ -12149,11 +12196,11 @@ grant execute on function private.settle_stranded to service_role;
 create function api.settle_stranded(id bigint, attempt integer, verdict text) returns api.mail_state
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.settle_stranded(id, attempt, verdict); end;
-comment on function api.settle_stranded is 'Settles a mail of stranded_mails, or sends a failed one again: delivered, not_delivered (it is queued again), unknown (it waits for a person) or given_up. Secret key only. Errors: MP006, MP010, MP096, MP097.';
+comment on function api.settle_stranded is 'Settles a mail of stranded_mails, or queues a failed one again: delivered, not_delivered (it is queued again), unknown (it waits for a person) or given_up. Secret key only. Errors: MP006, MP010, MP096, MP097.';
 grant execute on function api.settle_stranded to service_role;
--- Mails to many: the newsletter, and the note of a league's week for those who agreed to the alerts of their league (its
--- players and whoever runs it, the teachers of a class among them). Ambassadors of a client's league get the note of the
--- client's report instead (weekly_readers): one mail a week.
+-- Mails to many: the newsletter, and the note of a league's week. The note goes to those who agreed to the alerts of
+-- their league: its players and whoever runs it, also the teachers of a class. Ambassadors of a client's league get the
+-- note of the client's report instead (weekly_readers): one mail a week.
 
 create table mpp.newsletter (
     code text not null check (code ~ '^[a-z0-9-]{3,60}$'),
@@ -12163,14 +12210,15 @@ create table mpp.newsletter (
     created_at timestamptz not null default private.clock(),
     primary key (code, language)
 );
-comment on table mpp.newsletter is 'Newsletters: one text for all who get it.';
+comment on table mpp.newsletter is 'Newsletters: one text for everybody who gets it.';
 
 alter table mpp.newsletter enable row level security;
 
 create type api.newsletter_batch as (queued integer, already integer, after uuid);
-comment on type api.newsletter_batch is 'What one call of queue_newsletter did; after is where the next one begins, empty at the end.';
+comment on type api.newsletter_batch is 'What one call of queue_newsletter did. The next batch begins at after, which is null at the end.';
 
--- In pieces, each its own transaction: whoever is cut off begins again, and what was queued stays queued once.
+-- One batch per call, each its own transaction. A run that is cut off begins again, and what was queued stays queued
+-- once.
 create function private.queue_newsletter(code text, language text, subject text, body text, after uuid, how_many integer)
     returns api.newsletter_batch
     language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -12243,14 +12291,14 @@ create function api.queue_newsletter(
 ) returns api.newsletter_batch
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.queue_newsletter(code, language, subject, body, after, how_many); end;
-comment on function api.queue_newsletter is 'Queues a newsletter for the next people who agreed to it, in their language, each once; call it again with after until after is empty. Secret key only. Errors: MP006, MP010, MP098.';
+comment on function api.queue_newsletter is 'Queues a newsletter for the next people who agreed to it, in their language, each once. Call it again with after until after is null. Secret key only. Errors: MP006, MP010, MP098.';
 grant execute on function api.queue_newsletter to service_role;
 
 create type api.league_note_batch as (leagues integer, queued integer, already integer, after uuid);
-comment on type api.league_note_batch is 'What one call of queue_league_notes did; after is where the next one begins, empty at the end.';
+comment on type api.league_note_batch is 'What one call of queue_league_notes did. The next batch begins at after, which is null at the end.';
 
--- Whole leagues, of so many players together, each batch its own transaction: whoever is cut off begins again, and what was queued
--- stays queued once.
+-- One batch of whole leagues per call, with so many players together, each its own transaction. A run that is cut off
+-- begins again, and what was queued stays queued once.
 create function private.queue_league_notes(edition_code text, after uuid, how_many integer, dry_run boolean)
     returns api.league_note_batch
     language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -12287,7 +12335,7 @@ begin
             order by l.id
             limit how_many
         ), league as (
-            -- At least one, and until they have so many players together.
+            -- At least one league, and more until they have so many players together.
             select n.*
             from (select x.*, sum(x.players) over (order by x.id) - x.players as earlier from next_one x) n
             where n.earlier < how_many
@@ -12393,9 +12441,9 @@ create function api.queue_league_notes(
 ) returns api.league_note_batch
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.queue_league_notes(edition_code, after, how_many, dry_run); end;
-comment on function api.queue_league_notes is 'Queues the notes of the week for the players and ambassadors who agreed to alerts, each once a week, for the next leagues of how_many players together; call it again with after until after is empty. dry_run only counts. Secret key only. Errors: MP006, MP010, MP020, MP022.';
+comment on function api.queue_league_notes is 'Queues the notes of the week for the players and ambassadors who agreed to alerts, each once a week, for the next leagues with how_many players together. Call it again with after until after is null. dry_run only counts. Secret key only. Errors: MP006, MP010, MP020, MP022.';
 grant execute on function api.queue_league_notes to service_role;
--- Who wants no mail, and which addresses do not exist.
+-- Who wants no mail, and which addresses do not exist. What stops a mail is mail_obstacle in 94_outbox.
 
 create table mpp.unsubscribe_token (
     digest bytea primary key,
@@ -12405,7 +12453,7 @@ create table mpp.unsubscribe_token (
     made_at timestamptz not null default private.clock(),
     constraint unsubscribe_token_one_reader check (num_nonnulls(account_id, address) = 1)
 );
-comment on table mpp.unsubscribe_token is 'Digests of the tokens in the unsubscribe links of mails; the tokens themselves are in the mails only.';
+comment on table mpp.unsubscribe_token is 'Digests of the tokens in unsubscribe links; the tokens themselves are in the mails only.';
 create index unsubscribe_token_account on mpp.unsubscribe_token (account_id);
 
 create table mpp.mail_suppression (
@@ -12418,7 +12466,7 @@ create table mpp.mail_suppression (
     constraint mail_suppression_account unique (account_id, purpose),
     constraint mail_suppression_address unique (address, purpose)
 );
-comment on table mpp.mail_suppression is 'Who unsubscribed from what no consent covers: weekly reports, and invitations to an address without account.';
+comment on table mpp.mail_suppression is 'Who unsubscribed from mails that rest on no consent: weekly reports, and invitations to an address without an account.';
 
 create table mpp.mail_bounce (
     id bigint generated always as identity primary key,
@@ -12429,7 +12477,7 @@ create table mpp.mail_bounce (
     bounced_at timestamptz not null default private.clock(),
     cleared_at timestamptz
 );
-comment on table mpp.mail_bounce is 'Addresses that refused a mail. A hard bounce that was not cleared means that nothing is sent there.';
+comment on table mpp.mail_bounce is 'Addresses that refused a mail. A hard bounce that was not cleared stops every mail to its address.';
 create index mail_bounce_address on mpp.mail_bounce (address);
 create index mail_bounce_outbox on mpp.mail_bounce (outbox_id);
 
@@ -12477,7 +12525,7 @@ grant execute on function private.record_bounce to authenticated, service_role;
 create function api.record_bounce(address text, is_hard boolean, reason text default null) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.record_bounce(address, is_hard, reason); end;
-comment on function api.record_bounce is 'Notes that a mail came back. A hard bounce (the address does not exist) stops every mail to it, a soft one (full, away) is only noted. Staff only. Errors: MP006, MP010.';
+comment on function api.record_bounce is 'Records that a mail came back. A hard bounce (the address does not exist) stops every mail to it; a soft one (full, away) is only recorded. Staff only. Errors: MP006, MP010.';
 grant execute on function api.record_bounce to authenticated, service_role;
 
 create function private.clear_bounces(address text) returns integer
@@ -12502,11 +12550,11 @@ grant execute on function private.clear_bounces to authenticated, service_role;
 create function api.clear_bounces(address text) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.clear_bounces(address); end;
-comment on function api.clear_bounces is 'Lets an address get mail again; returns how many bounces were cleared. Who unsubscribed stays unsubscribed. Staff only. Errors: MP006.';
+comment on function api.clear_bounces is 'Lets an address get mail again. Returns how many bounces were cleared. Somebody who unsubscribed stays unsubscribed. Staff only. Errors: MP006.';
 grant execute on function api.clear_bounces to authenticated, service_role;
 
--- The token is the proof: nobody signs in to leave. Also during maintenance, because a mail program asks once. Whatever
--- the token, the answer is the same.
+-- The token is the proof: nobody signs in to unsubscribe. It works during maintenance too, because a mail program asks
+-- once. The answer is the same, whatever the token.
 create function private.unsubscribe(token text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -12517,7 +12565,7 @@ begin
         return;
     end if;
     select * into t from mpp.unsubscribe_token u where u.digest = sha256(convert_to(token, 'UTF8'));
-    -- The account first, as by its deletion, with which the token goes.
+    -- The account first, as in its deletion, which deletes the token.
     perform from auth.users u where u.id = t.account_id for key share;
     -- Locked: pressing twice writes once.
     select * into t from mpp.unsubscribe_token u where u.digest = t.digest for update;
@@ -12538,7 +12586,7 @@ begin
             limit 1
         ), false);
     else
-        -- Of the mailbox, or the next one would come to it under another tag.
+        -- For the mailbox, or the next mail would come to it under another tag.
         insert into mpp.mail_suppression (purpose, account_id, address)
         values (t.purpose, t.account_id, private.mailbox_of(t.address))
         on conflict do nothing;
@@ -12550,7 +12598,7 @@ grant execute on function private.unsubscribe to anon, authenticated, service_ro
 create function api.unsubscribe(token text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.unsubscribe(token); end;
-comment on function api.unsubscribe is 'Stops the kind of mail that a link was in, without signing in: withdraws the consent, or notes the address. Asked again, or with a token that nobody knows, answers the same. Errors: none.';
+comment on function api.unsubscribe is 'Stops the kind of mail that a link was in, without signing in: withdraws the consent, or records the address. Asking again, or with an unknown token, gives the same answer. Errors: none.';
 grant execute on function api.unsubscribe to anon, authenticated, service_role;
 
 -- Row-level security does not hide the planner's estimates (see 99_ownership).
@@ -12575,13 +12623,15 @@ end
 $$;
 
 alter index mpp.outbox_invitation alter column 1 set statistics 0;
--- How long what is personal and no longer needed is kept: addresses that were written to, invited or that wrote. One rule
--- a row, so that the list here is the one that docs/privacy.md shows. Who unsubscribed is not on it: their wish stays.
+-- How long personal data that is no longer needed is kept: addresses that were written to, invited or that wrote. Each
+-- rule is a row, so this list is the one that docs/privacy.md shows. Addresses that unsubscribed are not on it: their
+-- wish stays.
 
 create type api.expired as (what text, kept interval, rows bigint);
-comment on type api.expired is 'One rule of how long something is kept, and how many rows are past it.';
+comment on type api.expired is 'A rule of how long something is kept, and how many rows are past it.';
 
--- A bounded piece of each kind, its own transaction: whoever is cut off begins again, and nothing waits for long.
+-- A bounded batch of each kind per call, its own transaction. A run that is cut off begins again, and nothing waits for
+-- long.
 create function private.purge_expired(how_many integer, dry_run boolean) returns setof api.expired
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -12659,9 +12709,11 @@ create function api.purge_expired(how_many integer default 5000, dry_run boolean
 begin atomic select * from private.purge_expired(how_many, dry_run); end;
 comment on function api.purge_expired is 'Deletes what was kept long enough, up to how_many rows of each kind; call it again until rows is 0 for all. dry_run only counts. It also renews the join codes that managers of clients knew whose dates have passed. Staff only. Errors: MP006, MP010.';
 grant execute on function api.purge_expired to authenticated, service_role;
+-- What holds for everything before, so this file comes last: owners, forced row-level security, statistics, and what
+-- PostgREST runs before a request.
 
--- Last. Every table and view belongs to mpp_owner, and row-level security binds the owner too. The functions stay with
--- the role that deploys, which is what lets a security definer function read what its caller may not.
+-- Every table and view belongs to mpp_owner, and row-level security binds the owner too. The functions stay with the role
+-- that deploys, so a security definer function reads what its caller may not.
 do $$
 declare
     relation record;
@@ -12683,9 +12735,9 @@ begin
 end
 $$;
 
--- A request may ask PostgREST for the planner's estimate of a count, and row-level security does not hide an estimate:
--- without statistics on what is private it is the same whatever value is asked for. Ranks and lists do not need them,
--- since every query of the game reaches these tables by a key.
+-- A request may ask PostgREST for the planner's estimate of a count, and row-level security does not hide an estimate.
+-- Without statistics on private columns the estimate is the same whatever value is asked for. Ranks and lists do not
+-- need these statistics: every query of the game reaches these tables by a key.
 do $$
 declare
     private_column record;
@@ -12734,10 +12786,10 @@ begin
 end
 $$;
 
--- Views are read. Postgres finds out that it cannot write to one that joins before it asks who may, and PostgREST
--- passes that on as a fault of its own (500). So whoever writes to anything but a function is told before: 401 or 403.
--- A trigger on each view would answer too, but apps would then be shown types for writing to it. For the same reason
--- every view joins something, if only nothing: `cross join (select) read_only`, which the planner takes away.
+-- Views are read, not written. Postgres finds out that it cannot write to a view that joins before it asks who may, and
+-- PostgREST passes that on as a fault of its own (500). So this refuses a write to anything but a function before: 401
+-- or 403. A trigger on each view would refuse too, but then generated types would say that apps may write. For the same
+-- reason every view joins something, if only nothing: `cross join (select) read_only`, which the planner takes away.
 create function request.refuse_writes() returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -12748,16 +12800,17 @@ begin
     end if;
 end
 $$;
-comment on function request.refuse_writes is 'What PostgREST runs before each request, as its caller.';
+comment on function request.refuse_writes is 'PostgREST runs this before each request, as the caller.';
 grant execute on function request.refuse_writes to anon, authenticated, service_role;
 
 alter role authenticator set pgrst.db_pre_request = 'request.refuse_writes';
 
--- What goes wrong in a request is told to whoever sent it, and not written down: Postgres logs the place where it stumbled along
--- with the error, `"first_name":"Lina\u0000…` or `invalid input syntax for type uuid: "Lina"`. Deadlocks and slow statements are still logged.
+-- The sender of a request learns what is wrong with it, and no log keeps it: with an error Postgres logs the place
+-- where it stumbled, `"first_name":"Lina\u0000…` or `invalid input syntax for type uuid: "Lina"`. Deadlocks and slow
+-- statements are still logged.
 alter role authenticator set log_min_messages = 'log';
 
 notify pgrst, 'reload config';
 
--- The default privileges said it for every function that this role made; this says it for what another one did.
+-- The default privileges revoked this for functions that this role made; this line does so for those of another role.
 revoke execute on all functions in schema mpp, private, api, request from public;
