@@ -9,11 +9,16 @@ NPM := $(VENV)/bin/python -m supabase_embedded.node
 # What pip keeps stays in this folder too, as what npm keeps does.
 export PIP_CACHE_DIR ?= $(CURDIR)/$(VENV)/.cache/pip
 
-.PHONY: help demo test calendar setup baseline lint docs bench mutation clean
+# Two workers, which take whole files in the order of tests/conftest.py.
+PYTEST := $(VENV)/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+.PHONY: help demo test test-game test-embedded check calendar setup baseline lint docs bench mutation clean
 
 help:
 	@echo "make demo      set up, start the local stack and play a whole edition (SCALE=0.1 for a tenth)"
-	@echo "make test      set up and run every test"
+	@echo "make test      set up and run every test: the two parts below, ruff and mypy"
+	@echo "make test-game      the part that tests the game: database, package, commands and journeys"
+	@echo "make test-embedded  the part that tests the local servers"
 	@echo "make calendar  run the tests that ask a clock on twelve hard days, in other time zones (long)"
 	@echo "make lint      ruff, mypy, and the Supabase linter on the local stack"
 	@echo "make baseline  write the baseline migration again from sql/schema (until the first release)"
@@ -39,11 +44,20 @@ node_modules/.set-up: package.json package-lock.json $(VENV)/.set-up
 demo: setup
 	@$(MPP) demo --scale $(SCALE)
 
-test: setup tests/postgres-versions/node_modules/.set-up
+# The second part runs even where the first fails.
+test: check
+	@$(MAKE) --no-print-directory --keep-going test-game test-embedded
+
+check: setup
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
+
+test-game: setup tests/postgres-versions/node_modules/.set-up
 	@tests/sql/plpgsql_check.sh
-	@$(VENV)/bin/pytest --numprocesses 2 --dist loadgroup
+	@$(PYTEST) --ignore tests/embedded
+
+test-embedded: setup tests/postgres-versions/node_modules/.set-up
+	@$(PYTEST) tests/embedded
 
 calendar: setup
 	@$(VENV)/bin/python -m tests.calendar

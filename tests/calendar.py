@@ -96,7 +96,8 @@ def main() -> int:
         began = time.monotonic()
         # Sessions of Postgres, too, in that zone: no day may come from it.
         environment = {**os.environ, VARIABLE: instant, "TZ": zone, "PGTZ": zone}
-        command = [sys.executable, "-m", "pytest", "-v", "--tb=short", "--numprocesses", "2", "--dist", "loadgroup"]
+        command = [sys.executable, "-m", "pytest", "-v", "--tb=short", "--numprocesses", "2", "--dist", "loadfile"]
+        command += ["--no-loadscope-reorder"]
         command += arguments if named else [*arguments, *chosen(instant)]
         with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as run:
             # A failure is told when it happens, and again with its message at the end.

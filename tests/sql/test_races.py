@@ -28,9 +28,6 @@ from tests.support.crowd import (
 from tests.support.game import SECRET_WORD, Connection, Edition, Game, Jsonb, Person, document
 from tests.support.waiting import join, wait_until
 
-#: With pytest-xdist on one worker: two crowds at once would only wait for each other.
-pytestmark = pytest.mark.xdist_group("races")
-
 PHONE = "+33612345678"
 
 

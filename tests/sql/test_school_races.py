@@ -15,8 +15,6 @@ from tests.support.game import Connection, Game, Jsonb
 
 from .test_schools import BERLIN, described, unused
 
-pytestmark = pytest.mark.xdist_group("races")
-
 
 @pytest.fixture
 def game(arena_url: str) -> Iterator[Game]:
