@@ -318,7 +318,7 @@ def test_a_long_class_name_is_whole_on_the_page(pdf: Path) -> None:
 def test_the_same_class_gives_the_same_bytes_everywhere(pdf: Path, tmp_path: Path) -> None:
     write_diplomas(pdf, a_class(), "de")
     program = (
-        "from tests.diplomas.test_diplomas import a_class, write_diplomas\n"
+        "from tests.library.diplomas.test_diplomas import a_class, write_diplomas\n"
         f"write_diplomas({str(tmp_path / 'again.pdf')!r}, a_class(), 'de')"
     )
     environment = os.environ | {"TZ": "Asia/Tokyo", "LANG": "C", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
