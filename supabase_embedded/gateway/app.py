@@ -42,7 +42,8 @@ LONGEST_SELECT = 2_000
 READ_AHEAD = LARGEST_BODY
 TIMEOUT = 20.0
 
-#: Bytes a second below which the sender of a large body is given up.
+#: Bytes a second that the sender of a body must reach, over each READ_AHEAD bytes of it, with TIMEOUT to spare for them
+#: (ten of it for the first, which keep no place): who drips is given up, however large the file may be.
 SLOWEST = 100_000
 
 #: Connections to each service at once.
@@ -393,14 +394,17 @@ class _SlowBodyError(Exception):
 
 
 class _Body(httpx.AsyncByteStream):
-    """The request's body, up to ``largest`` bytes: its first READ_AHEAD at once, the rest passed on as it arrives."""
+    """The request's body, up to ``largest`` bytes: its first READ_AHEAD at once, the rest passed on as it arrives.
+
+    Each READ_AHEAD bytes have their time. Only waiting for the sender counts, not what the service behind takes.
+    """
 
     def __init__(self, receive: Receive, largest: int, timeout: float) -> None:
         self._receive = receive
         self._left = largest
         self._timeout = timeout
-        # Bytes that keep trickling in end as well.
-        self._deadline = asyncio.get_running_loop().time() + 10 * timeout + largest / SLOWEST
+        self._owed = READ_AHEAD
+        self._patience = 10 * timeout + READ_AHEAD / SLOWEST
         self._ahead: list[bytes] = []
         self._whole = False
 
@@ -422,18 +426,23 @@ class _Body(httpx.AsyncByteStream):
                 yield chunk
 
     async def _next(self) -> bytes:
-        next_bytes = asyncio.get_running_loop().time() + self._timeout
+        clock = asyncio.get_running_loop()
+        asked = clock.time()
         try:
-            async with asyncio.timeout_at(min(next_bytes, self._deadline)):
+            async with asyncio.timeout(min(self._timeout, self._patience)):
                 message: Message = await self._receive()
         except TimeoutError:
             raise _SlowBodyError from None
+        self._patience -= clock.time() - asked
         if message["type"] == "http.disconnect":
             raise httpx.ReadError("the client went away")
         chunk: bytes = message.get("body", b"")
         self._left -= len(chunk)
         if self._left < 0:
             raise _BodyTooLargeError
+        self._owed -= len(chunk)
+        if self._owed <= 0:
+            self._owed, self._patience = READ_AHEAD, self._timeout + READ_AHEAD / SLOWEST
         self._whole = not message.get("more_body")
         return chunk
 

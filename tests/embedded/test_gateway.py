@@ -212,12 +212,13 @@ def test_headers_that_never_end_keep_nobody_out(running: StackStatus, key: dict[
         assert (answer.status_code, answer.text) == (200, '"on"')
 
 
-@pytest.fixture
-def impatient(running: StackStatus, directory: Path) -> Iterator[StackStatus]:
+@contextlib.contextmanager
+def impatient_gateway(running: StackStatus, directory: Path, **options: object) -> Iterator[StackStatus]:
     """The probe behind another gateway, which waits for nobody longer than a moment."""
     values, ports = running.env(), running.ports
     port = Ports.free().gateway
     config = {
+        **options,
         "port": port,
         "postgrest": f"http://127.0.0.1:{ports.postgrest}",
         "auth": f"http://127.0.0.1:{ports.auth}",
@@ -242,6 +243,12 @@ def impatient(running: StackStatus, directory: Path) -> Iterator[StackStatus]:
     finally:
         gateway.kill()
         gateway.wait()
+
+
+@pytest.fixture
+def impatient(running: StackStatus, directory: Path) -> Iterator[StackStatus]:
+    with impatient_gateway(running, directory) as status:
+        yield status
 
 
 def _is_up(url: str) -> bool:
@@ -278,6 +285,46 @@ def test_a_request_that_does_not_arrive_is_given_up(impatient: StackStatus) -> N
             return False
 
         wait_until(arrives)
+
+
+def test_an_upload_that_drips_is_given_up_and_its_connection_to_storage_let_go(
+    running: StackStatus, directory: Path
+) -> None:
+    taken: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as service, ThreadPoolExecutor(1) as pool:
+
+        def serve() -> None:
+            connection, _ = service.accept()
+            with connection:
+                taken.extend(iter(lambda: connection.recv(65_536), b""))
+
+        serving = pool.submit(serve)
+        storage = {"storage": f"http://127.0.0.1:{service.getsockname()[1]}", "largest_file": 50_000_000_000}
+        with (
+            impatient_gateway(running, directory, **storage) as impatient,
+            socket.create_connection(("127.0.0.1", impatient.ports.gateway)) as sender,
+        ):
+            key = running.env()["PUBLISHABLE_KEY"]
+            head = f"POST /storage/v1/object/bucket/film HTTP/1.1\r\nhost: x\r\napikey: {key}\r\n"
+            sender.sendall(f"{head}content-length: 40000000000\r\n\r\n".encode() + b"a" * gateway_app.READ_AHEAD)
+            sender.settimeout(0.05)
+            answer = b""
+
+            def is_over() -> bool:
+                # Never so slow that the next bytes are late, and for as long as it is let.
+                nonlocal answer
+                with contextlib.suppress(TimeoutError):
+                    sender.sendall(b"a")
+                    answer += sender.recv(65_536)
+                return serving.done()
+
+            with contextlib.suppress(ConnectionError):
+                wait_until(is_over)
+            with contextlib.suppress(OSError):
+                answer += sender.recv(65_536)
+            serving.result(LIMIT)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert sum(map(len, taken)) > gateway_app.READ_AHEAD, "Storage was asked"
 
 
 @pytest.mark.parametrize(
