@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -72,6 +73,28 @@ def _boot_id() -> str:
         return ""
 
 
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back until the block is done.
+
+    By handlers and not by a signal mask: the processes started inside would inherit a mask and never stop.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda received, _: arrived.append(received))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for received in dict.fromkeys(arrived):
+            signal.raise_signal(received)
+
+
 def spawn(
     command: Sequence[str | Path],
     *,
@@ -80,7 +103,10 @@ def spawn(
     cwd: Path | str = "/",
     user: tuple[int, int] | None = None,
 ) -> Process:
-    """Start a daemon in its own session, its output appended to ``log``; ``user`` is (uid, gid) to drop to."""
+    """Start a daemon in its own session, its output appended to ``log``; ``user`` is (uid, gid) to drop to.
+
+    Call it ``uninterrupted`` until the process is noted where whoever cleans up finds it.
+    """
     with open_log(log) as output:
         try:
             child = subprocess.Popen(

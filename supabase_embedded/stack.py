@@ -15,7 +15,6 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -96,7 +95,7 @@ class Stack:
             try:
                 self._start(state, progress)
             except BaseException:
-                with _uninterrupted():
+                with process.uninterrupted():
                     self._stop_processes(state)
                 raise
             return state.status()
@@ -261,7 +260,7 @@ class Stack:
 
     def _spawn(self, name: str, state: State) -> None:
         start: Callable[[State], Process] = getattr(self, f"_spawn_{name}")
-        with _uninterrupted():
+        with process.uninterrupted():
             # Between the fork and the record there must be no way out.
             state.record(name, start(state))
 
@@ -498,14 +497,18 @@ class Stack:
 
     def _migrate_auth(self, state: State) -> None:
         log = self.logs / "auth.log"
-        running = process.spawn(
-            self._auth_command("migrate"), log=log, env=self._auth_environment(state), cwd=self.home
-        )
+        running = None
         try:
+            with process.uninterrupted():
+                running = process.spawn(
+                    self._auth_command("migrate"), log=log, env=self._auth_environment(state), cwd=self.home
+                )
             code = process.wait(running, 60)
         finally:
             # Whoever interrupts the start leaves it behind otherwise.
-            process.stop(running)
+            if running is not None:
+                with process.uninterrupted():
+                    process.stop(running)
         if code != 0:
             raise StackError("The Auth server could not prepare its tables.", _last_line(log))
 
@@ -661,25 +664,3 @@ def _last_line(log: Path) -> str:
     """The last thing a service said, and where the rest is."""
     said = next((line.strip() for line in reversed(process.tail(log)) if line.strip()), "")
     return f"It said: {said[:300]} (see {log})." if said else f"See {log}."
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C and SIGTERM back until the block is done.
-
-    By handlers and not by a signal mask: the processes started inside would inherit a mask and never stop.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    arrived: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, lambda received, _: arrived.append(received))
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for received in dict.fromkeys(arrived):
-            signal.raise_signal(received)

@@ -216,11 +216,15 @@ class PostgresServer:
         self._clear_stale_lock()
         options = [f"--{name.replace('_', '-')}={value}" for name, value in {**_SETTINGS, **self.settings}.items()]
         mark = self.log.stat().st_size if self.log.exists() else 0
-        self.process = process.spawn(
-            [self.binaries / "bin" / "postgres", "-D", self.data, "-p", str(self.port), *options],
-            log=self.log, env=self._environment(), cwd=self.data if self.user.ids is None else "/", user=self.user.ids,
-        )  # fmt: skip
-        self.on_start(self.process)
+        with process.uninterrupted():
+            self.process = process.spawn(
+                [self.binaries / "bin" / "postgres", "-D", self.data, "-p", str(self.port), *options],
+                log=self.log,
+                env=self._environment(),
+                cwd=self.data if self.user.ids is None else "/",
+                user=self.user.ids,
+            )
+            self.on_start(self.process)
         if not self._wait_ready(60):
             stop = self.process
             process.stop(stop, with_signal=signal.SIGQUIT, seconds=5)

@@ -366,6 +366,35 @@ def test_an_interrupted_start_leaves_nothing_running(
     assert alive_below(stack.home) == []
 
 
+@pytest.mark.parametrize("program", ["postgres", "migrate", "gateway"])
+def test_an_interrupt_while_a_program_is_being_started_leaves_it_not_running(
+    new_stack: NewStack, directory: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    # An Auth whose migration takes for ever: nothing but the stack ends it.
+    waits = directory / "auth"
+    waits.write_text(f"#!/bin/sh\nwhile [ -e {waits} ]; do sleep 0.1; done\n")
+    waits.chmod(0o755)
+    monkeypatch.setenv("MPP_AUTH_BIN", str(waits))
+    started: list[int] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        """Ctrl-C between the fork and whatever Python does next."""
+
+        def __init__(self, command: list[str], **options: Any) -> None:
+            super().__init__(command, **options)
+            if any(program in Path(part).name for part in command[:4]) and options.get("start_new_session"):
+                started.append(self.pid)
+                signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    stack = new_stack()
+    with pytest.raises(KeyboardInterrupt):
+        stack.start()
+    assert len(started) == 1
+    assert start_token(started[0]) == ""
+    assert alive_below(stack.home) == []
+
+
 def test_a_start_that_is_killed_is_cleaned_up_and_two_starts_at_once_make_one_stack(
     new_stack: NewStack, held_auth: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
