@@ -150,7 +150,7 @@ def test_a_client_goes_from_the_contract_to_its_figures(place: Place) -> None:
     made = client(place, edition)
     part, own = {"participation_id": made.part}, {"organisation_id": made.organisation}
     at_school = place.desk("set_participation", **own, edition_code=schools.code)
-    code = rne()
+    code = rne(place)
     school = place.desk(
         "add_school", name=f"École {letters()}", city="Exempleville", postcode="01000", levels=["elementaire"], rne=code
     )
@@ -453,7 +453,7 @@ def few(place: Place) -> Client:
         phone.validate(edition, "bike")
     made.staff["viewer"] = made.employ("viewer")
     # One class of a territory, of three pupils.
-    schools, rne_code = school_edition(place), rne()
+    schools, rne_code = school_edition(place), rne(place)
     at = place.desk(
         "add_school", name=f"École {letters()}", city="Exempleville", postcode="01000", levels=["elementaire"],
         rne=rne_code,

@@ -94,7 +94,7 @@ def test_a_teacher_goes_from_signing_up_to_the_ranking(place: Place) -> None:
     assert tess.rows("my_profile") == [], "a teacher who does not play has no player's profile"
 
     # The school: found without accents, or added, once.
-    name, code = f"École élémentaire Sœur Pâquerette {uuid.uuid4().hex[:6]}", rne()
+    name, code = f"École élémentaire Sœur Pâquerette {uuid.uuid4().hex[:6]}", rne(place)
     added = tess.rpc("add_school", name=name, city="L’Haÿ-en-Forêt", postcode="01234", levels=["elementaire"], rne=code)
     assert tess.rpc("add_school", name="Other", city="X", postcode="01234", levels=["lycee"], rne=code.lower()) == added
     for query in (code, f"soeur paquerette {name[-6:]}", f"HAY EN FORET {name[-6:]}", f"Sœur pâq 01234 {name[-6:]}"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import random
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from psycopg.types.json import Jsonb
 
 from tests.support import clock
 from tests.support.refusal_details import only_times
+from tests.support.school_codes import SchoolCodes
 
 Connection = psycopg.Connection[Any]
 
@@ -53,8 +53,7 @@ CHALLENGES: dict[str, tuple[str, int, int | None, int | None, int | None, bool, 
 }
 
 _numbers = itertools.count(1)
-#: Somewhere else in every run: a database that is used twice remembers schools, which are the same by their code.
-_schools = itertools.count(random.randrange(1_000_000, 9_000_000))
+_codes = SchoolCodes(1_000_000)
 
 
 def translated(text: str) -> dict[str, str]:
@@ -446,11 +445,10 @@ class Game:
 
     def school(self, levels: Sequence[str] = EVERY_LEVEL, **arguments: Any) -> uuid.UUID:
         """A new school, added by a teacher of its own."""
-        number = next(_schools)
-        letter = "ABCDEFGHJKLMNPRSTUVWXYZ"[number % 23]
-        given = {"name": f"École {number}", "city": "Exempleville", "postcode": "01000", "levels": list(levels)}
+        code = _codes.draw(self.db)
+        given = {"name": f"École {code[:7]}", "city": "Exempleville", "postcode": "01000", "levels": list(levels)}
         return self.service.call(  # type: ignore[no-any-return]
-            "add_school", **{"rne": f"{number}{letter}", **given, **arguments}
+            "add_school", **{"rne": code, **given, **arguments}
         )
 
     def class_(

@@ -243,7 +243,7 @@ def _whole(place: Place, running: Edition, over: Edition, schools: Edition, numb
             " join mpp.outbox o on o.key like 'staff:' || i.id || ':%%' where i.organisation_id = %s",
             (asked.organisation,),
         ).fetchall()
-    code = rne()
+    code = rne(place)
     at = place.desk(
         "add_school", name=f"École {letters()}", city="Exempleville", postcode="01000", levels=LEVELS, rne=code
     )

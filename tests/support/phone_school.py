@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import random
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ from mpp_supabase.files.edition_file import parse_edition
 from tests.support import clock
 
 from .phone import DAY, HOUR, PARIS, Edition, Phone, Place
+from .school_codes import SchoolCodes
 
 LEVELS = ["maternelle", "elementaire", "college", "lycee"]
 _SIX = ("Lina", "Tom", "Zoé", "Éva", "Marie-Lou", "N’Golo")
@@ -50,7 +49,7 @@ _CHALLENGES = {
     "plane": "kind: malus, points: -5, levels: [lycee]",
 }
 
-_numbers = itertools.count(random.randrange(5_000_000))
+_codes = SchoolCodes(2_000_000)
 
 
 def school_edition(place: Place) -> Edition:
@@ -98,15 +97,15 @@ def letters() -> str:
     return uuid.uuid4().hex[:8].translate(str.maketrans("0123456789", "ghijklmnop"))
 
 
-def rne() -> str:
-    """A school code that no other test uses, with the letter that checks it."""
-    number = 2_000_000 + next(_numbers)
-    return f"{number}{'ABCDEFGHJKLMNPRSTUVWXYZ'[number % 23]}"
+def rne(place: Place) -> str:
+    """A school code that no school has."""
+    with psycopg.connect(place.status.db_url) as connection:
+        return _codes.draw(connection)
 
 
 def school(place: Place, name: str = "École des Essais", city: str = "Exempleville") -> str:
     """A new school with all four levels; returns its id."""
-    arguments = {"name": name, "city": city, "postcode": "01000", "levels": LEVELS, "rne": rne()}
+    arguments = {"name": name, "city": city, "postcode": "01000", "levels": LEVELS, "rne": rne(place)}
     return str(place.desk("add_school", **arguments))
 
 
@@ -262,7 +261,7 @@ def acts(class_: Class, another: str) -> dict[str, dict[str, Any]]:
         "accept_class": {"code": class_.row["class_code"]},
         "add_pupils": {"class_id": class_.id, "pupils": [{"first_name": "Intrus"}]},
         "add_school": {
-            "name": "École Pirate", "city": "Exempleville", "postcode": "01000", "levels": ["lycee"], "rne": rne(),
+            "name": "École Pirate", "city": "Exempleville", "postcode": "01000", "levels": ["lycee"], "rne": "2999999U",
         },
         "announce_maintenance": {"starts_at": now, "ends_at": now, "message": {"fr": "x", "en": "x"}},
         "apply_edition": {"document": {"edition": {"code": edition.code}}},
