@@ -80,6 +80,20 @@ begin
 end
 $$;
 
+-- The same for whoever calls; returns their account. The secret key is nobody's.
+create function private.lock_caller() returns uuid
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.my_account();
+begin
+    if private.request_role() = 'authenticated' then
+        perform private.lock_account(account);
+    end if;
+    return account;
+end
+$$;
+
 create function private.is_ops() returns boolean
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -347,6 +347,7 @@ begin
     place := private.clean_place(country, postcode);
     perform private.check_school(nullif(code, ''), place.country, levels);
     code := nullif(code, '');
+    perform private.lock_caller();
     -- A known school stays as it is, whoever describes it again.
     select s.id into school
     from mpp.school s

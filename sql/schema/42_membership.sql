@@ -276,8 +276,9 @@ declare
     edition integer;
     frozen timestamptz;
 begin
+    -- Their league's lock keeps those who run it from being deleted (lock_what_ends), but not the staff.
     if private.is_ops() then
-        account := (select private.my_account());
+        account := private.lock_caller();
     else
         account := private.require_account();
     end if;
@@ -404,6 +405,7 @@ declare
     account uuid;
     heir mpp.player;
 begin
+    perform private.lock_caller();
     perform private.lock_profile_of_player(player_id);
     account := private.lock_led_league(league_id);
     if not private.is_ops() and not exists (
@@ -441,6 +443,7 @@ declare
     account uuid;
     helper mpp.player;
 begin
+    perform private.lock_caller();
     perform private.lock_profile_of_player(player_id);
     account := private.lock_led_league(league);
     if not private.is_ops() and not exists (

@@ -38,6 +38,14 @@ declare
     account uuid := private.require_account();
     reported mpp.player;
 begin
+    perform private.lock_account(account);
+    -- And whom they tell about: an id is not written after it was erased.
+    perform from auth.users u
+    where u.id = (
+        select p.account_id from mpp.player p
+        where p.id = report_conduct.player_id and p.league_id in (select private.my_league_ids())
+    )
+    for key share;
     select * into reported
     from mpp.player p
     where p.id = report_conduct.player_id and p.league_id in (select private.my_league_ids()) and p.alias is not null;

@@ -21,7 +21,8 @@ create function private.lock_class(class uuid, when_frozen boolean default false
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := case when private.is_ops() then (select private.my_account()) else private.require_account(registered => false) end;
+    -- As in lock_led_league.
+    account uuid := case when private.is_ops() then private.lock_caller() else private.require_account(registered => false) end;
     edition integer;
     frozen text;
 begin

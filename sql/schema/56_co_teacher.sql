@@ -73,6 +73,7 @@ as $$
 declare
     account uuid;
 begin
+    perform private.lock_caller();
     perform from mpp.profile p where p.id = teacher_id for key share;
     account := private.lock_class(class_id, when_frozen => true);
     if not private.is_ops() and not exists (

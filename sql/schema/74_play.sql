@@ -183,7 +183,7 @@ create function private.cancel_validation(validation_id uuid, reason text) retur
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := case when private.is_ops() then (select private.my_account()) else private.require_account() end;
+    account uuid := case when private.is_ops() then private.lock_caller() else private.require_account() end;
     e mpp.edition;
     v mpp.validation;
     mine boolean;

@@ -140,12 +140,14 @@ create function private.handle_contact_request(id bigint, state api.contact_stat
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
+    account uuid;
     said text;
 begin
     perform private.require_ops();
     if state is null then
         perform private.refuse('MP010', 'state', 'it is empty', 'Use new, in_progress, answered or spam.');
     end if;
+    account := private.lock_caller();
     if private.trimmed(left(note, 3000)) <> '' then
         said := private.clean_text('note', note, 2000);
     end if;
@@ -154,7 +156,7 @@ begin
         -- A note that is left out stays, an empty one clears it.
         note = case when handle_contact_request.note is null then c.note else said end,
         handled_at = private.clock(),
-        handled_by = (select private.my_account())
+        handled_by = account
     where c.id = handle_contact_request.id;
     if not found then
         perform private.refuse('MP005');
@@ -168,7 +170,7 @@ grant execute on function private.handle_contact_request to authenticated, servi
 create function api.handle_contact_request(id bigint, state api.contact_state, note text default null) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.handle_contact_request(id, state, note); end;
-comment on function api.handle_contact_request is 'Marks how far a request is answered, with a note for colleagues. A note that is left out stays, an empty one clears it. Staff. Errors: MP005, MP006, MP010.';
+comment on function api.handle_contact_request is 'Marks how far a request is answered, with a note for colleagues. A note that is left out stays, an empty one clears it. Staff. Errors: MP001, MP005, MP006, MP010.';
 grant execute on function api.handle_contact_request to authenticated, service_role;
 
 -- Deletes text, name and address. That there was a request, when, and why it went, stays. Whoever has kept a copy can

@@ -359,6 +359,15 @@ begin
         if not found then
             return;
         end if;
+        if m.account_id is not null and m.purpose <> 'service' then
+            -- The way out that is written below refers to the account. One that is being deleted at this moment waits for
+            -- its mails: this mail steps back, and goes with it or comes again.
+            perform from auth.users u where u.id = m.account_id for key share skip locked;
+            if not found then
+                update mpp.outbox o set state = 'queued', next_attempt_at = at + interval '1 minute' where o.id = m.id;
+                continue;
+            end if;
+        end if;
         reader := private.mail_address(m);
         if m.purpose = 'invitation' then
             perform pg_advisory_xact_lock(hashtext('mpp.mailbox'), hashtext(private.mailbox_of(reader)));

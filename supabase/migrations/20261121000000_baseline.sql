@@ -966,6 +966,20 @@ begin
 end
 $$;
 
+-- The same for whoever calls; returns their account. The secret key is nobody's.
+create function private.lock_caller() returns uuid
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.my_account();
+begin
+    if private.request_role() = 'authenticated' then
+        perform private.lock_account(account);
+    end if;
+    return account;
+end
+$$;
+
 create function private.is_ops() returns boolean
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -2697,6 +2711,7 @@ begin
     place := private.clean_place(country, postcode);
     perform private.check_school(nullif(code, ''), place.country, levels);
     code := nullif(code, '');
+    perform private.lock_caller();
     -- A known school stays as it is, whoever describes it again.
     select s.id into school
     from mpp.school s
@@ -4282,8 +4297,9 @@ declare
     edition integer;
     frozen timestamptz;
 begin
+    -- Their league's lock keeps those who run it from being deleted (lock_what_ends), but not the staff.
     if private.is_ops() then
-        account := (select private.my_account());
+        account := private.lock_caller();
     else
         account := private.require_account();
     end if;
@@ -4410,6 +4426,7 @@ declare
     account uuid;
     heir mpp.player;
 begin
+    perform private.lock_caller();
     perform private.lock_profile_of_player(player_id);
     account := private.lock_led_league(league_id);
     if not private.is_ops() and not exists (
@@ -4447,6 +4464,7 @@ declare
     account uuid;
     helper mpp.player;
 begin
+    perform private.lock_caller();
     perform private.lock_profile_of_player(player_id);
     account := private.lock_led_league(league);
     if not private.is_ops() and not exists (
@@ -4648,6 +4666,14 @@ declare
     account uuid := private.require_account();
     reported mpp.player;
 begin
+    perform private.lock_account(account);
+    -- And whom they tell about: an id is not written after it was erased.
+    perform from auth.users u
+    where u.id = (
+        select p.account_id from mpp.player p
+        where p.id = report_conduct.player_id and p.league_id in (select private.my_league_ids())
+    )
+    for key share;
     select * into reported
     from mpp.player p
     where p.id = report_conduct.player_id and p.league_id in (select private.my_league_ids()) and p.alias is not null;
@@ -4902,7 +4928,8 @@ create function private.lock_class(class uuid, when_frozen boolean default false
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := case when private.is_ops() then (select private.my_account()) else private.require_account(registered => false) end;
+    -- As in lock_led_league.
+    account uuid := case when private.is_ops() then private.lock_caller() else private.require_account(registered => false) end;
     edition integer;
     frozen text;
 begin
@@ -5702,6 +5729,7 @@ as $$
 declare
     account uuid;
 begin
+    perform private.lock_caller();
     perform from mpp.profile p where p.id = teacher_id for key share;
     account := private.lock_class(class_id, when_frozen => true);
     if not private.is_ops() and not exists (
@@ -7716,7 +7744,7 @@ create function private.cancel_validation(validation_id uuid, reason text) retur
 as $$
 declare
     by_ops boolean := private.is_ops();
-    account uuid := case when private.is_ops() then (select private.my_account()) else private.require_account() end;
+    account uuid := case when private.is_ops() then private.lock_caller() else private.require_account() end;
     e mpp.edition;
     v mpp.validation;
     mine boolean;
@@ -11585,12 +11613,14 @@ create function private.handle_contact_request(id bigint, state api.contact_stat
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
+    account uuid;
     said text;
 begin
     perform private.require_ops();
     if state is null then
         perform private.refuse('MP010', 'state', 'it is empty', 'Use new, in_progress, answered or spam.');
     end if;
+    account := private.lock_caller();
     if private.trimmed(left(note, 3000)) <> '' then
         said := private.clean_text('note', note, 2000);
     end if;
@@ -11599,7 +11629,7 @@ begin
         -- A note that is left out stays, an empty one clears it.
         note = case when handle_contact_request.note is null then c.note else said end,
         handled_at = private.clock(),
-        handled_by = (select private.my_account())
+        handled_by = account
     where c.id = handle_contact_request.id;
     if not found then
         perform private.refuse('MP005');
@@ -11613,7 +11643,7 @@ grant execute on function private.handle_contact_request to authenticated, servi
 create function api.handle_contact_request(id bigint, state api.contact_state, note text default null) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.handle_contact_request(id, state, note); end;
-comment on function api.handle_contact_request is 'Marks how far a request is answered, with a note for colleagues. A note that is left out stays, an empty one clears it. Staff. Errors: MP005, MP006, MP010.';
+comment on function api.handle_contact_request is 'Marks how far a request is answered, with a note for colleagues. A note that is left out stays, an empty one clears it. Staff. Errors: MP001, MP005, MP006, MP010.';
 grant execute on function api.handle_contact_request to authenticated, service_role;
 
 -- Deletes text, name and address. That there was a request, when, and why it went, stays. Whoever has kept a copy can
@@ -12009,6 +12039,15 @@ begin
         end if;
         if not found then
             return;
+        end if;
+        if m.account_id is not null and m.purpose <> 'service' then
+            -- The way out that is written below refers to the account. One that is being deleted at this moment waits for
+            -- its mails: this mail steps back, and goes with it or comes again.
+            perform from auth.users u where u.id = m.account_id for key share skip locked;
+            if not found then
+                update mpp.outbox o set state = 'queued', next_attempt_at = at + interval '1 minute' where o.id = m.id;
+                continue;
+            end if;
         end if;
         reader := private.mail_address(m);
         if m.purpose = 'invitation' then
