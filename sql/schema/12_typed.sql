@@ -32,21 +32,66 @@ begin
 end
 $$;
 
+-- The code of a country as people write it: in small letters, or by its name in French, English or German where most
+-- players live. Null for anything else.
+create function private.country_code(typed text) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    word text := upper(private.searchable(typed));
+begin
+    if private.is_country(word) then
+        return word;
+    end if;
+    return (
+        select n.code
+        from (
+            values
+                ('AT', '|AUTRICHE|AUSTRIA|OSTERREICH|OESTERREICH|'),
+                ('BE', '|BELGIQUE|BELGIUM|BELGIEN|BELGIE|'),
+                ('CA', '|CANADA|KANADA|'),
+                ('CH', '|SUISSE|SWITZERLAND|SCHWEIZ|SVIZZERA|'),
+                ('DE', '|ALLEMAGNE|GERMANY|DEUTSCHLAND|'),
+                ('ES', '|ESPAGNE|SPAIN|SPANIEN|ESPANA|'),
+                ('FR', '|FRANCE|FRANKREICH|FRANCE METROPOLITAINE|'),
+                ('GB', '|UK|U K|ROYAUME UNI|UNITED KINGDOM|VEREINIGTES KONIGREICH|GRANDE BRETAGNE|GREAT BRITAIN|GROSSBRITANNIEN'
+                    || '|ANGLETERRE|ENGLAND|ECOSSE|SCOTLAND|SCHOTTLAND|PAYS DE GALLES|WALES|'),
+                ('IE', '|IRLANDE|IRELAND|IRLAND|'),
+                ('IT', '|ITALIE|ITALY|ITALIEN|ITALIA|'),
+                ('LU', '|LUXEMBOURG|LUXEMBURG|'),
+                ('MC', '|MONACO|'),
+                ('MA', '|MAROC|MOROCCO|MAROKKO|'),
+                ('NL', '|PAYS BAS|NETHERLANDS|THE NETHERLANDS|NIEDERLANDE|NEDERLAND|HOLLANDE|HOLLAND|'),
+                ('PT', '|PORTUGAL|'),
+                ('US', '|USA|U S A|ETATS UNIS|UNITED STATES|VEREINIGTE STAATEN|'),
+                ('DZ', '|ALGERIE|ALGERIA|ALGERIEN|'),
+                ('TN', '|TUNISIE|TUNISIA|TUNESIEN|'),
+                ('SN', '|SENEGAL|')
+        ) n (code, names)
+        where strpos(n.names, '|' || word || '|') > 0
+    );
+end
+$$;
+
 -- Where somebody lives or a school stands, as it is kept: a country of the list and a postcode that may exist there.
 -- The French territories that ISO lists as countries become France, so that maps and departments know them.
+-- A postcode is read as it stands on envelopes: F-75011, 75 011, 75011 Paris CEDEX 11.
 create function private.clean_place(inout country text, inout postcode text)
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
+    typed text;
     territory text;
     form text;
+    sign_of_car text;
 begin
-    country := private.trimmed(left(country, 20));
-    if private.is_country(country) is not true then
-        perform private.refuse('MP010', 'country', coalesce(nullif(country, ''), 'it is empty'),
-            'Use two capital letters of a country (ISO 3166), such as FR.');
+    typed := private.trimmed(left(country, 60));
+    country := private.country_code(typed);
+    if country is null then
+        perform private.refuse('MP010', 'country', coalesce(nullif(left(typed, 20), ''), 'it is empty'),
+            'Use the two letters of a country (ISO 3166), such as FR.');
     end if;
-    postcode := upper(private.trimmed(left(postcode, 40)));
+    postcode := upper(private.trimmed(left(postcode, 60)));
     territory := case country
         when 'GP' then '971' when 'MQ' then '972' when 'GF' then '973' when 'RE' then '974' when 'PM' then '975' when 'YT' then '976'
         when 'BL' then '97(133|7)' when 'MF' then '97(150|8)' when 'TF' then '984' when 'WF' then '986' when 'PF' then '987'
@@ -56,7 +101,11 @@ begin
         country := 'FR';
     end if;
     if country in ('FR', 'DE', 'ES', 'IT', 'BE', 'CH', 'LU', 'AT') then
-        postcode := replace(postcode, ' ', '');
+        sign_of_car := case country when 'CH' then 'CH' else left(country, 1) end;
+        -- The sign of the country before the digits, and the town behind them.
+        postcode := replace(
+            regexp_replace(postcode, format('^((%s|%s)[ -]*)?([0-9]( ?[0-9])*)([ ,]+[^0-9 ].*)?$', country, sign_of_car), '\3'),
+            ' ', '');
     end if;
     form := case
         when territory is not null then '^' || territory

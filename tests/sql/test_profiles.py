@@ -97,7 +97,7 @@ INVALID = [
     ("alias", "a\u0007b"),
     ("alias", "ad\u2066min"),
     ("country", None),
-    ("country", "fr"),
+    ("country", "Atlantide"),
     ("country", "FRA"),
     ("postcode", None),
     ("postcode", "7500"),

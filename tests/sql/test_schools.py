@@ -139,7 +139,7 @@ def test_a_school_abroad_may_have_a_code_and_one_in_france_must(game):
         {"name": ""}, {"name": "x" * 121}, {"name": "a\u202eb"}, {"name": None}, {"city": " "}, {"city": "x" * 81},
         {"city": None}, {"postcode": "1000"}, {"postcode": "2A004"}, {"postcode": None}, {"postcode": "01000;"},
         {"levels": []}, {"levels": ["cp"]}, {"levels": ["college", None]}, {"levels": None},
-        {"levels": ["college", "cp"]}, {"country": "fr"}, {"country": "FRA"}, {"country": None}, {"rne": None},
+        {"levels": ["college", "cp"]}, {"country": "F"}, {"country": "FRA"}, {"country": None}, {"rne": None},
         {"rne": ""}, {"rne": "   "},
     ],
     ids=str,

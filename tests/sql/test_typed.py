@@ -255,6 +255,25 @@ PLACES = [
     ("PF", "98714", ("FR", "98714")),
     ("WF", "98600", ("FR", "98600")),
     ("FR", "97400", ("FR", "97400")),
+    # As people write them in a form and on an envelope.
+    ("fr", "75011", ("FR", "75011")),
+    (" uk ", "sw1a 1aa", ("GB", "SW1A 1AA")),
+    ("Angleterre", "SW1A 1AA", ("GB", "SW1A 1AA")),
+    ("Deutschland", "10115", ("DE", "10115")),
+    ("Österreich", "A-1010", ("AT", "1010")),
+    ("Vereinigtes Königreich", "SW1A 1AA", ("GB", "SW1A 1AA")),
+    ("États-Unis", "90210", ("US", "90210")),
+    ("FR", "F-75011", ("FR", "75011")),
+    ("FR", "fr 75011", ("FR", "75011")),
+    ("DE", "D-10115", ("DE", "10115")),
+    ("DE", "D‑10115 Berlin", ("DE", "10115")),
+    ("LU", "L-1234", ("LU", "1234")),
+    ("CH", "CH-8001 Zürich", ("CH", "8001")),
+    ("FR", "75011 CEDEX 11", ("FR", "75011")),
+    ("FR", "92 057 Paris La Défense Cedex", ("FR", "92057")),
+    ("RE", "F-97490 Sainte-Clotilde CEDEX", ("FR", "97490")),
+    ("AD", "AD500", ("AD", "AD500")),
+    ("LV", "LV-1001", ("LV", "LV-1001")),
 ]
 
 
@@ -269,7 +288,7 @@ def test_a_place_is_a_country_of_the_list_and_a_postcode_of_it(game, country, po
 
 @pytest.mark.parametrize(
     ("country", "postcode"),
-    [("ZZ", "75011"), ("AA", "1000"), ("EU", "1000"), ("fr", "75011"), ("FR", "00000"), ("FR", "96000"), ("FR", "7501"),
+    [("ZZ", "75011"), ("AA", "1000"), ("EU", "1000"), ("Atlantide", "75011"), ("FR", "D-75011"), ("FR", "75011X"), ("FR", "00000"), ("FR", "96000"), ("FR", "7501"),
      ("FR", "98000"), ("FR", "SW1A 1AA"), ("RE", "75011"), ("GP", "97400"), ("BE", "0999"), ("BE", "10000"),
      ("DE", "00000"), ("DE", "1234"), ("CH", "800"), ("GB", "?"), ("GB", ""), ("A ", "1000"), ("F", "75011")],
 )  # fmt: skip
