@@ -313,6 +313,37 @@ def test_every_file_and_module_that_a_page_names_exists(page: Path) -> None:
             assert (ROOT / f"{module.replace('.', '/')}.py").exists(), f"{page.name} names {module}"
 
 
+#: A name in a schema of the database. api.md and api.ts are files; after mpp, a call or another point means Python.
+NAMED = re.compile(r"\b((?:api|private|request)\.(?!(?:md|ts)\b)[a-z_]+|mpp\.[a-z_]+(?![\w.(]))")
+
+
+def test_every_object_of_the_database_that_a_page_names_exists(db: Connection) -> None:
+    known = {
+        name
+        for (name,) in db.execute(
+            "select n.nspname || '.' || x.name from pg_namespace n join ("
+            " select pronamespace, proname from pg_proc union select relnamespace, relname from pg_class"
+            " union select typnamespace, typname from pg_type) x (namespace, name) on x.namespace = n.oid"
+            " where n.nspname in ('api', 'mpp', 'private', 'request')"
+        )
+    }
+    policies = {name for (name,) in db.execute("select polname from pg_policy")}
+    for page in WRITTEN + sorted((ROOT / "docs/decisions").glob("*.md")):
+        code = [line for line in code_of(page) if "do_it" not in line]
+        named = {name for line in code for name in re.findall(NAMED, line)}
+        assert named - known - {"mpp.client"} == set(), page.name  # mpp.client is the name of an advisory lock
+        assert {line for line in code if re.fullmatch(r"\w+_(?:select|insert|update|delete)_\w+", line)} <= policies
+
+
+def test_the_architecture_names_the_files_in_which_things_are() -> None:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    places = re.findall(r"`(\w+\.)?(\w+)(?:\(\))?` in `(sql/schema/\w+\.sql)`", text)
+    assert len(places) >= 5
+    for _, name, file in places:
+        said = rf"create (?:function|policy) (?:\w+\.)?{name}\b"
+        assert re.search(said, (ROOT / file).read_text(encoding="utf-8")), f"{file} does not make {name}"
+
+
 # Examples
 
 
