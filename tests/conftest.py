@@ -16,12 +16,15 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
+from psycopg.abc import Buffer
+from psycopg.types.datetime import TimestamptzLoader
 
 from mpp_supabase.local_stack import stack_settings
 from supabase_embedded import Ports, Stack, StackStatus
@@ -39,6 +42,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", settings.get_profile("same"), derandomize=False)
 settings.load_profile("same")
+
+
+class UtcLoader(TimestamptzLoader):
+    """Instants in UTC, whatever the zone of the session: a day added to a civil time is not always 24 hours."""
+
+    def load(self, data: Buffer) -> datetime:
+        return super().load(data).astimezone(UTC)
+
+
+psycopg.adapters.register_loader("timestamptz", UtcLoader)
 
 
 #: The files that take longest, in the order in which workers of pytest-xdist begin them: a long one that begins last
