@@ -112,7 +112,8 @@ invisible or direction characters. `MP010` refuses what does not fit; its messag
 | `role`, `subject` of a teacher | 80 characters |
 | `sector`, `acquisition_channel` | 80 characters |
 | `reason`, `resolution` | 500 characters |
-| `country` | two letters of ISO 3166, such as `FR`, or the name of a country near by; overseas France (`RE`, `GP`…) is kept as `FR` |
+| `country` | two letters of ISO 3166, such as `FR`, or the name of a country near by; \
+overseas France (`RE`, `GP`…) is kept as `FR` |
 | `postcode` | 2 to 12 of A–Z, 0–9, space and hyphen, kept in capitals; in France five digits of a department |
 | `birth_date` | `YYYY-MM-DD`, of somebody 3 to 119 years old |
 | `language` | `fr`, `en` or `de` |

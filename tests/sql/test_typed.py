@@ -288,7 +288,8 @@ def test_a_place_is_a_country_of_the_list_and_a_postcode_of_it(game, country, po
 
 @pytest.mark.parametrize(
     ("country", "postcode"),
-    [("ZZ", "75011"), ("AA", "1000"), ("EU", "1000"), ("Atlantide", "75011"), ("FR", "D-75011"), ("FR", "75011X"), ("FR", "00000"), ("FR", "96000"), ("FR", "7501"),
+    [("ZZ", "75011"), ("AA", "1000"), ("EU", "1000"), ("Atlantide", "75011"),
+     ("FR", "D-75011"), ("FR", "75011X"), ("FR", "00000"), ("FR", "96000"), ("FR", "7501"),
      ("FR", "98000"), ("FR", "SW1A 1AA"), ("RE", "75011"), ("GP", "97400"), ("BE", "0999"), ("BE", "10000"),
      ("DE", "00000"), ("DE", "1234"), ("CH", "800"), ("GB", "?"), ("GB", ""), ("A ", "1000"), ("F", "75011")],
 )  # fmt: skip
