@@ -286,7 +286,7 @@ def _tell_school(outcome: SchoolOutcome) -> None:
 
 
 def _tell_client(outcome: ClientOutcome) -> None:
-    from mpp_cli.client import people
+    from mpp_cli.client.figures import people
 
     _title("The company’s leagues, as its staff see them")
     output.console().print(

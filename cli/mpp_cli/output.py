@@ -196,6 +196,11 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
+def counted(count: int, noun: str, several: str = "") -> str:
+    """How many there are of something: `several` is its plural where an s does not make it."""
+    return f"{number(count)} {noun if count == 1 else several or noun + 's'}"
+
+
 def plain(value: Record) -> dict[str, Any]:
     """A record as a dict of JSON values, keys in the order of the model."""
     if isinstance(value, dict):

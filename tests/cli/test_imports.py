@@ -11,7 +11,7 @@ import pytest
 import mpp_supabase
 from tests.support import ROOT
 
-CLI = sorted((ROOT / "cli" / "mpp_cli").glob("*.py"))
+CLI = sorted((ROOT / "cli" / "mpp_cli").rglob("*.py"))
 SERVICES = sorted([*(ROOT / "mpp_supabase").glob("*.py"), *(ROOT / "mpp_supabase/services").glob("*.py")])
 KNOW_THE_STACK = {"stack", "db", "demo", "exits"}
 OF_THE_STACK = {"mpp_supabase.project", "mpp_supabase.local_stack"}
@@ -28,7 +28,7 @@ def imports(path: Path) -> Iterator[tuple[str, tuple[str, ...], int]]:
                 yield alias.name, (), node.lineno
 
 
-@pytest.mark.parametrize("path", CLI, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CLI, ids=lambda path: path.relative_to(ROOT / "cli").as_posix())
 def test_a_command_uses_public_names_only(path: Path) -> None:
     for module, names, line in imports(path):
         where = f"{path.name}:{line}"

@@ -274,6 +274,6 @@ def test_a_file_is_written_whole_or_not_at_all(kit: ClientFiles, organisation: i
 
 
 def test_the_command_line_knows_how_long_a_link_may_work() -> None:
-    from mpp_cli import client
+    from mpp_cli.client import files
 
-    assert client.LONGEST_LINK == LONGEST_LINK
+    assert files.LONGEST_LINK == LONGEST_LINK

@@ -1,0 +1,29 @@
+"""Arguments and options that several commands share, each written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpp_cli import choices
+from mpp_cli.choices import Level
+
+Edition = Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")]
+SchoolEdition = Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as school-2026-11.")]
+Client = Annotated[str, typer.Argument(metavar="ORG", help="Code of the organisation; `mpp client list` shows it.")]
+Class = Annotated[str, typer.Argument(metavar="CLASS", help="Id of the class; `mpp class list` shows it.")]
+
+OfLevel = Annotated[
+    Level | None,
+    choices.option(Level, "--level", metavar="LEVEL", help="Only maternelle, elementaire, college or lycee."),
+]
+After = Annotated[
+    str | None, typer.Option("--after", metavar="CURSOR", help="Go on after a page: the cursor it ended with.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would change; write nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+Fonts = Annotated[
+    Path | None, typer.Option("--fonts", metavar="DIR", help="More fonts, for letters that the usual ones lack.")
+]

@@ -1,0 +1,86 @@
+"""What may be chosen in options: an enum for each choice, and the option that takes one of its values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import typer
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+class Language(StrEnum):
+    """Languages of clients, mails and reports."""
+
+    FR = "fr"
+    EN = "en"
+
+
+class SchoolLanguage(StrEnum):
+    """Languages of the spreadsheets and diplomas of classes."""
+
+    FR = "fr"
+    EN = "en"
+    DE = "de"
+
+
+class Level(StrEnum):
+    """Levels of classes."""
+
+    MATERNELLE = "maternelle"
+    ELEMENTAIRE = "elementaire"
+    COLLEGE = "college"
+    LYCEE = "lycee"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Level | None:
+        """A level as it is spelt in French, with accents and a capital."""
+        plain = str(value).strip().lower().translate(str.maketrans("éèçà", "eeca"))
+        return next((level for level in cls if level.value == plain), None)
+
+
+class Figures(StrEnum):
+    """What a page of diplomas tells."""
+
+    CHALLENGES = "challenges"
+    POINTS = "points"
+    BOTH = "both"
+    NONE = "none"
+
+
+class OrganisationKind(StrEnum):
+    """What a client is."""
+
+    COMPANY = "company"
+    LOCAL_AUTHORITY = "local_authority"
+    PUBLIC_ADMINISTRATION = "public_administration"
+    SCHOOL_NETWORK = "school_network"
+    UNIVERSITY = "university"
+    ASSOCIATION = "association"
+
+
+class StaffRole(StrEnum):
+    """What somebody who works for a client may do."""
+
+    VIEWER = "viewer"
+    MANAGER = "manager"
+    OWNER = "owner"
+
+
+def option(choices: type[_Choice], *names: str, metavar: str, help: str) -> Any:
+    """An option that takes one of these choices, and names them all to whoever mistypes it."""
+    return typer.Option(
+        *names, metavar=metavar, help=help, parser=_reader(choices), autocompletion=lambda: list(choices)
+    )
+
+
+def _reader(choices: type[_Choice]) -> Callable[[str], _Choice]:
+    def read(text: str) -> _Choice:
+        try:
+            return choices(text)
+        except ValueError:
+            raise typer.BadParameter(f"use one of: {', '.join(choices)}") from None
+
+    return read

@@ -1,0 +1,36 @@
+"""`mpp client ambassadors`: who runs the leagues of a client."""
+
+from __future__ import annotations
+
+import typer
+
+from mpp_cli import connection, output
+from mpp_cli.arguments import Client, Edition
+from mpp_cli.output import Column, Csv, Json
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def ambassadors(org: Client, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
+    """List who runs the leagues of a client, by alias.
+
+    Example: mpp client ambassadors acme adult-2026-06
+    """
+    from mpp_supabase import ClientAmbassador
+
+    with connection.staff() as mpp:
+        found = mpp.clients.ambassadors(mpp.clients.participation(org, edition).participation_id)
+    output.rows(
+        found,
+        (
+            Column("League", lambda one: one.league, folds=True),
+            Column("Unit", lambda one: one.unit, folds=True, optional=True),
+            Column("Ambassador", lambda one: one.alias, folds=True),
+            Column("Role", lambda one: "ambassador" if one.is_principal else "co-ambassador"),
+        ),
+        fields=tuple(ClientAmbassador.model_fields),
+        as_json=as_json,
+        as_csv=as_csv,
+        empty=f"Nobody runs a league of {org} yet: whoever joins one first does.",
+    )
