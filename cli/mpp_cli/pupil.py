@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.class_ import Class, name_and_initial
+from mpp_cli.arguments import Class
+from mpp_cli.class_.names import Known, name_and_initial
 from mpp_cli.output import Column, Csv, Json, Yes
 
 app = typer.Typer(no_args_is_help=True)
@@ -22,14 +23,7 @@ def add(
         list[str],
         typer.Argument(metavar="NAME[:INITIAL]", help="First names; an initial where the class has that name twice."),
     ],
-    known: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--known",
-            metavar="NAME:INITIAL",
-            help="A pupil of the class, with the initial that tells them from a newcomer of the same name.",
-        ),
-    ] = None,
+    known: Known = None,
     team: Annotated[
         str | None, typer.Option("--team", metavar="NAME", help="Their team, made if need be; else the smallest one.")
     ] = None,

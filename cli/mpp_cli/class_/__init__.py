@@ -1,0 +1,17 @@
+"""`mpp class`: classes, what they play, their spreadsheets and their diplomas."""
+
+from __future__ import annotations
+
+import typer
+
+from mpp_cli.class_ import challenges, classes, code, diplomas, forget, roster, teachers, tracking
+
+app = typer.Typer(no_args_is_help=True)
+
+# Their commands stand under `mpp class` itself, in this order.
+for _part in (classes, challenges, teachers, forget, diplomas):
+    app.add_typer(_part.app)
+
+app.add_typer(code.app, name="code", help="The code by which families enter a class, to read.")
+app.add_typer(roster.app, name="roster", help="The list of pupils as a spreadsheet: import, export, template.")
+app.add_typer(tracking.app, name="tracking", help="Who did what as a spreadsheet: import, export, template.")

@@ -1,0 +1,57 @@
+"""`mpp class code`: the code by which families enter a class."""
+
+from __future__ import annotations
+
+import typer
+
+from mpp_cli import connection, output
+from mpp_cli.arguments import Class
+from mpp_cli.output import Yes
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("show")
+def show_code(class_id: Class) -> None:
+    """Print the code by which families enter a class.
+
+    Example: mpp class code show 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
+    """
+    wanted = output.uuid_of(class_id, "CLASS")
+    with connection.staff() as mpp:
+        found = mpp.classes.get(wanted)
+    if found.class_code is None:
+        output.say(f"This class has no code: families are out. `mpp class code renew {wanted}` makes one.")
+        return
+    output.say(f"{output.counted(found.families, 'account')} entered {found.name} with its code:")
+    print(found.class_code)
+
+
+@app.command()
+def renew(class_id: Class, yes: Yes = False) -> None:
+    """Give a class a new code, and print it. Families who entered before are out until they give it.
+
+    Example: mpp class code renew 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
+    """
+    wanted = output.uuid_of(class_id, "CLASS")
+    with connection.staff() as mpp:
+        found = mpp.classes.get(wanted)
+        families = f", and put {output.counted(found.families, 'account')} out" if found.families else ""
+        output.confirm(f"Give {found.name} a new code{families}?", yes=yes)
+        print(mpp.classes.renew_code(wanted))
+
+
+@app.command()
+def revoke(class_id: Class, yes: Yes = False) -> None:
+    """Take the code of a class away: families are out at once, and nobody enters until it is renewed.
+
+    Example: mpp class code revoke 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
+    """
+    wanted = output.uuid_of(class_id, "CLASS")
+    with connection.staff() as mpp:
+        found = mpp.classes.get(wanted)
+        output.confirm(
+            f"Take the code of {found.name} away, and put {output.counted(found.families, 'account')} out?", yes=yes
+        )
+        mpp.classes.revoke_code(wanted)
+    output.say(f"{found.name} has no code any more; `mpp class code renew {wanted}` makes a new one.")
