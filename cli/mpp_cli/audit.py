@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mpp_cli import connection, output
+from mpp_cli.arguments import After, all_of, limit_of
 from mpp_cli.output import Column, Csv, Json
 
 
@@ -15,11 +16,9 @@ def audit(
     subject: Annotated[
         str | None, typer.Option("--subject", help="Only acts on this edition, league or account.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many acts to show.")] = 50,
-    everything: Annotated[bool, typer.Option("--all", help="Show every act, whatever --limit says.")] = False,
-    after: Annotated[
-        str | None, typer.Option("--after", metavar="CURSOR", help="Go on after a page: the cursor it ended with.")
-    ] = None,
+    limit: Annotated[int, limit_of("acts")] = 50,
+    everything: Annotated[bool, all_of("act")] = False,
+    after: After = None,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:

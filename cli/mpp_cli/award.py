@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mpp_cli import connection, output
+from mpp_cli import choices, connection, output
+from mpp_cli.arguments import EditionCode, Fonts
+from mpp_cli.choices import Language
 from mpp_cli.output import Column, Csv, Json
 
 if TYPE_CHECKING:
@@ -15,11 +17,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-Edition = Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")]
-
 
 @app.command()
-def grant(edition: Edition) -> None:
+def grant(edition: EditionCode) -> None:
     """Give the awards of a frozen edition: over all, and among the leagues of each client. Again does nothing.
 
     Example: mpp award grant adult-2026-06
@@ -27,21 +27,23 @@ def grant(edition: Edition) -> None:
     with connection.staff() as mpp:
         given = mpp.awards.grant(mpp.editions.get(edition).code)
     if given:
-        output.say(f"{output.number(given)} award{'s' * (given > 1)} given; `mpp award list {edition}` shows them.")
+        output.say(f"{output.counted(given, 'award')} given; `mpp award list {edition}` shows them.")
     else:
         output.say(f"Nothing to give: the awards of {edition} were given before, or nobody met a rule.")
 
 
 @app.command("list")
 def list_(
-    edition: Edition,
+    edition: EditionCode,
     client: Annotated[
         str | None,
         typer.Option("--client", metavar="ORG", help="Only among the leagues of this organisation, by code."),
     ] = None,
     language: Annotated[
-        str | None,
-        typer.Option("--language", metavar="CODE", help="Titles in fr or en; else in the client's language, or en."),
+        Language | None,
+        choices.option(
+            Language, "--language", metavar="CODE", help="Titles in fr or en; else in the client's language, or en."
+        ),
     ] = None,
     as_json: Json = False,
     as_csv: Csv = False,
@@ -52,7 +54,6 @@ def list_(
     """
     from mpp_supabase import Award, ClientAward
 
-    _spoken(language)
     with connection.staff() as mpp:
         if client is None:
             found: Any = mpp.awards.iterate(mpp.editions.get(edition).id)
@@ -79,7 +80,7 @@ def list_(
 
 @app.command()
 def certificates(
-    edition: Edition,
+    edition: EditionCode,
     target: Annotated[
         Path,
         typer.Option(
@@ -92,13 +93,13 @@ def certificates(
     ] = None,
     everybody: Annotated[bool, typer.Option("--all-clients", help="A file for every organisation that plays.")] = False,
     language: Annotated[
-        str | None,
-        typer.Option("--language", metavar="CODE", help="fr or en; else the client's own, and fr for an edition."),
+        Language | None,
+        choices.option(
+            Language, "--language", metavar="CODE", help="fr or en; else the client's own, and fr for an edition."
+        ),
     ] = None,
     winners: Annotated[bool, typer.Option("--winners", help="Only those that won a title.")] = False,
-    fonts: Annotated[
-        Path | None, typer.Option("--fonts", metavar="DIR", help="More fonts, for letters that the usual ones lack.")
-    ] = None,
+    fonts: Fonts = None,
     force: Annotated[bool, typer.Option("--force", help="Write over certificates that are there already.")] = False,
 ) -> None:
     """Write the certificates of leagues and teams of a frozen edition as PDF, a page each, with the titles they won.
@@ -111,7 +112,6 @@ def certificates(
     """
     from mpp_supabase import DiplomaError, Refusal
 
-    _spoken(language)
     if client and everybody:
         raise typer.BadParameter("name clients with --client, or take --all-clients", param_hint="--client")
     one_file = target.suffix.lower() == ".pdf" and not target.is_dir()
@@ -125,7 +125,7 @@ def certificates(
             shown("Certificates", 0, 1)
             pages = mpp.awards.write_certificates(file, edition, chosen or "fr", winners=winners, fonts=fonts)
             print(file)
-            output.say(f"{output.number(pages)} certificate{'s' * (pages != 1)} in {file}.")
+            output.say(f"{output.counted(pages, 'certificate')} in {file}.")
             return
         if one_file and len(parts) > 1:
             raise typer.BadParameter(f"name a directory: {len(parts)} clients have a file each", param_hint="--output")
@@ -151,9 +151,7 @@ def certificates(
                 written += 1
                 print(file)
             shown("Certificates", number, len(parts))
-    output.say(
-        f"{output.number(total)} certificate{'s' * (total != 1)} of {written} client{'s' * (written != 1)} in {target}."
-    )
+    output.say(f"{output.counted(total, 'certificate')} of {output.counted(written, 'client')} in {target}.")
     if problems:
         raise DiplomaError(
             f"The certificates of {len(parts) - written} of {len(parts)} clients could not be made.",
@@ -185,11 +183,6 @@ def _ready(files: list[Path], force: bool) -> None:
         except OSError as error:
             reason = (error.strerror or "it cannot be made").lower()
             raise DiplomaError(f"{directory} cannot be made ({reason}).", "Choose a directory of yours.") from None
-
-
-def _spoken(language: str | None) -> None:
-    if language not in (None, "fr", "en"):
-        raise typer.BadParameter("use fr or en", param_hint="--language")
 
 
 _UNITS = {

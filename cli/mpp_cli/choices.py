@@ -50,6 +50,26 @@ class Figures(StrEnum):
     NONE = "none"
 
 
+class Scope(StrEnum):
+    """What a ranking ranks."""
+
+    PLAYER = "player"
+    TEAM = "team"
+    LEAGUE = "league"
+    CLASS = "class"
+    SCHOOL = "school"
+
+
+class Phase(StrEnum):
+    """Where an edition stands."""
+
+    DRAFT = "draft"
+    REGISTRATION = "registration"
+    RUNNING = "running"
+    CLOSED = "closed"
+    FROZEN = "frozen"
+
+
 class OrganisationKind(StrEnum):
     """What a client is."""
 
@@ -67,6 +87,42 @@ class StaffRole(StrEnum):
     VIEWER = "viewer"
     MANAGER = "manager"
     OWNER = "owner"
+
+
+class ReportFormat(StrEnum):
+    """The files of a report."""
+
+    HTML = "html"
+    PDF = "pdf"
+    XLSX = "xlsx"
+
+
+class MailState(StrEnum):
+    """What became of a mail."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    DROPPED = "dropped"
+    UNCERTAIN = "uncertain"
+
+
+class Verdict(StrEnum):
+    """What somebody decides about a mail that may have been delivered or not."""
+
+    SENT = "sent"
+    AGAIN = "again"
+    FAILED = "failed"
+
+
+class RequestState(StrEnum):
+    """What became of a contact request."""
+
+    NEW = "new"
+    IN_PROGRESS = "in_progress"
+    ANSWERED = "answered"
+    SPAM = "spam"
 
 
 def option(choices: type[_Choice], *names: str, metavar: str, help: str) -> Any:

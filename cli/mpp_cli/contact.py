@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from mpp_cli import connection, output
-from mpp_cli.output import Column, Csv, Json, Yes
+from mpp_cli import choices, connection, output
+from mpp_cli.arguments import After, Yes, limit_of
+from mpp_cli.choices import RequestState
+from mpp_cli.output import Column, Csv, Json
 
 app = typer.Typer(no_args_is_help=True)
-
-_STATES = ("new", "in_progress", "answered", "spam")
 
 Which = Annotated[int, typer.Argument(metavar="REQUEST", min=1, help="Number of the request; `mpp contact list`.")]
 Note = Annotated[
@@ -22,16 +22,17 @@ Note = Annotated[
 @app.command("list")
 def list_(
     state: Annotated[
-        str | None, typer.Option("--state", help="new (the usual), in_progress, answered or spam.")
+        RequestState | None,
+        choices.option(
+            RequestState, "--state", metavar="STATE", help="new (the usual), in_progress, answered or spam."
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Show every request, whatever its state.")] = False,
     held: Annotated[
         bool, typer.Option("--held", help="Show those that came when there were too many, of an address or of all.")
     ] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many requests to show.")] = 50,
-    after: Annotated[
-        str | None, typer.Option("--after", metavar="CURSOR", help="Go on after a page: the cursor it ended with.")
-    ] = None,
+    limit: Annotated[int, limit_of("requests")] = 50,
+    after: After = None,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
@@ -41,9 +42,7 @@ def list_(
     """
     from mpp_supabase import ContactRequest
 
-    if state is not None and state not in _STATES:
-        raise typer.BadParameter(f"use {', '.join(_STATES)}", param_hint="--state")
-    wanted = None if everything and state is None else state or "new"
+    wanted = None if everything and state is None else state or RequestState.NEW
     with connection.staff() as mpp:
         # --all and a state show both kinds.
         page = mpp.contacts.page(

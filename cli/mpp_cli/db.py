@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 import typer
 
 from mpp_cli import edition, output
+from mpp_cli.arguments import Yes
 from mpp_cli.exits import Exit
 from mpp_cli.output import Csv, Json
 
@@ -26,7 +27,7 @@ def push(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Name the migrations that would be applied, no more.")
     ] = False,
-    yes: output.Yes = False,
+    yes: Yes = False,
 ) -> None:
     """Apply the migrations that a database does not have yet (`supabase db push`).
 

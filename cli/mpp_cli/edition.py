@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpp_cli import connection, output
+from mpp_cli import choices, connection, output
+from mpp_cli.arguments import EditionCode, Yes
+from mpp_cli.choices import Phase
 from mpp_cli.exits import Exit
-from mpp_cli.output import Column, Csv, Json, Yes
+from mpp_cli.output import Column, Csv, Json
 
 if TYPE_CHECKING:
     from mpp_supabase import Change, Edition
 
 app = typer.Typer(no_args_is_help=True)
-
-Code = Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")]
 
 
 @app.command()
@@ -45,7 +45,7 @@ def apply(
         if not changes:
             output.say(f"No change: {wanted.code} is what {file} says.")
             return
-        count = f"{len(changes)} change" + ("s" if len(changes) > 1 else "")
+        count = output.counted(len(changes), "change")
         ends_at = datetime.fromisoformat(wanted.document["edition"]["ends_at"])
         if ends_at <= mpp.read_clock():
             output.say(f"Warning: {wanted.code} ends in the past, on {ends_at:%Y-%m-%d %H:%M}.")
@@ -72,8 +72,10 @@ def _show_changes(changes: list[Change], zone: str, *, as_json: bool, as_csv: bo
 @app.command("list")
 def list_editions(
     phase: Annotated[
-        str | None,
-        typer.Option("--phase", metavar="PHASE", help="Only draft, registration, running, closed or frozen ones."),
+        Phase | None,
+        choices.option(
+            Phase, "--phase", metavar="PHASE", help="Only draft, registration, running, closed or frozen ones."
+        ),
     ] = None,
     as_json: Json = False,
     as_csv: Csv = False,
@@ -84,9 +86,6 @@ def list_editions(
     """
     from mpp_supabase import Edition
 
-    phases = ("draft", "registration", "running", "closed", "frozen")
-    if phase is not None and phase not in phases:
-        raise typer.BadParameter(f"use one of: {', '.join(phases)}", param_hint="--phase")
     with connection.staff() as mpp:
         output.rows(
             mpp.editions.iterate(phase),
@@ -107,7 +106,7 @@ def list_editions(
 
 
 @app.command()
-def show(code: Code, as_json: Json = False, as_csv: Csv = False) -> None:
+def show(code: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
     """Show an edition: phase, dates and rules.
 
     Example: mpp edition show adult-2026-06
@@ -136,7 +135,7 @@ def _lines(edition: Edition) -> list[tuple[str, object]]:
 
 
 @app.command()
-def challenges(code: Code, as_json: Json = False, as_csv: Csv = False) -> None:
+def challenges(code: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
     """List the challenges of an edition with their rules, hidden and flash ones included.
 
     Example: mpp edition challenges adult-2026-06 --csv
@@ -166,7 +165,7 @@ def challenges(code: Code, as_json: Json = False, as_csv: Csv = False) -> None:
 
 
 @app.command("open")
-def open_edition(code: Code, yes: Yes = False) -> None:
+def open_edition(code: EditionCode, yes: Yes = False) -> None:
     """Open a draft edition to registration; does nothing when it is open. This cannot be undone.
 
     Example: mpp edition open adult-2026-06
@@ -195,7 +194,7 @@ def _warn_of_the_past(edition: Edition, now: datetime) -> None:
 
 @app.command()
 def close(
-    code: Code,
+    code: EditionCode,
     reason: Annotated[str, typer.Option("--reason", help="Why it ends before its announced end; kept in the audit.")],
     yes: Yes = False,
 ) -> None:
@@ -210,7 +209,7 @@ def close(
 
 
 @app.command()
-def freeze(code: Code, yes: Yes = False) -> None:
+def freeze(code: EditionCode, yes: Yes = False) -> None:
     """Freeze the ranking of an edition that is over. This cannot be undone.
 
     Example: mpp edition freeze adult-2026-06
@@ -226,7 +225,7 @@ def freeze(code: Code, yes: Yes = False) -> None:
 
 
 @app.command()
-def stats(code: Code, as_json: Json = False, as_csv: Csv = False) -> None:
+def stats(code: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
     """Show the counts of an edition: players, teams, leagues, classes, points, and challenges done as last counted.
 
     Example: mpp edition stats adult-2026-06

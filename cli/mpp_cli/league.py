@@ -7,23 +7,21 @@ from typing import Annotated
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.output import Column, Csv, Json, Yes
+from mpp_cli.arguments import After, EditionCode, Yes, all_of, limit_of
+from mpp_cli.output import Column, Csv, Json
 
 app = typer.Typer(no_args_is_help=True)
 
-Edition = Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")]
 League = Annotated[str, typer.Argument(metavar="LEAGUE_ID", help="Id of the league; `mpp league list` shows it.")]
 Player = Annotated[str, typer.Argument(metavar="PLAYER_ID", help="Id of the player; `mpp league members` shows it.")]
 
 
 @app.command("list")
 def list_leagues(
-    edition: Edition,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many leagues to show.")] = 50,
-    everything: Annotated[bool, typer.Option("--all", help="Show every league, whatever --limit says.")] = False,
-    after: Annotated[
-        str | None, typer.Option("--after", metavar="CURSOR", help="Go on after a page: the cursor it ended with.")
-    ] = None,
+    edition: EditionCode,
+    limit: Annotated[int, limit_of("leagues")] = 50,
+    everything: Annotated[bool, all_of("league")] = False,
+    after: After = None,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
@@ -142,7 +140,7 @@ def hand_over(league_id: League, player_id: Player) -> None:
 
 @app.command()
 def reports(
-    edition: Edition,
+    edition: EditionCode,
     unresolved: Annotated[bool, typer.Option("--unresolved", help="Only those that nobody has closed.")] = False,
     as_json: Json = False,
     as_csv: Csv = False,

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mpp_cli import connection, output
+from mpp_cli import choices, connection, output
+from mpp_cli.arguments import ClientCodes, EditionCode, Yes, limit_of
+from mpp_cli.choices import Language, MailState, Verdict
 from mpp_cli.exits import Exit
-from mpp_cli.output import Column, Csv, Json, Yes
+from mpp_cli.output import Column, Csv, Json
 
 if TYPE_CHECKING:
     from mpp_supabase import MPP, MailSender, MailSettings, OutboxMail
@@ -33,7 +35,6 @@ Delivered = Annotated[
 Complete = Annotated[
     bool, typer.Option("--complete", help="FILE has all of them: a mail that is not in it was not delivered.")
 ]
-_STATES = ("queued", "sending", "sent", "failed", "dropped", "uncertain")
 _SAID = {
     "sent": "sent",
     "later": "to be tried again",
@@ -42,17 +43,20 @@ _SAID = {
     "unknown": "without an answer",
     "unavailable": "put back",
 }
-_VERDICTS = {"sent": "delivered", "again": "not_delivered", "failed": "given_up"}
+_VERDICTS = {Verdict.SENT: "delivered", Verdict.AGAIN: "not_delivered", Verdict.FAILED: "given_up"}
 
 
 @app.command("list")
 def list_mails(
-    state: Annotated[str | None, typer.Option("--state", help=f"Only these: {', '.join(_STATES)}.")] = None,
+    state: Annotated[
+        MailState | None,
+        choices.option(MailState, "--state", metavar="STATE", help=f"Only these: {', '.join(MailState)}."),
+    ] = None,
     purpose: Annotated[
         str | None,
         typer.Option("--purpose", help="service, invitation, weekly_report, league_alerts or newsletter."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many mails to show.")] = 50,
+    limit: Annotated[int, limit_of("mails", most=None)] = 50,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
@@ -62,8 +66,6 @@ def list_mails(
     """
     from mpp_supabase import OutboxMail
 
-    if state is not None and state not in _STATES:
-        raise typer.BadParameter(f"choose one of {', '.join(_STATES)}", param_hint="--state")
     with connection.staff() as mpp:
         found = mpp.mails.iterate(state=state, purpose=purpose)
         output.rows(
@@ -243,8 +245,10 @@ def settle(
         str | None, typer.Argument(metavar="KEY", help="One mail, for a decision of yours with --as; else all by rule.")
     ] = None,
     verdict: Annotated[
-        str | None,
-        typer.Option("--as", metavar="VERDICT", help="sent (it arrived), again (it did not) or failed (give up)."),
+        Verdict | None,
+        choices.option(
+            Verdict, "--as", metavar="VERDICT", help="sent (it arrived), again (it did not) or failed (give up)."
+        ),
     ] = None,
     delivered: Delivered = None,
     complete: Complete = False,
@@ -265,11 +269,9 @@ def settle(
             if not _settle(mpp, load_mail_settings(load_settings()), delivered, complete):
                 output.say("Nothing to settle.")
         return
-    if verdict not in _VERDICTS:
-        raise typer.BadParameter("choose sent, again or failed", param_hint="--as")
     with connection.staff() as mpp:
         mail = mpp.mails.get(key)
-        if verdict == "again":
+        if verdict is Verdict.AGAIN:
             output.confirm(f"Send {key} again? If it was delivered, it arrives twice.", yes=yes)
         state = mpp.mails.settle_stranded(mail.id, mail.attempt, _VERDICTS[verdict])
     output.say(f"{key} is {state} now.")
@@ -287,7 +289,8 @@ def _settle(mpp: MPP, settings: MailSettings, delivered: Path | None, complete: 
 def newsletter(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Markdown or plain text; its first line `# Subject`.")],
     language: Annotated[
-        str, typer.Option("--language", "-l", metavar="LANGUAGE", help="fr or en: its readers' language.")
+        Language,
+        choices.option(Language, "--language", "-l", metavar="LANGUAGE", help="fr or en: its readers' language."),
     ],
     subject: Annotated[str | None, typer.Option("--subject", help="The subject, when the file has no heading.")] = None,
     code: Annotated[
@@ -306,8 +309,6 @@ def newsletter(
     """
     from mpp_supabase import ConfigError, newsletter_page, read_newsletter
 
-    if language not in ("fr", "en"):
-        raise typer.BadParameter("choose fr or en", param_hint="--language")
     try:
         text = read_newsletter(file, code=code, subject=subject)
     except ConfigError as error:
@@ -328,7 +329,7 @@ def newsletter(
 
 @app.command()
 def notes(
-    edition: Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")],
+    edition: EditionCode,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would be queued, and queue nothing.")] = False,
 ) -> None:
     """Queue the week of every league for those of its players who agreed to alerts, and of a class for its teachers.
@@ -351,10 +352,8 @@ def notes(
 
 @app.command()
 def weekly(
-    edition: Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")],
-    client: Annotated[
-        list[str] | None, typer.Option("--client", metavar="ORG", help="Only this organisation, by code. Repeat it.")
-    ] = None,
+    edition: EditionCode,
+    client: ClientCodes = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be queued, and queue nothing.")] = False,
     as_json: Json = False,
     as_csv: Csv = False,
@@ -425,7 +424,7 @@ def weekly(
 
 @app.command()
 def bounces(
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many bounces to show.")] = 50,
+    limit: Annotated[int, limit_of("bounces", most=None)] = 50,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:

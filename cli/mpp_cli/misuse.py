@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from mpp_cli import connection, output
+from mpp_cli.arguments import EditionCode
 from mpp_cli.output import Column, Csv, Json
 
 
 def misuse(
-    edition: Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")],
+    edition: EditionCode,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.output import Column, Csv, Json, Yes
+from mpp_cli.arguments import Yes
+from mpp_cli.output import Column, Csv, Json
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.arguments import Class
+from mpp_cli.arguments import ClassId, Yes
 from mpp_cli.class_.names import Known, name_and_initial
-from mpp_cli.output import Column, Csv, Json, Yes
+from mpp_cli.output import Column, Csv, Json
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -18,7 +18,7 @@ Who = Annotated[str, typer.Argument(metavar="PUPIL", help="Name or id of the pup
 
 @app.command()
 def add(
-    class_id: Class,
+    class_id: ClassId,
     names: Annotated[
         list[str],
         typer.Argument(metavar="NAME[:INITIAL]", help="First names; an initial where the class has that name twice."),
@@ -69,13 +69,13 @@ def add(
         as_json=as_json,
         as_csv=as_csv,
     )
-    count = f"{len(asked)} pupil" + ("" if len(asked) == 1 else "s")
+    count = output.counted(len(asked), "pupil")
     output.say(f"{count} would be added; nothing was written (dry run)." if dry_run else f"{count} added.")
 
 
 @app.command()
 def correct(
-    class_id: Class,
+    class_id: ClassId,
     who: Who,
     first_name: Annotated[str | None, typer.Option("--first-name", help="The first name, spelt right.")] = None,
     initial: Annotated[
@@ -103,7 +103,7 @@ def correct(
 
 
 @app.command()
-def remove(class_id: Class, who: Who, yes: Yes = False) -> None:
+def remove(class_id: ClassId, who: Who, yes: Yes = False) -> None:
     """Take a pupil out of their class: the name is deleted for good, what they earned stays with the class.
 
     Example: mpp pupil remove 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 "Lina B."

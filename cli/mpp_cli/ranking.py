@@ -7,35 +7,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpp_cli import connection, output
+from mpp_cli.arguments import After, EditionCode, OfLevel, all_of, limit_of
 from mpp_cli.output import Column, Csv, Json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mpp_cli.choices import Level
     from mpp_supabase import MPP, Standing
 
 app = typer.Typer(no_args_is_help=True)
 
-Code = Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many lines to show.")]
-All = Annotated[bool, typer.Option("--all", help="Show every line, whatever --limit says.")]
-After = Annotated[
-    str | None, typer.Option("--after", metavar="CURSOR", help="Go on after a page: the cursor it ended with.")
-]
+Limit = Annotated[int, limit_of("lines")]
+All = Annotated[bool, all_of("line")]
 Private = Annotated[
     bool, typer.Option("--private", help="Use the secret key, for an edition that is private or a draft.")
-]
-
-LEVELS = ("maternelle", "elementaire", "college", "lycee")
-Level = Annotated[
-    str | None,
-    typer.Option("--level", metavar="LEVEL", help="Only maternelle, elementaire, college or lycee."),
 ]
 
 
 @app.command()
 def players(
-    code: Code,
+    code: EditionCode,
     limit: Limit = 50,
     everything: All = False,
     after: After = None,
@@ -52,7 +44,7 @@ def players(
 
 @app.command()
 def teams(
-    code: Code,
+    code: EditionCode,
     limit: Limit = 50,
     everything: All = False,
     after: After = None,
@@ -69,7 +61,7 @@ def teams(
 
 @app.command()
 def leagues(
-    code: Code,
+    code: EditionCode,
     limit: Limit = 50,
     everything: All = False,
     after: After = None,
@@ -86,8 +78,8 @@ def leagues(
 
 @app.command()
 def classes(
-    code: Code,
-    level: Level = None,
+    code: EditionCode,
+    level: OfLevel = None,
     limit: Limit = 50,
     everything: All = False,
     after: After = None,
@@ -99,13 +91,13 @@ def classes(
 
     Example: mpp ranking classes school-2026-11 --level college
     """
-    _ranking("class", code, limit, everything, after, private, as_json, as_csv, checked_level(level))
+    _ranking("class", code, limit, everything, after, private, as_json, as_csv, level)
 
 
 @app.command()
 def schools(
-    code: Code,
-    level: Level = None,
+    code: EditionCode,
+    level: OfLevel = None,
     limit: Limit = 50,
     everything: All = False,
     after: After = None,
@@ -117,17 +109,7 @@ def schools(
 
     Example: mpp ranking schools school-2026-11
     """
-    _ranking("school", code, limit, everything, after, private, as_json, as_csv, checked_level(level))
-
-
-def checked_level(level: str | None) -> str | None:
-    """The level as it is written in the game; a usage error when it is none."""
-    if level is None:
-        return None
-    plain = level.strip().lower().translate(str.maketrans("éèçà", "eeca"))
-    if plain not in LEVELS:
-        raise typer.BadParameter(f"use one of: {', '.join(LEVELS)}", param_hint="--level")
-    return plain
+    _ranking("school", code, limit, everything, after, private, as_json, as_csv, level)
 
 
 @app.command()
@@ -162,7 +144,7 @@ def _ranking(
     private: bool,
     as_json: bool,
     as_csv: bool,
-    level: str | None = None,
+    level: Level | None = None,
 ) -> None:
     with connect(private) as mpp:
         edition = mpp.editions.get(code)

@@ -7,40 +7,36 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mpp_cli import connection, output
+from mpp_cli import choices, connection, output
+from mpp_cli.arguments import ClientCodes, EditionCode
+from mpp_cli.choices import Language, ReportFormat
 
 if TYPE_CHECKING:
     from mpp_supabase import MPP, Participation
 
 app = typer.Typer(no_args_is_help=True)
 
-FORMATS = ("html", "pdf", "xlsx")
-
-Edition = Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")]
-Client = Annotated[
-    list[str] | None, typer.Option("--client", metavar="ORG", help="Only this organisation, by code. Repeat it.")
-]
 Everybody = Annotated[bool, typer.Option("--all", help="Every organisation that takes part.")]
 Directory = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="The directory to write into; made if it is missing.")
 ]
-Language = Annotated[
-    str | None,
-    typer.Option("--language", metavar="CODE", help="fr or en; each client's own when this is left out."),
+InLanguage = Annotated[
+    Language | None,
+    choices.option(Language, "--language", metavar="CODE", help="fr or en; each client's own when this is left out."),
 ]
 Formats = Annotated[
-    list[str] | None,
-    typer.Option("--format", metavar="FORMAT", help="html, pdf or xlsx, else all. Repeat it."),
+    list[ReportFormat] | None,
+    choices.option(ReportFormat, "--format", metavar="FORMAT", help="html, pdf or xlsx, else all. Repeat it."),
 ]
 
 
 @app.command()
 def weekly(
-    edition: Edition,
+    edition: EditionCode,
     directory: Directory,
-    client: Client = None,
+    client: ClientCodes = None,
     everybody: Everybody = False,
-    language: Language = None,
+    language: InLanguage = None,
     formats: Formats = None,
 ) -> None:
     """Write the reports of the week that is on: best on its last evening, before the next one begins.
@@ -55,11 +51,11 @@ def weekly(
 
 @app.command()
 def final(
-    edition: Edition,
+    edition: EditionCode,
     directory: Directory,
-    client: Client = None,
+    client: ClientCodes = None,
     everybody: Everybody = False,
-    language: Language = None,
+    language: InLanguage = None,
     formats: Formats = None,
 ) -> None:
     """Write the final reports of an edition that is over: final ranking, awards, comparison with the edition.
@@ -78,14 +74,10 @@ def _write(
     directory: Path,
     client: list[str] | None,
     everybody: bool,
-    language: str | None,
-    formats: list[str] | None,
+    language: Language | None,
+    formats: list[ReportFormat] | None,
 ) -> None:
-    if language is not None and language not in ("fr", "en"):
-        raise typer.BadParameter("use fr or en", param_hint="--language")
-    wanted: Any = tuple(dict.fromkeys(formats or FORMATS))
-    if unknown := [name for name in wanted if name not in FORMATS]:
-        raise typer.BadParameter(f"use html, pdf or xlsx ({output.clean(unknown[0])})", param_hint="--format")
+    wanted: Any = tuple(dict.fromkeys(formats or ReportFormat))
     chosen: Any = language
     with connection.staff() as mpp, output.progress() as shown:
         parts = chosen_clients(mpp, edition, client, everybody)
@@ -103,7 +95,7 @@ def _write(
         )
     for file in files:
         print(file)
-    output.say(f"{len(files)} files of {len(parts)} client{'s' * (len(parts) != 1)} are in {directory}.")
+    output.say(f"{len(files)} files of {output.counted(len(parts), 'client')} are in {directory}.")
 
 
 def chosen_clients(mpp: MPP, edition: str, client: list[str] | None, everybody: bool) -> list[Participation]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpp_cli import connection, output
-from mpp_cli.output import Column, Csv, Json, Yes
-from mpp_cli.ranking import Level, checked_level
+from mpp_cli import choices, connection, output
+from mpp_cli.arguments import OfLevel, Yes, limit_of
+from mpp_cli.choices import Level
+from mpp_cli.output import Column, Csv, Json
 
 if TYPE_CHECKING:
     from mpp_supabase import MPP, DirectoryImport, School
@@ -20,8 +21,10 @@ app.add_typer(directory, name="directory", help="The Ministry's directory of sch
 
 Who = Annotated[str, typer.Argument(metavar="SCHOOL", help="Id or RNE of the school; `mpp school search` shows it.")]
 Levels = Annotated[
-    list[str] | None,
-    typer.Option("--level", metavar="LEVEL", help="maternelle, elementaire, college or lycee; repeat it for several."),
+    list[Level] | None,
+    choices.option(
+        Level, "--level", metavar="LEVEL", help="maternelle, elementaire, college or lycee; repeat it for several."
+    ),
 ]
 _MOST_PROBLEMS = 20
 
@@ -56,16 +59,16 @@ def _tell(outcome: DirectoryImport, file: Path) -> None:
     if outcome.left_out:
         reasons = ", ".join(f"{output.number(count)} {reason}" for reason, count in outcome.left_out.items())
         output.say(f"Left out, as no schools of the game: {reasons}.")
-    bad = f"{_counted(outcome.problem_count, 'bad row')}" if outcome.problem_count else "no bad row"
+    bad = f"{output.counted(outcome.problem_count, 'bad row')}" if outcome.problem_count else "no bad row"
     if outcome.dry_run:
-        output.say(f"{_counted(outcome.schools, 'school')} and {bad}; nothing was sent (dry run).")
+        output.say(f"{output.counted(outcome.schools, 'school')} and {bad}; nothing was sent (dry run).")
     elif outcome.added or outcome.changed:
         output.say(
             f"{output.number(outcome.added)} added, {output.number(outcome.changed)} changed,"
             f" {output.number(outcome.unchanged)} as they were; {bad}."
         )
     else:
-        output.say(f"Nothing to change: {_counted(outcome.unchanged, 'school')} as they were; {bad}.")
+        output.say(f"Nothing to change: {output.counted(outcome.unchanged, 'school')} as they were; {bad}.")
 
 
 @app.command()
@@ -76,8 +79,8 @@ def search(
     country: Annotated[
         str | None, typer.Option("--country", metavar="CODE", help="Only this country, such as FR or DE.")
     ] = None,
-    level: Level = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many schools to show.")] = 20,
+    level: OfLevel = None,
+    limit: Annotated[int, limit_of("schools", most=100)] = 20,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
@@ -88,9 +91,8 @@ def search(
     from mpp_supabase import School
 
     words = " ".join(text)
-    wanted = checked_level(level)
     with connection.staff() as mpp:
-        found = mpp.schools.search(words, country=country.upper() if country else None, level=wanted, limit=limit)
+        found = mpp.schools.search(words, country=country.upper() if country else None, level=level, limit=limit)
     output.rows(
         found,
         (
@@ -139,9 +141,8 @@ def add(
 
     Example: mpp school add --name "Beispielschule" --city Musterstadt --postcode 12345 --country DE --level college
     """
-    wanted = _levels(levels)
     with connection.staff() as mpp:
-        school = mpp.schools.add(name, city, postcode, wanted or (), country=country.upper(), rne=rne)
+        school = mpp.schools.add(name, city, postcode, levels or (), country=country.upper(), rne=rne)
     _show(school, as_json, as_csv)
 
 
@@ -163,15 +164,14 @@ def correct(
 
     Example: mpp school correct 0759999L --name "École des Tilleuls"
     """
-    wanted = _levels(levels)
-    if all(value is None for value in (name, city, postcode, wanted, hidden)):
+    if all(value is None for value in (name, city, postcode, levels, hidden)):
         raise typer.BadParameter("say what to correct", param_hint="--name")
     with connection.staff() as mpp:
         # A hidden school is on no list any more: only its id still leads to it.
         school_id = who if hidden is False and _is_id(who) else str(mpp.schools.get(who).school_id)
         if hidden:
             output.confirm(_what_hiding_does(mpp, mpp.schools.get(school_id)), yes=yes)
-        mpp.schools.correct(school_id, name=name, city=city, postcode=postcode, levels=wanted, hidden=hidden)
+        mpp.schools.correct(school_id, name=name, city=city, postcode=postcode, levels=levels, hidden=hidden)
     if hidden:
         output.say(
             f"School {school_id} is off the lists. `mpp school correct {school_id} --unhide` puts it back, with its"
@@ -207,10 +207,6 @@ def _is_id(text: str) -> bool:
     return True
 
 
-def _levels(levels: list[str] | None) -> list[str] | None:
-    return [checked for level in levels if (checked := checked_level(level))] if levels else None
-
-
 def _show(school: School, as_json: bool, as_csv: bool) -> None:
     lines = [
         ("School", school.name),
@@ -220,7 +216,3 @@ def _show(school: School, as_json: bool, as_csv: bool) -> None:
         ("Place", f"{school.postcode} {school.city}, {school.country}"),
     ]
     output.record(school, lines, as_json=as_json, as_csv=as_csv)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{output.number(count)} {noun}" + ("" if count == 1 else "s")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpp_cli import output
+from mpp_cli.arguments import Yes
 from mpp_cli.exits import Exit
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def env(
 
 
 @app.command()
-def reset(yes: output.Yes = False) -> None:
+def reset(yes: Yes = False) -> None:
     """Stop the stack and delete its database, keys and logs.
 
     Example: mpp stack reset --yes

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mpp_cli import connection, output
+from mpp_cli.arguments import EditionCode
 from mpp_cli.output import Column, Csv, Json
 
 app = typer.Typer(no_args_is_help=True)
@@ -63,7 +64,7 @@ def map_(
 
 @app.command()
 def count(
-    edition: Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")],
+    edition: EditionCode,
 ) -> None:
     """Count a running edition for its challenges done, the totals and the map; the freeze does it by itself.
 

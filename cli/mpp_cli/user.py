@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.output import Column, Csv, Json, Yes
+from mpp_cli.arguments import Yes, all_of, limit_of
+from mpp_cli.output import Column, Csv, Json
 
 if TYPE_CHECKING:
     from mpp_supabase import Account
@@ -73,8 +74,8 @@ def list_users(
     search: Annotated[
         str, typer.Option("--search", metavar="TEXT", help="Only accounts with this text in their e-mail address.")
     ] = "",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many accounts to show.")] = 50,
-    everything: Annotated[bool, typer.Option("--all", help="Show every account, whatever --limit says.")] = False,
+    limit: Annotated[int, limit_of("accounts")] = 50,
+    everything: Annotated[bool, all_of("account")] = False,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:

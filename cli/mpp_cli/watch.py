@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpp_cli import output, ranking
+from mpp_cli import choices, output, ranking
+from mpp_cli.arguments import EditionCode, limit_of
+from mpp_cli.choices import Scope
 from mpp_cli.exits import Exit
 
 if TYPE_CHECKING:
@@ -18,11 +20,12 @@ if TYPE_CHECKING:
 
 
 def watch(
-    edition: Annotated[str, typer.Argument(metavar="EDITION", help="Code of the edition, such as adult-2026-06.")],
+    edition: EditionCode,
     scope: Annotated[
-        str, typer.Option("--scope", help="What to rank: player, team, league, class or school.")
-    ] = "league",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="How many lines to show.")] = 20,
+        Scope,
+        choices.option(Scope, "--scope", metavar="SCOPE", help="What to rank: player, team, league, class or school."),
+    ] = Scope.LEAGUE,
+    limit: Annotated[int, limit_of("lines", most=200)] = 20,
     every: Annotated[float, typer.Option("--every", min=0.5, max=3600, help="Seconds between two looks.")] = 2.0,
     once: Annotated[bool, typer.Option("--once", help="Show it once and end.")] = False,
     private: ranking.Private = False,
@@ -31,10 +34,6 @@ def watch(
 
     Example: mpp watch adult-2026-06 --scope player --limit 10
     """
-    from mpp_supabase import Scope
-
-    if scope not in tuple(Scope):
-        raise typer.BadParameter(f"use one of: {', '.join(Scope)}", param_hint="--scope")
     if not once and not sys.stdout.isatty():
         output.say("mpp: there is no terminal to refresh here; add --once.")
         raise typer.Exit(Exit.USAGE)

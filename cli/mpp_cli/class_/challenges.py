@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.arguments import Class
-from mpp_cli.output import Column, Csv, Json, Yes
+from mpp_cli.arguments import ClassId, Yes
+from mpp_cli.output import Column, Csv, Json
 
 if TYPE_CHECKING:
     from mpp_supabase import MPP, PupilValidation
@@ -27,7 +27,7 @@ Team = Annotated[str | None, typer.Option("--team", metavar="NAME", help="Only t
 
 @app.command()
 def challenges(
-    class_id: Class,
+    class_id: ClassId,
     in_play: Annotated[bool, typer.Option("--in-play", help="Only those that the class plays.")] = False,
     as_json: Json = False,
     as_csv: Csv = False,
@@ -63,7 +63,7 @@ def challenges(
 
 @app.command()
 def choose(
-    class_id: Class,
+    class_id: ClassId,
     codes: Annotated[
         list[str] | None, typer.Argument(metavar="CHALLENGE", help="Codes of the challenges that the class plays.")
     ] = None,
@@ -87,7 +87,7 @@ def choose(
 
 @app.command()
 def validate(
-    class_id: Class,
+    class_id: ClassId,
     challenge: Challenge,
     pupil: Pupils = None,
     team: Team = None,
@@ -142,7 +142,7 @@ def validate(
 
 @app.command()
 def cancel(
-    class_id: Class,
+    class_id: ClassId,
     challenge: Challenge,
     pupil: Pupils = None,
     team: Team = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpp_cli import choices, connection, output
-from mpp_cli.arguments import After, Class, OfLevel, SchoolEdition
+from mpp_cli.arguments import After, ClassId, OfLevel, SchoolEditionCode, all_of, limit_of
 from mpp_cli.choices import Level
 from mpp_cli.output import Column, Csv, Json
 
@@ -19,13 +19,13 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command("list")
 def list_classes(
-    edition: SchoolEdition,
+    edition: SchoolEditionCode,
     level: OfLevel = None,
     school: Annotated[
         str | None, typer.Option("--school", metavar="SCHOOL", help="Only this school, by id or RNE.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many classes to show.")] = 50,
-    everything: Annotated[bool, typer.Option("--all", help="Show every class, whatever --limit says.")] = False,
+    limit: Annotated[int, limit_of("classes")] = 50,
+    everything: Annotated[bool, all_of("class")] = False,
     after: After = None,
     as_json: Json = False,
     as_csv: Csv = False,
@@ -61,7 +61,7 @@ def list_classes(
 
 
 @app.command()
-def show(class_id: Class, as_json: Json = False, as_csv: Csv = False) -> None:
+def show(class_id: ClassId, as_json: Json = False, as_csv: Csv = False) -> None:
     """Show one class.
 
     Example: mpp class show 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
@@ -73,7 +73,7 @@ def show(class_id: Class, as_json: Json = False, as_csv: Csv = False) -> None:
 
 @app.command()
 def create(
-    edition: SchoolEdition,
+    edition: SchoolEditionCode,
     name: Annotated[str, typer.Option("--name", help="Its name, such as CE2 B.")],
     level: Annotated[
         Level, choices.option(Level, "--level", metavar="LEVEL", help="maternelle, elementaire, college or lycee.")
@@ -103,7 +103,7 @@ def create(
 
 @app.command()
 def correct(
-    class_id: Class,
+    class_id: ClassId,
     name: Annotated[str | None, typer.Option("--name", help="Its name.")] = None,
     level: Annotated[
         Level | None, choices.option(Level, "--level", metavar="LEVEL", help="Its level, until its first validation.")
@@ -134,7 +134,7 @@ def correct(
 
 
 @app.command()
-def pupils(class_id: Class, as_json: Json = False, as_csv: Csv = False) -> None:
+def pupils(class_id: ClassId, as_json: Json = False, as_csv: Csv = False) -> None:
     """List the pupils of a class with their points, in the order they were added.
 
     Example: mpp class pupils 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
@@ -162,7 +162,7 @@ def pupils(class_id: Class, as_json: Json = False, as_csv: Csv = False) -> None:
 
 
 @app.command()
-def teams(class_id: Class, as_json: Json = False, as_csv: Csv = False) -> None:
+def teams(class_id: ClassId, as_json: Json = False, as_csv: Csv = False) -> None:
     """List the teams of a class with their points.
 
     Example: mpp class teams 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77

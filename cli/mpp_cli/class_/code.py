@@ -5,14 +5,13 @@ from __future__ import annotations
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.arguments import Class
-from mpp_cli.output import Yes
+from mpp_cli.arguments import ClassId, Yes
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("show")
-def show_code(class_id: Class) -> None:
+def show_code(class_id: ClassId) -> None:
     """Print the code by which families enter a class.
 
     Example: mpp class code show 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
@@ -28,7 +27,7 @@ def show_code(class_id: Class) -> None:
 
 
 @app.command()
-def renew(class_id: Class, yes: Yes = False) -> None:
+def renew(class_id: ClassId, yes: Yes = False) -> None:
     """Give a class a new code, and print it. Families who entered before are out until they give it.
 
     Example: mpp class code renew 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
@@ -42,7 +41,7 @@ def renew(class_id: Class, yes: Yes = False) -> None:
 
 
 @app.command()
-def revoke(class_id: Class, yes: Yes = False) -> None:
+def revoke(class_id: ClassId, yes: Yes = False) -> None:
     """Take the code of a class away: families are out at once, and nobody enters until it is renewed.
 
     Example: mpp class code revoke 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77

@@ -5,14 +5,13 @@ from __future__ import annotations
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.arguments import SchoolEdition
-from mpp_cli.output import Yes
+from mpp_cli.arguments import SchoolEditionCode, Yes
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
-def forget(edition: SchoolEdition, yes: Yes = False) -> None:
+def forget(edition: SchoolEditionCode, yes: Yes = False) -> None:
     """Delete the first names of all pupils of a frozen edition, for good, and end families' access and codes.
 
     Points, rankings and classes stay. Print the diplomas before: none can be printed afterwards.

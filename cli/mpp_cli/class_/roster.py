@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.arguments import Class, DryRun
+from mpp_cli.arguments import ClassId, DryRun
 from mpp_cli.choices import SchoolLanguage
 from mpp_cli.class_.names import Known, name_and_initial
 from mpp_cli.class_.spreadsheets import Force, Language, Sheet, Tab, Target, check_target, say_read_as, written
@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command("import")
 def import_roster(
-    class_id: Class,
+    class_id: ClassId,
     file: Sheet,
     sheet: Tab = None,
     known: Known = None,
@@ -51,7 +51,9 @@ def import_roster(
 
 
 @app.command("export")
-def export_roster(class_id: Class, file: Target, language: Language = SchoolLanguage.FR, force: Force = False) -> None:
+def export_roster(
+    class_id: ClassId, file: Target, language: Language = SchoolLanguage.FR, force: Force = False
+) -> None:
     """Write the pupils of a class as a spreadsheet, in the form that import reads.
 
     Example: mpp class roster export 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 -o ce2-b.xlsx

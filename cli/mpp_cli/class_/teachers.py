@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.arguments import Class
-from mpp_cli.output import Column, Csv, Json, Yes
+from mpp_cli.arguments import ClassId, Yes
+from mpp_cli.output import Column, Csv, Json
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -16,7 +16,7 @@ Teacher = Annotated[str, typer.Argument(metavar="TEACHER", help="E-mail address 
 
 
 @app.command()
-def teachers(class_id: Class, as_json: Json = False, as_csv: Csv = False) -> None:
+def teachers(class_id: ClassId, as_json: Json = False, as_csv: Csv = False) -> None:
     """List who runs a class, the principal teacher first.
 
     Example: mpp class teachers 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
@@ -44,7 +44,7 @@ def teachers(class_id: Class, as_json: Json = False, as_csv: Csv = False) -> Non
 
 
 @app.command()
-def invite(class_id: Class) -> None:
+def invite(class_id: ClassId) -> None:
     """Print an invitation for a colleague: a code that is good once, for seven days. An earlier one ends.
 
     Example: mpp class invite 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
@@ -57,7 +57,7 @@ def invite(class_id: Class) -> None:
 
 
 @app.command("hand-over")
-def hand_over(class_id: Class, teacher: Teacher, yes: Yes = False) -> None:
+def hand_over(class_id: ClassId, teacher: Teacher, yes: Yes = False) -> None:
     """Make a teacher the principal one of a class; the former one stays as a colleague.
 
     Example: mpp class hand-over 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 ada@example.org
@@ -72,7 +72,7 @@ def hand_over(class_id: Class, teacher: Teacher, yes: Yes = False) -> None:
 
 
 @app.command("remove-teacher")
-def remove_teacher(class_id: Class, teacher: Teacher, yes: Yes = False) -> None:
+def remove_teacher(class_id: ClassId, teacher: Teacher, yes: Yes = False) -> None:
     """Take a class from a colleague who runs it. The principal teacher hands it over first.
 
     The colleague knew the code of the class: it gets a new one, and families are out until they give that.

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.arguments import Class, DryRun
+from mpp_cli.arguments import ClassId, DryRun
 from mpp_cli.choices import SchoolLanguage
 from mpp_cli.class_.spreadsheets import Force, Language, Sheet, Tab, Target, check_target, say_read_as, written
 from mpp_cli.output import Csv, Json
@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command("import")
 def import_tracking(
-    class_id: Class,
+    class_id: ClassId,
     file: Sheet,
     sheet: Tab = None,
     dry_run: DryRun = False,
@@ -52,7 +52,7 @@ def import_tracking(
 
 @app.command("export")
 def export_tracking(
-    class_id: Class,
+    class_id: ClassId,
     file: Target,
     language: Language = SchoolLanguage.FR,
     dates: Annotated[bool, typer.Option("--dates", help="Mark what was done once by its day, not by an x.")] = False,
@@ -67,7 +67,7 @@ def export_tracking(
 
 @app.command("template")
 def tracking_template(
-    class_id: Class, file: Target, language: Language = SchoolLanguage.FR, force: Force = False
+    class_id: ClassId, file: Target, language: Language = SchoolLanguage.FR, force: Force = False
 ) -> None:
     """Write an empty tracking sheet for a class: its pupils, and the challenges it plays.
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.arguments import Client, Edition
+from mpp_cli.arguments import ClientCode, EditionCode
 from mpp_cli.output import Column, Csv, Json
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
-def ambassadors(org: Client, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
+def ambassadors(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
     """List who runs the leagues of a client, by alias.
 
     Example: mpp client ambassadors acme adult-2026-06

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.arguments import Client
-from mpp_cli.output import Column, Csv, Json, Yes
+from mpp_cli.arguments import ClientCode, Yes
+from mpp_cli.output import Column, Csv, Json
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -27,7 +27,7 @@ _FILES = (
 
 
 @app.command("list")
-def list_files(org: Client, as_json: Json = False, as_csv: Csv = False) -> None:
+def list_files(org: ClientCode, as_json: Json = False, as_csv: Csv = False) -> None:
     """List the files of a client's kit; those in own/ are the client's.
 
     Example: mpp client files list acme
@@ -48,7 +48,7 @@ def list_files(org: Client, as_json: Json = False, as_csv: Csv = False) -> None:
 
 @app.command("add")
 def add_files(
-    org: Client,
+    org: ClientCode,
     paths: Annotated[
         list[Path], typer.Argument(metavar="FILE...", help="PDF, image, MP4, office document, ZIP, CSV, ICS or text.")
     ],
@@ -89,7 +89,7 @@ def add_files(
 
 @app.command("get")
 def get_file(
-    org: Client,
+    org: ClientCode,
     name: FileName,
     to: Annotated[
         Path | None,
@@ -108,7 +108,7 @@ def get_file(
 
 @app.command("remove")
 def remove_files(
-    org: Client,
+    org: ClientCode,
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names of files in the kit.")],
     yes: Yes = False,
 ) -> None:
@@ -126,7 +126,7 @@ def remove_files(
 
 @app.command("link")
 def link_file(
-    org: Client,
+    org: ClientCode,
     name: FileName,
     period: Annotated[
         str, typer.Option("--for", metavar="PERIOD", help="How long it works: 45m, 12h or 7d; 30d at most.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mpp_cli import output
-from mpp_cli.arguments import Client, Edition
+from mpp_cli.arguments import ClientCode, EditionCode
 from mpp_cli.client.figures import average, followed, people, signed
 from mpp_cli.output import Column, Csv, Json
 
@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
-def overview(org: Client, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
+def overview(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
     """Show where a client stands: players, activity, points, and what changed since the week before.
 
     Of a client that follows classes: its classes, schools, pupils and points, those of classes of five or more.
@@ -33,7 +33,7 @@ def overview(org: Client, edition: Edition, as_json: Json = False, as_csv: Csv =
 
 
 @app.command()
-def weekly(org: Client, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
+def weekly(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
     """Show a client week by week, with the change since the week before, once the week is in its last evening.
 
     Example: mpp client weekly acme adult-2026-06
@@ -73,8 +73,8 @@ def weekly(org: Client, edition: Edition, as_json: Json = False, as_csv: Csv = F
 
 @app.command()
 def ranking(
-    org: Client,
-    edition: Edition,
+    org: ClientCode,
+    edition: EditionCode,
     units: Annotated[bool, typer.Option("--units", help="Rank the units instead of the leagues.")] = False,
     as_json: Json = False,
     as_csv: Csv = False,
@@ -123,7 +123,7 @@ def ranking(
 
 
 @app.command()
-def themes(org: Client, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
+def themes(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
     """Show what a client did by theme, the most points first.
 
     Example: mpp client themes acme adult-2026-06
@@ -144,7 +144,7 @@ def themes(org: Client, edition: Edition, as_json: Json = False, as_csv: Csv = F
 
 
 @app.command("map")
-def map_(org: Client, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
+def map_(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
     """Show where the players of a client live, by French department; fewer than five are not counted out.
 
     Example: mpp client map acme adult-2026-06

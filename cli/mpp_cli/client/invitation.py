@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mpp_cli import choices, connection, output
-from mpp_cli.arguments import Client
+from mpp_cli.arguments import ClientCode
 from mpp_cli.choices import StaffRole
 from mpp_cli.client.access import From, check_dates, first_day, last_day, moment
 
@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command()
 def invite(
-    org: Client,
+    org: ClientCode,
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="The address to invite; it opens to nobody else.")],
     until: Annotated[
         str,

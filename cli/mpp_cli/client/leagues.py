@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.arguments import Client, DryRun, Edition
+from mpp_cli.arguments import ClientCode, DryRun, EditionCode
 from mpp_cli.client.figures import average, followed, people
 from mpp_cli.client.lists import Tab, say_ignored
 from mpp_cli.output import Column, Csv, Json
@@ -21,8 +21,8 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command("import")
 def import_leagues(
-    org: Client,
-    edition: Edition,
+    org: ClientCode,
+    edition: EditionCode,
     file: Annotated[
         Path | None,
         typer.Argument(metavar="FILE", help="A spreadsheet, .xlsx or .csv, with columns Ligue and perhaps Unité."),
@@ -87,8 +87,8 @@ def _league(text: str) -> dict[str, str]:
 
 @app.command("list")
 def list_leagues(
-    org: Client,
-    edition: Edition,
+    org: ClientCode,
+    edition: EditionCode,
     needing: Annotated[bool, typer.Option("--needing-attention", help="Only leagues that need attention.")] = False,
     as_json: Json = False,
     as_csv: Csv = False,
@@ -138,7 +138,7 @@ _REASONS = {
 
 
 @app.command("codes")
-def codes(org: Client, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
+def codes(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
     """List the join codes of a client's leagues, to be handed out.
 
     Example: mpp client leagues codes acme adult-2026-06 --csv > codes.csv

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpp_cli import choices, connection, output
-from mpp_cli.arguments import Client
+from mpp_cli.arguments import ClientCode
 from mpp_cli.choices import Language, OrganisationKind
 from mpp_cli.client.participation import PARTS
 from mpp_cli.client.territory import KINDS as TERRITORY
@@ -52,7 +52,7 @@ def create(
 
 
 @app.command()
-def correct(org: Client, name: Name = None, kind: Kind = None, language: Spoken = None) -> None:
+def correct(org: ClientCode, name: Name = None, kind: Kind = None, language: Spoken = None) -> None:
     """Change the name, the kind or the language of a client.
 
     Example: mpp client correct acme --language en
@@ -107,7 +107,7 @@ def list_clients(
 
 
 @app.command()
-def show(org: Client, as_json: Json = False, as_csv: Csv = False) -> None:
+def show(org: ClientCode, as_json: Json = False, as_csv: Csv = False) -> None:
     """Show a client, the territory it follows and the editions it takes part in.
 
     Example: mpp client show acme

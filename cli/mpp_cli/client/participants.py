@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.arguments import Client, DryRun, Edition
+from mpp_cli.arguments import ClientCode, DryRun, EditionCode, Yes
 from mpp_cli.client.lists import Tab, say_ignored
 from mpp_cli.exits import Exit
-from mpp_cli.output import Column, Csv, Json, Yes
+from mpp_cli.output import Column, Csv, Json
 
 if TYPE_CHECKING:
     from mpp_supabase import InvitedParticipant
@@ -21,8 +21,8 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command("import")
 def import_participants(
-    org: Client,
-    edition: Edition,
+    org: ClientCode,
+    edition: EditionCode,
     file: Annotated[
         Path,
         typer.Argument(metavar="FILE", help="A spreadsheet, .xlsx or .csv: addresses, and maybe a column Ligue."),
@@ -72,7 +72,7 @@ def import_participants(
 
 
 @app.command("list")
-def list_participants(org: Client, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
+def list_participants(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
     """List who was invited, to which league, and what became of the mail. Whether they came is not told.
 
     Example: mpp client participants list acme adult-2026-06 --csv > invited.csv
@@ -104,8 +104,8 @@ def _state_of_mail(one: InvitedParticipant) -> str:
 
 @app.command("remove")
 def remove_participants(
-    org: Client,
-    edition: Edition,
+    org: ClientCode,
+    edition: EditionCode,
     emails: Annotated[list[str], typer.Argument(metavar="EMAIL...", help="Addresses that were invited.")],
     yes: Yes = False,
 ) -> None:

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.arguments import Client, Edition
-from mpp_cli.output import Column, Csv, Json, Yes
+from mpp_cli.arguments import ClientCode, EditionCode, Yes
+from mpp_cli.output import Column, Csv, Json
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -27,8 +27,8 @@ PARTS = (
 
 @app.command("take-part")
 def take_part(
-    org: Client,
-    edition: Edition,
+    org: ClientCode,
+    edition: EditionCode,
     expected: Annotated[
         int | None, typer.Option("--expected", metavar="N", min=1, max=1_000_000, help="How many players it expects.")
     ] = None,
@@ -75,7 +75,7 @@ def take_part(
 
 
 @app.command()
-def withdraw(org: Client, edition: Edition, yes: Yes = False) -> None:
+def withdraw(org: ClientCode, edition: EditionCode, yes: Yes = False) -> None:
     """Take a client out of an edition, as long as nobody has joined one of its leagues. This cannot be undone.
 
     Its guests, the mails that have not left, its plan and its units without leagues go; its empty leagues are closed,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mpp_cli import choices, connection, output
-from mpp_cli.arguments import Client, Edition
+from mpp_cli.arguments import ClientCode, EditionCode
 from mpp_cli.choices import Language
 from mpp_cli.exits import Exit
 from mpp_cli.output import Column, Csv, Json
@@ -18,8 +18,8 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command()
 def plan(
-    org: Client,
-    edition: Edition,
+    org: ClientCode,
+    edition: EditionCode,
     ics: Annotated[
         Path | None,
         typer.Option("--ics", metavar="FILE", help="Also write it as a calendar (iCalendar)."),

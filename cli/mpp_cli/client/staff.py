@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpp_cli import choices, connection, output
-from mpp_cli.arguments import Client
+from mpp_cli.arguments import ClientCode, Yes
 from mpp_cli.choices import StaffRole
 from mpp_cli.client.access import ZONE, From, Until, check_dates, first_day, last_day, moment
 from mpp_cli.exits import Exit
-from mpp_cli.output import Column, Csv, Json, Yes
+from mpp_cli.output import Column, Csv, Json
 
 if TYPE_CHECKING:
     from mpp_supabase import MPP, StaffInvitation, StaffMember
@@ -24,7 +24,7 @@ Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="E-mail address 
 
 @app.command("list")
 def list_staff(
-    org: Client,
+    org: ClientCode,
     invited: Annotated[bool, typer.Option("--invited", help="Show invitations instead.")] = False,
     as_json: Json = False,
     as_csv: Csv = False,
@@ -81,7 +81,7 @@ def _state(invitation: StaffInvitation, now: datetime) -> str:
 
 @app.command("set")
 def set_staff(
-    org: Client,
+    org: ClientCode,
     account: Account,
     role: Annotated[
         StaffRole | None, choices.option(StaffRole, "--role", metavar="ROLE", help="viewer, manager or owner.")
@@ -109,7 +109,7 @@ def set_staff(
 
 
 @app.command("remove")
-def remove_staff(org: Client, account: Account, yes: Yes = False) -> None:
+def remove_staff(org: ClientCode, account: Account, yes: Yes = False) -> None:
     """Take the access of somebody who works for a client away, at once; or take back an invitation that waits.
 
     Example: mpp client staff remove acme ada@example.org

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.arguments import Client, Edition
+from mpp_cli.arguments import ClientCode, EditionCode, Yes
 from mpp_cli.client.figures import average, followed, people
-from mpp_cli.output import Column, Csv, Json, Yes
+from mpp_cli.output import Column, Csv, Json
 
 if TYPE_CHECKING:
     from mpp_supabase import TerritoryMatch
@@ -32,7 +32,7 @@ Schools = Annotated[list[str] | None, typer.Option("--rne", metavar="CODE", help
 
 
 @app.command("show")
-def show_territory(org: Client, as_json: Json = False, as_csv: Csv = False) -> None:
+def show_territory(org: ClientCode, as_json: Json = False, as_csv: Csv = False) -> None:
     """Show the codes that a client follows, and how many schools each of them matches.
 
     Example: mpp client territory show lyon
@@ -59,7 +59,7 @@ def show_territory(org: Client, as_json: Json = False, as_csv: Csv = False) -> N
 
 @app.command("set")
 def set_territory(
-    org: Client,
+    org: ClientCode,
     departments: Departments = None,
     communes: Communes = None,
     postcodes: Postcodes = None,
@@ -79,7 +79,7 @@ def set_territory(
 
 @app.command("add")
 def add_territory(
-    org: Client,
+    org: ClientCode,
     departments: Departments = None,
     communes: Communes = None,
     postcodes: Postcodes = None,
@@ -97,7 +97,7 @@ def add_territory(
 
 @app.command("remove")
 def remove_territory(
-    org: Client,
+    org: ClientCode,
     departments: Departments = None,
     communes: Communes = None,
     postcodes: Postcodes = None,
@@ -115,7 +115,7 @@ def remove_territory(
 
 
 @app.command("classes")
-def list_classes(org: Client, edition: Edition, as_json: Json = False, as_csv: Csv = False) -> None:
+def list_classes(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
     """List the classes that a client follows in an edition, ranked. No pupil is ever named.
 
     Example: mpp client territory classes lyon school-2026-11
