@@ -8,9 +8,10 @@ import typer
 
 from mpp_cli import connection, output
 from mpp_cli.arguments import After, all_of, limit_of
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 
+@formatted
 def audit(
     action: Annotated[str | None, typer.Option("--action", help="Only this act, such as edition.open.")] = None,
     subject: Annotated[
@@ -19,8 +20,8 @@ def audit(
     limit: Annotated[int, limit_of("acts")] = 50,
     everything: Annotated[bool, all_of("act")] = False,
     after: After = None,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Show the privileged acts, the latest first: who did what, to what, when.
 
@@ -39,12 +40,10 @@ def audit(
     )
     with connection.staff() as mpp:
         page = None if everything else mpp.audit.page(limit, after, action=action, subject=subject)
-        output.rows(
+        out.rows(
             mpp.audit.iterate(after, action=action, subject=subject) if page is None else page.rows,
             columns,
-            fields=tuple(AuditEntry.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=AuditEntry,
             empty="No such act is recorded.",
         )
         if page is not None and page.after is not None:

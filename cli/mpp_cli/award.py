@@ -10,7 +10,7 @@ import typer
 from mpp_cli import choices, connection, output
 from mpp_cli.arguments import EditionCode, Fonts
 from mpp_cli.choices import Language
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
     from mpp_supabase import MPP, Participation
@@ -33,6 +33,7 @@ def grant(edition: EditionCode) -> None:
 
 
 @app.command("list")
+@formatted
 def list_(
     edition: EditionCode,
     client: Annotated[
@@ -45,8 +46,8 @@ def list_(
             Language, "--language", metavar="CODE", help="Titles in fr or en; else in the client's language, or en."
         ),
     ] = None,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """List the awards of an edition in the order in which they are read out.
 
@@ -62,7 +63,7 @@ def list_(
             part = mpp.clients.participation(client, edition)
             found = mpp.awards.of_client(part.participation_id)
             lang = language or mpp.clients.get(client).language
-        output.rows(
+        out.rows(
             found,
             (
                 Column("Award", lambda a: a.title.get(lang) or a.title["en"], folds=True),
@@ -72,8 +73,6 @@ def list_(
                 Column("Earned by", _earned_by),
             ),
             fields=tuple((Award if client is None else ClientAward).model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
             empty=f"No award in {edition}; `mpp award grant {edition}` gives them once it is frozen.",
         )
 

@@ -9,7 +9,7 @@ import typer
 from mpp_cli import choices, connection, output
 from mpp_cli.arguments import After, Yes, limit_of
 from mpp_cli.choices import RequestState
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -20,6 +20,7 @@ Note = Annotated[
 
 
 @app.command("list")
+@formatted
 def list_(
     state: Annotated[
         RequestState | None,
@@ -33,8 +34,8 @@ def list_(
     ] = False,
     limit: Annotated[int, limit_of("requests")] = 50,
     after: After = None,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """List contact, quote and webinar requests, the latest first: new ones that are not held, unless asked otherwise.
 
@@ -48,7 +49,7 @@ def list_(
         page = mpp.contacts.page(
             limit, after, state=wanted, held=True if held else None if wanted != "new" or state else False
         )
-        output.rows(
+        out.rows(
             page.rows,
             (
                 Column("Request", lambda c: c.id, right=True),
@@ -59,9 +60,7 @@ def list_(
                 Column("Organisation", lambda c: c.organisation, folds=True, optional=True),
                 Column("E-mail", lambda c: c.email),
             ),
-            fields=tuple(ContactRequest.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=ContactRequest,
             empty="No request." if wanted is None else f"No {wanted.replace('_', ' ')} request.",
         )
         if wanted == "new" and not held and (waiting := mpp.contacts.page(1, state="new", held=True)).rows:
@@ -71,7 +70,8 @@ def list_(
 
 
 @app.command()
-def show(request: Which, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def show(request: Which, *, out: Output) -> None:
     """Show one request with its message.
 
     Example: mpp contact show 12
@@ -90,7 +90,7 @@ def show(request: Which, as_json: Json = False, as_csv: Csv = False) -> None:
         ("Taken down", found.removal_reason),
         ("Message", found.message),
     ]
-    output.record(found, [line for line in lines if line[1] is not None], as_json=as_json, as_csv=as_csv)
+    out.record(found, [line for line in lines if line[1] is not None])
 
 
 @app.command()

@@ -14,7 +14,7 @@ import typer
 from mpp_cli import edition, output
 from mpp_cli.arguments import Yes
 from mpp_cli.exits import Exit
-from mpp_cli.output import Csv, Json
+from mpp_cli.output import Output, formatted
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -67,18 +67,19 @@ def lint() -> None:
 
 
 @app.command()
+@formatted
 def verify(
     code: Annotated[
         str | None, typer.Argument(metavar="[EDITION]", help="Code of the edition; all without it.")
     ] = None,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Prove that every score equals the sum of its credited validations. Exit code 4 when one does not.
 
     Example: mpp db verify
     """
-    edition.verify(code, as_json, as_csv)
+    edition.prove(code, out)
 
 
 def _database_url() -> str:

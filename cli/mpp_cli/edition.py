@@ -14,7 +14,7 @@ from mpp_cli import choices, connection, output
 from mpp_cli.arguments import EditionCode, Yes
 from mpp_cli.choices import Phase
 from mpp_cli.exits import Exit
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
     from mpp_supabase import Change, Edition
@@ -23,12 +23,13 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
+@formatted
 def apply(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The edition file (YAML); see catalogue/.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
     yes: Yes = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Make an edition what its file says: all of it, or nothing.
 
@@ -41,7 +42,7 @@ def apply(
     wanted = read_edition_file(file)
     with connection.staff() as mpp:
         changes = mpp.editions.apply(wanted.document, dry_run=True)
-        _show_changes(changes, wanted.document["edition"]["time_zone"], as_json=as_json, as_csv=as_csv)
+        _show_changes(changes, wanted.document["edition"]["time_zone"], out)
         if not changes:
             output.say(f"No change: {wanted.code} is what {file} says.")
             return
@@ -57,10 +58,9 @@ def apply(
     output.say(f"Applied: {count} to {wanted.code}.")
 
 
-def _show_changes(changes: list[Change], zone: str, *, as_json: bool, as_csv: bool) -> None:
-    if as_json or as_csv:
-        fields = ("action", "path", "before", "after")
-        output.rows(changes, (), fields=fields, as_json=as_json, as_csv=as_csv)
+def _show_changes(changes: list[Change], zone: str, out: Output) -> None:
+    if out.for_programs:
+        out.rows(changes, (), fields=("action", "path", "before", "after"))
         return
     from mpp_cli.differences import lines
 
@@ -70,6 +70,7 @@ def _show_changes(changes: list[Change], zone: str, *, as_json: bool, as_csv: bo
 
 
 @app.command("list")
+@formatted
 def list_editions(
     phase: Annotated[
         Phase | None,
@@ -77,8 +78,8 @@ def list_editions(
             Phase, "--phase", metavar="PHASE", help="Only draft, registration, running, closed or frozen ones."
         ),
     ] = None,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """List the editions, drafts included, the latest first.
 
@@ -87,7 +88,7 @@ def list_editions(
     from mpp_supabase import Edition
 
     with connection.staff() as mpp:
-        output.rows(
+        out.rows(
             mpp.editions.iterate(phase),
             (
                 Column("Edition", lambda e: e.code),
@@ -98,22 +99,21 @@ def list_editions(
                 Column("Ends", lambda e: output.clock(e.ends_at, e.time_zone)),
                 Column("Zone", lambda e: e.time_zone),
             ),
-            fields=tuple(Edition.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=Edition,
             empty="There is no edition yet: apply a file with `mpp edition apply`.",
         )
 
 
 @app.command()
-def show(code: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def show(code: EditionCode, *, out: Output) -> None:
     """Show an edition: phase, dates and rules.
 
     Example: mpp edition show adult-2026-06
     """
     with connection.staff() as mpp:
         edition = mpp.editions.get(code)
-    output.record(edition, _lines(edition), as_json=as_json, as_csv=as_csv)
+    out.record(edition, _lines(edition))
 
 
 def _lines(edition: Edition) -> list[tuple[str, object]]:
@@ -135,7 +135,8 @@ def _lines(edition: Edition) -> list[tuple[str, object]]:
 
 
 @app.command()
-def challenges(code: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def challenges(code: EditionCode, *, out: Output) -> None:
     """List the challenges of an edition with their rules, hidden and flash ones included.
 
     Example: mpp edition challenges adult-2026-06 --csv
@@ -145,7 +146,7 @@ def challenges(code: EditionCode, as_json: Json = False, as_csv: Csv = False) ->
     with connection.staff() as mpp:
         edition = mpp.editions.get(code)
         zone = edition.time_zone
-        output.rows(
+        out.rows(
             mpp.editions.challenges(edition.id),
             (
                 Column("Challenge", lambda c: c.code),
@@ -158,9 +159,7 @@ def challenges(code: EditionCode, as_json: Json = False, as_csv: Csv = False) ->
                 Column("Closes", lambda c: output.clock(c.closes_at, zone), optional=True),
                 Column("Zone", lambda c: zone if c.opens_at or c.closes_at else None, optional=True),
             ),
-            fields=tuple(Challenge.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=Challenge,
         )
 
 
@@ -225,7 +224,8 @@ def freeze(code: EditionCode, yes: Yes = False) -> None:
 
 
 @app.command()
-def stats(code: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def stats(code: EditionCode, *, out: Output) -> None:
     """Show the counts of an edition: players, teams, leagues, classes, points, and challenges done as last counted.
 
     Example: mpp edition stats adult-2026-06
@@ -247,7 +247,7 @@ def stats(code: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None
         ("Challenges done", None if found.challenges is None else output.number(found.challenges)),
         ("Counted at", None if found.counted_at is None else output.moment(found.counted_at)),
     ]
-    output.record(found, lines, as_json=as_json, as_csv=as_csv)
+    out.record(found, lines)
     if found.counted_at is None:
         output.say(
             f"Challenges were not counted yet: `mpp statistics count {code}` counts them, and so does the freeze."
@@ -255,17 +255,23 @@ def stats(code: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None
 
 
 @app.command()
+@formatted
 def verify(
     code: Annotated[
         str | None, typer.Argument(metavar="[EDITION]", help="Code of the edition; all without it.")
     ] = None,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Prove that every score equals the sum of its credited validations. Exit code 4 when one does not.
 
     Example: mpp edition verify adult-2026-06
     """
+    prove(code, out)
+
+
+def prove(code: str | None, out: Output) -> None:
+    """Compare scores and validations, show what differs, and end with exit code 4 if anything does."""
     from mpp_supabase import Mismatch
 
     with connection.staff() as mpp:
@@ -276,7 +282,7 @@ def verify(
     )
     where = code or "every edition"
     verdict = f"Every score of {where} equals the sum of its validations." if code else "Every score is right."
-    output.rows(found, columns, fields=tuple(Mismatch.model_fields), as_json=as_json, as_csv=as_csv, empty=verdict)
+    out.rows(found, columns, fields=Mismatch, empty=verdict)
     if found:
         output.say(f"{len(found)} score(s) of {where} differ from the validations.")
         raise typer.Exit(Exit.CHECK_FAILED)

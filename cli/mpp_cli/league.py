@@ -8,7 +8,7 @@ import typer
 
 from mpp_cli import connection, output
 from mpp_cli.arguments import After, EditionCode, Yes, all_of, limit_of
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -17,13 +17,14 @@ Player = Annotated[str, typer.Argument(metavar="PLAYER_ID", help="Id of the play
 
 
 @app.command("list")
+@formatted
 def list_leagues(
     edition: EditionCode,
     limit: Annotated[int, limit_of("leagues")] = 50,
     everything: Annotated[bool, all_of("league")] = False,
     after: After = None,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """List the leagues of an edition by name.
 
@@ -42,12 +43,10 @@ def list_leagues(
     with connection.staff() as mpp:
         edition_id = mpp.editions.get(edition).id
         page = None if everything else mpp.leagues.page(edition_id, limit, after)
-        output.rows(
+        out.rows(
             mpp.leagues.iterate(edition_id, after) if page is None else page.rows,
             columns,
-            fields=tuple(League.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=League,
             empty=f"{edition} has no league yet.",
         )
         if page is not None and page.after is not None:
@@ -55,7 +54,8 @@ def list_leagues(
 
 
 @app.command()
-def show(league_id: League, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def show(league_id: League, *, out: Output) -> None:
     """Show one league.
 
     Example: mpp league show 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
@@ -77,11 +77,12 @@ def show(league_id: League, as_json: Json = False, as_csv: Csv = False) -> None:
         ("Ambassador", league.ambassador_player_id),
         ("Created", output.moment(league.created_at)),
     ]
-    output.record(league, lines, as_json=as_json, as_csv=as_csv)
+    out.record(league, lines)
 
 
 @app.command()
-def members(league_id: League, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def members(league_id: League, *, out: Output) -> None:
     """List the players of a league, in the order they joined.
 
     Example: mpp league members 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
@@ -92,7 +93,7 @@ def members(league_id: League, as_json: Json = False, as_csv: Csv = False) -> No
     with connection.staff() as mpp:
         mpp.leagues.get(wanted)
         teams = {team.team_id: team.name for team in mpp.leagues.teams(wanted)}
-        output.rows(
+        out.rows(
             mpp.leagues.members(wanted),
             (
                 Column("Player", lambda m: m.player_id),
@@ -102,9 +103,7 @@ def members(league_id: League, as_json: Json = False, as_csv: Csv = False) -> No
                 Column("Role", lambda m: "ambassador" if m.is_ambassador else ""),
                 Column("Points", lambda m: output.number(m.points), right=True),
             ),
-            fields=tuple(LeagueMember.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=LeagueMember,
             empty="Nobody plays in this league.",
         )
 
@@ -139,11 +138,12 @@ def hand_over(league_id: League, player_id: Player) -> None:
 
 
 @app.command()
+@formatted
 def reports(
     edition: EditionCode,
     unresolved: Annotated[bool, typer.Option("--unresolved", help="Only those that nobody has closed.")] = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """List the expulsions and reports of an edition, the latest first.
 
@@ -153,7 +153,7 @@ def reports(
 
     with connection.staff() as mpp:
         edition_id = mpp.editions.get(edition).id
-        output.rows(
+        out.rows(
             mpp.conduct.reports(edition_id, unresolved=unresolved),
             (
                 Column("Report", lambda r: r.id, right=True),
@@ -163,9 +163,7 @@ def reports(
                 Column("Reason", lambda r: r.reason, folds=True),
                 Column("Resolution", lambda r: r.resolution, folds=True),
             ),
-            fields=tuple(ConductReport.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=ConductReport,
             empty=f"{edition} has no report.",
         )
 

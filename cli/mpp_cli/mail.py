@@ -17,7 +17,7 @@ from mpp_cli import choices, connection, output
 from mpp_cli.arguments import ClientCodes, EditionCode, Yes, limit_of
 from mpp_cli.choices import Language, MailState, Verdict
 from mpp_cli.exits import Exit
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
     from mpp_supabase import MPP, MailSender, MailSettings, OutboxMail
@@ -47,6 +47,7 @@ _VERDICTS = {Verdict.SENT: "delivered", Verdict.AGAIN: "not_delivered", Verdict.
 
 
 @app.command("list")
+@formatted
 def list_mails(
     state: Annotated[
         MailState | None,
@@ -57,8 +58,8 @@ def list_mails(
         typer.Option("--purpose", help="service, invitation, weekly_report, league_alerts or newsletter."),
     ] = None,
     limit: Annotated[int, limit_of("mails", most=None)] = 50,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """List the mails of the outbox and what became of them, the latest first.
 
@@ -68,7 +69,7 @@ def list_mails(
 
     with connection.staff() as mpp:
         found = mpp.mails.iterate(state=state, purpose=purpose)
-        output.rows(
+        out.rows(
             islice(found, limit),
             (
                 Column("Key", lambda m: m.key, folds=True),
@@ -78,9 +79,7 @@ def list_mails(
                 Column("Sent (UTC)", lambda m: output.clock(m.sent_at)),
                 Column("Said", lambda m: m.reply, folds=True, optional=True),
             ),
-            fields=tuple(OutboxMail.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=OutboxMail,
             empty="There is no such mail.",
         )
         if next(found, None) is not None:
@@ -88,14 +87,15 @@ def list_mails(
 
 
 @app.command()
-def show(key: Key, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def show(key: Key, *, out: Output) -> None:
     """Show one mail: its state, its Message-ID and the server's last word. Its content stays its reader's.
 
     Example: mpp mail show newsletter/spring/00000000-0000-0000-0000-000000000000
     """
     with connection.staff() as mpp:
         mail = mpp.mails.get(key)
-    output.record(mail, _lines(mail), as_json=as_json, as_csv=as_csv)
+    out.record(mail, _lines(mail))
 
 
 def _lines(mail: OutboxMail) -> list[tuple[str, object]]:
@@ -116,6 +116,7 @@ def _lines(mail: OutboxMail) -> list[tuple[str, object]]:
 
 
 @app.command()
+@formatted
 def send(
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Send this many at most.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would leave, and send nothing.")] = False,
@@ -123,8 +124,8 @@ def send(
     every: Annotated[float, typer.Option("--every", min=0.1, help="Seconds between two looks with --watch.")] = 10.0,
     delivered: Delivered = None,
     complete: Complete = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Send the mails that are due, each once, after settling what an interrupted run left.
 
@@ -135,7 +136,7 @@ def send(
     from mpp_supabase import MailSender, load_mail_settings, load_settings
 
     if dry_run:
-        _show_due(limit, as_json, as_csv)
+        _show_due(limit, out)
         return
     if watch and limit is not None:
         raise typer.BadParameter("--watch goes on; --limit ends", param_hint="--limit")
@@ -154,9 +155,9 @@ def send(
                     break
                 _wait(sender, every)
         uncertain = sum(1 for _ in mpp.mails.iterate(state="uncertain"))
-    if as_json or as_csv:
+    if out.for_programs:
         counts = {"uncertain": uncertain, "dropped": dropped.total(), "dropped_because": dict(dropped)}
-        output.record(dict(total) | counts, (), as_json=as_json, as_csv=as_csv)
+        out.record(dict(total) | counts)
     output.say(_summary(total))
     if dropped:
         reasons = ", ".join(f"{output.number(count)} {reason}" for reason, count in sorted(dropped.items()))
@@ -217,12 +218,12 @@ def _summary(outcomes: Counter[str]) -> str:
     )
 
 
-def _show_due(limit: int | None, as_json: bool, as_csv: bool) -> None:
+def _show_due(limit: int | None, out: Output) -> None:
     from mpp_supabase import DueMail
 
     with connection.staff() as mpp:
         due = mpp.mails.due(limit or 1000)
-    output.rows(
+    out.rows(
         due,
         (
             Column("Key", lambda m: m.key, folds=True),
@@ -231,9 +232,7 @@ def _show_due(limit: int | None, as_json: bool, as_csv: bool) -> None:
             Column("Template", lambda m: f"{m.template} ({m.language})"),
             Column("Would be", lambda m: f"dropped: {m.obstacle}" if m.obstacle else "sent"),
         ),
-        fields=tuple(DueMail.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=DueMail,
         empty="No mail is due.",
     )
     output.say("Nothing was sent (dry run).")
@@ -351,12 +350,13 @@ def notes(
 
 
 @app.command()
+@formatted
 def weekly(
     edition: EditionCode,
     client: ClientCodes = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be queued, and queue nothing.")] = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Queue the mails of a week for every client: its staff inside their dates, ambassadors who agreed to alerts.
 
@@ -397,7 +397,7 @@ def weekly(
                     "queued": 0 if dry_run else mpp.mails.queue(mails),
                 }
             )
-    output.rows(
+    out.rows(
         said,
         (
             Column("Client", lambda row: row["client"]),
@@ -406,8 +406,6 @@ def weekly(
             Column("Queued now", lambda row: row["queued"], right=True),
         ),
         fields=("client", "reports", "notes", "queued"),
-        as_json=as_json,
-        as_csv=as_csv,
         empty="Nothing was queued."
         if failed
         else f"No client takes part in {edition}: `mpp client take-part ORG {edition}`.",
@@ -423,10 +421,11 @@ def weekly(
 
 
 @app.command()
+@formatted
 def bounces(
     limit: Annotated[int, limit_of("bounces", most=None)] = 50,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """List the addresses that refused a mail, the latest first.
 
@@ -435,7 +434,7 @@ def bounces(
     from mpp_supabase import Bounce
 
     with connection.staff() as mpp:
-        output.rows(
+        out.rows(
             islice(mpp.mails.bounces(), limit),
             (
                 Column("Address", lambda b: b.address, folds=True),
@@ -444,9 +443,7 @@ def bounces(
                 Column("Cleared (UTC)", lambda b: output.clock(b.cleared_at), optional=True),
                 Column("Reason", lambda b: b.reason, folds=True),
             ),
-            fields=tuple(Bounce.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=Bounce,
             empty="No mail came back.",
         )
 

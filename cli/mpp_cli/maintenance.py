@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -57,7 +57,8 @@ def _minutes(text: str) -> int:
 
 
 @app.command("list")
-def list_windows(as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def list_windows(*, out: Output) -> None:
     """List the maintenance windows: past, present and future.
 
     Example: mpp maintenance list
@@ -65,7 +66,7 @@ def list_windows(as_json: Json = False, as_csv: Csv = False) -> None:
     from mpp_supabase import MaintenanceWindow
 
     with connection.staff() as mpp:
-        output.rows(
+        out.rows(
             mpp.maintenance.iterate(),
             (
                 Column("Window", lambda w: w.id, right=True),
@@ -74,9 +75,7 @@ def list_windows(as_json: Json = False, as_csv: Csv = False) -> None:
                 Column("Now", lambda w: "in progress" if w.is_active else ""),
                 Column("Message", lambda w: w.message.get("en"), folds=True),
             ),
-            fields=tuple(MaintenanceWindow.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=MaintenanceWindow,
             empty="No maintenance is announced.",
         )
 

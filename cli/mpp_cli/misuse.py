@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from mpp_cli import connection, output
 from mpp_cli.arguments import EditionCode
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 
+@formatted
 def misuse(
     edition: EditionCode,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """List suspicious patterns of an edition: bursts in a minute, impossible numbers in a day, classes that race.
 
@@ -20,7 +21,7 @@ def misuse(
 
     with connection.staff() as mpp:
         edition_id = mpp.editions.get(edition).id
-        output.rows(
+        out.rows(
             mpp.conduct.misuse(edition_id),
             (
                 Column("Player, or class", lambda m: m.subject_id),
@@ -31,8 +32,6 @@ def misuse(
                 Column("From (UTC)", lambda m: output.clock(m.first_at)),
                 Column("To (UTC)", lambda m: output.clock(m.last_at)),
             ),
-            fields=tuple(Misuse.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=Misuse,
             empty=f"Nothing suspicious in {edition}.",
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import io
 import json
 import os
@@ -19,6 +21,7 @@ import typer
 from mpp_cli.exits import Exit
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from rich.console import Console
     from rich.table import Table
 
@@ -48,50 +51,80 @@ class Column:
     optional: bool = False
 
 
-def rows(
-    records: Iterable[Record],
-    columns: Sequence[Column],
-    *,
-    fields: Sequence[str],
-    as_json: bool,
-    as_csv: bool,
-    empty: str = "Nothing to show.",
-) -> int:
-    """Print records and return how many there were.
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How a command prints what it found: as a table for people unless programs get JSON or CSV."""
 
-    JSON is a list of objects with every field, CSV a header and a line each (`fields` name the columns even when there
-    is no row); both are written as the records come. A table shows `columns`, or says `empty` on stderr.
-    """
-    _one_format(as_json, as_csv)
-    if as_json:
-        return _json_rows(records)
-    if as_csv:
-        return _csv_rows(records, fields)
-    found = table(records, columns)
-    if found.row_count:
-        console(least=_least_width(found)).print(found)
-    else:
-        say(empty)
-    return found.row_count
+    as_json: bool = False
+    as_csv: bool = False
+
+    @property
+    def for_programs(self) -> bool:
+        """Whether it is JSON or CSV."""
+        return self.as_json or self.as_csv
+
+    def rows(
+        self,
+        records: Iterable[Record],
+        columns: Sequence[Column],
+        *,
+        fields: type[BaseModel] | Sequence[str],
+        empty: str = "Nothing to show.",
+    ) -> int:
+        """Print records and return how many there were.
+
+        JSON is a list of objects with every field, CSV a header and a line each (`fields`, or the model that has them,
+        name the columns even when there is no row); both are written as the records come. A table shows `columns`, or
+        says `empty` on stderr.
+        """
+        if self.as_json:
+            return _json_rows(records)
+        if self.as_csv:
+            return _csv_rows(records, tuple(fields.model_fields) if isinstance(fields, type) else fields)
+        found = table(records, columns)
+        if found.row_count:
+            console(least=_least_width(found)).print(found)
+        else:
+            say(empty)
+        return found.row_count
+
+    def record(self, value: Record, lines: Sequence[tuple[str, object]] = ()) -> None:
+        """Print one record: `lines` of name and value for people, an object in JSON, a header and one line in CSV."""
+        if self.as_json:
+            print(json.dumps(plain(value), ensure_ascii=False, indent=2))
+            return
+        if self.as_csv:
+            _csv_rows([value], list(plain(value)))
+            return
+        from rich.table import Table
+
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="bold", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, text in lines:
+            grid.add_row(name, _cell(text))
+        console().print(grid)
 
 
-def record(value: Record, lines: Sequence[tuple[str, object]], *, as_json: bool, as_csv: bool) -> None:
-    """Print one record: `lines` of name and value for people, an object in JSON, a header and one line in CSV."""
-    _one_format(as_json, as_csv)
-    if as_json:
-        print(json.dumps(plain(value), ensure_ascii=False, indent=2))
-        return
-    if as_csv:
-        _csv_rows([value], list(plain(value)))
-        return
-    from rich.table import Table
+def formatted(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options --json and --csv; it takes what was asked for as `out`, an Output."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [parameter for parameter in signature.parameters.values() if parameter.name != "out"]
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+        for name, annotation in (("as_json", Json), ("as_csv", Csv))
+    ]
 
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, text in lines:
-        grid.add_row(name, _cell(text))
-    console().print(grid)
+    @functools.wraps(command)
+    def run(*args: Any, as_json: bool, as_csv: bool, **given: Any) -> None:
+        if as_json and as_csv:
+            raise typer.BadParameter("choose --json or --csv, not both", param_hint="--csv")
+        command(*args, **given, out=Output(as_json, as_csv))
+
+    # Typer reads both; what is a type already need not be evaluated again.
+    run.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *options]}
+    return run
 
 
 def say(message: str) -> None:
@@ -206,11 +239,6 @@ def plain(value: Record) -> dict[str, Any]:
         return value
     dumped: dict[str, Any] = value.model_dump(mode="json")
     return dumped
-
-
-def _one_format(as_json: bool, as_csv: bool) -> None:
-    if as_json and as_csv:
-        raise typer.BadParameter("choose --json or --csv, not both", param_hint="--csv")
 
 
 def _cell(value: object) -> str:

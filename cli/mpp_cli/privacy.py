@@ -8,7 +8,7 @@ import typer
 
 from mpp_cli import connection, output
 from mpp_cli.arguments import Yes
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -20,11 +20,12 @@ def privacy() -> None:
 
 
 @app.command()
+@formatted
 def purge(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and delete nothing.")] = False,
     yes: Yes = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Delete addresses that are no longer needed: old mails, invitations, bounces and contact requests.
 
@@ -39,7 +40,7 @@ def purge(
             output.confirm(f"Delete {output.number(due)} rows for good?", yes=yes)
             with output.progress() as bars:
                 found = mpp.privacy.purge(lambda done: bars("Rows", done, max(done, due)))
-    output.rows(
+    out.rows(
         found,
         (
             Column("What", lambda rule: rule.what),
@@ -47,7 +48,5 @@ def purge(
             Column("To delete" if dry_run else "Deleted", lambda rule: output.number(rule.rows), right=True),
         ),
         fields=("what", "kept", "rows"),
-        as_json=as_json,
-        as_csv=as_csv,
         empty="There are no rules.",
     )

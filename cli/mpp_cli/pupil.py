@@ -9,7 +9,7 @@ import typer
 from mpp_cli import connection, output
 from mpp_cli.arguments import ClassId, Yes
 from mpp_cli.class_.names import Known, name_and_initial
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -17,6 +17,7 @@ Who = Annotated[str, typer.Argument(metavar="PUPIL", help="Name or id of the pup
 
 
 @app.command()
+@formatted
 def add(
     class_id: ClassId,
     names: Annotated[
@@ -28,8 +29,8 @@ def add(
         str | None, typer.Option("--team", metavar="NAME", help="Their team, made if need be; else the smallest one.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check it, and write nothing.")] = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Add pupils to a class, all or none.
 
@@ -58,16 +59,14 @@ def add(
             refused.hint = "Give each an initial: Lina:B for who comes, --known Lina:M for who is there."
             raise
         teams = {found.team_id: found.name for found in mpp.classes.teams(wanted)}
-    output.rows(
+    out.rows(
         made,
         (
             Column("Pupil", lambda p: p.name),
             Column("Team", lambda p: teams.get(p.team_id), folds=True, optional=True),
             Column("Id", lambda p: p.pupil_id, optional=True),
         ),
-        fields=tuple(NamedPupil.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=NamedPupil,
     )
     count = output.counted(len(asked), "pupil")
     output.say(f"{count} would be added; nothing was written (dry run)." if dry_run else f"{count} added.")

@@ -8,7 +8,7 @@ import typer
 
 from mpp_cli import connection, output
 from mpp_cli.arguments import After, EditionCode, OfLevel, all_of, limit_of
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,57 +26,61 @@ Private = Annotated[
 
 
 @app.command()
+@formatted
 def players(
     code: EditionCode,
     limit: Limit = 50,
     everything: All = False,
     after: After = None,
     private: Private = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Show the ranking of players.
 
     Example: mpp ranking players adult-2026-06 --limit 10
     """
-    _ranking("player", code, limit, everything, after, private, as_json, as_csv)
+    _ranking("player", code, limit, everything, after, private, out)
 
 
 @app.command()
+@formatted
 def teams(
     code: EditionCode,
     limit: Limit = 50,
     everything: All = False,
     after: After = None,
     private: Private = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Show the ranking of teams.
 
     Example: mpp ranking teams adult-2026-06 --all --csv > teams.csv
     """
-    _ranking("team", code, limit, everything, after, private, as_json, as_csv)
+    _ranking("team", code, limit, everything, after, private, out)
 
 
 @app.command()
+@formatted
 def leagues(
     code: EditionCode,
     limit: Limit = 50,
     everything: All = False,
     after: After = None,
     private: Private = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Show the ranking of leagues.
 
     Example: mpp ranking leagues adult-2026-06 --json
     """
-    _ranking("league", code, limit, everything, after, private, as_json, as_csv)
+    _ranking("league", code, limit, everything, after, private, out)
 
 
 @app.command()
+@formatted
 def classes(
     code: EditionCode,
     level: OfLevel = None,
@@ -84,17 +88,18 @@ def classes(
     everything: All = False,
     after: After = None,
     private: Private = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Show the ranking of classes, of all levels or of one.
 
     Example: mpp ranking classes school-2026-11 --level college
     """
-    _ranking("class", code, limit, everything, after, private, as_json, as_csv, level)
+    _ranking("class", code, limit, everything, after, private, out, level)
 
 
 @app.command()
+@formatted
 def schools(
     code: EditionCode,
     level: OfLevel = None,
@@ -102,23 +107,24 @@ def schools(
     everything: All = False,
     after: After = None,
     private: Private = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Show the ranking of schools: the sum of their classes, of all levels or of one.
 
     Example: mpp ranking schools school-2026-11
     """
-    _ranking("school", code, limit, everything, after, private, as_json, as_csv, level)
+    _ranking("school", code, limit, everything, after, private, out, level)
 
 
 @app.command()
+@formatted
 def around(
     subject_id: Annotated[str, typer.Argument(metavar="SUBJECT_ID", help="Id of a player, team, league or class.")],
     neighbours: Annotated[int, typer.Option("--neighbours", min=0, max=50, help="Lines above and below.")] = 3,
     private: Private = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Show one player, team, league or class with its neighbours.
 
@@ -127,7 +133,7 @@ def around(
     subject = output.uuid_of(subject_id, "SUBJECT_ID")
     with connect(private) as mpp:
         found = mpp.rankings.around(subject, neighbours)
-        table(found, "player" if all(line.players == 1 for line in found) else None, as_json, as_csv)
+        table(found, "player" if all(line.players == 1 for line in found) else None, out)
 
 
 def connect(private: bool) -> MPP:
@@ -142,32 +148,29 @@ def _ranking(
     everything: bool,
     after: str | None,
     private: bool,
-    as_json: bool,
-    as_csv: bool,
+    out: Output,
     level: Level | None = None,
 ) -> None:
     with connect(private) as mpp:
         edition = mpp.editions.get(code)
         if everything:
-            table(mpp.rankings.iterate(edition.id, scope, after, level=level), scope, as_json, as_csv)
+            table(mpp.rankings.iterate(edition.id, scope, after, level=level), scope, out)
             return
         page = mpp.rankings.page(edition.id, scope, limit, after, level=level)
-        table(page.rows, scope, as_json, as_csv)
+        table(page.rows, scope, out)
         if page.after is not None:
             output.say(f"More: add --after {page.after} (or --all)")
 
 
-def table(lines: Iterable[Standing], scope: str | None, as_json: bool, as_csv: bool) -> None:
+def table(lines: Iterable[Standing], scope: str | None, out: Output) -> None:
     """Print lines of a ranking, of a scope if it is known; the subject of `around` is pointed at."""
     from mpp_supabase import ClassStanding, SchoolStanding, Standing
 
     models: dict[str | None, type[Standing]] = {"class": ClassStanding, "school": SchoolStanding}
-    output.rows(
+    out.rows(
         lines,
         columns(scope),
         fields=tuple(models.get(scope, Standing).model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
         empty="Nobody is in this ranking yet.",
     )
 

@@ -10,7 +10,7 @@ import typer
 from mpp_cli import choices, connection, output
 from mpp_cli.arguments import OfLevel, Yes, limit_of
 from mpp_cli.choices import Level
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
     from mpp_supabase import MPP, DirectoryImport, School
@@ -30,11 +30,12 @@ _MOST_PROBLEMS = 20
 
 
 @directory.command("import")
+@formatted
 def import_directory(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV of fr-en-annuaire-education.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the file, and send nothing.")] = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Load the directory of schools that the Ministry publishes. Doing it again only writes what changed.
 
@@ -46,8 +47,8 @@ def import_directory(
         outcome = mpp.schools.import_directory(
             file, dry_run=dry_run, on_progress=lambda done, total: show("Lines", done, total)
         )
-    if as_json or as_csv:
-        output.record(outcome, (), as_json=as_json, as_csv=as_csv)
+    if out.for_programs:
+        out.record(outcome)
     _tell(outcome, file)
 
 
@@ -72,6 +73,7 @@ def _tell(outcome: DirectoryImport, file: Path) -> None:
 
 
 @app.command()
+@formatted
 def search(
     text: Annotated[
         list[str], typer.Argument(metavar="TEXT", help="Words of the name, the city, a postcode or an RNE.")
@@ -81,8 +83,8 @@ def search(
     ] = None,
     level: OfLevel = None,
     limit: Annotated[int, limit_of("schools", most=100)] = 20,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Find schools by words of their name, city, postcode or RNE; accents and case do not matter.
 
@@ -93,7 +95,7 @@ def search(
     words = " ".join(text)
     with connection.staff() as mpp:
         found = mpp.schools.search(words, country=country.upper() if country else None, level=level, limit=limit)
-    output.rows(
+    out.rows(
         found,
         (
             Column("Id", lambda s: s.school_id),
@@ -104,27 +106,27 @@ def search(
             Column("City", lambda s: s.city, folds=True),
             Column("Country", lambda s: s.country if s.country != "FR" else None, optional=True),
         ),
-        fields=tuple(School.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=School,
         empty=f"No school has {words} in its name, city, postcode or RNE.",
     )
-    if len(found) == limit and not (as_json or as_csv):
+    if len(found) == limit and not (out.for_programs):
         output.say("There may be more: add a word, or a higher --limit")
 
 
 @app.command()
-def show(who: Who, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def show(who: Who, *, out: Output) -> None:
     """Show one school.
 
     Example: mpp school show 0759999L
     """
     with connection.staff() as mpp:
         school = mpp.schools.get(who)
-    _show(school, as_json, as_csv)
+    _show(school, out)
 
 
 @app.command()
+@formatted
 def add(
     name: Annotated[str, typer.Option("--name", help="Its name.")],
     city: Annotated[str, typer.Option("--city", help="Its city.")],
@@ -134,8 +136,8 @@ def add(
         str | None, typer.Option("--rne", help="Its RNE: seven digits and a letter; only schools abroad have none.")
     ] = None,
     country: Annotated[str, typer.Option("--country", metavar="CODE", help="Its country, such as DE.")] = "FR",
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Add a school that the directory does not have. One that is known already is shown as it is.
 
@@ -143,7 +145,7 @@ def add(
     """
     with connection.staff() as mpp:
         school = mpp.schools.add(name, city, postcode, levels or (), country=country.upper(), rne=rne)
-    _show(school, as_json, as_csv)
+    _show(school, out)
 
 
 @app.command()
@@ -207,7 +209,7 @@ def _is_id(text: str) -> bool:
     return True
 
 
-def _show(school: School, as_json: bool, as_csv: bool) -> None:
+def _show(school: School, out: Output) -> None:
     lines = [
         ("School", school.name),
         ("Id", school.school_id),
@@ -215,4 +217,4 @@ def _show(school: School, as_json: bool, as_csv: bool) -> None:
         ("Levels", ", ".join(school.levels)),
         ("Place", f"{school.postcode} {school.city}, {school.country}"),
     ]
-    output.record(school, lines, as_json=as_json, as_csv=as_csv)
+    out.record(school, lines)

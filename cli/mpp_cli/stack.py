@@ -190,7 +190,7 @@ def _print_tables(found: StackStatus) -> None:
         output.Column("pid", lambda service: service.pid or None, right=True),
         output.Column("state", lambda service: service.state),
     ]
-    output.rows(found.services, columns, fields=(), as_json=False, as_csv=False)
+    output.Output().rows(found.services, columns, fields=())
     print()
     for name, value in found.env().items():
         # Keys are there to be copied: never cut or wrapped.

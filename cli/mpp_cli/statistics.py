@@ -8,13 +8,14 @@ import typer
 
 from mpp_cli import connection, output
 from mpp_cli.arguments import EditionCode
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
-def total(as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def total(*, out: Output) -> None:
     """Show the totals over all public editions, with those played before this system.
 
     Example: mpp statistics total
@@ -29,16 +30,17 @@ def total(as_json: Json = False, as_csv: Csv = False) -> None:
     lines.append(
         ("Running editions counted", output.moment(found.counted_at) if found.counted_at else "none is running")
     )
-    output.record(found, lines, as_json=as_json, as_csv=as_csv)
+    out.record(found, lines)
 
 
 @app.command("map")
+@formatted
 def map_(
     edition: Annotated[
         str | None, typer.Argument(metavar="[EDITION]", help="Code of the edition; all editions together without it.")
     ] = None,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Show how many play in each country and French department, as last counted. No number is under five.
 
@@ -48,16 +50,14 @@ def map_(
 
     with connection.staff() as mpp:
         edition_id = None if edition is None else mpp.editions.get(edition).id
-        output.rows(
+        out.rows(
             mpp.statistics.player_map(edition_id),
             (
                 Column("Country", lambda c: c.country or "places with fewer than five people"),
                 Column("Department", lambda c: c.department, optional=True),
                 Column("Players", lambda c: output.number(c.players), right=True),
             ),
-            fields=tuple(MapCell.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=MapCell,
             empty="Nothing was counted yet; `mpp statistics count EDITION` counts an edition that is running.",
         )
 

@@ -10,7 +10,7 @@ import typer
 
 from mpp_cli import connection, output
 from mpp_cli.arguments import Yes, all_of, limit_of
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
     from mpp_supabase import Account
@@ -22,6 +22,7 @@ Who = Annotated[str, typer.Argument(metavar="WHO", help="E-mail address or id of
 
 
 @app.command()
+@formatted
 def create(
     email: Email,
     password_stdin: Annotated[
@@ -30,8 +31,8 @@ def create(
     unconfirmed: Annotated[
         bool, typer.Option("--unconfirmed", help="The address must be confirmed before signing in.")
     ] = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Create an account with a password. The password is asked for, never given on the command line.
 
@@ -42,7 +43,7 @@ def create(
     password = SecretStr(_password(password_stdin))
     with connection.staff() as mpp:
         account = mpp.users.create(email, password, confirmed=not unconfirmed)
-    _show(account, as_json, as_csv)
+    _show(account, out)
 
 
 def _password(from_stdin: bool) -> str:
@@ -58,7 +59,8 @@ def _password(from_stdin: bool) -> str:
 
 
 @app.command()
-def invite(email: Email, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def invite(email: Email, *, out: Output) -> None:
     """Send an invitation by mail; its reader chooses a password.
 
     Example: mpp user invite ada@example.org
@@ -66,18 +68,19 @@ def invite(email: Email, as_json: Json = False, as_csv: Csv = False) -> None:
     with connection.staff() as mpp:
         account = mpp.users.invite(email)
     output.say(f"An invitation was sent to {email}.")
-    _show(account, as_json, as_csv)
+    _show(account, out)
 
 
 @app.command("list")
+@formatted
 def list_users(
     search: Annotated[
         str, typer.Option("--search", metavar="TEXT", help="Only accounts with this text in their e-mail address.")
     ] = "",
     limit: Annotated[int, limit_of("accounts")] = 50,
     everything: Annotated[bool, all_of("account")] = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """List the accounts, the latest first.
 
@@ -89,7 +92,7 @@ def list_users(
 
     with connection.staff() as mpp:
         found = mpp.users.iterate(search)
-        output.rows(
+        out.rows(
             found if everything else islice(found, limit),
             (
                 Column("Id", lambda a: a.id),
@@ -98,9 +101,7 @@ def list_users(
                 Column("Created (UTC)", lambda a: output.clock(a.created_at)),
                 Column("Last sign-in (UTC)", lambda a: output.clock(a.last_sign_in_at)),
             ),
-            fields=tuple(Account.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=Account,
             empty=f"No account has {search} in its address." if search else "There is no account yet.",
         )
         if not everything and next(found, None) is not None:
@@ -177,11 +178,11 @@ def _state(account: Account) -> str:
     return "active" if account.confirmed_at is not None or account.is_anonymous else "unconfirmed"
 
 
-def _show(account: Account, as_json: bool, as_csv: bool) -> None:
+def _show(account: Account, out: Output) -> None:
     lines = [
         ("Id", account.id),
         ("E-mail", account.email),
         ("State", _state(account)),
         ("Created", output.moment(account.created_at)),
     ]
-    output.record(account, lines, as_json=as_json, as_csv=as_csv)
+    out.record(account, lines)

@@ -40,7 +40,7 @@ def watch(
     with ranking.connect(private) as mpp:
         found = mpp.editions.get(edition)
         if once:
-            ranking.table(mpp.rankings.page(found.id, scope, limit).rows, scope, as_json=False, as_csv=False)
+            ranking.table(mpp.rankings.page(found.id, scope, limit).rows, scope, output.Output())
             return
         _follow(mpp, found, scope, limit, every)
 

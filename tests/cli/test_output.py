@@ -13,7 +13,7 @@ import pytest
 
 from mpp_cli import output
 from mpp_cli.exits import Exit
-from mpp_cli.output import Column
+from mpp_cli.output import Column, Output
 from tests.support.waiting import LIMIT
 
 
@@ -35,7 +35,7 @@ def test_csv_for_excel_opens_by_a_double_click_and_the_other_stays_plain() -> No
     assert out.getvalue().startswith("name,half,count,sum\n")
 
 
-PRINTS = "from mpp_cli import output\noutput.rows([{'a': 'é'}], (), fields=('a',), as_json=False, as_csv=True)\n"
+PRINTS = "from mpp_cli import output\noutput.Output(as_csv=True).rows([{'a': 'é'}], (), fields=('a',))\n"
 
 
 @pytest.mark.parametrize(
@@ -73,20 +73,20 @@ def test_a_label_cannot_rewrite_the_terminal() -> None:
 def test_rows_are_a_json_list_whatever_their_number(capsys: pytest.CaptureFixture[str]) -> None:
     columns = (Column("A", lambda row: row["a"]),)
     for rows in ([], [{"a": 1}], [{"a": 1}, {"a": "é"}]):
-        assert output.rows(rows, columns, fields=("a",), as_json=True, as_csv=False) == len(rows)
+        assert Output(as_json=True).rows(rows, columns, fields=("a",)) == len(rows)
         assert json.loads(capsys.readouterr().out) == rows
 
 
 def test_an_empty_csv_still_has_its_header_and_an_empty_table_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    output.rows([], (), fields=("a", "b"), as_json=False, as_csv=True)
+    Output(as_csv=True).rows([], (), fields=("a", "b"))
     assert capsys.readouterr().out == "a,b\n"
-    output.rows([], (), fields=("a",), as_json=False, as_csv=False, empty="Nobody.")
+    Output().rows([], (), fields=("a",), empty="Nobody.")
     assert capsys.readouterr() == ("", "Nobody.\n")
 
 
 def test_a_table_that_is_not_on_a_terminal_is_neither_cut_nor_coloured(capsys: pytest.CaptureFixture[str]) -> None:
     long = "x" * 500 + "[red]y[/red]"
-    output.rows([{"a": long}], (Column("A", lambda row: row["a"]),), fields=("a",), as_json=False, as_csv=False)
+    Output().rows([{"a": long}], (Column("A", lambda row: row["a"]),), fields=("a",))
     shown = capsys.readouterr().out
     assert long in shown
     assert "\x1b" not in shown
@@ -96,10 +96,11 @@ FLOOD = """
 from mpp_cli import app, output
 
 @app.app.command()
-def flood(as_json: output.Json = False, as_csv: output.Csv = False) -> None:
+@output.formatted
+def flood(*, out: output.Output) -> None:
     records = [{"label": "x" * 80}] * 5000
     columns = (output.Column("Label", lambda row: row["label"]),)
-    output.rows(records, columns, fields=("label",), as_json=as_json, as_csv=as_csv)
+    out.rows(records, columns, fields=("label",))
 
 app.main()
 """
@@ -139,7 +140,7 @@ def test_an_id_and_a_date_stay_in_one_piece_whatever_the_width(
         Column("Starts", lambda row: "2026-06-01 00:00"),
         Column("Points", lambda row: "1,234,567", right=True),
     )
-    output.rows([{}], columns, fields=(), as_json=False, as_csv=False)
+    Output().rows([{}], columns, fields=())
     shown = capsys.readouterr().out
     for whole in (ID, "2026-06-01 00:00", "1,234,567"):
         assert whole in shown
@@ -150,5 +151,5 @@ def test_an_id_and_a_date_stay_in_one_piece_whatever_the_width(
 def test_an_optional_column_without_anything_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     columns = (Column("A", lambda row: row["a"]), Column("B", lambda row: row["b"], optional=True))
     for rows, headers in (([{"a": None, "b": None}], ["A"]), ([{"a": 1, "b": None}, {"a": 1, "b": 0}], ["A", "B"])):
-        output.rows(rows, columns, fields=(), as_json=False, as_csv=False)
+        Output().rows(rows, columns, fields=())
         assert capsys.readouterr().out.splitlines()[0].split() == headers

@@ -8,7 +8,7 @@ import typer
 
 from mpp_cli import connection, output
 from mpp_cli.arguments import ClassId, Yes
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
     from mpp_supabase import MPP, PupilValidation
@@ -26,11 +26,12 @@ Team = Annotated[str | None, typer.Option("--team", metavar="NAME", help="Only t
 
 
 @app.command()
+@formatted
 def challenges(
     class_id: ClassId,
     in_play: Annotated[bool, typer.Option("--in-play", help="Only those that the class plays.")] = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """List the challenges of the level of a class: whether it plays them, and what it earned.
 
@@ -42,7 +43,7 @@ def challenges(
     with connection.staff() as mpp:
         zone = mpp.editions.get(mpp.classes.get(wanted).edition_code).time_zone
         found = mpp.classes.challenges(wanted)
-        output.rows(
+        out.rows(
             (c for c in found if c.is_in_play) if in_play else found,
             (
                 Column("Challenge", lambda c: c.code),
@@ -54,9 +55,7 @@ def challenges(
                 Column("Pupils", lambda c: output.number(c.pupils_credited), right=True),
                 Column("Earned", lambda c: output.number(c.points_earned), right=True),
             ),
-            fields=tuple(ClassChallenge.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=ClassChallenge,
             empty="No challenge of the edition is for the level of this class.",
         )
 
@@ -86,6 +85,7 @@ def choose(
 
 
 @app.command()
+@formatted
 def validate(
     class_id: ClassId,
     challenge: Challenge,
@@ -98,8 +98,8 @@ def validate(
         str | None,
         typer.Option("--request-key", metavar="UUID", help="Sent twice with the same key, it is done once."),
     ] = None,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Validate a challenge for the whole class, for some pupils or for a team.
 
@@ -129,7 +129,7 @@ def validate(
         except TransportError:
             output.say(f"It may have been done. Run it again with --request-key {key}: nothing is done twice.")
             raise
-        _show_validations(mpp, wanted, done, as_json, as_csv)
+        _show_validations(mpp, wanted, done, out)
     recorded = [row for row in done if row.validation_id is not None]
     limit = len(done) - len(recorded)
     pending = sum(row.state == "pending" for row in recorded)
@@ -141,6 +141,7 @@ def validate(
 
 
 @app.command()
+@formatted
 def cancel(
     class_id: ClassId,
     challenge: Challenge,
@@ -150,8 +151,8 @@ def cancel(
         bool, typer.Option("--every", help="Every validation of the challenge, not only the latest of each pupil.")
     ] = False,
     yes: Yes = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Take back the latest validation of a challenge: of the whole class, of some pupils or of a team.
 
@@ -177,7 +178,7 @@ def cancel(
             output.say(f"Nothing to take back: {meant.code} is not validated there.")
             return
         output.confirm(f"Take back {output.counted(len(taken_back), 'validation')} of {meant.code}?", yes=yes)
-        _show_validations(mpp, wanted, mpp.classes.cancel(wanted, taken_back), as_json, as_csv)
+        _show_validations(mpp, wanted, mpp.classes.cancel(wanted, taken_back), out)
     output.say(f"Taken back: {output.counted(len(taken_back), 'validation')} of {meant.code}.")
 
 
@@ -189,18 +190,16 @@ def _whom(mpp: MPP, class_id: str, pupil: list[str] | None, team: str | None) ->
     return None, str(mpp.classes.find_team(class_id, team).team_id) if team else None
 
 
-def _show_validations(mpp: MPP, class_id: str, done: list[PupilValidation], as_json: bool, as_csv: bool) -> None:
+def _show_validations(mpp: MPP, class_id: str, done: list[PupilValidation], out: Output) -> None:
     from mpp_supabase import PupilValidation
 
     names = {pupil.pupil_id: pupil.name for pupil in mpp.classes.pupils(class_id)}
-    output.rows(
+    out.rows(
         done,
         (
             Column("Pupil", lambda v: names.get(v.pupil_id)),
             Column("State", lambda v: v.state or "at the limit"),
             Column("Points", lambda v: output.number(v.points), right=True),
         ),
-        fields=tuple(PupilValidation.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=PupilValidation,
     )

@@ -9,7 +9,7 @@ import typer
 from mpp_cli import choices, connection, output
 from mpp_cli.arguments import After, ClassId, OfLevel, SchoolEditionCode, all_of, limit_of
 from mpp_cli.choices import Level
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
     from mpp_supabase import SchoolClass
@@ -18,6 +18,7 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("list")
+@formatted
 def list_classes(
     edition: SchoolEditionCode,
     level: OfLevel = None,
@@ -27,8 +28,8 @@ def list_classes(
     limit: Annotated[int, limit_of("classes")] = 50,
     everything: Annotated[bool, all_of("class")] = False,
     after: After = None,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """List the classes of an edition by name.
 
@@ -40,7 +41,7 @@ def list_classes(
         edition_id = mpp.editions.get(edition).id
         school_id = mpp.schools.get(school).school_id if school is not None else None
         page = None if everything else mpp.classes.page(edition_id, limit, after, level=level, school_id=school_id)
-        output.rows(
+        out.rows(
             mpp.classes.iterate(edition_id, after, level=level, school_id=school_id) if page is None else page.rows,
             (
                 Column("Id", lambda c: c.class_id),
@@ -51,9 +52,7 @@ def list_classes(
                 Column("Pupils", lambda c: output.number(c.pupils), right=True),
                 Column("Points", lambda c: output.number(c.points), right=True),
             ),
-            fields=tuple(SchoolClass.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=SchoolClass,
             empty=f"{edition} has no such class." if level or school else f"{edition} has no class yet.",
         )
         if page is not None and page.after is not None:
@@ -61,17 +60,19 @@ def list_classes(
 
 
 @app.command()
-def show(class_id: ClassId, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def show(class_id: ClassId, *, out: Output) -> None:
     """Show one class.
 
     Example: mpp class show 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
     """
     wanted = output.uuid_of(class_id, "CLASS")
     with connection.staff() as mpp:
-        _show(mpp.classes.get(wanted), as_json, as_csv)
+        _show(mpp.classes.get(wanted), out)
 
 
 @app.command()
+@formatted
 def create(
     edition: SchoolEditionCode,
     name: Annotated[str, typer.Option("--name", help="Its name, such as CE2 B.")],
@@ -86,8 +87,8 @@ def create(
         list[str] | None,
         typer.Option("--team", metavar="NAME", help="A team; repeat it for several. One is made without it."),
     ] = None,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Create a class for a teacher who has registered.
 
@@ -98,7 +99,7 @@ def create(
         school_id = mpp.schools.get(school).school_id
         teacher_id = mpp.users.find(teacher).id
         class_id = mpp.classes.create(edition_id, school_id, name, level, teacher_id, teams=teams or ())
-        _show(mpp.classes.get(class_id), as_json, as_csv)
+        _show(mpp.classes.get(class_id), out)
 
 
 @app.command()
@@ -134,7 +135,8 @@ def correct(
 
 
 @app.command()
-def pupils(class_id: ClassId, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def pupils(class_id: ClassId, *, out: Output) -> None:
     """List the pupils of a class with their points, in the order they were added.
 
     Example: mpp class pupils 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
@@ -145,7 +147,7 @@ def pupils(class_id: ClassId, as_json: Json = False, as_csv: Csv = False) -> Non
     with connection.staff() as mpp:
         mpp.classes.get(wanted)
         teams = {team.team_id: team.name for team in mpp.classes.teams(wanted)}
-        output.rows(
+        out.rows(
             mpp.classes.pupils(wanted),
             (
                 Column("Pupil", lambda p: p.name),
@@ -154,15 +156,14 @@ def pupils(class_id: ClassId, as_json: Json = False, as_csv: Csv = False) -> Non
                 Column("Points", lambda p: output.number(p.points), right=True),
                 Column("Id", lambda p: p.pupil_id),
             ),
-            fields=tuple(Pupil.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=Pupil,
             empty="This class has no pupil yet: import a roster, or use `mpp pupil add`.",
         )
 
 
 @app.command()
-def teams(class_id: ClassId, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def teams(class_id: ClassId, *, out: Output) -> None:
     """List the teams of a class with their points.
 
     Example: mpp class teams 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
@@ -172,7 +173,7 @@ def teams(class_id: ClassId, as_json: Json = False, as_csv: Csv = False) -> None
     wanted = output.uuid_of(class_id, "CLASS")
     with connection.staff() as mpp:
         mpp.classes.get(wanted)
-        output.rows(
+        out.rows(
             mpp.classes.teams(wanted),
             (
                 Column("Team", lambda t: t.name, folds=True),
@@ -180,13 +181,11 @@ def teams(class_id: ClassId, as_json: Json = False, as_csv: Csv = False) -> None
                 Column("Points", lambda t: output.number(t.points), right=True),
                 Column("Id", lambda t: t.team_id),
             ),
-            fields=tuple(LeagueTeam.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=LeagueTeam,
         )
 
 
-def _show(found: SchoolClass, as_json: bool, as_csv: bool) -> None:
+def _show(found: SchoolClass, out: Output) -> None:
     families = "none can enter" if found.class_code is None else output.counted(found.families, "account")
     lines = [
         ("Class", found.name),
@@ -203,4 +202,4 @@ def _show(found: SchoolClass, as_json: bool, as_csv: bool) -> None:
         ("Points", output.number(found.points)),
         ("Created", output.moment(found.created_at)),
     ]
-    output.record(found, lines, as_json=as_json, as_csv=as_csv)
+    out.record(found, lines)

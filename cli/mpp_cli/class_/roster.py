@@ -9,20 +9,21 @@ from mpp_cli.arguments import ClassId, DryRun
 from mpp_cli.choices import SchoolLanguage
 from mpp_cli.class_.names import Known, name_and_initial
 from mpp_cli.class_.spreadsheets import Force, Language, Sheet, Tab, Target, check_target, say_read_as, written
-from mpp_cli.output import Csv, Json
+from mpp_cli.output import Output, formatted
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("import")
+@formatted
 def import_roster(
     class_id: ClassId,
     file: Sheet,
     sheet: Tab = None,
     known: Known = None,
     dry_run: DryRun = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Add and correct the pupils that a spreadsheet names: all of them, or none. Nobody is removed.
 
@@ -34,8 +35,8 @@ def import_roster(
     initials = dict(name_and_initial(text, "--known", needed=True) for text in known or ())
     with connection.staff() as mpp:
         done = mpp.classes.import_roster(wanted, file, sheet=sheet, initials=initials, dry_run=dry_run)
-    if as_json or as_csv:
-        output.record(done, (), as_json=as_json, as_csv=as_csv)
+    if out.for_programs:
+        out.record(done)
     else:
         for mark, colour, some in (("+", "green", done.added), ("~", "yellow", done.corrected)):
             for pupil in some:

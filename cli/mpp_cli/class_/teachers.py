@@ -8,7 +8,7 @@ import typer
 
 from mpp_cli import connection, output
 from mpp_cli.arguments import ClassId, Yes
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -16,7 +16,8 @@ Teacher = Annotated[str, typer.Argument(metavar="TEACHER", help="E-mail address 
 
 
 @app.command()
-def teachers(class_id: ClassId, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def teachers(class_id: ClassId, *, out: Output) -> None:
     """List who runs a class, the principal teacher first.
 
     Example: mpp class teachers 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
@@ -27,8 +28,8 @@ def teachers(class_id: ClassId, as_json: Json = False, as_csv: Csv = False) -> N
     with connection.staff() as mpp:
         mpp.classes.get(wanted)
         found = mpp.classes.teachers(wanted)
-        addresses = {} if as_json or as_csv else {t.teacher_id: mpp.users.find(str(t.teacher_id)).email for t in found}
-    output.rows(
+        addresses = {} if out.for_programs else {t.teacher_id: mpp.users.find(str(t.teacher_id)).email for t in found}
+    out.rows(
         found,
         (
             Column("Teacher", lambda t: f"{t.first_name} {t.last_name}", folds=True),
@@ -36,9 +37,7 @@ def teachers(class_id: ClassId, as_json: Json = False, as_csv: Csv = False) -> N
             Column("E-mail", lambda t: addresses.get(t.teacher_id)),
             Column("Id", lambda t: t.teacher_id),
         ),
-        fields=tuple(Teacher.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=Teacher,
         empty=f"Nobody runs this class any more: `mpp class hand-over {wanted} TEACHER`.",
     )
 

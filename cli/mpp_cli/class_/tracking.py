@@ -11,19 +11,20 @@ from mpp_cli import connection, output
 from mpp_cli.arguments import ClassId, DryRun
 from mpp_cli.choices import SchoolLanguage
 from mpp_cli.class_.spreadsheets import Force, Language, Sheet, Tab, Target, check_target, say_read_as, written
-from mpp_cli.output import Csv, Json
+from mpp_cli.output import Output, formatted
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("import")
+@formatted
 def import_tracking(
     class_id: ClassId,
     file: Sheet,
     sheet: Tab = None,
     dry_run: DryRun = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Record what a tracking sheet says: all of it, or nothing. What is recorded already is not counted twice.
 
@@ -34,8 +35,8 @@ def import_tracking(
     wanted = output.uuid_of(class_id, "CLASS")
     with connection.staff() as mpp:
         done = mpp.classes.import_tracking(wanted, file, sheet=sheet, dry_run=dry_run)
-    if as_json or as_csv:
-        output.record(done, (), as_json=as_json, as_csv=as_csv)
+    if out.for_programs:
+        out.record(done)
     say_read_as(done.read_as)
     read = f"{output.counted(done.pupils, 'pupil')} and {output.counted(done.challenges, 'challenge')} in {done.file}"
     if not done.recorded:

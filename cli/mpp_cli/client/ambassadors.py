@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from mpp_cli import connection, output
+from mpp_cli import connection
 from mpp_cli.arguments import ClientCode, EditionCode
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
-def ambassadors(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def ambassadors(org: ClientCode, edition: EditionCode, *, out: Output) -> None:
     """List who runs the leagues of a client, by alias.
 
     Example: mpp client ambassadors acme adult-2026-06
@@ -21,7 +22,7 @@ def ambassadors(org: ClientCode, edition: EditionCode, as_json: Json = False, as
 
     with connection.staff() as mpp:
         found = mpp.clients.ambassadors(mpp.clients.participation(org, edition).participation_id)
-    output.rows(
+    out.rows(
         found,
         (
             Column("League", lambda one: one.league, folds=True),
@@ -29,8 +30,6 @@ def ambassadors(org: ClientCode, edition: EditionCode, as_json: Json = False, as
             Column("Ambassador", lambda one: one.alias, folds=True),
             Column("Role", lambda one: "ambassador" if one.is_principal else "co-ambassador"),
         ),
-        fields=tuple(ClientAmbassador.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=ClientAmbassador,
         empty=f"Nobody runs a league of {org} yet: whoever joins one first does.",
     )

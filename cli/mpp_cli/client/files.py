@@ -9,7 +9,7 @@ import typer
 
 from mpp_cli import connection, output
 from mpp_cli.arguments import ClientCode, Yes
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -27,7 +27,8 @@ _FILES = (
 
 
 @app.command("list")
-def list_files(org: ClientCode, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def list_files(org: ClientCode, *, out: Output) -> None:
     """List the files of a client's kit; those in own/ are the client's.
 
     Example: mpp client files list acme
@@ -36,17 +37,16 @@ def list_files(org: ClientCode, as_json: Json = False, as_csv: Csv = False) -> N
 
     with connection.staff() as mpp:
         found = list(mpp.files.iterate(mpp.clients.get(org).organisation_id))
-    output.rows(
+    out.rows(
         found,
         _FILES,
-        fields=tuple(ClientFile.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=ClientFile,
         empty=f"The kit of {org} has no file yet: `mpp client files add {org} FILE`.",
     )
 
 
 @app.command("add")
+@formatted
 def add_files(
     org: ClientCode,
     paths: Annotated[
@@ -59,8 +59,8 @@ def add_files(
         ),
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of the file of that name.")] = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Add files to a client's kit, all or none. Those who work for the client read them in their app.
 
@@ -77,12 +77,10 @@ def add_files(
     with connection.staff() as mpp:
         organisation_id = mpp.clients.get(org).organisation_id
         added = mpp.files.add(organisation_id, paths, name=name, replace=replace)
-    output.rows(
+    out.rows(
         added,
         _FILES,
-        fields=tuple(ClientFile.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=ClientFile,
         empty="Nothing was added.",
     )
 

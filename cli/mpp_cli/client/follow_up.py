@@ -9,7 +9,7 @@ import typer
 from mpp_cli import output
 from mpp_cli.arguments import ClientCode, EditionCode
 from mpp_cli.client.figures import average, followed, people, signed
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
     from mpp_supabase import ClientOverview, ClientWeek, FollowUp
@@ -18,7 +18,8 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
-def overview(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def overview(org: ClientCode, edition: EditionCode, *, out: Output) -> None:
     """Show where a client stands: players, activity, points, and what changed since the week before.
 
     Of a client that follows classes: its classes, schools, pupils and points, those of classes of five or more.
@@ -27,13 +28,14 @@ def overview(org: ClientCode, edition: EditionCode, as_json: Json = False, as_cs
     """
     found = followed(org, edition)
     if found.follows_only:
-        _show_territory(found, as_json, as_csv)
+        _show_territory(found, out)
         return
-    output.record(found.overview, _figures(found.overview), as_json=as_json, as_csv=as_csv)
+    out.record(found.overview, _figures(found.overview))
 
 
 @app.command()
-def weekly(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def weekly(org: ClientCode, edition: EditionCode, *, out: Output) -> None:
     """Show a client week by week, with the change since the week before, once the week is in its last evening.
 
     Example: mpp client weekly acme adult-2026-06
@@ -51,7 +53,7 @@ def weekly(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv:
         # A week that is on is behind a whole one.
         return "" if week.week == found.overview.week and not found.week_is_over else signed(value)
 
-    output.rows(
+    out.rows(
         () if found.follows_only else found.weeks,
         (
             Column("Week", lambda w: w.week, right=True),
@@ -64,20 +66,19 @@ def weekly(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv:
             Column("Points", lambda w: output.number(w.points), right=True),
             Column("Change", lambda w: change(w, w.points_change), right=True),
         ),
-        fields=tuple(ClientWeek.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=ClientWeek,
         empty=f"There are no weeks of players in {edition}." if found.follows_only else f"{edition} has not started.",
     )
 
 
 @app.command()
+@formatted
 def ranking(
     org: ClientCode,
     edition: EditionCode,
     units: Annotated[bool, typer.Option("--units", help="Rank the units instead of the leagues.")] = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Show a client's own ranking, of its leagues or of its units.
 
@@ -93,7 +94,7 @@ def ranking(
     )
     rank = Column("Rank", lambda one: one.rank, right=True)
     if units:
-        output.rows(
+        out.rows(
             found.units,
             (
                 rank,
@@ -101,13 +102,11 @@ def ranking(
                 Column("Leagues", lambda one: one.leagues, right=True),
                 *common,
             ),
-            fields=tuple(ClientUnit.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=ClientUnit,
             empty=f"No league of {org} is under a unit.",
         )
         return
-    output.rows(
+    out.rows(
         found.leagues,
         (
             rank,
@@ -115,51 +114,47 @@ def ranking(
             Column("Unit", lambda one: one.unit, folds=True, optional=True),
             *common,
         ),
-        fields=tuple(ClientLeague.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=ClientLeague,
         empty=f"{org} has no league in the ranking of {edition}.",
     )
 
 
 @app.command()
-def themes(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def themes(org: ClientCode, edition: EditionCode, *, out: Output) -> None:
     """Show what a client did by theme, the most points first.
 
     Example: mpp client themes acme adult-2026-06
     """
     from mpp_supabase import ClientTheme
 
-    output.rows(
+    out.rows(
         followed(org, edition).themes,
         (
             Column("Theme", lambda one: one.name.get("en") or one.theme, folds=True),
             Column("Validations", lambda one: output.number(one.validations), right=True),
             Column("Points", lambda one: output.number(one.points), right=True),
         ),
-        fields=tuple(ClientTheme.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=ClientTheme,
     )
 
 
 @app.command("map")
-def map_(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def map_(org: ClientCode, edition: EditionCode, *, out: Output) -> None:
     """Show where the players of a client live, by French department; fewer than five are not counted out.
 
     Example: mpp client map acme adult-2026-06
     """
     from mpp_supabase import ClientDepartment
 
-    output.rows(
+    out.rows(
         followed(org, edition).departments,
         (
             Column("Department", lambda one: one.department),
             Column("Players", lambda one: people(one.players), right=True),
         ),
-        fields=tuple(ClientDepartment.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=ClientDepartment,
         empty=f"{org} has no listed player in {edition} who lives in France.",
     )
 
@@ -188,12 +183,12 @@ def _figures(found: ClientOverview) -> list[tuple[str, object]]:
     ]
 
 
-def _show_territory(found: FollowUp, as_json: bool, as_csv: bool) -> None:
+def _show_territory(found: FollowUp, out: Output) -> None:
     sums, seen = found.territory_sums, found.overview
     per_pupil = None if sums.points_per_pupil is None else round(sums.points_per_pupil, 2)
     small = sums.classes - sums.counted
     without = f"  (without {output.number(small)} class{'es' * (small > 1)} of fewer than 5)" if small else ""
-    output.record(
+    out.record(
         {
             "participation_id": seen.participation_id,
             "organisation_id": seen.organisation_id,
@@ -215,8 +210,6 @@ def _show_territory(found: FollowUp, as_json: bool, as_csv: bool) -> None:
             ("Points", f"{output.number(sums.points)}  (+{output.number(sums.points_this_week)} this week)"),
             ("Per pupil", None if per_pupil is None else f"{per_pupil}{without}"),
         ],
-        as_json=as_json,
-        as_csv=as_csv,
     )
     if not found.territory:
         output.say("No class of its territory has joined yet, or no territory is set: `mpp client territory`.")

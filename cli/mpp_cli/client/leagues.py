@@ -11,7 +11,7 @@ from mpp_cli import connection, output
 from mpp_cli.arguments import ClientCode, DryRun, EditionCode
 from mpp_cli.client.figures import average, followed, people
 from mpp_cli.client.lists import Tab, say_ignored
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
     from mpp_supabase import MadeLeague
@@ -20,6 +20,7 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("import")
+@formatted
 def import_leagues(
     org: ClientCode,
     edition: EditionCode,
@@ -33,8 +34,8 @@ def import_leagues(
     ] = None,
     sheet: Tab = None,
     dry_run: DryRun = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Make leagues of a client, all or none, and print their join codes. Whoever joins one first runs it.
 
@@ -50,7 +51,7 @@ def import_leagues(
     with connection.staff() as mpp:
         part = mpp.clients.participation(org, edition)
         done = mpp.clients.import_leagues(part, file, sheet=sheet, leagues=given, dry_run=dry_run)
-    output.rows(
+    out.rows(
         done.leagues,
         (
             Column("League", lambda made: made.name, folds=True),
@@ -58,9 +59,7 @@ def import_leagues(
             Column("Join code", lambda made: made.join_code, optional=True),
             Column("", _state_of_league),
         ),
-        fields=tuple(MadeLeague.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=MadeLeague,
     )
     say_ignored(done.ignored)
     new, corrected = sum(made.is_new for made in done.leagues), sum(made.is_corrected for made in done.leagues)
@@ -86,12 +85,13 @@ def _league(text: str) -> dict[str, str]:
 
 
 @app.command("list")
+@formatted
 def list_leagues(
     org: ClientCode,
     edition: EditionCode,
     needing: Annotated[bool, typer.Option("--needing-attention", help="Only leagues that need attention.")] = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """List the leagues of a client, ranked among themselves, with who needs attention and why.
 
@@ -102,7 +102,7 @@ def list_leagues(
     from mpp_supabase import ClientLeague
 
     found = followed(org, edition)
-    output.rows(
+    out.rows(
         [each for each in found.leagues if each.attention or not needing],
         (
             Column("Rank", lambda one: one.rank, right=True),
@@ -120,9 +120,7 @@ def list_leagues(
                 optional=True,
             ),
         ),
-        fields=tuple(ClientLeague.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=ClientLeague,
         empty="No league needs attention." if needing else f"{org} has no league in the ranking of {edition}.",
     )
 
@@ -138,7 +136,8 @@ _REASONS = {
 
 
 @app.command("codes")
-def codes(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def codes(org: ClientCode, edition: EditionCode, *, out: Output) -> None:
     """List the join codes of a client's leagues, to be handed out.
 
     Example: mpp client leagues codes acme adult-2026-06 --csv > codes.csv
@@ -147,7 +146,7 @@ def codes(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: 
 
     with connection.staff() as mpp:
         found = mpp.clients.join_codes(mpp.clients.participation(org, edition).participation_id)
-    output.rows(
+    out.rows(
         found,
         (
             Column("League", lambda one: one.name, folds=True),
@@ -156,8 +155,6 @@ def codes(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: 
             Column("In rankings", lambda one: "" if one.listed is None else "yes" if one.listed else "no"),
             Column("Id", lambda one: one.league_id),
         ),
-        fields=tuple(JoinCode.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=JoinCode,
         empty=f"{org} has no league in {edition}: `mpp client leagues import {org} {edition} FILE`.",
     )

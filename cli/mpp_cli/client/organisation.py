@@ -12,7 +12,7 @@ from mpp_cli.choices import Language, OrganisationKind
 from mpp_cli.client.participation import PARTS
 from mpp_cli.client.territory import KINDS as TERRITORY
 from mpp_cli.exits import Exit
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
     from mpp_supabase import Organisation
@@ -31,13 +31,14 @@ Spoken = Annotated[
 
 
 @app.command()
+@formatted
 def create(
     org: Annotated[str, typer.Argument(metavar="ORG", help="Its code: 3 to 40 small letters, digits and hyphens.")],
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="Its name, as players and reports say it.")],
     kind: Kind = OrganisationKind.COMPANY,
     language: Spoken = Language.FR,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Make a client.
 
@@ -48,7 +49,7 @@ def create(
             output.say(f"There is an organisation {org} already: `mpp client correct {org}` changes it.")
             raise typer.Exit(Exit.REFUSED)
         found = mpp.clients.set(org, name=name, kind=kind, language=language)
-    output.record(found, _lines(found), as_json=as_json, as_csv=as_csv)
+    out.record(found, _lines(found))
 
 
 @app.command()
@@ -66,12 +67,13 @@ def correct(org: ClientCode, name: Name = None, kind: Kind = None, language: Spo
 
 
 @app.command("list")
+@formatted
 def list_clients(
     edition: Annotated[
         str | None, typer.Option("--edition", metavar="CODE", help="Only those that take part in this edition.")
     ] = None,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """List the clients; with --edition how each of them takes part in it.
 
@@ -81,7 +83,7 @@ def list_clients(
 
     with connection.staff() as mpp:
         if edition is None:
-            output.rows(
+            out.rows(
                 mpp.clients.iterate(),
                 (
                     Column("Client", lambda o: o.code),
@@ -90,24 +92,21 @@ def list_clients(
                     Column("Language", lambda o: o.language),
                     Column("Since (UTC)", lambda o: output.clock(o.created_at)),
                 ),
-                fields=tuple(Organisation.model_fields),
-                as_json=as_json,
-                as_csv=as_csv,
+                fields=Organisation,
                 empty="There is no client yet: `mpp client create ORG --name NAME`.",
             )
             return
-        output.rows(
+        out.rows(
             mpp.clients.participations(edition_id=mpp.editions.get(edition).id),
             PARTS[:2] + PARTS[3:],
-            fields=tuple(Participation.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=Participation,
             empty=f"No client takes part in {edition}: `mpp client take-part ORG {edition}`.",
         )
 
 
 @app.command()
-def show(org: ClientCode, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def show(org: ClientCode, *, out: Output) -> None:
     """Show a client, the territory it follows and the editions it takes part in.
 
     Example: mpp client show acme
@@ -125,15 +124,15 @@ def show(org: ClientCode, as_json: Json = False, as_csv: Csv = False) -> None:
             if some
         ),
     ]
-    if as_json:
+    if out.as_json:
         whole = found.model_dump(mode="json") | {
             "territory": followed,
             "participations": [part.model_dump(mode="json") for part in parts],
         }
-        output.record(whole, (), as_json=as_json, as_csv=as_csv)
+        out.record(whole)
         return
-    output.record(found, lines, as_json=as_json, as_csv=as_csv)
-    if parts and not as_csv:
+    out.record(found, lines)
+    if parts and not out.as_csv:
         output.console().print(output.table(parts, PARTS[2:]))
 
 

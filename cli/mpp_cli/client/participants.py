@@ -11,7 +11,7 @@ from mpp_cli import connection, output
 from mpp_cli.arguments import ClientCode, DryRun, EditionCode, Yes
 from mpp_cli.client.lists import Tab, say_ignored
 from mpp_cli.exits import Exit
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
     from mpp_supabase import InvitedParticipant
@@ -20,6 +20,7 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("import")
+@formatted
 def import_participants(
     org: ClientCode,
     edition: EditionCode,
@@ -30,8 +31,8 @@ def import_participants(
     sheet: Tab = None,
     dry_run: DryRun = False,
     yes: Yes = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Queue an invitation by mail for everybody in a spreadsheet: all of them, or none. Nobody gets a second one.
 
@@ -52,8 +53,8 @@ def import_participants(
             done = mpp.clients.import_participants(part, file, sheet=sheet)
         elif not dry_run:
             done = done.model_copy(update={"dry_run": False})
-    if as_json or as_csv:
-        output.record(done, (), as_json=as_json, as_csv=as_csv)
+    if out.for_programs:
+        out.record(done)
     say_ignored(done.ignored)
     if done.repeated:
         more = f" and {len(done.repeated) - 20} more" if len(done.repeated) > 20 else ""
@@ -72,7 +73,8 @@ def import_participants(
 
 
 @app.command("list")
-def list_participants(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def list_participants(org: ClientCode, edition: EditionCode, *, out: Output) -> None:
     """List who was invited, to which league, and what became of the mail. Whether they came is not told.
 
     Example: mpp client participants list acme adult-2026-06 --csv > invited.csv
@@ -80,7 +82,7 @@ def list_participants(org: ClientCode, edition: EditionCode, as_json: Json = Fal
     from mpp_supabase import InvitedParticipant
 
     with connection.staff() as mpp:
-        output.rows(
+        out.rows(
             mpp.clients.invited(mpp.clients.participation(org, edition).participation_id),
             (
                 Column("E-mail", lambda one: one.email),
@@ -88,9 +90,7 @@ def list_participants(org: ClientCode, edition: EditionCode, as_json: Json = Fal
                 Column("Invited (UTC)", lambda one: output.clock(one.invited_at)),
                 Column("Mail", _state_of_mail),
             ),
-            fields=tuple(InvitedParticipant.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=InvitedParticipant,
             empty=f"{org} invited nobody to {edition} yet.",
         )
 

@@ -8,7 +8,7 @@ import typer
 
 from mpp_cli import connection, output
 from mpp_cli.arguments import ClientCode, EditionCode, Yes
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -26,6 +26,7 @@ PARTS = (
 
 
 @app.command("take-part")
+@formatted
 def take_part(
     org: ClientCode,
     edition: EditionCode,
@@ -41,8 +42,8 @@ def take_part(
         typer.Option("--carries-name/--plain-name", help="Whether its leagues carry its name, from the next one on."),
     ] = None,
     yes: Yes = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Let a client take part in an edition, or change how; what is left out stays.
 
@@ -71,7 +72,7 @@ def take_part(
         )
         part = mpp.clients.participation(org, edition)
     lines = [(column.header, column.text(part)) for column in PARTS]
-    output.record(part, lines, as_json=as_json, as_csv=as_csv)
+    out.record(part, lines)
 
 
 @app.command()

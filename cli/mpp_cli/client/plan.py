@@ -11,12 +11,13 @@ from mpp_cli import choices, connection, output
 from mpp_cli.arguments import ClientCode, EditionCode
 from mpp_cli.choices import Language
 from mpp_cli.exits import Exit
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
+@formatted
 def plan(
     org: ClientCode,
     edition: EditionCode,
@@ -28,8 +29,8 @@ def plan(
         Language, choices.option(Language, "--language", metavar="CODE", help="Language of the tasks: fr or en.")
     ] = Language.FR,
     keep: Annotated[bool, typer.Option("--keep", help="Only show it: do not renew the days.")] = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """Make or renew the plan of a client, and show it: what is done stays done, no day is in the past.
 
@@ -49,7 +50,7 @@ def plan(
         except OSError as error:
             output.say(f"mpp: {ics} cannot be written ({error.strerror}).")
             raise typer.Exit(Exit.OUTPUT) from None
-    output.rows(
+    out.rows(
         found,
         (
             Column("Task", lambda one: one.task_id, right=True),
@@ -60,9 +61,7 @@ def plan(
             Column("Who", lambda one: one.owner),
             Column("State", lambda one: one.state),
         ),
-        fields=tuple(Task.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=Task,
         empty=f"There is no plan yet: `mpp client plan {org} {edition}` makes it.",
     )
     if not keep:

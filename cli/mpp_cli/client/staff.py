@@ -12,7 +12,7 @@ from mpp_cli.arguments import ClientCode, Yes
 from mpp_cli.choices import StaffRole
 from mpp_cli.client.access import ZONE, From, Until, check_dates, first_day, last_day, moment
 from mpp_cli.exits import Exit
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
     from mpp_supabase import MPP, StaffInvitation, StaffMember
@@ -23,11 +23,12 @@ Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="E-mail address 
 
 
 @app.command("list")
+@formatted
 def list_staff(
     org: ClientCode,
     invited: Annotated[bool, typer.Option("--invited", help="Show invitations instead.")] = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    *,
+    out: Output,
 ) -> None:
     """List who works for a client and from when to when; or who was invited to.
 
@@ -44,7 +45,7 @@ def list_staff(
         organisation_id = mpp.clients.get(org).organisation_id
         if invited:
             now = mpp.read_clock()
-            output.rows(
+            out.rows(
                 mpp.clients.invitations(organisation_id),
                 (
                     Column("E-mail", lambda one: one.email),
@@ -53,22 +54,18 @@ def list_staff(
                     Column("Taken (UTC)", lambda one: output.clock(one.accepted_at)),
                     Column("Good until (UTC)", lambda one: output.clock(one.expires_at)),
                 ),
-                fields=tuple(StaffInvitation.model_fields),
-                as_json=as_json,
-                as_csv=as_csv,
+                fields=StaffInvitation,
                 empty=f"Nobody was invited: `mpp client invite {org} EMAIL --until DAY`.",
             )
             return
-        output.rows(
+        out.rows(
             mpp.clients.staff(organisation_id),
             (
                 Column("E-mail", lambda one: one.email),
                 *dates,
                 Column("Account", lambda one: one.account_id),
             ),
-            fields=tuple(StaffMember.model_fields),
-            as_json=as_json,
-            as_csv=as_csv,
+            fields=StaffMember,
             empty=f"Nobody works for {org} yet: `mpp client invite {org} EMAIL --until DAY`.",
         )
 

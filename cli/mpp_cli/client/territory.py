@@ -9,7 +9,7 @@ import typer
 from mpp_cli import connection, output
 from mpp_cli.arguments import ClientCode, EditionCode, Yes
 from mpp_cli.client.figures import average, followed, people
-from mpp_cli.output import Column, Csv, Json
+from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
     from mpp_supabase import TerritoryMatch
@@ -32,7 +32,8 @@ Schools = Annotated[list[str] | None, typer.Option("--rne", metavar="CODE", help
 
 
 @app.command("show")
-def show_territory(org: ClientCode, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def show_territory(org: ClientCode, *, out: Output) -> None:
     """Show the codes that a client follows, and how many schools each of them matches.
 
     Example: mpp client territory show lyon
@@ -42,7 +43,7 @@ def show_territory(org: ClientCode, as_json: Json = False, as_csv: Csv = False) 
     with connection.staff() as mpp:
         organisation = mpp.clients.get(org)
         found = mpp.clients.territory_schools(organisation.organisation_id)
-    output.rows(
+    out.rows(
         found,
         (
             Column("Kind", lambda one: one.kind),
@@ -50,9 +51,7 @@ def show_territory(org: ClientCode, as_json: Json = False, as_csv: Csv = False) 
             Column("Schools", lambda one: output.number(one.schools), right=True),
             Column("Missed (CEDEX)", lambda one: output.number(len(one.missed)) if one.missed else None, right=True),
         ),
-        fields=tuple(TerritoryMatch.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=TerritoryMatch,
         empty=f"{organisation.name} follows no school.",
     )
 
@@ -115,14 +114,15 @@ def remove_territory(
 
 
 @app.command("classes")
-def list_classes(org: ClientCode, edition: EditionCode, as_json: Json = False, as_csv: Csv = False) -> None:
+@formatted
+def list_classes(org: ClientCode, edition: EditionCode, *, out: Output) -> None:
     """List the classes that a client follows in an edition, ranked. No pupil is ever named.
 
     Example: mpp client territory classes lyon school-2026-11
     """
     from mpp_supabase import TerritoryClass
 
-    output.rows(
+    out.rows(
         followed(org, edition).territory,
         (
             Column("Rank", lambda c: c.rank, right=True),
@@ -136,9 +136,7 @@ def list_classes(org: ClientCode, edition: EditionCode, as_json: Json = False, a
             Column("This week", lambda c: output.number(c.points_this_week), right=True),
             Column("Average", lambda c: average(c.points_per_pupil), right=True),
         ),
-        fields=tuple(TerritoryClass.model_fields),
-        as_json=as_json,
-        as_csv=as_csv,
+        fields=TerritoryClass,
         empty=f"No listed class of {edition} is in the territory of {org}.",
     )
 
