@@ -81,22 +81,22 @@ app = typer.Typer(
     help="Ma Petite Planète: editions, rankings, leagues, classes and accounts, for the association's staff.",
 )
 
-app.add_typer(edition.app, name="edition", help="Editions: apply a file, open, close, freeze, statistics, proof.")
-app.add_typer(ranking.app, name="ranking", help="Rankings of players, teams, leagues, classes and schools.")
-app.add_typer(league.app, name="league", help="Leagues, their members and what is reported about them.")
+app.add_typer(edition.app, name="edition", help="Editions: apply a file, open, close, freeze, figures, proof.")
+app.add_typer(ranking.app, name="ranking", help="Rankings: players, teams, leagues, classes, schools.")
+app.add_typer(league.app, name="league", help="Leagues: members, ambassadors, expulsions, reports.")
 app.add_typer(class_.app, name="class", help="Classes: pupils, challenges, validations, spreadsheets, diplomas.")
 app.add_typer(pupil.app, name="pupil", help="Pupils of a class: add, correct, remove.")
-app.add_typer(school.app, name="school", help="Schools: the Ministry's directory, search, corrections.")
-app.add_typer(validation.app, name="validation", help="Take back validations that should not count.")
-app.add_typer(client.app, name="client", help="Clients: organisations, leagues, guests, staff, follow-up, plan.")
-app.add_typer(report.app, name="report", help="Weekly and final reports of clients.")
-app.add_typer(award.app, name="award", help="Awards at closing, by rule: grant, list.")
-app.add_typer(statistics.app, name="statistics", help="Totals over all editions, and the map of players.")
+app.add_typer(school.app, name="school", help="Schools: the Ministry's directory, search, add, correct.")
+app.add_typer(validation.app, name="validation", help="Validations: cancel those that should not count.")
+app.add_typer(client.app, name="client", help="Clients: editions, leagues, guests, staff, follow-up, plan.")
+app.add_typer(report.app, name="report", help="Reports of clients: weekly, final.")
+app.add_typer(award.app, name="award", help="Awards: grant, list, certificates.")
+app.add_typer(statistics.app, name="statistics", help="Statistics: totals over all editions, the map of players.")
 app.add_typer(user.app, name="user", help="Accounts: create, invite, list, disable, enable, staff.")
 app.add_typer(mail.app, name="mail", help="Mails: send, settle, newsletters, bounces.")
 app.add_typer(contact.app, name="contact", help="Contact, quote and webinar requests: list, answer, remove.")
 app.add_typer(privacy.app, name="privacy", help="Privacy: delete what was kept long enough.")
-app.add_typer(maintenance.app, name="maintenance", help="Maintenance windows, announced in advance.")
+app.add_typer(maintenance.app, name="maintenance", help="Maintenance windows: announce, list, cancel.")
 app.command("misuse")(misuse.misuse)
 app.command("audit")(audit.audit)
 app.command("watch")(watch.watch)
@@ -104,7 +104,7 @@ app.command("watch")(watch.watch)
 # These work on a project of one's own; an installation for the staff may come without them.
 for _name, _help in (
     ("db", "The database: push migrations, lint, verify scores."),
-    ("stack", "The local Supabase: start, stop, status, logs, reset, env."),
+    ("stack", "The local Supabase: start, stop, status, logs, env, reset, keys."),
     ("demo", None),
 ):
     if importlib.util.find_spec(f"mpp_cli.{_name}") is not None:
@@ -135,7 +135,7 @@ def options(
         bool, typer.Option("--debug", help="Show where an unexpected error happened.", envvar="MPP_DEBUG")
     ] = False,
     excel: Annotated[
-        bool, typer.Option("--excel", help="Write --csv as French Excel opens it.", envvar="MPP_EXCEL")
+        bool, typer.Option("--excel", help="Write --csv so that Excel in French opens it.", envvar="MPP_EXCEL")
     ] = False,
 ) -> None:
     """Ma Petite Planète: editions, rankings, leagues, classes and accounts, for the association's staff."""

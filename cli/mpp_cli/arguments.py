@@ -14,23 +14,28 @@ EditionCode = Annotated[str, typer.Argument(metavar="EDITION", help="Code of the
 SchoolEditionCode = Annotated[
     str, typer.Argument(metavar="EDITION", help="Code of the edition, such as school-2026-11.")
 ]
-ClientCode = Annotated[str, typer.Argument(metavar="ORG", help="Code of the organisation; `mpp client list` shows it.")]
+ClientCode = Annotated[str, typer.Argument(metavar="ORG", help="Code of the client; `mpp client list` shows it.")]
 ClassId = Annotated[str, typer.Argument(metavar="CLASS", help="Id of the class; `mpp class list` shows it.")]
 
 OfLevel = Annotated[
     Level | None,
-    choices.option(Level, "--level", metavar="LEVEL", help="Only maternelle, elementaire, college or lycee."),
+    choices.option(
+        Level, "--level", metavar="LEVEL", help="Only this level: maternelle, elementaire, college or lycee."
+    ),
 ]
 ClientCodes = Annotated[
-    list[str] | None, typer.Option("--client", metavar="ORG", help="Only this organisation, by code. Repeat it.")
+    list[str] | None, typer.Option("--client", metavar="ORG", help="Only this client, by code. Repeat it for several.")
 ]
 After = Annotated[
-    str | None, typer.Option("--after", metavar="CURSOR", help="Go on after a page: the cursor it ended with.")
+    str | None, typer.Option("--after", metavar="CURSOR", help="Continue after a page: give the cursor it ended with.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would change; write nothing.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check everything and show what would change. Nothing is written.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 Fonts = Annotated[
-    Path | None, typer.Option("--fonts", metavar="DIR", help="More fonts, for letters that the usual ones lack.")
+    Path | None,
+    typer.Option("--fonts", metavar="DIR", help="Directory of more fonts, for letters that the usual ones lack."),
 ]
 
 

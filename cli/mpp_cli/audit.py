@@ -23,7 +23,7 @@ def audit(
     *,
     out: Output,
 ) -> None:
-    """Show the privileged acts, the latest first: who did what, to what, when.
+    """List the privileged acts, the latest first: who did what to what, and when.
 
     Example: mpp audit --action edition.freeze
     """

@@ -20,7 +20,9 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command()
 def grant(edition: EditionCode) -> None:
-    """Give the awards of a frozen edition: over all, and among the leagues of each client. Again does nothing.
+    """Grant the awards of a frozen edition: over all, and among the leagues of each client.
+
+    Running it again changes nothing.
 
     Example: mpp award grant adult-2026-06
     """
@@ -38,18 +40,21 @@ def list_(
     edition: EditionCode,
     client: Annotated[
         str | None,
-        typer.Option("--client", metavar="ORG", help="Only among the leagues of this organisation, by code."),
+        typer.Option("--client", metavar="ORG", help="Only those among the leagues of this client, by code."),
     ] = None,
     language: Annotated[
         Language | None,
         choices.option(
-            Language, "--language", metavar="CODE", help="Titles in fr or en; else in the client's language, or en."
+            Language,
+            "--language",
+            metavar="CODE",
+            help="Language of the titles: fr or en. Default: the client's language, or en.",
         ),
     ] = None,
     *,
     out: Output,
 ) -> None:
-    """List the awards of an edition in the order in which they are read out.
+    """List the awards of an edition in the order of the ceremony.
 
     Example: mpp award list adult-2026-06 --client acme
     """
@@ -83,29 +88,34 @@ def certificates(
     target: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", metavar="PATH", help="A directory, made if it is missing; a .pdf for one file alone."
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="Directory to write into, created if it is missing; or a .pdf, for a single file.",
         ),
     ],
     client: Annotated[
         list[str] | None,
-        typer.Option("--client", metavar="ORG", help="Those of this organisation, by code. Repeat it: a file each."),
+        typer.Option(
+            "--client", metavar="ORG", help="Only this client, by code. Repeat it for several: each gets a file."
+        ),
     ] = None,
-    everybody: Annotated[bool, typer.Option("--all-clients", help="A file for every organisation that plays.")] = False,
+    everybody: Annotated[bool, typer.Option("--all-clients", help="One file for each client that takes part.")] = False,
     language: Annotated[
         Language | None,
         choices.option(
-            Language, "--language", metavar="CODE", help="fr or en; else the client's own, and fr for an edition."
+            Language, "--language", metavar="CODE", help="Language: fr or en. Default: the client's language, or fr."
         ),
     ] = None,
-    winners: Annotated[bool, typer.Option("--winners", help="Only those that won a title.")] = False,
+    winners: Annotated[bool, typer.Option("--winners", help="Only leagues and teams that won a title.")] = False,
     fonts: Fonts = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over certificates that are there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite certificates that exist already.")] = False,
 ) -> None:
-    """Write the certificates of leagues and teams of a frozen edition as PDF, a page each, with the titles they won.
+    """Write the certificates of a frozen edition as PDF: a page for each league and team, with the titles they won.
 
-    With --client one file per client, each league followed by its teams, with their ranks among the client's own;
-    otherwise one for the edition. Who opted out of the ranking has none, nor has a player: an alias is its player's to
-    show. Give the awards first: `mpp award grant`.
+    Without --client there is one file for the edition. With --client each client gets a file: every league is followed
+    by its teams, and ranks are those among the client's own. Whoever opted out of the ranking has no certificate.
+    Players have none either, because only they may show their alias. Grant the awards first: `mpp award grant`.
 
     Example: mpp award certificates adult-2026-06 --client acme -o certificates
     """

@@ -108,6 +108,16 @@ class MailState(StrEnum):
     UNCERTAIN = "uncertain"
 
 
+class MailPurpose(StrEnum):
+    """What a mail is for."""
+
+    SERVICE = "service"
+    INVITATION = "invitation"
+    WEEKLY_REPORT = "weekly_report"
+    LEAGUE_ALERTS = "league_alerts"
+    NEWSLETTER = "newsletter"
+
+
 class Verdict(StrEnum):
     """What somebody decides about a mail that may have been delivered or not."""
 

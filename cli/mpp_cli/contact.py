@@ -13,9 +13,12 @@ from mpp_cli.output import Column, Output, formatted
 
 app = typer.Typer(no_args_is_help=True)
 
-Which = Annotated[int, typer.Argument(metavar="REQUEST", min=1, help="Number of the request; `mpp contact list`.")]
+Which = Annotated[
+    int, typer.Argument(metavar="REQUEST", min=1, help="Number of the request; `mpp contact list` shows it.")
+]
 Note = Annotated[
-    str | None, typer.Option("--note", help="A note for colleagues; without it the old one stays, empty clears it.")
+    str | None,
+    typer.Option("--note", help="A note for colleagues. Left out, the old note stays; an empty one clears it."),
 ]
 
 
@@ -25,19 +28,25 @@ def list_(
     state: Annotated[
         RequestState | None,
         choices.option(
-            RequestState, "--state", metavar="STATE", help="new (the usual), in_progress, answered or spam."
+            RequestState,
+            "--state",
+            metavar="STATE",
+            help="Only this state: new, in_progress, answered or spam. Default: new.",
         ),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Show every request, whatever its state.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show requests of every state.")] = False,
     held: Annotated[
-        bool, typer.Option("--held", help="Show those that came when there were too many, of an address or of all.")
+        bool,
+        typer.Option(
+            "--held", help="Show held requests: those that came when an address, or everybody, sent too many."
+        ),
     ] = False,
     limit: Annotated[int, limit_of("requests")] = 50,
     after: After = None,
     *,
     out: Output,
 ) -> None:
-    """List contact, quote and webinar requests, the latest first: new ones that are not held, unless asked otherwise.
+    """List contact, quote and webinar requests, the latest first. Without an option these are new and not held.
 
     Example: mpp contact list --state in_progress
     """
@@ -96,10 +105,12 @@ def show(request: Which, *, out: Output) -> None:
 @app.command()
 def answer(
     request: Which,
-    begun: Annotated[bool, typer.Option("--begun", help="Somebody is at it, it is not answered yet.")] = False,
+    begun: Annotated[
+        bool, typer.Option("--begun", help="Somebody has begun; the request is not answered yet.")
+    ] = False,
     note: Note = None,
 ) -> None:
-    """Say that a request is answered, or with --begun that somebody is at it. The answer itself is a mail of yours.
+    """Mark a request as answered, or, with --begun, as in progress. Write the answer itself in a mail of your own.
 
     Example: mpp contact answer 12 --note "Quote sent on Monday"
     """
@@ -111,7 +122,7 @@ def answer(
 
 @app.command()
 def spam(request: Which, note: Note = None) -> None:
-    """Put a request aside as spam.
+    """Mark a request as spam.
 
     Example: mpp contact spam 13
     """
@@ -123,10 +134,12 @@ def spam(request: Which, note: Note = None) -> None:
 @app.command()
 def remove(
     request: Which,
-    reason: Annotated[str, typer.Option("--reason", help="Why it is taken down; kept with the request and the audit.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why they are taken down; kept with the request and in the audit.")
+    ],
     yes: Yes = False,
 ) -> None:
-    """Take down text, name and address of a request that is against the law. This cannot be undone; when and why stay.
+    """Take down the text, name and address of an unlawful request. When and why are kept. This cannot be undone.
 
     Example: mpp contact remove 14 --reason "Threats"
     """

@@ -25,7 +25,7 @@ app = typer.Typer(no_args_is_help=True)
 @app.command()
 def push(
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Name the migrations that would be applied, no more.")
+        bool, typer.Option("--dry-run", help="List the migrations that would be applied. None is applied.")
     ] = False,
     yes: Yes = False,
 ) -> None:
@@ -48,7 +48,8 @@ def push(
 def lint() -> None:
     """Check the functions and the security of a database (`supabase db lint` and `supabase db advisors`).
 
-    Exit code 4 when one of them finds something. The database is DB_URL or SUPABASE_DB_URL, else the local stack's.
+    The exit code is 4 when one of them finds something. The database is DB_URL or SUPABASE_DB_URL, else that of the
+    local stack.
 
     Example: mpp db lint
     """
@@ -70,12 +71,12 @@ def lint() -> None:
 @formatted
 def verify(
     code: Annotated[
-        str | None, typer.Argument(metavar="[EDITION]", help="Code of the edition; all without it.")
+        str | None, typer.Argument(metavar="[EDITION]", help="Code of the edition. Default: all editions.")
     ] = None,
     *,
     out: Output,
 ) -> None:
-    """Prove that every score equals the sum of its credited validations. Exit code 4 when one does not.
+    """Prove that every score equals the sum of its credited validations. The exit code is 4 when one does not.
 
     Example: mpp db verify
     """

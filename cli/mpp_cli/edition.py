@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpp_cli import choices, connection, output
-from mpp_cli.arguments import EditionCode, Yes
+from mpp_cli.arguments import DryRun, EditionCode, Yes
 from mpp_cli.choices import Phase
 from mpp_cli.exits import Exit
 from mpp_cli.output import Column, Output, formatted
@@ -26,14 +26,14 @@ app = typer.Typer(no_args_is_help=True)
 @formatted
 def apply(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The edition file (YAML); see catalogue/.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    dry_run: DryRun = False,
     yes: Yes = False,
     *,
     out: Output,
 ) -> None:
-    """Make an edition what its file says: all of it, or nothing.
+    """Create an edition from its file, or change it to what the file says: all of it, or nothing.
 
-    The differences are shown first; applying the same file again changes nothing.
+    The differences are shown first. Applying the same file again changes nothing.
 
     Example: mpp edition apply catalogue/adult-2026-06.yaml --dry-run
     """
@@ -75,7 +75,7 @@ def list_editions(
     phase: Annotated[
         Phase | None,
         choices.option(
-            Phase, "--phase", metavar="PHASE", help="Only draft, registration, running, closed or frozen ones."
+            Phase, "--phase", metavar="PHASE", help="Only this phase: draft, registration, running, closed or frozen."
         ),
     ] = None,
     *,
@@ -137,7 +137,7 @@ def _lines(edition: Edition) -> list[tuple[str, object]]:
 @app.command()
 @formatted
 def challenges(code: EditionCode, *, out: Output) -> None:
-    """List the challenges of an edition with their rules, hidden and flash ones included.
+    """List the challenges of an edition and their rules, hidden and flash ones included.
 
     Example: mpp edition challenges adult-2026-06 --csv
     """
@@ -165,7 +165,7 @@ def challenges(code: EditionCode, *, out: Output) -> None:
 
 @app.command("open")
 def open_edition(code: EditionCode, yes: Yes = False) -> None:
-    """Open a draft edition to registration; does nothing when it is open. This cannot be undone.
+    """Open a draft edition to registration. Opening it again changes nothing. This cannot be undone.
 
     Example: mpp edition open adult-2026-06
     """
@@ -194,7 +194,7 @@ def _warn_of_the_past(edition: Edition, now: datetime) -> None:
 @app.command()
 def close(
     code: EditionCode,
-    reason: Annotated[str, typer.Option("--reason", help="Why it ends before its announced end; kept in the audit.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it ends early; kept in the audit.")],
     yes: Yes = False,
 ) -> None:
     """End a running edition now, before its announced end. This cannot be undone.
@@ -226,7 +226,7 @@ def freeze(code: EditionCode, yes: Yes = False) -> None:
 @app.command()
 @formatted
 def stats(code: EditionCode, *, out: Output) -> None:
-    """Show the counts of an edition: players, teams, leagues, classes, points, and challenges done as last counted.
+    """Show the figures of an edition: players, teams, leagues, classes, points, and challenges done as last counted.
 
     Example: mpp edition stats adult-2026-06
     """
@@ -258,12 +258,12 @@ def stats(code: EditionCode, *, out: Output) -> None:
 @formatted
 def verify(
     code: Annotated[
-        str | None, typer.Argument(metavar="[EDITION]", help="Code of the edition; all without it.")
+        str | None, typer.Argument(metavar="[EDITION]", help="Code of the edition. Default: all editions.")
     ] = None,
     *,
     out: Output,
 ) -> None:
-    """Prove that every score equals the sum of its credited validations. Exit code 4 when one does not.
+    """Prove that every score equals the sum of its credited validations. The exit code is 4 when one does not.
 
     Example: mpp edition verify adult-2026-06
     """

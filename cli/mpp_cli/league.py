@@ -83,7 +83,7 @@ def show(league_id: League, *, out: Output) -> None:
 @app.command()
 @formatted
 def members(league_id: League, *, out: Output) -> None:
-    """List the players of a league, in the order they joined.
+    """List the players of a league, in the order in which they joined.
 
     Example: mpp league members 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
     """
@@ -111,10 +111,12 @@ def members(league_id: League, *, out: Output) -> None:
 @app.command()
 def expel(
     player_id: Player,
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept with the report of the expulsion.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why they are expelled; kept with the report of the expulsion.")
+    ],
     yes: Yes = False,
 ) -> None:
-    """Expel a player from their league: out at once, and no way back. This cannot be undone.
+    """Expel a player from their league, at once and for good. This cannot be undone.
 
     Example: mpp league expel 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 --reason "Insults"
     """
@@ -127,7 +129,7 @@ def expel(
 
 @app.command("hand-over")
 def hand_over(league_id: League, player_id: Player) -> None:
-    """Make a player of the league its ambassador; the former one stays co-ambassador.
+    """Make a player the ambassador of their league. The former one stays as a co-ambassador.
 
     Example: mpp league hand-over LEAGUE_ID PLAYER_ID
     """
@@ -141,7 +143,7 @@ def hand_over(league_id: League, player_id: Player) -> None:
 @formatted
 def reports(
     edition: EditionCode,
-    unresolved: Annotated[bool, typer.Option("--unresolved", help="Only those that nobody has closed.")] = False,
+    unresolved: Annotated[bool, typer.Option("--unresolved", help="Only the reports that are not resolved.")] = False,
     *,
     out: Output,
 ) -> None:
@@ -175,7 +177,7 @@ def resolve(
     ],
     note: Annotated[str, typer.Option("--note", help="What was decided; kept with the report.")],
 ) -> None:
-    """Close a report with a note.
+    """Resolve a report with a note.
 
     Example: mpp league resolve 12 --note "Talked to both; nothing more to do"
     """

@@ -15,7 +15,7 @@ import typer
 
 from mpp_cli import choices, connection, output
 from mpp_cli.arguments import ClientCodes, EditionCode, Yes, limit_of
-from mpp_cli.choices import Language, MailState, Verdict
+from mpp_cli.choices import Language, MailPurpose, MailState, Verdict
 from mpp_cli.exits import Exit
 from mpp_cli.output import Column, Output, formatted
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="Key of the mail; `mpp mail list` shows it.")]
-Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="An e-mail address.")]
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="E-mail address.")]
 Delivered = Annotated[
     Path | None,
     typer.Option(
-        "--delivered", metavar="FILE", help="A file with the Message-IDs that the server took, such as its log."
+        "--delivered", metavar="FILE", help="File with the Message-IDs that the server accepted, such as its log."
     ),
 ]
 Complete = Annotated[
-    bool, typer.Option("--complete", help="FILE has all of them: a mail that is not in it was not delivered.")
+    bool, typer.Option("--complete", help="The file is complete: a mail that it does not name was not delivered.")
 ]
 _SAID = {
     "sent": "sent",
@@ -51,11 +51,13 @@ _VERDICTS = {Verdict.SENT: "delivered", Verdict.AGAIN: "not_delivered", Verdict.
 def list_mails(
     state: Annotated[
         MailState | None,
-        choices.option(MailState, "--state", metavar="STATE", help=f"Only these: {', '.join(MailState)}."),
+        choices.option(MailState, "--state", metavar="STATE", help=f"Only this state: {', '.join(MailState)}."),
     ] = None,
     purpose: Annotated[
-        str | None,
-        typer.Option("--purpose", help="service, invitation, weekly_report, league_alerts or newsletter."),
+        MailPurpose | None,
+        choices.option(
+            MailPurpose, "--purpose", metavar="PURPOSE", help=f"Only this purpose: {', '.join(MailPurpose)}."
+        ),
     ] = None,
     limit: Annotated[int, limit_of("mails", most=None)] = 50,
     *,
@@ -89,7 +91,7 @@ def list_mails(
 @app.command()
 @formatted
 def show(key: Key, *, out: Output) -> None:
-    """Show one mail: its state, its Message-ID and the server's last word. Its content stays its reader's.
+    """Show one mail: its state, its Message-ID and the server's last answer. The text is not shown.
 
     Example: mpp mail show newsletter/spring/00000000-0000-0000-0000-000000000000
     """
@@ -118,18 +120,18 @@ def _lines(mail: OutboxMail) -> list[tuple[str, object]]:
 @app.command()
 @formatted
 def send(
-    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Send this many at most.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would leave, and send nothing.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on for what is queued later, until Ctrl-C.")] = False,
-    every: Annotated[float, typer.Option("--every", min=0.1, help="Seconds between two looks with --watch.")] = 10.0,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="How many mails to send at most.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent. Nothing is sent.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep sending what is queued later, until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option("--every", min=0.1, help="Seconds between two runs with --watch.")] = 10.0,
     delivered: Delivered = None,
     complete: Complete = False,
     *,
     out: Output,
 ) -> None:
-    """Send the mails that are due, each once, after settling what an interrupted run left.
+    """Send the mails that are due, each once. Mails that an interrupted run left open are settled first.
 
-    The server is that of MPP_SMTP_HOST, or the mailbox of the local stack. Ctrl-C ends after the mail in hand.
+    The server is that of MPP_SMTP_HOST, or the mailbox of the local stack. Ctrl-C stops after the current mail.
 
     Example: mpp mail send --limit 100 --dry-run
     """
@@ -241,21 +243,26 @@ def _show_due(limit: int | None, out: Output) -> None:
 @app.command()
 def settle(
     key: Annotated[
-        str | None, typer.Argument(metavar="KEY", help="One mail, for a decision of yours with --as; else all by rule.")
+        str | None,
+        typer.Argument(metavar="KEY", help="Key of one mail to decide on with --as. Default: all mails, by rule."),
     ] = None,
     verdict: Annotated[
         Verdict | None,
         choices.option(
-            Verdict, "--as", metavar="VERDICT", help="sent (it arrived), again (it did not) or failed (give up)."
+            Verdict,
+            "--as",
+            metavar="VERDICT",
+            help="Your decision: sent (it arrived), again (it did not arrive) or failed (give up).",
         ),
     ] = None,
     delivered: Delivered = None,
     complete: Complete = False,
     yes: Yes = False,
 ) -> None:
-    """Settle mails that may have been delivered or not: by their Message-ID, or one by your decision.
+    """Settle mails that may have been delivered or not: all by their Message-ID, or one by your decision.
 
-    What is found is sent; what is surely not there is queued again; where nobody can tell, it stays uncertain.
+    A mail that is found counts as sent. A mail that was surely not delivered is queued again. Any other stays
+    uncertain.
 
     Example: mpp mail settle --delivered /var/log/mail.log
     """
@@ -286,23 +293,28 @@ def _settle(mpp: MPP, settings: MailSettings, delivered: Path | None, complete: 
 
 @app.command()
 def newsletter(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Markdown or plain text; its first line `# Subject`.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The text, Markdown or plain; its first line is `# Subject`.")
+    ],
     language: Annotated[
         Language,
-        choices.option(Language, "--language", "-l", metavar="LANGUAGE", help="fr or en: its readers' language."),
+        choices.option(Language, "--language", "-l", metavar="LANGUAGE", help="Language of its readers: fr or en."),
     ],
-    subject: Annotated[str | None, typer.Option("--subject", help="The subject, when the file has no heading.")] = None,
+    subject: Annotated[
+        str | None, typer.Option("--subject", help="The subject, when the file has no such line.")
+    ] = None,
     code: Annotated[
-        str | None, typer.Option("--code", help="What the newsletter is known by; the name of the file otherwise.")
+        str | None, typer.Option("--code", help="Code of the newsletter. Default: the name of the file.")
     ] = None,
     preview: Annotated[
-        Path | None, typer.Option("--preview", metavar="PAGE", help="Only write it as an HTML page to look at.")
+        Path | None,
+        typer.Option("--preview", metavar="PAGE", help="Only write it to this file, as an HTML page to look at."),
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Queue a newsletter for everybody who agreed to get it; `mpp mail send` sends it.
+    """Queue a newsletter for everybody who subscribed; `mpp mail send` sends the mails.
 
-    Broken off, it is simply done again: nobody gets it twice. A German reader gets the English one.
+    After an interruption, run it again: nobody gets it twice. German readers get the English one.
 
     Example: mpp mail newsletter spring.md --language fr --preview spring.html
     """
@@ -329,12 +341,12 @@ def newsletter(
 @app.command()
 def notes(
     edition: EditionCode,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would be queued, and queue nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would be queued. Nothing is queued.")] = False,
 ) -> None:
-    """Queue the week of every league for those of its players who agreed to alerts, and of a class for its teachers.
+    """Queue a note on the week: of each league for its players who agreed to alerts, of each class for its teachers.
 
-    Best on the last evening of the week. Again in the same week it queues only what is missing. Ambassadors of a
-    client's league get the note of `mpp mail weekly` instead. `mpp mail send` sends.
+    Run it on the last evening of the week. Run again in the same week, it queues only what is missing. Ambassadors of a
+    client's league get the note of `mpp mail weekly` instead. `mpp mail send` sends the mails.
 
     Example: mpp mail notes adult-2026-06 --dry-run
     """
@@ -354,13 +366,14 @@ def notes(
 def weekly(
     edition: EditionCode,
     client: ClientCodes = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be queued, and queue nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be queued. Nothing is queued.")] = False,
     *,
     out: Output,
 ) -> None:
-    """Queue the mails of a week for every client: its staff inside their dates, ambassadors who agreed to alerts.
+    """Queue the weekly mails of clients: to their staff with access, and to ambassadors who agreed to alerts.
 
-    Best on the last evening of the week. Again in the same week it queues only what is missing. `mpp mail send` sends.
+    Run it on the last evening of the week. Run again in the same week, it queues only what is missing. `mpp mail send`
+    sends the mails.
 
     Example: mpp mail weekly adult-2026-06 --dry-run
     """
@@ -427,7 +440,7 @@ def bounces(
     *,
     out: Output,
 ) -> None:
-    """List the addresses that refused a mail, the latest first.
+    """List the mails that came back, the latest first.
 
     Example: mpp mail bounces --csv > bounces.csv
     """
@@ -454,12 +467,13 @@ def bounce(
     hard: Annotated[
         bool | None,
         typer.Option(
-            "--hard/--soft", help="The address does not exist, or the mailbox was only full or away. One is needed."
+            "--hard/--soft",
+            help="Hard: the address does not exist. Soft: the mailbox was full or away. One of the two is required.",
         ),
     ] = None,
-    reason: Annotated[str, typer.Option("--reason", help="What the mail that came back said.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="What the returned mail said.")] = "",
 ) -> None:
-    """Note that a mail to an address came back. After a hard bounce nothing is sent there any more.
+    """Record that a mail to an address came back. After a hard bounce nothing is sent to it any more.
 
     Example: mpp mail bounce ada@example.org --hard
     """
@@ -474,7 +488,7 @@ def bounce(
 
 @app.command()
 def allow(address: Address) -> None:
-    """Let an address that bounced get mail again. Who unsubscribed stays unsubscribed.
+    """Allow mails again to an address that bounced. Whoever unsubscribed stays unsubscribed.
 
     Example: mpp mail allow ada@example.org
     """

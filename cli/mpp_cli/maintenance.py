@@ -16,15 +16,18 @@ app = typer.Typer(no_args_is_help=True)
 @app.command()
 def announce(
     starts: Annotated[
-        str, typer.Option("--from", metavar="TIME", help="Start, with offset: 2026-06-10T22:00+02:00; or `now`.")
+        str,
+        typer.Option(
+            "--from", metavar="TIME", help="Start: `now`, or a time with offset, such as 2026-06-10T22:00+02:00."
+        ),
     ],
     ends: Annotated[
-        str, typer.Option("--until", metavar="TIME", help="End, with offset; or a length such as 90m or 2h.")
+        str, typer.Option("--until", metavar="TIME", help="End: a time with offset, or a length such as 90m or 2h.")
     ],
     french: Annotated[str, typer.Option("--fr", metavar="TEXT", help="What French-speaking players read.")],
     english: Annotated[str, typer.Option("--en", metavar="TEXT", help="What English-speaking players read.")],
 ) -> None:
-    """Announce a maintenance window; its number is printed. Inside it players cannot write, reads go on.
+    """Announce a maintenance window, and print its number. Inside it players can read, and cannot write.
 
     Example: mpp maintenance announce --from 2026-06-10T22:00+02:00 --until 2h --fr "Mise à jour" --en "Update"
     """
@@ -86,7 +89,7 @@ def cancel(
         int, typer.Argument(metavar="WINDOW", help="Number of the window; `mpp maintenance list` shows it.")
     ],
 ) -> None:
-    """Take a maintenance window back, or end one early.
+    """Cancel a maintenance window, or end it early.
 
     Example: mpp maintenance cancel 3
     """

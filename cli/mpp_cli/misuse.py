@@ -13,7 +13,7 @@ def misuse(
     *,
     out: Output,
 ) -> None:
-    """List suspicious patterns of an edition: bursts in a minute, impossible numbers in a day, classes that race.
+    """List suspicious patterns in an edition: bursts in a minute, impossible numbers in a day, classes that race.
 
     Example: mpp misuse adult-2026-06
     """

@@ -22,14 +22,14 @@ def privacy() -> None:
 @app.command()
 @formatted
 def purge(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and delete nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted. Nothing is deleted.")] = False,
     yes: Yes = False,
     *,
     out: Output,
 ) -> None:
     """Delete addresses that are no longer needed: old mails, invitations, bounces and contact requests.
 
-    Safe to break off and to run again, every night for instance. How long each is kept is in docs/privacy.md.
+    It may be interrupted and run again, every night for instance. docs/privacy.md says how long each is kept.
 
     Example: mpp privacy purge --dry-run
     """

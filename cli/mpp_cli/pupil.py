@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from mpp_cli import connection, output
-from mpp_cli.arguments import ClassId, Yes
+from mpp_cli.arguments import ClassId, DryRun, Yes
 from mpp_cli.class_.names import Known, name_and_initial
 from mpp_cli.output import Column, Output, formatted
 
 app = typer.Typer(no_args_is_help=True)
 
-Who = Annotated[str, typer.Argument(metavar="PUPIL", help="Name or id of the pupil; `mpp class pupils` shows them.")]
+Who = Annotated[str, typer.Argument(metavar="PUPIL", help="Name or id of the pupil; `mpp class pupils` shows it.")]
 
 
 @app.command()
@@ -22,19 +22,24 @@ def add(
     class_id: ClassId,
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NAME[:INITIAL]", help="First names; an initial where the class has that name twice."),
+        typer.Argument(
+            metavar="NAME[:INITIAL]...", help="First names; with an initial where the class has a name twice."
+        ),
     ],
     known: Known = None,
     team: Annotated[
-        str | None, typer.Option("--team", metavar="NAME", help="Their team, made if need be; else the smallest one.")
+        str | None,
+        typer.Option(
+            "--team", metavar="NAME", help="Name of their team, created if it is missing. Default: the smallest team."
+        ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check it, and write nothing.")] = False,
+    dry_run: DryRun = False,
     *,
     out: Output,
 ) -> None:
     """Add pupils to a class, all or none.
 
-    When a second Lina comes, both get an initial: Lina:B for her, --known Lina:M for the first.
+    When a second Lina joins, both get an initial: Lina:B for the newcomer, --known Lina:M for the first.
 
     Example: mpp pupil add 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 Noé Lina:B --known Lina:M
     """
@@ -76,11 +81,11 @@ def add(
 def correct(
     class_id: ClassId,
     who: Who,
-    first_name: Annotated[str | None, typer.Option("--first-name", help="The first name, spelt right.")] = None,
+    first_name: Annotated[str | None, typer.Option("--first-name", help="New first name.")] = None,
     initial: Annotated[
-        str | None, typer.Option("--initial", help="The initial, while the class has the name twice.")
+        str | None, typer.Option("--initial", help="New initial, used while the class has the name twice.")
     ] = None,
-    team: Annotated[str | None, typer.Option("--team", metavar="NAME", help="The team to move to.")] = None,
+    team: Annotated[str | None, typer.Option("--team", metavar="NAME", help="Name of the team to move to.")] = None,
 ) -> None:
     """Correct the first name or the initial of a pupil, or move them to another team.
 
@@ -103,7 +108,7 @@ def correct(
 
 @app.command()
 def remove(class_id: ClassId, who: Who, yes: Yes = False) -> None:
-    """Take a pupil out of their class: the name is deleted for good, what they earned stays with the class.
+    """Remove a pupil from their class, and delete the name. The points stay with the class. This cannot be undone.
 
     Example: mpp pupil remove 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 "Lina B."
     """

@@ -20,9 +20,7 @@ app = typer.Typer(no_args_is_help=True)
 
 Limit = Annotated[int, limit_of("lines")]
 All = Annotated[bool, all_of("line")]
-Private = Annotated[
-    bool, typer.Option("--private", help="Use the secret key, for an edition that is private or a draft.")
-]
+Private = Annotated[bool, typer.Option("--private", help="Use the secret key, for a private edition or a draft.")]
 
 
 @app.command()
@@ -121,12 +119,14 @@ def schools(
 @formatted
 def around(
     subject_id: Annotated[str, typer.Argument(metavar="SUBJECT_ID", help="Id of a player, team, league or class.")],
-    neighbours: Annotated[int, typer.Option("--neighbours", min=0, max=50, help="Lines above and below.")] = 3,
+    neighbours: Annotated[
+        int, typer.Option("--neighbours", min=0, max=50, help="How many lines to show above and below.")
+    ] = 3,
     private: Private = False,
     *,
     out: Output,
 ) -> None:
-    """Show one player, team, league or class with its neighbours.
+    """Show one player, team, league or class, and its neighbours in the ranking.
 
     Example: mpp ranking around 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
     """

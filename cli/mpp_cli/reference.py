@@ -75,7 +75,9 @@ def _commands() -> Iterator[str]:
 
 
 def _argument(parameter: Any) -> str:
-    name = str(parameter.metavar or parameter.name or "").strip("[]{}")
+    name = str(parameter.metavar or parameter.name or "")
+    if name[:1] + name[-1:] in ("[]", "{}"):
+        name = name[1:-1]
     return name if parameter.required else f"[{name}]"
 
 

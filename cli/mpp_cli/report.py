@@ -16,17 +16,24 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-Everybody = Annotated[bool, typer.Option("--all", help="Every organisation that takes part.")]
+Everybody = Annotated[bool, typer.Option("--all", help="Every client that takes part.")]
 Directory = Annotated[
-    Path, typer.Option("--output", "-o", metavar="DIR", help="The directory to write into; made if it is missing.")
+    Path, typer.Option("--output", "-o", metavar="DIR", help="Directory to write into, created if it is missing.")
 ]
 InLanguage = Annotated[
     Language | None,
-    choices.option(Language, "--language", metavar="CODE", help="fr or en; each client's own when this is left out."),
+    choices.option(
+        Language, "--language", metavar="CODE", help="Language: fr or en. Default: the language of each client."
+    ),
 ]
 Formats = Annotated[
     list[ReportFormat] | None,
-    choices.option(ReportFormat, "--format", metavar="FORMAT", help="html, pdf or xlsx, else all. Repeat it."),
+    choices.option(
+        ReportFormat,
+        "--format",
+        metavar="FORMAT",
+        help="Format: html, pdf or xlsx. Repeat it for several. Default: all.",
+    ),
 ]
 
 
@@ -39,10 +46,10 @@ def weekly(
     language: InLanguage = None,
     formats: Formats = None,
 ) -> None:
-    """Write the reports of the week that is on: best on its last evening, before the next one begins.
+    """Write the reports of the current week. Run it on the last evening, before the next week begins.
 
-    Files are named after the client, the edition, the week and the language, and replace those of the same week. One
-    client that fails does not hold up the others: it is named at the end.
+    Files are named after the client, the edition, the week and the language. They replace those of the same week. When
+    one client fails, the others are still written, and the failure is reported at the end.
 
     Example: mpp report weekly adult-2026-06 --all -o reports
     """
@@ -60,8 +67,8 @@ def final(
 ) -> None:
     """Write the final reports of an edition that is over: final ranking, awards, comparison with the edition.
 
-    Freeze it and give the awards first: `mpp edition freeze`, `mpp award grant`. Before the freeze the reports say that
-    they are provisional; those of the same client are replaced.
+    Freeze the edition and grant the awards first: `mpp edition freeze`, `mpp award grant`. Before the freeze the
+    reports say that they are provisional. Later ones replace them.
 
     Example: mpp report final adult-2026-06 --client acme -o reports
     """

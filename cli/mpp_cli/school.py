@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 directory = typer.Typer(no_args_is_help=True)
-app.add_typer(directory, name="directory", help="The Ministry's directory of schools.")
+app.add_typer(directory, name="directory", help="The Ministry's directory of schools: import.")
 
 Who = Annotated[str, typer.Argument(metavar="SCHOOL", help="Id or RNE of the school; `mpp school search` shows it.")]
 Levels = Annotated[
     list[Level] | None,
     choices.option(
-        Level, "--level", metavar="LEVEL", help="maternelle, elementaire, college or lycee; repeat it for several."
+        Level,
+        "--level",
+        metavar="LEVEL",
+        help="Level: maternelle, elementaire, college or lycee. Repeat it for several.",
     ),
 ]
 _MOST_PROBLEMS = 20
@@ -32,14 +35,14 @@ _MOST_PROBLEMS = 20
 @directory.command("import")
 @formatted
 def import_directory(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV of fr-en-annuaire-education.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the file, and send nothing.")] = False,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file fr-en-annuaire-education.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check the file. Nothing is sent.")] = False,
     *,
     out: Output,
 ) -> None:
-    """Load the directory of schools that the Ministry publishes. Doing it again only writes what changed.
+    """Import the directory of schools that the Ministry publishes. Importing it again only writes what changed.
 
-    Bad rows are named and do not hold up the others. A load that broke off is simply done again.
+    Bad rows are reported, and the others are still imported. After an interruption, run it again.
 
     Example: mpp school directory import fr-en-annuaire-education.csv --dry-run
     """
@@ -76,7 +79,7 @@ def _tell(outcome: DirectoryImport, file: Path) -> None:
 @formatted
 def search(
     text: Annotated[
-        list[str], typer.Argument(metavar="TEXT", help="Words of the name, the city, a postcode or an RNE.")
+        list[str], typer.Argument(metavar="TEXT", help="Words of the name or the city, a postcode or an RNE.")
     ],
     country: Annotated[
         str | None, typer.Option("--country", metavar="CODE", help="Only this country, such as FR or DE.")
@@ -86,7 +89,7 @@ def search(
     *,
     out: Output,
 ) -> None:
-    """Find schools by words of their name, city, postcode or RNE; accents and case do not matter.
+    """Find schools by words of their name or city, by postcode or by RNE. Accents and case do not matter.
 
     Example: mpp school search jules ferry 69003
     """
@@ -128,18 +131,21 @@ def show(who: Who, *, out: Output) -> None:
 @app.command()
 @formatted
 def add(
-    name: Annotated[str, typer.Option("--name", help="Its name.")],
-    city: Annotated[str, typer.Option("--city", help="Its city.")],
-    postcode: Annotated[str, typer.Option("--postcode", help="Its postcode.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the school.")],
+    city: Annotated[str, typer.Option("--city", help="City of the school.")],
+    postcode: Annotated[str, typer.Option("--postcode", help="Postcode of the school.")],
     levels: Levels = None,
     rne: Annotated[
-        str | None, typer.Option("--rne", help="Its RNE: seven digits and a letter; only schools abroad have none.")
+        str | None,
+        typer.Option("--rne", help="RNE of the school: seven digits and a letter. Only schools abroad have none."),
     ] = None,
-    country: Annotated[str, typer.Option("--country", metavar="CODE", help="Its country, such as DE.")] = "FR",
+    country: Annotated[
+        str, typer.Option("--country", metavar="CODE", help="Country of the school, such as DE.")
+    ] = "FR",
     *,
     out: Output,
 ) -> None:
-    """Add a school that the directory does not have. One that is known already is shown as it is.
+    """Add a school that the directory does not have. A school that is known already is only shown.
 
     Example: mpp school add --name "Beispielschule" --city Musterstadt --postcode 12345 --country DE --level college
     """
@@ -151,18 +157,18 @@ def add(
 @app.command()
 def correct(
     who: Who,
-    name: Annotated[str | None, typer.Option("--name", help="Its name.")] = None,
-    city: Annotated[str | None, typer.Option("--city", help="Its city.")] = None,
-    postcode: Annotated[str | None, typer.Option("--postcode", help="Its postcode.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="New name.")] = None,
+    city: Annotated[str | None, typer.Option("--city", help="New city.")] = None,
+    postcode: Annotated[str | None, typer.Option("--postcode", help="New postcode.")] = None,
     levels: Levels = None,
     hidden: Annotated[
-        bool | None, typer.Option("--hide/--unhide", help="Take it off the lists, or put it back (by its id).")
+        bool | None, typer.Option("--hide/--unhide", help="Take the school off the lists, or put it back by its id.")
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Correct a school, or take it off the lists: a joke, or a double. Its classes go on, outside all rankings.
+    """Correct a school; or hide it, when it is a joke or a double. Its classes go on, outside all rankings.
 
-    --unhide puts them back, but for editions that are frozen: what left a frozen ranking stays out.
+    --unhide puts the school and its classes back. Classes that left a frozen ranking stay out of it.
 
     Example: mpp school correct 0759999L --name "École des Tilleuls"
     """

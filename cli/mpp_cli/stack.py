@@ -38,12 +38,12 @@ _SDK_NAMES = {
 def start(
     port_base: Annotated[
         int | None,
-        typer.Option(help="Port of the gateway; the others follow it. Default: 54321.", min=1024, max=65_000),
+        typer.Option(help="Port of the gateway; the other ports follow it. Default: 54321.", min=1024, max=65_000),
     ] = None,
 ) -> None:
-    """Start the stack, or say that it runs already; what is dead or does not answer is started again.
+    """Start the stack, or say that it runs already. Services that died or do not answer are started again.
 
-    The first time it installs what it needs and makes the database.
+    The first start installs what the stack needs, and creates the database.
 
     Example: mpp stack start --port-base 55321
     """
@@ -78,7 +78,7 @@ def stop() -> None:
 def status(
     as_json: output.Json = False,
 ) -> None:
-    """Show addresses, keys and services, each of which is asked; the exit code is 3 unless all of them answer.
+    """Show the addresses, the keys and the services of the stack. The exit code is 3 unless all services answer.
 
     Example: mpp stack status --json
     """
@@ -104,10 +104,11 @@ def status(
 @app.command()
 def logs(
     service: Annotated[
-        str | None, typer.Argument(help="A service of `mpp stack status`, keeper or npm; all when left out.")
+        str | None,
+        typer.Argument(metavar="[SERVICE]", help="A service of `mpp stack status`, keeper or npm. Default: all."),
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing what is written.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", help="Lines of each log to begin with.", min=0)] = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing what is written.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines of each log to print.", min=0)] = 50,
 ) -> None:
     """Print the last lines of the logs.
 
@@ -169,7 +170,7 @@ def reset(yes: Yes = False) -> None:
 
 @app.command("rotate-keys")
 def rotate_keys() -> None:
-    """Sign user tokens with a new key; tokens of the key before stay valid until they expire.
+    """Sign user tokens with a new key. Tokens of the former key stay valid until they expire.
 
     Example: mpp stack rotate-keys
     """

@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True)
 @app.command()
 @formatted
 def total(*, out: Output) -> None:
-    """Show the totals over all public editions, with those played before this system.
+    """Show the totals over all public editions, including those played before this system.
 
     Example: mpp statistics total
     """
@@ -37,12 +37,12 @@ def total(*, out: Output) -> None:
 @formatted
 def map_(
     edition: Annotated[
-        str | None, typer.Argument(metavar="[EDITION]", help="Code of the edition; all editions together without it.")
+        str | None, typer.Argument(metavar="[EDITION]", help="Code of the edition. Default: all editions together.")
     ] = None,
     *,
     out: Output,
 ) -> None:
-    """Show how many play in each country and French department, as last counted. No number is under five.
+    """Show how many people play in each country and French department, as last counted. No number is under five.
 
     Example: mpp statistics map adult-2026-06
     """
@@ -66,7 +66,7 @@ def map_(
 def count(
     edition: EditionCode,
 ) -> None:
-    """Count a running edition for its challenges done, the totals and the map; the freeze does it by itself.
+    """Count a running edition for the challenges done, the totals and the map. The freeze counts it by itself.
 
     Example: mpp statistics count adult-2026-06
     """

@@ -29,12 +29,12 @@ def create(
         bool, typer.Option("--password-stdin", help="Read the password from the first line of stdin.")
     ] = False,
     unconfirmed: Annotated[
-        bool, typer.Option("--unconfirmed", help="The address must be confirmed before signing in.")
+        bool, typer.Option("--unconfirmed", help="The address must be confirmed before anybody can sign in.")
     ] = False,
     *,
     out: Output,
 ) -> None:
-    """Create an account with a password. The password is asked for, never given on the command line.
+    """Create an account with a password. The command asks for the password; never write it on the command line.
 
     Example: mpp user create ada@example.org
     """
@@ -61,7 +61,7 @@ def _password(from_stdin: bool) -> str:
 @app.command()
 @formatted
 def invite(email: Email, *, out: Output) -> None:
-    """Send an invitation by mail; its reader chooses a password.
+    """Send an invitation by mail. Whoever gets it chooses a password.
 
     Example: mpp user invite ada@example.org
     """
@@ -110,7 +110,7 @@ def list_users(
 
 @app.command()
 def disable(who: Who, yes: Yes = False) -> None:
-    """Stop an account from signing in; its players and points stay.
+    """Stop an account from signing in. Its players and points stay.
 
     Example: mpp user disable ada@example.org
     """
@@ -137,12 +137,12 @@ def enable(who: Who) -> None:
 def birth_date(
     who: Who,
     day: Annotated[
-        datetime, typer.Argument(metavar="DATE", formats=["%Y-%m-%d"], help="The right date, as YYYY-MM-DD.")
+        datetime, typer.Argument(metavar="DATE", formats=["%Y-%m-%d"], help="The correct date, as YYYY-MM-DD.")
     ],
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Who said so; kept in the audit.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it is corrected; kept in the audit.")],
     yes: Yes = False,
 ) -> None:
-    """Correct the birth date of a player, also of a minor, who cannot do it themselves.
+    """Correct the birth date of a player. Minors cannot do it themselves.
 
     Example: mpp user birth-date tom@example.org 2011-05-17 --reason "letter of his mother"
     """
@@ -156,10 +156,10 @@ def birth_date(
 @app.command()
 def ops(
     who: Who,
-    revoke: Annotated[bool, typer.Option("--revoke", help="Take the rights of the staff back.")] = False,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Remove the rights.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Give an account the rights of the association's staff, or take them back.
+    """Give an account the rights of the association's staff, or remove them.
 
     Example: mpp user ops ada@example.org
     """

@@ -1,4 +1,4 @@
-"""`mpp validation`: take back what should not count."""
+"""`mpp validation`: cancel what should not count."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def group() -> None:
-    """Take back validations that should not count."""
+    """Cancel validations that should not count."""
 
 
 @app.command()
 def cancel(
     validation_id: Annotated[str, typer.Argument(metavar="VALIDATION_ID", help="Id of the validation.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why it is taken back; kept in the audit.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it is cancelled; kept in the audit.")],
     yes: Yes = False,
 ) -> None:
-    """Take back a validation, until the ranking is frozen. This cannot be undone.
+    """Cancel a validation, as long as the ranking is not frozen. This cannot be undone.
 
     Example: mpp validation cancel 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 --reason "Impossible rate"
     """
     wanted = output.uuid_of(validation_id, "VALIDATION_ID")
     with connection.staff() as mpp:
-        output.confirm(f"Take back validation {wanted}?", yes=yes)
+        output.confirm(f"Cancel validation {wanted}?", yes=yes)
         mpp.conduct.cancel_validation(wanted, reason)
     output.say(f"Validation {wanted} no longer counts.")

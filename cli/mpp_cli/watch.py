@@ -26,11 +26,11 @@ def watch(
         choices.option(Scope, "--scope", metavar="SCOPE", help="What to rank: player, team, league, class or school."),
     ] = Scope.LEAGUE,
     limit: Annotated[int, limit_of("lines", most=200)] = 20,
-    every: Annotated[float, typer.Option("--every", min=0.5, max=3600, help="Seconds between two looks.")] = 2.0,
-    once: Annotated[bool, typer.Option("--once", help="Show it once and end.")] = False,
+    every: Annotated[float, typer.Option("--every", min=0.5, max=3600, help="Seconds between two refreshes.")] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Show the ranking once, and end.")] = False,
     private: ranking.Private = False,
 ) -> None:
-    """Watch the top of a ranking change, until Ctrl-C.
+    """Watch the top of a ranking, live, until Ctrl-C.
 
     Example: mpp watch adult-2026-06 --scope player --limit 10
     """

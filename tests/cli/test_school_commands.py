@@ -176,10 +176,10 @@ class TestClasses:
         )
         assert mpp("class", "validate", class_id, "s-walk", "--pupil", "noe", "--team", "x").code == Exit.USAGE
         asked = mpp("class", "cancel", class_id, "s-walk", "--pupil", "noe")
-        assert (asked.code, "Take back 1 validation of s-walk?" in asked.err) == (Exit.USAGE, True)
+        assert (asked.code, "Cancel 1 validation of s-walk?" in asked.err) == (Exit.USAGE, True)
         assert "1 validation" in mpp("class", "cancel", class_id, "s-walk", "--pupil", "noe", "--yes").err
         assert "3 validations" in mpp("class", "cancel", class_id, "s-walk", "--every", "--yes").err
-        assert "Nothing to take back" in mpp("class", "cancel", class_id, "s-walk", "--yes").err
+        assert "Nothing to cancel" in mpp("class", "cancel", class_id, "s-walk", "--yes").err
         earned = {c["code"]: c["points_earned"] for c in mpp("class", "challenges", class_id, "--json").json()}
         assert (earned["s-walk"], earned["s-soup"]) == (0, 9)
 

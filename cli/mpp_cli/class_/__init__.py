@@ -12,6 +12,6 @@ app = typer.Typer(no_args_is_help=True)
 for _part in (classes, challenges, teachers, forget, diplomas):
     app.add_typer(_part.app)
 
-app.add_typer(code.app, name="code", help="The code by which families enter a class, to read.")
-app.add_typer(roster.app, name="roster", help="The list of pupils as a spreadsheet: import, export, template.")
-app.add_typer(tracking.app, name="tracking", help="Who did what as a spreadsheet: import, export, template.")
+app.add_typer(code.app, name="code", help="The code with which families enter a class: show, renew, revoke.")
+app.add_typer(roster.app, name="roster", help="The pupils of a class as a spreadsheet: import, export, template.")
+app.add_typer(tracking.app, name="tracking", help="What the pupils did as a spreadsheet: import, export, template.")

@@ -20,7 +20,7 @@ Challenge = Annotated[
 ]
 Pupils = Annotated[
     list[str] | None,
-    typer.Option("--pupil", metavar="NAME", help="Only this pupil, by name or id; repeat it for several."),
+    typer.Option("--pupil", metavar="NAME", help="Only this pupil, by name or id. Repeat it for several."),
 ]
 Team = Annotated[str | None, typer.Option("--team", metavar="NAME", help="Only the pupils of this team.")]
 
@@ -29,11 +29,11 @@ Team = Annotated[str | None, typer.Option("--team", metavar="NAME", help="Only t
 @formatted
 def challenges(
     class_id: ClassId,
-    in_play: Annotated[bool, typer.Option("--in-play", help="Only those that the class plays.")] = False,
+    in_play: Annotated[bool, typer.Option("--in-play", help="Only the challenges that the class plays.")] = False,
     *,
     out: Output,
 ) -> None:
-    """List the challenges of the level of a class: whether it plays them, and what it earned.
+    """List the challenges of a class's level: whether the class plays them, and what it earned.
 
     Example: mpp class challenges 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 --in-play
     """
@@ -66,9 +66,9 @@ def choose(
     codes: Annotated[
         list[str] | None, typer.Argument(metavar="CHALLENGE", help="Codes of the challenges that the class plays.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All challenges of its level.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Choose all challenges of its level.")] = False,
 ) -> None:
-    """Set which challenges a class plays, in place of what it chose before. What was validated stays.
+    """Choose which challenges a class plays. They replace its earlier choice; validations stay.
 
     Example: mpp class choose 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 pieds-malins gouter-zero-dechet
     """
@@ -92,18 +92,20 @@ def validate(
     pupil: Pupils = None,
     team: Team = None,
     proof_sent: Annotated[
-        bool, typer.Option("--proof-sent", help="The teacher has seen the proof it asks for.")
+        bool, typer.Option("--proof-sent", help="The teacher has seen the proof that the challenge asks for.")
     ] = False,
     request_key: Annotated[
         str | None,
-        typer.Option("--request-key", metavar="UUID", help="Sent twice with the same key, it is done once."),
+        typer.Option(
+            "--request-key", metavar="UUID", help="Key of the request. Two requests with the same key count once."
+        ),
     ] = None,
     *,
     out: Output,
 ) -> None:
-    """Validate a challenge for the whole class, for some pupils or for a team.
+    """Validate a challenge for the whole class, some pupils or a team.
 
-    Pupils who reached the limit of the challenge before stay as they are.
+    Nothing changes for pupils who have reached the limit of the challenge.
 
     Example: mpp class validate 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 pieds-malins --pupil Lina --pupil "Noé B."
     """
@@ -148,13 +150,14 @@ def cancel(
     pupil: Pupils = None,
     team: Team = None,
     every: Annotated[
-        bool, typer.Option("--every", help="Every validation of the challenge, not only the latest of each pupil.")
+        bool,
+        typer.Option("--every", help="Cancel every validation of the challenge, not only the latest of each pupil."),
     ] = False,
     yes: Yes = False,
     *,
     out: Output,
 ) -> None:
-    """Take back the latest validation of a challenge: of the whole class, of some pupils or of a team.
+    """Cancel the latest validation of a challenge: for the whole class, some pupils or a team.
 
     Example: mpp class cancel 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 pieds-malins --pupil Lina
     """
@@ -168,18 +171,18 @@ def cancel(
             for p in mpp.classes.pupils(wanted)
             if (pupil_ids is None or str(p.pupil_id) in pupil_ids) and (team_id is None or str(p.team_id) == team_id)
         }
-        taken_back = []
+        cancelled = []
         for done in mpp.classes.validations(wanted, challenge_id=meant.challenge_id):
             if done.pupil_id in whose:
-                taken_back.append(done.validation_id)
+                cancelled.append(done.validation_id)
                 if not every:
                     whose.discard(done.pupil_id)
-        if not taken_back:
-            output.say(f"Nothing to take back: {meant.code} is not validated there.")
+        if not cancelled:
+            output.say(f"Nothing to cancel: {meant.code} is not validated there.")
             return
-        output.confirm(f"Take back {output.counted(len(taken_back), 'validation')} of {meant.code}?", yes=yes)
-        _show_validations(mpp, wanted, mpp.classes.cancel(wanted, taken_back), out)
-    output.say(f"Taken back: {output.counted(len(taken_back), 'validation')} of {meant.code}.")
+        output.confirm(f"Cancel {output.counted(len(cancelled), 'validation')} of {meant.code}?", yes=yes)
+        _show_validations(mpp, wanted, mpp.classes.cancel(wanted, cancelled), out)
+    output.say(f"Cancelled: {output.counted(len(cancelled), 'validation')} of {meant.code}.")
 
 
 def _whom(mpp: MPP, class_id: str, pupil: list[str] | None, team: str | None) -> tuple[list[str] | None, str | None]:

@@ -75,17 +75,18 @@ def show(class_id: ClassId, *, out: Output) -> None:
 @formatted
 def create(
     edition: SchoolEditionCode,
-    name: Annotated[str, typer.Option("--name", help="Its name, such as CE2 B.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the class, such as CE2 B.")],
     level: Annotated[
-        Level, choices.option(Level, "--level", metavar="LEVEL", help="maternelle, elementaire, college or lycee.")
+        Level,
+        choices.option(Level, "--level", metavar="LEVEL", help="Level: maternelle, elementaire, college or lycee."),
     ],
-    school: Annotated[str, typer.Option("--school", metavar="SCHOOL", help="Id or RNE of its school.")],
+    school: Annotated[str, typer.Option("--school", metavar="SCHOOL", help="Id or RNE of the school.")],
     teacher: Annotated[
-        str, typer.Option("--teacher", metavar="EMAIL", help="E-mail address or id of its teacher's account.")
+        str, typer.Option("--teacher", metavar="EMAIL", help="E-mail address or id of the teacher's account.")
     ],
     teams: Annotated[
         list[str] | None,
-        typer.Option("--team", metavar="NAME", help="A team; repeat it for several. One is made without it."),
+        typer.Option("--team", metavar="NAME", help="Name of a team. Repeat it for several. Default: one team."),
     ] = None,
     *,
     out: Output,
@@ -105,21 +106,22 @@ def create(
 @app.command()
 def correct(
     class_id: ClassId,
-    name: Annotated[str | None, typer.Option("--name", help="Its name.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="New name.")] = None,
     level: Annotated[
-        Level | None, choices.option(Level, "--level", metavar="LEVEL", help="Its level, until its first validation.")
+        Level | None,
+        choices.option(Level, "--level", metavar="LEVEL", help="New level, possible until the first validation."),
     ] = None,
     listed: Annotated[
         bool | None,
         typer.Option(
             "--in-rankings/--out-of-rankings",
-            help="Take it out of every ranking, such as a class that is none; its teachers cannot put it back.",
+            help="Put the class in the rankings, or take it out of all of them. Teachers cannot undo this.",
         ),
     ] = None,
 ) -> None:
     """Rename a class, correct its level, or take it out of the rankings.
 
-    With another level, the class's own choice of challenges starts again.
+    A new level clears the class's choice of challenges.
 
     Example: mpp class correct 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 --name "CM1 A"
     """
@@ -137,7 +139,7 @@ def correct(
 @app.command()
 @formatted
 def pupils(class_id: ClassId, *, out: Output) -> None:
-    """List the pupils of a class with their points, in the order they were added.
+    """List the pupils of a class and their points, in the order in which they were added.
 
     Example: mpp class pupils 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
     """
@@ -164,7 +166,7 @@ def pupils(class_id: ClassId, *, out: Output) -> None:
 @app.command()
 @formatted
 def teams(class_id: ClassId, *, out: Output) -> None:
-    """List the teams of a class with their points.
+    """List the teams of a class and their points.
 
     Example: mpp class teams 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
     """

@@ -12,7 +12,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command("show")
 def show_code(class_id: ClassId) -> None:
-    """Print the code by which families enter a class.
+    """Print the code with which families enter a class.
 
     Example: mpp class code show 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
     """
@@ -28,7 +28,7 @@ def show_code(class_id: ClassId) -> None:
 
 @app.command()
 def renew(class_id: ClassId, yes: Yes = False) -> None:
-    """Give a class a new code, and print it. Families who entered before are out until they give it.
+    """Give a class a new code, and print it. Families lose access until they enter it.
 
     Example: mpp class code renew 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
     """
@@ -42,7 +42,7 @@ def renew(class_id: ClassId, yes: Yes = False) -> None:
 
 @app.command()
 def revoke(class_id: ClassId, yes: Yes = False) -> None:
-    """Take the code of a class away: families are out at once, and nobody enters until it is renewed.
+    """Revoke the code of a class. Families lose access at once, and nobody can enter until it is renewed.
 
     Example: mpp class code revoke 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
     """

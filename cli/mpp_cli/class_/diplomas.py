@@ -20,25 +20,28 @@ _SAID_EVERY = 10
 @app.command()
 def diplomas(
     target: Annotated[
-        Path, typer.Option("--output", "-o", metavar="PATH", help="The PDF to write; with --edition a directory.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="PATH", help="The PDF to write; with --edition, the directory to write into."
+        ),
     ],
     class_id: Annotated[
-        str | None, typer.Argument(metavar="[CLASS]", help="Id of the class; none with --edition.")
+        str | None, typer.Argument(metavar="[CLASS]", help="Id of the class; leave it out with --edition.")
     ] = None,
     edition: Annotated[
-        str | None, typer.Option("--edition", metavar="CODE", help="Every class of this edition, a PDF each.")
+        str | None, typer.Option("--edition", metavar="CODE", help="Write a PDF for each class of this edition.")
     ] = None,
     language: Language = SchoolLanguage.FR,
     figures: Annotated[
         Figures,
         choices.option(
-            Figures, "--figures", metavar="WHAT", help="What a page tells: challenges, points, both or none."
+            Figures, "--figures", metavar="WHAT", help="What a page shows: challenges, points, both or none."
         ),
     ] = Figures.CHALLENGES,
     fonts: Fonts = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over diplomas that are there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite diplomas that exist already.")] = False,
 ) -> None:
-    """Write the diplomas of a class as a PDF: a page for each pupil, then the certificate of the class.
+    """Write the diplomas of a class as a PDF: a page for each pupil, then one for the class.
 
     Example: mpp class diplomas 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 -o ce2-b.pdf --language fr
     """

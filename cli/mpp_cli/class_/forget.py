@@ -12,9 +12,9 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command()
 def forget(edition: SchoolEditionCode, yes: Yes = False) -> None:
-    """Delete the first names of all pupils of a frozen edition, for good, and end families' access and codes.
+    """Delete the first names of all pupils of a frozen edition, and end the access of families. This cannot be undone.
 
-    Points, rankings and classes stay. Print the diplomas before: none can be printed afterwards.
+    Points, rankings and classes stay. Print the diplomas first: they cannot be printed afterwards.
 
     Example: mpp class forget school-2026-11
     """

@@ -13,7 +13,7 @@ Known = Annotated[
     typer.Option(
         "--known",
         metavar="NAME:INITIAL",
-        help="A pupil of the class, with the initial that tells them from a newcomer of the same name.",
+        help="A pupil of the class and their initial, when a newcomer has the same name. Repeat it for several.",
     ),
 ]
 

@@ -25,9 +25,9 @@ def import_roster(
     *,
     out: Output,
 ) -> None:
-    """Add and correct the pupils that a spreadsheet names: all of them, or none. Nobody is removed.
+    """Add and correct the pupils in a spreadsheet: all of them, or none. Nobody is removed.
 
-    The same file again changes nothing. Every problem is named with its cell.
+    Importing the same file again changes nothing. Every problem is reported with its cell.
 
     Example: mpp class roster import 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 ce2-b.xlsx --dry-run
     """
@@ -55,7 +55,7 @@ def import_roster(
 def export_roster(
     class_id: ClassId, file: Target, language: Language = SchoolLanguage.FR, force: Force = False
 ) -> None:
-    """Write the pupils of a class as a spreadsheet, in the form that import reads.
+    """Write the pupils of a class as a spreadsheet that can be imported again.
 
     Example: mpp class roster export 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 -o ce2-b.xlsx
     """
@@ -68,7 +68,7 @@ def export_roster(
 
 @app.command("template")
 def roster_template(file: Target, language: Language = SchoolLanguage.FR, force: Force = False) -> None:
-    """Write an empty roster for a teacher to fill in.
+    """Write an empty roster, for a teacher to fill in.
 
     Example: mpp class roster template -o classe.xlsx --language fr
     """

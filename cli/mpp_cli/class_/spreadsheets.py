@@ -14,13 +14,13 @@ from mpp_cli.choices import SchoolLanguage
 from mpp_cli.exits import Exit
 
 Sheet = Annotated[
-    Path, typer.Argument(metavar="FILE", help="The spreadsheet, .xlsx or .csv; a template shows its form.")
+    Path, typer.Argument(metavar="FILE", help="The spreadsheet to read, .xlsx or .csv; a template shows its form.")
 ]
 Tab = Annotated[
-    str | None, typer.Option("--sheet", metavar="NAME", help="Which sheet of the file, when several hold pupils.")
+    str | None, typer.Option("--sheet", metavar="NAME", help="Name of the sheet, when several sheets hold pupils.")
 ]
 Target = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write, .xlsx or .csv.")]
-Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there already.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that exists already.")]
 Language = Annotated[
     SchoolLanguage,
     choices.option(SchoolLanguage, "--language", metavar="CODE", help="Language of the file: fr, en or de."),

@@ -18,7 +18,7 @@ Teacher = Annotated[str, typer.Argument(metavar="TEACHER", help="E-mail address 
 @app.command()
 @formatted
 def teachers(class_id: ClassId, *, out: Output) -> None:
-    """List who runs a class, the principal teacher first.
+    """List the teachers of a class, the principal teacher first.
 
     Example: mpp class teachers 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
     """
@@ -44,7 +44,7 @@ def teachers(class_id: ClassId, *, out: Output) -> None:
 
 @app.command()
 def invite(class_id: ClassId) -> None:
-    """Print an invitation for a colleague: a code that is good once, for seven days. An earlier one ends.
+    """Print an invitation for a colleague: a code that works once, within seven days. It replaces an earlier one.
 
     Example: mpp class invite 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
     """
@@ -57,7 +57,7 @@ def invite(class_id: ClassId) -> None:
 
 @app.command("hand-over")
 def hand_over(class_id: ClassId, teacher: Teacher, yes: Yes = False) -> None:
-    """Make a teacher the principal one of a class; the former one stays as a colleague.
+    """Make a teacher the principal teacher of a class. The former one stays as a colleague.
 
     Example: mpp class hand-over 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 ada@example.org
     """
@@ -72,9 +72,9 @@ def hand_over(class_id: ClassId, teacher: Teacher, yes: Yes = False) -> None:
 
 @app.command("remove-teacher")
 def remove_teacher(class_id: ClassId, teacher: Teacher, yes: Yes = False) -> None:
-    """Take a class from a colleague who runs it. The principal teacher hands it over first.
+    """Remove a colleague from a class. A principal teacher must hand the class over first.
 
-    The colleague knew the code of the class: it gets a new one, and families are out until they give that.
+    The colleague knew the code of the class, so the class gets a new one. Families lose access until they enter it.
 
     Example: mpp class remove-teacher 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 ada@example.org
     """

@@ -26,9 +26,9 @@ def import_tracking(
     *,
     out: Output,
 ) -> None:
-    """Record what a tracking sheet says: all of it, or nothing. What is recorded already is not counted twice.
+    """Record the validations in a tracking sheet: all of them, or none. Nothing is recorded twice.
 
-    Every problem is named with its cell. A mark that is cleared takes nothing back.
+    Every problem is reported with its cell. Clearing a mark cancels nothing.
 
     Example: mpp class tracking import 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 suivi.xlsx --dry-run
     """
@@ -56,10 +56,12 @@ def export_tracking(
     class_id: ClassId,
     file: Target,
     language: Language = SchoolLanguage.FR,
-    dates: Annotated[bool, typer.Option("--dates", help="Mark what was done once by its day, not by an x.")] = False,
+    dates: Annotated[
+        bool, typer.Option("--dates", help="Mark what was done once with its day instead of an x.")
+    ] = False,
     force: Force = False,
 ) -> None:
-    """Write who did what as a spreadsheet, in the form that import reads.
+    """Write the validations of a class as a spreadsheet that can be imported again.
 
     Example: mpp class tracking export 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 -o suivi.xlsx
     """
@@ -70,7 +72,7 @@ def export_tracking(
 def tracking_template(
     class_id: ClassId, file: Target, language: Language = SchoolLanguage.FR, force: Force = False
 ) -> None:
-    """Write an empty tracking sheet for a class: its pupils, and the challenges it plays.
+    """Write an empty tracking sheet with the pupils of a class and the challenges it plays.
 
     Example: mpp class tracking template 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 -o suivi.xlsx
     """

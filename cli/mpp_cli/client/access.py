@@ -17,11 +17,15 @@ ZONE = "Europe/Paris"
 
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="WHEN", help="First day of access (2026-05-18, in Paris), or a time with offset."),
+    typer.Option(
+        "--from", metavar="WHEN", help="First day of access in Paris, such as 2026-05-18; or a time with offset."
+    ),
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--until", metavar="WHEN", help="Last day of access (2026-07-31, in Paris), or a time with offset."),
+    typer.Option(
+        "--until", metavar="WHEN", help="Last day of access in Paris, such as 2026-07-31; or a time with offset."
+    ),
 ]
 
 

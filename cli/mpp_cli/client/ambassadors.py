@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True)
 @app.command()
 @formatted
 def ambassadors(org: ClientCode, edition: EditionCode, *, out: Output) -> None:
-    """List who runs the leagues of a client, by alias.
+    """List the ambassadors of the leagues of a client, by alias.
 
     Example: mpp client ambassadors acme adult-2026-06
     """

@@ -29,7 +29,7 @@ _FILES = (
 @app.command("list")
 @formatted
 def list_files(org: ClientCode, *, out: Output) -> None:
-    """List the files of a client's kit; those in own/ are the client's.
+    """List the files of a client's kit. Those in own/ were added by the client.
 
     Example: mpp client files list acme
     """
@@ -55,18 +55,18 @@ def add_files(
     name: Annotated[
         str | None,
         typer.Option(
-            "--name", metavar="NAME", help="Its name in the kit, such as guides/start.pdf, kept as it is; of one file."
+            "--name", metavar="NAME", help="Name in the kit, such as guides/start.pdf, kept as it is; for one file."
         ),
     ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of the file of that name.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the file of that name.")] = False,
     *,
     out: Output,
 ) -> None:
     """Add files to a client's kit, all or none. Those who work for the client read them in their app.
 
-    Storage tells anybody whether there is a file of a name. So a file gets its own name with a part that nobody can
-    guess, such as poster-5f0c3a1d9b7e2468.pdf, and the other commands understand it without that part. A name with
-    accents is kept without them, and understood with them. A --name is kept as it is.
+    Storage tells anybody whether a file of some name exists. So each file gets a name that nobody can guess, such as
+    poster-5f0c3a1d9b7e2468.pdf. The other commands also take it without that part. Accents are dropped from the name,
+    and the other commands also take it with them. A --name is kept as it is.
 
     Example: mpp client files add acme poster.pdf --name posters/june.pdf
     """
@@ -91,10 +91,12 @@ def get_file(
     name: FileName,
     to: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where to write it. Default: its own name, here."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The file to write. Default: its own name, in this directory."
+        ),
     ] = None,
 ) -> None:
-    """Write a file of a client's kit to this computer, in the place of a file of that name.
+    """Save a file of a client's kit on this computer. It replaces a file of the same name.
 
     Example: mpp client files get acme poster.pdf -o /tmp/poster.pdf
     """
@@ -110,7 +112,7 @@ def remove_files(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names of files in the kit.")],
     yes: Yes = False,
 ) -> None:
-    """Remove files from a client's kit; they cannot be brought back.
+    """Remove files from a client's kit. This cannot be undone.
 
     Example: mpp client files remove acme poster.pdf
     """
@@ -127,12 +129,13 @@ def link_file(
     org: ClientCode,
     name: FileName,
     period: Annotated[
-        str, typer.Option("--for", metavar="PERIOD", help="How long it works: 45m, 12h or 7d; 30d at most.")
+        str,
+        typer.Option("--for", metavar="PERIOD", help="How long the link works, such as 45m, 12h or 7d; 30d at most."),
     ] = "7d",
 ) -> None:
-    """Print an address that gives a file to anybody who has it, for some time.
+    """Print a link to a file of a client's kit. Anybody who has the link can read the file until it expires.
 
-    It cannot be taken back but by removing the file.
+    Only removing the file ends a link early.
 
     Example: mpp client files link acme poster.pdf --for 2d
     """

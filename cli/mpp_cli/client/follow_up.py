@@ -22,7 +22,7 @@ app = typer.Typer(no_args_is_help=True)
 def overview(org: ClientCode, edition: EditionCode, *, out: Output) -> None:
     """Show where a client stands: players, activity, points, and what changed since the week before.
 
-    Of a client that follows classes: its classes, schools, pupils and points, those of classes of five or more.
+    For a client that follows classes: its classes, schools and points, and the pupils of classes of five or more.
 
     Example: mpp client overview acme adult-2026-06
     """
@@ -36,7 +36,7 @@ def overview(org: ClientCode, edition: EditionCode, *, out: Output) -> None:
 @app.command()
 @formatted
 def weekly(org: ClientCode, edition: EditionCode, *, out: Output) -> None:
-    """Show a client week by week, with the change since the week before, once the week is in its last evening.
+    """Show a client week by week. The change since the week before appears on the last evening of a week.
 
     Example: mpp client weekly acme adult-2026-06
     """
@@ -80,7 +80,7 @@ def ranking(
     *,
     out: Output,
 ) -> None:
-    """Show a client's own ranking, of its leagues or of its units.
+    """Show a client's own ranking of its leagues, or of its units.
 
     Example: mpp client ranking acme adult-2026-06 --units
     """
@@ -122,7 +122,7 @@ def ranking(
 @app.command()
 @formatted
 def themes(org: ClientCode, edition: EditionCode, *, out: Output) -> None:
-    """Show what a client did by theme, the most points first.
+    """Show what a client did in each theme, the most points first.
 
     Example: mpp client themes acme adult-2026-06
     """
@@ -142,7 +142,7 @@ def themes(org: ClientCode, edition: EditionCode, *, out: Output) -> None:
 @app.command("map")
 @formatted
 def map_(org: ClientCode, edition: EditionCode, *, out: Output) -> None:
-    """Show where the players of a client live, by French department; fewer than five are not counted out.
+    """Show where the players of a client live, by French department. A number under five is suppressed.
 
     Example: mpp client map acme adult-2026-06
     """

@@ -17,19 +17,21 @@ app = typer.Typer(no_args_is_help=True)
 @app.command()
 def invite(
     org: ClientCode,
-    email: Annotated[str, typer.Argument(metavar="EMAIL", help="The address to invite; it opens to nobody else.")],
+    email: Annotated[
+        str, typer.Argument(metavar="EMAIL", help="E-mail address to invite. Nobody else can use the invitation.")
+    ],
     until: Annotated[
         str,
         typer.Option(
-            "--until", metavar="WHEN", help="Last day of access (2026-07-31, in Paris), or a time with offset."
+            "--until", metavar="WHEN", help="Last day of access in Paris, such as 2026-07-31; or a time with offset."
         ),
     ],
     role: Annotated[
-        StaffRole, choices.option(StaffRole, "--role", metavar="ROLE", help="viewer, manager or owner.")
+        StaffRole, choices.option(StaffRole, "--role", metavar="ROLE", help="Role: viewer, manager or owner.")
     ] = StaffRole.VIEWER,
     since: From = None,
 ) -> None:
-    """Queue an invitation to a client's space, open between two days. A second one of an address replaces the first.
+    """Queue an invitation to a client's space, with a last day. A second one to the same address replaces the first.
 
     Example: mpp client invite acme ada@example.org --role owner --from 2026-05-18 --until 2026-07-31
     """

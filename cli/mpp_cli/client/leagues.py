@@ -26,20 +26,25 @@ def import_leagues(
     edition: EditionCode,
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="FILE", help="A spreadsheet, .xlsx or .csv, with columns Ligue and perhaps Unité."),
+        typer.Argument(
+            metavar="FILE", help="The spreadsheet to read, .xlsx or .csv, with a column Ligue and maybe a column Unité."
+        ),
     ] = None,
     league: Annotated[
         list[str] | None,
-        typer.Option("--league", metavar="NAME:UNIT", help="A league, and after a colon its unit. Repeat it."),
+        typer.Option(
+            "--league", metavar="NAME:UNIT", help="A league and, after a colon, its unit. Repeat it for several."
+        ),
     ] = None,
     sheet: Tab = None,
     dry_run: DryRun = False,
     *,
     out: Output,
 ) -> None:
-    """Make leagues of a client, all or none, and print their join codes. Whoever joins one first runs it.
+    """Create leagues of a client, all or none, and print their join codes. Whoever joins a league first runs it.
 
-    The same again changes nothing; a unit that differs is corrected. Every problem is named with its cell.
+    Importing the same leagues again changes nothing. A unit that differs is corrected. Every problem is reported with
+    its cell.
 
     Example: mpp client leagues import acme adult-2026-06 --league "Les Tilleuls:Lyon" --league "Les Mésanges:Lyon"
     """
@@ -93,9 +98,9 @@ def list_leagues(
     *,
     out: Output,
 ) -> None:
-    """List the leagues of a client, ranked among themselves, with who needs attention and why.
+    """List the leagues of a client, ranked among themselves, and why some of them need attention.
 
-    One that opted out of the ranking is not in the list. Fewer than five people are not counted out.
+    Leagues that opted out of the ranking are left out. A number of people under five is suppressed.
 
     Example: mpp client leagues list acme adult-2026-06 --needing-attention
     """
@@ -138,7 +143,7 @@ _REASONS = {
 @app.command("codes")
 @formatted
 def codes(org: ClientCode, edition: EditionCode, *, out: Output) -> None:
-    """List the join codes of a client's leagues, to be handed out.
+    """List the join codes of a client's leagues, to hand out.
 
     Example: mpp client leagues codes acme adult-2026-06 --csv > codes.csv
     """

@@ -9,7 +9,7 @@ import typer
 from mpp_cli import output
 
 Tab = Annotated[
-    str | None, typer.Option("--sheet", metavar="NAME", help="Which sheet of the file, when several hold such a list.")
+    str | None, typer.Option("--sheet", metavar="NAME", help="Name of the sheet, when several sheets hold such a list.")
 ]
 
 

@@ -19,28 +19,36 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Its name, as players and reports say it.")]
+Name = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="Name of the client, as players and reports show it.")
+]
 Kind = Annotated[
     OrganisationKind | None,
-    choices.option(OrganisationKind, "--kind", metavar="KIND", help=f"One of {', '.join(OrganisationKind)}."),
+    choices.option(OrganisationKind, "--kind", metavar="KIND", help=f"Kind of client: {', '.join(OrganisationKind)}."),
 ]
 Spoken = Annotated[
     Language | None,
-    choices.option(Language, "--language", metavar="CODE", help="Language of its mails and reports: fr or en."),
+    choices.option(
+        Language, "--language", metavar="CODE", help="Language of the client's mails and reports: fr or en."
+    ),
 ]
 
 
 @app.command()
 @formatted
 def create(
-    org: Annotated[str, typer.Argument(metavar="ORG", help="Its code: 3 to 40 small letters, digits and hyphens.")],
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Its name, as players and reports say it.")],
+    org: Annotated[
+        str, typer.Argument(metavar="ORG", help="Code of the client: 3 to 40 small letters, digits and hyphens.")
+    ],
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Name of the client, as players and reports show it.")
+    ],
     kind: Kind = OrganisationKind.COMPANY,
     language: Spoken = Language.FR,
     *,
     out: Output,
 ) -> None:
-    """Make a client.
+    """Create a client.
 
     Example: mpp client create acme --name "Exemple SA" --kind company
     """
@@ -54,7 +62,7 @@ def create(
 
 @app.command()
 def correct(org: ClientCode, name: Name = None, kind: Kind = None, language: Spoken = None) -> None:
-    """Change the name, the kind or the language of a client.
+    """Correct the name, the kind or the language of a client.
 
     Example: mpp client correct acme --language en
     """
@@ -70,12 +78,12 @@ def correct(org: ClientCode, name: Name = None, kind: Kind = None, language: Spo
 @formatted
 def list_clients(
     edition: Annotated[
-        str | None, typer.Option("--edition", metavar="CODE", help="Only those that take part in this edition.")
+        str | None, typer.Option("--edition", metavar="CODE", help="Only the clients that take part in this edition.")
     ] = None,
     *,
     out: Output,
 ) -> None:
-    """List the clients; with --edition how each of them takes part in it.
+    """List the clients. With --edition, show how each of them takes part.
 
     Example: mpp client list --edition adult-2026-06
     """

@@ -26,7 +26,9 @@ def import_participants(
     edition: EditionCode,
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="A spreadsheet, .xlsx or .csv: addresses, and maybe a column Ligue."),
+        typer.Argument(
+            metavar="FILE", help="The spreadsheet to read, .xlsx or .csv, with addresses and maybe a column Ligue."
+        ),
     ],
     sheet: Tab = None,
     dry_run: DryRun = False,
@@ -34,11 +36,11 @@ def import_participants(
     *,
     out: Output,
 ) -> None:
-    """Queue an invitation by mail for everybody in a spreadsheet: all of them, or none. Nobody gets a second one.
+    """Queue an invitation by mail for everybody in a spreadsheet: all of them, or none. Nobody is invited twice.
 
-    An export of an address book, a form or staff software goes in as it is: the column whose cells hold addresses is
-    read, the others are listed, and not sent. Without a league people are spread over the client's. Whoever was invited
-    before stays in that league. Every problem is named with its cell. `mpp mail send` sends.
+    Take an export of an address book, a form or staff software as it is. Only the columns of addresses and leagues are
+    read; the others are listed, and never sent. People without a league are spread over the client's leagues. Whoever
+    was invited before stays in their league. Every problem is reported with its cell. `mpp mail send` sends the mails.
 
     Example: mpp client participants import acme adult-2026-06 people.xlsx --dry-run
     """
@@ -75,7 +77,7 @@ def import_participants(
 @app.command("list")
 @formatted
 def list_participants(org: ClientCode, edition: EditionCode, *, out: Output) -> None:
-    """List who was invited, to which league, and what became of the mail. Whether they came is not told.
+    """List who was invited, to which league, and what became of the mail. It does not show who came.
 
     Example: mpp client participants list acme adult-2026-06 --csv > invited.csv
     """
@@ -109,9 +111,9 @@ def remove_participants(
     emails: Annotated[list[str], typer.Argument(metavar="EMAIL...", help="Addresses that were invited.")],
     yes: Yes = False,
 ) -> None:
-    """Take people off the list of those invited, with the mail that has not left: all of them, or none.
+    """Remove people from the list of those invited, with their unsent mails: all of them, or none.
 
-    Whoever has the code of the league already may still join it. Invited again they get another mail, three at most.
+    Whoever has the join code of the league may still join it. Whoever is invited again gets another mail, up to three.
 
     Example: mpp client participants remove acme adult-2026-06 ada@example.org
     """

@@ -31,7 +31,8 @@ def take_part(
     org: ClientCode,
     edition: EditionCode,
     expected: Annotated[
-        int | None, typer.Option("--expected", metavar="N", min=1, max=1_000_000, help="How many players it expects.")
+        int | None,
+        typer.Option("--expected", metavar="N", min=1, max=1_000_000, help="How many players the client expects."),
     ] = None,
     asks_phone: Annotated[
         bool | None,
@@ -39,16 +40,18 @@ def take_part(
     ] = None,
     carries_name: Annotated[
         bool | None,
-        typer.Option("--carries-name/--plain-name", help="Whether its leagues carry its name, from the next one on."),
+        typer.Option(
+            "--carries-name/--plain-name", help="Whether the client's leagues carry its name. It holds for new leagues."
+        ),
     ] = None,
     yes: Yes = False,
     *,
     out: Output,
 ) -> None:
-    """Let a client take part in an edition, or change how; what is left out stays.
+    """Let a client take part in an edition, or change how it does. Options that are left out stay as they are.
 
-    A school edition is for local authorities, public administrations and networks of schools. One of these in an
-    edition of leagues is asked about: there its own people play, and no class.
+    Local authorities, public administrations and networks of schools take part in school editions. In an edition of
+    leagues their own people play, and no class: the command asks whether that is meant.
 
     Example: mpp client take-part acme adult-2026-06 --expected 250 --carries-name
     """
@@ -79,8 +82,8 @@ def take_part(
 def withdraw(org: ClientCode, edition: EditionCode, yes: Yes = False) -> None:
     """Take a client out of an edition, as long as nobody has joined one of its leagues. This cannot be undone.
 
-    Its guests, the mails that have not left, its plan and its units without leagues go; its empty leagues are closed,
-    and their names are free again.
+    Its guests, its unsent mails, its plan and its units without leagues are deleted. Its empty leagues are closed, and
+    their names are free again.
 
     Example: mpp client withdraw acme adult-2026-06
     """

@@ -23,16 +23,16 @@ def plan(
     edition: EditionCode,
     ics: Annotated[
         Path | None,
-        typer.Option("--ics", metavar="FILE", help="Also write it as a calendar (iCalendar)."),
+        typer.Option("--ics", metavar="FILE", help="Also write the plan to this file, as a calendar (iCalendar)."),
     ] = None,
     language: Annotated[
         Language, choices.option(Language, "--language", metavar="CODE", help="Language of the tasks: fr or en.")
     ] = Language.FR,
-    keep: Annotated[bool, typer.Option("--keep", help="Only show it: do not renew the days.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Only show the plan, and do not renew its days.")] = False,
     *,
     out: Output,
 ) -> None:
-    """Make or renew the plan of a client, and show it: what is done stays done, no day is in the past.
+    """Make or renew the plan of a client, and show it. Done tasks stay done, and no new day is in the past.
 
     Example: mpp client plan acme adult-2026-06 --ics acme.ics
     """

@@ -26,11 +26,11 @@ Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="E-mail address 
 @formatted
 def list_staff(
     org: ClientCode,
-    invited: Annotated[bool, typer.Option("--invited", help="Show invitations instead.")] = False,
+    invited: Annotated[bool, typer.Option("--invited", help="List the invitations instead.")] = False,
     *,
     out: Output,
 ) -> None:
-    """List who works for a client and from when to when; or who was invited to.
+    """List who works for a client, and from when to when; or, with --invited, who was invited.
 
     Example: mpp client staff list acme
     """
@@ -81,12 +81,12 @@ def set_staff(
     org: ClientCode,
     account: Account,
     role: Annotated[
-        StaffRole | None, choices.option(StaffRole, "--role", metavar="ROLE", help="viewer, manager or owner.")
+        StaffRole | None, choices.option(StaffRole, "--role", metavar="ROLE", help="Role: viewer, manager or owner.")
     ] = None,
     since: From = None,
     until: Until = None,
 ) -> None:
-    """Change the role or the dates of somebody who works for a client; from the next request on.
+    """Change the role or the dates of somebody who works for a client. It holds from the next request on.
 
     Example: mpp client staff set acme ada@example.org --until 2026-09-30
     """
@@ -107,7 +107,7 @@ def set_staff(
 
 @app.command("remove")
 def remove_staff(org: ClientCode, account: Account, yes: Yes = False) -> None:
-    """Take the access of somebody who works for a client away, at once; or take back an invitation that waits.
+    """Remove the access of somebody who works for a client, at once; or cancel a waiting invitation.
 
     Example: mpp client staff remove acme ada@example.org
     """
@@ -125,9 +125,9 @@ def remove_staff(org: ClientCode, account: Account, yes: Yes = False) -> None:
         )
         member = _find_member(mpp, organisation.organisation_id, account)
         if member is None and waiting is not None:
-            output.confirm(f"Take back the invitation of {account} to {organisation.name}?", yes=yes)
+            output.confirm(f"Cancel the invitation of {account} to {organisation.name}?", yes=yes)
             mpp.clients.cancel_invitation(organisation.organisation_id, waiting.invitation_id)
-            output.say(f"The invitation of {account} is taken back.")
+            output.say(f"The invitation of {account} is cancelled.")
             return
         member = member or _member(mpp, organisation.organisation_id, account)
         output.confirm(f"Take the access of {account} to {organisation.name} away?", yes=yes)

@@ -14,9 +14,9 @@ app = typer.Typer(no_args_is_help=True)
 @app.command()
 def done(
     number: Annotated[int, typer.Argument(metavar="TASK", help="Number of the task; `mpp client plan` shows it.")],
-    undo: Annotated[bool, typer.Option("--undo", help="It is not done after all.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Mark it as not done.")] = False,
 ) -> None:
-    """Say that a task of a plan is done.
+    """Mark a task of a plan as done.
 
     Example: mpp client task done 12
     """

@@ -20,21 +20,28 @@ app = typer.Typer(no_args_is_help=True)
 KINDS = ("department", "commune", "postcode", "rne")
 
 Departments = Annotated[
-    list[str] | None, typer.Option("--department", metavar="CODE", help="A department: 69, 2A, 974. Repeat it.")
+    list[str] | None,
+    typer.Option("--department", metavar="CODE", help="A department, such as 69, 2A or 974. Repeat it for several."),
 ]
 Communes = Annotated[
-    list[str] | None, typer.Option("--commune", metavar="CODE", help="A commune by its INSEE code: 35047. Repeat it.")
+    list[str] | None,
+    typer.Option(
+        "--commune", metavar="CODE", help="A commune by its INSEE code, such as 35047. Repeat it for several."
+    ),
 ]
 Postcodes = Annotated[
-    list[str] | None, typer.Option("--postcode", metavar="CODE", help="A postcode: 69003. Repeat it.")
+    list[str] | None,
+    typer.Option("--postcode", metavar="CODE", help="A postcode, such as 69003. Repeat it for several."),
 ]
-Schools = Annotated[list[str] | None, typer.Option("--rne", metavar="CODE", help="A school by its RNE. Repeat it.")]
+Schools = Annotated[
+    list[str] | None, typer.Option("--rne", metavar="CODE", help="A school by its RNE. Repeat it for several.")
+]
 
 
 @app.command("show")
 @formatted
 def show_territory(org: ClientCode, *, out: Output) -> None:
-    """Show the codes that a client follows, and how many schools each of them matches.
+    """Show the codes that a client follows, and how many schools each code matches.
 
     Example: mpp client territory show lyon
     """
@@ -63,10 +70,10 @@ def set_territory(
     communes: Communes = None,
     postcodes: Postcodes = None,
     schools: Schools = None,
-    nothing: Annotated[bool, typer.Option("--none", help="Follow nothing any more.")] = False,
+    nothing: Annotated[bool, typer.Option("--none", help="Follow no school any more.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Set which schools a client follows, in place of what was there; what would go is shown first, and asked about.
+    """Set which schools a client follows, and replace the earlier ones. The command asks before it drops any.
 
     Example: mpp client territory set lyon --department 69 --postcode 01700
     """
@@ -84,7 +91,7 @@ def add_territory(
     postcodes: Postcodes = None,
     schools: Schools = None,
 ) -> None:
-    """Let a client follow more schools; what it follows already stays.
+    """Let a client follow more schools, beside those it follows already.
 
     Example: mpp client territory add lyon --postcode 01700
     """
@@ -103,7 +110,7 @@ def remove_territory(
     schools: Schools = None,
     yes: Yes = False,
 ) -> None:
-    """Let a client no longer follow the schools of some codes.
+    """Let a client stop following the schools of some codes.
 
     Example: mpp client territory remove lyon --postcode 01700
     """
