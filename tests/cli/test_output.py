@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from mpp_cli import output
+from mpp_cli import app, output
 from mpp_cli.exits import Exit
 from mpp_cli.output import Column, Output
 from tests.support.waiting import LIMIT
@@ -90,6 +90,14 @@ def test_a_table_that_is_not_on_a_terminal_is_neither_cut_nor_coloured(capsys: p
     shown = capsys.readouterr().out
     assert long in shown
     assert "\x1b" not in shown
+
+
+def test_two_formats_at_once_are_refused_before_anything_is_done(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mpp_cli.connection._connect", lambda role: pytest.fail("it connected"))
+    assert app.run(["client", "create", "exemple", "--name", "Exemple SA", "--json", "--csv"]) == Exit.USAGE
+    assert "choose --json or --csv, not both" in capsys.readouterr().err
 
 
 FLOOD = """
