@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib.util
 import os
 import re
 import sys
@@ -12,67 +11,12 @@ from typing import Annotated, Any
 
 import typer
 
-from mpp_cli import (
-    audit,
-    award,
-    class_,
-    client,
-    contact,
-    edition,
-    league,
-    mail,
-    maintenance,
-    mistyped,
-    misuse,
-    output,
-    privacy,
-    pupil,
-    ranking,
-    report,
-    school,
-    statistics,
-    user,
-    validation,
-    watch,
-)
+from mpp_cli import mistyped, nouns, output
 from mpp_cli.exits import Exit, code_of
-
-_ORDER = [
-    "edition",
-    "ranking",
-    "league",
-    "class",
-    "pupil",
-    "school",
-    "validation",
-    "client",
-    "report",
-    "award",
-    "statistics",
-    "user",
-    "contact",
-    "mail",
-    "privacy",
-    "maintenance",
-    "misuse",
-    "audit",
-    "watch",
-    "db",
-    "stack",
-    "demo",
-]
-
-
-class _InOrder(mistyped.Group):
-    """The nouns as the staff come to need them; Typer puts the lone commands first."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return sorted(self.commands, key=_ORDER.index)
-
 
 app = typer.Typer(
     name="mpp",
-    cls=_InOrder,
+    cls=nouns.Group,
     no_args_is_help=True,
     # Plain help: drawing it with rich costs more than everything else that `mpp --help` does.
     rich_markup_mode=None,
@@ -80,39 +24,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     help="Ma Petite Planète: editions, rankings, leagues, classes and accounts, for the association's staff.",
 )
-
-app.add_typer(edition.app, name="edition", help="Editions: apply a file, open, close, freeze, figures, proof.")
-app.add_typer(ranking.app, name="ranking", help="Rankings: players, teams, leagues, classes, schools.")
-app.add_typer(league.app, name="league", help="Leagues: members, ambassadors, expulsions, reports.")
-app.add_typer(class_.app, name="class", help="Classes: pupils, challenges, validations, spreadsheets, diplomas.")
-app.add_typer(pupil.app, name="pupil", help="Pupils of a class: add, correct, remove.")
-app.add_typer(school.app, name="school", help="Schools: the Ministry's directory, search, add, correct.")
-app.add_typer(validation.app, name="validation", help="Validations: cancel those that should not count.")
-app.add_typer(client.app, name="client", help="Clients: editions, leagues, guests, staff, follow-up, plan.")
-app.add_typer(report.app, name="report", help="Reports of clients: weekly, final.")
-app.add_typer(award.app, name="award", help="Awards: grant, list, certificates.")
-app.add_typer(statistics.app, name="statistics", help="Statistics: totals over all editions, the map of players.")
-app.add_typer(user.app, name="user", help="Accounts: create, invite, list, disable, enable, staff.")
-app.add_typer(mail.app, name="mail", help="Mails: send, settle, newsletters, bounces.")
-app.add_typer(contact.app, name="contact", help="Contact, quote and webinar requests: list, answer, remove.")
-app.add_typer(privacy.app, name="privacy", help="Privacy: delete what was kept long enough.")
-app.add_typer(maintenance.app, name="maintenance", help="Maintenance windows: announce, list, cancel.")
-app.command("misuse")(misuse.misuse)
-app.command("audit")(audit.audit)
-app.command("watch")(watch.watch)
-
-# These work on a project of one's own; an installation for the staff may come without them.
-for _name, _help in (
-    ("db", "The database: push migrations, lint, verify scores."),
-    ("stack", "The local Supabase: start, stop, status, logs, env, reset, keys."),
-    ("demo", None),
-):
-    if importlib.util.find_spec(f"mpp_cli.{_name}") is not None:
-        _group = importlib.import_module(f"mpp_cli.{_name}").app
-        # A group that is itself a command explains itself with the text of that command.
-        app.add_typer(_group, name=_name, help=_help or _group.registered_callback.callback.__doc__)
-
-mistyped.use_groups(app)
 
 _NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _SECRETS = re.compile(r"sb_secret_[\w-]+|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<=://)(?!USER:PASSWORD@)[^\s/@:]*:[^\s@]+(?=@)")

@@ -58,6 +58,16 @@ def test_help_loads_nothing_that_takes_time() -> None:
     assert done.stderr.strip() == ""
 
 
+def test_help_reads_the_module_of_the_noun_that_is_named_and_of_no_other() -> None:
+    program = (
+        "import sys\nfrom mpp_cli.app import run\nrun(['class', '--help'])\n"
+        "nouns = {f'mpp_cli.{name}' for name in ('class_', 'client', 'mail', 'stack')}\n"
+        "print(*nouns & set(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "mpp_cli.class_"
+
+
 def test_help_begins_with_what_the_staff_need_most() -> None:
     listed = shell("--help").stdout.partition("Commands:\n")[2].splitlines()
     assert " ".join(line.split()[0] for line in listed) == (
