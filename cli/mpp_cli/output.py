@@ -132,6 +132,18 @@ def say(message: str) -> None:
     print(clean(message), file=sys.stderr)
 
 
+def say_sheet(read: str, others: Sequence[str]) -> None:
+    """Tell which sheet of a workbook was read, where it has others."""
+    if others:
+        say(f"Read from the sheet {read}; not read: {first_of(others)}.")
+
+
+def first_of(names: Sequence[str]) -> str:
+    """The first twenty, and how many more there are."""
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return ", ".join(names[:20]) + more
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Ask before doing what cannot be undone. Without a terminal nobody can answer: it is refused unless `--yes`."""
     if yes:

@@ -85,11 +85,16 @@ class MadeLeague(Model):
 
 
 class LeaguesImport(Model):
-    """What making the leagues of a list did, or would do; `ignored` are headers of columns that were not read."""
+    """What making the leagues of a list did, or would do; `ignored` are headers of columns that were not read.
+
+    `sheet` is the one that was read, `other_sheets` those that were not.
+    """
 
     leagues: tuple[MadeLeague, ...]
     ignored: tuple[str, ...]
     dry_run: bool
+    sheet: str = ""
+    other_sheets: tuple[str, ...] = ()
 
 
 class Participant(Model):
@@ -123,7 +128,8 @@ class KeptGuest(Model):
 class ParticipantsImport(Model):
     """What inviting the people of a list did, or would do; `kept` are those the list names for another league.
 
-    `ignored` are headers of columns that were not read, `repeated` cells that say again what another said.
+    `ignored` are headers of columns that were not read, `repeated` cells that say again what another said,
+    `talk` lines of a chat without an address, and `other_sheets` were not read.
     """
 
     file: str
@@ -133,6 +139,8 @@ class ParticipantsImport(Model):
     kept: tuple[KeptGuest, ...]
     ignored: tuple[str, ...]
     repeated: tuple[str, ...]
+    talk: tuple[str, ...]
+    other_sheets: tuple[str, ...]
     dry_run: bool
 
 

@@ -147,7 +147,7 @@ class RosterImport(Model):
     """What importing a roster did. `absent` are pupils of the class whom the file does not name: they stay.
 
     `read_as` are initials that the class could not confirm: the cell, what it says and who was meant ("B7", "Lina B.",
-    "Lina").
+    "Lina"). `other_sheets` are the names of those that were not read.
     """
 
     file: str
@@ -158,12 +158,13 @@ class RosterImport(Model):
     absent: tuple[str, ...]
     dry_run: bool
     read_as: tuple[tuple[str, str, str], ...] = ()
+    other_sheets: tuple[str, ...] = ()
 
 
 class TrackingImport(Model):
     """What importing a tracking sheet did: validations recorded, and those that were there already.
 
-    `read_as` as in RosterImport.
+    `read_as` and `other_sheets` as in RosterImport.
     """
 
     file: str
@@ -174,3 +175,4 @@ class TrackingImport(Model):
     already: int
     dry_run: bool
     read_as: tuple[tuple[str, str, str], ...] = ()
+    other_sheets: tuple[str, ...] = ()

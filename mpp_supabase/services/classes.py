@@ -426,6 +426,7 @@ class Classes(Service):
             absent=tuple(pupil.name for pupil in plan.absent),
             dry_run=dry_run,
             read_as=plan.read_as,
+            other_sheets=roster.other_sheets,
         )
 
     def export_roster(self, class_id: UUID | str, path: str | Path, language: str = "fr") -> int:
@@ -486,6 +487,7 @@ class Classes(Service):
             already=already,
             dry_run=dry_run,
             read_as=plan.read_as,
+            other_sheets=tracking.other_sheets,
         )
 
     def export_tracking(

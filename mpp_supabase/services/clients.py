@@ -219,8 +219,15 @@ class Clients(Service):
             except InvalidField as refused:
                 raise _in_the_list(refused, read, len(leagues)) from None
         made = [_compared(league, known.get(league.name.casefold())) for league in made]
-        ignored = read.ignored if read else ()
-        return LeaguesImport(leagues=tuple(made), ignored=ignored, dry_run=dry_run)
+        if read is None:
+            return LeaguesImport(leagues=tuple(made), ignored=(), dry_run=dry_run)
+        return LeaguesImport(
+            leagues=tuple(made),
+            ignored=read.ignored,
+            dry_run=dry_run,
+            sheet=read.sheet,
+            other_sheets=read.other_sheets,
+        )
 
     def ambassadors(self, participation_id: int) -> list[ClientAmbassador]:
         """Return who runs the leagues of a client, by alias."""
@@ -291,6 +298,8 @@ class Clients(Service):
             kept=tuple(kept),
             ignored=guests.ignored,
             repeated=guests.repeated,
+            talk=guests.talk,
+            other_sheets=guests.other_sheets,
             dry_run=dry_run,
         )
 

@@ -66,6 +66,16 @@ _ADDRESSED = (
     re.compile(rf"[^@<(\[]*[<(\[]\s*{_AN_ADDRESS.format('after')}\s*[>)\]]\Z", re.IGNORECASE),
     re.compile(rf"{_AN_ADDRESS.format('before')}\s*[<(\[][^@]*[>)\]]\Z", re.IGNORECASE),
 )
+# Of a text that holds an address somewhere.
+_INSIDE = re.compile(r"[^\s@]@[^\s@]")
+_QUOTED = re.compile(r'"[^"]*"')
+# A line of a group chat as WhatsApp and Signal copy and export it: [12/03/2026 14:02] Lea: …, or
+# 12/03/2026, 14:02 - Lea: …
+_CHAT = re.compile(
+    r"\[?\d{1,4}[./-]\d{1,2}[./-]\d{1,4},?(?: (?:à|at|um))? \d{1,2}[:.h]\d{2}(?:[:.]\d{2})?(?: ?[ap]\.?m\.?)?"
+    r"(?:\]| ?[-–])\s*(?:[^:@]{1,80}:\s*)?(?P<said>.*)\Z",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +97,8 @@ class Guest:
 class Guests:
     """Who is to be invited, in the order of the rows, each once.
 
-    `ignored` are the headers of columns that were not read, `repeated` the cells that say again what another one said.
+    `ignored` are the headers of columns that were not read, `repeated` the cells that say again what another one said,
+    `talk` the lines of a chat without an address. `other_sheets` were not read.
     """
 
     file: str
@@ -95,6 +106,8 @@ class Guests:
     guests: tuple[Guest, ...]
     ignored: tuple[str, ...]
     repeated: tuple[str, ...] = ()
+    talk: tuple[str, ...] = ()
+    other_sheets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +127,28 @@ class ListedLeague:
 
 @dataclass(frozen=True, slots=True)
 class LeagueList:
-    """Leagues to make, in the order of the rows; `ignored` are the headers of columns that were not read."""
+    """Leagues to make, in the order of the rows.
+
+    `ignored` are the headers of columns that were not read, `other_sheets` the sheets that were not.
+    """
 
     file: str
     sheet: str
     leagues: tuple[ListedLeague, ...]
     ignored: tuple[str, ...]
+    other_sheets: tuple[str, ...] = ()
 
 
 def read_guests(path: str | Path, sheet: str | None = None, leagues: Iterable[str] | None = None) -> Guests:
-    """Read people to invite from .xlsx or .csv: a column of addresses, perhaps one of leagues.
+    """Read people to invite from .xlsx or .csv: a column of addresses, perhaps one of leagues; or a copied group chat.
 
     With `leagues` every league named must be one of them, compared without case. Raises SheetError with all that is
     wrong; a league that is not there is told once, with all its cells.
     """
     known = None if leagues is None else tuple(leagues)
     table, columns, ignored, problems = _open(path, sheet, "e-mail", ("league",), known or ())
+    is_chat = table.header_row == 0
+    talk: list[str] = []
     heading = loosely(table.header[columns["e-mail"]].text)
     guests: list[Guest] = []
     named: dict[str, list[Cell]] = {}
@@ -151,8 +170,11 @@ def read_guests(path: str | Path, sheet: str | None = None, leagues: Iterable[st
                     (row, columns["e-mail"]),
                 )
             continue
-        email = _address(email_cell, problems)
-        if email is not None:
+        if is_chat and not _INSIDE.search(email_cell.text):
+            talk.append(email_cell.address)
+            continue
+        beside = any(cell not in (email_cell, league_cell) for cell in cells.values())
+        for email in _addresses(email_cell, problems, of_one_person=beside):
             guests.append(Guest(email, league, email_cell.address, league_cell.address if league_cell else ""))
     guests, repeated = _once(guests, problems)
     if known is not None:
@@ -162,7 +184,7 @@ def read_guests(path: str | Path, sheet: str | None = None, leagues: Iterable[st
         problems.refuse(
             address(table.header_row + 1, columns["e-mail"]), None, "no address below the header", "write one"
         )
-    return Guests(table.file, table.sheet, tuple(guests), ignored, repeated)
+    return Guests(table.file, table.sheet, tuple(guests), ignored, repeated, tuple(talk), table.other_sheets)
 
 
 def _once(guests: Iterable[Guest], problems: Problems) -> tuple[list[Guest], tuple[str, ...]]:
@@ -236,7 +258,7 @@ def read_leagues(path: str | Path, sheet: str | None = None, carried: str = "") 
         problems.refuse(
             address(table.header_row + 1, columns["league"]), None, "no league below the header", "write one"
         )
-    return LeagueList(table.file, table.sheet, tuple(leagues), ignored)
+    return LeagueList(table.file, table.sheet, tuple(leagues), ignored, table.other_sheets)
 
 
 def too_long(carried: str) -> str:
@@ -277,7 +299,8 @@ def _open(
         problems.refuse(chosen.beyond, None, "the sheet goes on too far", "send it in parts of up to 1,999 rows")
     header = {column: cell for column, cell in chosen.rows[header_row].items() if cell.text}
     rows = {row: cells for row, cells in chosen.rows.items() if row > header_row}
-    table = Table(workbook.file, chosen.name, header_row, header, {}, rows)
+    others = tuple(one.name for one in workbook.sheets if one.name != chosen.name)
+    table = Table(workbook.file, chosen.name, header_row, header, {}, rows, others)
     columns: dict[Role, int] = {needed: shown[0].column}
     rivals = shown[0].rivals
     for role in (needed, *wanted):
@@ -333,8 +356,41 @@ class _Place:
 
 def _found(sheet: Sheet, needed: Role) -> _Place | None:
     """Where a sheet has such a list, None when it has none."""
-    place = _by_cells(sheet) if needed == "e-mail" else None
-    return place or _by_heading(sheet, needed)
+    if needed != "e-mail":
+        return _by_heading(sheet, needed)
+    sheet = _rejoined(sheet)
+    return _of_a_chat(sheet) or _by_cells(sheet) or _by_heading(sheet, needed)
+
+
+def _rejoined(sheet: Sheet) -> Sheet:
+    """A plain text whose one column has lists of recipients, parted by what parts columns elsewhere."""
+    first = next(iter(sheet.rows.values()), {})
+    if sheet.name or len(first) != 1 or loosely(next(iter(first.values())).text) not in _HEADERS["e-mail"]:
+        return sheet
+    rows = dict(sheet.rows)
+    for row, cells in sheet.rows.items():
+        if len(cells) > 1 and all(cell.kind == "text" and "@" in cell.text for cell in cells.values()):
+            column = min(cells)
+            rows[row] = {column: Cell(row, column, "text", "; ".join(cell.text for _, cell in sorted(cells.items())))}
+    return Sheet(sheet.name, rows, sheet.hidden, beyond=sheet.beyond)
+
+
+def _of_a_chat(sheet: Sheet) -> _Place | None:
+    """A group chat that was copied line by line, with a heading of our own above it; None when the sheet is none."""
+    lines: dict[int, Cell] = {}
+    dated = 0
+    for row, cells in sheet.rows.items():
+        # A date and a list of addresses hold what separates columns.
+        text = ", ".join(cell.text for _, cell in sorted(cells.items()))
+        line = _CHAT.match(text)
+        if not lines and line is None:
+            return None
+        dated += line is not None
+        lines[row] = Cell(row, 1, "text", line["said"].strip() if line else text)
+    if 2 * dated < len(lines) or not lines:
+        return None
+    rows = {0: {1: Cell(0, 1, "text", "E-mail")}} | {row: {1: cell} for row, cell in lines.items()}
+    return _Place(Sheet(sheet.name, rows, sheet.hidden, beyond=sheet.beyond), 0, 1)
 
 
 def _by_heading(sheet: Sheet, needed: Role) -> _Place | None:
@@ -437,33 +493,63 @@ def _likely(sheet: Sheet) -> Cell | None:
     return next(headings, None)
 
 
-def _address(cell: Cell, problems: Problems) -> str | None:
+def _addresses(cell: Cell, problems: Problems, *, of_one_person: bool) -> tuple[str, ...]:
+    """The addresses in a cell, or a problem noted.
+
+    Several are of several people: a list of recipients alone in its row, or each with a name of its own. Where the row
+    says more, it may be `of_one_person`, who is written to once.
+    """
     if not _plain(cell, problems):
-        return None
-    email = _email(cell)
-    if email is None:
-        several = cell.kind == "text" and cell.text.count("@") > 1
-        wrong = "several addresses in one cell" if several else "not an e-mail address"
-        fix = "write each in a row of its own" if several else "write one such as ada@example.org"
-        if several and ":::" in cell.text:
-            # Google Contacts: two addresses of one person.
-            fix = "they are of one person: keep the one to write to"
-        problems.add(cell.address, cell.text, wrong, fix, cell.place)
-    return email
+        return ()
+    found = _named(cell)
+    names = {name.casefold() for _, name in found if name}
+    if found and (len(found) == 1 or not of_one_person or len(names) == len(found)):
+        return tuple(email for email, _ in found)
+    several = cell.kind == "text" and cell.text.count("@") > 1
+    wrong = "several addresses in one cell" if several else "not an e-mail address"
+    fix = "write each in a row of its own" if several else "write one such as ada@example.org"
+    if several and ":::" in cell.text:
+        # Google Contacts: two addresses of one person.
+        fix = "they are of one person: keep the one to write to"
+    problems.add(cell.address, cell.text, wrong, fix, cell.place)
+    return ()
 
 
 def _email(cell: Cell) -> str | None:
-    """The address in a cell, in small letters: alone, or as mail programs copy it, Lea Exemple <lea@example.org>;."""
+    """The first address in a cell of addresses, None in any other."""
+    return next((email for email, _ in _named(cell)), None)
+
+
+def _named(cell: Cell) -> tuple[tuple[str, str], ...]:
+    """The addresses in a cell, in small letters, with the names beside them; empty when it holds anything else.
+
+    Each is alone, or as mail programs copy it: Lea Exemple <lea@example.org>; Tom <tom@example.org>.
+    """
+    if cell.kind != "text" or "@" not in cell.text:
+        return ()
+    # Outlook parts people by semicolons, and a surname from a first name by a comma.
+    hidden = _QUOTED.sub(lambda quoted: "x" * len(quoted[0]), cell.text)
+    sign = ";" if ";" in hidden.strip(" ;,.") else ","
+    ends = [at for at, letter in enumerate(hidden) if letter == sign]
+    pieces = [
+        piece
+        for begin, end in zip([0, *(at + 1 for at in ends)], [*ends, len(hidden)], strict=True)
+        if (piece := cell.text[begin:end].strip(" ;,."))
+    ]
+    found = tuple(one for piece in pieces if (one := _one_address(piece)) is not None)
+    return found if len(found) == len(pieces) else ()
+
+
+def _one_address(text: str) -> tuple[str, str] | None:
     from mpp_supabase.mail.settings import is_address
 
-    if cell.kind != "text" or "@" not in cell.text:
-        return None
-    text = cell.text.strip(" ;,.")
     found = next((match for pattern in _ADDRESSED if (match := pattern.match(text))), None)
     if found is None or found[found.lastindex or 0].count("@") > 1:
         return None
-    email = found[found.lastindex or 0].rstrip(".").lower()
-    return email if is_address(email) else None
+    written = found[found.lastindex or 0]
+    email = written.rstrip(".").lower()
+    name = text.replace(written, "").strip(" <>()[]'\"")
+    return (email, name) if is_address(email) else None
 
 
 def _text(cell: Cell | None, what: str, problems: Problems) -> str | None:

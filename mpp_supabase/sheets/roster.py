@@ -49,13 +49,17 @@ class RosterPupil:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """What a roster says, in the order of its rows; `problems` are those that wait for match_roster."""
+    """What a roster says, in the order of its rows; `problems` are those that wait for match_roster.
+
+    `other_sheets` are the names of those that were not read.
+    """
 
     file: str
     sheet: str
     pupils: tuple[RosterPupil, ...]
     has_teams: bool
     problems: Problems | None = field(default=None, compare=False, repr=False)
+    other_sheets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def read_roster(
     ({"Lina": "M"}), if there is one. Raises SheetError with every problem of the file; those that leave somebody to
     match wait for match_roster with `to_match`, so that everything is told at once.
     """
-    table, problems = find_table(read_workbook(path), sheet)
+    table, problems = find_table(read_workbook(path), sheet, of_names=True)
     _refuse_other_columns(table, problems)
     pupils = []
     for cells in table.rows.values():
@@ -120,7 +124,8 @@ def read_roster(
     if not pupils:
         below = address(table.header_row + 1, table.column("first name") or 1)
         problems.refuse(below, None, "no pupil below the header", "write one first name in each row")
-    return Roster(table.file, table.sheet, tuple(pupils), table.column("team") is not None, problems)
+    has_teams = table.column("team") is not None
+    return Roster(table.file, table.sheet, tuple(pupils), has_teams, problems, table.other_sheets)
 
 
 def match_roster(roster: Roster, known_pupils: Iterable[KnownPupil], *, to_record: bool = False) -> RosterPlan:

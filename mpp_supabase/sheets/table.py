@@ -83,7 +83,10 @@ _PASTE = "replace it by its value (copy, then paste values only)"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The table of pupils in a sheet: header cells by column, their roles, and the rows below that hold something."""
+    """The table of pupils in a sheet: header cells by column, their roles, and the rows below that hold something.
+
+    `other_sheets` are the names of those that are not read.
+    """
 
     file: str
     sheet: str
@@ -91,6 +94,7 @@ class Table:
     header: dict[int, Cell]
     roles: dict[int, Role]
     rows: dict[int, dict[int, Cell]] = field(repr=False)
+    other_sheets: tuple[str, ...] = ()
 
     def column(self, role: Role) -> int | None:
         """Return the column of a role, the first if there are several."""
@@ -122,14 +126,18 @@ def role_of(header: str) -> Role:
     return "personal" if _PERSONAL.match(name) else "other"
 
 
-def find_table(workbook: Workbook, sheet: str | None = None, ignored: tuple[Role, ...] = ()) -> tuple[Table, Problems]:
+def find_table(
+    workbook: Workbook, sheet: str | None = None, ignored: tuple[Role, ...] = (), *, of_names: bool = False
+) -> tuple[Table, Problems]:
     """Return the table of pupils, and the problems found in it so far. Raises SheetError without one table only.
+
+    Where only names are read (`of_names`), sheets that hold the same ones, such as one for each week, are one table.
 
     Named by `sheet` or not, the sheet is the one whose header is recognised. What cannot be read for sure is refused:
     hidden rows and columns that hold something, merged cells, formulas, errors, and cells outside the limits. Formulas
     and errors do no harm in columns of numbers and totals, nor in the `ignored` ones, which are not read.
     """
-    chosen, header_row = _choose(workbook, sheet)
+    chosen, header_row = _choose(workbook, sheet, of_names)
     problems = Problems(workbook.file, chosen.name)
     if chosen.hidden:
         fix = "show the sheet (right click on a tab, Unhide), look at it, and save"
@@ -141,7 +149,8 @@ def find_table(workbook: Workbook, sheet: str | None = None, ignored: tuple[Role
     roles = {column: role_of(cell.text) for column, cell in header.items()}
     rows = {row: cells for row, cells in chosen.rows.items() if row > header_row}
     roles |= _numbered(header, roles, rows)
-    table = Table(workbook.file, chosen.name, header_row, header, roles, rows)
+    others = tuple(one.name for one in workbook.sheets if one.name != chosen.name)
+    table = Table(workbook.file, chosen.name, header_row, header, roles, rows, others)
     for row in rows.values():
         if is_label_row(table, row) == "code":
             # With a challenge's code under it, whatever stands there ("Photo", "Total") is the title of a challenge.
@@ -186,7 +195,7 @@ def is_label_row(table: Table, row: dict[int, Cell]) -> str | None:
     return next((loosely(cell.text) for cell in beside if cell.kind == "text" and is_label(cell.text)), None)
 
 
-def _choose(workbook: Workbook, name: str | None) -> tuple[Sheet, int]:
+def _choose(workbook: Workbook, name: str | None, of_names: bool) -> tuple[Sheet, int]:
     problems = Problems(workbook.file)
     sheets = workbook.sheets
     if name is not None:
@@ -198,12 +207,23 @@ def _choose(workbook: Workbook, name: str | None) -> tuple[Sheet, int]:
         problems.refuse("", None, "the file holds no pupils: it is empty", "fill in one row for each pupil")
     found = [(s, row) for s in sheets if (row := _header_row(s)) is not None]
     shown = [(s, row) for s, row in found if not s.hidden] or found
-    if len(shown) > 1:
+    if len(shown) > 1 and not (of_names and len({_names(s, row) for s, row in shown}) == 1):
         names = ", ".join(s.name for s, _ in shown)
         problems.refuse("", names, "several sheets hold pupils", "say which one (--sheet), or keep one in the file")
     if not shown:
         _no_header(sheets, problems)
     return shown[0]
+
+
+def _names(sheet: Sheet, header_row: int) -> frozenset[tuple[tuple[Role, str], ...]]:
+    """The pupils of a sheet as they stand there, in any order."""
+    roles = {column: role_of(cell.text) for column, cell in sheet.rows[header_row].items()}
+    said = {column: role for column, role in roles.items() if role in ("first name", "initial", "team")}
+    return frozenset(
+        tuple(sorted((said[column], loosely(cell.text)) for column, cell in cells.items() if column in said))
+        for row, cells in sheet.rows.items()
+        if row > header_row
+    )
 
 
 def _header_row(sheet: Sheet) -> int | None:

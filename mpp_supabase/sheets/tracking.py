@@ -59,7 +59,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """What a tracking sheet says, row by row; `problems` are those that wait for match_tracking."""
+    """What a tracking sheet says, row by row; `problems` are those that wait for match_tracking.
+
+    `other_sheets` are the names of those that were not read.
+    """
 
     file: str
     sheet: str
@@ -67,6 +70,7 @@ class Tracking:
     challenges: tuple[TrackingChallenge, ...]
     marks: tuple[Mark, ...]
     problems: Problems | None = field(default=None, compare=False, repr=False)
+    other_sheets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,8 @@ def read_tracking(path: str | Path, sheet: str | None = None, *, to_match: bool 
     if not pupils:
         below = address(table.header_row + 1, table.column("first name") or 1)
         problems.refuse(below, None, "no pupil below the header", "write one first name in each row")
-    return Tracking(table.file, table.sheet, tuple(pupils), tuple(columns.values()), tuple(marks), problems)
+    challenges = tuple(columns.values())
+    return Tracking(table.file, table.sheet, tuple(pupils), challenges, tuple(marks), problems, table.other_sheets)
 
 
 def match_tracking(

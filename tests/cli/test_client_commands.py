@@ -154,6 +154,17 @@ def test_people_are_invited_once_after_a_question(mpp: Mpp, fresh: Client, tmp_p
     assert len(fresh.mails("player_invitation")) == 2
 
 
+def test_people_of_a_group_chat_are_invited_and_the_other_lines_named(mpp: Mpp, fresh: Client, tmp_path: Path) -> None:
+    where, mark = (fresh.code, fresh.edition.code), secrets.token_hex(4)
+    mpp("client", "leagues", "import", *where, "--league", f"Ormes {mark}")
+    chat = tmp_path / "chat.txt"
+    lines = (f"Lea: a-{mark}@example.org", "Tom: merci !", f"Tom: <b-{mark}@example.org>, c-{mark}@example.org")
+    chat.write_text("".join(f"[12/03/2026 14:02] {line}\n" for line in lines), encoding="utf-8")
+    dry = mpp("client", "participants", "import", *where, chat, "--dry-run")
+    assert "3 invited, 0 were before; nothing was written (dry run)." in dry.err
+    assert "Lines without an address: A2." in dry.err
+
+
 def test_staff_are_invited_listed_changed_and_removed(mpp: Mpp, world: World, fresh: Client) -> None:
     person = world.signed_in()
     first, last = clock.now() - timedelta(days=2), clock.now() + timedelta(days=30)

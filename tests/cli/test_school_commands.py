@@ -9,6 +9,7 @@ import uuid
 from datetime import timedelta
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from mpp_cli.exits import Exit
@@ -327,6 +328,12 @@ class TestSpreadsheets:
         assert "Nothing to change: the class has the 3 pupils" in mpp("class", "roster", "import", class_id, file).err
         assert world.fingerprint() == before
         assert mpp("class", "roster", "export", class_id, "-o", tmp_path / "out.xlsx").code == Exit.OK
+        workbook = openpyxl.load_workbook(tmp_path / "out.xlsx")
+        workbook.create_sheet("Semaine 2")
+        read, *others = workbook.sheetnames
+        workbook.save(tmp_path / "weeks.xlsx")
+        ended = mpp("class", "roster", "import", class_id, tmp_path / "weeks.xlsx")
+        assert f"Read from the sheet {read}; not read: {', '.join(others)}." in ended.err
         file.write_text("Prénom;Initiale\nLina;M\nLina;B\nZoé;\n", encoding="utf-8")
         ended = mpp("class", "roster", "import", class_id, file)
         assert "Not in the file, and still in the class: Noé." in ended.err

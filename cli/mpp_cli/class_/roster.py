@@ -35,6 +35,7 @@ def import_roster(
     initials = dict(name_and_initial(text, "--known", needed=True) for text in known or ())
     with connection.staff() as mpp:
         done = mpp.classes.import_roster(wanted, file, sheet=sheet, initials=initials, dry_run=dry_run)
+    output.say_sheet(done.sheet, done.other_sheets)
     if out.for_programs:
         out.record(done)
     else:

@@ -35,6 +35,7 @@ def import_tracking(
     wanted = output.uuid_of(class_id, "CLASS")
     with connection.staff() as mpp:
         done = mpp.classes.import_tracking(wanted, file, sheet=sheet, dry_run=dry_run)
+    output.say_sheet(done.sheet, done.other_sheets)
     if out.for_programs:
         out.record(done)
     say_read_as(done.read_as)

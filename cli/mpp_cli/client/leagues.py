@@ -66,6 +66,7 @@ def import_leagues(
         ),
         fields=MadeLeague,
     )
+    output.say_sheet(done.sheet, done.other_sheets)
     say_ignored(done.ignored)
     new, corrected = sum(made.is_new for made in done.leagues), sum(made.is_corrected for made in done.leagues)
     there = f"{output.counted(new, 'new league')}, {len(done.leagues) - new} there already"

@@ -47,6 +47,7 @@ def import_participants(
     with connection.staff() as mpp:
         part = mpp.clients.participation(org, edition)
         done = mpp.clients.import_participants(part, file, sheet=sheet, dry_run=True)
+        output.say_sheet(done.sheet, done.other_sheets)
         if not dry_run and done.invited:
             output.confirm(
                 f"Invite {output.counted(done.invited, 'person', 'people')} for {part.organisation_name} by mail?",
@@ -58,9 +59,10 @@ def import_participants(
     if out.for_programs:
         out.record(done)
     say_ignored(done.ignored)
+    if done.talk:
+        output.say(f"Lines without an address: {output.first_of(done.talk)}.")
     if done.repeated:
-        more = f" and {len(done.repeated) - 20} more" if len(done.repeated) > 20 else ""
-        output.say(f"There more than once, and read once: {', '.join(done.repeated[:20])}{more}.")
+        output.say(f"There more than once, and read once: {output.first_of(done.repeated)}.")
     for guest in done.kept[:20]:
         output.say(f"{guest.cell}: {guest.email} stays in {guest.league}, not {guest.named}: invited there before.")
     if done.kept:

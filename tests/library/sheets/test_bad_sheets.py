@@ -72,9 +72,9 @@ def hide_column(sheet: Worksheet) -> None:
 
 def two_sheets(folder: Path) -> Path:
     workbook = openpyxl.Workbook()
-    for sheet in (workbook.worksheets[0], workbook.create_sheet("CM2")):
+    for sheet, name in ((workbook.worksheets[0], "Lina"), (workbook.create_sheet("CM2"), "Noé")):
         sheet.append(["Prénom"])
-        sheet.append(["Lina"])
+        sheet.append([name])
     workbook.worksheets[0].title = "CM1"
     workbook.save(folder / "classe.xlsx")
     return folder / "classe.xlsx"

@@ -43,6 +43,32 @@ def saved(path: Path, *rows: list[Any], change: Callable[[Worksheet], None] = la
     return path
 
 
+def test_of_a_tab_for_each_week_one_is_read_and_the_others_are_named(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    first = workbook.worksheets[0]
+    first.title = "Semaine 1"
+    weeks = [first, *(workbook.create_sheet(f"Semaine {number}") for number in (2, 3))]
+    # In another order, with numbers and in capitals it is the same class.
+    for sheet, rows in zip(weeks, [("Lina", "Noé"), ("NOÉ", "Lina"), ("Lina", "Noé")], strict=True):
+        sheet.append(["N°", "Prénom"])
+        for number, name in enumerate(rows, 1):
+            sheet.append([number, name])
+    workbook.create_sheet("Aide").append(["Comment remplir"])
+    workbook.save(tmp_path / "classe.xlsx")
+    roster = read_roster(tmp_path / "classe.xlsx")
+    assert pupils(roster) == [("Lina", None), ("Noé", None)]
+    assert (roster.sheet, roster.other_sheets) == ("Semaine 1", ("Semaine 2", "Semaine 3", "Aide"))
+    roster = read_roster(tmp_path / "classe.xlsx", "Semaine 3")
+    assert (roster.sheet, roster.other_sheets) == ("Semaine 3", ("Semaine 1", "Semaine 2", "Aide"))
+    # Marks differ from week to week: nobody chooses between them.
+    with pytest.raises(SheetError, match="several sheets"):
+        read_tracking(tmp_path / "classe.xlsx")
+    weeks[1].append([3, "Zoé"])
+    workbook.save(tmp_path / "classe.xlsx")
+    with pytest.raises(SheetError, match="Semaine 1, Semaine 2, Semaine 3"):
+        read_roster(tmp_path / "classe.xlsx")
+
+
 OF_LIBREOFFICE = ["roster.xlsx", "roster-utf8-semicolon.csv", "roster-cp1252-comma.csv", "roster-utf16-tab.csv"]
 
 

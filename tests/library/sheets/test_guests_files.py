@@ -281,6 +281,70 @@ def test_two_addresses_of_one_person_are_no_two_people(tmp_path: Path) -> None:
         read(tmp_path / "google.csv", "Name,E-mail 1 - Value\nTom,tom@example.org ::: tom2@example.org\n")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[12/03/2026 14:02] Lea: lea@example.org\n[12/03/2026 14:05] Tom: merci !\n"
+        "[12/03/2026 14:06] Tom: Tom@example.org\n",
+        "\u200e[12/03/2026, 14:02:33] Lea Exemple: lea@example.org\n[12/03/2026, 14:05:01] +33 6 12 34 56 78: et moi\n"
+        "tom@example.org\n",
+        "12/03/2026, 14:02 - Lea: lea@example.org, tom@example.org\n12/03/2026, 14:03 - Max a quitté le groupe\n",
+        "12/03/2026 à 14:02 - Lea: lea@example.org; tom@example.org;\n",
+        "3/12/26, 2:02 PM - Lea: mailto:lea@example.org\n3/12/26, 2:03 PM - Lea: @Tom ?\n"
+        "3/12/26, 2:04 PM - Tom: <tom@example.org>\n",
+        "2026-03-12 14:02 - Lea: lea@example.org\n2026-03-12 14:02 - Tom: tom@example.org\n",
+    ],
+    ids=["Signal", "WhatsApp on an iPhone", "a list in a message", "semicolons", "in the American way", "ISO days"],
+)  # fmt: skip
+def test_a_group_chat_goes_in_as_it_was_copied(text: str, tmp_path: Path) -> None:
+    found = read(tmp_path / "chat.txt", text)
+    assert emails(found) == ["lea@example.org", "tom@example.org"]
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if "@example.org" not in line]
+    assert found.talk == tuple(f"A{number}" for number in lines)
+
+
+def test_an_address_inside_a_sentence_of_a_chat_is_asked_about(tmp_path: Path) -> None:
+    text = "[12/03/2026 14:02] Lea: lea@example.org\n[12/03/2026 14:03] Tom: pas à bob@example.org\n"
+    with pytest.raises(SheetError) as error:
+        read(tmp_path / "chat.txt", text)
+    assert [(problem.cell, problem.problem) for problem in error.value.problems] == [("A2", "not an e-mail address")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'E-mail\n"Lea <lea@example.org>; Tom <tom@example.org>"\n',
+        "E-mail\nlea@example.org; tom@example.org;\n",
+        "E-mail\nlea@example.org, Tom <tom@example.org>\n",
+        'E-mail;Ligue\n"Exemple, Lea <lea@example.org>; Exemple, Tom <tom@example.org>";Saules\n',
+        'E-mail;Équipe\n"""Exemple; Lea"" <lea@example.org>, ""Exemple, Tom"" <tom@example.org>";Ventes\n',
+        'Date;E-mail\n01/09/2026;"Lea <lea@example.org>, Tom <tom@example.org>"\n',
+    ],
+)
+def test_several_people_in_one_cell_are_several_guests(text: str, tmp_path: Path) -> None:
+    found = read(tmp_path / "people.csv", text)
+    assert emails(found) == ["lea@example.org", "tom@example.org"]
+    assert {guest.league for guest in found.guests} == ({"Saules"} if "Saules" in text else {None})
+
+
+@pytest.mark.parametrize("cell", ["lea@example.org; lea@home.example", "Lea <lea@example.org>; Lea <lea@home.example>"])
+def test_two_addresses_in_the_row_of_one_person_are_asked_about(cell: str, tmp_path: Path) -> None:
+    with pytest.raises(SheetError, match="several addresses in one cell"):
+        read(tmp_path / "people.csv", f'Nom;E-mail\nLea;"{cell}"\n')
+
+
+def test_the_sheets_that_are_not_read_are_named(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    sheet = workbook.worksheets[0]
+    sheet.title = "Inscrits"
+    for row in (("E-mail",), ("lea@example.org",)):
+        sheet.append(row)
+    workbook.create_sheet("Aide").append(("Comment remplir",))
+    workbook.save(tmp_path / "people.xlsx")
+    found = read_guests(tmp_path / "people.xlsx")
+    assert (found.sheet, found.other_sheets) == ("Inscrits", ("Aide",))
+
+
 def test_who_is_there_again_with_the_same_league_or_none_is_read_once(tmp_path: Path) -> None:
     text = "E-mail;Ligue\nada@example.org;\ntom@example.org;Saules\nAda@example.org;Saules\ntom@example.org;\n"
     found = read(tmp_path / "people.csv", text)
