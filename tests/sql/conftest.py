@@ -5,11 +5,15 @@ With MPP_TEST_DB_URL (a loaded database, as role postgres) they use that one ins
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from supabase_embedded import PostgresServer
 from tests.support.game import Connection, Game, commit_cards
@@ -59,9 +63,46 @@ def connection(database_url: str) -> Iterator[Connection]:
         yield connection
 
 
+class Kept:
+    """A scene that stays in the open transaction for all tests in a row that ask for it; each starts from a savepoint.
+
+    What is dear to build is built once. A test gets a copy of the Python objects too, so that none meets what another
+    changed.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._key: Hashable = None
+        self._scene: Any = None
+
+    @contextlib.contextmanager
+    def scene(self, key: Hashable, build: Callable[[Game], Any]) -> Iterator[Any]:
+        """The scene of this key, built unless it stands; what the block does to it is undone."""
+        if key != self._key or self._connection.info.transaction_status != TransactionStatus.INTRANS:
+            self.drop()
+            self._scene = build(Game(self._connection))
+            self._key = key
+        with self._connection.transaction(force_rollback=True):
+            yield copy.deepcopy(self._scene, {id(self._connection): self._connection})
+
+    def drop(self) -> None:
+        """Undo the scene that stands."""
+        self._key = self._scene = None
+        self._connection.rollback()
+
+
+@pytest.fixture(scope="module")
+def kept(connection: Connection) -> Iterator[Kept]:
+    """What stands in the transaction of the one connection until the end of the file, with its locks."""
+    kept = Kept(connection)
+    yield kept
+    kept.drop()
+
+
 @pytest.fixture
-def db(connection: Connection) -> Iterator[Connection]:
+def db(connection: Connection, kept: Kept) -> Iterator[Connection]:
     """A connection as role postgres inside a transaction that is rolled back."""
+    kept.drop()
     try:
         yield connection
     finally:

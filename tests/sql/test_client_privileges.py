@@ -20,6 +20,7 @@ from tests.support.crowd import committed
 from tests.support.game import DAY, Game, Jsonb, League, Person
 from tests.support.refusal_details import only_times
 
+from .conftest import Kept
 from .test_mail import COMMANDS as MAIL_COMMANDS
 
 PEOPLE = (
@@ -136,8 +137,14 @@ def disable(game: Game, person: Person) -> None:
 
 
 @pytest.fixture
-def scene(game: Game) -> Scene:
-    return Scene(game)
+def scene(kept: Kept) -> Iterator[Scene]:
+    with kept.scene(Scene, Scene) as scene:
+        yield scene
+
+
+@pytest.fixture
+def game(scene: Scene) -> Game:
+    return scene.game
 
 
 Arguments = Callable[[Scene], dict[str, Any]]

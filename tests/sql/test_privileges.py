@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.game import HOUR, SECRET_WORD, Edition, Game, Jsonb, League, Person, document, translated
 
+from .conftest import Kept
 from .test_client_privileges import ALL_COMMANDS as CLIENT_COMMANDS
 from .test_client_privileges import ALL_TABLES as CLIENT_TABLES
 from .test_client_privileges import ALL_VIEWS as CLIENT_VIEWS
@@ -50,7 +51,17 @@ class Scene:
 
 
 @pytest.fixture
-def scene(game: Game) -> Scene:
+def scene(kept: Kept) -> Iterator[Scene]:
+    with kept.scene(build, build) as scene:
+        yield scene
+
+
+@pytest.fixture
+def game(scene: Scene) -> Game:
+    return scene.game
+
+
+def build(game: Game) -> Scene:
     edition, draft = game.edition(), game.edition("draft")
     over = game.edition("closed")
     ours = game.league(edition, name=f"Ours {uuid.uuid4().hex[:6]}", is_open=True, phone=PHONE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from tests.support.game import (
     translated,
 )
 
+from .conftest import Kept
 from .test_client_privileges import ALL_TABLES as CLIENT_TABLES
 from .test_client_privileges import ALL_VIEWS as CLIENT_VIEWS
 
@@ -69,7 +70,17 @@ class Scene:
 
 
 @pytest.fixture
-def scene(game: Game) -> Scene:
+def scene(kept: Kept) -> Iterator[Scene]:
+    with kept.scene(build, build) as scene:
+        yield scene
+
+
+@pytest.fixture
+def game(scene: Scene) -> Game:
+    return scene.game
+
+
+def build(game: Game) -> Scene:
     edition = game.edition(audience="school", ranking_basis="average", league_min_players=2, teams_per_league=3)
     over = game.edition("closed", audience="school")
     school = game.school(name="École des Essais")
