@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from supabase_embedded import process
@@ -33,7 +34,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     stack = Stack(settings)
     threading.Thread(target=process.keep_short, args=[stack.logs], daemon=True).start()
-    pause = EVERY
+    pause, lately = EVERY, frozenset[str]()
     while is_ours(stack.home):
         try:
             revived = stack.revive() if has_dead(stack.home) else []
@@ -43,9 +44,17 @@ def main() -> None:
         else:
             for name in revived:
                 log.warning("%s had ended and was started again", name)
-            # What dies at once again and again is started less and less often.
-            pause = min(2 * pause, LONGEST_PAUSE) if revived else max(pause / 2, EVERY)
+            pause, lately = after(pause, lately, revived)
         time.sleep(pause)
+
+
+def after(pause: float, lately: frozenset[str], revived: Sequence[str]) -> tuple[float, frozenset[str]]:
+    """The next pause, and who was revived lately: what dies again and again is started less and less often."""
+    if lately.intersection(revived):
+        pause = min(2 * pause, LONGEST_PAUSE)
+    elif not revived:
+        pause = max(pause / 2, EVERY)
+    return pause, lately.union(revived) if revived or pause > EVERY else frozenset()
 
 
 def is_ours(home: Path) -> bool:

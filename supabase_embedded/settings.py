@@ -14,7 +14,8 @@ class StackSettings:
 
     The stack reads these environment variables, all under the prefix ``variables``: HOME, PORT_<SERVICE>, POSTGRES
     (another Postgres directory, 15 to 18), AUTH_BIN (a binary of the real Auth server), AUTH_LIMITS (count requests by
-    network address as a hosted project does) and STORAGE_URL (the real Storage server).
+    network address as a hosted project does), PASSWORD_COST (what a hash of a password costs; 10 as in Supabase Auth,
+    and 4 where accounts are made by the hundred, in tests) and STORAGE_URL (the real Storage server).
     """
 
     #: The directory with config.toml and migrations/, as the Supabase CLI knows it.

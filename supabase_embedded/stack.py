@@ -493,6 +493,8 @@ class Stack:
             sender_name=self.settings.sender_name,
             **config.auth_options(),
         )
+        if cost := self.settings.variable("PASSWORD_COST"):
+            values["EMBEDDED_PASSWORD_COST"] = cost
         return _environment(values)
 
     def _migrate_auth(self, state: State) -> None:

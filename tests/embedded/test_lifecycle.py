@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +21,7 @@ from typer.testing import CliRunner
 
 from mpp_cli.stack import app as stack_commands
 from mpp_supabase.local_stack import stack_settings
-from supabase_embedded import Ports, PostgresServer, Stack, StackError, StackStatus, running_stack
+from supabase_embedded import Ports, PostgresServer, Stack, StackError, StackStatus, keeper, running_stack
 from supabase_embedded.health import port_use
 from supabase_embedded.process import LOG_BYTES, Process, spawn, start_token, wait
 from supabase_embedded.state import State
@@ -153,6 +154,22 @@ def test_a_service_that_dies_is_started_again_and_the_rest_goes_on(probe: Stack,
         wait_until(lambda: asked(running, "GET", "/rest/v1/rpc/whoami") == 200, probe.status)
         assert asked(running, "POST", "/auth/v1/signup") == 200, name
     assert "had ended and was started again" in (probe.logs / "keeper.log").read_text()
+
+
+def test_only_a_service_that_dies_again_and_again_is_started_less_and_less_often() -> None:
+    pause, lately = keeper.EVERY, frozenset[str]()
+    for name in ("auth", "gateway", "mailbox"):
+        pause, lately = keeper.after(pause, lately, [name])
+        assert pause == keeper.EVERY, "each died once"
+    for _ in range(10):
+        before = pause
+        pause, lately = keeper.after(pause, lately, ["gateway", "storage"])
+        assert pause == min(2 * before, keeper.LONGEST_PAUSE)
+    while pause > keeper.EVERY:
+        before = pause
+        pause, lately = keeper.after(pause, lately, [])
+        assert pause == max(before / 2, keeper.EVERY)
+    assert keeper.after(pause, lately, ["gateway"]) == (keeper.EVERY, {"gateway"}), "that was long ago"
 
 
 def asked(status: StackStatus, method: str, path: str) -> int:
@@ -293,6 +310,19 @@ def test_ports_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     for wrong in ("http", "0", "70000", "-1"):
         with pytest.raises(StackError, match="MPP_PORT_AUTH"):
             Ports.chosen({"MPP_PORT_AUTH": wrong}, "MPP_")
+
+
+def test_what_a_password_costs_comes_from_the_environment(running: StackStatus) -> None:
+    cost, address = int(os.environ["MPP_PASSWORD_COST"]), f"{uuid.uuid4().hex}@example.org"
+    account = {"email": address, "password": "correct horse battery"}
+    key = {"apikey": running.env()["PUBLISHABLE_KEY"]}
+    for path in ("signup", "token?grant_type=password"):
+        answer = httpx.post(f"{running.api_url}/auth/v1/{path}", json=account, headers=key, timeout=LIMIT)
+        assert answer.status_code == 200, answer.text
+    with psycopg.connect(running.db_url) as db:
+        row = db.execute("select encrypted_password from auth.users where email = %s", (address,)).fetchone()
+    assert row is not None
+    assert row[0][3:7] == f"${cost:02}$"
 
 
 def test_a_missing_npm_is_said(new_stack: NewStack, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
