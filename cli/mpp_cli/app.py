@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import sys
+from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -76,7 +77,7 @@ def run(arguments: list[str] | None = None) -> int:
     _state["debug"] = False
     streams = sys.stdout, sys.stderr
     try:
-        result = app(args=arguments, prog_name="mpp", standalone_mode=False)
+        result = _tree()(args=arguments, prog_name="mpp", standalone_mode=False)
         if result == Exit.INTERRUPTED:
             # Typer makes this of a Ctrl-C, without a word.
             output.say("\nInterrupted.")
@@ -98,6 +99,12 @@ def run(arguments: list[str] | None = None) -> int:
         if isinstance(error, OSError) and error.errno in _NOT_WRITTEN:
             return _unwritten(error)
         return _explain(error)
+
+
+@cache
+def _tree() -> Any:
+    # Typer would build the tree of all commands for each call: 70 ms.
+    return typer.main.get_command(app)
 
 
 def _explain(error: Exception) -> int:
