@@ -577,11 +577,11 @@ def test_a_quorum_reached_and_lost_by_several_at_once_credits_all_or_none(game, 
     assert_proven(game, edition)
 
 
-def test_nothing_is_written_after_a_freeze_in_200_rounds(game, lines):
+def test_nothing_is_written_after_a_freeze_in_fifty_rounds(game, lines):
     people = [game.registered(f"racer {n}") for n in range(3)]
     game.db.commit()
     total: Counter[str] = Counter()
-    for number in range(200):
+    for number in range(50):
         edition = game.edition()
         league = game.league(edition, people[0])
         for person in people[1:]:
@@ -627,7 +627,7 @@ def test_nothing_is_written_after_a_freeze_in_200_rounds(game, lines):
         # Who leaves after the freeze takes their row along, and moves nobody else.
         assert ranks(game, edition).items() <= shown.items()
         game.db.commit()
-    assert total["00000"] > 200
+    assert total["00000"] > 50
     assert set(total) <= {"00000", "MP022", "MP024", "MP042"}
 
 
@@ -751,8 +751,8 @@ def test_sixteen_writers_on_one_league_leave_right_scores(game, lines):
     league = game.league(edition)
     people = [league.ambassador, *(game.player(league) for _ in range(39))]
     game.db.commit()
-    # What is bounded by the card, and more often what is bounded by the day only.
-    kinds = ("t-bike", "t-picnic", "t-swap", "t-boost", "t-flash", "t-window", *("t-soup", "t-plane") * 4)
+    # What is bounded by the card, more often what is bounded by the day only, and most often what touches the others.
+    kinds = ("t-bike", "t-boost", "t-flash", "t-window", *("t-soup", "t-plane") * 4, *("t-picnic", "t-swap") * 4)
     crowd = Crowd(lines)
 
     def writer(players: list[Person]) -> Callable[[Connection, random.Random], Any]:
@@ -769,10 +769,10 @@ def test_sixteen_writers_on_one_league_leave_right_scores(game, lines):
         return work
 
     for n in range(16):
-        crowd.add(writer(people[n::16]), times=625)
+        crowd.add(writer(people[n::16]), times=200)
     with crowd.at_work():
         pass
-    assert sum(crowd.answers.values()) == 10_000
+    assert sum(crowd.answers.values()) == 3_200
     assert set(crowd.answers) <= {"00000", "MP042", "MP047"}
-    assert crowd.answers["00000"] > 4_000
+    assert crowd.answers["00000"] > 1_200
     assert_proven(game, edition)
