@@ -10,7 +10,7 @@ import json
 import random
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -20,6 +20,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.support.game import DAY, HOUR, Edition, Game, Jsonb, Person, translated
+
+from .conftest import Kept
 
 PARIS = ZoneInfo("Europe/Paris")
 MICROSECOND = timedelta(microseconds=1)
@@ -607,12 +609,21 @@ MOMENTS = {
 }
 
 
-@pytest.fixture(params=[(moment, by_average) for moment in MOMENTS for by_average in (False, True)], ids=str)
-def world(request: pytest.FixtureRequest, game: Game) -> World:
-    moment, by_average = request.param
-    start, after = MOMENTS[moment]
-    seed = list(MOMENTS).index(moment) * 2 + by_average
-    return make(game, seed, start, start + after, by_average=by_average)
+#: With the scope of the file, so that the tests of one world follow each other.
+@pytest.fixture(
+    scope="module", params=[(moment, by_average) for moment in MOMENTS for by_average in (False, True)], ids=str
+)
+def moment(request: pytest.FixtureRequest) -> tuple[str, bool]:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def world(kept: Kept, moment: tuple[str, bool]) -> Iterator[World]:
+    name, by_average = moment
+    start, after = MOMENTS[name]
+    seed = list(MOMENTS).index(name) * 2 + by_average
+    with kept.scene(moment, lambda game: make(game, seed, start, start + after, by_average=by_average)) as world:
+        yield world
 
 
 def test_every_figure_is_the_one_that_is_counted_from_the_facts(world):
@@ -1236,6 +1247,8 @@ def crowd(game: Game, participations: int, players: int, deeds: int) -> World:
         at = AUTUMN + timedelta(minutes=(n * 37) % (19 * 24 * 60))
         world.deeds.append(Deed(player, player.league or 0, cards[n % 5], at, "credited"))
     write(world)
+    # What the tests before left behind looks like empty tables, which plans of thousands of rows must not believe.
+    game.run("analyze mpp.validation, mpp.player, mpp.league, mpp.team, mpp.score, mpp.profile")
     game.clock(world.at)
     return world
 
