@@ -227,9 +227,9 @@ def place_of(status: StackStatus) -> Iterator[Place]:
 
 
 def run_javascript(status: StackStatus, scenario: str, **given: Any) -> Any:
-    """Run a scenario of js/phone_path.mjs with the publishable key; returns what it saw."""
+    """Run a scenario of tests/journeys/js/phone_path.mjs with the publishable key; returns what it saw."""
     known = {"url": status.api_url, "key": status.env()["PUBLISHABLE_KEY"], **given}
-    script = Path(__file__).parent / "js/phone_path.mjs"
+    script = Path(__file__).parents[1] / "journeys/js/phone_path.mjs"
     done = subprocess.run(
         [node(), str(script), scenario, json.dumps(known, default=vars)],
         check=False, capture_output=True, text=True, timeout=LIMIT,
