@@ -24,8 +24,9 @@ from typing import Any, cast
 from mpp_supabase import clock
 from mpp_supabase.mail.letters import Letter, LetterError, Links, write_letter
 from mpp_supabase.mail.outbox import ClaimedMail
-from mpp_supabase.mail.settings import MailSettings, clean_header, is_address
+from mpp_supabase.mail.settings import MailSettings, clean_header
 from mpp_supabase.mail.wording import WORDING, Language
+from mpp_supabase.typed import is_mail_address
 
 _DIRECTORY = Path(__file__).with_name("templates")
 _ALWAYS = {
@@ -39,7 +40,7 @@ def compose(mail: ClaimedMail, settings: MailSettings, *, now: datetime | None =
 
     Raises LetterError when its template or data are wrong, or its address is none.
     """
-    if not is_address(mail.address):
+    if not is_mail_address(mail.address):
         raise LetterError("The address of the mail is not valid.", "Correct it and queue the mail again.")
     language = cast(Language, mail.language)
     letter = write_letter(mail.template, mail.data, language, Links(settings.app_url, settings.client_space_url))

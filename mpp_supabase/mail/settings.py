@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from mpp_supabase.config import Settings, is_near
 from mpp_supabase.errors import ConfigError
+from mpp_supabase.typed import is_mail_address
 
 HOST = "MPP_SMTP_HOST"
 NAMES = (
@@ -133,7 +134,7 @@ def _read(values: Mapping[str, str], place: str, project: Settings) -> MailSetti
             "Use starttls.",
         )
     name, sender = parseaddr(values["MPP_SMTP_FROM"])
-    if not is_address(sender) or clean_header(values["MPP_SMTP_FROM"]) != values["MPP_SMTP_FROM"].strip():
+    if not is_mail_address(sender) or clean_header(values["MPP_SMTP_FROM"]) != values["MPP_SMTP_FROM"].strip():
         raise wrong("MPP_SMTP_FROM", "it is not an address", 'Write "Ma Petite Planète <bonjour@example.org>".')
     domain = (values["MPP_MAIL_DOMAIN"].strip() or sender.rpartition("@")[2]).lower()
     unsubscribe_url = values["MPP_MAIL_UNSUBSCRIBE_URL"].strip() or f"{project.url}/functions/v1/unsubscribe"
@@ -191,20 +192,6 @@ def _number(name: str, text: str, default: int, most: int) -> int:
     if not text.strip().isdecimal() or not 0 < int(text) <= most:
         raise ConfigError(f"{name} is wrong: it is not a number from 1 to {most}.", f"Correct {name}, or unset it.")
     return int(text)
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is one plain address, as private.is_mail_address in the database has it."""
-    import re
-
-    local, _, domain = text.rpartition("@")
-    return (
-        len(text) <= 254
-        and re.fullmatch(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", local) is not None
-        and len(local) <= 64
-        and re.fullmatch(r"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]", domain)
-        is not None
-    )
 
 
 def clean_header(text: str) -> str:

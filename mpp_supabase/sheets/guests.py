@@ -17,6 +17,7 @@ from mpp_supabase.sheets.names import loosely
 from mpp_supabase.sheets.problems import Problems, addresses
 from mpp_supabase.sheets.table import HEADER_ROWS, Table, check_layout, either
 from mpp_supabase.sheets.workbook import read_workbook
+from mpp_supabase.typed import is_mail_address
 
 Role: TypeAlias = Literal["e-mail", "league", "unit"]
 
@@ -531,25 +532,23 @@ def _named(cell: Cell) -> tuple[tuple[str, str], ...]:
     hidden = _QUOTED.sub(lambda quoted: "x" * len(quoted[0]), cell.text)
     sign = ";" if ";" in hidden.strip(" ;,.") else ","
     ends = [at for at, letter in enumerate(hidden) if letter == sign]
-    pieces = [
-        piece
+    parts = [
+        part
         for begin, end in zip([0, *(at + 1 for at in ends)], [*ends, len(hidden)], strict=True)
-        if (piece := cell.text[begin:end].strip(" ;,."))
+        if (part := cell.text[begin:end].strip(" ;,."))
     ]
-    found = tuple(one for piece in pieces if (one := _one_address(piece)) is not None)
-    return found if len(found) == len(pieces) else ()
+    found = tuple(one for part in parts if (one := _one_address(part)) is not None)
+    return found if len(found) == len(parts) else ()
 
 
 def _one_address(text: str) -> tuple[str, str] | None:
-    from mpp_supabase.mail.settings import is_address
-
     found = next((match for pattern in _ADDRESSED if (match := pattern.match(text))), None)
     if found is None or found[found.lastindex or 0].count("@") > 1:
         return None
     written = found[found.lastindex or 0]
     email = written.rstrip(".").lower()
     name = text.replace(written, "").strip(" <>()[]'\"")
-    return (email, name) if is_address(email) else None
+    return (email, name) if is_mail_address(email) else None
 
 
 def _text(cell: Cell | None, what: str, problems: Problems) -> str | None:

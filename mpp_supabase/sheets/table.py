@@ -16,6 +16,7 @@ from mpp_supabase.sheets.cells import Cell, Sheet, column_name, has_sign
 from mpp_supabase.sheets.names import is_label, loosely
 from mpp_supabase.sheets.problems import Problems
 from mpp_supabase.sheets.workbook import Workbook
+from mpp_supabase.typed import holds_mail_address
 
 HEADER_ROWS = 20
 
@@ -76,8 +77,6 @@ _PERSONAL = re.compile(
     rf"){_WHOSE}(?: ?[0-9])?\Z"
 )
 _NUMBER = re.compile(r"\s*(n\s*[°º]|#)?\s*[0-9]{1,6}\s*[.)°º]?\s*", re.IGNORECASE)
-# Bounded, and begun at the sign: looked for from the start of a long text it would take its length squared.
-_EMAIL = re.compile(r"[^\s@]@[^\s@]{1,190}\.[^\s@.]{2,}")
 _PASTE = "replace it by its value (copy, then paste values only)"
 
 
@@ -293,7 +292,7 @@ def check_layout(sheet: Sheet, table: Table, problems: Problems, unread: frozens
 
 def _check_cells(sheet: Sheet, table: Table, ignored: tuple[Role, ...], problems: Problems) -> None:
     for cell in _cells(sheet):
-        if cell.kind == "text" and "@" in cell.text and _EMAIL.search(cell.text):
+        if cell.kind == "text" and holds_mail_address(cell.text):
             wrong = "this looks like an e-mail address, which must not come in"
             problems.add(cell.address, cell.value, wrong, "delete it", cell.place)
     for cell in table.header.values():

@@ -12,7 +12,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from mpp_supabase.sheets.names import is_one_word
-from mpp_supabase.typed import trimmed
+from mpp_supabase.typed import holds_mail_address, is_mail_address, trimmed
 from tests.support.game import DAY
 
 #: Characters that are on no keyboard and in many clipboards, with what is kept of A, the character and B.
@@ -107,6 +107,46 @@ def test_an_address_is_trimmed_like_any_text(game):
         with game.refused("MP010"):
             game.service.call("invite_staff", organisation_id=client, email=wrong, role="viewer", access_until=until)
     assert game.service.call("remove_participants", participation_id=part, emails=[pasted]) == 1
+
+
+LONG = "a" * 64
+GOOD_ADDRESSES = [
+    "a@b.fr", "ada@example.org", "Ada.Lovelace@Example.ORG", "ada+june@example.org", "o'neil@example.org",
+    "!#$%&'*+/=?^_`{|}~-@example.org", "1@2.fr", "a@b-c.d-e.fr", "a@xn--bcher-kva.example", "a@b.c1", "a@b.x-y",
+    f"{LONG}@example.org", f"a@{'b' * 63}.fr", f"a@{'b.' * 125}fr",
+]  # fmt: skip
+BAD_ADDRESSES = [
+    "", "a", "@", "a@", "@b.fr", "a@b", "a@b.f", "a@b.1", "a@b.1a", "a@b.c-", "a@@b.fr", "a@b@c.fr", "a@b..fr",
+    "a@.b.fr", "a@b.fr.", ".a@b.fr", "a.@b.fr", "a..b@c.fr", "a@-b.fr", "a@b-.fr", "a@b_c.fr", "a b@c.fr",
+    "a@b c.fr", " a@b.fr", "a@b.fr ", "a@b.fr\n", "\na@b.fr", "a@b.fr\nbcc:c@d.fr", "a@b.fr,c@d.fr",
+    "a@b.fr;c@d.fr", "<a@b.fr>", "Ada <a@b.fr>", '"a b"@c.fr', "a(b)@c.fr", "a@[127.0.0.1]", "a@127.0.0.1",
+    "a\\@b.fr", "a:b@c.fr", "élodie@exemple.fr", "a@bücher.fr", "a@b.été", "a\u200b@b.fr", "a\u0301@b.fr",
+    "\uff41@b.fr", "a\uff20b.fr", "a@b\u3002fr", f"{LONG}a@example.org", f"a@{'b' * 64}.fr", f"aa@{'b.' * 125}fr",
+]  # fmt: skip
+
+
+def test_python_and_the_database_agree_on_what_an_address_is(game):
+    for address, good in (
+        (a, is_good) for found, is_good in ((GOOD_ADDRESSES, True), (BAD_ADDRESSES, False)) for a in found
+    ):
+        assert game.one("select private.is_mail_address(%s)", (address,)) is good, address
+        assert is_mail_address(address) is good, address
+    # Every character, in each of the places where an address may have one.
+    for place in ("{}@b.fr", "a{}a@b.fr", "a@{}b.fr", "a@b{}b.fr", "a@b.{}r", "a@b.f{}", "a@b.fr{}"):
+        texts = [place.format(chr(code)) for code in range(1, 0x250)]
+        kept = game.rows(
+            "select t.text from unnest(%s::text[]) t (text) where private.is_mail_address(t.text)", (texts,)
+        )
+        assert {row["text"] for row in kept} == {text for text in texts if is_mail_address(text)}, place
+
+
+def test_where_no_address_belongs_every_one_is_found():
+    for address in GOOD_ADDRESSES:
+        assert holds_mail_address(address), address
+        assert holds_mail_address(f"Write to <{address}>, please"), address
+    # Also those that no mail would reach; and what is none is left alone.
+    assert all(map(holds_mail_address, ("élodie@exemple.fr", "a@b_c.fr", "a@b.été")))
+    assert not any(map(holds_mail_address, ("", "@", "a@b", "@home.fr", "Rendez-vous @ 14.30", "a @ b.fr", "1@2.3")))
 
 
 def test_an_initial_is_trimmed_like_any_text(game):
