@@ -343,10 +343,6 @@ class SchoolUnknown(Refusal, code="MP080"):
     """There is no such school."""
 
 
-class RepeatedFirstName(Refusal, code="MP081"):
-    """A first name comes twice in the class (pupil %1$s of the list): each needs an initial of their own."""
-
-
 class InvitationUnknown(Refusal, code="MP082"):
     """No invitation has this code, or it was used or has expired."""
 

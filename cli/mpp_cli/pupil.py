@@ -43,7 +43,7 @@ def add(
 
     Example: mpp pupil add 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 Noé Lina:B --known Lina:M
     """
-    from mpp_supabase import NamedPupil, RepeatedFirstName
+    from mpp_supabase import ImportRefused, NamedPupil
 
     wanted = output.uuid_of(class_id, "CLASS")
     asked: list[dict[str, str | None]] = []
@@ -60,8 +60,9 @@ def add(
         ]
         try:
             made = mpp.classes.add_pupils(wanted, [*corrections, *asked], dry_run=dry_run)
-        except RepeatedFirstName as refused:
-            refused.hint = "Give each an initial: Lina:B for who comes, --known Lina:M for who is there."
+        except ImportRefused as refused:
+            if any(fault.fault == "first_name_twice" for fault in refused.faults):
+                refused.hint = "Give each an initial: Lina:B for who comes, --known Lina:M for who is there."
             raise
         teams = {found.team_id: found.name for found in mpp.classes.teams(wanted)}
     out.rows(

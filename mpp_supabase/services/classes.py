@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -22,13 +21,10 @@ from mpp_supabase.errors import (
     EditionNotOver,
     ImportFault,
     ImportRefused,
-    InvalidField,
     LeagueFull,
     NotAllowed,
     NotATeacher,
     NotInClass,
-    Refusal,
-    RepeatedFirstName,
     TeamLimit,
 )
 from mpp_supabase.models import (
@@ -211,8 +207,8 @@ class Classes(Service):
         """Add pupils, all or none: `first_name`, and where needed `initial` and `team` (a name; made when missing).
 
         An element with `pupil_id` corrects a pupil who is there: when a second Lina comes, both get an initial in one
-        call. Raises NotAllowed, RepeatedFirstName, LeagueFull, TeamLimit, NotInClass, InvalidField, EditionNotRunning,
-        EditionFrozen.
+        call. Raises ImportRefused with every fault of every element (its `row` counts from 1); NotAllowed, LeagueFull,
+        TeamLimit, InvalidField (no element, or more than 200), EditionNotRunning, EditionFrozen.
         """
         sent = [{key: value for key, value in pupil.items() if value is not None} for pupil in pupils]
         with _there(class_id):
@@ -409,12 +405,12 @@ class Classes(Service):
             try:
                 # With faults in the sheet the rest of it is tried all the same, so that all faults are told at once.
                 named = self.add_pupils(class_id, plan.pupils, dry_run=dry_run or bool(problems))
-            except InvalidField as refused:
-                self._note_refused(refused, class_id, roster, plan, known)
-            except (RepeatedFirstName, TeamLimit, LeagueFull) as refused:
+            except ImportRefused as refused:
+                _note_faults(refused, roster, plan)
+            except (TeamLimit, LeagueFull) as refused:
                 # Of a part of the sheet these say nothing.
                 if not problems:
-                    _note(refused, roster, plan.pupils, known)
+                    _note_limit(refused, roster, known)
         problems.check()
         corrected = len(plan.to_correct)
         return RosterImport(
@@ -636,27 +632,6 @@ class Classes(Service):
         with _there(class_id):
             return parse_row(_Recorded, self._transport.call("import_class_sheet", arguments, idempotent=True))
 
-    def _note_refused(
-        self, refused: Refusal, class_id: UUID | str, roster: Roster, plan: RosterPlan, known: Sequence[KnownPupil]
-    ) -> None:
-        """Note what the database does not take. It names the first pupil: those that are left are tried again."""
-        pupils = list(plan.pupils)
-        for _ in range(MAX_NAMED):
-            _note(refused, roster, pupils, known)
-            place = _PUPIL.search(refused.message)
-            if place is None:
-                break
-            del pupils[int(place[1]) - 1]
-            if not pupils:
-                break
-            try:
-                self.add_pupils(class_id, pupils, dry_run=True)
-                break
-            except InvalidField as next_one:
-                refused = next_one
-            except (RepeatedFirstName, TeamLimit, LeagueFull):
-                break
-
     def _in_the_sheet(
         self,
         refused: ImportRefused,
@@ -764,7 +739,6 @@ class _Ranks:
 
 
 _LIST = "List them with `mpp class list EDITION`."
-_PUPIL = re.compile(r" of pupil ([0-9]+)")
 
 
 def _there(class_id: UUID | str) -> AbstractContextManager[None]:
@@ -853,40 +827,49 @@ def _with_the_sheets_own(found: ImportRefused | SheetError, plan: TrackingPlan) 
     return plan.problems.error()
 
 
-def _note(refused: Refusal, roster: Roster, pupils: Sequence[Mapping[str, str]], known: Sequence[KnownPupil]) -> None:
-    """Note a refusal of the database at the cells of the roster it is about, or of the sheet if none can be told."""
+def _note_faults(refused: ImportRefused, roster: Roster, plan: RosterPlan) -> None:
+    """Note at the cells of the roster what the database says of the pupils of its plan."""
     from mpp_supabase.sheets.cells import position
 
-    cells: list[tuple[str, str]] = []
-    problem, fix = refused.message.rstrip("."), refused.hint.rstrip(".")
-    if isinstance(refused, TeamLimit):
-        there = {folded(pupil.team) for pupil in known if pupil.team}
-        cells = [
-            (entry.team_cell, entry.team) for entry in roster.pupils if entry.team and folded(entry.team) not in there
-        ]
-        fix = "use fewer names of teams in the sheet"
-    elif isinstance(refused, LeagueFull):
-        fix = "take rows out, or ask for another class"
-    else:
-        # The database names places in the list it was sent, never what was typed about a pupil.
-        field, _, places_said = refused.message.partition(" of pupil ")
-        if isinstance(refused, RepeatedFirstName):
-            field, places_said = "first_name", refused.message.partition("(pupil ")[2].partition(" of the list)")[0]
-            problem, fix = "the class has this first name twice", "give each of them an initial of their own"
-        else:
-            places_said, _, why = places_said.partition(" ")
-            problem = f"{field} {why}".rstrip(".")
-        first_names = {str(pupil.pupil_id): pupil.first_name for pupil in known}
-        for place in re.findall(r"[0-9]+", places_said):
-            sent = pupils[int(place) - 1]
-            name, initial = sent.get("first_name") or first_names[sent["pupil_id"]], sent.get("initial")
-            for entry in roster.pupils:
-                same_initial = initial is None or folded(entry.initial or "") == folded(initial)
-                if folded(entry.first_name) == folded(name) and same_initial:
-                    where = {"team": entry.team_cell, "initial": entry.initial_cell}.get(field) or entry.cell
-                    cells.append(
-                        (where, {"team": entry.team or "", "initial": entry.initial or ""}.get(field, entry.name))
-                    )
     problems = cast("Problems", roster.problems)
-    for cell, value in cells or [("", "")]:
+    whole = not problems
+    for fault in refused.faults:
+        entry = plan.entries[fault.row - 1] if fault.row is not None else None
+        if fault.fault == "first_name_twice":
+            # Of a part of the sheet this says nothing: who would tell them apart may be missing.
+            if not whole:
+                continue
+            problem, fix = "the class has this first name twice", "give each of them an initial of their own"
+        elif fault.fault in _WRONG and len(fault.arguments) == 2:
+            reason, hint = fault.arguments
+            problem, fix = f"{_WRONG[fault.fault]} is not valid: {reason}", hint.rstrip(".")
+        else:
+            problem, fix = "this pupil is not in the class any more", "read the class again"
+        if entry is None:
+            cell, value = "", ""
+        elif fault.fault == "team_wrong":
+            cell, value = entry.team_cell, entry.team or ""
+        elif fault.fault == "initial_wrong" and entry.initial:
+            cell, value = entry.initial_cell, entry.initial
+        else:
+            cell, value = entry.cell, entry.name
         problems.add(cell, value, problem, fix, position(cell) if cell else (0, 0))
+
+
+_WRONG = {"first_name_wrong": "the first name", "initial_wrong": "the initial", "team_wrong": "the team"}
+
+
+def _note_limit(refused: TeamLimit | LeagueFull, roster: Roster, known: Sequence[KnownPupil]) -> None:
+    """Note at its cells what is too much for the class: its new teams, or the whole sheet."""
+    from mpp_supabase.sheets.cells import position
+
+    problems = cast("Problems", roster.problems)
+    problem = refused.message.rstrip(".")
+    if isinstance(refused, LeagueFull):
+        problems.add("", "", problem, "take rows out, or ask for another class", (0, 0))
+        return
+    there = {folded(pupil.team) for pupil in known if pupil.team}
+    for entry in roster.pupils:
+        if entry.team and folded(entry.team) not in there:
+            cell = entry.team_cell
+            problems.add(cell, entry.team, problem, "use fewer names of teams in the sheet", position(cell))

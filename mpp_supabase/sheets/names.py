@@ -15,7 +15,7 @@ from mpp_supabase.typed import trimmed
 MAX_FIRST_NAME = 30
 MAX_TEAM = 40
 
-# As the database (private.clean_first_name): what stands for one on some keyboards; the last three are letters.
+# As the database (private.first_name_of): what stands for one on some keyboards; the last three are letters.
 _APOSTROPHES = str.maketrans("`´‘ʻʼˈ", "''’’’’")
 # The letters that the database lists (private.is_one_word): what Python counts as one changes with its version.
 _LETTERS = (

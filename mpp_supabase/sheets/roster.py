@@ -82,7 +82,8 @@ class RosterPlan:
     """What importing a roster would do. Nobody is ever removed: who is `absent` from the file stays in the class.
 
     `read_as` says where an initial could not be confirmed, the class's only Lina having none: the cell, what it says
-    and who is meant ("B7", "Lina B.", "Lina").
+    and who is meant ("B7", "Lina B.", "Lina"). `entries` says of each of `pupils` which one of the file it is: None for
+    somebody of the class who gets an initial without being in the file.
     """
 
     to_add: tuple[dict[str, str], ...]
@@ -90,6 +91,7 @@ class RosterPlan:
     known: tuple[KnownPupil, ...]
     absent: tuple[KnownPupil, ...]
     read_as: tuple[ReadAs, ...] = ()
+    entries: tuple[RosterPupil | None, ...] = ()
 
     @property
     def pupils(self) -> list[dict[str, str]]:
@@ -156,7 +158,11 @@ def match_roster(roster: Roster, known_pupils: Iterable[KnownPupil], *, to_recor
     remarks = (unconfirmed(entry, pairs[entry.cell]) for entry in roster.pupils if entry.cell in pairs)
     read_as = tuple(remark for remark in remarks if remark is not None)
     spelling = _team_spelling(known, roster)
-    to_add, to_correct, unchanged = [], [], []
+    to_add: list[dict[str, str]] = []
+    to_correct: list[dict[str, str]] = []
+    unchanged: list[KnownPupil] = []
+    added: list[RosterPupil | None] = []
+    corrected: list[RosterPupil | None] = []
     for entry in roster.pupils:
         team = spelling[names.folded(entry.team)] if entry.team else None
         pupil_ = pairs.get(entry.cell)
@@ -164,6 +170,7 @@ def match_roster(roster: Roster, known_pupils: Iterable[KnownPupil], *, to_recor
             continue
         if pupil_ is None:
             to_add.append(_given({"first_name": entry.first_name, "initial": entry.initial, "team": team}))
+            added.append(entry)
             continue
         name = names.folded(entry.first_name)
         correction = _given(
@@ -175,6 +182,7 @@ def match_roster(roster: Roster, known_pupils: Iterable[KnownPupil], *, to_recor
         )
         if correction:
             to_correct.append({"pupil_id": str(pupil_.pupil_id), **correction})
+            corrected.append(entry)
         else:
             unchanged.append(pupil_)
     met = {str(pupil.pupil_id) for pupil in pairs.values()}
@@ -184,7 +192,8 @@ def match_roster(roster: Roster, known_pupils: Iterable[KnownPupil], *, to_recor
         name = names.folded(pupil.first_name)
         if pupil.initial and name in growing and len(groups[name]) == 1:
             to_correct.append({"pupil_id": str(pupil.pupil_id), "initial": pupil.initial})
-    return RosterPlan(tuple(to_add), tuple(to_correct), tuple(unchanged), absent, read_as)
+            corrected.append(None)
+    return RosterPlan(tuple(to_add), tuple(to_correct), tuple(unchanged), absent, read_as, entries=(*corrected, *added))
 
 
 def read_pupil(table: Table, row: dict[int, Cell], problems: Problems, with_team: bool = True) -> RosterPupil | None:

@@ -103,8 +103,6 @@ as $$
     -- schools and classes
     ('MP080', 'SchoolUnknown', 'There is no such school.', 'Cet établissement n’existe pas.',
         'Search for it, or add it.', 'Cherchez-le, ou ajoutez-le.'),
-    ('MP081', 'RepeatedFirstName', 'A first name comes twice in the class (pupil %1$s of the list): each needs an initial of their own.', 'Un prénom est porté deux fois dans la classe (élève %1$s de la liste) : il faut une initiale à chacun·e.',
-        'Give an initial to each of them, also to the one who is in the class already.', 'Donnez une initiale à chacun·e, y compris à l’élève déjà dans la classe.'),
     ('MP082', 'InvitationUnknown', 'No invitation has this code, or it was used or has expired.', 'Aucune invitation n’a ce code, ou elle a déjà servi ou expiré.',
         'Sign in with the address that was invited, or ask whoever invited you for a new one.', 'Connectez-vous avec l’adresse invitée, ou demandez-en une nouvelle à qui vous a invité·e.'),
     ('MP083', 'NotInClass', 'A pupil, a team or a validation that was named is not in this class.', 'Un·e élève, une équipe ou une validation indiquée n’est pas dans cette classe.',
@@ -168,6 +166,13 @@ as $$
     ('request_key_twice', 'its request key comes twice', 'sa clé de requête vient deux fois'),
     ('too_often', 'player %1$s did challenge %2$s %3$s times, and it counts %4$s', '%1$s a fait le défi %2$s %3$s fois, et il compte %4$s fois'),
     ('pupil_unknown', 'its pupil is not in this class', 'son élève n’est pas dans cette classe'),
+    ('pupil_twice', 'its pupil comes twice', 'son élève vient deux fois'),
+    ('key_unknown', 'a pupil is known by a first name and nothing else: send first_name, initial and team', 'un·e élève n’a qu’un prénom : envoyez first_name, initial et team'),
+    ('first_name_wrong', 'its first name: %1$s', 'son prénom : %1$s'),
+    ('first_name_twice', 'its first name comes twice in the class: each needs an initial of their own, also who is in the class already', 'son prénom est porté deux fois dans la classe : il faut une initiale à chacun·e, y compris à l’élève déjà dans la classe'),
+    ('initial_wrong', 'its initial: %1$s', 'son initiale : %1$s'),
+    ('team_wrong', 'its team: %1$s', 'son équipe : %1$s'),
+    ('team_unknown', 'its team is not in this class', 'son équipe n’est pas dans cette classe'),
     ('not_in_play', '%1$s is not in play for this class', '%1$s n’est pas joué par cette classe'),
     ('times_impossible', '%1$s times is not between 1 and 99', '%1$s fois n’est pas entre 1 et 99'),
     ('mark_twice', '%1$s comes twice for this pupil', '%1$s vient deux fois pour cet élève'),
@@ -265,17 +270,6 @@ begin
             where f.place <= 1000
         )),
         jsonb_array_length(faults)::text, first_one);
-end
-$$;
-
--- Refuses a space without width between two letters of a person's name: it is neither dropped nor made a space.
-create function private.refuse_unseen(field text, value text) returns void
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if value ~ '\S\u200b+\S' then
-        perform private.refuse('MP010', field, 'it holds an invisible character', 'Type the name again.');
-    end if;
 end
 $$;
 

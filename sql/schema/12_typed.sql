@@ -2,8 +2,19 @@
 -- clean value or refuses with what is wrong. Imitations of a client's name are checked in 30_client, names of pupils in
 -- 52_pupil.
 
--- A typed line, trimmed and clean; or the refusal that names the field.
-create function private.clean_line(field text, value text, longest integer default 60) returns text
+-- A function fault_of_… tells what is wrong with a typed value and what to do, in two texts that repeat nothing of it;
+-- null for a good value. Its function clean_… refuses with them and names the field. An import lists them with the row.
+create function private.refuse_field(field text, fault text[]) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if fault is not null then
+        perform private.refuse('MP010', field, fault[1], fault[2]);
+    end if;
+end
+$$;
+
+create function private.fault_of_line(value text, longest integer) returns text[]
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -11,24 +22,40 @@ declare
 begin
     -- Check the size first: cleaning megabytes would take as long as the sender likes.
     if octet_length(value) > 4 * longest + 200 then
-        perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
+        return array['it is too long', format('Use %s characters at most.', longest)];
     end if;
     cleaned := private.trimmed(value);
-    if coalesce(cleaned, '') = '' then
-        perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
-    end if;
-    if char_length(cleaned) > longest then
-        perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
-            format('Use %s characters at most.', longest));
-    end if;
-    if private.hides_something(cleaned) then
-        perform private.refuse('MP010', field, 'it holds an invisible character', 'Use visible characters only.');
-    end if;
-    -- An encoded word of a mail header (RFC 2047) reads one way here and another where it is decoded.
-    if cleaned ~ '=\?[^?\s]+\?[bBqQ]\?' then
-        perform private.refuse('MP010', field, 'it holds an encoded word', 'Write it without =?.');
-    end if;
-    return cleaned;
+    return case
+        when coalesce(cleaned, '') = '' then array['it is empty', 'Give some text.']
+        when char_length(cleaned) > longest
+            then array[format('it has %s characters', char_length(cleaned)), format('Use %s characters at most.', longest)]
+        when private.hides_something(cleaned) then array['it holds an invisible character', 'Use visible characters only.']
+        -- An encoded word of a mail header (RFC 2047) reads one way here and another where it is decoded.
+        when cleaned ~ '=\?[^?\s]+\?[bBqQ]\?' then array['it holds an encoded word', 'Write it without =?.']
+    end;
+end
+$$;
+
+-- A typed line, trimmed and clean; or the refusal that names the field.
+create function private.clean_line(field text, value text, longest integer default 60) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse_field(field, private.fault_of_line(value, longest));
+    return private.trimmed(value);
+end
+$$;
+
+-- A space without width between two letters of a person's name is neither dropped nor made a space: it is refused.
+create function private.fault_of_unseen(value text) returns text[]
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$ select case when value ~ '\S\u200b+\S' then array['it holds an invisible character', 'Type the name again.'] end $$;
+
+create function private.refuse_unseen(field text, value text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse_field(field, private.fault_of_unseen(value));
 end
 $$;
 
@@ -124,32 +151,45 @@ $$;
 -- A label that strangers or mails show: clean, without a link, and no imitation of the association. Only the
 -- association names things after itself, where it types one name. `listed` marks a name of a list, which others made
 -- and the staff only pass on.
-create function private.clean_label(field text, value text, longest integer default 60, listed boolean default false) returns text
+create function private.fault_of_label(value text, longest integer, listed boolean) returns text[]
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    cleaned text := private.clean_line(field, value, longest);
-    said text := private.look_alike(cleaned);
-    letters text := regexp_replace(said, '[^a-z]', '', 'g');
+    fault text[] := private.fault_of_line(value, longest);
+    cleaned text;
+    said text;
+    letters text;
     -- In the spelling of look_alike.
     duties constant text := 'offlclel|offlclal|admln|support|staff|moderat|securlt|asslstance|servlce|alde|help|assoclat|contact|organlsat';
     -- Words that a league may use too, “Équipe MPP Lyon”. Alone with the letters they mean the association.
     places constant text := 'equlpes?|teams?|bureau|dlrectlon|lnfos?';
 begin
-    if private.is_ops() and not listed then
-        return cleaned;
+    if fault is not null or (private.is_ops() and not listed) then
+        return fault;
     end if;
+    cleaned := private.trimmed(value);
     if private.holds_link(cleaned) then
-        perform private.refuse('MP010', field, 'it holds a link',
-            'Use a name without an address: no //, no @, nothing like example.com; put a space behind a full stop.');
+        return array['it holds a link',
+            'Use a name without an address: no //, no @, nothing like example.com; put a space behind a full stop.'];
     end if;
+    said := private.look_alike(cleaned);
+    letters := regexp_replace(said, '[^a-z]', '', 'g');
     if letters ~ 'mapetlteplanete' or letters = 'mpp' or letters ~ ('^mpp(' || duties || ')|(' || duties || ')mpp$')
         or letters ~ ('^(l|la|le|les|the)?((' || places || ')(de|dela|du)?mpp|mpp(' || places || '))$')
         -- M.P.P. and m p p too.
         or (said ~ '(^|[^a-z])m[^a-z]*p[^a-z]*p($|[^a-z])' and letters ~ duties) then
-        perform private.refuse('MP010', field, 'it is the name of the association', 'Choose a name of your own.');
+        return array['it is the name of the association', 'Choose a name of your own.'];
     end if;
-    return cleaned;
+    return null;
+end
+$$;
+
+create function private.clean_label(field text, value text, longest integer default 60, listed boolean default false) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse_field(field, private.fault_of_label(value, longest, listed));
+    return private.trimmed(value);
 end
 $$;
 

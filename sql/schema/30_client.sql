@@ -343,23 +343,25 @@ grant select on api.client_invitations to authenticated, service_role;
 -- A chosen name, of a league, a team, a class, a unit, a school or a player. It may not begin with a client's name,
 -- whatever follows. Leagues carry it as “Exemple · Lyon”, and “Exemple Lyon” reads alike. `own` is the client that
 -- types; `listed` is as in clean_label.
-create function private.clean_name(
-    field text, value text, longest integer default 60, own integer default null, listed boolean default false
-) returns text
+create function private.fault_of_name(value text, longest integer, own integer, listed boolean) returns text[]
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    cleaned text := private.clean_label(field, value, longest, listed);
+    fault text[] := private.fault_of_label(value, longest, listed);
     -- Whatever is no letter and no digit parts words.
     signs constant text := '[\u2000-\u2bff\u3000-\u303f\U0001f000-\U0001faff]';
-    plain text := private.searchable(regexp_replace(cleaned, signs, ' ', 'g'));
-    alike text := private.searchable(regexp_replace(private.look_alike(cleaned), signs, ' ', 'g'));
+    cleaned text;
+    plain text;
+    alike text;
     others integer;
     ours integer;
 begin
-    if private.is_ops() and not listed then
-        return cleaned;
+    if fault is not null or (private.is_ops() and not listed) then
+        return fault;
     end if;
+    cleaned := private.trimmed(value);
+    plain := private.searchable(regexp_replace(cleaned, signs, ' ', 'g'));
+    alike := private.searchable(regexp_replace(private.look_alike(cleaned), signs, ' ', 'g'));
     -- A client's own name may begin with another client's. There is no index: what the planner knows of one would tell
     -- who the clients are.
     select max(o.letters) filter (where o.id is distinct from own), max(o.letters) filter (where o.id = own)
@@ -374,9 +376,20 @@ begin
         where n.name <> '' and private.opens_with(n.said, n.name)
     ) o;
     if others > coalesce(ours, 0) then
-        perform private.refuse('MP010', field, 'it is the name of an organisation that plays', 'Choose a name of your own.');
+        return array['it is the name of an organisation that plays', 'Choose a name of your own.'];
     end if;
-    return cleaned;
+    return null;
+end
+$$;
+
+create function private.clean_name(
+    field text, value text, longest integer default 60, own integer default null, listed boolean default false
+) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse_field(field, private.fault_of_name(value, longest, own, listed));
+    return private.trimmed(value);
 end
 $$;
 

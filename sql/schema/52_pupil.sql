@@ -8,81 +8,82 @@ as $$ select first_name || coalesce(' ' || initial || '.', '') $$;
 grant execute on function private.pupil_name to authenticated, service_role;
 
 -- No refusal repeats what is typed about a pupil: messages end up in the server's log, and what was refused may be the
--- very surname or address that nobody should keep. The place in the list tells which pupil it was.
-create function private.typed(pupil jsonb, field text, place bigint) returns text
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if coalesce(jsonb_typeof(pupil -> field), 'null') not in ('string', 'null') then
-        perform private.refuse('MP010', format('%s of pupil %s', field, place), 'it is not a text', 'Send a text, or leave it out.');
-    end if;
-    return pupil ->> field;
-end
-$$;
+-- very surname or address that nobody should keep. The row of the list tells which pupil it was.
+
+-- Signs that some keyboards give for an apostrophe become one, and so does the okina.
+create function private.first_name_of(value text) returns text
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
+as $$ select translate(private.trimmed(value), '`´‘ʻʼˈ', '''''’’’’') $$;
 
 -- One word only: there must be nowhere to write a surname.
-create function private.clean_first_name(value text, place bigint) returns text
+create function private.fault_of_first_name(value text) returns text[]
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    field text := format('first_name of pupil %s', place);
-    -- Signs that some keyboards give for an apostrophe, and the okina.
-    cleaned text := translate(private.clean_line(field, value, 30), '`´‘ʻʼˈ', '''''’’’’');
+    fault text[] := coalesce(private.fault_of_line(value, 30), private.fault_of_unseen(value));
 begin
-    perform private.refuse_unseen(field, value);
-    if cleaned ~ ' ' then
-        perform private.refuse('MP010', field, 'it has a space',
-            'Give the first name alone; join a compound one with a hyphen, such as Marie-Lou.');
-    end if;
-    if not private.is_one_word(cleaned) then
-        perform private.refuse('MP010', field, 'it has a sign that is no letter', 'Use letters, hyphens and apostrophes only.');
-    end if;
-    return cleaned;
+    return case
+        when fault is not null then fault
+        when private.first_name_of(value) ~ ' '
+            then array['it has a space', 'Give the first name alone; join a compound one with a hyphen, such as Marie-Lou.']
+        when not private.is_one_word(private.first_name_of(value))
+            then array['it has a sign that is no letter', 'Use letters, hyphens and apostrophes only.']
+    end;
 end
 $$;
 
-create function private.clean_initial(value text, place bigint) returns text
-    language plpgsql stable set search_path = pg_catalog, pg_temp
+-- As it is kept; nothing when there is none.
+create function private.initial_of(value text) returns text
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
+as $$ select nullif(upper(private.folded(replace(private.trimmed(left(value, 20)), '.', ''))), '') $$;
+
+create function private.fault_of_initial(value text) returns text[]
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
-declare
-    cleaned text := upper(private.folded(replace(private.trimmed(left(value, 20)), '.', '')));
-begin
-    if coalesce(cleaned, '') = '' then
-        return null;
-    end if;
-    if char_length(cleaned) > 2 or not private.is_one_word(cleaned) then
-        perform private.refuse('MP010', format('initial of pupil %s', place), 'it is no initial', 'Give one letter, or two.');
-    end if;
-    return cleaned;
-end
+    select case when char_length(i.initial) > 2 or not private.is_one_word(i.initial)
+        then array['it is no initial', 'Give one letter, or two.'] end
+    from (select private.initial_of(value)) i (initial)
+    where i.initial is not null
 $$;
 
 -- The name of a class or of its team is free text that strangers read, like any other name. A date of birth or a
 -- telephone number would say something about a pupil; school years, levels and counting rhymes do not.
-create function private.clean_class_text(field text, value text, longest integer, listed boolean default false) returns text
+create function private.fault_of_class_text(value text, longest integer, listed boolean) returns text[]
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    cleaned text := private.clean_name(field, value, longest, null, listed);
-    rest text := regexp_replace(cleaned, '\m20[0-9]{2} ?[-–/] ?(20)?[0-9]{2}\M(?![/.-][0-9])', '', 'g');
+    fault text[] := private.fault_of_name(value, longest, null, listed);
+    cleaned text;
+    rest text;
 begin
+    if fault is not null then
+        return fault;
+    end if;
+    cleaned := private.trimmed(value);
+    rest := regexp_replace(cleaned, '\m20[0-9]{2} ?[-–/] ?(20)?[0-9]{2}\M(?![/.-][0-9])', '', 'g');
     if cleaned ~ '@'
         or rest ~ '\m(0?[1-9]|[12][0-9]|3[01])([/.-])(0?[1-9]|1[0-2])\2((19|20)[0-9]{2}|[0-9]{2})\M'
         or rest ~ '\m(19|20)[0-9]{2}([/.-])(0?[1-9]|1[0-2])\2(0?[1-9]|[12][0-9]|3[01])\M'
         or rest ~ '[0-9]([ ./()-]*[0-9]){7}' then
-        perform private.refuse('MP010', field, 'it looks like an address, a date or a telephone number',
-            'Use a name that says nothing about a pupil.');
+        return array['it looks like an address, a date or a telephone number', 'Use a name that says nothing about a pupil.'];
     end if;
-    return cleaned;
+    return null;
 end
 $$;
 
--- Deletes an initial that is no longer needed, and requires one where it is.
-create function private.update_initials(class uuid, listed uuid[] default '{}') returns void
+create function private.clean_class_text(field text, value text, longest integer) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse_field(field, private.fault_of_class_text(value, longest, false));
+    return private.trimmed(value);
+end
+$$;
+
+-- An initial goes as soon as it is not needed.
+create function private.drop_initials(class uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
-declare
-    repeated text;
 begin
     update mpp.player p
     set initial = null
@@ -92,19 +93,6 @@ begin
             select from mpp.player o
             where o.league_id = class and o.id <> p.id and private.folded(o.first_name) = private.folded(p.first_name)
         );
-    select min(private.folded(p.first_name)) into repeated
-    from mpp.player p
-    where p.league_id = class and p.first_name <> '—'
-    group by private.folded(p.first_name)
-    having count(*) > 1 and bool_or(p.initial is null)
-    limit 1;
-    if repeated is not null then
-        perform private.refuse('MP081', coalesce((
-            select string_agg(i.place::text, ', ' order by i.place)
-            from unnest(listed) with ordinality i (id, place)
-            join mpp.player p on p.id = i.id and private.folded(p.first_name) = repeated
-        ), '—'));
-    end if;
 end
 $$;
 
@@ -140,19 +128,80 @@ begin
 end
 $$;
 
+-- What is wrong with one pupil of a list, whatever the others are: [fault, argument, …] each. The arguments of a field
+-- tell what is wrong with it and what to do.
+create function private.faults_of_pupil(class uuid, pupil jsonb) returns setof jsonb
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    no_text constant text[] := array['it is not a text', 'Send a text, or leave it out.'];
+    fault text[];
+begin
+    if jsonb_typeof(pupil) <> 'object' then
+        return next jsonb_build_array('not_an_object');
+        return;
+    end if;
+    -- A key is refused by itself, whatever its value: this is where a surname or an address would come in. The
+    -- refusal does not repeat the key, in which somebody may have written one.
+    if exists (
+        select from jsonb_object_keys(pupil) k (key) where k.key not in ('pupil_id', 'first_name', 'initial', 'team', 'team_id')
+    ) then
+        return next jsonb_build_array('key_unknown');
+    end if;
+    if pupil ->> 'pupil_id' is not null and not exists (
+        select from mpp.player p where p.league_id = class and p.alias is null and p.id::text = lower(pupil ->> 'pupil_id')
+    ) then
+        return next jsonb_build_array('pupil_unknown');
+    end if;
+    if pupil ->> 'team_id' is not null and not exists (
+        select from mpp.team t where t.league_id = class and t.id::text = lower(pupil ->> 'team_id')
+    ) then
+        return next jsonb_build_array('team_unknown');
+    end if;
+    -- A value that is no text does not belong in a list of names.
+    fault := case
+        when jsonb_typeof(pupil -> 'first_name') not in ('string', 'null') then no_text
+        when pupil ->> 'pupil_id' is null or pupil ->> 'first_name' is not null
+            then private.fault_of_first_name(pupil ->> 'first_name')
+    end;
+    if fault is not null then
+        return next jsonb_build_array('first_name_wrong', fault[1], fault[2]);
+    end if;
+    fault := case
+        when jsonb_typeof(pupil -> 'initial') not in ('string', 'null') then no_text
+        else private.fault_of_initial(pupil ->> 'initial')
+    end;
+    if fault is not null then
+        return next jsonb_build_array('initial_wrong', fault[1], fault[2]);
+    end if;
+    fault := case
+        when jsonb_typeof(pupil -> 'team') not in ('string', 'null') then no_text
+        -- A team that the class has is not a new name.
+        when pupil ->> 'team' is not null then private.fault_of_class_text(pupil ->> 'team', 40, not exists (
+            select
+            from mpp.team t
+            where t.league_id = class and private.folded(t.name) = private.folded(private.trimmed(left(pupil ->> 'team', 200)))
+        ))
+    end;
+    if fault is not null then
+        return next jsonb_build_array('team_wrong', fault[1], fault[2]);
+    end if;
+end
+$$;
+
 create function private.add_pupils(class_id uuid, pupils jsonb, dry_run boolean) returns setof api.class_pupil
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    uuid_form constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
     e mpp.edition;
-    item record;
-    ids uuid[] := '{}'::uuid[];
-    are_new boolean[] := '{}'::boolean[];
-    first_names text[] := '{}'::text[];
-    initials text[] := '{}'::text[];
-    team_names text[] := '{}'::text[];
-    team_ids uuid[] := '{}'::uuid[];
+    faults jsonb;
+    places bigint[];
+    ids uuid[];
+    are_new boolean[];
+    first_names text[];
+    initials text[];
+    team_names text[];
+    team_ids uuid[];
     teams uuid[];
     sizes integer[];
     smallest integer;
@@ -163,58 +212,53 @@ begin
     if jsonb_typeof(pupils) is distinct from 'array' or jsonb_array_length(pupils) not between 1 and 200 then
         perform private.refuse('MP010', 'pupils', 'it is not a list of 1 to 200', 'Send [{"first_name": "Lina"}, …].');
     end if;
-    for item in select x.value as pupil, x.place from jsonb_array_elements(pupils) with ordinality x (value, place) order by x.place loop
-        if jsonb_typeof(item.pupil) <> 'object' then
-            perform private.refuse('MP010', 'pupils', format('number %s is not an object', item.place), 'Send [{"first_name": "Lina"}, …].');
-        end if;
-        -- A key is refused by itself, whatever its value: this is where a surname or an address would come in. The
-        -- refusal does not repeat the key, in which somebody may have written one.
-        if exists (
-            select from jsonb_object_keys(item.pupil) k (key)
-            where k.key not in ('pupil_id', 'first_name', 'initial', 'team', 'team_id')
-        ) then
-            perform private.refuse('MP010', format('pupil %s', item.place), 'a pupil is known by a first name and nothing else',
-                'Send first_name, initial and team only.');
-        end if;
-        -- A value that is no text does not belong in a list of names.
-        perform private.typed(item.pupil, k.key, item.place) from jsonb_object_keys(item.pupil) k (key);
-        if coalesce(item.pupil ->> 'pupil_id', gen_random_uuid()::text) !~ uuid_form
-            or coalesce(item.pupil ->> 'team_id', gen_random_uuid()::text) !~ uuid_form then
-            perform private.refuse('MP083');
-        end if;
-        are_new := are_new || (item.pupil ->> 'pupil_id' is null);
-        ids := ids || coalesce((item.pupil ->> 'pupil_id')::uuid, gen_random_uuid());
-        first_names := array_append(first_names, case
-            when item.pupil ->> 'pupil_id' is null or item.pupil ->> 'first_name' is not null
-                then private.clean_first_name(item.pupil ->> 'first_name', item.place) end);
-        initials := array_append(initials, private.clean_initial(item.pupil ->> 'initial', item.place));
-        team_names := array_append(team_names, case
-            when item.pupil ->> 'team' is not null
-                -- A team that the class has is not a new name.
-                then private.clean_class_text(format('team of pupil %s', item.place), item.pupil ->> 'team', 40, not exists (
-                    select
-                    from mpp.team t
-                    where t.league_id = class_id and private.folded(t.name) = private.folded(private.trimmed(left(item.pupil ->> 'team', 200)))
-                )) end);
-        team_ids := array_append(team_ids, (item.pupil ->> 'team_id')::uuid);
-    end loop;
+    select coalesce(jsonb_agg(jsonb_build_object('row', g.place, 'fault', f.fault -> 0, 'arguments', f.fault - 0) order by g.place, f.turn), '[]')
+    into faults
+    from jsonb_array_elements(pupils) with ordinality g (pupil, place)
+    cross join lateral private.faults_of_pupil(class_id, g.pupil) with ordinality f (fault, turn);
+    -- The rest of the list is read all the same, so that its faults come in the same answer.
+    select coalesce(array_agg(r.place order by r.place), '{}'), coalesce(array_agg(r.id order by r.place), '{}'),
+        coalesce(array_agg(r.is_new order by r.place), '{}'), coalesce(array_agg(r.first_name order by r.place), '{}'),
+        coalesce(array_agg(r.initial order by r.place), '{}'), coalesce(array_agg(r.team order by r.place), '{}'),
+        coalesce(array_agg(r.team_id order by r.place), '{}')
+    into places, ids, are_new, first_names, initials, team_names, team_ids
+    from (
+        select g.place, coalesce(p.id, gen_random_uuid()) as id, p.id is null as is_new,
+            coalesce(private.first_name_of(g.pupil ->> 'first_name'), p.first_name) as first_name,
+            coalesce(private.initial_of(g.pupil ->> 'initial'), p.initial) as initial,
+            private.trimmed(g.pupil ->> 'team') as team, t.id as team_id
+        from jsonb_array_elements(pupils) with ordinality g (pupil, place)
+        left join mpp.player p on p.league_id = class_id and p.id::text = lower(g.pupil ->> 'pupil_id')
+        left join mpp.team t on t.league_id = class_id and t.id::text = lower(g.pupil ->> 'team_id')
+        where not exists (select from jsonb_array_elements(faults) f (fault) where (f.fault ->> 'row')::bigint = g.place)
+    ) r;
+    faults := faults || coalesce((
+        select jsonb_agg(jsonb_build_object('row', j.place, 'fault', j.fault -> 0, 'arguments', j.fault - 0) order by j.place)
+        from (
+            select n.place,
+                case
+                    when count(*) over (partition by n.id) > 1 then '["pupil_twice"]'::jsonb
+                    -- Each who has a name needs an initial, and each another one.
+                    when count(*) over (partition by n.name) > 1
+                        and (bool_or(n.initial is null) over (partition by n.name) or count(*) over (partition by n.name, n.initial) > 1)
+                        then '["first_name_twice"]'::jsonb
+                end as fault
+            from (
+                select l.place, l.id, private.folded(l.first_name) as name, l.initial
+                from unnest(places, ids, first_names, initials) l (place, id, first_name, initial)
+                union all
+                select null, p.id, private.folded(p.first_name), p.initial
+                from mpp.player p
+                where p.league_id = class_id and p.first_name <> '—' and p.id <> all (ids)
+            ) n
+        ) j
+        where j.place is not null and j.fault is not null
+    ), '[]');
+    perform private.refuse_import((
+        select jsonb_agg(f.fault order by (f.fault ->> 'row')::bigint, f.turn) from jsonb_array_elements(faults) with ordinality f (fault, turn)
+    ));
 
     begin
-        if (select count(*) from unnest(ids, are_new) i (id, is_new) where not i.is_new)
-            <> (
-                select count(*)
-                from mpp.player p
-                where p.league_id = class_id
-                    and p.alias is null
-                    and p.id in (select i.id from unnest(ids, are_new) i (id, is_new) where not i.is_new)
-            )
-            or exists (
-                select
-                from unnest(team_ids) i (id)
-                where i.id is not null and not exists (select from mpp.team t where t.id = i.id and t.league_id = class_id)
-            ) then
-            perform private.refuse('MP083');
-        end if;
         -- Pupils who left count too, or pupils could come and go without end, and their points with them.
         if (select count(*) from mpp.player p where p.league_id = class_id) + (select count(*) from unnest(are_new) n (is_new) where n.is_new)
                 > e.league_max_players
@@ -254,39 +298,20 @@ begin
         end loop;
 
         -- Corrected pupils give up their names first, so that two of them may exchange a name or an initial.
-        select array_agg(coalesce(c.first_name, p.first_name) order by c.place), array_agg(coalesce(c.initial, p.initial) order by c.place)
-        into first_names, initials
-        from unnest(ids, first_names, initials) with ordinality c (id, first_name, initial, place)
-        left join mpp.player p on p.id = c.id;
         update mpp.player p
         set first_name = '—', initial = null
         from unnest(ids, are_new) c (id, is_new)
         where p.id = c.id and not c.is_new;
-        begin
-            update mpp.player p
-            set first_name = c.first_name, initial = c.initial, team_id = coalesce(c.team_id, p.team_id)
-            from unnest(ids, are_new, first_names, initials, team_ids) c (id, is_new, first_name, initial, team_id)
-            where p.id = c.id and not c.is_new;
-            insert into mpp.player (id, edition_id, league_id, team_id, first_name, initial, listed)
-            select c.id, e.id, class_id, c.team_id, c.first_name, c.initial, false
-            from unnest(ids, are_new, first_names, initials, team_ids) with ordinality c (id, is_new, first_name, initial, team_id, place)
-            where c.is_new
-            order by c.place;
-        exception when unique_violation then
-            perform private.refuse('MP081', coalesce((
-                select string_agg(c.place::text, ', ' order by c.place)
-                from unnest(ids, first_names) with ordinality c (id, first_name, place)
-                where exists (
-                        select from mpp.player p
-                        where p.league_id = class_id and not p.id = any (ids) and private.folded(p.first_name) = private.folded(c.first_name)
-                    )
-                    or exists (
-                        select from unnest(ids, first_names) o (id, first_name)
-                        where o.id <> c.id and private.folded(o.first_name) = private.folded(c.first_name)
-                    )
-            ), '—'));
-        end;
-        perform private.update_initials(class_id, ids);
+        update mpp.player p
+        set first_name = c.first_name, initial = c.initial, team_id = coalesce(c.team_id, p.team_id)
+        from unnest(ids, are_new, first_names, initials, team_ids) c (id, is_new, first_name, initial, team_id)
+        where p.id = c.id and not c.is_new;
+        insert into mpp.player (id, edition_id, league_id, team_id, first_name, initial, listed)
+        select c.id, e.id, class_id, c.team_id, c.first_name, c.initial, false
+        from unnest(ids, are_new, first_names, initials, team_ids) with ordinality c (id, is_new, first_name, initial, team_id, place)
+        where c.is_new
+        order by c.place;
+        perform private.drop_initials(class_id);
         outcome := array(
             select (case when not (dry_run and c.is_new) then p.id end, p.first_name, p.initial,
                 private.pupil_name(p.first_name, p.initial), p.team_id)::api.class_pupil
@@ -309,7 +334,7 @@ grant execute on function private.add_pupils to authenticated, service_role;
 create function api.add_pupils(class_id uuid, pupils jsonb, dry_run boolean default false) returns setof api.class_pupil
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select * from private.add_pupils(class_id, pupils, dry_run); end;
-comment on function api.add_pupils is 'Adds pupils to a class, all or none: [{"first_name", "initial", "team"}]. An element with pupil_id corrects that pupil. When a first name comes twice, give an initial to both in one call. Teams that are named and missing are made. Any other key is refused. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP032, MP037, MP081, MP083.';
+comment on function api.add_pupils is 'Adds pupils to a class, all or none: [{"first_name", "initial", "team"}]. An element with pupil_id corrects that pupil. When a first name comes twice, give an initial to both in one call. Teams that are named and missing are made. The faults of all rows, unknown keys too, come in one answer (MP070). Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP032, MP037, MP070.';
 grant execute on function api.add_pupils to authenticated, service_role;
 
 -- A pupil leaves: the name goes at once, and the points stay with the class. Once the edition is over only the name
@@ -333,7 +358,7 @@ begin
     if not found then
         perform private.refuse('MP083');
     end if;
-    perform private.update_initials(class);
+    perform private.drop_initials(class);
     if private.is_ops() then
         perform private.record_act('pupil.remove', class::text, jsonb_build_object('pupil_id', pupil_id));
     end if;

@@ -541,8 +541,6 @@ as $$
     -- schools and classes
     ('MP080', 'SchoolUnknown', 'There is no such school.', 'Cet établissement n’existe pas.',
         'Search for it, or add it.', 'Cherchez-le, ou ajoutez-le.'),
-    ('MP081', 'RepeatedFirstName', 'A first name comes twice in the class (pupil %1$s of the list): each needs an initial of their own.', 'Un prénom est porté deux fois dans la classe (élève %1$s de la liste) : il faut une initiale à chacun·e.',
-        'Give an initial to each of them, also to the one who is in the class already.', 'Donnez une initiale à chacun·e, y compris à l’élève déjà dans la classe.'),
     ('MP082', 'InvitationUnknown', 'No invitation has this code, or it was used or has expired.', 'Aucune invitation n’a ce code, ou elle a déjà servi ou expiré.',
         'Sign in with the address that was invited, or ask whoever invited you for a new one.', 'Connectez-vous avec l’adresse invitée, ou demandez-en une nouvelle à qui vous a invité·e.'),
     ('MP083', 'NotInClass', 'A pupil, a team or a validation that was named is not in this class.', 'Un·e élève, une équipe ou une validation indiquée n’est pas dans cette classe.',
@@ -606,6 +604,13 @@ as $$
     ('request_key_twice', 'its request key comes twice', 'sa clé de requête vient deux fois'),
     ('too_often', 'player %1$s did challenge %2$s %3$s times, and it counts %4$s', '%1$s a fait le défi %2$s %3$s fois, et il compte %4$s fois'),
     ('pupil_unknown', 'its pupil is not in this class', 'son élève n’est pas dans cette classe'),
+    ('pupil_twice', 'its pupil comes twice', 'son élève vient deux fois'),
+    ('key_unknown', 'a pupil is known by a first name and nothing else: send first_name, initial and team', 'un·e élève n’a qu’un prénom : envoyez first_name, initial et team'),
+    ('first_name_wrong', 'its first name: %1$s', 'son prénom : %1$s'),
+    ('first_name_twice', 'its first name comes twice in the class: each needs an initial of their own, also who is in the class already', 'son prénom est porté deux fois dans la classe : il faut une initiale à chacun·e, y compris à l’élève déjà dans la classe'),
+    ('initial_wrong', 'its initial: %1$s', 'son initiale : %1$s'),
+    ('team_wrong', 'its team: %1$s', 'son équipe : %1$s'),
+    ('team_unknown', 'its team is not in this class', 'son équipe n’est pas dans cette classe'),
     ('not_in_play', '%1$s is not in play for this class', '%1$s n’est pas joué par cette classe'),
     ('times_impossible', '%1$s times is not between 1 and 99', '%1$s fois n’est pas entre 1 et 99'),
     ('mark_twice', '%1$s comes twice for this pupil', '%1$s vient deux fois pour cet élève'),
@@ -706,17 +711,6 @@ begin
 end
 $$;
 
--- Refuses a space without width between two letters of a person's name: it is neither dropped nor made a space.
-create function private.refuse_unseen(field text, value text) returns void
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if value ~ '\S\u200b+\S' then
-        perform private.refuse('MP010', field, 'it holds an invisible character', 'Type the name again.');
-    end if;
-end
-$$;
-
 -- People read instants in Paris time, with the zone, so that nobody has to guess.
 create function private.format_instant(at timestamptz) returns text
     language sql stable set search_path = pg_catalog, pg_temp
@@ -741,8 +735,19 @@ $$;
 -- clean value or refuses with what is wrong. Imitations of a client's name are checked in 30_client, names of pupils in
 -- 52_pupil.
 
--- A typed line, trimmed and clean; or the refusal that names the field.
-create function private.clean_line(field text, value text, longest integer default 60) returns text
+-- A function fault_of_… tells what is wrong with a typed value and what to do, in two texts that repeat nothing of it;
+-- null for a good value. Its function clean_… refuses with them and names the field. An import lists them with the row.
+create function private.refuse_field(field text, fault text[]) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if fault is not null then
+        perform private.refuse('MP010', field, fault[1], fault[2]);
+    end if;
+end
+$$;
+
+create function private.fault_of_line(value text, longest integer) returns text[]
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -750,24 +755,40 @@ declare
 begin
     -- Check the size first: cleaning megabytes would take as long as the sender likes.
     if octet_length(value) > 4 * longest + 200 then
-        perform private.refuse('MP010', field, 'it is too long', format('Use %s characters at most.', longest));
+        return array['it is too long', format('Use %s characters at most.', longest)];
     end if;
     cleaned := private.trimmed(value);
-    if coalesce(cleaned, '') = '' then
-        perform private.refuse('MP010', field, 'it is empty', 'Give some text.');
-    end if;
-    if char_length(cleaned) > longest then
-        perform private.refuse('MP010', field, format('it has %s characters', char_length(cleaned)),
-            format('Use %s characters at most.', longest));
-    end if;
-    if private.hides_something(cleaned) then
-        perform private.refuse('MP010', field, 'it holds an invisible character', 'Use visible characters only.');
-    end if;
-    -- An encoded word of a mail header (RFC 2047) reads one way here and another where it is decoded.
-    if cleaned ~ '=\?[^?\s]+\?[bBqQ]\?' then
-        perform private.refuse('MP010', field, 'it holds an encoded word', 'Write it without =?.');
-    end if;
-    return cleaned;
+    return case
+        when coalesce(cleaned, '') = '' then array['it is empty', 'Give some text.']
+        when char_length(cleaned) > longest
+            then array[format('it has %s characters', char_length(cleaned)), format('Use %s characters at most.', longest)]
+        when private.hides_something(cleaned) then array['it holds an invisible character', 'Use visible characters only.']
+        -- An encoded word of a mail header (RFC 2047) reads one way here and another where it is decoded.
+        when cleaned ~ '=\?[^?\s]+\?[bBqQ]\?' then array['it holds an encoded word', 'Write it without =?.']
+    end;
+end
+$$;
+
+-- A typed line, trimmed and clean; or the refusal that names the field.
+create function private.clean_line(field text, value text, longest integer default 60) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse_field(field, private.fault_of_line(value, longest));
+    return private.trimmed(value);
+end
+$$;
+
+-- A space without width between two letters of a person's name is neither dropped nor made a space: it is refused.
+create function private.fault_of_unseen(value text) returns text[]
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$ select case when value ~ '\S\u200b+\S' then array['it holds an invisible character', 'Type the name again.'] end $$;
+
+create function private.refuse_unseen(field text, value text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse_field(field, private.fault_of_unseen(value));
 end
 $$;
 
@@ -863,32 +884,45 @@ $$;
 -- A label that strangers or mails show: clean, without a link, and no imitation of the association. Only the
 -- association names things after itself, where it types one name. `listed` marks a name of a list, which others made
 -- and the staff only pass on.
-create function private.clean_label(field text, value text, longest integer default 60, listed boolean default false) returns text
+create function private.fault_of_label(value text, longest integer, listed boolean) returns text[]
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    cleaned text := private.clean_line(field, value, longest);
-    said text := private.look_alike(cleaned);
-    letters text := regexp_replace(said, '[^a-z]', '', 'g');
+    fault text[] := private.fault_of_line(value, longest);
+    cleaned text;
+    said text;
+    letters text;
     -- In the spelling of look_alike.
     duties constant text := 'offlclel|offlclal|admln|support|staff|moderat|securlt|asslstance|servlce|alde|help|assoclat|contact|organlsat';
     -- Words that a league may use too, “Équipe MPP Lyon”. Alone with the letters they mean the association.
     places constant text := 'equlpes?|teams?|bureau|dlrectlon|lnfos?';
 begin
-    if private.is_ops() and not listed then
-        return cleaned;
+    if fault is not null or (private.is_ops() and not listed) then
+        return fault;
     end if;
+    cleaned := private.trimmed(value);
     if private.holds_link(cleaned) then
-        perform private.refuse('MP010', field, 'it holds a link',
-            'Use a name without an address: no //, no @, nothing like example.com; put a space behind a full stop.');
+        return array['it holds a link',
+            'Use a name without an address: no //, no @, nothing like example.com; put a space behind a full stop.'];
     end if;
+    said := private.look_alike(cleaned);
+    letters := regexp_replace(said, '[^a-z]', '', 'g');
     if letters ~ 'mapetlteplanete' or letters = 'mpp' or letters ~ ('^mpp(' || duties || ')|(' || duties || ')mpp$')
         or letters ~ ('^(l|la|le|les|the)?((' || places || ')(de|dela|du)?mpp|mpp(' || places || '))$')
         -- M.P.P. and m p p too.
         or (said ~ '(^|[^a-z])m[^a-z]*p[^a-z]*p($|[^a-z])' and letters ~ duties) then
-        perform private.refuse('MP010', field, 'it is the name of the association', 'Choose a name of your own.');
+        return array['it is the name of the association', 'Choose a name of your own.'];
     end if;
-    return cleaned;
+    return null;
+end
+$$;
+
+create function private.clean_label(field text, value text, longest integer default 60, listed boolean default false) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse_field(field, private.fault_of_label(value, longest, listed));
+    return private.trimmed(value);
 end
 $$;
 
@@ -3292,23 +3326,25 @@ grant select on api.client_invitations to authenticated, service_role;
 -- A chosen name, of a league, a team, a class, a unit, a school or a player. It may not begin with a client's name,
 -- whatever follows. Leagues carry it as “Exemple · Lyon”, and “Exemple Lyon” reads alike. `own` is the client that
 -- types; `listed` is as in clean_label.
-create function private.clean_name(
-    field text, value text, longest integer default 60, own integer default null, listed boolean default false
-) returns text
+create function private.fault_of_name(value text, longest integer, own integer, listed boolean) returns text[]
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    cleaned text := private.clean_label(field, value, longest, listed);
+    fault text[] := private.fault_of_label(value, longest, listed);
     -- Whatever is no letter and no digit parts words.
     signs constant text := '[\u2000-\u2bff\u3000-\u303f\U0001f000-\U0001faff]';
-    plain text := private.searchable(regexp_replace(cleaned, signs, ' ', 'g'));
-    alike text := private.searchable(regexp_replace(private.look_alike(cleaned), signs, ' ', 'g'));
+    cleaned text;
+    plain text;
+    alike text;
     others integer;
     ours integer;
 begin
-    if private.is_ops() and not listed then
-        return cleaned;
+    if fault is not null or (private.is_ops() and not listed) then
+        return fault;
     end if;
+    cleaned := private.trimmed(value);
+    plain := private.searchable(regexp_replace(cleaned, signs, ' ', 'g'));
+    alike := private.searchable(regexp_replace(private.look_alike(cleaned), signs, ' ', 'g'));
     -- A client's own name may begin with another client's. There is no index: what the planner knows of one would tell
     -- who the clients are.
     select max(o.letters) filter (where o.id is distinct from own), max(o.letters) filter (where o.id = own)
@@ -3323,9 +3359,20 @@ begin
         where n.name <> '' and private.opens_with(n.said, n.name)
     ) o;
     if others > coalesce(ours, 0) then
-        perform private.refuse('MP010', field, 'it is the name of an organisation that plays', 'Choose a name of your own.');
+        return array['it is the name of an organisation that plays', 'Choose a name of your own.'];
     end if;
-    return cleaned;
+    return null;
+end
+$$;
+
+create function private.clean_name(
+    field text, value text, longest integer default 60, own integer default null, listed boolean default false
+) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse_field(field, private.fault_of_name(value, longest, own, listed));
+    return private.trimmed(value);
 end
 $$;
 
@@ -5211,81 +5258,82 @@ as $$ select first_name || coalesce(' ' || initial || '.', '') $$;
 grant execute on function private.pupil_name to authenticated, service_role;
 
 -- No refusal repeats what is typed about a pupil: messages end up in the server's log, and what was refused may be the
--- very surname or address that nobody should keep. The place in the list tells which pupil it was.
-create function private.typed(pupil jsonb, field text, place bigint) returns text
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if coalesce(jsonb_typeof(pupil -> field), 'null') not in ('string', 'null') then
-        perform private.refuse('MP010', format('%s of pupil %s', field, place), 'it is not a text', 'Send a text, or leave it out.');
-    end if;
-    return pupil ->> field;
-end
-$$;
+-- very surname or address that nobody should keep. The row of the list tells which pupil it was.
+
+-- Signs that some keyboards give for an apostrophe become one, and so does the okina.
+create function private.first_name_of(value text) returns text
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
+as $$ select translate(private.trimmed(value), '`´‘ʻʼˈ', '''''’’’’') $$;
 
 -- One word only: there must be nowhere to write a surname.
-create function private.clean_first_name(value text, place bigint) returns text
+create function private.fault_of_first_name(value text) returns text[]
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    field text := format('first_name of pupil %s', place);
-    -- Signs that some keyboards give for an apostrophe, and the okina.
-    cleaned text := translate(private.clean_line(field, value, 30), '`´‘ʻʼˈ', '''''’’’’');
+    fault text[] := coalesce(private.fault_of_line(value, 30), private.fault_of_unseen(value));
 begin
-    perform private.refuse_unseen(field, value);
-    if cleaned ~ ' ' then
-        perform private.refuse('MP010', field, 'it has a space',
-            'Give the first name alone; join a compound one with a hyphen, such as Marie-Lou.');
-    end if;
-    if not private.is_one_word(cleaned) then
-        perform private.refuse('MP010', field, 'it has a sign that is no letter', 'Use letters, hyphens and apostrophes only.');
-    end if;
-    return cleaned;
+    return case
+        when fault is not null then fault
+        when private.first_name_of(value) ~ ' '
+            then array['it has a space', 'Give the first name alone; join a compound one with a hyphen, such as Marie-Lou.']
+        when not private.is_one_word(private.first_name_of(value))
+            then array['it has a sign that is no letter', 'Use letters, hyphens and apostrophes only.']
+    end;
 end
 $$;
 
-create function private.clean_initial(value text, place bigint) returns text
-    language plpgsql stable set search_path = pg_catalog, pg_temp
+-- As it is kept; nothing when there is none.
+create function private.initial_of(value text) returns text
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
+as $$ select nullif(upper(private.folded(replace(private.trimmed(left(value, 20)), '.', ''))), '') $$;
+
+create function private.fault_of_initial(value text) returns text[]
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
-declare
-    cleaned text := upper(private.folded(replace(private.trimmed(left(value, 20)), '.', '')));
-begin
-    if coalesce(cleaned, '') = '' then
-        return null;
-    end if;
-    if char_length(cleaned) > 2 or not private.is_one_word(cleaned) then
-        perform private.refuse('MP010', format('initial of pupil %s', place), 'it is no initial', 'Give one letter, or two.');
-    end if;
-    return cleaned;
-end
+    select case when char_length(i.initial) > 2 or not private.is_one_word(i.initial)
+        then array['it is no initial', 'Give one letter, or two.'] end
+    from (select private.initial_of(value)) i (initial)
+    where i.initial is not null
 $$;
 
 -- The name of a class or of its team is free text that strangers read, like any other name. A date of birth or a
 -- telephone number would say something about a pupil; school years, levels and counting rhymes do not.
-create function private.clean_class_text(field text, value text, longest integer, listed boolean default false) returns text
+create function private.fault_of_class_text(value text, longest integer, listed boolean) returns text[]
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    cleaned text := private.clean_name(field, value, longest, null, listed);
-    rest text := regexp_replace(cleaned, '\m20[0-9]{2} ?[-–/] ?(20)?[0-9]{2}\M(?![/.-][0-9])', '', 'g');
+    fault text[] := private.fault_of_name(value, longest, null, listed);
+    cleaned text;
+    rest text;
 begin
+    if fault is not null then
+        return fault;
+    end if;
+    cleaned := private.trimmed(value);
+    rest := regexp_replace(cleaned, '\m20[0-9]{2} ?[-–/] ?(20)?[0-9]{2}\M(?![/.-][0-9])', '', 'g');
     if cleaned ~ '@'
         or rest ~ '\m(0?[1-9]|[12][0-9]|3[01])([/.-])(0?[1-9]|1[0-2])\2((19|20)[0-9]{2}|[0-9]{2})\M'
         or rest ~ '\m(19|20)[0-9]{2}([/.-])(0?[1-9]|1[0-2])\2(0?[1-9]|[12][0-9]|3[01])\M'
         or rest ~ '[0-9]([ ./()-]*[0-9]){7}' then
-        perform private.refuse('MP010', field, 'it looks like an address, a date or a telephone number',
-            'Use a name that says nothing about a pupil.');
+        return array['it looks like an address, a date or a telephone number', 'Use a name that says nothing about a pupil.'];
     end if;
-    return cleaned;
+    return null;
 end
 $$;
 
--- Deletes an initial that is no longer needed, and requires one where it is.
-create function private.update_initials(class uuid, listed uuid[] default '{}') returns void
+create function private.clean_class_text(field text, value text, longest integer) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.refuse_field(field, private.fault_of_class_text(value, longest, false));
+    return private.trimmed(value);
+end
+$$;
+
+-- An initial goes as soon as it is not needed.
+create function private.drop_initials(class uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
-declare
-    repeated text;
 begin
     update mpp.player p
     set initial = null
@@ -5295,19 +5343,6 @@ begin
             select from mpp.player o
             where o.league_id = class and o.id <> p.id and private.folded(o.first_name) = private.folded(p.first_name)
         );
-    select min(private.folded(p.first_name)) into repeated
-    from mpp.player p
-    where p.league_id = class and p.first_name <> '—'
-    group by private.folded(p.first_name)
-    having count(*) > 1 and bool_or(p.initial is null)
-    limit 1;
-    if repeated is not null then
-        perform private.refuse('MP081', coalesce((
-            select string_agg(i.place::text, ', ' order by i.place)
-            from unnest(listed) with ordinality i (id, place)
-            join mpp.player p on p.id = i.id and private.folded(p.first_name) = repeated
-        ), '—'));
-    end if;
 end
 $$;
 
@@ -5343,19 +5378,80 @@ begin
 end
 $$;
 
+-- What is wrong with one pupil of a list, whatever the others are: [fault, argument, …] each. The arguments of a field
+-- tell what is wrong with it and what to do.
+create function private.faults_of_pupil(class uuid, pupil jsonb) returns setof jsonb
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    no_text constant text[] := array['it is not a text', 'Send a text, or leave it out.'];
+    fault text[];
+begin
+    if jsonb_typeof(pupil) <> 'object' then
+        return next jsonb_build_array('not_an_object');
+        return;
+    end if;
+    -- A key is refused by itself, whatever its value: this is where a surname or an address would come in. The
+    -- refusal does not repeat the key, in which somebody may have written one.
+    if exists (
+        select from jsonb_object_keys(pupil) k (key) where k.key not in ('pupil_id', 'first_name', 'initial', 'team', 'team_id')
+    ) then
+        return next jsonb_build_array('key_unknown');
+    end if;
+    if pupil ->> 'pupil_id' is not null and not exists (
+        select from mpp.player p where p.league_id = class and p.alias is null and p.id::text = lower(pupil ->> 'pupil_id')
+    ) then
+        return next jsonb_build_array('pupil_unknown');
+    end if;
+    if pupil ->> 'team_id' is not null and not exists (
+        select from mpp.team t where t.league_id = class and t.id::text = lower(pupil ->> 'team_id')
+    ) then
+        return next jsonb_build_array('team_unknown');
+    end if;
+    -- A value that is no text does not belong in a list of names.
+    fault := case
+        when jsonb_typeof(pupil -> 'first_name') not in ('string', 'null') then no_text
+        when pupil ->> 'pupil_id' is null or pupil ->> 'first_name' is not null
+            then private.fault_of_first_name(pupil ->> 'first_name')
+    end;
+    if fault is not null then
+        return next jsonb_build_array('first_name_wrong', fault[1], fault[2]);
+    end if;
+    fault := case
+        when jsonb_typeof(pupil -> 'initial') not in ('string', 'null') then no_text
+        else private.fault_of_initial(pupil ->> 'initial')
+    end;
+    if fault is not null then
+        return next jsonb_build_array('initial_wrong', fault[1], fault[2]);
+    end if;
+    fault := case
+        when jsonb_typeof(pupil -> 'team') not in ('string', 'null') then no_text
+        -- A team that the class has is not a new name.
+        when pupil ->> 'team' is not null then private.fault_of_class_text(pupil ->> 'team', 40, not exists (
+            select
+            from mpp.team t
+            where t.league_id = class and private.folded(t.name) = private.folded(private.trimmed(left(pupil ->> 'team', 200)))
+        ))
+    end;
+    if fault is not null then
+        return next jsonb_build_array('team_wrong', fault[1], fault[2]);
+    end if;
+end
+$$;
+
 create function private.add_pupils(class_id uuid, pupils jsonb, dry_run boolean) returns setof api.class_pupil
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    uuid_form constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
     e mpp.edition;
-    item record;
-    ids uuid[] := '{}'::uuid[];
-    are_new boolean[] := '{}'::boolean[];
-    first_names text[] := '{}'::text[];
-    initials text[] := '{}'::text[];
-    team_names text[] := '{}'::text[];
-    team_ids uuid[] := '{}'::uuid[];
+    faults jsonb;
+    places bigint[];
+    ids uuid[];
+    are_new boolean[];
+    first_names text[];
+    initials text[];
+    team_names text[];
+    team_ids uuid[];
     teams uuid[];
     sizes integer[];
     smallest integer;
@@ -5366,58 +5462,53 @@ begin
     if jsonb_typeof(pupils) is distinct from 'array' or jsonb_array_length(pupils) not between 1 and 200 then
         perform private.refuse('MP010', 'pupils', 'it is not a list of 1 to 200', 'Send [{"first_name": "Lina"}, …].');
     end if;
-    for item in select x.value as pupil, x.place from jsonb_array_elements(pupils) with ordinality x (value, place) order by x.place loop
-        if jsonb_typeof(item.pupil) <> 'object' then
-            perform private.refuse('MP010', 'pupils', format('number %s is not an object', item.place), 'Send [{"first_name": "Lina"}, …].');
-        end if;
-        -- A key is refused by itself, whatever its value: this is where a surname or an address would come in. The
-        -- refusal does not repeat the key, in which somebody may have written one.
-        if exists (
-            select from jsonb_object_keys(item.pupil) k (key)
-            where k.key not in ('pupil_id', 'first_name', 'initial', 'team', 'team_id')
-        ) then
-            perform private.refuse('MP010', format('pupil %s', item.place), 'a pupil is known by a first name and nothing else',
-                'Send first_name, initial and team only.');
-        end if;
-        -- A value that is no text does not belong in a list of names.
-        perform private.typed(item.pupil, k.key, item.place) from jsonb_object_keys(item.pupil) k (key);
-        if coalesce(item.pupil ->> 'pupil_id', gen_random_uuid()::text) !~ uuid_form
-            or coalesce(item.pupil ->> 'team_id', gen_random_uuid()::text) !~ uuid_form then
-            perform private.refuse('MP083');
-        end if;
-        are_new := are_new || (item.pupil ->> 'pupil_id' is null);
-        ids := ids || coalesce((item.pupil ->> 'pupil_id')::uuid, gen_random_uuid());
-        first_names := array_append(first_names, case
-            when item.pupil ->> 'pupil_id' is null or item.pupil ->> 'first_name' is not null
-                then private.clean_first_name(item.pupil ->> 'first_name', item.place) end);
-        initials := array_append(initials, private.clean_initial(item.pupil ->> 'initial', item.place));
-        team_names := array_append(team_names, case
-            when item.pupil ->> 'team' is not null
-                -- A team that the class has is not a new name.
-                then private.clean_class_text(format('team of pupil %s', item.place), item.pupil ->> 'team', 40, not exists (
-                    select
-                    from mpp.team t
-                    where t.league_id = class_id and private.folded(t.name) = private.folded(private.trimmed(left(item.pupil ->> 'team', 200)))
-                )) end);
-        team_ids := array_append(team_ids, (item.pupil ->> 'team_id')::uuid);
-    end loop;
+    select coalesce(jsonb_agg(jsonb_build_object('row', g.place, 'fault', f.fault -> 0, 'arguments', f.fault - 0) order by g.place, f.turn), '[]')
+    into faults
+    from jsonb_array_elements(pupils) with ordinality g (pupil, place)
+    cross join lateral private.faults_of_pupil(class_id, g.pupil) with ordinality f (fault, turn);
+    -- The rest of the list is read all the same, so that its faults come in the same answer.
+    select coalesce(array_agg(r.place order by r.place), '{}'), coalesce(array_agg(r.id order by r.place), '{}'),
+        coalesce(array_agg(r.is_new order by r.place), '{}'), coalesce(array_agg(r.first_name order by r.place), '{}'),
+        coalesce(array_agg(r.initial order by r.place), '{}'), coalesce(array_agg(r.team order by r.place), '{}'),
+        coalesce(array_agg(r.team_id order by r.place), '{}')
+    into places, ids, are_new, first_names, initials, team_names, team_ids
+    from (
+        select g.place, coalesce(p.id, gen_random_uuid()) as id, p.id is null as is_new,
+            coalesce(private.first_name_of(g.pupil ->> 'first_name'), p.first_name) as first_name,
+            coalesce(private.initial_of(g.pupil ->> 'initial'), p.initial) as initial,
+            private.trimmed(g.pupil ->> 'team') as team, t.id as team_id
+        from jsonb_array_elements(pupils) with ordinality g (pupil, place)
+        left join mpp.player p on p.league_id = class_id and p.id::text = lower(g.pupil ->> 'pupil_id')
+        left join mpp.team t on t.league_id = class_id and t.id::text = lower(g.pupil ->> 'team_id')
+        where not exists (select from jsonb_array_elements(faults) f (fault) where (f.fault ->> 'row')::bigint = g.place)
+    ) r;
+    faults := faults || coalesce((
+        select jsonb_agg(jsonb_build_object('row', j.place, 'fault', j.fault -> 0, 'arguments', j.fault - 0) order by j.place)
+        from (
+            select n.place,
+                case
+                    when count(*) over (partition by n.id) > 1 then '["pupil_twice"]'::jsonb
+                    -- Each who has a name needs an initial, and each another one.
+                    when count(*) over (partition by n.name) > 1
+                        and (bool_or(n.initial is null) over (partition by n.name) or count(*) over (partition by n.name, n.initial) > 1)
+                        then '["first_name_twice"]'::jsonb
+                end as fault
+            from (
+                select l.place, l.id, private.folded(l.first_name) as name, l.initial
+                from unnest(places, ids, first_names, initials) l (place, id, first_name, initial)
+                union all
+                select null, p.id, private.folded(p.first_name), p.initial
+                from mpp.player p
+                where p.league_id = class_id and p.first_name <> '—' and p.id <> all (ids)
+            ) n
+        ) j
+        where j.place is not null and j.fault is not null
+    ), '[]');
+    perform private.refuse_import((
+        select jsonb_agg(f.fault order by (f.fault ->> 'row')::bigint, f.turn) from jsonb_array_elements(faults) with ordinality f (fault, turn)
+    ));
 
     begin
-        if (select count(*) from unnest(ids, are_new) i (id, is_new) where not i.is_new)
-            <> (
-                select count(*)
-                from mpp.player p
-                where p.league_id = class_id
-                    and p.alias is null
-                    and p.id in (select i.id from unnest(ids, are_new) i (id, is_new) where not i.is_new)
-            )
-            or exists (
-                select
-                from unnest(team_ids) i (id)
-                where i.id is not null and not exists (select from mpp.team t where t.id = i.id and t.league_id = class_id)
-            ) then
-            perform private.refuse('MP083');
-        end if;
         -- Pupils who left count too, or pupils could come and go without end, and their points with them.
         if (select count(*) from mpp.player p where p.league_id = class_id) + (select count(*) from unnest(are_new) n (is_new) where n.is_new)
                 > e.league_max_players
@@ -5457,39 +5548,20 @@ begin
         end loop;
 
         -- Corrected pupils give up their names first, so that two of them may exchange a name or an initial.
-        select array_agg(coalesce(c.first_name, p.first_name) order by c.place), array_agg(coalesce(c.initial, p.initial) order by c.place)
-        into first_names, initials
-        from unnest(ids, first_names, initials) with ordinality c (id, first_name, initial, place)
-        left join mpp.player p on p.id = c.id;
         update mpp.player p
         set first_name = '—', initial = null
         from unnest(ids, are_new) c (id, is_new)
         where p.id = c.id and not c.is_new;
-        begin
-            update mpp.player p
-            set first_name = c.first_name, initial = c.initial, team_id = coalesce(c.team_id, p.team_id)
-            from unnest(ids, are_new, first_names, initials, team_ids) c (id, is_new, first_name, initial, team_id)
-            where p.id = c.id and not c.is_new;
-            insert into mpp.player (id, edition_id, league_id, team_id, first_name, initial, listed)
-            select c.id, e.id, class_id, c.team_id, c.first_name, c.initial, false
-            from unnest(ids, are_new, first_names, initials, team_ids) with ordinality c (id, is_new, first_name, initial, team_id, place)
-            where c.is_new
-            order by c.place;
-        exception when unique_violation then
-            perform private.refuse('MP081', coalesce((
-                select string_agg(c.place::text, ', ' order by c.place)
-                from unnest(ids, first_names) with ordinality c (id, first_name, place)
-                where exists (
-                        select from mpp.player p
-                        where p.league_id = class_id and not p.id = any (ids) and private.folded(p.first_name) = private.folded(c.first_name)
-                    )
-                    or exists (
-                        select from unnest(ids, first_names) o (id, first_name)
-                        where o.id <> c.id and private.folded(o.first_name) = private.folded(c.first_name)
-                    )
-            ), '—'));
-        end;
-        perform private.update_initials(class_id, ids);
+        update mpp.player p
+        set first_name = c.first_name, initial = c.initial, team_id = coalesce(c.team_id, p.team_id)
+        from unnest(ids, are_new, first_names, initials, team_ids) c (id, is_new, first_name, initial, team_id)
+        where p.id = c.id and not c.is_new;
+        insert into mpp.player (id, edition_id, league_id, team_id, first_name, initial, listed)
+        select c.id, e.id, class_id, c.team_id, c.first_name, c.initial, false
+        from unnest(ids, are_new, first_names, initials, team_ids) with ordinality c (id, is_new, first_name, initial, team_id, place)
+        where c.is_new
+        order by c.place;
+        perform private.drop_initials(class_id);
         outcome := array(
             select (case when not (dry_run and c.is_new) then p.id end, p.first_name, p.initial,
                 private.pupil_name(p.first_name, p.initial), p.team_id)::api.class_pupil
@@ -5512,7 +5584,7 @@ grant execute on function private.add_pupils to authenticated, service_role;
 create function api.add_pupils(class_id uuid, pupils jsonb, dry_run boolean default false) returns setof api.class_pupil
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select * from private.add_pupils(class_id, pupils, dry_run); end;
-comment on function api.add_pupils is 'Adds pupils to a class, all or none: [{"first_name", "initial", "team"}]. An element with pupil_id corrects that pupil. When a first name comes twice, give an initial to both in one call. Teams that are named and missing are made. Any other key is refused. Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP032, MP037, MP081, MP083.';
+comment on function api.add_pupils is 'Adds pupils to a class, all or none: [{"first_name", "initial", "team"}]. An element with pupil_id corrects that pupil. When a first name comes twice, give an initial to both in one call. Teams that are named and missing are made. The faults of all rows, unknown keys too, come in one answer (MP070). Its teachers and staff. Errors: MP001, MP002, MP008, MP010, MP011, MP022, MP024, MP032, MP037, MP070.';
 grant execute on function api.add_pupils to authenticated, service_role;
 
 -- A pupil leaves: the name goes at once, and the points stay with the class. Once the edition is over only the name
@@ -5536,7 +5608,7 @@ begin
     if not found then
         perform private.refuse('MP083');
     end if;
-    perform private.update_initials(class);
+    perform private.drop_initials(class);
     if private.is_ops() then
         perform private.record_act('pupil.remove', class::text, jsonb_build_object('pupil_id', pupil_id));
     end if;

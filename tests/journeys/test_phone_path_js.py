@@ -82,7 +82,7 @@ def test_a_class_plays_through_supabase_js(stack: StackStatus) -> None:
         assert place.desk("verify_scores", edition_code=playing.code) == []
     assert seen == {
         "notYet": "MP009",
-        "secondLina": "MP081",
+        "secondLina": "MP070",
         "linas": ["Lina B.", "Lina M."],
         "once": [4, 1],
         "pending": "pending",

@@ -116,11 +116,11 @@ def test_a_teacher_goes_from_signing_up_to_the_ranking(place: Place) -> None:
     made.add({"first_name": "Lina", "initial": "B"}, {"first_name": "Tom", "team": "Verts"}, {"first_name": "Zoé"})
     assert sorted(made.pupils) == ["Lina", "Tom", "Zoé"], "an initial that is not needed is not kept"
     assert list(made.teams) == ["Verts"]
-    with refused("MP081") as caught:
+    with refused("MP070") as caught:
         made.add({"first_name": "LINA"})
-    assert "pupil 1 of the list" in caught.value.message
+    assert json.loads(caught.value.details)["faults"] == [{"row": 1, "fault": "first_name_twice", "arguments": []}]
     assert "LINA" not in str(caught.value.json()), "the name of a pupil is in no error, which a log might keep"
-    with refused("MP010"):
+    with refused("MP070"):
         made.add({"first_name": "Éva", "last_name": "Martin"})
     answer = made.add(
         {"first_name": "lina", "initial": "m"}, {"pupil_id": made.pupils["Lina"], "initial": "B", "team": "Bleus"}
@@ -438,8 +438,8 @@ def test_a_teacher_of_the_same_school_changes_nothing_in_the_class_of_another(pl
         ("validate_for_pupils", {"challenge_id": card, "request_key": key, "pupil_ids": [pupil]}, "MP083"),
         ("validate_for_pupils", {"challenge_id": card, "request_key": key, "team_id": team}, "MP083"),
         ("cancel_for_pupils", {"validation_ids": [done]}, "MP083"),
-        ("add_pupils", {"pupils": [{"pupil_id": pupil, "first_name": "Volé"}]}, "MP083"),
-        ("add_pupils", {"pupils": [{"first_name": "Volé", "team_id": team}]}, "MP083"),
+        ("add_pupils", {"pupils": [{"pupil_id": pupil, "first_name": "Volé"}]}, "MP070"),
+        ("add_pupils", {"pupils": [{"first_name": "Volé", "team_id": team}]}, "MP070"),
         ("import_class_sheet", {name: tried["import_class_sheet"][name] for name in sheet}, "MP070"),
         ("hand_over_class", {"teacher_id": account_of(made.teacher)}, "MP005"),
         ("remove_co_teacher", {"teacher_id": account_of(made.teacher)}, "MP005"),

@@ -181,7 +181,7 @@ class TestPupils:
     ) -> None:
         class_ = world.class_(edition, "Lina", "Noé")
         (lina,) = world.ops.classes.find_pupils(class_.class_id, ["lina"])
-        with pytest.raises(refused.RepeatedFirstName):
+        with pytest.raises(refused.ImportRefused):
             world.ops.classes.add_pupils(class_.class_id, [{"first_name": "LINA"}])
         added = world.ops.classes.add_pupils(
             class_.class_id,
@@ -222,8 +222,9 @@ class TestPupils:
     def test_there_is_nowhere_to_write_more_than_a_first_name(self, world: World, edition: Edition, name: str) -> None:
         class_ = world.class_(edition)
         before = world.fingerprint()
-        with pytest.raises(refused.InvalidField):
+        with pytest.raises(refused.ImportRefused) as error:
             world.ops.classes.add_pupils(class_.class_id, [{"first_name": name}])
+        assert [(fault.row, fault.fault) for fault in error.value.faults] == [(1, "first_name_wrong")]
         assert world.fingerprint() == before
 
     def test_pupils_are_found_by_name_and_whoever_is_not_is_named(self, world: World, edition: Edition) -> None:
@@ -417,6 +418,12 @@ class TestRosters:
             ),
             # Too much like a date of birth for the database, though not for the reader of sheets.
             ((["Prénom", "Équipe"], ["Aa", "Lutins"], ["Ab", "Nés 1-2-17"]), ["B3"], "looks like"),
+            # All of them in one answer.
+            (
+                (["Prénom", "Équipe"], ["Aa", "Nés 3-4-16"], ["Ab", "Lutins"], ["Ac", "Nés 1-2-17"]),
+                ["B2", "B4"],
+                "the team is not valid: it looks like",
+            ),
         )
         before = world.fingerprint()
         for rows, cells, words in cases:

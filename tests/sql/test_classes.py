@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -19,6 +20,12 @@ def edition(game: Game) -> Edition:
 @pytest.fixture
 def class_(game: Game, edition: Edition) -> Class:
     return game.class_(edition, pupils=("Lina", "Marie-Lou", "Noé"))
+
+
+def faults(caught) -> list[tuple[int, str, list[str]]]:
+    """What a refused list says of its rows."""
+    found = json.loads(caught.value.diag.message_detail)["faults"]
+    return [(each["row"], each["fault"], each["arguments"]) for each in found]
 
 
 def add(class_: Class, *pupils: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
@@ -222,11 +229,11 @@ def test_first_names_of_every_script_are_taken(game, class_, name):
     ids=repr,
 )  # fmt: skip
 def test_what_could_hold_more_than_a_first_name_is_refused(game, class_, name):
-    with game.refused("MP010"):
+    with game.refused("MP070"):
         add(class_, {"first_name": name})
-    with game.refused("MP010"):
+    with game.refused("MP070"):
         add(class_, {"first_name": "Ada"}, {"first_name": name})
-    with game.refused("MP010"):
+    with game.refused("MP070"):
         add(class_, {"pupil_id": str(class_.pupils["Lina"]), "first_name": name or ""})
 
 
@@ -237,18 +244,26 @@ def test_what_could_hold_more_than_a_first_name_is_refused(game, class_, name):
 )  # fmt: skip
 def test_anything_else_about_a_pupil_is_refused_by_its_place(game, class_, key):
     for value in ("secret", None, "", 3, {"deep": "secret"}):
-        with game.refused("MP010") as caught:
+        with game.refused("MP070") as caught:
             add(class_, {"first_name": "Ada", key: value})
-        assert str(caught.value).startswith("pupil 1 is not valid: a pupil is known by a first name and nothing else")
+        assert faults(caught) == [(1, "key_unknown", [])]
         assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "pupils", [None, {}, [], "Lina", 7, ["Lina"], [["Lina"]], [None], [{}], [{"first_name": "A"}] * 201]
-)
+@pytest.mark.parametrize("pupils", [None, {}, [], "Lina", 7, [{"first_name": "A"}] * 201])
 def test_a_list_of_pupils_of_another_shape_is_refused(game, class_, pupils):
     with game.refused("MP010"):
         class_.teacher.table("add_pupils", class_id=class_.id, pupils=Jsonb(pupils))
+
+
+@pytest.mark.parametrize(
+    ("pupil", "fault"),
+    [("Lina", "not_an_object"), (["Lina"], "not_an_object"), (None, "not_an_object"), ({}, "first_name_wrong")],
+)
+def test_a_pupil_of_another_shape_is_refused(game, class_, pupil, fault):
+    with game.refused("MP070") as caught:
+        add(class_, {"first_name": "Ada"}, pupil)
+    assert [(row, code) for row, code, _ in faults(caught)] == [(2, fault)]
 
 
 @pytest.mark.parametrize(
@@ -257,23 +272,36 @@ def test_a_list_of_pupils_of_another_shape_is_refused(game, class_, pupils):
      {"first_name": "Ada", "team_id": "x"}, {"first_name": "Ada", "team_id": "00000000-0000-0000-0000-000000000000"}],
 )  # fmt: skip
 def test_a_pupil_or_a_team_that_is_not_of_the_class_is_refused(game, class_, element):
-    with game.refused("MP083"):
+    with game.refused("MP070") as caught:
         add(class_, element)
+    assert faults(caught) == [(1, "pupil_unknown" if "pupil_id" in element else "team_unknown", [])]
+
+
+def test_a_pupil_and_a_team_of_another_class_are_refused_like_those_that_do_not_exist(game, edition, class_):
+    other = game.class_(edition, pupils=("Ada",))
+    for element, fault in (
+        ({"pupil_id": str(other.pupils["Ada"])}, "pupil_unknown"),
+        ({"first_name": "Eve", "team_id": str(other.teams[0])}, "team_unknown"),
+    ):
+        with game.refused("MP070") as caught:
+            add(class_, element)
+        assert faults(caught) == [(1, fault, [])]
 
 
 def test_the_same_pupil_is_not_corrected_twice_in_one_call(game, class_):
     lina = str(class_.pupils["Lina"])
-    with game.refused("MP083"):
+    with game.refused("MP070") as caught:
         add(class_, {"pupil_id": lina, "first_name": "Ada"}, {"pupil_id": lina, "first_name": "Eve"})
+    assert faults(caught) == [(1, "pupil_twice", []), (2, "pupil_twice", [])]
 
 
 def test_a_second_lina_arrives_later_and_results_stay_with_the_right_child(game, edition, class_):
     first = class_.pupils["Lina"]
     validate(class_, "t-soup", pupil_ids=[first])
     for alone in ({"first_name": "Lina"}, {"first_name": "Lina", "initial": "M"}, {"first_name": "LÍNA"}):
-        with game.refused("MP081") as caught:
+        with game.refused("MP070") as caught:
             add(class_, {"first_name": "Ada"}, alone)
-        assert "pupil 2 of the list" in str(caught.value)
+        assert faults(caught) == [(2, "first_name_twice", [])]
     rows = add(class_, {"pupil_id": str(first), "initial": "M"}, {"first_name": "Lina", "initial": "b."})
     assert [(r["name"], r["initial"]) for r in rows] == [("Lina M.", "M"), ("Lina B.", "B")]
     second = rows[1]["pupil_id"]
@@ -288,9 +316,12 @@ def test_a_second_lina_arrives_later_and_results_stay_with_the_right_child(game,
 
 
 def test_three_of_one_name_each_need_an_initial_of_their_own(game, class_):
-    for initials in (("A", "B", "A"), ("A", "B", "a."), ("A", "B", None), ("É", "E", "F")):
-        with game.refused("MP081"):
+    for initials, rows in (
+        (("A", "B", "A"), [1, 3]), (("A", "B", "a."), [1, 3]), (("A", "B", None), [1, 2, 3]), (("É", "E", "F"), [1, 2]),
+    ):  # fmt: skip
+        with game.refused("MP070") as caught:
             add(class_, *({"first_name": "Ada", "initial": i} for i in initials))
+        assert faults(caught) == [(row, "first_name_twice", []) for row in rows]
     rows = add(class_, *({"first_name": "Ada", "initial": i} for i in ("A", "Ab", "É.")))
     assert [r["name"] for r in rows] == ["Ada A.", "Ada AB.", "Ada E."]
 
@@ -326,8 +357,9 @@ def test_an_initial_that_is_not_needed_is_not_kept(game, class_):
 
 @pytest.mark.parametrize("initial", ["ABC", "1", "M1", "Martin", "@", "!", "😀", "١", 7, "A B"])
 def test_an_initial_is_one_letter_or_two(game, class_, initial):
-    with game.refused("MP010"):
+    with game.refused("MP070") as caught:
         add(class_, {"first_name": "Ada", "initial": initial})
+    assert [(row, fault) for row, fault, _ in faults(caught)] == [(1, "initial_wrong")]
 
 
 def test_the_same_first_name_in_two_classes_needs_no_initial(game, edition, class_):
@@ -366,8 +398,9 @@ def test_the_one_empty_team_takes_the_first_name_and_others_are_made(game, editi
     assert rows[0]["team_id"] == rows[2]["team_id"] == class_.teams[0]
     with game.refused("MP037"):
         add(class_, {"first_name": "Zoé", "team": "Third"})
-    with game.refused("MP010"):
+    with game.refused("MP070") as caught:
         add(class_, {"first_name": "Zoé", "team": "x" * 41})
+    assert faults(caught) == [(1, "team_wrong", ["it has 41 characters", "Use 40 characters at most."])]
 
 
 def test_a_team_that_has_pupils_keeps_its_name(game, edition, class_):
@@ -387,13 +420,34 @@ def test_a_dry_run_shows_the_same_and_writes_nothing(game, edition, class_):
     assert [r["pupil_id"] for r in shown] == [class_.pupils["Lina"], None, None]
     done = add(class_, *asked)
     assert [(r["name"], r["initial"]) for r in shown] == [(r["name"], r["initial"]) for r in done]
-    with game.refused("MP081"):
+    with game.refused("MP070"):
         add(class_, {"first_name": "Noé"}, dry_run=True)
 
 
 def test_a_list_with_one_wrong_pupil_adds_nobody(game, class_):
-    with game.refused("MP010"):
+    before = game.fingerprint()
+    with game.refused("MP070"):
         add(class_, {"first_name": "Ada"}, {"first_name": "Eve", "email": "x"})
+    assert game.fingerprint() == before
+
+
+def test_every_fault_of_a_list_comes_in_one_answer_in_the_order_of_the_list(game, class_):
+    """Also what only the whole list shows, among the pupils who have no fault of their own."""
+    lina = str(class_.pupils["Lina"])
+    with game.refused("MP070") as caught:
+        add(
+            class_,
+            {"first_name": "Ada"}, {"first_name": "Zoe Martin", "initial": "Martin", "team": "06 12 34 56 78"},
+            {"first_name": "Noé"}, {"pupil_id": lina, "initial": "M"}, {"first_name": "ada"}, {"first_name": "Eve"},
+            {"pupil_id": "x", "team_id": "x", "email": ""}, {"pupil_id": lina},
+        )  # fmt: skip
+    assert [(row, fault) for row, fault, _ in faults(caught)] == [
+        (1, "first_name_twice"), (2, "first_name_wrong"), (2, "initial_wrong"), (2, "team_wrong"),
+        (3, "first_name_twice"), (4, "pupil_twice"), (5, "first_name_twice"),
+        (7, "key_unknown"), (7, "pupil_unknown"), (7, "team_unknown"),
+        (8, "pupil_twice"),
+    ]  # fmt: skip
+    assert str(caught.value).startswith("11 row(s) cannot be imported; the first: row 1: its first name comes twice")
 
 
 def test_pupils_are_added_and_corrected_while_the_edition_is_not_over(game):
@@ -431,7 +485,7 @@ def test_pupils_are_added_and_corrected_while_the_edition_is_not_over(game):
 def test_a_refusal_never_repeats_what_was_typed_about_a_pupil(game, class_, pupils):
     for language in ("en", "fr"):
         class_.teacher.headers = {"accept-language": language}
-        with game.refused("MP010", "MP081", "MP083") as caught:
+        with game.refused("MP010", "MP070") as caught:
             class_.teacher.table("add_pupils", class_id=class_.id, pupils=Jsonb(pupils))
         diag = caught.value.diag
         said = f"{diag.message_primary} {diag.message_hint} {diag.message_detail}".lower()
@@ -449,21 +503,24 @@ def test_a_refusal_never_repeats_what_was_typed_about_a_pupil(game, class_, pupi
     ids=str,
 )  # fmt: skip
 def test_a_refusal_names_the_field_and_the_place_in_the_list(game, class_, element, field):
-    with game.refused("MP010") as caught:
+    with game.refused("MP070") as caught:
         add(class_, {"first_name": "Ada"}, {"first_name": "Eve"}, element)
-    assert f"{field} of pupil 3" in str(caught.value)
+    ((row, fault, (reason, hint)),) = faults(caught)
+    assert (row, fault) == (3, f"{field}_wrong")
+    assert reason.startswith("it ")
+    assert hint
 
 
 def test_a_first_name_that_comes_twice_is_told_by_its_places(game, class_):
-    with game.refused("MP081") as caught:
+    with game.refused("MP070") as caught:
         add(class_, *({"first_name": name} for name in ("Ada", "Eve", "ada", "Lou", "Àda")))
-    assert "pupil 1, 3, 5 of the list" in str(caught.value)
+    assert faults(caught) == [(row, "first_name_twice", []) for row in (1, 3, 5)]
 
 
 @pytest.mark.parametrize("value", [True, 7, 1.5, [], ["Martin 2015"], {}, {"a": "b"}])
 @pytest.mark.parametrize("key", ["first_name", "initial", "team", "team_id", "pupil_id"])
 def test_what_is_no_text_has_no_business_in_a_list_of_names(game, class_, key, value):
-    with game.refused("MP010"):
+    with game.refused("MP070"):
         add(class_, {"first_name": "Ada", key: value})
     # Nothing is as good as left out.
     (row,) = add(class_, {"first_name": "Ada", "initial": None, "team": None, "team_id": None, "pupil_id": None})
@@ -487,7 +544,7 @@ def test_an_address_a_date_or_a_telephone_number_names_no_class_and_no_team(game
         lambda: teacher.call("rename_team", team_id=class_.teams[0], name=name),
         lambda: add(class_, {"first_name": "Ada", "team": name}),
     ):
-        with game.refused("MP010"):
+        with game.refused("MP010", "MP070"):
             refused()
     # A league of adults is theirs to name; only what a mail program would make a link of is refused there too.
     league = game.league(game.edition())

@@ -139,7 +139,7 @@ def test_a_space_without_width_inside_a_persons_name_is_refused(game, name):
         lambda: class_.teacher.call("add_pupils", class_id=class_.id, pupils=Jsonb([{"first_name": name}])),
         lambda: class_.teacher.call("update_teacher", first_name=name),
     ):
-        with refused("MP010") as caught, game.db.transaction():
+        with refused("MP010", "MP070") as caught, game.db.transaction():
             call()
         assert "invisible" in caught.value.diag.message_primary
     person.call("update_profile", alias="\u200bZoe\u200b", first_name="Zoe \u200bLou")
@@ -167,10 +167,11 @@ def test_staff_pass_lists_on_and_the_names_in_them_are_checked(game, name, what,
         ("create_client_leagues", {"participation_id": part}, {"leagues": [{"name": name}]}),
         ("create_client_leagues", {"participation_id": part}, {"leagues": [{"name": "Nord", "unit": name}]}),
     ):
-        with game.refused("MP010") as caught:
+        with game.refused("MP010", "MP070") as caught:
             staff.table(function, **place, **{key: Jsonb(value) for key, value in listed.items()})
         assert what in caught.value.diag.message_primary
-        assert " 1 is not valid" in caught.value.diag.message_primary
+        where = " row 1: its team: " if function == "add_pupils" else " 1 is not valid"
+        assert where in caught.value.diag.message_primary
     staff.call("rename_team", team_id=class_.teams[0], name=name)
     # A team of the class is no new name.
     pupils = Jsonb([{"first_name": "Léa", "team": name}])
