@@ -2,7 +2,7 @@
 
 from mpp_supabase.models.accounts import Account, AuditEntry
 from mpp_supabase.models.awards import Award, ClientAward
-from mpp_supabase.models.base import Average, Model, Page, RowModel, Scope
+from mpp_supabase.models.base import LEAST_PEOPLE, Average, Model, Page, RowModel, Scope
 from mpp_supabase.models.clients import (
     ClientFile,
     InvitedParticipant,
@@ -55,6 +55,7 @@ from mpp_supabase.models.schools import (
 )
 
 __all__ = [
+    "LEAST_PEOPLE",
     "Account",
     "AuditEntry",
     "Average",

@@ -28,6 +28,9 @@ class Model(BaseModel):
 RowModel = TypeVar("RowModel", bound=Model)
 
 
+#: A number of people under this tells about persons and is suppressed: private.least_people() of the database.
+LEAST_PEOPLE = 5
+
 #: Exact here, and a number in JSON, as the API has it.
 Average = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
 

@@ -144,7 +144,7 @@ class DirectoryImport(Model):
 
 
 class RosterImport(Model):
-    """What importing a roster did. `absent` are pupils of the class whom the file does not name: they stay.
+    """What importing a roster did. `not_in_file` are pupils of the class whom the file does not name: they stay.
 
     `read_as` are initials that the class could not confirm: the cell, what it says and who was meant ("B7", "Lina B.",
     "Lina"). `other_sheets` are the names of those that were not read.
@@ -155,7 +155,7 @@ class RosterImport(Model):
     added: tuple[NamedPupil, ...]
     corrected: tuple[NamedPupil, ...]
     unchanged: int
-    absent: tuple[str, ...]
+    not_in_file: tuple[str, ...]
     dry_run: bool
     read_as: tuple[tuple[str, str, str], ...] = ()
     other_sheets: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias, get_args
 from zoneinfo import ZoneInfo
 
 from mpp_supabase.models import (
+    LEAST_PEOPLE,
     Award,
     ClientDay,
     ClientOverview,
@@ -35,9 +36,6 @@ active this week, far fewer points than at the same moment of the week before, t
 
 Measure: TypeAlias = Literal["points_per_player", "players_per_league"]
 """What is compared with the whole edition."""
-
-FEWEST_COMPARED = 5
-"""Players whose average is compared with that of the edition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +139,7 @@ def _comparison(found: FollowUp) -> Iterator[Comparison]:
     whole = found.edition_compared
     shown = [league for league in found.leagues if league.players]
     players = sum(league.players or 0 for league in shown)
-    if players < FEWEST_COMPARED or not whole.players or not whole.leagues:
+    if players < LEAST_PEOPLE or not whole.players or not whole.leagues:
         return
     if whole.points is not None:
         points = sum(league.points or 0 for league in shown)

@@ -11,7 +11,17 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from mpp_supabase.errors import EditionNotFound, EditionNotFrozen
-from mpp_supabase.models import Award, ClientAward, Edition, FollowUp, LeagueTeam, Participation, Scope, Standing
+from mpp_supabase.models import (
+    LEAST_PEOPLE,
+    Award,
+    ClientAward,
+    Edition,
+    FollowUp,
+    LeagueTeam,
+    Participation,
+    Scope,
+    Standing,
+)
 from mpp_supabase.services._service import Service, Where, parse_row, query
 from mpp_supabase.services.rankings import ranking_of
 from mpp_supabase.transport import LONG_SECONDS
@@ -19,8 +29,6 @@ from mpp_supabase.transport import LONG_SECONDS
 if TYPE_CHECKING:
     from mpp_supabase.diplomas import Certificate, Certificates, Language
 
-FEWEST_SHOWN = 5
-"""A number of people under this is on no certificate."""
 _COMPARING = frozenset(("league-champion", "team-champion", "team-spirit"))
 """Awards for being the best of all: the same title says less among the leagues of one client."""
 _OF_ALL = {"fr": "{title} de toute l’édition", "en": "{title} of the whole edition"}
@@ -232,4 +240,4 @@ def _file(edition: Edition, pages: Iterable[Certificate], language: str, *, winn
 
 
 def _shown(people: int) -> int | None:
-    return people if people >= FEWEST_SHOWN else None
+    return people if people >= LEAST_PEOPLE else None

@@ -2,6 +2,12 @@
 -- sign-up would show where the last person lives, so both are counted at the freeze, and before it when the staff ask;
 -- what is kept here is what everybody may read.
 
+-- A number of people under this tells about persons: it is suppressed, with what they did and what would give it away.
+create function private.least_people() returns integer
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$ select 5 $$;
+grant execute on function private.least_people to mpp_owner;
+
 create table mpp.past_statistics (
     as_of date primary key,
     source text not null,
@@ -27,7 +33,7 @@ create table mpp.map_cell (
     edition_id integer not null references mpp.edition (id),
     country text check (private.is_country(country)),
     department text check (department ~ '^([0-9]{2,3}|2[AB])$'),
-    players bigint not null check (players >= 5),
+    players bigint not null check (players >= private.least_people()),
     constraint map_cell_department_in_france check (department is null or country = 'FR'),
     constraint map_cell_once unique nulls not distinct (edition_id, country, department)
 );
@@ -77,7 +83,6 @@ create function private.count_edition_now(edition integer) returns void
     set work_mem = '64MB'
 as $$
 declare
-    least_people constant integer := 5;
     at timestamptz := private.clock();
     counted mpp.edition_count;
     hidden bigint;
@@ -138,12 +143,12 @@ begin
         window smaller as (order by c.players, c.country, c.department rows between unbounded preceding and 1 preceding)
     ), sorted as (
         -- The smallest that could be shown joins what is suppressed, when that alone would give itself away.
-        select o.*, o.players < least_people or o.smaller_players between 1 and least_people - 1 as is_suppressed
+        select o.*, o.players < private.least_people() or o.smaller_players between 1 and private.least_people() - 1 as is_suppressed
         from ordered o
     )
     select edition, s.country, s.department, s.players from sorted s where not s.is_suppressed
     union all
-    select edition, null, null, sum(s.players) from sorted s where s.is_suppressed having sum(s.players) >= least_people;
+    select edition, null, null, sum(s.players) from sorted s where s.is_suppressed having sum(s.players) >= private.least_people();
 end
 $$;
 

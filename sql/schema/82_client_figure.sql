@@ -19,18 +19,21 @@ begin
 end
 $$;
 
--- Fewer than five people could be told apart.
 create function private.suppress_few(people bigint) returns integer
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
-as $$ select case when people = 0 or people >= 5 then people::integer end $$;
+as $$ select case when people = 0 or people >= private.least_people() then people::integer end $$;
 
--- Whether a client has five people. With fewer, figures of days and themes would be about known persons.
+-- Whether a client has enough people. With fewer, figures of days and themes would be about known persons.
 create function private.has_enough_people(participation integer) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp
 as $$
-    select count(*) = 5
+    select count(*) = private.least_people()
     from (
-        select from mpp.league l join mpp.player q on q.league_id = l.id where l.participation_id = has_enough_people.participation limit 5
+        select
+        from mpp.league l
+        join mpp.player q on q.league_id = l.id
+        where l.participation_id = has_enough_people.participation
+        limit private.least_people()
     ) somebody
 $$;
 
@@ -86,7 +89,7 @@ begin
         join mpp.player p on p.id = v.player_id
     ), people as (
         select m.id, count(q.player_id) as players, count(q.player_id) filter (where q.joined_at < m.opens) as before,
-            count(q.player_id) >= 5 or (count(q.player_id) = 0 and not m.is_private) as is_shown
+            count(q.player_id) >= private.least_people() or (count(q.player_id) = 0 and not m.is_private) as is_shown
         from mine m
         left join person q on q.id = m.id
         group by m.id, m.is_private
@@ -125,9 +128,9 @@ begin
         case when m.week > 1 and p.is_shown then (d.validations - d.validations_before)::integer end,
         case when p.is_shown then d.points::integer end,
         case when m.week > 1 and p.is_shown then (d.points - d.points_before)::integer end,
-        case when p.players >= 5 then round(d.points::numeric / p.players, 2) end,
+        case when p.players >= private.least_people() then round(d.points::numeric / p.players, 2) end,
         -- With the change of the points it would tell how many came.
-        case when m.week > 1 and n.new_players is not null and p.players >= 5 and p.before >= 5
+        case when m.week > 1 and n.new_players is not null and p.players >= private.least_people() and p.before >= private.least_people()
             then round(d.points::numeric / p.players, 2) - round(d.points_before::numeric / p.before, 2) end
     from mine m
     join people p on p.id = m.id
@@ -213,9 +216,12 @@ begin
     ), line as (
         -- From the smallest on, until five people are suppressed together; of two that are equal, both.
         select c.*,
-            c.players < 5 or coalesce(sum(c.players) over by_players between c.fewest and 4, false) as is_small,
-            c.active = 0 or (c.active >= 5 and coalesce(sum(c.active) over by_active, 0) not between 1 and 4) as active_shown,
-            c.active_ever = 0 or (c.active_ever >= 5 and coalesce(sum(c.active_ever) over by_active_ever, 0) not between 1 and 4)
+            c.players < private.least_people()
+                or coalesce(sum(c.players) over by_players between c.fewest and private.least_people() - 1, false) as is_small,
+            c.active = 0
+                or (c.active >= private.least_people() and coalesce(sum(c.active) over by_active, 0) not between 1 and private.least_people() - 1) as active_shown,
+            c.active_ever = 0
+                or (c.active_ever >= private.least_people() and coalesce(sum(c.active_ever) over by_active_ever, 0) not between 1 and private.least_people() - 1)
                 as active_ever_shown
         from counted c
         window
@@ -248,11 +254,11 @@ begin
                 then 'quiet' end,
             -- Of one to four active people, only what is true of all four numbers.
             case when not c.is_small and c.running and c.active > 0 and at > c.opens + interval '48 hours'
-                and 2 * greatest(c.active, 4) < c.players then 'few_active' end,
+                and 2 * greatest(c.active, private.least_people() - 1) < c.players then 'few_active' end,
             -- Under three quarters: a little less is no reason.
             case when not c.is_small and c.running and c.active > 0 and c.week > 1 and at > c.opens + interval '48 hours'
                 and 4 * c.this_week < 3 * c.last_so_far then 'falling' end,
-            case when c.players < greatest(c.league_min_players, 5) then 'few_players' end
+            case when c.players < greatest(c.league_min_players, private.least_people()) then 'few_players' end
         ], null) end
     from line c
     -- Only somebody who came can have opted a league out.
@@ -317,9 +323,9 @@ begin
         -- The first week also counts players who came before the start. The weeks add up to all players: see
         -- client_leagues.
         select c.id, c.number,
-            case when c.people = 0 or (c.people >= 5 and coalesce(sum(c.people) over (
+            case when c.people = 0 or (c.people >= private.least_people() and coalesce(sum(c.people) over (
                 partition by c.id order by c.people range between unbounded preceding and 1 preceding
-            ), 0) not between 1 and 4) then c.people::integer end as new_players
+            ), 0) not between 1 and private.least_people() - 1) then c.people::integer end as new_players
         from (
             select k.id, k.number, count(q.player_id) as people
             from week k
@@ -346,7 +352,7 @@ begin
     left join ledger v on v.id = k.id and v.number = k.number
     -- What one to four people did is suppressed with their number.
     cross join lateral (
-        select count(*) between case when k.is_private then 0 else 1 end and 4 as is_few from person q where q.id = k.id
+        select count(*) between case when k.is_private then 0 else 1 end and private.least_people() - 1 as is_few from person q where q.id = k.id
     ) f
     window w as (partition by k.id order by k.number)
     order by k.id, k.number;
@@ -421,7 +427,7 @@ begin
                 bool_and(l.players is not null) as is_whole, sum(l.points) as points,
                 case when bool_or(s.by_average)
                     then round(sum(l.points) * 100.0
-                        / greatest(sum(greatest(s.players, s.at_least_players, 5)) filter (where l.points is not null), 1))::bigint
+                        / greatest(sum(greatest(s.players, s.at_least_players, private.least_people())) filter (where l.points is not null), 1))::bigint
                     else sum(l.points) end as value
             from line l
             join mpp.score s on s.subject_id = l.league_id

@@ -43,7 +43,7 @@ as $$
         -- Of two that are equal, both: which of them joined would say where the others are.
         window smaller as (partition by c.id order by c.players range between unbounded preceding and 1 preceding)
     )
-    select o.id, o.department, case when o.players >= 5 and o.smaller_players not between 1 and 4 then o.players::integer end
+    select o.id, o.department, case when o.players >= private.least_people() and o.smaller_players not between 1 and private.least_people() - 1 then o.players::integer end
     from ordered o
 $$;
 

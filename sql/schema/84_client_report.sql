@@ -16,8 +16,8 @@ begin
     select
         p.id, l.id, l.name::text, l.level::text, h.id, h.name::text, h.rne, h.postcode, h.city::text,
         private.suppress_few(s.players), s.points,
-        case when s.players >= 5 then round(s.points::numeric / s.players, 2) end,
-        case when s.players >= 5 then (
+        case when s.players >= private.least_people() then round(s.points::numeric / s.players, 2) end,
+        case when s.players >= private.least_people() then (
             select coalesce(sum(v.points), 0)::integer
             from mpp.validation v
             where v.league_id = l.id and v.state = 'credited'
@@ -163,7 +163,7 @@ begin
         'edition_compared', (
             select jsonb_build_object('players', sum(s.players), 'leagues', count(*), 'points', sum(s.points))
             from mpp.score s
-            where s.edition_id = p.edition_id and s.is_public and s.scope = 'league' and s.players >= 5
+            where s.edition_id = p.edition_id and s.is_public and s.scope = 'league' and s.players >= private.least_people()
         )
     ) into report;
     return report;

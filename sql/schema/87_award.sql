@@ -150,8 +150,8 @@ begin
     from mpp.award a
     -- In a private edition no league or team of fewer than five, and no player of one: see 82_client_figure.
     left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
-        and (s.is_public or s.players >= 5 or (s.scope = 'player' and exists (
-            select from mpp.player q join mpp.score g on g.subject_id = q.league_id where q.id = a.subject_id and g.players >= 5)))
+        and (s.is_public or s.players >= private.least_people() or (s.scope = 'player' and exists (
+            select from mpp.player q join mpp.score g on g.subject_id = q.league_id where q.id = a.subject_id and g.players >= private.least_people())))
     left join mpp.school h on h.id = a.subject_id and a.scope = 'school' and not h.is_hidden
         and exists (select from mpp.score c where c.edition_id = a.edition_id and c.school_id = h.id and c.listed)
     where a.organisation_id in (select private.my_client_ids()) and coalesce(s.label, h.name::text) is not null;

@@ -8756,6 +8756,12 @@ grant execute on function api.ranking_around to anon, authenticated, service_rol
 -- sign-up would show where the last person lives, so both are counted at the freeze, and before it when the staff ask;
 -- what is kept here is what everybody may read.
 
+-- A number of people under this tells about persons: it is suppressed, with what they did and what would give it away.
+create function private.least_people() returns integer
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$ select 5 $$;
+grant execute on function private.least_people to mpp_owner;
+
 create table mpp.past_statistics (
     as_of date primary key,
     source text not null,
@@ -8781,7 +8787,7 @@ create table mpp.map_cell (
     edition_id integer not null references mpp.edition (id),
     country text check (private.is_country(country)),
     department text check (department ~ '^([0-9]{2,3}|2[AB])$'),
-    players bigint not null check (players >= 5),
+    players bigint not null check (players >= private.least_people()),
     constraint map_cell_department_in_france check (department is null or country = 'FR'),
     constraint map_cell_once unique nulls not distinct (edition_id, country, department)
 );
@@ -8831,7 +8837,6 @@ create function private.count_edition_now(edition integer) returns void
     set work_mem = '64MB'
 as $$
 declare
-    least_people constant integer := 5;
     at timestamptz := private.clock();
     counted mpp.edition_count;
     hidden bigint;
@@ -8892,12 +8897,12 @@ begin
         window smaller as (order by c.players, c.country, c.department rows between unbounded preceding and 1 preceding)
     ), sorted as (
         -- The smallest that could be shown joins what is suppressed, when that alone would give itself away.
-        select o.*, o.players < least_people or o.smaller_players between 1 and least_people - 1 as is_suppressed
+        select o.*, o.players < private.least_people() or o.smaller_players between 1 and private.least_people() - 1 as is_suppressed
         from ordered o
     )
     select edition, s.country, s.department, s.players from sorted s where not s.is_suppressed
     union all
-    select edition, null, null, sum(s.players) from sorted s where s.is_suppressed having sum(s.players) >= least_people;
+    select edition, null, null, sum(s.players) from sorted s where s.is_suppressed having sum(s.players) >= private.least_people();
 end
 $$;
 
@@ -9038,18 +9043,21 @@ begin
 end
 $$;
 
--- Fewer than five people could be told apart.
 create function private.suppress_few(people bigint) returns integer
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
-as $$ select case when people = 0 or people >= 5 then people::integer end $$;
+as $$ select case when people = 0 or people >= private.least_people() then people::integer end $$;
 
--- Whether a client has five people. With fewer, figures of days and themes would be about known persons.
+-- Whether a client has enough people. With fewer, figures of days and themes would be about known persons.
 create function private.has_enough_people(participation integer) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp
 as $$
-    select count(*) = 5
+    select count(*) = private.least_people()
     from (
-        select from mpp.league l join mpp.player q on q.league_id = l.id where l.participation_id = has_enough_people.participation limit 5
+        select
+        from mpp.league l
+        join mpp.player q on q.league_id = l.id
+        where l.participation_id = has_enough_people.participation
+        limit private.least_people()
     ) somebody
 $$;
 
@@ -9105,7 +9113,7 @@ begin
         join mpp.player p on p.id = v.player_id
     ), people as (
         select m.id, count(q.player_id) as players, count(q.player_id) filter (where q.joined_at < m.opens) as before,
-            count(q.player_id) >= 5 or (count(q.player_id) = 0 and not m.is_private) as is_shown
+            count(q.player_id) >= private.least_people() or (count(q.player_id) = 0 and not m.is_private) as is_shown
         from mine m
         left join person q on q.id = m.id
         group by m.id, m.is_private
@@ -9144,9 +9152,9 @@ begin
         case when m.week > 1 and p.is_shown then (d.validations - d.validations_before)::integer end,
         case when p.is_shown then d.points::integer end,
         case when m.week > 1 and p.is_shown then (d.points - d.points_before)::integer end,
-        case when p.players >= 5 then round(d.points::numeric / p.players, 2) end,
+        case when p.players >= private.least_people() then round(d.points::numeric / p.players, 2) end,
         -- With the change of the points it would tell how many came.
-        case when m.week > 1 and n.new_players is not null and p.players >= 5 and p.before >= 5
+        case when m.week > 1 and n.new_players is not null and p.players >= private.least_people() and p.before >= private.least_people()
             then round(d.points::numeric / p.players, 2) - round(d.points_before::numeric / p.before, 2) end
     from mine m
     join people p on p.id = m.id
@@ -9232,9 +9240,12 @@ begin
     ), line as (
         -- From the smallest on, until five people are suppressed together; of two that are equal, both.
         select c.*,
-            c.players < 5 or coalesce(sum(c.players) over by_players between c.fewest and 4, false) as is_small,
-            c.active = 0 or (c.active >= 5 and coalesce(sum(c.active) over by_active, 0) not between 1 and 4) as active_shown,
-            c.active_ever = 0 or (c.active_ever >= 5 and coalesce(sum(c.active_ever) over by_active_ever, 0) not between 1 and 4)
+            c.players < private.least_people()
+                or coalesce(sum(c.players) over by_players between c.fewest and private.least_people() - 1, false) as is_small,
+            c.active = 0
+                or (c.active >= private.least_people() and coalesce(sum(c.active) over by_active, 0) not between 1 and private.least_people() - 1) as active_shown,
+            c.active_ever = 0
+                or (c.active_ever >= private.least_people() and coalesce(sum(c.active_ever) over by_active_ever, 0) not between 1 and private.least_people() - 1)
                 as active_ever_shown
         from counted c
         window
@@ -9267,11 +9278,11 @@ begin
                 then 'quiet' end,
             -- Of one to four active people, only what is true of all four numbers.
             case when not c.is_small and c.running and c.active > 0 and at > c.opens + interval '48 hours'
-                and 2 * greatest(c.active, 4) < c.players then 'few_active' end,
+                and 2 * greatest(c.active, private.least_people() - 1) < c.players then 'few_active' end,
             -- Under three quarters: a little less is no reason.
             case when not c.is_small and c.running and c.active > 0 and c.week > 1 and at > c.opens + interval '48 hours'
                 and 4 * c.this_week < 3 * c.last_so_far then 'falling' end,
-            case when c.players < greatest(c.league_min_players, 5) then 'few_players' end
+            case when c.players < greatest(c.league_min_players, private.least_people()) then 'few_players' end
         ], null) end
     from line c
     -- Only somebody who came can have opted a league out.
@@ -9336,9 +9347,9 @@ begin
         -- The first week also counts players who came before the start. The weeks add up to all players: see
         -- client_leagues.
         select c.id, c.number,
-            case when c.people = 0 or (c.people >= 5 and coalesce(sum(c.people) over (
+            case when c.people = 0 or (c.people >= private.least_people() and coalesce(sum(c.people) over (
                 partition by c.id order by c.people range between unbounded preceding and 1 preceding
-            ), 0) not between 1 and 4) then c.people::integer end as new_players
+            ), 0) not between 1 and private.least_people() - 1) then c.people::integer end as new_players
         from (
             select k.id, k.number, count(q.player_id) as people
             from week k
@@ -9365,7 +9376,7 @@ begin
     left join ledger v on v.id = k.id and v.number = k.number
     -- What one to four people did is suppressed with their number.
     cross join lateral (
-        select count(*) between case when k.is_private then 0 else 1 end and 4 as is_few from person q where q.id = k.id
+        select count(*) between case when k.is_private then 0 else 1 end and private.least_people() - 1 as is_few from person q where q.id = k.id
     ) f
     window w as (partition by k.id order by k.number)
     order by k.id, k.number;
@@ -9440,7 +9451,7 @@ begin
                 bool_and(l.players is not null) as is_whole, sum(l.points) as points,
                 case when bool_or(s.by_average)
                     then round(sum(l.points) * 100.0
-                        / greatest(sum(greatest(s.players, s.at_least_players, 5)) filter (where l.points is not null), 1))::bigint
+                        / greatest(sum(greatest(s.players, s.at_least_players, private.least_people())) filter (where l.points is not null), 1))::bigint
                     else sum(l.points) end as value
             from line l
             join mpp.score s on s.subject_id = l.league_id
@@ -9552,7 +9563,7 @@ as $$
         -- Of two that are equal, both: which of them joined would say where the others are.
         window smaller as (partition by c.id order by c.players range between unbounded preceding and 1 preceding)
     )
-    select o.id, o.department, case when o.players >= 5 and o.smaller_players not between 1 and 4 then o.players::integer end
+    select o.id, o.department, case when o.players >= private.least_people() and o.smaller_players not between 1 and private.least_people() - 1 then o.players::integer end
     from ordered o
 $$;
 
@@ -9618,8 +9629,8 @@ begin
     select
         p.id, l.id, l.name::text, l.level::text, h.id, h.name::text, h.rne, h.postcode, h.city::text,
         private.suppress_few(s.players), s.points,
-        case when s.players >= 5 then round(s.points::numeric / s.players, 2) end,
-        case when s.players >= 5 then (
+        case when s.players >= private.least_people() then round(s.points::numeric / s.players, 2) end,
+        case when s.players >= private.least_people() then (
             select coalesce(sum(v.points), 0)::integer
             from mpp.validation v
             where v.league_id = l.id and v.state = 'credited'
@@ -9765,7 +9776,7 @@ begin
         'edition_compared', (
             select jsonb_build_object('players', sum(s.players), 'leagues', count(*), 'points', sum(s.points))
             from mpp.score s
-            where s.edition_id = p.edition_id and s.is_public and s.scope = 'league' and s.players >= 5
+            where s.edition_id = p.edition_id and s.is_public and s.scope = 'league' and s.players >= private.least_people()
         )
     ) into report;
     return report;
@@ -10133,8 +10144,8 @@ begin
     from mpp.award a
     -- In a private edition no league or team of fewer than five, and no player of one: see 82_client_figure.
     left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
-        and (s.is_public or s.players >= 5 or (s.scope = 'player' and exists (
-            select from mpp.player q join mpp.score g on g.subject_id = q.league_id where q.id = a.subject_id and g.players >= 5)))
+        and (s.is_public or s.players >= private.least_people() or (s.scope = 'player' and exists (
+            select from mpp.player q join mpp.score g on g.subject_id = q.league_id where q.id = a.subject_id and g.players >= private.least_people())))
     left join mpp.school h on h.id = a.subject_id and a.scope = 'school' and not h.is_hidden
         and exists (select from mpp.score c where c.edition_id = a.edition_id and c.school_id = h.id and c.listed)
     where a.organisation_id in (select private.my_client_ids()) and coalesce(s.label, h.name::text) is not null;
