@@ -175,7 +175,7 @@ def writers(status: StackStatus, db: psycopg.Connection[Any], seconds: float) ->
     db.execute(f"alter table {BARE} add primary key (id)")
     for columns in ("player_id, challenge_id", "league_id, validated_at", "challenge_id"):
         db.execute(f"create index on {BARE} ({columns})")
-    people = seat_people(db, edition, leagues=64, each=10)
+    people = make_players(db, edition, leagues=64, each=10)
     challenges = _challenges(db, edition)
     for count in (8, 32):
         spread = [people[number % len(people)] for number in range(0, count * 10, 10)]
@@ -200,7 +200,7 @@ def writers(status: StackStatus, db: psycopg.Connection[Any], seconds: float) ->
     )
 
 
-def seat_people(db: psycopg.Connection[Any], edition: int, leagues: int, each: int) -> list[tuple[Any, Any]]:
+def make_players(db: psycopg.Connection[Any], edition: int, leagues: int, each: int) -> list[tuple[Any, Any]]:
     """Accounts that play: (account, player), league by league."""
     return db.execute(
         """
@@ -235,7 +235,7 @@ def load(db: psycopg.Connection[Any]) -> dict[str, Any]:
     """Loading 300,000 validations with their scores against COPY of the same rows into a bare table."""
     edition = make_edition(db, "bench-load", 1)
     db.execute("update auth.users set email = 'earlier-' || email where email like 'writer-%%'")
-    people = [(player,) for _, player in seat_people(db, edition, leagues=1_000, each=20)]
+    people = [(player,) for _, player in make_players(db, edition, leagues=1_000, each=20)]
     challenge = _challenges(db, edition)[0]
     keys = [uuid4() for _ in range(300_000)]
     start = _one(db, "select starts_at from mpp.edition where id = %s", edition)

@@ -120,7 +120,7 @@ def play_client(
                 on_progress("Ambassadors join by phone", done, len(ambassadors))
                 town.ambassador(made[number], number)
             on_progress("Ambassadors join by phone", len(ambassadors), len(ambassadors))
-            members = town.seat(edition, made, plan.players - len(ambassadors))
+            members = town.register_players(edition, made, plan.players - len(ambassadors))
             outcome.invited = _invite_everybody(mpp, part, outcome.folder, made, plan)
 
         with timed(outcome, "play"):
@@ -316,7 +316,7 @@ class Town:
             phone.must("set_listing", scope="league", subject_id=str(league.league_id), listed=False)
         self._ambassadors.append(phone)
 
-    def seat(self, edition: Edition, leagues: Sequence[MadeLeague], count: int) -> dict[UUID, list[UUID]]:
+    def register_players(self, edition: Edition, leagues: Sequence[MadeLeague], count: int) -> dict[UUID, list[UUID]]:
         """Put the other players into the leagues, most of them before the start; return players by league."""
         rng, statements = self._rng, named_statements(self._files / "sql" / "seed" / "demo.sql")
         ids = [league.league_id for league in leagues if league.league_id is not None]

@@ -21,7 +21,7 @@ from psycopg.sql import SQL
 from mpp_supabase.models import Edition
 
 Shown = dict[str, Any]
-WITHHELD_UNDER = 5
+LEAST_PEOPLE = 5
 Key = TypeVar("Key")
 #: What of a league is told only with its number of players.
 _OF_ENOUGH_PEOPLE = (
@@ -313,7 +313,7 @@ def prove_territory(
                 "points": each.points,
                 "points_per_pupil": _per_head(each.points, len(each.people)),
                 "points_this_week": sum(one.points for one in each.done if one.at >= opens)
-                if len(each.people) >= WITHHELD_UNDER
+                if len(each.people) >= LEAST_PEOPLE
                 else None,
                 "rank": 1 + sum(other > values[each.id] for other in values.values()),
                 "general_rank": 1 + sum(other > values[each.id] for other in general),
@@ -327,13 +327,13 @@ def prove_territory(
 def _league(
     edition: Edition,
     league: Group,
-    told: tuple[int | None, int | None, int | None],
+    shown: tuple[int | None, int | None, int | None],
     values: dict[UUID, int],
     this: WeekSpan,
     before: WeekSpan | None,
     at: datetime,
 ) -> Shown:
-    size, active_shown, ever_told = told
+    size, active_shown, active_ever_shown = shown
     active = len({each.player for each in league.done if each.at >= this.opens})
     earned = sum(each.points for each in league.done if each.at >= this.opens)
     last = sum(each.points for each in league.done if before and before.opens <= each.at < this.opens)
@@ -352,7 +352,7 @@ def _league(
     by_now = sum(each.points for each in league.done if before and before.opens <= each.at < so_far)
     if size and running and active and before and at > this.opens + timedelta(days=2) and 4 * earned < 3 * by_now:
         attention.append("falling")
-    if people < max(edition.league_min_players, WITHHELD_UNDER):
+    if people < max(edition.league_min_players, LEAST_PEOPLE):
         attention.append("few_players")
     row: Shown = {
         "league_id": league.id,
@@ -361,7 +361,7 @@ def _league(
         "rank": 1 + sum(other > values[league.id] for other in values.values()),
         "players": size,
         "active_players": active_shown,
-        "active_players_ever": ever_told,
+        "active_players_ever": active_ever_shown,
         "validations": len(league.done),
         "points": league.points,
         "points_per_player": _per_head(league.points, people),
@@ -381,8 +381,8 @@ def _departments(connection: psycopg.Connection[Any], participation_id: int) -> 
         (participation_id,),
     ).fetchall()
     living = Counter(department_of(postcode) for postcode, on_the_map in people if on_the_map)
-    told = _shown(living, elsewhere=len(people) - living.total())
-    return [{"department": name, "players": count} for name, count in told.items()]
+    shown = _shown(living, elsewhere=len(people) - living.total())
+    return [{"department": name, "players": count} for name, count in shown.items()]
 
 
 def department_of(postcode: str) -> str:
@@ -404,13 +404,13 @@ def _value(edition: Edition, groups: Sequence[Group]) -> int:
 
 
 def _per_head(points: int, people: int) -> Decimal | None:
-    if people < WITHHELD_UNDER:
+    if people < LEAST_PEOPLE:
         return None
     return (Decimal(points) / people).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def _few(people: int) -> int | None:
-    return people if people == 0 or people >= WITHHELD_UNDER else None
+    return people if people == 0 or people >= LEAST_PEOPLE else None
 
 
 def _shown(cells: Mapping[Key, int], elsewhere: int = 0) -> dict[Key, int | None]:
@@ -421,7 +421,7 @@ def _shown(cells: Mapping[Key, int], elsewhere: int = 0) -> dict[Key, int | None
     shown: dict[Key, int | None] = {}
     for cell, people in cells.items():
         smaller = elsewhere + sum(other for other in cells.values() if other < people)
-        shown[cell] = people if people == 0 or (people >= WITHHELD_UNDER and not 0 < smaller < WITHHELD_UNDER) else None
+        shown[cell] = people if people == 0 or (people >= LEAST_PEOPLE and not 0 < smaller < LEAST_PEOPLE) else None
     return shown
 
 

@@ -47,7 +47,9 @@ class Roster:
         return sum(len(league) for league in self.leagues)
 
 
-def seat(connection: psycopg.Connection[Any], seed: Path, edition_id: int, plan: Plan, rng: Random) -> Roster:
+def register_players(
+    connection: psycopg.Connection[Any], seed: Path, edition_id: int, plan: Plan, rng: Random
+) -> Roster:
     """Create the accounts that are missing, and this edition's leagues, teams and players, in one transaction.
 
     `seed` is sql/seed/demo.sql. Accounts are demo-N@demo.invalid, kept from one demonstration to the next.
@@ -64,10 +66,10 @@ def seat(connection: psycopg.Connection[Any], seed: Path, edition_id: int, plan:
     words = [animals[(number * 7919) % len(animals)] for number in range(count)]
     aliases = [f"{word} {number:05d}" for number, word in enumerate(words, start=1)]
     teams = {league: [_new_id(rng) for _ in _TEAMS] for league in league_ids}
-    seats = [
-        (league, teams[league][seat % len(_TEAMS)])
+    memberships = [
+        (league, teams[league][place % len(_TEAMS)])
         for league, size in zip(league_ids, sizes, strict=True)
-        for seat in range(size)
+        for place in range(size)
     ]
     first_of = list(accumulate(sizes, initial=0))[:-1]
     columns: list[tuple[str, dict[str, Any]]] = [
@@ -105,8 +107,8 @@ def seat(connection: psycopg.Connection[Any], seed: Path, edition_id: int, plan:
             {
                 "players": players,
                 "accounts": accounts,
-                "player_leagues": [league for league, _ in seats],
-                "player_teams": [team for _, team in seats],
+                "player_leagues": [league for league, _ in memberships],
+                "player_teams": [team for _, team in memberships],
                 "aliases": aliases,
                 "first_names": words,
                 "listed": [rng.random() > 0.03 for _ in players],

@@ -65,11 +65,11 @@ def use_phones(
     def league(number: int) -> None:
         own = Random(seeds[number])
         code: str | None = None
-        for seat in range(PHONES_PER_LEAGUE):
+        for member in range(PHONES_PER_LEAGUE):
             if stopped.is_set():
                 return
-            phone = _Phone(env, http, f"phone-{stamp}-{number}-{seat}@demo.invalid", own)
-            phone.register(f"{_NAMES[seat]} {number + 1}", version)
+            phone = _Phone(env, http, f"phone-{stamp}-{number}-{member}@demo.invalid", own)
+            phone.register(f"{_NAMES[member]} {number + 1}", version)
             if code is None:
                 code = phone.found_league(edition_id, f"Les Téléphones {number + 1}")
             else:

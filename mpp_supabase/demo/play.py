@@ -20,7 +20,7 @@ from mpp_supabase import clock
 from mpp_supabase.client import MPP
 from mpp_supabase.config import Settings
 from mpp_supabase.demo.habits import Card, Columns, days_of_play
-from mpp_supabase.demo.people import seat
+from mpp_supabase.demo.people import register_players
 from mpp_supabase.demo.phones import use_phones
 from mpp_supabase.demo.plan import (
     PHONE_LEAGUES,
@@ -67,18 +67,18 @@ def play(env: Mapping[str, str], files: Path, reports: Path, plan: Plan, on_prog
             cards = _cards(connection, edition.id)
             on_progress("Applying the edition", 1, 1)
         with timed(outcome, "sign up in bulk"):
-            on_progress("Seating leagues and players", 0, 1)
-            roster = seat(connection, files / "sql" / "seed" / "demo.sql", edition.id, plan, rng)
-            on_progress("Seating leagues and players", 1, 1)
+            on_progress("Making leagues and players", 0, 1)
+            roster = register_players(connection, files / "sql" / "seed" / "demo.sql", edition.id, plan, rng)
+            on_progress("Making leagues and players", 1, 1)
 
         phone_count = PHONE_LEAGUES * PHONES_PER_LEAGUE
         with timed(outcome, "phones over HTTP"):
-            told = 0
+            done = 0
 
             def advance(step: int) -> None:
-                nonlocal told
-                told += step
-                on_progress("Phones sign up, join and play over HTTP", told, phone_count)
+                nonlocal done
+                done += step
+                on_progress("Phones sign up, join and play over HTTP", done, phone_count)
 
             on_progress("Phones sign up, join and play over HTTP", 0, phone_count)
             phones = use_phones(env, http, edition.id, cards, code.removeprefix("demo-"), rng, advance)

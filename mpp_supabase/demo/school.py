@@ -85,9 +85,9 @@ def play_school(
 
         with timed(outcome, "phones over HTTP"):
             count = len(term.phones) * (1 + FAMILIES_PER_CLASS)
-            told = _counter(on_progress, "Teachers and families by phone, over HTTP", count)
+            advance = _counter(on_progress, "Teachers and families by phone, over HTTP", count)
             stamp = code.removeprefix("school-demo-")
-            phones = use_school_phones(env, http, edition.id, term.phones, stamp, rng, lambda: told(1))
+            phones = use_school_phones(env, http, edition.id, term.phones, stamp, rng, lambda: advance(1))
             outcome.validations, outcome.whole_class = phones.validations, phones.whole_class
             outcome.refusals = dict(phones.refusals)
 

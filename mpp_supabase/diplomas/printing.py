@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FONT = "Libertinus Serif"
 
 _LONGEST_WORD = 40
-_WORD_PIECE = 20
+_WORD_PART = 20
 _MISSING = re.compile(r'the text `"(.+?)"` could not be displayed')
 _ESCAPE = re.compile(r"\\u\{([0-9a-f]+)\}")
 
@@ -35,10 +35,10 @@ def clean(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
-def breakable(text: str, longest: int = _LONGEST_WORD, piece: int = _WORD_PIECE) -> str:
+def breakable(text: str, longest: int = _LONGEST_WORD, part: int = _WORD_PART) -> str:
     """Let a word that no line could hold be broken."""
     return " ".join(
-        word if len(word) <= longest else "\u200b".join(word[at : at + piece] for at in range(0, len(word), piece))
+        word if len(word) <= longest else "\u200b".join(word[at : at + part] for at in range(0, len(word), part))
         for word in text.split(" ")
     )
 

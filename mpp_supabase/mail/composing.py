@@ -77,11 +77,11 @@ def encoded(text: str) -> str:
     # An encoded word has 75 characters at most, and holds whole ones: 45 bytes are 60 in base64.
     words, word = [], b""
     for character in line:
-        piece = character.encode("utf-8")
-        if len(word) + len(piece) > 45:
+        encoded = character.encode("utf-8")
+        if len(word) + len(encoded) > 45:
             words.append(word)
             word = b""
-        word += piece
+        word += encoded
     words.append(word)
     return "\r\n ".join(f"=?utf-8?B?{base64.b64encode(word).decode('ascii')}?=" for word in words)
 

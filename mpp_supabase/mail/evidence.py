@@ -53,9 +53,9 @@ class MailboxRecord:
                 return "delivered"
             answer = httpx.get(f"{self._url}/api/v1/info", timeout=10)
             answer.raise_for_status()
-            about, told_at = answer.json(), answer.headers["date"]
+            about, answered_at = answer.json(), answer.headers["date"]
             stats = about["RuntimeStats"]
-            up_for = (_http_date(told_at) - mail.claimed_at).total_seconds() + 2
+            up_for = (_http_date(answered_at) - mail.claimed_at).total_seconds() + 2
             remembers = float(stats["Uptime"]) > up_for and int(stats["MessagesDeleted"]) == 0
         except (httpx.HTTPError, KeyError, TypeError, ValueError, AttributeError):
             return "unknown"

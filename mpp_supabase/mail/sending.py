@@ -48,7 +48,7 @@ class SendingRun:
         return self.outcomes.total()
 
 
-def patience(attempt: int) -> int:
+def retry_delay(attempt: int) -> int:
     """Seconds until a mail is tried again: a minute, doubled each time up to four hours, a little by chance."""
     return int(min(60 * 2 ** min(attempt - 1, 10), 14_400) * random.uniform(0.8, 1.2))
 
@@ -62,13 +62,13 @@ class MailSender:
         settings: MailSettings,
         *,
         on_mail: Callable[[ClaimedMail, Delivery], None] = lambda _mail, _delivery: None,
-        patience: Callable[[int], int] = patience,
+        retry_delay: Callable[[int], int] = retry_delay,
         pause: float = 1.0,
     ) -> None:
         self._mails = mails
         self._settings = settings
         self._on_mail = on_mail
-        self._patience = patience
+        self._retry_delay = retry_delay
         self._pause = pause
         self._stopped = False
 
@@ -137,7 +137,7 @@ class MailSender:
         return courier.deliver(mail.address, message, deadline)
 
     def _settle(self, mail: ClaimedMail, delivery: Delivery, worker: UUID) -> Delivery:
-        wait = self._patience(mail.attempt) if delivery.outcome == "later" else 0
+        wait = self._retry_delay(mail.attempt) if delivery.outcome == "later" else 0
         try:
             self._mails.settle(mail, worker, delivery.outcome, delivery.reply, wait)
         except MailMoved:

@@ -86,7 +86,7 @@ def bars(key: str, title: str, description: str, rows: Sequence[Bar], font: str)
     room = WIDTH - names - 64
     most = max((bar.value for bar in rows), default=0) or 1
     parts = []
-    labels = told_apart([bar.name for bar in rows], names - 12)
+    labels = distinct_labels([bar.name for bar in rows], names - 12)
     for number, bar in enumerate(rows):
         y = number * row + 2
         long = room * max(bar.value, 0) / most
@@ -207,7 +207,7 @@ def shortened(text: str, width: float) -> str:
     return text.rstrip() + "…"
 
 
-def told_apart(texts: Sequence[str], width: float) -> list[str]:
+def distinct_labels(texts: Sequence[str], width: float) -> list[str]:
     """Return texts no wider than `width`: cut at their end, or in the middle where they would then be the same."""
     cut = [shortened(text, width) for text in texts]
     return [

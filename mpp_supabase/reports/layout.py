@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Literal, TypeAlias
 
 from mpp_supabase.diplomas.printing import clean
-from mpp_supabase.models import Award
+from mpp_supabase.models import LEAST_PEOPLE, Award
 from mpp_supabase.reports import charts
 from mpp_supabase.reports.advice import advise
 from mpp_supabase.reports.charts import Bar
@@ -21,7 +21,6 @@ from mpp_supabase.reports.figures import ClientReport
 from mpp_supabase.reports.wording import MINUS, MISSING, Number, Words, exact
 
 CHART_ROWS = 15
-FEWEST_SHOWN = 5
 COLUMNS_OF_FOLDED = 3
 """In so many columns stands a long narrow table: three weeks of days, a week in each."""
 MOST_NAMED = 6
@@ -30,15 +29,15 @@ MOST_GENERAL = 5
 """Leagues of a client that are shown in the general ranking, if it has so many."""
 
 
-class Withheld(Enum):
+class Suppressed(Enum):
     """In a cell instead of a number of people under 5."""
 
     UNDER_FIVE = "under_five"
 
 
-UNDER_FIVE = Withheld.UNDER_FIVE
+UNDER_FIVE = Suppressed.UNDER_FIVE
 
-Value: TypeAlias = str | int | Decimal | date | Withheld | None
+Value: TypeAlias = str | int | Decimal | date | Suppressed | None
 Kind: TypeAlias = Literal["text", "long", "code", "count", "decimal", "change", "rank", "date"]
 NUMBERS: frozenset[Kind] = frozenset(("count", "decimal", "change", "rank"))
 
@@ -178,7 +177,7 @@ def written(value: Value, kind: Kind, words: Words) -> str:
     """Return a value as a page shows it."""
     if value is None:
         return "" if kind in ("text", "long", "code") else MISSING
-    if isinstance(value, Withheld):
+    if isinstance(value, Suppressed):
         return words("under_five")
     if isinstance(value, str):
         return value
@@ -477,7 +476,7 @@ def _themes(report: ClientReport, words: Words) -> Section:
 def _departments(report: ClientReport, words: Words) -> Section:
     title, names = words("map"), charts.geography().names
     known = {one.department: one.players for one in report.follow_up.departments if one.department}
-    found = {code: players for code, players in known.items() if players is not None and players >= FEWEST_SHOWN}
+    found = {code: players for code, players in known.items() if players is not None and players >= LEAST_PEOPLE}
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     rows: list[tuple[Value, ...]] = [(clean(code), names.get(code, ""), players) for code, players in ordered]
     if len(found) < sum(players != 0 for players in known.values()):
@@ -620,7 +619,7 @@ def _columns(words: Words, titles: Sequence[str], kinds: Sequence[Kind]) -> tupl
     return tuple(Column(words(title), kind) for title, kind in zip(titles, kinds, strict=True))
 
 
-def _people(value: Number | None) -> int | Withheld:
+def _people(value: Number | None) -> int | Suppressed:
     """A number of people, or of what they did; none at all is no secret."""
     return UNDER_FIVE if value is None else int(value)
 

@@ -55,7 +55,7 @@ def draw_page(layout: Layout, words: Words) -> bytes:
                 for at, (value, kind) in enumerate(zip(row, kinds, strict=True))
             ]
 
-    def pieces(section: Section) -> list[list[list[_Cell]]]:
+    def row_groups(section: Section) -> list[list[list[_Cell]]]:
         rows = list(cells(section.table)) if section.table else []
         size = max(1, -(-len(rows) // COLUMNS_OF_FOLDED)) if section.folded else max(1, len(rows))
         return [rows[at : at + size] for at in range(0, max(1, len(rows)), size)]
@@ -64,7 +64,7 @@ def draw_page(layout: Layout, words: Words) -> bytes:
         layout=layout,
         planet=Markup(_PLANET),  # noqa: S704
         drawing=drawing,
-        pieces=pieces,
+        row_groups=row_groups,
         style=_style,
     )
     return page.encode()

@@ -46,7 +46,7 @@ def _inputs(layout: Layout, words: Words, missing: frozenset[str]) -> dict[str, 
     letters = str.maketrans({letter: "" if is_decoration(letter) else _NO_LETTER for letter in missing})
 
     def shown(text: str) -> str:
-        return breakable(text.translate(letters), longest=24, piece=12)
+        return breakable(text.translate(letters), longest=24, part=12)
 
     return {
         "title": layout.file_title.translate(letters),

@@ -115,7 +115,7 @@ def _table(sheet: Worksheet, top: int, table: Table, words: Words) -> int:
     for number, row in enumerate(rows):
         for place, value in enumerate(row):
             kind = table.kind(number, place)
-            cell = _put(sheet, top + 1 + number, place + 1, _spoken(value, kind, words), kind)
+            cell = _put(sheet, top + 1 + number, place + 1, _cell_value(value, kind, words), kind)
             cell.border = line
             wraps = isinstance(value, str) and len(value) + 2 > _WIDEST
             cell.alignment = centre if kind == "rank" else right if kind in NUMBERS else wrapped if wraps else left
@@ -130,7 +130,7 @@ def _rows(table: Table) -> tuple[tuple[Value, ...], ...]:
     return table.rows if table.sheet_rows is None else table.sheet_rows
 
 
-def _spoken(value: Value, kind: Kind, words: Words) -> str | int | float | date | None:
+def _cell_value(value: Value, kind: Kind, words: Words) -> str | int | float | date | None:
     if value is None or isinstance(value, (int, date)):
         return value
     return float(value) if isinstance(value, Decimal) else written(value, kind, words)

@@ -395,9 +395,11 @@ class Classes(Service):
         """
         from mpp_supabase.sheets import match_roster, read_roster
 
-        told = {name: trimmed(initial).removesuffix(".").upper() for name, initial in (initials or {}).items()}
-        roster = read_roster(path, sheet, initials=told, to_match=True)
-        known = self._with_initials(self.get(class_id).class_id, told)
+        known_initials = {
+            name: trimmed(initial).removesuffix(".").upper() for name, initial in (initials or {}).items()
+        }
+        roster = read_roster(path, sheet, initials=known_initials, to_match=True)
+        known = self._with_initials(self.get(class_id).class_id, known_initials)
         plan = match_roster(roster, known, to_record=True)
         problems = cast("Problems", roster.problems)
         named: list[NamedPupil] = []
@@ -419,7 +421,7 @@ class Classes(Service):
             added=tuple(named[corrected:]),
             corrected=tuple(named[:corrected]),
             unchanged=len(plan.known),
-            absent=tuple(pupil.name for pupil in plan.absent),
+            not_in_file=tuple(pupil.name for pupil in plan.not_in_file),
             dry_run=dry_run,
             read_as=plan.read_as,
             other_sheets=roster.other_sheets,

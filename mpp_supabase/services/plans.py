@@ -160,14 +160,14 @@ def _escaped(text: str) -> str:
 
 def _folded(line: str) -> str:
     """A line of 75 octets at most, continued with a space; a character is never cut in two."""
-    pieces: list[str] = []
-    piece, octets = "", 0
+    lines: list[str] = []
+    part, octets = "", 0
     for character in line:
         size = len(character.encode())
         # The space that begins a continued line counts.
-        if octets + size > (74 if pieces else 75):
-            pieces.append(piece)
-            piece, octets = "", 0
-        piece += character
+        if octets + size > (74 if lines else 75):
+            lines.append(part)
+            part, octets = "", 0
+        part += character
         octets += size
-    return "\r\n ".join([*pieces, piece])
+    return "\r\n ".join([*lines, part])

@@ -54,8 +54,8 @@ _PRIVATE = "Drafts and private editions need the secret key; who asked not to be
 def ranking_of(edition_id: int, scope: Scope | str, level: str | None = None) -> tuple[type[Standing], Query]:
     """Return what a line of a ranking is, and how its lines are read from the top."""
     scope = Scope(scope)
-    model, absent = _ROWS[scope]
-    columns = tuple(name for name in model.model_fields if name not in absent)
+    model, missing = _ROWS[scope]
+    columns = tuple(name for name in model.model_fields if name not in missing)
     order = (Order("value", descending=True), Order("tie_order"), Order("subject_id"))
     where: Where = (("edition_id", "eq", edition_id),)
     if scope is Scope.SCHOOL:

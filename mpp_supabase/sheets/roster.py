@@ -79,7 +79,7 @@ class KnownPupil:
 
 @dataclass(frozen=True, slots=True)
 class RosterPlan:
-    """What importing a roster would do. Nobody is ever removed: who is `absent` from the file stays in the class.
+    """What importing a roster would do. Nobody is ever removed: who is `not_in_file` stays in the class.
 
     `read_as` says where an initial could not be confirmed, the class's only Lina having none: the cell, what it says
     and who is meant ("B7", "Lina B.", "Lina"). `entries` says of each of `pupils` which one of the file it is: None for
@@ -89,7 +89,7 @@ class RosterPlan:
     to_add: tuple[dict[str, str], ...]
     to_correct: tuple[dict[str, str], ...]
     known: tuple[KnownPupil, ...]
-    absent: tuple[KnownPupil, ...]
+    not_in_file: tuple[KnownPupil, ...]
     read_as: tuple[ReadAs, ...] = ()
     entries: tuple[RosterPupil | None, ...] = ()
 
@@ -119,7 +119,7 @@ def read_roster(
         elif (label := is_label_row(table, cells)) is not None:
             first = next(iter(cells.values()))
             problems.add(first.address, label, "not a first name", "delete this row", first.place)
-    pupils = _told_apart(pupils, initials or {})
+    pupils = _with_initials(pupils, initials or {})
     check_repeats(pupils, problems)
     if not (to_match and pupils):
         problems.check()
@@ -186,14 +186,16 @@ def match_roster(roster: Roster, known_pupils: Iterable[KnownPupil], *, to_recor
         else:
             unchanged.append(pupil_)
     met = {str(pupil.pupil_id) for pupil in pairs.values()}
-    absent = tuple(pupil for pupil in known if str(pupil.pupil_id) not in met)
-    for pupil in absent:
+    not_in_file = tuple(pupil for pupil in known if str(pupil.pupil_id) not in met)
+    for pupil in not_in_file:
         # Alone until now, she gets her initial with the newcomer, whether the file names her or not.
         name = names.folded(pupil.first_name)
         if pupil.initial and name in growing and len(groups[name]) == 1:
             to_correct.append({"pupil_id": str(pupil.pupil_id), "initial": pupil.initial})
             corrected.append(None)
-    return RosterPlan(tuple(to_add), tuple(to_correct), tuple(unchanged), absent, read_as, entries=(*corrected, *added))
+    return RosterPlan(
+        tuple(to_add), tuple(to_correct), tuple(unchanged), not_in_file, read_as, entries=(*corrected, *added)
+    )
 
 
 def read_pupil(table: Table, row: dict[int, Cell], problems: Problems, with_team: bool = True) -> RosterPupil | None:
@@ -273,12 +275,12 @@ def unconfirmed(entry: RosterPupil, pupil: KnownPupil) -> ReadAs | None:
     return (entry.initial_cell or entry.cell, entry.name, pupil.name) if entry.initial and not pupil.initial else None
 
 
-def _told_apart(pupils: list[RosterPupil], initials: Mapping[str, str]) -> list[RosterPupil]:
-    told = {names.folded(trimmed(name)): initial for name, initial in initials.items()}
+def _with_initials(pupils: list[RosterPupil], initials: Mapping[str, str]) -> list[RosterPupil]:
+    by_name = {names.folded(trimmed(name)): initial for name, initial in initials.items()}
     often = Counter(names.folded(pupil.first_name) for pupil in pupils)
     return [
-        replace(pupil, initial=told[name])
-        if pupil.initial is None and often[name := names.folded(pupil.first_name)] > 1 and name in told
+        replace(pupil, initial=by_name[name])
+        if pupil.initial is None and often[name := names.folded(pupil.first_name)] > 1 and name in by_name
         else pupil
         for pupil in pupils
     ]

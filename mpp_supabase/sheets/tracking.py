@@ -371,8 +371,8 @@ def _match_challenges(tracking: Tracking, known: list[KnownChallenge], problems:
     for challenge in known:
         for title in {names.loosely(title) for title in challenge.titles.values()} - {""}:
             by_title.setdefault(title, []).append(challenge)
-    spoken = {names.loosely(t): t for challenge in known for t in challenge.titles.values()}
-    spoken |= {names.loosely(challenge.code): challenge.code for challenge in known}
+    spelling = {names.loosely(t): t for challenge in known for t in challenge.titles.values()}
+    spelling |= {names.loosely(challenge.code): challenge.code for challenge in known}
     found: dict[str, KnownChallenge] = {}
     taken: dict[int, str] = {}
     for column in tracking.challenges:
@@ -394,8 +394,8 @@ def _match_challenges(tracking: Tracking, known: list[KnownChallenge], problems:
         else:
             challenge_ = titled[0] if titled else None
         if challenge_ is None:
-            near = problems.near(names.loosely(given), spoken, 0.55)
-            close = ", ".join(spoken[name] for name in near)
+            near = problems.near(names.loosely(given), spelling, 0.55)
+            close = ", ".join(spelling[name] for name in near)
             fix = (
                 f"did you mean {close}?"
                 if close

@@ -44,8 +44,8 @@ class Body:
 
     def mapping(self, name: str) -> dict[str, Any]:
         """An object, empty when absent."""
-        absent: dict[str, Any] = {}
-        return self._read(name, absent)
+        missing: dict[str, Any] = {}
+        return self._read(name, missing)
 
     def email(self, name: str = "email") -> str:
         """An e-mail address in lower case. Raises Refusal when it is absent or cannot be one."""

@@ -345,12 +345,12 @@ async def sign_many(request: Request) -> Response:
     names, seconds = _names(body, "paths"), _number(body, "expiresIn", None, least=1)
     async with server.database.as_caller(caller) as connection:
         known = await server.database.names(connection, bucket, names)
-    absent = "Either the object does not exist or you do not have access to it"
+    no_object = "Either the object does not exist or you do not have access to it"
     return _json(
         [
             {
                 "path": name,
-                "error": None if name in known else absent,
+                "error": None if name in known else no_object,
                 "signedURL": _link(server, f"{bucket}/{name}", seconds) if name in known else None,
             }
             for name in names

@@ -128,8 +128,8 @@ class Database:
     async def delete_bucket(self, connection: Connection, bucket_id: str) -> None:
         """Delete an empty bucket. Raises Refusal: 404, 409."""
         await self.bucket(connection, bucket_id)
-        held = await connection.execute("select from storage.objects where bucket_id = %s limit 1", [bucket_id])
-        if held.rowcount:
+        left = await connection.execute("select from storage.objects where bucket_id = %s limit 1", [bucket_id])
+        if left.rowcount:
             raise Refusal(409, "ResourceNotEmpty", "The bucket you tried to delete is not empty")
         if (await connection.execute("delete from storage.buckets where id = %s", [bucket_id])).rowcount == 0:
             raise denied("Access denied")

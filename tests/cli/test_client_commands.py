@@ -133,8 +133,8 @@ def test_a_broken_file_is_named_by_its_cells_and_nothing_changes(mpp: Mpp, fresh
         assert cell in ended.err
     assert "5 problems; nothing was changed." in ended.err
     assert mpp("client", "participants", "list", *where).out == ""
-    absent = mpp("client", "participants", "import", *where, tmp_path / "absent.xlsx")
-    assert (absent.code, "no such file" in absent.err) == (Exit.FILE_INVALID, True)
+    missing = mpp("client", "participants", "import", *where, tmp_path / "absent.xlsx")
+    assert (missing.code, "no such file" in missing.err) == (Exit.FILE_INVALID, True)
 
 
 def test_people_are_invited_once_after_a_question(mpp: Mpp, fresh: Client, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_rows_beyond_the_limit_are_cut_and_counted(
     assert int(answer.headers["content-range"].split("/")[1]) >= 5
 
 
-def in_pieces(size: int) -> Iterator[bytes]:
+def in_chunks(size: int) -> Iterator[bytes]:
     """The body of a call of echo, without a Content-Length and with ``size`` bytes around an empty text."""
     yield b'{"body": "'
     for _ in range(size // 10_000):
@@ -126,20 +126,20 @@ def test_large_bodies_of_the_secret_key_stream_both_ways(http: httpx.Client, run
     for headers in ({"apikey": values["SECRET_KEY"]}, {"apikey": values["SERVICE_ROLE_KEY"]}, both):
         assert http.post("/rest/v1/rpc/echo", json={"body": body}, headers=headers, timeout=LIMIT).json() == body
     typed = {"apikey": values["SECRET_KEY"], "content-type": "application/json"}
-    answer = http.post("/rest/v1/rpc/echo", content=in_pieces(3_000_000), headers=typed, timeout=LIMIT)
+    answer = http.post("/rest/v1/rpc/echo", content=in_chunks(3_000_000), headers=typed, timeout=LIMIT)
     assert answer.json() == "a" * 3_000_000
-    answer = http.post("/rest/v1/rpc/echo", content=in_pieces(64_000_000), headers=typed, timeout=LIMIT)
+    answer = http.post("/rest/v1/rpc/echo", content=in_chunks(64_000_000), headers=typed, timeout=LIMIT)
     assert answer.status_code == 413
 
 
 def test_others_may_send_a_megabyte(http: httpx.Client, key: dict[str, str]) -> None:
     typed = {**key, "content-type": "application/json"}
     for size in (140_000, 990_000):
-        answer = http.post("/rest/v1/rpc/echo", content=in_pieces(size), headers=typed)
+        answer = http.post("/rest/v1/rpc/echo", content=in_chunks(size), headers=typed)
         assert answer.json() == "a" * size
-    streamed = http.post("/rest/v1/rpc/echo", content=in_pieces(1_000_000), headers=typed)
-    announced = http.post("/rest/v1/rpc/echo", content=b"".join(in_pieces(1_000_000)), headers=typed)
-    without_key = http.post("/auth/v1/verify", content=in_pieces(1_000_000))
+    streamed = http.post("/rest/v1/rpc/echo", content=in_chunks(1_000_000), headers=typed)
+    announced = http.post("/rest/v1/rpc/echo", content=b"".join(in_chunks(1_000_000)), headers=typed)
+    without_key = http.post("/auth/v1/verify", content=in_chunks(1_000_000))
     for answer in (streamed, announced, without_key):
         assert answer.status_code == 413
         assert answer.json() == {"message": "The body of the request is too large"}

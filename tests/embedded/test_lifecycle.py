@@ -368,22 +368,22 @@ def test_a_disk_that_is_full_when_the_state_is_written_is_said(new_stack: NewSta
 
 
 @pytest.fixture
-def held_auth(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def stuck_auth(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An Auth that makes its tables and never answers, so that it holds a start."""
-    held = directory / "auth"
-    held.write_text(
+    script = directory / "auth"
+    script.write_text(
         "#!/bin/sh\n"
         f'export PYTHONPATH="{os.pathsep.join(sys.path)}"\n'
         f'[ "$1" = migrate ] && exec {sys.executable} -m supabase_embedded.auth migrate\n'
-        f"while [ -e {held} ]; do sleep 0.1; done\n"
+        f"while [ -e {script} ]; do sleep 0.1; done\n"
     )
-    held.chmod(0o755)
-    monkeypatch.setenv("MPP_AUTH_BIN", str(held))
+    script.chmod(0o755)
+    monkeypatch.setenv("MPP_AUTH_BIN", str(script))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_start_leaves_nothing_running(
-    new_stack: NewStack, held_auth: None, number: signal.Signals
+    new_stack: NewStack, stuck_auth: None, number: signal.Signals
 ) -> None:
     stack = new_stack()
     starting = start_in_a_process(stack)
@@ -426,7 +426,7 @@ def test_an_interrupt_while_a_program_is_being_started_leaves_it_not_running(
 
 
 def test_a_start_that_is_killed_is_cleaned_up_and_two_starts_at_once_make_one_stack(
-    new_stack: NewStack, held_auth: None, monkeypatch: pytest.MonkeyPatch
+    new_stack: NewStack, stuck_auth: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack = new_stack()
     killed = start_in_a_process(stack)

@@ -194,10 +194,10 @@ def test_a_file_of_b_is_answered_as_one_that_is_not_there(office: Office, who: s
     """Status, headers and words are those for a name that nobody ever used: not even the existence shows."""
     person, before = getattr(office, who), office.rows()
     for name in ("poster.pdf", "own/logo.pdf"):
-        absent = name.replace(".pdf", "-no.pdf")
+        missing = name.replace(".pdf", "-no.pdf")
         for act, there in attempts(office, office.b, name).items():
             answers = []
-            for answer in (there(person), attempts(office, office.b, absent)[act](person)):
+            for answer in (there(person), attempts(office, office.b, missing)[act](person)):
                 kept = {k: v for k, v in answer.headers.items() if k not in ("date", "content-length")}
                 answers.append((answer.status_code, answer.text.replace("-no", ""), kept))
             assert answers[0][0] == 400, (act, answers[0])

@@ -46,10 +46,10 @@ def test_the_second_computation_finds_every_difference() -> None:
 def test_a_small_client_is_played_reported_and_proven(
     stack: StackStatus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: dict[str, tuple[int, int]] = {}
+    progress: dict[str, tuple[int, int]] = {}
 
     def on_progress(stage: str, done: int, total: int) -> None:
-        told[stage] = (done, total)
+        progress[stage] = (done, total)
 
     env = stack.env()
     monkeypatch.setenv("MPP_HOME", str(stack.home))
@@ -64,7 +64,7 @@ def test_a_small_client_is_played_reported_and_proven(
     assert outcome.proof is not None
     assert outcome.proof.differences == []
     assert outcome.proven
-    assert all(done == total for done, total in told.values()), told
+    assert all(done == total for done, total in progress.values()), progress
     assert outcome.validations == plan.validations
     assert outcome.invited == plan.guests
     # Guests and four of the staff; then staff inside their dates and ambassadors who agreed.

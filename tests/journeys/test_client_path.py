@@ -109,7 +109,7 @@ def clients(place: Place) -> tuple[Whole, Whole]:
 
 def tried_on(place: Place, whole: Whole, phone: Phone) -> dict[str, dict[str, Any]]:
     """What there is to try on a client: every function of the catalogue, but those that concern nobody else."""
-    tried = {name: told for name, told in acts_on(whole, account_of(phone)).items() if name not in ONE_S_OWN}
+    tried = {name: arguments for name, arguments in acts_on(whole, account_of(phone)).items() if name not in ONE_S_OWN}
     assert set(tried) | ONE_S_OWN == functions(place), "each function of the API has its place in this test"
     return tried
 
@@ -256,10 +256,10 @@ def test_a_client_goes_from_the_contract_to_its_figures(place: Place) -> None:
     for name, view in said.items():
         assert report[name] == viewer.rows(f"client_{view}", **part), name
     assert report["units"] == [row for row in ranking if row["scope"] == "unit"]
-    told = "".join(place.raw("GET", view, viewer).text for view in FOR_ALL_STAFF) + str(report)
+    answers = "".join(place.raw("GET", view, viewer).text for view in FOR_ALL_STAFF) + str(report)
     for phone in (*otters, *tits):
-        assert not [secret for secret in (phone.player_id, phone.email, account_of(phone)) if str(secret) in told]
-    assert not [secret for secret in ("Prénom", "Patronyme", *class_.pupils.values()) if secret in told]
+        assert not [secret for secret in (phone.player_id, phone.email, account_of(phone)) if str(secret) in answers]
+    assert not [secret for secret in ("Prénom", "Patronyme", *class_.pupils.values()) if secret in answers]
 
     # Figures move with the next challenge.
     otters[1].validate(edition, "soup")
@@ -278,7 +278,7 @@ def test_a_client_goes_from_the_contract_to_its_figures(place: Place) -> None:
         "invite_staff": {**own, "email": "p@example.org"},
         "set_staff": {**own, "account_id": account_of(viewer), "role": "owner"},
     }  # fmt: skip
-    refusals = {name: code_of(place, viewer, name, told) for name, told in writing.items()}
+    refusals = {name: code_of(place, viewer, name, arguments) for name, arguments in writing.items()}
     assert refusals == dict.fromkeys(writing, "MP092")
     for name in ("client_staff", "invite_staff", "set_staff"):
         assert code_of(place, manager, name, writing[name]) == "MP092", name
@@ -478,8 +478,8 @@ def test_one_to_four_people_are_withheld_in_every_view_and_by_every_filter(place
         (row,) = viewer.rows("client_ranking", scope="league", label=league["name"])
         assert {row[name] for name in ("rank", "players", "points", "points_per_player", "value")} == {None}
     (overview,) = viewer.rows("client_overview", **part)
-    told = [row["players"] for row in viewer.rows("client_leagues", **part)]
-    assert (overview["players"], sorted(told, key=str)) == (16, [7, None, None])
+    answers = [row["players"] for row in viewer.rows("client_leagues", **part)]
+    assert (overview["players"], sorted(answers, key=str)) == (16, [7, None, None])
     # A unit is what its leagues show, and is not there when they show nothing.
     units = {row["label"]: row["players"] for row in viewer.rows("client_ranking", scope="unit", **part)}
     assert units == {"Nord": 7}
@@ -828,9 +828,9 @@ PAGED_BY = {
 
 def after(row: dict[str, Any], columns: tuple[str, str], than: str) -> str:
     """The filter of the page after a row."""
-    told = [f'"{row[column]}"' for column in columns]
+    values = [f'"{row[column]}"' for column in columns]
     first, second = columns
-    return f"or=({first}.{than}.{told[0]},and({first}.eq.{told[0]},{second}.{than}.{told[1]}))"
+    return f"or=({first}.{than}.{values[0]},and({first}.eq.{values[0]},{second}.{than}.{values[1]}))"
 
 
 @pytest.mark.parametrize(("direction", "than"), [("asc", "gt"), ("desc", "lt")])

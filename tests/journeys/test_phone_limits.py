@@ -164,8 +164,8 @@ def test_nobody_writes_to_a_view_and_no_view_says_it_can_be_written_to(place: Pl
                 assert answer.status_code in (status, 405), (verb, address, answer.text)
     assert contents(place) == before
     # What generators of types and of documentation are told; views that are not for the secret key are left out.
-    told = place.raw("GET", "", headers=secret).json()["paths"]
-    assert {verb for view in views(place) for verb in told.get(f"/{view}", ())} == {"get"}
+    paths = place.raw("GET", "", headers=secret).json()["paths"]
+    assert {verb for view in views(place) for verb in paths.get(f"/{view}", ())} == {"get"}
 
 
 def test_an_error_shows_no_details(place: Place) -> None:

@@ -141,14 +141,14 @@ def test_the_second_computation_knows_the_rules_and_finds_every_difference() -> 
 
 
 def test_a_tiny_school_edition_is_played_and_proven(stack: StackStatus, tmp_path: Path) -> None:
-    told: dict[str, tuple[int, int]] = {}
+    progress: dict[str, tuple[int, int]] = {}
 
     def on_progress(stage: str, done: int, total: int) -> None:
-        told[stage] = (done, total)
+        progress[stage] = (done, total)
 
     plan = SchoolPlan.of(0.01)
     outcome = play_school(stack.env(), find_project().files, tmp_path, plan, on_progress)
-    assert all(done == total for done, total in told.values()), told
+    assert all(done == total for done, total in progress.values()), progress
     assert outcome.proven
     assert outcome.proof is not None
     # One of the classes has opted out of the ranking.

@@ -429,7 +429,7 @@ def test_a_teacher_of_the_same_school_changes_nothing_in_the_class_of_another(pl
     stranger = teacher(place)
     own = class_of(place, edition, by=stranger, school_id=made.school)
     player = place.player("eve")
-    tried = {name: told for name, told in acts(made, account_of(stranger)).items() if name not in ONE_S_OWN}
+    tried = {name: arguments for name, arguments in acts(made, account_of(stranger)).items() if name not in ONE_S_OWN}
     # With the class of their own, and what is in the class of the other.
     card, pupil, key = edition.challenges["bike"], made.pupils["Tom"], str(uuid.uuid4())
     sheet = ("pupil_ids", "challenge_ids", "times", "done_on")
@@ -538,8 +538,8 @@ def test_a_colleague_comes_by_invitation_and_goes_at_once(place: Place) -> None:
     assert colleague.rpc("accept_class", code=code.lower()) == made.id
     with refused("MP082"):
         late.rpc("accept_class", code=code)
-    told = colleague.rpc("class_teachers", class_id=made.id)
-    assert [(row["last_name"], row["is_principal"], row["is_me"]) for row in told] == [
+    teachers = colleague.rpc("class_teachers", class_id=made.id)
+    assert [(row["last_name"], row["is_principal"], row["is_me"]) for row in teachers] == [
         ("Exemple", True, False), ("Collègue", False, True),
     ]  # fmt: skip
 

@@ -365,7 +365,7 @@ class TestRosters:
         }
         before = world.fingerprint()
         again = world.ops.classes.import_roster(class_.class_id, file)
-        assert (again.added, again.corrected, again.unchanged, again.absent) == ((), (), 4, ())
+        assert (again.added, again.corrected, again.unchanged, again.not_in_file) == ((), (), 4, ())
         assert world.fingerprint() == before
 
     def test_a_roster_corrects_who_is_there_and_names_who_is_not_in_it(
@@ -375,7 +375,7 @@ class TestRosters:
         rows = (["First name", "Team"], ["Léa", "Castors"], ["Noé", None])
         done = world.ops.classes.import_roster(class_.class_id, write_sheet(tmp_path / "roster.csv", *rows))
         assert [pupil.name for pupil in done.corrected] == ["Léa"]
-        assert (done.unchanged, done.absent) == (1, ("Zoé",))
+        assert (done.unchanged, done.not_in_file) == (1, ("Zoé",))
         assert names(world, class_) == ["Léa", "Noé", "Zoé"]
 
     def test_the_lina_of_the_class_is_told_from_the_one_who_comes(
@@ -443,7 +443,7 @@ class TestRosters:
         file = tmp_path / f"roster{ending}"
         assert world.ops.classes.export_roster(class_.class_id, file, language) == 3
         again = world.ops.classes.import_roster(class_.class_id, file)
-        assert (again.added, again.corrected, again.unchanged, again.absent) == ((), (), 3, ())
+        assert (again.added, again.corrected, again.unchanged, again.not_in_file) == ((), (), 3, ())
         other = world.class_(edition)
         world.ops.classes.import_roster(other.class_id, file)
         assert names(world, other) == ["Lina M.", "Lina B.", "Noé"]

@@ -153,8 +153,8 @@ def test_what_is_wrong_with_each_of_several_files_is_told_at_once(
     wrong += [made(tmp_path, "empty.pdf", b""), tmp_path / "nothing.pdf", made(tmp_path, "good.pdf")]
     with pytest.raises(ClientFileError) as caught:
         kit.add(organisation, wrong)
-    told = str(caught.value).splitlines()
-    assert [line.split(":")[0].rpartition("/")[2] for line in told] == [
+    lines = str(caught.value).splitlines()
+    assert [line.split(":")[0].rpartition("/")[2] for line in lines] == [
         "The kit has a file there.pdf already. Replace it with --replace, or choose another --name.",
         "logo.svg cannot be the name of a file in the kit",
         "Two files would be Ete.pdf. Add one of them under another --name.",

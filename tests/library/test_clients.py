@@ -440,7 +440,7 @@ def test_a_report_of_200_players_and_4000_challenges_is_written(
     client = new_client(world, edition, names, expected_players=200)
     with httpx.Client(timeout=LIMIT) as http:
         town = Town(world.ops, world.database, stack.env(), http, files, secrets.token_hex(3), Random(7))
-        members = town.seat(edition, client.leagues, 200)
+        members = town.register_players(edition, client.leagues, 200)
         done = town.play(edition, members, 4_000, clock.now())
     assert done == 4_000
     report = world.ops.reports.weekly(client.part.participation_id)

@@ -76,8 +76,8 @@ class Recorder:
                 lines = {(function, int(line)) for function, line in _LINE.findall(said)}
                 named = {*_NAMED.findall(said), *(f"{table}.{column}" for column, table in _NULL.findall(said))}
                 functions = grown[0] | {function for function, _ in lines}
-                told = (functions, grown[1], grown[2], lines, named)
-                yield Touched(seconds, *(frozenset(each) for each in told))
+                found = (functions, grown[1], grown[2], lines, named)
+                yield Touched(seconds, *(frozenset(each) for each in found))
                 before = after
 
     def _counts(self, db: psycopg.Connection[Any]) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:

@@ -99,10 +99,10 @@ def chosen_tests(mutation: Mutation, touched: Sequence[Touched], names: Sequence
 
     def place(number: int) -> tuple[float, ...] | None:
         test, name = touched[number], names[number]
-        told = bool(test.named.intersection(mutation.named)) or any(
+        may_notice = bool(test.named.intersection(mutation.named)) or any(
             (function, mutation.line) in test.lines for function in mutation.functions
         )
-        if told:
+        if may_notice:
             return (0, test.seconds)
         if mutation.kind in ACCESS:
             about = {text.rpartition(".")[2] for text in (*mutation.tables, *mutation.functions)}

@@ -155,7 +155,7 @@ def test_a_client_does_not_learn_that_the_one_person_it_invited_came_to_a_privat
         "create_client_leagues", participation_id=part, leagues=Jsonb([{"name": "Small", "unit": None}])
     )
 
-    def told() -> tuple[object, ...]:
+    def answers() -> tuple[object, ...]:
         rows = manager.view("client_leagues", participation_id=part)
         small = [row for row in rows if row["league_id"] == made["league_id"]]
         return (
@@ -165,7 +165,7 @@ def test_a_client_does_not_learn_that_the_one_person_it_invited_came_to_a_privat
             [(row["league_id"], row["listed"]) for row in manager.view("client_join_codes", participation_id=part)],
         )
 
-    before = told()
+    before = answers()
     assert before[0][0]["has_ambassador"] is None
     assert before[0][0]["attention"] == ["few_players"]
     assert [row["league"] for row in before[1]] == ["Big"]
@@ -174,10 +174,10 @@ def test_a_client_does_not_learn_that_the_one_person_it_invited_came_to_a_privat
     game.validate(first, edition, "t-soup")
     for _ in range(others):
         game.registered().call("join_league", join_code=made["join_code"])
-    assert told() == before
+    assert answers() == before
     # Nobody else can have opted it out.
     first.call("set_listing", scope="league", subject_id=made["league_id"], listed=False)
-    assert told() == before
+    assert answers() == before
     assert manager.view("client_leagues", league_id=big.id)[0]["has_ambassador"] is True
 
 
@@ -189,7 +189,7 @@ def test_a_client_does_not_learn_whether_anybody_came_to_its_private_edition(gam
     )
     views = ("overview", "leagues", "weekly", "daily", "ranking", "themes", "map", "ambassadors", "awards")
 
-    def told() -> dict[str, object]:
+    def answers() -> dict[str, object]:
         report = manager.call("client_report", participation_id=part)
         report.pop("as_of")
         return {"report": report, "statistics": manager.view("edition_statistics", edition_id=edition.id)} | {
@@ -197,15 +197,15 @@ def test_a_client_does_not_learn_whether_anybody_came_to_its_private_edition(gam
         }
 
     game.service.call("count_edition", edition_code=edition.code)
-    before = told()
+    before = answers()
     first = game.registered()
     first.player_id = first.call("join_league", join_code=made["join_code"])
     game.validate(first, edition, "t-soup")
     game.service.call("count_edition", edition_code=edition.code)
     assert first.view("edition_statistics", edition_id=edition.id)[0]["challenges"] == 1
-    assert told() == before
+    assert answers() == before
     first.call("set_listing", scope="league", subject_id=made["league_id"], listed=False)
-    assert told() == before
+    assert answers() == before
 
 
 def test_an_award_does_not_name_the_only_player_of_a_small_league_of_a_private_edition(game):

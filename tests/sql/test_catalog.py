@@ -398,19 +398,19 @@ CLOCKS = re.compile(
 )
 
 
-def spoken(game) -> dict[str, str]:
+def function_bodies(game) -> dict[str, str]:
     """Every text of the database that runs, by name, without comments."""
     return {row["name"]: re.sub(r"--[^\n]*", "", row["said"]) for row in game.rows(DEFINITIONS)}
 
 
 def test_nothing_reads_the_time_but_the_one_clock(game):
-    found = {name for name, said in spoken(game).items() if CLOCKS.search(said)}
+    found = {name for name, said in function_bodies(game).items() if CLOCKS.search(said)}
     # An identifier begins with the time at which it is made, for the sake of its index. Nothing is decided by it.
     assert found == {"private.clock()", "private.uuid_v7()"}
 
 
 def test_views_and_policies_read_the_clock_once_a_query_and_not_once_a_row(game):
-    for name, said in spoken(game).items():
+    for name, said in function_bodies(game).items():
         if name.startswith("policy ") or "(" not in name:
             assert "private.clock()" not in said or name.split()[0].count(".") == 2, name
             calls = re.findall(r"private\.(?:read_clock|today)\(", said)
@@ -471,7 +471,7 @@ def test_no_day_comes_from_the_time_zone_of_the_session(game):
             f" where c.relnamespace in {OURS} and a.atttypid = 'timestamptz'::regtype",
         )
     )
-    found = {name: list(days_of_the_session(said, instants)) for name, said in spoken(game).items()}
+    found = {name: list(days_of_the_session(said, instants)) for name, said in function_bodies(game).items()}
     assert {name: why for name, why in found.items() if why} == {}
 
 

@@ -418,7 +418,7 @@ def test_a_ranking_of_classes_is_read_in_order_by_its_columns(game):
 
 
 @pytest.fixture
-def settled(game: Game) -> tuple[Edition, Class, Class, Class]:
+def frozen_edition(game: Game) -> tuple[Edition, Class, Class, Class]:
     """A frozen edition: a school with a strong and a weak class, and a rival between the two."""
     edition = game.edition(audience="school", ranking_basis="average", league_min_players=1)
     school = game.school()
@@ -433,8 +433,8 @@ def settled(game: Game) -> tuple[Edition, Class, Class, Class]:
     return edition, strong, weak, rival
 
 
-def test_a_class_that_opts_out_after_the_freeze_moves_no_school(game, settled):
-    edition, strong, weak, rival = settled
+def test_a_class_that_opts_out_after_the_freeze_moves_no_school(game, frozen_edition):
+    edition, strong, weak, rival = frozen_edition
     before = school_rows(game, edition)
     assert [(before[c.school, None]["rank"], before[c.school, None]["value"]) for c in (rival, weak)] == [
         (1, 300), (2, 200),
@@ -447,8 +447,8 @@ def test_a_class_that_opts_out_after_the_freeze_moves_no_school(game, settled):
         assert game.faults(edition) == []
 
 
-def test_a_school_that_is_hidden_or_renamed_after_the_freeze_moves_no_other(game, settled):
-    edition, strong, _, rival = settled
+def test_a_school_that_is_hidden_or_renamed_after_the_freeze_moves_no_other(game, frozen_edition):
+    edition, strong, _, rival = frozen_edition
     game.service.call("correct_school", school_id=rival.school, is_hidden=True)
     rows = school_rows(game, edition)
     assert {key: row["rank"] for key, row in rows.items()} == {
@@ -466,8 +466,8 @@ def test_a_school_that_is_hidden_or_renamed_after_the_freeze_moves_no_other(game
         "delete from mpp.school_standing where edition_id = %s",
     ],
 )
-def test_the_standing_of_schools_refuses_to_change_and_its_seal_finds_who_got_round_it(game, settled, change):
-    edition, *_ = settled
+def test_the_standing_of_schools_refuses_to_change_and_its_seal_finds_who_got_round_it(game, frozen_edition, change):
+    edition, *_ = frozen_edition
     with pytest.raises(psycopg.Error), game.db.transaction():
         game.db.execute(change.encode(), (edition.id,))
     game.run("alter table mpp.school_standing disable trigger user")
@@ -476,8 +476,8 @@ def test_the_standing_of_schools_refuses_to_change_and_its_seal_finds_who_got_ro
     assert "seal" in fault["fault"]
 
 
-def test_a_row_added_to_the_standing_of_schools_is_found(game, settled):
-    edition, strong, *_ = settled
+def test_a_row_added_to_the_standing_of_schools_is_found(game, frozen_edition):
+    edition, strong, *_ = frozen_edition
     game.run(
         "insert into mpp.school_standing (edition_id, level, rank, school_id, classes, points, players, value,"
         " tie_order) values (%s, 'lycee', 1, %s, 1, 1, 1, 1, 1)",

@@ -319,7 +319,7 @@ def fill(game: Game) -> None:
     at_school(game)
     for clients in client(game), client(game):
         write(game, clients)
-    settle(game)
+    freeze_rows(game)
 
 
 def play(game: Game) -> None:
@@ -396,7 +396,7 @@ def write(game: Game, organisation: int) -> None:
         game.run(statement, parameters)
 
 
-def settle(game: Game) -> None:
+def freeze_rows(game: Game) -> None:
     """What freezing writes, without the players that it takes."""
     edition = game.one("select min(id) from mpp.edition where frozen_at is null")
     participation, organisation = game.rows("select id, organisation_id from mpp.participation limit 1")[0].values()

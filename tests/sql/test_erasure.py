@@ -12,7 +12,7 @@ from tests.support.game import SECRET_WORD
 #: Append-only and kept as proof (docs/privacy.md).
 KEPT = {"audit.actor_id", "audit.subject", "audit.details", "consent.account_id"}
 #: Columns that hold an account without a foreign key, so that the rows outlive it.
-HELD = {
+WITHOUT_FOREIGN_KEY = {
     "conduct_report.account_id",
     "conduct_report.reported_by",
     "contact_request.handled_by",
@@ -70,7 +70,7 @@ def test_every_column_of_ids_refers_to_something_or_is_known_not_to(game):
         " where k.conrelid = c.oid and k.contype = 'f' and a.attnum = any (k.conkey))",
     )
     kept = {place for place in KEPT if place.endswith("_id")}
-    assert {f"{relation}.{attribute}" for relation, attribute in loose} == HELD | OTHERS | kept
+    assert {f"{relation}.{attribute}" for relation, attribute in loose} == WITHOUT_FOREIGN_KEY | OTHERS | kept
 
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["running", "frozen"])
@@ -136,7 +136,7 @@ def test_nothing_of_the_game_keeps_the_id_of_a_deleted_account(game, frozen):
     points = game.rows("select subject_id, points, value, tie_order from mpp.score order by subject_id")
     ledger = game.rows("select id, state, points, credit_number from mpp.validation order by id")
 
-    assert where(game, account) >= HELD | KEPT - {"audit.details"}
+    assert where(game, account) >= WITHOUT_FOREIGN_KEY | KEPT - {"audit.details"}
     game.run("delete from auth.users where id = %s", (account,))
     assert where(game, account) <= KEPT
     assert game.rows("select subject_id, points, value, tie_order from mpp.score order by subject_id") == points

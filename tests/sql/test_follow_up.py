@@ -297,7 +297,16 @@ def write(world: World) -> None:
         "mpp.player (id, edition_id, account_id, league_id, team_id, alias, first_name, listed, joined_at)",
         "uuid, int, uuid, uuid, uuid, text, text, bool, timestamptz",
         [
-            (p.id, edition.id, accounts[p.id], *seat(world, p), f"alias {p.id.hex[:8]}", "Ana", p.listed, p.joined_at)
+            (
+                p.id,
+                edition.id,
+                accounts[p.id],
+                *membership(world, p),
+                f"alias {p.id.hex[:8]}",
+                "Ana",
+                p.listed,
+                p.joined_at,
+            )
             for p in world.players
         ],
     )
@@ -339,7 +348,7 @@ def fill(game: Game, table: str, types: str, rows: list[tuple[Any, ...]]) -> Non
         game.run(f"insert into {table} select * from unnest({arrays})", list(map(list, zip(*rows, strict=True))))
 
 
-def seat(world: World, player: Player) -> tuple[uuid.UUID | None, uuid.UUID | None]:
+def membership(world: World, player: Player) -> tuple[uuid.UUID | None, uuid.UUID | None]:
     if player.league is None:
         return None, None
     group = world.groups[player.league]
@@ -457,7 +466,7 @@ def expected_leagues(world: World, client: int) -> dict[uuid.UUID, dict[str, Any
     # Those that opted out count among what is suppressed, or the next one would be uncovered.
     every = world.leagues(client)
     sizes = {n: len(world.people([n])) for n in every}
-    told = {n: size or None for n, size in shown(sizes).items()}
+    players_shown = {n: size or None for n, size in shown(sizes).items()}
     now, ever = (
         shown(
             {
@@ -469,7 +478,7 @@ def expected_leagues(world: World, client: int) -> dict[uuid.UUID, dict[str, Any
     )
     for n in listed:
         group, deeds = world.groups[n], world.credited([n])
-        heads, week, is_small = sizes[n], world.weeks, told[n] is None
+        heads, week, is_small = sizes[n], world.weeks, players_shown[n] is None
         current = [d for d in deeds if week and world.week_of(d.at) == week]
         last = [d for d in deeds if world.week_of(d.at) == week - 1]
         latest = max((d.at for d in deeds), default=None)
@@ -479,7 +488,7 @@ def expected_leagues(world: World, client: int) -> dict[uuid.UUID, dict[str, Any
             "name": group.name,
             "unit": group.unit,
             "rank": 1 + sum(value > values[n] for value in values.values()),
-            "players": told[n],
+            "players": players_shown[n],
             "active_players": now[n],
             "active_players_ever": ever[n],
             "validations": len(deeds),
@@ -542,11 +551,11 @@ def expected_units(world: World, client: int) -> dict[str, dict[str, Any]]:
         if group.unit and group.listed:
             members.setdefault(group.unit, []).append(n)
     values = {unit: world.value(leagues, LEAST) for unit, leagues in members.items()}
-    told = {row["league_id"]: row["players"] for row in expected_leagues(world, client).values()}
+    players_shown = {row["league_id"]: row["players"] for row in expected_leagues(world, client).values()}
     rows = {}
     for unit, leagues in members.items():
         # Somebody who played in two leagues of a unit counts in both, as in the leagues' own figures.
-        shown_heads = [told[world.groups[n].id] for n in leagues]
+        shown_heads = [players_shown[world.groups[n].id] for n in leagues]
         heads = sum(head or 0 for head in shown_heads)
         points = points_of(world.credited(leagues))
         rows[unit] = {
@@ -701,8 +710,8 @@ def test_a_report_is_the_same_figures_as_the_views(world):
             assert (line["rank"], line["points"]) == (public[line["name"]]["rank"], public[line["name"]]["points"])
         assert report["edition_totals"]["leagues"] == len(public)
         assert report["edition_totals"]["points"] == (sum(row["points"] for row in public.values()) if public else None)
-        told = {row["name"]: row["points_per_player"] for row in report["leagues"]}
-        assert all(line["points_per_player"] == told[line["name"]] for line in report["general"])
+        averages = {row["name"]: row["points_per_player"] for row in report["leagues"]}
+        assert all(line["points_per_player"] == averages[line["name"]] for line in report["general"])
         enough = [row for row in public.values() if row["players"] >= 5]
         assert report["edition_compared"] == {
             "leagues": len(enough),
@@ -836,8 +845,8 @@ def test_no_withheld_place_can_be_worked_out_from_the_total(game):
         missing = 26 - sum(players or 0 for players in found.values())
         possible: dict[str, set[int]] = {place: set() for place in hidden}
         for guess in compositions(missing, len(hidden)) if hidden else ():
-            told = {**found, **dict(zip(hidden, guess, strict=True))}
-            if shown({place: n for place, n in told.items() if n is not None}) == found:
+            guessed = {**found, **dict(zip(hidden, guess, strict=True))}
+            if shown({place: n for place, n in guessed.items() if n is not None}) == found:
                 for place, number in zip(hidden, guess, strict=True):
                     possible[place].add(number)
         assert all(len(numbers) > 1 for numbers in possible.values()), (case, possible)
@@ -853,12 +862,12 @@ def test_of_a_small_league_only_what_is_public_is_told_and_of_none_or_four_the_s
     add_league(world, 0, f"Small {uuid.uuid4().hex[:6]}")
     small = world.groups[1]
     for players in range(5):
-        (told,) = [line for line in world.staff[0].view("client_leagues") if line["league_id"] == small.id]
+        (row,) = [line for line in world.staff[0].view("client_leagues") if line["league_id"] == small.id]
         hidden = ("players", "active_players", "active_players_ever", "validations", "points_per_player",
                   "points_this_week", "points_last_week", "last_validated_at")  # fmt: skip
-        assert {name: told[name] for name in hidden} == dict.fromkeys(hidden), players
-        assert told["points"] is not None
-        assert not {"quiet", "few_active", "falling"} & set(told["attention"])
+        assert {name: row[name] for name in hidden} == dict.fromkeys(hidden), players
+        assert row["points"] is not None
+        assert not {"quiet", "few_active", "falling"} & set(row["attention"])
         game.run(
             "update mpp.player set league_id = %s, team_id = %s where id = (select id from mpp.player"
             " where league_id = %s limit 1)",
@@ -880,8 +889,8 @@ def test_in_a_private_edition_nothing_of_a_small_league_is_told(game):
     first, *others = staff.view("client_leagues")
     # One place among those that show theirs: the second would say that the small one has more.
     assert (first["rank"], first["players"], first["points"], first["value"]) == (1, 6, 4, 4)
-    for told in others:
-        assert {told[name] for name in ("rank", "players", "points", "value", "validations")} == {None}
+    for row in others:
+        assert {row[name] for name in ("rank", "players", "points", "value", "validations")} == {None}
     # The unit is what its leagues show.
     (unit,) = staff.view("client_ranking", scope="unit")
     assert (unit["leagues"], unit["players"], unit["points"], unit["points_per_player"]) == (3, 6, 4, None)

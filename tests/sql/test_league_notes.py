@@ -21,9 +21,9 @@ def queue(game: Game, edition: Edition, **more: Any) -> dict[str, Any]:
     leagues = queued = already = 0
     after: uuid.UUID | None = None
     while True:
-        piece = game.service.call("queue_league_notes", edition_code=edition.code, after=after, **more)
-        leagues, queued, already = leagues + piece["leagues"], queued + piece["queued"], already + piece["already"]
-        after = piece["after"]
+        batch = game.service.call("queue_league_notes", edition_code=edition.code, after=after, **more)
+        leagues, queued, already = leagues + batch["leagues"], queued + batch["queued"], already + batch["already"]
+        after = batch["after"]
         if after is None:
             return {"leagues": leagues, "queued": queued, "already": already}
 
@@ -125,7 +125,7 @@ def test_the_ambassador_of_a_clients_league_gets_the_clients_note_and_its_player
     assert set(notes(game)) == {player.account}
 
 
-def test_notes_are_queued_once_a_week_in_pieces_and_a_dry_run_queues_nothing(game, edition):
+def test_notes_are_queued_once_a_week_in_batches_and_a_dry_run_queues_nothing(game, edition):
     leagues = [game.league(edition, consenting(game)) for _ in range(5)]
     counted = {"leagues": 5, "queued": 5, "already": 0}
     assert queue(game, edition, how_many=2, dry_run=True) == counted

@@ -97,12 +97,12 @@ def test_one_plays_in_one_league_of_an_edition(game, edition, league):
 # joining
 
 
-def test_joining_by_code_takes_a_seat_in_the_smallest_team(game, league):
+def test_joining_by_code_takes_a_place_in_the_smallest_team(game, league):
     people = [game.player(league) for _ in range(5)]
-    seats = game.rows(
+    teams = game.rows(
         "select team_id, count(*) as players from mpp.player where league_id = %s group by 1", (league.id,)
     )
-    assert [s["players"] for s in seats] == [3, 3]
+    assert [s["players"] for s in teams] == [3, 3]
     assert members(people[0], league) == {p.player_id for p in [*people, league.ambassador]}
 
 

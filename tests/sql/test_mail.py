@@ -510,16 +510,16 @@ def issue(name: str, **more: Any) -> dict[str, Any]:
     return {"code": name, "language": "fr", "subject": "Le printemps", "body": "Bonjour", "how_many": 3, **more}
 
 
-def test_a_newsletter_is_queued_in_pieces_for_those_who_agreed_each_once(game, post):
+def test_a_newsletter_is_queued_in_batches_for_those_who_agreed_each_once(game, post):
     readers = [consenting(game, "newsletter") for _ in range(7)]
     others = [game.registered(), game.registered(language="en", newsletter=True)]
     gone = consenting(game, "newsletter")
     gone.call("set_consent", purpose="newsletter", granted=False)
     after, total = None, 0
     while True:
-        piece = game.service.call("queue_newsletter", **issue("spring", after=after))
-        total += piece["queued"]
-        after = piece["after"]
+        batch = game.service.call("queue_newsletter", **issue("spring", after=after))
+        total += batch["queued"]
+        after = batch["after"]
         if after is None:
             break
     mine = {row["account_id"] for row in game.rows("select account_id from mpp.outbox")}

@@ -81,7 +81,7 @@ def test_the_repeat_limit_holds_against_many_keys_at_once(game, arena_url):
     assert game.score(ana.player_id) == 8
 
 
-def test_twenty_at_once_for_the_last_seat_have_one_winner(game, arena_url):
+def test_twenty_at_once_for_the_last_place_have_one_winner(game, arena_url):
     edition = game.edition(league_min_players=1, league_max_players=3)
     league = game.league(edition)
     game.player(league)
@@ -455,7 +455,7 @@ def test_an_account_deleted_while_it_waits_to_join_leaves_nothing_of_it(game, li
         (LEAGUE, (edition.id, opened.id), lambda p: p.call("join_league", league_id=opened.id, phone=PHONE)),
         (EDITION, (edition.id,), lambda p: p.call("create_league", edition_id=edition.id, name="Ghosts")),
     ]
-    for hold, held, call in calls:
+    for lock, locked, call in calls:
         person = game.registered()
         deletions: list[Answer] = []
 
@@ -467,8 +467,8 @@ def test_an_account_deleted_while_it_waits_to_join_leaves_nothing_of_it(game, li
         code, _ = meanwhile(
             game,
             lines,
-            hold,
-            held,
+            lock,
+            locked,
             lambda db, p=person, c=call: c(p.on(db)),
             lambda d=deleting: begin(d, lines),
         )

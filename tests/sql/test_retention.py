@@ -157,7 +157,7 @@ def test_a_held_request_that_nobody_takes_up_is_kept_thirty_days(game, still):
     assert purge(game) == only(HELD, 2)
 
 
-def test_a_dry_run_counts_all_and_pieces_end(game, still):
+def test_a_dry_run_counts_all_and_batches_end(game, still):
     for _ in range(5):
         mail(game, year_ago(game))
     assert purge(game, dry_run=True, how_many=1) == only(MAILS, 5)

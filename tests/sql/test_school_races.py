@@ -57,12 +57,12 @@ def test_schools_added_by_one_teacher_at_once_are_five(game, arena_url):
     assert codes(answers) == {"00000": 5, "MP085": 5}
 
 
-def test_one_piece_of_the_directory_loaded_four_times_at_once_is_added_once(game, arena_url):
+def test_one_batch_of_the_directory_loaded_four_times_at_once_is_added_once(game, arena_url):
     base = unused(game, 9_970_000, 100)
-    piece = Jsonb([described(base + n) for n in range(100)])
+    batch = Jsonb([described(base + n) for n in range(100)])
     game.db.commit()
     answers = at_once(
-        arena_url, [lambda db: game.service.on(db).table("import_schools", schools=piece)[0]["added"]] * 4
+        arena_url, [lambda db: game.service.on(db).table("import_schools", schools=batch)[0]["added"]] * 4
     )
     assert codes(answers) == {"00000": 4}
     assert sum(added for _, added in answers) == 100

@@ -13,7 +13,7 @@ from mpp_supabase.demo.directory import ROWS, write_directory
 from mpp_supabase.files.school_directory import read_directory
 from tests.support.game import Connection, Game, Jsonb, Person
 
-PIECE = 4000
+BATCH = 4000
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def game(directory_url: str) -> Iterator[Game]:
 def load(game: Game, schools: list[dict[str, Any]]) -> tuple[int, int, int]:
     """Import all pieces; returns how many were added, changed, and as they were."""
     total = [0, 0, 0]
-    for start in range(0, len(schools), PIECE):
-        (outcome,) = game.service.table("import_schools", schools=Jsonb(schools[start : start + PIECE]))
+    for start in range(0, len(schools), BATCH):
+        (outcome,) = game.service.table("import_schools", schools=Jsonb(schools[start : start + BATCH]))
         for place, key in enumerate(("added", "changed", "unchanged")):
             total[place] += outcome[key]
     return total[0], total[1], total[2]
@@ -89,7 +89,7 @@ def test_the_whole_directory_is_loaded_and_searched_without_reading_it_whole(gam
     find_each_by_code_and_by_name(teacher, schools[:: len(schools) // 40])
     add_some(teacher, schools[100])
     assert whole_scans(game.db) == before
-    load_again(game, schools[: 2 * PIECE])
+    load_again(game, schools[: 2 * BATCH])
 
 
 def find_each_by_code_and_by_name(teacher: Person, schools: list[dict[str, Any]]) -> None:
@@ -113,9 +113,9 @@ def add_some(teacher: Person, known: dict[str, Any]) -> None:
 
 def load_again(game: Game, schools: list[dict[str, Any]]) -> None:
     """The same pieces change nothing; what the Ministry corrected is corrected, and found."""
-    piece = [dict(school) for school in schools]
-    assert load(game, piece) == (0, 0, len(piece))
-    piece[7]["name"] = "Renamed by the Ministry"
-    assert load(game, piece) == (0, 1, len(piece) - 1)
+    batch = [dict(school) for school in schools]
+    assert load(game, batch) == (0, 0, len(batch))
+    batch[7]["name"] = "Renamed by the Ministry"
+    assert load(game, batch) == (0, 1, len(batch) - 1)
     rows = game.service.table("search_schools", query="renamed by the ministry")
-    assert [r["rne"] for r in rows] == [piece[7]["rne"]]
+    assert [r["rne"] for r in rows] == [batch[7]["rne"]]

@@ -403,16 +403,16 @@ def test_a_hidden_school_is_found_and_used_by_nobody(game, directory):
 # the directory
 
 
-def test_importing_a_piece_twice_changes_nothing(game):
-    piece = [described(9_994_000 + n) for n in range(20)]
-    assert load(game, *piece) == (20, 0, 0)
+def test_importing_a_batch_twice_changes_nothing(game):
+    batch = [described(9_994_000 + n) for n in range(20)]
+    assert load(game, *batch) == (20, 0, 0)
     before = game.fingerprint()
-    assert load(game, *piece) == (0, 0, 20)
+    assert load(game, *batch) == (0, 0, 20)
     assert game.fingerprint() == before
-    piece[3] = {**piece[3], "name": "Renamed"}
-    piece[4] = {**piece[4], "levels": ["lycee"]}
-    assert load(game, *piece, described(9_994_100)) == (1, 2, 18)
-    assert load(game, *reversed(piece)) == (0, 0, 20)
+    batch[3] = {**batch[3], "name": "Renamed"}
+    batch[4] = {**batch[4], "levels": ["lycee"]}
+    assert load(game, *batch, described(9_994_100)) == (1, 2, 18)
+    assert load(game, *reversed(batch)) == (0, 0, 20)
 
 
 def test_an_import_keeps_the_id_of_a_school_that_a_teacher_added_first(game):
@@ -439,7 +439,7 @@ def test_a_school_the_staff_took_off_the_lists_stays_off_after_an_import(game):
     ],
     ids=str,
 )  # fmt: skip
-def test_a_piece_with_a_wrong_row_is_refused_whole_and_the_row_is_named(game, changed, said):
+def test_a_batch_with_a_wrong_row_is_refused_whole_and_the_row_is_named(game, changed, said):
     with game.refused("MP070") as caught:
         load(game, described(9_994_400), described(9_994_401, **changed), described(9_994_402))
     assert said in str(caught.value)
@@ -447,11 +447,11 @@ def test_a_piece_with_a_wrong_row_is_refused_whole_and_the_row_is_named(game, ch
 
 
 @pytest.mark.parametrize(
-    "piece", [None, {}, "many", 7, [7], ["x"], [[]], [{"rne": {}}], [{**described(9_994_500), "levels": "college"}]]
+    "batch", [None, {}, "many", 7, [7], ["x"], [[]], [{"rne": {}}], [{**described(9_994_500), "levels": "college"}]]
 )
-def test_a_piece_of_another_shape_is_refused(game, piece):
+def test_a_batch_of_another_shape_is_refused(game, batch):
     with game.refused("MP010", "MP070"):
-        game.service.table("import_schools", schools=Jsonb(piece))
+        game.service.table("import_schools", schools=Jsonb(batch))
 
 
 def test_an_import_of_nothing_does_nothing(game):

@@ -170,7 +170,7 @@ def test_places_among_equals_are_what_a_plain_model_says(game, basis, seed):
     ledger: dict[uuid.UUID, tuple[uuid.UUID, uuid.UUID, uuid.UUID, bool]] = {}
     credited: dict[uuid.UUID, int] = {}
 
-    def settle(step: int) -> None:
+    def credit_quorums(step: int) -> None:
         """A team of which two did the swap has it; of a team that has not, nobody."""
         for team in {row[1] for row in ledger.values()}:
             swaps = [key for key, row in ledger.items() if row[1] == team and row[3]]
@@ -196,12 +196,12 @@ def test_places_among_equals_are_what_a_plain_model_says(game, basis, seed):
                 game.cancel(staff, {"validation_id": key}, reason="a test")
                 del ledger[key]
                 credited.pop(key, None)
-                settle(step)
+                credit_quorums(step)
         elif what != "t-swap" or sum(ledger[key][3] for key in mine) < 2:
             key = game.validate(person, edition, what)["validation_id"]
             ledger[key] = (person.player_id, place["team_id"], place["league_id"], what == "t-swap")
             if what == "t-swap":
-                settle(step)
+                credit_quorums(step)
             else:
                 credited[key] = step
     last: dict[uuid.UUID, int] = {}

@@ -106,20 +106,20 @@ def test_an_edition_tells_the_challenges_done_as_last_counted_and_none_before(ga
     league = game.league(edition)
     shy = game.player(league, game.registered("cleo"))
 
-    def told(person):
+    def counted(person):
         (row,) = person.view("edition_statistics", edition_id=edition.id)
         return row["challenges"], row["counted_at"]
 
     for person in (league.ambassador, shy):
         game.validate(person, edition, "t-bike")
     shy.call("set_listing", scope="player", subject_id=shy.player_id, listed=False)
-    assert told(game.anon) == (None, None)
+    assert counted(game.anon) == (None, None)
     at = game.service.call("count_edition", edition_code=edition.code)
     game.validate(league.ambassador, edition, "t-soup")
-    assert {told(person) for person in (game.anon, game.signed_in(), shy, game.staff())} == {(1, at)}
+    assert {counted(person) for person in (game.anon, game.signed_in(), shy, game.staff())} == {(1, at)}
     game.close(edition)
     game.freeze(edition)
-    assert told(game.anon)[0] == 2
+    assert counted(game.anon)[0] == 2
 
 
 def test_a_frozen_edition_is_not_counted_again(game):

@@ -102,15 +102,15 @@ def is_waiting(watching: Connection, other: Connection) -> bool:
 def meanwhile(
     game: Game,
     lines: Sequence[Connection],
-    hold: str,
-    held: Sequence[Any],
+    lock: str,
+    arguments: Sequence[Any],
     call: Callable[[Connection], Any],
     then: Callable[[], Any],
 ) -> Answer:
-    """The answer to a call that had to wait for ``hold`` while ``then`` happened in the transaction that held it."""
+    """The answer to a call that had to wait for ``lock`` while ``then`` happened in the transaction that held it."""
     waiting = lines[0]
     game.db.commit()
-    game.db.execute(hold, held)  # type: ignore[arg-type]
+    game.db.execute(lock, arguments)  # type: ignore[arg-type]
     answers: list[Answer] = []
     thread = threading.Thread(target=lambda: answers.append(attempt(lambda: call(waiting))))
     thread.start()

@@ -43,8 +43,8 @@ def import_roster(
             for pupil in some:
                 print(output.coloured(output.clean(f"{mark} {pupil.name}"), colour))
     say_read_as(done.read_as)
-    if done.absent:
-        output.say(f"Not in the file, and still in the class: {', '.join(done.absent)}.")
+    if done.not_in_file:
+        output.say(f"Not in the file, and still in the class: {', '.join(done.not_in_file)}.")
     if not done.added and not done.corrected:
         output.say(f"Nothing to change: the class has the {output.counted(done.unchanged, 'pupil')} of {done.file}.")
         return

@@ -106,8 +106,8 @@ def scripted(replies: Callable[[bytes], Iterator[bytes]]) -> int:
             for line in lines:
                 if content and line != b".\r\n":
                     continue
-                for piece in replies(b"." if content else line):
-                    connection.sendall(piece)
+                for reply in replies(b"." if content else line):
+                    connection.sendall(reply)
                 content = line.upper().startswith(b"DATA")
 
     threading.Thread(target=serve, daemon=True).start()

@@ -46,7 +46,7 @@ def test_a_hundred_mails_through_a_server_that_fails_at_random(office: Office, s
     queued, _ = office.mpp.mails.queue_newsletter("essai", "fr", "Un essai", "Bonjour à vous.")
     assert queued == 103
     for _ in range(40):
-        sender = MailSender(office.mpp.mails, office.through(smtp.port), patience=lambda _: 0)
+        sender = MailSender(office.mpp.mails, office.through(smtp.port), retry_delay=lambda _: 0)
         sender.run()
         quiet(smtp)
         office.time_passes()

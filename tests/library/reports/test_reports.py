@@ -717,15 +717,15 @@ def test_many_winners_are_counted_on_the_page_and_all_in_the_workbook() -> None:
 
 
 def test_long_names_that_begin_alike_can_be_told_apart_in_a_chart() -> None:
-    from mpp_supabase.reports.charts import told_apart
+    from mpp_supabase.reports.charts import distinct_labels
 
     names = [f"Direction générale des affaires régionales, pôle {n}" for n in range(15)]
-    labels = told_apart([*names, "Les Colibris"], 198)
+    labels = distinct_labels([*names, "Les Colibris"], 198)
     assert len(set(labels)) == 16
     assert labels[-1] == "Les Colibris"
     assert labels[3].endswith("pôle 3")
     assert all(len(label) < 40 for label in labels)
-    assert told_apart(["Une seule ligue dont le nom est vraiment trop long"], 198)[0].startswith("Une seule ligue")
+    assert distinct_labels(["Une seule ligue dont le nom est vraiment trop long"], 198)[0].startswith("Une seule ligue")
 
 
 def test_four_hundred_leagues_are_all_there_and_fifteen_are_drawn(tmp_path: Path) -> None:

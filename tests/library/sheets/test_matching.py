@@ -38,19 +38,19 @@ def test_an_empty_class_takes_everybody(tmp_path: Path) -> None:
         {"first_name": "Lina", "initial": "M"},
         {"first_name": "Lina", "initial": "B", "team": "A"},
     )
-    assert (found.to_correct, found.known, found.absent) == ((), (), ())
+    assert (found.to_correct, found.known, found.not_in_file) == ((), (), ())
     assert found.pupils == list(found.to_add)
 
 
 def test_who_is_not_in_the_file_is_told_and_stays(tmp_path: Path) -> None:
     found = plan(tmp_path, "Zoé", ZOE, LINA)
-    assert (found.known, found.absent, found.pupils) == ((ZOE,), (LINA,), [])
+    assert (found.known, found.not_in_file, found.pupils) == ((ZOE,), (LINA,), [])
 
 
 @pytest.mark.parametrize("row", ["Lina", "LINA", "Lína", "Lina M.", "Lina;Les Loutres", "Lina;les loutres"])
 def test_one_child_of_that_name_here_and_there_is_the_same(tmp_path: Path, row: str) -> None:
     found = plan(tmp_path, row, LINA)
-    assert found.to_add == found.absent == ()
+    assert found.to_add == found.not_in_file == ()
 
 
 def test_another_team_is_corrected_and_none_changes_nothing(tmp_path: Path) -> None:
@@ -68,8 +68,8 @@ def test_accents_are_added_and_never_taken_away(tmp_path: Path) -> None:
 def test_initials_tell_who_is_who(tmp_path: Path) -> None:
     found = plan(tmp_path, "Lina B. / Lina M. / Lina K.", LINA_M, LINA_B)
     assert found.to_add == ({"first_name": "Lina", "initial": "K"},)
-    assert found.absent == ()
-    assert plan(tmp_path, "Lina M.", LINA_M, LINA_B).absent == (LINA_B,)
+    assert found.not_in_file == ()
+    assert plan(tmp_path, "Lina M.", LINA_M, LINA_B).not_in_file == (LINA_B,)
     assert plan(tmp_path, "Lina K.", LINA_M).to_add == ({"first_name": "Lina", "initial": "K"},)
 
 
@@ -81,7 +81,7 @@ def test_an_initial_given_to_the_only_one_goes_along_with_the_new_one(tmp_path: 
 def test_the_only_one_gets_an_initial_even_if_the_file_has_the_newcomer_alone(tmp_path: Path) -> None:
     found = plan(tmp_path, "Lina B. / Zoé", LINA_M, ZOE)
     assert found.pupils == [{"pupil_id": "p1", "initial": "M"}, {"first_name": "Lina", "initial": "B"}]
-    assert (found.known, found.absent) == ((ZOE,), (LINA_M,))
+    assert (found.known, found.not_in_file) == ((ZOE,), (LINA_M,))
 
 
 def test_a_row_without_an_initial_is_who_was_told_to_have_one(tmp_path: Path) -> None:

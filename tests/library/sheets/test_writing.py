@@ -54,7 +54,7 @@ def test_an_exported_roster_changes_nothing_when_it_comes_back(tmp_path: Path, e
         (p.first_name, p.initial, p.team) for p in PUPILS
     ]
     plan = match_roster(roster, PUPILS)
-    assert (plan.known, plan.pupils, plan.absent) == (tuple(PUPILS), [], ())
+    assert (plan.known, plan.pupils, plan.not_in_file) == (tuple(PUPILS), [], ())
 
 
 @pytest.mark.parametrize("extension", ["xlsx", "csv"])
@@ -192,7 +192,7 @@ def test_whatever_the_class_its_exported_roster_changes_nothing(
     write_roster(path, pupils, language)
     plan = match_roster(read_roster(path), pupils)
     assert plan.pupils == []
-    assert (plan.known, plan.absent) == (tuple(pupils), ())
+    assert (plan.known, plan.not_in_file) == (tuple(pupils), ())
 
 
 @settings(max_examples=60)
