@@ -128,10 +128,11 @@ class Transport:
     def call(
         self, function: str, arguments: Row | None = None, *, idempotent: bool = False, timeout: float = ANSWER_SECONDS
     ) -> Any:
-        """Call a function of schema `api`; return its JSON value. `patience` is how many seconds to wait for it.
+        """Call a function of schema `api`; return its JSON value. `timeout` is how many seconds to wait for it.
 
         `idempotent` says that calling it twice does no more than once, as with a request key: only then is it sent
-        again when there was no answer (`is_answer`), while there is patience left.
+        again when there was no answer (`is_answer`), as long as the timeout allows. Raises the Refusal of what the
+        game refuses, TransportError for any other error and when no answer came.
         """
         import httpx
 

@@ -255,6 +255,10 @@ def pressed(
 
 
 def compiler_with(fonts: str | Path | None) -> tuple[typst.Compiler, list[str]]:
+    """Return a compiler of the template, and the names of the font families that a directory adds to it.
+
+    Raises DiplomaError when there are no fonts in the directory.
+    """
     import typst
 
     families: list[str] = []

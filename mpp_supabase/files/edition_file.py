@@ -164,6 +164,7 @@ class Fields:
     usable: bool
 
     def require(self, key: str, example: str | None = None) -> None:
+        """Note a key that is missing or has no value."""
         if not self.usable:
             return
         example = f"`{key}: {example or _EXAMPLES.get(self.field(key)) or _EXAMPLES[key]}`"
@@ -173,6 +174,7 @@ class Fields:
             self.check.wrong(self.entries[key], self.field(key), "has no value", f"write {example}")
 
     def given(self, key: str) -> bool:
+        """Whether a key is there and has a value."""
         entry = self.entries.get(key)
         return entry is not None and not _is_null(entry.value)
 
@@ -182,9 +184,11 @@ class Fields:
         return None if isinstance(node, Scalar) and node.unread else node
 
     def field(self, key: str) -> str:
+        """The path of a key from the top of the file: `challenges[3].points`."""
         return _join(self.path, key)
 
     def wrong(self, key: str, wrong: str, fix: str) -> None:
+        """Note what is wrong with a key, and what to do."""
         place = self.value(key) or self.entries.get(key) or self.node
         self.check.wrong(place, self.field(key), wrong, fix)
 
@@ -198,6 +202,7 @@ class Fields:
         return None
 
     def text(self, key: str, longest: int, *, private: bool = False, lines: bool = False) -> str | None:
+        """Return a text of `longest` characters at most; a `private` one is not repeated, `lines` may have several."""
         if self._is_cut(key):
             return None
         found = self._scalar(key, "text", "put the text between quotes", lambda value: isinstance(value, str))
@@ -228,6 +233,7 @@ class Fields:
         return True
 
     def code(self, key: str, pattern: re.Pattern[str], rule: str) -> str | None:
+        """Return a code that matches the pattern, which `rule` says in words."""
         found = self._scalar(key, "text", "write a code between quotes", lambda value: isinstance(value, str))
         if found is None:
             return None
@@ -237,6 +243,7 @@ class Fields:
         return None
 
     def choice(self, key: str, among: tuple[str, ...]) -> str | None:
+        """Return one of the values."""
         node = self.value(key)
         if node is None:
             return None
@@ -247,6 +254,7 @@ class Fields:
         return None
 
     def integer(self, key: str, least: int, most: int, fix: str = "") -> int | None:
+        """Return a whole number between the two, both included."""
         fix = fix or f"write a whole number from {least} to {most}"
         found = self._scalar(
             key, "a whole number", fix, lambda value: isinstance(value, int) and not isinstance(value, bool)
@@ -264,10 +272,12 @@ class Fields:
         return None
 
     def boolean(self, key: str) -> bool | None:
+        """Return true or false."""
         found = self._scalar(key, "true or false", "write true or false", lambda value: isinstance(value, bool))
         return None if found is None else bool(found)
 
     def translations(self, key: str, longest: int, *, lines: bool = False) -> dict[str, str] | None:
+        """Return a text by language, of `longest` characters at most; fr and en are required."""
         node = self.value(key)
         if node is None:
             return None
@@ -292,6 +302,7 @@ class Fields:
         return {language: text for language, text in texts.items() if text is not None}
 
     def day(self, key: str) -> date | None:
+        """Return a date, written 2026-06-01."""
         node = self.value(key)
         if node is None:
             return None

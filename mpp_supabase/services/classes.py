@@ -334,12 +334,18 @@ class Classes(Service):
     # Families and colleagues
 
     def renew_code(self, class_id: UUID | str) -> str:
-        """Give a class a new code for its families and return it; those who entered are out until they give it."""
+        """Give a class a new code for its families and return it; those who entered are out until they give it.
+
+        Raises NotAllowed when there is no such class.
+        """
         with _there(class_id):
             return str(self._transport.call("renew_class_code", {"class_id": str(class_id)}))
 
     def revoke_code(self, class_id: UUID | str) -> None:
-        """Take the code of a class away: families are out at once, and nobody enters until it is renewed."""
+        """Take the code of a class away: families are out at once, and nobody enters until it is renewed.
+
+        Raises NotAllowed when there is no such class.
+        """
         with _there(class_id):
             self._transport.call("revoke_class_code", {"class_id": str(class_id)}, idempotent=True)
 
@@ -511,7 +517,10 @@ class Classes(Service):
     # Diplomas
 
     def diplomas(self, class_id: UUID | str, language: str = "fr") -> ClassDiplomas:
-        """Return what the diplomas of a class say; its rank is left out while the edition goes on."""
+        """Return what the diplomas of a class say; its rank is left out while the edition goes on.
+
+        Raises NotAllowed when there is no such class.
+        """
         class_ = self.get(class_id)
         edition = self._edition(class_.edition_id)
         ranks = self._ranks(edition, ("subject_id", "eq", class_id))

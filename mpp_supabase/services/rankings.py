@@ -34,7 +34,10 @@ class Rankings(Service):
     def iterate(
         self, edition_id: int, scope: Scope | str, after: str | None = None, *, level: str | None = None
     ) -> Iterator[Standing]:
-        """Yield every line of a ranking, whatever its length, asking for 500 at a time."""
+        """Yield every line of a ranking from the top, whatever its length, asking for 500 at a time.
+
+        The lines are those of `page`.
+        """
         model, ranking = ranking_of(edition_id, scope, level)
         return self._iterate(model, ranking, after)
 

@@ -68,11 +68,14 @@ class Users(Service):
         return self._account(self._transport.admin(lambda api: api.get_user_by_id(user_id), idempotent=True).user)
 
     def disable(self, account_id: UUID) -> Account:
-        """Stop an account from signing in, also on phones already signed in. Its players and points stay."""
+        """Stop an account from signing in, also on phones already signed in. Its players and points stay.
+
+        Raises AccountError (`user_not_found`).
+        """
         return self._ban(account_id, _FOR_GOOD)
 
     def enable(self, account_id: UUID) -> Account:
-        """Let a disabled account sign in again."""
+        """Let a disabled account sign in again. Raises AccountError (`user_not_found`)."""
         return self._ban(account_id, "none")
 
     def set_ops(self, account_id: UUID, granted: bool) -> None:
