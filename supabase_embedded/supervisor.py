@@ -1,6 +1,6 @@
-"""The keeper of a running stack: it starts again a service that has died, and keeps the logs short.
+"""The supervisor of a running stack: it starts again a service that has died, and keeps the logs short.
 
-`python -m supabase_embedded.keeper`, with the stack's settings as JSON in EMBEDDED_KEEPER. It ends
+`python -m supabase_embedded.supervisor`, with the stack's settings as JSON in EMBEDDED_SUPERVISOR. It ends
 by itself when the stack is no longer its own. A service that only does not answer is left alone: somebody may be
 looking at it. `Stack.start` starts that one again.
 """
@@ -25,12 +25,12 @@ from supabase_embedded.state import State
 EVERY = 1.0
 LONGEST_PAUSE = 60.0
 
-log = logging.getLogger("embedded.keeper")
+log = logging.getLogger("embedded.supervisor")
 
 
 def main() -> None:
     """Watch over a stack until it is stopped."""
-    settings = StackSettings.from_json(os.environ.pop("EMBEDDED_KEEPER"))
+    settings = StackSettings.from_json(os.environ.pop("EMBEDDED_SUPERVISOR"))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     stack = Stack(settings)
     threading.Thread(target=process.keep_short, args=[stack.logs], daemon=True).start()
@@ -58,12 +58,12 @@ def after(pause: float, lately: frozenset[str], revived: Sequence[str]) -> tuple
 
 
 def is_ours(home: Path) -> bool:
-    """Whether this process is the keeper that the stack knows."""
+    """Whether this process is the supervisor that the stack knows."""
     try:
-        keeper = State.read(home).processes.get("keeper")
+        supervisor = State.read(home).processes.get("supervisor")
     except StackError:
         return False
-    return keeper is not None and keeper.pid == os.getpid()
+    return supervisor is not None and supervisor.pid == os.getpid()
 
 
 def has_dead(home: Path) -> bool:
