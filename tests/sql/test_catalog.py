@@ -580,7 +580,7 @@ def test_the_owner_of_the_tables_is_granted_no_more_of_private_than_indexes_and_
     assert set(granted) <= {
         "folded", "searchable", "trigrams", "is_rne", "is_one_word", "uuid_v7", "clock", "is_mail_address",
         "is_territory_code", "mailbox_of", "is_country", "phone_number", "is_phone_number", "trimmed", "findable",
-        "department_of", "is_department", "is_commune", "hides_something", "school_levels",
+        "department_of", "is_department", "is_commune", "hides_something", "school_levels", "least_people",
     }  # fmt: skip
 
 
