@@ -47,12 +47,16 @@ class Phone {
     return must(await this.client.from(view).select().match(equal))
   }
 
-  // The code of a refusal, which has a sentence, and no details but times as JSON.
+  // The code of a refusal, which has a sentence, and no details but times and the faults of a list as JSON.
   async refused(name, args = {}) {
     const { data, error } = await this.client.rpc(name, args)
     if (!error) throw new Error(`${name} was not refused: ${JSON.stringify(data)}`)
-    const times = Object.values(JSON.parse(error.details ?? '{}'))
-    if (!error.message || times.some((time) => Number.isNaN(Date.parse(time)))) throw new Error(`${name}: ${JSON.stringify(error)}`)
+    const { faults = [], ...times } = JSON.parse(error.details ?? '{}')
+    const isTime = (time) => !Number.isNaN(Date.parse(time))
+    const isFault = ({ row, fault }) => row > 0 && /^[a-z_]+$/.test(fault)
+    if (!error.message || !Object.values(times).every(isTime) || !faults.every(isFault)) {
+      throw new Error(`${name}: ${JSON.stringify(error)}`)
+    }
     return error.code
   }
 
