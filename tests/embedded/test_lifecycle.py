@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from mpp_cli.stack import app as stack_commands
 from mpp_supabase.local_stack import stack_settings
-from supabase_embedded import Ports, PostgresServer, Stack, StackError, StackStatus, keeper, running_stack
+from supabase_embedded import Ports, PostgresServer, Stack, StackError, StackStatus, running_stack, supervisor
 from supabase_embedded.health import port_use
 from supabase_embedded.process import LOG_BYTES, Process, spawn, start_token, wait
 from supabase_embedded.state import State
@@ -157,19 +157,19 @@ def test_a_service_that_dies_is_started_again_and_the_rest_goes_on(probe: Stack,
 
 
 def test_only_a_service_that_dies_again_and_again_is_started_less_and_less_often() -> None:
-    pause, lately = keeper.EVERY, frozenset[str]()
+    pause, lately = supervisor.EVERY, frozenset[str]()
     for name in ("auth", "gateway", "mailbox"):
-        pause, lately = keeper.after(pause, lately, [name])
-        assert pause == keeper.EVERY, "each died once"
+        pause, lately = supervisor.after(pause, lately, [name])
+        assert pause == supervisor.EVERY, "each died once"
     for _ in range(10):
         before = pause
-        pause, lately = keeper.after(pause, lately, ["gateway", "storage"])
-        assert pause == min(2 * before, keeper.LONGEST_PAUSE)
-    while pause > keeper.EVERY:
+        pause, lately = supervisor.after(pause, lately, ["gateway", "storage"])
+        assert pause == min(2 * before, supervisor.LONGEST_PAUSE)
+    while pause > supervisor.EVERY:
         before = pause
-        pause, lately = keeper.after(pause, lately, [])
-        assert pause == max(before / 2, keeper.EVERY)
-    assert keeper.after(pause, lately, ["gateway"]) == (keeper.EVERY, {"gateway"}), "that was long ago"
+        pause, lately = supervisor.after(pause, lately, [])
+        assert pause == max(before / 2, supervisor.EVERY)
+    assert supervisor.after(pause, lately, ["gateway"]) == (supervisor.EVERY, {"gateway"}), "that was long ago"
 
 
 def asked(status: StackStatus, method: str, path: str) -> int:
