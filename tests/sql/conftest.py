@@ -63,7 +63,7 @@ def connection(database_url: str) -> Iterator[Connection]:
         yield connection
 
 
-class Kept:
+class SharedScene:
     """A scene that stays in the open transaction for all tests in a row that ask for it; each starts from a savepoint.
 
     What is dear to build is built once. A test gets a copy of the Python objects too, so that none meets what another
@@ -92,17 +92,17 @@ class Kept:
 
 
 @pytest.fixture(scope="module")
-def kept(connection: Connection) -> Iterator[Kept]:
+def shared_scene(connection: Connection) -> Iterator[SharedScene]:
     """What stands in the transaction of the one connection until the end of the file, with its locks."""
-    kept = Kept(connection)
-    yield kept
-    kept.drop()
+    shared_scene = SharedScene(connection)
+    yield shared_scene
+    shared_scene.drop()
 
 
 @pytest.fixture
-def db(connection: Connection, kept: Kept) -> Iterator[Connection]:
+def db(connection: Connection, shared_scene: SharedScene) -> Iterator[Connection]:
     """A connection as role postgres inside a transaction that is rolled back."""
-    kept.drop()
+    shared_scene.drop()
     try:
         yield connection
     finally:

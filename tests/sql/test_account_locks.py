@@ -14,7 +14,7 @@ from tests.support.crowd import EDITION, Answer, attempt, committed, is_waiting,
 from tests.support.game import Connection, Game, Jsonb, Person
 from tests.support.waiting import join, wait_until
 
-from .test_erasure import HELD, KEPT, where
+from .test_erasure import KEPT, WITHOUT_FOREIGN_KEY, where
 from .test_schools import BERLIN
 
 pytestmark = pytest.mark.xdist_group("races")
@@ -59,7 +59,7 @@ def columns_of_accounts(game: Game) -> dict[str, set[str]]:
         " and k.confrelid in ('auth.users'::regclass, 'mpp.profile'::regclass)"
     ):
         found.setdefault(row["relation"], set()).add(row["attribute"])
-    for place in HELD:
+    for place in WITHOUT_FOREIGN_KEY:
         relation, attribute = place.split(".")
         found.setdefault(relation, set()).add(attribute)
     return found

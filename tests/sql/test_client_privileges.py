@@ -20,7 +20,7 @@ from tests.support.crowd import committed
 from tests.support.game import DAY, Game, Jsonb, League, Person
 from tests.support.refusal_details import only_times
 
-from .conftest import Kept
+from .conftest import SharedScene
 from .test_mail import COMMANDS as MAIL_COMMANDS
 
 PEOPLE = (
@@ -137,8 +137,8 @@ def disable(game: Game, person: Person) -> None:
 
 
 @pytest.fixture
-def scene(kept: Kept) -> Iterator[Scene]:
-    with kept.scene(Scene, Scene) as scene:
+def scene(shared_scene: SharedScene) -> Iterator[Scene]:
+    with shared_scene.scene(Scene, Scene) as scene:
         yield scene
 
 

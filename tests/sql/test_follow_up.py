@@ -21,7 +21,7 @@ import pytest
 
 from tests.support.game import DAY, HOUR, Edition, Game, Jsonb, Person, translated
 
-from .conftest import Kept
+from .conftest import SharedScene
 
 PARIS = ZoneInfo("Europe/Paris")
 MICROSECOND = timedelta(microseconds=1)
@@ -627,11 +627,13 @@ def moment(request: pytest.FixtureRequest) -> tuple[str, bool]:
 
 
 @pytest.fixture
-def world(kept: Kept, moment: tuple[str, bool]) -> Iterator[World]:
+def world(shared_scene: SharedScene, moment: tuple[str, bool]) -> Iterator[World]:
     name, by_average = moment
     start, after = MOMENTS[name]
     seed = list(MOMENTS).index(name) * 2 + by_average
-    with kept.scene(moment, lambda game: make(game, seed, start, start + after, by_average=by_average)) as world:
+    with shared_scene.scene(
+        moment, lambda game: make(game, seed, start, start + after, by_average=by_average)
+    ) as world:
         yield world
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.game import HOUR, SECRET_WORD, Edition, Game, Jsonb, League, Person, document, translated
 
-from .conftest import Kept
+from .conftest import SharedScene
 from .test_client_privileges import ALL_COMMANDS as CLIENT_COMMANDS
 from .test_client_privileges import ALL_TABLES as CLIENT_TABLES
 from .test_client_privileges import ALL_VIEWS as CLIENT_VIEWS
@@ -51,8 +51,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(kept: Kept) -> Iterator[Scene]:
-    with kept.scene(build, build) as scene:
+def scene(shared_scene: SharedScene) -> Iterator[Scene]:
+    with shared_scene.scene(build, build) as scene:
         yield scene
 
 

@@ -23,7 +23,7 @@ from tests.support.game import (
     translated,
 )
 
-from .conftest import Kept
+from .conftest import SharedScene
 from .test_client_privileges import ALL_TABLES as CLIENT_TABLES
 from .test_client_privileges import ALL_VIEWS as CLIENT_VIEWS
 
@@ -70,8 +70,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(kept: Kept) -> Iterator[Scene]:
-    with kept.scene(build, build) as scene:
+def scene(shared_scene: SharedScene) -> Iterator[Scene]:
+    with shared_scene.scene(build, build) as scene:
         yield scene
 
 
