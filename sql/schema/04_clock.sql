@@ -25,8 +25,12 @@ $$;
 -- now(): that is the start of the transaction, and a request that waited for a lock would still take the edition for
 -- running.
 create function private.clock() returns timestamptz
-    language sql parallel safe set search_path = pg_catalog, pg_temp
-as $$ select clock_timestamp() $$;
+    language plpgsql parallel safe set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return clock_timestamp();
+end
+$$;
 grant execute on function private.clock to mpp_owner;
 
 -- The same clock for queries. Write (select private.read_clock()): Postgres asks it once, and judges every row at one

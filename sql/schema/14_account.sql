@@ -10,26 +10,45 @@ comment on table mpp.ops_member is 'Accounts of the association''s staff. Read l
 -- The database role that carries the request. A security definer function cannot `set role`, and no header or token
 -- text can: PostgREST sets it, after it has verified the token.
 create function private.request_role() returns text
-    language sql stable set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
-    select case coalesce(current_setting('role', true), 'none') when 'none' then session_user else current_setting('role', true) end
+begin
+    return case coalesce(current_setting('role', true), 'none') when 'none' then session_user else current_setting('role', true) end;
+end
 $$;
 
 create function private.is_service() returns boolean
-    language sql stable set search_path = pg_catalog, pg_temp
-as $$ select private.request_role() in ('service_role', 'postgres', 'supabase_admin') $$;
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return private.request_role() in ('service_role', 'postgres', 'supabase_admin');
+end
+$$;
 
 -- Whether an account is live: it exists, is not disabled, and is not deleted softly, which keeps its row. Everything
 -- that must know asks here.
+create function private.is_live(u auth.users) returns boolean
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return u.deleted_at is null and (u.banned_until is null or u.banned_until <= private.clock());
+end
+$$;
+
 create function private.is_live(account uuid) returns boolean
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return exists (
-        select
-        from auth.users u
-        where u.id = account and (u.banned_until is null or u.banned_until <= private.clock()) and u.deleted_at is null
-    );
+    return exists (select from auth.users u where u.id = account and private.is_live(u));
+end
+$$;
+
+-- The account that a verified token names, live or not; null for anybody else. It says whose rows to look for, and allows nothing.
+create function private.claimed_account() returns uuid
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case when private.request_role() = 'authenticated' then auth.uid() end;
 end
 $$;
 
@@ -43,14 +62,8 @@ as $$
 declare
     account uuid;
 begin
-    if private.request_role() <> 'authenticated' then
-        return null;
-    end if;
-    account := auth.uid();
-    if private.is_live(account) then
-        return account;
-    end if;
-    return null;
+    account := private.claimed_account();
+    return case when private.is_live(account) then account end;
 end
 $$;
 grant execute on function private.my_account to authenticated, service_role;

@@ -59,15 +59,17 @@ create index maintenance_window_ends on mpp.maintenance_window (ends_at);
 create function private.edition_phase(
     opened_at timestamptz, starts_at timestamptz, ends_at timestamptz, frozen_at timestamptz, at timestamptz
 ) returns api.edition_phase
-    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+    language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
-    select case
-        when frozen_at is not null then 'frozen'
-        when opened_at is null then 'draft'
-        when at < starts_at then 'registration'
-        when at < ends_at then 'running'
-        else 'closed'
-    end::api.edition_phase
+begin
+    return case
+        when frozen_at is not null then 'frozen'::api.edition_phase
+        when opened_at is null then 'draft'::api.edition_phase
+        when at < starts_at then 'registration'::api.edition_phase
+        when at < ends_at then 'running'::api.edition_phase
+        else 'closed'::api.edition_phase
+    end;
+end
 $$;
 comment on function private.edition_phase is 'Phase of an edition at an instant; running is [starts_at, ends_at).';
 grant execute on function private.edition_phase(timestamptz, timestamptz, timestamptz, timestamptz, timestamptz)

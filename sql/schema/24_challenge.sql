@@ -56,7 +56,6 @@ create table mpp.edition_challenge (
     secret_digest bytea,
     levels mpp.school_level[] check (cardinality(levels) > 0),
     constraint edition_challenge_card_once unique (edition_id, challenge_id),
-    constraint edition_challenge_in_edition unique (id, edition_id),
     constraint edition_challenge_secret_once unique (edition_id, secret_digest),
     constraint edition_challenge_points check (
         case when kind = 'malus' then points between -20 and -1 else points between 1 and 20 end
@@ -116,11 +115,20 @@ create trigger edition_challenge_keep_rules
     for each row execute function private.edition_challenge_keep_rules();
 
 -- Nobody knows a flash challenge before it opens: whoever names it then is refused as if it did not exist.
-create function private.is_announced(c mpp.edition_challenge, at timestamptz) returns boolean
+create function private.is_announced(kind api.challenge_kind, opens_at timestamptz, at timestamptz) returns boolean
     language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return c.kind <> 'flash' or at >= c.opens_at;
+    return kind <> 'flash' or at >= opens_at;
+end
+$$;
+
+-- What a challenge that is done at an instant earns.
+create function private.points_of(c mpp.edition_challenge, at timestamptz) returns integer
+    language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case when at <@ c.boosted_during then c.points * c.boost_factor else c.points end;
 end
 $$;
 

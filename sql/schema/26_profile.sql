@@ -150,6 +150,15 @@ comment on view api.my_consents is 'What the caller agrees to now, by purpose.';
 grant select on api.my_consents to authenticated;
 
 -- The account behind a request: signed in, and not anonymous unless that is allowed.
+-- Whether the account has no address yet, as its token says.
+create function private.is_anonymous() returns boolean
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return coalesce((auth.jwt() ->> 'is_anonymous')::boolean, false);
+end
+$$;
+
 create function private.signed_in(anonymous_too boolean default false) returns uuid
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -159,7 +168,7 @@ begin
     if account is null then
         perform private.refuse('MP001');
     end if;
-    if not anonymous_too and coalesce((auth.jwt() ->> 'is_anonymous')::boolean, false) then
+    if not anonymous_too and private.is_anonymous() then
         perform private.refuse('MP002');
     end if;
     return account;
@@ -171,10 +180,29 @@ create function private.require_account(registered boolean default true) returns
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.signed_in();
+    account uuid := private.claimed_account();
+    live boolean;
+    known boolean;
+    maintained boolean;
+    at timestamptz := private.clock();
 begin
-    perform private.require_no_maintenance();
-    if registered and not exists (select from mpp.profile p where p.id = account) then
+    -- In one query: every command of a phone asks this.
+    select private.is_live(u), p.id is not null,
+        exists (select from mpp.maintenance_window w where w.ends_at > at and w.starts_at <= at)
+    into live, known, maintained
+    from auth.users u
+    left join mpp.profile p on p.id = u.id
+    where u.id = account;
+    if live is not true then
+        perform private.refuse('MP001');
+    end if;
+    if private.is_anonymous() then
+        perform private.refuse('MP002');
+    end if;
+    if maintained then
+        perform private.require_no_maintenance();
+    end if;
+    if registered and not known then
         perform private.refuse('MP003');
     end if;
     return account;

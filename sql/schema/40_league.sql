@@ -69,7 +69,6 @@ create table mpp.player (
     left_class_id uuid references mpp.league (id),
     in_league_since timestamptz not null default private.clock(),
     constraint player_once_per_edition unique (account_id, edition_id),
-    constraint player_in_edition unique (id, edition_id),
     constraint player_team_with_league check ((team_id is null) = (league_id is null)),
     -- A pupil has no alias: no account, no picture, no place in a public ranking, and one word for a name. So there is
     -- nowhere to write a surname, an address or a date.
@@ -244,15 +243,34 @@ grant select on mpp.family to authenticated, service_role;
 grant select on mpp.team, mpp.player_contact, mpp.join_code to authenticated, service_role;
 grant select on mpp.player, mpp.ambassador to service_role;
 
--- The lock of a league. Every command takes its locks in this order: a profile, the edition (shared), its leagues by
--- id, players, their scores. The score row of a league is the league's lock: a validation updates it anyway, and no
--- foreign key refers to it. Ask what somebody may do after getting the lock. Whatever ends an access takes it too
--- (66_access): the second of the two sees the first.
+-- The lock of a league. Every command takes its locks in this order: a profile, the edition (shared), its leagues, players,
+-- their scores. The lock is an advisory one: a row lock would write to the row, and to the log, before every validation.
+-- All leagues share 1,024 places, so that an import of a whole edition fits into the lock table of a small server. Two
+-- leagues at one place wait for each other, which is right, and rare. Ask what somebody may do after getting the lock.
+-- Whatever ends an access takes it too (66_access): the second of the two sees the first.
+create function private.lock_leagues(leagues uuid[]) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if cardinality(leagues) = 1 then
+        perform pg_advisory_xact_lock(hashtext('mpp.league'), uuid_hash(leagues[1]) & 1023);
+    else
+        -- In the order of their places: whoever needs several never waits for somebody who waits for them.
+        perform pg_advisory_xact_lock(hashtext('mpp.league'), x.place)
+        from (select distinct uuid_hash(l.id) & 1023 as place from unnest(leagues) l (id) order by place) x;
+    end if;
+    -- Under a fixed snapshot a league would still look as it did before the lock was had.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        perform from mpp.score s where s.subject_id = any (leagues) order by s.subject_id for no key update;
+    end if;
+end
+$$;
+
 create function private.lock_league(league uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform from mpp.score s where s.subject_id = league for no key update;
+    perform private.lock_leagues(array[league]);
     perform private.require_still_live();
 end
 $$;
@@ -270,11 +288,7 @@ begin
     from (
         select distinct l.edition_id from mpp.league l where l.id = any (leagues) and l.school_id is not null order by l.edition_id
     ) x;
-    perform
-    from mpp.score s
-    where s.subject_id in (select l.id from mpp.league l where l.id = any (leagues) and l.school_id is not null)
-    order by s.subject_id
-    for no key update;
+    perform private.lock_leagues(array(select l.id from mpp.league l where l.id = any (leagues) and l.school_id is not null));
     update mpp.class_code c
     set code = private.new_join_code(), renewed_at = private.clock()
     where c.league_id = any (leagues);

@@ -19,15 +19,11 @@ declare
 begin
     -- Leaving the ranking must not slip past a freeze.
     perform private.lock_editions_of(old.id);
-    perform
-    from mpp.score s
-    where s.subject_id in (
+    perform private.lock_leagues(array(
         select p.league_id from mpp.player p where p.account_id = old.id
         union
         select a.league_id from mpp.ambassador a where a.account_id = old.id
-    )
-    order by s.subject_id
-    for no key update;
+    ));
     delete from mpp.player_contact c using mpp.player p where p.id = c.player_id and p.account_id = old.id;
     update mpp.player p
     set account_id = null, alias = '—', first_name = '—', picture_path = null,

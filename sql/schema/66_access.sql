@@ -27,7 +27,7 @@ begin
     ) x;
     perform pg_advisory_xact_lock(hashtext('mpp.client'), x.organisation_id)
     from (select s.organisation_id from mpp.staff s where s.account_id = account order by s.organisation_id) x;
-    perform from mpp.score s where s.subject_id = any (leagues || marked) order by s.subject_id for no key update;
+    perform private.lock_leagues(leagues || marked);
     return private.leagues_known_to(account);
 end
 $$;

@@ -23,11 +23,11 @@ create table mpp.validation (
     validated_at timestamptz not null default private.clock(),
     changed_at timestamptz not null default private.clock(),
     cancelled_by uuid,
-    credit_number bigint not null default nextval('mpp.credit_number'),
-    foreign key (challenge_id, edition_id) references mpp.edition_challenge (id, edition_id),
-    foreign key (player_id, edition_id) references mpp.player (id, edition_id),
-    foreign key (team_id, league_id, edition_id) references mpp.team (id, league_id, edition_id)
+    credit_number bigint not null default nextval('mpp.credit_number')
 );
+-- No foreign keys: each would be looked up for every validation, and would lock the row of the challenge, which all writers of an
+-- edition share. The commands read player, team and challenge under the lock of the league; a load of any other
+-- kind is compared by its trigger (72_score); and what the ledger refers to is never deleted (private.keep_ledger_whole).
 comment on table mpp.validation is 'The ledger of validated challenges.';
 comment on column mpp.validation.id is 'The request key that the client made: the same key twice gives one row.';
 comment on column mpp.validation.team_id is 'Where the points were earned; a player who moves leaves them there.';
@@ -72,6 +72,50 @@ create trigger validation_keep_facts
 create trigger validation_keep_rows
     before delete or truncate on mpp.validation
     for each statement execute function private.validation_keep_facts();
+
+-- What the ledger refers to stays, and stays what it is.
+create function private.keep_ledger_whole() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    needed boolean := tg_op = 'TRUNCATE';
+begin
+    if tg_op = 'TRUNCATE' then
+        null;
+    elsif tg_argv[0] = 'player' then
+        needed := exists (select from mpp.validation v where v.player_id = old.id);
+    elsif tg_argv[0] = 'team' then
+        needed := exists (select from mpp.validation v where v.league_id = old.league_id and v.team_id = old.id);
+    else
+        needed := exists (select from mpp.validation v where v.challenge_id = old.id);
+    end if;
+    if needed then
+        perform private.refuse('MP060', 'what it refers to is not deleted');
+    end if;
+    return case when tg_op = 'DELETE' then old else new end;
+end
+$$;
+
+create trigger player_keep_ledger
+    before delete or update of id, edition_id on mpp.player
+    for each row execute function private.keep_ledger_whole('player');
+create trigger player_keep_ledger_whole
+    before truncate on mpp.player
+    for each statement execute function private.keep_ledger_whole('player');
+
+create trigger team_keep_ledger
+    before delete or update of id, league_id, edition_id on mpp.team
+    for each row execute function private.keep_ledger_whole('team');
+create trigger team_keep_ledger_whole
+    before truncate on mpp.team
+    for each statement execute function private.keep_ledger_whole('team');
+
+create trigger edition_challenge_keep_ledger
+    before delete or update of edition_id on mpp.edition_challenge
+    for each row execute function private.keep_ledger_whole('challenge');
+create trigger edition_challenge_keep_ledger_whole
+    before truncate on mpp.edition_challenge
+    for each statement execute function private.keep_ledger_whole('challenge');
 
 alter table mpp.validation enable row level security;
 

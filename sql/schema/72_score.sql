@@ -6,32 +6,32 @@
 -- database at the opening, when everybody stands near zero: writers append to score_delta instead, and one writer in
 -- fifty folds what has gathered. Readers add both, in one snapshot.
 
+-- A domain and not a check of the table, which would be looked at again whenever a score moves.
+create domain mpp.score_scope as text
+    constraint score_scope_known check (value in ('player', 'team', 'league'));
+comment on domain mpp.score_scope is 'What has a score.';
+
 create table mpp.score (
     subject_id uuid primary key,
     edition_id integer not null references mpp.edition (id),
-    scope api.ranking_scope not null,
+    scope mpp.score_scope not null,
     label text not null,
     league_label text,
     points integer not null default 0,
     players integer not null default 1,
     at_least_players smallint not null default 1,
     by_average boolean not null default false,
-    -- What the ranking compares: points, or hundredths of a point per player. A small league counts as if it had the
-    -- least size of the edition, or a league of one would lead every ranking by average.
-    value integer not null generated always as (
-        case when by_average
-            then round(points * 100.0 / greatest(players, at_least_players, 1))::integer
-            else points
-        end
-    ) stored,
+    -- Not generated, nor held by a check: Postgres would prepare the expression anew for every validation, which costs as much
+    -- as the update. Whoever writes points or players writes it too, by private.value_of; verify_scores compares.
+    value integer not null default 0,
     tie_order bigint not null default 0,
     listed boolean not null,
     is_public boolean not null,
     school_id uuid,
-    level mpp.school_level,
-    constraint score_scope check (scope in ('player', 'team', 'league'))
+    level mpp.school_level
 ) with (fillfactor = 80);
 comment on table mpp.score is 'Points of a player, a team or a league in an edition: the sum of its credited validations.';
+comment on column mpp.score.value is 'What the ranking compares: points, or hundredths of a point per player.';
 comment on column mpp.score.tie_order is 'Order among equals, the smaller first: the largest credit_number of its credited validations, 0 without any.';
 comment on column mpp.score.listed is 'In the ranking; false for those who opted out.';
 comment on column mpp.score.school_id is 'School of a class; rankings of schools are sums of their classes.';
@@ -41,6 +41,15 @@ create index score_ranking on mpp.score (edition_id, scope, value desc, tie_orde
 -- A class also stands among those of its level.
 create index score_level_ranking on mpp.score (edition_id, level, value desc, tie_order, subject_id) where listed and level is not null;
 create index score_school on mpp.score (edition_id, school_id) where listed and school_id is not null;
+
+-- A small league counts as if it had the least size of the edition, or a league of one would lead every ranking by average.
+create function private.value_of(points integer, players integer, at_least_players integer, by_average boolean) returns integer
+    language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case when by_average then round(points * 100.0 / greatest(players, at_least_players, 1))::integer else points end;
+end
+$$;
 
 create table mpp.school_standing (
     edition_id integer not null references mpp.edition (id),
@@ -61,23 +70,60 @@ create trigger school_standing_keep
     before update or delete or truncate on mpp.school_standing
     for each statement execute function private.refuse_change();
 
+-- How many listed subjects stand at each value, in buckets of 64 values: points of players are small, but averages in
+-- hundredths visit thousands of values, and a rank must not read a row for each.
 create table mpp.score_count (
     edition_id integer not null references mpp.edition (id),
     scope api.ranking_scope not null,
-    value integer not null,
+    bucket integer not null,
     subjects integer not null,
-    primary key (edition_id, scope, value)
+    counts integer[] not null constraint score_count_is_whole check (cardinality(counts) = 64),
+    primary key (edition_id, scope, bucket)
 ) with (fillfactor = 50);
 comment on table mpp.score_count is 'How many listed subjects stand at each value; not complete without score_delta.';
+comment on column mpp.score_count.bucket is 'Values from 64 × bucket on.';
+comment on column mpp.score_count.subjects is 'Sum of counts.';
+comment on column mpp.score_count.counts is 'Subjects at each of the 64 values, the lowest first.';
 
 create table mpp.score_delta (
     edition_id integer not null,
-    scope api.ranking_scope not null,
-    value integer not null,
-    change integer not null
+    subjects integer not null default 1,
+    level text,
+    player_from integer,
+    player_to integer,
+    team_from integer,
+    team_to integer,
+    league_from integer,
+    league_to integer
 );
-comment on table mpp.score_delta is 'Moves not yet folded into score_count.';
-create index score_delta_value on mpp.score_delta (edition_id, scope, value);
+comment on table mpp.score_delta is 'Moves not yet folded into score_count: so many subjects leave a value for another, null where there is none. All that one validation moves is one row.';
+comment on column mpp.score_delta.level is 'Level of the class that moves; its moves count there too.';
+create index score_delta_edition on mpp.score_delta (edition_id);
+
+-- What a move changes: so many subjects more, or fewer, at a value of a scope.
+create view mpp.score_change with (security_invoker = true) as
+select d.edition_id, j.scope, j.value, j.change
+from mpp.score_delta d
+cross join lateral (values
+    ('player', d.player_from, -d.subjects), ('player', d.player_to, d.subjects),
+    ('team', d.team_from, -d.subjects), ('team', d.team_to, d.subjects),
+    ('league', d.league_from, -d.subjects), ('league', d.league_to, d.subjects),
+    (d.level, d.league_from, -d.subjects), (d.level, d.league_to, d.subjects)
+) j (scope, value, change)
+where j.value is not null and j.scope is not null;
+comment on view mpp.score_change is 'Each move not yet folded, as changes of counts.';
+grant select on mpp.score_change to anon, authenticated, service_role;
+
+create function private.add_counts(counts integer[], places integer[], changes integer[]) returns integer[]
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    for n in 1 .. cardinality(places) loop
+        counts[places[n]] := counts[places[n]] + changes[n];
+    end loop;
+    return counts;
+end
+$$;
 
 -- Adds the moves that have gathered to the counts; skipped when somebody else is at it. Exact at any moment, because
 -- both tables change in one transaction.
@@ -96,15 +142,37 @@ begin
         return 0;
     end if;
     with gathered as (
-        delete from mpp.score_delta d where d.edition_id = edition returning d.scope, d.value, d.change
-    ), moved as (
-        select g.scope, g.value, sum(g.change)::integer as change, count(*) as moves from gathered g group by g.scope, g.value
+        delete from mpp.score_delta d where d.edition_id = edition returning d.*
+    ), changed as (
+        -- As in mpp.score_change; what is deleted can be read here only.
+        select m.scope, m.value >> 6 as bucket, 1 + (m.value & 63) as place, sum(m.change)::integer as change
+        from gathered d
+        cross join lateral (values
+            ('player', d.player_from, -d.subjects), ('player', d.player_to, d.subjects),
+            ('team', d.team_from, -d.subjects), ('team', d.team_to, d.subjects),
+            ('league', d.league_from, -d.subjects), ('league', d.league_to, d.subjects),
+            (d.level, d.league_from, -d.subjects), (d.level, d.league_to, d.subjects)
+        ) m (scope, value, change)
+        where m.value is not null and m.scope is not null
+        group by m.scope, m.value
+        having sum(m.change) <> 0
+    ), bucket as (
+        select c.scope, c.bucket, sum(c.change)::integer as subjects, array_agg(c.place) as places, array_agg(c.change) as changes
+        from changed c
+        group by c.scope, c.bucket
     ), counted as (
-        insert into mpp.score_count as c (edition_id, scope, value, subjects)
-        select edition, m.scope, m.value, m.change from moved m order by m.scope, m.value
-        on conflict (edition_id, scope, value) do update set subjects = c.subjects + excluded.subjects
+        update mpp.score_count c
+        set subjects = c.subjects + b.subjects, counts = private.add_counts(c.counts, b.places, b.changes)
+        from bucket b
+        where c.edition_id = edition and c.scope = b.scope and c.bucket = b.bucket
+        returning c.scope, c.bucket
+    ), begun as (
+        insert into mpp.score_count (edition_id, scope, bucket, subjects, counts)
+        select edition, b.scope, b.bucket, b.subjects, private.add_counts(array_fill(0, array[64]), b.places, b.changes)
+        from bucket b
+        where not exists (select from counted c where c.scope = b.scope and c.bucket = b.bucket)
     )
-    select coalesce(sum(m.moves), 0) into folded from moved m;
+    select count(*) into folded from gathered g;
     return folded;
 end
 $$;
@@ -115,12 +183,14 @@ create function private.score_inserted() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    insert into mpp.score_delta (edition_id, scope, value, change)
-    select n.edition_id, j.scope, n.value, count(*)
+    insert into mpp.score_delta (edition_id, subjects, level, player_to, team_to, league_to)
+    select n.edition_id, count(*), n.level,
+        case when n.scope = 'player' then n.value end,
+        case when n.scope = 'team' then n.value end,
+        case when n.scope = 'league' then n.value end
     from new_rows n
-    cross join lateral (values (n.scope), (n.level::text)) j (scope)
-    where n.listed and j.scope is not null
-    group by n.edition_id, j.scope, n.value;
+    where n.listed
+    group by n.edition_id, n.scope, n.level, n.value;
     return null;
 end
 $$;
@@ -140,11 +210,11 @@ begin
     where e.frozen_at is not null;
     if cardinality(frozen) > 0 then
         if exists (
-            select n.subject_id, n.edition_id, n.scope, n.points, n.players, n.value, n.tie_order, n.at_least_players, n.school_id, n.level
+            select n.subject_id, n.edition_id, n.scope, n.points, n.players, n.value, n.tie_order, n.at_least_players, n.by_average, n.school_id, n.level
             from new_rows n
             where n.subject_id in (select o.subject_id from old_rows o where o.edition_id = any (frozen))
             except
-            select o.subject_id, o.edition_id, o.scope, o.points, o.players, o.value, o.tie_order, o.at_least_players, o.school_id, o.level
+            select o.subject_id, o.edition_id, o.scope, o.points, o.players, o.value, o.tie_order, o.at_least_players, o.by_average, o.school_id, o.level
             from old_rows o
         ) or exists (
             select n.subject_id
@@ -156,19 +226,18 @@ begin
             perform private.refuse('MP024', (select min(e.code) from mpp.edition e where e.id = any (frozen)));
         end if;
     end if;
-    insert into mpp.score_delta (edition_id, scope, value, change)
-    select m.edition_id, m.scope, m.value, sum(m.change)
+    insert into mpp.score_delta (edition_id, subjects, level, player_to, team_to, league_to)
+    select m.edition_id, sum(m.change), m.level,
+        case when m.scope = 'player' then m.value end,
+        case when m.scope = 'team' then m.value end,
+        case when m.scope = 'league' then m.value end
     from (
-        select o.edition_id, o.scope, o.value, -1 as change from old_rows o where o.listed
+        select o.edition_id, o.scope, o.level, o.value, -1 as change from old_rows o where o.listed
         union all
-        select n.edition_id, n.scope, n.value, 1 from new_rows n where n.listed
-        union all
-        select o.edition_id, o.level, o.value, -1 from old_rows o where o.listed and o.level is not null
-        union all
-        select n.edition_id, n.level, n.value, 1 from new_rows n where n.listed and n.level is not null
+        select n.edition_id, n.scope, n.level, n.value, 1 from new_rows n where n.listed
     ) m
     where not m.edition_id = any (frozen)
-    group by m.edition_id, m.scope, m.value
+    group by m.edition_id, m.scope, m.level, m.value
     having sum(m.change) <> 0;
     get diagnostics moves = row_count;
     if moves > 100 or random() < 0.02 then
@@ -186,7 +255,10 @@ create trigger score_inserted
 create trigger score_updated
     after update on mpp.score
     referencing old table as old_rows new table as new_rows
-    for each statement execute function private.score_updated();
+    for each statement
+    -- private.record_validation counts what it moves by itself.
+    when (current_setting('game.recording', true) is distinct from 'on')
+    execute function private.score_updated();
 
 -- A score is the history of an edition: rows are never taken away.
 create trigger score_keep
@@ -211,7 +283,8 @@ as $$
         select l.id from mpp.league l where l.id = any (leagues)
     )
     update mpp.score s
-    set players = coalesce(c.players, 0)
+    set players = coalesce(c.players, 0),
+        value = private.value_of(s.points, coalesce(c.players, 0)::integer, s.at_least_players, s.by_average)
     from subject j
     left join counted c on c.subject_id = j.subject_id
     where s.subject_id = j.subject_id and s.players <> coalesce(c.players, 0)
@@ -375,11 +448,13 @@ create function private.edition_update_scores() returns trigger
 as $$
 begin
     update mpp.score s
-    set by_average = new.ranking_basis = 'average',
-        at_least_players = case s.scope
-            when 'league' then new.league_min_players
-            else ceil(new.league_min_players::numeric / new.teams_per_league) end
-    where s.edition_id = new.id and s.scope <> 'player';
+    set by_average = n.by_average, at_least_players = n.at_least_players,
+        value = private.value_of(s.points, s.players, n.at_least_players, n.by_average)
+    from (values
+        ('league', new.ranking_basis = 'average', new.league_min_players::integer),
+        ('team', new.ranking_basis = 'average', ceil(new.league_min_players::numeric / new.teams_per_league)::integer)
+    ) n (scope, by_average, at_least_players)
+    where s.edition_id = new.id and s.scope = n.scope;
     update mpp.score s
     set is_public = s.listed and new.organisation_id is null
     where s.edition_id = new.id and s.is_public <> (s.listed and new.organisation_id is null);
@@ -427,13 +502,14 @@ declare
 begin
     -- Callers that go through the commands hold these locks already; a load that writes the ledger directly gets them here.
     perform private.lock_edition(e) from (select distinct u.e from unnest(editions) u (e) order by u.e) locked;
-    perform from mpp.score s where s.subject_id = any (leagues) order by s.subject_id for no key update;
+    perform private.lock_leagues(leagues);
     select min(e.code) into frozen from mpp.edition e where e.id = any (editions) and e.frozen_at is not null;
     if frozen is not null then
         perform private.refuse('MP024', frozen);
     end if;
     update mpp.score s
-    set points = s.points + m.points, tie_order = greatest(s.tie_order, m.credited)
+    set points = s.points + m.points, tie_order = greatest(s.tie_order, m.credited),
+        value = private.value_of(s.points + m.points, s.players, s.at_least_players, s.by_average)
     from unnest(moves) m
     where s.subject_id = m.subject_id;
     losers := array(select m.subject_id from unnest(moves) m where m.lost is not null);
@@ -452,6 +528,16 @@ create function private.validation_credit() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if exists (
+        select
+        from new_rows n
+        left join mpp.player p on p.id = n.player_id and p.edition_id = n.edition_id
+        left join mpp.team t on t.id = n.team_id and t.league_id = n.league_id and t.edition_id = n.edition_id
+        left join mpp.edition_challenge c on c.id = n.challenge_id and c.edition_id = n.edition_id
+        where p.id is null or t.id is null or c.id is null
+    ) then
+        perform private.refuse('MP060', 'its player, team or challenge is not of its edition');
+    end if;
     perform private.move_points(
         array(select distinct n.league_id from new_rows n),
         array(select distinct n.edition_id from new_rows n),
@@ -502,7 +588,9 @@ $$;
 create trigger validation_credit
     after insert on mpp.validation
     referencing new table as new_rows
-    for each statement execute function private.validation_credit();
+    for each statement
+    when (current_setting('game.recording', true) is distinct from 'on')
+    execute function private.validation_credit();
 
 create trigger validation_recredit
     after update on mpp.validation
@@ -522,14 +610,31 @@ create policy score_select_authenticated on mpp.score
     for select to authenticated
     using (is_public or (listed and edition_id in (select private.my_private_edition_ids())) or (select private.is_ops()));
 
--- Counts tell as much as the ranking they belong to, and are readable where the edition is.
-create policy score_count_select_everyone on mpp.score_count
-    for select to anon, authenticated
-    using (edition_id in (select e.id from mpp.edition e));
+-- Counts tell as much as the ranking they belong to, and are readable where it is: not by the staff of a client, who see the
+-- private edition and nobody in it.
+create policy score_count_select_anon on mpp.score_count
+    for select to anon
+    using (edition_id in (select e.id from mpp.edition e where e.organisation_id is null));
 
-create policy score_delta_select_everyone on mpp.score_delta
-    for select to anon, authenticated
-    using (edition_id in (select e.id from mpp.edition e));
+create policy score_count_select_authenticated on mpp.score_count
+    for select to authenticated
+    using (
+        edition_id in (select e.id from mpp.edition e where e.organisation_id is null)
+        or edition_id in (select private.my_private_edition_ids())
+        or (select private.is_ops())
+    );
+
+create policy score_delta_select_anon on mpp.score_delta
+    for select to anon
+    using (edition_id in (select e.id from mpp.edition e where e.organisation_id is null));
+
+create policy score_delta_select_authenticated on mpp.score_delta
+    for select to authenticated
+    using (
+        edition_id in (select e.id from mpp.edition e where e.organisation_id is null)
+        or edition_id in (select private.my_private_edition_ids())
+        or (select private.is_ops())
+    );
 
 create policy school_standing_select_everyone on mpp.school_standing
     for select to anon, authenticated

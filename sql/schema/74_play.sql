@@ -60,7 +60,7 @@ begin
         insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
             validated_by, validated_at, changed_at)
         select r.id, c.edition_id, c.id, p.id, p.team_id, p.league_id,
-            case when r.done_at <@ c.boosted_during then c.points * c.boost_factor else c.points end,
+            private.points_of(c, r.done_at),
             case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
             r.proof_sent, record_validations.validated_by, r.done_at, r.done_at
         from unnest(request_keys, player_ids, challenge_ids, done_at, proof_sent) with ordinality
@@ -80,93 +80,190 @@ begin
 end
 $$;
 
+-- One validation and all that it moves, without the triggers, which serve whole sets: the ledger, the three scores, and one row
+-- for the counts. The caller holds the locks and has judged it, and it waits for no quorum. Null when the key is known.
+create function private.record_validation(
+    request_key uuid, edition integer, challenge integer, player uuid, team uuid, league uuid, worth integer, proof boolean, done_at timestamptz
+) returns api.validation_receipt
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- Assigned and not performed: an expression costs a tenth of a query.
+    recording text := set_config('game.recording', 'on', true);
+    credit bigint;
+    d mpp.score_delta;
+    s record;
+    was integer;
+    points_now integer[] := array[null, null, null];
+begin
+    insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent, validated_at, changed_at)
+    values (request_key, edition, challenge, player, team, league, worth, 'credited', proof, done_at, done_at)
+    on conflict do nothing
+    returning credit_number into credit;
+    if credit is not null then
+        for s in
+            update mpp.score x
+            set points = x.points + worth, tie_order = greatest(x.tie_order, credit),
+                value = case when x.by_average
+                    then private.value_of(x.points + worth, x.players, x.at_least_players, true) else x.value + worth end
+            where x.subject_id in (player, team, league)
+            returning x.scope, x.points, x.value, x.listed, x.by_average, x.players, x.at_least_players, x.level
+        loop
+            was := case when s.by_average
+                then private.value_of(s.points - worth, s.players, s.at_least_players, true) else s.value - worth end;
+            if s.scope = 'player' then
+                points_now[1] := s.points;
+                if s.listed then
+                    d.player_from := was;
+                    d.player_to := s.value;
+                end if;
+            elsif s.scope = 'team' then
+                points_now[2] := s.points;
+                if s.listed then
+                    d.team_from := was;
+                    d.team_to := s.value;
+                end if;
+            else
+                points_now[3] := s.points;
+                if s.listed then
+                    d.league_from := was;
+                    d.league_to := s.value;
+                    d.level := s.level;
+                end if;
+            end if;
+        end loop;
+        insert into mpp.score_delta (edition_id, level, player_from, player_to, team_from, team_to, league_from, league_to)
+        values (edition, d.level, d.player_from, d.player_to, d.team_from, d.team_to, d.league_from, d.league_to);
+    end if;
+    recording := set_config('game.recording', '', true);
+    if credit is null then
+        return null;
+    end if;
+    if random() < 0.02 then
+        perform private.fold_scores(edition);
+    end if;
+    return (request_key, 'credited'::api.validation_state, worth, points_now[1], points_now[2], points_now[3])::api.validation_receipt;
+end
+$$;
+
+-- The locks of a command that plays, and the instant at which it had them.
+create function private.lock_to_play(edition integer, league uuid) returns timestamptz
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if current_setting('transaction_isolation') = 'read committed' then
+        -- Those of lock_edition and lock_leagues in one query.
+        perform pg_advisory_xact_lock_shared(hashtext('mpp.edition'), edition), pg_advisory_xact_lock(hashtext('mpp.league'), uuid_hash(league) & 1023);
+    else
+        perform private.lock_edition(edition);
+        perform private.lock_leagues(array[league]);
+    end if;
+    return private.clock();
+end
+$$;
+
 create function private.validate_challenge(player_id uuid, challenge_id integer, request_key uuid, proof_sent boolean)
     returns api.validation_receipt
     language plpgsql security definer set search_path = pg_catalog, pg_temp
-    -- For the triggers too: planning their short statements anew would cost more than running them.
-    set plan_cache_mode = 'force_generic_plan'
+    -- For the functions that it calls too. Planning their short statements anew would cost more than running them, and a plan made
+    -- while the ledger was empty would go on reading all of it.
+    set plan_cache_mode = 'force_generic_plan' set enable_seqscan = off
 as $$
 declare
-    account uuid := private.require_account();
-    me mpp.player;
+    account uuid;
+    edition integer;
     league uuid;
-    e mpp.edition;
-    c mpp.edition_challenge;
+    r record;
     v mpp.validation;
+    closed mpp.edition;
     left_behind api.validation_receipt;
-    done integer;
     at timestamptz;
 begin
+    -- Whose player it is says the token; whether the account may play is asked once, under the locks.
+    select p.edition_id, p.league_id into edition, league
+    from mpp.player p
+    where p.id = validate_challenge.player_id and p.account_id = private.claimed_account();
+    if found then
+        at := private.lock_to_play(edition, league);
+    end if;
+    account := private.require_account();
     if request_key is null then
         perform private.refuse('MP010', 'request_key', 'it is empty', 'Make a UUID for each validation.');
     end if;
-    select p.edition_id, p.league_id into me.edition_id, league
-    from mpp.player p
-    where p.id = validate_challenge.player_id and p.account_id = account;
-    if not found then
+    if edition is null then
         perform private.refuse('MP005');
     end if;
-
-    perform private.lock_edition(me.edition_id);
-    perform private.lock_league(league);
     -- Everything is read after the locks: the league may have been left, the edition closed, while this waited.
-    at := private.clock();
-    select * into me from mpp.player p where p.id = validate_challenge.player_id and p.account_id = account;
+    select p.league_id, p.team_id, e.opened_at, e.starts_at, e.ends_at, e.frozen_at, c.id as challenge_id, c.kind, c.repeat_limit, c.needs_proof,
+        c.opens_at, at <@ c.open_during as is_open,
+        private.points_of(c, at) as worth,
+        exists (select from mpp.validation x where x.id = request_key) as is_known,
+        case when c.repeat_limit is not null
+            then (select count(*) from mpp.validation x where x.player_id = p.id and x.challenge_id = c.id and x.state <> 'cancelled')
+            -- Without a limit there are fifty a day all the same, with those taken back: the ledger keeps them.
+            else (select count(*) from mpp.validation x where x.player_id = p.id and x.challenge_id = c.id and x.validated_at > at - interval '24 hours')
+        end as done
+    into r
+    from mpp.player p
+    join mpp.edition e on e.id = p.edition_id
+    left join mpp.edition_challenge c on c.id = validate_challenge.challenge_id and c.edition_id = p.edition_id
+    where p.id = validate_challenge.player_id and p.account_id = account;
 
     -- First of all, also for a player who has left meanwhile: what was recorded has its receipt.
-    select * into v from mpp.validation x where x.id = request_key;
-    if found then
-        if v.player_id is distinct from me.id or v.challenge_id <> validate_challenge.challenge_id then
+    if r.is_known then
+        select * into v from mpp.validation x where x.id = request_key;
+        if v.player_id is distinct from validate_challenge.player_id or v.challenge_id <> validate_challenge.challenge_id then
             perform private.refuse('MP044');
         end if;
-        if v.league_id is not distinct from me.league_id then
-            return private.receipt(v);
-        end if;
-        -- The points of a league and a team that they are in no longer are not told.
         left_behind := private.receipt(v);
-        left_behind.team_points := null;
-        left_behind.league_points := null;
+        if v.league_id is distinct from r.league_id then
+            -- The points of a league and a team that they are in no longer are not told.
+            left_behind.team_points := null;
+            left_behind.league_points := null;
+        end if;
         return left_behind;
     end if;
-    if me.league_id is null or me.league_id is distinct from league then
+    if r.league_id is null or r.league_id is distinct from league then
         perform private.refuse('MP035');
     end if;
-
-    select * into e from mpp.edition x where x.id = me.edition_id;
-    perform private.require_running(e, at);
-    select * into c from mpp.edition_challenge x where x.id = validate_challenge.challenge_id and x.edition_id = e.id;
-    if not found
-        or not private.is_announced(c, at)
-        or (c.kind = 'hidden' and not exists (select from mpp.unlock u where u.player_id = me.id and u.challenge_id = c.id)) then
+    if private.edition_phase(r.opened_at, r.starts_at, r.ends_at, r.frozen_at, at) <> 'running' then
+        select * into closed from mpp.edition x where x.id = edition;
+        perform private.refuse_not_running(closed);
+    end if;
+    if r.challenge_id is null or not private.is_announced(r.kind, r.opens_at, at) then
         perform private.refuse('MP040');
-    end if;
-    perform private.require_open_challenge(c, at);
-    if c.repeat_limit is not null then
-        select count(*) into done
-        from mpp.validation x
-        where x.player_id = me.id and x.challenge_id = c.id and x.state <> 'cancelled';
-        if done >= c.repeat_limit then
-            perform private.refuse('MP042', c.repeat_limit::text);
-        end if;
-    else
-        -- Without a limit there is one a day all the same, with those taken back: the ledger keeps them.
-        select count(*) into done
-        from mpp.validation x
-        where x.player_id = me.id and x.challenge_id = c.id and x.validated_at > at - interval '24 hours';
-        if done >= 50 then
-            perform private.refuse('MP047', '50');
+    elsif r.kind = 'hidden' then
+        if not exists (select from mpp.unlock u where u.player_id = validate_challenge.player_id and u.challenge_id = r.challenge_id) then
+            perform private.refuse('MP040');
         end if;
     end if;
-    if c.needs_proof and not coalesce(proof_sent, false) then
+    if not r.is_open then
+        perform private.require_open_challenge(c, at) from mpp.edition_challenge c where c.id = r.challenge_id;
+    end if;
+    if r.done >= r.repeat_limit then
+        perform private.refuse('MP042', r.repeat_limit::text);
+    elsif r.repeat_limit is null and r.done >= 50 then
+        perform private.refuse('MP047', '50');
+    end if;
+    if r.needs_proof and not coalesce(proof_sent, false) then
         perform private.refuse('MP043');
     end if;
 
-    if private.record_validations(array[request_key], array[me.id], array[c.id], array[at], array[coalesce(proof_sent, false)]) = 0 then
+    if r.kind = 'collective' then
+        if private.record_validations(array[request_key], array[validate_challenge.player_id], array[r.challenge_id], array[at],
+            array[coalesce(proof_sent, false)]) = 1 then
+            select * into v from mpp.validation x where x.id = request_key;
+            left_behind := private.receipt(v);
+        end if;
+    else
+        left_behind := private.record_validation(request_key, edition, r.challenge_id, validate_challenge.player_id, r.team_id, r.league_id,
+            r.worth, coalesce(proof_sent, false), at);
+    end if;
+    if left_behind is null then
         -- Another league used the key in the same instant.
         perform private.refuse('MP044');
     end if;
-    select * into v from mpp.validation x where x.id = request_key;
-    return private.receipt(v);
+    return left_behind;
 end
 $$;
 grant execute on function private.validate_challenge to authenticated;
@@ -324,7 +421,7 @@ begin
     e := private.find_edition(edition_code);
     perform private.lock_edition(e.id);
     leagues := array(select distinct p.league_id from mpp.player p where p.id = any (player_ids) and p.league_id is not null);
-    perform from mpp.score s where s.subject_id = any (leagues) order by s.subject_id for no key update;
+    perform private.lock_leagues(leagues);
     at := private.clock();
     e := private.find_edition(edition_code);
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) not in ('running', 'closed') then

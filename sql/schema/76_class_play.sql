@@ -78,7 +78,7 @@ begin
     select * into e from mpp.edition x where x.id = class.edition_id;
     perform private.require_running(e, at);
     select * into c from mpp.edition_challenge x where x.id = validate_for_pupils.challenge_id and x.edition_id = e.id;
-    if not found or not private.is_announced(c, at) then
+    if not found or not private.is_announced(c.kind, c.opens_at, at) then
         perform private.refuse('MP040');
     end if;
     if not private.is_in_play(class, c) then
@@ -281,7 +281,7 @@ begin
                 r (pupil_id, challenge_id, times, done_on, number)
             left join mpp.player p on p.id = r.pupil_id and p.league_id = class.id
             left join mpp.edition_challenge c on c.id = r.challenge_id and c.edition_id = e.id
-                and private.is_announced(c, at)
+                and private.is_announced(c.kind, c.opens_at, at)
             left join mpp.challenge k on k.id = c.challenge_id
         ), judged as (
             select m.*,

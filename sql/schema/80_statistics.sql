@@ -199,29 +199,52 @@ create view api.edition_statistics with (security_invoker = true) as
 select
     e.id as edition_id,
     e.code,
-    coalesce(case when e.audience = 'school' then t.pupils else t.players end, 0) as players,
-    coalesce(t.teams, 0) as teams,
-    coalesce(t.leagues, 0) as leagues,
-    coalesce(case when e.audience = 'school' then t.class_points else t.points end, 0) as points,
-    coalesce(t.classes, 0) as classes,
-    coalesce(t.schools, 0) as schools,
+    coalesce(case when e.audience = 'school' then k.pupils else t.players end, 0)::bigint as players,
+    coalesce(t.teams, 0)::bigint as teams,
+    coalesce(t.leagues, 0)::bigint as leagues,
+    coalesce(case when e.audience = 'school' then k.class_points else t.points end, 0)::bigint as points,
+    k.classes,
+    k.schools,
     c.challenges,
     c.counted_at
 from mpp.edition e
 left join mpp.edition_count c on c.edition_id = e.id
+-- From the counts of the ranking while an edition runs, so that it costs the same for a million players. The value of a player is
+-- points.
 left join lateral (
     select
-        count(*) filter (where s.scope = 'player') as players,
-        count(*) filter (where s.scope = 'team') as teams,
-        count(*) filter (where s.scope = 'league' and s.school_id is null) as leagues,
-        sum(s.points) filter (where s.scope = 'player') as points,
-        sum(s.players) filter (where s.school_id is not null) as pupils,
-        sum(s.points) filter (where s.school_id is not null) as class_points,
-        count(*) filter (where s.school_id is not null) as classes,
-        count(distinct s.school_id) as schools
+        sum(n.subjects) filter (where n.scope = 'player') as players,
+        sum(n.points) filter (where n.scope = 'player') as points,
+        sum(n.subjects) filter (where n.scope = 'team') as teams,
+        -- Classes are leagues, and counted by their level too.
+        sum(n.subjects) filter (where n.scope = 'league')
+            - coalesce(sum(n.subjects) filter (where n.scope not in ('player', 'team', 'league')), 0) as leagues
+    from (
+        select c.scope::text as scope, c.subjects, case when c.scope = 'player' then (
+            select sum(u.subjects * ((c.bucket << 6) + u.place - 1)) from unnest(c.counts) with ordinality u (subjects, place)
+        ) end as points
+        from mpp.score_count c
+        where c.edition_id = e.id and e.frozen_at is null
+        union all
+        select x.scope, x.change, x.change * x.value from mpp.score_change x where x.edition_id = e.id and e.frozen_at is null
+        union all
+        -- The counts of a frozen edition keep the ranks, and with them who has left it since.
+        select s.scope::text, count(*), sum(s.points)
+        from mpp.score s
+        where s.edition_id = e.id and s.listed and e.frozen_at is not null
+        group by s.scope
+        union all
+        select s.level::text, count(*), 0
+        from mpp.score s
+        where s.edition_id = e.id and s.listed and s.level is not null and e.frozen_at is not null
+        group by s.level
+    ) n
+) t on true
+left join lateral (
+    select count(*) as classes, sum(s.players) as pupils, sum(s.points) as class_points, count(distinct s.school_id) as schools
     from mpp.score s
-    where s.edition_id = e.id and s.listed
-) t on true;
+    where s.edition_id = e.id and s.listed and s.school_id is not null
+) k on true;
 comment on view api.edition_statistics is 'Listed players, teams, leagues, classes and schools of each edition, and their points; players are the pupils of listed classes in a school edition. challenges are their credited validations as last counted (counted_at), at the freeze or by count_edition before it; null until then.';
 grant select on api.edition_statistics to anon, authenticated, service_role;
 

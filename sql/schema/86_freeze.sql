@@ -20,16 +20,8 @@ as $$
         where x.edition_id = edition
     ) s, (
         select count(*) as number, coalesce(sum(('x' || left(md5(concat_ws('|', x.scope, x.value, x.subjects)), 16))::bit(64)::bigint), 0) as digest
-        from (
-            select m.scope, m.value, sum(m.subjects) as subjects
-            from (
-                select k.scope, k.value, k.subjects from mpp.score_count k where k.edition_id = edition
-                union all
-                select d.scope, d.value, d.change from mpp.score_delta d where d.edition_id = edition
-            ) m
-            group by m.scope, m.value
-            having sum(m.subjects) <> 0
-        ) x
+        from mpp.value_count x
+        where x.edition_id = edition and x.subjects <> 0
     ) c
 $$;
 comment on function private.seal_of is 'Fingerprint of every score and count of an edition, whatever their order; names and listing are not part of it.';
@@ -99,13 +91,17 @@ begin
             cross join lateral (values (l.player_id), (l.team_id), (l.league_id)) j (subject_id)
             group by j.subject_id
         ), scored as (
-            select s.subject_id, s.scope, s.points, s.tie_order from mpp.score s where s.edition_id = e.id
+            select s.subject_id, s.scope, s.points, s.tie_order, s.value,
+                private.value_of(s.points, s.players, s.at_least_players, s.by_average) as right_value
+            from mpp.score s
+            where s.edition_id = e.id
         )
         select e.code, s.scope::text, coalesce(s.subject_id, x.subject_id), f.fault, coalesce(f.expected, 0), f.found
         from scored s
         full join expected x on x.subject_id = s.subject_id
         cross join lateral (
-            values ('points', x.points::bigint, s.points::bigint), ('order among equals', x.tie_order, s.tie_order)
+            values ('points', x.points::bigint, s.points::bigint), ('order among equals', x.tie_order, s.tie_order),
+                ('value', s.right_value::bigint, s.value::bigint)
         ) f (fault, expected, found)
         where coalesce(f.expected, 0) is distinct from f.found;
 
@@ -121,16 +117,24 @@ begin
         ) q
         where (q.doers >= q.quorum and q.waiting) or (q.doers < q.quorum and q.credited);
 
+        return query
+        select e.code, null::text, v.id, 'a validation of nobody, or of nothing', null::bigint, null::bigint
+        from mpp.validation v
+        left join mpp.player p on p.id = v.player_id and p.edition_id = v.edition_id
+        left join mpp.team t on t.id = v.team_id and t.league_id = v.league_id and t.edition_id = v.edition_id
+        left join mpp.edition_challenge c on c.id = v.challenge_id and c.edition_id = v.edition_id
+        where v.edition_id = e.id and (p.id is null or t.id is null or c.id is null);
+
+        return query
+        select e.code, c.scope::text, null::uuid, format('sum of the values from %s on', c.bucket << 6), n.subjects, c.subjects::bigint
+        from mpp.score_count c
+        cross join lateral (select sum(u.n) as subjects from unnest(c.counts) u (n)) n
+        where c.edition_id = e.id and n.subjects is distinct from c.subjects;
+
         if e.frozen_at is null then
             return query
             with counted as (
-                select m.scope, m.value, sum(m.subjects) as subjects
-                from (
-                    select c.scope, c.value, c.subjects from mpp.score_count c where c.edition_id = e.id
-                    union all
-                    select d.scope, d.value, d.change from mpp.score_delta d where d.edition_id = e.id
-                ) m
-                group by m.scope, m.value
+                select m.scope, m.value, m.subjects from mpp.value_count m where m.edition_id = e.id
             ), standing as (
                 select j.scope, s.value, count(*) as subjects
                 from mpp.score s

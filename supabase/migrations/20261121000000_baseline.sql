@@ -404,8 +404,12 @@ $$;
 -- now(): that is the start of the transaction, and a request that waited for a lock would still take the edition for
 -- running.
 create function private.clock() returns timestamptz
-    language sql parallel safe set search_path = pg_catalog, pg_temp
-as $$ select clock_timestamp() $$;
+    language plpgsql parallel safe set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return clock_timestamp();
+end
+$$;
 grant execute on function private.clock to mpp_owner;
 
 -- The same clock for queries. Write (select private.read_clock()): Postgres asks it once, and judges every row at one
@@ -979,26 +983,45 @@ comment on table mpp.ops_member is 'Accounts of the association''s staff. Read l
 -- The database role that carries the request. A security definer function cannot `set role`, and no header or token
 -- text can: PostgREST sets it, after it has verified the token.
 create function private.request_role() returns text
-    language sql stable set search_path = pg_catalog, pg_temp
+    language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
-    select case coalesce(current_setting('role', true), 'none') when 'none' then session_user else current_setting('role', true) end
+begin
+    return case coalesce(current_setting('role', true), 'none') when 'none' then session_user else current_setting('role', true) end;
+end
 $$;
 
 create function private.is_service() returns boolean
-    language sql stable set search_path = pg_catalog, pg_temp
-as $$ select private.request_role() in ('service_role', 'postgres', 'supabase_admin') $$;
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return private.request_role() in ('service_role', 'postgres', 'supabase_admin');
+end
+$$;
 
 -- Whether an account is live: it exists, is not disabled, and is not deleted softly, which keeps its row. Everything
 -- that must know asks here.
+create function private.is_live(u auth.users) returns boolean
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return u.deleted_at is null and (u.banned_until is null or u.banned_until <= private.clock());
+end
+$$;
+
 create function private.is_live(account uuid) returns boolean
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return exists (
-        select
-        from auth.users u
-        where u.id = account and (u.banned_until is null or u.banned_until <= private.clock()) and u.deleted_at is null
-    );
+    return exists (select from auth.users u where u.id = account and private.is_live(u));
+end
+$$;
+
+-- The account that a verified token names, live or not; null for anybody else. It says whose rows to look for, and allows nothing.
+create function private.claimed_account() returns uuid
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case when private.request_role() = 'authenticated' then auth.uid() end;
 end
 $$;
 
@@ -1012,14 +1035,8 @@ as $$
 declare
     account uuid;
 begin
-    if private.request_role() <> 'authenticated' then
-        return null;
-    end if;
-    account := auth.uid();
-    if private.is_live(account) then
-        return account;
-    end if;
-    return null;
+    account := private.claimed_account();
+    return case when private.is_live(account) then account end;
 end
 $$;
 grant execute on function private.my_account to authenticated, service_role;
@@ -1443,15 +1460,17 @@ create index maintenance_window_ends on mpp.maintenance_window (ends_at);
 create function private.edition_phase(
     opened_at timestamptz, starts_at timestamptz, ends_at timestamptz, frozen_at timestamptz, at timestamptz
 ) returns api.edition_phase
-    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+    language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
-    select case
-        when frozen_at is not null then 'frozen'
-        when opened_at is null then 'draft'
-        when at < starts_at then 'registration'
-        when at < ends_at then 'running'
-        else 'closed'
-    end::api.edition_phase
+begin
+    return case
+        when frozen_at is not null then 'frozen'::api.edition_phase
+        when opened_at is null then 'draft'::api.edition_phase
+        when at < starts_at then 'registration'::api.edition_phase
+        when at < ends_at then 'running'::api.edition_phase
+        else 'closed'::api.edition_phase
+    end;
+end
 $$;
 comment on function private.edition_phase is 'Phase of an edition at an instant; running is [starts_at, ends_at).';
 grant execute on function private.edition_phase(timestamptz, timestamptz, timestamptz, timestamptz, timestamptz)
@@ -1815,7 +1834,6 @@ create table mpp.edition_challenge (
     secret_digest bytea,
     levels mpp.school_level[] check (cardinality(levels) > 0),
     constraint edition_challenge_card_once unique (edition_id, challenge_id),
-    constraint edition_challenge_in_edition unique (id, edition_id),
     constraint edition_challenge_secret_once unique (edition_id, secret_digest),
     constraint edition_challenge_points check (
         case when kind = 'malus' then points between -20 and -1 else points between 1 and 20 end
@@ -1875,11 +1893,20 @@ create trigger edition_challenge_keep_rules
     for each row execute function private.edition_challenge_keep_rules();
 
 -- Nobody knows a flash challenge before it opens: whoever names it then is refused as if it did not exist.
-create function private.is_announced(c mpp.edition_challenge, at timestamptz) returns boolean
+create function private.is_announced(kind api.challenge_kind, opens_at timestamptz, at timestamptz) returns boolean
     language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return c.kind <> 'flash' or at >= c.opens_at;
+    return kind <> 'flash' or at >= opens_at;
+end
+$$;
+
+-- What a challenge that is done at an instant earns.
+create function private.points_of(c mpp.edition_challenge, at timestamptz) returns integer
+    language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case when at <@ c.boosted_during then c.points * c.boost_factor else c.points end;
 end
 $$;
 
@@ -2173,6 +2200,15 @@ comment on view api.my_consents is 'What the caller agrees to now, by purpose.';
 grant select on api.my_consents to authenticated;
 
 -- The account behind a request: signed in, and not anonymous unless that is allowed.
+-- Whether the account has no address yet, as its token says.
+create function private.is_anonymous() returns boolean
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return coalesce((auth.jwt() ->> 'is_anonymous')::boolean, false);
+end
+$$;
+
 create function private.signed_in(anonymous_too boolean default false) returns uuid
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -2182,7 +2218,7 @@ begin
     if account is null then
         perform private.refuse('MP001');
     end if;
-    if not anonymous_too and coalesce((auth.jwt() ->> 'is_anonymous')::boolean, false) then
+    if not anonymous_too and private.is_anonymous() then
         perform private.refuse('MP002');
     end if;
     return account;
@@ -2194,10 +2230,29 @@ create function private.require_account(registered boolean default true) returns
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.signed_in();
+    account uuid := private.claimed_account();
+    live boolean;
+    known boolean;
+    maintained boolean;
+    at timestamptz := private.clock();
 begin
-    perform private.require_no_maintenance();
-    if registered and not exists (select from mpp.profile p where p.id = account) then
+    -- In one query: every command of a phone asks this.
+    select private.is_live(u), p.id is not null,
+        exists (select from mpp.maintenance_window w where w.ends_at > at and w.starts_at <= at)
+    into live, known, maintained
+    from auth.users u
+    left join mpp.profile p on p.id = u.id
+    where u.id = account;
+    if live is not true then
+        perform private.refuse('MP001');
+    end if;
+    if private.is_anonymous() then
+        perform private.refuse('MP002');
+    end if;
+    if maintained then
+        perform private.require_no_maintenance();
+    end if;
+    if registered and not known then
         perform private.refuse('MP003');
     end if;
     return account;
@@ -3884,7 +3939,6 @@ create table mpp.player (
     left_class_id uuid references mpp.league (id),
     in_league_since timestamptz not null default private.clock(),
     constraint player_once_per_edition unique (account_id, edition_id),
-    constraint player_in_edition unique (id, edition_id),
     constraint player_team_with_league check ((team_id is null) = (league_id is null)),
     -- A pupil has no alias: no account, no picture, no place in a public ranking, and one word for a name. So there is
     -- nowhere to write a surname, an address or a date.
@@ -4059,15 +4113,34 @@ grant select on mpp.family to authenticated, service_role;
 grant select on mpp.team, mpp.player_contact, mpp.join_code to authenticated, service_role;
 grant select on mpp.player, mpp.ambassador to service_role;
 
--- The lock of a league. Every command takes its locks in this order: a profile, the edition (shared), its leagues by
--- id, players, their scores. The score row of a league is the league's lock: a validation updates it anyway, and no
--- foreign key refers to it. Ask what somebody may do after getting the lock. Whatever ends an access takes it too
--- (66_access): the second of the two sees the first.
+-- The lock of a league. Every command takes its locks in this order: a profile, the edition (shared), its leagues, players,
+-- their scores. The lock is an advisory one: a row lock would write to the row, and to the log, before every validation.
+-- All leagues share 1,024 places, so that an import of a whole edition fits into the lock table of a small server. Two
+-- leagues at one place wait for each other, which is right, and rare. Ask what somebody may do after getting the lock.
+-- Whatever ends an access takes it too (66_access): the second of the two sees the first.
+create function private.lock_leagues(leagues uuid[]) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if cardinality(leagues) = 1 then
+        perform pg_advisory_xact_lock(hashtext('mpp.league'), uuid_hash(leagues[1]) & 1023);
+    else
+        -- In the order of their places: whoever needs several never waits for somebody who waits for them.
+        perform pg_advisory_xact_lock(hashtext('mpp.league'), x.place)
+        from (select distinct uuid_hash(l.id) & 1023 as place from unnest(leagues) l (id) order by place) x;
+    end if;
+    -- Under a fixed snapshot a league would still look as it did before the lock was had.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        perform from mpp.score s where s.subject_id = any (leagues) order by s.subject_id for no key update;
+    end if;
+end
+$$;
+
 create function private.lock_league(league uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform from mpp.score s where s.subject_id = league for no key update;
+    perform private.lock_leagues(array[league]);
     perform private.require_still_live();
 end
 $$;
@@ -4085,11 +4158,7 @@ begin
     from (
         select distinct l.edition_id from mpp.league l where l.id = any (leagues) and l.school_id is not null order by l.edition_id
     ) x;
-    perform
-    from mpp.score s
-    where s.subject_id in (select l.id from mpp.league l where l.id = any (leagues) and l.school_id is not null)
-    order by s.subject_id
-    for no key update;
+    perform private.lock_leagues(array(select l.id from mpp.league l where l.id = any (leagues) and l.school_id is not null));
     update mpp.class_code c
     set code = private.new_join_code(), renewed_at = private.clock()
     where c.league_id = any (leagues);
@@ -4947,15 +5016,11 @@ declare
 begin
     -- Leaving the ranking must not slip past a freeze.
     perform private.lock_editions_of(old.id);
-    perform
-    from mpp.score s
-    where s.subject_id in (
+    perform private.lock_leagues(array(
         select p.league_id from mpp.player p where p.account_id = old.id
         union
         select a.league_id from mpp.ambassador a where a.account_id = old.id
-    )
-    order by s.subject_id
-    for no key update;
+    ));
     delete from mpp.player_contact c using mpp.player p where p.id = c.player_id and p.account_id = old.id;
     update mpp.player p
     set account_id = null, alias = '—', first_name = '—', picture_path = null,
@@ -6958,7 +7023,7 @@ begin
     ) x;
     perform pg_advisory_xact_lock(hashtext('mpp.client'), x.organisation_id)
     from (select s.organisation_id from mpp.staff s where s.account_id = account order by s.organisation_id) x;
-    perform from mpp.score s where s.subject_id = any (leagues || marked) order by s.subject_id for no key update;
+    perform private.lock_leagues(leagues || marked);
     return private.leagues_known_to(account);
 end
 $$;
@@ -7078,11 +7143,11 @@ create table mpp.validation (
     validated_at timestamptz not null default private.clock(),
     changed_at timestamptz not null default private.clock(),
     cancelled_by uuid,
-    credit_number bigint not null default nextval('mpp.credit_number'),
-    foreign key (challenge_id, edition_id) references mpp.edition_challenge (id, edition_id),
-    foreign key (player_id, edition_id) references mpp.player (id, edition_id),
-    foreign key (team_id, league_id, edition_id) references mpp.team (id, league_id, edition_id)
+    credit_number bigint not null default nextval('mpp.credit_number')
 );
+-- No foreign keys: each would be looked up for every validation, and would lock the row of the challenge, which all writers of an
+-- edition share. The commands read player, team and challenge under the lock of the league; a load of any other
+-- kind is compared by its trigger (72_score); and what the ledger refers to is never deleted (private.keep_ledger_whole).
 comment on table mpp.validation is 'The ledger of validated challenges.';
 comment on column mpp.validation.id is 'The request key that the client made: the same key twice gives one row.';
 comment on column mpp.validation.team_id is 'Where the points were earned; a player who moves leaves them there.';
@@ -7128,6 +7193,50 @@ create trigger validation_keep_rows
     before delete or truncate on mpp.validation
     for each statement execute function private.validation_keep_facts();
 
+-- What the ledger refers to stays, and stays what it is.
+create function private.keep_ledger_whole() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    needed boolean := tg_op = 'TRUNCATE';
+begin
+    if tg_op = 'TRUNCATE' then
+        null;
+    elsif tg_argv[0] = 'player' then
+        needed := exists (select from mpp.validation v where v.player_id = old.id);
+    elsif tg_argv[0] = 'team' then
+        needed := exists (select from mpp.validation v where v.league_id = old.league_id and v.team_id = old.id);
+    else
+        needed := exists (select from mpp.validation v where v.challenge_id = old.id);
+    end if;
+    if needed then
+        perform private.refuse('MP060', 'what it refers to is not deleted');
+    end if;
+    return case when tg_op = 'DELETE' then old else new end;
+end
+$$;
+
+create trigger player_keep_ledger
+    before delete or update of id, edition_id on mpp.player
+    for each row execute function private.keep_ledger_whole('player');
+create trigger player_keep_ledger_whole
+    before truncate on mpp.player
+    for each statement execute function private.keep_ledger_whole('player');
+
+create trigger team_keep_ledger
+    before delete or update of id, league_id, edition_id on mpp.team
+    for each row execute function private.keep_ledger_whole('team');
+create trigger team_keep_ledger_whole
+    before truncate on mpp.team
+    for each statement execute function private.keep_ledger_whole('team');
+
+create trigger edition_challenge_keep_ledger
+    before delete or update of edition_id on mpp.edition_challenge
+    for each row execute function private.keep_ledger_whole('challenge');
+create trigger edition_challenge_keep_ledger_whole
+    before truncate on mpp.edition_challenge
+    for each statement execute function private.keep_ledger_whole('challenge');
+
 alter table mpp.validation enable row level security;
 
 create policy validation_select_authenticated on mpp.validation
@@ -7150,32 +7259,32 @@ grant select on mpp.validation to service_role;
 -- database at the opening, when everybody stands near zero: writers append to score_delta instead, and one writer in
 -- fifty folds what has gathered. Readers add both, in one snapshot.
 
+-- A domain and not a check of the table, which would be looked at again whenever a score moves.
+create domain mpp.score_scope as text
+    constraint score_scope_known check (value in ('player', 'team', 'league'));
+comment on domain mpp.score_scope is 'What has a score.';
+
 create table mpp.score (
     subject_id uuid primary key,
     edition_id integer not null references mpp.edition (id),
-    scope api.ranking_scope not null,
+    scope mpp.score_scope not null,
     label text not null,
     league_label text,
     points integer not null default 0,
     players integer not null default 1,
     at_least_players smallint not null default 1,
     by_average boolean not null default false,
-    -- What the ranking compares: points, or hundredths of a point per player. A small league counts as if it had the
-    -- least size of the edition, or a league of one would lead every ranking by average.
-    value integer not null generated always as (
-        case when by_average
-            then round(points * 100.0 / greatest(players, at_least_players, 1))::integer
-            else points
-        end
-    ) stored,
+    -- Not generated, nor held by a check: Postgres would prepare the expression anew for every validation, which costs as much
+    -- as the update. Whoever writes points or players writes it too, by private.value_of; verify_scores compares.
+    value integer not null default 0,
     tie_order bigint not null default 0,
     listed boolean not null,
     is_public boolean not null,
     school_id uuid,
-    level mpp.school_level,
-    constraint score_scope check (scope in ('player', 'team', 'league'))
+    level mpp.school_level
 ) with (fillfactor = 80);
 comment on table mpp.score is 'Points of a player, a team or a league in an edition: the sum of its credited validations.';
+comment on column mpp.score.value is 'What the ranking compares: points, or hundredths of a point per player.';
 comment on column mpp.score.tie_order is 'Order among equals, the smaller first: the largest credit_number of its credited validations, 0 without any.';
 comment on column mpp.score.listed is 'In the ranking; false for those who opted out.';
 comment on column mpp.score.school_id is 'School of a class; rankings of schools are sums of their classes.';
@@ -7185,6 +7294,15 @@ create index score_ranking on mpp.score (edition_id, scope, value desc, tie_orde
 -- A class also stands among those of its level.
 create index score_level_ranking on mpp.score (edition_id, level, value desc, tie_order, subject_id) where listed and level is not null;
 create index score_school on mpp.score (edition_id, school_id) where listed and school_id is not null;
+
+-- A small league counts as if it had the least size of the edition, or a league of one would lead every ranking by average.
+create function private.value_of(points integer, players integer, at_least_players integer, by_average boolean) returns integer
+    language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case when by_average then round(points * 100.0 / greatest(players, at_least_players, 1))::integer else points end;
+end
+$$;
 
 create table mpp.school_standing (
     edition_id integer not null references mpp.edition (id),
@@ -7205,23 +7323,60 @@ create trigger school_standing_keep
     before update or delete or truncate on mpp.school_standing
     for each statement execute function private.refuse_change();
 
+-- How many listed subjects stand at each value, in buckets of 64 values: points of players are small, but averages in
+-- hundredths visit thousands of values, and a rank must not read a row for each.
 create table mpp.score_count (
     edition_id integer not null references mpp.edition (id),
     scope api.ranking_scope not null,
-    value integer not null,
+    bucket integer not null,
     subjects integer not null,
-    primary key (edition_id, scope, value)
+    counts integer[] not null constraint score_count_is_whole check (cardinality(counts) = 64),
+    primary key (edition_id, scope, bucket)
 ) with (fillfactor = 50);
 comment on table mpp.score_count is 'How many listed subjects stand at each value; not complete without score_delta.';
+comment on column mpp.score_count.bucket is 'Values from 64 × bucket on.';
+comment on column mpp.score_count.subjects is 'Sum of counts.';
+comment on column mpp.score_count.counts is 'Subjects at each of the 64 values, the lowest first.';
 
 create table mpp.score_delta (
     edition_id integer not null,
-    scope api.ranking_scope not null,
-    value integer not null,
-    change integer not null
+    subjects integer not null default 1,
+    level text,
+    player_from integer,
+    player_to integer,
+    team_from integer,
+    team_to integer,
+    league_from integer,
+    league_to integer
 );
-comment on table mpp.score_delta is 'Moves not yet folded into score_count.';
-create index score_delta_value on mpp.score_delta (edition_id, scope, value);
+comment on table mpp.score_delta is 'Moves not yet folded into score_count: so many subjects leave a value for another, null where there is none. All that one validation moves is one row.';
+comment on column mpp.score_delta.level is 'Level of the class that moves; its moves count there too.';
+create index score_delta_edition on mpp.score_delta (edition_id);
+
+-- What a move changes: so many subjects more, or fewer, at a value of a scope.
+create view mpp.score_change with (security_invoker = true) as
+select d.edition_id, j.scope, j.value, j.change
+from mpp.score_delta d
+cross join lateral (values
+    ('player', d.player_from, -d.subjects), ('player', d.player_to, d.subjects),
+    ('team', d.team_from, -d.subjects), ('team', d.team_to, d.subjects),
+    ('league', d.league_from, -d.subjects), ('league', d.league_to, d.subjects),
+    (d.level, d.league_from, -d.subjects), (d.level, d.league_to, d.subjects)
+) j (scope, value, change)
+where j.value is not null and j.scope is not null;
+comment on view mpp.score_change is 'Each move not yet folded, as changes of counts.';
+grant select on mpp.score_change to anon, authenticated, service_role;
+
+create function private.add_counts(counts integer[], places integer[], changes integer[]) returns integer[]
+    language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    for n in 1 .. cardinality(places) loop
+        counts[places[n]] := counts[places[n]] + changes[n];
+    end loop;
+    return counts;
+end
+$$;
 
 -- Adds the moves that have gathered to the counts; skipped when somebody else is at it. Exact at any moment, because
 -- both tables change in one transaction.
@@ -7240,15 +7395,37 @@ begin
         return 0;
     end if;
     with gathered as (
-        delete from mpp.score_delta d where d.edition_id = edition returning d.scope, d.value, d.change
-    ), moved as (
-        select g.scope, g.value, sum(g.change)::integer as change, count(*) as moves from gathered g group by g.scope, g.value
+        delete from mpp.score_delta d where d.edition_id = edition returning d.*
+    ), changed as (
+        -- As in mpp.score_change; what is deleted can be read here only.
+        select m.scope, m.value >> 6 as bucket, 1 + (m.value & 63) as place, sum(m.change)::integer as change
+        from gathered d
+        cross join lateral (values
+            ('player', d.player_from, -d.subjects), ('player', d.player_to, d.subjects),
+            ('team', d.team_from, -d.subjects), ('team', d.team_to, d.subjects),
+            ('league', d.league_from, -d.subjects), ('league', d.league_to, d.subjects),
+            (d.level, d.league_from, -d.subjects), (d.level, d.league_to, d.subjects)
+        ) m (scope, value, change)
+        where m.value is not null and m.scope is not null
+        group by m.scope, m.value
+        having sum(m.change) <> 0
+    ), bucket as (
+        select c.scope, c.bucket, sum(c.change)::integer as subjects, array_agg(c.place) as places, array_agg(c.change) as changes
+        from changed c
+        group by c.scope, c.bucket
     ), counted as (
-        insert into mpp.score_count as c (edition_id, scope, value, subjects)
-        select edition, m.scope, m.value, m.change from moved m order by m.scope, m.value
-        on conflict (edition_id, scope, value) do update set subjects = c.subjects + excluded.subjects
+        update mpp.score_count c
+        set subjects = c.subjects + b.subjects, counts = private.add_counts(c.counts, b.places, b.changes)
+        from bucket b
+        where c.edition_id = edition and c.scope = b.scope and c.bucket = b.bucket
+        returning c.scope, c.bucket
+    ), begun as (
+        insert into mpp.score_count (edition_id, scope, bucket, subjects, counts)
+        select edition, b.scope, b.bucket, b.subjects, private.add_counts(array_fill(0, array[64]), b.places, b.changes)
+        from bucket b
+        where not exists (select from counted c where c.scope = b.scope and c.bucket = b.bucket)
     )
-    select coalesce(sum(m.moves), 0) into folded from moved m;
+    select count(*) into folded from gathered g;
     return folded;
 end
 $$;
@@ -7259,12 +7436,14 @@ create function private.score_inserted() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    insert into mpp.score_delta (edition_id, scope, value, change)
-    select n.edition_id, j.scope, n.value, count(*)
+    insert into mpp.score_delta (edition_id, subjects, level, player_to, team_to, league_to)
+    select n.edition_id, count(*), n.level,
+        case when n.scope = 'player' then n.value end,
+        case when n.scope = 'team' then n.value end,
+        case when n.scope = 'league' then n.value end
     from new_rows n
-    cross join lateral (values (n.scope), (n.level::text)) j (scope)
-    where n.listed and j.scope is not null
-    group by n.edition_id, j.scope, n.value;
+    where n.listed
+    group by n.edition_id, n.scope, n.level, n.value;
     return null;
 end
 $$;
@@ -7284,11 +7463,11 @@ begin
     where e.frozen_at is not null;
     if cardinality(frozen) > 0 then
         if exists (
-            select n.subject_id, n.edition_id, n.scope, n.points, n.players, n.value, n.tie_order, n.at_least_players, n.school_id, n.level
+            select n.subject_id, n.edition_id, n.scope, n.points, n.players, n.value, n.tie_order, n.at_least_players, n.by_average, n.school_id, n.level
             from new_rows n
             where n.subject_id in (select o.subject_id from old_rows o where o.edition_id = any (frozen))
             except
-            select o.subject_id, o.edition_id, o.scope, o.points, o.players, o.value, o.tie_order, o.at_least_players, o.school_id, o.level
+            select o.subject_id, o.edition_id, o.scope, o.points, o.players, o.value, o.tie_order, o.at_least_players, o.by_average, o.school_id, o.level
             from old_rows o
         ) or exists (
             select n.subject_id
@@ -7300,19 +7479,18 @@ begin
             perform private.refuse('MP024', (select min(e.code) from mpp.edition e where e.id = any (frozen)));
         end if;
     end if;
-    insert into mpp.score_delta (edition_id, scope, value, change)
-    select m.edition_id, m.scope, m.value, sum(m.change)
+    insert into mpp.score_delta (edition_id, subjects, level, player_to, team_to, league_to)
+    select m.edition_id, sum(m.change), m.level,
+        case when m.scope = 'player' then m.value end,
+        case when m.scope = 'team' then m.value end,
+        case when m.scope = 'league' then m.value end
     from (
-        select o.edition_id, o.scope, o.value, -1 as change from old_rows o where o.listed
+        select o.edition_id, o.scope, o.level, o.value, -1 as change from old_rows o where o.listed
         union all
-        select n.edition_id, n.scope, n.value, 1 from new_rows n where n.listed
-        union all
-        select o.edition_id, o.level, o.value, -1 from old_rows o where o.listed and o.level is not null
-        union all
-        select n.edition_id, n.level, n.value, 1 from new_rows n where n.listed and n.level is not null
+        select n.edition_id, n.scope, n.level, n.value, 1 from new_rows n where n.listed
     ) m
     where not m.edition_id = any (frozen)
-    group by m.edition_id, m.scope, m.value
+    group by m.edition_id, m.scope, m.level, m.value
     having sum(m.change) <> 0;
     get diagnostics moves = row_count;
     if moves > 100 or random() < 0.02 then
@@ -7330,7 +7508,10 @@ create trigger score_inserted
 create trigger score_updated
     after update on mpp.score
     referencing old table as old_rows new table as new_rows
-    for each statement execute function private.score_updated();
+    for each statement
+    -- private.record_validation counts what it moves by itself.
+    when (current_setting('game.recording', true) is distinct from 'on')
+    execute function private.score_updated();
 
 -- A score is the history of an edition: rows are never taken away.
 create trigger score_keep
@@ -7355,7 +7536,8 @@ as $$
         select l.id from mpp.league l where l.id = any (leagues)
     )
     update mpp.score s
-    set players = coalesce(c.players, 0)
+    set players = coalesce(c.players, 0),
+        value = private.value_of(s.points, coalesce(c.players, 0)::integer, s.at_least_players, s.by_average)
     from subject j
     left join counted c on c.subject_id = j.subject_id
     where s.subject_id = j.subject_id and s.players <> coalesce(c.players, 0)
@@ -7519,11 +7701,13 @@ create function private.edition_update_scores() returns trigger
 as $$
 begin
     update mpp.score s
-    set by_average = new.ranking_basis = 'average',
-        at_least_players = case s.scope
-            when 'league' then new.league_min_players
-            else ceil(new.league_min_players::numeric / new.teams_per_league) end
-    where s.edition_id = new.id and s.scope <> 'player';
+    set by_average = n.by_average, at_least_players = n.at_least_players,
+        value = private.value_of(s.points, s.players, n.at_least_players, n.by_average)
+    from (values
+        ('league', new.ranking_basis = 'average', new.league_min_players::integer),
+        ('team', new.ranking_basis = 'average', ceil(new.league_min_players::numeric / new.teams_per_league)::integer)
+    ) n (scope, by_average, at_least_players)
+    where s.edition_id = new.id and s.scope = n.scope;
     update mpp.score s
     set is_public = s.listed and new.organisation_id is null
     where s.edition_id = new.id and s.is_public <> (s.listed and new.organisation_id is null);
@@ -7571,13 +7755,14 @@ declare
 begin
     -- Callers that go through the commands hold these locks already; a load that writes the ledger directly gets them here.
     perform private.lock_edition(e) from (select distinct u.e from unnest(editions) u (e) order by u.e) locked;
-    perform from mpp.score s where s.subject_id = any (leagues) order by s.subject_id for no key update;
+    perform private.lock_leagues(leagues);
     select min(e.code) into frozen from mpp.edition e where e.id = any (editions) and e.frozen_at is not null;
     if frozen is not null then
         perform private.refuse('MP024', frozen);
     end if;
     update mpp.score s
-    set points = s.points + m.points, tie_order = greatest(s.tie_order, m.credited)
+    set points = s.points + m.points, tie_order = greatest(s.tie_order, m.credited),
+        value = private.value_of(s.points + m.points, s.players, s.at_least_players, s.by_average)
     from unnest(moves) m
     where s.subject_id = m.subject_id;
     losers := array(select m.subject_id from unnest(moves) m where m.lost is not null);
@@ -7596,6 +7781,16 @@ create function private.validation_credit() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if exists (
+        select
+        from new_rows n
+        left join mpp.player p on p.id = n.player_id and p.edition_id = n.edition_id
+        left join mpp.team t on t.id = n.team_id and t.league_id = n.league_id and t.edition_id = n.edition_id
+        left join mpp.edition_challenge c on c.id = n.challenge_id and c.edition_id = n.edition_id
+        where p.id is null or t.id is null or c.id is null
+    ) then
+        perform private.refuse('MP060', 'its player, team or challenge is not of its edition');
+    end if;
     perform private.move_points(
         array(select distinct n.league_id from new_rows n),
         array(select distinct n.edition_id from new_rows n),
@@ -7646,7 +7841,9 @@ $$;
 create trigger validation_credit
     after insert on mpp.validation
     referencing new table as new_rows
-    for each statement execute function private.validation_credit();
+    for each statement
+    when (current_setting('game.recording', true) is distinct from 'on')
+    execute function private.validation_credit();
 
 create trigger validation_recredit
     after update on mpp.validation
@@ -7666,14 +7863,31 @@ create policy score_select_authenticated on mpp.score
     for select to authenticated
     using (is_public or (listed and edition_id in (select private.my_private_edition_ids())) or (select private.is_ops()));
 
--- Counts tell as much as the ranking they belong to, and are readable where the edition is.
-create policy score_count_select_everyone on mpp.score_count
-    for select to anon, authenticated
-    using (edition_id in (select e.id from mpp.edition e));
+-- Counts tell as much as the ranking they belong to, and are readable where it is: not by the staff of a client, who see the
+-- private edition and nobody in it.
+create policy score_count_select_anon on mpp.score_count
+    for select to anon
+    using (edition_id in (select e.id from mpp.edition e where e.organisation_id is null));
 
-create policy score_delta_select_everyone on mpp.score_delta
-    for select to anon, authenticated
-    using (edition_id in (select e.id from mpp.edition e));
+create policy score_count_select_authenticated on mpp.score_count
+    for select to authenticated
+    using (
+        edition_id in (select e.id from mpp.edition e where e.organisation_id is null)
+        or edition_id in (select private.my_private_edition_ids())
+        or (select private.is_ops())
+    );
+
+create policy score_delta_select_anon on mpp.score_delta
+    for select to anon
+    using (edition_id in (select e.id from mpp.edition e where e.organisation_id is null));
+
+create policy score_delta_select_authenticated on mpp.score_delta
+    for select to authenticated
+    using (
+        edition_id in (select e.id from mpp.edition e where e.organisation_id is null)
+        or edition_id in (select private.my_private_edition_ids())
+        or (select private.is_ops())
+    );
 
 create policy school_standing_select_everyone on mpp.school_standing
     for select to anon, authenticated
@@ -7742,7 +7956,7 @@ begin
         insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
             validated_by, validated_at, changed_at)
         select r.id, c.edition_id, c.id, p.id, p.team_id, p.league_id,
-            case when r.done_at <@ c.boosted_during then c.points * c.boost_factor else c.points end,
+            private.points_of(c, r.done_at),
             case when c.kind = 'collective' then 'pending' else 'credited' end::api.validation_state,
             r.proof_sent, record_validations.validated_by, r.done_at, r.done_at
         from unnest(request_keys, player_ids, challenge_ids, done_at, proof_sent) with ordinality
@@ -7762,93 +7976,190 @@ begin
 end
 $$;
 
+-- One validation and all that it moves, without the triggers, which serve whole sets: the ledger, the three scores, and one row
+-- for the counts. The caller holds the locks and has judged it, and it waits for no quorum. Null when the key is known.
+create function private.record_validation(
+    request_key uuid, edition integer, challenge integer, player uuid, team uuid, league uuid, worth integer, proof boolean, done_at timestamptz
+) returns api.validation_receipt
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- Assigned and not performed: an expression costs a tenth of a query.
+    recording text := set_config('game.recording', 'on', true);
+    credit bigint;
+    d mpp.score_delta;
+    s record;
+    was integer;
+    points_now integer[] := array[null, null, null];
+begin
+    insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent, validated_at, changed_at)
+    values (request_key, edition, challenge, player, team, league, worth, 'credited', proof, done_at, done_at)
+    on conflict do nothing
+    returning credit_number into credit;
+    if credit is not null then
+        for s in
+            update mpp.score x
+            set points = x.points + worth, tie_order = greatest(x.tie_order, credit),
+                value = case when x.by_average
+                    then private.value_of(x.points + worth, x.players, x.at_least_players, true) else x.value + worth end
+            where x.subject_id in (player, team, league)
+            returning x.scope, x.points, x.value, x.listed, x.by_average, x.players, x.at_least_players, x.level
+        loop
+            was := case when s.by_average
+                then private.value_of(s.points - worth, s.players, s.at_least_players, true) else s.value - worth end;
+            if s.scope = 'player' then
+                points_now[1] := s.points;
+                if s.listed then
+                    d.player_from := was;
+                    d.player_to := s.value;
+                end if;
+            elsif s.scope = 'team' then
+                points_now[2] := s.points;
+                if s.listed then
+                    d.team_from := was;
+                    d.team_to := s.value;
+                end if;
+            else
+                points_now[3] := s.points;
+                if s.listed then
+                    d.league_from := was;
+                    d.league_to := s.value;
+                    d.level := s.level;
+                end if;
+            end if;
+        end loop;
+        insert into mpp.score_delta (edition_id, level, player_from, player_to, team_from, team_to, league_from, league_to)
+        values (edition, d.level, d.player_from, d.player_to, d.team_from, d.team_to, d.league_from, d.league_to);
+    end if;
+    recording := set_config('game.recording', '', true);
+    if credit is null then
+        return null;
+    end if;
+    if random() < 0.02 then
+        perform private.fold_scores(edition);
+    end if;
+    return (request_key, 'credited'::api.validation_state, worth, points_now[1], points_now[2], points_now[3])::api.validation_receipt;
+end
+$$;
+
+-- The locks of a command that plays, and the instant at which it had them.
+create function private.lock_to_play(edition integer, league uuid) returns timestamptz
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if current_setting('transaction_isolation') = 'read committed' then
+        -- Those of lock_edition and lock_leagues in one query.
+        perform pg_advisory_xact_lock_shared(hashtext('mpp.edition'), edition), pg_advisory_xact_lock(hashtext('mpp.league'), uuid_hash(league) & 1023);
+    else
+        perform private.lock_edition(edition);
+        perform private.lock_leagues(array[league]);
+    end if;
+    return private.clock();
+end
+$$;
+
 create function private.validate_challenge(player_id uuid, challenge_id integer, request_key uuid, proof_sent boolean)
     returns api.validation_receipt
     language plpgsql security definer set search_path = pg_catalog, pg_temp
-    -- For the triggers too: planning their short statements anew would cost more than running them.
-    set plan_cache_mode = 'force_generic_plan'
+    -- For the functions that it calls too. Planning their short statements anew would cost more than running them, and a plan made
+    -- while the ledger was empty would go on reading all of it.
+    set plan_cache_mode = 'force_generic_plan' set enable_seqscan = off
 as $$
 declare
-    account uuid := private.require_account();
-    me mpp.player;
+    account uuid;
+    edition integer;
     league uuid;
-    e mpp.edition;
-    c mpp.edition_challenge;
+    r record;
     v mpp.validation;
+    closed mpp.edition;
     left_behind api.validation_receipt;
-    done integer;
     at timestamptz;
 begin
+    -- Whose player it is says the token; whether the account may play is asked once, under the locks.
+    select p.edition_id, p.league_id into edition, league
+    from mpp.player p
+    where p.id = validate_challenge.player_id and p.account_id = private.claimed_account();
+    if found then
+        at := private.lock_to_play(edition, league);
+    end if;
+    account := private.require_account();
     if request_key is null then
         perform private.refuse('MP010', 'request_key', 'it is empty', 'Make a UUID for each validation.');
     end if;
-    select p.edition_id, p.league_id into me.edition_id, league
-    from mpp.player p
-    where p.id = validate_challenge.player_id and p.account_id = account;
-    if not found then
+    if edition is null then
         perform private.refuse('MP005');
     end if;
-
-    perform private.lock_edition(me.edition_id);
-    perform private.lock_league(league);
     -- Everything is read after the locks: the league may have been left, the edition closed, while this waited.
-    at := private.clock();
-    select * into me from mpp.player p where p.id = validate_challenge.player_id and p.account_id = account;
+    select p.league_id, p.team_id, e.opened_at, e.starts_at, e.ends_at, e.frozen_at, c.id as challenge_id, c.kind, c.repeat_limit, c.needs_proof,
+        c.opens_at, at <@ c.open_during as is_open,
+        private.points_of(c, at) as worth,
+        exists (select from mpp.validation x where x.id = request_key) as is_known,
+        case when c.repeat_limit is not null
+            then (select count(*) from mpp.validation x where x.player_id = p.id and x.challenge_id = c.id and x.state <> 'cancelled')
+            -- Without a limit there are fifty a day all the same, with those taken back: the ledger keeps them.
+            else (select count(*) from mpp.validation x where x.player_id = p.id and x.challenge_id = c.id and x.validated_at > at - interval '24 hours')
+        end as done
+    into r
+    from mpp.player p
+    join mpp.edition e on e.id = p.edition_id
+    left join mpp.edition_challenge c on c.id = validate_challenge.challenge_id and c.edition_id = p.edition_id
+    where p.id = validate_challenge.player_id and p.account_id = account;
 
     -- First of all, also for a player who has left meanwhile: what was recorded has its receipt.
-    select * into v from mpp.validation x where x.id = request_key;
-    if found then
-        if v.player_id is distinct from me.id or v.challenge_id <> validate_challenge.challenge_id then
+    if r.is_known then
+        select * into v from mpp.validation x where x.id = request_key;
+        if v.player_id is distinct from validate_challenge.player_id or v.challenge_id <> validate_challenge.challenge_id then
             perform private.refuse('MP044');
         end if;
-        if v.league_id is not distinct from me.league_id then
-            return private.receipt(v);
-        end if;
-        -- The points of a league and a team that they are in no longer are not told.
         left_behind := private.receipt(v);
-        left_behind.team_points := null;
-        left_behind.league_points := null;
+        if v.league_id is distinct from r.league_id then
+            -- The points of a league and a team that they are in no longer are not told.
+            left_behind.team_points := null;
+            left_behind.league_points := null;
+        end if;
         return left_behind;
     end if;
-    if me.league_id is null or me.league_id is distinct from league then
+    if r.league_id is null or r.league_id is distinct from league then
         perform private.refuse('MP035');
     end if;
-
-    select * into e from mpp.edition x where x.id = me.edition_id;
-    perform private.require_running(e, at);
-    select * into c from mpp.edition_challenge x where x.id = validate_challenge.challenge_id and x.edition_id = e.id;
-    if not found
-        or not private.is_announced(c, at)
-        or (c.kind = 'hidden' and not exists (select from mpp.unlock u where u.player_id = me.id and u.challenge_id = c.id)) then
+    if private.edition_phase(r.opened_at, r.starts_at, r.ends_at, r.frozen_at, at) <> 'running' then
+        select * into closed from mpp.edition x where x.id = edition;
+        perform private.refuse_not_running(closed);
+    end if;
+    if r.challenge_id is null or not private.is_announced(r.kind, r.opens_at, at) then
         perform private.refuse('MP040');
-    end if;
-    perform private.require_open_challenge(c, at);
-    if c.repeat_limit is not null then
-        select count(*) into done
-        from mpp.validation x
-        where x.player_id = me.id and x.challenge_id = c.id and x.state <> 'cancelled';
-        if done >= c.repeat_limit then
-            perform private.refuse('MP042', c.repeat_limit::text);
-        end if;
-    else
-        -- Without a limit there is one a day all the same, with those taken back: the ledger keeps them.
-        select count(*) into done
-        from mpp.validation x
-        where x.player_id = me.id and x.challenge_id = c.id and x.validated_at > at - interval '24 hours';
-        if done >= 50 then
-            perform private.refuse('MP047', '50');
+    elsif r.kind = 'hidden' then
+        if not exists (select from mpp.unlock u where u.player_id = validate_challenge.player_id and u.challenge_id = r.challenge_id) then
+            perform private.refuse('MP040');
         end if;
     end if;
-    if c.needs_proof and not coalesce(proof_sent, false) then
+    if not r.is_open then
+        perform private.require_open_challenge(c, at) from mpp.edition_challenge c where c.id = r.challenge_id;
+    end if;
+    if r.done >= r.repeat_limit then
+        perform private.refuse('MP042', r.repeat_limit::text);
+    elsif r.repeat_limit is null and r.done >= 50 then
+        perform private.refuse('MP047', '50');
+    end if;
+    if r.needs_proof and not coalesce(proof_sent, false) then
         perform private.refuse('MP043');
     end if;
 
-    if private.record_validations(array[request_key], array[me.id], array[c.id], array[at], array[coalesce(proof_sent, false)]) = 0 then
+    if r.kind = 'collective' then
+        if private.record_validations(array[request_key], array[validate_challenge.player_id], array[r.challenge_id], array[at],
+            array[coalesce(proof_sent, false)]) = 1 then
+            select * into v from mpp.validation x where x.id = request_key;
+            left_behind := private.receipt(v);
+        end if;
+    else
+        left_behind := private.record_validation(request_key, edition, r.challenge_id, validate_challenge.player_id, r.team_id, r.league_id,
+            r.worth, coalesce(proof_sent, false), at);
+    end if;
+    if left_behind is null then
         -- Another league used the key in the same instant.
         perform private.refuse('MP044');
     end if;
-    select * into v from mpp.validation x where x.id = request_key;
-    return private.receipt(v);
+    return left_behind;
 end
 $$;
 grant execute on function private.validate_challenge to authenticated;
@@ -8006,7 +8317,7 @@ begin
     e := private.find_edition(edition_code);
     perform private.lock_edition(e.id);
     leagues := array(select distinct p.league_id from mpp.player p where p.id = any (player_ids) and p.league_id is not null);
-    perform from mpp.score s where s.subject_id = any (leagues) order by s.subject_id for no key update;
+    perform private.lock_leagues(leagues);
     at := private.clock();
     e := private.find_edition(edition_code);
     if private.edition_phase(e.opened_at, e.starts_at, e.ends_at, e.frozen_at, at) not in ('running', 'closed') then
@@ -8154,7 +8465,7 @@ begin
     select * into e from mpp.edition x where x.id = class.edition_id;
     perform private.require_running(e, at);
     select * into c from mpp.edition_challenge x where x.id = validate_for_pupils.challenge_id and x.edition_id = e.id;
-    if not found or not private.is_announced(c, at) then
+    if not found or not private.is_announced(c.kind, c.opens_at, at) then
         perform private.refuse('MP040');
     end if;
     if not private.is_in_play(class, c) then
@@ -8357,7 +8668,7 @@ begin
                 r (pupil_id, challenge_id, times, done_on, number)
             left join mpp.player p on p.id = r.pupil_id and p.league_id = class.id
             left join mpp.edition_challenge c on c.id = r.challenge_id and c.edition_id = e.id
-                and private.is_announced(c, at)
+                and private.is_announced(c.kind, c.opens_at, at)
             left join mpp.challenge k on k.id = c.challenge_id
         ), judged as (
             select m.*,
@@ -8424,6 +8735,20 @@ grant execute on function api.import_class_sheet to authenticated, service_role;
 -- Rankings, live and frozen: the same tables, the same views. Equal values share a rank (1, 2, 2, 4) and are shown by
 -- who got there first. Page with the three sort columns of the last row (value, tie_order, subject_id), not with offset.
 
+create view mpp.value_count with (security_invoker = true) as
+select m.edition_id, m.scope, m.value, sum(m.subjects)::bigint as subjects
+from (
+    select c.edition_id, c.scope::text as scope, ((c.bucket << 6) + n.place - 1)::integer as value, n.subjects
+    from mpp.score_count c
+    cross join lateral unnest(c.counts) with ordinality n (subjects, place)
+    where n.subjects <> 0
+    union all
+    select x.edition_id, x.scope, x.value, x.change from mpp.score_change x
+) m
+group by m.edition_id, m.scope, m.value;
+comment on view mpp.value_count is 'How many listed subjects stand at each value: the counts with all moves.';
+grant select on mpp.value_count to anon, authenticated, service_role;
+
 -- The rank of every value at once: a few hundred rows, added up once for a page. A rank looked up row by row would be
 -- computed for a million rows by whoever sorts by it or filters on it; here that is a join, and a filter on a rank
 -- finds its value.
@@ -8432,14 +8757,9 @@ select
     m.edition_id,
     m.scope,
     m.value,
-    1 + coalesce(sum(sum(m.subjects)) over (
+    1 + coalesce(sum(m.subjects) over (
         partition by m.edition_id, m.scope order by m.value desc rows between unbounded preceding and 1 preceding), 0)::bigint as rank
-from (
-    select c.edition_id, c.scope, c.value, c.subjects from mpp.score_count c
-    union all
-    select d.edition_id, d.scope, d.value, d.change from mpp.score_delta d
-) m
-group by m.edition_id, m.scope, m.value
+from mpp.value_count m
 -- Sorted, the ranks are kept for whoever reads them again and again: a planner that knows nothing of the tables yet, on the first day
 -- of a game, takes the players for one and goes through all ranks for each, which must not mean to add them up for each.
 order by m.edition_id, m.scope, m.value;
@@ -8579,12 +8899,38 @@ grant select on api.school_ranking to anon, authenticated, service_role;
 create function private.rank_of(edition integer, among api.ranking_scope, standing integer) returns bigint
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
+declare
+    above bigint;
+    moved bigint;
 begin
-    return 1
-        + coalesce((select sum(c.subjects) from mpp.score_count c
-            where c.edition_id = edition and c.scope = among and c.value > standing), 0)
-        + coalesce((select sum(d.change) from mpp.score_delta d
-            where d.edition_id = edition and d.scope = among and d.value > standing), 0);
+    select sum(case when c.bucket > standing >> 6 then c.subjects
+        else (select sum(n) from unnest(c.counts[2 + (standing & 63) : 64]) n) end) into above
+    from mpp.score_count c
+    where c.edition_id = edition and c.scope = among and c.bucket >= standing >> 6;
+    if among = 'player' then
+        select sum(d.subjects * (((d.player_to > standing) is true)::integer - ((d.player_from > standing) is true)::integer)) into moved
+        from mpp.score_delta d
+        where d.edition_id = edition;
+    elsif among = 'team' then
+        select sum(d.subjects * (((d.team_to > standing) is true)::integer - ((d.team_from > standing) is true)::integer)) into moved
+        from mpp.score_delta d
+        where d.edition_id = edition;
+    else
+        select sum(d.subjects * (((d.league_to > standing) is true)::integer - ((d.league_from > standing) is true)::integer)) into moved
+        from mpp.score_delta d
+        where d.edition_id = edition and (among = 'league' or d.level = among);
+    end if;
+    return 1 + coalesce(above, 0) + coalesce(moved, 0);
+end
+$$;
+
+-- The rank of the next value on a page: those at the value before, the crowd, have passed by, unless it is the first, whose crowd
+-- may have begun on another page. In a frozen edition some may have left the page who still count.
+create function private.next_rank(s mpp.score, rank bigint, crowd integer, values_seen integer, frozen boolean) returns bigint
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case when values_seen < 2 or frozen then private.rank_of(s.edition_id, s.scope, s.value) else rank + crowd end;
 end
 $$;
 
@@ -8606,8 +8952,15 @@ comment on type api.standing is 'A line of a ranking; is_me marks the subject th
 create function private.standings_around(subject mpp.score, neighbours integer) returns setof api.standing
     language plpgsql stable rows 7 set search_path = pg_catalog, pg_temp
     -- The walks are the same whatever is asked for: planning them anew at each call would cost more than they do.
-    set plan_cache_mode = 'force_generic_plan'
+    set plan_cache_mode = 'force_generic_plan' set enable_seqscan = off
 as $$
+declare
+    r mpp.score;
+    was integer;
+    rank bigint;
+    crowd integer := 0;
+    values_seen integer := 0;
+    frozen boolean;
 begin
     if neighbours = 0 then
         return next (
@@ -8617,61 +8970,63 @@ begin
         )::api.standing;
         return;
     end if;
-    return query
-    with preceding as (
-        (
-            select s.* from mpp.score s
-            where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed
-                and s.value = subject.value and (s.tie_order, s.subject_id) < (subject.tie_order, subject.subject_id)
-            order by s.tie_order desc, s.subject_id desc
-            limit neighbours
+    select e.frozen_at is not null into frozen from mpp.edition e where e.id = subject.edition_id;
+    for r in
+        with preceding as (
+            (
+                select s.* from mpp.score s
+                where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed
+                    and s.value = subject.value and (s.tie_order, s.subject_id) < (subject.tie_order, subject.subject_id)
+                order by s.tie_order desc, s.subject_id desc
+                limit neighbours
+            )
+            union all
+            (
+                select s.* from mpp.score s
+                where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed and s.value > subject.value
+                order by s.value, s.tie_order desc, s.subject_id desc
+                limit neighbours
+            )
+        ), above as (
+            select a.* from preceding a order by a.value, a.tie_order desc, a.subject_id desc limit neighbours
+        ), following as (
+            (
+                select s.* from mpp.score s
+                where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed
+                    and s.value = subject.value and (s.tie_order, s.subject_id) > (subject.tie_order, subject.subject_id)
+                order by s.tie_order, s.subject_id
+                limit neighbours
+            )
+            union all
+            (
+                select s.* from mpp.score s
+                where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed and s.value < subject.value
+                order by s.value desc, s.tie_order, s.subject_id
+                limit neighbours
+            )
+        ), below as (
+            select f.* from following f order by f.value desc, f.tie_order, f.subject_id limit neighbours
+        ), page as (
+            select a.* from above a
+            union all
+            select (subject).*
+            union all
+            select b.* from below b
         )
-        union all
-        (
-            select s.* from mpp.score s
-            where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed and s.value > subject.value
-            order by s.value, s.tie_order desc, s.subject_id desc
-            limit neighbours
-        )
-    ), above as (
-        select a.* from preceding a order by a.value, a.tie_order desc, a.subject_id desc limit neighbours
-    ), following as (
-        (
-            select s.* from mpp.score s
-            where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed
-                and s.value = subject.value and (s.tie_order, s.subject_id) > (subject.tie_order, subject.subject_id)
-            order by s.tie_order, s.subject_id
-            limit neighbours
-        )
-        union all
-        (
-            select s.* from mpp.score s
-            where s.edition_id = subject.edition_id and s.scope = subject.scope and s.listed and s.value < subject.value
-            order by s.value desc, s.tie_order, s.subject_id
-            limit neighbours
-        )
-    ), below as (
-        select f.* from following f order by f.value desc, f.tie_order, f.subject_id limit neighbours
-    ), page as (
-        select a.* from above a
-        union all
-        select (subject).*
-        union all
-        select b.* from below b
-    )
-    select
-        private.rank_of(p.edition_id, p.scope, p.value),
-        p.subject_id,
-        p.label,
-        p.league_label,
-        p.points,
-        p.players,
-        round(p.points::numeric / greatest(p.players, 1), 2),
-        p.value,
-        p.tie_order,
-        p.subject_id = subject.subject_id
-    from page p
-    order by p.value desc, p.tie_order, p.subject_id;
+        select p.* from page p order by p.value desc, p.tie_order, p.subject_id
+    loop
+        if r.value is distinct from was then
+            rank := private.next_rank(r, rank, crowd, values_seen, frozen);
+            values_seen := values_seen + 1;
+            crowd := 0;
+            was := r.value;
+        end if;
+        crowd := crowd + r.listed::integer;
+        return next (
+            rank, r.subject_id, r.label, r.league_label, r.points, r.players,
+            round(r.points::numeric / greatest(r.players, 1), 2), r.value, r.tie_order, r.subject_id = subject.subject_id
+        )::api.standing;
+    end loop;
 end
 $$;
 
@@ -8688,12 +9043,16 @@ $$;
 -- A player sees their own place even when they opted out of the public ranking.
 create function private.my_rank(edition_id integer, scope api.ranking_scope, neighbours integer) returns setof api.standing
     language plpgsql stable security definer rows 7 set search_path = pg_catalog, pg_temp
+    set plan_cache_mode = 'force_generic_plan' set enable_seqscan = off
 as $$
 declare
     account uuid;
     mine mpp.score;
+    is_private boolean;
 begin
-    perform private.check_neighbours(neighbours);
+    if neighbours is null or neighbours not between 0 and 50 then
+        perform private.check_neighbours(neighbours);
+    end if;
     account := private.signed_in(anonymous_too => true);
     if scope is null or scope not in ('player', 'team', 'league') then
         perform private.refuse('MP010', 'scope', coalesce(scope, 'it is empty'), 'Use player, team or league.');
@@ -8704,13 +9063,21 @@ begin
         when 'player' then p.id when 'team' then p.team_id else p.league_id end
     where p.account_id = account and p.edition_id = my_rank.edition_id;
     -- Whoever left a private edition, or was put out of it, reads its ranking no longer, nor their own place in it.
-    if mine.subject_id is null or (
-        exists (select from mpp.edition e where e.id = my_rank.edition_id and e.organisation_id is not null)
-        and my_rank.edition_id not in (select private.my_private_edition_ids())
-    ) then
+    if mine.subject_id is not null and not mine.is_public then
+        select e.organisation_id is not null into is_private from mpp.edition e where e.id = my_rank.edition_id;
+    end if;
+    if mine.subject_id is null or (is_private and my_rank.edition_id not in (select private.my_private_edition_ids())) then
         perform private.refuse('MP035');
     end if;
-    return query select * from private.standings_around(mine, neighbours);
+    if neighbours = 0 then
+        return next (
+            private.rank_of(mine.edition_id, mine.scope, mine.value),
+            mine.subject_id, mine.label, mine.league_label, mine.points, mine.players,
+            round(mine.points::numeric / greatest(mine.players, 1), 2), mine.value, mine.tie_order, true
+        )::api.standing;
+    else
+        return query select * from private.standings_around(mine, neighbours);
+    end if;
 end
 $$;
 grant execute on function private.my_rank to authenticated;
@@ -8752,6 +9119,152 @@ create function api.ranking_around(subject_id uuid, neighbours integer default 3
 begin atomic select * from private.ranking_around(subject_id, neighbours); end;
 comment on function api.ranking_around is 'Rank of a listed player, team, league or class (or of one''s own) with as many neighbours above and below. Errors: MP005, MP010.';
 grant execute on function api.ranking_around to anon, authenticated, service_role;
+
+-- A page of a ranking by the sort columns of the last row seen. The rows are those of the views. One rank is looked up for the first
+-- value of a page, and one for the second; the others follow, so that a page costs the same wherever it begins.
+create type api.ranking_row as (
+    rank bigint,
+    subject_id uuid,
+    label text,
+    league_label text,
+    level text,
+    school_id uuid,
+    school_label text,
+    city text,
+    country text,
+    classes bigint,
+    points bigint,
+    players bigint,
+    points_per_player numeric,
+    value bigint,
+    tie_order bigint
+);
+comment on type api.ranking_row is 'A row of a ranking: what a player, a team, a league, a class or a school has of these columns. value, tie_order and subject_id of the last row lead to the next page.';
+
+-- Whether the caller may read the ranking of an edition: as the policies of scores say it for one row after the other.
+create function private.may_read_ranking(edition integer) returns boolean
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    owner integer;
+    opened timestamptz;
+begin
+    select e.organisation_id, e.opened_at into owner, opened from mpp.edition e where e.id = edition;
+    if opened is not null and owner is null then
+        return true;
+    end if;
+    return edition in (select private.my_private_edition_ids()) or private.is_ops();
+end
+$$;
+
+create function private.ranking_page(
+    edition_id integer, scope text, level text, after_value bigint, after_tie_order bigint, after_subject_id uuid, page_size integer
+) returns setof api.ranking_row
+    language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp
+    set plan_cache_mode = 'force_generic_plan' set enable_seqscan = off
+as $$
+declare
+    edition alias for edition_id;
+    among text := coalesce(level, case when scope = 'class' then 'league' else scope end);
+    r record;
+    was integer;
+    rank bigint;
+    crowd integer := 0;
+    values_seen integer := 0;
+    frozen boolean;
+begin
+    if scope is null or scope not in ('player', 'team', 'league', 'class', 'school') then
+        perform private.refuse('MP010', 'scope', coalesce(scope, 'it is empty'), 'Use player, team, league, class or school.');
+    elsif level is not null and (scope not in ('class', 'school') or level <> all (private.school_levels())) then
+        perform private.refuse('MP010', 'level', level, 'Classes and schools have levels: ' || array_to_string(private.school_levels(), ', ') || '.');
+    elsif page_size is null or page_size not between 1 and 1000 then
+        perform private.refuse('MP010', 'page_size', coalesce(page_size::text, 'it is empty'), 'Ask for 1 to 1000 rows.');
+    elsif num_nulls(after_value, after_tie_order, after_subject_id) not in (0, 3) then
+        perform private.refuse('MP010', 'after_value', coalesce(after_value::text, 'it is empty'),
+            'Give value, tie_order and subject_id of the last row, or none of them.');
+    end if;
+    if not private.may_read_ranking(edition) then
+        return;
+    end if;
+    if scope = 'school' then
+        return query
+        select h.rank, h.subject_id, h.label::text, null::text, h.level::text, h.subject_id, h.label::text, h.city::text, h.country::text, h.classes,
+            h.points, h.players, h.points_per_player, h.value, h.tie_order
+        from api.school_ranking h
+        where h.edition_id = edition
+            and h.level is not distinct from ranking_page.level
+            and (after_value is null or h.value < after_value
+                or h.value = after_value and (h.tie_order, h.subject_id) > (after_tie_order, after_subject_id))
+        order by h.value desc, h.tie_order, h.subject_id
+        limit page_size;
+        return;
+    end if;
+    select e.frozen_at is not null into frozen from mpp.edition e where e.id = edition;
+    for r in
+        select p.*, h.name as school_label, h.city, h.country
+        from (
+            select m.*
+            from (
+                (
+                    -- The rest of the crowd at the last value seen.
+                    select x.* from mpp.score x
+                    where x.edition_id = edition and x.scope = case when ranking_page.scope = 'class' then 'league' else ranking_page.scope end
+                        and x.listed and (ranking_page.scope <> 'league' or x.school_id is null)
+                        and (ranking_page.scope <> 'class' or x.school_id is not null and (ranking_page.level is null or x.level = ranking_page.level))
+                        and x.value = after_value and (x.tie_order, x.subject_id) > (after_tie_order, after_subject_id)
+                    order by x.tie_order, x.subject_id
+                    limit page_size
+                )
+                union all
+                (
+                    select x.* from mpp.score x
+                    where x.edition_id = edition and x.scope = case when ranking_page.scope = 'class' then 'league' else ranking_page.scope end
+                        and x.listed and (ranking_page.scope <> 'league' or x.school_id is null)
+                        and (ranking_page.scope <> 'class' or x.school_id is not null and (ranking_page.level is null or x.level = ranking_page.level))
+                        and x.value < coalesce(after_value, 2147483647)
+                    order by x.value desc, x.tie_order, x.subject_id
+                    limit page_size
+                )
+            ) m
+            order by m.value desc, m.tie_order, m.subject_id
+            limit page_size
+        ) p
+        left join mpp.school h on h.id = p.school_id
+        order by p.value desc, p.tie_order, p.subject_id
+    loop
+        if r.value is distinct from was then
+            if values_seen < 2 or frozen then
+                rank := private.rank_of(edition, among, r.value);
+            else
+                rank := rank + crowd;
+            end if;
+            values_seen := values_seen + 1;
+            crowd := 0;
+            was := r.value;
+        end if;
+        crowd := crowd + 1;
+        return next (
+            rank, r.subject_id, r.label, r.league_label, r.level, r.school_id, r.school_label, r.city, r.country, null,
+            r.points, r.players, round(r.points::numeric / greatest(r.players, 1), 2), r.value, r.tie_order
+        )::api.ranking_row;
+    end loop;
+end
+$$;
+grant execute on function private.ranking_page to anon, authenticated, service_role;
+
+create function api.ranking_page(
+    edition_id integer,
+    scope text default 'player',
+    level text default null,
+    after_value bigint default null,
+    after_tie_order bigint default null,
+    after_subject_id uuid default null,
+    page_size integer default 50
+) returns setof api.ranking_row
+    language sql stable rows 50 set search_path = pg_catalog, pg_temp
+begin atomic select * from private.ranking_page(edition_id, scope, level, after_value, after_tie_order, after_subject_id, page_size); end;
+comment on function api.ranking_page is 'A page of the ranking of players, teams, leagues, classes or schools; level keeps classes and schools of one level, with their ranks within it. value, tie_order and subject_id of the last row lead to the next page; the last page has fewer rows than page_size. Call it with GET. Errors: MP010.';
+grant execute on function api.ranking_page to anon, authenticated, service_role;
 -- What all editions came to, and where people play. Counting a whole ledger takes seconds and a map that followed every
 -- sign-up would show where the last person lives, so both are counted at the freeze, and before it when the staff ask;
 -- what is kept here is what everybody may read.
@@ -8953,29 +9466,52 @@ create view api.edition_statistics with (security_invoker = true) as
 select
     e.id as edition_id,
     e.code,
-    coalesce(case when e.audience = 'school' then t.pupils else t.players end, 0) as players,
-    coalesce(t.teams, 0) as teams,
-    coalesce(t.leagues, 0) as leagues,
-    coalesce(case when e.audience = 'school' then t.class_points else t.points end, 0) as points,
-    coalesce(t.classes, 0) as classes,
-    coalesce(t.schools, 0) as schools,
+    coalesce(case when e.audience = 'school' then k.pupils else t.players end, 0)::bigint as players,
+    coalesce(t.teams, 0)::bigint as teams,
+    coalesce(t.leagues, 0)::bigint as leagues,
+    coalesce(case when e.audience = 'school' then k.class_points else t.points end, 0)::bigint as points,
+    k.classes,
+    k.schools,
     c.challenges,
     c.counted_at
 from mpp.edition e
 left join mpp.edition_count c on c.edition_id = e.id
+-- From the counts of the ranking while an edition runs, so that it costs the same for a million players. The value of a player is
+-- points.
 left join lateral (
     select
-        count(*) filter (where s.scope = 'player') as players,
-        count(*) filter (where s.scope = 'team') as teams,
-        count(*) filter (where s.scope = 'league' and s.school_id is null) as leagues,
-        sum(s.points) filter (where s.scope = 'player') as points,
-        sum(s.players) filter (where s.school_id is not null) as pupils,
-        sum(s.points) filter (where s.school_id is not null) as class_points,
-        count(*) filter (where s.school_id is not null) as classes,
-        count(distinct s.school_id) as schools
+        sum(n.subjects) filter (where n.scope = 'player') as players,
+        sum(n.points) filter (where n.scope = 'player') as points,
+        sum(n.subjects) filter (where n.scope = 'team') as teams,
+        -- Classes are leagues, and counted by their level too.
+        sum(n.subjects) filter (where n.scope = 'league')
+            - coalesce(sum(n.subjects) filter (where n.scope not in ('player', 'team', 'league')), 0) as leagues
+    from (
+        select c.scope::text as scope, c.subjects, case when c.scope = 'player' then (
+            select sum(u.subjects * ((c.bucket << 6) + u.place - 1)) from unnest(c.counts) with ordinality u (subjects, place)
+        ) end as points
+        from mpp.score_count c
+        where c.edition_id = e.id and e.frozen_at is null
+        union all
+        select x.scope, x.change, x.change * x.value from mpp.score_change x where x.edition_id = e.id and e.frozen_at is null
+        union all
+        -- The counts of a frozen edition keep the ranks, and with them who has left it since.
+        select s.scope::text, count(*), sum(s.points)
+        from mpp.score s
+        where s.edition_id = e.id and s.listed and e.frozen_at is not null
+        group by s.scope
+        union all
+        select s.level::text, count(*), 0
+        from mpp.score s
+        where s.edition_id = e.id and s.listed and s.level is not null and e.frozen_at is not null
+        group by s.level
+    ) n
+) t on true
+left join lateral (
+    select count(*) as classes, sum(s.players) as pupils, sum(s.points) as class_points, count(distinct s.school_id) as schools
     from mpp.score s
-    where s.edition_id = e.id and s.listed
-) t on true;
+    where s.edition_id = e.id and s.listed and s.school_id is not null
+) k on true;
 comment on view api.edition_statistics is 'Listed players, teams, leagues, classes and schools of each edition, and their points; players are the pupils of listed classes in a school edition. challenges are their credited validations as last counted (counted_at), at the freeze or by count_edition before it; null until then.';
 grant select on api.edition_statistics to anon, authenticated, service_role;
 
@@ -9856,16 +10392,8 @@ as $$
         where x.edition_id = edition
     ) s, (
         select count(*) as number, coalesce(sum(('x' || left(md5(concat_ws('|', x.scope, x.value, x.subjects)), 16))::bit(64)::bigint), 0) as digest
-        from (
-            select m.scope, m.value, sum(m.subjects) as subjects
-            from (
-                select k.scope, k.value, k.subjects from mpp.score_count k where k.edition_id = edition
-                union all
-                select d.scope, d.value, d.change from mpp.score_delta d where d.edition_id = edition
-            ) m
-            group by m.scope, m.value
-            having sum(m.subjects) <> 0
-        ) x
+        from mpp.value_count x
+        where x.edition_id = edition and x.subjects <> 0
     ) c
 $$;
 comment on function private.seal_of is 'Fingerprint of every score and count of an edition, whatever their order; names and listing are not part of it.';
@@ -9935,13 +10463,17 @@ begin
             cross join lateral (values (l.player_id), (l.team_id), (l.league_id)) j (subject_id)
             group by j.subject_id
         ), scored as (
-            select s.subject_id, s.scope, s.points, s.tie_order from mpp.score s where s.edition_id = e.id
+            select s.subject_id, s.scope, s.points, s.tie_order, s.value,
+                private.value_of(s.points, s.players, s.at_least_players, s.by_average) as right_value
+            from mpp.score s
+            where s.edition_id = e.id
         )
         select e.code, s.scope::text, coalesce(s.subject_id, x.subject_id), f.fault, coalesce(f.expected, 0), f.found
         from scored s
         full join expected x on x.subject_id = s.subject_id
         cross join lateral (
-            values ('points', x.points::bigint, s.points::bigint), ('order among equals', x.tie_order, s.tie_order)
+            values ('points', x.points::bigint, s.points::bigint), ('order among equals', x.tie_order, s.tie_order),
+                ('value', s.right_value::bigint, s.value::bigint)
         ) f (fault, expected, found)
         where coalesce(f.expected, 0) is distinct from f.found;
 
@@ -9957,16 +10489,24 @@ begin
         ) q
         where (q.doers >= q.quorum and q.waiting) or (q.doers < q.quorum and q.credited);
 
+        return query
+        select e.code, null::text, v.id, 'a validation of nobody, or of nothing', null::bigint, null::bigint
+        from mpp.validation v
+        left join mpp.player p on p.id = v.player_id and p.edition_id = v.edition_id
+        left join mpp.team t on t.id = v.team_id and t.league_id = v.league_id and t.edition_id = v.edition_id
+        left join mpp.edition_challenge c on c.id = v.challenge_id and c.edition_id = v.edition_id
+        where v.edition_id = e.id and (p.id is null or t.id is null or c.id is null);
+
+        return query
+        select e.code, c.scope::text, null::uuid, format('sum of the values from %s on', c.bucket << 6), n.subjects, c.subjects::bigint
+        from mpp.score_count c
+        cross join lateral (select sum(u.n) as subjects from unnest(c.counts) u (n)) n
+        where c.edition_id = e.id and n.subjects is distinct from c.subjects;
+
         if e.frozen_at is null then
             return query
             with counted as (
-                select m.scope, m.value, sum(m.subjects) as subjects
-                from (
-                    select c.scope, c.value, c.subjects from mpp.score_count c where c.edition_id = e.id
-                    union all
-                    select d.scope, d.value, d.change from mpp.score_delta d where d.edition_id = e.id
-                ) m
-                group by m.scope, m.value
+                select m.scope, m.value, m.subjects from mpp.value_count m where m.edition_id = e.id
             ), standing as (
                 select j.scope, s.value, count(*) as subjects
                 from mpp.score s

@@ -415,7 +415,7 @@ def test_the_repair_of_operations_makes_scores_and_counts_right_again(stack: Sta
     game.class_(taught, pupils=["Lina", "Tom"])
     assert game.faults() == []
     game.run("update mpp.score set points = points + 7 where subject_id = %s", (player.player_id,))
-    game.run("insert into mpp.score_delta (edition_id, scope, value, change) values (%s, 'team', 3, 2)", (edition.id,))
+    game.run("insert into mpp.score_delta (edition_id, subjects, team_to) values (%s, 2, 3)", (edition.id,))
     assert len(game.faults(edition)) >= 2
     text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     repair = next(block for language, block in FENCE.findall(text) if "mpp.score_delta" in block)

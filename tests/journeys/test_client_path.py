@@ -134,6 +134,8 @@ def for_a_stranger(*, plays: bool) -> dict[str, str]:
         **dict.fromkeys(OF_TEACHERS, "MP008"), **OF_STAFF,
         **(OF_PLAYERS if plays else dict.fromkeys(OF_PLAYERS, "MP003")),
         "accept_class": "MP009", "accept_staff_invitation": "MP082", "ranking_around": "MP005",
+        # A public edition's ranking is everybody's.
+        "ranking_page": "",
         # The same answer for every token, so that none can be guessed.
         "unsubscribe": "",
     }  # fmt: skip
@@ -595,7 +597,7 @@ def test_whose_access_is_closed_does_nothing_with_the_client(
         expected |= dict.fromkeys(OF_STAFF, "MP091")
     elif reason in ("banned", "anonymous"):
         said = "MP001" if reason == "banned" else "MP002"
-        to_all = {*SERVER_ONLY, *ASSOCIATION_ONLY, "client_report", "ranking_around", "unsubscribe"}
+        to_all = {*SERVER_ONLY, *ASSOCIATION_ONLY, "client_report", "ranking_around", "ranking_page", "unsubscribe"}
         expected |= {name: said for name in expected if name not in to_all}
         if reason == "anonymous":
             # On the staff, by a mistake, and without an address that was proven.

@@ -64,7 +64,9 @@ OF_CLIENTS = {
     "settle_stranded", "stranded_mails", "territory_schools", "unsubscribe", "weekly_readers", "withdraw_participation",
 }  # fmt: skip
 #: Functions that write nothing, and the one by which a family enters.
-READING = {"class_teachers", "my_rank", "ranking_around", "read_clock", "search_schools", "verify_scores"}
+READING = {
+    "class_teachers", "my_rank", "ranking_around", "ranking_page", "read_clock", "search_schools", "verify_scores",
+}  # fmt: skip
 ENTERING = {"claim_class"}
 
 

@@ -368,7 +368,7 @@ def test_a_frozen_class_keeps_level_and_name(game, frozen):
     [
         "update mpp.score_count set subjects = subjects + 1 where edition_id = %(edition)s and scope = 'elementaire'",
         "delete from mpp.score_count where edition_id = %(edition)s and scope = 'college'",
-        "insert into mpp.score_delta (edition_id, scope, value, change) values (%(edition)s, 'lycee', 7, 1)",
+        "insert into mpp.score_delta (edition_id, level, league_to) values (%(edition)s, 'lycee', 7)",
     ],
 )
 def test_counts_of_a_level_that_were_broken_on_purpose_are_found(game, damage):
@@ -388,7 +388,7 @@ def test_counts_of_a_level_that_were_broken_on_purpose_are_found(game, damage):
         faults = game.faults(edition)
         assert faults, phase
         if phase == "running":
-            assert {f["scope"] for f in faults} <= set(EVERY_LEVEL)
+            assert {f["scope"] for f in faults} <= {*EVERY_LEVEL, *(["league"] if "score_delta" in damage else [])}
 
 
 def test_a_level_rewritten_in_a_score_is_found(game):

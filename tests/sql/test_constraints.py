@@ -109,7 +109,8 @@ RULES = {
     "school_levels_check": "update mpp.school set levels = '{}'",
     "school_postcode_check": "update mpp.school set postcode = '-'",
     "school_rne_check": "update mpp.school set rne = '1'",
-    "score_scope": "update mpp.score set scope = 'college'",
+    "score_scope_known": "update mpp.score set scope = 'college'",
+    "score_count_is_whole": "update mpp.score_count set counts = counts || 0",
     "staff_check": "update mpp.staff set access_until = access_from",
     "staff_invitation_check": "update mpp.staff_invitation set access_until = access_from",
     "staff_invitation_email_check": "update mpp.staff_invitation set email = 'Upper@example.org'",
@@ -230,9 +231,6 @@ REFERENCES = {
     "unlock_guess_account_id_fkey": "mpp.unlock_guess.account_id",
     "unlock_guess_edition_id_fkey": "mpp.unlock_guess.edition_id",
     "unsubscribe_token_account_id_fkey": "mpp.unsubscribe_token.account_id",
-    "validation_challenge_id_edition_id_fkey": "mpp.validation.challenge_id",
-    "validation_player_id_edition_id_fkey": "mpp.validation.player_id",
-    "validation_team_id_league_id_edition_id_fkey": "mpp.validation.team_id",
 }
 
 #: Columns without a default that may not be null, but for texts in two languages: their domain refuses null as well.
@@ -272,8 +270,8 @@ NEVER_NULL = {
     "mpp.school": "name levels postcode city",
     "mpp.school_standing": "edition_id rank school_id classes points players value tie_order",
     "mpp.score": "edition_id scope label listed is_public",
-    "mpp.score_count": "subjects",
-    "mpp.score_delta": "edition_id scope value change",
+    "mpp.score_count": "bucket subjects counts",
+    "mpp.score_delta": "edition_id subjects",
     "mpp.staff": "role access_from access_until",
     "mpp.staff_invitation": "organisation_id email role access_from access_until code_digest expires_at",
     "mpp.task": "participation_id organisation_id code stage place owner priority",

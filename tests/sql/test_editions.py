@@ -227,9 +227,11 @@ def test_a_private_edition_is_seen_from_inside_only(game):
         assert person.view("editions", id=edition.id) == []
         for view in ("challenges", "player_ranking", "team_ranking", "league_ranking", "edition_statistics"):
             assert person.view(view, edition_id=edition.id) == [], (person, view)
+        assert person.table("ranking_page", edition_id=edition.id) == []
         with game.refused("MP005"):
             person.call("ranking_around", subject_id=league)
     for person in (inside, game.staff(), game.service):
+        assert [row["label"] for row in person.table("ranking_page", edition_id=edition.id)] == ["inside"]
         assert person.view("editions", id=edition.id)[0]["is_private"] is True
         assert [row["label"] for row in person.view("player_ranking", edition_id=edition.id)] == ["inside"]
         assert [(row["rank"], row["points"]) for row in person.view("league_ranking", edition_id=edition.id)] == [

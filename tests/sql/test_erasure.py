@@ -36,6 +36,9 @@ OTHERS = {
     "team.id",
     "unlock.player_id",
     "validation.id",
+    "validation.league_id",
+    "validation.player_id",
+    "validation.team_id",
 }
 
 

@@ -115,6 +115,19 @@ def test_who_was_not_listed_at_the_freeze_is_never_listed_again(game, edition, p
     assert game.faults(edition) == []
 
 
+def test_who_opts_out_after_the_freeze_is_in_no_statistic(game, edition, played):
+    _, _, people = played
+    frozen(game, edition)
+    (before,) = game.anon.view("edition_statistics", edition_id=edition.id)
+    listed = next(p for p in people if game.anon.view("player_ranking", subject_id=p.player_id))
+    points = game.score(listed.player_id)
+    listed.call("set_listing", scope="player", subject_id=listed.player_id, listed=False)
+    (after,) = game.anon.view("edition_statistics", edition_id=edition.id)
+    assert (before["players"] - after["players"], before["points"] - after["points"]) == (1, points)
+    rows = game.anon.view("player_ranking", edition_id=edition.id)
+    assert (len(rows), sum(row["points"] for row in rows)) == (after["players"], after["points"])
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -207,7 +220,7 @@ TAMPERING = {
     "a score taken away": ("score", "delete from mpp.score where edition_id = %s and scope = 'team' and points = 0"),
     "a count": (None, "update mpp.score_count set subjects = subjects + 1 where edition_id = %s"),
     "a count taken away": (None, "delete from mpp.score_count where edition_id = %s and scope = 'player'"),
-    "a move": (None, "insert into mpp.score_delta values (%s, 'player', 99, 1)"),
+    "a move": (None, "insert into mpp.score_delta (edition_id, player_to) values (%s, 99)"),
     "points in the ledger": (
         "validation",
         "update mpp.validation set points = 9 where edition_id = %s and state = 'credited'",
@@ -236,7 +249,7 @@ def test_the_ledger_and_the_scores_changed_together_still_break_the_seal(game, e
         game.run(f"alter table mpp.{table} disable trigger user")
     game.run("update mpp.validation set points = 20 where league_id = %s", (second.id,))
     game.run(
-        "update mpp.score set points = 20 where edition_id = %s and subject_id in"
+        "update mpp.score set points = 20, value = 20 where edition_id = %s and subject_id in"
         " (select unnest(array[v.player_id, v.team_id, v.league_id]) from mpp.validation v where v.league_id = %s)",
         (edition.id, second.id),
     )

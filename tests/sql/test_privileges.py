@@ -199,6 +199,7 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
         staff="MP035",
     ),
     "ranking_around": row(lambda s: {"subject_id": s.ours.id}, OK),
+    "ranking_page": row(lambda s: {"edition_id": s.edition.id}, OK),
     "read_clock": row(lambda s: {}, OK),
     "apply_edition": row(lambda s: {"document": document("t-privileges")}, "MP006", **STAFF),
     "open_edition": row(lambda s: {"edition_code": s.draft.code}, "MP006", **STAFF),
@@ -255,7 +256,8 @@ def test_a_command_is_for_whom_it_is_meant(game, scene, command):
                 before = game.fingerprint()
                 person.table(command, **given)
                 reads = command in (
-                    "my_rank", "ranking_around", "read_clock", "verify_scores", "choose_team", "list_accounts",
+                    "my_rank", "ranking_around", "ranking_page", "read_clock", "verify_scores", "choose_team",
+                    "list_accounts",
                 )  # fmt: skip
                 assert reads or game.fingerprint() != before, (command, name)
         else:
@@ -574,7 +576,7 @@ def test_policies_alone_show_what_is_theirs_to_see_even_where_a_view_forgets_to_
     # Half of the counts folded, half of them not: both tables hold every edition of the scene.
     for edition in (scene.edition.id, beyond.private):
         game.run("select private.fold_scores(%s, true)", (edition,))
-        game.run("insert into mpp.score_delta values (%s, 'player', 0, 0)", (edition,))
+        game.run("insert into mpp.score_delta (edition_id, subjects) values (%s, 0)", (edition,))
     game.run("grant usage on schema mpp to anon, authenticated")
     game.run("grant select on all tables in schema mpp to anon, authenticated")
     expected = through_policies(scene, beyond)
@@ -691,7 +693,7 @@ def test_a_disabled_account_is_out_at_once(game, scene):
         )
     for command, (arguments, expected) in COMMANDS.items():
         for name in ("player", "ambassador", "staff"):
-            if expected[name] == OK and command not in ("my_rank", "ranking_around", "read_clock"):
+            if expected[name] == OK and command not in ("my_rank", "ranking_around", "ranking_page", "read_clock"):
                 with game.refused("MP001", "MP006", "MP003", "MP005"):
                     scene.people[name].table(command, **arguments(scene))
     assert scene.people["staff"].view("audit_log") == []
@@ -701,7 +703,9 @@ def test_a_disabled_account_is_out_at_once(game, scene):
 
 def test_a_request_without_a_subject_is_not_signed_in(game, scene):
     nobody = Person(game.db, "authenticated")
-    for command in (name for name in COMMANDS if name not in ("ranking_around", "my_rank", "read_clock")):
+    for command in (
+        name for name in COMMANDS if name not in ("ranking_around", "ranking_page", "my_rank", "read_clock")
+    ):
         arguments, expected = COMMANDS[command]
         if expected["player"] == DENIED:
             continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from tests.support.game import HOUR, League, Person
@@ -378,6 +380,109 @@ def test_pages_by_the_last_row_show_everybody_once(game, edition, league):
         pages += page
         last = page[-1]
     assert pages == whole
+
+
+def pages(person: Person, edition, scope: str, size: int, **more) -> list[dict]:
+    """All rows of a ranking, page after page."""
+    rows: list[dict] = []
+    cursor: dict = {}
+    while True:
+        page = person.table("ranking_page", edition_id=edition.id, scope=scope, page_size=size, **more, **cursor)
+        rows += page
+        if len(page) < size:
+            return rows
+        cursor = {f"after_{column}": page[-1][column] for column in ("value", "tie_order", "subject_id")}
+
+
+def same_columns(rows: list[dict], like: list[dict]) -> list[dict]:
+    return [{name: row[name] for name in row if name in like[0]} for row in rows]
+
+
+@pytest.mark.parametrize("basis", ["total", "average"])
+def test_pages_hold_the_rows_of_the_views_wherever_they_begin(game, basis):
+    edition = game.edition(league_min_players=1, ranking_basis=basis)
+    for number in range(4):
+        contest(game, edition, game.league(edition), [2 * number, 4, 0, 6, 2 * number])
+    hidden = game.league(edition)
+    contest(game, edition, hidden, [8, 2])
+    opt_out(hidden.ambassador, hidden)
+    opt_out(contest(game, edition, game.league(edition), [4, 4])[0])
+
+    def agree() -> None:
+        for scope in ("player", "team", "league"):
+            whole = ranking(game.anon, scope, edition)
+            for size in (1, 2, 3, 7, 1000):
+                assert same_columns(pages(game.anon, edition, scope, size), whole) == same_columns(
+                    whole, pages(game.anon, edition, scope, 1000)
+                ), (scope, size)
+
+    agree()
+    game.run("select private.fold_scores(%s, true)", (edition.id,))
+    agree()
+    game.close(edition)
+    game.freeze(edition)
+    # Who leaves a frozen ranking leaves a gap: the ranks of the others stay.
+    second = ranking(game.anon, "player", edition)[1]["subject_id"]
+    leaver = game.one("select account_id from mpp.player where id = %s", (second,))
+    game.run("delete from auth.users where id = %s", (leaver,))
+    agree()
+
+
+def test_pages_of_classes_and_schools_hold_the_rows_of_the_views(game):
+    edition = game.edition(audience="school", ranking_basis="average", league_max_players=40)
+    for level, times in (("elementaire", 1), ("college", 2), ("college", 2), ("lycee", 3)):
+        class_ = game.class_(edition, level=level, pupils=("Ada", "Bob"))
+        for _ in range(times):
+            class_.teacher.table(
+                "validate_for_pupils",
+                class_id=class_.id,
+                challenge_id=edition.challenges["t-soup"],
+                pupil_ids=[class_.pupils["Ada"]],
+                request_key=uuid.uuid4(),
+            )
+    whole = ranking(game.anon, "class", edition)
+    assert len({row["value"] for row in whole}) == 3
+    for size in (1, 2, 50):
+        found = pages(game.anon, edition, "class", size)
+        assert [(r["rank"], r["subject_id"], r["label"], r["school_label"]) for r in found] == [
+            (r["rank"], r["subject_id"], r["label"], r["school_label"]) for r in whole
+        ]
+        for level in ("elementaire", "college", "lycee", "maternelle"):
+            found = pages(game.anon, edition, "class", size, level=level)
+            assert [(r["rank"], r["subject_id"]) for r in found] == [
+                (r["level_rank"], r["subject_id"]) for r in whole if r["level"] == level
+            ]
+        for level in (None, "college"):
+            schools = game.anon.rows(
+                "select * from api.school_ranking where edition_id = %s and level is not distinct from %s"
+                " order by value desc, tie_order, subject_id",
+                (edition.id, level),
+            )
+            found = pages(game.anon, edition, "school", size, level=level)
+            assert [(r["rank"], r["subject_id"], r["classes"], r["value"]) for r in found] == [
+                (r["rank"], r["subject_id"], r["classes"], r["value"]) for r in schools
+            ]
+    assert pages(game.anon, edition, "league", 50) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"scope": "town"}, "scope"),
+        ({"scope": None}, "scope"),
+        ({"level": "college"}, "level"),
+        ({"scope": "class", "level": "nursery"}, "level"),
+        ({"page_size": 0}, "page_size"),
+        ({"page_size": 1001}, "page_size"),
+        ({"page_size": None}, "page_size"),
+        ({"after_value": 3}, "after_value"),
+        ({"after_tie_order": 3}, "after_value"),
+    ],
+)
+def test_a_page_that_cannot_be_asked_for_is_refused_by_its_field(game, edition, given, field):
+    with game.refused("MP010") as caught:
+        game.anon.table("ranking_page", edition_id=edition.id, **given)
+    assert field in str(caught.value)
 
 
 def test_misuse_shows_bursts_and_daily_rates_to_the_staff_only(game, edition, league):

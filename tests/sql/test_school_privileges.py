@@ -330,11 +330,12 @@ OF_LEAGUES: dict[str, tuple[Arguments, dict[str, str]]] = {
     "my_rank": row(lambda s: {"edition_id": s.edition.id}, "MP035", anon=DENIED, service=DENIED),
     # The score of a pupil is nobody's to look up.
     "ranking_around": row(lambda s: {"subject_id": s.lina}, "MP005", staff=OK, service=OK),
+    "ranking_page": row(lambda s: {"edition_id": s.edition.id, "scope": "class"}, OK),
     "apply_edition": row(lambda s: {"document": school_document("t-privileges")}, "MP006", **STAFF),
     "freeze_edition": row(lambda s: {"edition_code": s.over.code}, "MP006", **STAFF),
 }  # fmt: skip
 
-READS = ("search_schools", "class_teachers", "ranking_around")
+READS = ("search_schools", "class_teachers", "ranking_around", "ranking_page")
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, *OF_LEAGUES])
@@ -673,8 +674,8 @@ def through_policies(scene: Scene) -> dict[str, tuple[str, dict[str, set]]]:
             everybody({"league", "elementaire"}),
         ),
         "score_delta": (
-            f"select scope from mpp.score_delta where edition_id = {scene.edition.id}",
-            everybody({"league"}),
+            f"select level from mpp.score_delta where edition_id = {scene.edition.id}",
+            everybody({"elementaire"}),
         ),
         "school_standing": (
             f"select edition_id from mpp.school_standing where edition_id = {scene.private_standing}",
@@ -701,7 +702,9 @@ ELSEWHERE = {
 
 def test_policies_alone_show_what_is_theirs_to_see_even_where_a_view_forgets_to_ask(game, scene):
     game.run("select private.fold_scores(%s, true)", (scene.edition.id,))
-    game.run("insert into mpp.score_delta values (%s, 'league', 0, 0)", (scene.edition.id,))
+    game.run(
+        "insert into mpp.score_delta (edition_id, subjects, level) values (%s, 0, 'elementaire')", (scene.edition.id,)
+    )
     game.run("grant usage on schema mpp to anon, authenticated")
     game.run("grant select on all tables in schema mpp to anon, authenticated")
     expected = through_policies(scene)

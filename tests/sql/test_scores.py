@@ -21,11 +21,9 @@ def league(game, edition):
 def counts(game, edition, scope="player"):
     """How many listed subjects stand at each value, folded or not."""
     rows = game.rows(
-        "select value, sum(n) as n from (select value, subjects as n from mpp.score_count where"
-        " edition_id = %(e)s and scope = %(s)s"
-        " union all select value, change from mpp.score_delta where edition_id = %(e)s and scope = %(s)s) x"
-        " group by value having sum(n) <> 0 order by value",
-        {"e": edition.id, "s": scope},
+        "select value, subjects as n from mpp.value_count where edition_id = %s and scope = %s and subjects <> 0"
+        " order by value",
+        (edition.id, scope),
     )
     return {row["value"]: row["n"] for row in rows}
 
@@ -296,7 +294,7 @@ TAMPERING = {
         "update mpp.score_count set subjects = subjects + 1 where edition_id = %(edition)s and scope = 'player'",
     ),
     "a count taken away": (None, "delete from mpp.score_count where edition_id = %(edition)s and scope = 'league'"),
-    "a move that nobody made": (None, "insert into mpp.score_delta values (%(edition)s, 'player', 99, 1)"),
+    "a move that nobody made": (None, "insert into mpp.score_delta (edition_id, player_to) values (%(edition)s, 99)"),
     "a listing": ("score", "update mpp.score set listed = false where subject_id = %(player)s"),
     "a credit below the quorum": (
         "validation",
@@ -385,5 +383,41 @@ def test_a_validation_belongs_to_one_edition_and_one_league(game, edition, leagu
         (edition.id, edition.challenges["t-bike"], ana.player_id, other.teams[0], league.id),
         (edition.id, edition.challenges["t-bike"], ana.player_id, league.teams[0], other.id),
     ):
-        with pytest.raises(Exception, match="foreign key"):
+        with game.refused("MP060"):
             game.run(insert, row)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "delete from mpp.player where id = %(player)s",
+        "delete from mpp.team where id = %(team)s",
+        "delete from mpp.edition_challenge where id = %(challenge)s",
+        "update mpp.player set id = gen_random_uuid() where id = %(player)s",
+        "update mpp.player set edition_id = %(other)s where id = %(player)s",
+        "update mpp.team set edition_id = %(other)s where id = %(team)s",
+        "truncate mpp.player cascade",
+        "truncate mpp.team cascade",
+        "truncate mpp.edition_challenge cascade",
+    ],
+)
+def test_what_the_ledger_refers_to_stays(game, edition, league, write):
+    ana = game.player(league, team=0)
+    game.validate(ana, edition, "t-bike")
+    game.run("alter table mpp.edition_challenge disable trigger edition_challenge_keep_rules")
+    given = {
+        "player": ana.player_id,
+        "team": league.teams[0],
+        "challenge": edition.challenges["t-bike"],
+        "other": game.edition().id,
+    }
+    with game.refused("MP060"):
+        game.run(write, given)
+
+
+def test_what_the_ledger_refers_to_and_is_not_there_is_found(game, edition, league):
+    ana = game.player(league, team=0)
+    game.validate(ana, edition, "t-bike")
+    game.run("alter table mpp.edition_challenge disable trigger user")
+    game.run("delete from mpp.edition_challenge where id = %s", (edition.challenges["t-bike"],))
+    assert [fault["fault"] for fault in game.faults(edition)] == ["a validation of nobody, or of nothing"]
