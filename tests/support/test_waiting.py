@@ -22,6 +22,7 @@ MAY = {
     "tests/support/fickle.py": "a slow server that looks again; nothing hangs on when",
     "tests/library/mail/test_courier.py": "a server that drips until it is hung up on",
     "tests/embedded/auth/conftest.py": "the real Auth gives up after five seconds; what does not meet is right as well",
+    "tests/embedded/test_gateway.py": "a sender that looks for an answer between two bytes, for as long as it is let",
     "tests/embedded/test_commands.py": "a line that is written again and again until its reader has it",
 }
 
