@@ -30,8 +30,23 @@ comment on column mpp.challenge.curriculum is 'Codes of mpp.curriculum_theme. ap
 create index challenge_code on mpp.challenge (code);
 create index challenge_theme on mpp.challenge (theme);
 
+-- A random id. Numbers in a row would have gaps, and tell everybody how many challenges of an edition are hidden or still to come.
+create function private.new_challenge_id() returns integer
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    drawn integer;
+begin
+    loop
+        drawn := uuid_hash(gen_random_uuid()) & 2147483647;
+        exit when not exists (select from mpp.edition_challenge c where c.id = drawn);
+    end loop;
+    return drawn;
+end
+$$;
+
 create table mpp.edition_challenge (
-    id integer generated always as identity primary key,
+    id integer primary key default private.new_challenge_id(),
     edition_id integer not null references mpp.edition (id),
     challenge_id integer not null references mpp.challenge (id),
     kind api.challenge_kind not null,

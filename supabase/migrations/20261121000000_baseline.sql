@@ -1808,8 +1808,23 @@ comment on column mpp.challenge.curriculum is 'Codes of mpp.curriculum_theme. ap
 create index challenge_code on mpp.challenge (code);
 create index challenge_theme on mpp.challenge (theme);
 
+-- A random id. Numbers in a row would have gaps, and tell everybody how many challenges of an edition are hidden or still to come.
+create function private.new_challenge_id() returns integer
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    drawn integer;
+begin
+    loop
+        drawn := uuid_hash(gen_random_uuid()) & 2147483647;
+        exit when not exists (select from mpp.edition_challenge c where c.id = drawn);
+    end loop;
+    return drawn;
+end
+$$;
+
 create table mpp.edition_challenge (
-    id integer generated always as identity primary key,
+    id integer primary key default private.new_challenge_id(),
     edition_id integer not null references mpp.edition (id),
     challenge_id integer not null references mpp.challenge (id),
     kind api.challenge_kind not null,
@@ -6475,7 +6490,6 @@ declare
     p mpp.participation;
     o mpp.organisation;
     e mpp.edition;
-    league uuid;
     played bigint;
     closed integer := 0;
 begin
@@ -6493,9 +6507,8 @@ begin
     end if;
     perform private.lock_client(p);
     -- Whoever joins one waits for its lock, and then finds no code.
-    for league in select l.id from mpp.league l where l.participation_id = p.id order by l.id loop
-        perform private.lock_league(league);
-    end loop;
+    perform private.lock_leagues(array(select l.id from mpp.league l where l.participation_id = p.id));
+    perform private.require_still_live();
     select count(*) into played
     from mpp.league l
     where l.participation_id = p.id

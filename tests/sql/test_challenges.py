@@ -49,6 +49,12 @@ def test_what_is_found_is_listed_to_who_found_it(game):
         assert codes(person, edition) == LISTED
 
 
+def test_the_ids_of_challenges_do_not_tell_how_many_are_hidden_or_to_come(game):
+    shown = sorted(row["id"] for row in game.anon.view("challenges", edition_id=game.edition().id))
+    # Numbers in a row would have a gap for each that is not shown.
+    assert shown[-1] - shown[0] > 2 * len(CHALLENGES)
+
+
 def test_a_validation_of_a_hidden_challenge_does_not_tell_team_mates_its_title(game):
     edition = game.edition()
     league = game.league(edition)
