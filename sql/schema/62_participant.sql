@@ -285,7 +285,6 @@ declare
     p mpp.participation;
     o mpp.organisation;
     e mpp.edition;
-    league uuid;
     played bigint;
     closed integer := 0;
 begin
@@ -303,9 +302,8 @@ begin
     end if;
     perform private.lock_client(p);
     -- Whoever joins one waits for its lock, and then finds no code.
-    for league in select l.id from mpp.league l where l.participation_id = p.id order by l.id loop
-        perform private.lock_league(league);
-    end loop;
+    perform private.lock_leagues(array(select l.id from mpp.league l where l.participation_id = p.id));
+    perform private.require_still_live();
     select count(*) into played
     from mpp.league l
     where l.participation_id = p.id

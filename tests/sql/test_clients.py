@@ -12,7 +12,7 @@ from unittest.mock import ANY
 import pytest
 
 from mpp_supabase.mail.letters import write_letter
-from tests.support.crowd import at_once, codes, committed, connect
+from tests.support.crowd import at_once, codes, committed, connect, meanwhile, open_lines
 from tests.support.game import DAY, HOUR, Connection, Edition, Game, Jsonb, Person
 
 MICROSECOND = timedelta(microseconds=1)
@@ -889,6 +889,28 @@ def test_a_guest_who_joins_while_the_client_is_withdrawn_finds_no_code_or_keeps_
         withdrawn = not game.rows("select from mpp.participation where id = %s", (part,))
         assert (there == 0) is withdrawn
         assert found == ({"00000": 1, "MP031": 6} if withdrawn else {"00000": 6, "MP099": 1}), answers
+
+
+def test_a_client_is_withdrawn_behind_whoever_locks_several_of_its_leagues(arena_url):
+    with committed(arena_url) as game, open_lines(arena_url) as lines:
+        part = game.participation(game.organisation(), game.edition())
+        made = game.service.table(
+            "create_client_leagues", participation_id=part, leagues=leagues(*(f"{n} {fresh()}" for n in "ABCDEFGHIJ"))
+        )
+        ids = [row["league_id"] for row in made]
+        # Two whose locks are in another order than they are.
+        first, second = game.rows(
+            "select a.id as first, b.id as second from mpp.league a join mpp.league b on a.id > b.id"
+            " where a.id = any(%(ids)s) and b.id = any(%(ids)s) and uuid_hash(a.id) & 1023 < uuid_hash(b.id) & 1023",
+            {"ids": ids},
+        )[0].values()
+        lock = "select private.lock_leagues(array[%s]::uuid[])"
+        answer = meanwhile(
+            game, lines, lock, (first,),
+            lambda db: game.service.on(db).call("withdraw_participation", participation_id=part),
+            lambda: game.db.execute(lock, (second,)),
+        )  # fmt: skip
+        assert answer == ("00000", 10)
 
 
 def test_all_that_changes_a_participation_at_once_deadlocks_with_nothing(arena_url):
