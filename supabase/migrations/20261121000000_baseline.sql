@@ -7997,14 +7997,15 @@ create function private.record_validation(
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- Assigned and not performed: an expression costs a tenth of a query.
-    recording text := set_config('game.recording', 'on', true);
     credit bigint;
     d mpp.score_delta;
     s record;
     was integer;
-    points_now integer[] := array[null, null, null];
+    points_of_player integer;
+    points_of_team integer;
+    points_of_league integer;
 begin
+    perform set_config('game.recording', 'on', true);
     insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent, validated_at, changed_at)
     values (request_key, edition, challenge, player, team, league, worth, 'credited', proof, done_at, done_at)
     on conflict do nothing
@@ -8021,19 +8022,19 @@ begin
             was := case when s.by_average
                 then private.value_of(s.points - worth, s.players, s.at_least_players, true) else s.value - worth end;
             if s.scope = 'player' then
-                points_now[1] := s.points;
+                points_of_player := s.points;
                 if s.listed then
                     d.player_from := was;
                     d.player_to := s.value;
                 end if;
             elsif s.scope = 'team' then
-                points_now[2] := s.points;
+                points_of_team := s.points;
                 if s.listed then
                     d.team_from := was;
                     d.team_to := s.value;
                 end if;
             else
-                points_now[3] := s.points;
+                points_of_league := s.points;
                 if s.listed then
                     d.league_from := was;
                     d.league_to := s.value;
@@ -8044,14 +8045,14 @@ begin
         insert into mpp.score_delta (edition_id, level, player_from, player_to, team_from, team_to, league_from, league_to)
         values (edition, d.level, d.player_from, d.player_to, d.team_from, d.team_to, d.league_from, d.league_to);
     end if;
-    recording := set_config('game.recording', '', true);
+    perform set_config('game.recording', '', true);
     if credit is null then
         return null;
     end if;
     if random() < 0.02 then
         perform private.fold_scores(edition);
     end if;
-    return (request_key, 'credited'::api.validation_state, worth, points_now[1], points_now[2], points_now[3])::api.validation_receipt;
+    return (request_key, 'credited'::api.validation_state, worth, points_of_player, points_of_team, points_of_league)::api.validation_receipt;
 end
 $$;
 

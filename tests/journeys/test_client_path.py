@@ -134,7 +134,7 @@ def for_a_stranger(*, plays: bool) -> dict[str, str]:
         **dict.fromkeys(OF_TEACHERS, "MP008"), **OF_STAFF,
         **(OF_PLAYERS if plays else dict.fromkeys(OF_PLAYERS, "MP003")),
         "accept_class": "MP009", "accept_staff_invitation": "MP082", "ranking_around": "MP005",
-        # A public edition's ranking is everybody's.
+        # A public edition has no classes.
         "ranking_page": "",
         # The same answer for every token, so that none can be guessed.
         "unsubscribe": "",

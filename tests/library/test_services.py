@@ -95,10 +95,14 @@ class TestEditions:
     def test_a_score_that_differs_from_the_validations_is_found(self, world: World) -> None:
         edition = world.edition()
         league = world.league(edition, world.person("Eve"))
-        world.database.execute("update mpp.score set points = points + 1 where subject_id = %s", (league,))
+        world.database.execute(
+            "update mpp.score set points = points + 1, value = value + 1 where subject_id = %s", (league,)
+        )
         (mismatch,) = [m for m in world.ops.editions.verify(edition.code) if m.subject_id is not None]
         assert (str(mismatch.subject_id), mismatch.scope, mismatch.expected, mismatch.found) == (league, "league", 0, 1)
-        world.database.execute("update mpp.score set points = points - 1 where subject_id = %s", (league,))
+        world.database.execute(
+            "update mpp.score set points = points - 1, value = value - 1 where subject_id = %s", (league,)
+        )
         assert world.ops.editions.verify(edition.code) == []
 
     def test_statistics_count_who_plays(self, world: World, played: Played) -> None:
