@@ -67,7 +67,7 @@ MAX_NAMED = 100
 
 
 class Classes(Service):
-    """Classes and what their teachers do (D2–D7), for any class. Needs the secret key."""
+    """Classes and what their teachers do, for any class. Needs the secret key."""
 
     # The class
 

@@ -1,4 +1,4 @@
-"""Clients of the association: organisations, their part in an edition, leagues, people invited, staff (E1–E3, E7)."""
+"""Clients of the association: organisations, their part in an edition, leagues, people invited, staff."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from mpp_supabase.transport import Order, Query
 
 
 class Rankings(Service):
-    """The ranking of an edition, live until it is frozen (C1–C5). Who opted out is in none of it."""
+    """The ranking of an edition, live until it is frozen. Who opted out is in none of it."""
 
     def page(
         self,

@@ -7558,8 +7558,11 @@ $$;
 
 -- What a score is called and whether it is listed follow from the player, the team and the league.
 create function private.label_players(chosen uuid[]) returns void
-    language sql set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
+begin
+    -- In one order, as in move_points: a former member may be credited meanwhile.
+    perform from mpp.score s where s.subject_id = any (chosen) order by s.subject_id for no key update;
     update mpp.score s
     set label = coalesce(p.alias, '—'),
         league_label = n.league_label,
@@ -7574,7 +7577,8 @@ as $$
         and s.subject_id = p.id
         -- In a frozen edition a name is only ever taken away.
         and (e.frozen_at is null or p.account_id is null or not p.listed or not l.listed)
-        and (s.label, s.league_label, s.listed) is distinct from (coalesce(p.alias, '—')::text, n.league_label, p.listed)
+        and (s.label, s.league_label, s.listed) is distinct from (coalesce(p.alias, '—')::text, n.league_label, p.listed);
+end
 $$;
 
 create function private.label_leagues(chosen uuid[]) returns void
@@ -7773,6 +7777,8 @@ begin
     if frozen is not null then
         perform private.refuse('MP024', frozen);
     end if;
+    -- In one order: a player who left counts in the league of before, and two leagues may have former members in common.
+    perform from mpp.score s where s.subject_id in (select m.subject_id from unnest(moves) m) order by s.subject_id for no key update;
     update mpp.score s
     set points = s.points + m.points, tie_order = greatest(s.tie_order, m.credited),
         value = private.value_of(s.points + m.points, s.players, s.at_least_players, s.by_average)
