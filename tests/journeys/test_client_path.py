@@ -683,9 +683,9 @@ def logins(place: Place, clients: tuple[Whole, Whole]) -> Iterator[dict[str, str
 
 
 def read_by(url: str, *before: str) -> dict[str, list[Any]]:
-    """What a login reads in each view after these statements."""
+    """What a login reads in each view after these statements, times in UTC as PostgREST tells them."""
     with psycopg.connect(url, autocommit=True) as db:
-        for statement in before:
+        for statement in ("set time zone 'UTC'", *before):
             db.execute(statement.encode())
         return {
             view: [row for (row,) in db.execute(f"select to_jsonb(v) from api.{view} v".encode())]
@@ -721,6 +721,7 @@ def test_a_login_reads_what_the_owner_of_its_client_reads_and_nothing_of_another
         }
         assert not any(read_by(logins["unbound"], *forged).values())
     with psycopg.connect(logins["bound"], autocommit=True) as db:
+        db.execute("set time zone 'UTC'")
         report = db.execute("select api.client_report(%s)", (a.client.part,)).fetchone()
         assert report is not None
         assert report[0]["overview"] == a.owner.rpc("client_report", participation_id=a.client.part)["overview"]
