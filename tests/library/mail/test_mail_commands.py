@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -22,6 +23,7 @@ from mpp_supabase import ConfigError, MailSender, MailServerError, load_mail_set
 from mpp_supabase.mail.evidence import MailboxRecord
 from mpp_supabase.mail.settings import NAMES
 from supabase_embedded import StackStatus
+from tests.support import clock
 from tests.support.fickle import FickleServer
 from tests.support.waiting import LIMIT, wait_until
 
@@ -108,6 +110,10 @@ def test_a_mailbox_that_was_not_up_or_has_forgotten_cannot_say_no(office: Office
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            # The mailbox and the database go by one clock.
+            return format_datetime(clock.now(), usegmt=True)
 
         def log_message(self, *_: Any) -> None:
             pass
