@@ -27,7 +27,9 @@ def place() -> Iterator[Place]:
     home = Path(tempfile.mkdtemp(prefix="mpp-tests-"))
     stack = Stack(stack_settings(home=home), Ports.free())
     try:
-        with place_of(stack.start()) as place:
+        status = stack.start()
+        clock.move_database(status.db_url)
+        with place_of(status) as place:
             yield place
     finally:
         stack.reset()
