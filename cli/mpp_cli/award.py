@@ -78,7 +78,7 @@ def list_(
                 Column("Earned by", _earned_by),
             ),
             fields=tuple((Award if client is None else ClientAward).model_fields),
-            empty=f"No award in {edition}; `mpp award grant {edition}` gives them once it is frozen.",
+            empty=f"No award in {edition}; `mpp award grant {edition}` gives those earned, once it is frozen.",
         )
 
 
@@ -122,7 +122,7 @@ def certificates(
     from mpp_supabase import DiplomaError, Refusal
 
     if client and everybody:
-        raise typer.BadParameter("name clients with --client, or take --all-clients", param_hint="--client")
+        raise typer.BadParameter("either name clients with --client, or take --all-clients", param_hint="--client")
     one_file = target.suffix.lower() == ".pdf" and not target.is_dir()
     chosen: Any = language
     with connection.staff() as mpp, output.progress() as shown:

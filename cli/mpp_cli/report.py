@@ -88,8 +88,10 @@ def _write(
     chosen: Any = language
     with connection.staff() as mpp, output.progress() as shown:
         parts = chosen_clients(mpp, edition, client, everybody)
+        if not parts:
+            return
         found = mpp.editions.get(edition)
-        if kind == "final" and found.phase == "closed" and parts:
+        if kind == "final" and found.phase == "closed":
             output.say(f"{edition} is not frozen: the reports say that they are provisional, and have no awards.")
         files = mpp.reports.write(
             kind,
@@ -102,13 +104,13 @@ def _write(
         )
     for file in files:
         print(file)
-    output.say(f"{len(files)} files of {output.counted(len(parts), 'client')} are in {directory}.")
+    output.say(f"{output.counted(len(files), 'file')} of {output.counted(len(parts), 'client')} are in {directory}.")
 
 
 def chosen_clients(mpp: MPP, edition: str, client: list[str] | None, everybody: bool) -> list[Participation]:
     """The parts that the clients named, or all of them, take in an edition."""
     if bool(client) == everybody:
-        raise typer.BadParameter("name clients with --client, or take --all", param_hint="--client")
+        raise typer.BadParameter("either name clients with --client, or take --all", param_hint="--client")
     if client:
         return [mpp.clients.participation(code, edition) for code in dict.fromkeys(client)]
     found = list(mpp.clients.participations(edition_id=mpp.editions.get(edition).id))

@@ -219,12 +219,16 @@ def _file(edition: Edition, pages: Iterable[Certificate], language: str, *, winn
 
     kept = tuple(page for page in pages if page.awards or not winners)
     if not kept:
-        raise DiplomaError(
-            f"No league and no team {'that won a title ' if winners else ''}is listed in {edition.code}.",
-            f"Titles are given with `mpp award grant {edition.code}`."
-            if winners
-            else f"Classes have certificates with their diplomas: `mpp class diplomas --edition {edition.code}`.",
-        )
+        if winners:
+            hint = f"Titles are given with `mpp award grant {edition.code}`."
+        elif edition.audience == "school":
+            hint = (
+                f"Classes have certificates with their diplomas: `mpp class diplomas --edition {edition.code} -o DIR`."
+            )
+        else:
+            hint = f"Who opted out has no certificate: `mpp ranking leagues {edition.code}` shows who is listed."
+        named = "that won a title " if winners else ""
+        raise DiplomaError(f"No league and no team {named}is listed in {edition.code}.", hint)
     if len(kept) > MAX_CERTIFICATES:
         raise DiplomaError(
             f"{edition.code} has {len(kept):,} leagues and teams, and {MAX_CERTIFICATES:,} fit in a file.",

@@ -59,7 +59,7 @@ def list_mails(
             empty="There is no such mail.",
         )
         if next(found, None) is not None:
-            output.say("More: add a higher --limit, --state or --purpose")
+            output.say("More: give a higher --limit, or narrow the list with --state or --purpose")
 
 
 @app.command()
