@@ -110,6 +110,7 @@ def _tree() -> Any:
 def _explain(error: Exception) -> int:
     if isinstance(error, _Misused):
         mistyped.explain_option(error)
+        mistyped.explain_value(error)
         error.show()  # type: ignore[attr-defined]
         return Exit.USAGE
     if isinstance(error, typer.Exit):

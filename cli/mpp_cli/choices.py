@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import typer
 
+from mpp_cli import output
+
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
@@ -147,6 +149,8 @@ def _reader(choices: type[_Choice]) -> Callable[[str], _Choice]:
         try:
             return choices(text)
         except ValueError:
-            raise typer.BadParameter(f"use one of: {', '.join(choices)}") from None
+            raise typer.BadParameter(
+                f"there is no such choice ({output.clean(text)[:40]}); use one of: {', '.join(choices)}"
+            ) from None
 
     return read

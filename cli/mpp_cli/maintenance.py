@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from mpp_cli import connection, output
+from mpp_cli.moments import typed_time
 from mpp_cli.output import Column, Output, formatted
 
 app = typer.Typer(no_args_is_help=True)
@@ -31,25 +32,15 @@ def announce(
 
     Example: mpp maintenance announce --from 2026-06-10T22:00+02:00 --until 2h --fr "Mise à jour" --en "Update"
     """
-    since = None if starts == "now" else _time(starts, "--from")
+    since = None if starts == "now" else typed_time(starts, "--from")
     length = timedelta(minutes=_minutes(ends)) if ends[-1:] in "mh" else None
-    until = None if length is not None else _time(ends, "--until")
+    until = None if length is not None else typed_time(ends, "--until")
     with connection.staff() as mpp:
         starts_at = since or mpp.read_clock()
         ends_at = until or starts_at + (length or timedelta())
         window_id = mpp.maintenance.announce(starts_at, ends_at, {"fr": french, "en": english})
     output.say(f"Announced from {output.moment(starts_at)} to {output.moment(ends_at)}; cancel with its number:")
     print(window_id)
-
-
-def _time(text: str, option: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"not a time ({text}); write 2026-06-10T22:00+02:00", param_hint=option) from None
-    if found.tzinfo is None:
-        raise typer.BadParameter(f"the offset is missing ({text}); write {text}+02:00", param_hint=option)
-    return found
 
 
 def _minutes(text: str) -> int:

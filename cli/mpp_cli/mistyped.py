@@ -8,6 +8,8 @@ from typing import Any
 import typer
 import typer.core
 
+from mpp_cli import output
+
 #: What people call a command, and what it is called here.
 _SAME = ({"add", "create", "new"}, {"remove", "delete"}, {"list", "show", "ls"})
 #: What is an option, or elsewhere than people look for it.
@@ -17,6 +19,14 @@ _ELSEWHERE = {
     "mpp pupil show": "mpp class pupils",
 }
 _MOST_NAMED = 5
+#: What is wrong with a number, by Pydantic's name for it.
+_NUMBERS = {
+    "int_parsing": "not a whole number ({0}); write one such as 12",
+    "int_parsing_size": "out of range ({0}); write a smaller number",
+    "float_parsing": "not a number ({0}); write one such as 0.5",
+    "greater_than_equal": "out of range ({0}); write {ge} or more",
+    "less_than_equal": "out of range ({0}); write {le} or less",
+}
 
 
 class Group(typer.core.TyperGroup):
@@ -53,6 +63,16 @@ def explain_option(error: Any) -> None:
         program, _, command = ctx.command_path.partition(" ")
         error.message = f"{name} goes before the command: {program} {name} {command} …"
         error.possibilities = None
+
+
+def explain_value(error: Any) -> None:
+    """Name the number that cannot be taken, and what can. Typer repeats what Pydantic says, without the value."""
+    errors = getattr(error.__cause__, "errors", None)
+    if errors is None:
+        return
+    fault, *_ = errors()
+    if (answer := _NUMBERS.get(fault["type"])) is not None:
+        error.message = answer.format(output.clean(fault["input"])[:40], **fault.get("ctx", {}))
 
 
 def _meant(ctx: Any, args: list[str]) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mpp_cli import connection, output
 from mpp_cli.arguments import Yes, all_of, limit_of
+from mpp_cli.moments import typed_day
 from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
@@ -136,9 +137,7 @@ def enable(who: Who) -> None:
 @app.command("birth-date")
 def birth_date(
     who: Who,
-    day: Annotated[
-        datetime, typer.Argument(metavar="DATE", formats=["%Y-%m-%d"], help="The correct date, as YYYY-MM-DD.")
-    ],
+    day: Annotated[date, typer.Argument(metavar="DATE", parser=typed_day, help="The correct date, as YYYY-MM-DD.")],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it is corrected; kept in the audit.")],
     yes: Yes = False,
 ) -> None:
@@ -149,7 +148,7 @@ def birth_date(
     with connection.staff() as mpp:
         account = mpp.users.find(who)
         output.confirm(f"Set the birth date of {account.email or account.id} to {day:%Y-%m-%d}?", yes=yes)
-        mpp.users.correct_birth_date(account.id, day.date(), reason)
+        mpp.users.correct_birth_date(account.id, day, reason)
     output.say(f"The birth date of {account.email or account.id} is {day:%Y-%m-%d}.")
 
 

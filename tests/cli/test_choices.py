@@ -65,4 +65,4 @@ def test_whoever_mistypes_a_choice_reads_all_of_them(mpp: Mpp) -> None:
     ):
         ended = mpp(*wrong)
         assert (ended.code, ended.out) == (Exit.USAGE, "")
-        assert f"Invalid value for '{wrong[-2]}': use one of: " in ended.err
+        assert f"Invalid value for '{wrong[-2]}': there is no such choice ({wrong[-1]}); use one of: " in ended.err

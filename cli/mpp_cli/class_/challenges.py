@@ -74,7 +74,7 @@ def choose(
     """
     wanted = output.uuid_of(class_id, "CLASS")
     if everything == bool(codes):
-        raise typer.BadParameter("name challenges, or use --all", param_hint="CHALLENGE")
+        raise typer.BadParameter("either name challenges, or use --all", param_hint="CHALLENGE")
     with connection.staff() as mpp:
         mpp.classes.get(wanted)
         chosen = [c.challenge_id for c in mpp.classes.find_challenges(wanted, codes)] if codes else None

@@ -46,10 +46,12 @@ def diplomas(
     Example: mpp class diplomas 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 -o ce2-b.pdf --language fr
     """
     if (class_id is None) == (edition is None):
-        raise typer.BadParameter("name a class, or an edition with --edition", param_hint="CLASS")
+        raise typer.BadParameter("name either a class, or an edition with --edition", param_hint="CLASS")
     if class_id is not None:
         if target.suffix.lower() != ".pdf":
-            raise typer.BadParameter("write a .pdf", param_hint="--output")
+            raise typer.BadParameter(
+                f"not a .pdf ({output.clean(target.name)}); name one, such as diplomas.pdf", param_hint="--output"
+            )
         not_over(target, force)
         wanted = output.uuid_of(class_id, "CLASS")
         with connection.staff() as mpp:

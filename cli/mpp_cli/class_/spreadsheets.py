@@ -42,7 +42,9 @@ def written() -> Iterator[None]:
 def check_target(file: Path, force: bool) -> None:
     """Refuse a form that is not written, and a file that is there already."""
     if file.suffix.lower() not in (".xlsx", ".csv"):
-        raise typer.BadParameter("write a .xlsx or a .csv", param_hint="--output")
+        raise typer.BadParameter(
+            f"neither a .xlsx nor a .csv ({output.clean(file.name)}); name one of them", param_hint="--output"
+        )
     not_over(file, force)
 
 

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpp_cli import output
+from mpp_cli.moments import ZONE, typed_time
 
 if TYPE_CHECKING:
     from mpp_supabase import MPP
-
-ZONE = "Europe/Paris"
-
 
 From = Annotated[
     str | None,
@@ -46,7 +43,7 @@ def check_dates(
         wrong = "it has passed" if until is not None else f"the access ended on {last_day(closes)}: give --until too"
     else:
         return
-    hint = f"{typed}: {wrong}; `mpp client staff remove` takes an access away"
+    hint = f"{typed}: {wrong}; choose another day, or take the access away with `mpp client staff remove`"
     raise typer.BadParameter(hint, param_hint=option)
 
 
@@ -56,15 +53,9 @@ def moment(text: str | None, option: str, *, last: bool = False) -> datetime | N
         return None
     from zoneinfo import ZoneInfo
 
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        hint = f"not a day or time ({output.clean(text)[:40]}); write 2026-05-18, or 2026-05-18T08:00+02:00"
-        raise typer.BadParameter(hint, param_hint=option) from None
-    if len(text) == 10:
-        return (found + timedelta(days=last)).replace(tzinfo=ZoneInfo(ZONE))
+    found = typed_time(text, option, write="2026-05-18, or 2026-05-18T08:00+02:00", days=True)
     if found.tzinfo is None:
-        raise typer.BadParameter(f"the offset is missing ({text}); write {text}+02:00", param_hint=option)
+        return (found + timedelta(days=last)).replace(tzinfo=ZoneInfo(ZONE))
     return found
 
 

@@ -10,8 +10,9 @@ import typer
 from mpp_cli import choices, connection, output
 from mpp_cli.arguments import ClientCode, Yes
 from mpp_cli.choices import StaffRole
-from mpp_cli.client.access import ZONE, From, Until, check_dates, first_day, last_day, moment
+from mpp_cli.client.access import From, Until, check_dates, first_day, last_day, moment
 from mpp_cli.exits import Exit
+from mpp_cli.moments import ZONE
 from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:

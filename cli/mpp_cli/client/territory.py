@@ -79,7 +79,7 @@ def set_territory(
     """
     codes = _codes(department=departments, commune=communes, postcode=postcodes, rne=schools)
     if bool(codes) == nothing:
-        raise typer.BadParameter("give codes, or --none", param_hint="--none")
+        raise typer.BadParameter("give either codes or --none", param_hint="--none")
     _change_territory(org, "replace", codes, yes=yes)
 
 
