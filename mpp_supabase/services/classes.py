@@ -841,6 +841,7 @@ def _with_the_sheets_own(found: ImportRefused | SheetError, plan: TrackingPlan) 
 def _note_faults(refused: ImportRefused, roster: Roster, plan: RosterPlan) -> None:
     """Note at the cells of the roster what the database says of the pupils of its plan."""
     from mpp_supabase.sheets.cells import position
+    from mpp_supabase.sheets.problems import as_fix
 
     problems = cast("Problems", roster.problems)
     whole = not problems
@@ -853,7 +854,7 @@ def _note_faults(refused: ImportRefused, roster: Roster, plan: RosterPlan) -> No
             problem, fix = "the class has this first name twice", "give each of them an initial of their own"
         elif fault.fault in _WRONG and len(fault.arguments) == 2:
             reason, hint = fault.arguments
-            problem, fix = f"{_WRONG[fault.fault]} is not valid: {reason}", hint.rstrip(".")
+            problem, fix = f"{_WRONG[fault.fault]} is not valid: {reason}", as_fix(hint)
         else:
             problem, fix = "this pupil is not in the class any more", "read the class again"
         if entry is None:

@@ -69,6 +69,7 @@ _ADDRESSED = (
 )
 # Of a text that holds an address somewhere.
 _INSIDE = re.compile(r"[^\s@]@[^\s@]")
+_BETWEEN = re.compile(r"[\s,;:/|<>()\[\]]+")
 _QUOTED = re.compile(r'"[^"]*"')
 # A line of a group chat as WhatsApp and Signal copy and export it: [12/03/2026 14:02] Lea: …, or
 # 12/03/2026, 14:02 - Lea: …
@@ -506,7 +507,8 @@ def _addresses(cell: Cell, problems: Problems, *, of_one_person: bool) -> tuple[
     names = {name.casefold() for _, name in found if name}
     if found and (len(found) == 1 or not of_one_person or len(names) == len(found)):
         return tuple(email for email, _ in found)
-    several = cell.kind == "text" and cell.text.count("@") > 1
+    # A word with two @ is one address, mistyped.
+    several = cell.kind == "text" and sum("@" in word for word in _BETWEEN.split(cell.text)) > 1
     wrong = "several addresses in one cell" if several else "not an e-mail address"
     fix = "write each in a row of its own" if several else "write one such as ada@example.org"
     if several and ":::" in cell.text:

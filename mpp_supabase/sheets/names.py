@@ -34,8 +34,9 @@ _WORD = re.compile(r"[^\W\d_]+")
 _MANY_DIGITS = re.compile(r"\d(?:[ ./()-]*\d){7}")
 _SCHOOL_YEAR = re.compile(r"\b20\d\d ?[-–/] ?(?:20)?\d\d\b(?![/.-]\d)")
 _LABELS = re.compile(
-    "(?:total|totals|totaux|sum|somme|summe|gesamt|points?|punkte|pts|codes?|moyenne|average|durchschnitt|effectif)"
-    "(?: general| generale| de la classe| classe| eleves| points| [0-9]+)*"
+    "(?:total|totals|totaux|sum|somme|summe|gesamt|points?|punkte|pts|codes?|moyenne|average|durchschnitt|effectif"
+    "|signatures?|remarques?|observations?)"
+    "(?: general| generale| de la classe| classe| eleves?| points| [0-9]+)*"
 )
 UNSEEN = ("an invisible character in a first name", "type the name again")
 _JOIN = "join a compound first name with a hyphen (Marie-Lou); leave the surname out, or give its initial (Lina M.)"

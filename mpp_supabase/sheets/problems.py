@@ -37,6 +37,11 @@ class SheetProblem:
         return f"{where}: {self.problem}{value} — {self.fix}"
 
 
+def as_fix(hint: str) -> str:
+    """A hint of the database, which is a sentence, as a fix, which goes on after a dash."""
+    return hint[:1].lower() + hint[1:].rstrip(".")
+
+
 class SheetError(MPPError):
     """A spreadsheet is wrong. `problems` lists everything found, in reading order; `str()` is one line for each."""
 

@@ -116,9 +116,9 @@ def read_roster(
         pupil = read_pupil(table, cells, problems)
         if pupil is not None:
             pupils.append(pupil)
-        elif (label := is_label_row(table, cells)) is not None:
+        elif is_label_row(table, cells) is not None:
             first = next(iter(cells.values()))
-            problems.add(first.address, label, "not a first name", "delete this row", first.place)
+            problems.add(first.address, first.text, "not a first name", "delete this row", first.place)
     pupils = _with_initials(pupils, initials or {})
     check_repeats(pupils, problems)
     if not (to_match and pupils):
@@ -293,7 +293,7 @@ def _refuse_other_columns(table: Table, problems: Problems) -> None:
         fix = "import it as a tracking sheet; a roster has the columns first name, initial and team only"
         problems.refuse(others[0].address, others[0].text, "this is a tracking sheet, not a roster", fix)
     for cell in others:
-        fix = f"delete column {column_name(cell.column)}; a roster has first name, initial and team only"
+        fix = f"delete column {column_name(cell.column)}, or name it Prénom, Initiale or Équipe if it is one of these"
         problems.add(cell.address, cell.text, "a column that a roster does not have", fix, cell.place)
     for row in table.rows.values():
         for column, cell in row.items():

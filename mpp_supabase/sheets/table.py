@@ -43,6 +43,7 @@ _INITIAL = re.compile(
     r"(?:(?:l )?(?:initiales?|init)(?: (?:du |de |de leur )?nom(?: de famille)?)?"
     r"|(?:1re|1ere|premiere) lettre (?:du |de leur )?nom(?: de famille)?"
     r"|initials?(?: of (?:the )?(?:last name|surname))?|first letter of (?:the )?(?:last name|surname)"
+    r"|(?:last(?: name)?|surname|nom(?: de famille)?) initiale?"
     r"|anfangsbuchstabe|initiale des nachnamens)\Z"
 )
 _TEAM = re.compile(
@@ -51,7 +52,9 @@ _TEAM = re.compile(
 )
 # A row that heads those below it, or says something of them: the first name of nobody.
 _HEADING = re.compile(
-    r"(?:equipe|groupe|team|group|gruppe|mannschaft|classe|klasse)(?: .*)?\Z|(?:absente?s?|absent e s|abwesend)\Z"
+    r"(?:equipe|groupe|team|group|gruppe|mannschaft|classe|klasse)(?: .*)?\Z"
+    r"|(?:absente?s?|absent e s|abwesend)\Z"
+    r"|(?:filles|garcons|eleves|enfants|girls|boys|pupils|students|children|schuler|madchen|jungen)(?: [0-9]+)?\Z"
 )
 _NUMBERING = either("|n|no|nr|num|numero|number|nummer|rang|ordre|lfd nr")
 _TOTAL = either("total|totals|totaux|sum|somme|summe|gesamt|points|total points|total des points|punkte")

@@ -371,8 +371,8 @@ def _match_challenges(tracking: Tracking, known: list[KnownChallenge], problems:
     for challenge in known:
         for title in {names.loosely(title) for title in challenge.titles.values()} - {""}:
             by_title.setdefault(title, []).append(challenge)
-    spelling = {names.loosely(t): t for challenge in known for t in challenge.titles.values()}
-    spelling |= {names.loosely(challenge.code): challenge.code for challenge in known}
+    spelling = {names.loosely(t): (t, challenge) for challenge in known for t in challenge.titles.values()}
+    spelling |= {names.loosely(challenge.code): (challenge.code, challenge) for challenge in known}
     found: dict[str, KnownChallenge] = {}
     taken: dict[int, str] = {}
     for column in tracking.challenges:
@@ -395,7 +395,9 @@ def _match_challenges(tracking: Tracking, known: list[KnownChallenge], problems:
             challenge_ = titled[0] if titled else None
         if challenge_ is None:
             near = problems.near(names.loosely(given), spelling, 0.55)
-            close = ", ".join(spelling[name] for name in near)
+            # Each challenge once, however many of its names are near.
+            nearest = {spelling[name][1].challenge_id: spelling[name][0] for name in reversed(near)}
+            close = ", ".join(reversed(nearest.values()))
             fix = (
                 f"did you mean {close}?"
                 if close

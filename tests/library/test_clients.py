@@ -161,6 +161,7 @@ def test_a_list_of_leagues_says_first_what_it_would_make(world: World, tmp_path:
 
 BROKEN_GUESTS = [
     ("no address", (("Mail",), ("ada",)), "A2: not an e-mail address (ada)"),
+    ("two at signs", (("Mail",), ("a@@example.org",)), "A2: not an e-mail address (a@@example.org)"),
     ("two addresses", (("Mail",), ("a@example.org b@example.org",)), "A2: several addresses in one cell"),
     ("no header above", (("Mail",), ("a@example.org", "Ventes")), "B2: something under no header"),
     ("a number", (("Mail",), (12,)), "A2: not an e-mail address (12)"),

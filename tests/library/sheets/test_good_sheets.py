@@ -452,7 +452,7 @@ def test_a_header_that_comes_again_on_the_next_page_is_nobody(tmp_path: Path) ->
     assert [mark.pupil.name for mark in read_tracking(tracking).marks] == ["Léa", "Tom"]
 
 
-@pytest.mark.parametrize("head", ["Équipe A", "Groupe 2", "Team Otters", "Absents", "Prénoms"])
+@pytest.mark.parametrize("head", ["Équipe A", "Groupe 2", "Team Otters", "Absents", "Prénoms", "Filles", "Garçons : 4"])
 def test_a_row_that_heads_a_group_is_no_pupil(tmp_path: Path, head: str) -> None:
     with pytest.raises(SheetError) as refused:
         read_roster(saved(tmp_path / "class.xlsx", ["Prénom"], [head], ["Léa"]))
@@ -465,6 +465,8 @@ def test_a_row_that_heads_a_group_is_no_pupil(tmp_path: Path, head: str) -> None
     [
         ("Prénom seul", "Initiale du nom de famille", "Nom d'équipe"),
         ("Prénom uniquement", "Initiale nom", "N° équipe"),
+        ("Prénom", "Nom (initiale)", "Équipe"),
+        ("First name", "Last initial", "Team"),
         ("Enfant(s)", "1re lettre du nom", "Équipe (couleur)"),
         ("Élèves de CE2", "First letter of the surname", "Groupe"),
     ],

@@ -171,6 +171,14 @@ def test_what_is_recorded_already_is_counted(tmp_path: Path) -> None:
     assert (len(found.rows), found.to_record, found.already) == (3, 3, 2)
 
 
+def test_a_challenge_whose_names_are_all_near_is_proposed_once(tmp_path: Path) -> None:
+    cooking = KnownChallenge(3, "season-cook", {"en": "Season’s cook", "fr": "Cuisine de saison"}, None)
+    with pytest.raises(SheetError) as refused:
+        tracked(tmp_path, "Prénom;Seasoned cooks / Zoé;x", challenges=[BIKE, cooking])
+    (problem,) = refused.value.problems
+    assert problem.fix == "did you mean season-cook?"
+
+
 def test_a_code_wins_over_a_title_nobody_knows(tmp_path: Path) -> None:
     assert tracked(tmp_path, "Prénom;A vélo ! / Code;bike-to-school / Zoé;x").rows[0].challenge_id == 1
 
