@@ -7945,21 +7945,21 @@ begin
     update mpp.validation v
     set state = q.state, changed_at = case when q.state = 'credited' then q.last_done else private.clock() end
     from (
-        select x.team_id, x.challenge_id, max(x.validated_at) as last_done,
+        select x.league_id, x.team_id, x.challenge_id, max(x.validated_at) as last_done,
             (case when count(distinct x.player_id) >= c.quorum then 'credited' else 'pending' end)::api.validation_state as state
         from mpp.validation x
         join mpp.edition_challenge c on c.id = x.challenge_id and c.kind = 'collective'
         where x.league_id = any (leagues) and x.challenge_id = any (challenge_ids) and x.state <> 'cancelled'
-        group by x.team_id, x.challenge_id, c.quorum
+        group by x.league_id, x.team_id, x.challenge_id, c.quorum
     ) q
-    where v.league_id = any (leagues)
+    where v.league_id = q.league_id
         and v.team_id = q.team_id
         and v.challenge_id = q.challenge_id
         and v.state not in (q.state, 'cancelled');
 end
 $$;
 
--- The one way into the ledger. Columns of equal length say who did what, and when; the points are those of that moment, and
+-- The way of sets into the ledger. Columns of equal length say who did what, and when; the points are those of that moment, and
 -- collective challenges count once their quorum is there. The caller holds the lock of the edition and of every league,
 -- and has judged the rows; validated_by is whoever did it for a pupil. A row whose key is known is left as it is; returns how many were written.
 create function private.record_validations(
@@ -7970,6 +7970,7 @@ as $$
 declare
     written integer;
     waiting uuid[];
+    collective integer[];
 begin
     with recorded as (
         insert into mpp.validation (id, edition_id, challenge_id, player_id, team_id, league_id, points, state, proof_sent,
@@ -7984,12 +7985,14 @@ begin
         join mpp.edition_challenge c on c.id = r.challenge_id
         order by r.done_at, r.number
         on conflict do nothing
-        returning league_id, state
+        returning league_id, challenge_id, state
     )
-    select count(*), array_agg(r.league_id) filter (where r.state = 'pending') into written, waiting
+    select count(*), array_agg(distinct r.league_id) filter (where r.state = 'pending'),
+        array_agg(distinct r.challenge_id) filter (where r.state = 'pending')
+    into written, waiting, collective
     from recorded r;
     if waiting is not null then
-        perform private.credit_quorums(waiting, challenge_ids);
+        perform private.credit_quorums(waiting, collective);
     end if;
     return written;
 end
