@@ -523,3 +523,23 @@ def test_an_import_is_taken_after_the_end_but_not_before_the_start_nor_after_the
     person = game.player(game.league(early))
     with game.refused("MP022", "MP070"):
         game.service.call("import_validations", **rows_to_import(game, early, [(person, "t-soup", at)]))
+
+
+def test_an_import_reads_the_rows_of_each_league_and_not_of_all_for_each(game, edition):
+    people = [game.league(edition).ambassador for _ in range(40)]
+    at = edition.starts_at
+    game.service.call(
+        "import_validations",
+        **rows_to_import(game, edition, [(person, "t-soup", at) for person in people for _ in range(20)]),
+    )
+    read = (
+        "select sum(coalesce(pg_stat_get_xact_tuples_returned(c.oid), 0)) from pg_class c"
+        " where c.oid = 'mpp.validation'::regclass"
+        " or c.oid in (select i.indexrelid from pg_index i where i.indrelid = 'mpp.validation'::regclass)"
+    )
+    game.run("discard plans")
+    before = game.one(read)
+    waiting = rows_to_import(game, edition, [(person, "t-picnic", at) for person in people])
+    assert game.service.call("import_validations", **waiting) == 40
+    # Forty teams wait for their quorum. Each looks at its league, which has 21 rows, not at the 840 of all leagues.
+    assert game.one(read) - before < 40 * 21 * 12
