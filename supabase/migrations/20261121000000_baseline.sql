@@ -7954,7 +7954,8 @@ begin
     ) q
     where v.league_id = q.league_id
         and v.team_id = q.team_id
-        and v.challenge_id = q.challenge_id
+        -- An expression, so that the rows of the league are read, and not also those of the challenge in all leagues.
+        and v.challenge_id + 0 = q.challenge_id
         and v.state not in (q.state, 'cancelled');
 end
 $$;
