@@ -1,5 +1,6 @@
 -- The ledger: one row for each validated challenge, with the points as they were at that moment. Scores are sums of this
--- table (72_score). private.record_validations (74_play) adds rows. None is ever deleted, and only its state changes.
+-- table (72_score). private.record_validation and, for sets, record_validations (74_play) add rows. None is ever deleted, and
+-- only its state changes.
 
 -- pending: a collective challenge below its quorum; credited: counts; cancelled: taken back, for good.
 -- pending ⇄ credited as the quorum is reached or lost; both → cancelled.

@@ -1,8 +1,8 @@
 -- Scores and ranks, kept in the transaction that earns the points. Nothing here is private: a subject, what it is called
 -- in public, points, and whether it is listed. Public rankings read these tables and nothing else.
 --
--- A rank is 1 + how many listed subjects stand higher. score_count holds how many stand at each value, so a rank costs
--- a few hundred rows whatever the number of players. Counting in place would make those rows the hottest of the
+-- A rank is 1 + how many listed subjects stand higher. score_count holds how many stand at each value, 64 values in a row,
+-- so a rank costs a few hundred rows at most, whatever the number of players. Counting in place would make those rows the hottest of the
 -- database at the opening, when everybody stands near zero: writers append to score_delta instead, and one writer in
 -- fifty folds what has gathered. Readers add both, in one snapshot.
 

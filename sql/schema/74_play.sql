@@ -1,4 +1,4 @@
--- Playing: the one way into the ledger, and who takes it: validate, cancel, unlock; and many validations at once.
+-- Playing: the ways into the ledger, of one validation and of sets, and who takes them: validate, cancel, unlock, import.
 
 create type api.validation_receipt as (
     validation_id uuid,

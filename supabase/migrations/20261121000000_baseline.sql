@@ -7132,7 +7132,8 @@ create trigger account_deleted
     before delete on auth.users
     for each row execute function private.account_deleted();
 -- The ledger: one row for each validated challenge, with the points as they were at that moment. Scores are sums of this
--- table (72_score). private.record_validations (74_play) adds rows. None is ever deleted, and only its state changes.
+-- table (72_score). private.record_validation and, for sets, record_validations (74_play) add rows. None is ever deleted, and
+-- only its state changes.
 
 -- pending: a collective challenge below its quorum; credited: counts; cancelled: taken back, for good.
 -- pending ⇄ credited as the quorum is reached or lost; both → cancelled.
@@ -7267,8 +7268,8 @@ grant select on mpp.validation to service_role;
 -- Scores and ranks, kept in the transaction that earns the points. Nothing here is private: a subject, what it is called
 -- in public, points, and whether it is listed. Public rankings read these tables and nothing else.
 --
--- A rank is 1 + how many listed subjects stand higher. score_count holds how many stand at each value, so a rank costs
--- a few hundred rows whatever the number of players. Counting in place would make those rows the hottest of the
+-- A rank is 1 + how many listed subjects stand higher. score_count holds how many stand at each value, 64 values in a row,
+-- so a rank costs a few hundred rows at most, whatever the number of players. Counting in place would make those rows the hottest of the
 -- database at the opening, when everybody stands near zero: writers append to score_delta instead, and one writer in
 -- fifty folds what has gathered. Readers add both, in one snapshot.
 
@@ -7913,7 +7914,7 @@ create policy school_standing_select_everyone on mpp.school_standing
     using (edition_id in (select e.id from mpp.edition e));
 
 grant select on mpp.score, mpp.school_standing, mpp.score_count, mpp.score_delta to anon, authenticated, service_role;
--- Playing: the one way into the ledger, and who takes it: validate, cancel, unlock; and many validations at once.
+-- Playing: the ways into the ledger, of one validation and of sets, and who takes them: validate, cancel, unlock, import.
 
 create type api.validation_receipt as (
     validation_id uuid,
