@@ -8951,11 +8951,13 @@ $$;
 
 -- The rank of the next value on a page: those at the value before, the crowd, have passed by, unless it is the first, whose crowd
 -- may have begun on another page. In a frozen edition some may have left the page who still count.
-create function private.next_rank(s mpp.score, rank bigint, crowd integer, values_seen integer, frozen boolean) returns bigint
+create function private.next_rank(
+    edition integer, among text, standing integer, rank bigint, crowd integer, values_seen integer, frozen boolean
+) returns bigint
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return case when values_seen < 2 or frozen then private.rank_of(s.edition_id, s.scope, s.value) else rank + crowd end;
+    return case when values_seen < 2 or frozen then private.rank_of(edition, among, standing) else rank + crowd end;
 end
 $$;
 
@@ -9041,7 +9043,7 @@ begin
         select p.* from page p order by p.value desc, p.tie_order, p.subject_id
     loop
         if r.value is distinct from was then
-            rank := private.next_rank(r, rank, crowd, values_seen, frozen);
+            rank := private.next_rank(r.edition_id, r.scope, r.value, rank, crowd, values_seen, frozen);
             values_seen := values_seen + 1;
             crowd := 0;
             was := r.value;
@@ -9258,11 +9260,7 @@ begin
         order by p.value desc, p.tie_order, p.subject_id
     loop
         if r.value is distinct from was then
-            if values_seen < 2 or frozen then
-                rank := private.rank_of(edition, among, r.value);
-            else
-                rank := rank + crowd;
-            end if;
+            rank := private.next_rank(edition, among, r.value, rank, crowd, values_seen, frozen);
             values_seen := values_seen + 1;
             crowd := 0;
             was := r.value;
