@@ -12300,7 +12300,7 @@ create function api.send_contact_request(
 ) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.send_contact_request(kind, name, email, message, organisation, size, language); end;
-comment on function api.send_contact_request is 'Writes to the association: a question, or a request for a quote or a webinar. No account is needed. Messages beyond three a day from one address, and two hundred an hour from all, are kept apart, and the answer does not say so. Errors: MP001, MP002, MP010, MP011, MP095.';
+comment on function api.send_contact_request is 'Writes to the association: a question (kind contact), or a request for a quote or a webinar (kind quote, webinar). size is a number of people. No account is needed. Messages beyond three a day from one address, and two hundred an hour from all, are kept apart, and the answer does not say so. Errors: MP001, MP002, MP010, MP011, MP095.';
 grant execute on function api.send_contact_request(text, text, text, text, text, integer, text)
     to anon, authenticated, service_role;
 
