@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from mpp_supabase.errors import InvalidField, OrganisationUnknown, ParticipationUnknown
+from mpp_supabase.errors import ImportRefused, InvalidField, OrganisationUnknown, ParticipationUnknown
 from mpp_supabase.models import (
     ClientAmbassador,
     InvitedParticipant,
@@ -42,8 +41,6 @@ ORGANISATION_KINDS = (
     "association",
 )
 ROLES = ("viewer", "manager", "owner")
-
-_LEAGUE = re.compile(r"(name|unit) of league ([0-9]+) (.*?)\.?\Z", re.DOTALL)
 
 
 class _InvitationMail(Model):
@@ -167,13 +164,16 @@ class Clients(Service):
 
     # Leagues
 
-    def create_leagues(self, participation_id: int, leagues: Sequence[dict[str, str]]) -> list[MadeLeague]:
+    def create_leagues(
+        self, participation_id: int, leagues: Sequence[dict[str, str]], *, dry_run: bool = False
+    ) -> list[MadeLeague]:
         """Make leagues ({"name", "unit"}), all or none; those it has already stay, with their unit corrected.
 
-        Whoever joins one first runs it. Raises InvalidField, NameTaken, LeagueLimit, EditionNotOpen,
-        RegistrationClosed, EditionFrozen, WrongAudience (a school edition), ParticipationUnknown.
+        Whoever joins one first runs it. With `dry_run` nothing is made. Raises ImportRefused with every fault of every
+        element (its `row` counts from 1); InvalidField, NameTaken, LeagueLimit, EditionNotOpen, RegistrationClosed,
+        EditionFrozen, WrongAudience (a school edition), ParticipationUnknown.
         """
-        arguments = {"participation_id": participation_id, "leagues": list(leagues)}
+        arguments = {"participation_id": participation_id, "leagues": list(leagues), "dry_run": dry_run}
         return self._call_rows(MadeLeague, "create_client_leagues", arguments, idempotent=True)
 
     def join_codes(self, participation_id: int) -> list[JoinCode]:
@@ -207,17 +207,11 @@ class Clients(Service):
         wanted = [*leagues, *(row.element for row in (read.leagues if read else ()))]
         known = {code.name.casefold(): code for code in self.join_codes(participation.participation_id)}
         made: list[MadeLeague] = []
-        if dry_run:
-            made = [
-                MadeLeague(league_id=None, name=name, unit=league.get("unit"), join_code=None, is_new=True)
-                for league in wanted
-                for name in [_carried(participation, league["name"])]
-            ]
-        elif wanted:
+        if wanted:
             try:
-                made = self.create_leagues(participation.participation_id, wanted)
-            except InvalidField as refused:
-                raise _in_the_list(refused, read, len(leagues)) from None
+                made = self.create_leagues(participation.participation_id, wanted, dry_run=dry_run)
+            except ImportRefused as refused:
+                raise _in_the_list(refused, read, leagues) from None
         made = [_compared(league, known.get(league.name.casefold())) for league in made]
         if read is None:
             return LeaguesImport(leagues=tuple(made), ignored=(), dry_run=dry_run)
@@ -392,17 +386,31 @@ def _compared(league: MadeLeague, before: JoinCode | None) -> MadeLeague:
     )
 
 
-def _in_the_list(refused: InvalidField, read: LeagueList | None, typed: int) -> InvalidField | SheetError:
-    """A refusal of the database as the cell of the league it is about; those typed come before those of the file."""
+def _in_the_list(
+    refused: ImportRefused, read: LeagueList | None, typed: Sequence[dict[str, str]]
+) -> InvalidField | SheetError | ImportRefused:
+    """The faults of a list as the cells they are about. Leagues that were typed come before those of the file."""
     from mpp_supabase.sheets import SheetError, SheetProblem
+    from mpp_supabase.sheets.problems import as_fix
 
-    found = _LEAGUE.search(refused.message)
-    if read is None or found is None or int(found[2]) <= typed:
-        return refused
-    row = read.leagues[int(found[2]) - 1 - typed]
-    cell, value = (row.cell, row.name) if found[1] == "name" else (row.unit_cell, row.unit or "")
-    problem, fix = f"the {found[1]} {found[3]}", refused.hint.rstrip(".")
-    return SheetError(read.file, [SheetProblem(read.file, read.sheet, cell, value, problem, fix)])
+    found: list[SheetProblem] = []
+    for fault in refused.faults:
+        if fault.row is None or (what := _WRONG.get(fault.fault)) is None or len(fault.arguments) != 2:
+            return refused
+        reason, hint = fault.arguments
+        if fault.row <= len(typed):
+            value = typed[fault.row - 1].get(what, "")
+            return InvalidField(f"{value} is not valid as a league's {what}: {reason}.", hint)
+        if read is None:
+            return refused
+        row = read.leagues[fault.row - 1 - len(typed)]
+        cell, value = (row.cell, row.name) if what == "name" else (row.unit_cell, row.unit or "")
+        problem = f"the {what} is not valid: {reason}"
+        found.append(SheetProblem(read.file, read.sheet, cell, value, problem, as_fix(hint)))
+    return SheetError(read.file, found) if read is not None and found else refused
+
+
+_WRONG = {"league_name_wrong": "name", "unit_wrong": "unit"}
 
 
 def _carried(participation: Participation, name: str) -> str:

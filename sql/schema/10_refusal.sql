@@ -190,6 +190,8 @@ as $$
     ('commune_wrong', 'the commune of %1$s', 'la commune de %1$s'),
     ('department_wrong', 'the department of %1$s', 'le département de %1$s'),
     ('not_an_object', 'it is not an object', 'ce n’est pas un objet'),
+    ('league_name_wrong', 'its name: %1$s', 'son nom : %1$s'),
+    ('unit_wrong', 'its unit: %1$s', 'son unité : %1$s'),
     ('address_not_text', 'its address is not a text', 'son adresse n’est pas un texte'),
     ('league_not_text', 'its league is not a text', 'sa ligue n’est pas un texte'),
     ('address_wrong', 'its address is not one', 'son adresse n’en est pas une'),

@@ -632,6 +632,8 @@ as $$
     ('commune_wrong', 'the commune of %1$s', 'la commune de %1$s'),
     ('department_wrong', 'the department of %1$s', 'le département de %1$s'),
     ('not_an_object', 'it is not an object', 'ce n’est pas un objet'),
+    ('league_name_wrong', 'its name: %1$s', 'son nom : %1$s'),
+    ('unit_wrong', 'its unit: %1$s', 'son unité : %1$s'),
     ('address_not_text', 'its address is not a text', 'son adresse n’est pas un texte'),
     ('league_not_text', 'its league is not a text', 'sa ligue n’est pas un texte'),
     ('address_wrong', 'its address is not one', 'son adresse n’en est pas une'),
@@ -6064,13 +6066,46 @@ $$;
 create type api.client_league as (league_id uuid, name text, unit text, join_code text, is_new boolean);
 comment on type api.client_league is 'A league of a client with the code that opens it.';
 
-create function private.create_client_leagues(participation_id integer, leagues jsonb) returns setof api.client_league
+-- What is wrong with an element of a list of leagues. `carried` is what their names begin with, or nothing.
+create function private.faults_of_client_league(organisation integer, carried text, league jsonb) returns setof jsonb
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    no_text constant text[] := array['it is not a text', 'Send {"name": "…", "unit": "…"}.'];
+    fault text[];
+begin
+    if jsonb_typeof(league) <> 'object' then
+        return next jsonb_build_array('not_an_object');
+        return;
+    end if;
+    fault := case
+        -- A list or an object would be read as a name in brackets.
+        when jsonb_typeof(league -> 'name') is distinct from 'string' then no_text
+        else coalesce(
+            private.fault_of_name(league ->> 'name', 60, organisation, true),
+            private.fault_of_line(carried || private.trimmed(league ->> 'name'), 60))
+    end;
+    if fault is not null then
+        return next jsonb_build_array('league_name_wrong', fault[1], fault[2]);
+    end if;
+    fault := case
+        when jsonb_typeof(league -> 'unit') not in ('string', 'null') then no_text
+        when league ->> 'unit' is not null then private.fault_of_name(league ->> 'unit', 60, organisation, true)
+    end;
+    if fault is not null then
+        return next jsonb_build_array('unit_wrong', fault[1], fault[2]);
+    end if;
+end
+$$;
+
+create function private.create_client_leagues(participation_id integer, leagues jsonb, dry_run boolean) returns setof api.client_league
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     p mpp.participation := private.lock_open_participation(participation_id);
     o mpp.organisation;
     e mpp.edition;
+    carried text := '';
     item record;
     called text;
     unit_name text;
@@ -6079,6 +6114,7 @@ declare
     fresh boolean;
     added integer := 0;
     units integer := 0;
+    outcome api.client_league[];
 begin
     select * into o from mpp.organisation x where x.id = p.organisation_id;
     select * into e from mpp.edition x where x.id = p.edition_id;
@@ -6094,69 +6130,81 @@ begin
     if (select count(*) from mpp.league l where l.participation_id = p.id) + jsonb_array_length(leagues) > 2000 then
         perform private.refuse('MP039', '2000');
     end if;
-    for item in select x.value as given, x.place from jsonb_array_elements(leagues) with ordinality x (value, place) order by x.place loop
-        if jsonb_typeof(item.given) <> 'object' then
-            perform private.refuse('MP010', format('leagues[%s]', item.place), 'it is not an object', 'Send {"name": "…", "unit": "…"}.');
-        end if;
-        -- A list or an object would be read as a name in brackets.
-        if jsonb_typeof(item.given -> 'name') is distinct from 'string' then
-            perform private.refuse('MP010', format('name of league %s', item.place), 'it is not a text', 'Send {"name": "…", "unit": "…"}.');
-        end if;
-        if jsonb_typeof(item.given -> 'unit') not in ('string', 'null') then
-            perform private.refuse('MP010', format('unit of league %s', item.place), 'it is not a text', 'Send {"name": "…", "unit": "…"}.');
-        end if;
-        called := private.clean_name(format('name of league %s', item.place), item.given ->> 'name', 60, o.id, true);
-        if p.carries_name then
-            called := private.clean_line(format('name of league %s', item.place), o.name || ' · ' || called, 60);
-        end if;
-        unit := null;
-        unit_name := null;
-        if item.given ->> 'unit' is not null then
-            unit_name := private.clean_name(format('unit of league %s', item.place), item.given ->> 'unit', 60, o.id, true);
-            insert into mpp.unit (organisation_id, name) values (o.id, unit_name) on conflict do nothing;
-            if found then
-                units := units + 1;
-                if (select count(*) from mpp.unit u where u.organisation_id = o.id) > 500 then
-                    perform private.refuse('MP010', format('unit of league %s', item.place), 'with it there would be more than 500 units',
-                        'Use one of the units there are.');
-                end if;
-            end if;
-            select u.id, u.name into unit, unit_name
-            from mpp.unit u where u.organisation_id = o.id and lower(u.name) = lower(unit_name);
-        end if;
-        select l.id into league from mpp.league l where l.participation_id = p.id and lower(l.name) = lower(called);
-        fresh := not found;
-        if fresh then
-            added := added + 1;
-            begin
-                insert into mpp.league (edition_id, name, category, participation_id, unit_id)
-                values (e.id, called, case o.kind when 'university' then 'students' when 'association' then 'association'
-                    else 'colleagues' end::api.league_category, p.id, unit)
-                returning id into league;
-            exception when unique_violation then
-                perform private.refuse('MP038', called);
-            end;
-            insert into mpp.team (league_id, edition_id, name)
-            select league, e.id, format(case o.language when 'fr' then 'Équipe %s' else 'Team %s' end, n)
-            from generate_series(1, e.teams_per_league) n;
-            insert into mpp.join_code (league_id, code) values (league, private.new_join_code());
-        elsif unit is not null then
-            update mpp.league l set unit_id = unit where l.id = league and l.unit_id is distinct from unit;
-        end if;
-        return next (league, called, unit_name, (select c.code from mpp.join_code c where c.league_id = league), fresh)::api.client_league;
-    end loop;
-    if added + units > 0 then
-        perform private.record_act('client.create_leagues', o.code,
-            jsonb_build_object('participation', p.id, 'added', added, 'units', units));
+    if p.carries_name then
+        carried := o.name || ' · ';
     end if;
+    perform private.refuse_import((
+        select jsonb_agg(jsonb_build_object('row', g.place, 'fault', f.fault -> 0, 'arguments', f.fault - 0) order by g.place, f.turn)
+        from jsonb_array_elements(leagues) with ordinality g (league, place)
+        cross join lateral private.faults_of_client_league(o.id, carried, g.league) with ordinality f (fault, turn)
+    ));
+
+    begin
+        for item in
+            select private.trimmed(carried || private.trimmed(x.value ->> 'name')) as name, private.trimmed(x.value ->> 'unit') as unit, x.place
+            from jsonb_array_elements(leagues) with ordinality x (value, place)
+            order by x.place
+        loop
+            called := item.name;
+            unit := null;
+            unit_name := item.unit;
+            if unit_name is not null then
+                insert into mpp.unit (organisation_id, name) values (o.id, unit_name) on conflict do nothing;
+                if found then
+                    units := units + 1;
+                    if (select count(*) from mpp.unit u where u.organisation_id = o.id) > 500 then
+                        perform private.refuse('MP010', format('unit of league %s', item.place), 'with it there would be more than 500 units',
+                            'Use one of the units there are.');
+                    end if;
+                end if;
+                select u.id, u.name into unit, unit_name
+                from mpp.unit u where u.organisation_id = o.id and lower(u.name) = lower(unit_name);
+            end if;
+            select l.id into league from mpp.league l where l.participation_id = p.id and lower(l.name) = lower(called);
+            fresh := not found;
+            if fresh then
+                added := added + 1;
+                begin
+                    insert into mpp.league (edition_id, name, category, participation_id, unit_id)
+                    values (e.id, called, case o.kind when 'university' then 'students' when 'association' then 'association'
+                        else 'colleagues' end::api.league_category, p.id, unit)
+                    returning id into league;
+                exception when unique_violation then
+                    perform private.refuse('MP038', called);
+                end;
+                insert into mpp.team (league_id, edition_id, name)
+                select league, e.id, format(case o.language when 'fr' then 'Équipe %s' else 'Team %s' end, n)
+                from generate_series(1, e.teams_per_league) n;
+                insert into mpp.join_code (league_id, code) values (league, private.new_join_code());
+            elsif unit is not null then
+                update mpp.league l set unit_id = unit where l.id = league and l.unit_id is distinct from unit;
+            end if;
+            outcome := outcome || (league, called, unit_name, (select c.code from mpp.join_code c where c.league_id = league), fresh)::api.client_league;
+        end loop;
+        if added + units > 0 then
+            perform private.record_act('client.create_leagues', o.code,
+                jsonb_build_object('participation', p.id, 'added', added, 'units', units));
+        end if;
+        if dry_run then
+            raise exception using errcode = 'MPDRY', message = 'dry run';
+        end if;
+    exception when sqlstate 'MPDRY' then
+        null;
+    end;
+    -- A league that was not made has no id and no code.
+    return query
+    select case when l.league_id is not null then l.league_id end, u.name, u.unit, case when l.league_id is not null then u.join_code end, u.is_new
+    from unnest(outcome) with ordinality u (league_id, name, unit, join_code, is_new, place)
+    left join lateral (select x.id from mpp.league x where x.id = u.league_id) l (league_id) on true
+    order by u.place;
 end
 $$;
 grant execute on function private.create_client_leagues to authenticated, service_role;
 
-create function api.create_client_leagues(participation_id integer, leagues jsonb) returns setof api.client_league
+create function api.create_client_leagues(participation_id integer, leagues jsonb, dry_run boolean default false) returns setof api.client_league
     language sql set search_path = pg_catalog, pg_temp
-begin atomic select * from private.create_client_leagues(participation_id, leagues); end;
-comment on function api.create_client_leagues is 'Makes leagues of a client, all or none: [{"name", "unit"}]. Those that it has already stay, with their unit corrected. Whoever joins a league first runs it. Returns their codes. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP028, MP038, MP039, MP047, MP091–MP093.';
+begin atomic select * from private.create_client_leagues(participation_id, leagues, dry_run); end;
+comment on function api.create_client_leagues is 'Makes leagues of a client, all or none: [{"name", "unit"}]. Those that it has already stay, with their unit corrected. Whoever joins a league first runs it. Returns their codes. With dry_run nothing is made. The faults of all elements come in one answer (MP070). Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP028, MP038, MP039, MP047, MP070, MP091–MP093.';
 grant execute on function api.create_client_leagues to authenticated, service_role;
 
 create function private.client_join_codes() returns table (participation_id integer, league_id uuid, name text, unit text, listed boolean, join_code text)

@@ -157,6 +157,30 @@ def test_a_list_of_leagues_says_first_what_it_would_make(world: World, tmp_path:
     assert [made.is_new for made in again.leagues] == [False, False]
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_every_name_of_a_list_that_is_refused_is_told_by_cell(fresh: Client, tmp_path: Path, dry_run: bool) -> None:
+    clients = fresh.world.ops.clients
+    before = clients.join_codes(fresh.part.participation_id)
+    rows = (("Ligue", "Unité"), ("MPP support", "Lyon"), ("Les Ormes", "MPP officiel"), ("https://evil.example", None))
+    with pytest.raises(SheetError) as refused:
+        clients.import_leagues(fresh.part, write_sheet(tmp_path / "l.csv", *rows), dry_run=dry_run)
+    assert [(problem.cell, problem.value, problem.problem) for problem in refused.value.problems] == [
+        ("A2", "MPP support", "the name is not valid: it is the name of the association"),
+        ("B3", "MPP officiel", "the unit is not valid: it is the name of the association"),
+        ("A4", "https://evil.example", "the name is not valid: it holds a link"),
+    ]
+    assert refused.value.problems[0].fix == "choose a name of your own"
+    with pytest.raises(InvalidField, match="MPP is not valid as a league's name: it is the name of the association"):
+        clients.import_leagues(fresh.part, leagues=[{"name": "MPP"}], dry_run=dry_run)
+    assert clients.join_codes(fresh.part.participation_id) == before
+
+
+def test_a_dry_run_of_leagues_says_which_name_another_client_has(fresh: Client) -> None:
+    other = new_client(fresh.world, fresh.edition)
+    with pytest.raises(NameTaken):
+        fresh.world.ops.clients.import_leagues(other.part, leagues=[{"name": fresh.leagues[0].name}], dry_run=True)
+
+
 # Files of clients
 
 BROKEN_GUESTS = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import uuid
 from collections.abc import Callable
@@ -350,10 +351,10 @@ def test_names_carry_the_organisation_where_it_asks_for_it(game, client, edition
     assert made["name"] == "Exemple SA · Nord"
     (again,) = manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord"))
     assert (again["league_id"], again["is_new"]) == (made["league_id"], False)
-    with game.refused("MP010"):
+    with game.refused("MP070"):
         manager.table("create_client_leagues", participation_id=part, leagues=leagues("x" * 55))
     game.service.call("set_organisation", code=code_of(game, client), name="x" * 100)
-    with game.refused("MP010"):
+    with game.refused("MP070"):
         manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord"))
 
 
@@ -407,15 +408,50 @@ def test_a_name_that_another_league_has_makes_none_of_the_list(game, edition, pa
     assert game.one("select count(*) from mpp.league where participation_id = %s", (part,)) == 0
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [None, {}, [], ["Nord"], [1], [None], [{}], [{"name": ""}], [{"name": None}], [{"name": "x" * 61}],
-     [{"name": "a\u202eb"}], [{"name": "Nord"}, {"name": " "}], [{"name": "Nord", "unit": " "}],
-     [{"name": "Nord", "unit": "x" * 61}], [{"name": f"L{n}"} for n in range(501)]],
-)  # fmt: skip
-def test_what_is_wrong_in_a_list_of_leagues_makes_none(game, part, manager, wrong):
+@pytest.mark.parametrize("wrong", [None, {}, [], [{"name": f"L{n}"} for n in range(501)]])
+def test_leagues_come_as_a_list_of_five_hundred_at_most(game, part, manager, wrong):
     with game.refused("MP010"):
         manager.table("create_client_leagues", participation_id=part, leagues=Jsonb(wrong))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["Nord"], [1], [None], [{}], [{"name": ""}], [{"name": None}], [{"name": "x" * 61}],
+     [{"name": "a\u202eb"}], [{"name": "Nord"}, {"name": " "}], [{"name": "Nord", "unit": " "}],
+     [{"name": "Nord", "unit": "x" * 61}]],
+)  # fmt: skip
+def test_what_is_wrong_in_a_list_of_leagues_makes_none(game, part, manager, wrong):
+    with game.refused("MP070"):
+        manager.table("create_client_leagues", participation_id=part, leagues=Jsonb(wrong))
+
+
+def test_the_faults_of_a_list_of_leagues_come_in_one_answer(game, part, manager):
+    asked = [{"name": "Nord"}, {"name": " "}, "Sud", {"name": "MPP", "unit": 1}, {"name": "Est", "unit": "www.fr"}]
+    with game.refused("MP070") as caught:
+        manager.table("create_client_leagues", participation_id=part, leagues=Jsonb(asked))
+    assert [(f["row"], f["fault"]) for f in json.loads(caught.value.diag.message_detail or "")["faults"]] == [
+        (2, "league_name_wrong"), (3, "not_an_object"), (4, "league_name_wrong"), (4, "unit_wrong"), (5, "unit_wrong"),
+    ]  # fmt: skip
+    assert game.one("select count(*) from mpp.league where participation_id = %s", (part,)) == 0
+
+
+def test_a_dry_run_says_which_leagues_would_be_made_and_makes_none(game, client, edition, part, manager):
+    (made,) = manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord", unit="Usine"))
+    before = game.rows("select action from mpp.audit order by id")
+    asked = leagues("Sud", "NORD", "sud", unit="Siège")
+    dry = manager.table("create_client_leagues", participation_id=part, leagues=asked, dry_run=True)
+    assert [(row["name"], row["unit"], row["is_new"], row["league_id"], row["join_code"]) for row in dry] == [
+        ("Sud", "Siège", True, None, None),
+        ("NORD", "Siège", False, made["league_id"], made["join_code"]),
+        ("sud", "Siège", False, None, None),
+    ]
+    assert game.one("select count(*) from mpp.league where participation_id = %s", (part,)) == 1
+    assert unit_of(game, "Nord", part) == "Usine"
+    assert [row["name"] for row in manager.view("client_units", organisation_id=client)] == ["Usine"]
+    assert game.rows("select action from mpp.audit order by id") == before
+    taken = game.one("select name from mpp.league where id = %s", (game.league(edition).id,))
+    with game.refused("MP038"):
+        manager.table("create_client_leagues", participation_id=part, leagues=leagues(taken), dry_run=True)
 
 
 def test_leagues_are_made_while_people_may_still_join(game, client, edition):
@@ -1448,7 +1484,7 @@ def test_whose_account_was_deleted_softly_works_for_nobody(game, client):
 )  # fmt: skip
 def test_a_name_holds_no_link_and_is_not_that_of_the_association(game, part, edition, manager, name):
     for wrong in ({"name": name}, {"name": "Nord", "unit": name}):
-        with game.refused("MP010"):
+        with game.refused("MP070"):
             manager.table("create_client_leagues", participation_id=part, leagues=Jsonb([wrong]))
     player = game.registered()
     with game.refused("MP010"):
@@ -1459,7 +1495,7 @@ def test_a_name_holds_no_link_and_is_not_that_of_the_association(game, part, edi
     if "=?" not in name:
         # The association may where it types one name; in a list it passes on what others typed.
         game.service.call("rename_team", team_id=league.teams[0], name=name)
-    with game.refused("MP010"):
+    with game.refused("MP070"):
         game.service.table("create_client_leagues", participation_id=part, leagues=Jsonb([{"name": name}]))
 
 
@@ -1480,7 +1516,7 @@ def test_a_name_is_not_that_of_another_client(game, client, part, edition, manag
     game.organisation(name=f"Élan {code}")
     player = game.registered()
     for name in (f"élan {code}", f"ELAN {code}", f"Élan {code} · Lyon", f"Élan {code}: Lyon"):
-        with game.refused("MP010"):
+        with game.refused("MP070"):
             manager.table("create_client_leagues", participation_id=part, leagues=Jsonb([{"name": name}]))
         with game.refused("MP010"):
             player.table("create_league", edition_id=edition.id, name=name, category="friends")
@@ -1493,7 +1529,7 @@ def test_a_name_is_not_that_of_another_client(game, client, part, edition, manag
     "wrong", [{"name": ["a"]}, {"name": {"a": 1}}, {"name": 1}, {"name": True}, {"name": "a", "unit": ["a"]}]
 )
 def test_a_name_is_a_text(game, part, manager, wrong):
-    with game.refused("MP010"):
+    with game.refused("MP070"):
         manager.table("create_client_leagues", participation_id=part, leagues=Jsonb([wrong]))
 
 

@@ -114,7 +114,7 @@ def test_every_name_that_is_shown_goes_through_the_one_rule(game):
                 *((name, "it holds a link") for name in ("Visitez evil.ai", "x.cloud")),
                 *((name, "it is the name of the association") for name in ("MPP officiel", "M.P.P. support")),
             ):
-                with game.refused("MP010") as caught:
+                with game.refused("MP010", "MP070") as caught:
                     write(wrong)
                 assert what in caught.value.diag.message_primary, (column, wrong)
 
@@ -167,10 +167,11 @@ def test_staff_pass_lists_on_and_the_names_in_them_are_checked(game, name, what,
         ("create_client_leagues", {"participation_id": part}, {"leagues": [{"name": name}]}),
         ("create_client_leagues", {"participation_id": part}, {"leagues": [{"name": "Nord", "unit": name}]}),
     ):
-        with game.refused("MP010", "MP070") as caught:
+        with game.refused("MP070") as caught:
             staff.table(function, **place, **{key: Jsonb(value) for key, value in listed.items()})
         assert what in caught.value.diag.message_primary
-        where = " row 1: its team: " if function == "add_pupils" else " 1 is not valid"
+        field = "team" if function == "add_pupils" else "unit" if "unit" in listed["leagues"][0] else "name"
+        where = f" row 1: its {field}: "
         assert where in caught.value.diag.message_primary
     staff.call("rename_team", team_id=class_.teams[0], name=name)
     # A team of the class is no new name.
