@@ -65,6 +65,7 @@ class Config:
     def auth_options(self) -> dict[str, Any]:
         """The [auth] section as arguments of ``auth_environment``."""
         email, hook = self.auth.get("email", {}), self.auth.get("hook", {}).get("custom_access_token", {})
+        mfa = self.auth.get("mfa", {})
         options: dict[str, Any] = {
             "site_url": self.auth.get("site_url", "http://127.0.0.1:3000"),
             "redirect_urls": self.auth.get("additional_redirect_urls", []),
@@ -77,6 +78,9 @@ class Config:
             "mail_interval": email.get("max_frequency", "1s"),
             "reuse_seconds": self.auth.get("refresh_token_reuse_interval", 10),
             "password_min_length": self.auth.get("minimum_password_length", 8),
+            # The server has one switch for both steps here: a factor that cannot be used is of no use.
+            "totp": mfa.get("totp", {}).get("enroll_enabled", False),
+            "most_factors": mfa.get("max_enrolled_factors", 10),
         }
         if hook.get("enabled"):
             # pg-functions://postgres/schema/function

@@ -21,7 +21,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from supabase_embedded import __version__
 from supabase_embedded.auth.context import Context, context_of
-from supabase_embedded.auth.endpoints import account, administration, mailing, registration, signing_in, verification
+from supabase_embedded.auth.endpoints import (
+    account,
+    administration,
+    mailing,
+    registration,
+    second_factor,
+    signing_in,
+    verification,
+)
 from supabase_embedded.auth.endpoints.account import DUPLICATE_EMAIL
 from supabase_embedded.auth.errors import Refusal, not_found, unexpected, unprocessable
 from supabase_embedded.auth.keys import KeySet
@@ -111,14 +119,6 @@ async def link_identity(request: Request) -> Response:
     async with context.transaction() as connection:
         await context.caller(request, connection)
     raise not_found("manual_linking_disabled", "Manual linking is disabled")
-
-
-async def enroll_factor(request: Request) -> Response:
-    """POST /factors: second factors, which this server does not offer."""
-    context = context_of(request)
-    async with context.transaction() as connection:
-        await context.caller(request, connection)
-    raise Refusal(422, "mfa_totp_enroll_not_enabled", "MFA enroll is disabled for TOTP")
 
 
 async def _on_refusal(request: Request, refusal: Refusal) -> Response:
@@ -214,12 +214,18 @@ _ROUTES = [
     Route("/user/identities/authorize", link_identity),
     Route("/user/identities/{identity_id}", link_identity, methods=["DELETE"]),
     Route("/authorize", third_party),
-    Route("/factors", enroll_factor, methods=["POST"]),
+    Route("/factors", second_factor.enrol, methods=["POST"]),
+    Route("/factors/{factor_id}", second_factor.unenrol, methods=["DELETE"]),
+    Route("/factors/{factor_id}/challenge", second_factor.challenge, methods=["POST"]),
+    Route("/factors/{factor_id}/verify", second_factor.verify, methods=["POST"]),
     Route("/invite", administration.invite, methods=["POST"]),
     Route("/admin/users", administration.list_accounts, methods=["GET"]),
     Route("/admin/users", administration.create_account, methods=["POST"]),
     Route("/admin/users/{user_id}", administration.show_account, methods=["GET"]),
     Route("/admin/users/{user_id}", administration.update_account, methods=["PUT"]),
     Route("/admin/users/{user_id}", administration.delete_account, methods=["DELETE"]),
+    Route("/admin/users/{user_id}/factors", second_factor.list_factors, methods=["GET"]),
+    Route("/admin/users/{user_id}/factors/{factor_id}", second_factor.rename_factor, methods=["PUT"]),
+    Route("/admin/users/{user_id}/factors/{factor_id}", second_factor.remove_factor, methods=["DELETE"]),
     Route("/admin/generate_link", administration.generate_link, methods=["POST"]),
 ]

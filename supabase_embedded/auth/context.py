@@ -43,6 +43,12 @@ class Caller:
 
     user: User
     session_id: UUID | None
+    level: str = "aal1"
+
+    @property
+    def lacks_second_factor(self) -> bool:
+        """Whether the account has a second factor that the session has not shown."""
+        return self.user.has_second_factor and self.level != "aal2"
 
 
 @dataclass
@@ -57,6 +63,7 @@ class Context:
     unknown_addresses: UnknownAddresses = field(default_factory=UnknownAddresses)
     guessed_codes: Guesses = field(default_factory=Guesses)
     guessed_passwords: Guesses = field(default_factory=Guesses)
+    guessed_factors: Guesses = field(default_factory=Guesses)
     rates: Rates = field(default_factory=Rates)
 
     @asynccontextmanager
@@ -88,10 +95,10 @@ class Context:
         user = await users.find_by_id(connection, user_id)
         if user is None:
             raise forbidden("user_not_found", "User from sub claim in JWT does not exist")
-        session_id = await self._live_session(connection, claims, user_id)
+        session_id, level = await self._live_session(connection, claims, user_id)
         if user.is_banned:
             raise forbidden("user_banned", "User is banned")
-        return Caller(user, session_id)
+        return Caller(user, session_id, level)
 
     def require_rate(self, request: Request) -> None:
         """Refuse (429) a client that asks too often, where the limits of the hosted server are imitated."""
@@ -121,16 +128,19 @@ class Context:
         agent = request.headers.get("User-Agent", "")
         return await self.sessions.open(connection, user, method, user_agent=agent, ip=client_ip(request))
 
-    async def _live_session(self, connection: Connection, claims: dict[str, Any], user_id: UUID) -> UUID | None:
+    async def _live_session(
+        self, connection: Connection, claims: dict[str, Any], user_id: UUID
+    ) -> tuple[UUID | None, str]:
         claimed = claims.get("session_id")
         if not claimed:
-            return None
+            return None, "aal1"
         session_id = _uuid(claimed)
         if session_id is None:
             raise forbidden("bad_jwt", "invalid claim: session_id claim must be a UUID")
-        if not await sessions.exists(connection, session_id, user_id):
+        level = await sessions.level(connection, session_id, user_id)
+        if level is None:
             raise forbidden("session_not_found", "Session from session_id claim in JWT does not exist")
-        return session_id
+        return session_id, level
 
 
 def context_of(request: Request) -> Context:

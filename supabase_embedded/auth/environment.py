@@ -46,6 +46,8 @@ def auth_environment(
     mail_interval: str = "1s",
     reuse_seconds: int = 10,
     password_min_length: int = 8,
+    totp: bool = False,
+    most_factors: int = 10,
     sender: str = "noreply@stack.localhost",
     sender_name: str = "Local stack",
     rates: Mapping[str, int] | None = None,
@@ -58,7 +60,8 @@ def auth_environment(
     older anon and service_role keys pass. `templates_url` serves the mail
     templates (the mailbox does, at `/templates`); ours has them anyway. `access_token_hook` names a database function
     as "schema.function". Durations are in seconds, except `mail_interval`, written as Go does ("1s", "1m"): the least
-    time between two mails of one kind to one account; "0s" would mean the server's default of a minute. `rates` are the
+    time between two mails of one kind to one account; "0s" would mean the server's default of a minute. `totp` allows
+    second factors by authenticator app, `most_factors` for one account. `rates` are the
     limits by network address of a hosted project, by the names of `RATES`: without them only anonymous accounts
     have one.
     """
@@ -103,8 +106,9 @@ def auth_environment(
         "GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL": str(reuse_seconds),
         "GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_REAUTHENTICATION": "false",
         "GOTRUE_SECURITY_MANUAL_LINKING_ENABLED": "false",
-        "GOTRUE_MFA_TOTP_ENROLL_ENABLED": "false",
-        "GOTRUE_MFA_TOTP_VERIFY_ENABLED": "false",
+        "GOTRUE_MFA_TOTP_ENROLL_ENABLED": _flag(totp),
+        "GOTRUE_MFA_TOTP_VERIFY_ENABLED": _flag(totp),
+        "GOTRUE_MFA_MAX_ENROLLED_FACTORS": str(most_factors),
         "GOTRUE_LOG_LEVEL": "info",
     }
     if rates is not None:

@@ -1,11 +1,17 @@
 -- The tables of schema auth that this server keeps, with the names, columns and types they have on hosted Supabase, so
 -- that foreign keys, policies and triggers written against them hold there too. Run as supabase_auth_admin, any number
--- of times. What only third-party sign-in, SSO and second factors need is not here.
+-- of times. What only third-party sign-in and SSO need is not here.
 
 do $$
 begin
     if to_regtype('auth.aal_level') is null then
         create type auth.aal_level as enum ('aal1', 'aal2', 'aal3');
+    end if;
+    if to_regtype('auth.factor_type') is null then
+        create type auth.factor_type as enum ('totp', 'webauthn', 'phone');
+    end if;
+    if to_regtype('auth.factor_status') is null then
+        create type auth.factor_status as enum ('unverified', 'verified');
     end if;
     if to_regtype('auth.code_challenge_method') is null then
         create type auth.code_challenge_method as enum ('s256', 'plain');
@@ -125,6 +131,40 @@ create table if not exists auth.mfa_amr_claims (
 );
 comment on table auth.mfa_amr_claims is 'Auth: how the person of a session proved who they are.';
 
+create table if not exists auth.mfa_factors (
+    id uuid primary key,
+    user_id uuid not null references auth.users (id) on delete cascade,
+    friendly_name text,
+    factor_type auth.factor_type not null,
+    status auth.factor_status not null,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    secret text,
+    phone text,
+    last_challenged_at timestamptz constraint mfa_factors_last_challenged_at_key unique,
+    web_authn_credential jsonb,
+    web_authn_aaguid uuid,
+    last_webauthn_challenge_data jsonb
+);
+create unique index if not exists mfa_factors_user_friendly_name_unique on auth.mfa_factors (friendly_name, user_id)
+    where trim(friendly_name) <> '';
+create index if not exists factor_id_created_at_idx on auth.mfa_factors (user_id, created_at);
+create index if not exists mfa_factors_user_id_idx on auth.mfa_factors (user_id);
+create unique index if not exists unique_phone_factor_per_user on auth.mfa_factors (user_id, phone);
+comment on table auth.mfa_factors is 'Auth: second factors, here always the secret of an authenticator app.';
+
+create table if not exists auth.mfa_challenges (
+    id uuid primary key,
+    factor_id uuid not null constraint mfa_challenges_auth_factor_id_fkey references auth.mfa_factors (id) on delete cascade,
+    created_at timestamptz not null,
+    verified_at timestamptz,
+    ip_address inet not null,
+    otp_code text,
+    web_authn_session_data jsonb
+);
+create index if not exists mfa_challenge_created_at_idx on auth.mfa_challenges (created_at desc);
+comment on table auth.mfa_challenges is 'Auth: questions for the code of a factor; each is answered once.';
+
 create table if not exists auth.one_time_tokens (
     id uuid primary key,
     user_id uuid not null references auth.users (id) on delete cascade,
@@ -167,7 +207,8 @@ declare
     kept text;
 begin
     foreach kept in array array[
-        'users', 'identities', 'sessions', 'refresh_tokens', 'mfa_amr_claims', 'one_time_tokens', 'flow_state'
+        'users', 'identities', 'sessions', 'refresh_tokens', 'mfa_amr_claims', 'mfa_factors', 'mfa_challenges',
+        'one_time_tokens', 'flow_state'
     ] loop
         execute format('alter table auth.%I enable row level security', kept);
         if to_regrole('postgres') is not null then

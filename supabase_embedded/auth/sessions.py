@@ -18,6 +18,8 @@ from supabase_embedded.auth.keys import KeySet
 from supabase_embedded.auth.settings import AuthSettings
 from supabase_embedded.auth.users import NIL, Connection, User
 
+#: Ways to prove who one is that make the second level of assurance.
+SECOND_FACTORS = frozenset(("totp", "mfa/phone", "mfa/webauthn"))
 #: How long the custom-access-token hook may take, in milliseconds.
 HOOK_TIMEOUT = 2000
 #: Claims that a token must have, whatever the hook returns.
@@ -100,16 +102,36 @@ class Sessions:
             " user_agent = nullif(%s, ''), ip = %s where id = %s",
             [user_agent, ip, session["id"]],
         )
-        cursor = await connection.execute(
-            "select authentication_method, updated_at from auth.mfa_amr_claims where session_id = %s"
-            " order by updated_at desc",
-            [session["id"]],
-        )
-        amr = [
-            {"method": row["authentication_method"], "timestamp": int(row["updated_at"].timestamp())}
-            for row in await cursor.fetchall()
-        ]
+        amr = await _methods(connection, session["id"])
         return await self._grant(connection, user, session["id"], amr, "token_refresh", issued, ip)
+
+    async def raise_level(
+        self, connection: Connection, user: User, session_id: UUID, factor_id: UUID, *, ip: str | None
+    ) -> dict[str, Any] | None:
+        """Make a session one of two factors and return its new tokens; None when the session is gone.
+
+        Every other session of the account with one factor ends, and so do the session's earlier refresh tokens.
+        """
+        cursor = await connection.execute(
+            "select id from auth.sessions where id = %s and user_id = %s for update", [session_id, user.id]
+        )
+        if await cursor.fetchone() is None:
+            return None
+        await connection.execute(
+            "insert into auth.mfa_amr_claims (id, session_id, created_at, updated_at, authentication_method)"
+            " values (%(id)s, %(session)s, %(at)s, %(at)s, 'totp')"
+            " on conflict (session_id, authentication_method) do update set updated_at = excluded.updated_at",
+            {"id": uuid4(), "session": session_id, "at": datetime.now(UTC)},
+        )
+        await connection.execute(
+            "update auth.sessions set aal = 'aal2', factor_id = %s where id = %s", [factor_id, session_id]
+        )
+        await connection.execute("delete from auth.sessions where user_id = %s and aal < 'aal2'", [user.id])
+        # What was read of the session before must not become one of two factors: the real server keeps its chain.
+        await connection.execute("delete from auth.refresh_tokens where session_id = %s", [session_id])
+        issued = await self._follow(connection, session_id, user.id, None)
+        amr = await _methods(connection, session_id)
+        return await self._grant(connection, user, session_id, amr, "totp", issued, ip)
 
     async def _rotate(self, connection: Connection, session_id: UUID, user_id: UUID, token: str) -> str | None:
         """Return the token that follows `token`, or None after revoking the session's tokens. The session is locked."""
@@ -133,6 +155,10 @@ class Sessions:
                         [session_id],
                     )
                 return None
+        return await self._follow(connection, session_id, user_id, token)
+
+    @staticmethod
+    async def _follow(connection: Connection, session_id: UUID, user_id: UUID, token: str | None) -> str:
         following = _new_refresh_token()
         await connection.execute(
             "with revoked as (update auth.refresh_tokens set revoked = true, updated_at = now()"
@@ -167,7 +193,7 @@ class Sessions:
             "app_metadata": user.raw_app_meta_data,
             "user_metadata": user.raw_user_meta_data,
             "role": user.role,
-            "aal": "aal1",
+            "aal": "aal2" if any(entry["method"] in SECOND_FACTORS for entry in amr) else "aal1",
             "amr": amr,
             "session_id": str(session_id),
             "is_anonymous": user.is_anonymous,
@@ -185,13 +211,15 @@ class Sessions:
         }
 
 
-async def exists(connection: Connection, session_id: UUID, user_id: UUID) -> bool:
-    """Tell whether a session of an access token still is."""
+async def level(connection: Connection, session_id: UUID, user_id: UUID) -> str | None:
+    """Return the level of assurance of a live session, aal1 or aal2; None when there is no such session."""
     cursor = await connection.execute(
-        "select 1 from auth.sessions where id = %s and user_id = %s and (not_after is null or not_after > now())",
+        "select coalesce(aal, 'aal1') as aal from auth.sessions"
+        " where id = %s and user_id = %s and (not_after is null or not_after > now())",
         [session_id, user_id],
     )
-    return await cursor.fetchone() is not None
+    row = await cursor.fetchone()
+    return str(row["aal"]) if row else None
 
 
 async def end(
@@ -203,6 +231,19 @@ async def end(
         " and (%(only)s::uuid is null or id = %(only)s) and id is distinct from %(kept)s",
         {"user": user_id, "only": only, "kept": others_than},
     )
+
+
+async def _methods(connection: Connection, session_id: UUID) -> list[dict[str, Any]]:
+    """How the person of a session proved who they are, the latest first: the claim `amr`."""
+    cursor = await connection.execute(
+        "select authentication_method, updated_at from auth.mfa_amr_claims where session_id = %s"
+        " order by updated_at desc",
+        [session_id],
+    )
+    return [
+        {"method": row["authentication_method"], "timestamp": int(row["updated_at"].timestamp())}
+        for row in await cursor.fetchall()
+    ]
 
 
 async def _ask_hook(

@@ -86,6 +86,11 @@ class AuthSettings(BaseSettings):
     security_refresh_token_rotation_enabled: bool = True
     security_refresh_token_reuse_interval: int = 0
 
+    mfa_totp_enroll_enabled: bool = True
+    mfa_totp_verify_enabled: bool = True
+    mfa_max_enrolled_factors: int = 10
+    mfa_challenge_expiry_duration: float = 300
+
     hook_custom_access_token_enabled: bool = False
     hook_custom_access_token_uri: str = ""
 

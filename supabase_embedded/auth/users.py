@@ -54,6 +54,7 @@ class User:
     deleted_at: datetime | None
     is_anonymous: bool
     identities: list[dict[str, Any]]
+    factors: list[dict[str, Any]]
 
     @property
     def is_banned(self) -> bool:
@@ -64,6 +65,11 @@ class User:
     def is_confirmed(self) -> bool:
         """Whether someone proved to read the account's mail."""
         return self.email_confirmed_at is not None
+
+    @property
+    def has_second_factor(self) -> bool:
+        """Whether signing in may take a second step: a factor that its owner has proved to have."""
+        return any(factor["status"] == "verified" for factor in self.factors)
 
     def as_json(self) -> dict[str, Any]:
         """The account as clients see it: no password, no codes, times in UTC, absent where there is none."""
@@ -80,6 +86,8 @@ class User:
             "updated_at": timestamp(self.updated_at),
             "is_anonymous": self.is_anonymous,
         }
+        if self.factors:
+            document["factors"] = self.factors
         if self.email_change:
             document["new_email"] = self.email_change
         for name in _OPTIONAL_TIMES:
@@ -129,7 +137,25 @@ _COLUMNS = sql.SQL("""
         ) order by identity.created_at)
         from auth.identities as identity
         where identity.user_id = users.id
-    ), '[]') as identities
+    ), '[]') as identities,
+    coalesce((
+        select jsonb_agg(
+            jsonb_build_object(
+                'id', factor.id,
+                'created_at', to_char(factor.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                'updated_at', to_char(factor.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                'status', factor.status,
+                'factor_type', factor.factor_type,
+                'phone', coalesce(factor.phone, ''),
+                'last_challenged_at',
+                to_char(factor.last_challenged_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+            ) || case when factor.friendly_name <> '' then jsonb_build_object('friendly_name', factor.friendly_name)
+                else '{}' end
+            order by factor.created_at
+        )
+        from auth.mfa_factors as factor
+        where factor.user_id = users.id
+    ), '[]') as factors
 """)
 
 

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from supabase_embedded.auth import codes, sessions, users
 from supabase_embedded.auth.context import Caller, context_of
 from supabase_embedded.auth.endpoints.verification import apply_email_change
-from supabase_embedded.auth.errors import forbidden, unprocessable
+from supabase_embedded.auth.errors import Refusal, forbidden, unprocessable
 from supabase_embedded.auth.one_time import mail_email_change
 from supabase_embedded.auth.passwords import hash_password, matches, require_strong
 from supabase_embedded.auth.users import Connection, User
@@ -40,6 +40,9 @@ async def update(request: Request) -> Response:
     redirect_to = redirect_target(request, context.settings)
     if "app_metadata" in body:
         raise forbidden("not_admin", "Updating app_metadata requires admin privileges")
+    if caller.lacks_second_factor and ("password" in body or (email and email != caller.user.email)):
+        message = "AAL2 session is required to update email or password when MFA is enabled."
+        raise Refusal(401, "insufficient_aal", message)
     async with context.transaction() as connection:
         user = await users.find_by_id(connection, caller.user.id, lock=True)
         if user is None:

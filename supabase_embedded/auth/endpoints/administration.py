@@ -98,7 +98,7 @@ async def show_account(request: Request) -> Response:
     context = context_of(request)
     await context.require_admin(request)
     async with context.transaction() as connection:
-        user = await _account(request, connection)
+        user = await named_account(request, connection)
     return JSONResponse(user.as_json())
 
 
@@ -120,7 +120,7 @@ async def update_account(request: Request) -> Response:
         require_strong(body.text("password"), context.settings.password_min_length)
         hashed = await hash_password(body.text("password"))
     async with context.transaction() as connection:
-        user = await _account(request, connection, lock=True)
+        user = await named_account(request, connection, lock=True)
         if hashed is not None:
             user = await set_password(connection, user, hashed)
         if body.flag("email_confirm"):
@@ -149,7 +149,7 @@ async def delete_account(request: Request) -> Response:
     await context.require_admin(request)
     body = await read_body(request, optional=True)
     async with context.transaction() as connection:
-        user = await _account(request, connection, lock=True)
+        user = await named_account(request, connection, lock=True)
         if not body.flag("should_soft_delete"):
             try:
                 await connection.execute("delete from auth.users where id = %s", [user.id])
@@ -158,6 +158,15 @@ async def delete_account(request: Request) -> Response:
         elif user.deleted_at is None:
             await _soft_delete(context, connection, user)
     return JSONResponse({})
+
+
+async def named_account(request: Request, connection: Connection, *, lock: bool = False) -> User:
+    """The account of the path. Raises Refusal (404)."""
+    user_id = uuid_or_refusal(request.path_params["user_id"], "user_id")
+    user = await users.find_by_id(connection, user_id, lock=lock)
+    if user is None:
+        raise not_found("user_not_found", "User not found")
+    return user
 
 
 async def invite(request: Request) -> Response:
@@ -222,14 +231,6 @@ async def generate_link(request: Request) -> Response:
     return JSONResponse(document)
 
 
-async def _account(request: Request, connection: Connection, *, lock: bool = False) -> User:
-    user_id = uuid_or_refusal(request.path_params["user_id"], "user_id")
-    user = await users.find_by_id(connection, user_id, lock=lock)
-    if user is None:
-        raise not_found("user_not_found", "User not found")
-    return user
-
-
 async def _reloaded(connection: Connection, user: User) -> User:
     # The identity was written after the account: read both together.
     return await users.find_by_id(connection, user.id) or user
@@ -292,6 +293,7 @@ async def _soft_delete(context: Context, connection: Connection, user: User) -> 
         "update auth.identities set identity_data = '{}', provider_id = %s || provider where user_id = %s",
         [gone, user.id],
     )
+    await connection.execute("delete from auth.mfa_factors where user_id = %s", [user.id])
     await codes.forget(connection, user.id)
     await sessions.end(connection, user.id)
 

@@ -1,9 +1,10 @@
 """Auth servers to try: always ours, and the real Supabase Auth server too when MPP_AUTH_BIN names its binary.
 
 Both have their own database on one Postgres server of this directory's own, and each runs twice: `auth` takes addresses
-as they are and lets an hour pass between two mails to one account; `strict` wants addresses confirmed, lets no time
-pass, and asks a hook in the database for the claims of tokens. Spans of time are an hour or next to nothing, so that no
-test depends on the speed of the machine. What is to be outside one is moved back in the database (`let_hours_pass`).
+as they are, lets an hour pass between two mails to one account and knows second factors; `strict` wants addresses
+confirmed, lets no time pass, and asks a hook in the database for the claims of tokens. Spans of time are an hour or
+next to nothing, so that no test depends on the speed of the machine. What is to be outside one is moved back in the
+database (`let_hours_pass`).
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from tests.support.waiting import LIMIT, wait_until
 
 BACKENDS = ["ours", "real"] if os.environ.get("MPP_AUTH_BIN") else ["ours"]
 PASSWORD = "correct horse battery"
+MOST_FACTORS = 3
 SITE = "http://127.0.0.1:3000"
 
 _HOOK = """
@@ -286,8 +288,9 @@ def launch(
 
 @pytest.fixture(scope="session")
 def auth(launch: Callable[..., contextlib.AbstractContextManager[AuthServer]]) -> Iterator[AuthServer]:
-    """A server that takes addresses as they are."""
-    with launch(autoconfirm=True, mail_interval="1h", reuse_seconds=3600) as server:
+    """A server that takes addresses as they are, and second factors."""
+    options = {"totp": True, "most_factors": MOST_FACTORS}
+    with launch(autoconfirm=True, mail_interval="1h", reuse_seconds=3600, **options) as server:
         yield server
 
 

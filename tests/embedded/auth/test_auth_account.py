@@ -140,15 +140,16 @@ def test_without_a_token_nothing_is_shown_or_changed(auth: AuthServer) -> None:
         assert (answer.status_code, answer.json()["error_code"]) == (401, "no_authorization")
 
 
-def test_what_this_stack_does_not_offer_is_refused_by_name(auth: AuthServer, address: str) -> None:
-    client = auth.client()
-    client.sign_up({"email": address, "password": PASSWORD})
+def test_what_this_stack_does_not_offer_is_refused_by_name(strict: AuthServer, address: str) -> None:
+    strict.admin().create_user({"email": address, "password": PASSWORD, "email_confirm": True})
+    client = strict.client()
+    client.sign_in_with_password({"email": address, "password": PASSWORD})
     token = client.get_session()
     assert token is not None
     refused = [
-        auth.call("GET", "/authorize?provider=google"),
-        auth.call("GET", "/user/identities/authorize?provider=google", token=token.access_token),
-        auth.call("POST", "/factors", {"factor_type": "totp", "friendly_name": "x"}, token.access_token),
+        strict.call("GET", "/authorize?provider=google"),
+        strict.call("GET", "/user/identities/authorize?provider=google", token=token.access_token),
+        strict.call("POST", "/factors", {"factor_type": "totp", "friendly_name": "x"}, token.access_token),
     ]
     assert [answer.json()["error_code"] for answer in refused] == [
         "validation_failed",

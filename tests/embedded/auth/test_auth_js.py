@@ -43,6 +43,10 @@ def test_an_account_lives_through_the_javascript_client(auth: AuthServer, addres
         "anonymous": True,
         "linked": {"email": f"linked-{address}", "anonymous": False},
         "otp": "otp_disabled",
+        "picture": True,
+        "levels": [["aal1", "aal2"], ["aal2", "aal2"]],
+        "factors": [["telephone", "verified"]],
+        "removed": ["insufficient_aal", True],
         "left": None,
     }
     assert len(auth.mailbox.mails(address)) == 1

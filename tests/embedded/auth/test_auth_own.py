@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import psycopg
+import pyotp
 import pytest
 
 from mpp_supabase.project import find_project
@@ -29,7 +30,7 @@ from supabase_embedded.postgres.server import PostgresServer
 from tests.support import ROOT
 from tests.support.waiting import LIMIT
 
-from .conftest import PASSWORD, AuthServer, copy_database
+from .conftest import MOST_FACTORS, PASSWORD, AuthServer, copy_database
 
 pytestmark = pytest.mark.parametrize("backend", ["ours"], indirect=True, scope="session")
 
@@ -51,6 +52,71 @@ def test_after_ten_wrong_codes_the_right_one_no_longer_helps(strict: AuthServer,
     other = f"other-{address}"
     strict.call("POST", "/otp", {"email": other})
     assert verify(strict.mail(other).code, other) == 200
+
+
+def test_after_ten_wrong_codes_of_an_app_the_right_one_no_longer_helps(auth: AuthServer, address: str) -> None:
+    token = auth.sign_up(address).json()["access_token"]
+    made = auth.call("POST", "/factors", {"factor_type": "totp"}, token).json()
+    app = pyotp.TOTP(made["totp"]["secret"])
+
+    def answer(code: str, bearer: str = token, factor: str = made["id"]) -> int:
+        asked = auth.call("POST", f"/factors/{factor}/challenge", {}, bearer).json()["id"]
+        body = {"challenge_id": asked, "code": code}
+        return auth.call("POST", f"/factors/{factor}/verify", body, bearer).status_code
+
+    right = int(app.now())
+    # Codes of other moments, so that none of them comes true while the test runs.
+    wrong = [f"{(right + 7919 * number) % 1_000_000:06d}" for number in range(1, 21)]
+    with ThreadPoolExecutor(20) as pool:
+        answers = sorted(pool.map(answer, wrong))
+    assert answers == [422] * 10 + [429] * 10
+    assert answer(app.now()) == 429
+    other = auth.sign_up(f"other-{address}").json()["access_token"]
+    theirs = auth.call("POST", "/factors", {"factor_type": "totp"}, other).json()
+    assert answer(pyotp.TOTP(theirs["totp"]["secret"]).now(), other, theirs["id"]) == 200
+
+
+def test_a_challenge_answered_by_ten_at_once_is_answered_once(auth: AuthServer, address: str) -> None:
+    token = auth.sign_up(address).json()["access_token"]
+    made = auth.call("POST", "/factors", {"factor_type": "totp"}, token).json()
+    asked = auth.call("POST", f"/factors/{made['id']}/challenge", {}, token).json()["id"]
+    body = {"challenge_id": asked, "code": pyotp.TOTP(made["totp"]["secret"]).now()}
+    answers = auth.at_once(
+        10,
+        lambda: auth.call("POST", f"/factors/{made['id']}/verify", body, token),
+        "auth.mfa_challenges where id = %s",
+        asked,
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] + [422] * 9
+
+
+def test_ten_who_enrol_at_once_get_no_more_factors_than_allowed(auth: AuthServer, address: str) -> None:
+    signed_up = auth.sign_up(address).json()
+    body = {"factor_type": "totp"}
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(
+            pool.map(
+                lambda number: auth.call(
+                    "POST", "/factors", body | {"friendly_name": str(number)}, signed_up["access_token"]
+                ),
+                range(10),
+            )
+        )
+    assert sorted(answer.status_code for answer in answers) == [200] * MOST_FACTORS + [422] * (10 - MOST_FACTORS)
+    kept = auth.rows("select count(*) from auth.mfa_factors where user_id = %s", signed_up["user"]["id"])
+    assert kept == [(MOST_FACTORS,)]
+
+
+def test_a_refresh_token_from_before_the_second_factor_gives_no_session_of_two(auth: AuthServer, address: str) -> None:
+    signed_up = auth.sign_up(address).json()
+    token = signed_up["access_token"]
+    made = auth.call("POST", "/factors", {"factor_type": "totp"}, token).json()
+    asked = auth.call("POST", f"/factors/{made['id']}/challenge", {}, token).json()["id"]
+    body = {"challenge_id": asked, "code": pyotp.TOTP(made["totp"]["secret"]).now()}
+    proven = auth.call("POST", f"/factors/{made['id']}/verify", body, token).json()
+    stolen = auth.refresh(signed_up["refresh_token"])
+    assert (stolen.status_code, stolen.json()["error_code"]) == (400, "refresh_token_not_found")
+    assert auth.refresh(proven["refresh_token"]).status_code == 200
 
 
 @pytest.mark.parametrize("flow", ["implicit", "pkce"])

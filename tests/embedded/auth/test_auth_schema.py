@@ -14,7 +14,10 @@ from supabase_embedded.postgres.server import PostgresServer
 
 from .conftest import SITE, AuthServer, auth_command, copy_database, run_once
 
-KEPT = ("users", "identities", "sessions", "refresh_tokens", "one_time_tokens", "mfa_amr_claims", "flow_state")
+KEPT = (
+    *("users", "identities", "sessions", "refresh_tokens", "one_time_tokens", "flow_state"),
+    *("mfa_amr_claims", "mfa_factors", "mfa_challenges"),
+)
 
 _COLUMNS = """
     select table_name, ordinal_position, column_name, udt_name, is_nullable, is_generated, character_maximum_length
