@@ -42,7 +42,7 @@ as $$
     ('MP023', 'RegistrationClosed', 'Edition %1$s took new players until %2$s.', 'Les inscriptions à l’édition %1$s sont closes depuis le %2$s.',
         'Join the next edition.', 'Rejoignez la prochaine édition.'),
     ('MP024', 'EditionFrozen', 'The ranking of edition %1$s is frozen.', 'Le classement de l’édition %1$s est figé.',
-        'Nothing of a frozen edition changes any more.', 'Plus rien ne change dans une édition figée.'),
+        'Points and places stay as they are; one may still opt out of the ranking.', 'Les points et les places restent tels quels ; on peut encore se retirer du classement.'),
     ('MP025', 'EditionStarted', 'Edition %1$s has started, which fixed %2$s.', 'L’édition %1$s a commencé, ce qui a fixé %2$s.',
         'Texts and the last day to join may still change; rules, dates and points may not.', 'Les textes et la fin des inscriptions changent encore ; les règles, les dates et les points non.'),
     ('MP026', 'EditionNotOver', 'Edition %1$s ends at %2$s and cannot be frozen before.', 'L’édition %1$s se termine le %2$s et ne peut être figée avant.',
