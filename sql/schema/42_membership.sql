@@ -115,7 +115,10 @@ begin
     ) then
         perform private.refuse('MP034');
     end if;
-    if (select count(*) from mpp.player p where p.league_id = league.id) >= e.league_max_players then
+    -- Whoever left after playing here counts on, or a league could gather the points of more people than it may have.
+    if (select s.players from mpp.score s where s.subject_id = league.id)
+        - (select count(*) from (select from mpp.validation v where v.league_id = league.id and v.player_id = me.id limit 1) mine)
+        >= e.league_max_players then
         perform private.refuse('MP032', e.league_max_players::text);
     end if;
     if league.is_open and private.is_under(account, 15) then
@@ -264,7 +267,7 @@ grant execute on function private.join_league to authenticated;
 create function api.join_league(join_code text default null, league_id uuid default null, phone text default null) returns uuid
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.join_league(join_code, league_id, phone); end;
-comment on function api.join_league is 'Joins a league by its code, or an open league by id with a phone number; nobody under 15 joins an open one. Returns the player id. Errors: MP001–MP003, MP010, MP011, MP021, MP023, MP024, MP030–MP034, MP052.';
+comment on function api.join_league is 'Joins a league by its code, or an open league by id with a phone number; nobody under 15 joins an open one. Whoever left after playing there counts towards its size. Returns the player id. Errors: MP001–MP003, MP010, MP011, MP021, MP023, MP024, MP030–MP034, MP052.';
 grant execute on function api.join_league to authenticated;
 
 -- Locks the league and requires that the caller runs it, or is of the staff.

@@ -147,6 +147,25 @@ def test_a_full_league_takes_nobody_more_until_somebody_leaves(game):
     game.player(league, late)
 
 
+def test_whoever_left_after_playing_keeps_a_place_in_the_league(game):
+    edition = game.edition(league_min_players=2, league_max_players=3)
+    league = game.league(edition)
+    ana, ben = game.player(league), game.player(league)
+    game.validate(ana, edition, "t-soup")
+    ana.call("leave_league", league_id=league.id)
+    late = game.registered()
+    with game.refused("MP032"):
+        late.call("join_league", join_code=league.join_code)
+    assert ana.call("join_league", join_code=league.join_code) == ana.player_id
+    # An account that is deleted and comes back is somebody else.
+    ana.call("leave_league", league_id=league.id)
+    game.run("delete from auth.users where id = %s", (ana.account,))
+    with game.refused("MP032"):
+        late.call("join_league", join_code=league.join_code)
+    ben.call("leave_league", league_id=league.id)
+    game.player(league, late)
+
+
 def test_the_renewed_code_opens_the_league_and_the_old_one_no_longer_does(game, league):
     fresh = league.ambassador.call("renew_join_code", league_id=league.id)
     assert re.fullmatch("[0-9A-HJKMNP-TV-Z]{10}", fresh)
