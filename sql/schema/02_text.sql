@@ -277,19 +277,27 @@ $$;
 
 -- Whether a mail program might make a link of a text: an address, or words joined by a dot as in a host name, whatever
 -- the ending, because new endings come every year. Inclusive writing is no link. Digits in circles, raised digits and
--- fractions end a host.
+-- fractions end a host. Nor may a person be led there by a dot in brackets or in letters, or by a name on a network.
 create function private.holds_link(value text) returns boolean
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
 as $$
     select w.folded ~ '//|@|\mwww\.|\mxn--|\mhttps?\s*:|\m[a-z][a-z0-9+-]*:/|\m(?:javascript|vbscript|data|blob|file|ftp|mailto|tel|sms):\S'
         or w.folded ~ '[^\s[:punct:]]\.[^\s[:punct:]0-9]{2,}($|[\s[:punct:]])'
         or w.folded ~ '(^|[^0-9.])[0-9]{1,3}(\.[0-9]{1,3}){3}($|[^0-9.])'
+        or w.folded ~ '[^\s[:punct:]]\s*[(\[{<]\s*(\.|dot|point)\s*[)\]}>]\s*[^\s[:punct:]]{2,}'
+        or w.folded ~ '\w\s+(dot|point)\s+(com|net|org|fr|io|gg)\M'
+        or w.folded ~ '\m(insta|instagram|snap|snapchat|tiktok|whatsapp|telegram|discord|facebook|signal)\s*[:=]\s*\S'
     from (
         select private.without_inclusive_writing(translate(normalize(
             regexp_replace(value, '[\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u209c\u2150-\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793\uff10-\uff19\U0001d7ce-\U0001d7ff\U0001f100-\U0001f10c]', ' ', 'g'),
             NFKC), '。', '.')) as folded
     ) w
 $$;
+
+-- Whether a telephone number stands in a text, with its 0 or its +. Days, years and codes have fewer digits.
+create function private.holds_phone_number(value text) returns boolean
+    language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
+as $$ select normalize(value, NFKC) ~ '(\+ ?[1-9]|\m0)([ ./()-]*[0-9]){8,}' $$;
 
 -- Whether a name begins with a client's name, however its words are joined or parted: “ExempleSA”, “Exemple S.A. Lyon”.
 -- Short names are ordinary words, which others contain by chance: they are compared word by word only. An article may

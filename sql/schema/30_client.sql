@@ -359,6 +359,9 @@ begin
     if fault is not null or (private.is_ops() and not listed) then
         return fault;
     end if;
+    if private.holds_phone_number(value) then
+        return array['it looks like a telephone number', 'Choose a name that says nothing about you.'];
+    end if;
     cleaned := private.trimmed(value);
     plain := private.searchable(regexp_replace(cleaned, signs, ' ', 'g'));
     alike := private.searchable(regexp_replace(private.look_alike(cleaned), signs, ' ', 'g'));
@@ -408,6 +411,7 @@ begin
     if cleaned ~ '^[ -/:-@\[-`{-~\u00a1-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u2010-\u2027\u2030-\u205e]+$' then
         perform private.refuse('MP010', 'alias', 'it has no letter and no digit', 'Choose a name that others can read.');
     end if;
+    -- Of any country: not only with its 0 or its +.
     if regexp_replace(cleaned, '\m20[0-9]{2} ?[-–/] ?20[0-9]{2}\M', '', 'g') ~ '\m[0-9]([ ./()-]*[0-9]){7,}\M' then
         perform private.refuse('MP010', 'alias', 'it looks like a telephone number', 'Choose a name that says nothing about you.');
     end if;

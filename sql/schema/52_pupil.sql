@@ -52,14 +52,9 @@ create function private.fault_of_class_text(value text, longest integer, listed 
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    fault text[] := private.fault_of_name(value, longest, null, listed);
-    cleaned text;
+    cleaned text := private.trimmed(left(value, 1000));
     rest text;
 begin
-    if fault is not null then
-        return fault;
-    end if;
-    cleaned := private.trimmed(value);
     rest := regexp_replace(cleaned, '\m20[0-9]{2} ?[-–/] ?(20)?[0-9]{2}\M(?![/.-][0-9])', '', 'g');
     if cleaned ~ '@'
         or rest ~ '\m(0?[1-9]|[12][0-9]|3[01])([/.-])(0?[1-9]|1[0-2])\2((19|20)[0-9]{2}|[0-9]{2})\M'
@@ -67,7 +62,7 @@ begin
         or rest ~ '[0-9]([ ./()-]*[0-9]){7}' then
         return array['it looks like an address, a date or a telephone number', 'Use a name that says nothing about a pupil.'];
     end if;
-    return null;
+    return private.fault_of_name(value, longest, null, listed);
 end
 $$;
 

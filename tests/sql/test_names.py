@@ -17,7 +17,8 @@ HONEST = [
     "Auteur.rice.s", "Animateur.ice.s", "Les acteur.trice.s", "Actif.ve.s", "Heureux.se.s", "Maître.sse.s",
     "Chef.fe.s", "Copain.ine.s", "Fou.lle.s", "Nouveaux.elles", "Beau.belle", "Invité.ne", "Engagé.e.s", "Voisin.es",
     "Curieux.ses", "Tous.tes", "Créateur.rices", "INVITÉ.ES", "Citoyen.ne", "Danseur.se", "Sportif.ve",
-    "Professeur.es", "Data: les as", "CO₂.0",
+    "Professeur.es", "Data: les as", "CO₂.0", "Point info", "Point de vue", "Le bon point", "Signal fort",
+    "Polka Dot", "Les A (et B)", "Insta-bilité",
 ]  # fmt: skip
 LINKS = [
     "evil.ai", "evil.cc", "evil.nl", "Gagnez: evil.pl", "evil.cloud/a", "evil.museum", "пример.рф", "evil.xn--p1ai",
@@ -25,6 +26,8 @@ LINKS = [
     "shop.ami.es", "mailto:ada", "a@b", "//evil", "www.evil", "paypal.es", "portal.es", "amazon.ne", "linkedin.es",
     "correo-digital.es", "evil.com²", "evil.com①", "evil.com½", "evil.com❷", "javascript:alert(1)", "https:/evil",
     "https:evil", "citoyen.ne.s.es", "citoyen.ne.s/a", "evil.ne", "visa.se", "nike.ve", "O.Henry",
+    "evil(.)com", "evil [.] com", "evil{dot}com", "evil (point) fr", "evil dot com", "evil point com", "Insta: evil",
+    "snap : evil", "Discord=evil",
 ]  # fmt: skip
 IMITATIONS = [
     "MPP officiel", "M.P.P. support", "M P P support", "m-p-p Support", "MPP 0ffic1el", "Admin M.P.P", "MPPsupport",
@@ -215,6 +218,19 @@ def test_an_alias_is_a_name_and_no_number_and_nobody_who_helps_here(game, name, 
         with refused("MP010") as caught, game.db.transaction():
             call()
         assert what in caught.value.diag.message_primary
+
+
+@pytest.mark.parametrize("name", ["0612345678", "Les 06 12 34 56 78", "+33 6 12 34 56 78", "０６１２３４５６７８"])
+def test_leagues_and_teams_are_called_by_no_telephone_number(game, name):
+    league = game.league(game.edition())
+    person = game.registered()
+    for call in (
+        lambda: league.ambassador.call("rename_team", team_id=league.teams[0], name=name),
+        lambda: person.call("create_league", edition_id=league.edition.id, name=name, category="friends"),
+    ):
+        with game.refused("MP010") as caught:
+            call()
+        assert "telephone" in str(caught.value)
 
 
 def test_what_imitates_a_client_without_a_separator_is_refused(game):
