@@ -11673,6 +11673,8 @@ begin
             case
                 when t.anchor = 'end' then private.working_day(last_day + t.ideal[size])
                 when t.ideal[size] < 0 then private.working_day(starts_on + t.ideal[size], -1)
+                -- The launch opens the edition, also where none of its days is a working day.
+                when t.ideal[size] = 0 and private.working_day(starts_on) > last_day then starts_on
                 else private.working_day(starts_on + t.ideal[size])
             end order by t.place),
         array_agg(

@@ -343,6 +343,12 @@ def test_nothing_is_planned_between_christmas_eve_and_new_year(connection):
     assert not closed & {day for row in rows for day in row}
 
 
+def test_a_short_edition_at_the_end_of_a_year_is_launched_on_its_first_day(connection):
+    days = plan(connection, "public", "medium", date(2026, 11, 2), date(2026, 12, 30), date(2026, 12, 31))
+    connection.rollback()
+    assert days["launch-event"]["day"] == days["launch-event"]["until_day"] == date(2026, 12, 30)
+
+
 def test_a_plan_follows_the_size_and_the_audience(game, clients):
     edition = game.edition("registration", starts=100 * DAY, ends=121 * DAY)
     participation = clients.participation(clients.a, edition, 2500)
