@@ -6077,7 +6077,7 @@ create type api.client_league as (league_id uuid, name text, unit text, join_cod
 comment on type api.client_league is 'A league of a client with the code that opens it.';
 
 -- What is wrong with an element of a list of leagues. `carried` is what their names begin with, or nothing.
-create function private.faults_of_client_league(organisation integer, carried text, league jsonb) returns setof jsonb
+create function private.faults_of_client_league(p mpp.participation, carried text, league jsonb) returns setof jsonb
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -6092,15 +6092,21 @@ begin
         -- A list or an object would be read as a name in brackets.
         when jsonb_typeof(league -> 'name') is distinct from 'string' then no_text
         else coalesce(
-            private.fault_of_name(league ->> 'name', 60, organisation, true),
-            private.fault_of_line(carried || private.trimmed(league ->> 'name'), 60))
+            private.fault_of_name(league ->> 'name', 60, p.organisation_id, true),
+            private.fault_of_line(carried || private.trimmed(league ->> 'name'), 60),
+            (
+                select array['another league of this edition has it', 'Choose another name.']
+                from mpp.league l
+                where l.edition_id = p.edition_id and l.school_id is null and l.participation_id is distinct from p.id
+                    and lower(l.name) = lower(private.trimmed(carried || private.trimmed(league ->> 'name')))
+            ))
     end;
     if fault is not null then
         return next jsonb_build_array('league_name_wrong', fault[1], fault[2]);
     end if;
     fault := case
         when jsonb_typeof(league -> 'unit') not in ('string', 'null') then no_text
-        when league ->> 'unit' is not null then private.fault_of_name(league ->> 'unit', 60, organisation, true)
+        when league ->> 'unit' is not null then private.fault_of_name(league ->> 'unit', 60, p.organisation_id, true)
     end;
     if fault is not null then
         return next jsonb_build_array('unit_wrong', fault[1], fault[2]);
@@ -6146,7 +6152,7 @@ begin
     perform private.refuse_import((
         select jsonb_agg(jsonb_build_object('row', g.place, 'fault', f.fault -> 0, 'arguments', f.fault - 0) order by g.place, f.turn)
         from jsonb_array_elements(leagues) with ordinality g (league, place)
-        cross join lateral private.faults_of_client_league(o.id, carried, g.league) with ordinality f (fault, turn)
+        cross join lateral private.faults_of_client_league(p, carried, g.league) with ordinality f (fault, turn)
     ));
 
     begin

@@ -19,9 +19,9 @@ from mpp_supabase.demo.play import moved_edition
 from mpp_supabase.errors import (
     AccessClosed,
     EditionNotFound,
+    ImportRefused,
     InvalidField,
     InvitationUnknown,
-    NameTaken,
     NotAllowed,
     OrganisationUnknown,
     ParticipationUnknown,
@@ -132,7 +132,7 @@ def test_leagues_are_made_once_and_their_units_corrected(fresh: Client) -> None:
         fresh.leagues[1].name: "Nantes",
     }
     other = new_client(fresh.world, fresh.edition)
-    with pytest.raises(NameTaken):
+    with pytest.raises(ImportRefused, match="another league of this edition has it"):
         clients.create_leagues(other.part.participation_id, [{"name": name}])
     assert clients.join_codes(other.part.participation_id) == []
     school = new_client(fresh.world, fresh.world.school_edition(), kind="local_authority")
@@ -177,7 +177,7 @@ def test_every_name_of_a_list_that_is_refused_is_told_by_cell(fresh: Client, tmp
 
 def test_a_dry_run_of_leagues_says_which_name_another_client_has(fresh: Client) -> None:
     other = new_client(fresh.world, fresh.edition)
-    with pytest.raises(NameTaken):
+    with pytest.raises(InvalidField, match="another league of this edition has it"):
         fresh.world.ops.clients.import_leagues(other.part, leagues=[{"name": fresh.leagues[0].name}], dry_run=True)
 
 

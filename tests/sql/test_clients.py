@@ -403,7 +403,7 @@ def test_leagues_are_of_the_category_and_the_language_of_their_client(game, edit
 
 def test_a_name_that_another_league_has_makes_none_of_the_list(game, edition, part, manager):
     taken = game.one("select name from mpp.league where id = %s", (game.league(edition).id,))
-    with game.refused("MP038"):
+    with game.refused("MP070"):
         manager.table("create_client_leagues", participation_id=part, leagues=leagues("Nord", taken))
     assert game.one("select count(*) from mpp.league where participation_id = %s", (part,)) == 0
 
@@ -450,7 +450,7 @@ def test_a_dry_run_says_which_leagues_would_be_made_and_makes_none(game, client,
     assert [row["name"] for row in manager.view("client_units", organisation_id=client)] == ["Usine"]
     assert game.rows("select action from mpp.audit order by id") == before
     taken = game.one("select name from mpp.league where id = %s", (game.league(edition).id,))
-    with game.refused("MP038"):
+    with game.refused("MP070"):
         manager.table("create_client_leagues", participation_id=part, leagues=leagues(taken), dry_run=True)
 
 
