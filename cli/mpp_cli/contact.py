@@ -144,6 +144,7 @@ def remove(
     Example: mpp contact remove 14 --reason "Threats"
     """
     with connection.staff() as mpp:
+        mpp.contacts.get(request)
         output.confirm(f"Take down text, name and address of request {request} for good?", yes=yes)
         mpp.contacts.remove(request, reason)
     output.say(f"Text, name and address of request {request} are taken down.")

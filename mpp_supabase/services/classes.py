@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID, uuid4
@@ -817,7 +817,11 @@ def _explained(fault: ImportFault, challenge: ClassChallenge | None, zone: ZoneI
         return f"{code} comes twice for this pupil", correct
     if challenge.opens_at is not None and challenge.closes_at is not None and challenge.kind != "boost":
         opens, closes = challenge.opens_at.astimezone(zone), challenge.closes_at.astimezone(zone)
-        window = f"{code} counts from {opens:%d/%m/%Y %H:%M} to {closes:%d/%m/%Y %H:%M} only"
+        until = f"{closes:%d/%m/%Y %H:%M}"
+        if closes.time() == time():
+            # Midnight ends the day before, which is the last one that a teacher can write.
+            until = f"the end of {closes - timedelta(microseconds=1):%d/%m/%Y}"
+        window = f"{code} counts from {opens:%d/%m/%Y %H:%M} to {until} only"
         if fault.fault == "needs_day":
             return window, f"write the day it was done, such as {opens:%d/%m/%Y}"
         return window, "correct the day, or empty the cell"

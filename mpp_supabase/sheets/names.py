@@ -37,6 +37,9 @@ _LABELS = re.compile(
     "(?:total|totals|totaux|sum|somme|summe|gesamt|points?|punkte|pts|codes?|moyenne|average|durchschnitt|effectif"
     "|signatures?|remarques?|observations?)"
     "(?: general| generale| de la classe| classe| eleves?| points| [0-9]+)*"
+    # What programs print at the foot of a page.
+    "|(?:page|seite) [0-9]+(?: (?:(?:sur|of|von|de) )?[0-9]+)?|(?:source|quelle) .*"
+    "|(?:edite|imprime|exporte|genere|printed|exported|gedruckt) (?:le|on|am) .*"
 )
 UNSEEN = ("an invisible character in a first name", "type the name again")
 _JOIN = "join a compound first name with a hyphen (Marie-Lou); leave the surname out, or give its initial (Lina M.)"

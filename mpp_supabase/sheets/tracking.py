@@ -248,6 +248,10 @@ def _challenges(table: Table, codes: dict[int, Cell], problems: Problems) -> dic
 _Unknown: TypeAlias = dict[tuple[int, str], list[Cell]]
 
 
+#: Where the calendars of workbooks begin: a time of day is one of that day.
+_DAYS_ZERO = (date(1899, 12, 31), date(1904, 1, 1))
+
+
 def _mark(cell: Cell, unknown: _Unknown, problems: Problems) -> tuple[int, date | None] | None:
     """Return (times, day) of a mark; None when it says not done, is not known, or was noted as a problem."""
     if cell.kind in ("formula", "error"):
@@ -255,6 +259,10 @@ def _mark(cell: Cell, unknown: _Unknown, problems: Problems) -> tuple[int, date 
     if cell.kind == "boolean":
         return (1, None) if cell.value is True else None
     if isinstance(cell.value, datetime):
+        if cell.value.date() in _DAYS_ZERO:
+            fix = "write the day, such as 12/03/2026, or how often; a number needs the format General"
+            problems.add(cell.address, f"{cell.value:%H:%M}", "a time of day", fix, cell.place)
+            return None
         return _dated(cell, cell.value.date(), problems)
     text = cell.text
     mark = text.casefold()

@@ -97,7 +97,9 @@ def _refuse_other_kinds(data: bytes, extension: str, problems: Problems) -> None
         if is_zip:
             fix = "if it is an Excel workbook, name it .xlsx; else save it as .csv"
             problems.refuse("", None, f"the name ends in {extension} but the file is no plain text", fix)
-    elif extension in (".ods", ".numbers", ".xlsb", ".xls", ".xltx", ".xltm", ".fods"):
+    elif extension == ".numbers":
+        problems.refuse("", None, ".numbers files cannot be read", "choose File, Export To, Excel in Numbers")
+    elif extension in (".ods", ".xlsb", ".xls", ".xltx", ".xltm", ".fods"):
         problems.refuse("", None, f"{extension} files cannot be read", _AS_XLSX)
     else:
         problems.refuse("", extension, "only .xlsx and .csv files can be read", _AS_XLSX)

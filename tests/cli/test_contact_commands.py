@@ -10,6 +10,12 @@ from tests.support.world import World
 from .conftest import Mpp
 
 
+def test_a_request_that_does_not_exist_is_said_before_anything_is_asked(mpp: Mpp) -> None:
+    ended = mpp("contact", "remove", "999999999", "--reason", "Threats")
+    assert ended.code == Exit.REFUSED
+    assert "for good?" not in ended.out + ended.err
+
+
 def test_messages_beyond_three_of_an_address_are_listed_apart(mpp: Mpp, world: World) -> None:
     address = f"{secrets.token_hex(6)}@example.org"
     for number in range(5):

@@ -274,6 +274,7 @@ BROKEN_TRACKING: dict[str, tuple[tuple[Row, ...], list[str], str]] = {
     "too often": ((["Prénom", "s-soup", "s-walk"], ["Noé", 2, 6]), ["B2", "C2"], "write"),
     "before the edition": ((["Prénom", "s-walk"], ["Noé", "01/02/2020"]), ["B2"], "the edition goes from"),
     "outside a window": ((["Prénom", "s-flash"], ["Noé", "x"]), ["B2"], "write the day it was done"),
+    "the days of a window": ((["Prénom", "s-flash"], ["Noé", "01/02/2020"]), ["B2"], "the edition goes from"),
     "two columns": ((["Prénom", "s-walk", "Marche"], ["Noé", "x", "x"]), ["C1"], "keep one column"),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +171,9 @@ ROSTERS: list[tuple[str, Make, str, str, str]] = [
     ("a total with its number", excel(NAMES, ["Lina"], ["Total : 2"]), "A3", "Total : 2", "not a first name"),
     ("a total of pupils", excel(NAMES, ["Lina"], ["Total : 1 élève"]), "A3", "Total : 1 élève", "not a first name"),
     ("a place to sign", excel(NAMES, ["Lina"], ["Signature"]), "A3", "Signature", "not a first name"),
+    ("the foot of a page", excel(NAMES, ["Lina"], ["Page 1/2"]), "A3", "Page 1/2", "not a first name"),
+    ("when it was printed", excel(NAMES, ["Lina"], ["Édité le 12/09/2026"]), "A3", "Édité le", "not a first name"),
+    ("where it is from", excel(NAMES, ["Lina"], ["Source : ONDE"]), "A3", "Source : ONDE", "not a first name"),
     ("a grand total", excel(NAMES, ["Lina"], ["Total général"]), "A3", "Total général", "not a first name"),
     ("no header", excel(["Lina"], ["Noé"]), "A1", "Lina", "no header row"),
     ("only surnames", excel(["Nom"], ["Martin"]), "A1", "Nom", "no column of first names"),
@@ -273,6 +276,7 @@ TRACKINGS: list[tuple[str, Make, str, str, str]] = [
     ("a day and a month", of_tracking(["Lina", "19/11"]), "B2", "19/11", "a day without its year"),
     ("a division", of_tracking(["Lina", "19/13"]), "B2", "19/13", "not a mark"),
     ("a year of two digits", of_tracking(["Lina", "12/03/26"]), "B2", "12/03/26", "a year of two digits"),
+    ("a time of day", of_tracking(["Lina", time(8, 30)]), "B2", "08:30", "a time of day"),
     ("an x in a date's format", of_tracking(["Lina", datetime(1900, 1, 1)]), "B2", "01/01/1900", "another time"),
     ("a formula as mark", of_tracking(["Lina", "=1+1"]), "B2", "=1+1", "a formula"),
     ("an error as mark", of_tracking(["Lina", "#N/A"]), "B2", "#N/A", "an error"),
