@@ -239,7 +239,7 @@ class Fields:
             return None
         if pattern.match(found):
             return str(found)
-        self.wrong(key, f"not a code ({shown(found)})", f"use {rule}; for example {_as_code(found)}")
+        self.wrong(key, f"not a code ({shown(found)})", f"use {rule}; for example {_as_code(found, self.field(key))}")
         return None
 
     def choice(self, key: str, among: tuple[str, ...]) -> str | None:
@@ -502,7 +502,7 @@ class _Edition:
         names = []
         for entry in node.entries:
             if not THEME_CODE.match(entry.key):
-                fix = f"use 2 to 40 of a-z, 0-9 and -; for example {_as_code(entry.key)}"
+                fix = f"use 2 to 40 of a-z, 0-9 and -; for example {_as_code(entry.key, key)}"
                 self._check.wrong(entry, fields.field(shown(entry.key)), f"not a code ({shown(entry.key)})", fix)
             if not fields.given(entry.key):
                 fix = f"write {shown(entry.key)}: {{fr: …, en: …}}"
@@ -777,6 +777,9 @@ def _calendar(fields: Fields, zone: zoneinfo.ZoneInfo | None, days: int | None) 
     if zone is None:
         return _Calendar(None, None, None)
     starts_at = start_of_day(first, zone) if first else moment
+    if first and starts_at and starts_at.date() != first:
+        fields.wrong("starts_on", f"the calendar of {zone} skips {first}", f"write {starts_at.date()}")
+        return _Calendar(zone, None, None)
     if starts_at is None or days is None:
         return _Calendar(zone, starts_at, None)
     ends_at = start_of_day(first + timedelta(days=days), zone) if first else same_time_days_later(starts_at, days)
@@ -869,10 +872,12 @@ def _nearest(given: str, among: tuple[str, ...]) -> str:
     return f"did you mean {near[0]}?" if near else f"use one of: {choices}"
 
 
-def _as_code(text: str) -> str:
+def _as_code(text: str, field: str) -> str:
+    """The text as a code, or an example of one where nothing is left of it."""
     bare = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     code = re.sub(r"[^a-z0-9]+", "-", bare).strip("-")[:40].strip("-")
-    return code if len(code) >= 3 else "adult-2026-06"
+    example = {"edition.code": _EXAMPLES["edition.code"], "themes": "mobility"}.get(field, _EXAMPLES["code"])
+    return code if len(code) >= 3 else example
 
 
 def _with_offset(moment: datetime) -> str:

@@ -374,6 +374,26 @@ def test_every_problem_of_a_file_is_reported_at_once() -> None:
     ]
 
 
+def test_a_day_that_the_zone_skipped_is_refused() -> None:
+    (problem,) = problems(plain(zone="Pacific/Apia", start="starts_on: 2011-12-30"))
+    assert "edition.starts_on: the calendar of Pacific/Apia skips 2011-12-30" in problem
+
+
+@pytest.mark.parametrize(
+    ("written", "wrong", "example"),
+    [
+        ("code: first-card", "code: é", "velo-boulot-dodo"),
+        ("code: test-2026", "code: é", "adult-2026-06"),
+        ("  mobility: {fr", "  é: {fr", "mobility"),
+    ],
+)
+def test_the_example_of_a_code_is_one_of_its_kind(written: str, wrong: str, example: str) -> None:
+    assert written in plain()
+    with pytest.raises(EditionFileError) as refused:
+        parse_edition(plain().replace(written, wrong, 1))
+    assert refused.value.problems[0].fix.endswith(f"for example {example}")
+
+
 @pytest.mark.parametrize("name", [".", "absent.yaml"])
 def test_a_path_that_cannot_be_read_is_a_problem_of_the_file(tmp_path: Path, name: str) -> None:
     with pytest.raises(EditionFileError) as refused:
