@@ -293,7 +293,7 @@ class DailyLimit(Refusal, code="MP047"):
 
 
 class GuardianConsentRequired(Refusal, code="MP050"):
-    """Under 15, this needs the agreement of a guardian."""
+    """Below the age of consent, appearing in the public ranking takes the agreement of a guardian."""
 
 
 class TermsVersionUnknown(Refusal, code="MP051"):
@@ -309,7 +309,35 @@ class TeacherTooYoung(Refusal, code="MP053"):
 
 
 class BirthDateLocked(Refusal, code="MP054"):
-    """A birth date by which somebody is under 18, or was, is corrected by Ma Petite Planète."""
+    """A birth date that takes somebody across the age of 15 or 18 is corrected by Ma Petite Planète."""
+
+
+class TermsDue(Refusal, code="MP055"):
+    """Version %1$s of the terms of use holds since %2$s: accept it to go on."""
+
+
+class PartnerTooYoung(Refusal, code="MP056"):
+    """Nothing of somebody under %1$s is shared with partners."""
+
+
+class PhoneTooYoung(Refusal, code="MP057"):
+    """No phone number of somebody under %1$s is kept."""
+
+
+class BirthDateCorrected(Refusal, code="MP058"):
+    """This birth date was corrected once already."""
+
+
+class GuardianNotNeeded(Refusal, code="MP059"):
+    """From the age of %1$s on nobody needs a guardian for this."""
+
+
+class GuardianLinkUnknown(Refusal, code="MP062"):
+    """This link is not known, or has expired, or was used."""
+
+
+class CampaignUnknown(Refusal, code="MP063"):
+    """No campaign that goes on has this code."""
 
 
 class LedgerFact(Refusal, code="MP060"):

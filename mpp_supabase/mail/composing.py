@@ -43,7 +43,9 @@ def compose(mail: ClaimedMail, settings: MailSettings, *, now: datetime | None =
     if not is_mail_address(mail.address):
         raise LetterError("The address of the mail is not valid.", "Correct it and queue the mail again.")
     language = cast(Language, mail.language)
-    letter = write_letter(mail.template, mail.data, language, Links(settings.app_url, settings.client_space_url))
+    letter = write_letter(
+        mail.template, mail.data, language, Links(settings.app_url, settings.client_space_url, settings.guardian_url)
+    )
     link = f"{settings.unsubscribe_url}?token={mail.unsubscribe_token}" if mail.unsubscribe_token else ""
     message = EmailMessage(policy=policy.SMTP)
     text, page = render(letter, mail, language, link)
@@ -135,7 +137,7 @@ def render(letter: Letter, mail: ClaimedMail, language: Language, unsubscribe_li
         "words": words,
         "language": language,
         "greeting": greeting,
-        "why": getattr(words, f"why_{mail.purpose}"),
+        "why": letter.why or getattr(words, f"why_{mail.purpose}"),
         "unsubscribe_link": unsubscribe_link,
         "body_html": _from_markdown(letter.markdown),
     }

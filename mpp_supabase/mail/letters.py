@@ -52,14 +52,17 @@ class Letter:
     button: str = ""
     link: str = ""
     markdown: str = field(default="", repr=False)
+    why: str = ""
+    """Why the reader gets it, where its purpose alone does not say that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where mails lead that name no address of their own: the app of players, and the space of clients."""
+    """Where mails lead that name no address of their own: the app of players, the space of clients, guardians' page."""
 
     app: str = ""
     client_space: str = ""
+    guardian: str = ""
 
 
 def _web_link(value: str) -> str:
@@ -82,6 +85,8 @@ def _zone(name: str) -> str:
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{4,80}$")]
+
+Token = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 Zone = Annotated[str, AfterValidator(_zone)]
 Link = Annotated[str, StringConstraints(max_length=500), AfterValidator(_web_link)]
@@ -164,6 +169,22 @@ class LeagueNote(_Data):
     own_change: int | None = None
     figures: tuple[Count, ...]
     link: Link | None = None
+
+
+class TermsNotice(_Data):
+    """`terms_notice`: a version of the terms of use that will hold, or holds, to those who have not accepted it."""
+
+    version: Line
+    effective_at: AwareDatetime
+    link: Link | None = None
+
+
+class GuardianRequest(_Data):
+    """`guardian_request`: a guardian is asked whether a child may appear in public, until `expires_at`."""
+
+    first_name: Line
+    token: Token
+    expires_at: AwareDatetime
 
 
 class Newsletter(_Data):
@@ -270,6 +291,35 @@ def _league_note(data: LeagueNote, words: Wording, language: Language, links: Li
     )
 
 
+def _terms_notice(data: TermsNotice, words: Wording, language: Language, links: Links) -> Letter:
+    return Letter(
+        subject=words.terms_subject,
+        heading=words.terms_heading,
+        paragraphs=(
+            words.terms_text.format(version=data.version, effective_at=day(data.effective_at, language)),
+            words.terms_choice,
+        ),
+        button=words.terms_button if data.link else words.app_button,
+        link=data.link or links.app,
+        why=words.why_account,
+    )
+
+
+def _guardian_request(data: GuardianRequest, words: Wording, language: Language, links: Links) -> Letter:
+    return Letter(
+        subject=words.guardian_subject.format(first_name=data.first_name),
+        heading=words.guardian_heading,
+        paragraphs=(
+            words.guardian_text.format(first_name=data.first_name),
+            words.guardian_meaning,
+            words.guardian_dates.format(expires_at=last_day(data.expires_at, language)),
+        ),
+        button=words.guardian_button,
+        link=f"{links.guardian}?token={data.token}",
+        why=words.why_guardian,
+    )
+
+
 def _newsletter(data: Newsletter, words: Wording, language: Language, links: Links) -> Letter:
     return Letter(subject=data.subject, heading=data.subject, markdown=data.body)
 
@@ -293,6 +343,8 @@ TEMPLATES: dict[str, tuple[type[_Data], _Writer]] = {
     "weekly_report": (WeeklyReport, _weekly_report),
     "ambassador_note": (AmbassadorNote, _ambassador_note),
     "league_note": (LeagueNote, _league_note),
+    "terms_notice": (TermsNotice, _terms_notice),
+    "guardian_request": (GuardianRequest, _guardian_request),
     "newsletter": (Newsletter, _newsletter),
 }
 """What each template needs, and what writes it."""

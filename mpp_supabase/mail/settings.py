@@ -31,6 +31,7 @@ NAMES = (
     "MPP_MAIL_DOMAIN",
     "MPP_MAIL_LEASE",
     "MPP_MAIL_UNSUBSCRIBE_URL",
+    "MPP_MAIL_GUARDIAN_URL",
     "MPP_APP_URL",
     "MPP_CLIENT_SPACE_URL",
 )
@@ -42,7 +43,7 @@ LEASE_SECONDS = 900
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """A mail server, the sender, and where links lead: unsubscribing, the app of players, the space of clients.
+    """A mail server, the sender, and where links lead: unsubscribing, guardians' page, the app, the space of clients.
 
     Without the last two, mails have no button. `mailbox_url` is where mails can be looked up.
     """
@@ -54,6 +55,7 @@ class MailSettings:
     sender: str
     domain: str
     unsubscribe_url: str
+    guardian_url: str
     user: str | None = None
     password: SecretStr | None = field(default=None, repr=False)
     lease_seconds: int = LEASE_SECONDS
@@ -109,6 +111,7 @@ def _local_mailbox(project: Settings, found: Mapping[str, str]) -> MailSettings:
         sender="bonjour@ma-petite-planete.test",
         domain="ma-petite-planete.test",
         unsubscribe_url=f"{project.url}/functions/v1/unsubscribe",
+        guardian_url=f"{project.url}/functions/v1/guardian",
         lease_seconds=_number("MPP_MAIL_LEASE", os.environ.get("MPP_MAIL_LEASE", ""), LEASE_SECONDS, 86_400),
         mailbox_url=stack.values["MAILPIT_URL"],
         source="the mailbox of the local stack",
@@ -137,9 +140,11 @@ def _read(values: Mapping[str, str], place: str, project: Settings) -> MailSetti
     if not is_mail_address(sender) or clean_header(values["MPP_SMTP_FROM"]) != values["MPP_SMTP_FROM"].strip():
         raise wrong("MPP_SMTP_FROM", "it is not an address", 'Write "Ma Petite Planète <bonjour@example.org>".')
     domain = (values["MPP_MAIL_DOMAIN"].strip() or sender.rpartition("@")[2]).lower()
-    unsubscribe_url = values["MPP_MAIL_UNSUBSCRIBE_URL"].strip() or f"{project.url}/functions/v1/unsubscribe"
-    if not is_web_address(unsubscribe_url):
-        raise wrong("MPP_MAIL_UNSUBSCRIBE_URL", "it is not an https address without a query", "Use the function's own.")
+    pages = {}
+    for name, function in (("MPP_MAIL_UNSUBSCRIBE_URL", "unsubscribe"), ("MPP_MAIL_GUARDIAN_URL", "guardian")):
+        pages[function] = values[name].strip() or f"{project.url}/functions/v1/{function}"
+        if not is_web_address(pages[function]):
+            raise wrong(name, "it is not an https address without a query", "Use the function's own.")
     return MailSettings(
         host=host,
         port=_number("MPP_SMTP_PORT", values["MPP_SMTP_PORT"], PORTS[security], 65_535),
@@ -147,7 +152,8 @@ def _read(values: Mapping[str, str], place: str, project: Settings) -> MailSetti
         sender_name=clean_header(name) or "Ma Petite Planète",
         sender=sender,
         domain=domain,
-        unsubscribe_url=unsubscribe_url,
+        unsubscribe_url=pages["unsubscribe"],
+        guardian_url=pages["guardian"],
         user=user or None,
         password=SecretStr(password) if password else None,
         lease_seconds=_number("MPP_MAIL_LEASE", values["MPP_MAIL_LEASE"], LEASE_SECONDS, 86_400),

@@ -103,6 +103,21 @@ class Wording:
     note_class_button: str
     app_button: str
 
+    why_account: str
+    terms_subject: str
+    terms_heading: str
+    terms_text: str
+    terms_choice: str
+    terms_button: str
+
+    why_guardian: str
+    guardian_subject: str
+    guardian_heading: str
+    guardian_text: str
+    guardian_meaning: str
+    guardian_dates: str
+    guardian_button: str
+
 
 WORDING: dict[Language, Wording] = {
     "fr": Wording(
@@ -165,6 +180,34 @@ WORDING: dict[Language, Wording] = {
         note_class_rank="Votre classe est à la place {rank} du classement de « {edition} ».",
         note_class_button="Ouvrir la page de la classe",
         app_button="Ouvrir l’application",
+        why_account="Ce message vous est envoyé parce que vous avez un compte Ma Petite Planète.",
+        terms_subject="Nos conditions d’utilisation changent",
+        terms_heading="Nos conditions d’utilisation changent",
+        terms_text="La version {version} de nos conditions d’utilisation s’applique à partir du {effective_at}.",
+        terms_choice=(
+            "L’application vous demandera de l’accepter. Si vous ne le souhaitez pas, vous pouvez supprimer votre "
+            "compte à tout moment."
+        ),
+        terms_button="Lire les conditions d’utilisation",
+        why_guardian=(
+            "Ce message vous est envoyé parce qu’un enfant a donné votre adresse comme celle d’un·e responsable "
+            "légal·e. Si ce n’est pas le cas, ne répondez pas\u00a0: l’adresse sera effacée."
+        ),
+        guardian_subject="{first_name} joue à Ma Petite Planète\u00a0: votre accord",
+        guardian_heading="Votre accord est demandé",
+        guardian_text=(
+            "{first_name} joue à Ma Petite Planète, un jeu de défis écologiques, et vous demande de pouvoir "
+            "apparaître dans le classement public."
+        ),
+        guardian_meaning=(
+            "Avec votre accord, son pseudo, son équipe et ses points peuvent être vus de tout le monde\u00a0; ni son "
+            "prénom, ni son nom, ni son adresse. Sans votre accord, le jeu continue sans apparaître en public."
+        ),
+        guardian_dates=(
+            "Le lien sert une fois, jusqu’au {expires_at}. Gardez ce message\u00a0: le même lien vous permet de "
+            "retirer votre accord à tout moment."
+        ),
+        guardian_button="Répondre",
     ),
     "en": Wording(
         greeting="Hello,",
@@ -223,5 +266,32 @@ WORDING: dict[Language, Wording] = {
         note_class_rank="Your class is number {rank} in the ranking of “{edition}”.",
         note_class_button="Open the page of the class",
         app_button="Open the app",
+        why_account="You get this message because you have an account of Ma Petite Planète.",
+        terms_subject="Our terms of use change",
+        terms_heading="Our terms of use change",
+        terms_text="Version {version} of our terms of use holds from {effective_at} on.",
+        terms_choice=(
+            "The app will ask you to accept it. If you do not want to, you can delete your account at any time."
+        ),
+        terms_button="Read the terms of use",
+        why_guardian=(
+            "You get this message because a child gave your address as that of a guardian. If that is wrong, do not "
+            "answer: the address will be deleted."
+        ),
+        guardian_subject="{first_name} plays Ma Petite Planète: your agreement",
+        guardian_heading="Your agreement is asked for",
+        guardian_text=(
+            "{first_name} plays Ma Petite Planète, a game of ecological challenges, and asks you to be allowed to "
+            "appear in the public ranking."
+        ),
+        guardian_meaning=(
+            "If you agree, everybody can see the alias, the team and the points; not the first name, the last name or "
+            "the address. If you do not, the game goes on without appearing in public."
+        ),
+        guardian_dates=(
+            "The link works once, until {expires_at}. Keep this message: the same link takes your agreement back at "
+            "any time."
+        ),
+        guardian_button="Answer",
     ),
 }

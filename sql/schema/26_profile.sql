@@ -1,13 +1,5 @@
--- The person: their profile, which only they and the staff read, and what they consented to. Accounts are in
--- 14_account, teachers in 28_school.
-
-create table mpp.terms_version (
-    version text primary key check (version ~ '^[0-9]{4}-[0-9]{2}(\.[0-9]+)?$'),
-    published_at timestamptz not null default private.clock()
-);
-comment on table mpp.terms_version is 'Versions of the terms of use; the newest is the one to accept.';
-
-insert into mpp.terms_version (version, published_at) values ('2026-01', '2026-01-05 09:00:00+01');
+-- The person: their profile, which only they and the staff read, and the log of what they consented to. Accounts are in
+-- 14_account, giving and withdrawing consents in 27_consent, teachers in 28_school.
 
 create table mpp.profile (
     id uuid primary key references auth.users (id) on delete cascade,
@@ -23,11 +15,17 @@ create table mpp.profile (
     picture_path text check (char_length(picture_path) <= 300),
     guardian_consent_at timestamptz,
     created_at timestamptz not null default private.clock(),
+    terms_published_at timestamptz not null default private.clock(),
+    birth_date_before date,
     -- A teacher who does not play gives none of these; a player gives them all.
     constraint profile_plays_or_not check (num_nulls(alias, country, postcode, birth_date) in (0, 4))
 );
 comment on table mpp.profile is 'A person who plays or teaches, read by that person and the staff only. The e-mail address stays in Auth.';
 comment on column mpp.profile.alias is 'Name in public; null for a teacher who does not play.';
+comment on column mpp.profile.birth_date is 'Given by the person. Purposes: protecting minors, and counting age groups. Read by the person, and by the staff in the database; kept until the account is erased.';
+comment on column mpp.profile.birth_date_before is 'The date before the owner corrected it; null if they never did, and once the staff have set it. Purpose: a correction makes nobody older than both dates say. Read by nobody through the API; kept until the account is erased.';
+comment on column mpp.profile.guardian_consent_at is 'Since when a guardian agrees that the child appears in public; null without. Purpose: protecting minors. The log is mpp.guardian_consent. Read by the person and the staff; kept until the account is erased.';
+comment on column mpp.profile.terms_published_at is 'When the version of the terms that the person accepted last was published. A later one that holds is due.';
 
 create type api.consent_purpose as enum ('terms', 'newsletter', 'league_alerts', 'partner_sharing');
 
@@ -38,10 +36,16 @@ create table mpp.consent (
     granted boolean not null,
     text_version text not null,
     given_at timestamptz not null default private.clock(),
-    channel text not null check (channel in ('app', 'mail', 'ops'))
+    channel text not null check (channel in ('app', 'mail', 'ops')),
+    campaign_id integer references mpp.campaign (id),
+    constraint consent_partner_of_campaign check ((purpose = 'partner_sharing') = (campaign_id is not null))
 );
-comment on table mpp.consent is 'What a person agreed to or withdrew, append-only; the newest row of a purpose holds.';
+comment on table mpp.consent is 'What a person agreed to or withdrew, append-only; the newest row of a purpose, and of a campaign, holds.';
+comment on column mpp.consent.account_id is 'Whose consent it is. Kept for good after the account is erased, as proof; it leads to nobody then.';
+comment on column mpp.consent.text_version is 'The text that was shown: a version of the terms, or of a campaign''s text, as CODE/NUMBER.';
+comment on column mpp.consent.campaign_id is 'What is shared with partners is agreed to one campaign at a time.';
 create index consent_account on mpp.consent (account_id, purpose, id desc);
+create index consent_campaign on mpp.consent (campaign_id, account_id, id desc) where campaign_id is not null;
 
 create trigger consent_append_only
     before update or delete or truncate on mpp.consent
@@ -50,7 +54,28 @@ create trigger consent_append_only
 create function private.age_on(birth_date date, day date) returns integer
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$ select extract(year from age(day, birth_date))::integer $$;
-grant execute on function private.age_on to authenticated;
+grant execute on function private.age_on(date, date) to authenticated;
+
+-- How old somebody is who corrected their birth date: the younger of the two, until the staff have looked. So a
+-- correction crosses no limit of age, on the day it is made or later.
+create function private.age_on(birth_date date, birth_date_before date, day date) returns integer
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$ select extract(year from age(day, greatest(birth_date, birth_date_before)))::integer $$;
+grant execute on function private.age_on(date, date, date) to authenticated;
+
+insert into mpp.setting (name, value, allowed, about) values
+    ('consent_ages', 'FR=15 DE=16', '[A-Z]{2}=1[5-8]( [A-Z]{2}=1[5-8])*',
+        'From which age somebody consents without a guardian, by country of residence; 15 where none is named. Written FR=15 DE=16, from 15 to 18.');
+
+-- From which age somebody of this country consents alone: to appear in public, and to what is shared with partners.
+create function private.consent_age(country text) returns integer
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return coalesce(substring(private.setting('consent_ages') from country || '=([0-9]+)')::integer, 15);
+end
+$$;
+grant execute on function private.consent_age to authenticated;
 
 -- Whether somebody is younger than this many years today, in Paris. A teacher who does not play has no known age.
 create function private.is_under(account_id uuid, years integer) returns boolean
@@ -58,7 +83,7 @@ create function private.is_under(account_id uuid, years integer) returns boolean
 as $$
 begin
     return coalesce((
-        select private.age_on(p.birth_date, private.today()) < years
+        select private.age_on(p.birth_date, p.birth_date_before, private.today()) < years
         from mpp.profile p
         where p.id = is_under.account_id
     ), false);
@@ -86,22 +111,18 @@ begin
 end
 $$;
 
--- Under 15, the alias is public only once a guardian has agreed.
+-- Below the age of consent, the alias is public only once a guardian has agreed.
 create function private.may_be_listed(account_id uuid) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp
 as $$
-    select p.guardian_consent_at is not null or private.age_on(p.birth_date, (select private.today())) >= 15
+    select p.guardian_consent_at is not null
+        or private.age_on(p.birth_date, p.birth_date_before, (select private.today())) >= private.consent_age(p.country)
     from mpp.profile p
     where p.id = account_id
 $$;
 
-alter table mpp.terms_version enable row level security;
 alter table mpp.profile enable row level security;
 alter table mpp.consent enable row level security;
-
-create policy terms_version_select_everyone on mpp.terms_version
-    for select to anon, authenticated
-    using (published_at <= (select private.read_clock()));
 
 create policy profile_select_authenticated on mpp.profile
     for select to authenticated
@@ -111,13 +132,7 @@ create policy consent_select_authenticated on mpp.consent
     for select to authenticated
     using (account_id = (select private.my_account()) or (select private.is_ops()));
 
-grant select on mpp.terms_version to anon, authenticated, service_role;
 grant select on mpp.profile, mpp.consent to authenticated;
-
-create view api.terms_versions with (security_invoker = true) as
-select t.version, t.published_at from mpp.terms_version t cross join (select) read_only;
-comment on view api.terms_versions is 'Published versions of the terms of use; register takes the newest.';
-grant select on api.terms_versions to anon, authenticated, service_role;
 
 create view api.my_profile with (security_invoker = true) as
 select
@@ -129,25 +144,26 @@ select
     p.country,
     p.postcode,
     p.birth_date,
-    private.age_on(p.birth_date, (select private.today())) < 18 as is_minor,
-    private.age_on(p.birth_date, (select private.today())) < 15 as is_under_15,
+    private.age_on(p.birth_date, p.birth_date_before, (select private.today())) < 18 as is_minor,
+    private.age_on(p.birth_date, p.birth_date_before, (select private.today())) < 15 as is_under_15,
+    private.age_on(p.birth_date, p.birth_date_before, (select private.today())) < private.consent_age(p.country) as needs_guardian,
+    p.guardian_consent_at,
     p.language,
     p.sector,
     p.acquisition_channel,
     p.picture_path,
-    p.created_at
-from mpp.profile p cross join (select) read_only
+    p.created_at,
+    due.version as terms_due,
+    due.effective_at as terms_due_since
+from mpp.profile p
+left join lateral private.terms_due(p.terms_published_at) due on true
 where p.id = (select private.my_account()) and p.alias is not null;
 comment on view api.my_profile is 'The caller''s own profile: one row, or none before register.';
+comment on column api.my_profile.needs_guardian is 'Whether the person is below the age of consent of their country: appearing in public takes the agreement of a guardian (ask_guardian).';
+comment on column api.my_profile.guardian_consent_at is 'Since when a guardian agrees; null without.';
+comment on column api.my_profile.terms_due is 'The version of the terms to accept; null when the person has accepted the one that holds.';
+comment on column api.my_profile.terms_due_since is 'From when that version holds.';
 grant select on api.my_profile to authenticated;
-
-create view api.my_consents with (security_invoker = true) as
-select distinct on (c.purpose) c.purpose, c.granted, c.text_version, c.given_at
-from mpp.consent c
-where c.account_id = (select private.my_account())
-order by c.purpose, c.id desc;
-comment on view api.my_consents is 'What the caller agrees to now, by purpose.';
-grant select on api.my_consents to authenticated;
 
 -- The account behind a request: signed in, and not anonymous unless that is allowed.
 -- Whether the account has no address yet, as its token says.
@@ -175,8 +191,9 @@ begin
 end
 $$;
 
--- The account behind a request that writes: not anonymous, registered, and outside maintenance.
-create function private.require_account(registered boolean default true) returns uuid
+-- The account behind a request that writes: not anonymous, registered, outside maintenance, and of somebody who has
+-- accepted the terms that hold. What is a right of theirs, such as withdrawing, does not ask for that.
+create function private.require_account(registered boolean default true, accepted boolean default true) returns uuid
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -184,12 +201,14 @@ declare
     live boolean;
     known boolean;
     maintained boolean;
+    behind boolean;
     at timestamptz := private.clock();
 begin
     -- In one query: every command of a phone asks this.
     select private.is_live(u), p.id is not null,
-        exists (select from mpp.maintenance_window w where w.ends_at > at and w.starts_at <= at)
-    into live, known, maintained
+        exists (select from mpp.maintenance_window w where w.ends_at > at and w.starts_at <= at),
+        exists (select from mpp.terms_version t where t.published_at > p.terms_published_at and t.effective_at <= at)
+    into live, known, maintained, behind
     from auth.users u
     left join mpp.profile p on p.id = u.id
     where u.id = account;
@@ -204,6 +223,9 @@ begin
     end if;
     if registered and not known then
         perform private.refuse('MP003');
+    end if;
+    if behind and accepted then
+        perform private.require_terms(account);
     end if;
     return account;
 end
@@ -243,17 +265,12 @@ create function private.register(
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.require_account(registered => false);
-    current_terms text;
+    account uuid := private.require_account(registered => false, accepted => false);
+    terms mpp.terms_version := private.current_terms();
     place record;
 begin
-    select t.version into current_terms
-    from mpp.terms_version t
-    where t.published_at <= private.clock()
-    order by t.published_at desc
-    limit 1;
-    if terms_version is distinct from current_terms then
-        perform private.refuse('MP051', coalesce(terms_version, '(none)'), current_terms);
+    if terms_version is distinct from terms.version then
+        perform private.refuse('MP051', coalesce(terms_version, '(none)'), terms.version);
     end if;
     place := private.clean_place(country, postcode);
     perform private.refuse_unseen('alias', left(alias, 1000));
@@ -261,7 +278,7 @@ begin
     perform private.lock_account(account);
 
     insert into mpp.profile as p (id, first_name, last_name, alias, country, postcode, birth_date, language, sector,
-        acquisition_channel, picture_path)
+        acquisition_channel, picture_path, terms_published_at)
     values (
         account,
         private.clean_person('first_name', register.first_name),
@@ -274,20 +291,22 @@ begin
         case when register.sector is not null then private.clean_line('sector', register.sector, 80) end,
         case when register.acquisition_channel is not null
             then private.clean_line('acquisition_channel', register.acquisition_channel, 80) end,
-        register.picture_path
+        register.picture_path,
+        terms.published_at
     )
     -- A teacher who starts to play.
     on conflict on constraint profile_pkey do update
     set first_name = excluded.first_name, last_name = excluded.last_name, alias = excluded.alias, country = excluded.country,
         postcode = excluded.postcode, birth_date = excluded.birth_date, language = excluded.language, sector = excluded.sector,
-        acquisition_channel = excluded.acquisition_channel, picture_path = excluded.picture_path
+        acquisition_channel = excluded.acquisition_channel, picture_path = excluded.picture_path,
+        terms_published_at = greatest(p.terms_published_at, excluded.terms_published_at)
     where p.alias is null;
     if not found then
         perform private.refuse('MP004');
     end if;
     perform private.check_age(account);
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
-    select account, c.purpose::api.consent_purpose, c.granted, current_terms, 'app'
+    select account, c.purpose::api.consent_purpose, c.granted, terms.version, 'app'
     from (values ('terms', true), ('league_alerts', league_alerts), ('newsletter', newsletter)) c (purpose, granted)
     where c.granted;
     return account;
@@ -308,6 +327,17 @@ end;
 comment on function api.register is 'Makes the caller''s profile, accepting the current terms of use (the newest of api.terms_versions); returns the account id. A teacher who is under 18 is refused. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
 grant execute on function api.register to authenticated;
 
+-- How many of the ages that change what somebody may do are behind them: 15 and 18.
+create function private.age_limits_passed(birth_date date) returns integer
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    age integer := private.age_on(birth_date, private.today());
+begin
+    return (age >= 15)::integer + (age >= 18)::integer;
+end
+$$;
+
 create function private.update_profile(
     first_name text, last_name text, alias text, country text, postcode text, birth_date date,
     language text, sector text, acquisition_channel text, picture_path text
@@ -315,7 +345,7 @@ create function private.update_profile(
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.require_account();
+    account uuid := private.require_account(accepted => false);
     old_row mpp.profile;
     place record;
 begin
@@ -330,11 +360,14 @@ begin
     end if;
     perform private.check_profile(coalesce(birth_date, old_row.birth_date), coalesce(language, old_row.language), nullif(picture_path, ''));
     perform private.refuse_unseen('alias', left(alias, 1000));
-    -- A minor cannot grow up by editing a form, not even by a day at a time, and a mistyped digit locks no adult out.
-    -- The staff correct a real mistake.
-    if birth_date is distinct from old_row.birth_date and birth_date is not null
-        and private.age_on(greatest(old_row.birth_date, birth_date), private.today()) < 18 then
-        perform private.refuse('MP054');
+    -- One mistyped digit is one correction. The staff see to whatever would make somebody of another age for the game.
+    if birth_date is distinct from old_row.birth_date and birth_date is not null then
+        if old_row.birth_date_before is not null then
+            perform private.refuse('MP058');
+        end if;
+        if private.age_limits_passed(birth_date) <> private.age_limits_passed(old_row.birth_date) then
+            perform private.refuse('MP054');
+        end if;
     end if;
     update mpp.profile p
     set first_name = case when update_profile.first_name is null then p.first_name else private.clean_person('first_name', update_profile.first_name) end,
@@ -343,6 +376,7 @@ begin
         country = place.country,
         postcode = place.postcode,
         birth_date = coalesce(update_profile.birth_date, p.birth_date),
+        birth_date_before = case when update_profile.birth_date <> p.birth_date then p.birth_date else p.birth_date_before end,
         language = coalesce(update_profile.language, p.language),
         sector = case when update_profile.sector = '' then null
             when update_profile.sector is null then p.sector else private.clean_line('sector', update_profile.sector, 80) end,
@@ -366,7 +400,7 @@ begin atomic
     select private.update_profile(first_name, last_name, alias, country, postcode, birth_date, language, sector,
         acquisition_channel, picture_path);
 end;
-comment on function api.update_profile is 'Corrects the caller''s profile; what is left out stays, and an empty text clears an optional field. The staff correct a birth date under 18, the old or the new one (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP054.';
+comment on function api.update_profile is 'Corrects the caller''s profile; what is left out stays, and an empty text clears an optional field. A birth date is corrected once, and not across the ages of 15 and 18; the staff do the rest (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP054, MP058.';
 grant execute on function api.update_profile to authenticated;
 
 -- The staff correct what update_profile refuses. The lock keeps others from adding to the profile meanwhile: whoever
@@ -384,7 +418,7 @@ begin
     end if;
     perform private.lock_editions_of(account_id);
     perform private.check_profile(birth_date, old_row.language, null);
-    update mpp.profile p set birth_date = correct_birth_date.birth_date where p.id = account_id;
+    update mpp.profile p set birth_date = correct_birth_date.birth_date, birth_date_before = null where p.id = account_id;
     perform private.check_age(account_id);
     perform private.record_act('profile.correct_birth_date', account_id::text,
         jsonb_build_object('reason', private.clean_line('reason', correct_birth_date.reason, 200)));
@@ -395,58 +429,5 @@ grant execute on function private.correct_birth_date to authenticated, service_r
 create function api.correct_birth_date(account_id uuid, birth_date date, reason text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.correct_birth_date(account_id, birth_date, reason); end;
-comment on function api.correct_birth_date is 'Corrects the birth date of a player, minor or not. The audit keeps the reason, not the date. Refuses a date that makes the person too young for the open league or class they are in. Staff. Errors: MP005, MP006, MP010, MP052, MP053.';
+comment on function api.correct_birth_date is 'Corrects the birth date of a player, minor or not; the owner may then correct it once again. The audit keeps the reason, not the date. Refuses a date that makes the person too young for the open league or class they are in. Staff. Errors: MP005, MP006, MP010, MP052, MP053.';
 grant execute on function api.correct_birth_date to authenticated, service_role;
-
-create function private.set_consent(purpose api.consent_purpose, granted boolean) returns void
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-    account uuid := private.require_account();
-    birth_date date;
-    current_version text;
-begin
-    if purpose is null then
-        perform private.refuse('MP010', 'purpose', 'it is empty', 'Use newsletter, league_alerts or partner_sharing.');
-    end if;
-    if granted is null then
-        perform private.refuse('MP010', 'granted', 'it is empty', 'Send true or false.');
-    end if;
-    if purpose = 'terms' then
-        perform private.refuse('MP010', 'purpose', 'terms', 'Terms are accepted by register; leaving them is erasing the account.');
-    end if;
-    select p.birth_date into birth_date from mpp.profile p where p.id = account;
-    if purpose = 'partner_sharing' and granted and private.age_on(birth_date, private.today()) < 15 then
-        perform private.refuse('MP010', 'purpose', 'partner_sharing', 'Under 15, nothing is shared with partners.');
-    end if;
-    select t.version into current_version
-    from mpp.terms_version t where t.published_at <= private.clock() order by t.published_at desc limit 1;
-    -- The log is never deleted from. Somebody who may give no more may still withdraw.
-    if granted and (
-        select count(*) from mpp.consent c where c.account_id = account and c.given_at > private.clock() - interval '24 hours'
-    ) >= 20 then
-        perform private.refuse('MP047', '20');
-    end if;
-    -- A consent that changes nothing adds nothing to the log.
-    insert into mpp.consent (account_id, purpose, granted, text_version, channel)
-    select account, set_consent.purpose, set_consent.granted, current_version, 'app'
-    where not exists (
-        select
-        from (
-            select c.granted, c.text_version
-            from mpp.consent c
-            where c.account_id = account and c.purpose = set_consent.purpose
-            order by c.id desc
-            limit 1
-        ) latest
-        where latest.granted = set_consent.granted and latest.text_version = current_version
-    );
-end
-$$;
-grant execute on function private.set_consent to authenticated;
-
-create function api.set_consent(purpose api.consent_purpose, granted boolean) returns void
-    language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.set_consent(purpose, granted); end;
-comment on function api.set_consent is 'Gives or withdraws one consent of the caller. Once the log has twenty rows of a day, none is given any more. Errors: MP001, MP002, MP003, MP010, MP011, MP047.';
-grant execute on function api.set_consent to authenticated;

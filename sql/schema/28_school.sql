@@ -120,9 +120,12 @@ select
     t.role,
     t.subject,
     p.language,
-    t.registered_at
+    t.registered_at,
+    due.version as terms_due,
+    due.effective_at as terms_due_since
 from mpp.teacher t
 join mpp.profile p on p.id = t.account_id
+left join lateral private.terms_due(p.terms_published_at) due on true
 where t.account_id = (select private.my_account());
 comment on view api.my_teacher is 'The caller as a teacher: one row, or none before register_teacher.';
 grant select on api.my_teacher to authenticated;
@@ -148,26 +151,22 @@ create function private.register_teacher(
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.require_account(registered => false);
-    current_terms text;
+    account uuid := private.require_account(registered => false, accepted => false);
+    terms mpp.terms_version := private.current_terms();
 begin
-    select t.version into current_terms
-    from mpp.terms_version t
-    where t.published_at <= private.clock()
-    order by t.published_at desc
-    limit 1;
-    if terms_version is distinct from current_terms then
-        perform private.refuse('MP051', coalesce(terms_version, '(none)'), current_terms);
+    if terms_version is distinct from terms.version then
+        perform private.refuse('MP051', coalesce(terms_version, '(none)'), terms.version);
     end if;
     if language is null or language not in ('fr', 'en', 'de') then
         perform private.refuse('MP010', 'language', coalesce(language, 'it is empty'), 'Use fr, en or de.');
     end if;
     perform private.lock_account(account);
     -- Somebody who plays already keeps their profile.
-    insert into mpp.profile (id, first_name, last_name, language)
+    insert into mpp.profile as p (id, first_name, last_name, language, terms_published_at)
     values (account, private.clean_person('first_name', register_teacher.first_name),
-        private.clean_person('last_name', register_teacher.last_name), register_teacher.language)
-    on conflict do nothing;
+        private.clean_person('last_name', register_teacher.last_name), register_teacher.language, terms.published_at)
+    on conflict on constraint profile_pkey do update
+    set terms_published_at = greatest(p.terms_published_at, excluded.terms_published_at);
     insert into mpp.teacher (account_id, role, subject)
     values (account, private.clean_line('role', register_teacher.role, 80),
         case when register_teacher.subject is not null then private.clean_line('subject', register_teacher.subject, 80) end)
@@ -177,7 +176,7 @@ begin
     end if;
     perform private.check_age(account);
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
-    select account, c.purpose::api.consent_purpose, c.granted, current_terms, 'app'
+    select account, c.purpose::api.consent_purpose, c.granted, terms.version, 'app'
     from (values ('terms', true), ('league_alerts', class_alerts), ('newsletter', newsletter)) c (purpose, granted)
     where c.granted;
     return account;

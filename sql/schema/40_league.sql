@@ -217,7 +217,7 @@ create policy player_contact_select_authenticated on mpp.player_contact
                 and not exists (
                     select
                     from mpp.profile f
-                    where f.id = (select private.my_account()) and private.age_on(f.birth_date, (select private.today())) < 15
+                    where f.id = (select private.my_account()) and private.age_on(f.birth_date, f.birth_date_before, (select private.today())) < 15
                 )
         )
         or (select private.is_ops())

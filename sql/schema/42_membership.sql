@@ -124,6 +124,9 @@ begin
     if league.is_open and private.is_under(account, 15) then
         perform private.refuse('MP052', '15');
     end if;
+    if typed_phone is not null and private.asks_phone(league.id) and private.is_under(account, 15) then
+        perform private.refuse('MP057', '15');
+    end if;
     if league.is_open and typed_phone is null then
         perform private.refuse('MP033');
     end if;
@@ -146,8 +149,8 @@ begin
     else
         update mpp.player p set league_id = league.id, team_id = team, in_league_since = private.clock() where p.id = me.id;
     end if;
-    -- Keep the number only where somebody may use it, and never that of a child.
-    if cleaned_phone is not null and (league.is_open or private.asks_phone(league.id)) and not private.is_under(account, 15) then
+    -- Keep the number only where somebody may use it.
+    if cleaned_phone is not null and (league.is_open or private.asks_phone(league.id)) then
         insert into mpp.player_contact (player_id, phone) values (me.id, cleaned_phone)
         on conflict (player_id) do update set phone = excluded.phone;
     end if;
@@ -331,7 +334,7 @@ create function private.leave_league(league_id uuid) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.require_account();
+    account uuid := private.require_account(accepted => false);
     me mpp.player;
 begin
     select * into me from mpp.player p where p.account_id = account and p.league_id = leave_league.league_id;

@@ -28,7 +28,7 @@ begin
         perform private.refuse('MP010', 'listed', 'it is empty', 'Send true or false.');
     end if;
     if scope = 'league' then
-        account := case when private.is_ops() then (select private.my_account()) else private.require_account() end;
+        account := case when private.is_ops() then (select private.my_account()) else private.require_account(accepted => listed) end;
         perform private.lock_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
         perform private.lock_league(set_listing.subject_id);
         leads := exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account);
@@ -54,7 +54,7 @@ begin
             perform private.record_act('league.list', set_listing.subject_id::text, jsonb_build_object('listed', set_listing.listed));
         end if;
     elsif scope = 'player' then
-        account := private.require_account();
+        account := private.require_account(accepted => listed);
         select * into mine from mpp.player p where p.id = set_listing.subject_id and p.account_id = account;
         if not found then
             perform private.refuse('MP005');
@@ -99,5 +99,5 @@ end
 $$;
 
 create trigger profile_show_in_leagues
-    after update of alias, first_name, picture_path, birth_date, guardian_consent_at on mpp.profile
+    after update of alias, first_name, picture_path, birth_date, country, guardian_consent_at on mpp.profile
     for each row execute function private.profile_show_in_leagues();

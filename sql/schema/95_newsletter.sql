@@ -1,4 +1,4 @@
--- Mails to many: the newsletter, and the note of a league's week. The note goes to those who agreed to the alerts of
+-- Mails to many: the newsletter, the announcement of new terms of use, and the note of a league's week. The note goes to those who agreed to the alerts of
 -- their league: its players and whoever runs it, also the teachers of a class. Ambassadors of a client's league get the
 -- note of the client's report instead (weekly_readers): one mail a week.
 
@@ -15,7 +15,7 @@ comment on table mpp.newsletter is 'Newsletters: one text for everybody who gets
 alter table mpp.newsletter enable row level security;
 
 create type api.newsletter_batch as (queued integer, already integer, after uuid);
-comment on type api.newsletter_batch is 'What one call of queue_newsletter did. The next batch begins at after, which is null at the end.';
+comment on type api.newsletter_batch is 'What one call of queue_newsletter or queue_terms_notices did. The next batch begins at after, which is null at the end.';
 
 -- One batch per call, each its own transaction. A run that is cut off begins again, and what was queued stays queued
 -- once.
@@ -93,6 +93,61 @@ create function api.queue_newsletter(
 begin atomic select private.queue_newsletter(code, language, subject, body, after, how_many); end;
 comment on function api.queue_newsletter is 'Queues a newsletter for the next people who agreed to it, in their language, each once. Call it again with after until after is null. Secret key only. Errors: MP006, MP010, MP098.';
 grant execute on function api.queue_newsletter to service_role;
+
+-- To everybody who has not accepted this version, once. It is a service mail: nobody unsubscribes from what they are
+-- bound by. One batch per call, each its own transaction.
+create function private.queue_terms_notices(version text, after uuid, how_many integer) returns api.newsletter_batch
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    terms mpp.terms_version;
+    reader record;
+    seen integer := 0;
+    batch api.newsletter_batch := row (0, 0, null);
+begin
+    perform private.require_service();
+    if how_many is null or how_many not between 1 and 5000 then
+        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 5000.');
+    end if;
+    select * into terms from mpp.terms_version t where t.version = queue_terms_notices.version;
+    if not found or exists (select from mpp.terms_version t where t.published_at > terms.published_at) then
+        perform private.refuse('MP010', 'version', coalesce(left(version, 40), 'it is empty'), 'Announce the version that was published last.');
+    end if;
+    for reader in
+        select p.id, case p.language when 'fr' then 'fr' else 'en' end as mail_language, p.language
+        from mpp.profile p
+        where p.id > coalesce(queue_terms_notices.after, '00000000-0000-0000-0000-000000000000')
+            and p.terms_published_at < terms.published_at
+        order by p.id
+        limit how_many
+    loop
+        seen := seen + 1;
+        batch.after := reader.id;
+        if private.queue_mail(format('terms/%s/%s', terms.version, reader.id), 'terms_notice',
+            jsonb_build_object('version', terms.version, 'effective_at', terms.effective_at,
+                'link', coalesce(terms.address ->> reader.language, terms.address ->> reader.mail_language)),
+            account_id => reader.id, language => reader.mail_language) then
+            batch.queued := batch.queued + 1;
+        else
+            batch.already := batch.already + 1;
+        end if;
+    end loop;
+    if seen < how_many then
+        batch.after := null;
+    end if;
+    if batch.queued > 0 then
+        perform private.record_act('terms.announce', terms.version, jsonb_build_object('queued', batch.queued));
+    end if;
+    return batch;
+end
+$$;
+grant execute on function private.queue_terms_notices to service_role;
+
+create function api.queue_terms_notices(version text, after uuid default null, how_many integer default 500) returns api.newsletter_batch
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.queue_terms_notices(version, after, how_many); end;
+comment on function api.queue_terms_notices is 'Queues the announcement of the version of the terms that was published last, for the next people who have not accepted it, each once. Call it again with after until after is null. Secret key only. Errors: MP006, MP010.';
+grant execute on function api.queue_terms_notices to service_role;
 
 create type api.league_note_batch as (leagues integer, queued integer, already integer, after uuid);
 comment on type api.league_note_batch is 'What one call of queue_league_notes did. The next batch begins at after, which is null at the end.';

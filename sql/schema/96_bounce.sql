@@ -129,10 +129,7 @@ begin
     end if;
     if t.purpose in ('newsletter', 'league_alerts') then
         insert into mpp.consent (account_id, purpose, granted, text_version, channel)
-        select t.account_id, t.purpose::text::api.consent_purpose, false, v.version, 'mail'
-        from (
-            select n.version from mpp.terms_version n where n.published_at <= private.clock() order by n.published_at desc limit 1
-        ) v
+        select t.account_id, t.purpose::text::api.consent_purpose, false, (private.current_terms()).version, 'mail'
         where coalesce((
             select c.granted
             from mpp.consent c

@@ -42,6 +42,17 @@ begin
                         join mpp.edition e on e.id = p.edition_id
                         where e.ends_at <= $1
                     ) $sql$),
+                ('questions to guardians', 'mpp.guardian_request', interval '30 days', $sql$
+                    case
+                        when decided_at is null then expires_at <= $1
+                        when not granted or ended_at is not null then greatest(decided_at, ended_at) <= $1
+                        else exists (
+                            select
+                            from mpp.profile p
+                            where p.id = account_id
+                                and private.age_on(p.birth_date, p.birth_date_before, ($1 at time zone 'Europe/Paris')::date) >= private.consent_age(p.country)
+                        )
+                    end $sql$),
                 ('held contact requests', 'mpp.contact_request', interval '30 days', $sql$
                     is_held and state in ('new', 'spam') and greatest(received_at, handled_at) <= $1 $sql$),
                 -- Three years after the last word, as for anybody who once asked for an offer.

@@ -49,7 +49,10 @@ begin
                     'mpp.task'::regclass, 'mpp.client_map_cell'::regclass, 'mpp.award'::regclass, 'mpp.contact_request'::regclass, 'mpp.outbox'::regclass,
                     'mpp.newsletter'::regclass, 'mpp.unsubscribe_token'::regclass, 'mpp.mail_suppression'::regclass,
                     'mpp.mail_bounce'::regclass,
-                    'mpp.ops_member'::regclass, 'mpp.account_proof'::regclass, 'mpp.audit'::regclass,
+                    'mpp.partner'::regclass, 'mpp.campaign'::regclass, 'mpp.campaign_text'::regclass, 'mpp.campaign_code'::regclass,
+                    'mpp.campaign_guest'::regclass, 'mpp.partner_export'::regclass, 'mpp.partner_address'::regclass,
+                    'mpp.partner_withdrawal'::regclass, 'mpp.guardian_request'::regclass, 'mpp.guardian_consent'::regclass,
+                    'mpp.setting'::regclass, 'mpp.ops_member'::regclass, 'mpp.account_proof'::regclass, 'mpp.audit'::regclass,
                     'mpp.theme'::regclass, 'mpp.challenge'::regclass, 'mpp.edition_challenge'::regclass, 'mpp.edition'::regclass
                 )
                 or (a.attrelid = 'mpp.score'::regclass and a.attname not in ('edition_id', 'scope'))
@@ -66,7 +69,8 @@ begin
         where i.indexprs is not null
             and i.indkey[a.attnum - 1] = 0
             and i.indrelid in (
-                'mpp.league'::regclass, 'mpp.team'::regclass, 'mpp.player'::regclass, 'mpp.unit'::regclass, 'mpp.outbox'::regclass
+                'mpp.league'::regclass, 'mpp.team'::regclass, 'mpp.player'::regclass, 'mpp.unit'::regclass, 'mpp.outbox'::regclass,
+                'mpp.campaign_code'::regclass, 'mpp.guardian_request'::regclass
             )
         order by a.attrelid, a.attnum
     loop

@@ -540,16 +540,30 @@ as $$
     ('MP047', 'DailyLimit', 'This can be done %1$s times a day, and was.', 'Cela se fait %1$s fois par jour au plus, et l’a été.',
         'Try again tomorrow.', 'Réessayez demain.'),
     -- privacy
-    ('MP050', 'GuardianConsentRequired', 'Under 15, this needs the agreement of a guardian.', 'Avant 15 ans, il faut pour cela l’accord d’un responsable légal.',
-        'Ask a guardian to write to Ma Petite Planète.', 'Demandez à un responsable légal d’écrire à Ma Petite Planète.'),
+    ('MP050', 'GuardianConsentRequired', 'Below the age of consent, appearing in the public ranking takes the agreement of a guardian.', 'Avant l’âge du consentement, apparaître au classement public demande l’accord d’un·e responsable légal·e.',
+        'Ask a guardian with ask_guardian.', 'Demandez-le à un·e responsable légal·e avec ask_guardian.'),
     ('MP051', 'TermsVersionUnknown', 'Version %1$s of the terms of use is not the current one.', 'La version %1$s des conditions d’utilisation n’est pas la version en vigueur.',
         'Show the current version (%2$s) and ask again.', 'Présentez la version en vigueur (%2$s) et redemandez.'),
     ('MP052', 'OpenLeagueTooYoung', 'Open leagues, in which strangers meet, are for people of %1$s or older.', 'Les ligues ouvertes, où l’on joue avec des inconnu·es, sont réservées aux personnes de %1$s ans ou plus.',
         'Play in a league of people you know, by its join code.', 'Jouez dans une ligue de personnes que vous connaissez, avec son code.'),
     ('MP053', 'TeacherTooYoung', 'A class is run by an adult: teachers are %1$s or older.', 'Une classe est animée par une personne majeure : il faut avoir %1$s ans.',
         'Ask an adult of the school to register.', 'Demandez à un·e adulte de l’établissement de s’inscrire.'),
-    ('MP054', 'BirthDateLocked', 'A birth date by which somebody is under 18, or was, is corrected by Ma Petite Planète.', 'Une date de naissance qui fait ou faisait de quelqu’un une personne mineure est corrigée par Ma Petite Planète.',
+    ('MP054', 'BirthDateLocked', 'A birth date that takes somebody across the age of 15 or 18 is corrected by Ma Petite Planète.', 'Une date de naissance qui fait passer quelqu’un de l’autre côté de 15 ou de 18 ans est corrigée par Ma Petite Planète.',
         'Check the year; if it is right, write to Ma Petite Planète.', 'Vérifiez l’année ; si elle est juste, écrivez à Ma Petite Planète.'),
+    ('MP055', 'TermsDue', 'Version %1$s of the terms of use holds since %2$s: accept it to go on.', 'La version %1$s des conditions d’utilisation est en vigueur depuis le %2$s : acceptez-la pour continuer.',
+        'Show it and call accept_terms. Until then everything can be read, and every consent withdrawn.', 'Présentez-la et appelez accept_terms. D’ici là, tout peut être lu, et chaque consentement retiré.'),
+    ('MP056', 'PartnerTooYoung', 'Nothing of somebody under %1$s is shared with partners.', 'Rien n’est partagé avec des partenaires avant %1$s ans.',
+        'Join without that consent.', 'Participez sans ce consentement.'),
+    ('MP057', 'PhoneTooYoung', 'No phone number of somebody under %1$s is kept.', 'Aucun numéro de téléphone n’est conservé avant %1$s ans.',
+        'Leave the number out.', 'N’indiquez pas de numéro.'),
+    ('MP058', 'BirthDateCorrected', 'This birth date was corrected once already.', 'Cette date de naissance a déjà été corrigée une fois.',
+        'Write to Ma Petite Planète.', 'Écrivez à Ma Petite Planète.'),
+    ('MP059', 'GuardianNotNeeded', 'From the age of %1$s on nobody needs a guardian for this.', 'À partir de %1$s ans, cela se décide sans responsable légal·e.',
+        'Decide yourself.', 'Décidez vous-même.'),
+    ('MP062', 'GuardianLinkUnknown', 'This link is not known, or has expired, or was used.', 'Ce lien est inconnu, expiré ou déjà utilisé.',
+        'Ask for a new one.', 'Demandez-en un nouveau.'),
+    ('MP063', 'CampaignUnknown', 'No campaign that goes on has this code.', 'Aucune opération en cours n’a ce code.',
+        'Check it with whoever invited you.', 'Vérifiez-le auprès de qui vous a invité·e.'),
     -- schools and classes
     ('MP080', 'SchoolUnknown', 'There is no such school.', 'Cet établissement n’existe pas.',
         'Search for it, or add it.', 'Cherchez-le, ou ajoutez-le.'),
@@ -1259,6 +1273,69 @@ select a.id, a.at, a.actor_id, a.actor_role, a.action, a.subject, a.details
 from mpp.audit a cross join (select) read_only;
 comment on view api.audit_log is 'The audit of privileged acts; sort by id. Staff only.';
 grant select on api.audit_log to authenticated, service_role;
+-- Settings of the whole game that the staff may change while it runs. What belongs to one edition is a column of it.
+
+create table mpp.setting (
+    name text primary key check (name ~ '^[a-z][a-z_]{2,39}$'),
+    value text not null,
+    allowed text not null,
+    about text not null,
+    changed_at timestamptz not null default private.clock(),
+    constraint setting_value_is_allowed check (value ~ ('^(' || allowed || ')$'))
+);
+comment on table mpp.setting is 'Settings of the whole game. A file of sql/schema adds those that it reads.';
+comment on column mpp.setting.allowed is 'What a value looks like: a regular expression for the whole of it.';
+comment on column mpp.setting.about is 'What the setting decides, and what its values mean.';
+
+create function private.setting(name text) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (select s.value from mpp.setting s where s.name = setting.name);
+end
+$$;
+
+alter table mpp.setting enable row level security;
+
+create policy setting_select_ops on mpp.setting
+    for select to authenticated
+    using ((select private.is_ops()));
+
+grant select on mpp.setting to authenticated, service_role;
+
+create view api.settings with (security_invoker = true) as
+select s.name, s.value, s.allowed, s.about, s.changed_at
+from mpp.setting s cross join (select) read_only;
+comment on view api.settings is 'Settings of the whole game. Staff only.';
+grant select on api.settings to authenticated, service_role;
+
+create function private.set_setting(name text, value text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    s mpp.setting;
+begin
+    perform private.require_ops();
+    select * into s from mpp.setting x where x.name = set_setting.name for no key update;
+    if not found then
+        perform private.refuse('MP010', 'name', coalesce(left(name, 40), 'it is empty'), 'List the settings.');
+    end if;
+    if value is null or char_length(value) > 500 or value !~ ('^(' || s.allowed || ')$') then
+        perform private.refuse('MP010', 'value', coalesce(left(value, 80), 'it is empty'), s.about);
+    end if;
+    if value <> s.value then
+        update mpp.setting x set value = set_setting.value, changed_at = private.clock() where x.name = s.name;
+        perform private.record_act('setting.set', s.name, jsonb_build_object('from', s.value, 'to', value));
+    end if;
+end
+$$;
+grant execute on function private.set_setting to authenticated, service_role;
+
+create function api.set_setting(name text, value text) returns void
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.set_setting(name, value); end;
+comment on function api.set_setting is 'Changes a setting of the whole game; the audit keeps both values. Staff. Errors: MP006, MP010.';
+grant execute on function api.set_setting to authenticated, service_role;
 -- Whether the caller is the owner of the account's address. Roles that rest on an address require it: a client's staff
 -- and the association's. Anybody may sign up with somebody else's address and a password of their own, and that
 -- password works once the owner confirms the address. So these roles require a session that a link or a code sent to
@@ -1391,6 +1468,153 @@ create constraint trigger account_proved_when_changed
     execute function private.account_proved();
 
 
+-- The terms of use: versions, announced before they hold. Who has accepted which is in 26_profile and 27_consent.
+
+insert into mpp.setting (name, value, allowed, about) values
+    ('terms_due', 'read_only', 'read_only|allowed',
+        'What an account may do that has not accepted the terms that hold: read_only (it reads, and withdraws) or allowed (everything).'),
+    ('terms_notice_days', '15', '[0-9]{1,3}',
+        'How many days before it holds a version of the terms is announced, at least: a number of days.');
+
+create table mpp.terms_version (
+    version text primary key check (version ~ '^[0-9]{4}-[0-9]{2}(\.[0-9]+)?$'),
+    published_at timestamptz not null default private.clock(),
+    effective_at timestamptz not null,
+    address jsonb,
+    body jsonb,
+    constraint terms_version_announced_before_it_holds check (effective_at >= published_at),
+    constraint terms_version_one_text check (
+        num_nonnulls(address, body) = 0 or (num_nonnulls(address, body) = 1 and coalesce(address, body)::mpp.translated is not null)
+    )
+);
+comment on table mpp.terms_version is 'Versions of the terms of use. The one published last among those that hold is the one to accept.';
+comment on column mpp.terms_version.effective_at is 'From when it holds: the beginning of a day in Paris.';
+comment on column mpp.terms_version.address is 'Where each language stands on the web. The first version has neither: it was on the association''s site.';
+comment on column mpp.terms_version.body is 'The text itself in each language.';
+-- Every command of a phone asks whether there is a later one.
+create index terms_version_published on mpp.terms_version (published_at);
+
+insert into mpp.terms_version (version, published_at, effective_at) values ('2026-01', '2026-01-05 09:00:00+01', '2026-01-05 09:00:00+01');
+
+-- What people agreed to is never rewritten. A version with a fault is followed by another one.
+create trigger terms_version_append_only
+    before update or delete or truncate on mpp.terms_version
+    for each statement execute function private.refuse_change();
+
+create function private.current_terms() returns mpp.terms_version
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    terms mpp.terms_version;
+begin
+    select * into terms
+    from mpp.terms_version t
+    where t.effective_at <= private.clock()
+    order by t.published_at desc
+    limit 1;
+    return terms;
+end
+$$;
+
+-- What somebody has to accept who accepted last the version that was published then.
+create function private.terms_due(accepted timestamptz) returns table (version text, effective_at timestamptz)
+    language plpgsql stable security definer rows 1 set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select t.version, t.effective_at
+    from mpp.terms_version t
+    where t.published_at > accepted and t.effective_at <= private.clock()
+    order by t.published_at desc
+    limit 1;
+end
+$$;
+grant execute on function private.terms_due to authenticated;
+
+alter table mpp.terms_version enable row level security;
+
+create policy terms_version_select_everyone on mpp.terms_version
+    for select to anon, authenticated
+    using (published_at <= (select private.read_clock()));
+
+grant select on mpp.terms_version to anon, authenticated, service_role;
+
+create view api.terms_versions with (security_invoker = true) as
+select
+    t.version,
+    t.published_at,
+    t.effective_at,
+    t.published_at = max(t.published_at) filter (where t.effective_at <= (select private.read_clock())) over () as is_current,
+    t.address,
+    t.body
+from mpp.terms_version t cross join (select) read_only;
+comment on view api.terms_versions is 'Published versions of the terms of use, those announced and not yet in force among them. register takes the current one.';
+comment on column api.terms_versions.effective_at is 'From when it holds.';
+comment on column api.terms_versions.address is 'Where it stands, by language; null where body holds it.';
+grant select on api.terms_versions to anon, authenticated, service_role;
+
+create function private.publish_terms(version text, effective_on date, address jsonb, body jsonb) returns boolean
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    known mpp.terms_version;
+    latest mpp.terms_version;
+    effective timestamptz := effective_on::timestamp at time zone 'Europe/Paris';
+    texts jsonb := coalesce(address, body);
+    notice integer := private.setting('terms_notice_days')::integer;
+begin
+    perform private.require_ops();
+    if version is null or version !~ '^[0-9]{4}-[0-9]{2}(\.[0-9]+)?$' then
+        perform private.refuse('MP010', 'version', coalesce(left(version, 40), 'it is empty'), 'Name it by its month, such as 2026-11, or 2026-11.1.');
+    end if;
+    if effective_on is null then
+        perform private.refuse('MP010', 'effective_on', 'it is empty', 'Give the day from which it holds, as YYYY-MM-DD.');
+    end if;
+    if num_nonnulls(address, body) <> 1 then
+        perform private.refuse('MP010', 'address', 'give either addresses or texts', 'Send one of the two, in fr, en and, if there is one, de.');
+    end if;
+    if jsonb_typeof(texts) <> 'object' or not texts ?& array['fr', 'en'] or texts - array['fr', 'en', 'de'] <> '{}'
+        or exists (select from jsonb_each(texts) t where jsonb_typeof(t.value) <> 'string' or btrim(t.value #>> '{}') = '') then
+        perform private.refuse('MP010', case when address is null then 'body' else 'address' end, 'it needs a text in fr and en, and takes one in de',
+            'Send {"fr": "…", "en": "…", "de": "…"}.');
+    end if;
+    if octet_length(texts::text) > 500000 then
+        perform private.refuse('MP010', 'body', 'it is longer than 500,000 bytes', 'Publish an address instead.');
+    end if;
+    if address is not null and exists (
+        select from jsonb_each_text(address) t where t.value !~ '^https://[^\s/]+\.[^\s/]+(/\S*)?$' or char_length(t.value) > 500
+    ) then
+        perform private.refuse('MP010', 'address', 'it is no https address', 'Give an address such as https://example.org/terms.');
+    end if;
+    -- Two at once: the second sees the first.
+    lock table mpp.terms_version in share row exclusive mode;
+    select * into known from mpp.terms_version t where t.version = publish_terms.version;
+    if found then
+        if (known.effective_at, known.address, known.body) is distinct from (effective, publish_terms.address, publish_terms.body) then
+            perform private.refuse('MP010', 'version', known.version || ' is published with another text or day', 'Give the new text another version.');
+        end if;
+        return false;
+    end if;
+    if effective_on < private.today() + notice then
+        perform private.refuse('MP010', 'effective_on', format('it is announced %s days before, at least', notice), 'Choose a later day.');
+    end if;
+    select * into latest from mpp.terms_version t order by t.published_at desc limit 1;
+    if effective < latest.effective_at then
+        perform private.refuse('MP010', 'effective_on', format('version %s holds from a later day', latest.version), 'Choose that day or a later one.');
+    end if;
+    insert into mpp.terms_version (version, published_at, effective_at, address, body)
+    values (publish_terms.version, greatest(private.clock(), latest.published_at + interval '1 second'), effective, publish_terms.address, publish_terms.body);
+    perform private.record_act('terms.publish', publish_terms.version, jsonb_build_object('effective_at', effective));
+    return true;
+end
+$$;
+grant execute on function private.publish_terms to authenticated, service_role;
+
+create function api.publish_terms(version text, effective_on date, address jsonb default null, body jsonb default null) returns boolean
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.publish_terms(version, effective_on, address, body); end;
+comment on function api.publish_terms is 'Publishes a version of the terms of use that holds from the beginning of a day in Paris, so many days ahead as the setting terms_notice_days says. Its text is in body or at address, by language: {"fr", "en", "de"}, de if there is one. The same again returns false and changes nothing. Staff. Errors: MP006, MP010.';
+grant execute on function api.publish_terms to authenticated, service_role;
 -- The clients of the association. Their staff, units and parts in editions are in 30_client.
 
 create type api.organisation_kind as enum (
@@ -2073,16 +2297,191 @@ create view api.curriculum_themes with (security_invoker = true) as
 select t.code, t.name from mpp.curriculum_theme t cross join (select) read_only;
 comment on view api.curriculum_themes is 'Names of the curriculum themes that challenges refer to.';
 grant select on api.curriculum_themes to anon, authenticated, service_role;
--- The person: their profile, which only they and the staff read, and what they consented to. Accounts are in
--- 14_account, teachers in 28_school.
+-- Campaigns with a partner in an edition, such as Mission MPP: what people are asked to agree to, and the codes that
+-- creators of content hand out. Joining and what the partner gets are in 45_partner.
 
-create table mpp.terms_version (
-    version text primary key check (version ~ '^[0-9]{4}-[0-9]{2}(\.[0-9]+)?$'),
-    published_at timestamptz not null default private.clock()
+create table mpp.partner (
+    id integer generated always as identity primary key,
+    code text not null unique check (code ~ '^[a-z0-9][a-z0-9-]{2,39}$'),
+    name mpp.line not null,
+    created_at timestamptz not null default private.clock()
 );
-comment on table mpp.terms_version is 'Versions of the terms of use; the newest is the one to accept.';
+comment on table mpp.partner is 'Organisations with which the association runs campaigns. They have no access of their own.';
 
-insert into mpp.terms_version (version, published_at) values ('2026-01', '2026-01-05 09:00:00+01');
+create table mpp.campaign (
+    id integer generated always as identity primary key,
+    code text not null unique check (code ~ '^[a-z0-9][a-z0-9-]{2,39}$'),
+    partner_id integer not null references mpp.partner (id),
+    edition_id integer not null references mpp.edition (id),
+    created_at timestamptz not null default private.clock()
+);
+comment on table mpp.campaign is 'A campaign of a partner in an edition; it may be joined until the edition ends.';
+create index campaign_partner on mpp.campaign (partner_id);
+create index campaign_edition on mpp.campaign (edition_id);
+
+create table mpp.campaign_text (
+    campaign_id integer not null references mpp.campaign (id),
+    number integer not null check (number > 0),
+    body mpp.translated not null,
+    published_at timestamptz not null default private.clock(),
+    primary key (campaign_id, number)
+);
+comment on table mpp.campaign_text is 'What people of a campaign are asked to agree to; the last number is shown, and each is kept as it was shown.';
+
+create trigger campaign_text_append_only
+    before update or delete or truncate on mpp.campaign_text
+    for each statement execute function private.refuse_change();
+
+create table mpp.campaign_code (
+    id integer generated always as identity primary key,
+    campaign_id integer not null references mpp.campaign (id),
+    creator mpp.line not null check (char_length(creator) <= 80),
+    code text not null unique check (code ~ '^[0-9A-HJKMNP-TV-Z]{10}$'),
+    created_at timestamptz not null default private.clock(),
+    ended_at timestamptz
+);
+comment on table mpp.campaign_code is 'The codes of a campaign, one for each creator of content.';
+comment on column mpp.campaign_code.creator is 'The public name under which the creator invites. Purpose: figures by creator. Read by the staff and by whoever has the code; kept with the campaign.';
+create unique index campaign_code_creator on mpp.campaign_code (campaign_id, lower(creator));
+
+alter table mpp.partner enable row level security;
+alter table mpp.campaign enable row level security;
+alter table mpp.campaign_text enable row level security;
+alter table mpp.campaign_code enable row level security;
+
+create function private.campaign_of(code text) returns mpp.campaign
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c mpp.campaign;
+begin
+    select * into c from mpp.campaign x where x.code = campaign_of.code;
+    if not found then
+        perform private.refuse('MP010', 'campaign', coalesce(left(code, 60), 'it is empty'), 'List the campaigns.');
+    end if;
+    return c;
+end
+$$;
+
+create function private.create_campaign(code text, partner_code text, partner_name text, edition_code text, body jsonb) returns integer
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    edition integer := (select e.id from mpp.edition e where e.code = edition_code);
+    known mpp.campaign;
+    partner mpp.partner;
+begin
+    perform private.require_ops();
+    if code is null or code !~ '^[a-z0-9][a-z0-9-]{2,39}$' then
+        perform private.refuse('MP010', 'code', coalesce(left(code, 60), 'it is empty'), 'Use 3 to 40 small letters, digits and hyphens.');
+    end if;
+    if edition is null then
+        perform private.refuse('MP020', coalesce(left(edition_code, 60), '(none)'));
+    end if;
+    select * into partner from mpp.partner p where p.code = partner_code;
+    if not found then
+        if partner_code is null or partner_code !~ '^[a-z0-9][a-z0-9-]{2,39}$' then
+            perform private.refuse('MP010', 'partner_code', coalesce(left(partner_code, 60), 'it is empty'), 'Use 3 to 40 small letters, digits and hyphens.');
+        end if;
+        if partner_name is null then
+            perform private.refuse('MP010', 'partner_name', 'it is empty', 'Name a partner that is new.');
+        end if;
+        insert into mpp.partner as p (code, name) values (partner_code, private.clean_line('partner_name', partner_name, 120))
+        returning * into partner;
+    end if;
+    select * into known from mpp.campaign c where c.code = create_campaign.code;
+    if not found then
+        insert into mpp.campaign as c (code, partner_id, edition_id) values (create_campaign.code, partner.id, edition)
+        returning * into known;
+        perform private.record_act('campaign.create', known.code, jsonb_build_object('partner', partner.code, 'edition', edition_code));
+    elsif (known.partner_id, known.edition_id) <> (partner.id, edition) then
+        perform private.refuse('MP010', 'code', known.code || ' is another campaign', 'Give this one another code.');
+    end if;
+    return private.publish_campaign_text(known, body);
+end
+$$;
+grant execute on function private.create_campaign to authenticated, service_role;
+
+-- Adds the text if it is another than the last one; returns its number.
+create function private.publish_campaign_text(c mpp.campaign, body jsonb) returns integer
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    latest mpp.campaign_text;
+begin
+    if body is null or jsonb_typeof(body) <> 'object' or not body ?& array['fr', 'en'] or body - array['fr', 'en', 'de'] <> '{}'
+        or exists (select from jsonb_each(body) t where jsonb_typeof(t.value) <> 'string' or btrim(t.value #>> '{}') = '')
+        or octet_length(body::text) > 50000 then
+        perform private.refuse('MP010', 'body', 'it needs a text in fr and en, takes one in de, and has 50,000 bytes at most',
+            'Send {"fr": "…", "en": "…", "de": "…"}.');
+    end if;
+    perform pg_advisory_xact_lock(hashtext('mpp.campaign'), c.id);
+    select * into latest from mpp.campaign_text t where t.campaign_id = c.id order by t.number desc limit 1;
+    if latest.body::jsonb is distinct from publish_campaign_text.body then
+        insert into mpp.campaign_text (campaign_id, number, body)
+        values (c.id, coalesce(latest.number, 0) + 1, publish_campaign_text.body)
+        returning * into latest;
+        perform private.record_act('campaign.text', c.code, jsonb_build_object('number', latest.number));
+    end if;
+    return latest.number;
+end
+$$;
+
+create function api.create_campaign(code text, partner_code text, edition_code text, body jsonb, partner_name text default null) returns integer
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.create_campaign(code, partner_code, partner_name, edition_code, body); end;
+comment on function api.create_campaign is 'Creates a campaign with a partner, and the partner where it is new. body is what people are asked to agree to, by language: {"fr", "en", "de"}, de if there is one. Called again with another body it publishes that one; consents to the earlier one stay. Returns the number of the text. Staff. Errors: MP006, MP010, MP020.';
+grant execute on function api.create_campaign to authenticated, service_role;
+
+create function private.create_campaign_code(campaign text, creator text) returns text
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c mpp.campaign;
+    name text;
+    made text := private.new_join_code();
+begin
+    perform private.require_ops();
+    c := private.campaign_of(campaign);
+    name := private.clean_line('creator', creator, 80);
+    insert into mpp.campaign_code (campaign_id, creator, code) values (c.id, name, made) on conflict do nothing;
+    if found then
+        perform private.record_act('campaign.code', c.code, jsonb_build_object('creator', name));
+    end if;
+    return (select x.code from mpp.campaign_code x where x.campaign_id = c.id and lower(x.creator) = lower(name));
+end
+$$;
+grant execute on function private.create_campaign_code to authenticated, service_role;
+
+create function api.create_campaign_code(campaign text, creator text) returns text
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.create_campaign_code(campaign, creator); end;
+comment on function api.create_campaign_code is 'Makes the code by which a creator of content invites to a campaign, and returns it; the same creator has one code. Staff. Errors: MP006, MP010.';
+grant execute on function api.create_campaign_code to authenticated, service_role;
+
+create function private.end_campaign_code(code text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    ended mpp.campaign_code;
+begin
+    perform private.require_ops();
+    update mpp.campaign_code x set ended_at = coalesce(x.ended_at, private.clock()) where x.code = end_campaign_code.code returning * into ended;
+    if ended.id is null then
+        perform private.refuse('MP063');
+    end if;
+    perform private.record_act('campaign.end_code', (select c.code from mpp.campaign c where c.id = ended.campaign_id), jsonb_build_object('creator', ended.creator));
+end
+$$;
+grant execute on function private.end_campaign_code to authenticated, service_role;
+
+create function api.end_campaign_code(code text) returns void
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.end_campaign_code(code); end;
+comment on function api.end_campaign_code is 'Nobody joins by this code any more; who joined stays. Staff. Errors: MP006, MP063.';
+grant execute on function api.end_campaign_code to authenticated, service_role;
+-- The person: their profile, which only they and the staff read, and the log of what they consented to. Accounts are in
+-- 14_account, giving and withdrawing consents in 27_consent, teachers in 28_school.
 
 create table mpp.profile (
     id uuid primary key references auth.users (id) on delete cascade,
@@ -2098,11 +2497,17 @@ create table mpp.profile (
     picture_path text check (char_length(picture_path) <= 300),
     guardian_consent_at timestamptz,
     created_at timestamptz not null default private.clock(),
+    terms_published_at timestamptz not null default private.clock(),
+    birth_date_before date,
     -- A teacher who does not play gives none of these; a player gives them all.
     constraint profile_plays_or_not check (num_nulls(alias, country, postcode, birth_date) in (0, 4))
 );
 comment on table mpp.profile is 'A person who plays or teaches, read by that person and the staff only. The e-mail address stays in Auth.';
 comment on column mpp.profile.alias is 'Name in public; null for a teacher who does not play.';
+comment on column mpp.profile.birth_date is 'Given by the person. Purposes: protecting minors, and counting age groups. Read by the person, and by the staff in the database; kept until the account is erased.';
+comment on column mpp.profile.birth_date_before is 'The date before the owner corrected it; null if they never did, and once the staff have set it. Purpose: a correction makes nobody older than both dates say. Read by nobody through the API; kept until the account is erased.';
+comment on column mpp.profile.guardian_consent_at is 'Since when a guardian agrees that the child appears in public; null without. Purpose: protecting minors. The log is mpp.guardian_consent. Read by the person and the staff; kept until the account is erased.';
+comment on column mpp.profile.terms_published_at is 'When the version of the terms that the person accepted last was published. A later one that holds is due.';
 
 create type api.consent_purpose as enum ('terms', 'newsletter', 'league_alerts', 'partner_sharing');
 
@@ -2113,10 +2518,16 @@ create table mpp.consent (
     granted boolean not null,
     text_version text not null,
     given_at timestamptz not null default private.clock(),
-    channel text not null check (channel in ('app', 'mail', 'ops'))
+    channel text not null check (channel in ('app', 'mail', 'ops')),
+    campaign_id integer references mpp.campaign (id),
+    constraint consent_partner_of_campaign check ((purpose = 'partner_sharing') = (campaign_id is not null))
 );
-comment on table mpp.consent is 'What a person agreed to or withdrew, append-only; the newest row of a purpose holds.';
+comment on table mpp.consent is 'What a person agreed to or withdrew, append-only; the newest row of a purpose, and of a campaign, holds.';
+comment on column mpp.consent.account_id is 'Whose consent it is. Kept for good after the account is erased, as proof; it leads to nobody then.';
+comment on column mpp.consent.text_version is 'The text that was shown: a version of the terms, or of a campaign''s text, as CODE/NUMBER.';
+comment on column mpp.consent.campaign_id is 'What is shared with partners is agreed to one campaign at a time.';
 create index consent_account on mpp.consent (account_id, purpose, id desc);
+create index consent_campaign on mpp.consent (campaign_id, account_id, id desc) where campaign_id is not null;
 
 create trigger consent_append_only
     before update or delete or truncate on mpp.consent
@@ -2125,7 +2536,28 @@ create trigger consent_append_only
 create function private.age_on(birth_date date, day date) returns integer
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$ select extract(year from age(day, birth_date))::integer $$;
-grant execute on function private.age_on to authenticated;
+grant execute on function private.age_on(date, date) to authenticated;
+
+-- How old somebody is who corrected their birth date: the younger of the two, until the staff have looked. So a
+-- correction crosses no limit of age, on the day it is made or later.
+create function private.age_on(birth_date date, birth_date_before date, day date) returns integer
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$ select extract(year from age(day, greatest(birth_date, birth_date_before)))::integer $$;
+grant execute on function private.age_on(date, date, date) to authenticated;
+
+insert into mpp.setting (name, value, allowed, about) values
+    ('consent_ages', 'FR=15 DE=16', '[A-Z]{2}=1[5-8]( [A-Z]{2}=1[5-8])*',
+        'From which age somebody consents without a guardian, by country of residence; 15 where none is named. Written FR=15 DE=16, from 15 to 18.');
+
+-- From which age somebody of this country consents alone: to appear in public, and to what is shared with partners.
+create function private.consent_age(country text) returns integer
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return coalesce(substring(private.setting('consent_ages') from country || '=([0-9]+)')::integer, 15);
+end
+$$;
+grant execute on function private.consent_age to authenticated;
 
 -- Whether somebody is younger than this many years today, in Paris. A teacher who does not play has no known age.
 create function private.is_under(account_id uuid, years integer) returns boolean
@@ -2133,7 +2565,7 @@ create function private.is_under(account_id uuid, years integer) returns boolean
 as $$
 begin
     return coalesce((
-        select private.age_on(p.birth_date, private.today()) < years
+        select private.age_on(p.birth_date, p.birth_date_before, private.today()) < years
         from mpp.profile p
         where p.id = is_under.account_id
     ), false);
@@ -2161,22 +2593,18 @@ begin
 end
 $$;
 
--- Under 15, the alias is public only once a guardian has agreed.
+-- Below the age of consent, the alias is public only once a guardian has agreed.
 create function private.may_be_listed(account_id uuid) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp
 as $$
-    select p.guardian_consent_at is not null or private.age_on(p.birth_date, (select private.today())) >= 15
+    select p.guardian_consent_at is not null
+        or private.age_on(p.birth_date, p.birth_date_before, (select private.today())) >= private.consent_age(p.country)
     from mpp.profile p
     where p.id = account_id
 $$;
 
-alter table mpp.terms_version enable row level security;
 alter table mpp.profile enable row level security;
 alter table mpp.consent enable row level security;
-
-create policy terms_version_select_everyone on mpp.terms_version
-    for select to anon, authenticated
-    using (published_at <= (select private.read_clock()));
 
 create policy profile_select_authenticated on mpp.profile
     for select to authenticated
@@ -2186,13 +2614,7 @@ create policy consent_select_authenticated on mpp.consent
     for select to authenticated
     using (account_id = (select private.my_account()) or (select private.is_ops()));
 
-grant select on mpp.terms_version to anon, authenticated, service_role;
 grant select on mpp.profile, mpp.consent to authenticated;
-
-create view api.terms_versions with (security_invoker = true) as
-select t.version, t.published_at from mpp.terms_version t cross join (select) read_only;
-comment on view api.terms_versions is 'Published versions of the terms of use; register takes the newest.';
-grant select on api.terms_versions to anon, authenticated, service_role;
 
 create view api.my_profile with (security_invoker = true) as
 select
@@ -2204,25 +2626,26 @@ select
     p.country,
     p.postcode,
     p.birth_date,
-    private.age_on(p.birth_date, (select private.today())) < 18 as is_minor,
-    private.age_on(p.birth_date, (select private.today())) < 15 as is_under_15,
+    private.age_on(p.birth_date, p.birth_date_before, (select private.today())) < 18 as is_minor,
+    private.age_on(p.birth_date, p.birth_date_before, (select private.today())) < 15 as is_under_15,
+    private.age_on(p.birth_date, p.birth_date_before, (select private.today())) < private.consent_age(p.country) as needs_guardian,
+    p.guardian_consent_at,
     p.language,
     p.sector,
     p.acquisition_channel,
     p.picture_path,
-    p.created_at
-from mpp.profile p cross join (select) read_only
+    p.created_at,
+    due.version as terms_due,
+    due.effective_at as terms_due_since
+from mpp.profile p
+left join lateral private.terms_due(p.terms_published_at) due on true
 where p.id = (select private.my_account()) and p.alias is not null;
 comment on view api.my_profile is 'The caller''s own profile: one row, or none before register.';
+comment on column api.my_profile.needs_guardian is 'Whether the person is below the age of consent of their country: appearing in public takes the agreement of a guardian (ask_guardian).';
+comment on column api.my_profile.guardian_consent_at is 'Since when a guardian agrees; null without.';
+comment on column api.my_profile.terms_due is 'The version of the terms to accept; null when the person has accepted the one that holds.';
+comment on column api.my_profile.terms_due_since is 'From when that version holds.';
 grant select on api.my_profile to authenticated;
-
-create view api.my_consents with (security_invoker = true) as
-select distinct on (c.purpose) c.purpose, c.granted, c.text_version, c.given_at
-from mpp.consent c
-where c.account_id = (select private.my_account())
-order by c.purpose, c.id desc;
-comment on view api.my_consents is 'What the caller agrees to now, by purpose.';
-grant select on api.my_consents to authenticated;
 
 -- The account behind a request: signed in, and not anonymous unless that is allowed.
 -- Whether the account has no address yet, as its token says.
@@ -2250,8 +2673,9 @@ begin
 end
 $$;
 
--- The account behind a request that writes: not anonymous, registered, and outside maintenance.
-create function private.require_account(registered boolean default true) returns uuid
+-- The account behind a request that writes: not anonymous, registered, outside maintenance, and of somebody who has
+-- accepted the terms that hold. What is a right of theirs, such as withdrawing, does not ask for that.
+create function private.require_account(registered boolean default true, accepted boolean default true) returns uuid
     language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -2259,12 +2683,14 @@ declare
     live boolean;
     known boolean;
     maintained boolean;
+    behind boolean;
     at timestamptz := private.clock();
 begin
     -- In one query: every command of a phone asks this.
     select private.is_live(u), p.id is not null,
-        exists (select from mpp.maintenance_window w where w.ends_at > at and w.starts_at <= at)
-    into live, known, maintained
+        exists (select from mpp.maintenance_window w where w.ends_at > at and w.starts_at <= at),
+        exists (select from mpp.terms_version t where t.published_at > p.terms_published_at and t.effective_at <= at)
+    into live, known, maintained, behind
     from auth.users u
     left join mpp.profile p on p.id = u.id
     where u.id = account;
@@ -2279,6 +2705,9 @@ begin
     end if;
     if registered and not known then
         perform private.refuse('MP003');
+    end if;
+    if behind and accepted then
+        perform private.require_terms(account);
     end if;
     return account;
 end
@@ -2318,17 +2747,12 @@ create function private.register(
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.require_account(registered => false);
-    current_terms text;
+    account uuid := private.require_account(registered => false, accepted => false);
+    terms mpp.terms_version := private.current_terms();
     place record;
 begin
-    select t.version into current_terms
-    from mpp.terms_version t
-    where t.published_at <= private.clock()
-    order by t.published_at desc
-    limit 1;
-    if terms_version is distinct from current_terms then
-        perform private.refuse('MP051', coalesce(terms_version, '(none)'), current_terms);
+    if terms_version is distinct from terms.version then
+        perform private.refuse('MP051', coalesce(terms_version, '(none)'), terms.version);
     end if;
     place := private.clean_place(country, postcode);
     perform private.refuse_unseen('alias', left(alias, 1000));
@@ -2336,7 +2760,7 @@ begin
     perform private.lock_account(account);
 
     insert into mpp.profile as p (id, first_name, last_name, alias, country, postcode, birth_date, language, sector,
-        acquisition_channel, picture_path)
+        acquisition_channel, picture_path, terms_published_at)
     values (
         account,
         private.clean_person('first_name', register.first_name),
@@ -2349,20 +2773,22 @@ begin
         case when register.sector is not null then private.clean_line('sector', register.sector, 80) end,
         case when register.acquisition_channel is not null
             then private.clean_line('acquisition_channel', register.acquisition_channel, 80) end,
-        register.picture_path
+        register.picture_path,
+        terms.published_at
     )
     -- A teacher who starts to play.
     on conflict on constraint profile_pkey do update
     set first_name = excluded.first_name, last_name = excluded.last_name, alias = excluded.alias, country = excluded.country,
         postcode = excluded.postcode, birth_date = excluded.birth_date, language = excluded.language, sector = excluded.sector,
-        acquisition_channel = excluded.acquisition_channel, picture_path = excluded.picture_path
+        acquisition_channel = excluded.acquisition_channel, picture_path = excluded.picture_path,
+        terms_published_at = greatest(p.terms_published_at, excluded.terms_published_at)
     where p.alias is null;
     if not found then
         perform private.refuse('MP004');
     end if;
     perform private.check_age(account);
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
-    select account, c.purpose::api.consent_purpose, c.granted, current_terms, 'app'
+    select account, c.purpose::api.consent_purpose, c.granted, terms.version, 'app'
     from (values ('terms', true), ('league_alerts', league_alerts), ('newsletter', newsletter)) c (purpose, granted)
     where c.granted;
     return account;
@@ -2383,6 +2809,17 @@ end;
 comment on function api.register is 'Makes the caller''s profile, accepting the current terms of use (the newest of api.terms_versions); returns the account id. A teacher who is under 18 is refused. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
 grant execute on function api.register to authenticated;
 
+-- How many of the ages that change what somebody may do are behind them: 15 and 18.
+create function private.age_limits_passed(birth_date date) returns integer
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    age integer := private.age_on(birth_date, private.today());
+begin
+    return (age >= 15)::integer + (age >= 18)::integer;
+end
+$$;
+
 create function private.update_profile(
     first_name text, last_name text, alias text, country text, postcode text, birth_date date,
     language text, sector text, acquisition_channel text, picture_path text
@@ -2390,7 +2827,7 @@ create function private.update_profile(
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.require_account();
+    account uuid := private.require_account(accepted => false);
     old_row mpp.profile;
     place record;
 begin
@@ -2405,11 +2842,14 @@ begin
     end if;
     perform private.check_profile(coalesce(birth_date, old_row.birth_date), coalesce(language, old_row.language), nullif(picture_path, ''));
     perform private.refuse_unseen('alias', left(alias, 1000));
-    -- A minor cannot grow up by editing a form, not even by a day at a time, and a mistyped digit locks no adult out.
-    -- The staff correct a real mistake.
-    if birth_date is distinct from old_row.birth_date and birth_date is not null
-        and private.age_on(greatest(old_row.birth_date, birth_date), private.today()) < 18 then
-        perform private.refuse('MP054');
+    -- One mistyped digit is one correction. The staff see to whatever would make somebody of another age for the game.
+    if birth_date is distinct from old_row.birth_date and birth_date is not null then
+        if old_row.birth_date_before is not null then
+            perform private.refuse('MP058');
+        end if;
+        if private.age_limits_passed(birth_date) <> private.age_limits_passed(old_row.birth_date) then
+            perform private.refuse('MP054');
+        end if;
     end if;
     update mpp.profile p
     set first_name = case when update_profile.first_name is null then p.first_name else private.clean_person('first_name', update_profile.first_name) end,
@@ -2418,6 +2858,7 @@ begin
         country = place.country,
         postcode = place.postcode,
         birth_date = coalesce(update_profile.birth_date, p.birth_date),
+        birth_date_before = case when update_profile.birth_date <> p.birth_date then p.birth_date else p.birth_date_before end,
         language = coalesce(update_profile.language, p.language),
         sector = case when update_profile.sector = '' then null
             when update_profile.sector is null then p.sector else private.clean_line('sector', update_profile.sector, 80) end,
@@ -2441,7 +2882,7 @@ begin atomic
     select private.update_profile(first_name, last_name, alias, country, postcode, birth_date, language, sector,
         acquisition_channel, picture_path);
 end;
-comment on function api.update_profile is 'Corrects the caller''s profile; what is left out stays, and an empty text clears an optional field. The staff correct a birth date under 18, the old or the new one (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP054.';
+comment on function api.update_profile is 'Corrects the caller''s profile; what is left out stays, and an empty text clears an optional field. A birth date is corrected once, and not across the ages of 15 and 18; the staff do the rest (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP054, MP058.';
 grant execute on function api.update_profile to authenticated;
 
 -- The staff correct what update_profile refuses. The lock keeps others from adding to the profile meanwhile: whoever
@@ -2459,7 +2900,7 @@ begin
     end if;
     perform private.lock_editions_of(account_id);
     perform private.check_profile(birth_date, old_row.language, null);
-    update mpp.profile p set birth_date = correct_birth_date.birth_date where p.id = account_id;
+    update mpp.profile p set birth_date = correct_birth_date.birth_date, birth_date_before = null where p.id = account_id;
     perform private.check_age(account_id);
     perform private.record_act('profile.correct_birth_date', account_id::text,
         jsonb_build_object('reason', private.clean_line('reason', correct_birth_date.reason, 200)));
@@ -2470,16 +2911,109 @@ grant execute on function private.correct_birth_date to authenticated, service_r
 create function api.correct_birth_date(account_id uuid, birth_date date, reason text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.correct_birth_date(account_id, birth_date, reason); end;
-comment on function api.correct_birth_date is 'Corrects the birth date of a player, minor or not. The audit keeps the reason, not the date. Refuses a date that makes the person too young for the open league or class they are in. Staff. Errors: MP005, MP006, MP010, MP052, MP053.';
+comment on function api.correct_birth_date is 'Corrects the birth date of a player, minor or not; the owner may then correct it once again. The audit keeps the reason, not the date. Refuses a date that makes the person too young for the open league or class they are in. Staff. Errors: MP005, MP006, MP010, MP052, MP053.';
 grant execute on function api.correct_birth_date to authenticated, service_role;
+-- Giving and withdrawing consents, and accepting the terms. The log is in 26_profile, the terms in 19_terms; what is
+-- agreed to for a partner is in 45_partner.
 
-create function private.set_consent(purpose api.consent_purpose, granted boolean) returns void
+create view api.my_consents with (security_invoker = true) as
+select distinct on (c.purpose, c.campaign_id) c.purpose, c.granted, c.text_version, c.given_at, c.campaign_id
+from mpp.consent c
+where c.account_id = (select private.my_account())
+order by c.purpose, c.campaign_id, c.id desc;
+comment on view api.my_consents is 'What the caller agrees to now, by purpose, and for partner_sharing by campaign.';
+grant select on api.my_consents to authenticated;
+
+create view api.my_consent_history with (security_invoker = true) as
+select c.id, c.purpose, c.granted, c.text_version, c.given_at, c.channel, c.campaign_id
+from mpp.consent c cross join (select) read_only
+where c.account_id = (select private.my_account());
+comment on view api.my_consent_history is 'Everything that the caller ever agreed to or withdrew, with the text and the way; sort by id.';
+grant select on api.my_consent_history to authenticated;
+
+-- Refuses somebody who has not accepted the terms that hold, if the setting says so.
+create function private.require_terms(account uuid) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    due record;
+begin
+    if private.setting('terms_due') = 'allowed' then
+        return;
+    end if;
+    select d.version, d.effective_at into due
+    from mpp.profile p
+    cross join lateral private.terms_due(p.terms_published_at) d
+    where p.id = account;
+    perform private.refuse('MP055', due.version, private.format_first_day(due.effective_at));
+end
+$$;
+
+-- Adds to the log what changes something; returns whether it did. The log is never deleted from: somebody who may give
+-- no more may still withdraw.
+create function private.record_consent(
+    account uuid, purpose api.consent_purpose, granted boolean, text_version text, channel text, campaign integer default null
+) returns boolean
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    latest mpp.consent;
+begin
+    select * into latest
+    from mpp.consent c
+    where c.account_id = account and c.purpose = record_consent.purpose and c.campaign_id is not distinct from campaign
+    order by c.id desc
+    limit 1;
+    -- Nothing to withdraw, or the same again.
+    if (latest.granted is not true and not granted)
+        or (latest.granted = record_consent.granted and latest.text_version = record_consent.text_version) then
+        return false;
+    end if;
+    if granted and (
+        select count(*) from mpp.consent c where c.account_id = account and c.given_at > private.clock() - interval '24 hours'
+    ) >= 20 then
+        perform private.refuse('MP047', '20');
+    end if;
+    insert into mpp.consent (account_id, purpose, granted, text_version, channel, campaign_id)
+    values (account, record_consent.purpose, record_consent.granted, record_consent.text_version, record_consent.channel, campaign);
+    return true;
+end
+$$;
+
+create function private.accept_terms(version text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.require_account();
-    birth_date date;
-    current_version text;
+    account uuid := private.require_account(accepted => false);
+    terms mpp.terms_version := private.current_terms();
+    accepted mpp.terms_version;
+begin
+    -- Also one that is announced; none that was followed by another.
+    select * into accepted
+    from mpp.terms_version t
+    where t.version = accept_terms.version and t.published_at between terms.published_at and private.clock();
+    if not found then
+        perform private.refuse('MP051', coalesce(left(version, 40), '(none)'), terms.version);
+    end if;
+    update mpp.profile p
+    set terms_published_at = greatest(p.terms_published_at, accepted.published_at)
+    where p.id = account;
+    perform private.record_consent(account, 'terms', true, accepted.version, 'app');
+end
+$$;
+grant execute on function private.accept_terms to authenticated;
+
+create function api.accept_terms(version text) returns void
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.accept_terms(version); end;
+comment on function api.accept_terms is 'Accepts a version of the terms of use: the one that holds, or one that is announced. Errors: MP001–MP003, MP011, MP047, MP051.';
+grant execute on function api.accept_terms to authenticated;
+
+create function private.set_consent(purpose api.consent_purpose, granted boolean, campaign text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.require_account(accepted => granted);
 begin
     if purpose is null then
         perform private.refuse('MP010', 'purpose', 'it is empty', 'Use newsletter, league_alerts or partner_sharing.');
@@ -2488,42 +3022,21 @@ begin
         perform private.refuse('MP010', 'granted', 'it is empty', 'Send true or false.');
     end if;
     if purpose = 'terms' then
-        perform private.refuse('MP010', 'purpose', 'terms', 'Terms are accepted by register; leaving them is erasing the account.');
+        perform private.refuse('MP010', 'purpose', 'terms', 'Terms are accepted with accept_terms; leaving them is erasing the account.');
     end if;
-    select p.birth_date into birth_date from mpp.profile p where p.id = account;
-    if purpose = 'partner_sharing' and granted and private.age_on(birth_date, private.today()) < 15 then
-        perform private.refuse('MP010', 'purpose', 'partner_sharing', 'Under 15, nothing is shared with partners.');
+    if purpose = 'partner_sharing' then
+        perform private.set_partner_consent(account, campaign, granted);
+    else
+        perform private.record_consent(account, purpose, granted, (private.current_terms()).version, 'app');
     end if;
-    select t.version into current_version
-    from mpp.terms_version t where t.published_at <= private.clock() order by t.published_at desc limit 1;
-    -- The log is never deleted from. Somebody who may give no more may still withdraw.
-    if granted and (
-        select count(*) from mpp.consent c where c.account_id = account and c.given_at > private.clock() - interval '24 hours'
-    ) >= 20 then
-        perform private.refuse('MP047', '20');
-    end if;
-    -- A consent that changes nothing adds nothing to the log.
-    insert into mpp.consent (account_id, purpose, granted, text_version, channel)
-    select account, set_consent.purpose, set_consent.granted, current_version, 'app'
-    where not exists (
-        select
-        from (
-            select c.granted, c.text_version
-            from mpp.consent c
-            where c.account_id = account and c.purpose = set_consent.purpose
-            order by c.id desc
-            limit 1
-        ) latest
-        where latest.granted = set_consent.granted and latest.text_version = current_version
-    );
 end
 $$;
 grant execute on function private.set_consent to authenticated;
 
-create function api.set_consent(purpose api.consent_purpose, granted boolean) returns void
+create function api.set_consent(purpose api.consent_purpose, granted boolean, campaign text default null) returns void
     language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.set_consent(purpose, granted); end;
-comment on function api.set_consent is 'Gives or withdraws one consent of the caller. Once the log has twenty rows of a day, none is given any more. Errors: MP001, MP002, MP003, MP010, MP011, MP047.';
+begin atomic select private.set_consent(purpose, granted, campaign); end;
+comment on function api.set_consent is 'Gives or withdraws one consent of the caller. partner_sharing is given for a campaign that the caller has joined, and withdrawn for it, or for all without one. Once the log has twenty rows of a day, none is given any more. Errors: MP001–MP003, MP010, MP011, MP047, MP055, MP056, MP063.';
 grant execute on function api.set_consent to authenticated;
 -- Schools and their teachers. A school is public knowledge: the Ministry publishes its directory. Classes belong to a
 -- school and are leagues (40_league, 50_class).
@@ -2647,9 +3160,12 @@ select
     t.role,
     t.subject,
     p.language,
-    t.registered_at
+    t.registered_at,
+    due.version as terms_due,
+    due.effective_at as terms_due_since
 from mpp.teacher t
 join mpp.profile p on p.id = t.account_id
+left join lateral private.terms_due(p.terms_published_at) due on true
 where t.account_id = (select private.my_account());
 comment on view api.my_teacher is 'The caller as a teacher: one row, or none before register_teacher.';
 grant select on api.my_teacher to authenticated;
@@ -2675,26 +3191,22 @@ create function private.register_teacher(
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.require_account(registered => false);
-    current_terms text;
+    account uuid := private.require_account(registered => false, accepted => false);
+    terms mpp.terms_version := private.current_terms();
 begin
-    select t.version into current_terms
-    from mpp.terms_version t
-    where t.published_at <= private.clock()
-    order by t.published_at desc
-    limit 1;
-    if terms_version is distinct from current_terms then
-        perform private.refuse('MP051', coalesce(terms_version, '(none)'), current_terms);
+    if terms_version is distinct from terms.version then
+        perform private.refuse('MP051', coalesce(terms_version, '(none)'), terms.version);
     end if;
     if language is null or language not in ('fr', 'en', 'de') then
         perform private.refuse('MP010', 'language', coalesce(language, 'it is empty'), 'Use fr, en or de.');
     end if;
     perform private.lock_account(account);
     -- Somebody who plays already keeps their profile.
-    insert into mpp.profile (id, first_name, last_name, language)
+    insert into mpp.profile as p (id, first_name, last_name, language, terms_published_at)
     values (account, private.clean_person('first_name', register_teacher.first_name),
-        private.clean_person('last_name', register_teacher.last_name), register_teacher.language)
-    on conflict do nothing;
+        private.clean_person('last_name', register_teacher.last_name), register_teacher.language, terms.published_at)
+    on conflict on constraint profile_pkey do update
+    set terms_published_at = greatest(p.terms_published_at, excluded.terms_published_at);
     insert into mpp.teacher (account_id, role, subject)
     values (account, private.clean_line('role', register_teacher.role, 80),
         case when register_teacher.subject is not null then private.clean_line('subject', register_teacher.subject, 80) end)
@@ -2704,7 +3216,7 @@ begin
     end if;
     perform private.check_age(account);
     insert into mpp.consent (account_id, purpose, granted, text_version, channel)
-    select account, c.purpose::api.consent_purpose, c.granted, current_terms, 'app'
+    select account, c.purpose::api.consent_purpose, c.granted, terms.version, 'app'
     from (values ('terms', true), ('league_alerts', class_alerts), ('newsletter', newsletter)) c (purpose, granted)
     where c.granted;
     return account;
@@ -4116,7 +4628,7 @@ create policy player_contact_select_authenticated on mpp.player_contact
                 and not exists (
                     select
                     from mpp.profile f
-                    where f.id = (select private.my_account()) and private.age_on(f.birth_date, (select private.today())) < 15
+                    where f.id = (select private.my_account()) and private.age_on(f.birth_date, f.birth_date_before, (select private.today())) < 15
                 )
         )
         or (select private.is_ops())
@@ -4339,6 +4851,9 @@ begin
     if league.is_open and private.is_under(account, 15) then
         perform private.refuse('MP052', '15');
     end if;
+    if typed_phone is not null and private.asks_phone(league.id) and private.is_under(account, 15) then
+        perform private.refuse('MP057', '15');
+    end if;
     if league.is_open and typed_phone is null then
         perform private.refuse('MP033');
     end if;
@@ -4361,8 +4876,8 @@ begin
     else
         update mpp.player p set league_id = league.id, team_id = team, in_league_since = private.clock() where p.id = me.id;
     end if;
-    -- Keep the number only where somebody may use it, and never that of a child.
-    if cleaned_phone is not null and (league.is_open or private.asks_phone(league.id)) and not private.is_under(account, 15) then
+    -- Keep the number only where somebody may use it.
+    if cleaned_phone is not null and (league.is_open or private.asks_phone(league.id)) then
         insert into mpp.player_contact (player_id, phone) values (me.id, cleaned_phone)
         on conflict (player_id) do update set phone = excluded.phone;
     end if;
@@ -4546,7 +5061,7 @@ create function private.leave_league(league_id uuid) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account uuid := private.require_account();
+    account uuid := private.require_account(accepted => false);
     me mpp.player;
 begin
     select * into me from mpp.player p where p.account_id = account and p.league_id = leave_league.league_id;
@@ -4823,6 +5338,584 @@ create function api.choose_team(team_id uuid, player_id uuid default null) retur
 begin atomic select private.choose_team(team_id, player_id); end;
 comment on function api.choose_team is 'Moves the caller, or for an ambassador a player of the league, to another team of the league; points stay where they were earned. Errors: MP001–MP003, MP005, MP011, MP024.';
 grant execute on function api.choose_team to authenticated;
+-- Who joins a campaign, who agrees to share their address with its partner, what the partner got, and whom it must
+-- forget. Campaigns are in 25_campaign. Locks: the profile, then the campaign (the advisory lock named mpp.campaign),
+-- shared by whoever gives or withdraws, alone by an export.
+
+create table mpp.campaign_guest (
+    account_id uuid not null references mpp.profile (id) on delete cascade,
+    campaign_id integer not null references mpp.campaign (id),
+    code_id integer not null references mpp.campaign_code (id),
+    joined_at timestamptz not null default private.clock(),
+    primary key (account_id, campaign_id)
+);
+comment on table mpp.campaign_guest is 'Who joined a campaign, by whose code. Joining shares nothing.';
+comment on column mpp.campaign_guest.account_id is 'Purpose: asking for the consent of the campaign, and figures by creator. Read by the person; kept until the account is erased.';
+create index campaign_guest_campaign on mpp.campaign_guest (campaign_id);
+create index campaign_guest_code on mpp.campaign_guest (code_id);
+
+create table mpp.partner_export (
+    id integer generated always as identity primary key,
+    campaign_id integer not null references mpp.campaign (id),
+    exported_at timestamptz not null default private.clock(),
+    exported_by uuid,
+    people integer not null check (people >= 0),
+    digest text not null check (digest ~ '^[0-9a-f]{64}$')
+);
+comment on table mpp.partner_export is 'Each list of addresses that was made for a partner.';
+comment on column mpp.partner_export.exported_by is 'The account of the staff that made it; null for the secret key. Purpose: proof. Read by the staff; kept for good.';
+comment on column mpp.partner_export.digest is 'SHA-256 of the addresses in the order of their bytes, one a line: whoever has the list can show that it is this one.';
+create index partner_export_campaign on mpp.partner_export (campaign_id);
+
+create trigger partner_export_append_only
+    before update or delete or truncate on mpp.partner_export
+    for each statement execute function private.refuse_change();
+
+create table mpp.partner_address (
+    account_id uuid not null references mpp.profile (id) on delete cascade,
+    campaign_id integer not null references mpp.campaign (id),
+    address text not null,
+    export_id integer not null references mpp.partner_export (id),
+    primary key (account_id, campaign_id, address)
+);
+comment on table mpp.partner_address is 'Addresses that a partner got and has not been told to forget.';
+comment on column mpp.partner_address.address is 'As it was exported. Purpose: telling the partner which one to forget. Read by nobody; kept until the person withdraws or the account is erased.';
+create index partner_address_campaign on mpp.partner_address (campaign_id);
+create index partner_address_export on mpp.partner_address (export_id);
+
+create table mpp.partner_withdrawal (
+    id integer generated always as identity primary key,
+    campaign_id integer not null references mpp.campaign (id),
+    export_id integer not null references mpp.partner_export (id),
+    account_id uuid references mpp.profile (id) on delete set null,
+    address text,
+    reason text not null check (reason in ('withdrawn', 'erased', 'too_young')),
+    withdrawn_at timestamptz not null default private.clock(),
+    settled_at timestamptz,
+    outcome text check (outcome in ('partner_told', 'agreed_again')),
+    note text check (char_length(note) <= 300),
+    constraint partner_withdrawal_settled_is_whole check (num_nulls(settled_at, outcome) in (0, 2) and (settled_at is null) = (address is not null))
+);
+comment on table mpp.partner_withdrawal is 'What a partner must be told to forget, and that it was.';
+comment on column mpp.partner_withdrawal.account_id is 'Purpose: taking it back when the person agrees again. Read by nobody; emptied once settled, or when the account is erased.';
+comment on column mpp.partner_withdrawal.address is 'What the partner must forget. Read by the staff; emptied once the partner was told.';
+create index partner_withdrawal_campaign on mpp.partner_withdrawal (campaign_id) where settled_at is null;
+create index partner_withdrawal_of_campaign on mpp.partner_withdrawal (campaign_id);
+create index partner_withdrawal_export on mpp.partner_withdrawal (export_id);
+create index partner_withdrawal_account on mpp.partner_withdrawal (account_id) where account_id is not null;
+
+create function private.my_campaign_ids() returns setof integer
+    language sql stable security definer rows 3 set search_path = pg_catalog, pg_temp
+as $$ select g.campaign_id from mpp.campaign_guest g where g.account_id = (select private.my_account()) $$;
+grant execute on function private.my_campaign_ids to authenticated;
+
+alter table mpp.campaign_guest enable row level security;
+alter table mpp.partner_export enable row level security;
+alter table mpp.partner_address enable row level security;
+alter table mpp.partner_withdrawal enable row level security;
+
+create policy campaign_select_authenticated on mpp.campaign
+    for select to authenticated
+    using (id in (select private.my_campaign_ids()) or (select private.is_ops()));
+
+create policy partner_select_authenticated on mpp.partner
+    for select to authenticated
+    using (
+        id in (select c.partner_id from mpp.campaign c where c.id in (select private.my_campaign_ids()))
+        or (select private.is_ops())
+    );
+
+create policy campaign_text_select_authenticated on mpp.campaign_text
+    for select to authenticated
+    using (campaign_id in (select private.my_campaign_ids()) or (select private.is_ops()));
+
+create policy campaign_code_select_ops on mpp.campaign_code
+    for select to authenticated
+    using ((select private.is_ops()));
+
+create policy campaign_guest_select_owner on mpp.campaign_guest
+    for select to authenticated
+    using (account_id = (select private.my_account()));
+
+create policy partner_export_select_ops on mpp.partner_export
+    for select to authenticated
+    using ((select private.is_ops()));
+
+create policy partner_withdrawal_select_ops on mpp.partner_withdrawal
+    for select to authenticated
+    using ((select private.is_ops()));
+
+grant select on mpp.partner, mpp.campaign, mpp.campaign_text, mpp.campaign_code, mpp.partner_export to authenticated, service_role;
+grant select (campaign_id, account_id, joined_at) on mpp.campaign_guest to authenticated;
+grant select (id, campaign_id, export_id, address, reason, withdrawn_at, settled_at, outcome, note) on mpp.partner_withdrawal to authenticated, service_role;
+
+create view api.my_campaigns with (security_invoker = true) as
+select
+    c.id as campaign_id,
+    c.code,
+    p.name as partner,
+    c.edition_id,
+    g.joined_at,
+    coalesce(latest.granted, false) as agreed,
+    latest.given_at as agreed_at,
+    t.number as text_number,
+    t.body
+from mpp.campaign_guest g
+join mpp.campaign c on c.id = g.campaign_id
+join mpp.partner p on p.id = c.partner_id
+cross join lateral (
+    select x.number, x.body from mpp.campaign_text x where x.campaign_id = c.id order by x.number desc limit 1
+) t
+left join lateral (
+    select x.granted, x.given_at
+    from mpp.consent x
+    where x.account_id = (select private.my_account()) and x.campaign_id = c.id
+    order by x.id desc
+    limit 1
+) latest on true
+where g.account_id = (select private.my_account());
+comment on view api.my_campaigns is 'Campaigns that the caller has joined, and whether they agree to share their address with the partner.';
+comment on column api.my_campaigns.agreed_at is 'When they agreed, or withdrew, last.';
+comment on column api.my_campaigns.body is 'What they are asked to agree to now, by language.';
+grant select on api.my_campaigns to authenticated;
+
+create view api.ops_campaigns with (security_invoker = true) as
+select c.id as campaign_id, c.code, p.code as partner, p.name as partner_name, e.code as edition, c.created_at, t.number as text_number, t.body
+from mpp.campaign c
+join mpp.partner p on p.id = c.partner_id
+join mpp.edition e on e.id = c.edition_id
+cross join lateral (
+    select x.number, x.body from mpp.campaign_text x where x.campaign_id = c.id order by x.number desc limit 1
+) t
+where (select private.is_ops());
+comment on view api.ops_campaigns is 'Campaigns with partners. Staff only.';
+grant select on api.ops_campaigns to authenticated, service_role;
+
+create view api.ops_campaign_codes with (security_invoker = true) as
+select x.id, c.code as campaign, x.creator, x.code, x.created_at, x.ended_at
+from mpp.campaign_code x
+join mpp.campaign c on c.id = x.campaign_id
+where (select private.is_ops());
+comment on view api.ops_campaign_codes is 'Codes of campaigns by creator. Staff only.';
+grant select on api.ops_campaign_codes to authenticated, service_role;
+
+create view api.partner_exports with (security_invoker = true) as
+select x.id, c.code as campaign, x.exported_at, x.exported_by, x.people, x.digest
+from mpp.partner_export x
+join mpp.campaign c on c.id = x.campaign_id
+where (select private.is_ops());
+comment on view api.partner_exports is 'Each list of addresses that was made for a partner: when, by whom, how many, and its digest. Staff only.';
+grant select on api.partner_exports to authenticated, service_role;
+
+create view api.partner_withdrawals with (security_invoker = true) as
+select w.id, c.code as campaign, p.name as partner, w.address, w.reason, w.withdrawn_at, w.export_id, w.settled_at, w.outcome, w.note
+from mpp.partner_withdrawal w
+join mpp.campaign c on c.id = w.campaign_id
+join mpp.partner p on p.id = c.partner_id
+where (select private.is_ops());
+comment on view api.partner_withdrawals is 'What partners must be told to forget, and what they were told; address is emptied once it is settled. Staff only.';
+grant select on api.partner_withdrawals to authenticated, service_role;
+
+-- From which age an address is shared: 15, and the age of consent of the country where that is higher.
+create function private.partner_age(country text) returns integer
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return greatest(15, private.consent_age(country));
+end
+$$;
+
+create function private.check_partner_age(account uuid) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    limit_ integer;
+begin
+    select private.partner_age(p.country) into limit_
+    from mpp.profile p
+    where p.id = account and private.age_on(p.birth_date, p.birth_date_before, private.today()) < private.partner_age(p.country);
+    if found then
+        perform private.refuse('MP056', limit_::text);
+    end if;
+end
+$$;
+
+-- Writes what a person says about sharing with a partner. The campaign is locked, shared.
+create function private.record_partner_consent(account uuid, campaign integer, granted boolean, channel text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.record_consent(account, 'partner_sharing', granted, (
+        select c.code || '/' || max(t.number)
+        from mpp.campaign c
+        join mpp.campaign_text t on t.campaign_id = c.id
+        where c.id = campaign
+        group by c.code
+    ), channel, campaign);
+    if not granted then
+        perform private.partner_must_forget(account, campaign, case channel when 'app' then 'withdrawn' else 'too_young' end);
+        return;
+    end if;
+    -- The partner was not told yet, and need not be.
+    insert into mpp.partner_address (account_id, campaign_id, address, export_id)
+    select w.account_id, w.campaign_id, w.address, w.export_id
+    from mpp.partner_withdrawal w
+    where w.account_id = account and w.campaign_id = campaign and w.settled_at is null
+    on conflict do nothing;
+    update mpp.partner_withdrawal w
+    set settled_at = private.clock(), outcome = 'agreed_again', address = null, account_id = null
+    where w.account_id = account and w.campaign_id = campaign and w.settled_at is null;
+end
+$$;
+
+-- Whatever the partner got of this person goes on the list of what it must be told.
+create function private.partner_must_forget(account uuid, campaign integer, reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    with held as (
+        delete from mpp.partner_address a
+        where a.account_id = account and a.campaign_id = campaign
+        returning a.address, a.export_id
+    )
+    insert into mpp.partner_withdrawal (campaign_id, export_id, account_id, address, reason)
+    select campaign, h.export_id, case when reason <> 'erased' then account end, h.address, partner_must_forget.reason
+    from held h;
+end
+$$;
+
+create function private.set_partner_consent(account uuid, campaign text, granted boolean) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    target integer;
+begin
+    perform private.lock_profile(account, plays => false);
+    if granted then
+        perform private.check_partner_age(account);
+    end if;
+    if granted and campaign is null then
+        perform private.refuse('MP010', 'campaign', 'it is empty', 'Name one of my_campaigns.');
+    end if;
+    if campaign is not null and not exists (
+        select from mpp.campaign c join mpp.campaign_guest g on g.campaign_id = c.id and g.account_id = account
+        where c.code = set_partner_consent.campaign
+    ) then
+        perform private.refuse('MP063');
+    end if;
+    for target in
+        select c.id
+        from mpp.campaign_guest g
+        join mpp.campaign c on c.id = g.campaign_id
+        where g.account_id = account and (campaign is null or c.code = campaign)
+        order by c.id
+    loop
+        perform pg_advisory_xact_lock_shared(hashtext('mpp.campaign'), target);
+        perform private.record_partner_consent(account, target, granted, 'app');
+    end loop;
+end
+$$;
+
+-- The code and the campaign that it opens now.
+create function private.open_campaign(code text) returns mpp.campaign_code
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    found_code mpp.campaign_code;
+begin
+    select x.* into found_code
+    from mpp.campaign_code x
+    join mpp.campaign c on c.id = x.campaign_id
+    join mpp.edition e on e.id = c.edition_id
+    where x.code = translate(upper(regexp_replace(left(open_campaign.code, 40), '[\s-]', '', 'g')), 'OIL', '011')
+        and x.ended_at is null and e.opened_at is not null and private.clock() < e.ends_at;
+    if not found then
+        perform private.refuse('MP063');
+    end if;
+    return found_code;
+end
+$$;
+
+create type api.campaign_invitation as (
+    campaign text, partner text, creator text, edition_id integer, text_number integer, body jsonb
+);
+comment on type api.campaign_invitation is 'What a code of a campaign invites to, and what the person is asked to agree to, by language.';
+
+create function private.campaign_invitation(code text) returns api.campaign_invitation
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    x mpp.campaign_code := private.open_campaign(code);
+    invitation api.campaign_invitation;
+begin
+    select c.code, p.name, x.creator, c.edition_id, t.number, t.body
+    into invitation
+    from mpp.campaign c
+    join mpp.partner p on p.id = c.partner_id
+    join mpp.campaign_text t on t.campaign_id = c.id
+    where c.id = x.campaign_id
+    order by t.number desc
+    limit 1;
+    return invitation;
+end
+$$;
+grant execute on function private.campaign_invitation to anon, authenticated;
+
+create function api.campaign_invitation(code text) returns api.campaign_invitation
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic select private.campaign_invitation(code); end;
+comment on function api.campaign_invitation is 'What the code of a campaign invites to: the partner, the creator, and the text to show before join_campaign. Everyone who has the code. Errors: MP063.';
+grant execute on function api.campaign_invitation to anon, authenticated;
+
+create function private.join_campaign(code text, consent boolean, text_number integer) returns text
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.require_account();
+    x mpp.campaign_code;
+    shown integer;
+begin
+    perform private.lock_profile(account);
+    x := private.open_campaign(code);
+    if consent is null then
+        perform private.refuse('MP010', 'consent', 'it is empty', 'Send true or false; false joins as well.');
+    end if;
+    if consent then
+        perform private.check_partner_age(account);
+    end if;
+    perform pg_advisory_xact_lock_shared(hashtext('mpp.campaign'), x.campaign_id);
+    select max(t.number) into shown from mpp.campaign_text t where t.campaign_id = x.campaign_id;
+    -- Nobody agrees to a text that they did not see.
+    if consent and text_number is distinct from shown then
+        perform private.refuse('MP010', 'text_number', coalesce(text_number::text, 'it is empty'), format('Show text %s of campaign_invitation and ask again.', shown));
+    end if;
+    insert into mpp.campaign_guest (account_id, campaign_id, code_id) values (account, x.campaign_id, x.id)
+    on conflict do nothing;
+    perform private.record_partner_consent(account, x.campaign_id, consent, 'app');
+    return (select c.code from mpp.campaign c where c.id = x.campaign_id);
+end
+$$;
+grant execute on function private.join_campaign to authenticated;
+
+create function api.join_campaign(code text, consent boolean, text_number integer default null) returns text
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.join_campaign(code, consent, text_number); end;
+comment on function api.join_campaign is 'Joins a campaign by a creator''s code. consent says whether the caller shares their e-mail address with the partner, by the text of that number; without it they join as well. Returns the code of the campaign, for set_consent. Errors: MP001–MP003, MP010, MP011, MP047, MP055, MP056, MP063.';
+grant execute on function api.join_campaign to authenticated;
+
+create type api.campaign_export as (export_id integer, exported_at timestamptz, people integer, digest text, rows jsonb);
+comment on type api.campaign_export is 'A list for a partner: [{"email", "agreed_at", "text_version"}] in the order of the addresses, and its digest.';
+
+-- Who agreed last, is live under a confirmed address, and old enough today in Paris.
+create function private.campaign_readers(campaign integer) returns table (account_id uuid, address text, agreed_at timestamptz, text_version text)
+    language plpgsql stable rows 1000 set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select p.id, u.email::text, latest.given_at, latest.text_version
+    from mpp.campaign_guest g
+    join mpp.profile p on p.id = g.account_id
+    join auth.users u on u.id = p.id
+    cross join lateral (
+        select c.granted, c.given_at, c.text_version
+        from mpp.consent c
+        where c.account_id = g.account_id and c.campaign_id = campaign
+        order by c.id desc
+        limit 1
+    ) latest
+    where g.campaign_id = campaign
+        and latest.granted
+        and private.is_live(u)
+        and u.email_confirmed_at is not null
+        and u.email <> ''
+        and private.age_on(p.birth_date, p.birth_date_before, private.today()) >= private.partner_age(p.country);
+end
+$$;
+
+create function private.export_campaign(campaign text) returns api.campaign_export
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c mpp.campaign;
+    made api.campaign_export;
+    locked uuid[];
+    rows jsonb;
+begin
+    perform private.require_ops();
+    c := private.campaign_of(campaign);
+    -- An account that is being deleted at this moment is waited for, and is then not among them.
+    select array_agg(f.id) into locked
+    from (
+        select p.id from mpp.profile p
+        where p.id in (select g.account_id from mpp.campaign_guest g where g.campaign_id = c.id)
+        order by p.id
+        for key share
+    ) f;
+    perform pg_advisory_xact_lock(hashtext('mpp.campaign'), c.id);
+    perform private.require_ops();
+    select jsonb_agg(jsonb_build_object('account', r.account_id, 'email', r.address, 'agreed_at', r.agreed_at, 'text_version', r.text_version)
+        order by r.address collate "C")
+    into rows
+    from private.campaign_readers(c.id) r
+    where r.account_id = any (locked);
+    insert into mpp.partner_export as x (campaign_id, exported_by, people, digest)
+    values (c.id, private.my_account(), coalesce(jsonb_array_length(rows), 0), encode(sha256(convert_to(coalesce((
+        select string_agg(r.value ->> 'email' || E'\n', '' order by r.place) from jsonb_array_elements(rows) with ordinality r (value, place)
+    ), ''), 'UTF8')), 'hex'))
+    returning x.id, x.exported_at, x.people, x.digest into made.export_id, made.exported_at, made.people, made.digest;
+    insert into mpp.partner_address (account_id, campaign_id, address, export_id)
+    select (r.value ->> 'account')::uuid, c.id, r.value ->> 'email', made.export_id
+    from jsonb_array_elements(rows) r
+    on conflict do nothing;
+    perform private.record_act('partner.export', c.code,
+        jsonb_build_object('export', made.export_id, 'people', made.people, 'digest', made.digest));
+    made.rows := coalesce((
+        select jsonb_agg(r.value - 'account' order by r.place) from jsonb_array_elements(rows) with ordinality r (value, place)
+    ), '[]');
+    return made;
+end
+$$;
+grant execute on function private.export_campaign to authenticated, service_role;
+
+create function api.export_campaign(campaign text) returns api.campaign_export
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.export_campaign(campaign); end;
+comment on function api.export_campaign is 'Makes the list for the partner of a campaign: the addresses of those who agreed to it and did not withdraw, are 15 or older today (older where their country asks), and have a live account with a confirmed address. Each call is recorded: who, when, how many, and the digest. Staff. Errors: MP006, MP010.';
+grant execute on function api.export_campaign to authenticated, service_role;
+
+create function private.settle_partner_withdrawals(ids integer[], note text) returns integer
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    why text := private.clean_line('note', note, 300);
+    settled integer;
+begin
+    perform private.require_ops();
+    -- In order, so that of two at once the second waits for the first.
+    perform from mpp.partner_withdrawal w where w.id = any (ids) order by w.id for update;
+    update mpp.partner_withdrawal w
+    set settled_at = private.clock(), outcome = 'partner_told', note = why, address = null, account_id = null
+    where w.id = any (ids) and w.settled_at is null;
+    get diagnostics settled = row_count;
+    if settled > 0 then
+        perform private.record_act('partner.settle', null, jsonb_build_object('withdrawals', to_jsonb(ids), 'settled', settled, 'note', why));
+    end if;
+    return settled;
+end
+$$;
+grant execute on function private.settle_partner_withdrawals to authenticated, service_role;
+
+create function api.settle_partner_withdrawals(ids integer[], note text) returns integer
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.settle_partner_withdrawals(ids, note); end;
+comment on function api.settle_partner_withdrawals is 'Records that the partner was told of these withdrawals, how and by whom (note); the addresses go. Returns how many were still open. Staff. Errors: MP006, MP010.';
+grant execute on function api.settle_partner_withdrawals to authenticated, service_role;
+
+create type api.creator_figure as (creator text, joined integer, agreed integer, players integer, validations bigint);
+comment on type api.creator_figure is 'A creator of a campaign: how many joined by their code, agreed, and played, and what they did. Numbers of people from one to four, and what they tell by subtraction, are null.';
+
+-- Whether two numbers of people, the second a part of the first, tell about too few: by themselves, or by what is left.
+create function private.part_shown(people bigint, part bigint) returns integer
+    language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$
+declare
+    least constant integer := private.least_people();
+begin
+    return case when people = 0 then 0
+        when people >= least and (part = 0 or part >= least) and (people = part or people - part >= least) then part::integer end;
+end
+$$;
+
+create function private.campaign_figures(campaign text) returns setof api.creator_figure
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c mpp.campaign;
+begin
+    perform private.require_ops();
+    c := private.campaign_of(campaign);
+    return query
+    select
+        x.creator::text,
+        private.part_shown(f.joined, f.joined),
+        private.part_shown(f.joined, f.agreed),
+        private.part_shown(f.joined, f.players),
+        case when private.part_shown(f.joined, f.players) is not null then f.validations end
+    from mpp.campaign_code x
+    cross join lateral (
+        select
+            count(*) as joined,
+            count(*) filter (where latest.granted) as agreed,
+            count(*) filter (where p.id is not null) as players,
+            coalesce(sum(d.done), 0)::bigint as validations
+        from mpp.campaign_guest g
+        left join lateral (
+            select k.granted from mpp.consent k where k.account_id = g.account_id and k.campaign_id = c.id order by k.id desc limit 1
+        ) latest on true
+        left join mpp.player p on p.account_id = g.account_id and p.edition_id = c.edition_id
+        left join lateral (
+            select count(*) as done from mpp.validation v where v.player_id = p.id and v.state = 'credited'
+        ) d on true
+        where g.code_id = x.id
+    ) f
+    where x.campaign_id = c.id
+    order by lower(x.creator);
+end
+$$;
+grant execute on function private.campaign_figures to authenticated, service_role;
+
+create function api.campaign_figures(campaign text) returns setof api.creator_figure
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic select * from private.campaign_figures(campaign); end;
+comment on function api.campaign_figures is 'What each creator of a campaign brought about, without names; small numbers of people are withheld. Staff. Errors: MP006, MP010.';
+grant execute on function api.campaign_figures to authenticated, service_role;
+
+-- The account is erased: that withdraws everything.
+create function private.profile_leave_partners() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    target integer;
+begin
+    for target in
+        select distinct a.campaign_id from mpp.partner_address a where a.account_id = old.id order by a.campaign_id
+    loop
+        perform pg_advisory_xact_lock_shared(hashtext('mpp.campaign'), target);
+        perform private.partner_must_forget(old.id, target, 'erased');
+    end loop;
+    return old;
+end
+$$;
+
+create trigger profile_leave_partners
+    before delete on mpp.profile
+    for each row execute function private.profile_leave_partners();
+
+-- Somebody turns out to be too young, by a corrected birth date or another country: what they agreed to ends.
+create function private.profile_protect_from_partners() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    target integer;
+begin
+    if private.age_on(new.birth_date, new.birth_date_before, private.today()) >= private.partner_age(new.country) then
+        return null;
+    end if;
+    for target in
+        select g.campaign_id from mpp.campaign_guest g where g.account_id = new.id order by g.campaign_id
+    loop
+        perform pg_advisory_xact_lock_shared(hashtext('mpp.campaign'), target);
+        perform private.record_partner_consent(new.id, target, false, 'ops');
+    end loop;
+    return null;
+end
+$$;
+
+create trigger profile_protect_from_partners
+    after update of birth_date, country on mpp.profile
+    for each row
+    when (new.birth_date is distinct from old.birth_date or new.country is distinct from old.country)
+    execute function private.profile_protect_from_partners();
 -- What the association learns about conduct: expulsions, and reports of members.
 
 create type api.conduct_kind as enum ('expulsion', 'report');
@@ -4924,6 +6017,300 @@ select r.id, r.kind, r.edition_id, r.league_id, r.player_id, r.account_id, r.rep
 from mpp.conduct_report r cross join (select) read_only;
 comment on view api.conduct_reports is 'Expulsions and reports to look into. Staff only.';
 grant select on api.conduct_reports to authenticated, service_role;
+-- The agreement of a guardian that a child below the age of consent appears in public. The child names an address, and
+-- whoever reads its mail decides by a link that works once, and withdraws by the same link. The staff record what comes
+-- by another way.
+
+create table mpp.guardian_request (
+    id integer generated always as identity primary key,
+    account_id uuid not null references mpp.profile (id) on delete cascade,
+    address text not null check (private.is_mail_address(address) and address = lower(address)),
+    token_digest bytea not null unique check (octet_length(token_digest) = 32),
+    text_version text not null,
+    asked_at timestamptz not null default private.clock(),
+    expires_at timestamptz not null,
+    decided_at timestamptz,
+    granted boolean,
+    ended_at timestamptz,
+    constraint guardian_request_decision_is_whole check ((decided_at is null) = (granted is null))
+);
+comment on table mpp.guardian_request is 'Questions to guardians, and their links. Withdrawing, and another question before an answer, end one.';
+comment on column mpp.guardian_request.address is 'Given by the child. Purpose: asking the guardian, and letting them withdraw. Read by the child and the staff in the database; kept 30 days after the link expired unanswered, after a refusal or a withdrawal, or after the child came of the age of consent.';
+comment on column mpp.guardian_request.token_digest is 'SHA-256 of the token of the link. The token stands in the mail and nowhere else.';
+create index guardian_request_account on mpp.guardian_request (account_id, asked_at);
+create index guardian_request_mailbox on mpp.guardian_request (private.mailbox_of(address), asked_at);
+
+create table mpp.guardian_consent (
+    id integer generated always as identity primary key,
+    account_id uuid not null,
+    granted boolean not null,
+    channel text not null check (channel in ('link', 'ops')),
+    text_version text not null,
+    address_digest bytea check (octet_length(address_digest) = 32),
+    reason text check (char_length(reason) <= 200),
+    given_at timestamptz not null default private.clock(),
+    constraint guardian_consent_is_proven check (case channel when 'link' then address_digest is not null else reason is not null end)
+);
+comment on table mpp.guardian_consent is 'What guardians agreed to, refused or withdrew, append-only; the newest row of an account holds.';
+comment on column mpp.guardian_consent.account_id is 'The child. Purpose: proof. Kept for good after the account is erased; it leads to nobody then.';
+comment on column mpp.guardian_consent.address_digest is 'SHA-256 of the address that the link went to: who knows the address can show that it was this one. Read by nobody; kept for good as proof.';
+comment on column mpp.guardian_consent.reason is 'How the staff learnt of it. Read by the child and the staff; kept for good as proof.';
+create index guardian_consent_account on mpp.guardian_consent (account_id, id desc);
+
+create trigger guardian_consent_append_only
+    before update or delete or truncate on mpp.guardian_consent
+    for each statement execute function private.refuse_change();
+
+alter table mpp.guardian_request enable row level security;
+alter table mpp.guardian_consent enable row level security;
+
+create policy guardian_request_select_owner on mpp.guardian_request
+    for select to authenticated
+    using (account_id = (select private.my_account()));
+
+create policy guardian_consent_select_authenticated on mpp.guardian_consent
+    for select to authenticated
+    using (account_id = (select private.my_account()) or (select private.is_ops()));
+
+grant select (account_id, address, asked_at, expires_at, decided_at, granted, ended_at) on mpp.guardian_request to authenticated;
+grant select (id, account_id, granted, channel, text_version, reason, given_at) on mpp.guardian_consent to authenticated;
+
+create view api.my_guardian_requests with (security_invoker = true) as
+select r.address, r.asked_at, r.expires_at, r.decided_at, r.granted, r.ended_at
+from mpp.guardian_request r cross join (select) read_only
+where r.account_id = (select private.my_account());
+comment on view api.my_guardian_requests is 'Whom the caller asked to agree as their guardian, and what came of it; sort by asked_at.';
+comment on column api.my_guardian_requests.granted is 'What the guardian answered; null before.';
+comment on column api.my_guardian_requests.ended_at is 'When the guardian withdrew, or the caller asked again before an answer.';
+grant select on api.my_guardian_requests to authenticated;
+
+create view api.my_guardian_consents with (security_invoker = true) as
+select c.id, c.granted, c.channel, c.text_version, c.reason, c.given_at
+from mpp.guardian_consent c cross join (select) read_only
+where c.account_id = (select private.my_account());
+comment on view api.my_guardian_consents is 'Everything that a guardian of the caller agreed to, refused or withdrew; sort by id.';
+grant select on api.my_guardian_consents to authenticated;
+
+-- A question that is over is not mailed any more.
+create function private.drop_guardian_mails(account uuid) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update mpp.outbox m
+    set state = 'dropped', reply = 'no longer asked', data = '{}'
+    from mpp.guardian_request r
+    where r.account_id = account and m.key = 'guardian/' || encode(r.token_digest, 'hex') and m.state = 'queued';
+end
+$$;
+
+create function private.ask_guardian(email text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.require_account();
+    typed text := lower(private.trimmed(left(email, 400)));
+    me mpp.profile;
+    -- 244 random bits.
+    token text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+    r mpp.guardian_request;
+    at timestamptz;
+begin
+    -- One question at a time, so that they can be counted.
+    select * into me from mpp.profile p where p.id = account and p.alias is not null for no key update;
+    if not found then
+        perform private.refuse('MP003');
+    end if;
+    if private.may_be_listed(account) then
+        if me.guardian_consent_at is not null then
+            perform private.refuse('MP010', 'email', 'a guardian has agreed already', 'Nothing more is needed.');
+        end if;
+        perform private.refuse('MP059', private.consent_age(me.country)::text);
+    end if;
+    if typed is null or not private.is_mail_address(typed) then
+        perform private.refuse('MP010', 'email', coalesce(left(email, 100), 'it is empty'), 'Give an address such as ada@example.org.');
+    end if;
+    if private.mailbox_of(typed) = private.mailbox_of((select u.email::text from auth.users u where u.id = account)) then
+        perform private.refuse('MP010', 'email', 'it is your own', 'Give the address of a guardian.');
+    end if;
+    perform pg_advisory_xact_lock(hashtext('mpp.mailbox'), hashtext(private.mailbox_of(typed)));
+    at := private.clock();
+    -- Three a day for a child and ten in all; five a day for a mailbox, whoever asks.
+    if (select count(*) from mpp.guardian_request x where x.account_id = account and x.asked_at > at - interval '24 hours') >= 3
+        or (select count(*) from mpp.guardian_request x where x.account_id = account) >= 10 then
+        perform private.refuse('MP047', '3');
+    end if;
+    if (
+        select count(*) from mpp.guardian_request x
+        where private.mailbox_of(x.address) = private.mailbox_of(typed) and x.asked_at > at - interval '24 hours'
+    ) >= 5 then
+        perform private.refuse('MP047', '5');
+    end if;
+    perform private.drop_guardian_mails(account);
+    update mpp.guardian_request x set ended_at = at where x.account_id = account and x.decided_at is null and x.ended_at is null;
+    insert into mpp.guardian_request (account_id, address, token_digest, text_version, asked_at, expires_at)
+    values (account, typed, sha256(convert_to(token, 'UTF8')), (private.current_terms()).version, at, at + interval '336 hours')
+    returning * into r;
+    perform private.queue_mail('guardian/' || encode(r.token_digest, 'hex'), 'guardian_request',
+        jsonb_build_object('first_name', me.first_name, 'token', token, 'expires_at', r.expires_at), 'service',
+        address => typed, language => case me.language when 'fr' then 'fr' else 'en' end, useful_until => r.expires_at);
+end
+$$;
+grant execute on function private.ask_guardian to authenticated;
+
+create function api.ask_guardian(email text) returns void
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.ask_guardian(email); end;
+comment on function api.ask_guardian is 'Asks a guardian of the caller, by mail, whether they may appear in public. The link in the mail works once, for 14 days, and later withdraws. Three questions a day, ten in all. Errors: MP001–MP003, MP010, MP011, MP047, MP055, MP059.';
+grant execute on function api.ask_guardian to authenticated;
+
+create function private.guardian_request_of(token text) returns mpp.guardian_request
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    r mpp.guardian_request;
+begin
+    if token is not null and octet_length(token) <= 200 then
+        select * into r from mpp.guardian_request x where x.token_digest = sha256(convert_to(token, 'UTF8'));
+    end if;
+    if r.id is null then
+        perform private.refuse('MP062');
+    end if;
+    return r;
+end
+$$;
+
+create type api.guardian_question as (first_name text, state text, text_version text, asked_at timestamptz, expires_at timestamptz, decided_at timestamptz);
+comment on type api.guardian_question is 'What a guardian is asked about whom. state: open, granted, refused, withdrawn or expired.';
+
+create function private.guardian_question(token text) returns api.guardian_question
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    r mpp.guardian_request := private.guardian_request_of(token);
+begin
+    return row (
+        (select p.first_name from mpp.profile p where p.id = r.account_id),
+        case
+            when r.granted and r.ended_at is not null then 'withdrawn'
+            when r.granted then 'granted'
+            when r.decided_at is not null then 'refused'
+            when r.ended_at is not null or r.expires_at <= private.clock() then 'expired'
+            else 'open'
+        end,
+        r.text_version, r.asked_at, r.expires_at, r.decided_at
+    )::api.guardian_question;
+end
+$$;
+grant execute on function private.guardian_question to anon, authenticated;
+
+create function api.guardian_question(token text) returns api.guardian_question
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic select private.guardian_question(token); end;
+comment on function api.guardian_question is 'What the link of a mail asks a guardian. The token is the proof; nobody signs in. Errors: MP062.';
+grant execute on function api.guardian_question to anon, authenticated;
+
+-- Sets what holds for the child. Its editions are locked, then the profile.
+create function private.hold_guardian_consent(account uuid, granted boolean) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update mpp.profile p
+    set guardian_consent_at = case when hold_guardian_consent.granted then coalesce(p.guardian_consent_at, private.clock()) end
+    where p.id = account;
+    -- Whatever withdraws ends every link that agreed.
+    if not granted then
+        update mpp.guardian_request r set ended_at = private.clock()
+        where r.account_id = account and r.granted and r.ended_at is null;
+    end if;
+end
+$$;
+
+create function private.guardian_decide(token text, granted boolean) returns api.guardian_question
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    r mpp.guardian_request;
+    account uuid;
+begin
+    perform private.require_no_maintenance();
+    if granted is null then
+        perform private.refuse('MP010', 'granted', 'it is empty', 'Send true or false.');
+    end if;
+    r := private.guardian_request_of(token);
+    account := r.account_id;
+    perform private.lock_editions_of(account);
+    perform from mpp.profile p where p.id = account for no key update;
+    -- Again under the lock: twice at once, and the second finds it decided; or the account went meanwhile.
+    r := private.guardian_request_of(token);
+    if r.decided_at is null then
+        if r.ended_at is not null or r.expires_at <= private.clock() then
+            perform private.refuse('MP062');
+        end if;
+        update mpp.guardian_request x set decided_at = private.clock(), granted = guardian_decide.granted where x.id = r.id;
+    elsif r.granted and r.ended_at is null and not granted then
+        null; -- It withdraws.
+    elsif granted <> (r.granted and r.ended_at is null) then
+        perform private.refuse('MP062');
+    else
+        -- The same again: the answer got lost.
+        return private.guardian_question(token);
+    end if;
+    insert into mpp.guardian_consent (account_id, granted, channel, text_version, address_digest)
+    values (account, guardian_decide.granted, 'link', r.text_version, sha256(convert_to(r.address, 'UTF8')));
+    perform private.hold_guardian_consent(account, granted);
+    return private.guardian_question(token);
+end
+$$;
+grant execute on function private.guardian_decide to anon, authenticated;
+
+create function api.guardian_decide(token text, granted boolean) returns api.guardian_question
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.guardian_decide(token, granted); end;
+comment on function api.guardian_decide is 'A guardian agrees or refuses by the token of their link, once; false after having agreed withdraws. The token is the proof; nobody signs in. Errors: MP010, MP011, MP062.';
+grant execute on function api.guardian_decide to anon, authenticated;
+
+create function private.record_guardian_consent(account_id uuid, granted boolean, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    why text := private.clean_line('reason', reason, 200);
+begin
+    perform private.require_ops();
+    if granted is null then
+        perform private.refuse('MP010', 'granted', 'it is empty', 'Send true or false.');
+    end if;
+    perform private.lock_editions_of(account_id);
+    perform from mpp.profile p where p.id = account_id and p.alias is not null for no key update;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    insert into mpp.guardian_consent (account_id, granted, channel, text_version, reason)
+    values (record_guardian_consent.account_id, record_guardian_consent.granted, 'ops', (private.current_terms()).version, why);
+    perform private.hold_guardian_consent(account_id, granted);
+    perform private.record_act('guardian.record', account_id::text, jsonb_build_object('granted', granted, 'reason', why));
+end
+$$;
+grant execute on function private.record_guardian_consent to authenticated, service_role;
+
+create function api.record_guardian_consent(account_id uuid, granted boolean, reason text) returns void
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.record_guardian_consent(account_id, granted, reason); end;
+comment on function api.record_guardian_consent is 'Records that a guardian of a player agreed or withdrew by another way than the link, such as a letter; the log and the audit keep the reason. Staff. Errors: MP005, MP006, MP010.';
+grant execute on function api.record_guardian_consent to authenticated, service_role;
+
+-- The account is erased: nobody is asked about it any more.
+create function private.profile_ask_no_more() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.drop_guardian_mails(old.id);
+    return old;
+end
+$$;
+
+create trigger profile_ask_no_more
+    before delete on mpp.profile
+    for each row execute function private.profile_ask_no_more();
 -- Who stands in the public rankings, and under which name. The rankings are in 78_ranking.
 
 -- A frozen ranking may lose a name, never gain one.
@@ -4954,7 +6341,7 @@ begin
         perform private.refuse('MP010', 'listed', 'it is empty', 'Send true or false.');
     end if;
     if scope = 'league' then
-        account := case when private.is_ops() then (select private.my_account()) else private.require_account() end;
+        account := case when private.is_ops() then (select private.my_account()) else private.require_account(accepted => listed) end;
         perform private.lock_listing((select l.edition_id from mpp.league l where l.id = set_listing.subject_id), listed);
         perform private.lock_league(set_listing.subject_id);
         leads := exists (select from mpp.ambassador a where a.league_id = set_listing.subject_id and a.account_id = account);
@@ -4980,7 +6367,7 @@ begin
             perform private.record_act('league.list', set_listing.subject_id::text, jsonb_build_object('listed', set_listing.listed));
         end if;
     elsif scope = 'player' then
-        account := private.require_account();
+        account := private.require_account(accepted => listed);
         select * into mine from mpp.player p where p.id = set_listing.subject_id and p.account_id = account;
         if not found then
             perform private.refuse('MP005');
@@ -5025,7 +6412,7 @@ end
 $$;
 
 create trigger profile_show_in_leagues
-    after update of alias, first_name, picture_path, birth_date, guardian_consent_at on mpp.profile
+    after update of alias, first_name, picture_path, birth_date, country, guardian_consent_at on mpp.profile
     for each row execute function private.profile_show_in_leagues();
 -- What goes, and what stays, when a person's profile is deleted. What ends with the account is in 66_access.
 
@@ -12998,7 +14385,7 @@ create function api.settle_stranded(id bigint, attempt integer, verdict text) re
 begin atomic select private.settle_stranded(id, attempt, verdict); end;
 comment on function api.settle_stranded is 'Settles a mail of stranded_mails, or queues a failed one again: delivered, not_delivered (it is queued again), unknown (it waits for a person) or given_up. Secret key only. Errors: MP006, MP010, MP096, MP097.';
 grant execute on function api.settle_stranded to service_role;
--- Mails to many: the newsletter, and the note of a league's week. The note goes to those who agreed to the alerts of
+-- Mails to many: the newsletter, the announcement of new terms of use, and the note of a league's week. The note goes to those who agreed to the alerts of
 -- their league: its players and whoever runs it, also the teachers of a class. Ambassadors of a client's league get the
 -- note of the client's report instead (weekly_readers): one mail a week.
 
@@ -13015,7 +14402,7 @@ comment on table mpp.newsletter is 'Newsletters: one text for everybody who gets
 alter table mpp.newsletter enable row level security;
 
 create type api.newsletter_batch as (queued integer, already integer, after uuid);
-comment on type api.newsletter_batch is 'What one call of queue_newsletter did. The next batch begins at after, which is null at the end.';
+comment on type api.newsletter_batch is 'What one call of queue_newsletter or queue_terms_notices did. The next batch begins at after, which is null at the end.';
 
 -- One batch per call, each its own transaction. A run that is cut off begins again, and what was queued stays queued
 -- once.
@@ -13093,6 +14480,61 @@ create function api.queue_newsletter(
 begin atomic select private.queue_newsletter(code, language, subject, body, after, how_many); end;
 comment on function api.queue_newsletter is 'Queues a newsletter for the next people who agreed to it, in their language, each once. Call it again with after until after is null. Secret key only. Errors: MP006, MP010, MP098.';
 grant execute on function api.queue_newsletter to service_role;
+
+-- To everybody who has not accepted this version, once. It is a service mail: nobody unsubscribes from what they are
+-- bound by. One batch per call, each its own transaction.
+create function private.queue_terms_notices(version text, after uuid, how_many integer) returns api.newsletter_batch
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    terms mpp.terms_version;
+    reader record;
+    seen integer := 0;
+    batch api.newsletter_batch := row (0, 0, null);
+begin
+    perform private.require_service();
+    if how_many is null or how_many not between 1 and 5000 then
+        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 5000.');
+    end if;
+    select * into terms from mpp.terms_version t where t.version = queue_terms_notices.version;
+    if not found or exists (select from mpp.terms_version t where t.published_at > terms.published_at) then
+        perform private.refuse('MP010', 'version', coalesce(left(version, 40), 'it is empty'), 'Announce the version that was published last.');
+    end if;
+    for reader in
+        select p.id, case p.language when 'fr' then 'fr' else 'en' end as mail_language, p.language
+        from mpp.profile p
+        where p.id > coalesce(queue_terms_notices.after, '00000000-0000-0000-0000-000000000000')
+            and p.terms_published_at < terms.published_at
+        order by p.id
+        limit how_many
+    loop
+        seen := seen + 1;
+        batch.after := reader.id;
+        if private.queue_mail(format('terms/%s/%s', terms.version, reader.id), 'terms_notice',
+            jsonb_build_object('version', terms.version, 'effective_at', terms.effective_at,
+                'link', coalesce(terms.address ->> reader.language, terms.address ->> reader.mail_language)),
+            account_id => reader.id, language => reader.mail_language) then
+            batch.queued := batch.queued + 1;
+        else
+            batch.already := batch.already + 1;
+        end if;
+    end loop;
+    if seen < how_many then
+        batch.after := null;
+    end if;
+    if batch.queued > 0 then
+        perform private.record_act('terms.announce', terms.version, jsonb_build_object('queued', batch.queued));
+    end if;
+    return batch;
+end
+$$;
+grant execute on function private.queue_terms_notices to service_role;
+
+create function api.queue_terms_notices(version text, after uuid default null, how_many integer default 500) returns api.newsletter_batch
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.queue_terms_notices(version, after, how_many); end;
+comment on function api.queue_terms_notices is 'Queues the announcement of the version of the terms that was published last, for the next people who have not accepted it, each once. Call it again with after until after is null. Secret key only. Errors: MP006, MP010.';
+grant execute on function api.queue_terms_notices to service_role;
 
 create type api.league_note_batch as (leagues integer, queued integer, already integer, after uuid);
 comment on type api.league_note_batch is 'What one call of queue_league_notes did. The next batch begins at after, which is null at the end.';
@@ -13374,10 +14816,7 @@ begin
     end if;
     if t.purpose in ('newsletter', 'league_alerts') then
         insert into mpp.consent (account_id, purpose, granted, text_version, channel)
-        select t.account_id, t.purpose::text::api.consent_purpose, false, v.version, 'mail'
-        from (
-            select n.version from mpp.terms_version n where n.published_at <= private.clock() order by n.published_at desc limit 1
-        ) v
+        select t.account_id, t.purpose::text::api.consent_purpose, false, (private.current_terms()).version, 'mail'
         where coalesce((
             select c.granted
             from mpp.consent c
@@ -13467,6 +14906,17 @@ begin
                         join mpp.edition e on e.id = p.edition_id
                         where e.ends_at <= $1
                     ) $sql$),
+                ('questions to guardians', 'mpp.guardian_request', interval '30 days', $sql$
+                    case
+                        when decided_at is null then expires_at <= $1
+                        when not granted or ended_at is not null then greatest(decided_at, ended_at) <= $1
+                        else exists (
+                            select
+                            from mpp.profile p
+                            where p.id = account_id
+                                and private.age_on(p.birth_date, p.birth_date_before, ($1 at time zone 'Europe/Paris')::date) >= private.consent_age(p.country)
+                        )
+                    end $sql$),
                 ('held contact requests', 'mpp.contact_request', interval '30 days', $sql$
                     is_held and state in ('new', 'spam') and greatest(received_at, handled_at) <= $1 $sql$),
                 -- Three years after the last word, as for anybody who once asked for an offer.
@@ -13560,7 +15010,10 @@ begin
                     'mpp.task'::regclass, 'mpp.client_map_cell'::regclass, 'mpp.award'::regclass, 'mpp.contact_request'::regclass, 'mpp.outbox'::regclass,
                     'mpp.newsletter'::regclass, 'mpp.unsubscribe_token'::regclass, 'mpp.mail_suppression'::regclass,
                     'mpp.mail_bounce'::regclass,
-                    'mpp.ops_member'::regclass, 'mpp.account_proof'::regclass, 'mpp.audit'::regclass,
+                    'mpp.partner'::regclass, 'mpp.campaign'::regclass, 'mpp.campaign_text'::regclass, 'mpp.campaign_code'::regclass,
+                    'mpp.campaign_guest'::regclass, 'mpp.partner_export'::regclass, 'mpp.partner_address'::regclass,
+                    'mpp.partner_withdrawal'::regclass, 'mpp.guardian_request'::regclass, 'mpp.guardian_consent'::regclass,
+                    'mpp.setting'::regclass, 'mpp.ops_member'::regclass, 'mpp.account_proof'::regclass, 'mpp.audit'::regclass,
                     'mpp.theme'::regclass, 'mpp.challenge'::regclass, 'mpp.edition_challenge'::regclass, 'mpp.edition'::regclass
                 )
                 or (a.attrelid = 'mpp.score'::regclass and a.attname not in ('edition_id', 'scope'))
@@ -13577,7 +15030,8 @@ begin
         where i.indexprs is not null
             and i.indkey[a.attnum - 1] = 0
             and i.indrelid in (
-                'mpp.league'::regclass, 'mpp.team'::regclass, 'mpp.player'::regclass, 'mpp.unit'::regclass, 'mpp.outbox'::regclass
+                'mpp.league'::regclass, 'mpp.team'::regclass, 'mpp.player'::regclass, 'mpp.unit'::regclass, 'mpp.outbox'::regclass,
+                'mpp.campaign_code'::regclass, 'mpp.guardian_request'::regclass
             )
         order by a.attrelid, a.attnum
     loop

@@ -19,6 +19,7 @@ from tests.support.phone_school import (
     CLASS_VIEWS,
     JOINED,
     LEVELS,
+    OF_TRUST,
     Class,
     account_of,
     acts,
@@ -301,7 +302,7 @@ def test_a_family_writes_nothing(place: Place) -> None:
     made.validate("bike")
     phone, colleague = family(place, made), teacher(place)
     tried = acts(made, account_of(colleague))
-    placed = set(tried) | READING | ENTERING | OF_CLIENTS
+    placed = set(tried) | READING | ENTERING | OF_CLIENTS | OF_TRUST
     assert placed == functions(place), "each function of the API has its place in this test"
     before = contents(place)
     refusals = {name: code_of(place, phone, name, arguments) for name, arguments in tried.items()}

@@ -239,7 +239,7 @@ def test_nobody_is_older_in_the_time_zone_that_a_request_asks_for(game, at, zone
     child = game.registered(birth_date="2011-12-02")
     (mine,) = child.view("my_profile")
     assert (mine["is_under_15"], mine["is_minor"]) == (True, True)
-    with game.refused("MP010"):
+    with game.refused("MP056"):
         child.call("set_consent", purpose="partner_sharing", granted=True)
     with game.refused("MP010"):
         game.registered(birth_date="2026-12-02")

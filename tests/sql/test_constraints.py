@@ -15,6 +15,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.support.game import DAY, SECRET_WORD, Game, translated
+from tests.support.game_trust import campaign, exported, guardian_token, join
 
 PHONE = "+33612345678"
 
@@ -23,12 +24,17 @@ RULES = {
     # checks
     "award_of_client": "update mpp.award set organisation_id = null where participation_id is not null",
     "award_scope_check": "update mpp.award set scope = 'town'",
+    "campaign_code_check": "update mpp.campaign set code = 'A'",
+    "campaign_code_code_check": "update mpp.campaign_code set code = 'lower'",
+    "campaign_code_creator_check": "update mpp.campaign_code set creator = repeat('c', 81)",
+    "campaign_text_number_check": "update mpp.campaign_text set number = 0",
     "challenge_code_check": "update mpp.challenge set code = 'A'",
     "challenge_goals_check": "update mpp.challenge set goals = '{18}'",
     "class_code_code_check": "update mpp.class_code set code = 'lower'",
     "class_invitation_code_check": "update mpp.class_invitation set code = 'lower'",
     "conduct_report_reason_check": "update mpp.conduct_report set reason = ''",
     "consent_channel_check": "update mpp.consent set channel = 'fax'",
+    "consent_partner_of_campaign": "update mpp.consent set campaign_id = null where campaign_id is not null",
     "contact_request_address_until_removed": "update mpp.contact_request set email = null",
     "contact_request_email_check": "update mpp.contact_request set email = 'Upper@example.org'",
     "contact_request_language_check": "update mpp.contact_request set language = 'it'",
@@ -56,6 +62,13 @@ RULES = {
     "edition_challenge_window": "update mpp.edition_challenge set closes_at = opens_at where kind = 'flash'",
     "edition_count_challenges_check": "update mpp.edition_count set challenges = -1",
     "edition_count_players_check": "update mpp.edition_count set players = -1",
+    "guardian_consent_address_digest_check": "update mpp.guardian_consent set address_digest = 'short' where channel = 'link'",
+    "guardian_consent_channel_check": "update mpp.guardian_consent set channel = 'fax'",
+    "guardian_consent_is_proven": "update mpp.guardian_consent set address_digest = null where channel = 'link'",
+    "guardian_consent_reason_check": "update mpp.guardian_consent set reason = repeat('r', 201)",
+    "guardian_request_address_check": "update mpp.guardian_request set address = 'Upper@example.org'",
+    "guardian_request_decision_is_whole": "update mpp.guardian_request set granted = null where granted",
+    "guardian_request_token_digest_check": "update mpp.guardian_request set token_digest = 'short'",
     "join_code_code_check": "update mpp.join_code set code = 'lower'",
     "league_held_back": "update mpp.league set held_back = true, listed = true",
     "league_name_check": "update mpp.league set name = repeat('n', 61)",
@@ -88,6 +101,13 @@ RULES = {
     "outbox_template_check": "update mpp.outbox set template = 'A'",
     "participant_email_check": "update mpp.participant set email = 'Upper@example.org'",
     "participation_expected_players_check": "update mpp.participation set expected_players = 0",
+    "partner_code_check": "update mpp.partner set code = 'A'",
+    "partner_export_digest_check": "update mpp.partner_export set digest = 'short'",
+    "partner_export_people_check": "update mpp.partner_export set people = -1",
+    "partner_withdrawal_note_check": "update mpp.partner_withdrawal set note = repeat('n', 301)",
+    "partner_withdrawal_outcome_check": "update mpp.partner_withdrawal set outcome = 'forgotten', settled_at = now(), address = null",
+    "partner_withdrawal_reason_check": "update mpp.partner_withdrawal set reason = 'moved'",
+    "partner_withdrawal_settled_is_whole": "update mpp.partner_withdrawal set settled_at = now() where settled_at is null",
     "past_statistics_challenges_check": "update mpp.past_statistics set challenges = -1",
     "past_statistics_editions_check": "update mpp.past_statistics set editions = -1",
     "past_statistics_players_check": "update mpp.past_statistics set players = -1",
@@ -111,6 +131,8 @@ RULES = {
     "school_rne_check": "update mpp.school set rne = '1'",
     "score_scope_known": "update mpp.score set scope = 'college'",
     "score_count_is_whole": "update mpp.score_count set counts = counts || 0",
+    "setting_name_check": "update mpp.setting set name = 'A' where name = 'terms_due'",
+    "setting_value_is_allowed": "update mpp.setting set value = 'anything' where name = 'terms_due'",
     "staff_check": "update mpp.staff set access_until = access_from",
     "staff_invitation_check": "update mpp.staff_invitation set access_until = access_from",
     "staff_invitation_email_check": "update mpp.staff_invitation set email = 'Upper@example.org'",
@@ -120,6 +142,8 @@ RULES = {
     "teacher_role_check": "update mpp.teacher set role = repeat('r', 81)",
     "teacher_subject_check": "update mpp.teacher set subject = repeat('s', 81)",
     "team_name_check": "update mpp.team set name = repeat('n', 41)",
+    "terms_version_announced_before_it_holds": "update mpp.terms_version set effective_at = published_at - interval '1 second'",
+    "terms_version_one_text": "update mpp.terms_version set body = jsonb '{\"fr\": \"x\", \"en\": \"x\"}', address = jsonb '{\"fr\": \"x\", \"en\": \"x\"}'",
     "terms_version_version_check": "update mpp.terms_version set version = 'latest'",
     "territory_code": "update mpp.territory set code = 'nowhere'",
     "theme_code_check": "update mpp.theme set code = 'A'",
@@ -134,11 +158,15 @@ RULES = {
     # what there is once
     "ambassador_one_principal": "update mpp.ambassador set is_principal = true",
     "award_once": "insert into mpp.award (edition_id, participation_id, organisation_id, rule, place, scope, title, description, subject_id, value, granted_at) select edition_id, participation_id, organisation_id, rule, place, scope, title, description, subject_id, value, granted_at from mpp.award",
+    "campaign_code_key": "update mpp.campaign set code = 'twice'",
+    "campaign_code_code_key": "update mpp.campaign_code set code = '0123456789'",
+    "campaign_code_creator": "update mpp.campaign_code set creator = case when id % 2 = 0 then 'twice' else 'Twice' end, campaign_id = (select min(id) from mpp.campaign)",
     "class_code_code_key": "update mpp.class_code set code = '0123456789'",
     "class_invitation_code_key": "update mpp.class_invitation set code = '0123456789'",
     "edition_code_key": "update mpp.edition set code = 't-twice'",
     "edition_challenge_card_once": "update mpp.edition_challenge set challenge_id = (select min(id) from mpp.challenge), secret_digest = case when kind = 'hidden' then sha256(id::text::bytea) end",
     "edition_challenge_secret_once": "update mpp.edition_challenge set kind = 'hidden', quorum = null, boost_factor = null, points = 1, secret_digest = 'same'",
+    "guardian_request_token_digest_key": "update mpp.guardian_request set token_digest = sha256('same')",
     "join_code_code_key": "update mpp.join_code set code = '0123456789'",
     "league_name_once": "update mpp.league set name = 'Twice' where school_id is null",
     "mail_suppression_account": "insert into mpp.mail_suppression (purpose, account_id) select purpose, account_id from mpp.mail_suppression where account_id is not null",
@@ -149,6 +177,7 @@ RULES = {
     "outbox_key_key": "update mpp.outbox set key = 'twice'",
     "outbox_message_part_key": "update mpp.outbox set message_part = repeat('0', 40)",
     "participation_once": "insert into mpp.participation (organisation_id, edition_id) select organisation_id, edition_id from mpp.participation",
+    "partner_code_key": "update mpp.partner set code = 'twice'",
     "player_once_per_edition": "insert into mpp.player (edition_id, account_id, alias, first_name) select edition_id, account_id, alias, first_name from mpp.player where account_id is not null",
     "player_pupil_name_once": "update mpp.player set first_name = 'Twice', initial = null where alias is null",
     "school_abroad_once": "insert into mpp.school (country, postcode, city, name, levels) select country, postcode, upper(city), name, levels from mpp.school where rne is null",
@@ -171,6 +200,13 @@ REFERENCES = {
     "award_organisation_id_fkey": "mpp.award.organisation_id",
     "award_participation_id_fkey": "mpp.award.participation_id",
     "award_round_edition_id_fkey": "mpp.award_round.edition_id",
+    "campaign_code_campaign_id_fkey": "mpp.campaign_code.campaign_id",
+    "campaign_edition_id_fkey": "mpp.campaign.edition_id",
+    "campaign_guest_account_id_fkey": "mpp.campaign_guest.account_id",
+    "campaign_guest_campaign_id_fkey": "mpp.campaign_guest.campaign_id",
+    "campaign_guest_code_id_fkey": "mpp.campaign_guest.code_id",
+    "campaign_partner_id_fkey": "mpp.campaign.partner_id",
+    "campaign_text_campaign_id_fkey": "mpp.campaign_text.campaign_id",
     "challenge_theme_fkey": "mpp.challenge.theme",
     "class_challenge_challenge_id_fkey": "mpp.class_challenge.challenge_id",
     "class_challenge_league_id_fkey": "mpp.class_challenge.league_id",
@@ -183,6 +219,7 @@ REFERENCES = {
     "conduct_report_edition_id_fkey": "mpp.conduct_report.edition_id",
     "conduct_report_league_id_fkey": "mpp.conduct_report.league_id",
     "conduct_report_player_id_fkey": "mpp.conduct_report.player_id",
+    "consent_campaign_id_fkey": "mpp.consent.campaign_id",
     "dashboard_organisation_id_fkey": "mpp.dashboard.organisation_id",
     "edition_challenge_challenge_id_fkey": "mpp.edition_challenge.challenge_id",
     "edition_challenge_edition_id_fkey": "mpp.edition_challenge.edition_id",
@@ -190,6 +227,7 @@ REFERENCES = {
     "edition_organisation_id_fkey": "mpp.edition.organisation_id",
     "family_account_id_fkey": "mpp.family.account_id",
     "family_league_id_fkey": "mpp.family.league_id",
+    "guardian_request_account_id_fkey": "mpp.guardian_request.account_id",
     "join_code_league_id_fkey": "mpp.join_code.league_id",
     "league_edition_id_fkey": "mpp.league.edition_id",
     "league_of_participation": "mpp.league.participation_id",
@@ -207,6 +245,13 @@ REFERENCES = {
     "participant_participation_id_fkey": "mpp.participant.participation_id",
     "participation_edition_id_fkey": "mpp.participation.edition_id",
     "participation_organisation_id_fkey": "mpp.participation.organisation_id",
+    "partner_address_account_id_fkey": "mpp.partner_address.account_id",
+    "partner_address_campaign_id_fkey": "mpp.partner_address.campaign_id",
+    "partner_address_export_id_fkey": "mpp.partner_address.export_id",
+    "partner_export_campaign_id_fkey": "mpp.partner_export.campaign_id",
+    "partner_withdrawal_account_id_fkey": "mpp.partner_withdrawal.account_id",
+    "partner_withdrawal_campaign_id_fkey": "mpp.partner_withdrawal.campaign_id",
+    "partner_withdrawal_export_id_fkey": "mpp.partner_withdrawal.export_id",
     "player_account_id_fkey": "mpp.player.account_id",
     "player_contact_player_id_fkey": "mpp.player_contact.player_id",
     "player_edition_id_fkey": "mpp.player.edition_id",
@@ -239,6 +284,9 @@ NEVER_NULL = {
     "mpp.audit": "actor_role action",
     "mpp.award": "edition_id rule place scope subject_id value granted_at",
     "mpp.award_round": "granted_at",
+    "mpp.campaign": "code partner_id edition_id",
+    "mpp.campaign_code": "campaign_id creator code",
+    "mpp.campaign_guest": "code_id",
     "mpp.challenge": "code theme",
     "mpp.class_code": "code",
     "mpp.class_guess": "account_id",
@@ -251,6 +299,8 @@ NEVER_NULL = {
     "mpp.edition": "code audience starts_at ends_at registration_closes_at ranking_basis",
     "mpp.edition_challenge": "edition_id challenge_id kind points",
     "mpp.edition_count": "players challenges counted_at",
+    "mpp.guardian_consent": "account_id granted channel text_version",
+    "mpp.guardian_request": "account_id address token_digest text_version expires_at",
     "mpp.join_code": "code",
     "mpp.league": "edition_id name",
     "mpp.mail_bounce": "address is_hard reason",
@@ -263,6 +313,10 @@ NEVER_NULL = {
     "mpp.outbox": "key message_part purpose template language",
     "mpp.participant": "league_id",
     "mpp.participation": "organisation_id edition_id",
+    "mpp.partner": "code name",
+    "mpp.partner_address": "export_id",
+    "mpp.partner_export": "campaign_id people digest",
+    "mpp.partner_withdrawal": "campaign_id export_id reason",
     "mpp.past_statistics": "source editions players challenges",
     "mpp.player": "edition_id first_name",
     "mpp.player_contact": "phone",
@@ -272,11 +326,13 @@ NEVER_NULL = {
     "mpp.score": "edition_id scope label listed is_public",
     "mpp.score_count": "bucket subjects counts",
     "mpp.score_delta": "edition_id subjects",
+    "mpp.setting": "value allowed about",
     "mpp.staff": "role access_from access_until",
     "mpp.staff_invitation": "organisation_id email role access_from access_until code_digest expires_at",
     "mpp.task": "participation_id organisation_id code stage place owner priority",
     "mpp.teacher": "role",
     "mpp.team": "league_id edition_id name",
+    "mpp.terms_version": "effective_at",
     "mpp.unit": "organisation_id name",
     "mpp.unlock_guess": "account_id edition_id",
     "mpp.unsubscribe_token": "purpose",
@@ -294,6 +350,7 @@ ONLY = {
     "outbox_account_id_fkey": "update mpp.outbox set account_id = gen_random_uuid(), address = null",
     "participation_edition_id_fkey": "insert into mpp.participation (organisation_id, edition_id)"
     " select id, -1 from mpp.organisation limit 1",
+    "consent_campaign_id_fkey": "update mpp.consent set campaign_id = -1 where campaign_id is not null",
     "player_edition_id_fkey": "insert into mpp.player (edition_id, first_name, listed) values (-1, 'Lina', false)",
     "profile_id_fkey": "insert into mpp.profile (id, first_name, last_name) values (gen_random_uuid(), 'Ana', 'B')",
     "team_league_id_edition_id_fkey": "insert into mpp.team (league_id, edition_id, name)"
@@ -317,6 +374,8 @@ def fill(game: Game) -> None:
     at_school(game)
     for clients in client(game), client(game):
         write(game, clients)
+    for _ in range(2):
+        trust(game)
     freeze_rows(game)
 
 
@@ -392,6 +451,18 @@ def write(game: Game, organisation: int) -> None:
          (f"t-{organisation}",)),
     ):  # fmt: skip
         game.run(statement, parameters)
+
+
+def trust(game: Game) -> None:
+    """A campaign with somebody who withdrew after an export and somebody who did not, and guardians of two kinds."""
+    mission = campaign(game, None, "First", "Second")
+    people = [join(game.registered(), mission, consent=True) for _ in range(2)]
+    exported(game, mission)
+    people[0].call("set_consent", purpose="partner_sharing", granted=False)
+    child = game.registered(birth_date=game.child(12))
+    child.call("ask_guardian", email="guardian@example.org")
+    game.anon.call("guardian_decide", token=guardian_token(game, child), granted=True)
+    game.service.call("record_guardian_consent", account_id=child.account, granted=True, reason="a letter")
 
 
 def freeze_rows(game: Game) -> None:

@@ -18,6 +18,9 @@ from .test_client_privileges import ALL_COMMANDS as CLIENT_COMMANDS
 from .test_client_privileges import ALL_TABLES as CLIENT_TABLES
 from .test_client_privileges import ALL_VIEWS as CLIENT_VIEWS
 from .test_school_privileges import COMMANDS as SCHOOL_COMMANDS
+from .test_trust_privileges import COMMANDS as TRUST_COMMANDS
+from .test_trust_privileges import TABLES as TRUST_TABLES
+from .test_trust_privileges import VIEWS as TRUST_VIEWS
 
 PEOPLE = (
     "anon", "anonymous", "unregistered", "newcomer", "player", "ambassador", "helper", "outsider", "other", "expelled",
@@ -242,8 +245,8 @@ def test_every_command_is_in_the_table(game):
     found = {
         r["name"] for r in game.rows("select proname as name from pg_proc where pronamespace = 'api'::regnamespace")
     }
-    assert found == set(COMMANDS) | set(SCHOOL_COMMANDS) | CLIENT_COMMANDS
-    assert len(found) == len(COMMANDS) + len(SCHOOL_COMMANDS) + len(CLIENT_COMMANDS)
+    assert found == set(COMMANDS) | set(SCHOOL_COMMANDS) | CLIENT_COMMANDS | set(TRUST_COMMANDS)
+    assert len(found) == len(COMMANDS) + len(SCHOOL_COMMANDS) + len(CLIENT_COMMANDS) + len(TRUST_COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -396,7 +399,7 @@ def test_every_view_is_in_the_table(game, scene):
             "select relname as name from pg_class where relnamespace = 'api'::regnamespace and relkind = 'v'"
         )
     }
-    assert found == set(visible(scene)) | CLIENT_VIEWS
+    assert found == set(visible(scene)) | CLIENT_VIEWS | TRUST_VIEWS
     assert CLIENT_VIEWS.isdisjoint(visible(scene))
 
 
@@ -461,8 +464,8 @@ class Beyond:
             (Jsonb(translated("Long ago")),),
         )
         game.run(
-            "insert into mpp.terms_version (version, published_at) values ('2099-01', private.clock() +"
-            " interval '1 year')"
+            "insert into mpp.terms_version (version, published_at, effective_at)"
+            " values ('2099-01', private.clock() + interval '1 year', private.clock() + interval '1 year')"
         )
         scene.people["outsider"].call("unlock_challenge", edition_id=scene.edition.id, word=SECRET_WORD)
         scene.people["outsider"].call("unlock_challenge", edition_id=scene.edition.id, word="wrong")
@@ -583,7 +586,7 @@ def test_policies_alone_show_what_is_theirs_to_see_even_where_a_view_forgets_to_
     tables = game.rows(
         "select relname as name from pg_class where relnamespace = 'mpp'::regnamespace and relkind in ('r', 'p')"
     )
-    assert {row["name"] for row in tables} == set(expected) | CLIENT_TABLES
+    assert {row["name"] for row in tables} == set(expected) | CLIENT_TABLES | set(TRUST_TABLES)
     for table, (query, seen) in expected.items():
         given = ([scene.edition.id, beyond.private],) if "%s" in query else ()
         known = {next(iter(row.values())) for row in game.rows(query, given)}

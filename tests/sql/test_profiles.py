@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 
-from tests.support.game import TERMS, Person, refused
+from tests.support.game import HOUR, TERMS, Person, refused
+
+PARIS = ZoneInfo("Europe/Paris")
 
 #: What league mates never see of each other.
 PRIVATE = {"last_name", "email", "postcode", "birth_date", "country", "sector", "acquisition_channel"}
@@ -62,25 +66,20 @@ def test_only_the_current_terms_are_accepted(game):
     for version in (None, "", "2020-01", "2099-01"):
         with game.refused("MP051"):
             person.call("register", **game.profile(terms_version=version))
-    game.run(
-        "insert into mpp.terms_version (version, published_at) values ('2026-11', private.clock() - interval '1 hour')"
-    )
-    game.run(
-        "insert into mpp.terms_version (version, published_at) values ('2099-01', private.clock() + interval '1 year')"
-    )
+    game.terms("2026-11", -HOUR)
+    game.terms("2099-01", HOUR)
     with game.refused("MP051") as caught:
         person.call("register", **game.profile())
     assert "2026-11" in str(caught.value.diag.message_hint)
     person.call("register", **game.profile(terms_version="2026-11"))
 
 
-def test_everybody_reads_published_terms_and_nobody_those_to_come(game):
-    game.run(
-        "insert into mpp.terms_version (version, published_at) values ('2099-01', private.clock() + interval '1 year')"
-    )
-    for person in (game.anon, game.anonymous(), game.registered()):
-        assert [row["version"] for row in person.view("terms_versions")] == [TERMS]
-    assert {row["version"] for row in game.service.view("terms_versions")} == {TERMS, "2099-01"}
+def test_everybody_reads_the_terms_that_hold_and_those_announced(game):
+    game.terms("2099-01", HOUR)
+    for person in (game.anon, game.anonymous(), game.registered(), game.service):
+        assert {row["version"]: row["is_current"] for row in person.view("terms_versions")} == {
+            TERMS: True, "2099-01": False,
+        }  # fmt: skip
 
 
 INVALID = [
@@ -193,14 +192,60 @@ def test_a_correction_is_checked_as_registering_is(game, field, value):
         person.call("update_profile", **{field: value})
 
 
-@pytest.mark.parametrize("age", [12, 14, 15, 17])
-def test_a_minor_does_not_grow_up_by_editing_a_form(game, age):
+@pytest.mark.parametrize(("age", "across"), [(12, (15, 16, 18)), (14, (15, 18)), (15, (14, 18)), (17, (14, 18))])
+def test_a_minor_does_not_grow_up_by_editing_a_form(game, age, across):
     person = game.registered(birth_date=game.child(age))
-    for new in ("1990-01-01", game.child(18), game.child(age + 1), game.child(11)):
+    for new in ("1990-01-01", *(game.child(other) for other in across)):
         with game.refused("MP054") as caught:
             person.call("update_profile", birth_date=new)
         assert "alias" not in str(caught.value)
     person.call("update_profile", alias="still-allowed", birth_date=game.child(age))
+
+
+@pytest.mark.parametrize(("age", "corrected"), [(12, 13), (14, 11), (15, 17), (17, 16), (18, 40), (40, 18)])
+def test_a_birth_date_is_corrected_once_by_its_owner(game, age, corrected):
+    person = game.registered(birth_date=game.child(age))
+    # The same date is no correction.
+    person.call("update_profile", birth_date=game.child(age))
+    person.call("update_profile", birth_date=game.child(corrected))
+    assert str(person.view("my_profile")[0]["birth_date"]) == game.child(corrected)
+    for again in (game.child(age), "1970-01-01"):
+        with game.refused("MP058"):
+            person.call("update_profile", birth_date=again)
+    game.staff().call("correct_birth_date", account_id=person.account, birth_date=game.child(age), reason="a letter")
+    person.call("update_profile", birth_date=game.child(corrected))
+
+
+@pytest.mark.parametrize("limit", [15, 18])
+def test_the_limits_of_age_fall_at_midnight_in_paris(game, limit):
+    birthday = datetime(2011, 3, 29, tzinfo=PARIS)
+    midnight = birthday.replace(year=2011 + limit)
+    minor, other = (game.registered(birth_date=str((birthday - timedelta(days=days)).date())) for days in (0, 3))
+    game.clock(midnight - timedelta(seconds=1))
+    with game.refused("MP054"):
+        minor.call("update_profile", birth_date=str((birthday - timedelta(days=1)).date()))
+    flag = "is_under_15" if limit == 15 else "is_minor"
+    assert minor.view("my_profile")[0][flag]
+    game.clock(midnight)
+    assert not minor.view("my_profile")[0][flag]
+    with game.refused("MP054"):
+        other.call("update_profile", birth_date=str((birthday + timedelta(days=1)).date()))
+    minor.call("update_profile", birth_date=str((birthday - timedelta(days=1)).date()))
+
+
+def test_a_correction_makes_nobody_old_enough_later_either(game):
+    """Until the staff have looked, somebody is as old as the later of the two dates says."""
+    edition = game.edition()
+    child = game.registered(birth_date=game.child(12))
+    tomorrow = str(game.one("select (private.today() - interval '15 years')::date + 1"))
+    child.call("update_profile", birth_date=tomorrow)
+    game.clock(game.now + timedelta(days=2))
+    (profile,) = child.view("my_profile")
+    assert (str(profile["birth_date"]), profile["is_under_15"], profile["needs_guardian"]) == (tomorrow, True, True)
+    with game.refused("MP052"):
+        child.call("create_league", edition_id=edition.id, name="Open", is_open=True, phone="+33612345678")
+    game.staff().call("correct_birth_date", account_id=child.account, birth_date=tomorrow, reason="a letter")
+    assert not child.view("my_profile")[0]["is_under_15"]
 
 
 @pytest.mark.parametrize("age", [10, 15, 17])
@@ -309,14 +354,6 @@ def test_the_terms_are_neither_accepted_nor_left_as_a_consent(game):
         person.call("set_consent", purpose="newsletter", granted=None)
     with game.refused("MP010"):
         person.call("set_consent", purpose=None, granted=True)
-
-
-def test_under_15_nothing_is_shared_with_partners(game):
-    child, teenager = game.registered(birth_date=game.child(14)), game.registered(birth_date=game.child(15))
-    with game.refused("MP010"):
-        child.call("set_consent", purpose="partner_sharing", granted=True)
-    child.call("set_consent", purpose="partner_sharing", granted=False)
-    teenager.call("set_consent", purpose="partner_sharing", granted=True)
 
 
 def test_nobody_reads_the_consents_of_another(game):

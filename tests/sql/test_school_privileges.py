@@ -26,6 +26,8 @@ from tests.support.game import (
 from .conftest import SharedScene
 from .test_client_privileges import ALL_TABLES as CLIENT_TABLES
 from .test_client_privileges import ALL_VIEWS as CLIENT_VIEWS
+from .test_trust_privileges import TABLES as TRUST_TABLES
+from .test_trust_privileges import VIEWS as TRUST_VIEWS
 
 PEOPLE = (
     "anon", "anonymous", "unregistered", "player", "teacher", "co_teacher", "other_teacher", "removed_teacher",
@@ -538,7 +540,7 @@ def test_every_view_is_in_the_table(game, scene):
             "select relname as name from pg_class where relnamespace = 'api'::regnamespace and relkind = 'v'"
         )
     }
-    assert found == set(visible(scene)) | CLIENT_VIEWS
+    assert found == set(visible(scene)) | CLIENT_VIEWS | TRUST_VIEWS
     assert CLIENT_VIEWS.isdisjoint(visible(scene))
 
 
@@ -711,7 +713,7 @@ def test_policies_alone_show_what_is_theirs_to_see_even_where_a_view_forgets_to_
     tables = game.rows(
         "select relname as name from pg_class where relnamespace = 'mpp'::regnamespace and relkind in ('r', 'p')"
     )
-    assert {r["name"] for r in tables} == set(expected) | ELSEWHERE | CLIENT_TABLES
+    assert {r["name"] for r in tables} == set(expected) | ELSEWHERE | CLIENT_TABLES | set(TRUST_TABLES)
     for table, (query, seen) in expected.items():
         if seen:
             assert game.rows(query), table

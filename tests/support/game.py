@@ -313,6 +313,14 @@ class Game:
             "birth_date": "1990-06-15", "terms_version": TERMS, **more,
         }  # fmt: skip
 
+    def terms(self, version: str, from_now: timedelta) -> None:
+        """Publish a version of the terms that holds from then on; one that holds already was published as long ago."""
+        self.run(
+            "insert into mpp.terms_version (version, published_at, effective_at)"
+            " values (%s, private.clock() + least(%s, interval '0'), private.clock() + %s)",
+            (version, from_now, from_now),
+        )
+
     def staff(self) -> Person:
         """A member of the association's staff, without a profile."""
         person = self.signed_in()

@@ -408,6 +408,7 @@ class Post:
             host="127.0.0.1", port=ports.smtp, security="none", sender_name="Ma Petite Planète",
             sender="bonjour@example.org", domain="example.org",
             unsubscribe_url=f"{env['API_URL']}/functions/v1/unsubscribe",
+            guardian_url=f"{env['API_URL']}/functions/v1/guardian",
         )  # fmt: skip
         with MPP.connect(project) as mpp:
             MailSender(mpp.mails, mailbox).run()

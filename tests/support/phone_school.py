@@ -195,6 +195,15 @@ def views(place: Place) -> dict[str, list[str]]:
     return dict(rows)
 
 
+#: Terms, guardians, partners and settings have nothing to do with a class or a client; tests/sql tries them on all.
+OF_TRUST = {
+    "accept_terms", "ask_guardian", "campaign_figures", "campaign_invitation", "create_campaign",
+    "create_campaign_code", "end_campaign_code", "export_campaign", "guardian_decide", "guardian_question",
+    "join_campaign", "publish_terms", "queue_terms_notices", "record_guardian_consent", "set_setting",
+    "settle_partner_withdrawals",
+}  # fmt: skip
+
+
 def functions(place: Place) -> set[str]:
     """Every function of the API, from the catalogue of the database."""
     with psycopg.connect(place.status.db_url) as connection:

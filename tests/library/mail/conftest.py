@@ -88,6 +88,7 @@ class Office:
             "sender": f"bonjour@{MARK}",
             "domain": MARK,
             "unsubscribe_url": f"{self.stack.api_url}/functions/v1/unsubscribe",
+            "guardian_url": f"{self.stack.api_url}/functions/v1/guardian",
             **changes,
         }
         return MailSettings(**options)

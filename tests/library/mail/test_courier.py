@@ -27,7 +27,7 @@ MESSAGE = b"Subject: x\r\nMessage-ID: <m@example.org>\r\n\r\n.a line that begins
 def settings(port: int, **changes: object) -> MailSettings:
     base = {
         "host": "127.0.0.1", "port": port, "security": "none", "sender_name": "MPP", "sender": "bonjour@example.org",
-        "domain": "example.org", "unsubscribe_url": "https://example.org/u",
+        "domain": "example.org", "unsubscribe_url": "https://example.org/u", "guardian_url": "https://example.org/g",
     }  # fmt: skip
     return MailSettings(**(base | changes))  # type: ignore[arg-type]
 

@@ -308,6 +308,7 @@ def test_settings_come_from_the_environment_or_the_env_file_as_a_whole(
         "the environment",
     )
     assert found.unsubscribe_url == f"{office.settings.url}/functions/v1/unsubscribe"
+    assert found.guardian_url == f"{office.settings.url}/functions/v1/guardian"
     assert "hunter2" not in repr(found)
     environment()
     file = tmp_path / ".env"
@@ -325,6 +326,7 @@ def test_settings_come_from_the_environment_or_the_env_file_as_a_whole(
         {"MPP_SMTP_SECURITY": "tls"}, {"MPP_SMTP_SECURITY": "none"}, {"MPP_SMTP_USER": "u"},
         {"MPP_SMTP_PASSWORD": "hunter2"}, {"MPP_SMTP_FROM": ""}, {"MPP_SMTP_FROM": "a@b.org\nBcc: c@d.org"},
         {"MPP_SMTP_PORT": "0"}, {"MPP_SMTP_PORT": "many"}, {"MPP_MAIL_LEASE": "-1"},
+        {"MPP_MAIL_GUARDIAN_URL": "http://example.org/g"},
         {"MPP_MAIL_UNSUBSCRIBE_URL": "http://example.org/u"}, {"MPP_MAIL_UNSUBSCRIBE_URL": "https://example.org/u?a=b"},
         {"MPP_APP_URL": "http://example.org"}, {"MPP_APP_URL": "example.org"}, {"MPP_APP_URL": "https://"},
         {"MPP_APP_URL": "https://hunter2@example.org/"}, {"MPP_APP_URL": "https://example.org/a b"},
