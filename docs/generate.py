@@ -91,9 +91,12 @@ named. *Staff of a client* are those whom it invited, inside their dates.
 Supabase Auth signs people up and in and makes the tokens, at `/auth/v1`: use the Supabase client of your language.
 `register` then makes the player's profile. Supabase Storage keeps the files of clients, at `/storage/v1`: see
 [below](#files-of-clients). The game does not use Realtime. The embedded local stack does not serve it: that address
-answers 503 there. Its one Edge Function, `unsubscribe`, is the link in mails ([mail.md](mail.md)).
+answers 503 there. Its Edge Functions, `unsubscribe` and `guardian`, are links in mails ([mail.md](mail.md)).
 
 Times are ISO 8601 with an offset. Texts for people are objects by language.
+
+When `my_profile.terms_due` names a version of the terms, show it and call `accept_terms`; until then writing is refused
+with `MP055`, but for withdrawing, opting out, correcting the profile and leaving.
 
 Text that a person types is trimmed, and its spaces become single. It must be one line: a `line` holds no control,
 invisible or direction characters. `MP010` refuses what does not fit; its message begins with the name of the field.

@@ -98,9 +98,19 @@ if TYPE_CHECKING:
     from mpp_supabase.reports import ReportError
     from mpp_supabase.services.client_files import ClientFileError
     from mpp_supabase.services.contacts import ContactRequest
+    from mpp_supabase.services.partners import (
+        Campaign,
+        CampaignCode,
+        CreatorFigure,
+        ListError,
+        PartnerExport,
+        PartnerWithdrawal,
+    )
     from mpp_supabase.services.plans import PlanOutcome, Task, write_calendar
     from mpp_supabase.services.privacy import Expired
+    from mpp_supabase.services.rules import Rule
     from mpp_supabase.services.statistics import LifetimeStatistics, MapCell
+    from mpp_supabase.services.terms import TermsVersion, TextError, read_text
     from mpp_supabase.sheets import SheetError, SheetProblem, write_roster
     from mpp_supabase.typed import trimmed
 
@@ -113,6 +123,8 @@ __all__ = [
     "AuditEntry",
     "Award",
     "Bounce",
+    "Campaign",
+    "CampaignCode",
     "Challenge",
     "Change",
     "ClassChallenge",
@@ -131,6 +143,7 @@ __all__ = [
     "ConductReport",
     "ConfigError",
     "ContactRequest",
+    "CreatorFigure",
     "CursorError",
     "DiplomaError",
     "DirectoryError",
@@ -155,6 +168,7 @@ __all__ = [
     "LeagueTeam",
     "LeaguesImport",
     "LifetimeStatistics",
+    "ListError",
     "MPPError",
     "MadeLeague",
     "MailSender",
@@ -173,12 +187,15 @@ __all__ = [
     "Participant",
     "ParticipantsImport",
     "Participation",
+    "PartnerExport",
+    "PartnerWithdrawal",
     "PlanOutcome",
     "Pupil",
     "PupilValidation",
     "Refusal",
     "ReportError",
     "RosterImport",
+    "Rule",
     "School",
     "SchoolClass",
     "SchoolStanding",
@@ -192,9 +209,11 @@ __all__ = [
     "StorageError",
     "Task",
     "Teacher",
+    "TermsVersion",
     "Territory",
     "TerritoryClass",
     "TerritoryMatch",
+    "TextError",
     "TrackingImport",
     "TransportError",
     "__version__",
@@ -206,6 +225,7 @@ __all__ = [
     "parse_edition",
     "read_edition_file",
     "read_newsletter",
+    "read_text",
     "settle_stranded_mails",
     "trimmed",
     "write_calendar",
@@ -300,7 +320,17 @@ _HOMES = {
     "reports": ("ReportError",),
     "files.school_directory": ("DirectoryError", "DirectoryProblem", "department_code"),
     "sheets": ("SheetError", "SheetProblem", "write_roster"),
+    "services.partners": (
+        "Campaign",
+        "CampaignCode",
+        "CreatorFigure",
+        "ListError",
+        "PartnerExport",
+        "PartnerWithdrawal",
+    ),
     "services.privacy": ("Expired",),
+    "services.rules": ("Rule",),
+    "services.terms": ("TermsVersion", "TextError", "read_text"),
     "typed": ("trimmed",),
     "services.statistics": ("LifetimeStatistics", "MapCell"),
 }

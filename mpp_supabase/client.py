@@ -18,11 +18,14 @@ from mpp_supabase.services.contacts import Contacts
 from mpp_supabase.services.editions import Editions
 from mpp_supabase.services.leagues import Leagues
 from mpp_supabase.services.maintenance import Maintenance
+from mpp_supabase.services.partners import Partners
 from mpp_supabase.services.plans import Plans
 from mpp_supabase.services.privacy import Privacy
 from mpp_supabase.services.rankings import Rankings
+from mpp_supabase.services.rules import Rules
 from mpp_supabase.services.schools import Schools
 from mpp_supabase.services.statistics import Statistics
+from mpp_supabase.services.terms import Terms
 from mpp_supabase.services.users import Users
 from mpp_supabase.transport import Transport
 
@@ -138,6 +141,21 @@ class MPP:
     def privacy(self) -> Privacy:
         """How long what is personal is kept."""
         return Privacy(self._transport)
+
+    @cached_property
+    def terms(self) -> Terms:
+        """Terms of use: publish, announce."""
+        return Terms(self._transport)
+
+    @cached_property
+    def partners(self) -> Partners:
+        """Campaigns with partners: codes, lists, withdrawals, figures."""
+        return Partners(self._transport)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """Settings of the whole game."""
+        return Rules(self._transport)
 
     @cached_property
     def statistics(self) -> Statistics:

@@ -141,7 +141,7 @@ def birth_date(
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it is corrected; kept in the audit.")],
     yes: Yes = False,
 ) -> None:
-    """Correct the birth date of a player. Minors cannot do it themselves.
+    """Correct the birth date of a player. Its owner can do it once, and not across the ages of 15 and 18.
 
     Example: mpp user birth-date tom@example.org 2011-05-17 --reason "letter of his mother"
     """
@@ -150,6 +150,27 @@ def birth_date(
         output.confirm(f"Set the birth date of {account.email or account.id} to {day:%Y-%m-%d}?", yes=yes)
         mpp.users.correct_birth_date(account.id, day, reason)
     output.say(f"The birth date of {account.email or account.id} is {day:%Y-%m-%d}.")
+
+
+@app.command()
+def guardian(
+    who: Who,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="How it was learnt; kept in the log and in the audit.")
+    ],
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="The guardian does not agree any more.")] = False,
+    yes: Yes = False,
+) -> None:
+    """Record that a guardian agrees that a player appears in public, such as by a letter. The app asks by mail itself.
+
+    Example: mpp user guardian tom@example.org --reason "letter of his mother"
+    """
+    with connection.staff() as mpp:
+        account = mpp.users.find(who)
+        name = account.email or account.id
+        output.confirm(f"Record that a guardian of {name} {'withdraws' if withdraw else 'agrees'}?", yes=yes)
+        mpp.users.record_guardian_consent(account.id, not withdraw, reason)
+    output.say(f"A guardian of {name} {'does not agree any more' if withdraw else 'agrees'}.")
 
 
 @app.command()

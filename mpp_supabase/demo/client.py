@@ -292,7 +292,7 @@ class Town:
     ) -> None:
         self._mpp, self._db, self._env, self._http = mpp, db, env, http
         self._files, self._stamp, self._rng = files, stamp, rng
-        terms = connect(env, http).table("terms_versions").select("version").order("published_at", desc=True).limit(1)
+        terms = connect(env, http).table("terms_versions").select("version").eq("is_current", True)
         self._terms = rows_of(terms.execute())[0]["version"]
         self._ambassadors: list[Reader] = []
 

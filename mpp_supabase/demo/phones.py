@@ -56,9 +56,7 @@ def use_phones(
     """Let six leagues of ten phones sign up, form and play; `advance` is told of each phone that is done."""
     phones = Phones()
     lock, stopped = Lock(), Event()
-    terms = (
-        connect(env, http).table("terms_versions").select("version").order("published_at", desc=True).limit(1).execute()
-    )
+    terms = connect(env, http).table("terms_versions").select("version").eq("is_current", True).execute()
     version = rows_of(terms)[0]["version"]
     seeds = [rng.getrandbits(64) for _ in range(PHONE_LEAGUES)]
 

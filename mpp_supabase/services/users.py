@@ -92,6 +92,15 @@ class Users(Service):
         with not_found(f"Nobody plays under account {account_id}.", _LIST):
             self._transport.call("correct_birth_date", given, idempotent=True)
 
+    def record_guardian_consent(self, account_id: UUID, granted: bool, reason: str) -> None:
+        """Record that a guardian of a player agreed or withdrew, other than by the link of a mail.
+
+        The log and the audit keep the reason. Raises NotAllowed when nobody plays under this account, InvalidField.
+        """
+        given = {"account_id": str(account_id), "granted": granted, "reason": reason}
+        with not_found(f"Nobody plays under account {account_id}.", _LIST):
+            self._transport.call("record_guardian_consent", given)
+
     def _ban(self, account_id: UUID, duration: str) -> Account:
         attributes: Any = {"ban_duration": duration}
         user = self._transport.admin(lambda api: api.update_user_by_id(str(account_id), attributes), idempotent=True)

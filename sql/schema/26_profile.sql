@@ -324,7 +324,7 @@ begin atomic
     select private.register(first_name, last_name, alias, country, postcode, birth_date, terms_version, language, sector,
         acquisition_channel, picture_path, league_alerts, newsletter);
 end;
-comment on function api.register is 'Makes the caller''s profile, accepting the current terms of use (the newest of api.terms_versions); returns the account id. A teacher who is under 18 is refused. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
+comment on function api.register is 'Makes the caller''s profile, accepting the current terms of use (is_current in api.terms_versions); returns the account id. A teacher who is under 18 is refused. Errors: MP001, MP002, MP004, MP010, MP011, MP051, MP053.';
 grant execute on function api.register to authenticated;
 
 -- How many of the ages that change what somebody may do are behind them: 15 and 18.

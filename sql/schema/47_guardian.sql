@@ -96,11 +96,9 @@ declare
     r mpp.guardian_request;
     at timestamptz;
 begin
+    perform private.lock_profile(account);
     -- One question at a time, so that they can be counted.
-    select * into me from mpp.profile p where p.id = account and p.alias is not null for no key update;
-    if not found then
-        perform private.refuse('MP003');
-    end if;
+    select * into me from mpp.profile p where p.id = account for no key update;
     if private.may_be_listed(account) then
         if me.guardian_consent_at is not null then
             perform private.refuse('MP010', 'email', 'a guardian has agreed already', 'Nothing more is needed.');

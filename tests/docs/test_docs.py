@@ -424,17 +424,3 @@ def test_the_repair_of_operations_makes_scores_and_counts_right_again(stack: Sta
     db.execute(steps.replace(edition.code, taught.code).encode())
     assert game.faults() == []
     assert game.score(player.player_id) == game.score(league.id) > 0
-
-
-def test_the_guardian_of_a_child_is_recorded_as_operations_says(stack: StackStatus, db: Connection) -> None:
-    commit_cards(stack.db_url)
-    game = Game(db)
-    child = game.registered(birth_date=game.child(12))
-    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
-    record = next(block for language, block in FENCE.findall(text) if "guardian_consent_at" in block)
-    player = game.player(game.league(game.edition()), child)
-    with game.refused("MP050"):
-        player.call("set_listing", scope="player", subject_id=player.player_id, listed=True)
-    db.execute(record.replace("ACCOUNT_ID", str(child.account)).encode())
-    player.call("set_listing", scope="player", subject_id=player.player_id, listed=True)
-    assert game.one("select listed from mpp.score where subject_id = %s", (player.player_id,)) is True

@@ -29,6 +29,9 @@ LOCK = re.compile(
 UNLOCKED = {
     # A trigger of the account's own row, which its transaction has written to.
     "account_proved",
+    # Triggers of the profile's own row, too.
+    "profile_leave_partners",
+    "profile_protect_from_partners",
     # They leave the column empty: a player validates alone, and the secret key is nobody.
     "import_validations",
     "validate_challenge",

@@ -123,7 +123,7 @@ class Phone:
     def register(self, alias: str = "ana", **more: Any) -> Phone:
         """Make an account and its profile, with the terms that are shown."""
         self.sign_up()
-        (terms,) = self.rows("terms_versions")
+        (terms,) = self.rows("terms_versions", is_current=True)
         self.rpc(
             "register", first_name="Ana", last_name="Belin", alias=alias, country="FR", postcode="75011",
             birth_date="1990-06-15", terms_version=terms["version"], **more,

@@ -79,7 +79,7 @@ def client_edition(
 def player(place: Place, join_code: str, postcode: str = "69003", alias: str = "ana") -> Phone:
     """A phone on which somebody has just registered, and joined the league of this code."""
     phone = place.phone().sign_up()
-    (terms,) = phone.rows("terms_versions")
+    (terms,) = phone.rows("terms_versions", is_current=True)
     phone.rpc(
         "register", first_name="Prénom", last_name="Patronyme", alias=alias, country="FR", postcode=postcode,
         birth_date="1990-06-15", terms_version=terms["version"],
@@ -204,7 +204,7 @@ def _whole(place: Place, running: Edition, over: Edition, schools: Edition, numb
         asked.staff[role] = asked.employ(role)
     manager, owner = asked.staff["manager"], asked.staff["owner"]
     # Who works for a client also plays: the manager in a league of their own.
-    (terms,) = manager.rows("terms_versions")
+    (terms,) = manager.rows("terms_versions", is_current=True)
     manager.rpc(
         "register", first_name="Prénom", last_name="Patronyme", alias="manager", country="FR",
         postcode=f"{31 + number}000", birth_date="1990-06-15", terms_version=terms["version"],

@@ -84,7 +84,7 @@ def school_edition(place: Place) -> Edition:
 def teacher(place: Place, last_name: str = "Exemple", **more: Any) -> Phone:
     """A phone on which somebody has just made an account with an e-mail address and registered as a teacher."""
     phone = place.phone().sign_up()
-    (terms,) = phone.rows("terms_versions")
+    (terms,) = phone.rows("terms_versions", is_current=True)
     phone.rpc(
         "register_teacher", first_name="Tess", last_name=last_name, role="Enseignante",
         terms_version=terms["version"], **more,

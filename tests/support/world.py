@@ -236,9 +236,7 @@ class World:
 
     def terms(self) -> str:
         """The version of the terms of use in force."""
-        row = self.database.execute(
-            "select version from api.terms_versions order by published_at desc limit 1"
-        ).fetchone()
+        row = self.database.execute("select version from api.terms_versions where is_current").fetchone()
         assert row is not None
         return str(row[0])
 

@@ -27,7 +27,7 @@ class Phone {
 
   async register(alias) {
     await this.signUp()
-    const [terms] = await this.rows('terms_versions')
+    const [terms] = await this.rows('terms_versions', { is_current: true })
     await this.rpc('register', {
       first_name: 'Ana', last_name: 'Belin', alias, country: 'FR', postcode: '75011',
       birth_date: '1990-06-15', terms_version: terms.version,
@@ -162,7 +162,7 @@ async function play() {
 
 async function classroom() {
   const tess = await new Phone().signUp()
-  const [terms] = await tess.rows('terms_versions')
+  const [terms] = await tess.rows('terms_versions', { is_current: true })
   const me = { first_name: 'Tess', last_name: 'Exemple', role: 'Enseignante', terms_version: terms.version }
   seen.notYet = await tess.refused('create_class', { edition_id: playing.id, school_id: school, name: 'CM2', level: 'college' })
   await tess.rpc('register_teacher', me)
