@@ -98,6 +98,8 @@ OTHERWISE = {
     "contact_request.name": "a message to the association, whose staff reads it as such",
     "contact_request.organisation": "a message to the association, whose staff reads it as such",
     "newsletter.subject": "the association types it",
+    "partner.name": "the association types it",
+    "campaign_code.creator": "the association types it",
 }
 
 
