@@ -37,7 +37,7 @@ select
     s.edition_id,
     r.rank,
     s.subject_id,
-    s.label,
+    case when s.label = '—' then (select private.erased_name()) else s.label end as label,
     s.league_label,
     s.points,
     s.value,
@@ -233,7 +233,7 @@ begin
     if neighbours = 0 then
         return next (
             private.rank_of(subject.edition_id, subject.scope, subject.value),
-            subject.subject_id, subject.label, subject.league_label, subject.points, subject.players,
+            subject.subject_id, private.shown_label(subject.label), subject.league_label, subject.points, subject.players,
             round(subject.points::numeric / greatest(subject.players, 1), 2), subject.value, subject.tie_order, true
         )::api.standing;
         return;
@@ -291,7 +291,7 @@ begin
         end if;
         crowd := crowd + r.listed::integer;
         return next (
-            rank, r.subject_id, r.label, r.league_label, r.points, r.players,
+            rank, r.subject_id, private.shown_label(r.label), r.league_label, r.points, r.players,
             round(r.points::numeric / greatest(r.players, 1), 2), r.value, r.tie_order, r.subject_id = subject.subject_id
         )::api.standing;
     end loop;
@@ -508,7 +508,7 @@ begin
         end if;
         crowd := crowd + 1;
         return next (
-            rank, r.subject_id, r.label, r.league_label, r.level, r.school_id, r.school_label, r.city, r.country, null,
+            rank, r.subject_id, private.shown_label(r.label), r.league_label, r.level, r.school_id, r.school_label, r.city, r.country, null,
             r.points, r.players, round(r.points::numeric / greatest(r.players, 1), 2), r.value, r.tie_order
         )::api.ranking_row;
     end loop;

@@ -123,7 +123,7 @@ select
     a.title,
     a.description,
     a.subject_id,
-    coalesce(s.label, h.name) as label,
+    coalesce(case when s.label = '—' then (select private.erased_name()) else s.label end, h.name) as label,
     s.league_label,
     a.value,
     a.granted_at
@@ -146,7 +146,7 @@ as $$
 begin
     return query
     select a.id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title::jsonb, a.description::jsonb,
-        a.subject_id, coalesce(s.label, h.name::text), s.league_label, case when s.is_public or h.id is not null then a.value end, a.granted_at
+        a.subject_id, coalesce(private.shown_label(s.label), h.name::text), s.league_label, case when s.is_public or h.id is not null then a.value end, a.granted_at
     from mpp.award a
     -- In a private edition no league or team of fewer than five, and no player of one: see 82_client_figure.
     left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed

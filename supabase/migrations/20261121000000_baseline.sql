@@ -6414,6 +6414,33 @@ create trigger profile_show_in_leagues
     for each row execute function private.profile_show_in_leagues();
 -- What goes, and what stays, when a person's profile is deleted. What ends with the account is in 66_access.
 
+-- What an erased player is called, in the language of whoever reads: that of their profile, else of the request. The rows
+-- keep a dash, which nobody can choose for an alias. Write (select private.erased_name()): it is asked once, and only where
+-- such a row is shown.
+create function private.erased_name() returns text
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case coalesce(
+        (select p.language from mpp.profile p where p.id = private.my_account()),
+        substring(nullif(current_setting('request.headers', true), '')::jsonb ->> 'accept-language' from '^\s*([A-Za-z]{2})')
+    )
+        when 'en' then 'Erased player'
+        when 'de' then 'Gelöschte Person'
+        else 'Joueur·se effacé·e'
+    end;
+end
+$$;
+grant execute on function private.erased_name to anon, authenticated, service_role, mpp_dashboard;
+
+create function private.shown_label(label text) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case when label = '—' then private.erased_name() else label end;
+end
+$$;
+
 create function private.lock_editions_of(account uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -10245,7 +10272,7 @@ select
     s.edition_id,
     r.rank,
     s.subject_id,
-    s.label,
+    case when s.label = '—' then (select private.erased_name()) else s.label end as label,
     s.league_label,
     s.points,
     s.value,
@@ -10441,7 +10468,7 @@ begin
     if neighbours = 0 then
         return next (
             private.rank_of(subject.edition_id, subject.scope, subject.value),
-            subject.subject_id, subject.label, subject.league_label, subject.points, subject.players,
+            subject.subject_id, private.shown_label(subject.label), subject.league_label, subject.points, subject.players,
             round(subject.points::numeric / greatest(subject.players, 1), 2), subject.value, subject.tie_order, true
         )::api.standing;
         return;
@@ -10499,7 +10526,7 @@ begin
         end if;
         crowd := crowd + r.listed::integer;
         return next (
-            rank, r.subject_id, r.label, r.league_label, r.points, r.players,
+            rank, r.subject_id, private.shown_label(r.label), r.league_label, r.points, r.players,
             round(r.points::numeric / greatest(r.players, 1), 2), r.value, r.tie_order, r.subject_id = subject.subject_id
         )::api.standing;
     end loop;
@@ -10716,7 +10743,7 @@ begin
         end if;
         crowd := crowd + 1;
         return next (
-            rank, r.subject_id, r.label, r.league_label, r.level, r.school_id, r.school_label, r.city, r.country, null,
+            rank, r.subject_id, private.shown_label(r.label), r.league_label, r.level, r.school_id, r.school_label, r.city, r.country, null,
             r.points, r.players, round(r.points::numeric / greatest(r.players, 1), 2), r.value, r.tie_order
         )::api.ranking_row;
     end loop;
@@ -12129,7 +12156,7 @@ select
     a.title,
     a.description,
     a.subject_id,
-    coalesce(s.label, h.name) as label,
+    coalesce(case when s.label = '—' then (select private.erased_name()) else s.label end, h.name) as label,
     s.league_label,
     a.value,
     a.granted_at
@@ -12152,7 +12179,7 @@ as $$
 begin
     return query
     select a.id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title::jsonb, a.description::jsonb,
-        a.subject_id, coalesce(s.label, h.name::text), s.league_label, case when s.is_public or h.id is not null then a.value end, a.granted_at
+        a.subject_id, coalesce(private.shown_label(s.label), h.name::text), s.league_label, case when s.is_public or h.id is not null then a.value end, a.granted_at
     from mpp.award a
     -- In a private edition no league or team of fewer than five, and no player of one: see 82_client_figure.
     left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
