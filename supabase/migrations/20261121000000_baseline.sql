@@ -4479,6 +4479,9 @@ create table mpp.player (
     initial text,
     left_class_id uuid references mpp.league (id),
     in_league_since timestamptz not null default private.clock(),
+    listing_choice boolean,
+    listing_chosen_at timestamptz,
+    constraint player_listing_chosen check ((listing_choice is null) = (listing_chosen_at is null)),
     constraint player_once_per_edition unique (account_id, edition_id),
     constraint player_team_with_league check ((team_id is null) = (league_id is null)),
     -- A pupil has no alias: no account, no picture, no place in a public ranking, and one word for a name. So there is
@@ -4499,6 +4502,8 @@ create table mpp.player (
 comment on table mpp.player is 'A person in an edition, as their league sees them. A player who left has no league. A pupil of a class has no account and no alias.';
 comment on column mpp.player.initial is 'Initial of a pupil''s surname, only while the first name repeats in the class.';
 comment on column mpp.player.in_league_since is 'Since when in this league. joined_at is since when in the edition.';
+comment on column mpp.player.listing_choice is 'Whether the person last chose here to be in the public ranking; null where they never chose. Their latest choice holds when they join another edition.';
+comment on column mpp.player.listing_chosen_at is 'When they chose it.';
 comment on column mpp.player.left_class_id is 'The class that a pupil has left. It bounds how many pupils a class can take in over time.';
 create index player_left_class on mpp.player (left_class_id) where left_class_id is not null;
 create unique index player_pupil_name_once on mpp.player (league_id, private.folded(first_name), coalesce(initial, ''))
@@ -6375,8 +6380,10 @@ begin
         end if;
         perform private.lock_listing(mine.edition_id, listed);
         perform private.lock_league(mine.league_id);
-        update mpp.player p set listed = set_listing.listed
-        where p.id = mine.id and p.listed <> set_listing.listed;
+        -- Also where nothing changes: it is what they want in the next edition.
+        update mpp.player p
+        set listed = set_listing.listed, listing_choice = set_listing.listed, listing_chosen_at = private.clock()
+        where p.id = mine.id and (p.listed, p.listing_choice) is distinct from (set_listing.listed, set_listing.listed);
     else
         perform private.refuse('MP010', 'scope', scope::text, 'Use player or league; a team follows its league.');
     end if;
@@ -6387,7 +6394,7 @@ grant execute on function private.set_listing to authenticated, service_role;
 create function api.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.set_listing(scope, subject_id, listed); end;
-comment on function api.set_listing is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking. What the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
+comment on function api.set_listing is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking. What a player chooses also holds when they join another edition. What the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
 grant execute on function api.set_listing to authenticated, service_role;
 
 -- A corrected profile shows in the person's leagues, in every edition that is not frozen.
