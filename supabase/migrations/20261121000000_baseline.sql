@@ -4827,6 +4827,21 @@ begin
 end
 $$;
 
+-- What somebody last chose about the public ranking, in whatever edition; true for whoever never chose.
+create function private.chose_listing(account uuid) returns boolean
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return coalesce((
+        select p.listing_choice
+        from mpp.player p
+        where p.account_id = account and p.listing_choice is not null
+        order by p.listing_chosen_at desc, p.id
+        limit 1
+    ), true);
+end
+$$;
+
 -- Puts an account into a team of a league whose lock is held: the smallest team, the oldest of equals.
 create function private.add_player(account uuid, league mpp.league, e mpp.edition, phone text) returns uuid
     language plpgsql set search_path = pg_catalog, pg_temp
@@ -4874,7 +4889,8 @@ begin
 
     if me.id is null then
         insert into mpp.player as p (edition_id, account_id, league_id, team_id, alias, first_name, picture_path, listed)
-        select e.id, account, league.id, team, f.alias, f.first_name, f.picture_path, private.may_be_listed(account)
+        select e.id, account, league.id, team, f.alias, f.first_name, f.picture_path,
+            private.may_be_listed(account) and private.chose_listing(account)
         from mpp.profile f
         where f.id = account
         returning * into me;
@@ -5106,8 +5122,10 @@ create function private.expel_player(player_id uuid, reason text) returns void
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = expel_player.player_id);
+    staff uuid[] := private.lock_staff_to_tell();
     account uuid := private.lock_led_league(league);
     out mpp.player;
+    report bigint;
     why text := private.clean_line('reason', reason, 500);
 begin
     -- A pupil is not expelled: their teacher removes them from the class.
@@ -5123,7 +5141,9 @@ begin
         perform private.refuse('MP005');
     end if;
     insert into mpp.conduct_report (kind, edition_id, league_id, player_id, account_id, reported_by, reason)
-    values ('expulsion', out.edition_id, league, out.id, out.account_id, account, why);
+    values ('expulsion', out.edition_id, league, out.id, out.account_id, account, why)
+    returning id into report;
+    perform private.tell_expulsion(report, staff);
     perform private.remove_player(out.id, expelled => true);
     perform private.record_act('league.expel', league::text, jsonb_build_object('player_id', out.id));
 end
@@ -5133,7 +5153,7 @@ grant execute on function private.expel_player to authenticated, service_role;
 create function api.expel_player(player_id uuid, reason text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.expel_player(player_id, reason); end;
-comment on function api.expel_player is 'Expels a player from the league, with a reason that the association receives. The player loses access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP047.';
+comment on function api.expel_player is 'Expels a player from the league, with a reason that the association receives by mail. The player loses access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP047.';
 grant execute on function api.expel_player to authenticated, service_role;
 
 create function private.hand_over_league(league_id uuid, player_id uuid) returns void
@@ -5995,6 +6015,48 @@ begin atomic select private.report_conduct(player_id, reason); end;
 comment on function api.report_conduct is 'Reports a player of one''s own league to the association. Errors: MP001–MP003, MP005, MP010, MP011.';
 grant execute on function api.report_conduct to authenticated;
 
+-- The staff whom an expulsion is told: all but whoever did it. Their accounts are locked before the league.
+create function private.lock_staff_to_tell() returns uuid[]
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array(
+        select u.id
+        from auth.users u
+        where u.id in (select m.account_id from mpp.ops_member m) and u.id is distinct from private.my_account()
+        order by u.id
+        for key share
+    );
+end
+$$;
+
+-- Only the number of the report waits in the queue. Who and why is read when the mail leaves (report_content).
+create function private.tell_expulsion(report bigint, staff uuid[]) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.queue_mail(format('expulsion-%s-%s', report, s.id), 'expulsion', jsonb_build_object('report', report), account_id => s.id)
+    from unnest(staff) s (id);
+end
+$$;
+
+create function private.report_content(report bigint) returns jsonb
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select jsonb_build_object('player', coalesce(p.alias, '—'), 'league', l.name, 'edition', e.code, 'reason', r.reason)
+            || case when f.alias is not null then jsonb_build_object('by', f.alias) else '{}' end
+        from mpp.conduct_report r
+        join mpp.player p on p.id = r.player_id
+        join mpp.league l on l.id = r.league_id
+        join mpp.edition e on e.id = r.edition_id
+        left join mpp.profile f on f.id = r.reported_by
+        where r.id = report
+    );
+end
+$$;
+
 create function private.resolve_conduct_report(id bigint, resolution text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -6018,8 +6080,23 @@ comment on function api.resolve_conduct_report is 'Closes a conduct report with 
 grant execute on function api.resolve_conduct_report to authenticated, service_role;
 
 create view api.conduct_reports with (security_invoker = true) as
-select r.id, r.kind, r.edition_id, r.league_id, r.player_id, r.account_id, r.reported_by, r.reason, r.reported_at, r.resolved_at, r.resolution
-from mpp.conduct_report r cross join (select) read_only;
+select
+    r.id,
+    r.kind,
+    r.edition_id,
+    r.league_id,
+    r.player_id,
+    r.account_id,
+    r.reported_by,
+    r.reason,
+    r.reported_at,
+    r.resolved_at,
+    r.resolution,
+    p.alias,
+    l.name as league
+from mpp.conduct_report r
+join mpp.player p on p.id = r.player_id
+join mpp.league l on l.id = r.league_id;
 comment on view api.conduct_reports is 'Expulsions and reports to look into. Staff only.';
 grant select on api.conduct_reports to authenticated, service_role;
 -- The agreement of a guardian that a child below the age of consent appears in public. The child names an address, and
@@ -6314,6 +6391,227 @@ $$;
 create trigger profile_ask_no_more
     before delete on mpp.profile
     for each row execute function private.profile_ask_no_more();
+-- Names that must go: an insult, a child's surname, somebody else's name. The staff rename what bears one, or hide it
+-- under a name that says nothing. Rules for names that people choose are in 12_typed and 30_client.
+
+create type api.name_kind as enum ('league', 'team', 'alias', 'class', 'school');
+
+create table mpp.name_change (
+    id bigint generated always as identity primary key,
+    kind api.name_kind not null,
+    account_id uuid references mpp.profile (id) on delete cascade,
+    subject_id uuid,
+    old_name mpp.line not null,
+    new_name mpp.line,
+    reason text not null check (char_length(reason) between 1 and 300),
+    changed_at timestamptz not null default private.clock(),
+    changed_by uuid references auth.users (id) on delete set null,
+    constraint name_change_of_one_thing check (num_nonnulls(account_id, subject_id) = 1 and (kind = 'alias') = (account_id is not null))
+);
+comment on table mpp.name_change is 'Names that the staff took away, with the reason.';
+comment on column mpp.name_change.account_id is 'Whose alias it was; null for the name of anything else. Goes with the account.';
+comment on column mpp.name_change.subject_id is 'The league, team, class or school that bore it.';
+comment on column mpp.name_change.old_name is 'The name that was taken away, so that it is not taken again; read by the staff only, kept three years.';
+comment on column mpp.name_change.new_name is 'The name in its place; null for a school that was taken off the lists.';
+comment on column mpp.name_change.reason is 'Why, as the owner was told.';
+comment on column mpp.name_change.changed_by is 'Who of the staff did it; null for the secret key, and once that account is erased.';
+create index name_change_account on mpp.name_change (account_id) where account_id is not null;
+create index name_change_subject on mpp.name_change (subject_id) where subject_id is not null;
+create index name_change_by on mpp.name_change (changed_by) where changed_by is not null;
+
+alter table mpp.name_change enable row level security;
+
+create policy name_change_select_ops on mpp.name_change
+    for select to authenticated
+    using ((select private.is_ops()));
+
+grant select on mpp.name_change to authenticated, service_role;
+
+create view api.name_changes with (security_invoker = true) as
+select n.id, n.kind, coalesce(n.account_id, n.subject_id) as subject_id, n.old_name, n.new_name, n.reason, n.changed_at, n.changed_by
+from mpp.name_change n cross join (select) read_only;
+comment on view api.name_changes is 'Names that the staff took away; sort by id. subject_id is the account of an alias, else the league, team, class or school. Staff only.';
+grant select on api.name_changes to authenticated, service_role;
+
+-- What was taken away is not taken again. The staff may give it back.
+create function private.refuse_removed_name() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    said text := to_jsonb(new) ->> tg_argv[0];
+begin
+    if exists (
+        select
+        from mpp.name_change n
+        where (n.subject_id = new.id or n.account_id = new.id) and private.folded(n.old_name) = private.folded(said)
+    ) and not private.is_ops() then
+        perform private.refuse('MP010', tg_argv[0], 'Ma Petite Planète took this name away', 'Choose another one.');
+    end if;
+    return new;
+end
+$$;
+
+create trigger profile_refuse_removed_name
+    before update of alias on mpp.profile
+    for each row when (new.alias is distinct from old.alias)
+    execute function private.refuse_removed_name('alias');
+
+create trigger league_refuse_removed_name
+    before update of name on mpp.league
+    for each row when (new.name is distinct from old.name)
+    execute function private.refuse_removed_name('name');
+
+create trigger team_refuse_removed_name
+    before update of name on mpp.team
+    for each row when (new.name is distinct from old.name)
+    execute function private.refuse_removed_name('name');
+
+-- Takes a name out of rankings that are frozen, where labels do not follow by themselves (label_players,
+-- label_leagues). Points, order and listing stay.
+create function private.take_label_away(subjects uuid[], old_name text, new_name text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform from mpp.score s where s.subject_id = any (subjects) order by s.subject_id for no key update;
+    update mpp.score s
+    set label = case when s.label = old_name then new_name else s.label end,
+        league_label = case when s.league_label = old_name then new_name else s.league_label end
+    where s.subject_id = any (subjects) and (s.label = old_name or s.league_label = old_name);
+end
+$$;
+
+create type api.changed_name as (kind api.name_kind, subject_id uuid, name text, told integer);
+comment on type api.changed_name is 'What bears another name now, which one, and how many people a mail tells. name is null for a school that was taken off the lists.';
+
+create function private.change_name(kind text, subject_id uuid, reason text, name text) returns api.changed_name
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    why text;
+    hidden boolean := change_name.name is null;
+    kinds constant text[] := enum_range(null::api.name_kind)::text[];
+    league mpp.league;
+    account uuid;
+    tell uuid[];
+    person uuid;
+    was text;
+    neutral text;
+    change mpp.name_change;
+    answer api.changed_name;
+begin
+    perform private.require_ops();
+    why := private.clean_line('reason', change_name.reason, 300);
+    if change_name.kind is null or not change_name.kind = any (kinds) then
+        perform private.refuse('MP010', 'kind', coalesce(left(change_name.kind, 40), 'it is empty'), format('Use %s.', array_to_string(kinds, ', ')));
+    end if;
+
+    -- Whose it is. Their accounts are locked first, as everywhere.
+    if change_name.kind = 'alias' then
+        select p.account_id into account from mpp.player p where p.id = change_name.subject_id and p.alias is not null;
+        account := coalesce(account, (select f.id from mpp.profile f where f.id = change_name.subject_id and f.alias is not null));
+        tell := array[account];
+    elsif change_name.kind = 'school' then
+        select array[s.created_by] into tell from mpp.school s where s.id = change_name.subject_id;
+    else
+        select l.* into league
+        from mpp.league l
+        where l.id = case when change_name.kind = 'team' then (select t.league_id from mpp.team t where t.id = change_name.subject_id)
+                else change_name.subject_id end
+            and (change_name.kind = 'team' or (change_name.kind = 'class') = (l.school_id is not null));
+        tell := array(select a.account_id from mpp.ambassador a where a.league_id = league.id order by a.account_id);
+    end if;
+    tell := array(
+        select u.id
+        from auth.users u
+        where u.id = any (tell || private.my_account())
+        order by u.id
+        for key share
+    );
+
+    neutral := format(
+        case when exists (select from mpp.profile f where f.id = any (tell) and f.language = 'en')
+            and not exists (select from mpp.profile f where f.id = any (tell) and f.language = 'fr')
+            then case change_name.kind when 'alias' then 'Player %s' when 'team' then 'Team %s' when 'class' then 'Class %s' else 'League %s' end
+            else case change_name.kind when 'alias' then 'Joueur·se %s' when 'team' then 'Équipe %s' when 'class' then 'Classe %s' else 'Ligue %s' end
+        end, left(private.new_join_code(), 6));
+    -- Also in a frozen edition: a name is no part of the seal.
+    if change_name.kind = 'alias' then
+        perform private.lock_editions_of(account);
+        select f.alias into was from mpp.profile f where f.id = account for no key update;
+        answer.name := private.clean_alias(coalesce(change_name.name, neutral));
+        update mpp.profile f set alias = answer.name where f.id = account;
+        update mpp.player p set alias = answer.name where p.account_id = account and private.folded(p.alias) = private.folded(was);
+        perform private.take_label_away(array(select p.id from mpp.player p where p.account_id = account), was, answer.name);
+    elsif change_name.kind = 'school' then
+        select s.name into was from mpp.school s where s.id = change_name.subject_id;
+        if found then
+            perform private.correct_school(change_name.subject_id, change_name.name, null, null, null, case when hidden then true end);
+            answer.name := case when not hidden then private.trimmed(change_name.name) end;
+        end if;
+    elsif league.id is not null then
+        perform private.lock_edition(league.edition_id);
+        perform private.lock_league(league.id);
+        if change_name.kind = 'team' then
+            answer.name := private.clean_team_name(league.id, coalesce(change_name.name, neutral));
+            select t.name into was from mpp.team t where t.id = change_name.subject_id;
+            update mpp.team t set name = answer.name where t.id = change_name.subject_id;
+            perform private.take_label_away(array[change_name.subject_id], was, answer.name);
+        else
+            answer.name := case when change_name.kind = 'class' then private.clean_class_text('name', coalesce(change_name.name, neutral), 60)
+                else private.clean_name('name', coalesce(change_name.name, neutral)) end;
+            select l.name into was from mpp.league l where l.id = league.id;
+            update mpp.league l set name = answer.name where l.id = league.id;
+            perform private.take_label_away(array(
+                select league.id
+                union all
+                select t.id from mpp.team t where t.league_id = league.id
+                union all
+                select p.id from mpp.player p where p.league_id = league.id
+            ), was, answer.name);
+        end if;
+    end if;
+    if was is null then
+        perform private.refuse('MP005');
+    end if;
+
+    insert into mpp.name_change (kind, account_id, subject_id, old_name, new_name, reason, changed_by)
+    values (
+        change_name.kind::api.name_kind,
+        account,
+        case when change_name.kind <> 'alias' then change_name.subject_id end,
+        was, answer.name, why, private.my_account()
+    )
+    returning * into change;
+    answer.kind := change.kind;
+    answer.subject_id := coalesce(change.account_id, change.subject_id);
+    answer.told := 0;
+    foreach person in array tell loop
+        if person = account
+            or exists (select from mpp.school s where change_name.kind = 'school' and s.id = change_name.subject_id and s.created_by = person)
+            or exists (select from mpp.ambassador a where a.league_id = league.id and a.account_id = person) then
+            answer.told := answer.told + private.queue_mail(
+                format('name-%s-%s', change.id, person), 'name_changed',
+                jsonb_strip_nulls(jsonb_build_object('kind', change.kind, 'name', answer.name, 'league', case when change.kind = 'team' then league.name end,
+                    'reason', why)),
+                account_id => person, league_id => league.id)::integer;
+        end if;
+    end loop;
+    -- No name in the audit, which is for good.
+    perform private.record_act(case when hidden then 'name.hide' else 'name.rename' end, answer.subject_id::text,
+        jsonb_build_object('kind', change.kind, 'change', change.id, 'reason', why, 'told', answer.told));
+    return answer;
+exception when unique_violation then
+    perform private.refuse('MP038', change_name.name);
+    return null;
+end
+$$;
+grant execute on function private.change_name to authenticated, service_role;
+
+create function api.change_name(kind text, subject_id uuid, reason text, name text default null) returns api.changed_name
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.change_name(kind, subject_id, reason, name); end;
+comment on function api.change_name is 'Gives a league, team, alias, class or school another name, also in a frozen edition; without a name, one that says nothing, and a school goes off the lists. An alias is named by its player or its account, and changes wherever the person bears it. Its owner cannot take the old name again, and a mail tells them the new one and the reason: the person, the ambassadors or teachers, whoever added the school. Staff. Errors: MP005, MP006, MP010, MP038.';
+grant execute on function api.change_name to authenticated, service_role;
 -- Who stands in the public rankings, and under which name. The rankings are in 78_ranking.
 
 -- A frozen ranking may lose a name, never gain one.
@@ -14105,6 +14403,9 @@ begin
     ), false) then
         return 'no consent';
     end if;
+    if mail.template = 'expulsion' and not exists (select from mpp.ops_member o where o.account_id = mail.account_id) then
+        return 'no longer of the staff';
+    end if;
     if mail.account_id is not null and mail.organisation_id is not null and not exists (
         select
         from mpp.staff s
@@ -14284,7 +14585,7 @@ begin
             select jsonb_build_object('subject', n.subject, 'body', n.body)
             from mpp.newsletter n
             where m.template = 'newsletter' and n.code = m.data ->> 'newsletter' and n.language = m.language
-        ), '{}'),
+        ), case when m.template = 'expulsion' then private.report_content((m.data ->> 'report')::bigint) end, '{}'),
         token, m.claim_expires_at
     )::api.claimed_mail;
 end
@@ -14948,6 +15249,8 @@ begin
                 -- An account keeps its links as long as it lives.
                 ('unsubscribe links of addresses without account', 'mpp.unsubscribe_token', interval '3 years', $sql$
                     account_id is null and made_at <= $1 $sql$),
+                ('names that were taken away', 'mpp.name_change', interval '3 years', $sql$
+                    changed_at <= $1 $sql$),
                 ('bounces', 'mpp.mail_bounce', interval '3 years', $sql$
                     bounced_at <= $1 $sql$),
                 ('invitations of staff', 'mpp.staff_invitation', interval '30 days', $sql$
@@ -15062,7 +15365,7 @@ begin
                     'mpp.participation'::regclass, 'mpp.territory'::regclass, 'mpp.dashboard'::regclass, 'mpp.participant'::regclass,
                     'mpp.task'::regclass, 'mpp.client_map_cell'::regclass, 'mpp.award'::regclass, 'mpp.contact_request'::regclass, 'mpp.outbox'::regclass,
                     'mpp.newsletter'::regclass, 'mpp.unsubscribe_token'::regclass, 'mpp.mail_suppression'::regclass,
-                    'mpp.mail_bounce'::regclass,
+                    'mpp.mail_bounce'::regclass, 'mpp.name_change'::regclass,
                     'mpp.partner'::regclass, 'mpp.campaign'::regclass, 'mpp.campaign_text'::regclass, 'mpp.campaign_code'::regclass,
                     'mpp.campaign_guest'::regclass, 'mpp.partner_export'::regclass, 'mpp.partner_address'::regclass,
                     'mpp.partner_withdrawal'::regclass, 'mpp.guardian_request'::regclass, 'mpp.guardian_consent'::regclass,
@@ -15084,7 +15387,7 @@ begin
             and i.indkey[a.attnum - 1] = 0
             and i.indrelid in (
                 'mpp.league'::regclass, 'mpp.team'::regclass, 'mpp.player'::regclass, 'mpp.unit'::regclass, 'mpp.outbox'::regclass,
-                'mpp.campaign_code'::regclass, 'mpp.guardian_request'::regclass
+                'mpp.campaign_code'::regclass, 'mpp.guardian_request'::regclass, 'mpp.profile'::regclass
             )
         order by a.attrelid, a.attnum
     loop
