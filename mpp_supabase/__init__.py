@@ -94,10 +94,12 @@ if TYPE_CHECKING:
         TerritoryClass,
         TerritoryMatch,
         TrackingImport,
+        Validation,
     )
     from mpp_supabase.reports import ReportError
     from mpp_supabase.services.client_files import ClientFileError
     from mpp_supabase.services.contacts import ContactRequest
+    from mpp_supabase.services.names import NameChange
     from mpp_supabase.services.partners import (
         Campaign,
         CampaignCode,
@@ -106,6 +108,7 @@ if TYPE_CHECKING:
         PartnerExport,
         PartnerWithdrawal,
     )
+    from mpp_supabase.services.people import FoundPerson
     from mpp_supabase.services.plans import PlanOutcome, Task, write_calendar
     from mpp_supabase.services.privacy import Expired
     from mpp_supabase.services.rules import Rule
@@ -158,6 +161,7 @@ __all__ = [
     "Expired",
     "FileProblem",
     "FollowUp",
+    "FoundPerson",
     "ImportRefused",
     "InvitedParticipant",
     "JoinCode",
@@ -178,6 +182,7 @@ __all__ = [
     "MapCell",
     "Mismatch",
     "Misuse",
+    "NameChange",
     "NamedPupil",
     "Neighbour",
     "NewsletterError",
@@ -216,6 +221,7 @@ __all__ = [
     "TextError",
     "TrackingImport",
     "TransportError",
+    "Validation",
     "__version__",
     "department_code",
     "load_mail_settings",
@@ -315,7 +321,10 @@ _HOMES = {
         "TerritoryClass",
         "TerritoryMatch",
         "TrackingImport",
+        "Validation",
     ),
+    "services.names": ("NameChange",),
+    "services.people": ("FoundPerson",),
     "services.plans": ("PlanOutcome", "Task", "write_calendar"),
     "reports": ("ReportError",),
     "files.school_directory": ("DirectoryError", "DirectoryProblem", "department_code"),
