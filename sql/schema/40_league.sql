@@ -101,6 +101,26 @@ create index player_league on mpp.player (league_id);
 create index player_team on mpp.player (team_id);
 create index player_edition on mpp.player (edition_id);
 
+-- What an erased player is called, in the language of whoever reads: that of their profile, else the first of ours that
+-- the request asks for. The rows keep a dash, which nobody can choose for an alias: it has no letter. Write
+-- (select private.erased_name()) in a query: it is asked once, and only where such a row is shown.
+create function private.erased_name() returns text
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case coalesce(
+        (select p.language from mpp.profile p where p.id = private.my_account()),
+        lower(substring(nullif(current_setting('request.headers', true), '')::jsonb ->> 'accept-language'
+            from '(?i)(?:^|,)\s*(fr|en|de)(?![a-z])'))
+    )
+        when 'en' then 'Erased player'
+        when 'de' then 'Gelöschte Person'
+        else 'Joueur·se effacé·e'
+    end;
+end
+$$;
+grant execute on function private.erased_name to anon, authenticated, service_role, mpp_dashboard;
+
 create table mpp.player_contact (
     player_id uuid primary key references mpp.player (id) on delete cascade,
     phone text not null check (phone is not distinct from private.phone_number(phone, null))

@@ -149,7 +149,7 @@ select
     r.reported_at,
     r.resolved_at,
     r.resolution,
-    p.alias,
+    case when p.alias = '—' then (select private.erased_name()) else p.alias end as alias,
     l.name as league
 from mpp.conduct_report r
 join mpp.player p on p.id = r.player_id

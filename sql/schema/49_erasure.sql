@@ -1,32 +1,5 @@
 -- What goes, and what stays, when a person's profile is deleted. What ends with the account is in 66_access.
 
--- What an erased player is called, in the language of whoever reads: that of their profile, else of the request. The rows
--- keep a dash, which nobody can choose for an alias. Write (select private.erased_name()): it is asked once, and only where
--- such a row is shown.
-create function private.erased_name() returns text
-    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return case coalesce(
-        (select p.language from mpp.profile p where p.id = private.my_account()),
-        substring(nullif(current_setting('request.headers', true), '')::jsonb ->> 'accept-language' from '^\s*([A-Za-z]{2})')
-    )
-        when 'en' then 'Erased player'
-        when 'de' then 'Gelöschte Person'
-        else 'Joueur·se effacé·e'
-    end;
-end
-$$;
-grant execute on function private.erased_name to anon, authenticated, service_role, mpp_dashboard;
-
-create function private.shown_label(label text) returns text
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return case when label = '—' then private.erased_name() else label end;
-end
-$$;
-
 create function private.lock_editions_of(account uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$

@@ -229,11 +229,13 @@ declare
     crowd integer := 0;
     values_seen integer := 0;
     frozen boolean;
+    erased text;
 begin
     if neighbours = 0 then
         return next (
             private.rank_of(subject.edition_id, subject.scope, subject.value),
-            subject.subject_id, private.shown_label(subject.label), subject.league_label, subject.points, subject.players,
+            subject.subject_id, case when subject.listed and subject.label = '—' then private.erased_name() else subject.label end,
+            subject.league_label, subject.points, subject.players,
             round(subject.points::numeric / greatest(subject.players, 1), 2), subject.value, subject.tie_order, true
         )::api.standing;
         return;
@@ -290,8 +292,13 @@ begin
             was := r.value;
         end if;
         crowd := crowd + r.listed::integer;
+        -- Pupils have no name here either, and stand in no ranking.
+        if r.listed and r.label = '—' then
+            erased := coalesce(erased, private.erased_name());
+            r.label := erased;
+        end if;
         return next (
-            rank, r.subject_id, private.shown_label(r.label), r.league_label, r.points, r.players,
+            rank, r.subject_id, r.label, r.league_label, r.points, r.players,
             round(r.points::numeric / greatest(r.players, 1), 2), r.value, r.tie_order, r.subject_id = subject.subject_id
         )::api.standing;
     end loop;
@@ -449,6 +456,7 @@ declare
     crowd integer := 0;
     values_seen integer := 0;
     frozen boolean;
+    erased text;
 begin
     if scope is null or scope not in ('player', 'team', 'league', 'class', 'school') then
         perform private.refuse('MP010', 'scope', coalesce(scope, 'it is empty'), 'Use player, team, league, class or school.');
@@ -528,8 +536,12 @@ begin
             crowd_in[n] := crowd_in[n] + 1;
             level_rank := rank_in[n];
         end if;
+        if r.label = '—' then
+            erased := coalesce(erased, private.erased_name());
+            r.label := erased;
+        end if;
         return next (
-            rank, level_rank, r.subject_id, private.shown_label(r.label), r.league_label, r.level, r.school_id, r.school_label, r.city, r.country, null,
+            rank, level_rank, r.subject_id, r.label, r.league_label, r.level, r.school_id, r.school_label, r.city, r.country, null,
             r.points, r.players, round(r.points::numeric / greatest(r.players, 1), 2), r.value, r.tie_order
         )::api.ranking_row;
     end loop;

@@ -4512,6 +4512,26 @@ create index player_league on mpp.player (league_id);
 create index player_team on mpp.player (team_id);
 create index player_edition on mpp.player (edition_id);
 
+-- What an erased player is called, in the language of whoever reads: that of their profile, else the first of ours that
+-- the request asks for. The rows keep a dash, which nobody can choose for an alias: it has no letter. Write
+-- (select private.erased_name()) in a query: it is asked once, and only where such a row is shown.
+create function private.erased_name() returns text
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case coalesce(
+        (select p.language from mpp.profile p where p.id = private.my_account()),
+        lower(substring(nullif(current_setting('request.headers', true), '')::jsonb ->> 'accept-language'
+            from '(?i)(?:^|,)\s*(fr|en|de)(?![a-z])'))
+    )
+        when 'en' then 'Erased player'
+        when 'de' then 'Gelöschte Person'
+        else 'Joueur·se effacé·e'
+    end;
+end
+$$;
+grant execute on function private.erased_name to anon, authenticated, service_role, mpp_dashboard;
+
 create table mpp.player_contact (
     player_id uuid primary key references mpp.player (id) on delete cascade,
     phone text not null check (phone is not distinct from private.phone_number(phone, null))
@@ -6092,7 +6112,7 @@ select
     r.reported_at,
     r.resolved_at,
     r.resolution,
-    p.alias,
+    case when p.alias = '—' then (select private.erased_name()) else p.alias end as alias,
     l.name as league
 from mpp.conduct_report r
 join mpp.player p on p.id = r.player_id
@@ -6718,33 +6738,6 @@ create trigger profile_show_in_leagues
     after update of alias, first_name, picture_path, birth_date, country, guardian_consent_at on mpp.profile
     for each row execute function private.profile_show_in_leagues();
 -- What goes, and what stays, when a person's profile is deleted. What ends with the account is in 66_access.
-
--- What an erased player is called, in the language of whoever reads: that of their profile, else of the request. The rows
--- keep a dash, which nobody can choose for an alias. Write (select private.erased_name()): it is asked once, and only where
--- such a row is shown.
-create function private.erased_name() returns text
-    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return case coalesce(
-        (select p.language from mpp.profile p where p.id = private.my_account()),
-        substring(nullif(current_setting('request.headers', true), '')::jsonb ->> 'accept-language' from '^\s*([A-Za-z]{2})')
-    )
-        when 'en' then 'Erased player'
-        when 'de' then 'Gelöschte Person'
-        else 'Joueur·se effacé·e'
-    end;
-end
-$$;
-grant execute on function private.erased_name to anon, authenticated, service_role, mpp_dashboard;
-
-create function private.shown_label(label text) returns text
-    language plpgsql stable set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return case when label = '—' then private.erased_name() else label end;
-end
-$$;
 
 create function private.lock_editions_of(account uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
@@ -10769,11 +10762,13 @@ declare
     crowd integer := 0;
     values_seen integer := 0;
     frozen boolean;
+    erased text;
 begin
     if neighbours = 0 then
         return next (
             private.rank_of(subject.edition_id, subject.scope, subject.value),
-            subject.subject_id, private.shown_label(subject.label), subject.league_label, subject.points, subject.players,
+            subject.subject_id, case when subject.listed and subject.label = '—' then private.erased_name() else subject.label end,
+            subject.league_label, subject.points, subject.players,
             round(subject.points::numeric / greatest(subject.players, 1), 2), subject.value, subject.tie_order, true
         )::api.standing;
         return;
@@ -10830,8 +10825,13 @@ begin
             was := r.value;
         end if;
         crowd := crowd + r.listed::integer;
+        -- Pupils have no name here either, and stand in no ranking.
+        if r.listed and r.label = '—' then
+            erased := coalesce(erased, private.erased_name());
+            r.label := erased;
+        end if;
         return next (
-            rank, r.subject_id, private.shown_label(r.label), r.league_label, r.points, r.players,
+            rank, r.subject_id, r.label, r.league_label, r.points, r.players,
             round(r.points::numeric / greatest(r.players, 1), 2), r.value, r.tie_order, r.subject_id = subject.subject_id
         )::api.standing;
     end loop;
@@ -10989,6 +10989,7 @@ declare
     crowd integer := 0;
     values_seen integer := 0;
     frozen boolean;
+    erased text;
 begin
     if scope is null or scope not in ('player', 'team', 'league', 'class', 'school') then
         perform private.refuse('MP010', 'scope', coalesce(scope, 'it is empty'), 'Use player, team, league, class or school.');
@@ -11068,8 +11069,12 @@ begin
             crowd_in[n] := crowd_in[n] + 1;
             level_rank := rank_in[n];
         end if;
+        if r.label = '—' then
+            erased := coalesce(erased, private.erased_name());
+            r.label := erased;
+        end if;
         return next (
-            rank, level_rank, r.subject_id, private.shown_label(r.label), r.league_label, r.level, r.school_id, r.school_label, r.city, r.country, null,
+            rank, level_rank, r.subject_id, r.label, r.league_label, r.level, r.school_id, r.school_label, r.city, r.country, null,
             r.points, r.players, round(r.points::numeric / greatest(r.players, 1), 2), r.value, r.tie_order
         )::api.ranking_row;
     end loop;
@@ -12485,19 +12490,21 @@ select
     coalesce(case when s.label = '—' then (select private.erased_name()) else s.label end, h.name) as label,
     s.league_label,
     a.value,
-    a.granted_at
+    a.granted_at,
+    coalesce(s.label = '—', false) as is_erased
 from mpp.award a
 left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
 left join mpp.school h on h.id = a.subject_id and a.scope = 'school' and not h.is_hidden
     and exists (select from mpp.score c where c.edition_id = a.edition_id and c.school_id = h.id and c.listed)
 where a.participation_id is null and coalesce(s.label, h.name) is not null;
-comment on view api.awards is 'Awards of frozen editions to players, teams, leagues, classes and schools that are listed. Sort by place, award_id.';
+comment on view api.awards is 'Awards of frozen editions to players, teams, leagues, classes and schools that are listed. is_erased says that label stands for a player who is no more. Sort by place, award_id.';
 grant select on api.awards to anon, authenticated, service_role;
 
 -- A client of a private edition does not play in it, so it cannot read its ranking: the names come from here.
 create function private.my_client_awards() returns table (
     award_id bigint, participation_id integer, organisation_id integer, edition_id integer, place smallint, rule text, scope text,
-    title jsonb, description jsonb, subject_id uuid, label text, league_label text, value numeric, granted_at timestamptz
+    title jsonb, description jsonb, subject_id uuid, label text, league_label text, value numeric, granted_at timestamptz,
+    is_erased boolean
 )
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -12505,7 +12512,9 @@ as $$
 begin
     return query
     select a.id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title::jsonb, a.description::jsonb,
-        a.subject_id, coalesce(private.shown_label(s.label), h.name::text), s.league_label, case when s.is_public or h.id is not null then a.value end, a.granted_at
+        a.subject_id, coalesce(case when s.label = '—' then (select private.erased_name()) else s.label end, h.name::text), s.league_label,
+        case when s.is_public or h.id is not null then a.value end, a.granted_at,
+        coalesce(s.label = '—', false)
     from mpp.award a
     -- In a private edition no league or team of fewer than five, and no player of one: see 82_client_figure.
     left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
@@ -12520,7 +12529,7 @@ grant execute on function private.my_client_awards to authenticated, service_rol
 
 create view api.client_awards with (security_invoker = true) as
 select a.award_id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title, a.description, a.subject_id,
-    a.label, a.league_label, a.value, a.granted_at
+    a.label, a.league_label, a.value, a.granted_at, a.is_erased
 from private.my_client_awards() a;
 comment on view api.client_awards is 'Awards among the leagues of the caller''s organisations, by the same rules. Somebody who opted out is not in it. Sort by place, award_id.';
 comment on column api.client_awards.award_id is 'The award.';
@@ -12537,6 +12546,7 @@ comment on column api.client_awards.label is 'Its name in public.';
 comment on column api.client_awards.league_label is 'League of a player or team; null for others, and where it is out of the rankings.';
 comment on column api.client_awards.value is 'What earned it, in the unit of the rule: the rank, points per player, validations, themes, collective challenges, or days; null in a private edition.';
 comment on column api.client_awards.granted_at is 'When the awards of the edition were given.';
+comment on column api.client_awards.is_erased is 'True where label stands for a player who is no more.';
 grant select on api.client_awards to authenticated, service_role, mpp_dashboard;
 
 create function private.grant_awards(edition_code text) returns integer
@@ -13688,8 +13698,8 @@ select
     p.league_id,
     p.id as player_id,
     p.team_id,
-    p.alias,
-    p.first_name,
+    case when p.alias = '—' then (select private.erased_name()) else p.alias end as alias,
+    case when p.alias = '—' then (select private.erased_name()) else p.first_name end as first_name,
     p.picture_path,
     coalesce(v.points, 0) as points,
     coalesce(v.validations, 0) as validations,
@@ -13698,7 +13708,9 @@ select
     c.phone,
     p.joined_at,
     p.initial,
-    case when p.alias is null then private.pupil_name(p.first_name, p.initial) else p.first_name end as name
+    case when p.alias is null then private.pupil_name(p.first_name, p.initial)
+        when p.alias = '—' then (select private.erased_name())
+        else p.first_name end as name
 from mpp.player p
 left join lateral (
     select sum(v.points) as points, count(*) as validations
@@ -13717,8 +13729,8 @@ select
     v.league_id,
     v.team_id,
     v.player_id,
-    p.alias,
-    p.first_name,
+    case when p.alias = '—' then (select private.erased_name()) else p.alias end as alias,
+    case when p.alias = '—' then (select private.erased_name()) else p.first_name end as first_name,
     c.id as challenge_id,
     k.code as challenge_code,
     k.title,
@@ -13727,7 +13739,9 @@ select
     v.proof_sent,
     v.validated_at,
     v.changed_at,
-    case when p.alias is null then private.pupil_name(p.first_name, p.initial) else p.first_name end as name
+    case when p.alias is null then private.pupil_name(p.first_name, p.initial)
+        when p.alias = '—' then (select private.erased_name())
+        else p.first_name end as name
 from mpp.validation v
 left join mpp.player p on p.id = v.player_id
 left join mpp.edition_challenge c on c.id = v.challenge_id
@@ -13922,7 +13936,7 @@ create view api.misuse with (security_invoker = true) as
 select
     m.edition_id,
     m.player_id,
-    p.alias,
+    case when p.alias = '—' then (select private.erased_name()) else p.alias end as alias,
     m.league_id,
     m.pattern,
     m.validations,
