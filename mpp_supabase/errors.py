@@ -5,7 +5,8 @@
     ├── EditionFileError            an edition file is wrong: every problem, with line, field and fix
     ├── CursorError                 what was given as the end of the last page is not one
     ├── TransportError              the server did not answer, or answered what it should not
-    │   └── KeyRefused              the API key is not valid there
+    │   ├── KeyRefused              the API key is not valid there
+    │   └── SessionEnded            nobody is signed in, or no longer
     ├── AccountError                Supabase Auth refused (address taken, weak password…)
     ├── StorageError                Supabase Storage refused (name taken, no such file, too large…)
     └── Refusal                     a rule of the game said no: one class for each SQLSTATE `MP…`
@@ -60,6 +61,12 @@ class KeyRefused(TransportError):
     """The server does not accept this API key. There is no fallback to another key."""
 
     code = "key"
+
+
+class SessionEnded(TransportError):
+    """Nobody is signed in, or the session has ended. There is no fallback to the secret key."""
+
+    code = "session"
 
 
 class CursorError(MPPError):
@@ -182,6 +189,10 @@ class Maintenance(Refusal, code="MP011"):
 
 class AddressNotProven(Refusal, code="MP012"):
     """This session does not prove that the e-mail address is yours."""
+
+
+class SecondFactorRequired(Refusal, code="MP013"):
+    """This takes a session with a second factor."""
 
 
 class EditionNotFound(Refusal, code="MP020"):

@@ -27,6 +27,8 @@ as $$
         'Call register_teacher first.', 'Appelez d’abord register_teacher.'),
     ('MP012', 'AddressNotProven', 'This session does not prove that the e-mail address is yours.', 'Cette session ne prouve pas que l’adresse e-mail est la vôtre.',
         'Sign in by a link sent to the address; with a password set after that, the password will do.', 'Connectez-vous par un lien envoyé à l’adresse ; un mot de passe défini ensuite suffira.'),
+    ('MP013', 'SecondFactorRequired', 'This takes a session with a second factor.', 'Il faut pour cela une session avec un second facteur.',
+        'Enter the code of your authenticator app; if you have none yet, enrol one first.', 'Saisissez le code de votre application d’authentification ; si vous n’en avez pas encore, enregistrez-en une d’abord.'),
     -- what was sent
     ('MP010', 'InvalidField', '%1$s is not valid: %2$s.', '%1$s n’est pas valable : %2$s.',
         '%3$s', '%3$s'),
@@ -226,6 +228,10 @@ declare
     -- A part of what was typed is enough to recognise it, and no log should hold more.
     shown text[] := array(select left(a.value, 300) from unnest(arguments) with ordinality a (value, place) order by a.place);
 begin
+    -- Staff who are taken for strangers for want of a second factor learn what is missing.
+    if code = any ('{MP003,MP005,MP006,MP007,MP008,MP009,MP090,MP093}') and private.would_be_ops() then
+        code := 'MP013';
+    end if;
     select
         case when french then r.message_fr else r.message_en end as message,
         case when french then r.hint_fr else r.hint_en end as hint

@@ -1,5 +1,5 @@
 -- Who is calling, whether the account is live, and who may act for Ma Petite Planète. Everything else asks here;
--- sessions that prove an address are in 18_proof.
+-- sessions that prove an address, or show a second factor, are in 18_proof.
 
 create table mpp.ops_member (
     account_id uuid primary key references auth.users (id) on delete cascade,
@@ -107,18 +107,27 @@ begin
 end
 $$;
 
+create function private.is_ops_member(account uuid) returns boolean
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return exists (select from mpp.ops_member m where m.account_id = account);
+end
+$$;
+
 create function private.is_ops() returns boolean
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     return private.is_service()
         or (
-            exists (select from mpp.ops_member m where m.account_id = (select private.my_account()))
+            private.is_ops_member((select private.my_account()))
             and private.my_proven_account() is not null
+            and not private.lacks_second_factor()
         );
 end
 $$;
-comment on function private.is_ops is 'True for the service role and for staff accounts.';
+comment on function private.is_ops is 'True for the service role and for staff accounts, whose session must prove the address and, where the setting says so, show a second factor.';
 grant execute on function private.is_ops to authenticated, service_role;
 
 create function private.require_ops() returns void

@@ -4,6 +4,10 @@
 -- the address has opened, or a password that was set in such a session, or that the association gave to an account it
 -- made.
 
+insert into mpp.setting (name, value, allowed, about) values
+    ('second_factor', 'optional', 'optional|required',
+        'Whether the association''s staff and owners of clients must show a second factor: optional or required.');
+
 create table mpp.account_proof (
     account_id uuid primary key references auth.users (id) on delete cascade,
     address_since timestamptz,
@@ -60,6 +64,43 @@ begin
 end
 $$;
 grant execute on function private.my_proven_account to authenticated;
+
+-- Whether the session behind a request has shown a second factor. Its token says so, and so must Auth's own row: a
+-- factor that was removed, or a session that has ended, counts no longer, whatever a token still says.
+create function private.has_second_factor() returns boolean
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    claims jsonb := auth.jwt();
+    account uuid := private.claimed_account();
+begin
+    return account is not null and claims ->> 'aal' = 'aal2' and exists (
+        select
+        from auth.sessions s
+        where s.id = (claims ->> 'session_id')::uuid and s.user_id = account and s.aal = 'aal2'
+    );
+end
+$$;
+
+-- Whether the session behind a request still has to show a second factor, for those who must: the association's staff
+-- and owners of clients. Ask it last: it reads a setting.
+create function private.lacks_second_factor() returns boolean
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return private.setting('second_factor') = 'required' and not private.has_second_factor();
+end
+$$;
+grant execute on function private.lacks_second_factor to authenticated;
+
+-- Whether the caller is one of the staff but for the second factor.
+create function private.would_be_ops() returns boolean
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return private.is_ops_member(private.my_account()) and private.my_proven_account() is not null and private.lacks_second_factor();
+end
+$$;
 
 -- Auth writes in several steps, so this judges when they are done. A password that comes with a confirmed address was
 -- given by the association (or by a server that confirms every address by itself, as the local stack does). A password
@@ -129,4 +170,42 @@ create constraint trigger account_proved_when_changed
     when (new.email is distinct from old.email or new.encrypted_password is distinct from old.encrypted_password)
     execute function private.account_proved();
 
+-- What a session may do depends on more than its account: this tells an app, or `mpp whoami`, what is missing.
+create type api.caller as (
+    role text,
+    account_id uuid,
+    email text,
+    is_ops boolean,
+    proves_address boolean,
+    has_second_factor boolean,
+    needs_second_factor boolean
+);
+comment on type api.caller is 'Who sent a request. is_ops: acts for the association. proves_address: the session was opened by the owner of the address (MP012). has_second_factor: it has shown a second factor. needs_second_factor: it has to, before it acts for the association or as owner of a client (MP013).';
 
+create function private.who_am_i() returns api.caller
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := private.my_account();
+    me api.caller;
+begin
+    me.role := private.request_role();
+    me.account_id := account;
+    me.email := (select u.email from auth.users u where u.id = account);
+    me.is_ops := private.is_ops();
+    me.proves_address := private.my_proven_account() is not null;
+    me.has_second_factor := account is not null and private.has_second_factor();
+    me.needs_second_factor := account is not null and private.lacks_second_factor() and (
+        private.is_ops_member(account)
+        or exists (select from mpp.staff s where s.account_id = account and s.role = 'owner')
+    );
+    return me;
+end
+$$;
+grant execute on function private.who_am_i to anon, authenticated, service_role;
+
+create function api.who_am_i() returns api.caller
+    language sql stable set search_path = pg_catalog, pg_temp
+begin atomic select private.who_am_i(); end;
+comment on function api.who_am_i is 'Tells who sent the request, and what its session lacks. Errors: none.';
+grant execute on function api.who_am_i to anon, authenticated, service_role;

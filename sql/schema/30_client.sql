@@ -107,6 +107,8 @@ begin
         and tstzrange(s.access_from, s.access_until) @> (select private.read_clock())
         -- An anonymous account works for nobody, even where a row says so.
         and not exists (select from auth.users u where u.id = s.account_id and u.is_anonymous)
+        -- An owner who lacks the second factor is nobody there, not a smaller role either.
+        and (s.role < 'owner' or not (select private.lacks_second_factor()))
     union
     select d.organisation_id
     from mpp.dashboard d
@@ -117,7 +119,8 @@ end
 $$;
 grant execute on function private.my_client_ids to authenticated, mpp_dashboard;
 
--- These include organisations whose dates have passed or not begun: their name may be read, nothing more.
+-- These include organisations whose dates have passed or not begun, and those for which a second factor is missing:
+-- their name may be read, nothing more.
 create function private.my_organisation_ids() returns setof integer
     language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp
 as $$
@@ -202,6 +205,9 @@ begin
     if private.my_proven_account() is distinct from account then
         perform private.refuse('MP012');
     end if;
+    if me.role = 'owner' and private.lacks_second_factor() then
+        perform private.refuse('MP013');
+    end if;
     perform private.require_staff_access(me);
     if me.role < at_least then
         perform private.refuse('MP092', at_least::text);
@@ -234,7 +240,7 @@ grant select (id, organisation_id, email, role, access_from, access_until, expir
     on mpp.staff_invitation to authenticated, service_role;
 
 create view api.my_organisations with (security_invoker = true) as
-with t as materialized (select private.read_clock() as at)
+with t as materialized (select private.read_clock() as at, private.lacks_second_factor() as lacks)
 select
     o.id as organisation_id,
     o.code,
@@ -243,13 +249,17 @@ select
     s.role,
     s.access_from,
     s.access_until,
-    tstzrange(s.access_from, s.access_until) @> t.at as is_open,
-    case when t.at < s.access_from then 'not_yet' when t.at >= s.access_until then 'over' end as closed_because
+    tstzrange(s.access_from, s.access_until) @> t.at and not (s.role = 'owner' and t.lacks) as is_open,
+    case
+        when t.at < s.access_from then 'not_yet'
+        when t.at >= s.access_until then 'over'
+        when s.role = 'owner' and t.lacks then 'second_factor'
+    end as closed_because
 from t
 cross join mpp.staff s
 join mpp.organisation o on o.id = s.organisation_id
 where s.account_id = (select private.my_proven_account());
-comment on view api.my_organisations is 'The organisations that the caller works for, with the dates of access. Where there is nothing else to see, closed_because is not_yet or over.';
+comment on view api.my_organisations is 'The organisations that the caller works for, with the dates of access. Where there is nothing else to see, closed_because is not_yet, over or second_factor.';
 comment on column api.my_organisations.organisation_id is 'The organisation.';
 comment on column api.my_organisations.code is 'Its code.';
 comment on column api.my_organisations.name is 'Its name.';
@@ -258,7 +268,7 @@ comment on column api.my_organisations.role is 'The caller''s role there.';
 comment on column api.my_organisations.access_from is 'First instant of the access.';
 comment on column api.my_organisations.access_until is 'The instant at which the access is over: midnight after its last day, where it is a day.';
 comment on column api.my_organisations.is_open is 'Whether it is open now.';
-comment on column api.my_organisations.closed_because is 'not_yet before the access, over after it, null inside.';
+comment on column api.my_organisations.closed_because is 'not_yet before the access, over after it, second_factor where an owner has to show one first (MP013), null inside.';
 grant select on api.my_organisations to authenticated;
 
 create view api.client_organisations with (security_invoker = true) as

@@ -188,7 +188,7 @@ grant execute on function private.create_client_leagues to authenticated, servic
 create function api.create_client_leagues(participation_id integer, leagues jsonb, dry_run boolean default false) returns setof api.client_league
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select * from private.create_client_leagues(participation_id, leagues, dry_run); end;
-comment on function api.create_client_leagues is 'Makes leagues of a client, all or none: [{"name", "unit"}]. Those that it has already stay, with their unit corrected. Whoever joins a league first runs it. Returns their codes. With dry_run nothing is made. The faults of all elements come in one answer (MP070). Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP028, MP038, MP039, MP047, MP070, MP091–MP093.';
+comment on function api.create_client_leagues is 'Makes leagues of a client, all or none: [{"name", "unit"}]. Those that it has already stay, with their unit corrected. Whoever joins a league first runs it. Returns their codes. With dry_run nothing is made. The faults of all elements come in one answer (MP070). Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP013, MP021, MP023, MP024, MP028, MP038, MP039, MP047, MP070, MP091–MP093.';
 grant execute on function api.create_client_leagues to authenticated, service_role;
 
 create function private.client_join_codes() returns table (participation_id integer, league_id uuid, name text, unit text, listed boolean, join_code text)

@@ -235,7 +235,7 @@ create function api.invite_participants(participation_id integer, participants j
     returns api.import_outcome
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.invite_participants(participation_id, participants, dry_run); end;
-comment on function api.invite_participants is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]. Those without a league are spread over the leagues. Somebody who was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP021, MP023, MP024, MP047, MP070, MP091–MP093.';
+comment on function api.invite_participants is 'Invites people by mail to the client''s leagues, all or none: [{"email", "league"}]. Those without a league are spread over the leagues. Somebody who was invited before gets no second mail. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP013, MP021, MP023, MP024, MP047, MP070, MP091–MP093.';
 grant execute on function api.invite_participants to authenticated, service_role;
 
 -- Takes guests off the list, with the mail that has not left. What was sent keeps its trace. The league stays open to
@@ -273,7 +273,7 @@ grant execute on function private.remove_participants to authenticated, service_
 create function api.remove_participants(participation_id integer, emails text[]) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.remove_participants(participation_id, emails); end;
-comment on function api.remove_participants is 'Takes people off a client''s list of those invited, and drops their invitation if it has not left. Addresses that are not on the list are ignored. Returns how many were on it. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP047, MP091–MP093.';
+comment on function api.remove_participants is 'Takes people off a client''s list of those invited, and drops their invitation if it has not left. Addresses that are not on the list are ignored. Returns how many were on it. Managers and owners of the client, and staff. Errors: MP001, MP002, MP010–MP012, MP013, MP047, MP091–MP093.';
 grant execute on function api.remove_participants to authenticated, service_role;
 
 -- The opposite of set_participation, as long as nobody has joined. Scores are never deleted, so its leagues stay as

@@ -250,7 +250,7 @@ create function api.invite_staff(
 ) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.invite_staff(organisation_id, email, role, access_from, access_until); end;
-comment on function api.invite_staff is 'Invites somebody by mail to work in a client''s space, with the dates of their access; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates, fifty addresses a day, and a mailbox five times. Returns the invitation id. Errors: MP001, MP002, MP010–MP012, MP047, MP090–MP092.';
+comment on function api.invite_staff is 'Invites somebody by mail to work in a client''s space, with the dates of their access; a second invitation of an address replaces the first. Staff of the association; owners invite managers and viewers inside their own dates, fifty addresses a day, and a mailbox five times. Returns the invitation id. Errors: MP001, MP002, MP010–MP012, MP013, MP047, MP090–MP092.';
 grant execute on function api.invite_staff to authenticated, service_role;
 
 create function private.accept_staff_invitation(code text) returns integer
@@ -323,7 +323,7 @@ grant execute on function private.accept_staff_invitation to authenticated;
 create function api.accept_staff_invitation(code text) returns integer
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.accept_staff_invitation(code); end;
-comment on function api.accept_staff_invitation is 'Takes an invitation to a client''s space with the code from the mail. The account''s confirmed address must be the one invited, and its session must prove the address: opened by a mail to it, or by a password that its owner has set since. Returns the organisation id. Errors: MP001, MP002, MP011, MP012, MP047, MP082.';
+comment on function api.accept_staff_invitation is 'Takes an invitation to a client''s space with the code from the mail. The account''s confirmed address must be the one invited, and its session must prove the address: opened by a mail to it, or by a password that its owner has set since. Returns the organisation id. Errors: MP001, MP002, MP011, MP012, MP013, MP047, MP082.';
 grant execute on function api.accept_staff_invitation to authenticated;
 
 create function private.set_staff(
@@ -379,7 +379,7 @@ create function api.set_staff(
 ) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.set_staff(organisation_id, account_id, role, access_from, access_until); end;
-comment on function api.set_staff is 'Changes the role or the dates of somebody who works for a client; what is left out stays. An end that has passed, or is not after the beginning, is refused: remove_staff takes the access away. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
+comment on function api.set_staff is 'Changes the role or the dates of somebody who works for a client; what is left out stays. An end that has passed, or is not after the beginning, is refused: remove_staff takes the access away. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP013, MP047, MP090–MP092.';
 grant execute on function api.set_staff to authenticated, service_role;
 
 -- Takes somebody out of a client's space, with whatever would let them in again; or takes back an invitation that
@@ -428,7 +428,7 @@ grant execute on function private.remove_staff to authenticated, service_role;
 create function api.remove_staff(organisation_id integer, account_id uuid default null, invitation_id integer default null) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.remove_staff(organisation_id, account_id, invitation_id); end;
-comment on function api.remove_staff is 'Takes away at once the access of somebody who works for a client, or takes back an invitation that waits. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP047, MP090–MP092.';
+comment on function api.remove_staff is 'Takes away at once the access of somebody who works for a client, or takes back an invitation that waits. Staff of the association; owners for managers and viewers. Errors: MP001, MP002, MP005, MP010–MP012, MP013, MP047, MP090–MP092.';
 grant execute on function api.remove_staff to authenticated, service_role;
 
 create type api.client_staff_member as (
@@ -460,5 +460,5 @@ grant execute on function private.client_staff to authenticated, service_role;
 create function api.client_staff(organisation_id integer) returns setof api.client_staff_member
     language sql stable rows 10 set search_path = pg_catalog, pg_temp
 begin atomic select * from private.client_staff(organisation_id); end;
-comment on function api.client_staff is 'Lists who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP001, MP002, MP012, MP090–MP092.';
+comment on function api.client_staff is 'Lists who works for a client, with roles and dates. Its owners, and staff of the association. Errors: MP001, MP002, MP012, MP013, MP090–MP092.';
 grant execute on function api.client_staff to authenticated, service_role;

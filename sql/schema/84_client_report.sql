@@ -117,6 +117,9 @@ begin
             if private.my_proven_account() is null then
                 perform private.refuse('MP012');
             end if;
+            if me.role = 'owner' and private.lacks_second_factor() then
+                perform private.refuse('MP013');
+            end if;
             perform private.require_staff_access(me);
         end if;
         perform private.refuse('MP093');
@@ -174,7 +177,7 @@ grant execute on function private.client_report to authenticated, service_role, 
 create function api.client_report(participation_id integer) returns jsonb
     language sql stable set search_path = pg_catalog, pg_temp
 begin atomic select private.client_report(participation_id); end;
-comment on function api.client_report is 'Every figure of a client''s report in one snapshot, from the same functions as the views. Its staff inside their dates, and staff of the association. Errors: MP012, MP091, MP093.';
+comment on function api.client_report is 'Every figure of a client''s report in one snapshot, from the same functions as the views. Its staff inside their dates, and staff of the association. Errors: MP012, MP013, MP091, MP093.';
 grant execute on function api.client_report to authenticated, service_role, mpp_dashboard;
 
 -- Who gets the mail of a client's week. mail_obstacle asks once more whether it may leave when it does.

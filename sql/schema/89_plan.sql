@@ -520,7 +520,7 @@ grant execute on function private.plan_participation to authenticated, service_r
 create function api.plan_participation(participation_id integer) returns api.plan_outcome
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.plan_participation(participation_id); end;
-comment on function api.plan_participation is 'Makes or renews the retroplanning of a participation, in api.client_stages. Days are never in the past, tasks that are done stay done, and tasks for which time is too short are dropped. Managers of the client, staff of the association. Errors: MP001, MP002, MP011, MP012, MP091–MP093.';
+comment on function api.plan_participation is 'Makes or renews the retroplanning of a participation, in api.client_stages. Days are never in the past, tasks that are done stay done, and tasks for which time is too short are dropped. Managers of the client, staff of the association. Errors: MP001, MP002, MP011, MP012, MP013, MP091–MP093.';
 grant execute on function api.plan_participation to authenticated, service_role;
 
 create function private.complete_task(task_id integer, done boolean) returns void
@@ -559,5 +559,5 @@ grant execute on function private.complete_task to authenticated, service_role;
 create function api.complete_task(task_id integer, done boolean default true) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.complete_task(task_id, done); end;
-comment on function api.complete_task is 'Marks a task of a plan as done, or takes that back. Managers of the client for its own tasks, staff of the association for all. Errors: MP001, MP002, MP005, MP006, MP010–MP012, MP091, MP092.';
+comment on function api.complete_task is 'Marks a task of a plan as done, or takes that back. Managers of the client for its own tasks, staff of the association for all. Errors: MP001, MP002, MP005, MP006, MP010–MP012, MP013, MP091, MP092.';
 grant execute on function api.complete_task to authenticated, service_role;

@@ -117,6 +117,7 @@ def test_policies_ask_who_is_calling_once_a_query_and_not_once_a_row(game):
 READS_CLAIMS = {
     "private.claimed_account()": "it is the one that says who is calling",
     "private.my_proven_account()": "by which way, and when, the session of the token was opened",
+    "private.has_second_factor()": "whether the session of the token has shown a second factor",
     "private.is_anonymous()": "whether the token is one of an anonymous account",
     "api.my_profile": "shows its owner the address of their own token",
     "api.my_teacher": "shows its owner the address of their own token",
@@ -141,8 +142,11 @@ def test_who_is_calling_and_whether_they_are_live_is_asked_of_one_function(game)
     claims = {name for name, body in bodies.items() if re.search(r"auth\.(uid|jwt|role|email)\(|request\.jwt", body)}
     assert claims == set(READS_CLAIMS)
     ends = {name.split("(")[0] for name, body in bodies.items() if re.search("banned_until|deleted_at", body)}
-    # The list of accounts decides nothing: it shows the secret key which of them are disabled.
-    assert ends == {"private.is_live", "private.list_accounts", "api.list_accounts"}
+    # The others decide nothing: they show which accounts are disabled, disable them, and record that it was done.
+    assert ends == {
+        "private.is_live", "private.list_accounts", "api.list_accounts", "private.account_called",
+        "private.set_account_disabled", "private.account_recorded",
+    }  # fmt: skip
 
 
 def test_the_ids_that_policies_filter_by_lead_an_index(game):

@@ -327,6 +327,21 @@ class Game:
         self.service.call("set_ops_member", member_id=person.account, granted=True)
         return person
 
+    def with_second_factor(self, person: Person) -> Person:
+        """The same person in a session that has shown a second factor."""
+        session = uuid.uuid4()
+        self.run(
+            "insert into auth.sessions (id, user_id, created_at, aal) values (%s, %s, private.clock(), 'aal2')",
+            (session, person.account),
+        )
+        twin = person.on(self.db)
+        twin.claims = {**person.claims, "aal": "aal2", "session_id": str(session)}
+        return twin
+
+    def require_second_factor(self) -> None:
+        """From now on the staff and owners of clients need one."""
+        self.service.call("set_setting", name="second_factor", value="required")
+
     def child(self, age: int) -> str:
         """The birth date of somebody who turned this age yesterday."""
         return str(self.one("select (private.today() - make_interval(years => %s))::date - 1", (age,)))
