@@ -27,11 +27,13 @@ if TYPE_CHECKING:
         KeyRefused,
         MPPError,
         Refusal,
+        SessionEnded,
         StorageError,
         TransportError,
     )
     from mpp_supabase.files.edition_file import EditionFile, parse_edition, read_edition_file
     from mpp_supabase.files.school_directory import DirectoryError, DirectoryProblem, department_code
+    from mpp_supabase.login import Login, NewFactor
     from mpp_supabase.mail.courier import MailServerError
     from mpp_supabase.mail.evidence import mail_evidence
     from mpp_supabase.mail.newsletters import NewsletterError, newsletter_page, read_newsletter
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
         Account,
         AuditEntry,
         Award,
+        Caller,
         Challenge,
         Change,
         ClassChallenge,
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
         DirectoryImport,
         Edition,
         EditionStatistics,
+        Factor,
         FollowUp,
         InvitedParticipant,
         JoinCode,
@@ -94,12 +98,10 @@ if TYPE_CHECKING:
         TerritoryClass,
         TerritoryMatch,
         TrackingImport,
-        Validation,
     )
     from mpp_supabase.reports import ReportError
     from mpp_supabase.services.client_files import ClientFileError
     from mpp_supabase.services.contacts import ContactRequest
-    from mpp_supabase.services.names import NameChange
     from mpp_supabase.services.partners import (
         Campaign,
         CampaignCode,
@@ -108,12 +110,12 @@ if TYPE_CHECKING:
         PartnerExport,
         PartnerWithdrawal,
     )
-    from mpp_supabase.services.people import FoundPerson
     from mpp_supabase.services.plans import PlanOutcome, Task, write_calendar
     from mpp_supabase.services.privacy import Expired
     from mpp_supabase.services.rules import Rule
     from mpp_supabase.services.statistics import LifetimeStatistics, MapCell
     from mpp_supabase.services.terms import TermsVersion, TextError, read_text
+    from mpp_supabase.session import SessionStore, StoredSession
     from mpp_supabase.sheets import SheetError, SheetProblem, write_roster
     from mpp_supabase.typed import trimmed
 
@@ -126,6 +128,7 @@ __all__ = [
     "AuditEntry",
     "Award",
     "Bounce",
+    "Caller",
     "Campaign",
     "CampaignCode",
     "Challenge",
@@ -159,9 +162,9 @@ __all__ = [
     "EditionNotFound",
     "EditionStatistics",
     "Expired",
+    "Factor",
     "FileProblem",
     "FollowUp",
-    "FoundPerson",
     "ImportRefused",
     "InvitedParticipant",
     "JoinCode",
@@ -173,6 +176,7 @@ __all__ = [
     "LeaguesImport",
     "LifetimeStatistics",
     "ListError",
+    "Login",
     "MPPError",
     "MadeLeague",
     "MailSender",
@@ -182,9 +186,9 @@ __all__ = [
     "MapCell",
     "Mismatch",
     "Misuse",
-    "NameChange",
     "NamedPupil",
     "Neighbour",
+    "NewFactor",
     "NewsletterError",
     "Organisation",
     "OutboxMail",
@@ -205,6 +209,8 @@ __all__ = [
     "SchoolClass",
     "SchoolStanding",
     "Scope",
+    "SessionEnded",
+    "SessionStore",
     "Settings",
     "SheetError",
     "SheetProblem",
@@ -212,6 +218,7 @@ __all__ = [
     "StaffMember",
     "Standing",
     "StorageError",
+    "StoredSession",
     "Task",
     "Teacher",
     "TermsVersion",
@@ -221,7 +228,6 @@ __all__ = [
     "TextError",
     "TrackingImport",
     "TransportError",
-    "Validation",
     "__version__",
     "department_code",
     "load_mail_settings",
@@ -256,9 +262,11 @@ _HOMES = {
         "KeyRefused",
         "MPPError",
         "Refusal",
+        "SessionEnded",
         "StorageError",
         "TransportError",
     ),
+    "login": ("Login", "NewFactor"),
     "mail.courier": ("MailServerError",),
     "mail.evidence": ("mail_evidence",),
     "mail.newsletters": ("NewsletterError", "newsletter_page", "read_newsletter"),
@@ -269,6 +277,7 @@ _HOMES = {
         "Account",
         "AuditEntry",
         "Award",
+        "Caller",
         "Challenge",
         "Change",
         "ClassChallenge",
@@ -287,6 +296,7 @@ _HOMES = {
         "DirectoryImport",
         "Edition",
         "EditionStatistics",
+        "Factor",
         "FollowUp",
         "InvitedParticipant",
         "JoinCode",
@@ -321,10 +331,7 @@ _HOMES = {
         "TerritoryClass",
         "TerritoryMatch",
         "TrackingImport",
-        "Validation",
     ),
-    "services.names": ("NameChange",),
-    "services.people": ("FoundPerson",),
     "services.plans": ("PlanOutcome", "Task", "write_calendar"),
     "reports": ("ReportError",),
     "files.school_directory": ("DirectoryError", "DirectoryProblem", "department_code"),
@@ -337,6 +344,7 @@ _HOMES = {
         "PartnerExport",
         "PartnerWithdrawal",
     ),
+    "session": ("SessionStore", "StoredSession"),
     "services.privacy": ("Expired",),
     "services.rules": ("Rule",),
     "services.terms": ("TermsVersion", "TextError", "read_text"),

@@ -6,7 +6,10 @@ from datetime import datetime
 from functools import cached_property
 
 from mpp_supabase.config import Settings, load_settings
+from mpp_supabase.errors import SessionEnded
 from mpp_supabase.mail.outbox import Mails
+from mpp_supabase.models import Caller
+from mpp_supabase.services._service import parse_row
 from mpp_supabase.services.audit import Audit
 from mpp_supabase.services.awards import Awards
 from mpp_supabase.services.classes import Classes
@@ -18,9 +21,7 @@ from mpp_supabase.services.contacts import Contacts
 from mpp_supabase.services.editions import Editions
 from mpp_supabase.services.leagues import Leagues
 from mpp_supabase.services.maintenance import Maintenance
-from mpp_supabase.services.names import Names
 from mpp_supabase.services.partners import Partners
-from mpp_supabase.services.people import People
 from mpp_supabase.services.plans import Plans
 from mpp_supabase.services.privacy import Privacy
 from mpp_supabase.services.rankings import Rankings
@@ -29,6 +30,7 @@ from mpp_supabase.services.schools import Schools
 from mpp_supabase.services.statistics import Statistics
 from mpp_supabase.services.terms import Terms
 from mpp_supabase.services.users import Users
+from mpp_supabase.session import SessionKeeper, SessionStore
 from mpp_supabase.transport import Transport
 
 
@@ -47,15 +49,28 @@ class MPP:
         self._transport = transport
 
     @classmethod
-    def connect(cls, settings: Settings | None = None, *, role: str = "secret") -> MPP:
+    def connect(cls, settings: Settings | None = None, *, role: str = "secret", operator: str = "") -> MPP:
         """Return a client that uses the `secret` key (the staff) or the `publishable` one (what everybody sees).
 
-        Without `settings` they are looked for as load_settings does. Raises ConfigError when that key is not set: the
-        other one is never used instead.
+        Without `settings` they are looked for as load_settings does. `operator` is who stands behind the secret key,
+        for the audit. Raises ConfigError when that key is not set: the other one is never used instead.
         """
         if role not in ("secret", "publishable"):
             raise ValueError("role is secret or publishable")
-        return cls(Transport(settings if settings is not None else load_settings(), role))
+        return cls(Transport(settings if settings is not None else load_settings(), role, operator=operator))
+
+    @classmethod
+    def sign_in(cls, settings: Settings | None = None, store: SessionStore | None = None) -> MPP:
+        """Return a client that comes in with the session of whoever has signed in at this machine (`mpp login`).
+
+        It may do what its account may. Raises SessionEnded when nobody is signed in: no key is used instead.
+        """
+        settings = settings if settings is not None else load_settings()
+        store = store or SessionStore()
+        session = store.load(settings.url)
+        if session is None:
+            raise SessionEnded(f"Nobody is signed in on {settings.url}.", "Sign in with `mpp login`.")
+        return cls(Transport(settings, "session", session=SessionKeeper(settings, store, session)))
 
     def __repr__(self) -> str:
         return f"MPP({self._transport.url!r}, {self._transport.role!r})"
@@ -69,6 +84,15 @@ class MPP:
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
+
+    @property
+    def url(self) -> str:
+        """The address of the project."""
+        return self._transport.url
+
+    def who_am_i(self) -> Caller:
+        """Return who the database takes the sender of the requests for, and what their session lacks."""
+        return parse_row(Caller, self._transport.call("who_am_i", idempotent=True))
 
     def read_clock(self) -> datetime:
         """Return the time by the database's clock, which decides what is open and what is over."""
@@ -113,16 +137,6 @@ class MPP:
     def conduct(self) -> Conduct:
         """Reports, expulsions and suspicious patterns."""
         return Conduct(self._transport)
-
-    @cached_property
-    def people(self) -> People:
-        """People, from what the staff were told, and back."""
-        return People(self._transport)
-
-    @cached_property
-    def names(self) -> Names:
-        """Names that must go."""
-        return Names(self._transport)
 
     @cached_property
     def mails(self) -> Mails:

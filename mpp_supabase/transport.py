@@ -9,14 +9,14 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mpp_supabase.errors import (
     AccountError,
+    ConfigError,
     CursorError,
     KeyRefused,
     MPPError,
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from postgrest import SyncPostgrestClient
     from storage3 import SyncStorageClient
     from storage3._sync.file_api import SyncBucketProxy
-    from supabase_auth import SyncGoTrueAdminAPI
+    from supabase_auth import SyncGoTrueAdminAPI, SyncGoTrueClient
 
     from mpp_supabase.config import Settings
+    from mpp_supabase.session import SessionKeeper
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 60.0
@@ -69,19 +70,6 @@ class Query:
     where: tuple[tuple[str, str, Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """A list that a function of schema `api` hands out by pages: its other arguments, its order, its name in cursors.
-
-    The function takes `page_size`, and what the last row has in the columns of the order as `after_<column>`.
-    """
-
-    function: str
-    arguments: dict[str, Any]
-    order: tuple[Order, ...]
-    view: str
-
-
 class _Busy(Exception):
     """The gateway answered that what is behind it is not there now."""
 
@@ -90,12 +78,22 @@ class _Busy(Exception):
 
 
 class Transport:
-    """Sends requests with one API key. Close it, or use it as a context manager."""
+    """Sends requests with the `secret` or the `publishable` key, or the latter and the `session` of a person.
 
-    def __init__(self, settings: Settings, role: str) -> None:
+    `operator` is who says to stand behind the secret key: the audit keeps the name as a claim. Close it, or use it as
+    a context manager.
+    """
+
+    def __init__(
+        self, settings: Settings, role: str, *, session: SessionKeeper | None = None, operator: str = ""
+    ) -> None:
+        if (session is not None) != (role == "session"):
+            raise ValueError("the role session comes with a session, and no other does")
         self.url = settings.url
         self.role = role
-        self._key = settings.key(role)
+        self.session = session
+        self._operator = operator if role == "secret" else ""
+        self._key = settings.key("publishable" if role == "session" else role)
 
     def __repr__(self) -> str:
         return f"Transport({self.url!r}, {self.role!r})"
@@ -114,8 +112,9 @@ class Transport:
             self.__dict__.pop("_rest", None)
             self.__dict__.pop("_admin", None)
             self.__dict__.pop("_files", None)
+            self.__dict__.pop("_auth", None)
 
-    def rows(self, query: Query | Pages, limit: int, after: str | None = None) -> tuple[list[Row], str | None]:
+    def rows(self, query: Query, limit: int, after: str | None = None) -> tuple[list[Row], str | None]:
         """Read up to `limit` rows after a cursor; return them and the cursor of the next page, None at the end.
 
         The server may cut any answer short without a word (max-rows): reading goes on until there is nothing more.
@@ -132,7 +131,7 @@ class Transport:
         found = found[:limit]
         return found, encode_cursor(query, found[-1]) if more and found else None
 
-    def iterate(self, query: Query | Pages, after: str | None = None) -> Iterator[Row]:
+    def iterate(self, query: Query, after: str | None = None) -> Iterator[Row]:
         """Yield every row of a list after a cursor, asking for a page at a time."""
         cursor = decode_cursor(query, after) if after is not None else None
         while chunk := self._chunk(query, CHUNK, cursor):
@@ -142,58 +141,50 @@ class Transport:
     def call(
         self, function: str, arguments: Row | None = None, *, idempotent: bool = False, timeout: float = ANSWER_SECONDS
     ) -> Any:
-        """Call a function of schema `api` that writes; return its JSON value. `timeout` is how many seconds to wait.
+        """Call a function of schema `api`; return its JSON value. `timeout` is how many seconds to wait for it.
 
         `idempotent` says that calling it twice does no more than once, as with a request key: only then is it sent
         again when there was no answer (`is_answer`), as long as the timeout allows. Raises the Refusal of what the
         game refuses, TransportError for any other error and when no answer came.
         """
+        import httpx
+
         sent = {} if arguments is None else arguments
-        with self._waiting(timeout):
+        usual = self._http.timeout
+        self._http.timeout = httpx.Timeout(timeout, connect=CONNECT_SECONDS)
+        try:
             return self._try(
                 lambda: self._rest.rpc(function, sent).execute().data, idempotent=idempotent, timeout=timeout
             )
-
-    def read(self, function: str, arguments: Row | None = None, *, timeout: float = ANSWER_SECONDS) -> Any:
-        """Call a function of schema `api` that only reads, by GET, which read replicas take; return its JSON value.
-
-        An argument that is None takes its default. Raises what `call` raises.
-        """
-        sent = {name: _plain(value) for name, value in (arguments or {}).items() if value is not None}
-        with self._waiting(timeout):
-            return self._try(
-                lambda: self._rest.rpc(function, sent, get=True).execute().data, idempotent=True, timeout=timeout
-            )
-
-    def admin(self, act: Callable[[SyncGoTrueAdminAPI], Result], *, idempotent: bool = False) -> Result:
-        """Do something with the accounts of Supabase Auth. Needs the secret key."""
-        return self._try(lambda: act(self._admin), idempotent=idempotent)
-
-    def storage(self, bucket: str, act: Callable[[SyncBucketProxy], Result], *, idempotent: bool = False) -> Result:
-        """Do something with the files of a bucket of Storage. Raises StorageError for what it refuses."""
-        with self._waiting(LONG_SECONDS):
-            return self._try(lambda: act(self._files.from_(bucket)), idempotent=idempotent)
-
-    @contextmanager
-    def _waiting(self, seconds: float) -> Iterator[None]:
-        """Wait so long for an answer."""
-        import httpx
-
-        usual = self._http.timeout
-        self._http.timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
-        try:
-            yield
         finally:
             self._http.timeout = usual
 
-    def _chunk(self, query: Query | Pages, size: int, cursor: list[Any] | None) -> list[Row]:
-        if isinstance(query, Pages):
-            after = {f"after_{order.column}": value for order, value in zip(query.order, cursor or (), strict=False)}
-            rows: Any = self.read(query.function, {**query.arguments, **after, "page_size": size})
-            if not isinstance(rows, list):
-                raise TransportError(f"{self.url} answered {query.function} with something that is not a list.")
-            return rows
+    def admin(self, act: Callable[[SyncGoTrueAdminAPI], Result], *, idempotent: bool = False) -> Result:
+        """Do something with the accounts of Supabase Auth. Raises ConfigError without the secret key."""
+        if self.role != "secret":
+            raise needs_the_secret_key(self.url)
+        return self._try(lambda: act(self._admin), idempotent=idempotent)
 
+    def auth(self, act: Callable[[SyncGoTrueClient], Result], *, idempotent: bool = False) -> Result:
+        """Sign a person in to Supabase Auth, or do what they may do with their own account."""
+        return self._try(lambda: act(self._auth), idempotent=idempotent)
+
+    def sign_out(self, access_token: str) -> None:
+        """End the session of this token, and no other of its account."""
+        self._try(lambda: self._auth.admin.sign_out(access_token, "local"), idempotent=True)
+
+    def storage(self, bucket: str, act: Callable[[SyncBucketProxy], Result], *, idempotent: bool = False) -> Result:
+        """Do something with the files of a bucket of Storage. Raises StorageError for what it refuses."""
+        import httpx
+
+        usual = self._http.timeout
+        self._http.timeout = httpx.Timeout(LONG_SECONDS, connect=CONNECT_SECONDS)
+        try:
+            return self._try(lambda: act(self._files.from_(bucket)), idempotent=idempotent)
+        finally:
+            self._http.timeout = usual
+
+    def _chunk(self, query: Query, size: int, cursor: list[Any] | None) -> list[Row]:
         def ask() -> list[Row]:
             request = self._rest.from_(query.view).select(*query.columns)
             for column, operator, value in query.where:
@@ -276,6 +267,9 @@ class Transport:
     def _database_error(self, code: str, message: str, hint: str, details: str | None) -> MPPError:
         if len(code) == 5 and code.startswith("MP"):
             return refusal(code, message, hint, details)
+        if code == "42501" and self.session is not None:
+            who = self.session.session.email
+            return KeyRefused(f"{who} may not do this: {message}.", "With the secret key: `mpp --as key …`.")
         if code == "42501":
             return KeyRefused(f"The {self.role} key may not do this: {message}.", "Use the key that may.")
         if code == "57014":
@@ -294,7 +288,8 @@ class Transport:
             raise _Busy(response.status_code)
         if response.status_code in _TOO_LARGE and not response.request.url.path.startswith("/storage/"):
             raise TransportError(f"{self.url} does not take a request as large as this.", "Ask for less at a time.")
-        if response.status_code != 401:
+        # What a session gets is the affair of _Bearer.
+        if response.status_code != 401 or self.session is not None:
             return
         response.read()
         if _database_code(response):
@@ -311,11 +306,14 @@ class Transport:
         import httpx
 
         key = self._key.get_secret_value()
-        headers = {"apikey": key, "Accept-Language": "en"}
+        headers: dict[str, str | bytes] = {"apikey": key, "Accept-Language": "en"}
         if not key.startswith("sb_"):
             headers["Authorization"] = f"Bearer {key}"
+        if self._operator:
+            headers["X-MPP-Operator"] = self._operator.encode()
         return httpx.Client(
-            headers=headers,
+            headers=headers,  # type: ignore[arg-type]
+            auth=_bearer(self.session) if self.session is not None else None,
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             verify=_trusted(),
             event_hooks={"response": [self._refuse_key_or_absence]},
@@ -337,12 +335,55 @@ class Transport:
         return SyncGoTrueAdminAPI(url=f"{self.url}/auth/v1", headers={}, http_client=self._http)
 
     @cached_property
+    def _auth(self) -> SyncGoTrueClient:
+        from supabase_auth import SyncGoTrueClient
+
+        # A memory of its own: the session lives as long as this object, and what is kept of it is kept by session.py.
+        return SyncGoTrueClient(
+            url=f"{self.url}/auth/v1",
+            headers={},
+            auto_refresh_token=False,
+            persist_session=False,
+            flow_type="implicit",
+            http_client=self._http,
+        )
+
+    @cached_property
     def _files(self) -> SyncStorageClient:
         from storage3 import SyncStorageClient
 
         # Hosted, Storage may ask for this header where the others do without; the key's own value is taken in it.
-        headers = {"Authorization": f"Bearer {self._key.get_secret_value()}"}
+        headers = {} if self.session is not None else {"Authorization": f"Bearer {self._key.get_secret_value()}"}
         return SyncStorageClient(f"{self.url}/storage/v1/", headers, http_client=self._http)
+
+
+def needs_the_secret_key(url: str) -> ConfigError:
+    """Say that a session is not enough."""
+    return ConfigError(
+        f"This needs the secret key of {url}; the session of a person is not enough.",
+        "Set SUPABASE_SECRET_KEY, and run it as `mpp --as key …`.",
+    )
+
+
+def _bearer(keeper: SessionKeeper) -> httpx.Auth:
+    import httpx
+
+    class Bearer(httpx.Auth):
+        """Sends the token of a session, and once another one where the server finds that it has ended."""
+
+        def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+            token = keeper.access_token()
+            request.headers["Authorization"] = f"Bearer {token}"
+            response = yield request
+            if response.status_code != 401:
+                return
+            response.read()
+            # A clock that is wrong, or a key that the server has changed: nothing was done with the request.
+            if not _database_code(response):
+                request.headers["Authorization"] = f"Bearer {keeper.renewed(token)}"
+                yield request
+
+    return Bearer()
 
 
 @cache
@@ -371,6 +412,15 @@ _ACCOUNT_HINTS = {
     "over_email_send_rate_limit": "Wait a minute before the next mail.",
     "email_address_invalid": "Check the spelling of the address.",
     "validation_failed": "Check the spelling of the address.",
+    "invalid_credentials": "Check address and password; `mpp login --mail` sends a code instead.",
+    "email_not_confirmed": "Follow the link in the mail that came with the account, or use `mpp login --mail`.",
+    "user_banned": "The account is disabled: ask whoever runs the project.",
+    "otp_disabled": "There is no such account. Somebody with the secret key makes one with `mpp user create`.",
+    "otp_expired": "Check the code, or ask for another one.",
+    "mfa_verification_failed": "Type the code that the app shows now; check the clock of the telephone.",
+    "mfa_factor_name_conflict": "Give it another name.",
+    "insufficient_aal": "Show the second factor that there is: sign in again with `mpp login`.",
+    "over_request_rate_limit": "Wait five minutes.",
 }
 
 
@@ -441,7 +491,7 @@ def _beyond(order: tuple[Order, ...], cursor: list[Any]) -> str:
     return ",".join(branches)
 
 
-def _onward(query: Query | Pages, chunk: list[Row], cursor: list[Any] | None) -> list[Any]:
+def _onward(query: Query, chunk: list[Row], cursor: list[Any] | None) -> list[Any]:
     """The place of the last row; a server that gives the same rows again would otherwise be asked for ever."""
     reached = [chunk[-1][order.column] for order in query.order]
     if reached == cursor:
@@ -449,13 +499,13 @@ def _onward(query: Query | Pages, chunk: list[Row], cursor: list[Any] | None) ->
     return reached
 
 
-def encode_cursor(query: Query | Pages, row: Row) -> str:
+def encode_cursor(query: Query, row: Row) -> str:
     """Return the text that names a place in a list; only the same list takes it back."""
     values = [query.view, *(row[order.column] for order in query.order)]
     return base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def decode_cursor(query: Query | Pages, cursor: str) -> list[Any]:
+def decode_cursor(query: Query, cursor: str) -> list[Any]:
     """Return the order values inside a cursor. Raises CursorError when it is not one of this list."""
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))

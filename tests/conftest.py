@@ -37,6 +37,11 @@ clock.move_program()
 # Accounts are made by the hundred, each with a password that is hashed and then checked: 120 ms at the usual cost.
 os.environ.setdefault("MPP_PASSWORD_COST", "4")
 
+# Nobody's own session comes in with the commands of the tests, nor is one of theirs left behind.
+os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="mpp-tests-config-")
+for _name in ("MPP_AS", "MPP_OPERATOR"):
+    os.environ.pop(_name, None)
+
 # Whoever starts the suite in the background has it ignore Ctrl-C, and every program that a test starts would, too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

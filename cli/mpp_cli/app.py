@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mpp_cli import mistyped, nouns, output
+from mpp_cli import choices, connection, mistyped, nouns, output
+from mpp_cli.choices import Way
 from mpp_cli.exits import Exit, code_of
 
 app = typer.Typer(
@@ -49,10 +50,21 @@ def options(
     excel: Annotated[
         bool, typer.Option("--excel", help="Write --csv so that Excel in French opens it.", envvar="MPP_EXCEL")
     ] = False,
+    way: Annotated[
+        Way | None,
+        choices.option(
+            Way,
+            "--as",
+            metavar="WAY",
+            help="Come in with the session of `mpp login`, or with the key: session or key.",
+            envvar="MPP_AS",
+        ),
+    ] = None,
 ) -> None:
     """Ma Petite Planète: editions, rankings, leagues, classes and accounts, for the association's staff."""
     _state["debug"] = debug
     output.write_for_excel(excel)
+    connection.choose(way)
 
 
 _state: dict[str, Any] = {"debug": False}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mpp_cli import connection, output
 from mpp_cli.arguments import After, all_of, limit_of
 from mpp_cli.output import Column, Output, formatted
+
+if TYPE_CHECKING:
+    from mpp_supabase import AuditEntry
 
 
 @formatted
@@ -25,6 +28,8 @@ def audit(
 ) -> None:
     """List the privileged acts, the latest first: who did what to what, and when.
 
+    A name with (claim) came with the secret key, and nobody has checked it.
+
     Example: mpp audit --action edition.freeze
     """
     import json
@@ -33,9 +38,9 @@ def audit(
 
     columns = (
         Column("When (UTC)", lambda a: output.clock(a.at)),
-        Column("Who", lambda a: a.actor_id or a.actor_role),
+        Column("Who", _who),
         Column("Act", lambda a: a.action),
-        Column("On", lambda a: a.subject),
+        Column("On", lambda a: a.subject_name or a.subject),
         Column("Details", lambda a: json.dumps(a.details, ensure_ascii=False) if a.details else None, folds=True),
     )
     with connection.staff() as mpp:
@@ -48,3 +53,15 @@ def audit(
         )
         if page is not None and page.after is not None:
             output.say(f"More: add --after {page.after} (or --all)")
+
+
+def _who(act: AuditEntry) -> str:
+    match act.known_by:
+        case "session":
+            return act.actor or str(act.actor_id)
+        case "claim":
+            return f"{act.actor} (claim)"
+        case "key":
+            return "the secret key"
+        case _:
+            return act.actor_role

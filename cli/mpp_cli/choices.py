@@ -13,6 +13,13 @@ from mpp_cli import output
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
+class Way(StrEnum):
+    """How commands of the staff come in: with the session of whoever has signed in, or with the secret key."""
+
+    SESSION = "session"
+    KEY = "key"
+
+
 class Language(StrEnum):
     """Languages of clients, mails and reports."""
 
@@ -137,25 +144,15 @@ class RequestState(StrEnum):
     SPAM = "spam"
 
 
-class NameKind(StrEnum):
-    """What bears a name that may have to go."""
-
-    LEAGUE = "league"
-    TEAM = "team"
-    ALIAS = "alias"
-    CLASS = "class"
-    SCHOOL = "school"
-
-
-def argument(choices: type[_Choice], *, metavar: str, help: str) -> Any:
-    """An argument that is one of these choices."""
-    return typer.Argument(metavar=metavar, help=help, parser=_reader(choices), autocompletion=lambda: list(choices))
-
-
-def option(choices: type[_Choice], *names: str, metavar: str, help: str) -> Any:
+def option(choices: type[_Choice], *names: str, metavar: str, help: str, envvar: str | None = None) -> Any:
     """An option that takes one of these choices, and names them all to whoever mistypes it."""
     return typer.Option(
-        *names, metavar=metavar, help=help, parser=_reader(choices), autocompletion=lambda: list(choices)
+        *names,
+        metavar=metavar,
+        help=help,
+        envvar=envvar,
+        parser=_reader(choices),
+        autocompletion=lambda: list(choices),
     )
 
 

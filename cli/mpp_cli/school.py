@@ -46,7 +46,7 @@ def import_directory(
 
     Example: mpp school directory import fr-en-annuaire-education.csv --dry-run
     """
-    with connection.staff() as mpp, output.progress() as show:
+    with connection.with_key() as mpp, output.progress() as show:
         outcome = mpp.schools.import_directory(
             file, dry_run=dry_run, on_progress=lambda done, total: show("Lines", done, total)
         )

@@ -20,6 +20,7 @@ app = typer.Typer(no_args_is_help=True)
 
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="E-mail address of the account.")]
 Who = Annotated[str, typer.Argument(metavar="WHO", help="E-mail address or id of the account.")]
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit.")]
 
 
 @app.command()
@@ -42,7 +43,7 @@ def create(
     from pydantic import SecretStr
 
     password = SecretStr(_password(password_stdin))
-    with connection.staff() as mpp:
+    with connection.with_key() as mpp:
         account = mpp.users.create(email, password, confirmed=not unconfirmed)
     _show(account, out)
 
@@ -66,7 +67,7 @@ def invite(email: Email, *, out: Output) -> None:
 
     Example: mpp user invite ada@example.org
     """
-    with connection.staff() as mpp:
+    with connection.with_key() as mpp:
         account = mpp.users.invite(email)
     output.say(f"An invitation was sent to {email}.")
     _show(account, out)
@@ -91,7 +92,7 @@ def list_users(
 
     from mpp_supabase import Account
 
-    with connection.staff() as mpp:
+    with connection.with_key() as mpp:
         found = mpp.users.iterate(search)
         out.rows(
             found if everything else islice(found, limit),
@@ -110,28 +111,78 @@ def list_users(
 
 
 @app.command()
-def disable(who: Who, yes: Yes = False) -> None:
+def disable(who: Who, reason: Why = "", yes: Yes = False) -> None:
     """Stop an account from signing in. Its players and points stay.
 
-    Example: mpp user disable ada@example.org
+    Example: mpp user disable ada@example.org --reason "her own wish"
     """
     with connection.staff() as mpp:
-        account = mpp.users.find(who)
-        output.confirm(f"Disable {account.email or account.id}?", yes=yes)
-        mpp.users.disable(account.id)
+        output.confirm(f"Disable {who}?", yes=yes)
+        account = mpp.users.disable(who, reason)
     output.say(f"{account.email or account.id} is disabled; `mpp user enable` undoes it.")
 
 
 @app.command()
-def enable(who: Who) -> None:
+def enable(who: Who, reason: Why = "") -> None:
     """Let a disabled account sign in again.
 
     Example: mpp user enable ada@example.org
     """
     with connection.staff() as mpp:
-        account = mpp.users.find(who)
-        mpp.users.enable(account.id)
+        account = mpp.users.enable(who, reason)
     output.say(f"{account.email or account.id} may sign in.")
+
+
+@app.command()
+@formatted
+def factors(who: Who, *, out: Output) -> None:
+    """List the second factors of an account. Needs the secret key.
+
+    Example: mpp user factors ada@example.org
+    """
+    from mpp_supabase import Factor
+
+    with connection.with_key() as mpp:
+        account = mpp.users.find(who)
+        out.rows(
+            mpp.users.factors(account.id),
+            (
+                Column("Name", lambda f: f.name),
+                Column("State", lambda f: "verified" if f.verified else "begun"),
+                Column("Since (UTC)", lambda f: output.clock(f.created_at)),
+                Column("Id", lambda f: f.id),
+            ),
+            fields=Factor,
+            empty=f"{account.email or account.id} has no second factor.",
+        )
+
+
+@app.command("factor-remove")
+def factor_remove(
+    who: Who,
+    factor: Annotated[str, typer.Argument(metavar="FACTOR", help="Name or id; `mpp user factors` shows both.")],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="How you know who asks, and why; kept in the audit.")
+    ],
+    yes: Yes = False,
+) -> None:
+    """Remove a second factor of somebody who has lost it. Be sure who asks: it opens the account to its password.
+
+    Needs the secret key.
+
+    Example: mpp user factor-remove ada@example.org telephone --reason "lost; called her back on her number"
+    """
+    with connection.with_key() as mpp:
+        account = mpp.users.find(who)
+        known = mpp.users.factors(account.id)
+        found = next((each for each in known if factor in (each.name, str(each.id))), None)
+        if found is None:
+            names = ", ".join(each.name or str(each.id) for each in known) or "none"
+            raise typer.BadParameter(f"there is no factor {factor}; there is {names}", param_hint="FACTOR")
+        name = account.email or account.id
+        output.confirm(f"Remove the second factor {factor} of {name}?", yes=yes)
+        mpp.users.remove_factor(account.id, found.id, reason)
+    output.say(f"{name} no longer has the second factor {factor}.")
 
 
 @app.command("birth-date")
@@ -146,10 +197,10 @@ def birth_date(
     Example: mpp user birth-date tom@example.org 2011-05-17 --reason "letter of his mother"
     """
     with connection.staff() as mpp:
-        account = mpp.users.find(who)
-        output.confirm(f"Set the birth date of {account.email or account.id} to {day:%Y-%m-%d}?", yes=yes)
-        mpp.users.correct_birth_date(account.id, day, reason)
-    output.say(f"The birth date of {account.email or account.id} is {day:%Y-%m-%d}.")
+        account, name = mpp.users.named(who)
+        output.confirm(f"Set the birth date of {name} to {day:%Y-%m-%d}?", yes=yes)
+        mpp.users.correct_birth_date(account, day, reason)
+    output.say(f"The birth date of {name} is {day:%Y-%m-%d}.")
 
 
 @app.command()
@@ -166,10 +217,9 @@ def guardian(
     Example: mpp user guardian tom@example.org --reason "letter of his mother"
     """
     with connection.staff() as mpp:
-        account = mpp.users.find(who)
-        name = account.email or account.id
+        account, name = mpp.users.named(who)
         output.confirm(f"Record that a guardian of {name} {'withdraws' if withdraw else 'agrees'}?", yes=yes)
-        mpp.users.record_guardian_consent(account.id, not withdraw, reason)
+        mpp.users.record_guardian_consent(account, not withdraw, reason)
     output.say(f"A guardian of {name} {'does not agree any more' if withdraw else 'agrees'}.")
 
 
@@ -183,7 +233,7 @@ def ops(
 
     Example: mpp user ops ada@example.org
     """
-    with connection.staff() as mpp:
+    with connection.with_key() as mpp:
         account = mpp.users.find(who)
         name = account.email or account.id
         if not revoke:

@@ -1,6 +1,6 @@
 """What services return: frozen, typed, one model per row of the contract (schema `api`). Times are aware, in UTC."""
 
-from mpp_supabase.models.accounts import Account, AuditEntry
+from mpp_supabase.models.accounts import Account, AuditEntry, Caller, Factor
 from mpp_supabase.models.awards import Award, ClientAward
 from mpp_supabase.models.base import LEAST_PEOPLE, Average, Model, Page, RowModel, Scope
 from mpp_supabase.models.clients import (
@@ -38,7 +38,7 @@ from mpp_supabase.models.figures import (
     TerritoryClass,
     TerritorySums,
 )
-from mpp_supabase.models.leagues import ConductReport, League, LeagueMember, LeagueTeam, Misuse, Validation
+from mpp_supabase.models.leagues import ConductReport, League, LeagueMember, LeagueTeam, Misuse
 from mpp_supabase.models.rankings import ClassStanding, Neighbour, SchoolStanding, Standing
 from mpp_supabase.models.schools import (
     ClassChallenge,
@@ -60,6 +60,7 @@ __all__ = [
     "AuditEntry",
     "Average",
     "Award",
+    "Caller",
     "Challenge",
     "Change",
     "ClassChallenge",
@@ -80,6 +81,7 @@ __all__ = [
     "Edition",
     "EditionStatistics",
     "EditionTotals",
+    "Factor",
     "FollowUp",
     "FollowedEdition",
     "FollowedOrganisation",
@@ -120,6 +122,5 @@ __all__ = [
     "TerritoryMatch",
     "TerritorySums",
     "TrackingImport",
-    "Validation",
     "WeeklyReader",
 ]

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from mpp_supabase.errors import AccountError
-from mpp_supabase.models import Account
+from mpp_supabase.models import Account, Factor
 from mpp_supabase.services._service import Service, not_found
 from mpp_supabase.typed import trimmed
 
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 
 ACCOUNTS_PER_PAGE = 500
 PASSWORD_LENGTH = 10
-_FOR_GOOD = "876000h"
 
 
 class Users(Service):
-    """Creates, invites, lists, disables and enables accounts, and makes staff. Needs the secret key."""
+    """Creates, invites, lists, disables and enables accounts, and makes staff. Most of it needs the secret key."""
 
     def create(self, email: str, password: SecretStr, *, confirmed: bool = True) -> Account:
         """Create an account; a confirmed one may sign in at once.
@@ -47,7 +46,7 @@ class Users(Service):
         before: dict[str, Any] = {}
         while True:
             asked = {"search": trimmed(search), "size": ACCOUNTS_PER_PAGE, **before}
-            found = self._transport.read("list_accounts", asked)
+            found = self._transport.call("list_accounts", asked, idempotent=True)
             now = self.read_clock() if any(row["banned_until"] for row in found) else None
             yield from (Account(disabled_until=_ahead(row.pop("banned_until"), now), **row) for row in found)
             # The server may cut any answer short without a word: there is an end when nothing comes.
@@ -67,16 +66,50 @@ class Users(Service):
             raise AccountError(f"There is no account {who}.", _LIST, "user_not_found") from None
         return self._account(self._transport.admin(lambda api: api.get_user_by_id(user_id), idempotent=True).user)
 
-    def disable(self, account_id: UUID) -> Account:
-        """Stop an account from signing in, also on phones already signed in. Its players and points stay.
+    def named(self, who: str) -> tuple[UUID, str]:
+        """Return id and name of an account that is named by id or e-mail address. Raises AccountError.
 
-        Raises AccountError (`user_not_found`).
+        A session has no list of everybody's addresses: it takes the id alone.
         """
-        return self._ban(account_id, _FOR_GOOD)
+        if self._transport.role == "secret":
+            account = self.find(who)
+            return account.id, account.email or str(account.id)
+        try:
+            return UUID(who), who
+        except ValueError:
+            raise AccountError(
+                "Without the secret key an account is named by its id.", "`mpp --as key …` takes addresses.", "account"
+            ) from None
 
-    def enable(self, account_id: UUID) -> Account:
-        """Let a disabled account sign in again. Raises AccountError (`user_not_found`)."""
-        return self._ban(account_id, "none")
+    def disable(self, who: str, reason: str = "") -> Account:
+        """Stop an account, by id or e-mail address, from signing in, also on phones already signed in.
+
+        Its players and points stay. The audit keeps the reason. Raises NotAllowed when there is no such account,
+        OpsOnly for an account of the staff without the secret key.
+        """
+        return self._set_disabled(who, True, reason)
+
+    def enable(self, who: str, reason: str = "") -> Account:
+        """Let a disabled account sign in again. Raises as `disable` does."""
+        return self._set_disabled(who, False, reason)
+
+    def factors(self, account_id: UUID) -> tuple[Factor, ...]:
+        """Return the second factors of an account. Raises AccountError (`user_not_found`). Needs the secret key."""
+        asked: Any = {"user_id": str(account_id)}
+        found = self._transport.admin(lambda api: api.mfa.list_factors(asked), idempotent=True)
+        return tuple(Factor.of(factor) for factor in found)
+
+    def remove_factor(self, account_id: UUID, factor_id: UUID, reason: str) -> None:
+        """Remove a second factor of somebody who has lost it; the audit keeps the reason. Needs the secret key.
+
+        Raises NotAllowed when the account has no such factor.
+        """
+        given = {"account_id": str(account_id), "factor_id": str(factor_id)}
+        # The trace first: rather one too many than one too few.
+        with not_found(f"This account has no factor {factor_id}.", "List them with `mpp user factors`."):
+            self._transport.call("record_factor_removal", given | {"reason": reason})
+        asked: Any = {"user_id": str(account_id), "id": str(factor_id)}
+        self._transport.admin(lambda api: api.mfa.delete_factor(asked))
 
     def set_ops(self, account_id: UUID, granted: bool) -> None:
         """Give an account the rights of the staff, or take them back. Raises NotAllowed when there is no account."""
@@ -101,10 +134,12 @@ class Users(Service):
         with not_found(f"Nobody plays under account {account_id}.", _LIST):
             self._transport.call("record_guardian_consent", given)
 
-    def _ban(self, account_id: UUID, duration: str) -> Account:
-        attributes: Any = {"ban_duration": duration}
-        user = self._transport.admin(lambda api: api.update_user_by_id(str(account_id), attributes), idempotent=True)
-        return self._account(user.user)
+    def _set_disabled(self, who: str, disabled: bool, reason: str) -> Account:
+        given = {"who": who, "disabled": disabled, "reason": reason or None}
+        with not_found(f"There is no account {who}.", _LIST):
+            row = self._transport.call("set_account_disabled", given, idempotent=True)
+        until = row.pop("banned_until")
+        return Account(disabled_until=_ahead(until, self.read_clock() if until else None), **row)
 
     def _account(self, user: User) -> Account:
         return Account(

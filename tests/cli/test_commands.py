@@ -449,7 +449,7 @@ class TestTrouble:
         def broken(*_: object, **__: object) -> None:
             raise RuntimeError(f"boom {key} postgres://u:hunter2@h/d")
 
-        monkeypatch.setattr("mpp_cli.connection._connect", broken)
+        monkeypatch.setattr("mpp_cli.connection.staff", broken)
         ended = mpp("edition", "list")
         assert ended.code == Exit.UNEXPECTED
         assert len(ended.err.splitlines()) == 2
@@ -490,7 +490,7 @@ class TestTrouble:
         def interrupted(*_: object, **__: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("mpp_cli.connection._connect", interrupted)
+        monkeypatch.setattr("mpp_cli.connection.staff", interrupted)
         ended = mpp("edition", "list")
         assert ended.code == Exit.INTERRUPTED
         assert ended.err.split() == ["Interrupted."]

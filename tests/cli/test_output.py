@@ -95,7 +95,7 @@ def test_a_table_that_is_not_on_a_terminal_is_neither_cut_nor_coloured(capsys: p
 def test_two_formats_at_once_are_refused_before_anything_is_done(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mpp_cli.connection._connect", lambda role: pytest.fail("it connected"))
+    monkeypatch.setattr("mpp_cli.connection.staff", lambda: pytest.fail("it connected"))
     assert app.run(["client", "create", "exemple", "--name", "Exemple SA", "--json", "--csv"]) == Exit.USAGE
     assert "choose --json or --csv, not both" in capsys.readouterr().err
 

@@ -287,13 +287,13 @@ class TestUsers:
         account = world.ops.users.create(email, SecretStr(PASSWORD))
         assert account.confirmed_at is not None
         assert world.ops.users.find(email.upper()).id == world.ops.users.find(str(account.id)).id == account.id
-        until = world.ops.users.disable(account.id).disabled_until
+        until = world.ops.users.disable(str(account.id)).disabled_until
         assert until is not None
         assert until > clock.now() + timedelta(days=3650)
         sign_in = {"email": email, "password": PASSWORD}
         token = world.http.post("/auth/v1/token", params={"grant_type": "password"}, json=sign_in)
         assert token.status_code == 400
-        assert world.ops.users.enable(account.id).disabled_until is None
+        assert world.ops.users.enable(str(account.id)).disabled_until is None
         token = world.http.post("/auth/v1/token", params={"grant_type": "password"}, json=sign_in)
         assert token.status_code == 200
 

@@ -53,7 +53,7 @@ def newsletter(
         preview.write_text(newsletter_page(text, "fr" if language == "fr" else "en"), encoding="utf-8")
         output.say(f"{text.subject}: see {preview}; nothing was queued.")
         return
-    with connection.staff() as mpp:
+    with connection.with_key() as mpp:
         output.confirm(f"Queue “{text.subject}” ({text.code}) for everybody who subscribed in {language}?", yes=yes)
         with output.progress() as bars:
             queued, already = mpp.mails.queue_newsletter(

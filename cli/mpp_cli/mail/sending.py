@@ -67,7 +67,7 @@ def send(
         return
     if watch and limit is not None:
         raise typer.BadParameter("--watch goes on; --limit ends", param_hint="--limit")
-    with connection.staff() as mpp:
+    with connection.with_key() as mpp:
         settings = load_mail_settings(load_settings())
         output.say(f"Sending through {settings.source}: {settings.host}:{settings.port} as {settings.sender}")
         sender = MailSender(mpp.mails, settings, on_mail=lambda mail, said: _tell(mail.id, said))
@@ -148,7 +148,7 @@ def _summary(outcomes: Counter[str]) -> str:
 def _show_due(limit: int | None, out: Output) -> None:
     from mpp_supabase import DueMail
 
-    with connection.staff() as mpp:
+    with connection.with_key() as mpp:
         due = mpp.mails.due(limit or 1000)
     out.rows(
         due,
@@ -196,11 +196,11 @@ def settle(
     if key is None or verdict is None:
         from mpp_supabase import load_mail_settings, load_settings
 
-        with connection.staff() as mpp:
+        with connection.with_key() as mpp:
             if not _settle(mpp, load_mail_settings(load_settings()), delivered, complete):
                 output.say("Nothing to settle.")
         return
-    with connection.staff() as mpp:
+    with connection.with_key() as mpp:
         mail = mpp.mails.get(key)
         if verdict is Verdict.AGAIN:
             output.confirm(f"Send {key} again? If it was delivered, it arrives twice.", yes=yes)

@@ -26,7 +26,7 @@ def notes(
 
     Example: mpp mail notes adult-2026-06 --dry-run
     """
-    with connection.staff() as mpp, output.progress() as bars:
+    with connection.with_key() as mpp, output.progress() as bars:
         leagues, queued, already = mpp.mails.queue_league_notes(
             edition, dry_run=dry_run, on_progress=lambda done: bars("Leagues", done, done)
         )
@@ -57,7 +57,7 @@ def weekly(
 
     failed: list[str] = []
     said: list[dict[str, Any]] = []
-    with connection.staff() as mpp, output.progress() as bars:
+    with connection.with_key() as mpp, output.progress() as bars:
         found = mpp.editions.get(edition)
         edition_id = found.id
         parts = (
