@@ -98,10 +98,12 @@ if TYPE_CHECKING:
         TerritoryClass,
         TerritoryMatch,
         TrackingImport,
+        Validation,
     )
     from mpp_supabase.reports import ReportError
     from mpp_supabase.services.client_files import ClientFileError
     from mpp_supabase.services.contacts import ContactRequest
+    from mpp_supabase.services.names import NameChange
     from mpp_supabase.services.partners import (
         Campaign,
         CampaignCode,
@@ -110,6 +112,7 @@ if TYPE_CHECKING:
         PartnerExport,
         PartnerWithdrawal,
     )
+    from mpp_supabase.services.people import FoundPerson
     from mpp_supabase.services.plans import PlanOutcome, Task, write_calendar
     from mpp_supabase.services.privacy import Expired
     from mpp_supabase.services.rules import Rule
@@ -165,6 +168,7 @@ __all__ = [
     "Factor",
     "FileProblem",
     "FollowUp",
+    "FoundPerson",
     "ImportRefused",
     "InvitedParticipant",
     "JoinCode",
@@ -186,6 +190,7 @@ __all__ = [
     "MapCell",
     "Mismatch",
     "Misuse",
+    "NameChange",
     "NamedPupil",
     "Neighbour",
     "NewFactor",
@@ -228,6 +233,7 @@ __all__ = [
     "TextError",
     "TrackingImport",
     "TransportError",
+    "Validation",
     "__version__",
     "department_code",
     "load_mail_settings",
@@ -331,7 +337,10 @@ _HOMES = {
         "TerritoryClass",
         "TerritoryMatch",
         "TrackingImport",
+        "Validation",
     ),
+    "services.names": ("NameChange",),
+    "services.people": ("FoundPerson",),
     "services.plans": ("PlanOutcome", "Task", "write_calendar"),
     "reports": ("ReportError",),
     "files.school_directory": ("DirectoryError", "DirectoryProblem", "department_code"),

@@ -21,7 +21,9 @@ from mpp_supabase.services.contacts import Contacts
 from mpp_supabase.services.editions import Editions
 from mpp_supabase.services.leagues import Leagues
 from mpp_supabase.services.maintenance import Maintenance
+from mpp_supabase.services.names import Names
 from mpp_supabase.services.partners import Partners
+from mpp_supabase.services.people import People
 from mpp_supabase.services.plans import Plans
 from mpp_supabase.services.privacy import Privacy
 from mpp_supabase.services.rankings import Rankings
@@ -137,6 +139,16 @@ class MPP:
     def conduct(self) -> Conduct:
         """Reports, expulsions and suspicious patterns."""
         return Conduct(self._transport)
+
+    @cached_property
+    def people(self) -> People:
+        """People, from what the staff were told, and back."""
+        return People(self._transport)
+
+    @cached_property
+    def names(self) -> Names:
+        """Names that must go."""
+        return Names(self._transport)
 
     @cached_property
     def mails(self) -> Mails:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -70,6 +71,19 @@ class Query:
     where: tuple[tuple[str, str, Any], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """A list that a function of schema `api` hands out by pages: its other arguments, its order, its name in cursors.
+
+    The function takes `page_size`, and what the last row has in the columns of the order as `after_<column>`.
+    """
+
+    function: str
+    arguments: dict[str, Any]
+    order: tuple[Order, ...]
+    view: str
+
+
 class _Busy(Exception):
     """The gateway answered that what is behind it is not there now."""
 
@@ -114,7 +128,7 @@ class Transport:
             self.__dict__.pop("_files", None)
             self.__dict__.pop("_auth", None)
 
-    def rows(self, query: Query, limit: int, after: str | None = None) -> tuple[list[Row], str | None]:
+    def rows(self, query: Query | Pages, limit: int, after: str | None = None) -> tuple[list[Row], str | None]:
         """Read up to `limit` rows after a cursor; return them and the cursor of the next page, None at the end.
 
         The server may cut any answer short without a word (max-rows): reading goes on until there is nothing more.
@@ -131,7 +145,7 @@ class Transport:
         found = found[:limit]
         return found, encode_cursor(query, found[-1]) if more and found else None
 
-    def iterate(self, query: Query, after: str | None = None) -> Iterator[Row]:
+    def iterate(self, query: Query | Pages, after: str | None = None) -> Iterator[Row]:
         """Yield every row of a list after a cursor, asking for a page at a time."""
         cursor = decode_cursor(query, after) if after is not None else None
         while chunk := self._chunk(query, CHUNK, cursor):
@@ -141,23 +155,28 @@ class Transport:
     def call(
         self, function: str, arguments: Row | None = None, *, idempotent: bool = False, timeout: float = ANSWER_SECONDS
     ) -> Any:
-        """Call a function of schema `api`; return its JSON value. `timeout` is how many seconds to wait for it.
+        """Call a function of schema `api` that writes; return its JSON value. `timeout` is how many seconds to wait.
 
         `idempotent` says that calling it twice does no more than once, as with a request key: only then is it sent
         again when there was no answer (`is_answer`), as long as the timeout allows. Raises the Refusal of what the
         game refuses, TransportError for any other error and when no answer came.
         """
-        import httpx
-
         sent = {} if arguments is None else arguments
-        usual = self._http.timeout
-        self._http.timeout = httpx.Timeout(timeout, connect=CONNECT_SECONDS)
-        try:
+        with self._waiting(timeout):
             return self._try(
                 lambda: self._rest.rpc(function, sent).execute().data, idempotent=idempotent, timeout=timeout
             )
-        finally:
-            self._http.timeout = usual
+
+    def read(self, function: str, arguments: Row | None = None, *, timeout: float = ANSWER_SECONDS) -> Any:
+        """Call a function of schema `api` that only reads, by GET, which read replicas take; return its JSON value.
+
+        An argument that is None takes its default. Raises what `call` raises.
+        """
+        sent = {name: _plain(value) for name, value in (arguments or {}).items() if value is not None}
+        with self._waiting(timeout):
+            return self._try(
+                lambda: self._rest.rpc(function, sent, get=True).execute().data, idempotent=True, timeout=timeout
+            )
 
     def admin(self, act: Callable[[SyncGoTrueAdminAPI], Result], *, idempotent: bool = False) -> Result:
         """Do something with the accounts of Supabase Auth. Raises ConfigError without the secret key."""
@@ -175,16 +194,29 @@ class Transport:
 
     def storage(self, bucket: str, act: Callable[[SyncBucketProxy], Result], *, idempotent: bool = False) -> Result:
         """Do something with the files of a bucket of Storage. Raises StorageError for what it refuses."""
+        with self._waiting(LONG_SECONDS):
+            return self._try(lambda: act(self._files.from_(bucket)), idempotent=idempotent)
+
+    @contextmanager
+    def _waiting(self, seconds: float) -> Iterator[None]:
+        """Wait so long for an answer."""
         import httpx
 
         usual = self._http.timeout
-        self._http.timeout = httpx.Timeout(LONG_SECONDS, connect=CONNECT_SECONDS)
+        self._http.timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
         try:
-            return self._try(lambda: act(self._files.from_(bucket)), idempotent=idempotent)
+            yield
         finally:
             self._http.timeout = usual
 
-    def _chunk(self, query: Query, size: int, cursor: list[Any] | None) -> list[Row]:
+    def _chunk(self, query: Query | Pages, size: int, cursor: list[Any] | None) -> list[Row]:
+        if isinstance(query, Pages):
+            after = {f"after_{order.column}": value for order, value in zip(query.order, cursor or (), strict=False)}
+            rows: Any = self.read(query.function, {**query.arguments, **after, "page_size": size})
+            if not isinstance(rows, list):
+                raise TransportError(f"{self.url} answered {query.function} with something that is not a list.")
+            return rows
+
         def ask() -> list[Row]:
             request = self._rest.from_(query.view).select(*query.columns)
             for column, operator, value in query.where:
@@ -491,7 +523,7 @@ def _beyond(order: tuple[Order, ...], cursor: list[Any]) -> str:
     return ",".join(branches)
 
 
-def _onward(query: Query, chunk: list[Row], cursor: list[Any] | None) -> list[Any]:
+def _onward(query: Query | Pages, chunk: list[Row], cursor: list[Any] | None) -> list[Any]:
     """The place of the last row; a server that gives the same rows again would otherwise be asked for ever."""
     reached = [chunk[-1][order.column] for order in query.order]
     if reached == cursor:
@@ -499,13 +531,13 @@ def _onward(query: Query, chunk: list[Row], cursor: list[Any] | None) -> list[An
     return reached
 
 
-def encode_cursor(query: Query, row: Row) -> str:
+def encode_cursor(query: Query | Pages, row: Row) -> str:
     """Return the text that names a place in a list; only the same list takes it back."""
     values = [query.view, *(row[order.column] for order in query.order)]
     return base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def decode_cursor(query: Query, cursor: str) -> list[Any]:
+def decode_cursor(query: Query | Pages, cursor: str) -> list[Any]:
     """Return the order values inside a cursor. Raises CursorError when it is not one of this list."""
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))

@@ -144,6 +144,21 @@ class RequestState(StrEnum):
     SPAM = "spam"
 
 
+class NameKind(StrEnum):
+    """What bears a name that may have to go."""
+
+    LEAGUE = "league"
+    TEAM = "team"
+    ALIAS = "alias"
+    CLASS = "class"
+    SCHOOL = "school"
+
+
+def argument(choices: type[_Choice], *, metavar: str, help: str) -> Any:
+    """An argument that is one of these choices."""
+    return typer.Argument(metavar=metavar, help=help, parser=_reader(choices), autocompletion=lambda: list(choices))
+
+
 def option(choices: type[_Choice], *names: str, metavar: str, help: str, envvar: str | None = None) -> Any:
     """An option that takes one of these choices, and names them all to whoever mistypes it."""
     return typer.Option(

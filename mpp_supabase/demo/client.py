@@ -253,6 +253,10 @@ class Reader:
         """What a function answers; a refusal ends the demonstration."""
         return self.client.rpc(function, arguments).execute().data
 
+    def read(self, function: str, **arguments: Any) -> Any:
+        """What a function that only reads answers."""
+        return self.client.rpc(function, arguments, get=True).execute().data
+
     def views(self) -> dict[str, list[dict[str, Any]]]:
         """Everything that the client's views show."""
         return {view: rows_of(self.client.table(view).select("*").execute()) for view in VIEWS}
@@ -271,7 +275,7 @@ class Reader:
         from postgrest.exceptions import APIError
 
         try:
-            self.must("client_report", participation_id=participation_id)
+            self.read("client_report", participation_id=participation_id)
         except APIError as error:
             return str(error.code)
         return ""

@@ -112,7 +112,7 @@ def play(env: Mapping[str, str], files: Path, reports: Path, plan: Plan, on_prog
 
         with timed(outcome, "proof"):
             if phones.one is not None:
-                rows = phones.one.rpc("my_rank", {"edition_id": edition.id, "neighbours": 3}).execute().data
+                rows = phones.one.rpc("my_rank", {"edition_id": edition.id, "neighbours": 3}, get=True).execute().data
                 outcome.one_player = [Neighbour.model_validate(row) for row in rows]  # type: ignore[union-attr]
             on_progress("Freezing", 0, 1)
             mpp.editions.close(code, "End of the demonstration")

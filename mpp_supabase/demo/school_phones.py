@@ -109,6 +109,10 @@ class _Phone:
         """What a function answers; a refusal ends the demonstration."""
         return self.client.rpc(function, arguments).execute().data
 
+    def read(self, function: str, **arguments: Any) -> Any:
+        """What a function that only reads answers."""
+        return self.client.rpc(function, arguments, get=True).execute().data
+
     def rows(self, view: str, **equal: str) -> list[dict[str, Any]]:
         query = self.client.table(view).select("*")
         for column, value in equal.items():
@@ -134,7 +138,7 @@ class _Teacher(_Phone):
         )
         # What somebody types: the town, and what is particular in the name.
         words = re.findall(r"\w{3,}", f"{classroom.school.city} {' '.join(classroom.school.name.split()[-2:])}")
-        found = self.must("search_schools", query=" ".join(words[:8]), level=classroom.level, results=100)
+        found = self.read("search_schools", query=" ".join(words[:8]), level=classroom.level, results=100)
         school = next(each for each in found if each["school_id"] == str(classroom.school.id))
         self.class_id = self.must(
             "create_class",
@@ -200,7 +204,7 @@ class _Teacher(_Phone):
         self.must("set_listing", scope="league", subject_id=self.class_id, listed=False)
 
     def around(self) -> list[dict[str, Any]]:
-        return list(self.must("ranking_around", subject_id=self.class_id, neighbours=3))
+        return list(self.read("ranking_around", subject_id=self.class_id, neighbours=3))
 
     def _request(self, card: dict[str, Any], key: str, **who: Any) -> dict[str, Any]:
         proof = {"proof_sent": bool(card["needs_proof"])}

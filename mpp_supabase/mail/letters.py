@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -187,6 +187,32 @@ class GuardianRequest(_Data):
     expires_at: AwareDatetime
 
 
+class NameChanged(_Data):
+    """`name_changed`: the staff took a name away; `name` is the new one, none for a school that left the lists.
+
+    `league` is that of a team.
+    """
+
+    kind: Literal["alias", "league", "team", "class", "school"]
+    reason: Line
+    name: Line | None = None
+    league: Line | None = None
+
+
+class Expulsion(_Data):
+    """`expulsion`: the staff learn who was expelled from where, by whom (the staff, without `by`) and why.
+
+    Only `report` waits in the queue: the database adds the rest when the mail leaves.
+    """
+
+    report: int
+    player: Line
+    league: Line
+    edition: Line
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+    by: Line | None = None
+
+
 class Newsletter(_Data):
     """`newsletter`: a text of the association's staff, in Markdown."""
 
@@ -320,6 +346,36 @@ def _guardian_request(data: GuardianRequest, words: Wording, language: Language,
     )
 
 
+def _name_changed(data: NameChanged, words: Wording, language: Language, links: Links) -> Letter:
+    if data.name is None:
+        said, then = words.name_of_hidden_school, words.name_write
+    else:
+        said = words.names[data.kind].format(name=data.name, league=data.league)
+        then = words.name_again if data.kind in ("alias", "team", "class") else words.name_write
+    return Letter(
+        subject=words.name_subject,
+        heading=words.name_heading,
+        paragraphs=(said, words.reason.format(reason=data.reason), then),
+        button=words.app_button,
+        link=links.app,
+        why=words.why_account,
+    )
+
+
+def _expulsion(data: Expulsion, words: Wording, language: Language, links: Links) -> Letter:
+    said = words.expulsion_by if data.by else words.expulsion_by_staff
+    return Letter(
+        subject=words.expulsion_subject.format(player=data.player, league=data.league),
+        heading=words.expulsion_heading.format(league=data.league),
+        paragraphs=(
+            said.format(by=data.by, player=data.player, league=data.league, edition=data.edition),
+            words.reason.format(reason=data.reason),
+            words.expulsion_next.format(report=data.report, edition=data.edition),
+        ),
+        why=words.why_staff,
+    )
+
+
 def _newsletter(data: Newsletter, words: Wording, language: Language, links: Links) -> Letter:
     return Letter(subject=data.subject, heading=data.subject, markdown=data.body)
 
@@ -345,6 +401,8 @@ TEMPLATES: dict[str, tuple[type[_Data], _Writer]] = {
     "league_note": (LeagueNote, _league_note),
     "terms_notice": (TermsNotice, _terms_notice),
     "guardian_request": (GuardianRequest, _guardian_request),
+    "name_changed": (NameChanged, _name_changed),
+    "expulsion": (Expulsion, _expulsion),
     "newsletter": (Newsletter, _newsletter),
 }
 """What each template needs, and what writes it."""

@@ -188,7 +188,7 @@ class Mails(Service):
 
     def due(self, limit: int) -> list[DueMail]:
         """Return the next mails to leave, and why some would not. Changes nothing."""
-        return self._call_rows(DueMail, "due_mails", {"how_many": limit}, idempotent=True)
+        return self._read_rows(DueMail, "due_mails", {"how_many": limit})
 
     def claim(self, worker: UUID, lease_seconds: int, domain: str) -> ClaimedMail | None:
         """Take the next mail in hand; None when none is due. Asked again before it is settled, the same mail comes."""
@@ -212,7 +212,7 @@ class Mails(Service):
 
     def stranded(self) -> list[StrandedMail]:
         """Return the mails that may have been delivered or not, once their claim has ended."""
-        return self._call_rows(StrandedMail, "stranded_mails", {}, idempotent=True)
+        return self._read_rows(StrandedMail, "stranded_mails", {})
 
     def settle_stranded(self, mail_id: int, attempt: int, verdict: str) -> str:
         """Settle such a mail: `delivered`, `not_delivered` (queued again), `unknown` or `given_up`. Returns its state.

@@ -118,6 +118,21 @@ class Wording:
     guardian_dates: str
     guardian_button: str
 
+    name_subject: str
+    name_heading: str
+    names: dict[str, str]
+    name_of_hidden_school: str
+    name_again: str
+    name_write: str
+    reason: str
+
+    why_staff: str
+    expulsion_subject: str
+    expulsion_heading: str
+    expulsion_by: str
+    expulsion_by_staff: str
+    expulsion_next: str
+
 
 WORDING: dict[Language, Wording] = {
     "fr": Wording(
@@ -208,6 +223,30 @@ WORDING: dict[Language, Wording] = {
             "retirer votre accord à tout moment."
         ),
         guardian_button="Répondre",
+        name_subject="Un nom a été remplacé",
+        name_heading="Un nom a été remplacé",
+        names={
+            "alias": "L’équipe de Ma Petite Planète a remplacé votre pseudo par « {name} ».",
+            "league": "L’équipe de Ma Petite Planète a remplacé le nom de votre ligue par « {name} ».",
+            "team": "L’équipe de Ma Petite Planète a remplacé le nom d’une équipe de « {league} » par « {name} ».",
+            "class": "L’équipe de Ma Petite Planète a remplacé le nom de votre classe par « {name} ».",
+            "school": (
+                "L’équipe de Ma Petite Planète a remplacé le nom d’un établissement que vous avez ajouté "
+                "par « {name} »."
+            ),
+        },
+        name_of_hidden_school=(
+            "L’équipe de Ma Petite Planète a retiré de ses listes un établissement que vous avez ajouté."
+        ),
+        name_again="Vous pouvez en choisir un autre dans l’application ; l’ancien ne sera plus accepté.",
+        name_write="Pour en proposer un autre, écrivez à Ma Petite Planète.",
+        reason="La raison : {reason}",
+        why_staff="Ce message vous est envoyé parce que vous êtes de l’équipe de Ma Petite Planète.",
+        expulsion_subject="Expulsion : {player}, de « {league} »",
+        expulsion_heading="Une expulsion dans « {league} »",
+        expulsion_by="{by} a expulsé {player} de la ligue « {league} » ({edition}).",
+        expulsion_by_staff="L’équipe a expulsé {player} de la ligue « {league} » ({edition}).",
+        expulsion_next="C’est le signalement {report} : « mpp league reports {edition} » le montre.",
     ),
     "en": Wording(
         greeting="Hello,",
@@ -293,5 +332,24 @@ WORDING: dict[Language, Wording] = {
             "any time."
         ),
         guardian_button="Answer",
+        name_subject="A name was replaced",
+        name_heading="A name was replaced",
+        names={
+            "alias": "The team of Ma Petite Planète has replaced your alias by “{name}”.",
+            "league": "The team of Ma Petite Planète has replaced the name of your league by “{name}”.",
+            "team": "The team of Ma Petite Planète has replaced the name of a team of “{league}” by “{name}”.",
+            "class": "The team of Ma Petite Planète has replaced the name of your class by “{name}”.",
+            "school": "The team of Ma Petite Planète has replaced the name of a school that you added by “{name}”.",
+        },
+        name_of_hidden_school="The team of Ma Petite Planète has taken a school that you added off its lists.",
+        name_again="You may choose another one in the app; the old one is no longer accepted.",
+        name_write="To propose another one, write to Ma Petite Planète.",
+        reason="The reason: {reason}",
+        why_staff="You get this message because you are of the staff of Ma Petite Planète.",
+        expulsion_subject="Expulsion: {player}, from “{league}”",
+        expulsion_heading="An expulsion in “{league}”",
+        expulsion_by="{by} has expelled {player} from the league “{league}” ({edition}).",
+        expulsion_by_staff="The team has expelled {player} from the league “{league}” ({edition}).",
+        expulsion_next="It is report {report}: “mpp league reports {edition}” shows it.",
     ),
 }

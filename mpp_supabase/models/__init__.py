@@ -38,7 +38,7 @@ from mpp_supabase.models.figures import (
     TerritoryClass,
     TerritorySums,
 )
-from mpp_supabase.models.leagues import ConductReport, League, LeagueMember, LeagueTeam, Misuse
+from mpp_supabase.models.leagues import ConductReport, League, LeagueMember, LeagueTeam, Misuse, Validation
 from mpp_supabase.models.rankings import ClassStanding, Neighbour, SchoolStanding, Standing
 from mpp_supabase.models.schools import (
     ClassChallenge,
@@ -122,5 +122,6 @@ __all__ = [
     "TerritoryMatch",
     "TerritorySums",
     "TrackingImport",
+    "Validation",
     "WeeklyReader",
 ]

@@ -11,7 +11,7 @@ from mpp_supabase.models.base import Model
 class Award(Model):
     """An award to a player, team, league, class or school; `value` is what earned it (rank, points a player, days…).
 
-    Ties share an award. Who opted out has left the list.
+    Ties share an award. Who opted out has left the list. `is_erased`: the label stands for a player who is no more.
     """
 
     award_id: int
@@ -26,6 +26,7 @@ class Award(Model):
     league_label: str | None
     value: float | None
     granted_at: datetime
+    is_erased: bool = False
 
 
 class ClientAward(Award):

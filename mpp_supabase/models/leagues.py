@@ -83,3 +83,21 @@ class ConductReport(Model):
     reported_at: datetime
     resolved_at: datetime | None
     resolution: str | None
+    alias: str | None
+    league: str
+
+
+class Validation(Model):
+    """A validation as the staff see it: what `cancel_validation` needs. `alias` is None for a pupil."""
+
+    validation_id: UUID
+    edition_id: int
+    league_id: UUID
+    player_id: UUID
+    alias: str | None
+    challenge_code: str
+    points: int
+    state: str
+    proof_sent: bool
+    validated_at: datetime
+    changed_at: datetime

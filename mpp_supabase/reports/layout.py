@@ -560,7 +560,7 @@ def _awards(report: ClientReport, words: Words) -> Section:
     lines = [
         (
             clean(words.of(winners[0].title)),
-            tuple(clean(name) for name in dict.fromkeys(_winner(report, winner) for winner in winners)),
+            tuple(clean(name) for name in {one.subject_id: _winner(report, one, words) for one in winners}.values()),
             clean(words.of(winners[0].description)),
         )
         for winners in shared.values()
@@ -575,8 +575,10 @@ def _awards(report: ClientReport, words: Words) -> Section:
     )
 
 
-def _winner(report: ClientReport, award: Award) -> str:
+def _winner(report: ClientReport, award: Award, words: Words) -> str:
     """Who has it; a team with its league, since there is an Équipe 1 in each, and a class with its school."""
+    if award.is_erased:
+        return words("erased_player")
     found = report.follow_up
     name = found.own_name(award.label)
     if award.scope == "class":

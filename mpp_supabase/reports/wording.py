@@ -267,6 +267,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     # The final report
     "awards": ("Le palmarès", "Awards"),
     "award": ("Titre", "Title"),
+    "erased_player": ("Joueur·se effacé·e", "Erased player"),
     "who": ("Décerné à", "Awarded to"),
     "reason": ("Pour", "For"),
     "general": (

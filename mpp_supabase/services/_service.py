@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from mpp_supabase.errors import AmbassadorOnly, NotAllowed, TeacherOnly, TransportError
 from mpp_supabase.models import Page, RowModel
-from mpp_supabase.transport import ANSWER_SECONDS, Order, Query, Row, Transport
+from mpp_supabase.transport import ANSWER_SECONDS, Order, Pages, Query, Row, Transport
 
 Where = tuple[tuple[str, str, Any], ...]
 
@@ -24,15 +24,15 @@ class Service:
 
     def read_clock(self) -> datetime:
         """Return the time by the database's clock, which decides what is open and what is over."""
-        return datetime.fromisoformat(str(self._transport.call("read_clock", idempotent=True)))
+        return datetime.fromisoformat(str(self._transport.read("read_clock")))
 
-    def _page(self, model: type[RowModel], query: Query, limit: int, after: str | None) -> Page[RowModel]:
+    def _page(self, model: type[RowModel], query: Query | Pages, limit: int, after: str | None) -> Page[RowModel]:
         if limit < 1:
             raise ValueError("limit must be at least 1")
         rows, cursor = self._transport.rows(query, limit, after)
         return Page(rows=tuple(parse_row(model, row) for row in rows), after=cursor)
 
-    def _iterate(self, model: type[RowModel], query: Query, after: str | None = None) -> Iterator[RowModel]:
+    def _iterate(self, model: type[RowModel], query: Query | Pages, after: str | None = None) -> Iterator[RowModel]:
         for row in self._transport.iterate(query, after):
             yield parse_row(model, row)
 
@@ -49,7 +49,16 @@ class Service:
         idempotent: bool,
         timeout: float = ANSWER_SECONDS,
     ) -> list[RowModel]:
-        rows = self._transport.call(function, arguments, idempotent=idempotent, timeout=timeout)
+        return self._parsed(
+            model, function, self._transport.call(function, arguments, idempotent=idempotent, timeout=timeout)
+        )
+
+    def _read_rows(
+        self, model: type[RowModel], function: str, arguments: Row, *, timeout: float = ANSWER_SECONDS
+    ) -> list[RowModel]:
+        return self._parsed(model, function, self._transport.read(function, arguments, timeout=timeout))
+
+    def _parsed(self, model: type[RowModel], function: str, rows: Any) -> list[RowModel]:
         if not isinstance(rows, list):
             raise TransportError(f"{self._transport.url} answered {function} with something that is not a list.")
         return [parse_row(model, row) for row in rows]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,7 +98,7 @@ class Awards(Service):
 
         edition = self._frozen(participation.edition_code)
         arguments = {"participation_id": participation.participation_id}
-        found = parse_row(FollowUp, self._transport.call("client_report", arguments, idempotent=True))
+        found = parse_row(FollowUp, self._transport.read("client_report", arguments))
         lang = language or ("en" if found.organisation.language == "en" else "fr")
         titles = _titles(self._together(ClientAward, "participation_id", participation.participation_id), lang)
         for subject, of_all in _titles(self._together(Award, "edition_id", edition.id), lang, of_all=True).items():
@@ -128,10 +127,12 @@ class Awards(Service):
 
     def _teams(self, edition_id: int, teams: Sequence[UUID]) -> Iterator[Standing]:
         """The lines of some teams, from the top in each hundred of them: a longer address is refused."""
-        model, ranking = ranking_of(edition_id, Scope.TEAM)
         for at in range(0, len(teams), 100):
             ids = ",".join(map(str, teams[at : at + 100]))
-            yield from self._iterate(model, replace(ranking, where=(*ranking.where, ("subject_id", "in", f"({ids})"))))
+            where: Where = (("edition_id", "eq", edition_id), ("subject_id", "in", f"({ids})"))
+            yield from self._iterate(
+                Standing, query(Standing, "team_ranking", "value desc, tie_order, subject_id", where)
+            )
 
     def _frozen(self, code: str) -> Edition:
         edition = self._first(Edition, query(Edition, "editions", "id", (("code", "eq", code),)))

@@ -351,7 +351,7 @@ class Classes(Service):
 
     def teachers(self, class_id: UUID | str) -> list[Teacher]:
         """Return who runs a class, the principal teacher first."""
-        return self._call_rows(Teacher, "class_teachers", {"class_id": str(class_id)}, idempotent=True)
+        return self._read_rows(Teacher, "class_teachers", {"class_id": str(class_id)})
 
     def invite_teacher(self, class_id: UUID | str) -> str:
         """Return the code of an invitation for one colleague, good for seven days, in place of an earlier one.

@@ -28,7 +28,7 @@ class ClientReports(Service):
     def follow(self, participation_id: int) -> FollowUp:
         """Return every figure of a client in an edition, in one snapshot. Raises ParticipationUnknown."""
         arguments = {"participation_id": participation_id}
-        return parse_row(FollowUp, self._transport.call("client_report", arguments, idempotent=True))
+        return parse_row(FollowUp, self._transport.read("client_report", arguments))
 
     def weekly(self, participation_id: int) -> ClientReport:
         """Return the report of the week that is on.
@@ -126,7 +126,7 @@ class ClientReports(Service):
             name = found.organisation.name
             raise ReportError(f"{name}: {found.edition.code} has not started.", "There is a week to write about then.")
         arguments = {"participation_id": participation_id}
-        readers = self._call_rows(WeeklyReader, "weekly_readers", arguments, idempotent=True)
+        readers = self._read_rows(WeeklyReader, "weekly_readers", arguments)
         return list(_mails(found, readers, ranks or {}))
 
 

@@ -160,7 +160,7 @@ class Clients(Service):
     def territory_schools(self, organisation_id: int) -> list[TerritoryMatch]:
         """Return what an authority follows, and how many schools each code matches. Raises OrganisationUnknown."""
         arguments = {"organisation_id": organisation_id}
-        return self._call_rows(TerritoryMatch, "territory_schools", arguments, idempotent=True)
+        return self._read_rows(TerritoryMatch, "territory_schools", arguments)
 
     # Leagues
 
@@ -323,7 +323,7 @@ class Clients(Service):
 
     def staff(self, organisation_id: int) -> list[StaffMember]:
         """Return who works for a client, owners first. Raises OrganisationUnknown."""
-        return self._call_rows(StaffMember, "client_staff", {"organisation_id": organisation_id}, idempotent=True)
+        return self._read_rows(StaffMember, "client_staff", {"organisation_id": organisation_id})
 
     def invitations(self, organisation_id: int) -> Iterator[StaffInvitation]:
         """Yield the invitations of staff, the latest first; `accepted_at` is None while nobody took them."""

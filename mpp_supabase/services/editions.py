@@ -70,7 +70,7 @@ class Editions(Service):
         Covers one edition, or all of them when `code` is None. Raises EditionNotFound, OpsOnly.
         """
         arguments = {"edition_code": code}
-        return self._call_rows(Mismatch, "verify_scores", arguments, idempotent=True, timeout=LONG_SECONDS)
+        return self._read_rows(Mismatch, "verify_scores", arguments, timeout=LONG_SECONDS)
 
 
 _PRIVATE = "The publishable key sees open, public editions only; drafts and private ones need the secret key."

@@ -179,7 +179,7 @@ class Partners(Service):
 
     def figures(self, campaign: str) -> list[CreatorFigure]:
         """Return the figures of each creator. Raises InvalidField."""
-        return self._call_rows(CreatorFigure, "campaign_figures", {"campaign": campaign}, idempotent=True)
+        return self._read_rows(CreatorFigure, "campaign_figures", {"campaign": campaign})
 
 
 def _of(campaign: str | None) -> Where:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from mpp_supabase.models import ClassStanding, Neighbour, Page, SchoolStanding, Scope, Standing
-from mpp_supabase.services._service import Service, Where, not_found
-from mpp_supabase.transport import Order, Query
+from mpp_supabase.services._service import Service, not_found
+from mpp_supabase.transport import Order, Pages
 
 
 class Rankings(Service):
@@ -48,34 +48,20 @@ class Rankings(Service):
         """
         arguments = {"subject_id": str(subject_id), "neighbours": neighbours}
         with not_found(f"{subject_id} is in no ranking that the {self._transport.role} key may see.", _PRIVATE):
-            return self._call_rows(Neighbour, "ranking_around", arguments, idempotent=True)
+            return self._read_rows(Neighbour, "ranking_around", arguments)
 
 
 _PRIVATE = "Drafts and private editions need the secret key; who asked not to be ranked is in no ranking."
 
 
-def ranking_of(edition_id: int, scope: Scope | str, level: str | None = None) -> tuple[type[Standing], Query]:
+def ranking_of(edition_id: int, scope: Scope | str, level: str | None = None) -> tuple[type[Standing], Pages]:
     """Return what a line of a ranking is, and how its lines are read from the top."""
     scope = Scope(scope)
-    model, missing = _ROWS[scope]
-    columns = tuple(name for name in model.model_fields if name not in missing)
+    if level is not None and scope not in (Scope.CLASS, Scope.SCHOOL):
+        raise ValueError("only classes and schools have a level")
     order = (Order("value", descending=True), Order("tie_order"), Order("subject_id"))
-    where: Where = (("edition_id", "eq", edition_id),)
-    if scope is Scope.SCHOOL:
-        # Its lines over all levels stand in the same view as those of one level.
-        where += (("level", "eq", level) if level else ("level", "is", "null"),)
-    elif level is not None:
-        if scope is not Scope.CLASS:
-            raise ValueError("only classes and schools have a level")
-        where += (("level", "eq", level),)
-    return model, Query(f"{scope.value}_ranking", columns, order, where)
+    arguments = {"edition_id": edition_id, "scope": scope.value, "level": level}
+    return _LINES.get(scope, Standing), Pages("ranking_page", arguments, order, f"{scope.value}_ranking")
 
 
-_ROWS: dict[Scope, tuple[type[Standing], tuple[str, ...]]] = {
-    Scope.PLAYER: (Standing, ("players", "points_per_player")),
-    Scope.TEAM: (Standing, ()),
-    Scope.LEAGUE: (Standing, ("league_label",)),
-    Scope.CLASS: (ClassStanding, ("league_label",)),
-    Scope.SCHOOL: (SchoolStanding, ("league_label",)),
-}
-"""What a line is, and the columns that its view does not have."""
+_LINES: dict[Scope, type[Standing]] = {Scope.CLASS: ClassStanding, Scope.SCHOOL: SchoolStanding}

@@ -29,7 +29,7 @@ class Schools(Service):
         Case and accents do not matter; one word must have three letters. Raises InvalidField.
         """
         arguments = {"query": text, "country": country, "level": level, "results": limit}
-        return self._call_rows(School, "search_schools", arguments, idempotent=True)
+        return self._read_rows(School, "search_schools", arguments)
 
     def get(self, who: UUID | str) -> School:
         """Return a school by id or RNE. Raises SchoolUnknown, also for one that was taken off the lists."""

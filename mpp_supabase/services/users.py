@@ -46,7 +46,7 @@ class Users(Service):
         before: dict[str, Any] = {}
         while True:
             asked = {"search": trimmed(search), "size": ACCOUNTS_PER_PAGE, **before}
-            found = self._transport.call("list_accounts", asked, idempotent=True)
+            found = self._transport.read("list_accounts", asked)
             now = self.read_clock() if any(row["banned_until"] for row in found) else None
             yield from (Account(disabled_until=_ahead(row.pop("banned_until"), now), **row) for row in found)
             # The server may cut any answer short without a word: there is an end when nothing comes.

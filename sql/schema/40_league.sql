@@ -68,6 +68,9 @@ create table mpp.player (
     initial text,
     left_class_id uuid references mpp.league (id),
     in_league_since timestamptz not null default private.clock(),
+    listing_choice boolean,
+    listing_chosen_at timestamptz,
+    constraint player_listing_chosen check ((listing_choice is null) = (listing_chosen_at is null)),
     constraint player_once_per_edition unique (account_id, edition_id),
     constraint player_team_with_league check ((team_id is null) = (league_id is null)),
     -- A pupil has no alias: no account, no picture, no place in a public ranking, and one word for a name. So there is
@@ -88,6 +91,8 @@ create table mpp.player (
 comment on table mpp.player is 'A person in an edition, as their league sees them. A player who left has no league. A pupil of a class has no account and no alias.';
 comment on column mpp.player.initial is 'Initial of a pupil''s surname, only while the first name repeats in the class.';
 comment on column mpp.player.in_league_since is 'Since when in this league. joined_at is since when in the edition.';
+comment on column mpp.player.listing_choice is 'Whether the person last chose here to be in the public ranking; null where they never chose. Their latest choice holds when they join another edition.';
+comment on column mpp.player.listing_chosen_at is 'When they chose it.';
 comment on column mpp.player.left_class_id is 'The class that a pupil has left. It bounds how many pupils a class can take in over time.';
 create index player_left_class on mpp.player (left_class_id) where left_class_id is not null;
 create unique index player_pupil_name_once on mpp.player (league_id, private.folded(first_name), coalesce(initial, ''))
@@ -95,6 +100,26 @@ create unique index player_pupil_name_once on mpp.player (league_id, private.fol
 create index player_league on mpp.player (league_id);
 create index player_team on mpp.player (team_id);
 create index player_edition on mpp.player (edition_id);
+
+-- What an erased player is called, in the language of whoever reads: that of their profile, else the first of ours that
+-- the request asks for. The rows keep a dash, which nobody can choose for an alias: it has no letter. Write
+-- (select private.erased_name()) in a query: it is asked once, and only where such a row is shown.
+create function private.erased_name() returns text
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case coalesce(
+        (select p.language from mpp.profile p where p.id = private.my_account()),
+        lower(substring(nullif(current_setting('request.headers', true), '')::jsonb ->> 'accept-language'
+            from '(?i)(?:^|,)\s*(fr|en|de)(?![a-z])'))
+    )
+        when 'en' then 'Erased player'
+        when 'de' then 'Gelöschte Person'
+        else 'Joueur·se effacé·e'
+    end;
+end
+$$;
+grant execute on function private.erased_name to anon, authenticated, service_role, mpp_dashboard;
 
 create table mpp.player_contact (
     player_id uuid primary key references mpp.player (id) on delete cascade,

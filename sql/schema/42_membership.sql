@@ -95,6 +95,21 @@ begin
 end
 $$;
 
+-- What somebody last chose about the public ranking, in whatever edition; true for whoever never chose.
+create function private.chose_listing(account uuid) returns boolean
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return coalesce((
+        select p.listing_choice
+        from mpp.player p
+        where p.account_id = account and p.listing_choice is not null
+        order by p.listing_chosen_at desc, p.id
+        limit 1
+    ), true);
+end
+$$;
+
 -- Puts an account into a team of a league whose lock is held: the smallest team, the oldest of equals.
 create function private.add_player(account uuid, league mpp.league, e mpp.edition, phone text) returns uuid
     language plpgsql set search_path = pg_catalog, pg_temp
@@ -142,7 +157,8 @@ begin
 
     if me.id is null then
         insert into mpp.player as p (edition_id, account_id, league_id, team_id, alias, first_name, picture_path, listed)
-        select e.id, account, league.id, team, f.alias, f.first_name, f.picture_path, private.may_be_listed(account)
+        select e.id, account, league.id, team, f.alias, f.first_name, f.picture_path,
+            private.may_be_listed(account) and private.chose_listing(account)
         from mpp.profile f
         where f.id = account
         returning * into me;
@@ -374,8 +390,10 @@ create function private.expel_player(player_id uuid, reason text) returns void
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = expel_player.player_id);
+    staff uuid[] := private.lock_staff_to_tell();
     account uuid := private.lock_led_league(league);
     out mpp.player;
+    report bigint;
     why text := private.clean_line('reason', reason, 500);
 begin
     -- A pupil is not expelled: their teacher removes them from the class.
@@ -391,7 +409,9 @@ begin
         perform private.refuse('MP005');
     end if;
     insert into mpp.conduct_report (kind, edition_id, league_id, player_id, account_id, reported_by, reason)
-    values ('expulsion', out.edition_id, league, out.id, out.account_id, account, why);
+    values ('expulsion', out.edition_id, league, out.id, out.account_id, account, why)
+    returning id into report;
+    perform private.tell_expulsion(report, staff);
     perform private.remove_player(out.id, expelled => true);
     perform private.record_act('league.expel', league::text, jsonb_build_object('player_id', out.id));
 end
@@ -401,7 +421,7 @@ grant execute on function private.expel_player to authenticated, service_role;
 create function api.expel_player(player_id uuid, reason text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.expel_player(player_id, reason); end;
-comment on function api.expel_player is 'Expels a player from the league, with a reason that the association receives. The player loses access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP047.';
+comment on function api.expel_player is 'Expels a player from the league, with a reason that the association receives by mail. The player loses access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP047.';
 grant execute on function api.expel_player to authenticated, service_role;
 
 create function private.hand_over_league(league_id uuid, player_id uuid) returns void

@@ -72,6 +72,48 @@ begin atomic select private.report_conduct(player_id, reason); end;
 comment on function api.report_conduct is 'Reports a player of one''s own league to the association. Errors: MP001–MP003, MP005, MP010, MP011.';
 grant execute on function api.report_conduct to authenticated;
 
+-- The staff whom an expulsion is told: all but whoever did it. Their accounts are locked before the league.
+create function private.lock_staff_to_tell() returns uuid[]
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array(
+        select u.id
+        from auth.users u
+        where u.id in (select m.account_id from mpp.ops_member m) and u.id is distinct from private.my_account()
+        order by u.id
+        for key share
+    );
+end
+$$;
+
+-- Only the number of the report waits in the queue. Who and why is read when the mail leaves (report_content).
+create function private.tell_expulsion(report bigint, staff uuid[]) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.queue_mail(format('expulsion-%s-%s', report, s.id), 'expulsion', jsonb_build_object('report', report), account_id => s.id)
+    from unnest(staff) s (id);
+end
+$$;
+
+create function private.report_content(report bigint) returns jsonb
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select jsonb_build_object('player', coalesce(p.alias, '—'), 'league', l.name, 'edition', e.code, 'reason', r.reason)
+            || case when f.alias is not null then jsonb_build_object('by', f.alias) else '{}' end
+        from mpp.conduct_report r
+        join mpp.player p on p.id = r.player_id
+        join mpp.league l on l.id = r.league_id
+        join mpp.edition e on e.id = r.edition_id
+        left join mpp.profile f on f.id = r.reported_by
+        where r.id = report
+    );
+end
+$$;
+
 create function private.resolve_conduct_report(id bigint, resolution text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -95,7 +137,22 @@ comment on function api.resolve_conduct_report is 'Closes a conduct report with 
 grant execute on function api.resolve_conduct_report to authenticated, service_role;
 
 create view api.conduct_reports with (security_invoker = true) as
-select r.id, r.kind, r.edition_id, r.league_id, r.player_id, r.account_id, r.reported_by, r.reason, r.reported_at, r.resolved_at, r.resolution
-from mpp.conduct_report r cross join (select) read_only;
+select
+    r.id,
+    r.kind,
+    r.edition_id,
+    r.league_id,
+    r.player_id,
+    r.account_id,
+    r.reported_by,
+    r.reason,
+    r.reported_at,
+    r.resolved_at,
+    r.resolution,
+    case when p.alias = '—' then (select private.erased_name()) else p.alias end as alias,
+    l.name as league
+from mpp.conduct_report r
+join mpp.player p on p.id = r.player_id
+join mpp.league l on l.id = r.league_id;
 comment on view api.conduct_reports is 'Expulsions and reports to look into. Staff only.';
 grant select on api.conduct_reports to authenticated, service_role;

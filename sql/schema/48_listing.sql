@@ -64,8 +64,10 @@ begin
         end if;
         perform private.lock_listing(mine.edition_id, listed);
         perform private.lock_league(mine.league_id);
-        update mpp.player p set listed = set_listing.listed
-        where p.id = mine.id and p.listed <> set_listing.listed;
+        -- Also where nothing changes: it is what they want in the next edition.
+        update mpp.player p
+        set listed = set_listing.listed, listing_choice = set_listing.listed, listing_chosen_at = private.clock()
+        where p.id = mine.id and (p.listed, p.listing_choice) is distinct from (set_listing.listed, set_listing.listed);
     else
         perform private.refuse('MP010', 'scope', scope::text, 'Use player or league; a team follows its league.');
     end if;
@@ -76,7 +78,7 @@ grant execute on function private.set_listing to authenticated, service_role;
 create function api.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.set_listing(scope, subject_id, listed); end;
-comment on function api.set_listing is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking. What the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
+comment on function api.set_listing is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking. What a player chooses also holds when they join another edition. What the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
 grant execute on function api.set_listing to authenticated, service_role;
 
 -- A corrected profile shows in the person's leagues, in every edition that is not frozen.

@@ -37,7 +37,7 @@ select
     s.edition_id,
     r.rank,
     s.subject_id,
-    s.label,
+    case when s.label = '—' then (select private.erased_name()) else s.label end as label,
     s.league_label,
     s.points,
     s.value,
@@ -229,11 +229,13 @@ declare
     crowd integer := 0;
     values_seen integer := 0;
     frozen boolean;
+    erased text;
 begin
     if neighbours = 0 then
         return next (
             private.rank_of(subject.edition_id, subject.scope, subject.value),
-            subject.subject_id, subject.label, subject.league_label, subject.points, subject.players,
+            subject.subject_id, case when subject.listed and subject.label = '—' then private.erased_name() else subject.label end,
+            subject.league_label, subject.points, subject.players,
             round(subject.points::numeric / greatest(subject.players, 1), 2), subject.value, subject.tie_order, true
         )::api.standing;
         return;
@@ -290,6 +292,11 @@ begin
             was := r.value;
         end if;
         crowd := crowd + r.listed::integer;
+        -- Pupils have no name here either, and stand in no ranking.
+        if r.listed and r.label = '—' then
+            erased := coalesce(erased, private.erased_name());
+            r.label := erased;
+        end if;
         return next (
             rank, r.subject_id, r.label, r.league_label, r.points, r.players,
             round(r.points::numeric / greatest(r.players, 1), 2), r.value, r.tie_order, r.subject_id = subject.subject_id
@@ -392,6 +399,7 @@ grant execute on function api.ranking_around to anon, authenticated, service_rol
 -- value of a page, and one for the second; the others follow, so that a page costs the same wherever it begins.
 create type api.ranking_row as (
     rank bigint,
+    level_rank bigint,
     subject_id uuid,
     label text,
     league_label text,
@@ -407,7 +415,7 @@ create type api.ranking_row as (
     value bigint,
     tie_order bigint
 );
-comment on type api.ranking_row is 'A row of a ranking: what a player, a team, a league, a class or a school has of these columns. value, tie_order and subject_id of the last row lead to the next page.';
+comment on type api.ranking_row is 'A row of a ranking: what a player, a team, a league, a class or a school has of these columns. level_rank is that of a class within its level. value, tie_order and subject_id of the last row lead to the next page.';
 
 -- Whether the caller may read the ranking of an edition: as the policies of scores say it for one row after the other.
 create function private.may_read_ranking(edition integer) returns boolean
@@ -433,18 +441,27 @@ create function private.ranking_page(
 as $$
 declare
     edition alias for edition_id;
-    among text := coalesce(level, case when scope = 'class' then 'league' else scope end);
+    among text := case when scope = 'class' then 'league' else scope end;
+    levels text[] := private.school_levels();
     r record;
     was integer;
     rank bigint;
+    level_rank bigint;
+    -- A class stands among all and within its level: what is remembered of each level.
+    n integer;
+    was_in integer[] := array_fill(null::integer, array[cardinality(levels)]);
+    rank_in bigint[] := array_fill(0::bigint, array[cardinality(levels)]);
+    crowd_in integer[] := array_fill(0, array[cardinality(levels)]);
+    values_in integer[] := array_fill(0, array[cardinality(levels)]);
     crowd integer := 0;
     values_seen integer := 0;
     frozen boolean;
+    erased text;
 begin
     if scope is null or scope not in ('player', 'team', 'league', 'class', 'school') then
         perform private.refuse('MP010', 'scope', coalesce(scope, 'it is empty'), 'Use player, team, league, class or school.');
-    elsif level is not null and (scope not in ('class', 'school') or level <> all (private.school_levels())) then
-        perform private.refuse('MP010', 'level', level, 'Classes and schools have levels: ' || array_to_string(private.school_levels(), ', ') || '.');
+    elsif level is not null and (scope not in ('class', 'school') or level <> all (levels)) then
+        perform private.refuse('MP010', 'level', level, 'Classes and schools have levels: ' || array_to_string(levels, ', ') || '.');
     elsif page_size is null or page_size not between 1 and 1000 then
         perform private.refuse('MP010', 'page_size', coalesce(page_size::text, 'it is empty'), 'Ask for 1 to 1000 rows.');
     elsif num_nulls(after_value, after_tie_order, after_subject_id) not in (0, 3) then
@@ -456,7 +473,7 @@ begin
     end if;
     if scope = 'school' then
         return query
-        select h.rank, h.subject_id, h.label::text, null::text, h.level::text, h.subject_id, h.label::text, h.city::text, h.country::text, h.classes,
+        select h.rank, null::bigint, h.subject_id, h.label::text, null::text, h.level::text, h.subject_id, h.label::text, h.city::text, h.country::text, h.classes,
             h.points, h.players, h.points_per_player, h.value, h.tie_order
         from api.school_ranking h
         where h.edition_id = edition
@@ -501,14 +518,30 @@ begin
         order by p.value desc, p.tie_order, p.subject_id
     loop
         if r.value is distinct from was then
-            rank := private.next_rank(edition, among, r.value, rank, crowd, values_seen, frozen);
+            -- Classes of other levels, which this page leaves out, stand between two of one level.
+            rank := private.next_rank(edition, among, r.value, rank, crowd, case when level is null then values_seen else 0 end, frozen);
             values_seen := values_seen + 1;
             crowd := 0;
             was := r.value;
         end if;
         crowd := crowd + 1;
+        if scope = 'class' then
+            n := array_position(levels, r.level::text);
+            if r.value is distinct from was_in[n] then
+                rank_in[n] := private.next_rank(edition, r.level, r.value, rank_in[n], crowd_in[n], values_in[n], frozen);
+                values_in[n] := values_in[n] + 1;
+                crowd_in[n] := 0;
+                was_in[n] := r.value;
+            end if;
+            crowd_in[n] := crowd_in[n] + 1;
+            level_rank := rank_in[n];
+        end if;
+        if r.label = '—' then
+            erased := coalesce(erased, private.erased_name());
+            r.label := erased;
+        end if;
         return next (
-            rank, r.subject_id, r.label, r.league_label, r.level, r.school_id, r.school_label, r.city, r.country, null,
+            rank, level_rank, r.subject_id, r.label, r.league_label, r.level, r.school_id, r.school_label, r.city, r.country, null,
             r.points, r.players, round(r.points::numeric / greatest(r.players, 1), 2), r.value, r.tie_order
         )::api.ranking_row;
     end loop;
@@ -527,5 +560,5 @@ create function api.ranking_page(
 ) returns setof api.ranking_row
     language sql stable rows 50 set search_path = pg_catalog, pg_temp
 begin atomic select * from private.ranking_page(edition_id, scope, level, after_value, after_tie_order, after_subject_id, page_size); end;
-comment on function api.ranking_page is 'A page of the ranking of players, teams, leagues, classes or schools; level keeps classes and schools of one level, with their ranks within it. value, tie_order and subject_id of the last row lead to the next page; the last page has fewer rows than page_size. Call it with GET. Errors: MP010.';
+comment on function api.ranking_page is 'A page of the ranking of players, teams, leagues, classes or schools; level keeps classes of one level, or schools with their classes of one level. value, tie_order and subject_id of the last row lead to the next page; the last page has fewer rows than page_size. Call it with GET. Errors: MP010.';
 grant execute on function api.ranking_page to anon, authenticated, service_role;

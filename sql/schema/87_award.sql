@@ -123,22 +123,24 @@ select
     a.title,
     a.description,
     a.subject_id,
-    coalesce(s.label, h.name) as label,
+    coalesce(case when s.label = '—' then (select private.erased_name()) else s.label end, h.name) as label,
     s.league_label,
     a.value,
-    a.granted_at
+    a.granted_at,
+    coalesce(s.label = '—', false) as is_erased
 from mpp.award a
 left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
 left join mpp.school h on h.id = a.subject_id and a.scope = 'school' and not h.is_hidden
     and exists (select from mpp.score c where c.edition_id = a.edition_id and c.school_id = h.id and c.listed)
 where a.participation_id is null and coalesce(s.label, h.name) is not null;
-comment on view api.awards is 'Awards of frozen editions to players, teams, leagues, classes and schools that are listed. Sort by place, award_id.';
+comment on view api.awards is 'Awards of frozen editions to players, teams, leagues, classes and schools that are listed. is_erased says that label stands for a player who is no more. Sort by place, award_id.';
 grant select on api.awards to anon, authenticated, service_role;
 
 -- A client of a private edition does not play in it, so it cannot read its ranking: the names come from here.
 create function private.my_client_awards() returns table (
     award_id bigint, participation_id integer, organisation_id integer, edition_id integer, place smallint, rule text, scope text,
-    title jsonb, description jsonb, subject_id uuid, label text, league_label text, value numeric, granted_at timestamptz
+    title jsonb, description jsonb, subject_id uuid, label text, league_label text, value numeric, granted_at timestamptz,
+    is_erased boolean
 )
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -146,7 +148,9 @@ as $$
 begin
     return query
     select a.id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title::jsonb, a.description::jsonb,
-        a.subject_id, coalesce(s.label, h.name::text), s.league_label, case when s.is_public or h.id is not null then a.value end, a.granted_at
+        a.subject_id, coalesce(case when s.label = '—' then (select private.erased_name()) else s.label end, h.name::text), s.league_label,
+        case when s.is_public or h.id is not null then a.value end, a.granted_at,
+        coalesce(s.label = '—', false)
     from mpp.award a
     -- In a private edition no league or team of fewer than five, and no player of one: see 82_client_figure.
     left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
@@ -161,7 +165,7 @@ grant execute on function private.my_client_awards to authenticated, service_rol
 
 create view api.client_awards with (security_invoker = true) as
 select a.award_id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title, a.description, a.subject_id,
-    a.label, a.league_label, a.value, a.granted_at
+    a.label, a.league_label, a.value, a.granted_at, a.is_erased
 from private.my_client_awards() a;
 comment on view api.client_awards is 'Awards among the leagues of the caller''s organisations, by the same rules. Somebody who opted out is not in it. Sort by place, award_id.';
 comment on column api.client_awards.award_id is 'The award.';
@@ -178,6 +182,7 @@ comment on column api.client_awards.label is 'Its name in public.';
 comment on column api.client_awards.league_label is 'League of a player or team; null for others, and where it is out of the rankings.';
 comment on column api.client_awards.value is 'What earned it, in the unit of the rule: the rank, points per player, validations, themes, collective challenges, or days; null in a private edition.';
 comment on column api.client_awards.granted_at is 'When the awards of the edition were given.';
+comment on column api.client_awards.is_erased is 'True where label stands for a player who is no more.';
 grant select on api.client_awards to authenticated, service_role, mpp_dashboard;
 
 create function private.grant_awards(edition_code text) returns integer

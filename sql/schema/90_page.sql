@@ -60,8 +60,8 @@ select
     p.league_id,
     p.id as player_id,
     p.team_id,
-    p.alias,
-    p.first_name,
+    case when p.alias = '—' then (select private.erased_name()) else p.alias end as alias,
+    case when p.alias = '—' then (select private.erased_name()) else p.first_name end as first_name,
     p.picture_path,
     coalesce(v.points, 0) as points,
     coalesce(v.validations, 0) as validations,
@@ -70,7 +70,9 @@ select
     c.phone,
     p.joined_at,
     p.initial,
-    case when p.alias is null then private.pupil_name(p.first_name, p.initial) else p.first_name end as name
+    case when p.alias is null then private.pupil_name(p.first_name, p.initial)
+        when p.alias = '—' then (select private.erased_name())
+        else p.first_name end as name
 from mpp.player p
 left join lateral (
     select sum(v.points) as points, count(*) as validations
@@ -89,8 +91,8 @@ select
     v.league_id,
     v.team_id,
     v.player_id,
-    p.alias,
-    p.first_name,
+    case when p.alias = '—' then (select private.erased_name()) else p.alias end as alias,
+    case when p.alias = '—' then (select private.erased_name()) else p.first_name end as first_name,
     c.id as challenge_id,
     k.code as challenge_code,
     k.title,
@@ -99,7 +101,9 @@ select
     v.proof_sent,
     v.validated_at,
     v.changed_at,
-    case when p.alias is null then private.pupil_name(p.first_name, p.initial) else p.first_name end as name
+    case when p.alias is null then private.pupil_name(p.first_name, p.initial)
+        when p.alias = '—' then (select private.erased_name())
+        else p.first_name end as name
 from mpp.validation v
 left join mpp.player p on p.id = v.player_id
 left join mpp.edition_challenge c on c.id = v.challenge_id
@@ -294,7 +298,7 @@ create view api.misuse with (security_invoker = true) as
 select
     m.edition_id,
     m.player_id,
-    p.alias,
+    case when p.alias = '—' then (select private.erased_name()) else p.alias end as alias,
     m.league_id,
     m.pattern,
     m.validations,

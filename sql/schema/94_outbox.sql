@@ -223,6 +223,9 @@ begin
     ), false) then
         return 'no consent';
     end if;
+    if mail.template = 'expulsion' and not exists (select from mpp.ops_member o where o.account_id = mail.account_id) then
+        return 'no longer of the staff';
+    end if;
     if mail.account_id is not null and mail.organisation_id is not null and not exists (
         select
         from mpp.staff s
@@ -402,7 +405,7 @@ begin
             select jsonb_build_object('subject', n.subject, 'body', n.body)
             from mpp.newsletter n
             where m.template = 'newsletter' and n.code = m.data ->> 'newsletter' and n.language = m.language
-        ), '{}'),
+        ), case when m.template = 'expulsion' then private.report_content((m.data ->> 'report')::bigint) end, '{}'),
         token, m.claim_expires_at
     )::api.claimed_mail;
 end

@@ -31,6 +31,8 @@ begin
                 -- An account keeps its links as long as it lives.
                 ('unsubscribe links of addresses without account', 'mpp.unsubscribe_token', interval '3 years', $sql$
                     account_id is null and made_at <= $1 $sql$),
+                ('names that were taken away', 'mpp.name_change', interval '3 years', $sql$
+                    changed_at <= $1 $sql$),
                 ('bounces', 'mpp.mail_bounce', interval '3 years', $sql$
                     bounced_at <= $1 $sql$),
                 ('invitations of staff', 'mpp.staff_invitation', interval '30 days', $sql$

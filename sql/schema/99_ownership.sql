@@ -48,7 +48,7 @@ begin
                     'mpp.participation'::regclass, 'mpp.territory'::regclass, 'mpp.dashboard'::regclass, 'mpp.participant'::regclass,
                     'mpp.task'::regclass, 'mpp.client_map_cell'::regclass, 'mpp.award'::regclass, 'mpp.contact_request'::regclass, 'mpp.outbox'::regclass,
                     'mpp.newsletter'::regclass, 'mpp.unsubscribe_token'::regclass, 'mpp.mail_suppression'::regclass,
-                    'mpp.mail_bounce'::regclass,
+                    'mpp.mail_bounce'::regclass, 'mpp.name_change'::regclass,
                     'mpp.partner'::regclass, 'mpp.campaign'::regclass, 'mpp.campaign_text'::regclass, 'mpp.campaign_code'::regclass,
                     'mpp.campaign_guest'::regclass, 'mpp.partner_export'::regclass, 'mpp.partner_address'::regclass,
                     'mpp.partner_withdrawal'::regclass, 'mpp.guardian_request'::regclass, 'mpp.guardian_consent'::regclass,
@@ -70,7 +70,7 @@ begin
             and i.indkey[a.attnum - 1] = 0
             and i.indrelid in (
                 'mpp.league'::regclass, 'mpp.team'::regclass, 'mpp.player'::regclass, 'mpp.unit'::regclass, 'mpp.outbox'::regclass,
-                'mpp.campaign_code'::regclass, 'mpp.guardian_request'::regclass
+                'mpp.campaign_code'::regclass, 'mpp.guardian_request'::regclass, 'mpp.profile'::regclass
             )
         order by a.attrelid, a.attnum
     loop

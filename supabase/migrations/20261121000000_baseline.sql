@@ -4665,6 +4665,9 @@ create table mpp.player (
     initial text,
     left_class_id uuid references mpp.league (id),
     in_league_since timestamptz not null default private.clock(),
+    listing_choice boolean,
+    listing_chosen_at timestamptz,
+    constraint player_listing_chosen check ((listing_choice is null) = (listing_chosen_at is null)),
     constraint player_once_per_edition unique (account_id, edition_id),
     constraint player_team_with_league check ((team_id is null) = (league_id is null)),
     -- A pupil has no alias: no account, no picture, no place in a public ranking, and one word for a name. So there is
@@ -4685,6 +4688,8 @@ create table mpp.player (
 comment on table mpp.player is 'A person in an edition, as their league sees them. A player who left has no league. A pupil of a class has no account and no alias.';
 comment on column mpp.player.initial is 'Initial of a pupil''s surname, only while the first name repeats in the class.';
 comment on column mpp.player.in_league_since is 'Since when in this league. joined_at is since when in the edition.';
+comment on column mpp.player.listing_choice is 'Whether the person last chose here to be in the public ranking; null where they never chose. Their latest choice holds when they join another edition.';
+comment on column mpp.player.listing_chosen_at is 'When they chose it.';
 comment on column mpp.player.left_class_id is 'The class that a pupil has left. It bounds how many pupils a class can take in over time.';
 create index player_left_class on mpp.player (left_class_id) where left_class_id is not null;
 create unique index player_pupil_name_once on mpp.player (league_id, private.folded(first_name), coalesce(initial, ''))
@@ -4692,6 +4697,26 @@ create unique index player_pupil_name_once on mpp.player (league_id, private.fol
 create index player_league on mpp.player (league_id);
 create index player_team on mpp.player (team_id);
 create index player_edition on mpp.player (edition_id);
+
+-- What an erased player is called, in the language of whoever reads: that of their profile, else the first of ours that
+-- the request asks for. The rows keep a dash, which nobody can choose for an alias: it has no letter. Write
+-- (select private.erased_name()) in a query: it is asked once, and only where such a row is shown.
+create function private.erased_name() returns text
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case coalesce(
+        (select p.language from mpp.profile p where p.id = private.my_account()),
+        lower(substring(nullif(current_setting('request.headers', true), '')::jsonb ->> 'accept-language'
+            from '(?i)(?:^|,)\s*(fr|en|de)(?![a-z])'))
+    )
+        when 'en' then 'Erased player'
+        when 'de' then 'Gelöschte Person'
+        else 'Joueur·se effacé·e'
+    end;
+end
+$$;
+grant execute on function private.erased_name to anon, authenticated, service_role, mpp_dashboard;
 
 create table mpp.player_contact (
     player_id uuid primary key references mpp.player (id) on delete cascade,
@@ -5008,6 +5033,21 @@ begin
 end
 $$;
 
+-- What somebody last chose about the public ranking, in whatever edition; true for whoever never chose.
+create function private.chose_listing(account uuid) returns boolean
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return coalesce((
+        select p.listing_choice
+        from mpp.player p
+        where p.account_id = account and p.listing_choice is not null
+        order by p.listing_chosen_at desc, p.id
+        limit 1
+    ), true);
+end
+$$;
+
 -- Puts an account into a team of a league whose lock is held: the smallest team, the oldest of equals.
 create function private.add_player(account uuid, league mpp.league, e mpp.edition, phone text) returns uuid
     language plpgsql set search_path = pg_catalog, pg_temp
@@ -5055,7 +5095,8 @@ begin
 
     if me.id is null then
         insert into mpp.player as p (edition_id, account_id, league_id, team_id, alias, first_name, picture_path, listed)
-        select e.id, account, league.id, team, f.alias, f.first_name, f.picture_path, private.may_be_listed(account)
+        select e.id, account, league.id, team, f.alias, f.first_name, f.picture_path,
+            private.may_be_listed(account) and private.chose_listing(account)
         from mpp.profile f
         where f.id = account
         returning * into me;
@@ -5287,8 +5328,10 @@ create function private.expel_player(player_id uuid, reason text) returns void
 as $$
 declare
     league uuid := (select p.league_id from mpp.player p where p.id = expel_player.player_id);
+    staff uuid[] := private.lock_staff_to_tell();
     account uuid := private.lock_led_league(league);
     out mpp.player;
+    report bigint;
     why text := private.clean_line('reason', reason, 500);
 begin
     -- A pupil is not expelled: their teacher removes them from the class.
@@ -5304,7 +5347,9 @@ begin
         perform private.refuse('MP005');
     end if;
     insert into mpp.conduct_report (kind, edition_id, league_id, player_id, account_id, reported_by, reason)
-    values ('expulsion', out.edition_id, league, out.id, out.account_id, account, why);
+    values ('expulsion', out.edition_id, league, out.id, out.account_id, account, why)
+    returning id into report;
+    perform private.tell_expulsion(report, staff);
     perform private.remove_player(out.id, expelled => true);
     perform private.record_act('league.expel', league::text, jsonb_build_object('player_id', out.id));
 end
@@ -5314,7 +5359,7 @@ grant execute on function private.expel_player to authenticated, service_role;
 create function api.expel_player(player_id uuid, reason text) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.expel_player(player_id, reason); end;
-comment on function api.expel_player is 'Expels a player from the league, with a reason that the association receives. The player loses access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP047.';
+comment on function api.expel_player is 'Expels a player from the league, with a reason that the association receives by mail. The player loses access at once and cannot come back. Ambassadors and staff. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP047.';
 grant execute on function api.expel_player to authenticated, service_role;
 
 create function private.hand_over_league(league_id uuid, player_id uuid) returns void
@@ -6176,6 +6221,48 @@ begin atomic select private.report_conduct(player_id, reason); end;
 comment on function api.report_conduct is 'Reports a player of one''s own league to the association. Errors: MP001–MP003, MP005, MP010, MP011.';
 grant execute on function api.report_conduct to authenticated;
 
+-- The staff whom an expulsion is told: all but whoever did it. Their accounts are locked before the league.
+create function private.lock_staff_to_tell() returns uuid[]
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array(
+        select u.id
+        from auth.users u
+        where u.id in (select m.account_id from mpp.ops_member m) and u.id is distinct from private.my_account()
+        order by u.id
+        for key share
+    );
+end
+$$;
+
+-- Only the number of the report waits in the queue. Who and why is read when the mail leaves (report_content).
+create function private.tell_expulsion(report bigint, staff uuid[]) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.queue_mail(format('expulsion-%s-%s', report, s.id), 'expulsion', jsonb_build_object('report', report), account_id => s.id)
+    from unnest(staff) s (id);
+end
+$$;
+
+create function private.report_content(report bigint) returns jsonb
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select jsonb_build_object('player', coalesce(p.alias, '—'), 'league', l.name, 'edition', e.code, 'reason', r.reason)
+            || case when f.alias is not null then jsonb_build_object('by', f.alias) else '{}' end
+        from mpp.conduct_report r
+        join mpp.player p on p.id = r.player_id
+        join mpp.league l on l.id = r.league_id
+        join mpp.edition e on e.id = r.edition_id
+        left join mpp.profile f on f.id = r.reported_by
+        where r.id = report
+    );
+end
+$$;
+
 create function private.resolve_conduct_report(id bigint, resolution text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -6199,8 +6286,23 @@ comment on function api.resolve_conduct_report is 'Closes a conduct report with 
 grant execute on function api.resolve_conduct_report to authenticated, service_role;
 
 create view api.conduct_reports with (security_invoker = true) as
-select r.id, r.kind, r.edition_id, r.league_id, r.player_id, r.account_id, r.reported_by, r.reason, r.reported_at, r.resolved_at, r.resolution
-from mpp.conduct_report r cross join (select) read_only;
+select
+    r.id,
+    r.kind,
+    r.edition_id,
+    r.league_id,
+    r.player_id,
+    r.account_id,
+    r.reported_by,
+    r.reason,
+    r.reported_at,
+    r.resolved_at,
+    r.resolution,
+    case when p.alias = '—' then (select private.erased_name()) else p.alias end as alias,
+    l.name as league
+from mpp.conduct_report r
+join mpp.player p on p.id = r.player_id
+join mpp.league l on l.id = r.league_id;
 comment on view api.conduct_reports is 'Expulsions and reports to look into. Staff only.';
 grant select on api.conduct_reports to authenticated, service_role;
 -- The agreement of a guardian that a child below the age of consent appears in public. The child names an address, and
@@ -6495,6 +6597,227 @@ $$;
 create trigger profile_ask_no_more
     before delete on mpp.profile
     for each row execute function private.profile_ask_no_more();
+-- Names that must go: an insult, a child's surname, somebody else's name. The staff rename what bears one, or hide it
+-- under a name that says nothing. Rules for names that people choose are in 12_typed and 30_client.
+
+create type api.name_kind as enum ('league', 'team', 'alias', 'class', 'school');
+
+create table mpp.name_change (
+    id bigint generated always as identity primary key,
+    kind api.name_kind not null,
+    account_id uuid references mpp.profile (id) on delete cascade,
+    subject_id uuid,
+    old_name mpp.line not null,
+    new_name mpp.line,
+    reason text not null check (char_length(reason) between 1 and 300),
+    changed_at timestamptz not null default private.clock(),
+    changed_by uuid references auth.users (id) on delete set null,
+    constraint name_change_of_one_thing check (num_nonnulls(account_id, subject_id) = 1 and (kind = 'alias') = (account_id is not null))
+);
+comment on table mpp.name_change is 'Names that the staff took away, with the reason.';
+comment on column mpp.name_change.account_id is 'Whose alias it was; null for the name of anything else. Goes with the account.';
+comment on column mpp.name_change.subject_id is 'The league, team, class or school that bore it.';
+comment on column mpp.name_change.old_name is 'The name that was taken away, so that it is not taken again; read by the staff only, kept three years.';
+comment on column mpp.name_change.new_name is 'The name in its place; null for a school that was taken off the lists.';
+comment on column mpp.name_change.reason is 'Why, as the owner was told.';
+comment on column mpp.name_change.changed_by is 'Who of the staff did it; null for the secret key, and once that account is erased.';
+create index name_change_account on mpp.name_change (account_id) where account_id is not null;
+create index name_change_subject on mpp.name_change (subject_id) where subject_id is not null;
+create index name_change_by on mpp.name_change (changed_by) where changed_by is not null;
+
+alter table mpp.name_change enable row level security;
+
+create policy name_change_select_ops on mpp.name_change
+    for select to authenticated
+    using ((select private.is_ops()));
+
+grant select on mpp.name_change to authenticated, service_role;
+
+create view api.name_changes with (security_invoker = true) as
+select n.id, n.kind, coalesce(n.account_id, n.subject_id) as subject_id, n.old_name, n.new_name, n.reason, n.changed_at, n.changed_by
+from mpp.name_change n cross join (select) read_only;
+comment on view api.name_changes is 'Names that the staff took away; sort by id. subject_id is the account of an alias, else the league, team, class or school. Staff only.';
+grant select on api.name_changes to authenticated, service_role;
+
+-- What was taken away is not taken again. The staff may give it back.
+create function private.refuse_removed_name() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    said text := to_jsonb(new) ->> tg_argv[0];
+begin
+    if exists (
+        select
+        from mpp.name_change n
+        where (n.subject_id = new.id or n.account_id = new.id) and private.folded(n.old_name) = private.folded(said)
+    ) and not private.is_ops() then
+        perform private.refuse('MP010', tg_argv[0], 'Ma Petite Planète took this name away', 'Choose another one.');
+    end if;
+    return new;
+end
+$$;
+
+create trigger profile_refuse_removed_name
+    before update of alias on mpp.profile
+    for each row when (new.alias is distinct from old.alias)
+    execute function private.refuse_removed_name('alias');
+
+create trigger league_refuse_removed_name
+    before update of name on mpp.league
+    for each row when (new.name is distinct from old.name)
+    execute function private.refuse_removed_name('name');
+
+create trigger team_refuse_removed_name
+    before update of name on mpp.team
+    for each row when (new.name is distinct from old.name)
+    execute function private.refuse_removed_name('name');
+
+-- Takes a name out of rankings that are frozen, where labels do not follow by themselves (label_players,
+-- label_leagues). Points, order and listing stay.
+create function private.take_label_away(subjects uuid[], old_name text, new_name text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform from mpp.score s where s.subject_id = any (subjects) order by s.subject_id for no key update;
+    update mpp.score s
+    set label = case when s.label = old_name then new_name else s.label end,
+        league_label = case when s.league_label = old_name then new_name else s.league_label end
+    where s.subject_id = any (subjects) and (s.label = old_name or s.league_label = old_name);
+end
+$$;
+
+create type api.changed_name as (kind api.name_kind, subject_id uuid, name text, told integer);
+comment on type api.changed_name is 'What bears another name now, which one, and how many people a mail tells. name is null for a school that was taken off the lists.';
+
+create function private.change_name(kind text, subject_id uuid, reason text, name text) returns api.changed_name
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    why text;
+    hidden boolean := change_name.name is null;
+    kinds constant text[] := enum_range(null::api.name_kind)::text[];
+    league mpp.league;
+    account uuid;
+    tell uuid[];
+    person uuid;
+    was text;
+    neutral text;
+    change mpp.name_change;
+    answer api.changed_name;
+begin
+    perform private.require_ops();
+    why := private.clean_line('reason', change_name.reason, 300);
+    if change_name.kind is null or not change_name.kind = any (kinds) then
+        perform private.refuse('MP010', 'kind', coalesce(left(change_name.kind, 40), 'it is empty'), format('Use %s.', array_to_string(kinds, ', ')));
+    end if;
+
+    -- Whose it is. Their accounts are locked first, as everywhere.
+    if change_name.kind = 'alias' then
+        select p.account_id into account from mpp.player p where p.id = change_name.subject_id and p.alias is not null;
+        account := coalesce(account, (select f.id from mpp.profile f where f.id = change_name.subject_id and f.alias is not null));
+        tell := array[account];
+    elsif change_name.kind = 'school' then
+        select array[s.created_by] into tell from mpp.school s where s.id = change_name.subject_id;
+    else
+        select l.* into league
+        from mpp.league l
+        where l.id = case when change_name.kind = 'team' then (select t.league_id from mpp.team t where t.id = change_name.subject_id)
+                else change_name.subject_id end
+            and (change_name.kind = 'team' or (change_name.kind = 'class') = (l.school_id is not null));
+        tell := array(select a.account_id from mpp.ambassador a where a.league_id = league.id order by a.account_id);
+    end if;
+    tell := array(
+        select u.id
+        from auth.users u
+        where u.id = any (tell || private.my_account())
+        order by u.id
+        for key share
+    );
+
+    neutral := format(
+        case when exists (select from mpp.profile f where f.id = any (tell) and f.language = 'en')
+            and not exists (select from mpp.profile f where f.id = any (tell) and f.language = 'fr')
+            then case change_name.kind when 'alias' then 'Player %s' when 'team' then 'Team %s' when 'class' then 'Class %s' else 'League %s' end
+            else case change_name.kind when 'alias' then 'Joueur·se %s' when 'team' then 'Équipe %s' when 'class' then 'Classe %s' else 'Ligue %s' end
+        end, left(private.new_join_code(), 6));
+    -- Also in a frozen edition: a name is no part of the seal.
+    if change_name.kind = 'alias' then
+        perform private.lock_editions_of(account);
+        select f.alias into was from mpp.profile f where f.id = account for no key update;
+        answer.name := private.clean_alias(coalesce(change_name.name, neutral));
+        update mpp.profile f set alias = answer.name where f.id = account;
+        update mpp.player p set alias = answer.name where p.account_id = account and private.folded(p.alias) = private.folded(was);
+        perform private.take_label_away(array(select p.id from mpp.player p where p.account_id = account), was, answer.name);
+    elsif change_name.kind = 'school' then
+        select s.name into was from mpp.school s where s.id = change_name.subject_id;
+        if found then
+            perform private.correct_school(change_name.subject_id, change_name.name, null, null, null, case when hidden then true end);
+            answer.name := case when not hidden then private.trimmed(change_name.name) end;
+        end if;
+    elsif league.id is not null then
+        perform private.lock_edition(league.edition_id);
+        perform private.lock_league(league.id);
+        if change_name.kind = 'team' then
+            answer.name := private.clean_team_name(league.id, coalesce(change_name.name, neutral));
+            select t.name into was from mpp.team t where t.id = change_name.subject_id;
+            update mpp.team t set name = answer.name where t.id = change_name.subject_id;
+            perform private.take_label_away(array[change_name.subject_id], was, answer.name);
+        else
+            answer.name := case when change_name.kind = 'class' then private.clean_class_text('name', coalesce(change_name.name, neutral), 60)
+                else private.clean_name('name', coalesce(change_name.name, neutral)) end;
+            select l.name into was from mpp.league l where l.id = league.id;
+            update mpp.league l set name = answer.name where l.id = league.id;
+            perform private.take_label_away(array(
+                select league.id
+                union all
+                select t.id from mpp.team t where t.league_id = league.id
+                union all
+                select p.id from mpp.player p where p.league_id = league.id
+            ), was, answer.name);
+        end if;
+    end if;
+    if was is null then
+        perform private.refuse('MP005');
+    end if;
+
+    insert into mpp.name_change (kind, account_id, subject_id, old_name, new_name, reason, changed_by)
+    values (
+        change_name.kind::api.name_kind,
+        account,
+        case when change_name.kind <> 'alias' then change_name.subject_id end,
+        was, answer.name, why, private.my_account()
+    )
+    returning * into change;
+    answer.kind := change.kind;
+    answer.subject_id := coalesce(change.account_id, change.subject_id);
+    answer.told := 0;
+    foreach person in array tell loop
+        if person = account
+            or exists (select from mpp.school s where change_name.kind = 'school' and s.id = change_name.subject_id and s.created_by = person)
+            or exists (select from mpp.ambassador a where a.league_id = league.id and a.account_id = person) then
+            answer.told := answer.told + private.queue_mail(
+                format('name-%s-%s', change.id, person), 'name_changed',
+                jsonb_strip_nulls(jsonb_build_object('kind', change.kind, 'name', answer.name, 'league', case when change.kind = 'team' then league.name end,
+                    'reason', why)),
+                account_id => person, league_id => league.id)::integer;
+        end if;
+    end loop;
+    -- No name in the audit, which is for good.
+    perform private.record_act(case when hidden then 'name.hide' else 'name.rename' end, answer.subject_id::text,
+        jsonb_build_object('kind', change.kind, 'change', change.id, 'reason', why, 'told', answer.told));
+    return answer;
+exception when unique_violation then
+    perform private.refuse('MP038', change_name.name);
+    return null;
+end
+$$;
+grant execute on function private.change_name to authenticated, service_role;
+
+create function api.change_name(kind text, subject_id uuid, reason text, name text default null) returns api.changed_name
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.change_name(kind, subject_id, reason, name); end;
+comment on function api.change_name is 'Gives a league, team, alias, class or school another name, also in a frozen edition; without a name, one that says nothing, and a school goes off the lists. An alias is named by its player or its account, and changes wherever the person bears it. Its owner cannot take the old name again, and a mail tells them the new one and the reason: the person, the ambassadors or teachers, whoever added the school. Staff. Errors: MP005, MP006, MP010, MP038.';
+grant execute on function api.change_name to authenticated, service_role;
 -- Who stands in the public rankings, and under which name. The rankings are in 78_ranking.
 
 -- A frozen ranking may lose a name, never gain one.
@@ -6561,8 +6884,10 @@ begin
         end if;
         perform private.lock_listing(mine.edition_id, listed);
         perform private.lock_league(mine.league_id);
-        update mpp.player p set listed = set_listing.listed
-        where p.id = mine.id and p.listed <> set_listing.listed;
+        -- Also where nothing changes: it is what they want in the next edition.
+        update mpp.player p
+        set listed = set_listing.listed, listing_choice = set_listing.listed, listing_chosen_at = private.clock()
+        where p.id = mine.id and (p.listed, p.listing_choice) is distinct from (set_listing.listed, set_listing.listed);
     else
         perform private.refuse('MP010', 'scope', scope::text, 'Use player or league; a team follows its league.');
     end if;
@@ -6573,7 +6898,7 @@ grant execute on function private.set_listing to authenticated, service_role;
 create function api.set_listing(scope api.ranking_scope, subject_id uuid, listed boolean) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.set_listing(scope, subject_id, listed); end;
-comment on function api.set_listing is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking. What the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
+comment on function api.set_listing is 'Shows or hides a player (themselves) or a league or class (its ambassadors or teachers, and staff) in the public ranking. What a player chooses also holds when they join another edition. What the staff took out stays out until they put it back. Errors: MP001–MP003, MP005, MP007, MP010, MP011, MP024, MP050.';
 grant execute on function api.set_listing to authenticated, service_role;
 
 -- A corrected profile shows in the person's leagues, in every edition that is not frozen.
@@ -10540,7 +10865,7 @@ select
     s.edition_id,
     r.rank,
     s.subject_id,
-    s.label,
+    case when s.label = '—' then (select private.erased_name()) else s.label end as label,
     s.league_label,
     s.points,
     s.value,
@@ -10732,11 +11057,13 @@ declare
     crowd integer := 0;
     values_seen integer := 0;
     frozen boolean;
+    erased text;
 begin
     if neighbours = 0 then
         return next (
             private.rank_of(subject.edition_id, subject.scope, subject.value),
-            subject.subject_id, subject.label, subject.league_label, subject.points, subject.players,
+            subject.subject_id, case when subject.listed and subject.label = '—' then private.erased_name() else subject.label end,
+            subject.league_label, subject.points, subject.players,
             round(subject.points::numeric / greatest(subject.players, 1), 2), subject.value, subject.tie_order, true
         )::api.standing;
         return;
@@ -10793,6 +11120,11 @@ begin
             was := r.value;
         end if;
         crowd := crowd + r.listed::integer;
+        -- Pupils have no name here either, and stand in no ranking.
+        if r.listed and r.label = '—' then
+            erased := coalesce(erased, private.erased_name());
+            r.label := erased;
+        end if;
         return next (
             rank, r.subject_id, r.label, r.league_label, r.points, r.players,
             round(r.points::numeric / greatest(r.players, 1), 2), r.value, r.tie_order, r.subject_id = subject.subject_id
@@ -10895,6 +11227,7 @@ grant execute on function api.ranking_around to anon, authenticated, service_rol
 -- value of a page, and one for the second; the others follow, so that a page costs the same wherever it begins.
 create type api.ranking_row as (
     rank bigint,
+    level_rank bigint,
     subject_id uuid,
     label text,
     league_label text,
@@ -10910,7 +11243,7 @@ create type api.ranking_row as (
     value bigint,
     tie_order bigint
 );
-comment on type api.ranking_row is 'A row of a ranking: what a player, a team, a league, a class or a school has of these columns. value, tie_order and subject_id of the last row lead to the next page.';
+comment on type api.ranking_row is 'A row of a ranking: what a player, a team, a league, a class or a school has of these columns. level_rank is that of a class within its level. value, tie_order and subject_id of the last row lead to the next page.';
 
 -- Whether the caller may read the ranking of an edition: as the policies of scores say it for one row after the other.
 create function private.may_read_ranking(edition integer) returns boolean
@@ -10936,18 +11269,27 @@ create function private.ranking_page(
 as $$
 declare
     edition alias for edition_id;
-    among text := coalesce(level, case when scope = 'class' then 'league' else scope end);
+    among text := case when scope = 'class' then 'league' else scope end;
+    levels text[] := private.school_levels();
     r record;
     was integer;
     rank bigint;
+    level_rank bigint;
+    -- A class stands among all and within its level: what is remembered of each level.
+    n integer;
+    was_in integer[] := array_fill(null::integer, array[cardinality(levels)]);
+    rank_in bigint[] := array_fill(0::bigint, array[cardinality(levels)]);
+    crowd_in integer[] := array_fill(0, array[cardinality(levels)]);
+    values_in integer[] := array_fill(0, array[cardinality(levels)]);
     crowd integer := 0;
     values_seen integer := 0;
     frozen boolean;
+    erased text;
 begin
     if scope is null or scope not in ('player', 'team', 'league', 'class', 'school') then
         perform private.refuse('MP010', 'scope', coalesce(scope, 'it is empty'), 'Use player, team, league, class or school.');
-    elsif level is not null and (scope not in ('class', 'school') or level <> all (private.school_levels())) then
-        perform private.refuse('MP010', 'level', level, 'Classes and schools have levels: ' || array_to_string(private.school_levels(), ', ') || '.');
+    elsif level is not null and (scope not in ('class', 'school') or level <> all (levels)) then
+        perform private.refuse('MP010', 'level', level, 'Classes and schools have levels: ' || array_to_string(levels, ', ') || '.');
     elsif page_size is null or page_size not between 1 and 1000 then
         perform private.refuse('MP010', 'page_size', coalesce(page_size::text, 'it is empty'), 'Ask for 1 to 1000 rows.');
     elsif num_nulls(after_value, after_tie_order, after_subject_id) not in (0, 3) then
@@ -10959,7 +11301,7 @@ begin
     end if;
     if scope = 'school' then
         return query
-        select h.rank, h.subject_id, h.label::text, null::text, h.level::text, h.subject_id, h.label::text, h.city::text, h.country::text, h.classes,
+        select h.rank, null::bigint, h.subject_id, h.label::text, null::text, h.level::text, h.subject_id, h.label::text, h.city::text, h.country::text, h.classes,
             h.points, h.players, h.points_per_player, h.value, h.tie_order
         from api.school_ranking h
         where h.edition_id = edition
@@ -11004,14 +11346,30 @@ begin
         order by p.value desc, p.tie_order, p.subject_id
     loop
         if r.value is distinct from was then
-            rank := private.next_rank(edition, among, r.value, rank, crowd, values_seen, frozen);
+            -- Classes of other levels, which this page leaves out, stand between two of one level.
+            rank := private.next_rank(edition, among, r.value, rank, crowd, case when level is null then values_seen else 0 end, frozen);
             values_seen := values_seen + 1;
             crowd := 0;
             was := r.value;
         end if;
         crowd := crowd + 1;
+        if scope = 'class' then
+            n := array_position(levels, r.level::text);
+            if r.value is distinct from was_in[n] then
+                rank_in[n] := private.next_rank(edition, r.level, r.value, rank_in[n], crowd_in[n], values_in[n], frozen);
+                values_in[n] := values_in[n] + 1;
+                crowd_in[n] := 0;
+                was_in[n] := r.value;
+            end if;
+            crowd_in[n] := crowd_in[n] + 1;
+            level_rank := rank_in[n];
+        end if;
+        if r.label = '—' then
+            erased := coalesce(erased, private.erased_name());
+            r.label := erased;
+        end if;
         return next (
-            rank, r.subject_id, r.label, r.league_label, r.level, r.school_id, r.school_label, r.city, r.country, null,
+            rank, level_rank, r.subject_id, r.label, r.league_label, r.level, r.school_id, r.school_label, r.city, r.country, null,
             r.points, r.players, round(r.points::numeric / greatest(r.players, 1), 2), r.value, r.tie_order
         )::api.ranking_row;
     end loop;
@@ -11030,7 +11388,7 @@ create function api.ranking_page(
 ) returns setof api.ranking_row
     language sql stable rows 50 set search_path = pg_catalog, pg_temp
 begin atomic select * from private.ranking_page(edition_id, scope, level, after_value, after_tie_order, after_subject_id, page_size); end;
-comment on function api.ranking_page is 'A page of the ranking of players, teams, leagues, classes or schools; level keeps classes and schools of one level, with their ranks within it. value, tie_order and subject_id of the last row lead to the next page; the last page has fewer rows than page_size. Call it with GET. Errors: MP010.';
+comment on function api.ranking_page is 'A page of the ranking of players, teams, leagues, classes or schools; level keeps classes of one level, or schools with their classes of one level. value, tie_order and subject_id of the last row lead to the next page; the last page has fewer rows than page_size. Call it with GET. Errors: MP010.';
 grant execute on function api.ranking_page to anon, authenticated, service_role;
 -- What all editions came to, and where people play. Counting a whole ledger takes seconds and a map that followed every
 -- sign-up would show where the last person lives, so both are counted at the freeze, and before it when the staff ask;
@@ -12427,22 +12785,24 @@ select
     a.title,
     a.description,
     a.subject_id,
-    coalesce(s.label, h.name) as label,
+    coalesce(case when s.label = '—' then (select private.erased_name()) else s.label end, h.name) as label,
     s.league_label,
     a.value,
-    a.granted_at
+    a.granted_at,
+    coalesce(s.label = '—', false) as is_erased
 from mpp.award a
 left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
 left join mpp.school h on h.id = a.subject_id and a.scope = 'school' and not h.is_hidden
     and exists (select from mpp.score c where c.edition_id = a.edition_id and c.school_id = h.id and c.listed)
 where a.participation_id is null and coalesce(s.label, h.name) is not null;
-comment on view api.awards is 'Awards of frozen editions to players, teams, leagues, classes and schools that are listed. Sort by place, award_id.';
+comment on view api.awards is 'Awards of frozen editions to players, teams, leagues, classes and schools that are listed. is_erased says that label stands for a player who is no more. Sort by place, award_id.';
 grant select on api.awards to anon, authenticated, service_role;
 
 -- A client of a private edition does not play in it, so it cannot read its ranking: the names come from here.
 create function private.my_client_awards() returns table (
     award_id bigint, participation_id integer, organisation_id integer, edition_id integer, place smallint, rule text, scope text,
-    title jsonb, description jsonb, subject_id uuid, label text, league_label text, value numeric, granted_at timestamptz
+    title jsonb, description jsonb, subject_id uuid, label text, league_label text, value numeric, granted_at timestamptz,
+    is_erased boolean
 )
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -12450,7 +12810,9 @@ as $$
 begin
     return query
     select a.id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title::jsonb, a.description::jsonb,
-        a.subject_id, coalesce(s.label, h.name::text), s.league_label, case when s.is_public or h.id is not null then a.value end, a.granted_at
+        a.subject_id, coalesce(case when s.label = '—' then (select private.erased_name()) else s.label end, h.name::text), s.league_label,
+        case when s.is_public or h.id is not null then a.value end, a.granted_at,
+        coalesce(s.label = '—', false)
     from mpp.award a
     -- In a private edition no league or team of fewer than five, and no player of one: see 82_client_figure.
     left join mpp.score s on s.subject_id = a.subject_id and s.edition_id = a.edition_id and s.listed
@@ -12465,7 +12827,7 @@ grant execute on function private.my_client_awards to authenticated, service_rol
 
 create view api.client_awards with (security_invoker = true) as
 select a.award_id, a.participation_id, a.organisation_id, a.edition_id, a.place, a.rule, a.scope, a.title, a.description, a.subject_id,
-    a.label, a.league_label, a.value, a.granted_at
+    a.label, a.league_label, a.value, a.granted_at, a.is_erased
 from private.my_client_awards() a;
 comment on view api.client_awards is 'Awards among the leagues of the caller''s organisations, by the same rules. Somebody who opted out is not in it. Sort by place, award_id.';
 comment on column api.client_awards.award_id is 'The award.';
@@ -12482,6 +12844,7 @@ comment on column api.client_awards.label is 'Its name in public.';
 comment on column api.client_awards.league_label is 'League of a player or team; null for others, and where it is out of the rankings.';
 comment on column api.client_awards.value is 'What earned it, in the unit of the rule: the rank, points per player, validations, themes, collective challenges, or days; null in a private edition.';
 comment on column api.client_awards.granted_at is 'When the awards of the edition were given.';
+comment on column api.client_awards.is_erased is 'True where label stands for a player who is no more.';
 grant select on api.client_awards to authenticated, service_role, mpp_dashboard;
 
 create function private.grant_awards(edition_code text) returns integer
@@ -13633,8 +13996,8 @@ select
     p.league_id,
     p.id as player_id,
     p.team_id,
-    p.alias,
-    p.first_name,
+    case when p.alias = '—' then (select private.erased_name()) else p.alias end as alias,
+    case when p.alias = '—' then (select private.erased_name()) else p.first_name end as first_name,
     p.picture_path,
     coalesce(v.points, 0) as points,
     coalesce(v.validations, 0) as validations,
@@ -13643,7 +14006,9 @@ select
     c.phone,
     p.joined_at,
     p.initial,
-    case when p.alias is null then private.pupil_name(p.first_name, p.initial) else p.first_name end as name
+    case when p.alias is null then private.pupil_name(p.first_name, p.initial)
+        when p.alias = '—' then (select private.erased_name())
+        else p.first_name end as name
 from mpp.player p
 left join lateral (
     select sum(v.points) as points, count(*) as validations
@@ -13662,8 +14027,8 @@ select
     v.league_id,
     v.team_id,
     v.player_id,
-    p.alias,
-    p.first_name,
+    case when p.alias = '—' then (select private.erased_name()) else p.alias end as alias,
+    case when p.alias = '—' then (select private.erased_name()) else p.first_name end as first_name,
     c.id as challenge_id,
     k.code as challenge_code,
     k.title,
@@ -13672,7 +14037,9 @@ select
     v.proof_sent,
     v.validated_at,
     v.changed_at,
-    case when p.alias is null then private.pupil_name(p.first_name, p.initial) else p.first_name end as name
+    case when p.alias is null then private.pupil_name(p.first_name, p.initial)
+        when p.alias = '—' then (select private.erased_name())
+        else p.first_name end as name
 from mpp.validation v
 left join mpp.player p on p.id = v.player_id
 left join mpp.edition_challenge c on c.id = v.challenge_id
@@ -13867,7 +14234,7 @@ create view api.misuse with (security_invoker = true) as
 select
     m.edition_id,
     m.player_id,
-    p.alias,
+    case when p.alias = '—' then (select private.erased_name()) else p.alias end as alias,
     m.league_id,
     m.pattern,
     m.validations,
@@ -14123,6 +14490,265 @@ create function api.remove_contact_content(id bigint, reason text) returns void
 begin atomic select private.remove_contact_content(id, reason); end;
 comment on function api.remove_contact_content is 'Takes down the text, the name and the address of a request that is against the law, with a reason. The audit keeps that it was done, and a digest. Staff. Errors: MP005, MP006, MP010.';
 grant execute on function api.remove_contact_content to authenticated, service_role;
+-- How the staff get from what they were told, an alias, an address, a report, to the person, and back. Who looks says
+-- why, and the audit keeps every look.
+
+-- Names are found by how they begin, whatever their case and accents. Counts of these indexes are not kept
+-- (99_ownership).
+create index profile_alias on mpp.profile (private.folded(alias) text_pattern_ops) where alias is not null;
+create index profile_last_name on mpp.profile (private.folded(last_name) text_pattern_ops);
+create index player_alias on mpp.player (private.folded(alias) text_pattern_ops) where account_id is not null;
+
+create type api.person as (
+    account_id uuid,
+    found_as text,
+    email text,
+    first_name text,
+    last_name text,
+    alias text,
+    language text,
+    is_minor boolean,
+    is_disabled boolean,
+    created_at timestamptz,
+    open_reports integer,
+    clients text[],
+    places jsonb
+);
+comment on type api.person is 'An account and the person behind it. found_as is what they are in what was asked for: player, ambassador, teacher, reported, reporter. clients are the codes of those that they work for. places are their players and the leagues and classes that they run, the latest edition first, a hundred at most: [{"edition", "league_id", "league", "team", "player_id", "alias", "role", "listed", "points"}]; league is null once they have left.';
+
+-- A typed name as the indexes have it; or the refusal that names the field.
+create function private.sought(field text, value text) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    typed text := private.folded(private.clean_line(field, value, 120));
+begin
+    if char_length(typed) < 2 then
+        perform private.refuse('MP010', field, 'it is too short', 'Give two characters at least.');
+    end if;
+    return typed;
+end
+$$;
+
+create function private.people_called(typed_alias text, how_many integer) returns setof uuid
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    typed text := private.sought('alias', typed_alias);
+    beyond text := typed || chr(1114111);
+begin
+    return query
+    select a.id
+    from (
+        (
+            select p.id
+            from mpp.profile p
+            where p.alias is not null and private.folded(p.alias) ~>=~ typed and private.folded(p.alias) ~<~ beyond
+            order by private.folded(p.alias) using ~<~, p.id
+            limit how_many
+        )
+        union
+        -- As a frozen edition shows them.
+        (
+            select p.account_id
+            from mpp.player p
+            where p.account_id is not null and private.folded(p.alias) ~>=~ typed and private.folded(p.alias) ~<~ beyond
+            order by private.folded(p.alias) using ~<~, p.id
+            limit how_many
+        )
+        union
+        -- And as they were called before the staff took the name away.
+        select n.account_id
+        from mpp.name_change n
+        where n.account_id is not null and private.folded(n.old_name) ~>=~ typed and private.folded(n.old_name) ~<~ beyond
+    ) a (id);
+end
+$$;
+
+-- By the beginning of a surname, and any other words of the name.
+create function private.people_named(typed_name text, how_many integer) returns setof uuid
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    words text[] := regexp_split_to_array(private.sought('name', typed_name), '[ ’''-]+');
+begin
+    return query
+    select distinct p.id
+    from unnest(words) w (word)
+    join mpp.profile p on private.folded(p.last_name) ~>=~ w.word and private.folded(p.last_name) ~<~ (w.word || chr(1114111))
+    where char_length(w.word) >= 2
+        and not exists (
+            select
+            from unnest(words) o (word)
+            where strpos(' ' || translate(private.folded(p.first_name || ' ' || p.last_name), '’''-', '   '), ' ' || o.word) = 0
+        )
+    limit how_many;
+end
+$$;
+
+-- A league or a class by its id, its code, or its whole name.
+create function private.leagues_meant(typed_league text) returns setof uuid
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    typed text := private.sought('league', typed_league);
+    typed_code text := translate(upper(regexp_replace(left(typed_league, 40), '[\s-]', '', 'g')), 'OIL', '011');
+begin
+    if typed ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+        return next typed::uuid;
+        return;
+    end if;
+    return query
+    select c.league_id from mpp.join_code c where c.code = typed_code
+    union
+    select c.league_id from mpp.class_code c where c.code = typed_code
+    union
+    select l.id from mpp.league l where lower(l.name) = lower(private.trimmed(typed_league)) or private.folded(l.name) = typed;
+end
+$$;
+
+create function private.find_people(
+    alias text, address text, name text, league text, player_id uuid, account_id uuid, report_id bigint, mail_key text,
+    reason text, how_many integer
+) returns setof api.person
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    why text;
+    asked jsonb;
+    found jsonb;
+begin
+    perform private.require_ops();
+    why := private.clean_line('reason', find_people.reason, 300);
+    if num_nonnulls(alias, address, name, league, player_id, account_id, report_id, mail_key) <> 1 then
+        perform private.refuse('MP010', 'alias', 'give one thing to look for', 'Give an alias, an address, a name, a league, a player, an account, a report or a mail.');
+    end if;
+    if how_many is null or how_many not between 1 and 50 then
+        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 50.');
+    end if;
+    -- {account: what they are in what was asked}
+    select jsonb_object_agg(a.id, a.found_as) into found
+    from (
+        select x.id, min(x.found_as) as found_as
+        from (
+            select p.id, null::text as found_as
+            from private.people_called(find_people.alias, how_many) p (id)
+            where find_people.alias is not null
+            union all
+            select u.id, null::text from auth.users u where u.email = lower(private.trimmed(left(find_people.address, 300)))
+            union all
+            select p.id, null::text
+            from private.people_named(find_people.name, how_many) p (id)
+            where find_people.name is not null
+            union all
+            select r.account_id, r.role
+            from private.leagues_meant(find_people.league) l (id)
+            cross join lateral (
+                select b.account_id, case when b.player_id is null then 'teacher' else 'ambassador' end as role
+                from mpp.ambassador b
+                where b.league_id = l.id
+                union all
+                select p.account_id, 'player' from mpp.player p where p.league_id = l.id
+            ) r
+            where find_people.league is not null
+            union all
+            select p.account_id, null::text from mpp.player p where p.id = find_people.player_id
+            union all
+            select u.id, null::text from auth.users u where u.id = find_people.account_id
+            union all
+            select a.id, a.found_as
+            from mpp.conduct_report r
+            cross join lateral (values (r.account_id, 'reported'), (r.reported_by, 'reporter')) a (id, found_as)
+            where r.id = find_people.report_id
+            union all
+            select coalesce(m.account_id, u.id), null::text
+            from mpp.outbox m
+            left join auth.users u on u.email = m.address
+            where m.key = find_people.mail_key
+        ) x
+        where x.id is not null
+        group by x.id
+        order by min(x.found_as), x.id
+        limit how_many
+    ) a;
+    -- The audit is for good. So of a name or an address it keeps a digest, by which one can prove what was asked, and
+    -- the accounts that were shown. Ids stand as they are.
+    select jsonb_build_object('by', k.key)
+        || case when k.key in ('alias', 'address', 'name')
+            then jsonb_build_object('asked_sha256', encode(sha256(convert_to(private.folded(private.trimmed(k.value)), 'UTF8')), 'hex'))
+            else jsonb_build_object('asked', left(k.value, 200)) end
+    into asked
+    from jsonb_each_text(jsonb_build_object(
+        'alias', find_people.alias, 'address', find_people.address, 'name', find_people.name, 'league', find_people.league,
+        'player', find_people.player_id, 'account', find_people.account_id, 'report', find_people.report_id, 'mail', find_people.mail_key)) k
+    where k.value is not null;
+    perform private.record_act('person.show', null, asked || jsonb_build_object(
+        'reason', why,
+        'shown', (select count(*) from jsonb_object_keys(coalesce(found, '{}'))),
+        'accounts', coalesce((select jsonb_agg(f.key) from jsonb_object_keys(found) f (key)), '[]')));
+    return query
+    select u.id, found ->> u.id::text, u.email::text, f.first_name::text, f.last_name::text, f.alias::text, f.language,
+        private.is_under(u.id, 18), not private.is_live(u), u.created_at,
+        (select count(*)::integer from mpp.conduct_report r where r.account_id = u.id and r.resolved_at is null),
+        array(
+            select o.code from mpp.staff s join mpp.organisation o on o.id = s.organisation_id where s.account_id = u.id order by o.code
+        ),
+        private.places_of(u.id)
+    from jsonb_object_keys(found) a (id)
+    join auth.users u on u.id = a.id::uuid
+    left join mpp.profile f on f.id = u.id
+    order by found ->> u.id::text, f.alias, u.email, u.id;
+end
+$$;
+grant execute on function private.find_people to authenticated, service_role;
+
+-- Where somebody plays, and what they run.
+create function private.places_of(account uuid) returns jsonb
+    language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return coalesce((
+        select jsonb_agg(jsonb_build_object(
+            'edition', x.edition, 'league_id', x.league_id, 'league', x.league, 'team', x.team, 'player_id', x.player_id,
+            'alias', x.alias, 'role', x.role, 'listed', x.listed, 'points', x.points
+        ) order by x.starts_at desc, x.edition, x.league)
+        from (
+            select e.code as edition, e.starts_at, l.id as league_id, l.name as league, t.name as team, p.id as player_id, p.alias,
+                case when b.is_principal then 'ambassador' when b.league_id is not null then 'co-ambassador'
+                    when p.league_id is null then 'left' else 'player' end as role,
+                p.listed, s.points
+            from mpp.player p
+            join mpp.edition e on e.id = p.edition_id
+            left join mpp.league l on l.id = p.league_id
+            left join mpp.team t on t.id = p.team_id
+            left join mpp.ambassador b on b.league_id = p.league_id and b.account_id = p.account_id
+            left join mpp.score s on s.subject_id = p.id
+            where p.account_id = account
+            union all
+            select e.code, e.starts_at, l.id, l.name, null, null, null, 'teacher', l.listed, s.points
+            from mpp.ambassador b
+            join mpp.league l on l.id = b.league_id and l.school_id is not null
+            join mpp.edition e on e.id = l.edition_id
+            left join mpp.score s on s.subject_id = l.id
+            where b.account_id = account
+            order by starts_at desc, edition, league
+            limit 100
+        ) x
+    ), '[]');
+end
+$$;
+
+create function api.find_people(
+    reason text, alias text default null, address text default null, name text default null, league text default null,
+    player_id uuid default null, account_id uuid default null, report_id bigint default null, mail_key text default null,
+    how_many integer default 10
+) returns setof api.person
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic
+    select * from private.find_people(alias, address, name, league, player_id, account_id, report_id, mail_key, reason, how_many);
+end;
+comment on function api.find_people is 'Finds people by one of these: the beginning of an alias, present or taken away; an address; the beginning of a surname, with other words of the name if need be; a league or class (id, code or name), with all who play in it or run it; a player; an account; a report of conduct; a mail. Returns fifty at most, each with address and surname, and nothing of pupils, who have none. The audit keeps each look: who looked, for what and why, whom it showed. Staff. Errors: MP006, MP010.';
+grant execute on function api.find_people to authenticated, service_role;
 -- The outbox: which mail goes to whom, decided at the moment it leaves. `mpp mail send` sends (mpp_supabase/mail, which
 -- also has the texts). Here is what makes it safe: one mail per key with one Message-ID, and claims that end.
 
@@ -14348,6 +14974,9 @@ begin
     ), false) then
         return 'no consent';
     end if;
+    if mail.template = 'expulsion' and not exists (select from mpp.ops_member o where o.account_id = mail.account_id) then
+        return 'no longer of the staff';
+    end if;
     if mail.account_id is not null and mail.organisation_id is not null and not exists (
         select
         from mpp.staff s
@@ -14527,7 +15156,7 @@ begin
             select jsonb_build_object('subject', n.subject, 'body', n.body)
             from mpp.newsletter n
             where m.template = 'newsletter' and n.code = m.data ->> 'newsletter' and n.language = m.language
-        ), '{}'),
+        ), case when m.template = 'expulsion' then private.report_content((m.data ->> 'report')::bigint) end, '{}'),
         token, m.claim_expires_at
     )::api.claimed_mail;
 end
@@ -15191,6 +15820,8 @@ begin
                 -- An account keeps its links as long as it lives.
                 ('unsubscribe links of addresses without account', 'mpp.unsubscribe_token', interval '3 years', $sql$
                     account_id is null and made_at <= $1 $sql$),
+                ('names that were taken away', 'mpp.name_change', interval '3 years', $sql$
+                    changed_at <= $1 $sql$),
                 ('bounces', 'mpp.mail_bounce', interval '3 years', $sql$
                     bounced_at <= $1 $sql$),
                 ('invitations of staff', 'mpp.staff_invitation', interval '30 days', $sql$
@@ -15305,7 +15936,7 @@ begin
                     'mpp.participation'::regclass, 'mpp.territory'::regclass, 'mpp.dashboard'::regclass, 'mpp.participant'::regclass,
                     'mpp.task'::regclass, 'mpp.client_map_cell'::regclass, 'mpp.award'::regclass, 'mpp.contact_request'::regclass, 'mpp.outbox'::regclass,
                     'mpp.newsletter'::regclass, 'mpp.unsubscribe_token'::regclass, 'mpp.mail_suppression'::regclass,
-                    'mpp.mail_bounce'::regclass,
+                    'mpp.mail_bounce'::regclass, 'mpp.name_change'::regclass,
                     'mpp.partner'::regclass, 'mpp.campaign'::regclass, 'mpp.campaign_text'::regclass, 'mpp.campaign_code'::regclass,
                     'mpp.campaign_guest'::regclass, 'mpp.partner_export'::regclass, 'mpp.partner_address'::regclass,
                     'mpp.partner_withdrawal'::regclass, 'mpp.guardian_request'::regclass, 'mpp.guardian_consent'::regclass,
@@ -15327,7 +15958,7 @@ begin
             and i.indkey[a.attnum - 1] = 0
             and i.indrelid in (
                 'mpp.league'::regclass, 'mpp.team'::regclass, 'mpp.player'::regclass, 'mpp.unit'::regclass, 'mpp.outbox'::regclass,
-                'mpp.campaign_code'::regclass, 'mpp.guardian_request'::regclass
+                'mpp.campaign_code'::regclass, 'mpp.guardian_request'::regclass, 'mpp.profile'::regclass
             )
         order by a.attrelid, a.attnum
     loop

@@ -24,6 +24,7 @@ IN_THE_DATABASE = {
     "edition_phase": choices.Phase,
     "mail_purpose": choices.MailPurpose,
     "mail_state": choices.MailState,
+    "name_kind": choices.NameKind,
     "organisation_kind": choices.OrganisationKind,
     "staff_role": choices.StaffRole,
 }

@@ -71,7 +71,7 @@ def test_help_reads_the_module_of_the_noun_that_is_named_and_of_no_other() -> No
 def test_help_begins_with_what_the_staff_need_most() -> None:
     listed = shell("--help").stdout.partition("Commands:\n")[2].splitlines()
     assert " ".join(line.split()[0] for line in listed) == (
-        "edition ranking league class pupil school validation client report award statistics"
+        "edition ranking league class pupil school validation person name client report award statistics"
         " login logout whoami factor user contact mail terms partner setting privacy maintenance misuse audit watch"
         " db stack demo"
     )

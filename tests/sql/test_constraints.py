@@ -114,6 +114,9 @@ RULES = {
     "past_statistics_players_check": "update mpp.past_statistics set players = -1",
     "player_contact_phone_check": "update mpp.player_contact set phone = '0612345678'",
     "player_initial_of_pupil": "update mpp.player set initial = 'Abc' where alias is null",
+    "name_change_of_one_thing": "update mpp.name_change set kind = 'team' where kind = 'alias'",
+    "name_change_reason_check": "update mpp.name_change set reason = ''",
+    "player_listing_chosen": "update mpp.player set listing_choice = true",
     "player_pupil_is_private": "update mpp.player set listed = true where alias is null",
     "player_team_with_league": "update mpp.player set team_id = null where team_id is not null",
     "profile_birth_date_check": "update mpp.profile set birth_date = '1900-01-01' where birth_date is not null",
@@ -253,6 +256,8 @@ REFERENCES = {
     "partner_withdrawal_account_id_fkey": "mpp.partner_withdrawal.account_id",
     "partner_withdrawal_campaign_id_fkey": "mpp.partner_withdrawal.campaign_id",
     "partner_withdrawal_export_id_fkey": "mpp.partner_withdrawal.export_id",
+    "name_change_account_id_fkey": "mpp.name_change.account_id",
+    "name_change_changed_by_fkey": "mpp.name_change.changed_by",
     "player_account_id_fkey": "mpp.player.account_id",
     "player_contact_player_id_fkey": "mpp.player_contact.player_id",
     "player_edition_id_fkey": "mpp.player.edition_id",
@@ -309,6 +314,7 @@ NEVER_NULL = {
     "mpp.maintenance_window": "starts_at ends_at",
     "mpp.client_map_cell": "participation_id",
     "mpp.map_cell": "edition_id players",
+    "mpp.name_change": "kind old_name reason",
     "mpp.newsletter": "subject body",
     "mpp.organisation": "code name",
     "mpp.outbox": "key message_part purpose template language",
@@ -390,7 +396,9 @@ def play(game: Game) -> None:
         game.validate(player, edition, "t-bike")
         player.call("unlock_challenge", edition_id=edition.id, word="wrong")
         player.call("unlock_challenge", edition_id=edition.id, word=SECRET_WORD)
-    game.run("insert into mpp.account_proof (account_id) values (%s)", (game.staff().account,))
+    staff = game.staff()
+    game.run("insert into mpp.account_proof (account_id) values (%s)", (staff.account,))
+    staff.call("change_name", kind="alias", subject_id=player.player_id, reason="why")
     game.service.call(
         "announce_maintenance", starts_at=game.now + DAY, ends_at=game.now + 2 * DAY, message=translated("Moving")
     )

@@ -32,6 +32,7 @@ OTHERS = {
     "class_request.pupil_ids",
     "class_request.request_key",
     "league.id",
+    "name_change.subject_id",
     "outbox.claimed_by",
     "player.id",
     "school.id",

@@ -78,7 +78,10 @@ def writers(game: Game) -> dict[str, list[Callable[[str], Any]]]:
             lambda name: teacher.call("rename_team", team_id=class_.teams[0], name=name),
         ],
         "unit.name": [lambda name: client_league(name="Nord", unit=name)],
-        "profile.alias": [lambda name: player.call("update_profile", alias=name)],
+        "profile.alias": [
+            lambda name: player.call("update_profile", alias=name),
+            lambda name: game.registered(alias=name),
+        ],
         "profile.first_name": [lambda name: player.call("update_profile", first_name=name)],
         "profile.last_name": [lambda name: player.call("update_profile", last_name=name)],
         "school.name": [lambda name: school(name=name)],
@@ -100,6 +103,8 @@ OTHERWISE = {
     "newsletter.subject": "the association types it",
     "partner.name": "the association types it",
     "campaign_code.creator": "the association types it",
+    "name_change.old_name": "a name that was checked, and read by the staff only",
+    "name_change.new_name": "the association types it",
 }
 
 
@@ -116,7 +121,7 @@ def test_every_name_that_is_shown_goes_through_the_one_rule(game):
     for column, calls in checked.items():
         for write in calls:
             for wrong, what in (
-                *((name, "it holds a link") for name in ("Visitez evil.ai", "x.cloud")),
+                *((name, "it holds a link") for name in ("Visitez evil.ai", "x.cloud", "http://evil")),
                 *((name, "it is the name of the association") for name in ("MPP officiel", "M.P.P. support")),
             ):
                 with game.refused("MP010", "MP070") as caught:

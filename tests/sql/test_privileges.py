@@ -93,6 +93,7 @@ def build(game: Game) -> Scene:
     receipt = game.validate(people["player"], edition, "t-bike")
     game.validate(people["player"], edition, "t-picnic")
     game.validate(people["outsider"], edition, "t-bike")
+    game.service.call("change_name", kind="league", subject_id=theirs.id, reason="why")
     report = game.one("select id from mpp.conduct_report where league_id = %s", (ours.id,))
     window = game.service.call(
         "announce_maintenance", starts_at=game.now + HOUR, ends_at=game.now + 2 * HOUR, message=translated("Moving")
@@ -231,6 +232,10 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
     ),
     "cancel_maintenance": row(lambda s: {"id": s.window}, "MP006", **STAFF),
     "resolve_conduct_report": row(lambda s: {"id": s.report, "resolution": "done"}, "MP006", **STAFF),
+    "change_name": row(
+        lambda s: {"kind": "league", "subject_id": s.ours.id, "name": "Other", "reason": "why"}, "MP006", **STAFF
+    ),
+    "find_people": row(lambda s: {"player_id": s.subject("player"), "reason": "why"}, "MP006", **STAFF),
     "correct_birth_date": row(
         lambda s: {"account_id": s.people["newcomer"].account, "birth_date": "1991-01-01", "reason": "a letter"},
         "MP006",
@@ -358,6 +363,7 @@ def visible(scene: Scene) -> dict[str, tuple[str, Callable[[], set], dict[str, s
         "open_leagues": ("league_id", {**same_for(PEOPLE, {scene.ours.id}), "anon": DENIED}),
         "ops_leagues": ("league_id", staff_only(leagues)),
         "conduct_reports": ("id", staff_only({scene.report})),
+        "name_changes": ("subject_id", staff_only({scene.theirs.id})),
         "audit_log": (
             "subject",
             staff_only({scene.edition.code, scene.over.code, str(scene.ours.id), str(scene.window)}),
@@ -577,6 +583,7 @@ def through_policies(scene: Scene, beyond: Beyond) -> dict[str, tuple[str, dict[
         "ops_member": ("select account_id from mpp.ops_member", {}),
         "organisation": ("select id from mpp.organisation", {"staff": {beyond.organisation}}),
         "unlock": ("select player_id from mpp.unlock", {}),
+        "name_change": ("select subject_id from mpp.name_change", {"staff": {scene.theirs.id}}),
         "unlock_guess": ("select account_id from mpp.unlock_guess", {}),
         **{table: (f"select {key} from mpp.{table}", {}) for table, key in OF_SCHOOLS.items()},
     }  # fmt: skip

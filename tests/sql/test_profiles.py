@@ -471,6 +471,7 @@ def test_a_deleted_account_changes_nothing_of_a_frozen_edition_but_its_name(game
         for row in (line for rows in views.values() for line in rows if line.get("subject_id") in players):
             row.pop("label")
             row.pop("league_label", None)
+            row.pop("is_erased", None)
         return views
 
     before = figures()
@@ -479,7 +480,39 @@ def test_a_deleted_account_changes_nothing_of_a_frozen_edition_but_its_name(game
         game.run("delete from auth.users where id = %s", (person.account,))
         assert figures() == before
     (row,) = game.anon.view("player_ranking", subject_id=best.player_id)
-    assert (row["rank"], row["points"], row["label"], row["league_label"]) == (1, 4, "—", None)
+    assert (row["rank"], row["points"], row["label"], row["league_label"]) == (1, 4, "Joueur·se effacé·e", None)
+
+    def names(reader):
+        """What the erased player is called wherever a ranking or an award shows the line."""
+        shown = [
+            *reader.view("player_ranking", subject_id=best.player_id),
+            *reader.view("awards", subject_id=best.player_id),
+            *reader.table("ranking_page", edition_id=edition.id, scope="player"),
+            *reader.table("ranking_around", subject_id=others[0].player_id, neighbours=20),
+            *reader.table("ranking_around", subject_id=best.player_id, neighbours=0),
+        ]
+        lines = [line["label"] for line in shown if line["subject_id"] == best.player_id]
+        assert len(lines) == len(awarded) + 4
+        return set(lines)
+
+    awarded = game.anon.view("awards", subject_id=best.player_id)
+    visitor = game.anon.on(game.db)
+    for language, name in {
+        "fr-FR,fr;q=0.9": "Joueur·se effacé·e", "DE": "Gelöschte Person", "en-GB": "Erased player",
+        "it": "Joueur·se effacé·e", "it, de;q=0.8, en;q=0.5": "Gelöschte Person", "den": "Joueur·se effacé·e",
+    }.items():  # fmt: skip
+        visitor.headers = {"accept-language": language}
+        assert names(visitor) == {name}
+    others[0].call("update_profile", language="de")
+    others[0].headers = {"accept-language": "en"}
+    assert names(others[0]) == {"Gelöschte Person"}
+    # Their league keeps what it saw, under that name: they are no pupil, whose name would be a dash.
+    for view, columns in (
+        ("league_members", ("alias", "first_name", "name")),
+        ("league_validations", ("alias", "first_name", "name")),
+    ):
+        (line,) = others[0].view(view, player_id=best.player_id)
+        assert {line[column] for column in columns} == {"Gelöschte Person"}
     assert game.anon.view("player_ranking", subject_id=hidden.player_id) == []
     # Whatever happens to the league later gives nothing back.
     game.run("update mpp.league set category = category where id = %s", (league.id,))

@@ -12,6 +12,7 @@ from tests.support.game import DAY, Edition, Game
 
 MICROSECOND = timedelta(microseconds=1)
 MAILS, LINKS, BOUNCES = "mails", "unsubscribe links of addresses without account", "bounces"
+NAMES = "names that were taken away"
 STAFF, GUESTS, REQUESTS = "invitations of staff", "invited participants", "contact requests"
 HELD = "held contact requests"
 GUARDIANS = "questions to guardians"
@@ -30,7 +31,9 @@ def purge(game: Game, **more: Any) -> dict[str, int]:
 
 
 def only(rule: str, rows: int) -> dict[str, int]:
-    return {MAILS: 0, LINKS: 0, BOUNCES: 0, STAFF: 0, GUESTS: 0, GUARDIANS: 0, HELD: 0, REQUESTS: 0} | {rule: rows}
+    return {MAILS: 0, LINKS: 0, NAMES: 0, BOUNCES: 0, STAFF: 0, GUESTS: 0, GUARDIANS: 0, HELD: 0, REQUESTS: 0} | {
+        rule: rows
+    }
 
 
 def address() -> str:
@@ -182,6 +185,7 @@ def test_how_much_is_kept_is_said_with_every_rule(game):
     assert kept == {
         MAILS: timedelta(days=365), LINKS: timedelta(days=3 * 365), BOUNCES: timedelta(days=3 * 365),
         STAFF: timedelta(days=30), GUESTS: timedelta(days=90), HELD: timedelta(days=30), GUARDIANS: timedelta(days=30),
+        NAMES: timedelta(days=3 * 365),
         REQUESTS: timedelta(days=3 * 365),
     }  # fmt: skip
 

@@ -583,6 +583,10 @@ def test_the_public_rankings_name_no_pupil(game, scene):
     # Not even the score rows themselves, which every caller's policy lets through.
     labels = game.rows("select label from mpp.score where edition_id = %s and scope = 'player'", (scene.edition.id,))
     assert {r["label"] for r in labels} == {"—"}
+    # They are not taken for players who are no more.
+    pupil = next(iter(scene.ours.pupils.values()))
+    (line,) = game.service.table("ranking_around", subject_id=pupil, neighbours=0)
+    assert line["label"] == "—"
 
 
 # the policies by themselves

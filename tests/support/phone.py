@@ -163,7 +163,7 @@ class Phone:
 
     def points(self, edition: Edition) -> int:
         """The caller's points."""
-        (me,) = self.rpc("my_rank", edition_id=edition.id, neighbours=0)
+        (me,) = self.client.rpc("my_rank", {"edition_id": edition.id, "neighbours": 0}, get=True).execute().data
         return me["points"]
 
 

@@ -82,6 +82,19 @@ MAILS: dict[str, tuple[str, dict[str, Any], list[str], list[str]]] = {
          "un enfant a donné"],
         ["Lina plays Ma Petite Planète", "once, until 21 June 2026", "takes your agreement back", "a child gave your"],
     ),
+    "name_changed": (
+        "service",
+        {"kind": "team", "name": "Équipe 7KQ2MD", "league": "Les Hiboux", "reason": "C’est une insulte"},
+        ["une équipe de « Les Hiboux » par « Équipe 7KQ2MD »", "C’est une insulte"],
+        ["a team of “Les Hiboux” by “Équipe 7KQ2MD”", "C’est une insulte"],
+    ),
+    "expulsion": (
+        "service",
+        {"report": 12, "player": "Chardon", "league": "Les Hiboux", "edition": "adult-2026-06", "by": "Iris",
+         "reason": "Des insultes"},
+        ["Iris a expulsé Chardon de la ligue « Les Hiboux » (adult-2026-06)", "Des insultes", "signalement 12"],
+        ["Iris has expelled Chardon from the league “Les Hiboux” (adult-2026-06)", "Des insultes", "report 12"],
+    ),
     "newsletter": (
         "newsletter",
         {"newsletter": "ete", "subject": "L’été", "body": "Bonjour **à vous**\n\n[lien](https://example.org/a?b=1&c=2)"},
@@ -145,6 +158,31 @@ def test_both_parts_of_a_mail_say_the_same_in_its_language(template: str, langua
     assert not re.search(r"\{\w*\}|None|\n\n\n", text)
 
 
+@pytest.mark.parametrize(
+    ("kind", "more", "words"),
+    [
+        ("alias", {"name": "Ada"}, ["votre pseudo par « Ada »", "choisir un autre"]),
+        ("league", {"name": "Ada"}, ["votre ligue par « Ada »", "écrivez à"]),
+        ("class", {"name": "Ada"}, ["votre classe par « Ada »", "choisir un autre"]),
+        ("school", {"name": "Ada"}, ["vous avez ajouté par « Ada »", "écrivez à"]),
+        ("school", {}, ["retiré de ses listes", "écrivez à"]),
+    ],
+)
+def test_whoever_owned_a_name_reads_what_it_is_now_and_what_they_can_do(
+    kind: str, more: dict[str, str], words: list[str]
+) -> None:
+    text = part(composed(claimed("name_changed", data={"kind": kind, "reason": "Insulte", **more})), "plain")
+    for each in (*words, "La raison : Insulte"):
+        assert each in text
+
+
+def test_an_expulsion_by_the_staff_names_nobody_of_them() -> None:
+    data = {name: value for name, value in MAILS["expulsion"][1].items() if name != "by"}
+    text = part(composed(claimed("expulsion", data=data)), "plain")
+    assert "L’équipe a expulsé Chardon" in text
+    assert "None" not in text
+
+
 LEADING = replace(SETTINGS, app_url="https://app.example.org/rejoindre", client_space_url="https://espace.example.org")
 LEADS_TO = {
     "staff_invitation": "https://espace.example.org",
@@ -154,8 +192,14 @@ LEADS_TO = {
     "league_note": "https://app.example.org/rejoindre",
     "terms_notice": "https://app.example.org/rejoindre",
     "guardian_request": f"https://example.org/functions/v1/guardian?token={'cd' * 32}",
+    "name_changed": "https://app.example.org/rejoindre",
+    # It is for the staff, who have commands.
+    "expulsion": "",
     "newsletter": "",
 }
+
+
+NO_LINK_OF_THEIR_OWN = {"name_changed", "expulsion", "newsletter", "guardian_request"}
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
@@ -169,7 +213,7 @@ def test_a_mail_leads_to_the_app_or_to_the_space_where_one_is_set(template: str,
     assert (expected in links) == bool(expected)
     assert (expected in part(message, "plain")) if expected else "app.example.org" not in part(message, "plain")
     # What it names itself comes first.
-    if template not in ("newsletter", "guardian_request"):
+    if template not in NO_LINK_OF_THEIR_OWN:
         own = claimed(template, language, data=data | {"link": "https://own.example.org/x"})
         assert b"https://own.example.org/x" in compose(own, LEADING)
         assert b"espace.example.org" not in compose(own, LEADING)

@@ -716,6 +716,14 @@ def test_many_winners_are_counted_on_the_page_and_all_in_the_workbook() -> None:
     assert not sheet["B2"].alignment.wrap_text
 
 
+@pytest.mark.parametrize(("language", "name"), [("fr", "Joueur·se effacé·e"), ("en", "Erased player")])
+def test_erased_players_keep_their_awards_in_the_language_of_the_report(language: Any, name: str) -> None:
+    """The rows were read in the staff's language; two players who are no more stay two."""
+    won = award("Touche-à-tout", ["a", "b", "Mésange"], "", scope="player")
+    erased = tuple(but(one, label="Erased player", is_erased=True) for one in won[:2])
+    assert page(final(awards=(*erased, won[2])), language).tables["awards"][1][1] == f"{name}, {name}, Mésange"
+
+
 def test_long_names_that_begin_alike_can_be_told_apart_in_a_chart() -> None:
     from mpp_supabase.reports.charts import distinct_labels
 
