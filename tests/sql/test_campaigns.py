@@ -149,6 +149,8 @@ def test_the_partner_gets_exactly_those_who_agreed_to_it_and_may(game, mission):
         "agreed again": join(somebody("again"), mission, consent=True),
         "turned out to be 14": join(somebody("younger"), mission, consent=True),
         "unconfirmed": join(somebody("unconfirmed"), mission, consent=True),
+        "both campaigns": join(join(somebody("both"), mission, consent=True), other, consent=True),
+        "only the other of both": join(join(somebody("only"), other, consent=True), mission, consent=False),
     }
     for name in ("withdrew before", "agreed again"):
         people[name].call("set_consent", purpose="partner_sharing", granted=False)
@@ -166,15 +168,16 @@ def test_the_partner_gets_exactly_those_who_agreed_to_it_and_may(game, mission):
         birth_date=game.child(14),
         reason="asked",
     )
-    found = set(exported(game, mission))
+    found = exported(game, mission)
     names = {name for name, person in people.items() if address(person) in found}
-    assert names == {"adult", "withdraws after", "15 today", "17", "expelled", "agreed again"}
+    assert names == {"adult", "withdraws after", "15 today", "17", "expelled", "agreed again", "both campaigns"}
     assert len(found) == len(names)
-    assert exported(game, other) == [address(people["other campaign"])]
+    others = ("other campaign", "both campaigns", "only the other of both")
+    assert exported(game, other) == sorted(address(people[name]) for name in others)
     # And what the partner must be told afterwards.
     people["withdraws after"].call("set_consent", purpose="partner_sharing", granted=False)
     assert withdrawals(game, mission) == {(address(people["withdraws after"]), "withdrawn")}
-    assert len(exported(game, mission)) == 5
+    assert len(exported(game, mission)) == 6
 
 
 def test_somebody_is_fifteen_for_the_export_from_midnight_in_paris(game, mission):
@@ -297,7 +300,7 @@ def test_who_agrees_again_before_the_partner_was_told_is_off_the_list(game, miss
 
 
 def test_figures_of_a_creator_name_nobody_and_withhold_few(game):
-    mission = campaign(game, None, "Many", "Few", "Nobody", "Split")
+    mission = campaign(game, None, "Many", "Few", "Nobody", "Split", "Shy")
     league = game.league(mission.edition)
     for number in range(6):
         person = game.player(league) if number < 5 else game.registered()
@@ -308,7 +311,11 @@ def test_figures_of_a_creator_name_nobody_and_withhold_few(game):
         join(game.registered(), mission, consent=True, creator="Few")
     for number in range(8):
         join(game.registered(), mission, consent=number < 6, creator="Split")
+    for _ in range(3):
+        join(game.registered(), mission, consent=False, creator="Shy")
     figures = {row["creator"]: row for row in game.service.table("campaign_figures", campaign=mission.code)}
+    # That none of a few agreed tells about each of them.
+    assert (figures["Shy"]["joined"], figures["Shy"]["agreed"], figures["Shy"]["players"]) == (None, None, None)
     assert figures["Nobody"] == {"creator": "Nobody", "joined": 0, "agreed": 0, "players": 0, "validations": 0}
     assert figures["Few"] == {"creator": "Few", "joined": None, "agreed": None, "players": None, "validations": None}
     # One of six does not play: five players would tell.
