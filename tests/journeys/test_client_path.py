@@ -384,7 +384,7 @@ def test_what_is_a_s_own_takes_nothing_of_b_s(place: Place, clients: tuple[Whole
     viewers = [account_of(whole.client.staff["viewer"]) for whole in (a, b)]
     mixed = [
         ("manager", "invite_participants", {**part, "participants": [guest]}, "MP070"),
-        ("manager", "create_client_leagues", {**part, "leagues": [pirates]}, "MP038"),
+        ("manager", "create_client_leagues", {**part, "leagues": [pirates]}, "MP070"),
         ("owner", "set_staff", {**own, "account_id": viewers[1], "role": "viewer"}, "MP005"),
         ("owner", "set_staff", {"organisation_id": b.client.organisation, "account_id": viewers[0]}, "MP090"),
     ]

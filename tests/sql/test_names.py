@@ -227,7 +227,9 @@ def test_an_alias_is_a_name_and_no_number_and_nobody_who_helps_here(game, name, 
         assert what in caught.value.diag.message_primary
 
 
-@pytest.mark.parametrize("name", ["0612345678", "Les 06 12 34 56 78", "+33 6 12 34 56 78", "０６１２３４５６７８"])
+@pytest.mark.parametrize(
+    "name", ["0612345678", "Les 06 12 34 56 78", "+33 6 12 34 56 78", "+33 (6) 12 34 56 78", "０６１２３４５６７８"]
+)
 def test_leagues_and_teams_are_called_by_no_telephone_number(game, name):
     league = game.league(game.edition())
     person = game.registered()
@@ -238,6 +240,13 @@ def test_leagues_and_teams_are_called_by_no_telephone_number(game, name):
         with game.refused("MP010") as caught:
             call()
         assert "telephone" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["0-0-5-379462", "03/04/2015", "2026-2027", "007", "Les 100 000 volts 2026", "75011 Paris 2026"]
+)
+def test_days_years_and_codes_are_no_telephone_numbers(game, name):
+    assert not game.one("select private.holds_phone_number(%s)", (name,))
 
 
 def test_what_imitates_a_client_without_a_separator_is_refused(game):
