@@ -70,7 +70,7 @@ SERVER_ONLY = {
 }  # fmt: skip
 ASSOCIATION_ONLY = {
     "announce_maintenance", "apply_edition", "cancel_maintenance", "clear_bounces", "close_edition",
-    "correct_birth_date", "correct_school", "count_edition", "forget_pupils", "freeze_edition", "grant_awards",
+    "change_name", "correct_birth_date", "correct_school", "count_edition", "find_people", "forget_pupils", "freeze_edition", "grant_awards",
     "handle_contact_request", "open_edition", "purge_expired",
     "record_bounce", "remove_contact_content", "resolve_conduct_report", "set_organisation",
     "set_participation", "set_territory", "territory_schools", "verify_scores", "withdraw_participation",
