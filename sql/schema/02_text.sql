@@ -297,7 +297,7 @@ $$;
 -- Whether a telephone number stands in a text, with its 0 or its +. Days, years and codes have fewer digits.
 create function private.holds_phone_number(value text) returns boolean
     language sql immutable parallel safe strict set search_path = pg_catalog, pg_temp
-as $$ select normalize(value, NFKC) ~ '(\+ ?[1-9]|\m0[ .]?[1-9])([ ./()-]?[0-9]){7,}' $$;
+as $$ select normalize(value, NFKC) ~ '(\+ ?[1-9]|\m0[ .]?[1-9])([ ./()-]{0,2}[0-9]){7,}' $$;
 
 -- Whether a name begins with a client's name, however its words are joined or parted: “ExempleSA”, “Exemple S.A. Lyon”.
 -- Short names are ordinary words, which others contain by chance: they are compared word by word only. An article may
