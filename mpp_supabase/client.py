@@ -94,7 +94,7 @@ class MPP:
 
     def who_am_i(self) -> Caller:
         """Return who the database takes the sender of the requests for, and what their session lacks."""
-        return parse_row(Caller, self._transport.call("who_am_i", idempotent=True))
+        return parse_row(Caller, self._transport.read("who_am_i"))
 
     def read_clock(self) -> datetime:
         """Return the time by the database's clock, which decides what is open and what is over."""
