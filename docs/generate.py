@@ -99,6 +99,10 @@ Times are ISO 8601 with an offset. Texts for people are objects by language.
 When `my_profile.terms_due` names a version of the terms, show it and call `accept_terms`; until then writing is refused
 with `MP055`, but for withdrawing, opting out, correcting the profile and leaving.
 
+Where a setting of the association asks for it, its staff and owners of clients show a second factor (`auth.mfa` of the
+Supabase clients). Until then views show them what any account sees, functions for the staff refuse with `MP013`, and
+`my_organisations` says `second_factor` in `closed_because`. `who_am_i` tells what a session lacks.
+
 Text that a person types is trimmed, and its spaces become single. It must be one line: a `line` holds no control,
 invisible or direction characters. `MP010` refuses what does not fit; its message begins with the name of the field.
 
