@@ -61,7 +61,7 @@ ALSO_CLOSED = {"client_organisations", "my_organisations"}
 #: What an account does to itself, to the public directory or to the desk of the association, whatever client there is.
 ONE_S_OWN = {
     "add_school", "claim_class", "create_class", "my_rank", "read_clock", "register", "register_teacher",
-    "search_schools", "send_contact_request", "set_consent", "update_profile", "update_teacher", "who_am_i",
+    "search_schools", "send_contact_request", "set_consent", "update_profile", "update_teacher",
 }  # fmt: skip
 SERVER_ONLY = {
     "claim_mail", "due_mails", "import_schools", "import_validations", "list_accounts", "queue_league_notes",
@@ -70,9 +70,9 @@ SERVER_ONLY = {
 }  # fmt: skip
 ASSOCIATION_ONLY = {
     "announce_maintenance", "apply_edition", "cancel_maintenance", "clear_bounces", "close_edition",
-    "change_name", "correct_birth_date", "correct_school", "count_edition",
-    "find_people", "forget_pupils", "freeze_edition", "grant_awards", "handle_contact_request", "open_edition",
-    "purge_expired", "record_factor_removal", "set_account_disabled",
+    "correct_birth_date", "correct_school", "count_edition",
+    "forget_pupils", "freeze_edition", "grant_awards", "handle_contact_request", "open_edition",
+    "purge_expired",
     "record_bounce", "remove_contact_content", "resolve_conduct_report", "set_organisation",
     "set_participation", "set_territory", "territory_schools", "verify_scores", "withdraw_participation",
 }  # fmt: skip

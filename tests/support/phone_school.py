@@ -195,12 +195,14 @@ def views(place: Place) -> dict[str, list[str]]:
     return dict(rows)
 
 
-#: Terms, guardians, partners and settings have nothing to do with a class or a client; tests/sql tries them on all.
+#: Terms, guardians, partners, settings and what staff do to accounts and names have nothing to do with a class or a
+#: client; tests/sql tries them on all.
 OF_TRUST = {
     "accept_terms", "ask_guardian", "campaign_figures", "campaign_invitation", "create_campaign",
     "create_campaign_code", "end_campaign_code", "export_campaign", "guardian_decide", "guardian_question",
     "join_campaign", "publish_terms", "queue_terms_notices", "record_guardian_consent", "set_setting",
     "settle_partner_withdrawals",
+    "change_name", "find_people", "record_factor_removal", "set_account_disabled", "who_am_i",
 }  # fmt: skip
 
 
