@@ -161,8 +161,9 @@ def wrong_with(said: str) -> str | None:
     command: Any = root()
     # What may be left out, or is left to the reader, is no part of it.
     words = shlex.split(said.replace("[", " ").replace("]", " "))
-    known = {name for parameter in command.params for name in parameter.opts}
-    words = [word for word in words if word not in known or command.commands.get(word)]
+    known = {name: parameter for parameter in command.params for name in parameter.opts if name.startswith("-")}
+    while words and (option := known.get(words[0])) is not None:
+        del words[: 1 if option.is_flag else 2]
     named = list(words)
     while words and not words[0].startswith(("-", "…")) and (children := getattr(command, "commands", None)):
         if words[0] in ("NOUN", "VERB"):
