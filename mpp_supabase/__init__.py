@@ -103,7 +103,7 @@ if TYPE_CHECKING:
     from mpp_supabase.reports import ReportError
     from mpp_supabase.services.client_files import ClientFileError
     from mpp_supabase.services.contacts import ContactRequest
-    from mpp_supabase.services.names import NameChange
+    from mpp_supabase.services.names import ChangedName, NameChange
     from mpp_supabase.services.partners import (
         Campaign,
         CampaignCode,
@@ -136,6 +136,7 @@ __all__ = [
     "CampaignCode",
     "Challenge",
     "Change",
+    "ChangedName",
     "ClassChallenge",
     "ClassStanding",
     "ClassValidation",
@@ -339,7 +340,7 @@ _HOMES = {
         "TrackingImport",
         "Validation",
     ),
-    "services.names": ("NameChange",),
+    "services.names": ("ChangedName", "NameChange"),
     "services.people": ("FoundPerson",),
     "services.plans": ("PlanOutcome", "Task", "write_calendar"),
     "reports": ("ReportError",),

@@ -12,7 +12,7 @@ from mpp_cli.choices import NameKind
 from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
-    from mpp_supabase.services.names import ChangedName
+    from mpp_supabase import ChangedName
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -23,6 +23,7 @@ from mpp_cli.exits import Exit
 from mpp_supabase import Login, SessionStore
 from mpp_supabase.session import StoredSession
 from supabase_embedded import StackStatus
+from tests.support.waiting import LIMIT
 from tests.support.world import PASSWORD, Person, World, new_code
 
 from .conftest import Ended, Mpp
@@ -77,8 +78,10 @@ def age(world: World, **changes: Any) -> None:
 def mailed_code(stack: StackStatus, address: str) -> str:
     """The newest code that was mailed to an address."""
     url = f"{stack.env()['MAILPIT_URL']}/api/v1"
-    found = httpx.get(f"{url}/search", params={"query": f"to:{address}"}).json()["messages"]
-    code = re.search(r"<strong>(\d{6})</strong>", httpx.get(f"{url}/message/{found[0]['ID']}").json()["HTML"])
+    found = httpx.get(f"{url}/search", params={"query": f"to:{address}"}, timeout=LIMIT).json()["messages"]
+    code = re.search(
+        r"<strong>(\d{6})</strong>", httpx.get(f"{url}/message/{found[0]['ID']}", timeout=LIMIT).json()["HTML"]
+    )
     assert code is not None
     return code[1]
 

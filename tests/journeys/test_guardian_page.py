@@ -12,6 +12,7 @@ import pytest
 from supabase_embedded import StackStatus
 from tests.support import clock
 from tests.support.phone import Phone, Place, place_of
+from tests.support.waiting import LIMIT
 
 pytestmark = pytest.mark.needs("functions")
 
@@ -51,7 +52,7 @@ def agrees(child: Phone) -> bool:
 
 def test_a_guardian_agrees_and_withdraws_on_one_page(place: Place, child: Phone) -> None:
     page = asked(place, child)
-    shown = httpx.get(page, headers={"Accept-Language": "en"})
+    shown = httpx.get(page, headers={"Accept-Language": "en"}, timeout=LIMIT)
     assert (shown.status_code, shown.headers["content-language"]) == (200, "en")
     assert "I am a guardian and I agree" in shown.text
     assert "I do not agree" in shown.text
@@ -61,17 +62,17 @@ def test_a_guardian_agrees_and_withdraws_on_one_page(place: Place, child: Phone)
     assert page.rpartition("=")[2] not in shown.text
     assert "script" not in shown.text
     # Looking decides nothing: link checkers look.
-    assert httpx.head(page).status_code == 200
+    assert httpx.head(page, timeout=LIMIT).status_code == 200
     assert not agrees(child)
-    done = httpx.post(page, data={"granted": "true"}, headers={"Accept-Language": "fr"})
+    done = httpx.post(page, data={"granted": "true"}, headers={"Accept-Language": "fr"}, timeout=LIMIT)
     assert "Retirer mon accord" in done.text
     assert agrees(child)
-    again = httpx.post(page, data={"granted": "false"}, headers={"Accept-Language": "en"})
+    again = httpx.post(page, data={"granted": "false"}, headers={"Accept-Language": "en"}, timeout=LIMIT)
     assert "does not appear in the public ranking any more" in again.text
     assert "<form" not in again.text
     assert not agrees(child)
     # A button of a page that was left open.
-    late = httpx.post(page, data={"granted": "true"}, headers={"Accept-Language": "en"})
+    late = httpx.post(page, data={"granted": "true"}, headers={"Accept-Language": "en"}, timeout=LIMIT)
     assert "does not appear in the public ranking any more" in late.text
     assert not agrees(child)
 
@@ -80,7 +81,7 @@ def test_a_guardian_agrees_and_withdraws_on_one_page(place: Place, child: Phone)
 def test_a_form_that_says_nothing_decides_nothing(place: Place, child: Phone, body: str) -> None:
     page = asked(place, child)
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    shown = httpx.post(page, content=body, headers=headers)
+    shown = httpx.post(page, content=body, headers=headers, timeout=LIMIT)
     assert (shown.status_code, "<form" in shown.text) == (200, True)
     assert child.rows("my_guardian_consents") == []
 
@@ -89,8 +90,7 @@ def test_a_form_that_says_nothing_decides_nothing(place: Place, child: Phone, bo
 def test_a_link_that_is_not_whole_opens_nothing(place: Place, token: str) -> None:
     address = f"{place.status.api_url}/functions/v1/guardian"
     for method in ("GET", "POST"):
-        shown = httpx.request(
-            method, address, params={"token": token}, data={"granted": "true"} if method == "POST" else None
-        )
+        form = {"granted": "true"} if method == "POST" else None
+        shown = httpx.request(method, address, params={"token": token}, data=form, timeout=LIMIT)
         assert (shown.status_code, "<form" in shown.text) == (404, False)
-    assert httpx.put(address, params={"token": token}).status_code == 405
+    assert httpx.put(address, params={"token": token}, timeout=LIMIT).status_code == 405

@@ -50,6 +50,7 @@ BOUNDS = {
     "participation": "the association",
     "partner": "the association",
     "partner_address": "one an export and person",
+    "name_change": "the association",
     "partner_export": "the association",
     "partner_withdrawal": "one an export and person",
     "past_statistics": "the association",

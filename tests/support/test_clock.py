@@ -21,6 +21,7 @@ MAY = {
     "mpp_supabase/clock.py": "it is the clock",
     "tests/support/clock.py": "it is the clock of the tests",
     "mpp_supabase/mail/courier.py": "seconds that pass, where the machine has no clock that goes on while it sleeps",
+    "mpp_supabase/session.py": "tokens, which end by the clock of Auth",
     "supabase_embedded": "tokens, mails and processes of the local Auth and Storage, like the hosted ones",
     "tests/embedded/auth": "the same",
     "tests/embedded/test_gateway.py": "tokens",
