@@ -50,6 +50,15 @@ class Level(StrEnum):
         return next((level for level in cls if level.value == plain), None)
 
 
+class RankedName(StrEnum):
+    """What is found in a ranking by name."""
+
+    PLAYER = "player"
+    LEAGUE = "league"
+    CLASS = "class"
+    SCHOOL = "school"
+
+
 class Figures(StrEnum):
     """What a page of diplomas tells."""
 

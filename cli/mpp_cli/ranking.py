@@ -8,6 +8,7 @@ import typer
 
 from mpp_cli import connection, output
 from mpp_cli.arguments import After, EditionCode, OfLevel, all_of, limit_of
+from mpp_cli.choices import RankedName
 from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
@@ -117,6 +118,26 @@ def schools(
 
 @app.command()
 @formatted
+def find(
+    code: EditionCode,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="How an alias begins, or words of another name begin.")],
+    scope: Annotated[RankedName, typer.Option("--in", help="Which ranking to look in.")] = RankedName.PLAYER,
+    limit: Annotated[int, limit_of("lines", 50)] = 20,
+    private: Private = False,
+    *,
+    out: Output,
+) -> None:
+    """Find a player, a league, a class or a school in the ranking by name.
+
+    Example: mpp ranking find adult-2026-06 marcheuses --in league
+    """
+    with connect(private) as mpp:
+        found = mpp.rankings.find(mpp.editions.get(code).id, scope.value, name, limit)
+        table(found, scope.value, out, empty="Nobody of that name is in this ranking.")
+
+
+@app.command()
+@formatted
 def around(
     subject_id: Annotated[str, typer.Argument(metavar="SUBJECT_ID", help="Id of a player, team, league or class.")],
     neighbours: Annotated[
@@ -162,7 +183,9 @@ def _ranking(
             output.say(f"More: add --after {page.after} (or --all)")
 
 
-def table(lines: Iterable[Standing], scope: str | None, out: Output) -> None:
+def table(
+    lines: Iterable[Standing], scope: str | None, out: Output, empty: str = "Nobody is in this ranking yet."
+) -> None:
     """Print lines of a ranking, of a scope if it is known; the subject of `around` is pointed at."""
     from mpp_supabase import ClassStanding, SchoolStanding, Standing
 
@@ -171,7 +194,7 @@ def table(lines: Iterable[Standing], scope: str | None, out: Output) -> None:
         lines,
         columns(scope),
         fields=tuple(models.get(scope, Standing).model_fields),
-        empty="Nobody is in this ranking yet.",
+        empty=empty,
     )
 
 

@@ -50,6 +50,15 @@ class Rankings(Service):
         with not_found(f"{subject_id} is in no ranking that the {self._transport.role} key may see.", _PRIVATE):
             return self._read_rows(Neighbour, "ranking_around", arguments)
 
+    def find(self, edition_id: int, scope: Scope | str, query: str, limit: int = 20) -> list[Standing]:
+        """Return up to `limit` (1 to 50) lines whose name fits what was typed, the highest first.
+
+        An alias is found by how it begins; a league, a class or a school by how its words begin; without case and
+        accents. Teams are not found by name. Raises InvalidField when `query` has fewer than two letters.
+        """
+        arguments = {"edition_id": edition_id, "scope": Scope(scope).value, "query": query, "results": limit}
+        return self._read_rows(_LINES.get(Scope(scope), Standing), "search_ranking", arguments)
+
 
 _PRIVATE = "Drafts and private editions need the secret key; who asked not to be ranked is in no ranking."
 

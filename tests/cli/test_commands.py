@@ -171,6 +171,15 @@ class TestRankings:
             ["4", "=Dan", "Seconds"],
         ]
 
+    def test_a_name_is_found_in_the_ranking_with_its_rank(self, mpp: Mpp, played: Played) -> None:
+        code = played.edition.code
+        first = mpp("ranking", "players", code, "--limit", 1, "--json").json()[0]
+        assert first in mpp("ranking", "find", code, first["label"][:3].upper(), "--json").json()
+        league = mpp("ranking", "leagues", code, "--limit", 1, "--json").json()[0]
+        assert mpp("ranking", "find", code, league["label"], "--in", "league", "--json").json() == [league]
+        assert "Nobody of that name" in mpp("ranking", "find", code, "nobody is called this").err
+        assert "fewer than two letters" in mpp("ranking", "find", code, "a").err
+
     def test_a_ranking_in_csv_runs_no_formula(self, mpp: Mpp, played: Played) -> None:
         rows = list(csv.DictReader(io.StringIO(mpp("ranking", "players", played.edition.code, "--csv").out)))
         assert [row["label"] for row in rows] == ["Ada", "Bob", "Cléo", "'=Dan"]

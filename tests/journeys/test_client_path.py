@@ -137,7 +137,7 @@ def for_a_stranger(*, plays: bool) -> dict[str, str]:
         **(OF_PLAYERS if plays else dict.fromkeys(OF_PLAYERS, "MP003")),
         "accept_class": "MP009", "accept_staff_invitation": "MP082", "ranking_around": "MP005",
         # A public edition has no classes.
-        "ranking_page": "",
+        "ranking_page": "", "search_ranking": "",
         # The same answer for every token, so that none can be guessed.
         "unsubscribe": "",
     }  # fmt: skip
@@ -599,7 +599,15 @@ def test_whose_access_is_closed_does_nothing_with_the_client(
         expected |= dict.fromkeys(OF_STAFF, "MP091")
     elif reason in ("banned", "anonymous"):
         said = "MP001" if reason == "banned" else "MP002"
-        to_all = {*SERVER_ONLY, *ASSOCIATION_ONLY, "client_report", "ranking_around", "ranking_page", "unsubscribe"}
+        to_all = {
+            *SERVER_ONLY,
+            *ASSOCIATION_ONLY,
+            "client_report",
+            "ranking_around",
+            "ranking_page",
+            "search_ranking",
+            "unsubscribe",
+        }
         expected |= {name: said for name in expected if name not in to_all}
         if reason == "anonymous":
             # On the staff, by a mistake, and without an address that was proven.

@@ -66,7 +66,8 @@ OF_CLIENTS = {
 }  # fmt: skip
 #: Functions that write nothing, and the one by which a family enters.
 READING = {
-    "class_teachers", "my_rank", "ranking_around", "ranking_page", "read_clock", "search_schools", "verify_scores",
+    "class_teachers", "my_rank", "ranking_around", "ranking_page", "read_clock", "search_ranking", "search_schools",
+    "verify_scores",
 }  # fmt: skip
 ENTERING = {"claim_class"}
 

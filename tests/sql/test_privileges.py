@@ -204,6 +204,7 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
     ),
     "ranking_around": row(lambda s: {"subject_id": s.ours.id}, OK),
     "ranking_page": row(lambda s: {"edition_id": s.edition.id}, OK),
+    "search_ranking": row(lambda s: {"edition_id": s.edition.id, "scope": "league", "query": "league"}, OK),
     "read_clock": row(lambda s: {}, OK),
     "apply_edition": row(lambda s: {"document": document("t-privileges")}, "MP006", **STAFF),
     "open_edition": row(lambda s: {"edition_code": s.draft.code}, "MP006", **STAFF),
@@ -255,7 +256,7 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
 }
 
 #: What tells nobody more than it tells everybody.
-READ_BY_ALL = ("my_rank", "ranking_around", "ranking_page", "read_clock", "who_am_i")
+READ_BY_ALL = ("my_rank", "ranking_around", "ranking_page", "read_clock", "search_ranking", "who_am_i")
 
 
 def factor_of(scene: Scene, name: str) -> uuid.UUID:
@@ -287,8 +288,8 @@ def test_a_command_is_for_whom_it_is_meant(game, scene, command):
                 before = game.fingerprint()
                 person.table(command, **given)
                 reads = command in (
-                    "my_rank", "ranking_around", "ranking_page", "read_clock", "verify_scores", "choose_team",
-                    "list_accounts", "who_am_i",
+                    "my_rank", "ranking_around", "ranking_page", "read_clock", "search_ranking", "verify_scores",
+                    "choose_team", "list_accounts", "who_am_i",
                 )  # fmt: skip
                 assert reads or game.fingerprint() != before, (command, name)
         else:

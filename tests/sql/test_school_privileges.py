@@ -333,11 +333,12 @@ OF_LEAGUES: dict[str, tuple[Arguments, dict[str, str]]] = {
     # The score of a pupil is nobody's to look up.
     "ranking_around": row(lambda s: {"subject_id": s.lina}, "MP005", staff=OK, service=OK),
     "ranking_page": row(lambda s: {"edition_id": s.edition.id, "scope": "class"}, OK),
+    "search_ranking": row(lambda s: {"edition_id": s.edition.id, "scope": "class", "query": "CM2"}, OK),
     "apply_edition": row(lambda s: {"document": school_document("t-privileges")}, "MP006", **STAFF),
     "freeze_edition": row(lambda s: {"edition_code": s.over.code}, "MP006", **STAFF),
 }  # fmt: skip
 
-READS = ("search_schools", "class_teachers", "ranking_around", "ranking_page")
+READS = ("search_schools", "class_teachers", "ranking_around", "ranking_page", "search_ranking")
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, *OF_LEAGUES])

@@ -363,6 +363,7 @@ def acts_on(whole: Whole, another: str) -> dict[str, dict[str, Any]]:
         "queue_newsletter": {"code": "pirate", "language": "fr", "subject": "x", "body": "x"},
         "ranking_around": {"subject_id": asked.leagues["Unlisted"]["league_id"]},
         "ranking_page": {"edition_id": asked.edition.id, "scope": "class"},
+        "search_ranking": {"edition_id": asked.edition.id, "scope": "league", "query": "unlisted"},
         "record_bounce": {"address": whole.owner.email, "is_hard": True},
         "remove_contact_content": {"id": 1, "reason": "because"},
         "remove_participants": {**part, "emails": ["pirate@example.org"]},
