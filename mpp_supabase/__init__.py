@@ -114,7 +114,7 @@ if TYPE_CHECKING:
     )
     from mpp_supabase.services.people import FoundPerson
     from mpp_supabase.services.plans import PlanOutcome, Task, write_calendar
-    from mpp_supabase.services.privacy import Expired
+    from mpp_supabase.services.privacy import Erasure, Expired
     from mpp_supabase.services.rules import Rule
     from mpp_supabase.services.statistics import LifetimeStatistics, MapCell
     from mpp_supabase.services.terms import TermsVersion, TextError, read_text
@@ -165,6 +165,7 @@ __all__ = [
     "EditionFileError",
     "EditionNotFound",
     "EditionStatistics",
+    "Erasure",
     "Expired",
     "Factor",
     "FileProblem",
@@ -355,7 +356,7 @@ _HOMES = {
         "PartnerWithdrawal",
     ),
     "session": ("SessionStore", "StoredSession"),
-    "services.privacy": ("Expired",),
+    "services.privacy": ("Erasure", "Expired"),
     "services.rules": ("Rule",),
     "services.terms": ("TermsVersion", "TextError", "read_text"),
     "typed": ("trimmed",),

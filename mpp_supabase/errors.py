@@ -351,6 +351,14 @@ class CampaignUnknown(Refusal, code="MP063"):
     """No campaign that goes on has this code."""
 
 
+class SignInTooOld(Refusal, code="MP064"):
+    """This takes a sign-in of the last %1$s minutes."""
+
+
+class NoErasureWaiting(Refusal, code="MP065"):
+    """No erasure of this account is waiting."""
+
+
 class LedgerFact(Refusal, code="MP060"):
     """A validation keeps its facts: %1$s."""
 

@@ -156,6 +156,20 @@ def confirm(question: str, *, yes: bool) -> None:
         raise typer.Exit(Exit.REFUSED)
 
 
+def retype(question: str, word: str, given: str | None) -> None:
+    """Ask for a word once more before doing what nobody can undo; `given` is what an option says in its place.
+
+    Without a terminal nobody can type: it is refused unless the option repeats the word.
+    """
+    if given is None and not sys.stdin.isatty():
+        say(f"mpp: {question} Nobody can type here: add --retype {word}")
+        raise typer.Exit(Exit.USAGE)
+    typed = given if given is not None else typer.prompt(clean(f"{question} Type {word} again"), err=True)
+    if typed.strip().casefold() != word.casefold():
+        say(f"That is not {word}. Nothing was changed.")
+        raise typer.Exit(Exit.REFUSED)
+
+
 @contextmanager
 def progress(every: int = 0) -> Iterator[Callable[[str, int, int], None]]:
     """Lines of progress on stderr, one for each stage: call what is given with the stage, how much is done and of what.

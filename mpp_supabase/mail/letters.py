@@ -187,6 +187,16 @@ class GuardianRequest(_Data):
     expires_at: AwareDatetime
 
 
+class ErasureAsked(_Data):
+    """`erasure_asked`: the account will be erased at `erases_at`, as its owner asked."""
+
+    erases_at: AwareDatetime
+
+
+class AccountErased(_Data):
+    """`account_erased`: the account is gone; to the address that it had."""
+
+
 class NameChanged(_Data):
     """`name_changed`: the staff took a name away; `name` is the new one, none for a school that left the lists.
 
@@ -346,6 +356,30 @@ def _guardian_request(data: GuardianRequest, words: Wording, language: Language,
     )
 
 
+def _erasure_asked(data: ErasureAsked, words: Wording, language: Language, links: Links) -> Letter:
+    return Letter(
+        subject=words.erasure_asked_subject,
+        heading=words.erasure_asked_heading,
+        paragraphs=(
+            words.erasure_asked_text.format(erases_at=day(data.erases_at, language)),
+            words.erasure_asked_choice,
+            words.erasure_not_you,
+        ),
+        button=words.app_button,
+        link=links.app,
+        why=words.why_account,
+    )
+
+
+def _account_erased(data: AccountErased, words: Wording, language: Language, links: Links) -> Letter:
+    return Letter(
+        subject=words.account_erased_subject,
+        heading=words.account_erased_heading,
+        paragraphs=(words.account_erased_text, words.account_erased_stays, words.account_erased_not_you),
+        why=words.why_erased,
+    )
+
+
 def _name_changed(data: NameChanged, words: Wording, language: Language, links: Links) -> Letter:
     if data.name is None:
         said, then = words.name_of_hidden_school, words.name_write
@@ -401,6 +435,8 @@ TEMPLATES: dict[str, tuple[type[_Data], _Writer]] = {
     "league_note": (LeagueNote, _league_note),
     "terms_notice": (TermsNotice, _terms_notice),
     "guardian_request": (GuardianRequest, _guardian_request),
+    "erasure_asked": (ErasureAsked, _erasure_asked),
+    "account_erased": (AccountErased, _account_erased),
     "name_changed": (NameChanged, _name_changed),
     "expulsion": (Expulsion, _expulsion),
     "newsletter": (Newsletter, _newsletter),

@@ -118,6 +118,19 @@ class Wording:
     guardian_dates: str
     guardian_button: str
 
+    erasure_asked_subject: str
+    erasure_asked_heading: str
+    erasure_asked_text: str
+    erasure_asked_choice: str
+    erasure_not_you: str
+
+    why_erased: str
+    account_erased_subject: str
+    account_erased_heading: str
+    account_erased_text: str
+    account_erased_stays: str
+    account_erased_not_you: str
+
     name_subject: str
     name_heading: str
     names: dict[str, str]
@@ -223,6 +236,21 @@ WORDING: dict[Language, Wording] = {
             "retirer votre accord à tout moment."
         ),
         guardian_button="Répondre",
+        erasure_asked_subject="Votre compte sera effacé",
+        erasure_asked_heading="Votre compte sera effacé",
+        erasure_asked_text="Vous avez demandé l’effacement de votre compte. Il aura lieu le {erases_at}.",
+        erasure_asked_choice="Jusque-là, vous pouvez encore le garder, dans l’application.",
+        erasure_not_you=(
+            "Si ce n’était pas vous, gardez le compte, changez votre mot de passe et écrivez à Ma Petite Planète."
+        ),
+        why_erased="Ce message vous est envoyé parce que cette adresse était celle d’un compte Ma Petite Planète.",
+        account_erased_subject="Votre compte est effacé",
+        account_erased_heading="Votre compte est effacé",
+        account_erased_text=(
+            "Votre compte Ma Petite Planète et ce qu’il disait de vous sont effacés. Cela ne peut être annulé."
+        ),
+        account_erased_stays="Les points restent à votre équipe et à votre ligue, sans votre nom.",
+        account_erased_not_you="Si ce n’était pas votre souhait, écrivez à Ma Petite Planète.",
         name_subject="Un nom a été remplacé",
         name_heading="Un nom a été remplacé",
         names={
@@ -332,6 +360,19 @@ WORDING: dict[Language, Wording] = {
             "any time."
         ),
         guardian_button="Answer",
+        erasure_asked_subject="Your account will be erased",
+        erasure_asked_heading="Your account will be erased",
+        erasure_asked_text="You have asked for the erasure of your account. It takes place on {erases_at}.",
+        erasure_asked_choice="Until then you can still keep it, in the app.",
+        erasure_not_you="If it was not you, keep the account, change your password and write to Ma Petite Planète.",
+        why_erased="You get this message because an account of Ma Petite Planète had this address.",
+        account_erased_subject="Your account is erased",
+        account_erased_heading="Your account is erased",
+        account_erased_text=(
+            "Your account of Ma Petite Planète and what it said about you are erased. This cannot be undone."
+        ),
+        account_erased_stays="The points stay with your team and your league, without your name.",
+        account_erased_not_you="If this was not your wish, write to Ma Petite Planète.",
         name_subject="A name was replaced",
         name_heading="A name was replaced",
         names={

@@ -116,6 +116,10 @@ as $$
         'Ask for a new one.', 'Demandez-en un nouveau.'),
     ('MP063', 'CampaignUnknown', 'No campaign that goes on has this code.', 'Aucune opération en cours n’a ce code.',
         'Check it with whoever invited you.', 'Vérifiez-le auprès de qui vous a invité·e.'),
+    ('MP064', 'SignInTooOld', 'This takes a sign-in of the last %1$s minutes.', 'Il faut pour cela s’être connecté·e dans les %1$s dernières minutes.',
+        'Sign in again, then try again.', 'Reconnectez-vous, puis réessayez.'),
+    ('MP065', 'NoErasureWaiting', 'No erasure of this account is waiting.', 'Aucun effacement de ce compte n’est en attente.',
+        'There is nothing to take back.', 'Il n’y a rien à annuler.'),
     -- schools and classes
     ('MP080', 'SchoolUnknown', 'There is no such school.', 'Cet établissement n’existe pas.',
         'Search for it, or add it.', 'Cherchez-le, ou ajoutez-le.'),

@@ -154,7 +154,8 @@ select
     p.picture_path,
     p.created_at,
     due.version as terms_due,
-    due.effective_at as terms_due_since
+    due.effective_at as terms_due_since,
+    private.erases_at(p.id) as erases_at
 from mpp.profile p
 left join lateral private.terms_due(p.terms_published_at) due on true
 where p.id = (select private.my_account()) and p.alias is not null;
@@ -163,6 +164,7 @@ comment on column api.my_profile.needs_guardian is 'Whether the person is below 
 comment on column api.my_profile.guardian_consent_at is 'Since when a guardian agrees; null without.';
 comment on column api.my_profile.terms_due is 'The version of the terms to accept; null when the person has accepted the one that holds.';
 comment on column api.my_profile.terms_due_since is 'From when that version holds.';
+comment on column api.my_profile.erases_at is 'When the account is erased, as its owner asked; null without. Until then keep_my_account takes it back.';
 grant select on api.my_profile to authenticated;
 
 -- The account behind a request: signed in, and not anonymous unless that is allowed.

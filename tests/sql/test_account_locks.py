@@ -23,7 +23,7 @@ pytestmark = pytest.mark.xdist_group("races")
 #: deletes those who lead it, and locks the staff themselves.
 LOCK = re.compile(
     r"private\.lock_(account|caller|profile|profile_of_player|led_league|class)\("
-    r"|(from|join) (auth\.users|mpp\.profile) \w+\s[^;]*for key share"
+    r"|(from|join) (auth\.users|mpp\.profile) \w+\s[^;]*for (key share|update)"
 )
 #: Commands that write such a column without a lock, and why they may.
 UNLOCKED = {

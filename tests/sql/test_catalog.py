@@ -118,6 +118,7 @@ READS_CLAIMS = {
     "private.claimed_account()": "it is the one that says who is calling",
     "private.my_proven_account()": "by which way, and when, the session of the token was opened",
     "private.has_second_factor()": "whether the session of the token has shown a second factor",
+    "private.require_recent_sign_in()": "when the owner of the token signed in",
     "private.is_anonymous()": "whether the token is one of an anonymous account",
     "api.my_profile": "shows its owner the address of their own token",
     "api.my_teacher": "shows its owner the address of their own token",

@@ -105,6 +105,13 @@ RULES = {
     "partner_code_check": "update mpp.partner set code = 'A'",
     "partner_export_digest_check": "update mpp.partner_export set digest = 'short'",
     "partner_export_people_check": "update mpp.partner_export set people = -1",
+    "privacy_request_address_check": "update mpp.privacy_request set address = 'Upper@example.org' where handled_at is null",
+    "privacy_request_channel_check": "update mpp.privacy_request set channel = 'fax'",
+    "privacy_request_forgets_address": "update mpp.privacy_request set address = 'a@example.org' where handled_at is not null",
+    "privacy_request_handled_has_time": "update mpp.privacy_request set handled_at = null where state = 'withdrawn'",
+    "privacy_request_note_check": "update mpp.privacy_request set note = ''",
+    "privacy_request_outcome_check": "update mpp.privacy_request set outcome = repeat('o', 501)",
+    "privacy_request_waits_for_erasure": "update mpp.privacy_request set kind = 'access' where state = 'waiting'",
     "partner_withdrawal_note_check": "update mpp.partner_withdrawal set note = repeat('n', 301)",
     "partner_withdrawal_outcome_check": "update mpp.partner_withdrawal set outcome = 'forgotten', settled_at = now(), address = null",
     "partner_withdrawal_reason_check": "update mpp.partner_withdrawal set reason = 'moved'",
@@ -170,6 +177,7 @@ RULES = {
     "edition_code_key": "update mpp.edition set code = 't-twice'",
     "edition_challenge_card_once": "update mpp.edition_challenge set challenge_id = (select min(id) from mpp.challenge), secret_digest = case when kind = 'hidden' then sha256(id::text::bytea) end",
     "edition_challenge_secret_once": "update mpp.edition_challenge set kind = 'hidden', quorum = null, boost_factor = null, points = 1, secret_digest = 'same'",
+    "privacy_request_one_erasure": "update mpp.privacy_request set state = 'waiting', handled_at = null where state = 'withdrawn'",
     "guardian_request_token_digest_key": "update mpp.guardian_request set token_digest = sha256('same')",
     "join_code_code_key": "update mpp.join_code set code = '0123456789'",
     "league_name_once": "update mpp.league set name = 'Twice' where school_id is null",
@@ -253,6 +261,8 @@ REFERENCES = {
     "partner_address_campaign_id_fkey": "mpp.partner_address.campaign_id",
     "partner_address_export_id_fkey": "mpp.partner_address.export_id",
     "partner_export_campaign_id_fkey": "mpp.partner_export.campaign_id",
+    "privacy_request_account_id_fkey": "mpp.privacy_request.account_id",
+    "privacy_request_handled_by_fkey": "mpp.privacy_request.handled_by",
     "partner_withdrawal_account_id_fkey": "mpp.partner_withdrawal.account_id",
     "partner_withdrawal_campaign_id_fkey": "mpp.partner_withdrawal.campaign_id",
     "partner_withdrawal_export_id_fkey": "mpp.partner_withdrawal.export_id",
@@ -472,6 +482,11 @@ def trust(game: Game) -> None:
     child.call("ask_guardian", email="guardian@example.org")
     game.anon.call("guardian_decide", token=guardian_token(game, child), granted=True)
     game.service.call("record_guardian_consent", account_id=child.account, granted=True, reason="a letter")
+    # An erasure that was taken back, and one that waits.
+    game.service.call("set_setting", name="erasure_wait", value="7")
+    people[1].call("erase_my_account")
+    people[1].call("keep_my_account")
+    people[1].call("erase_my_account")
 
 
 def freeze_rows(game: Game) -> None:

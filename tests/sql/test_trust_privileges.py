@@ -60,6 +60,8 @@ def build(game: Game) -> Scene:
     people["child"].call("ask_guardian", email="guardian@example.org")
     token = guardian_token(game, people["child"])
     withdrawal = game.service.view("partner_withdrawals", campaign=mission.code)[0]["id"]
+    game.service.call("set_setting", name="erasure_wait", value="7")
+    people["gone"].call("erase_my_account")
     return Scene(game, mission, people, token, withdrawal, str(game.one("select private.today() + 30")))
 
 
@@ -115,11 +117,23 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
     "record_guardian_consent": row(
         lambda s: {"account_id": s.people["child"].account, "granted": True, "reason": "a letter"}, "MP006", **STAFF
     ),
+    "erase_my_account": row(lambda s: {}, OK, **{**OUTSIDE, "unregistered": OK, "staff": OK}),
+    "keep_my_account": row(lambda s: {}, "MP065", anon=DENIED, service=DENIED, anonymous="MP002", gone=OK),
+    "erase_person": row(
+        lambda s: {"account_id": s.people["child"].account, "reason": "a letter"}, "MP006", **STAFF
+    ),
+    "erase_due_accounts": row(lambda s: {}, "MP006", **STAFF),
 }  # fmt: skip
 
 READS = {"campaign_invitation", "campaign_figures", "guardian_question"}
 #: Who says nothing new.
-IDLE = {("accept_terms", name) for name in PLAYERS} | {("join_campaign", "guest"), ("queue_terms_notices", "service")}
+IDLE = {("accept_terms", name) for name in PLAYERS} | {
+    ("join_campaign", "guest"),
+    ("queue_terms_notices", "service"),
+    ("erase_my_account", "gone"),
+    ("erase_due_accounts", "staff"),
+    ("erase_due_accounts", "service"),
+}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -153,7 +167,7 @@ def visible(scene: Scene) -> dict[str, tuple[str, dict[str, set | str]]]:
     def all_of(names: Iterable[str], seen: set) -> dict[str, set | str]:
         return dict.fromkeys(names, seen)
 
-    settings = {"terms_due", "terms_notice_days", "consent_ages"}
+    settings = {"erasure_wait", "recent_sign_in", "terms_due", "terms_notice_days", "consent_ages"}
     return {
         "my_consent_history": ("purpose", {
             **mine, **all_of(PLAYERS, {"terms"}), **all_of(agreed, {"terms", "partner_sharing"}),
@@ -162,6 +176,7 @@ def visible(scene: Scene) -> dict[str, tuple[str, dict[str, set | str]]]:
         "my_guardian_consents": ("granted", mine),
         "my_campaigns": ("code", {**mine, **all_of(("guest", "refusing", "gone"), mission)}),
         "settings": ("name", staff(settings)),
+        "my_privacy_requests": ("kind", {**mine, "gone": {"erasure"}}),
         "ops_campaigns": ("code", staff(mission)),
         "ops_campaign_codes": ("campaign", staff(mission)),
         "partner_exports": ("campaign", staff(mission)),
@@ -171,7 +186,7 @@ def visible(scene: Scene) -> dict[str, tuple[str, dict[str, set | str]]]:
 
 VIEWS = {
     "my_consent_history", "my_guardian_requests", "my_guardian_consents", "my_campaigns", "settings", "ops_campaigns",
-    "ops_campaign_codes", "partner_exports", "partner_withdrawals",
+    "ops_campaign_codes", "partner_exports", "partner_withdrawals", "my_privacy_requests",
 }  # fmt: skip
 
 
@@ -206,6 +221,7 @@ TABLES = {
     "partner_withdrawal": ("select id from mpp.partner_withdrawal", ("staff",)),
     "guardian_request": ("select id from mpp.guardian_request", ("child",)),
     "guardian_consent": ("select id from mpp.guardian_consent", ("child", "staff")),
+    "privacy_request": ("select id from mpp.privacy_request", ("gone", "staff")),
 }
 
 

@@ -82,6 +82,18 @@ MAILS: dict[str, tuple[str, dict[str, Any], list[str], list[str]]] = {
          "un enfant a donné"],
         ["Lina plays Ma Petite Planète", "once, until 21 June 2026", "takes your agreement back", "a child gave your"],
     ),
+    "erasure_asked": (
+        "service",
+        {"erases_at": DATES["starts_at"]},
+        ["aura lieu le 1er juin 2026", "vous pouvez encore le garder", "Si ce n’était pas vous"],
+        ["takes place on 1 June 2026", "you can still keep it", "If it was not you"],
+    ),
+    "account_erased": (
+        "service",
+        {},
+        ["sont effacés. Cela ne peut être annulé", "sans votre nom", "cette adresse était celle d’un compte"],
+        ["are erased. This cannot be undone", "without your name", "an account of Ma Petite Planète had this address"],
+    ),
     "name_changed": (
         "service",
         {"kind": "team", "name": "Équipe 7KQ2MD", "league": "Les Hiboux", "reason": "C’est une insulte"},
@@ -192,6 +204,9 @@ LEADS_TO = {
     "league_note": "https://app.example.org/rejoindre",
     "terms_notice": "https://app.example.org/rejoindre",
     "guardian_request": f"https://example.org/functions/v1/guardian?token={'cd' * 32}",
+    "erasure_asked": "https://app.example.org/rejoindre",
+    # There is no account any more that an app could open.
+    "account_erased": "",
     "name_changed": "https://app.example.org/rejoindre",
     # It is for the staff, who have commands.
     "expulsion": "",
@@ -199,7 +214,14 @@ LEADS_TO = {
 }
 
 
-NO_LINK_OF_THEIR_OWN = {"name_changed", "expulsion", "newsletter", "guardian_request"}
+NO_LINK_OF_THEIR_OWN = {
+    "erasure_asked",
+    "account_erased",
+    "name_changed",
+    "expulsion",
+    "newsletter",
+    "guardian_request",
+}
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])

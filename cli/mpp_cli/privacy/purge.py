@@ -1,4 +1,4 @@
-"""`mpp privacy`: what the staff do for everybody's privacy."""
+"""`mpp privacy purge`: delete what was kept long enough."""
 
 from __future__ import annotations
 
@@ -13,12 +13,6 @@ from mpp_cli.output import Column, Output, formatted
 app = typer.Typer(no_args_is_help=True)
 
 
-# One verb alone would make Typer take it for the noun.
-@app.callback()
-def privacy() -> None:
-    """Privacy: delete what was kept long enough."""
-
-
 @app.command()
 @formatted
 def purge(
@@ -29,7 +23,7 @@ def purge(
 ) -> None:
     """Delete addresses that are no longer needed: old mails, invitations, bounces and contact requests.
 
-    It may be interrupted and run again, every night for instance. docs/privacy.md says how long each is kept.
+    It also erases the accounts whose owners asked for it and whose waiting time is over. It may be interrupted and run again, every night for instance. docs/privacy.md says how long each is kept.
 
     Example: mpp privacy purge --dry-run
     """
@@ -40,6 +34,8 @@ def purge(
             output.confirm(f"Delete {output.number(due)} rows for good?", yes=yes)
             with output.progress() as bars:
                 found = mpp.privacy.purge(lambda done: bars("Rows", done, max(done, due)))
+        if not dry_run and (erased := mpp.privacy.erase_due()):
+            output.say(f"Accounts erased, as their owners asked: {output.number(erased)}")
     out.rows(
         found,
         (

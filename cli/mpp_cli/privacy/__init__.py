@@ -1,0 +1,13 @@
+"""`mpp privacy`: what people may ask about their own data, and what is kept no longer."""
+
+from __future__ import annotations
+
+import typer
+
+from mpp_cli.privacy import erasure, purge
+
+app = typer.Typer(no_args_is_help=True)
+
+# Their commands stand under `mpp privacy` itself, in this order.
+for _part in (erasure, purge):
+    app.add_typer(_part.app)
