@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from .postgres import PostgresServer
     from .settings import StackSettings
     from .stack import Stack
-    from .state import Ports, ServiceStatus, StackStatus, running_stack
+    from .state import Ports, ReplicaStatus, ServiceStatus, StackStatus, running_stack
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Ports",
     "PostgresServer",
+    "ReplicaStatus",
     "ServiceStatus",
     "Stack",
     "StackError",
@@ -34,6 +35,7 @@ __all__ = [
 _MODULES = {
     "Ports": "state",
     "PostgresServer": "postgres",
+    "ReplicaStatus": "state",
     "ServiceStatus": "state",
     "Stack": "stack",
     "StackError": "errors",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import socket
 import struct
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .state import HOST, Ports
+from .state import HOST, Ports, ReplicaStatus
 
 #: How long a service may take to answer, in seconds: a busy machine is no sick one.
 TIMEOUT = 5.0
@@ -23,6 +24,7 @@ _ASKED = {
     "mailbox": ("mailbox", "/readyz"),
     "postgrest": ("postgrest_admin", "/live"),
     "functions": ("functions", "/"),
+    "postgrest_replica": ("postgrest_replica_admin", "/live"),
 }
 
 #: "May we speak in secret?": the one question that Postgres answers with a letter, to anybody.
@@ -38,8 +40,8 @@ def answering(services: Iterable[str], ports: Ports, seconds: float = TIMEOUT) -
 
 def answers(service: str, ports: Ports, seconds: float = TIMEOUT) -> bool:
     """Whether a service answers within so many seconds."""
-    if service == "postgres":
-        return _postgres_answers(ports.postgres, seconds)
+    if service in ("postgres", "replica"):
+        return _postgres_answers(getattr(ports, service), seconds)
     name, path = _ASKED[service]
     # Deno has no question of its own: any answer of it is one.
     return answers_http(getattr(ports, name), path, seconds, status=None if service == "functions" else 200)
@@ -53,6 +55,19 @@ def answers_http(port: int, path: str, seconds: float, *, status: int | None = 2
         return connection.getresponse().status == (status or 200) or status is None
     except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
+
+
+def replica(ports: Ports, seconds: float = TIMEOUT) -> ReplicaStatus | None:
+    """What the gateway says of the replica; None when it says nothing."""
+    connection = http.client.HTTPConnection(HOST, ports.gateway, timeout=seconds)
+    try:
+        connection.request("GET", "/health")
+        said = json.loads(connection.getresponse().read()).get("replica")
+        return ReplicaStatus(**said) if said else None
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
     finally:
         connection.close()
 

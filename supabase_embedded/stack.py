@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -26,13 +27,17 @@ from .errors import StackError, disk_full, from_os_error, hints_naming
 from .keys import Keys
 from .node import Binaries, find_binaries
 from .postgres import PostgresServer, ServerUser
+from .postgres.replica import ROLE as REPLICATION_ROLE
+from .postgres.replica import forget_standby, lag_url, prepared_standby
 from .postgres.server import user_name
 from .process import Process
 from .settings import StackSettings
 from .state import HOST, SERVICES, Ports, StackStatus, State, exclusive, write_private
 
 #: In which order services start: each after those that it needs.
-_ORDER = ("postgres", "gateway", "mailbox", "storage", "auth", "postgrest", "functions")
+_ORDER = (
+    "postgres", "gateway", "mailbox", "storage", "auth", "postgrest", "replica", "postgrest_replica", "functions",
+)  # fmt: skip
 
 #: How long to wait for a port that an ended connection keeps, in seconds; Linux gives it free after 60.
 PORT_SECONDS = 90.0
@@ -75,12 +80,16 @@ class Stack:
 
     # -- what the CLI calls
 
-    def start(self, progress: Callable[[str], None] = lambda _: None) -> StackStatus:
+    def start(self, progress: Callable[[str], None] = lambda _: None, *, replica: bool = False) -> StackStatus:
         """Start what is not running and bring the database up to the project's migrations.
 
         ``progress`` is told in a few words what happens. Started twice, the second call only says so
         (``already_running``), or starts again what is dead or does not answer, and that alone. When a first start fails
         or is interrupted, nothing of it is left running.
+
+        With ``replica``, a streaming standby of the database serves the reads of the Data API. It is made from a copy
+        the first time, and goes on where it was the next; a start without ``replica`` deletes it. What runs already
+        goes on as it was started.
         """
         with self._guarded(create=True):
             state = State.read(self.home)
@@ -92,6 +101,10 @@ class Stack:
             self._check_room()
             Config.read(self.supabase / "config.toml")
             self._choose_ports_and_keys(state)
+            state.data["replica"] = replica
+            if replica:
+                # The gateway, which starts before the database, is told of it.
+                state.data["postgres"]["passwords"].setdefault(REPLICATION_ROLE, secrets.token_urlsafe(24))
             try:
                 self._start(state, progress)
             except BaseException:
@@ -117,7 +130,10 @@ class Stack:
         if not state.data:
             return None
         alive = [name for name, found in state.processes.items() if found.alive and name in state.services]
-        return state.status(answers=health.answering(alive, Ports(**state.data["ports"])))
+        ports = Ports(**state.data["ports"])
+        answers = health.answering(alive, ports)
+        replica = health.replica(ports) if "replica" in state.services and answers.get("gateway") else None
+        return state.status(answers=answers, replica=replica)
 
     def revive(self) -> list[str]:
         """Start again the services that have died since the stack was started; return their names."""
@@ -142,9 +158,9 @@ class Stack:
             outside = state.data.get("postgres", {}).get("outside")
             if outside:
                 shutil.rmtree(outside, ignore_errors=True)
-            for name in ("pgdata", "storage", "functions", "logs"):
+            for name in ("pgdata", "replica", "storage", "functions", "logs"):
                 shutil.rmtree(self.home / name, ignore_errors=True)
-            for name in ("stack.json", "jwks.json", "postgrest.conf"):
+            for name in ("stack.json", "jwks.json", "postgrest.conf", "postgrest_replica.conf"):
                 (self.home / name).unlink(missing_ok=True)
 
     def rotate_keys(self) -> StackStatus:
@@ -195,6 +211,12 @@ class Stack:
         self._spawn("postgrest", state)
         if "functions" in state.services:
             self._spawn("functions", state)
+        if "replica" in state.services:
+            progress("Making the replica follow")
+            self._start_replica(state)
+            self._spawn("postgrest_replica", state)
+        else:
+            forget_standby(server, self._replica_data(server))
         progress("Waiting for the services")
         for name in reversed(_ORDER):
             if name in state.services:
@@ -236,16 +258,19 @@ class Stack:
     def _restart(self, name: str, state: State) -> None:
         """Start a service again, whatever is left of it, and wait until it answers."""
         if name in state.processes:
-            with_signal = signal.SIGQUIT if name == "postgres" else signal.SIGTERM
+            with_signal = signal.SIGQUIT if name in ("postgres", "replica") else signal.SIGTERM
             process.stop(state.processes[name], with_signal=with_signal, seconds=3)
         if name == "postgres":
             self._start_postgres(state, find_binaries(self.settings, install=False), lambda _: None)
+        elif name == "replica":
+            self._start_replica(state)
         else:
             self._spawn(name, state)
         self._await(name, state)
-        if name == "postgres":
-            # It tries again by itself, after pauses that grow.
-            self._await("postgrest", state, self._has_schema(state))
+        api = {"postgres": "postgrest", "replica": "postgrest_replica"}.get(name)
+        if api in state.processes and state.processes[api].alive:
+            # It tries again by itself, after pauses that grow. One that has died as well is started after this.
+            self._await(api, state)
 
     def _choose_ports_and_keys(self, state: State) -> None:
         """Choose ports and keys, and keep them for the next start."""
@@ -294,6 +319,18 @@ class Stack:
             record["ready"] = True
             state.write()
         return server
+
+    def _start_replica(self, state: State) -> None:
+        primary = self._server(state)
+        standby = prepared_standby(
+            primary, self._replica_data(primary), state.data["ports"]["replica"], self.logs / "replica.log"
+        )
+        standby.on_start = lambda running: state.record("replica", running)
+        standby.start()
+
+    @staticmethod
+    def _replica_data(primary: PostgresServer) -> Path:
+        return primary.data.with_name("replica")
 
     def _place(self, user: ServerUser, binaries: Path, record: Mapping[str, object]) -> dict[str, str]:
         """Where the database goes: in the stack's home, or elsewhere when the server's user cannot go there."""
@@ -372,6 +409,12 @@ class Stack:
             "storage": self._storage_url(state, ports),
             "largest_file": served.largest_file,
         }
+        if "replica" in state.services:
+            server = self._server(state)
+            config["replica"] = {
+                "postgrest": f"http://{HOST}:{ports.postgrest_replica}",
+                "database_url": lag_url(server, ports.replica),
+            }
         return self._spawn_python("gateway", "supabase_embedded.gateway", {"EMBEDDED_GATEWAY": json.dumps(config)})
 
     @staticmethod
@@ -415,6 +458,15 @@ class Stack:
         return process.spawn(
             [binaries.postgrest, self.home / "postgrest.conf"],
             log=self.logs / "postgrest.log",
+            env=_environment({}),
+            cwd=self.home,
+        )
+
+    def _spawn_postgrest_replica(self, state: State) -> Process:
+        binaries = find_binaries(self.settings, install=False)
+        return process.spawn(
+            [binaries.postgrest, self.home / "postgrest_replica.conf"],
+            log=self.logs / "postgrest_replica.log",
             env=_environment({}),
             cwd=self.home,
         )
@@ -540,16 +592,26 @@ class Stack:
             # The address of a request that was refused, a filter with a name for one, is in no log.
             "log-level": "error",
         }
-        lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
-        write_private(self.home / "postgrest.conf", "\n".join(lines) + "\n")
+        of_replica = settings | {
+            "db-uri": self._server(state).url("authenticator", port=ports.replica),
+            # Nobody may listen on a standby: the supervisor says what has changed.
+            "db-channel-enabled": False,
+            "server-port": ports.postgrest_replica,
+            "admin-server-port": ports.postgrest_replica_admin,
+        }
+        for name, values in {"postgrest": settings, "postgrest_replica": of_replica}.items():
+            lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+            write_private(self.home / f"{name}.conf", "\n".join(lines) + "\n")
 
     def _ready(self, name: str, state: State) -> Callable[[], bool]:
         ports = Ports(**state.data["ports"])
-        return self._has_schema(state) if name == "postgrest" else lambda: health.answers(name, ports, 2)
+        if name.startswith("postgrest"):
+            return self._has_schema(state, name)
+        return lambda: health.answers(name, ports, 2)
 
-    def _has_schema(self, state: State) -> Callable[[], bool]:
+    def _has_schema(self, state: State, name: str = "postgrest") -> Callable[[], bool]:
         """Whether PostgREST has read the schema, so that it answers more than that it is there."""
-        return lambda: health.answers_http(state.data["ports"]["postgrest_admin"], "/ready", 2)
+        return lambda: health.answers_http(state.data["ports"][f"{name}_admin"], "/ready", 2)
 
     def _await(self, name: str, state: State, ready: Callable[[], bool] | None = None, seconds: float = 60) -> None:
         running = state.processes[name]
@@ -573,13 +635,15 @@ class Stack:
         if "supervisor" in running:
             # First, or it would start again what we stop.
             process.stop(running["supervisor"], seconds=5)
-        services = [found for name, found in running.items() if name not in ("postgres", "supervisor")]
+        databases = ("replica", "postgres")
+        services = [found for name, found in running.items() if name not in (*databases, "supervisor")]
         for found in services:
             found.signal(signal.SIGTERM)
         for found in services:
             process.stop(found, seconds=5)
-        if "postgres" in running:
-            process.stop(running["postgres"], with_signal=signal.SIGINT, seconds=30)
+        for name in databases:
+            if name in running:
+                process.stop(running[name], with_signal=signal.SIGINT, seconds=30)
         with contextlib.suppress(OSError):
             # On a full disk the pids stay recorded; they are dead, and the next start sees it.
             state.forget_processes()

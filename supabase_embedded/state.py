@@ -20,7 +20,9 @@ from .process import Process
 from .settings import StackSettings
 
 HOST = "127.0.0.1"
-SERVICES = ("postgres", "mailbox", "auth", "storage", "postgrest", "gateway", "functions")
+SERVICES = (
+    "postgres", "mailbox", "auth", "storage", "postgrest", "gateway", "functions", "replica", "postgrest_replica",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,9 @@ class Ports:
     postgrest_admin: int = 54332
     functions: int = 54333
     storage: int = 54334
+    replica: int = 54335
+    postgrest_replica: int = 54336
+    postgrest_replica_admin: int = 54337
 
     @classmethod
     def from_base(cls, base: int) -> Ports:
@@ -92,10 +97,23 @@ class ServiceStatus:
 
 
 @dataclass(frozen=True)
+class ReplicaStatus:
+    """The replica as the gateway sees it: whether it serves reads, and how far behind the primary it is.
+
+    ``seconds_behind`` and ``bytes_behind`` (of the write-ahead log) are None while it follows no primary.
+    """
+
+    serves: bool
+    seconds_behind: float | None
+    bytes_behind: int | None
+
+
+@dataclass(frozen=True)
 class StackStatus:
     """A stack as it is now: its directory, ports, processes and ``values`` (addresses and keys).
 
-    ``already_running`` tells a start that had nothing to do. The representation shows no secret.
+    ``already_running`` tells a start that had nothing to do. ``replica`` is None without one, or where nobody asked.
+    The representation shows no secret.
     """
 
     home: Path
@@ -103,6 +121,7 @@ class StackStatus:
     services: tuple[ServiceStatus, ...]
     values: Mapping[str, str]
     already_running: bool = False
+    replica: ReplicaStatus | None = None
 
     @property
     def running(self) -> bool:
@@ -176,8 +195,13 @@ class State:
 
     @property
     def services(self) -> tuple[str, ...]:
-        """The services that this stack runs: Storage unless switched off, functions when there is one to serve."""
-        left_out = {name for name in ("functions", "storage") if not self.data.get(name)}
+        """The services that this stack runs.
+
+        Storage unless it is switched off, functions when there is one to serve, the replica when it was asked for.
+        """
+        left_out = {name for name in ("functions", "storage", "replica") if not self.data.get(name)}
+        if "replica" in left_out:
+            left_out.add("postgrest_replica")
         return tuple(name for name in SERVICES if name not in left_out)
 
     def record(self, name: str, started: Process) -> None:
@@ -191,7 +215,13 @@ class State:
         self.data["complete"] = False
         self.write()
 
-    def status(self, *, already_running: bool = False, answers: Mapping[str, bool] | None = None) -> StackStatus:
+    def status(
+        self,
+        *,
+        already_running: bool = False,
+        answers: Mapping[str, bool] | None = None,
+        replica: ReplicaStatus | None = None,
+    ) -> StackStatus:
         """The status of a stack that has been set up; ``answers`` is what its services said when they were asked."""
         ports = Ports(**self.data["ports"])
         processes = self.processes
@@ -205,13 +235,13 @@ class State:
             )
             for name in self.services
         )
-        return StackStatus(self.home, ports, services, self._values(ports), already_running)
+        return StackStatus(self.home, ports, services, self._values(ports), already_running, replica)
 
     def _values(self, ports: Ports) -> dict[str, str]:
         keys = self.data["keys"]
         password = self.data["postgres"]["passwords"].get("postgres", "")
         api_url = f"http://{HOST}:{ports.gateway}"
-        return {
+        values = {
             "API_URL": api_url,
             "REST_URL": f"{api_url}/rest/v1",
             "FUNCTIONS_URL": f"{api_url}/functions/v1",
@@ -223,6 +253,9 @@ class State:
             "JWT_SECRET": keys["jwt_secret"],
             "MAILPIT_URL": f"http://{HOST}:{ports.mailbox}",
         }
+        if "replica" in self.services:
+            values["REPLICA_DB_URL"] = f"postgresql://postgres:{password}@{HOST}:{ports.replica}/postgres"
+        return values
 
 
 def write_private(path: Path, text: str) -> None:

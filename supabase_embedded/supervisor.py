@@ -7,19 +7,21 @@ looking at it. `Stack.start` starts that one again.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from supabase_embedded import process
+from supabase_embedded import health, process
 from supabase_embedded.errors import StackError
 from supabase_embedded.settings import StackSettings
 from supabase_embedded.stack import Stack
-from supabase_embedded.state import State
+from supabase_embedded.state import Ports, State
 
 #: How often to look, in seconds, and the longest pause before trying again what fails to start.
 EVERY = 1.0
@@ -34,6 +36,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     stack = Stack(settings)
     threading.Thread(target=process.keep_short, args=[stack.logs], daemon=True).start()
+    if "replica" in State.read(stack.home).services:
+        threading.Thread(target=pass_on_changes, args=[stack], daemon=True).start()
     pause, lately = EVERY, frozenset[str]()
     while is_ours(stack.home):
         try:
@@ -46,6 +50,40 @@ def main() -> None:
                 log.warning("%s had ended and was started again", name)
             pause, lately = after(pause, lately, revived)
         time.sleep(pause)
+
+
+def pass_on_changes(stack: Stack) -> None:
+    """Have the PostgREST of the replica read the schema and the settings again when that of the primary does, for ever.
+
+    No connection to a standby can listen. And the standby must have the change before it is read there.
+    """
+    import psycopg
+
+    ports = Ports(**State.read(stack.home).data["ports"])
+    while True:
+        with contextlib.suppress(psycopg.Error, StackError):
+            status = State.read(stack.home).status().env()
+            with psycopg.connect(status["DB_URL"], autocommit=True, connect_timeout=5) as primary:
+                primary.execute("listen pgrst")
+                # Nobody knows what was said before.
+                said = {""}
+                while True:
+                    changed = primary.execute("select pg_current_wal_lsn()").fetchone()
+                    with psycopg.connect(status["REPLICA_DB_URL"], autocommit=True, connect_timeout=5) as replica:
+                        while replica.execute("select pg_last_wal_replay_lsn() < %s::pg_lsn", changed).fetchone() == (
+                            True,
+                        ):
+                            time.sleep(0.05)
+                    found = State.read(stack.home).processes.get("postgrest_replica")
+                    # One that has only begun to start would end by the signal, and reads all by itself.
+                    if found is not None and health.answers("postgrest_replica", ports):
+                        if said & {"", "reload config"}:
+                            found.signal(signal.SIGUSR2)
+                        if said & {"", "reload schema"}:
+                            found.signal(signal.SIGUSR1)
+                    said = {notify.payload for notify in primary.notifies(stop_after=1)}
+                    said |= {notify.payload for notify in primary.notifies(timeout=0)}
+        time.sleep(EVERY)
 
 
 def after(pause: float, lately: frozenset[str], revived: Sequence[str]) -> tuple[float, frozenset[str]]:

@@ -66,8 +66,9 @@ psycopg.adapters.register_loader("timestamptz", UtcLoader)
 #: would leave the other worker idle. A worker gets whole files (--dist loadfile), so that what a file sets up is set up
 #: once.
 LONGEST_FIRST = (
-    "embedded/test_lifecycle.py", "embedded/test_storage.py", "embedded/test_postgres.py", "embedded/test_gateway.py",
-    "sql/test_school_search.py", "sql/test_deployment.py", "journeys/test_client_path.py", "sql/test_races.py",
+    "embedded/test_lifecycle.py", "embedded/test_replica.py", "embedded/test_storage.py", "embedded/test_postgres.py",
+    "embedded/test_gateway.py", "sql/test_school_search.py", "sql/test_deployment.py",
+    "journeys/test_client_path.py", "sql/test_races.py",
     "library/reports/test_reports.py", "library/mail/test_delivery.py", "journeys/test_school_path.py",
     "sql/test_follow_up.py", "sql/test_school_races.py", "library/test_classes.py", "sql/test_privileges.py",
     "library/sheets/test_heavy_sheets.py", "sql/test_classes.py", "library/diplomas/test_diplomas.py",

@@ -7,6 +7,7 @@ import json
 import shlex
 import signal
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,7 @@ from mpp_cli.exits import Exit
 if TYPE_CHECKING:
     from types import FrameType
 
-    from supabase_embedded import Ports, Stack, StackStatus
+    from supabase_embedded import Ports, ReplicaStatus, Stack, StackStatus
 
 app = typer.Typer(no_args_is_help=True, help="The embedded Supabase: Postgres, PostgREST, Auth, mailbox and gateway.")
 
@@ -40,10 +41,14 @@ def start(
         int | None,
         typer.Option(help="Port of the gateway; the other ports follow it. Default: 54321.", min=1024, max=65_000),
     ] = None,
+    replica: Annotated[
+        bool, typer.Option("--replica", help="Run a standby of the database too, which serves the reads of the API.")
+    ] = False,
 ) -> None:
     """Start the stack, or say that it runs already. Services that died or do not answer are started again.
 
-    The first start installs what the stack needs, and creates the database.
+    The first start installs what the stack needs, and creates the database. A replica that was started goes on where it
+    was when the stack is started with `--replica` again; a start without deletes it.
 
     Example: mpp stack start --port-base 55321
     """
@@ -52,7 +57,7 @@ def start(
     stack = _stack(Ports.from_base(port_base) if port_base else None)
     with _terminated_like_interrupted():
         try:
-            status = stack.start(output.say)
+            status = stack.start(output.say, replica=replica)
         except KeyboardInterrupt:
             output.say("Interrupted: nothing of the stack is left running.")
             # All is said: Typer's own exit would be told as an interruption once more.
@@ -61,6 +66,8 @@ def start(
         output.say(f"The stack is already running at {status.api_url} (`mpp stack status` shows the keys).")
         if port_base and port_base != status.ports.gateway:
             output.say("To move it to other ports, stop it first: mpp stack stop")
+        if replica and "REPLICA_DB_URL" not in status.env():
+            output.say("To start it with a replica, stop it first: mpp stack stop")
         return
     output.say(f"The stack is running at {status.api_url}, mails at {status.env()['MAILPIT_URL']}.")
 
@@ -87,7 +94,7 @@ def status(
         output.say(_NOT_STARTED)
         raise typer.Exit(Exit.CONNECTION)
     if as_json:
-        print(json.dumps(found.env(), indent=2))
+        print(json.dumps(found.env() | ({"REPLICA": asdict(found.replica)} if found.replica else {}), indent=2))
     else:
         _print_tables(found)
     if not any(service.running for service in found.services):
@@ -196,6 +203,15 @@ def _print_tables(found: StackStatus) -> None:
     for name, value in found.env().items():
         # Keys are there to be copied: never cut or wrapped.
         print(f"{name:<17} {value}")
+    if found.replica:
+        print(f"\n{_of_replica(found.replica)}")
+
+
+def _of_replica(replica: ReplicaStatus) -> str:
+    if replica.seconds_behind is None:
+        return "The replica does not follow the primary, which answers all reads."
+    behind = f"The replica is {replica.seconds_behind:.1f} s ({replica.bytes_behind} bytes of the log) behind"
+    return f"{behind} and answers reads." if replica.serves else f"{behind}: too far, so the primary answers all reads."
 
 
 @contextlib.contextmanager

@@ -6,12 +6,13 @@ It decides nothing about users: their tokens go through untouched, and PostgREST
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import json
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
@@ -20,6 +21,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from supabase_embedded.keys import role_token
+
+from .replica import Replica
 
 log = logging.getLogger("embedded.gateway")
 
@@ -49,6 +52,11 @@ SLOWEST = 100_000
 #: Connections to each service at once.
 MOST_UPSTREAM = 100
 
+#: How many seconds the replica may be behind the primary and still answer reads, and how long it may take to answer:
+#: longer than the database lets the roles of the API compute.
+MOST_BEHIND = 5.0
+REPLICA_TIMEOUT = 10.0
+
 #: What a mail link or an OAuth provider opens in a browser, and what verifiers fetch: no API key there, as hosted.
 OPEN_PATHS = (
     "/auth/v1/verify",
@@ -58,6 +66,7 @@ OPEN_PATHS = (
     "/auth/v1/.well-known/openid-configuration",
 )
 
+_REST = "/rest/v1"
 _FUNCTIONS = "/functions/v1"
 _STORAGE = "/storage/v1"
 _NOT_RUN = ("/realtime/v1",)
@@ -118,6 +127,9 @@ class GatewayConfig:
     #: Where Storage is, empty when it does not run; and the most bytes of a file.
     storage: str = ""
     largest_file: int = 0
+    #: The replica: where its ``postgrest`` is, and the ``database_url`` to ask how far behind it is. Empty without one.
+    replica: Mapping[str, str] = field(default_factory=dict, repr=False)
+    most_behind: float = MOST_BEHIND
     #: How long the next bytes of a body, or a reader of an answer, may take, in seconds.
     timeout: float = TIMEOUT
 
@@ -164,12 +176,16 @@ class Gateway:
         }
         self._tokens: dict[str, tuple[float, bytes]] = {}
         optional = {_FUNCTIONS: config.functions, _STORAGE: config.storage}
-        routes = {"/rest/v1": config.postgrest, "/auth/v1": config.auth, **optional}
+        routes = {_REST: config.postgrest, "/auth/v1": config.auth, **optional}
         self._routes = tuple(
             (prefix, httpx.URL(url), httpx.AsyncHTTPTransport(limits=limits, retries=0))
             for prefix, url in routes.items()
             if url
         )
+        self._replica = Replica(config.replica["database_url"], config.most_behind) if config.replica else None
+        self._replica_route = (
+            httpx.URL(config.replica.get("postgrest", "")), httpx.AsyncHTTPTransport(limits=limits, retries=0)
+        )  # fmt: skip
         self._not_run = (*(prefix for prefix, url in optional.items() if not url), *_NOT_RUN)
         self._open_paths = (*OPEN_PATHS, *(f"{_FUNCTIONS}/{name}" for name in config.open_functions))
 
@@ -180,12 +196,17 @@ class Gateway:
             await self._http(scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
+        watching = None
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                if self._replica:
+                    watching = asyncio.create_task(self._replica.watch())
                 await send({"type": "lifespan.startup.complete"})
             else:
-                for _, _, transport in self._routes:
+                if watching:
+                    watching.cancel()
+                for transport in (*(route[2] for route in self._routes), self._replica_route[1]):
                     await transport.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
@@ -200,7 +221,8 @@ class Gateway:
             await self._answer(_preflight(headers), scope, receive, send)
             return
         if path == "/health":
-            await self._answer(JSONResponse({"status": "ok"}), scope, receive, send)
+            replica = {"replica": self._replica.report()} if self._replica else {}
+            await self._answer(JSONResponse({"status": "ok", **replica}), scope, receive, send)
             return
         if any(_below(path, prefix) for prefix in self._not_run):
             name = path.split("/")[1]
@@ -239,23 +261,33 @@ class Gateway:
             await self._refuse(TOO_LARGE, scope, receive, send)
             return
         raw_path = scope["raw_path"][len(prefix) :] or b"/"
+        raw_path += b"?" + query if query else b""
+        body = _Body(receive, largest, self._config.timeout) if _has_body(headers) else None
+        places = [(upstream, transport)]
+        if self._replica and prefix == _REST and body is None and scope["method"] in ("GET", "HEAD"):
+            # Whom to ask first. The other is asked where the first has no answer.
+            places.insert(0 if self._replica.serves else 1, self._replica_route)
         try:
-            url = upstream.copy_with(raw_path=raw_path + (b"?" + query if query else b""))
+            requests = [
+                httpx.Request(
+                    scope["method"],
+                    place.copy_with(raw_path=raw_path),
+                    headers=self._forwarded(scope, prefix, authorization),
+                    stream=body,
+                    extensions={"timeout": self._timeout},
+                )
+                for place, _ in places
+            ]
         except (httpx.InvalidURL, UnicodeError):
             await self._refuse(BAD_URL, scope, receive, send)
             return
-        body = _Body(receive, largest, self._config.timeout) if _has_body(headers) else None
-        request = httpx.Request(
-            scope["method"],
-            url,
-            headers=self._forwarded(scope, prefix, authorization),
-            stream=body,
-            extensions={"timeout": self._timeout},
-        )
         try:
             if body is not None:
                 await body.read_ahead()
-            response = await self._sent(transport, request, again=scope["method"] in _READING and body is None)
+            again = scope["method"] in _READING and body is None
+            response = await self._first_answer(
+                [(to, request) for (_, to), request in zip(places, requests, strict=True)], again=again
+            )
         except _SlowBodyError:
             await self._refuse(SLOW_BODY, scope, receive, send, close=True)
             return
@@ -293,6 +325,20 @@ class Gateway:
             log.warning("%s %s: the answer was not read", scope["method"], prefix)
         finally:
             await response.aclose()
+
+    async def _first_answer(
+        self, asked: Sequence[tuple[httpx.AsyncHTTPTransport, httpx.Request]], *, again: bool
+    ) -> httpx.Response:
+        """The answer of the first service that has one; that of the last, or its failure, whatever it is."""
+        *others, last = asked
+        for transport, request in others:
+            request.extensions["timeout"] = {**self._timeout, "read": REPLICA_TIMEOUT}
+            with contextlib.suppress(httpx.TransportError):
+                response = await self._sent(transport, request, again=again)
+                if response.status_code < 500:
+                    return response
+                await response.aclose()
+        return await self._sent(*last, again=again)
 
     async def _sent(
         self, transport: httpx.AsyncHTTPTransport, request: httpx.Request, *, again: bool

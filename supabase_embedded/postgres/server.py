@@ -38,6 +38,8 @@ _SETTINGS = {
     "effective_cache_size": "1GB",
     "maintenance_work_mem": "128MB",
     "max_wal_size": "2GB",
+    # A standby that has died keeps no more of the log than this.
+    "max_slot_wal_keep_size": "2GB",
     "fsync": "on",
     "synchronous_commit": "on",
     "jit": "off",
@@ -124,9 +126,9 @@ class PostgresServer:
         for role in LOGIN_ROLES:
             self.passwords.setdefault(role, secrets.token_urlsafe(24))
 
-    def url(self, role: str = "postgres", database: str = "postgres") -> str:
-        """The connection URL of a role, password included."""
-        return f"postgresql://{role}:{quote(self.passwords[role])}@127.0.0.1:{self.port}/{database}"
+    def url(self, role: str = "postgres", database: str = "postgres", *, port: int | None = None) -> str:
+        """The connection URL of a role, password included; ``port`` is another server's that has the same roles."""
+        return f"postgresql://{role}:{quote(self.passwords[role])}@127.0.0.1:{port or self.port}/{database}"
 
     def connect(self, role: str = "postgres", database: str = "postgres") -> Connection[TupleRow]:
         """A psycopg connection in autocommit mode."""

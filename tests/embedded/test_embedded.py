@@ -44,6 +44,7 @@ def test_the_public_names_are_these() -> None:
     assert supabase_embedded.__all__ == [
         "Ports",
         "PostgresServer",
+        "ReplicaStatus",
         "ServiceStatus",
         "Stack",
         "StackError",
