@@ -12,13 +12,14 @@ export PIP_CACHE_DIR ?= $(CURDIR)/$(VENV)/.cache/pip
 # Two workers, which take whole files in the order of tests/conftest.py.
 PYTEST := $(VENV)/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-game test-embedded check calendar setup baseline lint docs bench mutation clean
+.PHONY: help demo web test test-game test-embedded check calendar setup baseline lint docs bench mutation clean
 
 help:
 	@echo "make demo      set up, start the local stack and play a whole edition (SCALE=0.1 for a tenth)"
 	@echo "make test      set up and run every test: the two parts below, ruff and mypy"
 	@echo "make test-game      the part that tests the game: database, package, commands and journeys"
 	@echo "make test-embedded  the part that tests the local servers"
+	@echo "make web       build the public pages, which the local stack serves"
 	@echo "make calendar  run the tests that ask a clock on twelve hard days, in other time zones (long)"
 	@echo "make lint      ruff, mypy, and the Supabase linter on the local stack"
 	@echo "make baseline  write the baseline migration again from sql/schema (until the first release)"
@@ -41,7 +42,19 @@ node_modules/.set-up: package.json package-lock.json $(VENV)/.set-up
 	@$(NPM) install --no-save --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error > /dev/null
 	@touch $@
 
-demo: setup
+# The public pages, which the local stack serves.
+web: web/ranking/dist/index.html
+
+web/node_modules/.set-up: web/package.json web/package-lock.json $(VENV)/.set-up
+	@echo "Installing what builds the pages"
+	@cd web && ../$(VENV)/bin/python -m supabase_embedded.node install --no-save --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error > /dev/null
+	@touch $@
+
+web/ranking/dist/index.html: web/node_modules/.set-up mpp_supabase/ranking_page/ranking.css $(shell find web/ranking -path web/ranking/dist -prune -o -type f -print)
+	@echo "Building the pages"
+	@cd web && ../$(VENV)/bin/python -m supabase_embedded.node run --silent build
+
+demo: setup web
 	@$(MPP) demo --scale $(SCALE)
 
 # The second part runs even where the first fails.
@@ -52,7 +65,12 @@ check: setup
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
 
-test-game: setup tests/postgres-versions/node_modules/.set-up
+tests/web/node_modules/.set-up: tests/web/package.json tests/web/package-lock.json $(VENV)/.set-up
+	@echo "Installing what the tests of the pages need"
+	@cd tests/web && ../../$(VENV)/bin/python -m supabase_embedded.node install --no-save --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error > /dev/null
+	@touch $@
+
+test-game: setup web tests/postgres-versions/node_modules/.set-up tests/web/node_modules/.set-up
 	@tests/sql/plpgsql_check.sh
 	@$(PYTEST) --ignore tests/embedded
 
@@ -89,4 +107,4 @@ mutation: setup
 	@$(VENV)/bin/python -m tests.mutation.run
 
 clean:
-	rm -rf $(VENV) node_modules tests/postgres-versions/node_modules
+	rm -rf $(VENV) node_modules tests/postgres-versions/node_modules tests/web/node_modules web/node_modules web/*/dist

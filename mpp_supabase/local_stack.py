@@ -27,6 +27,7 @@ def stack_settings(
         command="mpp stack",
         install_command="make setup",
         variables="MPP_",
+        pages=project.pages,
         sender="bonjour@mapetiteplanete.localhost",
         sender_name="Ma Petite Planète",
     )

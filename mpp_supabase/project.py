@@ -35,6 +35,12 @@ class Project:
         return self.files / "catalogue"
 
     @property
+    def pages(self) -> dict[str, Path]:
+        """The folder of each web page, as `make web` builds it, by its name; those of a checkout only."""
+        folders = {"ranking": self.files / "web" / "ranking" / "dist"}
+        return folders if self.checkout else {}
+
+    @property
     def home(self) -> Path:
         """Where the stack keeps its state: MPP_HOME, else .mpp in the checkout, else .mpp where the command runs."""
         chosen = os.environ.get("MPP_HOME")

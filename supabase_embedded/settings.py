@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 
@@ -30,6 +30,8 @@ class StackSettings:
     command: str = "stack"
     install_command: str = "npm install"
     variables: str = "EMBEDDED_"
+    #: Built web pages to serve beside the API: the folder of each, by the name that it has in the address.
+    pages: dict[str, Path] = field(default_factory=dict)
     #: Whom the mails of Auth come from.
     sender: str = "noreply@stack.localhost"
     sender_name: str = "Local stack"
@@ -59,4 +61,5 @@ class StackSettings:
         given = json.loads(text)
         for name in ("supabase", "packages", "installed", "home"):
             given[name] = given[name] and Path(given[name])
+        given["pages"] = {name: Path(folder) for name, folder in given["pages"].items()}
         return cls(**given)

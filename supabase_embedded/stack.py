@@ -408,6 +408,7 @@ class Stack:
             "open_functions": served.open_functions,
             "storage": self._storage_url(state, ports),
             "largest_file": served.largest_file,
+            "pages": {name: str(folder) for name, folder in self.settings.pages.items()},
         }
         if "replica" in state.services:
             server = self._server(state)

@@ -205,6 +205,7 @@ def _tell(outcome: Outcome) -> None:
     mpp = "mpp" if shutil.which("mpp") else os.path.relpath(sys.argv[0])
     output.say(
         f"\nLook next at:\n  the report                  {os.path.relpath(outcome.report)}\n"
+        f"{_page(outcome.edition)}"
         f"  the whole ranking           {mpp} ranking leagues {outcome.edition} --all\n"
         f"  the proof, again            {mpp} edition verify {outcome.edition}\n"
         f"  keys, URLs and the mailbox  {mpp} stack status\n"
@@ -277,6 +278,7 @@ def _tell_school(outcome: SchoolOutcome) -> None:
     output.say(
         f"\nLook next at:\n  the report                  {os.path.relpath(outcome.report)}\n"
         f"  the papers of a class       {folder}/{{{','.join(path.name for path in outcome.papers)}}}\n"
+        f"{_page(outcome.edition)}"
         f"  every class                 {mpp} ranking classes {outcome.edition} --all\n"
         f"  every school                {mpp} ranking schools {outcome.edition} --all\n"
         f"  a class, as the staff do    {mpp} class --help\n"
@@ -331,6 +333,17 @@ def _tell_client(outcome: ClientOutcome) -> None:
         f"  keys, URLs and the mailbox  {mpp} stack status\n"
         f"  stop the stack              {mpp} stack stop"
     )
+
+
+def _page(edition: str) -> str:
+    """The line that leads to the public ranking in a browser, where the page is built."""
+    from mpp_supabase.local_stack import running_stack
+    from mpp_supabase.project import find_project
+
+    folder, stack = find_project().pages.get("ranking"), running_stack()
+    if stack is None or folder is None or not (folder / "index.html").is_file():
+        return ""
+    return f"  the ranking in a browser    {stack.api_url}/ranking/?edition={edition}\n"
 
 
 def _title(text: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mpp_cli import connection, output
 from mpp_cli.arguments import After, EditionCode, OfLevel, all_of, limit_of
-from mpp_cli.choices import RankedName
+from mpp_cli.choices import RankedName, SchoolLanguage
+from mpp_cli.class_.spreadsheets import Language
 from mpp_cli.output import Column, Output, formatted
 
 if TYPE_CHECKING:
@@ -155,6 +157,34 @@ def around(
     with connect(private) as mpp:
         found = mpp.rankings.around(subject, neighbours)
         table(found, "player" if all(line.players == 1 for line in found) else None, out)
+
+
+@app.command()
+def publish(
+    code: EditionCode,
+    target: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FOLDER", help="The folder to write: a new one, or that of before."),
+    ],
+    language: Language = SchoolLanguage.FR,
+    live: Annotated[
+        str, typer.Option("--live", metavar="URL", help="Address of the live page, for a link to it.")
+    ] = "",
+) -> None:
+    """Write the ranking of a frozen edition as web pages that need no JavaScript.
+
+    Publish again when somebody asks not to be shown: the pages hold what was public when they were written.
+
+    Example: mpp ranking publish adult-2026-06 -o ranking-2026-06
+    """
+    from mpp_supabase.ranking_page import publish_ranking
+
+    if live and not live.startswith(("https://", "http://127.0.0.1")):
+        raise typer.BadParameter("not an address that begins with https://", param_hint="--live")
+    with connect(private=False) as mpp:
+        made = publish_ranking(mpp, mpp.editions.get(code), target, language.value, live)
+    lines, pages = output.counted(made.lines, "line"), output.counted(made.pages, "page")
+    output.say(f"{lines} on {pages}. Begin with {made.first}.")
 
 
 def connect(private: bool) -> MPP:

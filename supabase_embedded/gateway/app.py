@@ -22,6 +22,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from supabase_embedded.keys import role_token
 
+from .pages import Pages
 from .replica import Replica
 
 log = logging.getLogger("embedded.gateway")
@@ -130,6 +131,8 @@ class GatewayConfig:
     #: The replica: where its ``postgrest`` is, and the ``database_url`` to ask how far behind it is. Empty without one.
     replica: Mapping[str, str] = field(default_factory=dict, repr=False)
     most_behind: float = MOST_BEHIND
+    #: Built web pages: the folder of each, by its name.
+    pages: Mapping[str, str] = field(default_factory=dict)
     #: How long the next bytes of a body, or a reader of an answer, may take, in seconds.
     timeout: float = TIMEOUT
 
@@ -187,6 +190,7 @@ class Gateway:
             httpx.URL(config.replica.get("postgrest", "")), httpx.AsyncHTTPTransport(limits=limits, retries=0)
         )  # fmt: skip
         self._not_run = (*(prefix for prefix, url in optional.items() if not url), *_NOT_RUN)
+        self._pages = Pages(config.pages, f"http://127.0.0.1:{config.port}", config.publishable)
         self._open_paths = (*OPEN_PATHS, *(f"{_FUNCTIONS}/{name}" for name in config.open_functions))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -223,6 +227,9 @@ class Gateway:
         if path == "/health":
             replica = {"replica": self._replica.report()} if self._replica else {}
             await self._answer(JSONResponse({"status": "ok", **replica}), scope, receive, send)
+            return
+        if self._pages.serves(path):
+            await self._pages(scope, receive, send)
             return
         if any(_below(path, prefix) for prefix in self._not_run):
             name = path.split("/")[1]

@@ -22,6 +22,7 @@ NEEDS = {
     "processes": "the processes of the stack on this machine",
     "functions": "edge functions",
     "mailbox": "Mailpit's interface, where sent mails are read",
+    "pages": "the built web pages, which the gateway of the embedded stack serves",
     "smtp": "a port that takes mails for that mailbox",
 }
 
