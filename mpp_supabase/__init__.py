@@ -114,7 +114,7 @@ if TYPE_CHECKING:
     )
     from mpp_supabase.services.people import FoundPerson
     from mpp_supabase.services.plans import PlanOutcome, Task, write_calendar
-    from mpp_supabase.services.privacy import Erasure, Expired
+    from mpp_supabase.services.privacy import Erasure, Expired, PrivacyRequest
     from mpp_supabase.services.rules import Rule
     from mpp_supabase.services.statistics import LifetimeStatistics, MapCell
     from mpp_supabase.services.terms import TermsVersion, TextError, read_text
@@ -206,6 +206,7 @@ __all__ = [
     "PartnerExport",
     "PartnerWithdrawal",
     "PlanOutcome",
+    "PrivacyRequest",
     "Pupil",
     "PupilValidation",
     "Refusal",
@@ -356,7 +357,7 @@ _HOMES = {
         "PartnerWithdrawal",
     ),
     "session": ("SessionStore", "StoredSession"),
-    "services.privacy": ("Erasure", "Expired"),
+    "services.privacy": ("Erasure", "Expired", "PrivacyRequest"),
     "services.rules": ("Rule",),
     "services.terms": ("TermsVersion", "TextError", "read_text"),
     "typed": ("trimmed",),

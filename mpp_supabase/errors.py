@@ -359,6 +359,10 @@ class NoErasureWaiting(Refusal, code="MP065"):
     """No erasure of this account is waiting."""
 
 
+class PrivacyRequestClosed(Refusal, code="MP066"):
+    """Request %1$s is not open: it is %2$s."""
+
+
 class LedgerFact(Refusal, code="MP060"):
     """A validation keeps its facts: %1$s."""
 

@@ -20,6 +20,25 @@ class Way(StrEnum):
     KEY = "key"
 
 
+class PrivacyKind(StrEnum):
+    """What people may ask about their own data."""
+
+    ACCESS = "access"
+    PORTABILITY = "portability"
+    RECTIFICATION = "rectification"
+    ERASURE = "erasure"
+    RESTRICTION = "restriction"
+    OBJECTION = "objection"
+
+
+class PrivacyChannel(StrEnum):
+    """How a request came that did not come by the app."""
+
+    MAIL = "mail"
+    LETTER = "letter"
+    TELEPHONE = "telephone"
+
+
 class Language(StrEnum):
     """Languages of clients, mails and reports."""
 

@@ -37,7 +37,7 @@ _ABOUT = {
     "terms": "Terms of use: publish, announce, list.",
     "partner": "Campaigns with partners: codes, lists, withdrawals, figures.",
     "setting": "Settings of the whole game: list, set.",
-    "privacy": "Privacy: erase accounts, delete what was kept long enough.",
+    "privacy": "Privacy: requests of people, corrections, erasures, what was kept long enough.",
     "maintenance": "Maintenance windows: announce, list, cancel.",
     "misuse": None,
     "audit": None,

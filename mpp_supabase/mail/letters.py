@@ -197,6 +197,13 @@ class AccountErased(_Data):
     """`account_erased`: the account is gone; to the address that it had."""
 
 
+class ClientWithoutOwner(_Data):
+    """`client_without_owner`: the staff learn that the last owner of a client has erased the account."""
+
+    client: Line
+    name: Line
+
+
 class NameChanged(_Data):
     """`name_changed`: the staff took a name away; `name` is the new one, none for a school that left the lists.
 
@@ -380,6 +387,18 @@ def _account_erased(data: AccountErased, words: Wording, language: Language, lin
     )
 
 
+def _client_without_owner(data: ClientWithoutOwner, words: Wording, language: Language, links: Links) -> Letter:
+    return Letter(
+        subject=words.ownerless_subject.format(name=data.name),
+        heading=words.ownerless_heading,
+        paragraphs=(
+            words.ownerless_text.format(name=data.name, client=data.client),
+            words.ownerless_next.format(client=data.client),
+        ),
+        why=words.why_staff,
+    )
+
+
 def _name_changed(data: NameChanged, words: Wording, language: Language, links: Links) -> Letter:
     if data.name is None:
         said, then = words.name_of_hidden_school, words.name_write
@@ -437,6 +456,7 @@ TEMPLATES: dict[str, tuple[type[_Data], _Writer]] = {
     "guardian_request": (GuardianRequest, _guardian_request),
     "erasure_asked": (ErasureAsked, _erasure_asked),
     "account_erased": (AccountErased, _account_erased),
+    "client_without_owner": (ClientWithoutOwner, _client_without_owner),
     "name_changed": (NameChanged, _name_changed),
     "expulsion": (Expulsion, _expulsion),
     "newsletter": (Newsletter, _newsletter),

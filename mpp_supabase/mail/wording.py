@@ -131,6 +131,11 @@ class Wording:
     account_erased_stays: str
     account_erased_not_you: str
 
+    ownerless_subject: str
+    ownerless_heading: str
+    ownerless_text: str
+    ownerless_next: str
+
     name_subject: str
     name_heading: str
     names: dict[str, str]
@@ -251,6 +256,10 @@ WORDING: dict[Language, Wording] = {
         ),
         account_erased_stays="Les points restent à votre équipe et à votre ligue, sans votre nom.",
         account_erased_not_you="Si ce n’était pas votre souhait, écrivez à Ma Petite Planète.",
+        ownerless_subject="« {name} » n’a plus de responsable",
+        ownerless_heading="Un client n’a plus de responsable",
+        ownerless_text="La dernière personne responsable de « {name} » ({client}) n’a plus de compte.",
+        ownerless_next="Invitez-en une autre avec « mpp client invite {client} ».",
         name_subject="Un nom a été remplacé",
         name_heading="Un nom a été remplacé",
         names={
@@ -373,6 +382,10 @@ WORDING: dict[Language, Wording] = {
         ),
         account_erased_stays="The points stay with your team and your league, without your name.",
         account_erased_not_you="If this was not your wish, write to Ma Petite Planète.",
+        ownerless_subject="“{name}” has no owner any more",
+        ownerless_heading="A client has no owner any more",
+        ownerless_text="The last owner of “{name}” ({client}) has no account any more.",
+        ownerless_next="Invite another one with “mpp client invite {client}”.",
         name_subject="A name was replaced",
         name_heading="A name was replaced",
         names={

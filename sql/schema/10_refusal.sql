@@ -120,6 +120,8 @@ as $$
         'Sign in again, then try again.', 'Reconnectez-vous, puis réessayez.'),
     ('MP065', 'NoErasureWaiting', 'No erasure of this account is waiting.', 'Aucun effacement de ce compte n’est en attente.',
         'There is nothing to take back.', 'Il n’y a rien à annuler.'),
+    ('MP066', 'PrivacyRequestClosed', 'Request %1$s is not open: it is %2$s.', 'La demande %1$s n’est pas ouverte : %2$s.',
+        'List the requests.', 'Consultez la liste des demandes.'),
     -- schools and classes
     ('MP080', 'SchoolUnknown', 'There is no such school.', 'Cet établissement n’existe pas.',
         'Search for it, or add it.', 'Cherchez-le, ou ajoutez-le.'),

@@ -65,6 +65,17 @@ where r.account_id = (select private.my_account());
 comment on view api.my_privacy_requests is 'What the caller asked about their own data, and what became of it; sort by id. erases_at is when an erasure that waits takes effect: keep_my_account takes it back until then.';
 grant select on api.my_privacy_requests to authenticated;
 
+create view api.privacy_requests with (security_invoker = true) as
+select
+    r.id, r.kind, r.state, r.account_id, r.address, r.channel, r.asked_at, r.due_at, r.erases_at, r.note, r.handled_at,
+    r.handled_by, r.outcome
+from mpp.privacy_request r cross join (select) read_only
+where (select private.is_ops());
+comment on view api.privacy_requests is 'What people asked about their own data, by the app or by another way, until when they must have an answer, and what became of it; sort by due_at. Staff only.';
+comment on column api.privacy_requests.address is 'Where to answer somebody without an account; empty once the request is handled.';
+comment on column api.privacy_requests.handled_by is 'The account of the staff that handled it; null for the owner and the secret key.';
+grant select on api.privacy_requests to authenticated, service_role;
+
 -- The same hour so many days later, in Paris: a day in which the clocks change has 23 or 25 hours.
 create function private.days_after(at timestamptz, days integer) returns timestamptz
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
@@ -278,3 +289,97 @@ create function api.erase_due_accounts(how_many integer default 10) returns inte
 begin atomic select private.erase_due_accounts(how_many); end;
 comment on function api.erase_due_accounts is 'Erases accounts whose owners asked for it and whose waiting time is over, up to how_many of them; returns how many. Call it again until it returns 0. Staff. Errors: MP006, MP010.';
 grant execute on function api.erase_due_accounts to authenticated, service_role;
+
+-- What came by mail, by letter or by telephone.
+create function private.record_privacy_request(
+    kind text, channel text, note text, account_id uuid, address text, asked_on date
+) returns integer
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    kinds constant text[] := enum_range(null::api.privacy_request_kind)::text[];
+    channels constant text[] := array['mail', 'letter', 'telephone'];
+    said text;
+    place text := lower(private.trimmed(left(record_privacy_request.address, 400)));
+    at timestamptz := private.clock();
+    request integer;
+begin
+    perform private.require_ops();
+    if kind is null or not kind = any (kinds) then
+        perform private.refuse('MP010', 'kind', coalesce(left(kind, 40), 'it is empty'), format('Use %s.', array_to_string(kinds, ', ')));
+    end if;
+    if channel is null or not channel = any (channels) then
+        perform private.refuse('MP010', 'channel', coalesce(left(channel, 40), 'it is empty'), format('Use %s.', array_to_string(channels, ', ')));
+    end if;
+    if num_nonnulls(record_privacy_request.account_id, place) <> 1 then
+        perform private.refuse('MP010', 'account_id', 'give either an account or an address', 'Send one of the two.');
+    end if;
+    -- No refusal repeats the address: refusals are logged.
+    if place is not null and not private.is_mail_address(place) then
+        perform private.refuse('MP010', 'address', 'it is no address', 'Give an address such as ada@example.org.');
+    end if;
+    if asked_on > private.today() or asked_on < private.today() - 365 then
+        perform private.refuse('MP010', 'asked_on', asked_on::text, 'Give the day on which it came, of the last year.');
+    end if;
+    said := private.clean_line('note', record_privacy_request.note, 500);
+    at := coalesce(least(at, asked_on::timestamp at time zone 'Europe/Paris'), at);
+    if record_privacy_request.account_id is not null then
+        perform from auth.users u where u.id = record_privacy_request.account_id for key share;
+        if not found then
+            perform private.refuse('MP005');
+        end if;
+    end if;
+    insert into mpp.privacy_request (kind, state, account_id, address, channel, asked_at, due_at, note)
+    values (record_privacy_request.kind::api.privacy_request_kind, 'open', record_privacy_request.account_id, place,
+        record_privacy_request.channel, at, private.days_after(at, 30), said)
+    returning id into request;
+    perform private.record_act('privacy.record', request::text, jsonb_build_object('kind', kind, 'channel', channel));
+    return request;
+end
+$$;
+grant execute on function private.record_privacy_request to authenticated, service_role;
+
+create function api.record_privacy_request(
+    kind text, channel text, note text, account_id uuid default null, address text default null, asked_on date default null
+) returns integer
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.record_privacy_request(kind, channel, note, account_id, address, asked_on); end;
+comment on function api.record_privacy_request is 'Records what somebody asked about their own data by mail, letter or telephone: access, portability, rectification, erasure, restriction or objection; returns its number. Names an account, or the address of somebody without one. It is due 30 days after the day on which it came (asked_on; today without). Staff. Errors: MP005, MP006, MP010.';
+grant execute on function api.record_privacy_request to authenticated, service_role;
+
+create function private.settle_privacy_request(request_id integer, outcome text, refused boolean) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    said text;
+    staff uuid;
+    request mpp.privacy_request;
+begin
+    perform private.require_ops();
+    said := private.clean_line('outcome', settle_privacy_request.outcome, 500);
+    staff := private.lock_caller();
+    select * into request from mpp.privacy_request r where r.id = request_id for update;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    if request.state <> 'open' then
+        perform private.refuse('MP066', request.id::text, request.state::text);
+    end if;
+    if request.kind = 'erasure' and request.account_id is not null and refused is not true then
+        perform private.refuse('MP010', 'request_id', 'the account is still there', 'Erase the account: that settles the request.');
+    end if;
+    update mpp.privacy_request r
+    set state = case when refused then 'refused'::api.privacy_request_state else 'done' end, outcome = said,
+        handled_at = private.clock(), handled_by = staff, address = null
+    where r.id = request.id;
+    perform private.record_act('privacy.settle', request.id::text,
+        jsonb_build_object('kind', request.kind, 'state', case when refused then 'refused' else 'done' end));
+end
+$$;
+grant execute on function private.settle_privacy_request to authenticated, service_role;
+
+create function api.settle_privacy_request(request_id integer, outcome text, refused boolean default false) returns void
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.settle_privacy_request(request_id, outcome, refused); end;
+comment on function api.settle_privacy_request is 'Says what was answered to somebody who asked about their own data: that it was done, or refused and why. Forgets the address. An erasure of an account is settled by erase_person. Staff. Errors: MP005, MP006, MP010, MP066.';
+grant execute on function api.settle_privacy_request to authenticated, service_role;

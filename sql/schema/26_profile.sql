@@ -402,7 +402,7 @@ begin atomic
     select private.update_profile(first_name, last_name, alias, country, postcode, birth_date, language, sector,
         acquisition_channel, picture_path);
 end;
-comment on function api.update_profile is 'Corrects the caller''s profile; what is left out stays, and an empty text clears an optional field. A birth date is corrected once, and not across the ages of 15 and 18; the staff do the rest (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP054, MP058.';
+comment on function api.update_profile is 'Corrects the caller''s profile; the audit keeps which fields changed, no value; what is left out stays, and an empty text clears an optional field. A birth date is corrected once, and not across the ages of 15 and 18; the staff do the rest (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP047, MP054, MP058.';
 grant execute on function api.update_profile to authenticated;
 
 -- The staff correct what update_profile refuses. The lock keeps others from adding to the profile meanwhile: whoever

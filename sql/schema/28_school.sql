@@ -225,7 +225,7 @@ create function api.update_teacher(
 ) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.update_teacher(first_name, last_name, role, subject, language); end;
-comment on function api.update_teacher is 'Corrects the caller''s data as a teacher; what is left out stays, and an empty subject clears it. Errors: MP001, MP002, MP009, MP010, MP011.';
+comment on function api.update_teacher is 'Corrects the caller''s data as a teacher; what is left out stays, and an empty subject clears it. The audit keeps which fields changed, no value. Errors: MP001, MP002, MP009, MP010, MP011, MP047.';
 grant execute on function api.update_teacher to authenticated;
 
 create type api.school_found as (

@@ -115,8 +115,33 @@ begin
         perform private.end_staff_access(s.organisation_id, s.account_id, read_codes => false);
     end loop;
     perform private.end_invitations_of(old.id, old.email);
+    perform private.tell_last_owner_left(old.id);
+    perform private.queue_file_removals(old.id);
     perform private.forget_account(old.id);
     return old;
+end
+$$;
+
+-- Somebody who leaves does not wait for a successor: the association's staff learn that a client has no owner any more,
+-- and invite another one. Where the lock of the clients is held, of two owners who leave at once the second is the last.
+create function private.tell_last_owner_left(account uuid) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.queue_mail(format('client-without-owner-%s-%s', o.id, gen_random_uuid()), 'client_without_owner',
+        jsonb_build_object('client', o.code, 'name', o.name), account_id => m.account_id)
+    from mpp.staff s
+    join mpp.organisation o on o.id = s.organisation_id
+    cross join mpp.ops_member m
+    where s.account_id = account and s.role = 'owner' and s.access_until > private.clock()
+        and m.account_id <> account and private.is_live(m.account_id)
+        and not exists (
+            select
+            from mpp.staff x
+            where x.organisation_id = s.organisation_id and x.account_id <> account and x.role = 'owner'
+                and x.access_until > private.clock() and private.is_live(x.account_id)
+        )
+    order by o.id, m.account_id;
 end
 $$;
 

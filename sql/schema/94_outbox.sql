@@ -223,7 +223,7 @@ begin
     ), false) then
         return 'no consent';
     end if;
-    if mail.template = 'expulsion' and not exists (select from mpp.ops_member o where o.account_id = mail.account_id) then
+    if mail.template in ('expulsion', 'client_without_owner') and not exists (select from mpp.ops_member o where o.account_id = mail.account_id) then
         return 'no longer of the staff';
     end if;
     if mail.account_id is not null and mail.organisation_id is not null and not exists (

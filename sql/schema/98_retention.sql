@@ -28,6 +28,11 @@ begin
             values
                 ('mails', 'mpp.outbox'::regclass, interval '1 year', $sql$
                     state in ('sent', 'dropped', 'failed') and coalesce(sent_at, queued_at) <= $1 $sql$),
+                -- The last that is kept of an address whose account is gone.
+                ('mails about an erasure', 'mpp.outbox', interval '30 days', $sql$
+                    template = 'account_erased' and state in ('sent', 'dropped', 'failed') and coalesce(sent_at, queued_at) <= $1 $sql$),
+                ('requests about one''s own data', 'mpp.privacy_request', interval '3 years', $sql$
+                    handled_at <= $1 $sql$),
                 -- An account keeps its links as long as it lives.
                 ('unsubscribe links of addresses without account', 'mpp.unsubscribe_token', interval '3 years', $sql$
                     account_id is null and made_at <= $1 $sql$),

@@ -570,6 +570,8 @@ as $$
         'Sign in again, then try again.', 'Reconnectez-vous, puis réessayez.'),
     ('MP065', 'NoErasureWaiting', 'No erasure of this account is waiting.', 'Aucun effacement de ce compte n’est en attente.',
         'There is nothing to take back.', 'Il n’y a rien à annuler.'),
+    ('MP066', 'PrivacyRequestClosed', 'Request %1$s is not open: it is %2$s.', 'La demande %1$s n’est pas ouverte : %2$s.',
+        'List the requests.', 'Consultez la liste des demandes.'),
     -- schools and classes
     ('MP080', 'SchoolUnknown', 'There is no such school.', 'Cet établissement n’existe pas.',
         'Search for it, or add it.', 'Cherchez-le, ou ajoutez-le.'),
@@ -2257,6 +2259,17 @@ where r.account_id = (select private.my_account());
 comment on view api.my_privacy_requests is 'What the caller asked about their own data, and what became of it; sort by id. erases_at is when an erasure that waits takes effect: keep_my_account takes it back until then.';
 grant select on api.my_privacy_requests to authenticated;
 
+create view api.privacy_requests with (security_invoker = true) as
+select
+    r.id, r.kind, r.state, r.account_id, r.address, r.channel, r.asked_at, r.due_at, r.erases_at, r.note, r.handled_at,
+    r.handled_by, r.outcome
+from mpp.privacy_request r cross join (select) read_only
+where (select private.is_ops());
+comment on view api.privacy_requests is 'What people asked about their own data, by the app or by another way, until when they must have an answer, and what became of it; sort by due_at. Staff only.';
+comment on column api.privacy_requests.address is 'Where to answer somebody without an account; empty once the request is handled.';
+comment on column api.privacy_requests.handled_by is 'The account of the staff that handled it; null for the owner and the secret key.';
+grant select on api.privacy_requests to authenticated, service_role;
+
 -- The same hour so many days later, in Paris: a day in which the clocks change has 23 or 25 hours.
 create function private.days_after(at timestamptz, days integer) returns timestamptz
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
@@ -2470,6 +2483,100 @@ create function api.erase_due_accounts(how_many integer default 10) returns inte
 begin atomic select private.erase_due_accounts(how_many); end;
 comment on function api.erase_due_accounts is 'Erases accounts whose owners asked for it and whose waiting time is over, up to how_many of them; returns how many. Call it again until it returns 0. Staff. Errors: MP006, MP010.';
 grant execute on function api.erase_due_accounts to authenticated, service_role;
+
+-- What came by mail, by letter or by telephone.
+create function private.record_privacy_request(
+    kind text, channel text, note text, account_id uuid, address text, asked_on date
+) returns integer
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    kinds constant text[] := enum_range(null::api.privacy_request_kind)::text[];
+    channels constant text[] := array['mail', 'letter', 'telephone'];
+    said text;
+    place text := lower(private.trimmed(left(record_privacy_request.address, 400)));
+    at timestamptz := private.clock();
+    request integer;
+begin
+    perform private.require_ops();
+    if kind is null or not kind = any (kinds) then
+        perform private.refuse('MP010', 'kind', coalesce(left(kind, 40), 'it is empty'), format('Use %s.', array_to_string(kinds, ', ')));
+    end if;
+    if channel is null or not channel = any (channels) then
+        perform private.refuse('MP010', 'channel', coalesce(left(channel, 40), 'it is empty'), format('Use %s.', array_to_string(channels, ', ')));
+    end if;
+    if num_nonnulls(record_privacy_request.account_id, place) <> 1 then
+        perform private.refuse('MP010', 'account_id', 'give either an account or an address', 'Send one of the two.');
+    end if;
+    -- No refusal repeats the address: refusals are logged.
+    if place is not null and not private.is_mail_address(place) then
+        perform private.refuse('MP010', 'address', 'it is no address', 'Give an address such as ada@example.org.');
+    end if;
+    if asked_on > private.today() or asked_on < private.today() - 365 then
+        perform private.refuse('MP010', 'asked_on', asked_on::text, 'Give the day on which it came, of the last year.');
+    end if;
+    said := private.clean_line('note', record_privacy_request.note, 500);
+    at := coalesce(least(at, asked_on::timestamp at time zone 'Europe/Paris'), at);
+    if record_privacy_request.account_id is not null then
+        perform from auth.users u where u.id = record_privacy_request.account_id for key share;
+        if not found then
+            perform private.refuse('MP005');
+        end if;
+    end if;
+    insert into mpp.privacy_request (kind, state, account_id, address, channel, asked_at, due_at, note)
+    values (record_privacy_request.kind::api.privacy_request_kind, 'open', record_privacy_request.account_id, place,
+        record_privacy_request.channel, at, private.days_after(at, 30), said)
+    returning id into request;
+    perform private.record_act('privacy.record', request::text, jsonb_build_object('kind', kind, 'channel', channel));
+    return request;
+end
+$$;
+grant execute on function private.record_privacy_request to authenticated, service_role;
+
+create function api.record_privacy_request(
+    kind text, channel text, note text, account_id uuid default null, address text default null, asked_on date default null
+) returns integer
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.record_privacy_request(kind, channel, note, account_id, address, asked_on); end;
+comment on function api.record_privacy_request is 'Records what somebody asked about their own data by mail, letter or telephone: access, portability, rectification, erasure, restriction or objection; returns its number. Names an account, or the address of somebody without one. It is due 30 days after the day on which it came (asked_on; today without). Staff. Errors: MP005, MP006, MP010.';
+grant execute on function api.record_privacy_request to authenticated, service_role;
+
+create function private.settle_privacy_request(request_id integer, outcome text, refused boolean) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    said text;
+    staff uuid;
+    request mpp.privacy_request;
+begin
+    perform private.require_ops();
+    said := private.clean_line('outcome', settle_privacy_request.outcome, 500);
+    staff := private.lock_caller();
+    select * into request from mpp.privacy_request r where r.id = request_id for update;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    if request.state <> 'open' then
+        perform private.refuse('MP066', request.id::text, request.state::text);
+    end if;
+    if request.kind = 'erasure' and request.account_id is not null and refused is not true then
+        perform private.refuse('MP010', 'request_id', 'the account is still there', 'Erase the account: that settles the request.');
+    end if;
+    update mpp.privacy_request r
+    set state = case when refused then 'refused'::api.privacy_request_state else 'done' end, outcome = said,
+        handled_at = private.clock(), handled_by = staff, address = null
+    where r.id = request.id;
+    perform private.record_act('privacy.settle', request.id::text,
+        jsonb_build_object('kind', request.kind, 'state', case when refused then 'refused' else 'done' end));
+end
+$$;
+grant execute on function private.settle_privacy_request to authenticated, service_role;
+
+create function api.settle_privacy_request(request_id integer, outcome text, refused boolean default false) returns void
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.settle_privacy_request(request_id, outcome, refused); end;
+comment on function api.settle_privacy_request is 'Says what was answered to somebody who asked about their own data: that it was done, or refused and why. Forgets the address. An erasure of an account is settled by erase_person. Staff. Errors: MP005, MP006, MP010, MP066.';
+grant execute on function api.settle_privacy_request to authenticated, service_role;
 -- The catalogue: cards, and the challenges of an edition with the rules they are played by. Validating one is in
 -- 74_play.
 
@@ -3344,7 +3451,7 @@ begin atomic
     select private.update_profile(first_name, last_name, alias, country, postcode, birth_date, language, sector,
         acquisition_channel, picture_path);
 end;
-comment on function api.update_profile is 'Corrects the caller''s profile; what is left out stays, and an empty text clears an optional field. A birth date is corrected once, and not across the ages of 15 and 18; the staff do the rest (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP054, MP058.';
+comment on function api.update_profile is 'Corrects the caller''s profile; the audit keeps which fields changed, no value; what is left out stays, and an empty text clears an optional field. A birth date is corrected once, and not across the ages of 15 and 18; the staff do the rest (correct_birth_date). Errors: MP001, MP002, MP003, MP010, MP011, MP047, MP054, MP058.';
 grant execute on function api.update_profile to authenticated;
 
 -- The staff correct what update_profile refuses. The lock keeps others from adding to the profile meanwhile: whoever
@@ -3727,7 +3834,7 @@ create function api.update_teacher(
 ) returns void
     language sql set search_path = pg_catalog, pg_temp
 begin atomic select private.update_teacher(first_name, last_name, role, subject, language); end;
-comment on function api.update_teacher is 'Corrects the caller''s data as a teacher; what is left out stays, and an empty subject clears it. Errors: MP001, MP002, MP009, MP010, MP011.';
+comment on function api.update_teacher is 'Corrects the caller''s data as a teacher; what is left out stays, and an empty subject clears it. The audit keeps which fields changed, no value. Errors: MP001, MP002, MP009, MP010, MP011, MP047.';
 grant execute on function api.update_teacher to authenticated;
 
 create type api.school_found as (
@@ -4035,6 +4142,135 @@ create function api.import_schools(schools jsonb) returns api.import_outcome
 begin atomic select private.import_schools(schools); end;
 comment on function api.import_schools is 'Imports a batch of the directory of schools, all or none, matched by RNE; importing it again changes nothing. Secret key only. Errors: MP006, MP010, MP070.';
 grant execute on function api.import_schools to service_role;
+-- What is written about a person is corrected by its owner (update_profile in 26_profile, update_teacher in 28_school), or
+-- by the staff for somebody who asked. Either leaves a trace.
+
+-- Which of these fields differ, by name.
+create function private.changed_fields(before jsonb, after jsonb, variadic fields text[]) returns jsonb
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(jsonb_agg(f.name order by f.place), '[]')
+    from unnest(fields) with ordinality f (name, place)
+    where before -> f.name is distinct from after -> f.name
+$$;
+
+-- A trace of what people correct themselves, without a value: the audit is for good. What the staff correct is recorded
+-- with its reason where they do it.
+create function private.correction_recorded() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account uuid := (to_jsonb(new) ->> tg_argv[0])::uuid;
+    fields jsonb;
+begin
+    if account is distinct from private.my_account() then
+        return null;
+    end if;
+    fields := private.changed_fields(to_jsonb(old), to_jsonb(new), variadic tg_argv[1:]);
+    if fields <> '[]' then
+        perform private.record_act('profile.update', account::text, jsonb_build_object('fields', fields));
+    end if;
+    return null;
+end
+$$;
+
+-- A teacher who starts to play registers: that corrects nothing.
+create trigger profile_correction_recorded
+    after update on mpp.profile
+    for each row when (old.* is distinct from new.* and (old.alias is null) = (new.alias is null))
+    execute function private.correction_recorded('id', 'first_name', 'last_name', 'alias', 'country', 'postcode', 'birth_date', 'language',
+        'sector', 'acquisition_channel', 'picture_path');
+
+create trigger teacher_correction_recorded
+    after update on mpp.teacher
+    for each row when (old.* is distinct from new.*)
+    execute function private.correction_recorded('account_id', 'role', 'subject');
+
+create function private.correct_profile(
+    account_id uuid, reason text, first_name text, last_name text, alias text, country text, postcode text, birth_date date,
+    language text, sector text, acquisition_channel text, role text, subject text
+) returns text[]
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    why text;
+    was mpp.profile;
+    became mpp.profile;
+    taught mpp.teacher;
+    teaches mpp.teacher;
+    place record;
+    fields jsonb;
+begin
+    perform private.require_ops();
+    why := private.clean_line('reason', correct_profile.reason, 200);
+    select * into was from mpp.profile p where p.id = account_id for update;
+    if not found then
+        perform private.refuse('MP005');
+    end if;
+    perform private.lock_editions_of(account_id);
+    if was.alias is null and num_nonnulls(alias, country, postcode, birth_date, sector, acquisition_channel) > 0 then
+        perform private.refuse('MP010', 'account_id', 'this person does not play', 'Correct a name, the language, the role or the subject.');
+    end if;
+    select * into taught from mpp.teacher t where t.account_id = correct_profile.account_id for no key update;
+    if taught.account_id is null and num_nonnulls(role, subject) > 0 then
+        perform private.refuse('MP010', 'account_id', 'this person is no teacher', 'Leave role and subject out.');
+    end if;
+    if language not in ('fr', 'en', 'de') then
+        perform private.refuse('MP010', 'language', language, 'Use fr, en or de.');
+    end if;
+    perform private.refuse_unseen('alias', left(alias, 1000));
+    place := was;
+    if country is not null or postcode is not null then
+        place := private.clean_place(coalesce(country, was.country), coalesce(postcode, was.postcode));
+    end if;
+    update mpp.profile p
+    set first_name = case when correct_profile.first_name is null then p.first_name else private.clean_person('first_name', correct_profile.first_name) end,
+        last_name = case when correct_profile.last_name is null then p.last_name else private.clean_person('last_name', correct_profile.last_name) end,
+        alias = case when correct_profile.alias is null then p.alias else private.clean_alias(correct_profile.alias) end,
+        country = place.country,
+        postcode = place.postcode,
+        language = coalesce(correct_profile.language, p.language),
+        sector = case when correct_profile.sector = '' then null
+            when correct_profile.sector is null then p.sector else private.clean_line('sector', correct_profile.sector, 80) end,
+        acquisition_channel = case when correct_profile.acquisition_channel = '' then null
+            when correct_profile.acquisition_channel is null then p.acquisition_channel
+            else private.clean_line('acquisition_channel', correct_profile.acquisition_channel, 80) end
+    where p.id = account_id
+    returning * into became;
+    update mpp.teacher t
+    set role = private.clean_line('role', coalesce(correct_profile.role, t.role), 80),
+        subject = case when correct_profile.subject = '' then null
+            when correct_profile.subject is null then t.subject else private.clean_line('subject', correct_profile.subject, 80) end
+    where t.account_id = correct_profile.account_id
+    returning * into teaches;
+    fields := private.changed_fields(to_jsonb(was), to_jsonb(became), 'first_name', 'last_name', 'alias', 'country', 'postcode', 'language',
+            'sector', 'acquisition_channel')
+        || private.changed_fields(to_jsonb(taught), to_jsonb(teaches), 'role', 'subject');
+    if fields <> '[]' then
+        perform private.record_act('profile.correct', account_id::text, jsonb_build_object('reason', why, 'fields', fields));
+    end if;
+    -- It has a trace of its own.
+    if birth_date is distinct from was.birth_date and birth_date is not null then
+        perform private.correct_birth_date(account_id, birth_date, why);
+        fields := fields || '["birth_date"]';
+    end if;
+    return array(select jsonb_array_elements_text(fields));
+end
+$$;
+grant execute on function private.correct_profile to authenticated, service_role;
+
+create function api.correct_profile(
+    account_id uuid, reason text, first_name text default null, last_name text default null, alias text default null,
+    country text default null, postcode text default null, birth_date date default null, language text default null,
+    sector text default null, acquisition_channel text default null, role text default null, subject text default null
+) returns text[]
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic
+    select private.correct_profile(account_id, reason, first_name, last_name, alias, country, postcode, birth_date, language, sector,
+        acquisition_channel, role, subject);
+end;
+comment on function api.correct_profile is 'Corrects what is written about a person, who asked for it by another way than the app; what is left out stays, and an empty text clears an optional field. Returns the names of the fields that changed, and the audit keeps them with the reason, no value. role and subject are those of a teacher. Staff. Errors: MP005, MP006, MP010, MP052, MP053.';
+grant execute on function api.correct_profile to authenticated, service_role;
 -- Clients: their staff and the dates of their access, their part in an edition, its units, and the territory of a local
 -- authority. Staff see what the people of their own organisation do together, never one person (82_client_figure).
 
@@ -4881,6 +5117,69 @@ $$;
 create trigger organisation_keeps_its_files
     before delete on mpp.organisation
     for each row execute function private.keep_organisation_of_files();
+-- Files that must go. SQL can only delete the row of a file, and then nobody finds its bytes: so it queues them here, and
+-- `mpp privacy files` has Storage delete them.
+
+create table mpp.file_removal (
+    id bigint generated always as identity primary key,
+    bucket_id text not null,
+    path text not null,
+    queued_at timestamptz not null default private.clock(),
+    constraint file_removal_once unique (bucket_id, path)
+);
+comment on table mpp.file_removal is 'Files that Storage has yet to delete.';
+comment on column mpp.file_removal.path is 'Where the file is; it begins with the id of an account that is erased. Read with the secret key only; goes with the file.';
+
+alter table mpp.file_removal enable row level security;
+
+-- The files of an account, which lie in a folder of its id. The kit of a client belongs to the client.
+create function private.queue_file_removals(account uuid) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into mpp.file_removal (bucket_id, path)
+    select f.bucket_id, f.name
+    from storage.objects f
+    where f.bucket_id <> 'client-files' and f.name like account || '/%'
+    on conflict on constraint file_removal_once do nothing;
+end
+$$;
+
+create type api.file_removal as (id bigint, bucket_id text, path text, queued_at timestamptz);
+comment on type api.file_removal is 'A file that Storage has yet to delete.';
+
+-- It forgets what is gone and takes up what came late, so whoever empties the queue asks again until nothing is left. An
+-- upload that was under way while its account was erased has queued nothing: its folder and its uploader name an account
+-- that is not there.
+create function private.files_to_remove(how_many integer) returns setof api.file_removal
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.require_service();
+    if how_many is null or how_many not between 1 and 1000 then
+        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 1000.');
+    end if;
+    insert into mpp.file_removal (bucket_id, path)
+    select f.bucket_id, f.name
+    from storage.objects f
+    where f.bucket_id <> 'client-files' and f.owner_id = split_part(f.name, '/', 1)
+        and f.owner_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+        and not exists (select from auth.users u where u.id::text = f.owner_id)
+    limit how_many
+    on conflict on constraint file_removal_once do nothing;
+    delete from mpp.file_removal r
+    where not exists (select from storage.objects f where f.bucket_id = r.bucket_id and f.name = r.path);
+    return query
+    select r.id, r.bucket_id, r.path, r.queued_at from mpp.file_removal r order by r.id limit how_many;
+end
+$$;
+grant execute on function private.files_to_remove to service_role;
+
+create function api.files_to_remove(how_many integer default 100) returns setof api.file_removal
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select * from private.files_to_remove(how_many); end;
+comment on function api.files_to_remove is 'Lists files of erased accounts that Storage has yet to delete, the longest waiting first. Have Storage delete them and ask again, until none is left. Secret key only. Errors: MP006, MP010.';
+grant execute on function api.files_to_remove to service_role;
 -- Leagues, their teams and players: the tables, who may read them, the lock and the codes. Joining, leaving and running
 -- a league is in 42_membership. Whatever changes a league takes the league's lock (private.lock_league), as a
 -- validation does: the whole game has one order of locks.
@@ -9370,8 +9669,33 @@ begin
         perform private.end_staff_access(s.organisation_id, s.account_id, read_codes => false);
     end loop;
     perform private.end_invitations_of(old.id, old.email);
+    perform private.tell_last_owner_left(old.id);
+    perform private.queue_file_removals(old.id);
     perform private.forget_account(old.id);
     return old;
+end
+$$;
+
+-- Somebody who leaves does not wait for a successor: the association's staff learn that a client has no owner any more,
+-- and invite another one. Where the lock of the clients is held, of two owners who leave at once the second is the last.
+create function private.tell_last_owner_left(account uuid) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform private.queue_mail(format('client-without-owner-%s-%s', o.id, gen_random_uuid()), 'client_without_owner',
+        jsonb_build_object('client', o.code, 'name', o.name), account_id => m.account_id)
+    from mpp.staff s
+    join mpp.organisation o on o.id = s.organisation_id
+    cross join mpp.ops_member m
+    where s.account_id = account and s.role = 'owner' and s.access_until > private.clock()
+        and m.account_id <> account and private.is_live(m.account_id)
+        and not exists (
+            select
+            from mpp.staff x
+            where x.organisation_id = s.organisation_id and x.account_id <> account and x.role = 'owner'
+                and x.access_until > private.clock() and private.is_live(x.account_id)
+        )
+    order by o.id, m.account_id;
 end
 $$;
 
@@ -15356,7 +15680,7 @@ begin
     ), false) then
         return 'no consent';
     end if;
-    if mail.template = 'expulsion' and not exists (select from mpp.ops_member o where o.account_id = mail.account_id) then
+    if mail.template in ('expulsion', 'client_without_owner') and not exists (select from mpp.ops_member o where o.account_id = mail.account_id) then
         return 'no longer of the staff';
     end if;
     if mail.account_id is not null and mail.organisation_id is not null and not exists (
@@ -16199,6 +16523,11 @@ begin
             values
                 ('mails', 'mpp.outbox'::regclass, interval '1 year', $sql$
                     state in ('sent', 'dropped', 'failed') and coalesce(sent_at, queued_at) <= $1 $sql$),
+                -- The last that is kept of an address whose account is gone.
+                ('mails about an erasure', 'mpp.outbox', interval '30 days', $sql$
+                    template = 'account_erased' and state in ('sent', 'dropped', 'failed') and coalesce(sent_at, queued_at) <= $1 $sql$),
+                ('requests about one''s own data', 'mpp.privacy_request', interval '3 years', $sql$
+                    handled_at <= $1 $sql$),
                 -- An account keeps its links as long as it lives.
                 ('unsubscribe links of addresses without account', 'mpp.unsubscribe_token', interval '3 years', $sql$
                     account_id is null and made_at <= $1 $sql$),
@@ -16322,7 +16651,7 @@ begin
                     'mpp.partner'::regclass, 'mpp.campaign'::regclass, 'mpp.campaign_text'::regclass, 'mpp.campaign_code'::regclass,
                     'mpp.campaign_guest'::regclass, 'mpp.partner_export'::regclass, 'mpp.partner_address'::regclass,
                     'mpp.partner_withdrawal'::regclass, 'mpp.guardian_request'::regclass, 'mpp.guardian_consent'::regclass,
-                    'mpp.setting'::regclass, 'mpp.ops_member'::regclass, 'mpp.account_proof'::regclass, 'mpp.privacy_request'::regclass, 'mpp.audit'::regclass,
+                    'mpp.setting'::regclass, 'mpp.ops_member'::regclass, 'mpp.account_proof'::regclass, 'mpp.privacy_request'::regclass, 'mpp.file_removal'::regclass, 'mpp.audit'::regclass,
                     'mpp.theme'::regclass, 'mpp.challenge'::regclass, 'mpp.edition_challenge'::regclass, 'mpp.edition'::regclass
                 )
                 or (a.attrelid = 'mpp.score'::regclass and a.attname not in ('edition_id', 'scope'))

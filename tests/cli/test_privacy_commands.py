@@ -53,3 +53,55 @@ def test_a_purge_erases_accounts_whose_time_has_come(mpp: Mpp, world: World) -> 
         other.call("keep_my_account")
     finally:
         world.ops.rules.set("erasure_wait", "0")
+
+
+def test_a_request_is_recorded_listed_with_its_deadline_and_settled(mpp: Mpp, world: World) -> None:
+    account = world.signed_in().account
+    asked = ("privacy", "record", "--kind", "access", "--by", "letter", "--note", "a copy of all")
+    assert mpp(*asked).code == Exit.USAGE
+    assert mpp(*asked, "--account", account.email, "--address", "x@example.org").code == Exit.USAGE
+    recorded = mpp(*asked, "--account", account.email)
+    assert recorded.code == Exit.OK, recorded.err
+    (found,) = [row for row in mpp("privacy", "requests", "--json").json() if row["account_id"] == str(account.id)]
+    assert f"Request {found['id']} is recorded" in recorded.err
+    assert (found["kind"], found["channel"], found["state"]) == ("access", "letter", "open")
+    # The 30th day begins at this hour.
+    listed = mpp("privacy", "requests")
+    assert f"{found['due_at'][:10]} (29 days left)" in listed.out
+    settled = mpp("privacy", "settle", found["id"], "--outcome", "sent")
+    assert f"Request {found['id']} is done." in settled.err
+    assert str(account.id) not in mpp("privacy", "requests", "--json").out
+    assert "sent" in mpp("privacy", "requests", "--all").out
+    assert mpp("privacy", "settle", found["id"], "--outcome", "again").code == Exit.REFUSED
+
+
+def test_a_request_of_somebody_without_an_account_that_is_late_is_overdue(mpp: Mpp, world: World) -> None:
+    given = ("--kind", "objection", "--by", "mail", "--note", "no mails", "--address", "Ada@example.org")
+    (today,) = world.database.execute("select private.today() - 31").fetchone() or ()
+    assert mpp("privacy", "record", *given, "--on", today).code == Exit.OK
+    listed = mpp("privacy", "requests").out
+    assert "ada@example.org" in listed
+    assert "(overdue)" in listed
+    (found,) = [row for row in mpp("privacy", "requests", "--json").json() if row["address"] == "ada@example.org"]
+    assert "is refused." in mpp("privacy", "settle", found["id"], "--outcome", "unknown here", "--refused").err
+
+
+def test_the_staff_correct_what_is_written_about_a_person(mpp: Mpp, world: World) -> None:
+    person = world.person(alias="to-correct")
+    given = ("privacy", "correct", person.account.email, "--reason", "her letter")
+    assert mpp(*given).code == Exit.USAGE
+    done = mpp(*given, "--last-name", "Zed", "--birth-date", "1991-02-03", "--sector", "energy")
+    assert done.code == Exit.OK, done.err
+    assert f"Corrected of {person.account.email}: last name, sector, birth date." in done.err
+    row = world.database.execute(
+        "select last_name, birth_date::text, sector from mpp.profile where id = %s", (person.account.id,)
+    ).fetchone()
+    assert row == ("Zed", "1991-02-03", "energy")
+    assert "All of this was so already" in mpp(*given, "--last-name", "Zed").err
+    assert mpp(*given, "--role", "director").code == Exit.REFUSED
+
+
+def test_files_of_erased_accounts_are_deleted_by_a_command(mpp: Mpp) -> None:
+    done = mpp("privacy", "files")
+    assert done.code == Exit.OK, done.err
+    assert "0 files deleted." in done.err

@@ -177,6 +177,7 @@ RULES = {
     "edition_code_key": "update mpp.edition set code = 't-twice'",
     "edition_challenge_card_once": "update mpp.edition_challenge set challenge_id = (select min(id) from mpp.challenge), secret_digest = case when kind = 'hidden' then sha256(id::text::bytea) end",
     "edition_challenge_secret_once": "update mpp.edition_challenge set kind = 'hidden', quorum = null, boost_factor = null, points = 1, secret_digest = 'same'",
+    "file_removal_once": "update mpp.file_removal set path = 'same'",
     "privacy_request_one_erasure": "update mpp.privacy_request set state = 'waiting', handled_at = null where state = 'withdrawn'",
     "guardian_request_token_digest_key": "update mpp.guardian_request set token_digest = sha256('same')",
     "join_code_code_key": "update mpp.join_code set code = '0123456789'",
@@ -487,6 +488,7 @@ def trust(game: Game) -> None:
     people[1].call("erase_my_account")
     people[1].call("keep_my_account")
     people[1].call("erase_my_account")
+    game.run("insert into mpp.file_removal (bucket_id, path) values ('pictures', gen_random_uuid()::text)")
 
 
 def freeze_rows(game: Game) -> None:

@@ -177,8 +177,8 @@ def test_a_deletion_reads_only_what_the_account_left_in_the_ledger(game):
         " + coalesce((select sum(pg_stat_get_xact_tuples_returned(i.indexrelid))"
         " from pg_index i where i.indrelid = c.oid), 0) from pg_class c where c.oid = 'mpp.validation'::regclass"
     )
-    # A planner that thinks the tables small reads them whole, whatever index there is: by itself or for a join. How large
-    # it thinks them is no part of a transaction: a test that ran before may have said that they are empty.
+    # A planner that thinks the tables small reads them whole, whatever index there is: by itself or for a join. How
+    # large it thinks them is no part of a transaction: a test that ran before may have said that they are empty.
     for table in ("validation", "player", "score"):
         game.run(f"analyze mpp.{table}")
     for shortcut in ("seqscan", "hashjoin", "mergejoin"):

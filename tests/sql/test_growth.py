@@ -56,6 +56,7 @@ BOUNDS = {
     "past_statistics": "the association",
     "player": "one an edition; pupils twice the size of a class",
     "player_contact": "one a player",
+    "file_removal": "one a file of an erased account",
     "privacy_request": "five erasures a day (MP047); the rest is the association's",
     "profile": "one an account",
     "school": "five a day (MP085)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 
 import pytest
 
@@ -41,7 +42,8 @@ def signed_in_before(game: Game, person: Person, ago: dt.timedelta, *others: dic
 def test_an_account_is_erased_at_once_where_the_setting_says_so(game):
     person = game.player(game.league(game.edition()))
     answer = person.call("erase_my_account")
-    assert answer["is_erased"] and answer["erases_at"] >= answer["asked_at"]
+    assert answer["is_erased"]
+    assert answer["erases_at"] >= answer["asked_at"]
     assert not exists(game, person)
     with game.refused("MP001"):
         person.call("erase_my_account")
@@ -221,4 +223,170 @@ def test_a_session_of_the_staff_does_not_erase_the_staff(game):
     # Anybody leaves by themselves, and the secret key may do it.
     first.call("erase_my_account")
     game.service.call("erase_person", account_id=second.account, reason="left")
-    assert not exists(game, first) and not exists(game, second)
+    assert not exists(game, first)
+    assert not exists(game, second)
+
+
+# what comes by mail, by letter or by telephone
+
+
+def request(game: Game, number: int) -> dict:
+    (row,) = game.service.view("privacy_requests", id=number)
+    return row
+
+
+@pytest.mark.parametrize(
+    ("now", "asked_on", "due"),
+    [
+        # Clocks go back on 25 October: the answer is due at the same hour.
+        ("2026-10-20T10:00:00+02:00", None, "2026-11-19T10:00:00+01:00"),
+        ("2026-10-20T10:00:00+02:00", "2026-10-15", "2026-11-14T00:00:00+01:00"),
+        ("2026-03-10T10:00:00+01:00", "2026-03-10", "2026-04-09T00:00:00+02:00"),
+    ],
+)
+def test_a_request_is_due_thirty_days_after_it_came(game, now, asked_on, due):
+    game.begin(dt.datetime.fromisoformat(now))
+    person, staff = game.registered(), game.staff()
+    given = {"asked_on": asked_on} if asked_on else {}
+    number = staff.call(
+        "record_privacy_request", kind="access", channel="letter", note="a copy", account_id=person.account, **given
+    )
+    assert request(game, number)["due_at"] == dt.datetime.fromisoformat(due)
+    (mine,) = person.view("my_privacy_requests")
+    assert (mine["kind"], mine["channel"], mine["state"]) == ("access", "letter", "open")
+    trace = game.rows("select actor_id, details from mpp.audit where action = 'privacy.record'")
+    assert trace == [{"actor_id": staff.account, "details": {"kind": "access", "channel": "letter"}}]
+
+
+def test_an_answer_settles_a_request_and_forgets_the_address(game):
+    staff = game.staff()
+    asked = {"kind": "objection", "channel": "mail", "note": "no mails"}
+    done, refusal = (
+        staff.call("record_privacy_request", **asked, address=f"{name}@Example.org") for name in ("ada", "bo")
+    )
+    assert request(game, done)["address"] == "ada@example.org"
+    staff.call("settle_privacy_request", request_id=done, outcome="off every list")
+    staff.call("settle_privacy_request", request_id=refusal, outcome="nobody we know", refused=True)
+    rows = [request(game, number) for number in (done, refusal)]
+    assert [(row["state"], row["address"], row["outcome"], row["handled_by"]) for row in rows] == [
+        ("done", None, "off every list", staff.account),
+        ("refused", None, "nobody we know", staff.account),
+    ]
+    with game.refused("MP066"):
+        staff.call("settle_privacy_request", request_id=done, outcome="again")
+    with game.refused("MP005"):
+        staff.call("settle_privacy_request", request_id=refusal + 1, outcome="what")
+    assert "example.org" not in str(game.rows("select details from mpp.audit where action like 'privacy.%%'"))
+
+
+def test_an_erasure_is_settled_by_erasing_and_not_by_saying_so(game):
+    person, staff = game.registered(), game.staff()
+    asked = {"kind": "erasure", "channel": "telephone", "note": "forget me", "account_id": person.account}
+    number = staff.call("record_privacy_request", **asked)
+    with game.refused("MP010"):
+        staff.call("settle_privacy_request", request_id=number, outcome="done")
+    staff.call("erase_person", account_id=person.account, reason="request")
+    row = request(game, number)
+    assert (row["state"], row["handled_by"], row["account_id"]) == ("done", staff.account, None)
+
+
+def test_only_the_owner_takes_back_an_erasure_that_waits(game):
+    wait(game, 7)
+    person, staff = game.registered(), game.staff()
+    person.call("erase_my_account")
+    (row,) = game.service.view("privacy_requests", account_id=person.account)
+    with game.refused("MP066"):
+        staff.call("settle_privacy_request", request_id=row["id"], outcome="stay with us", refused=True)
+
+
+def test_what_is_recorded_is_checked(game):
+    person, staff = game.registered(), game.staff()
+    asked = {"kind": "access", "channel": "mail", "note": "a copy", "account_id": person.account}
+    today = game.one("select private.today()")
+    for wrong in (
+        {"kind": "everything"}, {"channel": "fax"}, {"note": " "}, {"address": "ada@example.org"}, {"account_id": None},
+        {"account_id": None, "address": "nowhere"}, {"asked_on": today + DAY}, {"asked_on": today - 366 * DAY},
+    ):  # fmt: skip
+        with game.refused("MP010") as caught:
+            staff.call("record_privacy_request", **{**asked, **wrong})
+        assert "nowhere" not in str(caught.value)
+    with game.refused("MP005"):
+        staff.call("record_privacy_request", **{**asked, "account_id": uuid.uuid4()})
+
+
+# clients
+
+
+def test_the_staff_learn_that_a_client_has_no_owner_any_more(game):
+    client, staff = game.organisation(), game.staff()
+    first, second = game.employed(client, "owner"), game.employed(client, "owner")
+    manager = game.employed(client, "manager")
+    manager.call("erase_my_account")
+    first.call("erase_my_account")
+    assert mails(game, "client_without_owner") == []
+    second.call("erase_my_account")
+    (mail,) = mails(game, "client_without_owner")
+    assert mail["account_id"] == staff.account
+    assert mail["data"]["client"] == game.one("select code from mpp.organisation where id = %s", (client,))
+
+
+def test_an_owner_whose_access_is_over_was_none(game):
+    client, _ = game.organisation(), game.staff()
+    owner = game.employed(client, "owner")
+    game.run("update mpp.staff set access_from = private.clock() - interval '2 days',"
+             " access_until = private.clock() - interval '1 day'")  # fmt: skip
+    owner.call("erase_my_account")
+    assert mails(game, "client_without_owner") == []
+
+
+# files
+
+
+def put(game: Game, path: str, bucket: str = "pictures", owner: uuid.UUID | None = None) -> None:
+    game.run("insert into storage.buckets (id, name) values (%s, %s) on conflict do nothing", (bucket, bucket))
+    game.run(
+        "insert into storage.objects (bucket_id, name, owner_id) values (%s, %s, %s)",
+        (bucket, path, None if owner is None else str(owner)),
+    )
+
+
+def waiting(game: Game, **more: int) -> list[tuple[str, str]]:
+    return [(row["bucket_id"], row["path"]) for row in game.service.table("files_to_remove", **more)]
+
+
+def test_files_of_an_erased_account_are_queued_until_storage_has_deleted_them(game):
+    person, other = game.registered(), game.registered()
+    mine = [f"{person.account}/face.png", f"{person.account}/old/face.png"]
+    for path in (*mine, f"{other.account}/face.png", f"{uuid.uuid4()}/league.png"):
+        put(game, path)
+    assert waiting(game) == []
+    person.call("erase_my_account")
+    assert sorted(waiting(game)) == [("pictures", path) for path in mine]
+    assert len(waiting(game, how_many=1)) == 1
+    # Storage deletes the row of a file with its bytes.
+    game.run("select set_config('storage.allow_delete_query', 'true', true)")
+    game.run("delete from storage.objects where name = %s", (mine[0],))
+    assert waiting(game) == [("pictures", mine[1])]
+    game.run("delete from storage.objects where name = %s", (mine[1],))
+    assert waiting(game) == []
+    assert game.rows("select * from mpp.file_removal") == []
+
+
+def test_a_file_that_was_being_uploaded_meanwhile_is_taken_up_later(game):
+    person, other = game.registered(), game.registered()
+    person.call("erase_my_account")
+    late = f"{person.account}/late.png"
+    put(game, late, owner=person.account)
+    # Of others: of an account that is there, in another's folder, without an uploader, of a client.
+    put(game, f"{other.account}/face.png", owner=other.account)
+    put(game, f"{uuid.uuid4()}/league.png", owner=person.account)
+    put(game, f"{uuid.uuid4()}/unknown.png")
+    assert waiting(game) == [("pictures", late)]
+
+
+def test_the_kit_of_a_client_outlives_whoever_uploaded_it(game):
+    client = game.organisation()
+    owner = game.employed(client, "owner")
+    put(game, f"{client}/own/logo.png", "client-files", owner.account)
+    owner.call("erase_my_account")
+    assert waiting(game) == []

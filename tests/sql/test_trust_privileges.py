@@ -34,6 +34,7 @@ class Scene:
     token: str
     withdrawal: int
     later: str
+    request: int
 
     @property
     def code(self) -> str:
@@ -62,7 +63,12 @@ def build(game: Game) -> Scene:
     withdrawal = game.service.view("partner_withdrawals", campaign=mission.code)[0]["id"]
     game.service.call("set_setting", name="erasure_wait", value="7")
     people["gone"].call("erase_my_account")
-    return Scene(game, mission, people, token, withdrawal, str(game.one("select private.today() + 30")))
+    request = game.service.call(
+        "record_privacy_request", kind="access", channel="mail", note="a copy", account_id=people["guest"].account
+    )
+    folder = uuid.uuid4()
+    game.run("insert into mpp.file_removal (bucket_id, path) values ('pictures', %s)", (f"{folder}/face.png",))
+    return Scene(game, mission, people, token, withdrawal, str(game.one("select private.today() + 30")), request)
 
 
 @pytest.fixture
@@ -122,6 +128,16 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
     "erase_person": row(
         lambda s: {"account_id": s.people["child"].account, "reason": "a letter"}, "MP006", **STAFF
     ),
+    "correct_profile": row(
+        lambda s: {"account_id": s.people["child"].account, "reason": "a letter", "last_name": "Other"},
+        "MP006", **STAFF,
+    ),
+    "record_privacy_request": row(
+        lambda s: {"kind": "access", "channel": "letter", "note": "a copy", "account_id": s.people["child"].account},
+        "MP006", **STAFF,
+    ),
+    "settle_privacy_request": row(lambda s: {"request_id": s.request, "outcome": "sent"}, "MP006", **STAFF),
+    "files_to_remove": row(lambda s: {}, DENIED, service=OK),
     "erase_due_accounts": row(lambda s: {}, "MP006", **STAFF),
 }  # fmt: skip
 
@@ -176,7 +192,8 @@ def visible(scene: Scene) -> dict[str, tuple[str, dict[str, set | str]]]:
         "my_guardian_consents": ("granted", mine),
         "my_campaigns": ("code", {**mine, **all_of(("guest", "refusing", "gone"), mission)}),
         "settings": ("name", staff(settings)),
-        "my_privacy_requests": ("kind", {**mine, "gone": {"erasure"}}),
+        "my_privacy_requests": ("kind", {**mine, "gone": {"erasure"}, "guest": {"access"}}),
+        "privacy_requests": ("kind", staff({"erasure", "access"})),
         "ops_campaigns": ("code", staff(mission)),
         "ops_campaign_codes": ("campaign", staff(mission)),
         "partner_exports": ("campaign", staff(mission)),
@@ -186,7 +203,7 @@ def visible(scene: Scene) -> dict[str, tuple[str, dict[str, set | str]]]:
 
 VIEWS = {
     "my_consent_history", "my_guardian_requests", "my_guardian_consents", "my_campaigns", "settings", "ops_campaigns",
-    "ops_campaign_codes", "partner_exports", "partner_withdrawals", "my_privacy_requests",
+    "ops_campaign_codes", "partner_exports", "partner_withdrawals", "my_privacy_requests", "privacy_requests",
 }  # fmt: skip
 
 
@@ -221,7 +238,8 @@ TABLES = {
     "partner_withdrawal": ("select id from mpp.partner_withdrawal", ("staff",)),
     "guardian_request": ("select id from mpp.guardian_request", ("child",)),
     "guardian_consent": ("select id from mpp.guardian_consent", ("child", "staff")),
-    "privacy_request": ("select id from mpp.privacy_request", ("gone", "staff")),
+    "privacy_request": ("select kind from mpp.privacy_request where kind = 'erasure'", ("gone", "staff")),
+    "file_removal": ("select path from mpp.file_removal", ()),
 }
 
 

@@ -204,6 +204,7 @@ OF_TRUST = {
     "settle_partner_withdrawals",
     "change_name", "find_people", "record_factor_removal", "set_account_disabled", "who_am_i",
     "erase_due_accounts", "erase_my_account", "erase_person", "keep_my_account",
+    "correct_profile", "files_to_remove", "record_privacy_request", "settle_privacy_request",
 }  # fmt: skip
 
 

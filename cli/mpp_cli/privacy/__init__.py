@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from mpp_cli.privacy import erasure, purge
+from mpp_cli.privacy import correction, erasure, files, purge, requests
 
 app = typer.Typer(no_args_is_help=True)
 
 # Their commands stand under `mpp privacy` itself, in this order.
-for _part in (erasure, purge):
+for _part in (requests, correction, erasure, files, purge):
     app.add_typer(_part.app)

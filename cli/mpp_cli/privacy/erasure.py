@@ -24,7 +24,8 @@ def erase(
 ) -> None:
     """Erase an account for good, for somebody who asked for it. Nobody can undo it.
 
-    Points, ranks and awards stay under no name. A mail tells the address of the account.
+    Points, ranks and awards stay under no name. A mail tells the address of the account. `mpp privacy files` then
+    deletes the files.
 
     Example: mpp privacy erase ada@example.org --reason "her mail of 3 June"
     """

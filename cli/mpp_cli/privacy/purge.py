@@ -23,7 +23,8 @@ def purge(
 ) -> None:
     """Delete addresses that are no longer needed: old mails, invitations, bounces and contact requests.
 
-    It also erases the accounts whose owners asked for it and whose waiting time is over. It may be interrupted and run again, every night for instance. docs/privacy.md says how long each is kept.
+    It also erases the accounts whose owners asked for it and whose waiting time is over. It may be interrupted and run
+    again, every night for instance. docs/privacy.md says how long each is kept.
 
     Example: mpp privacy purge --dry-run
     """

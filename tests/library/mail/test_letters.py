@@ -94,6 +94,12 @@ MAILS: dict[str, tuple[str, dict[str, Any], list[str], list[str]]] = {
         ["sont effacés. Cela ne peut être annulé", "sans votre nom", "cette adresse était celle d’un compte"],
         ["are erased. This cannot be undone", "without your name", "an account of Ma Petite Planète had this address"],
     ),
+    "client_without_owner": (
+        "service",
+        {"client": "mairie-lyon", "name": "Ville de Lyon"},
+        ["« Ville de Lyon » (mairie-lyon)", "mpp client invite mairie-lyon", "l’équipe de Ma Petite Planète"],
+        ["“Ville de Lyon” (mairie-lyon)", "mpp client invite mairie-lyon", "the staff of Ma Petite Planète"],
+    ),
     "name_changed": (
         "service",
         {"kind": "team", "name": "Équipe 7KQ2MD", "league": "Les Hiboux", "reason": "C’est une insulte"},
@@ -207,6 +213,7 @@ LEADS_TO = {
     "erasure_asked": "https://app.example.org/rejoindre",
     # There is no account any more that an app could open.
     "account_erased": "",
+    "client_without_owner": "",
     "name_changed": "https://app.example.org/rejoindre",
     # It is for the staff, who have commands.
     "expulsion": "",
@@ -215,13 +222,9 @@ LEADS_TO = {
 
 
 NO_LINK_OF_THEIR_OWN = {
-    "erasure_asked",
-    "account_erased",
-    "name_changed",
-    "expulsion",
-    "newsletter",
+    "erasure_asked", "account_erased", "client_without_owner", "name_changed", "expulsion", "newsletter",
     "guardian_request",
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
