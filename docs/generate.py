@@ -153,7 +153,8 @@ GET /rest/v1/rpc/ranking_page?edition_id=1&scope=player&page_size=50
 ## What only reads is called by GET
 
 Functions that only read are marked so below. Call them with `GET`: the read replicas of a hosted project take nothing
-else ([scale.md](scale.md#read-replicas)). In each client it is one word:
+else ([scale.md](scale.md#read-replicas)). A function that writes is called by `POST`: it refuses a
+`GET` before it starts (405 with `25006`). In each client it is one word:
 
 ```js
 const page = await game.rpc("ranking_page", { edition_id: 1, scope: "league" }, { get: true });
@@ -257,7 +258,7 @@ answer: with the same key it counts once.
 | 504, also with `PGRST003` | Nobody behind the gateway had time, or a connection to the database. |
 | 500 or 503 with `57P01`, `57P02`, `57P03` | The database is stopping, starting or recovering. |
 | 500 or 503 with `53100`, `53200` or `53300` | The disk or the memory is full, or there are too many connections. |
-| 405 with `25006` | A hosted project whose disk is full only reads. |
+| 405 with `25006` | A hosted project whose disk is full only reads. Or a `GET` of what writes. |
 | 500 with `40001`, `40P01`, `55P03`, `XX000` | Two requests met, or the database failed. |
 | 500, 502 or 503 in plain text or HTML, or without a code | A server between the app and the database failed. |
 | 400 with an empty code | The database's connection broke under the request. |

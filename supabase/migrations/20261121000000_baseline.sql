@@ -16682,11 +16682,29 @@ $$;
 -- PostgREST passes that on as a fault of its own (500). So this refuses a write to anything but a function before: 401
 -- or 403. A trigger on each view would refuse too, but then generated types would say that apps may write. For the same
 -- reason every view joins something, if only nothing: `cross join (select) read_only`, which the planner takes away.
+--
+-- A function that writes is called by POST. Postgres lets it start in the read-only transaction of a GET, up to its first
+-- write: until there its answer would tell whether a code is known, and no limit on guesses would count the question. So
+-- this refuses the call before the function starts, with the error it would end in (405). A name that is not found, in
+-- whatever way the address writes it, is refused too.
 create function request.refuse_writes() returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
+declare
+    by_reading constant boolean := current_setting('request.method', true) in ('GET', 'HEAD');
+    path constant text := current_setting('request.path', true);
 begin
-    if current_setting('request.method', true) not in ('GET', 'HEAD') and current_setting('request.path', true) not like '/rpc/%' then
+    if path like '/rpc/%' then
+        if by_reading and not exists (
+            select from pg_proc p
+            where p.proname = substr(path, length('/rpc/') + 1)
+                and p.pronamespace = 'api'::regnamespace
+                and p.provolatile <> 'v'
+        ) then
+            raise exception using errcode = 'read_only_sql_transaction', message = 'This function writes.',
+                hint = 'Call it by POST.';
+        end if;
+    elsif not by_reading then
         raise exception using errcode = 'insufficient_privilege', message = 'Views are read, not written.',
             hint = 'Call the function of the API that does it.';
     end if;
