@@ -131,7 +131,7 @@ def expel(
 def hand_over(league_id: League, player_id: Player) -> None:
     """Make a player the ambassador of their league. The former one stays as a co-ambassador.
 
-    Example: mpp league hand-over LEAGUE_ID PLAYER_ID
+    Example: mpp league hand-over 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77 0190f3c2-91d0-7c44-8a17-5be2c6f0a3d8
     """
     league, player = output.uuid_of(league_id, "LEAGUE_ID"), output.uuid_of(player_id, "PLAYER_ID")
     with connection.staff() as mpp:

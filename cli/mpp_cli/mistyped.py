@@ -45,12 +45,31 @@ class Group(typer.core.TyperGroup):
     _not_there: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
 
 
-def use_groups(app: typer.Typer) -> None:
-    """Let all groups below this one be of class Group."""
+class Command(typer.core.TyperCommand):
+    """A command whose line of usage is what a person types; Typer's own puts arguments into braces."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return what follows the name of the command."""
+        return ["[OPTIONS]", *(argument(p) for p in self.params if p.param_type_name == "argument")]
+
+
+def argument(parameter: Any) -> str:
+    """Return how a line of usage names an argument: `NAME`, `[NAME]` if it may be left out, `NAME...` if repeated."""
+    name = str(parameter.metavar or parameter.name or "").removesuffix("...")
+    if name.startswith("[") and name.endswith("]"):
+        name = name[1:-1]
+    name = name if parameter.required else f"[{name}]"
+    return name if parameter.nargs == 1 else f"{name}..."
+
+
+def use_classes(app: typer.Typer) -> None:
+    """Let all groups below this one be of class Group, and all commands of class Command."""
+    for command in app.registered_commands:
+        command.cls = Command
     for info in app.registered_groups:
         info.cls = Group
         if info.typer_instance is not None:
-            use_groups(info.typer_instance)
+            use_classes(info.typer_instance)
 
 
 def explain_option(error: Any) -> None:

@@ -105,5 +105,5 @@ def _read(name: str) -> Any:
         parent.command(name)(getattr(module, name))
     else:
         parent.add_typer(group, name=name, help=_ABOUT[name] or group.registered_callback.callback.__doc__)
-    mistyped.use_groups(parent)
+    mistyped.use_classes(parent)
     return typer.main.get_group(parent).commands[name]

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from mpp_cli import mistyped
 from mpp_cli.app import app
 from mpp_cli.exits import MEANING
 
@@ -52,7 +53,7 @@ def _commands() -> Iterator[str]:
         if position:
             yield ""
         arguments = [p for p in command.params if p.param_type_name == "argument"]
-        usage = " ".join([name, "[OPTIONS]", *(_argument(p) for p in arguments)])
+        usage = " ".join([name, "[OPTIONS]", *(mistyped.argument(p) for p in arguments)])
         yield f"### `{name}`"
         yield ""
         summary, example = _help(command)
@@ -63,7 +64,7 @@ def _commands() -> Iterator[str]:
         if example:
             yield f"# {example}"
         yield "```"
-        rows = [(_argument(p), p) for p in arguments]
+        rows = [(mistyped.argument(p), p) for p in arguments]
         rows += [(", ".join([*p.opts, *p.secondary_opts]), p) for p in command.params if p.param_type_name == "option"]
         rows = [row for row in rows if row[0] != "--help, -h"]
         if rows:
@@ -72,13 +73,6 @@ def _commands() -> Iterator[str]:
             yield "|---|---|"
             for label, parameter in rows:
                 yield f"| `{label}` | {(parameter.help or '').replace('|', chr(92) + '|')} |"
-
-
-def _argument(parameter: Any) -> str:
-    name = str(parameter.metavar or parameter.name or "")
-    if name[:1] + name[-1:] in ("[]", "{}"):
-        name = name[1:-1]
-    return name if parameter.required else f"[{name}]"
 
 
 def _help(command: Any) -> tuple[str, str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from typing import Any
 
 import pytest
 
-from mpp_cli import reference
+from mpp_cli import mistyped, reference
 from mpp_cli.exits import MEANING, Exit
 from tests.support import ROOT
 
@@ -35,6 +36,26 @@ def test_a_command_has_help_an_example_and_help_for_each_option(name: str, comma
     assert name in example, f"the example of {name} shows another command"
     for parameter in command.params:
         assert parameter.help, f"{parameter.name} of {name} has no help"
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS, ids=[name for name, _ in COMMANDS])
+def test_the_line_of_usage_and_the_example_are_what_a_person_types(name: str, command: Any) -> None:
+    usage = command.get_usage(command.make_context(name, [], resilient_parsing=True))
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    assert not re.search(r"[{}<>]|\[\[|\.{4}", usage), usage
+    assert f"{name} [OPTIONS]" in usage
+    for parameter in arguments:
+        assert usage.endswith("...") or parameter.nargs == 1, usage
+    _, example = reference._help(command)
+    names = {re.sub(r"\W.*", "", mistyped.argument(p).strip("[]")) for p in arguments}
+    assert not names & set(example.split()), f"{example} names an argument instead of giving one"
+
+
+def test_the_help_of_a_command_shows_the_usage_of_the_documentation() -> None:
+    text = " ".join((ROOT / "docs" / "cli.md").read_text(encoding="utf-8").split())
+    for words in (("class", "choose"), ("pupil", "add"), ("league", "hand-over"), ("login",), ("mail", "settle")):
+        line = next(line for line in shell(*words, "--help").stdout.splitlines() if line.startswith("Usage: "))
+        assert f"``` {line.removeprefix('Usage: ')} " in text, line
 
 
 def test_the_documentation_lists_every_command_option_and_exit_code() -> None:
