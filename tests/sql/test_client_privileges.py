@@ -830,6 +830,10 @@ def test_a_dashboard_is_denied_everything_else_of_ours(logins):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 db.execute(f"select * from {name}".encode())
         assert db.execute("select count(*) from pg_stats where schemaname in ('mpp', 'auth')").fetchone() == (0,)
+        # Numbers of rows that others made.
+        sequences = "select count(*), count(last_value) from pg_sequences where schemaname = 'mpp'"
+        total, told = db.execute(sequences.encode()).fetchone()
+        assert (total > 10, told) == (True, 0)
 
 
 def test_what_a_dashboard_may_read_is_what_its_role_is_granted(logins):
