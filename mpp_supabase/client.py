@@ -24,6 +24,7 @@ from mpp_supabase.services.maintenance import Maintenance
 from mpp_supabase.services.names import Names
 from mpp_supabase.services.partners import Partners
 from mpp_supabase.services.people import People
+from mpp_supabase.services.photos import Photos
 from mpp_supabase.services.plans import Plans
 from mpp_supabase.services.privacy import Privacy
 from mpp_supabase.services.rankings import Rankings
@@ -189,6 +190,11 @@ class MPP:
     def partners(self) -> Partners:
         """Campaigns with partners: codes, lists, withdrawals, figures."""
         return Partners(self._transport)
+
+    @cached_property
+    def photos(self) -> Photos:
+        """Pictures and photos that people upload."""
+        return Photos(self._transport)
 
     @cached_property
     def rules(self) -> Rules:

@@ -72,7 +72,8 @@ LONGEST_FIRST = (
     "library/reports/test_reports.py", "library/mail/test_delivery.py", "journeys/test_school_path.py",
     "sql/test_follow_up.py", "sql/test_school_races.py", "library/test_classes.py", "sql/test_privileges.py",
     "library/sheets/test_heavy_sheets.py", "sql/test_classes.py", "library/diplomas/test_diplomas.py",
-    "library/test_clients.py", "cli/test_school_commands.py", "cli/test_commands.py", "cli/test_client_commands.py",
+    "library/test_clients.py", "library/test_photos.py", "sql/test_pictures.py",
+    "cli/test_school_commands.py", "cli/test_commands.py", "cli/test_client_commands.py",
 )  # fmt: skip
 
 

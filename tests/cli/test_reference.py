@@ -93,8 +93,8 @@ def test_help_begins_with_what_the_staff_need_most() -> None:
     listed = shell("--help").stdout.partition("Commands:\n")[2].splitlines()
     assert " ".join(line.split()[0] for line in listed) == (
         "edition ranking league class pupil school validation person name client report award statistics"
-        " login logout whoami factor user contact mail terms partner setting privacy maintenance misuse audit watch"
-        " db stack demo"
+        " login logout whoami factor user contact mail terms partner photo setting privacy maintenance misuse audit"
+        " watch db stack demo"
     )
 
 

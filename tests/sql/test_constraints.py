@@ -15,7 +15,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.support.game import DAY, SECRET_WORD, Game, translated
-from tests.support.game_trust import campaign, exported, guardian_token, join
+from tests.support.game_trust import campaign, exported, guardian_token, join, refuse_picture
 
 PHONE = "+33612345678"
 
@@ -129,6 +129,8 @@ RULES = {
     "profile_birth_date_check": "update mpp.profile set birth_date = '1900-01-01' where birth_date is not null",
     "profile_country_check": "update mpp.profile set country = 'fr' where country is not null",
     "profile_language_check": "update mpp.profile set language = 'it'",
+    "picture_path_of_account": "update mpp.picture set path = gen_random_uuid() || '/' || repeat('0', 32) || '.jpg'",
+    "picture_shown_or_refused": "update mpp.picture set path = null, problem = null",
     "profile_picture_path_check": "update mpp.profile set picture_path = repeat('p', 301)",
     "profile_plays_or_not": "update mpp.profile set country = null where country is not null",
     "profile_postcode_check": "update mpp.profile set postcode = '-' where postcode is not null",
@@ -269,6 +271,7 @@ REFERENCES = {
     "partner_withdrawal_export_id_fkey": "mpp.partner_withdrawal.export_id",
     "name_change_account_id_fkey": "mpp.name_change.account_id",
     "name_change_changed_by_fkey": "mpp.name_change.changed_by",
+    "picture_account_id_fkey": "mpp.picture.account_id",
     "player_account_id_fkey": "mpp.player.account_id",
     "player_contact_player_id_fkey": "mpp.player_contact.player_id",
     "player_edition_id_fkey": "mpp.player.edition_id",
@@ -336,6 +339,7 @@ NEVER_NULL = {
     "mpp.partner_export": "campaign_id people digest",
     "mpp.partner_withdrawal": "campaign_id export_id reason",
     "mpp.past_statistics": "source editions players challenges",
+    "mpp.picture": "checked_at",
     "mpp.player": "edition_id first_name",
     "mpp.player_contact": "phone",
     "mpp.profile": "first_name last_name",
@@ -483,6 +487,7 @@ def trust(game: Game) -> None:
     child.call("ask_guardian", email="guardian@example.org")
     game.anon.call("guardian_decide", token=guardian_token(game, child), granted=True)
     game.service.call("record_guardian_consent", account_id=child.account, granted=True, reason="a letter")
+    refuse_picture(game, people[0])
     # An erasure that was taken back, and one that waits.
     game.service.call("set_setting", name="erasure_wait", value="7")
     people[1].call("erase_my_account")

@@ -53,6 +53,7 @@ BOUNDS = {
     "name_change": "the association",
     "partner_export": "the association",
     "partner_withdrawal": "one an export and person",
+    "picture": "one an account; three uploads wait at most",
     "past_statistics": "the association",
     "player": "one an edition; pupils twice the size of a class",
     "player_contact": "one a player",

@@ -11,7 +11,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.support.game import TERMS, Game, Person, translated
-from tests.support.game_trust import Campaign, campaign, guardian_token, join
+from tests.support.game_trust import Campaign, campaign, guardian_token, join, refuse_picture
 
 from .conftest import SharedScene
 
@@ -60,6 +60,7 @@ def build(game: Game) -> Scene:
     people["gone"].call("set_consent", purpose="partner_sharing", granted=False)
     people["child"].call("ask_guardian", email="guardian@example.org")
     token = guardian_token(game, people["child"])
+    refuse_picture(game, people["guest"])
     withdrawal = game.service.view("partner_withdrawals", campaign=mission.code)[0]["id"]
     game.service.call("set_setting", name="erasure_wait", value="7")
     people["gone"].call("erase_my_account")
@@ -139,9 +140,14 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
     "settle_privacy_request": row(lambda s: {"request_id": s.request, "outcome": "sent"}, "MP006", **STAFF),
     "files_to_remove": row(lambda s: {}, DENIED, service=OK),
     "erase_due_accounts": row(lambda s: {}, "MP006", **STAFF),
+    "pictures_to_check": row(lambda s: {}, DENIED, service=OK),
+    "pictures_to_remove": row(lambda s: {}, DENIED, service=OK),
+    "record_picture": row(
+        lambda s: {"path": f"{s.people['guest'].account}/new/{'0' * 32}.jpg"}, DENIED, service=OK
+    ),
 }  # fmt: skip
 
-READS = {"campaign_invitation", "campaign_figures", "guardian_question"}
+READS = {"campaign_invitation", "campaign_figures", "guardian_question", "pictures_to_check", "pictures_to_remove"}
 #: Who says nothing new.
 IDLE = {("accept_terms", name) for name in PLAYERS} | {
     ("join_campaign", "guest"),
@@ -149,6 +155,8 @@ IDLE = {("accept_terms", name) for name in PLAYERS} | {
     ("erase_my_account", "gone"),
     ("erase_due_accounts", "staff"),
     ("erase_due_accounts", "service"),
+    # Of an upload that is gone.
+    ("record_picture", "service"),
 }
 
 
@@ -195,6 +203,7 @@ def visible(scene: Scene) -> dict[str, tuple[str, dict[str, set | str]]]:
         "my_privacy_requests": ("kind", {**mine, "gone": {"erasure"}, "guest": {"access"}}),
         "privacy_requests": ("kind", staff({"erasure", "access"})),
         "ops_campaigns": ("code", staff(mission)),
+        "my_picture": ("problem", {**mine, "guest": {"unreadable"}}),
         "ops_campaign_codes": ("campaign", staff(mission)),
         "partner_exports": ("campaign", staff(mission)),
         "partner_withdrawals": ("campaign", staff(mission)),
@@ -204,6 +213,7 @@ def visible(scene: Scene) -> dict[str, tuple[str, dict[str, set | str]]]:
 VIEWS = {
     "my_consent_history", "my_guardian_requests", "my_guardian_consents", "my_campaigns", "settings", "ops_campaigns",
     "ops_campaign_codes", "partner_exports", "partner_withdrawals", "my_privacy_requests", "privacy_requests",
+    "my_picture",
 }  # fmt: skip
 
 
@@ -240,6 +250,7 @@ TABLES = {
     "guardian_consent": ("select id from mpp.guardian_consent", ("child", "staff")),
     "privacy_request": ("select kind from mpp.privacy_request where kind = 'erasure'", ("gone", "staff")),
     "file_removal": ("select path from mpp.file_removal", ()),
+    "picture": ("select account_id from mpp.picture", ("guest",)),
 }
 
 

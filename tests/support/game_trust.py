@@ -59,3 +59,10 @@ def guardian_token(game: Game, person: Person) -> str:
             (person.account,),
         )
     )
+
+
+def refuse_picture(game: Game, person: Person) -> None:
+    """Upload a picture for somebody that turns out to be none."""
+    path = f"{person.account}/new/{uuid.uuid4().hex}.jpg"
+    game.run("insert into storage.objects (bucket_id, name) values ('profile-pictures', %s)", (path,))
+    game.service.call("record_picture", path=path, problem="unreadable")
