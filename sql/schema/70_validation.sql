@@ -39,6 +39,9 @@ create index validation_player on mpp.validation (player_id, challenge_id);
 create index validation_league on mpp.validation (league_id, validated_at);
 create index validation_challenge on mpp.validation (challenge_id);
 
+-- The ledger of an edition lies together, because editions follow each other. So this leads to it without an entry for each row.
+create index validation_edition on mpp.validation using brin (edition_id) with (pages_per_range = 32, autosummarize = on);
+
 -- These find an erased account without reading the ledger.
 create index validation_validated_by on mpp.validation (validated_by) where validated_by is not null;
 create index validation_cancelled_by on mpp.validation (cancelled_by) where cancelled_by is not null;

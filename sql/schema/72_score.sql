@@ -38,6 +38,9 @@ comment on column mpp.score.school_id is 'School of a class; rankings of schools
 comment on column mpp.score.is_public is 'Listed, and in an edition that is not private to one client.';
 create index score_ranking on mpp.score (edition_id, scope, value desc, tie_order, subject_id) where listed;
 
+-- Who is not listed is found by the edition too, and a validation of whoever is listed writes nothing here.
+create index score_not_listed on mpp.score (edition_id) where not listed;
+
 -- A class also stands among those of its level.
 create index score_level_ranking on mpp.score (edition_id, level, value desc, tie_order, subject_id) where listed and level is not null;
 create index score_school on mpp.score (edition_id, school_id) where listed and school_id is not null;

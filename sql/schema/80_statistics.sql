@@ -74,6 +74,25 @@ create policy map_cell_select_authenticated on mpp.map_cell
 
 grant select on mpp.past_statistics, mpp.edition_count, mpp.map_cell to anon, authenticated, service_role;
 
+-- What listed players or classes did: all that was credited, less that of the few who opted out. The planner, without
+-- statistics (99_ownership), would read the ledgers of all editions: the index by blocks finds that of one.
+create function private.count_done(edition integer, by_league boolean) returns bigint
+    language sql stable set search_path = pg_catalog, pg_temp set enable_seqscan = off
+as $$
+    select (select count(*) from mpp.validation v where v.edition_id = edition and v.state = 'credited')
+        - (
+            select count(*)
+            from mpp.score s
+            join mpp.validation v on v.player_id = s.subject_id and v.edition_id = edition and v.state = 'credited'
+            where not by_league and s.edition_id = edition and s.scope = 'player' and not s.listed
+        ) - (
+            select count(*)
+            from mpp.score s
+            join mpp.validation v on v.league_id = s.subject_id and v.edition_id = edition and v.state = 'credited'
+            where by_league and s.edition_id = edition and s.scope = 'league' and not s.listed
+        )
+$$;
+
 -- Places with fewer than five people are put together into one row. When they are fewer than five even together, the
 -- smallest of the others joins them: the difference from the published total of players then gives no small number back.
 create function private.count_edition_now(edition integer) returns void
@@ -85,7 +104,6 @@ as $$
 declare
     at timestamptz := private.clock();
     counted mpp.edition_count;
-    hidden bigint;
     e mpp.edition;
 begin
     select * into e from mpp.edition x where x.id = edition;
@@ -93,23 +111,12 @@ begin
         select coalesce(sum(s.players), 0) into counted.players
         from mpp.score s
         where s.edition_id = edition and s.scope = 'league' and s.listed and s.school_id is not null;
-        select count(*) into hidden
-        from mpp.score s
-        join mpp.validation v on v.league_id = s.subject_id and v.state = 'credited'
-        where s.edition_id = edition and s.scope = 'league' and not s.listed;
     else
         select count(*) into counted.players
         from mpp.score s
         where s.edition_id = edition and s.scope = 'player' and s.listed;
-        select count(*) into hidden
-        from mpp.score s
-        join mpp.validation v on v.player_id = s.subject_id and v.state = 'credited'
-        where s.edition_id = edition and s.scope = 'player' and not s.listed;
     end if;
-    -- All, less the few of those who opted out: counting those who did not would join the whole ledger.
-    select count(*) - hidden into counted.challenges
-    from mpp.validation v
-    where v.edition_id = edition and v.state = 'credited';
+    counted.challenges := private.count_done(edition, e.audience = 'school');
     insert into mpp.edition_count (edition_id, players, challenges, counted_at)
     values (edition, counted.players, counted.challenges, at)
     on conflict on constraint edition_count_pkey do update
@@ -122,7 +129,7 @@ begin
         from (
             select f.country, private.department_of(f.country, f.postcode) as department, count(*) as players
             from mpp.score s
-            join mpp.player p on p.id = s.subject_id
+            join mpp.player p on p.id = s.subject_id and p.edition_id = edition
             join mpp.profile f on f.id = p.account_id
             where s.edition_id = edition and s.scope = 'player' and s.listed
                 -- Adults at the start of the edition.

@@ -13,9 +13,10 @@ comment on table mpp.client_map_cell is 'What client_map shows of a frozen editi
 alter table mpp.client_map_cell enable row level security;
 
 -- Five people or more are suppressed together, or the difference from the total would say how many they are. When the
--- small places hold fewer, the smallest of the others joins them.
+-- small places hold fewer, the smallest of the others joins them. Whole tables are not read: without statistics the planner
+-- would go through the players of all editions for those of one client.
 create function private.count_client_map(participations integer[]) returns table (participation_id integer, department text, players integer)
-    language sql stable rows 20 set search_path = pg_catalog, pg_temp
+    language sql stable rows 20 set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
     with cell as (
         select l.participation_id as id, private.department_of(f.country, f.postcode) as department, count(*) as players

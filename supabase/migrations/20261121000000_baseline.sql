@@ -10149,6 +10149,9 @@ create index validation_player on mpp.validation (player_id, challenge_id);
 create index validation_league on mpp.validation (league_id, validated_at);
 create index validation_challenge on mpp.validation (challenge_id);
 
+-- The ledger of an edition lies together, because editions follow each other. So this leads to it without an entry for each row.
+create index validation_edition on mpp.validation using brin (edition_id) with (pages_per_range = 32, autosummarize = on);
+
 -- These find an erased account without reading the ledger.
 create index validation_validated_by on mpp.validation (validated_by) where validated_by is not null;
 create index validation_cancelled_by on mpp.validation (cancelled_by) where cancelled_by is not null;
@@ -10281,6 +10284,9 @@ comment on column mpp.score.listed is 'In the ranking; false for those who opted
 comment on column mpp.score.school_id is 'School of a class; rankings of schools are sums of their classes.';
 comment on column mpp.score.is_public is 'Listed, and in an edition that is not private to one client.';
 create index score_ranking on mpp.score (edition_id, scope, value desc, tie_order, subject_id) where listed;
+
+-- Who is not listed is found by the edition too, and a validation of whoever is listed writes nothing here.
+create index score_not_listed on mpp.score (edition_id) where not listed;
 
 -- A class also stands among those of its level.
 create index score_level_ranking on mpp.score (edition_id, level, value desc, tie_order, subject_id) where listed and level is not null;
@@ -12470,6 +12476,25 @@ create policy map_cell_select_authenticated on mpp.map_cell
 
 grant select on mpp.past_statistics, mpp.edition_count, mpp.map_cell to anon, authenticated, service_role;
 
+-- What listed players or classes did: all that was credited, less that of the few who opted out. The planner, without
+-- statistics (99_ownership), would read the ledgers of all editions: the index by blocks finds that of one.
+create function private.count_done(edition integer, by_league boolean) returns bigint
+    language sql stable set search_path = pg_catalog, pg_temp set enable_seqscan = off
+as $$
+    select (select count(*) from mpp.validation v where v.edition_id = edition and v.state = 'credited')
+        - (
+            select count(*)
+            from mpp.score s
+            join mpp.validation v on v.player_id = s.subject_id and v.edition_id = edition and v.state = 'credited'
+            where not by_league and s.edition_id = edition and s.scope = 'player' and not s.listed
+        ) - (
+            select count(*)
+            from mpp.score s
+            join mpp.validation v on v.league_id = s.subject_id and v.edition_id = edition and v.state = 'credited'
+            where by_league and s.edition_id = edition and s.scope = 'league' and not s.listed
+        )
+$$;
+
 -- Places with fewer than five people are put together into one row. When they are fewer than five even together, the
 -- smallest of the others joins them: the difference from the published total of players then gives no small number back.
 create function private.count_edition_now(edition integer) returns void
@@ -12481,7 +12506,6 @@ as $$
 declare
     at timestamptz := private.clock();
     counted mpp.edition_count;
-    hidden bigint;
     e mpp.edition;
 begin
     select * into e from mpp.edition x where x.id = edition;
@@ -12489,23 +12513,12 @@ begin
         select coalesce(sum(s.players), 0) into counted.players
         from mpp.score s
         where s.edition_id = edition and s.scope = 'league' and s.listed and s.school_id is not null;
-        select count(*) into hidden
-        from mpp.score s
-        join mpp.validation v on v.league_id = s.subject_id and v.state = 'credited'
-        where s.edition_id = edition and s.scope = 'league' and not s.listed;
     else
         select count(*) into counted.players
         from mpp.score s
         where s.edition_id = edition and s.scope = 'player' and s.listed;
-        select count(*) into hidden
-        from mpp.score s
-        join mpp.validation v on v.player_id = s.subject_id and v.state = 'credited'
-        where s.edition_id = edition and s.scope = 'player' and not s.listed;
     end if;
-    -- All, less the few of those who opted out: counting those who did not would join the whole ledger.
-    select count(*) - hidden into counted.challenges
-    from mpp.validation v
-    where v.edition_id = edition and v.state = 'credited';
+    counted.challenges := private.count_done(edition, e.audience = 'school');
     insert into mpp.edition_count (edition_id, players, challenges, counted_at)
     values (edition, counted.players, counted.challenges, at)
     on conflict on constraint edition_count_pkey do update
@@ -12518,7 +12531,7 @@ begin
         from (
             select f.country, private.department_of(f.country, f.postcode) as department, count(*) as players
             from mpp.score s
-            join mpp.player p on p.id = s.subject_id
+            join mpp.player p on p.id = s.subject_id and p.edition_id = edition
             join mpp.profile f on f.id = p.account_id
             where s.edition_id = edition and s.scope = 'player' and s.listed
                 -- Adults at the start of the edition.
@@ -13198,9 +13211,10 @@ comment on table mpp.client_map_cell is 'What client_map shows of a frozen editi
 alter table mpp.client_map_cell enable row level security;
 
 -- Five people or more are suppressed together, or the difference from the total would say how many they are. When the
--- small places hold fewer, the smallest of the others joins them.
+-- small places hold fewer, the smallest of the others joins them. Whole tables are not read: without statistics the planner
+-- would go through the players of all editions for those of one client.
 create function private.count_client_map(participations integer[]) returns table (participation_id integer, department text, players integer)
-    language sql stable rows 20 set search_path = pg_catalog, pg_temp
+    language sql stable rows 20 set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
     with cell as (
         select l.participation_id as id, private.department_of(f.country, f.postcode) as department, count(*) as players
@@ -13520,8 +13534,12 @@ as $$
     from (
         select count(*) as number, coalesce(sum(('x' || left(md5(concat_ws('|', x.subject_id, x.scope, x.points, x.players, x.value,
             x.tie_order)), 16))::bit(64)::bigint), 0) as digest
-        from mpp.score x
-        where x.edition_id = edition
+        from (
+            -- Apart, because each has an index by edition. A scan of all scores would grow with every edition there has been.
+            select l.* from mpp.score l where l.edition_id = edition and l.listed
+            union all
+            select n.* from mpp.score n where n.edition_id = edition and not n.listed
+        ) x
     ) s, (
         select count(*) as number, coalesce(sum(('x' || left(md5(concat_ws('|', x.scope, x.value, x.subjects)), 16))::bit(64)::bigint), 0) as digest
         from mpp.value_count x
@@ -13572,8 +13590,10 @@ grant execute on function api.freeze_edition to authenticated, service_role;
 create type api.score_fault as (edition_code text, scope text, subject_id uuid, fault text, expected bigint, found bigint);
 comment on type api.score_fault is 'A score that differs from what the ledger says.';
 
+-- The planner has no statistics of the ledger (99_ownership), and takes an index by blocks for useless without any. So it
+-- is told not to read whole tables: the ledger of one edition is read, however many others there are.
 create function private.verify_scores(edition_code text) returns setof api.score_fault
-    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 declare
     e mpp.edition;
@@ -13597,8 +13617,11 @@ begin
         ), scored as (
             select s.subject_id, s.scope, s.points, s.tie_order, s.value,
                 private.value_of(s.points, s.players, s.at_least_players, s.by_average) as right_value
-            from mpp.score s
-            where s.edition_id = e.id
+            from (
+                select l.* from mpp.score l where l.edition_id = e.id and l.listed
+                union all
+                select n.* from mpp.score n where n.edition_id = e.id and not n.listed
+            ) s
         )
         select e.code, s.scope::text, coalesce(s.subject_id, x.subject_id), f.fault, coalesce(f.expected, 0), f.found
         from scored s
@@ -13624,10 +13647,13 @@ begin
         return query
         select e.code, null::text, v.id, 'a validation of nobody, or of nothing', null::bigint, null::bigint
         from mpp.validation v
-        left join mpp.player p on p.id = v.player_id and p.edition_id = v.edition_id
-        left join mpp.team t on t.id = v.team_id and t.league_id = v.league_id and t.edition_id = v.edition_id
-        left join mpp.edition_challenge c on c.id = v.challenge_id and c.edition_id = v.edition_id
-        where v.edition_id = e.id and (p.id is null or t.id is null or c.id is null);
+        -- By their keys alone: the planner would expect few rows of the edition, and compare each with all the others.
+        left join mpp.player p on p.id = v.player_id
+        left join mpp.team t on t.id = v.team_id
+        left join mpp.edition_challenge c on c.id = v.challenge_id
+        where v.edition_id = e.id
+            and (p.edition_id, t.edition_id, t.league_id, c.edition_id)
+                is distinct from (v.edition_id, v.edition_id, v.league_id, v.edition_id);
 
         return query
         select e.code, c.scope::text, null::uuid, format('sum of the values from %s on', c.bucket << 6), n.subjects, c.subjects::bigint

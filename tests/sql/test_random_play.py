@@ -1,4 +1,4 @@
-"""Random play in its short form; `python -m tests.support.random_play` plays for longer."""
+"""Random play in its short form; `python -m bench.random_play` plays for longer."""
 
 from __future__ import annotations
 
