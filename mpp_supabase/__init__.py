@@ -113,6 +113,7 @@ if TYPE_CHECKING:
         PartnerWithdrawal,
     )
     from mpp_supabase.services.people import FoundPerson
+    from mpp_supabase.services.photos import CheckedUploads, Photo, PhotoRemoval
     from mpp_supabase.services.plans import PlanOutcome, Task, write_calendar
     from mpp_supabase.services.privacy import Erasure, Expired, PrivacyRequest
     from mpp_supabase.services.rules import Rule
@@ -137,6 +138,7 @@ __all__ = [
     "Challenge",
     "Change",
     "ChangedName",
+    "CheckedUploads",
     "ClassChallenge",
     "ClassStanding",
     "ClassValidation",
@@ -205,6 +207,8 @@ __all__ = [
     "Participation",
     "PartnerExport",
     "PartnerWithdrawal",
+    "Photo",
+    "PhotoRemoval",
     "PlanOutcome",
     "PrivacyRequest",
     "Pupil",
@@ -344,6 +348,7 @@ _HOMES = {
     ),
     "services.names": ("ChangedName", "NameChange"),
     "services.people": ("FoundPerson",),
+    "services.photos": ("CheckedUploads", "Photo", "PhotoRemoval"),
     "services.plans": ("PlanOutcome", "Task", "write_calendar"),
     "reports": ("ReportError",),
     "files.school_directory": ("DirectoryError", "DirectoryProblem", "department_code"),

@@ -390,6 +390,22 @@ class ImportRefused(Refusal, code="MP070"):
     faults: tuple[ImportFault, ...] = ()
 
 
+class PhotoUnknown(Refusal, code="MP071"):
+    """There is no such photo."""
+
+
+class PhotoTextChanged(Refusal, code="MP072"):
+    """What is declared about photos has changed: text %1$s holds now."""
+
+
+class CaptionNamesPupil(Refusal, code="MP073"):
+    """This caption holds the first name of a pupil of the class."""
+
+
+class PhotoTooYoung(Refusal, code="MP074"):
+    """Photos are shared from the age of %1$s."""
+
+
 class SchoolUnknown(Refusal, code="MP080"):
     """There is no such school."""
 

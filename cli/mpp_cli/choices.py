@@ -20,6 +20,17 @@ class Way(StrEnum):
     KEY = "key"
 
 
+class PhotoState(StrEnum):
+    """What became of a photo that was shared."""
+
+    EXPECTED = "expected"
+    SUBMITTED = "submitted"
+    APPROVED = "approved"
+    USED = "used"
+    REFUSED = "refused"
+    FAULTY = "faulty"
+
+
 class PrivacyKind(StrEnum):
     """What people may ask about their own data."""
 

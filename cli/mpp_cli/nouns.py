@@ -36,7 +36,7 @@ _ABOUT = {
     "mail": "Mails: send, settle, newsletters, bounces.",
     "terms": "Terms of use: publish, announce, list.",
     "partner": "Campaigns with partners: codes, lists, withdrawals, figures.",
-    "photo": "Pictures and photos that people upload: check.",
+    "photo": "Pictures and photos that people upload: check, approve, remove.",
     "setting": "Settings of the whole game: list, set.",
     "privacy": "Privacy: requests of people, corrections, erasures, what was kept long enough.",
     "maintenance": "Maintenance windows: announce, list, cancel.",

@@ -122,6 +122,15 @@ as $$
         'There is nothing to take back.', 'Il n’y a rien à annuler.'),
     ('MP066', 'PrivacyRequestClosed', 'Request %1$s is not open: it is %2$s.', 'La demande %1$s n’est pas ouverte : %2$s.',
         'List the requests.', 'Consultez la liste des demandes.'),
+    -- photos
+    ('MP071', 'PhotoUnknown', 'There is no such photo.', 'Cette photo n’existe pas.',
+        'List the photos.', 'Affichez la liste des photos.'),
+    ('MP072', 'PhotoTextChanged', 'What is declared about photos has changed: text %1$s holds now.', 'La déclaration relative aux photos a changé : le texte %1$s est en vigueur.',
+        'Show it (photo_texts), and send its number once it is agreed to.', 'Présentez-le (photo_texts), et envoyez son numéro une fois accepté.'),
+    ('MP073', 'CaptionNamesPupil', 'This caption holds the first name of a pupil of the class.', 'Cette légende contient le prénom d’un·e élève de la classe.',
+        'Describe the photo without names.', 'Décrivez la photo sans prénom.'),
+    ('MP074', 'PhotoTooYoung', 'Photos are shared from the age of %1$s.', 'Les photos se partagent à partir de %1$s ans.',
+        'Ask an adult of the league to share it.', 'Demandez à un·e adulte de la ligue de la partager.'),
     -- schools and classes
     ('MP080', 'SchoolUnknown', 'There is no such school.', 'Cet établissement n’existe pas.',
         'Search for it, or add it.', 'Cherchez-le, ou ajoutez-le.'),

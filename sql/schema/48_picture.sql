@@ -186,34 +186,6 @@ create trigger picture_file_gone
     for each row when (old.bucket_id = 'profile-pictures')
     execute function private.picture_file_gone();
 
-create type api.upload as (bucket_id text, path text, media_type text);
-comment on type api.upload is 'A file of Storage that waits for the worker, and the media type that its uploader gave.';
-
-create function private.pictures_to_check(how_many integer) returns setof api.upload
-    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform private.require_service();
-    if how_many is null or how_many not between 1 and 1000 then
-        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 1000.');
-    end if;
-    return query
-    select f.bucket_id, f.name, f.metadata ->> 'mimetype'
-    from storage.objects f
-    where f.bucket_id = 'profile-pictures' and split_part(f.name, '/', 2) = 'new'
-        and exists (select from mpp.profile p where p.id = private.picture_account(f.name))
-    order by f.created_at, f.name
-    limit how_many;
-end
-$$;
-grant execute on function private.pictures_to_check to service_role;
-
-create function api.pictures_to_check(how_many integer default 100) returns setof api.upload
-    language sql stable set search_path = pg_catalog, pg_temp
-begin atomic select * from private.pictures_to_check(how_many); end;
-comment on function api.pictures_to_check is 'Lists uploaded pictures that nobody has checked, the longest waiting first. Secret key only. Errors: MP006, MP010.';
-grant execute on function api.pictures_to_check to service_role;
-
 -- The checked file of an upload.
 create function private.checked_path(upload text) returns text
     language sql immutable parallel safe set search_path = pg_catalog, pg_temp
@@ -221,16 +193,12 @@ as $$ select split_part(upload, '/', 1) || '/' || split_part(split_part(upload, 
 
 -- An upload that its owner has removed meanwhile is shown to nobody.
 create function private.record_picture(path text, problem api.image_problem) returns boolean
-    language plpgsql security definer set search_path = pg_catalog, pg_temp
+    language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     account uuid := private.picture_account(path);
     checked text := private.checked_path(path);
 begin
-    perform private.require_service();
-    if account is null or split_part(path, '/', 2) <> 'new' then
-        perform private.refuse('MP010', 'path', coalesce(left(path, 120), 'it is empty'), 'Give a path of pictures_to_check.');
-    end if;
     perform from mpp.profile p where p.id = account for key share;
     if not found then
         return false;
@@ -253,46 +221,3 @@ begin
     return true;
 end
 $$;
-grant execute on function private.record_picture to service_role;
-
-create function api.record_picture(path text, problem api.image_problem default null) returns boolean
-    language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.record_picture(path, problem); end;
-comment on function api.record_picture is 'Records what became of an uploaded picture: without a problem its checked file is shown to the leagues of its owner, instead of the one before. False when the upload is gone: then nothing is shown. Secret key only. Errors: MP006, MP010.';
-grant execute on function api.record_picture to service_role;
-
--- A checked file that is not shown, and whose upload is gone: it was replaced, or its worker was cut off.
-create function private.pictures_to_remove(how_many integer) returns setof api.upload
-    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform private.require_service();
-    if how_many is null or how_many not between 1 and 1000 then
-        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 1000.');
-    end if;
-    return query
-    select f.bucket_id, f.name, f.metadata ->> 'mimetype'
-    from storage.objects f
-    where f.bucket_id = 'profile-pictures'
-        and case when split_part(f.name, '/', 2) = 'new'
-            then not exists (select from mpp.profile p where p.id = private.picture_account(f.name))
-            else not exists (select from mpp.picture c where c.account_id = private.picture_account(f.name) and c.path = f.name)
-                and not exists (
-                    select from storage.objects u
-                    where u.bucket_id = f.bucket_id and u.name in (
-                        select split_part(f.name, '/', 1) || '/new/' || split_part(split_part(f.name, '/', 2), '.', 1) || e.ending
-                        from unnest(array['.jpg', '.jpeg', '.png', '.webp']) e (ending)
-                    )
-                )
-        end
-    order by f.created_at, f.name
-    limit how_many;
-end
-$$;
-grant execute on function private.pictures_to_remove to service_role;
-
-create function api.pictures_to_remove(how_many integer default 100) returns setof api.upload
-    language sql stable set search_path = pg_catalog, pg_temp
-begin atomic select * from private.pictures_to_remove(how_many); end;
-comment on function api.pictures_to_remove is 'Lists files of pictures that are shown to nobody any more: replaced, or of an account that is erased. Have Storage delete them. Secret key only. Errors: MP006, MP010.';
-grant execute on function api.pictures_to_remove to service_role;

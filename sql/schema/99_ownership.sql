@@ -52,7 +52,7 @@ begin
                     'mpp.partner'::regclass, 'mpp.campaign'::regclass, 'mpp.campaign_text'::regclass, 'mpp.campaign_code'::regclass,
                     'mpp.campaign_guest'::regclass, 'mpp.partner_export'::regclass, 'mpp.partner_address'::regclass,
                     'mpp.partner_withdrawal'::regclass, 'mpp.guardian_request'::regclass, 'mpp.guardian_consent'::regclass,
-                    'mpp.setting'::regclass, 'mpp.picture'::regclass, 'mpp.ops_member'::regclass, 'mpp.account_proof'::regclass, 'mpp.privacy_request'::regclass, 'mpp.file_removal'::regclass, 'mpp.audit'::regclass,
+                    'mpp.setting'::regclass, 'mpp.picture'::regclass, 'mpp.photo'::regclass, 'mpp.photo_removal'::regclass, 'mpp.photo_text'::regclass, 'mpp.ops_member'::regclass, 'mpp.account_proof'::regclass, 'mpp.privacy_request'::regclass, 'mpp.file_removal'::regclass, 'mpp.audit'::regclass,
                     'mpp.theme'::regclass, 'mpp.challenge'::regclass, 'mpp.edition_challenge'::regclass, 'mpp.edition'::regclass
                 )
                 or (a.attrelid = 'mpp.score'::regclass and a.attname not in ('edition_id', 'scope'))

@@ -1,4 +1,4 @@
-"""Pictures over HTTP: what a telephone uploads, what the worker makes of it, and what the league then sees."""
+"""Pictures and photos over HTTP: what a telephone uploads, what the worker makes of it, and who then sees it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import jwt
 import pytest
 from PIL import Image
 
+from mpp_supabase.errors import PhotoUnknown
 from mpp_supabase.services.photos import CheckedUploads, Photos
 from mpp_supabase.transport import Transport
+from tests.support.waiting import LIMIT
 from tests.support.world import Person, World
 
 from .test_image import HEIC, SECRET, SVG, picture, with_position, written
@@ -237,3 +241,97 @@ def test_a_run_takes_as_many_as_it_is_told(league: League) -> None:
         league.upload(league.owner)
     assert league.world.ops.photos.check(2).taken == 2
     assert league.world.ops.photos.check().taken == 1
+
+
+def shared(league: League, content: bytes = JPEG) -> dict[str, Any]:
+    """A photo of the owner's league whose file was sent: the row of share_photo."""
+    (mine,) = league.owner.read("my_leagues")
+    row: dict[str, Any] = league.owner.call(
+        "share_photo", league_id=mine["league_id"], caption="Our garden", text_number=1
+    )
+    answer = league.ask(
+        league.owner,
+        "POST",
+        f"photos/{row['upload_path']}.jpg",
+        content=content,
+        headers={"content-type": "image/jpeg"},
+    )
+    assert answer.status_code == 200, answer.text
+    return row
+
+
+def photo_files(league: League) -> set[str]:
+    rows = league.world.database.execute(
+        "select name from storage.objects where bucket_id = 'photos' and name like %s",
+        (f"{league.owner.account.id}/%",),
+    )
+    return {name for (name,) in rows}
+
+
+def test_a_photo_is_seen_by_the_staff_once_it_was_checked_by_a_link_that_is_short(league: League) -> None:
+    ops, row = league.world.ops.photos, shared(league)
+    assert ops.check() == CheckedUploads(taken=1, refused=0, removed=0)
+    photo = ops.get(row["reference"].lower())
+    assert (photo.state, photo.caption, photo.is_class) == ("submitted", "Our garden", False)
+    assert photo_files(league) == {photo.path}
+    address = ops.link(photo)
+    shown = httpx.get(address, timeout=LIMIT)
+    assert shown.status_code == 200
+    assert SECRET not in shown.content
+    assert Image.open(io.BytesIO(shown.content)).size == (2048, 1365)
+    claims = jwt.decode(parse_qs(urlsplit(address).query)["token"][0], options={"verify_signature": False})
+    assert claims["exp"] - claims["iat"] == 60
+    for who in (league.mate, league.other, None):
+        assert league.ask(who, "GET", f"photos/{photo.path}").status_code == 400
+        assert league.ask(who, "POST", f"sign/photos/{photo.path}", json={"expiresIn": 60}).status_code == 400
+
+
+def test_a_photo_is_approved_used_and_removed_with_its_file_once_somebody_shown_asks(league: League) -> None:
+    ops, row = league.world.ops.photos, shared(league)
+    ops.check()
+    ops.decide(row["reference"], "approved")
+    ops.decide(row["reference"], "used", used_for="Newsletter")
+    answer = league.world.http.post(
+        "/rest/v1/rpc/request_photo_removal",
+        json={"reference": row["reference"], "note": "It is me"},
+        headers={"Content-Profile": "api"},
+    )
+    assert answer.status_code == 204
+    (asked,) = (each for each in ops.removals() if each.reference == row["reference"])
+    assert (asked.cause, asked.note, asked.used_for) == ("asked", "It is me", "Newsletter")
+    assert ops.remove(row["reference"], "asked") == "Newsletter"
+    assert photo_files(league) == set()
+    assert row["reference"] not in {each.reference for each in ops.removals()}
+    assert row["reference"] in {each.reference for each in ops.removals(done=True)}
+    with pytest.raises(PhotoUnknown):
+        ops.get(row["reference"])
+
+
+def test_a_worker_of_photos_that_is_killed_anywhere_is_ended_by_the_next_one(league: League) -> None:
+    step = 0
+    while True:
+        step += 1
+        row = shared(league)
+        mortal: Any = Mortal(league.world.ops._transport, step, after=step % 2 == 0)
+        try:
+            Photos(mortal).check()
+        except Killed:
+            assert league.ask(league.mate, "GET", f"photos/{row['upload_path']}.jpg").status_code == 400
+            league.world.ops.photos.check()
+        photo = league.world.ops.photos.get(row["reference"])
+        assert (photo.state, photo_files(league)) == ("submitted", {photo.path})
+        league.world.ops.photos.remove(row["reference"], "a test")
+        if step > len(mortal.made):
+            assert step > 5
+            return
+
+
+def test_what_an_erased_account_shared_goes_file_and_row(league: League) -> None:
+    row = shared(league)
+    league.world.ops.photos.check()
+    waiting = shared(league)
+    league.world.database.execute("delete from auth.users where id = %s", (league.owner.account.id,))
+    league.world.ops.photos.check()
+    assert photo_files(league) == set()
+    references = {photo.reference for photo in league.world.ops.photos.iterate()}
+    assert not references & {row["reference"], waiting["reference"]}

@@ -15,7 +15,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.support.game import DAY, SECRET_WORD, Game, translated
-from tests.support.game_trust import campaign, exported, guardian_token, join, refuse_picture
+from tests.support.game_trust import campaign, exported, guardian_token, join, refuse_picture, submitted_photo
 
 PHONE = "+33612345678"
 
@@ -129,6 +129,14 @@ RULES = {
     "profile_birth_date_check": "update mpp.profile set birth_date = '1900-01-01' where birth_date is not null",
     "profile_country_check": "update mpp.profile set country = 'fr' where country is not null",
     "profile_language_check": "update mpp.profile set language = 'it'",
+    "photo_caption_check": "update mpp.photo set caption = ''",
+    "photo_faulty_has_problem": "update mpp.photo set problem = 'unreadable' where state = 'submitted'",
+    "photo_removal_cause_check": "update mpp.photo_removal set cause = 'else'",
+    "photo_removal_forgets_note": "update mpp.photo_removal set note = 'my face', done_at = now()",
+    "photo_removal_note_check": "update mpp.photo_removal set note = repeat('n', 501)",
+    "photo_text_number_check": "update mpp.photo_text set number = 0",
+    "photo_used_for_check": "update mpp.photo set state = 'used', used_for = repeat('u', 1001)",
+    "photo_used_somewhere": "update mpp.photo set used_for = 'Poster'",
     "picture_path_of_account": "update mpp.picture set path = gen_random_uuid() || '/' || repeat('0', 32) || '.jpg'",
     "picture_shown_or_refused": "update mpp.picture set path = null, problem = null",
     "profile_picture_path_check": "update mpp.profile set picture_path = repeat('p', 301)",
@@ -192,6 +200,7 @@ RULES = {
     "outbox_key_key": "update mpp.outbox set key = 'twice'",
     "outbox_message_part_key": "update mpp.outbox set message_part = repeat('0', 40)",
     "participation_once": "insert into mpp.participation (organisation_id, edition_id) select organisation_id, edition_id from mpp.participation",
+    "photo_reference_once": "update mpp.photo set reference = 'TWICE'",
     "partner_code_key": "update mpp.partner set code = 'twice'",
     "player_once_per_edition": "insert into mpp.player (edition_id, account_id, alias, first_name) select edition_id, account_id, alias, first_name from mpp.player where account_id is not null",
     "player_pupil_name_once": "update mpp.player set first_name = 'Twice', initial = null where alias is null",
@@ -271,6 +280,10 @@ REFERENCES = {
     "partner_withdrawal_export_id_fkey": "mpp.partner_withdrawal.export_id",
     "name_change_account_id_fkey": "mpp.name_change.account_id",
     "name_change_changed_by_fkey": "mpp.name_change.changed_by",
+    "photo_account_id_fkey": "mpp.photo.account_id",
+    "photo_league_id_fkey": "mpp.photo.league_id",
+    "photo_removal_photo_id_fkey": "mpp.photo_removal.photo_id",
+    "photo_text_number_fkey": "mpp.photo.text_number",
     "picture_account_id_fkey": "mpp.picture.account_id",
     "player_account_id_fkey": "mpp.player.account_id",
     "player_contact_player_id_fkey": "mpp.player_contact.player_id",
@@ -339,6 +352,8 @@ NEVER_NULL = {
     "mpp.partner_export": "campaign_id people digest",
     "mpp.partner_withdrawal": "campaign_id export_id reason",
     "mpp.past_statistics": "source editions players challenges",
+    "mpp.photo": "league_id account_id caption text_number",
+    "mpp.photo_removal": "reference cause due_at",
     "mpp.picture": "checked_at",
     "mpp.player": "edition_id first_name",
     "mpp.player_contact": "phone",
@@ -488,6 +503,9 @@ def trust(game: Game) -> None:
     game.anon.call("guardian_decide", token=guardian_token(game, child), granted=True)
     game.service.call("record_guardian_consent", account_id=child.account, granted=True, reason="a letter")
     refuse_picture(game, people[0])
+    for _ in range(2):
+        photo = submitted_photo(game, game.league(mission.edition))
+        game.anon.call("request_photo_removal", reference=photo["reference"])
     # An erasure that was taken back, and one that waits.
     game.service.call("set_setting", name="erasure_wait", value="7")
     people[1].call("erase_my_account")

@@ -53,6 +53,8 @@ BOUNDS = {
     "name_change": "the association",
     "partner_export": "the association",
     "partner_withdrawal": "one an export and person",
+    "photo": "ten a day (MP047), a hundred in all",
+    "photo_removal": "three a photo",
     "picture": "one an account; three uploads wait at most",
     "past_statistics": "the association",
     "player": "one an edition; pupils twice the size of a class",

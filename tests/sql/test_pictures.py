@@ -107,7 +107,9 @@ class Pictures:
         checked = str(self.game.one("select private.checked_path(%s)", (upload,)))
         if problem is None:
             self.put(self.game.service, checked, upsert=True)
-        taken = bool(self.game.service.call("record_picture", path=upload, problem=problem))
+        taken = bool(
+            self.game.service.call("record_upload", bucket_id="profile-pictures", path=upload, problem=problem)
+        )
         self.remove(self.game.service, upload)
         return taken
 
@@ -195,9 +197,9 @@ def test_a_new_picture_replaces_the_one_before_and_only_files_that_nobody_sees_g
     assert owner.view("my_profile")[0]["picture_path"] == second
     members = {row["player_id"]: row["picture_path"] for row in mate.view("league_members")}
     assert members[owner.player_id] == second
-    assert [row["path"] for row in game.service.table("pictures_to_remove")] == [first]
+    assert [row["path"] for row in game.service.table("uploads_to_remove")] == [first]
     pictures.remove(game.service, first)
-    assert game.service.table("pictures_to_remove") == []
+    assert game.service.table("uploads_to_remove") == []
     assert owner.view("my_picture")[0]["path"] == second
 
 
@@ -223,24 +225,24 @@ def test_an_upload_that_its_owner_took_back_is_shown_to_nobody(pictures: Picture
     checked = str(game.one("select private.checked_path(%s)", (upload,)))
     # The worker has written the checked file, and has yet to record it.
     pictures.put(game.service, checked)
-    assert game.service.table("pictures_to_remove") == []
+    assert game.service.table("uploads_to_remove") == []
     pictures.remove(pictures.owner, upload)
-    assert game.service.call("record_picture", path=upload) is False
+    assert game.service.call("record_upload", bucket_id="profile-pictures", path=upload) is False
     assert pictures.owner.view("my_picture")[0]["path"] == pictures.shown
-    assert [row["path"] for row in game.service.table("pictures_to_remove")] == [checked]
+    assert [row["path"] for row in game.service.table("uploads_to_remove")] == [checked]
 
 
 def test_recording_twice_is_recording_once_and_nothing_is_shown_without_a_file(pictures: Pictures) -> None:
     game = pictures.game
     with game.refused("MP010"):
-        game.service.call("record_picture", path=pictures.waiting)
+        game.service.call("record_upload", bucket_id="profile-pictures", path=pictures.waiting)
     for path in (pictures.shown, "", None, "../x", f"{pictures.owner.account}/new/x.jpg"):
         with game.refused("MP010"):
-            game.service.call("record_picture", path=path)
+            game.service.call("record_upload", bucket_id="profile-pictures", path=path)
     checked = str(game.one("select private.checked_path(%s)", (pictures.waiting,)))
     pictures.put(game.service, checked)
     for _ in range(2):
-        assert game.service.call("record_picture", path=pictures.waiting) is True
+        assert game.service.call("record_upload", bucket_id="profile-pictures", path=pictures.waiting) is True
     assert pictures.owner.view("my_picture")[0]["path"] == checked
 
 
@@ -250,8 +252,8 @@ def test_an_erased_account_leaves_no_picture_and_its_files_are_listed_for_remova
     game.run("delete from auth.users where id = %s", (pictures.owner.account,))
     assert game.rows("select from mpp.picture where account_id = %s", (pictures.owner.account,)) == []
     assert pictures.read(mate, pictures.shown) == NOTHING
-    assert {row["path"] for row in game.service.table("pictures_to_remove")} == {pictures.shown, pictures.waiting}
-    assert game.service.call("record_picture", path=pictures.waiting) is False
+    assert {row["path"] for row in game.service.table("uploads_to_remove")} == {pictures.shown, pictures.waiting}
+    assert game.service.call("record_upload", bucket_id="profile-pictures", path=pictures.waiting) is False
     with refused(DENIED):
         pictures.put(game.service, pictures.new_name(pictures.owner))
 
@@ -308,14 +310,13 @@ def test_nothing_is_uploaded_or_removed_during_maintenance_and_reading_goes_on(p
 
 def test_what_the_worker_does_is_for_the_secret_key_alone(pictures: Pictures) -> None:
     for who, person in pictures.people.items():
-        for function, given in (
-            ("pictures_to_check", {}), ("pictures_to_remove", {}), ("record_picture", {"path": pictures.waiting}),
-        ):  # fmt: skip
+        record = {"bucket_id": "profile-pictures", "path": pictures.waiting}
+        for function, given in (("uploads_to_check", {}), ("uploads_to_remove", {}), ("record_upload", record)):
             if who != "service":
                 with refused(DENIED):
                     person.call(function, **given)
-    assert [row["path"] for row in pictures.game.service.table("pictures_to_check")] == [pictures.waiting]
-    for function in ("pictures_to_check", "pictures_to_remove"):
+    assert [row["path"] for row in pictures.game.service.table("uploads_to_check")] == [pictures.waiting]
+    for function in ("uploads_to_check", "uploads_to_remove"):
         for how_many in (0, 1001, None):
             with pictures.game.refused("MP010"):
                 pictures.game.service.table(function, how_many=how_many)

@@ -11,7 +11,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.support.game import TERMS, Game, Person, translated
-from tests.support.game_trust import Campaign, campaign, guardian_token, join, refuse_picture
+from tests.support.game_trust import Campaign, campaign, guardian_token, join, refuse_picture, submitted_photo
 
 from .conftest import SharedScene
 
@@ -35,6 +35,9 @@ class Scene:
     withdrawal: int
     later: str
     request: int
+    league: uuid.UUID
+    photo: dict[str, Any]
+    unwanted: dict[str, Any]
 
     @property
     def code(self) -> str:
@@ -61,6 +64,9 @@ def build(game: Game) -> Scene:
     people["child"].call("ask_guardian", email="guardian@example.org")
     token = guardian_token(game, people["child"])
     refuse_picture(game, people["guest"])
+    league = game.league(mission.edition, people["guest"])
+    photo, unwanted = submitted_photo(game, league), submitted_photo(game, league)
+    game.anon.call("request_photo_removal", reference=unwanted["reference"])
     withdrawal = game.service.view("partner_withdrawals", campaign=mission.code)[0]["id"]
     game.service.call("set_setting", name="erasure_wait", value="7")
     people["gone"].call("erase_my_account")
@@ -69,7 +75,10 @@ def build(game: Game) -> Scene:
     )
     folder = uuid.uuid4()
     game.run("insert into mpp.file_removal (bucket_id, path) values ('pictures', %s)", (f"{folder}/face.png",))
-    return Scene(game, mission, people, token, withdrawal, str(game.one("select private.today() + 30")), request)
+    return Scene(
+        game, mission, people, token, withdrawal, str(game.one("select private.today() + 30")), request,
+        league.id, photo, unwanted,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -140,14 +149,24 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
     "settle_privacy_request": row(lambda s: {"request_id": s.request, "outcome": "sent"}, "MP006", **STAFF),
     "files_to_remove": row(lambda s: {}, DENIED, service=OK),
     "erase_due_accounts": row(lambda s: {}, "MP006", **STAFF),
-    "pictures_to_check": row(lambda s: {}, DENIED, service=OK),
-    "pictures_to_remove": row(lambda s: {}, DENIED, service=OK),
-    "record_picture": row(
-        lambda s: {"path": f"{s.people['guest'].account}/new/{'0' * 32}.jpg"}, DENIED, service=OK
+    "share_photo": row(
+        lambda s: {"league_id": s.league, "caption": "A tree", "text_number": 1}, "MP007", **OUTSIDE, guest=OK
+    ),
+    "withdraw_photo": row(
+        lambda s: {"photo_id": s.photo["photo_id"]}, "MP071", **{**OUTSIDE, "staff": "MP003"}, guest=OK
+    ),
+    "request_photo_removal": row(lambda s: {"reference": s.photo["reference"], "note": "my face"}, OK),
+    "decide_photo": row(lambda s: {"reference": s.photo["reference"], "state": "approved"}, "MP006", **STAFF),
+    "remove_photo": row(lambda s: {"reference": s.photo["reference"], "reason": "asked"}, "MP006", **STAFF),
+    "uploads_to_check": row(lambda s: {}, DENIED, service=OK),
+    "uploads_to_remove": row(lambda s: {}, DENIED, service=OK),
+    "record_upload": row(
+        lambda s: {"bucket_id": "profile-pictures", "path": f"{s.people['guest'].account}/new/{'0' * 32}.jpg"},
+        DENIED, service=OK,
     ),
 }  # fmt: skip
 
-READS = {"campaign_invitation", "campaign_figures", "guardian_question", "pictures_to_check", "pictures_to_remove"}
+READS = {"campaign_invitation", "campaign_figures", "guardian_question", "uploads_to_check", "uploads_to_remove"}
 #: Who says nothing new.
 IDLE = {("accept_terms", name) for name in PLAYERS} | {
     ("join_campaign", "guest"),
@@ -156,7 +175,7 @@ IDLE = {("accept_terms", name) for name in PLAYERS} | {
     ("erase_due_accounts", "staff"),
     ("erase_due_accounts", "service"),
     # Of an upload that is gone.
-    ("record_picture", "service"),
+    ("record_upload", "service"),
 }
 
 
@@ -203,6 +222,10 @@ def visible(scene: Scene) -> dict[str, tuple[str, dict[str, set | str]]]:
         "my_privacy_requests": ("kind", {**mine, "gone": {"erasure"}, "guest": {"access"}}),
         "privacy_requests": ("kind", staff({"erasure", "access"})),
         "ops_campaigns": ("code", staff(mission)),
+        "my_photos": ("id", {**mine, "guest": {scene.photo["photo_id"], scene.unwanted["photo_id"]}}),
+        "ops_photos": ("id", staff({scene.photo["photo_id"], scene.unwanted["photo_id"]})),
+        "photo_removals": ("reference", staff({scene.unwanted["reference"]})),
+        "photo_texts": ("number", {"anon": DENIED, "service": {1}, **all_of((*PLAYERS, "staff"), {1})}),
         "my_picture": ("problem", {**mine, "guest": {"unreadable"}}),
         "ops_campaign_codes": ("campaign", staff(mission)),
         "partner_exports": ("campaign", staff(mission)),
@@ -213,7 +236,7 @@ def visible(scene: Scene) -> dict[str, tuple[str, dict[str, set | str]]]:
 VIEWS = {
     "my_consent_history", "my_guardian_requests", "my_guardian_consents", "my_campaigns", "settings", "ops_campaigns",
     "ops_campaign_codes", "partner_exports", "partner_withdrawals", "my_privacy_requests", "privacy_requests",
-    "my_picture",
+    "my_picture", "my_photos", "ops_photos", "photo_removals", "photo_texts",
 }  # fmt: skip
 
 
@@ -250,6 +273,9 @@ TABLES = {
     "guardian_consent": ("select id from mpp.guardian_consent", ("child", "staff")),
     "privacy_request": ("select kind from mpp.privacy_request where kind = 'erasure'", ("gone", "staff")),
     "file_removal": ("select path from mpp.file_removal", ()),
+    "photo": ("select id from mpp.photo", ("guest", "staff")),
+    "photo_removal": ("select reference from mpp.photo_removal", ("staff",)),
+    "photo_text": ("select number from mpp.photo_text", (*PLAYERS, "staff")),
     "picture": ("select account_id from mpp.picture", ("guest",)),
 }
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from tests.support.game import Edition, Game, Person, translated
+from tests.support.game import Edition, Game, League, Person, translated
 
 
 @dataclass
@@ -65,4 +66,14 @@ def refuse_picture(game: Game, person: Person) -> None:
     """Upload a picture for somebody that turns out to be none."""
     path = f"{person.account}/new/{uuid.uuid4().hex}.jpg"
     game.run("insert into storage.objects (bucket_id, name) values ('profile-pictures', %s)", (path,))
-    game.service.call("record_picture", path=path, problem="unreadable")
+    game.service.call("record_upload", bucket_id="profile-pictures", path=path, problem="unreadable")
+
+
+def submitted_photo(game: Game, league: League) -> dict[str, Any]:
+    """A photo of a league that was checked; the row of share_photo."""
+    row: dict[str, Any] = league.ambassador.call("share_photo", league_id=league.id, caption="A garden", text_number=1)
+    checked = row["upload_path"].replace("/new/", "/") + ".jpg"
+    for name in (f"{row['upload_path']}.jpg", checked):
+        game.run("insert into storage.objects (bucket_id, name) values ('photos', %s)", (name,))
+    game.service.call("record_upload", bucket_id="photos", path=f"{row['upload_path']}.jpg")
+    return row
