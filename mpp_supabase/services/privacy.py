@@ -91,8 +91,8 @@ class Privacy(Service):
         Broken off, it is simply done again. `on_progress` is told how many are done so far.
         """
         erased = 0
-        while more := self._transport.call("erase_due_accounts", {}, idempotent=True):
-            erased += int(more)
+        while self._transport.call("erase_due_account", {}, idempotent=True):
+            erased += 1
             on_progress(erased)
         return erased
 

@@ -256,39 +256,39 @@ begin atomic select private.erase_person(account_id, reason); end;
 comment on function api.erase_person is 'Erases an account for good and at once, as erase_my_account does, for somebody who asked for it by another way. It handles what the person had asked; a mail tells the address, and the audit keeps the reason. Staff of the association; accounts of staff with the secret key only. Errors: MP005, MP006, MP010, MP013.';
 grant execute on function api.erase_person to authenticated, service_role;
 
-create function private.erase_due_accounts(how_many integer) returns integer
+-- One account to a transaction: its lock is the first of all, and a second one would be taken after those of leagues. Of
+-- two runs at once each takes another account.
+create function private.erase_due_account() returns boolean
     language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    request mpp.privacy_request;
-    erased integer := 0;
+    account uuid;
 begin
     perform private.require_ops();
-    if how_many is null or how_many not between 1 and 100 then
-        perform private.refuse('MP010', 'how_many', coalesce(how_many::text, 'it is empty'), 'Use 1 to 100.');
-    end if;
-    for request in
-        select r.* from mpp.privacy_request r
+    loop
+        select u.id into account
+        from mpp.privacy_request r
+        join auth.users u on u.id = r.account_id
         where r.state = 'waiting' and r.erases_at <= private.clock()
         order by r.erases_at, r.id
-        limit how_many
-    loop
-        perform from auth.users u where u.id = request.account_id for update;
-        -- The owner may have kept the account while this waited.
-        if exists (select from mpp.privacy_request r where r.id = request.id and r.state = 'waiting') then
-            erased := erased + private.erase_account(request.account_id, 'asked by its owner')::integer;
+        limit 1
+        for update of u skip locked;
+        if not found then
+            return false;
         end if;
+        -- The owner may have kept the account a moment ago.
+        exit when private.erases_at(account) <= private.clock();
     end loop;
-    return erased;
+    return private.erase_account(account, 'asked by its owner');
 end
 $$;
-grant execute on function private.erase_due_accounts to authenticated, service_role;
+grant execute on function private.erase_due_account to authenticated, service_role;
 
-create function api.erase_due_accounts(how_many integer default 10) returns integer
+create function api.erase_due_account() returns boolean
     language sql set search_path = pg_catalog, pg_temp
-begin atomic select private.erase_due_accounts(how_many); end;
-comment on function api.erase_due_accounts is 'Erases accounts whose owners asked for it and whose waiting time is over, up to how_many of them; returns how many. Call it again until it returns 0. Staff. Errors: MP006, MP010.';
-grant execute on function api.erase_due_accounts to authenticated, service_role;
+begin atomic select private.erase_due_account(); end;
+comment on function api.erase_due_account is 'Erases one account whose owner asked for it and whose waiting time is over; says whether there was one. Call it again until there is none. Staff. Errors: MP006.';
+grant execute on function api.erase_due_account to authenticated, service_role;
 
 -- What came by mail, by letter or by telephone.
 create function private.record_privacy_request(

@@ -13,7 +13,7 @@ comment on column mpp.file_removal.path is 'Where the file is; it begins with th
 
 alter table mpp.file_removal enable row level security;
 
--- The files of an account, which lie in a folder of its id. The kit of a client belongs to the client.
+-- The files of an account, which lie in a folder of its id. The kit of a client lies in a folder of the client, and stays.
 create function private.queue_file_removals(account uuid) returns void
     language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -21,7 +21,7 @@ begin
     insert into mpp.file_removal (bucket_id, path)
     select f.bucket_id, f.name
     from storage.objects f
-    where f.bucket_id <> 'client-files' and f.name like account || '/%'
+    where f.name like account || '/%'
     on conflict on constraint file_removal_once do nothing;
 end
 $$;
@@ -43,7 +43,7 @@ begin
     insert into mpp.file_removal (bucket_id, path)
     select f.bucket_id, f.name
     from storage.objects f
-    where f.bucket_id <> 'client-files' and f.owner_id = split_part(f.name, '/', 1)
+    where f.owner_id = split_part(f.name, '/', 1)
         and f.owner_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
         and not exists (select from auth.users u where u.id::text = f.owner_id)
     limit how_many

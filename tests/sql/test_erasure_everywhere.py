@@ -238,6 +238,7 @@ def test_a_frozen_edition_stays_as_it_was_for_every_reader(frozen):
     # Who had opted out is nowhere.
     public = [rows for (reader, _), rows in now.items() if reader in ("anon", "manager")]
     assert str(frozen.hidden.player_id) not in str(public)
+    assert game.one("select listed from mpp.player where id = %s", (frozen.hidden.player_id,)) is False
 
 
 def test_in_a_running_edition_others_see_what_they_would_see_had_the_person_opted_out(running):

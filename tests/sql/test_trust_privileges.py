@@ -148,7 +148,7 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
     ),
     "settle_privacy_request": row(lambda s: {"request_id": s.request, "outcome": "sent"}, "MP006", **STAFF),
     "files_to_remove": row(lambda s: {}, DENIED, service=OK),
-    "erase_due_accounts": row(lambda s: {}, "MP006", **STAFF),
+    "erase_due_account": row(lambda s: {}, "MP006", **STAFF),
     "share_photo": row(
         lambda s: {"league_id": s.league, "caption": "A tree", "text_number": 1}, "MP007", **OUTSIDE, guest=OK
     ),
@@ -172,8 +172,8 @@ IDLE = {("accept_terms", name) for name in PLAYERS} | {
     ("join_campaign", "guest"),
     ("queue_terms_notices", "service"),
     ("erase_my_account", "gone"),
-    ("erase_due_accounts", "staff"),
-    ("erase_due_accounts", "service"),
+    ("erase_due_account", "staff"),
+    ("erase_due_account", "service"),
     # Of an upload that is gone.
     ("record_upload", "service"),
 }

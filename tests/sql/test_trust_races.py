@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.crowd import at_once, codes, committed
-from tests.support.game import Game
+from tests.support.game import Game, Person
 from tests.support.game_trust import address, campaign, exported, guardian_token, join
 
 pytestmark = pytest.mark.xdist_group("races")
@@ -88,3 +88,44 @@ def test_whoever_leaves_while_a_list_is_made_is_not_on_it_or_the_partner_must_be
         )
         == 8
     )
+
+
+def test_of_many_erasures_of_one_account_one_is_done(game, arena_url):
+    person = game.player(game.league(edition := game.edition()))
+    game.db.commit()
+    answers = at_once(arena_url, [lambda db: person.on(db).call("erase_my_account")] * 8)
+    assert codes(answers) == {"00000": 1, "MP001": 7}
+    for query in (
+        "select count(*) from mpp.audit where action = 'user.erase' and subject = %s",
+        "select count(*) from mpp.outbox where template = 'account_erased' and address = %s || '@example.org'",
+    ):
+        given = person.account.hex if "outbox" in query else str(person.account)
+        assert game.one(query, (given,)) == 1
+    assert game.faults(edition) == []
+
+
+def test_an_account_is_either_kept_or_erased_when_its_time_comes(game, arena_url):
+    game.service.call("set_setting", name="erasure_wait", value="1")
+    people = [game.registered() for _ in range(12)]
+    for person in people:
+        person.call("erase_my_account")
+    game.run("update mpp.privacy_request set erases_at = private.clock() where state = 'waiting'")
+    game.service.call("set_setting", name="erasure_wait", value="0")
+    game.db.commit()
+
+    def due(db):
+        while Person(db, "service_role").call("erase_due_account"):
+            pass
+
+    def keep(person):
+        return lambda db: person.on(db).call("keep_my_account")
+
+    # Whoever runs skips an account that its owner is about to keep.
+    answers = at_once(arena_url, [due, due, *map(keep, people)])
+    assert {code for code, _ in answers} <= {"00000", "MP001", "MP065"}
+    kept = {person.account for person, (code, _) in zip(people, answers[2:], strict=True) if code == "00000"}
+    # Whoever was told that the account is kept has it; the others go with this run or the next.
+    while game.service.call("erase_due_account"):
+        game.db.commit()
+    accounts = [person.account for person in people]
+    assert {row["id"] for row in game.rows("select id from auth.users where id = any (%s)", (accounts,))} == kept

@@ -205,7 +205,7 @@ OF_TRUST = {
     "change_name", "find_people", "record_factor_removal", "set_account_disabled", "who_am_i",
     "decide_photo", "remove_photo", "request_photo_removal", "share_photo", "withdraw_photo",
     "uploads_to_check", "uploads_to_remove", "record_upload",
-    "erase_due_accounts", "erase_my_account", "erase_person", "keep_my_account",
+    "erase_due_account", "erase_my_account", "erase_person", "keep_my_account",
     "correct_profile", "files_to_remove", "record_privacy_request", "settle_privacy_request",
 }  # fmt: skip
 
