@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -27,11 +28,14 @@ OneCampaign = Annotated[
 def list_campaigns(*, out: Output) -> None:
     """List the campaigns, the latest first.
 
+    "To tell" counts what a partner got and must be told to forget: `mpp partner withdrawals`.
+
     Example: mpp partner list
     """
     from mpp_supabase import Campaign
 
     with connection.staff() as mpp:
+        to_tell = Counter(withdrawal.campaign for withdrawal in mpp.partners.withdrawals())
         out.rows(
             mpp.partners.iterate(),
             (
@@ -39,6 +43,7 @@ def list_campaigns(*, out: Output) -> None:
                 Column("Partner", lambda c: c.partner_name, folds=True),
                 Column("Edition", lambda c: c.edition),
                 Column("Text", lambda c: c.text_number, right=True),
+                Column("To tell", lambda c: output.number(to_tell[c.code]), right=True),
             ),
             fields=Campaign,
             empty="There is no campaign yet: mpp partner create.",
@@ -59,7 +64,7 @@ def create(
     german: Annotated[str | None, typer.Option("--de", metavar="FILE", help="The same in German.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of a partner that is new.")] = None,
 ) -> None:
-    """Create a campaign with a partner in an edition, or publish another text of it.
+    """Create a campaign with a partner, or publish its next text.
 
     Who agreed to an earlier text agreed to that one: say in the new one what is different, and ask again if it is more.
 
@@ -82,7 +87,9 @@ def codes(
     *,
     out: Output,
 ) -> None:
-    """List the codes of a campaign by creator, and make those of new ones. A creator has one code.
+    """List the codes of a campaign, and make new ones.
+
+    Each creator of content has one code.
 
     Example: mpp partner codes mission-mpp --add "Zoé Exemple" --add "Tom Exemple"
     """
@@ -122,25 +129,33 @@ def export(
     file: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .csv file to write.")],
     yes: Yes = False,
 ) -> None:
-    """Write the list for the partner: the addresses of those who agreed to this campaign and did not withdraw.
+    """Write the list of addresses for the partner, and record it.
 
-    They are 15 or older on this day (older where their country asks), with a live account and a confirmed address. Each
-    list is recorded: `mpp partner exports`. Who withdraws later is in `mpp partner withdrawals`.
+    On it are those who agreed to this campaign and did not withdraw. They are 15 or older on this day (older where
+    their country asks), with a live account and a confirmed address. `mpp partner exports` lists what was made. Whoever
+    withdraws later is in `mpp partner withdrawals`: the partner must be told.
 
     Example: mpp partner export mission-mpp -o mission-mpp.csv
     """
     with connection.staff() as mpp:
         output.confirm(f"Export the addresses of campaign {campaign}? It is recorded.", yes=yes)
         made = mpp.partners.export(campaign, file)
+        to_tell = sum(1 for _ in mpp.partners.withdrawals(campaign))
     output.say(f"{output.counted(made.people, 'address', 'addresses')} in {file}: export {made.id}, {made.digest}.")
+    if to_tell:
+        output.say(
+            f"The partner must also forget {output.counted(to_tell, 'address', 'addresses')} that it got earlier: "
+            f"mpp partner withdrawals {campaign}"
+        )
 
 
 @app.command()
 @formatted
 def exports(campaign: OneCampaign = None, *, out: Output) -> None:
-    """List each list that was made for a partner: when, by whom, how many, and its digest.
+    """List what was made for partners.
 
-    The digest is the SHA-256 of the addresses, one a line, in the order of the file.
+    Each list of addresses is there with when it was made, by whom, of how many addresses, and its digest: the SHA-256
+    of the addresses, one a line, in the order of the file.
 
     Example: mpp partner exports mission-mpp
     """
@@ -170,8 +185,9 @@ def withdrawals(
     *,
     out: Output,
 ) -> None:
-    """List what partners must be told to forget: people who withdrew after an export, or were erased, or are too young.
+    """List what partners must be told to forget.
 
+    These are addresses that a partner got, of people who then withdrew, were erased, or turned out to be too young.
     Tell the partner, then `mpp partner settle` the numbers.
 
     Example: mpp partner withdrawals mission-mpp
@@ -215,7 +231,9 @@ def settle(
 @app.command()
 @formatted
 def figures(campaign: CampaignCode, *, out: Output) -> None:
-    """Show what each creator of a campaign brought about, without names. Fewer than five people are withheld.
+    """Show what each creator brought about, without names.
+
+    Numbers of fewer than five people are withheld.
 
     Example: mpp partner figures mission-mpp
     """

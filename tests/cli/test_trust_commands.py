@@ -159,6 +159,10 @@ def test_a_campaign_goes_from_its_text_to_the_list_and_to_what_the_partner_is_to
     people[0].call("set_consent", purpose="partner_sharing", granted=False)
     (told,) = mpp("partner", "withdrawals", campaign, "--json").json()
     assert (told["address"], told["reason"], told["partner"]) == (people[0].account.email, "withdrawn", "Partner & Co")
+    listed = next(line for line in mpp("partner", "list").out.splitlines() if campaign in line)
+    assert listed.split()[-2:] == ["1", "1"]
+    next_one = mpp("partner", "export", campaign, "-o", tmp_path / "next.csv", "--yes")
+    assert f"must also forget 1 address that it got earlier: mpp partner withdrawals {campaign}" in next_one.err
     assert mpp("partner", "settle", told["id"], "--note", "mail of today").code == Exit.OK
     assert mpp("partner", "withdrawals", campaign, "--json").json() == []
     (settled,) = mpp("partner", "withdrawals", campaign, "--all", "--json").json()
