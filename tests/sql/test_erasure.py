@@ -34,6 +34,7 @@ OTHERS = {
     "league.id",
     "name_change.subject_id",
     "outbox.claimed_by",
+    "photo.id",
     "player.id",
     "school.id",
     "score.school_id",

@@ -16,6 +16,7 @@ NAMES = "names that were taken away"
 STAFF, GUESTS, REQUESTS = "invitations of staff", "invited participants", "contact requests"
 HELD = "held contact requests"
 GUARDIANS = "questions to guardians"
+ERASURES, ASKED = "mails about an erasure", "requests about one's own data"
 
 
 @pytest.fixture(autouse=True)
@@ -31,9 +32,8 @@ def purge(game: Game, **more: Any) -> dict[str, int]:
 
 
 def only(rule: str, rows: int) -> dict[str, int]:
-    return {MAILS: 0, LINKS: 0, NAMES: 0, BOUNCES: 0, STAFF: 0, GUESTS: 0, GUARDIANS: 0, HELD: 0, REQUESTS: 0} | {
-        rule: rows
-    }
+    rules = (MAILS, ERASURES, ASKED, LINKS, NAMES, BOUNCES, STAFF, GUESTS, GUARDIANS, HELD, REQUESTS)
+    return dict.fromkeys(rules, 0) | {rule: rows}
 
 
 def address() -> str:
@@ -77,6 +77,27 @@ def test_a_mail_is_kept_a_year(game, still, state):
     kept = mail(game, year_ago(game) + MICROSECOND, state)
     assert purge(game) == only(MAILS, 1)
     assert game.one("select count(*) from mpp.outbox where id = %s", (kept,)) == 1
+
+
+def test_the_last_mail_to_an_erased_account_is_kept_thirty_days(game, still):
+    """It is all that is left of the address."""
+    month = ago(game, "30 days")
+    for template in ("account_erased", "name_changed"):
+        for at in (month, month + MICROSECOND):
+            game.run("update mpp.outbox set template = %s where id = %s", (template, mail(game, at)))
+    waits = mail(game, month, "queued")
+    game.run("update mpp.outbox set template = 'account_erased' where id = %s", (waits,))
+    assert purge(game) == only(ERASURES, 1)
+
+
+def test_a_request_about_ones_own_data_is_kept_three_years_after_it_was_handled(game, still):
+    for at in (year_ago(game, 3), year_ago(game, 3) + MICROSECOND, None):
+        game.run(
+            "insert into mpp.privacy_request (kind, state, channel, address, asked_at, due_at, handled_at) values"
+            " ('access', %s, 'letter', %s, %s, %s, %s)",
+            ("open" if at is None else "done", address() if at is None else None, year_ago(game, 5), still, at),
+        )
+    assert purge(game) == only(ASKED, 1)
 
 
 def test_a_mail_that_waits_is_kept_whatever_its_age(game, still):
@@ -185,7 +206,7 @@ def test_how_much_is_kept_is_said_with_every_rule(game):
     assert kept == {
         MAILS: timedelta(days=365), LINKS: timedelta(days=3 * 365), BOUNCES: timedelta(days=3 * 365),
         STAFF: timedelta(days=30), GUESTS: timedelta(days=90), HELD: timedelta(days=30), GUARDIANS: timedelta(days=30),
-        NAMES: timedelta(days=3 * 365),
+        NAMES: timedelta(days=3 * 365), ERASURES: timedelta(days=30), ASKED: timedelta(days=3 * 365),
         REQUESTS: timedelta(days=3 * 365),
     }  # fmt: skip
 
