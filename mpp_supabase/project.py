@@ -37,8 +37,8 @@ class Project:
     @property
     def pages(self) -> dict[str, Path]:
         """The folder of each web page, as `make web` builds it, by its name; those of a checkout only."""
-        folders = {"ranking": self.files / "web" / "ranking" / "dist"}
-        return folders if self.checkout else {}
+        names = ("ranking", "client-space") if self.checkout else ()
+        return {name: self.files / "web" / name / "dist" for name in names}
 
     @property
     def home(self) -> Path:
