@@ -114,7 +114,8 @@ def _reach(url: str) -> Connection:
     from mpp_supabase import TransportError
 
     try:
-        return psycopg.connect(url, connect_timeout=5)
+        # Nothing is prepared: a pooler in transaction mode would not find it again.
+        return psycopg.connect(url, connect_timeout=5, prepare_threshold=None)
     except psycopg.OperationalError as error:
         # What the server answered, without the lines about connections that were tried; it repeats no password.
         _, refused, reason = str(error).partition("FATAL:")

@@ -90,9 +90,10 @@ def play_client(
     settings = Settings(
         url=env["API_URL"], publishable_key=SecretStr(env["PUBLISHABLE_KEY"]), secret_key=SecretStr(env["SECRET_KEY"])
     )
+    # Nothing is prepared: a pooler in transaction mode would not find it again.
     with (
         MPP.connect(settings) as mpp,
-        psycopg.connect(env["DB_URL"], autocommit=True) as db,
+        psycopg.connect(env["DB_URL"], autocommit=True, prepare_threshold=None) as db,
         httpx.Client(timeout=30) as http,
     ):
         town = Town(mpp, db, env, http, files, stamp, rng)

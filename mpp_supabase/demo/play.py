@@ -54,9 +54,10 @@ def play(env: Mapping[str, str], files: Path, reports: Path, plan: Plan, on_prog
     settings = Settings(
         url=env["API_URL"], publishable_key=SecretStr(env["PUBLISHABLE_KEY"]), secret_key=SecretStr(env["SECRET_KEY"])
     )
+    # Nothing is prepared: a pooler in transaction mode would not find it again.
     with (
         MPP.connect(settings) as mpp,
-        psycopg.connect(env["DB_URL"], autocommit=True) as connection,
+        psycopg.connect(env["DB_URL"], autocommit=True, prepare_threshold=None) as connection,
         httpx.Client(timeout=30) as http,
     ):
         with timed(outcome, "set up"):
@@ -95,7 +96,7 @@ def play(env: Mapping[str, str], files: Path, reports: Path, plan: Plan, on_prog
             ]
             count = max(len(days) for days in played)
             with (
-                psycopg.connect(env["DB_URL"], autocommit=True) as second,
+                psycopg.connect(env["DB_URL"], autocommit=True, prepare_threshold=None) as second,
                 ThreadPoolExecutor(len(played)) as loaders,
             ):
                 for number in range(count):

@@ -54,9 +54,10 @@ def play_school(
     settings = Settings(
         url=env["API_URL"], publishable_key=SecretStr(env["PUBLISHABLE_KEY"]), secret_key=SecretStr(env["SECRET_KEY"])
     )
+    # Nothing is prepared: a pooler in transaction mode would not find it again.
     with (
         MPP.connect(settings) as mpp,
-        psycopg.connect(env["DB_URL"], autocommit=True) as connection,
+        psycopg.connect(env["DB_URL"], autocommit=True, prepare_threshold=None) as connection,
         httpx.Client(timeout=30) as http,
     ):
         with timed(outcome, "set up"):
@@ -227,7 +228,7 @@ def _each(
     """Do each share on a connection of its own, at the same time."""
 
     def one(number: int) -> None:
-        with psycopg.connect(env["DB_URL"], autocommit=True) as own:
+        with psycopg.connect(env["DB_URL"], autocommit=True, prepare_threshold=None) as own:
             work(own, shares[number], number)
 
     with ThreadPoolExecutor(len(shares)) as pool:

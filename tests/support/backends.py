@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import urllib.request
 from collections import Counter
 from collections.abc import Iterable
@@ -24,6 +25,7 @@ NEEDS = {
     "mailbox": "Mailpit's interface, where sent mails are read",
     "pages": "the built web pages, which the gateway of the embedded stack serves",
     "smtp": "a port that takes mails for that mailbox",
+    "pgbouncer": "pgbouncer on this machine, which Debian has as a package",
 }
 
 BACKENDS = ("embedded", "docker", "native", "url")
@@ -40,7 +42,7 @@ def backend() -> str:
 def offers(name: str) -> frozenset[str]:
     """What a backend offers beyond the API and the database."""
     if name == "embedded":
-        return frozenset(NEEDS)
+        return frozenset(NEEDS) - (set() if pgbouncer() else {"pgbouncer"})
     if name == "docker":
         return frozenset({"mailbox", "smtp"})
     offered = set()
@@ -68,6 +70,11 @@ def address(name: str) -> str:
     if found is None:
         raise pytest.UsageError(f"MPP_TEST_BACKEND={backend()} needs {VARIABLES[name][0]} in the environment")
     return found
+
+
+def pgbouncer() -> str | None:
+    """The program pgbouncer of this machine; Debian puts it where only root looks."""
+    return shutil.which("pgbouncer", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin")))
 
 
 def leave_out(items: Iterable[pytest.Item]) -> None:
