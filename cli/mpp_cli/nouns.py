@@ -31,7 +31,7 @@ _ABOUT = {
     "logout": None,
     "whoami": None,
     "factor": "Your own second factors: add, list, remove.",
-    "user": "Accounts: create, invite, list, disable, enable, staff, second factors.",
+    "user": "Accounts: create, invite, list, disable, enable, address, staff, second factors.",
     "contact": "Contact, quote and webinar requests: list, answer, remove.",
     "mail": "Mails: send, settle, newsletters, bounces.",
     "terms": "Terms of use: publish, announce, list.",

@@ -185,6 +185,31 @@ def factor_remove(
     output.say(f"{name} no longer has the second factor {factor}.")
 
 
+@app.command()
+def address(
+    who: Who,
+    new: Annotated[str, typer.Argument(metavar="EMAIL", help="The new e-mail address.")],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="How you know who asks, and why; kept in the audit.")
+    ],
+    retype: Annotated[
+        str | None, typer.Option("--retype", metavar="EMAIL", help="The new address once more, where nobody can type.")
+    ] = None,
+) -> None:
+    """Give an account another e-mail address, for an owner who lost the old one.
+
+    Be sure who asks: it opens the account to them. Whoever can read their mail changes it in the app. Needs the secret
+    key.
+
+    Example: mpp user address ada@example.org ada@example.com --reason "left her employer; called her back"
+    """
+    with connection.with_key() as mpp:
+        account = mpp.users.find(who)
+        output.retype(f"Give {account.email or account.id} another address?", new, retype)
+        changed = mpp.users.correct_address(account.id, new, reason)
+    output.say(f"The address of account {changed.id} is {changed.email}.")
+
+
 @app.command("birth-date")
 def birth_date(
     who: Who,

@@ -4280,6 +4280,30 @@ begin atomic
 end;
 comment on function api.correct_profile is 'Corrects what is written about a person, who asked for it by another way than the app; what is left out stays, and an empty text clears an optional field. Returns the names of the fields that changed, and the audit keeps them with the reason, no value. role and subject are those of a teacher. Staff. Errors: MP005, MP006, MP010, MP052, MP053.';
 grant execute on function api.correct_profile to authenticated, service_role;
+
+-- The address of an account is Auth's, and its owner changes it there, by a mail to both. The staff do it for somebody who
+-- lost the old one: called before Auth is asked, since rather a line too many than one too few.
+create function private.record_address_correction(account_id uuid, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    why text;
+begin
+    perform private.require_service();
+    why := private.clean_line('reason', record_address_correction.reason, 200);
+    if not exists (select from auth.users u where u.id = account_id and not u.is_anonymous and not u.is_sso_user) then
+        perform private.refuse('MP005');
+    end if;
+    perform private.record_act('user.correct_address', account_id::text, jsonb_build_object('reason', why));
+end
+$$;
+grant execute on function private.record_address_correction to service_role;
+
+create function api.record_address_correction(account_id uuid, reason text) returns void
+    language sql set search_path = pg_catalog, pg_temp
+begin atomic select private.record_address_correction(account_id, reason); end;
+comment on function api.record_address_correction is 'Records that the address of an account is about to be changed by the administration interface of Auth, and why; the audit keeps neither address. Secret key only. Errors: MP005, MP006, MP010.';
+grant execute on function api.record_address_correction to service_role;
 -- Clients: their staff and the dates of their access, their part in an edition, its units, and the territory of a local
 -- authority. Staff see what the people of their own organisation do together, never one person (82_client_figure).
 

@@ -105,3 +105,23 @@ def test_files_of_erased_accounts_are_deleted_by_a_command(mpp: Mpp) -> None:
     done = mpp("privacy", "files")
     assert done.code == Exit.OK, done.err
     assert "0 files deleted." in done.err
+
+
+def test_an_account_gets_another_address_which_is_typed_twice(mpp: Mpp, world: World) -> None:
+    account = world.signed_in().account
+    new = f"new-{account.email}"
+    given = ("user", "address", account.email, new, "--reason", "left her employer")
+    assert mpp(*given).code == Exit.USAGE
+    assert mpp(*given, "--retype", account.email).code == Exit.REFUSED
+    done = mpp(*given, "--retype", new)
+    assert done.code == Exit.OK, done.err
+    assert f"The address of account {account.id} is {new}." in done.err
+    row = world.database.execute(
+        "select u.email, u.email_confirmed_at is not null, p.password_since, p.address_since is not null"
+        " from auth.users u join mpp.account_proof p on p.account_id = u.id where u.id = %s",
+        (account.id,),
+    ).fetchone()
+    # The old password proves nothing about the new mailbox.
+    assert row == (new, True, None, True)
+    assert account.email not in str(world.database.execute(
+        "select details from mpp.audit where subject = %s", (str(account.id),)).fetchall())  # fmt: skip

@@ -138,3 +138,16 @@ def test_one_account_corrects_itself_two_hundred_times_a_day(game):
     person.call("update_profile", first_name="Once")
     with game.refused("MP047"):
         person.call("update_profile", first_name="Twice")
+
+
+def test_an_address_that_the_staff_change_leaves_a_trace_without_it(game):
+    person, anonymous, staff = game.registered(), game.anonymous(), game.staff()
+    game.service.call("record_address_correction", account_id=person.account, reason="left her employer")
+    trace = game.rows("select subject, details from mpp.audit where action = 'user.correct_address'")
+    assert trace == [{"subject": str(person.account), "details": {"reason": "left her employer"}}]
+    with game.refused("MP010"):
+        game.service.call("record_address_correction", account_id=person.account, reason=" ")
+    with game.refused("MP005"):
+        game.service.call("record_address_correction", account_id=anonymous.account, reason="why")
+    with game.refused("42501"):
+        staff.call("record_address_correction", account_id=person.account, reason="why")

@@ -383,6 +383,15 @@ def test_a_file_that_was_being_uploaded_meanwhile_is_taken_up_later(game):
     assert waiting(game) == [("pictures", late)]
 
 
+def test_pictures_and_photos_of_an_erased_account_go_with_its_other_files(game):
+    person = game.registered()
+    name = "0" * 32
+    put(game, f"{person.account}/new/{name}.png", "profile-pictures", person.account)
+    assert waiting(game) == []
+    person.call("erase_my_account")
+    assert waiting(game) == [("profile-pictures", f"{person.account}/new/{name}.png")]
+
+
 def test_the_kit_of_a_client_outlives_whoever_uploaded_it(game):
     client = game.organisation()
     owner = game.employed(client, "owner")

@@ -142,6 +142,9 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
         lambda s: {"account_id": s.people["child"].account, "reason": "a letter", "last_name": "Other"},
         "MP006", **STAFF,
     ),
+    "record_address_correction": row(
+        lambda s: {"account_id": s.people["child"].account, "reason": "a letter"}, DENIED, service=OK
+    ),
     "record_privacy_request": row(
         lambda s: {"kind": "access", "channel": "letter", "note": "a copy", "account_id": s.people["child"].account},
         "MP006", **STAFF,

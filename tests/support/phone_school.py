@@ -203,6 +203,7 @@ OF_TRUST = {
     "join_campaign", "publish_terms", "queue_terms_notices", "record_guardian_consent", "set_setting",
     "settle_partner_withdrawals",
     "change_name", "find_people", "record_factor_removal", "set_account_disabled", "who_am_i",
+    "record_address_correction",
     "decide_photo", "remove_photo", "request_photo_removal", "share_photo", "withdraw_photo",
     "uploads_to_check", "uploads_to_remove", "record_upload",
     "erase_due_account", "erase_my_account", "erase_person", "keep_my_account",
