@@ -569,5 +569,5 @@ def test_a_client_uses_its_kit_through_supabase_js(office: Office) -> None:
         "link": "Object not found",
         "linkOfDesk": f"%PDF {office.a} poster.pdf",
         "sentByLink": "by link",
-        "buckets": [[], ["client-files"]],
+        "buckets": [[], ["client-files", "photos", "profile-pictures"]],
     }

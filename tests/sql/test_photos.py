@@ -286,6 +286,8 @@ def test_the_worker_records_once_what_became_of_an_upload(photos: Photos) -> Non
     assert photos.state(shared) == "submitted"
     # The upload was recorded, and its worker was cut off before it removed it.
     assert photos.stray() == {shared.upload}
+    for operation in ("get_authenticated", "sign"):
+        assert photos.read(photos.staff, shared.upload, operation) == NOTHING
     assert game.service.table("uploads_to_check") == []
     other = photos.share()
     photos.put(photos.sharer, other.upload)

@@ -177,6 +177,16 @@ def test_a_league_is_left_behind_with_its_pictures_at_once(pictures: Pictures) -
     assert pictures.read(pictures.people["ambassador"], pictures.checked(mate)) == NOTHING
 
 
+def test_an_anonymous_session_sees_and_writes_nothing_whatever_its_account(pictures: Pictures) -> None:
+    for who in ("mate", "owner"):
+        person = Person(pictures.game.db, "authenticated", pictures.people[who].account, is_anonymous=True)
+        assert pictures.read(person, pictures.shown) == NOTHING
+        assert pictures.read(person, pictures.waiting) == NOTHING
+        assert pictures.remove(person, pictures.shown) == NOTHING
+        with refused(DENIED):
+            pictures.put(person, pictures.new_name(person))
+
+
 def test_families_of_a_class_see_no_pictures_and_teachers_those_of_each_other(game: Game, pictures: Pictures) -> None:
     class_ = game.class_(game.edition(audience="school"))
     picture = pictures.checked(class_.teacher)
