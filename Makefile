@@ -43,16 +43,17 @@ node_modules/.set-up: package.json package-lock.json $(VENV)/.set-up
 	@touch $@
 
 # The public pages, which the local stack serves.
-web: web/ranking/dist/index.html
+web: web/.built
 
 web/node_modules/.set-up: web/package.json web/package-lock.json $(VENV)/.set-up
 	@echo "Installing what builds the pages"
 	@cd web && ../$(VENV)/bin/python -m supabase_embedded.node install --no-save --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error > /dev/null
 	@touch $@
 
-web/ranking/dist/index.html: web/node_modules/.set-up mpp_supabase/ranking_page/ranking.css $(shell find web/ranking -path web/ranking/dist -prune -o -type f -print)
+web/.built: web/node_modules/.set-up web/tsconfig.json mpp_supabase/reports/france.json $(wildcard mpp_supabase/ranking_page/*) $(shell find web/ranking web/client-space -name dist -prune -o -type f -print)
 	@echo "Building the pages"
 	@cd web && ../$(VENV)/bin/python -m supabase_embedded.node run --silent build
+	@touch $@
 
 demo: setup web
 	@$(MPP) demo --scale $(SCALE)
@@ -107,4 +108,4 @@ mutation: setup
 	@$(VENV)/bin/python -m tests.mutation.run
 
 clean:
-	rm -rf $(VENV) node_modules tests/postgres-versions/node_modules tests/web/node_modules web/node_modules web/*/dist
+	rm -rf $(VENV) node_modules tests/postgres-versions/node_modules tests/web/node_modules web/node_modules web/*/dist web/.built
