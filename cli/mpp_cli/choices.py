@@ -80,6 +80,13 @@ class Level(StrEnum):
         return next((level for level in cls if level.value == plain), None)
 
 
+class DataFormat(StrEnum):
+    """How the data of a person are written."""
+
+    JSON = "json"
+    HTML = "html"
+
+
 class RankedName(StrEnum):
     """What is found in a ranking by name."""
 

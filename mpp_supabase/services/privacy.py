@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
+from typing import Any, cast
 from uuid import UUID
 
 from mpp_supabase.errors import StorageError
@@ -75,6 +76,19 @@ class Privacy(Service):
     def keep_my_account(self) -> None:
         """Take the erasure of the account of this session back while it waits. Raises NoErasureWaiting."""
         self._transport.call("keep_my_account", {})
+
+    def export_my_data(self) -> dict[str, Any]:
+        """Return what the database holds about the account of this session: exported_at, and data by table."""
+        return cast(dict[str, Any], self._transport.read("export_my_data", {}))
+
+    def export(self, account_id: UUID, reason: str) -> dict[str, Any]:
+        """Return the same document for an account whose owner asked for it; the audit keeps the reason.
+
+        Raises NotAllowed when there is no such account, InvalidField, OpsOnly.
+        """
+        with not_found(f"There is no account {account_id}.", "Look with `mpp user list`."):
+            answer = self._transport.call("export_person", {"account_id": str(account_id), "reason": reason})
+            return cast(dict[str, Any], answer)
 
     def erase(self, account_id: UUID, reason: str) -> Erasure:
         """Erase an account for good and at once; the audit keeps the reason, and a mail tells its address.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import uuid
+from pathlib import Path
+
 from mpp_cli.exits import Exit
 from tests.support.world import World
 
@@ -34,6 +38,25 @@ def test_an_erasure_asks_for_the_address_once_more(mpp: Mpp, world: World) -> No
     assert trace == [("her letter",)]
     gone = mpp("privacy", "erase", str(account.id), "--reason", "her letter", "--retype", str(account.id))
     assert gone.code != Exit.OK
+
+
+def test_what_is_held_about_somebody_is_written_for_them_alone(mpp: Mpp, world: World, tmp_path: Path) -> None:
+    person = world.person("Ada copy")
+    address, file = str(person.account.email), tmp_path / "ada.json"
+    given = ("privacy", "export", address, "--reason", "her letter", "-o", file)
+    done = mpp(*given)
+    assert done.code == Exit.OK, done.err
+    assert json.loads(file.read_text())["data"]["profile"]["alias"] == "Ada copy"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert mpp(*given).code == Exit.USAGE
+    page = tmp_path / "ada.html"
+    done = mpp("privacy", "export", address, "--reason", "r", "-o", page, "--format", "html", "--language", "en")
+    assert done.code == Exit.OK, done.err
+    assert "Ada copy" in page.read_text()
+    assert "My data at Ma Petite Planète" in page.read_text()
+    nobody = mpp("privacy", "export", str(uuid.uuid4()), "--reason", "r", "-o", tmp_path / "nobody.json")
+    assert nobody.code != Exit.OK
+    assert not (tmp_path / "nobody.json").exists()
 
 
 def test_a_purge_erases_accounts_whose_time_has_come(mpp: Mpp, world: World) -> None:

@@ -236,8 +236,9 @@ def test_a_family_writes_nothing_anywhere(game, edition, class_):
         "api.consent_purpose": "newsletter", "api.ranking_scope": "league",
     }  # fmt: skip
     harmless = {
-        "claim_class", "my_rank", "ranking_around", "ranking_page", "read_clock", "search_ranking", "search_schools",
-        "register", "register_teacher", "unsubscribe", "who_am_i",
+        "claim_class", "erase_my_account", "export_my_data", "my_rank", "ranking_around", "ranking_page", "read_clock",
+        "search_ranking", "search_schools", "register", "register_teacher", "request_photo_removal", "unsubscribe",
+        "who_am_i",
     }  # fmt: skip
     tried = 0
     for person in (family, parent):

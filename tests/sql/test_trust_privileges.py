@@ -138,6 +138,10 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
     "erase_person": row(
         lambda s: {"account_id": s.people["child"].account, "reason": "a letter"}, "MP006", **STAFF
     ),
+    "export_my_data": row(lambda s: {}, OK, anon=DENIED, service=DENIED),
+    "export_person": row(
+        lambda s: {"account_id": s.people["child"].account, "reason": "a letter"}, "MP006", **STAFF
+    ),
     "correct_profile": row(
         lambda s: {"account_id": s.people["child"].account, "reason": "a letter", "last_name": "Other"},
         "MP006", **STAFF,
@@ -169,7 +173,10 @@ COMMANDS: dict[str, tuple[Arguments, dict[str, str]]] = {
     ),
 }  # fmt: skip
 
-READS = {"campaign_invitation", "campaign_figures", "guardian_question", "uploads_to_check", "uploads_to_remove"}
+READS = {
+    "campaign_invitation", "campaign_figures", "export_my_data", "guardian_question", "uploads_to_check",
+    "uploads_to_remove",
+}  # fmt: skip
 #: Who says nothing new.
 IDLE = {("accept_terms", name) for name in PLAYERS} | {
     ("join_campaign", "guest"),

@@ -206,7 +206,7 @@ OF_TRUST = {
     "record_address_correction",
     "decide_photo", "remove_photo", "request_photo_removal", "share_photo", "withdraw_photo",
     "uploads_to_check", "uploads_to_remove", "record_upload",
-    "erase_due_account", "erase_my_account", "erase_person", "keep_my_account",
+    "erase_due_account", "erase_my_account", "erase_person", "export_my_data", "export_person", "keep_my_account",
     "correct_profile", "files_to_remove", "record_privacy_request", "settle_privacy_request",
 }  # fmt: skip
 

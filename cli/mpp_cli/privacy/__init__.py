@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from mpp_cli.privacy import correction, erasure, files, purge, requests
+from mpp_cli.privacy import correction, erasure, export, files, purge, requests
 
 app = typer.Typer(no_args_is_help=True)
 
 # Their commands stand under `mpp privacy` itself, in this order.
-for _part in (requests, correction, erasure, files, purge):
+for _part in (requests, export, correction, erasure, files, purge):
     app.add_typer(_part.app)
