@@ -129,7 +129,7 @@ def is_up(url: str) -> bool:
 
 def reaches(url: str) -> bool:
     try:
-        psycopg.connect(url, connect_timeout=5).close()
+        psycopg.connect(url, connect_timeout=LIMIT).close()
     except psycopg.OperationalError:
         return False
     return True
