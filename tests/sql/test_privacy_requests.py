@@ -12,7 +12,7 @@ from tests.support.game import DAY, Game, Person
 MINUTE = dt.timedelta(minutes=1)
 
 
-def wait(game: Game, days: int) -> None:
+def let_erasures_wait(game: Game, days: int) -> None:
     game.service.call("set_setting", name="erasure_wait", value=str(days))
 
 
@@ -88,7 +88,7 @@ def test_somebody_without_a_profile_or_with_terms_to_accept_may_go_too(game):
 
 
 def test_an_erasure_waits_as_long_as_the_setting_says_and_shows(game):
-    wait(game, 7)
+    let_erasures_wait(game, 7)
     person = game.registered()
     game.clock(game.now)
     answer = person.call("erase_my_account")
@@ -112,7 +112,7 @@ def test_an_erasure_waits_as_long_as_the_setting_says_and_shows(game):
 
 
 def test_until_then_the_owner_may_keep_the_account(game):
-    wait(game, 7)
+    let_erasures_wait(game, 7)
     person = game.registered()
     with game.refused("MP065"):
         person.call("keep_my_account")
@@ -130,7 +130,7 @@ def test_until_then_the_owner_may_keep_the_account(game):
 
 
 def test_to_and_fro_ends_after_five_erasures_in_a_day(game):
-    wait(game, 7)
+    let_erasures_wait(game, 7)
     person = game.registered()
     for _ in range(5):
         person.call("erase_my_account")
@@ -142,7 +142,7 @@ def test_to_and_fro_ends_after_five_erasures_in_a_day(game):
 
 
 def test_accounts_whose_time_has_come_go_one_after_another_the_oldest_request_first(game):
-    wait(game, 1)
+    let_erasures_wait(game, 1)
     people = [game.registered() for _ in range(3)]
     for person in people:
         person.call("erase_my_account")
@@ -157,7 +157,7 @@ def test_accounts_whose_time_has_come_go_one_after_another_the_oldest_request_fi
 
 @pytest.mark.parametrize("days", [0, 7])
 def test_an_erasure_takes_a_sign_in_of_the_last_minutes(game, days):
-    wait(game, days)
+    let_erasures_wait(game, days)
     person = game.registered()
     with game.refused("MP064") as caught:
         signed_in_before(game, person, 16 * MINUTE).call("erase_my_account")
@@ -198,7 +198,7 @@ def test_whoever_has_a_second_factor_shows_it(game):
 
 
 def test_the_staff_erase_somebody_who_asked_by_another_way(game):
-    wait(game, 7)
+    let_erasures_wait(game, 7)
     staff, person = game.staff(), game.registered()
     person.call("erase_my_account")
     assert staff.call("erase_person", account_id=person.account, reason="her letter")["is_erased"]
@@ -290,7 +290,7 @@ def test_an_erasure_is_settled_by_erasing_and_not_by_saying_so(game):
 
 
 def test_only_the_owner_takes_back_an_erasure_that_waits(game):
-    wait(game, 7)
+    let_erasures_wait(game, 7)
     person, staff = game.registered(), game.staff()
     person.call("erase_my_account")
     (row,) = game.service.view("privacy_requests", account_id=person.account)
