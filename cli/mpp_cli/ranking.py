@@ -177,12 +177,10 @@ def publish(
 
     Example: mpp ranking publish adult-2026-06 -o ranking-2026-06
     """
-    from mpp_supabase.ranking_page import publish_ranking
-
     if live and not live.startswith(("https://", "http://127.0.0.1")):
         raise typer.BadParameter("not an address that begins with https://", param_hint="--live")
     with connect(private=False) as mpp:
-        made = publish_ranking(mpp, mpp.editions.get(code), target, language.value, live)
+        made = mpp.rankings.publish(mpp.editions.get(code), target, language.value, live)
     lines, pages = output.counted(made.lines, "line"), output.counted(made.pages, "page")
     output.say(f"{lines} on {pages}. Begin with {made.first}.")
 

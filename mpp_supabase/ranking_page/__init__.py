@@ -17,7 +17,7 @@ from mpp_supabase.errors import ConfigError
 from mpp_supabase.models import Edition, Scope, Standing
 
 if TYPE_CHECKING:
-    from mpp_supabase.client import MPP
+    from mpp_supabase.services.rankings import Rankings
 
 Language: TypeAlias = Literal["fr", "en", "de"]
 
@@ -38,7 +38,9 @@ class Published:
     first: Path
 
 
-def publish_ranking(mpp: MPP, edition: Edition, folder: Path, language: Language = "fr", live: str = "") -> Published:
+def publish_ranking(
+    rankings: Rankings, edition: Edition, folder: Path, language: Language = "fr", live: str = ""
+) -> Published:
     """Write every line of the public ranking of a frozen edition into ``folder`` as HTML, LINES to a page.
 
     ``live`` is the address of the live page, for a link to it. The folder is new, empty, or holds what was published
@@ -56,7 +58,7 @@ def publish_ranking(mpp: MPP, edition: Edition, folder: Path, language: Language
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        published = _write(mpp, edition, made, _Page(edition, language, live))
+        published = _write(rankings, edition, made, _Page(edition, language, live))
         (made / _MARK).write_text(json.dumps({"edition": edition.code, "language": language}) + "\n", encoding="utf-8")
         # A folder for whoever serves it, unlike that of mkdtemp.
         made.chmod(0o755)
@@ -72,11 +74,11 @@ def publish_ranking(mpp: MPP, edition: Edition, folder: Path, language: Language
     return Published(published.pages, published.lines, folder / published.first)
 
 
-def _write(mpp: MPP, edition: Edition, folder: Path, page: _Page) -> Published:
+def _write(rankings: Rankings, edition: Edition, folder: Path, page: _Page) -> Published:
     pages = lines = 0
     shutil.copyfile(_HERE / "ranking.css", folder / "ranking.css")
     for scope in page.scopes:
-        groups = list(_groups(mpp.rankings.iterate(edition.id, scope))) or [[]]
+        groups = list(_groups(rankings.iterate(edition.id, scope))) or [[]]
         for number, rows in enumerate(groups, 1):
             html = page.draw(scope, rows, number, len(groups))
             (folder / page.name(scope, number)).write_text(html, encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from mpp_supabase.errors import StorageError
@@ -89,6 +89,13 @@ class Privacy(Service):
         with not_found(f"There is no account {account_id}.", "Look with `mpp user list`."):
             answer = self._transport.call("export_person", {"account_id": str(account_id), "reason": reason})
             return cast(dict[str, Any], answer)
+
+    @staticmethod
+    def page(document: dict[str, Any], language: Literal["fr", "en"] = "fr") -> str:
+        """Return an exported document as one HTML page, for the person to read."""
+        from mpp_supabase.personal_data import draw_page
+
+        return draw_page(document, language)
 
     def erase(self, account_id: UUID, reason: str) -> Erasure:
         """Erase an account for good and at once; the audit keeps the reason, and a mail tells its address.

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from mpp_supabase.models import ClassStanding, Neighbour, Page, SchoolStanding, Scope, Standing
+from mpp_supabase.models import ClassStanding, Edition, Neighbour, Page, SchoolStanding, Scope, Standing
 from mpp_supabase.services._service import Service, not_found
 from mpp_supabase.transport import Order, Pages
+
+if TYPE_CHECKING:
+    from mpp_supabase.ranking_page import Language as PageLanguage
+    from mpp_supabase.ranking_page import Published
 
 
 class Rankings(Service):
@@ -58,6 +64,16 @@ class Rankings(Service):
         """
         arguments = {"edition_id": edition_id, "scope": Scope(scope).value, "query": query, "results": limit}
         return self._read_rows(_LINES.get(Scope(scope), Standing), "search_ranking", arguments)
+
+    def publish(self, edition: Edition, folder: Path, language: PageLanguage = "fr", live: str = "") -> Published:
+        """Write the ranking of a frozen edition into a folder as pages that need no JavaScript.
+
+        `live` is the address of the live page, for a link. Published again, no page has who opted out since.
+        Raises ConfigError where the edition is not frozen or is private, or the folder holds other files; OSError.
+        """
+        from mpp_supabase.ranking_page import publish_ranking
+
+        return publish_ranking(self, edition, folder, language, live)
 
 
 _PRIVATE = "Drafts and private editions need the secret key; who asked not to be ranked is in no ranking."

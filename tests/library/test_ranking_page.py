@@ -46,7 +46,7 @@ def frozen(world: World) -> Edition:
 
 
 def test_every_line_of_each_ranking_is_on_a_page(world: World, frozen: Edition, tmp_path: Path) -> None:
-    made = publish_ranking(world.visitor, frozen, tmp_path / "out")
+    made = publish_ranking(world.visitor.rankings, frozen, tmp_path / "out")
     assert made.first == tmp_path / "out" / "index.html"
     pages = {"index.html": "player", "team.html": "team", "league.html": "league"}
     assert {path.name for path in made.first.parent.glob("*.html")} == set(pages)
@@ -66,7 +66,7 @@ def test_long_rankings_have_several_pages(
     world: World, frozen: Edition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(published, "LINES", 1)
-    publish_ranking(world.visitor, frozen, tmp_path / "out")
+    publish_ranking(world.visitor.rankings, frozen, tmp_path / "out")
     first, second = Texts(tmp_path / "out" / "index.html"), Texts(tmp_path / "out" / "player-2.html")
     assert "player-2.html" in first.links
     assert "index.html" in second.links
@@ -81,7 +81,9 @@ def test_pages_are_written_in_the_language_asked_for(
     world: World, frozen: Edition, tmp_path: Path, language: published.Language, words: tuple[str, str]
 ) -> None:
     page = Texts(
-        publish_ranking(world.visitor, frozen, tmp_path / "out", language, "https://example.org/ranking/").first
+        publish_ranking(
+            world.visitor.rankings, frozen, tmp_path / "out", language, "https://example.org/ranking/"
+        ).first
     )
     assert set(words) <= set(page.texts)
     assert "https://example.org/ranking/" in page.links
@@ -91,9 +93,9 @@ def test_publishing_again_replaces_what_was_there_and_nothing_else(
     world: World, frozen: Edition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    publish_ranking(world.visitor, frozen, out)
+    publish_ranking(world.visitor.rankings, frozen, out)
     (out / "player-9.html").write_text("of before")
-    publish_ranking(world.visitor, frozen, out)
+    publish_ranking(world.visitor.rankings, frozen, out)
     assert not (out / "player-9.html").exists()
 
     def breaks(*_: object) -> str:
@@ -102,7 +104,7 @@ def test_publishing_again_replaces_what_was_there_and_nothing_else(
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     monkeypatch.setattr(published._Page, "draw", breaks)
     with pytest.raises(OSError, match="disk is full"):
-        publish_ranking(world.visitor, frozen, out)
+        publish_ranking(world.visitor.rankings, frozen, out)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -110,9 +112,9 @@ def test_publishing_again_replaces_what_was_there_and_nothing_else(
 def test_a_folder_of_other_files_is_left_alone(world: World, frozen: Edition, tmp_path: Path) -> None:
     (tmp_path / "letters.txt").write_text("dear")
     with pytest.raises(ConfigError, match="holds other files"):
-        publish_ranking(world.visitor, frozen, tmp_path)
+        publish_ranking(world.visitor.rankings, frozen, tmp_path)
     with pytest.raises(ConfigError, match="holds other files"):
-        publish_ranking(world.visitor, frozen, tmp_path / "letters.txt")
+        publish_ranking(world.visitor.rankings, frozen, tmp_path / "letters.txt")
     assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
 
 
@@ -123,7 +125,7 @@ def test_only_a_frozen_edition_that_all_may_read_is_published(world: World, froz
         (frozen.model_copy(update={"is_private": True}), "is private"),
     ):
         with pytest.raises(ConfigError, match=why):
-            publish_ranking(world.visitor, edition, tmp_path / "out")
+            publish_ranking(world.visitor.rankings, edition, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 

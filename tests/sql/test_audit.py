@@ -261,6 +261,7 @@ def test_the_staff_disable_and_enable_an_account_with_a_reason(game, by_address)
     assert [(act["action"], act["actor_id"], act["details"], act["subject_name"]) for act in acts] == [
         ("user.disable", staff.account, {"reason": "a letter"}, person.claims["email"]),
         ("user.enable", staff.account, {}, person.claims["email"]),
+        ("profile.update", person.account, {"fields": ["alias"]}, person.claims["email"]),
     ]
 
 

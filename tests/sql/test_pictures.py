@@ -141,6 +141,7 @@ def test_each_operation_is_for_whom_it_is_meant(pictures: Pictures) -> None:
     shown, waiting, new = pictures.shown, pictures.waiting, pictures.new_name(pictures.owner)
     league = {"owner", "mate", "ambassador", "service"}
     mine, service = {"owner", "service"}, {"service"}
+    free = f"{shown[:-5]}{'10'[shown[-5] == '1']}.jpg"
     acts: dict[str, tuple[Callable[[Person], str], set[str], str]] = {
         "read": (lambda p: pictures.read(p, shown), league, NOTHING),
         "list": (lambda p: pictures.read(p, shown, "list"), league, NOTHING),
@@ -157,7 +158,7 @@ def test_each_operation_is_for_whom_it_is_meant(pictures: Pictures) -> None:
         "upload over what is being checked": (lambda p: pictures.put(p, waiting, upsert=True), service, DENIED),
         "remove": (lambda p: pictures.remove(p, shown), mine, NOTHING),
         "remove what nobody has checked": (lambda p: pictures.remove(p, waiting), mine, NOTHING),
-        "call it checked": (lambda p: pictures.move(p, waiting, shown.replace(shown[-5], "0")), set(), NOTHING),
+        "call it checked": (lambda p: pictures.move(p, waiting, free), set(), NOTHING),
     }  # fmt: skip
     before = pictures.files()
     for name, (act, allowed, otherwise) in acts.items():

@@ -34,16 +34,14 @@ def export(
 
     Example: mpp privacy export ada@example.org -o ada.html --format html --reason "her mail of 3 June"
     """
-    from mpp_supabase.personal_data import draw_page
-
     not_over(target, force)
     with connection.staff() as mpp:
         account, name = mpp.users.named(who)
         document = mpp.privacy.export(account, reason)
-    if format_ is DataFormat.HTML:
-        text = draw_page(document, language.value)
-    else:
-        text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+        if format_ is DataFormat.HTML:
+            text = mpp.privacy.page(document, language.value)
+        else:
+            text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
     # Personal: for nobody else on this machine.
     target.touch(mode=0o600)
     target.chmod(0o600)
