@@ -3,7 +3,7 @@
 -- nothing changed.
 
 create function private.seal_of(edition integer) returns text
-    language sql stable set search_path = pg_catalog, pg_temp
+    language sql stable set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
     select format('1:%s:%s:%s:%s', s.number, s.digest, c.number, c.digest)
         || coalesce((
