@@ -114,7 +114,7 @@ begin
             select jsonb_agg(jsonb_build_object('edition_id', x.edition_id, 'guessed_at', x.guessed_at) order by x.guessed_at) from mpp.unlock_guess x where x.account_id = account
         ),
         -- How many marks a teacher gave: whom for is the pupils' own.
-        'validations_for_pupils', (select count(*) from mpp.validation v where v.validated_by = account and not v.player_id = any (my_players)),
+        'validations_for_pupils', (select nullif(count(*), 0) from mpp.validation v where v.validated_by = account and not v.player_id = any (my_players)),
         'outbox', private.export_rows(
             (
                 select jsonb_agg(jsonb_build_object('purpose', m.purpose, 'template', m.template, 'language', m.language, 'state', m.state,

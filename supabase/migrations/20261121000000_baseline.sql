@@ -12919,34 +12919,39 @@ begin
         s.subject_id, s.label, s.league_label, s.level::text, s.school_id, h.name::text, h.city::text, h.country::text, null::bigint,
         s.points::bigint, s.players::bigint, round(s.points::numeric / greatest(s.players, 1), 2), s.value::bigint, s.tie_order
     from (
-        (
-            select p.id
-            from mpp.player p
-            where search_ranking.scope = 'player'
-                and p.edition_id = edition
-                and p.alias is not null
-                and p.listed
-                and private.folded(p.alias) ~>=~ asked
-                and private.folded(p.alias) ~<~ (asked || U&'\+10FFFF')
-            order by private.folded(p.alias) using ~<~
-            limit results
-        )
-        union all
-        select l.id
-        from mpp.league l
-        where search_ranking.scope <> 'player'
-            and l.edition_id = edition
-            and l.listed
-            and (l.school_id is not null) = (search_ranking.scope = 'class')
-            and to_tsvector('simple', private.folded(l.name)) @@ words
-    ) found (id)
-    join mpp.score s on s.subject_id = found.id and s.listed
+        select x.*
+        from (
+            (
+                -- Of more than these, the first by name: whoever looks for another types one letter more.
+                select p.id
+                from mpp.player p
+                where search_ranking.scope = 'player'
+                    and p.edition_id = edition
+                    and p.alias is not null
+                    and p.listed
+                    and private.folded(p.alias) ~>=~ asked
+                    and private.folded(p.alias) ~<~ (asked || U&'\+10FFFF')
+                order by private.folded(p.alias) using ~<~
+                limit 1000
+            )
+            union all
+            select l.id
+            from mpp.league l
+            where search_ranking.scope <> 'player'
+                and l.edition_id = edition
+                and l.listed
+                and (l.school_id is not null) = (search_ranking.scope = 'class')
+                and to_tsvector('simple', private.folded(l.name)) @@ words
+        ) found (id)
+        join mpp.score x on x.subject_id = found.id and x.listed
+        -- What is shown is what was found: in a frozen edition a name stays that changed since.
+        where case when x.scope = 'player' then starts_with(private.folded(x.label), asked)
+            else to_tsvector('simple', private.folded(x.label)) @@ words end
+        order by x.value desc, x.tie_order, x.subject_id
+        limit results
+    ) s
     left join mpp.school h on h.id = s.school_id
-    -- What is shown is what was found: in a frozen edition a name stays that changed since.
-    where case when s.scope = 'player' then starts_with(private.folded(s.label), asked)
-        else to_tsvector('simple', private.folded(s.label)) @@ words end
-    order by s.value desc, s.tie_order, s.subject_id
-    limit results;
+    order by s.value desc, s.tie_order, s.subject_id;
 end
 $$;
 grant execute on function private.search_ranking to anon, authenticated, service_role;
@@ -12954,7 +12959,7 @@ grant execute on function private.search_ranking to anon, authenticated, service
 create function api.search_ranking(edition_id integer, scope text, query text, results integer default 20) returns setof api.ranking_row
     language sql stable rows 20 set search_path = pg_catalog, pg_temp set statement_timeout = '2s'
 begin atomic select * from private.search_ranking(edition_id, scope, query, results); end;
-comment on function api.search_ranking is 'Finds listed players by how their alias begins, and leagues, classes and schools by how their words begin, accents or not; the highest first. Two letters at least. Call it with GET. Errors: MP010.';
+comment on function api.search_ranking is 'Finds listed players by how their alias begins, and leagues, classes and schools by how their words begin, accents or not; the highest first, of a thousand players at most. Two letters at least. Call it with GET. Errors: MP010.';
 grant execute on function api.search_ranking to anon, authenticated, service_role;
 -- What all editions came to, and where people play. Counting a whole ledger takes seconds and a map that followed every
 -- sign-up would show where the last person lives, so both are counted at the freeze, and before it when the staff ask;
@@ -17489,7 +17494,7 @@ begin
             select jsonb_agg(jsonb_build_object('edition_id', x.edition_id, 'guessed_at', x.guessed_at) order by x.guessed_at) from mpp.unlock_guess x where x.account_id = account
         ),
         -- How many marks a teacher gave: whom for is the pupils' own.
-        'validations_for_pupils', (select count(*) from mpp.validation v where v.validated_by = account and not v.player_id = any (my_players)),
+        'validations_for_pupils', (select nullif(count(*), 0) from mpp.validation v where v.validated_by = account and not v.player_id = any (my_players)),
         'outbox', private.export_rows(
             (
                 select jsonb_agg(jsonb_build_object('purpose', m.purpose, 'template', m.template, 'language', m.language, 'state', m.state,

@@ -50,7 +50,7 @@ def test_what_is_held_about_somebody_is_written_for_them_alone(mpp: Mpp, world: 
     assert file.stat().st_mode & 0o777 == 0o600
     assert mpp(*given).code == Exit.USAGE
     page = tmp_path / "ada.html"
-    done = mpp("privacy", "export", address, "--reason", "r", "-o", page, "--format", "html", "--language", "en")
+    done = mpp("privacy", "export", address, "--reason", "r", "-o", page, "--language", "en")
     assert done.code == Exit.OK, done.err
     assert "Ada copy" in page.read_text()
     assert "My data at Ma Petite Planète" in page.read_text()

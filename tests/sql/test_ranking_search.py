@@ -34,6 +34,15 @@ def test_a_league_is_found_by_the_beginning_of_each_word_in_any_order(game, edit
     assert find(game.anon, edition, "league", "cheuses") == []
 
 
+def test_the_highest_of_many_come_first_whatever_their_names(game, edition):
+    league = game.league(edition)
+    for number in range(6):
+        person = game.player(league, game.registered(f"Bouleau {number}"))
+        for _ in range(number):
+            game.validate(person, edition, "t-soup")
+    assert find(game.anon, edition, "player", "bouleau", results=2) == ["Bouleau 5", "Bouleau 4"]
+
+
 def test_rows_and_ranks_are_those_of_the_page(game, edition):
     league = game.league(edition)
     for number in range(5):

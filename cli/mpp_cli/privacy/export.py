@@ -23,8 +23,11 @@ def export(
         str, typer.Option("--reason", metavar="TEXT", help="Who asked, and how you know them; kept in the audit.")
     ],
     format_: Annotated[
-        DataFormat, choices.option(DataFormat, "--format", metavar="KIND", help="json for programs, html to read.")
-    ] = DataFormat.JSON,
+        DataFormat | None,
+        choices.option(
+            DataFormat, "--format", metavar="KIND", help="json for programs, html to read; else as FILE ends."
+        ),
+    ] = None,
     language: Annotated[
         Language, choices.option(Language, "--language", metavar="CODE", help="Language of the page: fr or en.")
     ] = Language.FR,
@@ -32,9 +35,11 @@ def export(
 ) -> None:
     """Write everything that the database holds about an account, for its owner who asked for it.
 
-    Example: mpp privacy export ada@example.org -o ada.html --format html --reason "her mail of 3 June"
+    Example: mpp privacy export ada@example.org -o ada.html --reason "her mail of 3 June"
     """
     not_over(target, force)
+    if format_ is None:
+        format_ = DataFormat.HTML if target.suffix.lower() in (".html", ".htm") else DataFormat.JSON
     with connection.staff() as mpp:
         account, name = mpp.users.named(who)
         document = mpp.privacy.export(account, reason)
