@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from mpp_supabase.reports import ReportError
     from mpp_supabase.services.client_files import ClientFileError
     from mpp_supabase.services.contacts import ContactRequest
+    from mpp_supabase.services.live import LiveMessage
     from mpp_supabase.services.names import ChangedName, NameChange
     from mpp_supabase.services.partners import (
         Campaign,
@@ -184,6 +185,7 @@ __all__ = [
     "LeaguesImport",
     "LifetimeStatistics",
     "ListError",
+    "LiveMessage",
     "Login",
     "MPPError",
     "MadeLeague",
@@ -346,6 +348,7 @@ _HOMES = {
         "TrackingImport",
         "Validation",
     ),
+    "services.live": ("LiveMessage",),
     "services.names": ("ChangedName", "NameChange"),
     "services.people": ("FoundPerson",),
     "services.photos": ("CheckedUploads", "Photo", "PhotoRemoval"),
