@@ -91,8 +91,8 @@ named. *Staff of a client* are those whom it invited, inside their dates.
 
 Supabase Auth signs people up and in and makes the tokens, at `/auth/v1`: use the Supabase client of your language.
 `register` then makes the player's profile. Supabase Storage keeps the files of clients, at `/storage/v1`: see
-[below](#files-of-clients). Supabase Realtime tells open pages that something has changed, at `/realtime/v1`: see
-[below](#live). The Edge Functions, `unsubscribe` and `guardian`, are links in mails ([mail.md](mail.md)).
+[below](#files-of-clients). The game does not use Realtime. The embedded local stack does not serve it: that address
+answers 503 there. Its Edge Functions, `unsubscribe` and `guardian`, are links in mails ([mail.md](mail.md)).
 
 Times are ISO 8601 with an offset. Texts for people are objects by language.
 
@@ -167,49 +167,6 @@ final page = await game.rpc('ranking_page', params: {'edition_id': 1, 'scope': '
 ```python
 page = game.rpc("ranking_page", {"edition_id": 1, "scope": "league"}, get=True).execute()
 ```
-
-## Live
-
-An open page joins a private channel of Supabase Realtime and reads again what a message says has changed. It shows a
-member's token (`realtime.setAuth()` before the first channel), and each new token as the Supabase clients do by
-themselves.
-
-```js
-await game.realtime.setAuth()
-game
-  .channel(`league:${league}`, { config: { private: true, broadcast: { replay: { since: 1, limit: 25 } } } })
-  .on('broadcast', { event: '*' }, ({ event, payload, meta }) => refresh(event))
-  .subscribe()
-```
-
-| topic | who joins |
-|---|---|
-| `league:<league_id>` | members and ambassadors of the league; teachers and families of the class; staff |
-| `client:<participation_id>` | staff of the client, inside their dates; staff |
-
-| event | payload beside `id` | read again |
-|---|---|---|
-| `validations` | `count`; where it is 1 also `validation_id`, `player_id`, `team_id`, `points`, `state` \
-| `league_validations`, `league_members`, `league_teams` |
-| `members` | `joined`, `left`, `changed`: how many | `league_members`, `league_teams` |
-| `teams` | nothing | `league_teams` |
-| `ambassadors` | nothing | `league_members`, `my_leagues` |
-| `challenges` | nothing | `class_challenges` |
-| `league` | nothing | `my_leagues` |
-| `figures` (clients) | `again_in`: seconds | the views of the client, now and once more after so many seconds |
-
-Messages hold no name. Each has a `meta.id`. After a lost connection the clients join again; `replay` then sends the
-last messages, 25 at most, kept for three days: leave out those whose `meta.id` is known. Where none of 25 is known,
-more was missed than is told: read the page again. Clients send nothing to each other, and presence is refused.
-
-Whoever has lost the right to a topic is refused at the next join. A channel that is open ends when the token is renewed
-or expires, after an hour at most; all that it tells until then is that something changes.
-
-`figures` comes once in five seconds at most, when something changes first. A page that has just joined reads once more
-after six seconds: what it did not hear may have been told before.
-
-Rankings have no topic. A page that shows one reads `ranking_page` again by GET, every ten seconds, while somebody looks
-at it.
 
 ## Files of clients
 

@@ -103,7 +103,6 @@ if TYPE_CHECKING:
     from mpp_supabase.reports import ReportError
     from mpp_supabase.services.client_files import ClientFileError
     from mpp_supabase.services.contacts import ContactRequest
-    from mpp_supabase.services.live import LiveMessage
     from mpp_supabase.services.names import ChangedName, NameChange
     from mpp_supabase.services.partners import (
         Campaign,
@@ -185,7 +184,6 @@ __all__ = [
     "LeaguesImport",
     "LifetimeStatistics",
     "ListError",
-    "LiveMessage",
     "Login",
     "MPPError",
     "MadeLeague",
@@ -348,7 +346,6 @@ _HOMES = {
         "TrackingImport",
         "Validation",
     ),
-    "services.live": ("LiveMessage",),
     "services.names": ("ChangedName", "NameChange"),
     "services.people": ("FoundPerson",),
     "services.photos": ("CheckedUploads", "Photo", "PhotoRemoval"),

@@ -20,7 +20,6 @@ from mpp_supabase.services.conduct import Conduct
 from mpp_supabase.services.contacts import Contacts
 from mpp_supabase.services.editions import Editions
 from mpp_supabase.services.leagues import Leagues
-from mpp_supabase.services.live import Live
 from mpp_supabase.services.maintenance import Maintenance
 from mpp_supabase.services.names import Names
 from mpp_supabase.services.partners import Partners
@@ -131,11 +130,6 @@ class MPP:
     def users(self) -> Users:
         """Accounts of Supabase Auth."""
         return Users(self._transport)
-
-    @cached_property
-    def live(self) -> Live:
-        """What happens in leagues and at clients, as it happens."""
-        return Live(self._transport)
 
     @cached_property
     def maintenance(self) -> Maintenance:

@@ -109,11 +109,6 @@ class Transport:
         self._operator = operator if role == "secret" else ""
         self._key = settings.key("publishable" if role == "session" else role)
 
-    @property
-    def key(self) -> str:
-        """The API key that requests are sent with."""
-        return self._key.get_secret_value()
-
     def __repr__(self) -> str:
         return f"Transport({self.url!r}, {self.role!r})"
 

@@ -31,8 +31,6 @@ class Config:
     #: Whether Storage runs, and the most bytes of any file in it.
     storage: bool = True
     largest_file: int = 50 << 20
-    #: Whether Realtime runs.
-    realtime: bool = True
 
     @classmethod
     def read(cls, path: Path) -> Config:
@@ -58,7 +56,6 @@ class Config:
             open_functions=tuple(name for name, f in functions.items() if not f.get("verify_jwt", True)),
             storage=storage.get("enabled", True),
             largest_file=_bytes(storage.get("file_size_limit", "50MiB"), path),
-            realtime=data.get("realtime", {}).get("enabled", True),
         )
 
     def auth_rates(self) -> dict[str, int]:

@@ -21,7 +21,6 @@ _ASKED = {
     "gateway": ("gateway", "/health"),
     "auth": ("auth", "/health"),
     "storage": ("storage", "/status"),
-    "realtime": ("realtime", "/health"),
     "mailbox": ("mailbox", "/readyz"),
     "postgrest": ("postgrest_admin", "/live"),
     "functions": ("functions", "/"),

@@ -241,14 +241,3 @@ def wait_until(condition: Callable[[], bool], seconds: float, *, every: float = 
         if time.monotonic() >= deadline:
             return False
         time.sleep(every)
-
-
-def raise_open_files() -> int:
-    """Let this process open as many files as the system allows it; return how many."""
-    import resource
-
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = 65_536 if most == resource.RLIM_INFINITY else most
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

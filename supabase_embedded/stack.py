@@ -36,8 +36,7 @@ from .state import HOST, SERVICES, Ports, StackStatus, State, exclusive, write_p
 
 #: In which order services start: each after those that it needs.
 _ORDER = (
-    "postgres", "gateway", "mailbox", "storage", "auth", "realtime", "postgrest", "replica", "postgrest_replica",
-    "functions",
+    "postgres", "gateway", "mailbox", "storage", "auth", "postgrest", "replica", "postgrest_replica", "functions",
 )  # fmt: skip
 
 #: How long to wait for a port that an ended connection keeps, in seconds; Linux gives it free after 60.
@@ -53,7 +52,6 @@ _FOREIGN_VARIABLES = (
     "SUPABASE_",
     "EMBEDDED_GATEWAY",
     "EMBEDDED_MAILBOX_",
-    "EMBEDDED_REALTIME",
     "EMBEDDED_STORAGE",
     "EMBEDDED_SUPERVISOR",
 )
@@ -178,11 +176,10 @@ class Stack:
             self._server(state).reload_api("config")
             process.stop(state.processes["auth"])
             state.record("auth", self._spawn_auth(state))
-            for name in ("storage", "realtime"):
-                if name in state.services:
-                    process.stop(state.processes[name])
-                    self._spawn(name, state)
-                    self._await(name, state)
+            if "storage" in state.services:
+                process.stop(state.processes["storage"])
+                state.record("storage", self._spawn_storage(state))
+                self._await("storage", state)
             self._await("auth", state)
             return state.status()
 
@@ -199,7 +196,6 @@ class Stack:
         # The real Storage, started by whoever names it: the gateway sends it what ours would get.
         state.data["storage_url"] = self.settings.variable("STORAGE_URL") if config.storage else ""
         state.data["storage"] = config.storage and not state.data["storage_url"]
-        state.data["realtime"] = config.realtime
         # These two need no database: they load while Postgres starts.
         self._spawn("gateway", state)
         self._spawn("mailbox", state)
@@ -209,8 +205,6 @@ class Stack:
         progress("Preparing Auth and applying migrations")
         self._migrate_auth(state)
         self._spawn("auth", state)
-        if "realtime" in state.services:
-            self._spawn("realtime", state)
         self._configure_roles(server)
         self._apply_migrations(server)
         self._write_postgrest_config(state)
@@ -318,7 +312,7 @@ class Stack:
         if record.get("ready"):
             server.check_major()
             server.start()
-            server.prepare_schemas()
+            server.prepare_storage()
         else:
             server.initialise()
             record["passwords"] = server.passwords
@@ -414,7 +408,6 @@ class Stack:
             "open_functions": served.open_functions,
             "storage": self._storage_url(state, ports),
             "largest_file": served.largest_file,
-            "realtime": ports.realtime if "realtime" in state.services else 0,
             "pages": {name: str(folder) for name, folder in self.settings.pages.items()},
         }
         if "replica" in state.services:
@@ -451,17 +444,6 @@ class Stack:
             "largest": Config.read(self.supabase / "config.toml").largest_file,
         }
         return self._spawn_python("storage", "supabase_embedded.storage", {"EMBEDDED_STORAGE": json.dumps(config)})
-
-    def _spawn_realtime(self, state: State) -> Process:
-        keys = Keys.from_dict(state.data["keys"])
-        config = {
-            "port": state.data["ports"]["realtime"],
-            # As hosted: it asks the policies as whoever calls, and reads every message itself.
-            "database_url": self._server(state).url("supabase_admin"),
-            "jwks": keys.jwks(),
-            "jwt_secret": keys.jwt_secret,
-        }
-        return self._spawn_python("realtime", "supabase_embedded.realtime", {"EMBEDDED_REALTIME": json.dumps(config)})
 
     def _spawn_auth(self, state: State) -> Process:
         command, env = self._auth_command("serve"), self._auth_environment(state)

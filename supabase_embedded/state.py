@@ -21,8 +21,7 @@ from .settings import StackSettings
 
 HOST = "127.0.0.1"
 SERVICES = (
-    "postgres", "mailbox", "auth", "storage", "realtime", "postgrest", "gateway", "functions", "replica",
-    "postgrest_replica",
+    "postgres", "mailbox", "auth", "storage", "postgrest", "gateway", "functions", "replica", "postgrest_replica",
 )  # fmt: skip
 
 
@@ -42,7 +41,6 @@ class Ports:
     replica: int = 54335
     postgrest_replica: int = 54336
     postgrest_replica_admin: int = 54337
-    realtime: int = 54338
 
     @classmethod
     def from_base(cls, base: int) -> Ports:
@@ -199,10 +197,9 @@ class State:
     def services(self) -> tuple[str, ...]:
         """The services that this stack runs.
 
-        Storage and Realtime unless they are switched off, functions when there is one to serve, the replica when it was
-        asked for.
+        Storage unless it is switched off, functions when there is one to serve, the replica when it was asked for.
         """
-        left_out = {name for name in ("functions", "storage", "realtime", "replica") if not self.data.get(name)}
+        left_out = {name for name in ("functions", "storage", "replica") if not self.data.get(name)}
         if "replica" in left_out:
             left_out.add("postgrest_replica")
         return tuple(name for name in SERVICES if name not in left_out)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mpp_cli import connection, output
 from mpp_cli.arguments import After, EditionCode, Yes, all_of, limit_of
 from mpp_cli.output import Column, Output, formatted
-
-if TYPE_CHECKING:
-    from mpp_supabase import LiveMessage
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -188,38 +185,3 @@ def resolve(
     with connection.staff() as mpp:
         mpp.conduct.resolve(report, note)
     output.say(f"Report {report} is closed.")
-
-
-@app.command()
-def watch(
-    league_id: League,
-    as_json: Annotated[bool, typer.Option("--json", help="Print each message as a line of JSON.")] = False,
-) -> None:
-    """Print what happens in a league or class, live, until Ctrl-C. A lost connection is made again.
-
-    Example: mpp league watch 0190f3c2-7a3e-7b1d-9c55-0d2f6a1b4e77
-    """
-    import json
-    from uuid import UUID
-
-    wanted = output.uuid_of(league_id, "LEAGUE_ID")
-    with connection.staff() as mpp:
-        output.say(f"Watching {mpp.leagues.get(wanted).name}. Ctrl-C ends.")
-        for message in mpp.live.league(UUID(wanted)):
-            said = json.dumps({"event": message.event, **message.payload}) if as_json else _sentence(message)
-            print(said, flush=True)
-
-
-def _sentence(message: LiveMessage) -> str:
-    said = message.payload
-    match message.event:
-        case "validations" if "state" in said:
-            return f"A validation of {said['points']} points is {said['state']} (player {said['player_id']})."
-        case "validations":
-            return f"{said['count']} validations have changed."
-        case "members":
-            return f"Members: {said['joined']} joined, {said['left']} left, {said['changed']} changed."
-        case "missed":
-            return "The connection was away for long: more may have happened."
-        case other:
-            return f"Changed: {other}."

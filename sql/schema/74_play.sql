@@ -144,7 +144,6 @@ begin
     if credit is null then
         return null;
     end if;
-    perform private.tell_league(league, 'validations', private.live_validation(request_key, player, team, worth, 'credited'), done_at);
     if random() < 0.02 then
         perform private.fold_scores(edition);
     end if;

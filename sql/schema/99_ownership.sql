@@ -46,7 +46,7 @@ begin
                     'mpp.class_guess'::regclass, 'mpp.class_invitation'::regclass, 'mpp.class_request'::regclass,
                     'mpp.organisation'::regclass, 'mpp.staff'::regclass, 'mpp.staff_invitation'::regclass, 'mpp.unit'::regclass,
                     'mpp.participation'::regclass, 'mpp.territory'::regclass, 'mpp.dashboard'::regclass, 'mpp.participant'::regclass,
-                    'mpp.task'::regclass, 'mpp.client_map_cell'::regclass, 'mpp.client_tick'::regclass, 'mpp.award'::regclass, 'mpp.contact_request'::regclass, 'mpp.outbox'::regclass,
+                    'mpp.task'::regclass, 'mpp.client_map_cell'::regclass, 'mpp.award'::regclass, 'mpp.contact_request'::regclass, 'mpp.outbox'::regclass,
                     'mpp.newsletter'::regclass, 'mpp.unsubscribe_token'::regclass, 'mpp.mail_suppression'::regclass,
                     'mpp.mail_bounce'::regclass, 'mpp.name_change'::regclass,
                     'mpp.partner'::regclass, 'mpp.campaign'::regclass, 'mpp.campaign_text'::regclass, 'mpp.campaign_code'::regclass,

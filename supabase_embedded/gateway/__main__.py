@@ -6,13 +6,11 @@ import os
 
 import uvicorn
 
-from supabase_embedded.process import raise_open_files
-
 from .app import Gateway, config_from
 from .protocol import BoundedProtocol
 
-#: Requests at once; who comes after them is answered 503. With those to the services they stay below a thousand open
-#: files. WebSockets have a number of their own (`tunnel.py`).
+#: Connections at once; who comes after them is answered 503. With those to the services they stay below the thousand
+#: open files that a process may have.
 MOST_CONNECTIONS = 600
 
 
@@ -20,11 +18,8 @@ def main() -> None:
     """Serve until SIGTERM."""
     config = config_from(os.environ.pop("EMBEDDED_GATEWAY"))
     BoundedProtocol.seconds = config.timeout
-    gateway = Gateway(config)
-    BoundedProtocol.gateway, BoundedProtocol.realtime = gateway, config.realtime
-    raise_open_files()
     uvicorn.run(
-        gateway,
+        Gateway(config),
         http=BoundedProtocol,
         ws="none",
         limit_concurrency=MOST_CONNECTIONS,

@@ -70,7 +70,7 @@ OPEN_PATHS = (
 _REST = "/rest/v1"
 _FUNCTIONS = "/functions/v1"
 _STORAGE = "/storage/v1"
-_REALTIME = "/realtime/v1"
+_NOT_RUN = ("/realtime/v1",)
 
 #: Where a link carries its own token, or a file is public: a browser follows it without an API key.
 _LINKS = tuple(f"{_STORAGE}/object/{kind}/" for kind in ("sign", "public", "upload/sign"))
@@ -128,8 +128,6 @@ class GatewayConfig:
     #: Where Storage is, empty when it does not run; and the most bytes of a file.
     storage: str = ""
     largest_file: int = 0
-    #: The port of Realtime, 0 when it does not run.
-    realtime: int = 0
     #: The replica: where its ``postgrest`` is, and the ``database_url`` to ask how far behind it is. Empty without one.
     replica: Mapping[str, str] = field(default_factory=dict, repr=False)
     most_behind: float = MOST_BEHIND
@@ -161,7 +159,6 @@ LONG_URL = Refusal(414, f"The address of the request is longer than {LONGEST_ADD
 LONG_SELECT = Refusal(414, f"The select of the request is longer than {LONGEST_SELECT} characters")
 SLOW_BODY = Refusal(408, "The body of the request did not arrive in time")
 NO_ROUTE = Refusal(404, "no Route matched with those values")
-ONLY_SOCKETS = Refusal(426, "Realtime is a WebSocket at /realtime/v1/websocket; the database broadcasts, not HTTP")
 UNAVAILABLE = Refusal(503, "The service behind this path does not answer", "See the status and the logs of the stack.")
 TIMED_OUT = Refusal(504, "The upstream server is timing out")
 
@@ -192,7 +189,7 @@ class Gateway:
         self._replica_route = (
             httpx.URL(config.replica.get("postgrest", "")), httpx.AsyncHTTPTransport(limits=limits, retries=0)
         )  # fmt: skip
-        self._not_run = tuple(prefix for prefix, runs in {**optional, _REALTIME: config.realtime}.items() if not runs)
+        self._not_run = (*(prefix for prefix, url in optional.items() if not url), *_NOT_RUN)
         self._pages = Pages(config.pages, f"http://127.0.0.1:{config.port}", config.publishable)
         self._open_paths = (*OPEN_PATHS, *(f"{_FUNCTIONS}/{name}" for name in config.open_functions))
 
@@ -237,9 +234,6 @@ class Gateway:
         if any(_below(path, prefix) for prefix in self._not_run):
             name = path.split("/")[1]
             await self._refuse(Refusal(503, f"The embedded stack does not run {name}"), scope, receive, send)
-            return
-        if _below(path, _REALTIME):
-            await self._refuse(ONLY_SOCKETS, scope, receive, send)
             return
         for prefix, upstream, transport in self._routes:
             # The service gets the path as it was written, so the prefix must be there unescaped as well.
@@ -381,23 +375,6 @@ class Gateway:
             return WRONG_KEY if bearer.startswith("sb_") else authorization
         role = self._roles.get(known)
         return b"Bearer " + (known.encode() if role is None else self._token(role))
-
-    def socket_head(self, url: bytes, headers: Headers) -> bytes | Refusal:
-        """The head of the request that opens a WebSocket, as Realtime gets it: a role instead of the API key."""
-        path, _, query = url.partition(b"?")
-        if len(url) > LONGEST_ADDRESS:
-            return LONG_URL
-        query, key = _take_key(headers, query)
-        checked = self._authorize(
-            key or _bearer(_first(headers, b"authorization")), b"", _first(headers, b"user-agent")
-        )
-        if isinstance(checked, Refusal):
-            return checked
-        path = path[len(_REALTIME) :]
-        lines = [b"GET " + path + (b"?" + query if query else b"") + b" HTTP/1.1"]
-        lines += [name + b": " + value for name, value in headers if name not in (b"apikey", b"authorization")]
-        lines += [b"authorization: " + checked, b"", b""]
-        return b"\r\n".join(lines)
 
     def _known(self, key: str) -> str | None:
         """The configured key that equals this one; every key is compared, in constant time."""

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-from .tunnel import Tunnels, answer
-
-if TYPE_CHECKING:
-    from .app import Gateway
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -18,14 +13,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     When more than ``most_waiting`` connections wait for a request, the one that has waited longest is closed: whoever
     opens hundreds and begins a request on each keeps out nobody whose request arrives whole. From the headers on, the
-    application watches over the body. A WebSocket to Realtime leaves this protocol for a tunnel; any other is a request
-    like any other, and the application says that nothing behind the gateway speaks it.
+    application watches over the body. A WebSocket is a request like any other: nothing behind the gateway speaks it,
+    and the application says so.
     """
 
     seconds: ClassVar[float] = 20.0
-    #: Who checks the request that opens a WebSocket, and the port it then goes to; none is opened without.
-    gateway: ClassVar[Gateway | None] = None
-    realtime: ClassVar[int] = 0
     largest: ClassVar[int] = 64_000
     most_waiting: ClassVar[int] = 400
     #: Those that wait for a request, the longest first.
@@ -35,7 +27,6 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin to wait for a request."""
         super().connection_made(transport)
         self._in_headers = False
-        self._is_tunnel = False
         self._unread = 0
         self._timer: asyncio.TimerHandle | None = None
         self._wait()
@@ -58,8 +49,6 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Wait for the rest of the headers, or of a body that was refused already, unless this was it."""
         super().data_received(data)
-        if self._is_tunnel:
-            return
         self._unread += len(data)
         if self._in_headers and self._unread > self.largest:
             self.send_400_response("The headers of the request are too large.")
@@ -97,21 +86,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _should_upgrade(self) -> bool:
-        opens = self.url.partition(b"?")[0] == b"/realtime/v1/websocket" and self.scope["method"] == "GET"
-        return opens and self.realtime > 0 and self._get_upgrade() == b"websocket"
-
-    def handle_websocket_upgrade(self) -> None:
-        """Check the API key, and hand the connection to a tunnel."""
-        assert self.gateway is not None
-        self._is_tunnel = True
-        self._stop_waiting()
-        self._unset_keepalive_if_required()
-        self.connections.discard(self)
-        head = self.gateway.socket_head(self.url, self.headers)
-        if isinstance(head, bytes):
-            Tunnels.begin(self.transport, head, self.realtime)
-        else:
-            answer(self.transport, head.status, head.message)
+        return False
 
     def _unsupported_upgrade_warning(self) -> None:
         """Nothing: the application's answer says it, and a log is no place for what anybody may try."""

@@ -162,16 +162,11 @@ class PostgresServer:
         self.start()
         self._bootstrap()
 
-    def prepare_schemas(self) -> None:
-        """Make what is missing of the schemas storage and realtime: the database may be older than this program."""
+    def prepare_storage(self) -> None:
+        """Make what is missing of schema storage: the database may be older than this program."""
         with self.connect("supabase_admin") as connection, connection.transaction():
             connection.execute("set local client_min_messages = warning")
-            self._make_schemas(connection)
-
-    @staticmethod
-    def _make_schemas(connection: Connection[TupleRow]) -> None:
-        for name in ("storage.sql", "realtime.sql"):
-            connection.execute(files(__package__).joinpath(name).read_bytes())
+            connection.execute(files(__package__).joinpath("storage.sql").read_bytes())
 
     def check_major(self) -> None:
         """Refuse, with a StackError, data that another major version of Postgres made."""
@@ -296,7 +291,7 @@ class PostgresServer:
 
         with self.connect("supabase_admin") as connection, connection.transaction():
             connection.execute(files(__package__).joinpath("bootstrap.sql").read_bytes())
-            self._make_schemas(connection)
+            connection.execute(files(__package__).joinpath("storage.sql").read_bytes())
             for role in LOGIN_ROLES:
                 # The verifier, never the password: a failing statement would end up in the server's log.
                 verifier = connection.pgconn.encrypt_password(

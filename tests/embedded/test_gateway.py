@@ -67,17 +67,11 @@ def test_a_browser_may_call_from_any_origin(http: httpx.Client, key: dict[str, s
     assert "Content-Range" in answer.headers["access-control-expose-headers"]
 
 
-def test_services_that_do_not_run_say_so(http: httpx.Client, key: dict[str, str]) -> None:
-    answer = http.get("/functions/v1/hello", headers=key)
+@pytest.mark.parametrize("path", ["/functions/v1/hello", "/realtime/v1/api/broadcast"])
+def test_services_that_do_not_run_say_so(http: httpx.Client, key: dict[str, str], path: str) -> None:
+    answer = http.get(path, headers=key)
     assert answer.status_code == 503
-    assert answer.json()["message"] == "The embedded stack does not run functions"
-
-
-@pytest.mark.parametrize("path", ["/realtime/v1/api/broadcast", "/realtime/v1/websocket", "/realtime/v1"])
-def test_realtime_takes_no_request_that_opens_no_socket(http: httpx.Client, key: dict[str, str], path: str) -> None:
-    for answer in (http.get(path, headers=key), http.post(path, headers=key, json={"messages": []})):
-        assert answer.status_code == 426
-        assert "WebSocket" in answer.json()["message"]
+    assert answer.json()["message"] == f"The embedded stack does not run {path.split('/')[1]}"
 
 
 @pytest.mark.parametrize(
@@ -367,12 +361,14 @@ def test_what_makes_postgrest_think_for_seconds_is_refused(http: httpx.Client, k
     assert http.get("/rest/v1/note?body=eq." + "a" * 7_000, headers=key).status_code == 200
 
 
-def test_a_websocket_to_any_other_path_is_a_request_like_any_other(http: httpx.Client, key: dict[str, str]) -> None:
+def test_a_websocket_is_told_like_any_other_request_that_realtime_does_not_run(
+    http: httpx.Client, key: dict[str, str]
+) -> None:
     asked = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
     asked["sec-websocket-key"] = "dGhlIHNhbXBsZSBub25jZQ=="
-    assert http.get("/realtime/v1/other", headers={**key, **asked}).status_code == 426
-    assert http.get("/rest/v1/note", headers={**key, **asked}).status_code == 200
-    assert http.get("/realtime/v1/websocket", headers=asked).status_code == 401
+    answer = http.get("/realtime/v1/websocket", headers={**key, **asked})
+    assert answer.status_code == 503
+    assert answer.json()["message"] == "The embedded stack does not run realtime"
 
 
 def test_a_machine_that_slept_sends_no_token_that_has_expired(

@@ -169,11 +169,11 @@ def test_a_database_from_before_storage_is_given_it_and_what_is_there_stays(serv
     with older.connect("supabase_admin") as connection:
         connection.execute("drop event trigger guard_storage; drop event trigger guard_storage_drop")
         connection.execute("drop schema storage cascade")
-    older.prepare_schemas()
+    older.prepare_storage()
     with older.connect() as connection:
         connection.execute("insert into storage.buckets (id, name) values ('kept', 'kept')")
         connection.execute("create policy kept on storage.objects for select to anon using (bucket_id = 'kept')")
-    older.prepare_schemas()
+    older.prepare_storage()
     with older.connect() as connection:
         assert connection.execute("select id from storage.buckets").fetchall() == [("kept",)]
         assert connection.execute("select policyname from pg_policies").fetchall() == [("kept",)]

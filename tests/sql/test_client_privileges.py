@@ -533,7 +533,7 @@ TABLES: dict[str, tuple[str, Seen]] = {
 UNOWNED = {
     "staff", "contact_request", "award_round", "outbox", "mail_bounce", "newsletter", "unsubscribe_token",
     "mail_suppression", "past_statistics", "edition_count", "map_cell",
-    "client_map_cell", "client_tick",
+    "client_map_cell",
 }  # fmt: skip
 ALL_TABLES = {*TABLES, *UNOWNED}
 

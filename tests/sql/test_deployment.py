@@ -104,11 +104,11 @@ def test_what_is_pushed_is_what_the_schema_says_and_it_plays(major: int, tmp_pat
 
 
 def what_storage_has(url: str) -> list[tuple[Any, ...]]:
-    """Buckets, and our policies and triggers on tables of Supabase, which the comparison of schemas leaves out."""
+    """Buckets, and our policies and triggers on the tables of Storage, which the comparison of schemas leaves out."""
     with psycopg.connect(url) as db:
         found = db.execute(
             "select policyname, tablename, permissive, roles, cmd, qual, with_check from pg_policies"
-            " where schemaname in ('storage', 'realtime') order by 1"
+            " where schemaname = 'storage' order by 1"
         ).fetchall()
         assert found
         found += db.execute(

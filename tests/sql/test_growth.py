@@ -41,7 +41,6 @@ BOUNDS = {
     "mail_suppression": "one a purpose and reader",
     "maintenance_window": "the association",
     "client_map_cell": "counted at the freeze",
-    "client_tick": "one a part of a client in an edition",
     "map_cell": "counted at the freeze",
     "newsletter": "the association",
     "ops_member": "the secret key",
