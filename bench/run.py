@@ -105,10 +105,12 @@ def make_edition(db: psycopg.Connection[Any], code: str, players: int) -> int:
     db.execute(
         """
         insert into mpp.score
-            (subject_id, edition_id, scope, label, league_label, points, tie_order, listed, is_public)
+            (subject_id, edition_id, scope, label, league_label, points, value, tie_order, listed, is_public)
         select gen_random_uuid(), %s, 'player', 'Player ' || n, 'League ' || n / 20,
-            least(320, (-40 * ln(1 - random())))::integer, (random() * 1e9)::bigint, true, true
-        from generate_series(1, %s) n
+            p.points, p.points, (random() * 1e9)::bigint, true, true
+        from (
+            select n, least(320, (-40 * ln(1 - random())))::integer as points from generate_series(1, %s) n
+        ) p
         """,
         (edition, players - 1),
     )
@@ -128,8 +130,11 @@ def make_edition(db: psycopg.Connection[Any], code: str, players: int) -> int:
         edition,
         account,
     )
-    db.execute("update mpp.score set points = 40 where subject_id = %s", (player,))
+    db.execute("update mpp.score set points = 40, value = 40 where subject_id = %s", (player,))
     db.execute("select private.fold_scores(%s)", (edition,))
+    # A crowd at one value would make every rank and page cheaper than it is.
+    levels = _one(db, "select count(distinct value) from mpp.score where edition_id = %s and scope = 'player'", edition)
+    assert players < 1_000 or levels > 100, f"{players} players stand at {levels} values"
     db.execute("vacuum analyze mpp.score, mpp.score_count, mpp.score_delta")
     return int(edition)
 
